@@ -1,0 +1,2 @@
+//! What two tools of the replica share.
+pub mod tds;

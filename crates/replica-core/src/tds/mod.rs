@@ -1,0 +1,2 @@
+//! The wire format without I/O: bytes in, bytes out.
+pub mod types;

@@ -1,0 +1,79 @@
+//! What the server asks of the engine and what the engine answers: the seam between wire and SQL.
+//! The engine is synchronous; each connection runs its [`Session`](crate::engine) on a thread of its own.
+use crate::error::SqlError;
+use crate::values::{SqlType, Value};
+
+/// A result column, as COLMETADATA will say it.
+#[derive(Clone, Debug)]
+pub struct OutColumn {
+    pub name: String,
+    pub sql_type: SqlType,
+    pub nullable: bool,
+    /// COLMETADATA flags as server-facts.md section 2 captured them (01 nullable, 02 case-sensitive, 08 updatable, 10 identity, 20 computed).
+    pub flags: u16,
+    /// 0, or 0x100 sysname, 0x50 timestamp.
+    pub user_type: u32,
+    /// schema and table, for text/ntext/image.
+    pub table: Option<(String, String)>,
+}
+
+/// The end of a statement: DONE, with CurCmd as in server-facts.md section 2.
+#[derive(Clone, Copy, Debug)]
+pub struct Done {
+    pub command: u16,
+    pub count: Option<u64>,
+    pub error: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum EnvChange {
+    Database { new: String, old: String },
+    BeginTran { descriptor: u64 },
+    Commit { descriptor: u64 },
+    Rollback { descriptor: u64 },
+}
+
+/// The client is gone or has sent an attention: stop, and unwind as SQL Server does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled;
+
+/// Where a running batch puts its answer. The server turns the calls into tokens, decides on DONE against
+/// DONEINPROC and sets the "more" bit; calls block while the client does not read.
+pub trait Sink {
+    fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled>;
+    /// `ordered_by`: column ordinals (from 1) for the ORDER token; called after `columns`, before rows.
+    fn order(&mut self, ordered_by: &[u16]) -> Result<(), Cancelled>;
+    fn row(&mut self, values: &[Value]) -> Result<(), Cancelled>;
+    fn done(&mut self, done: Done) -> Result<(), Cancelled>;
+    /// ERROR where class > 10, INFO otherwise.
+    fn message(&mut self, message: &SqlError) -> Result<(), Cancelled>;
+    fn env(&mut self, change: EnvChange) -> Result<(), Cancelled>;
+    /// RETURNSTATUS and RETURNVALUE of a procedure called by RPC.
+    fn return_status(&mut self, status: i32) -> Result<(), Cancelled>;
+    fn return_value(&mut self, name: &str, sql_type: &SqlType, value: &Value) -> Result<(), Cancelled>;
+    /// Polled in long loops and lock waits.
+    fn cancelled(&self) -> bool;
+}
+
+/// A parameter of an RPC, or a variable.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// With its @; empty when positional.
+    pub name: String,
+    pub sql_type: SqlType,
+    pub value: Value,
+    pub output: bool,
+}
+
+/// How a bulk load's column comes over the wire and how it was declared, in column order.
+#[derive(Clone, Debug)]
+pub struct BulkColumn {
+    pub name: String,
+    pub declared: SqlType,
+}
+
+/// The rows of a bulk load, decoded by the server as they come. A value is in its column's declared type.
+/// `Err(Ok(error))` refuses the load with that error; `Err(Err(Cancelled))` ends it unheard.
+pub trait BulkRows {
+    fn next(&mut self, row: &mut Vec<Value>) -> Result<bool, Result<SqlError, Cancelled>>;
+}

@@ -1,0 +1,3 @@
+//! T-SQL on SQLite.
+pub mod api;
+pub mod schema;

@@ -1,0 +1,4 @@
+//! A strict stand-in for SQL Server: TDS on the wire, T-SQL on SQLite behind it.
+pub mod engine;
+pub mod error;
+pub mod values;

@@ -1,18 +1,60 @@
 //! What the catalog knows: databases, tables, columns, indexes, constraints. Plain data, no I/O.
 use crate::values::{CollationId, SqlType};
 use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+/// What one server knows.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// database_id → database: 1 master, 2 tempdb, 3 model, 4 msdb, then the users'.
+    pub databases: BTreeMap<i16, Database>,
+    /// principal_id → login; 1 is sa.
+    pub logins: BTreeMap<i32, Login>,
+    pub started: SystemTime,
+}
+
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub principal_id: i32,
+    pub name: String,
+    pub password: Password,
+    pub default_database: String,
+    /// A member of the sysadmin role: no permission is ever checked.
+    pub sysadmin: bool,
+    pub disabled: bool,
+    pub created: SystemTime,
+}
+
+/// A password that Debug does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(***)")
+    }
+}
 
 #[derive(Clone, Debug)]
 pub struct Database {
     pub id: i16,
     pub name: String,
     pub collation: CollationId,
+    pub created: SystemTime,
     /// schema_id → name; dbo is 1.
     pub schemas: BTreeMap<i32, String>,
-    /// object_id → table.
+    /// object_id → table. In tempdb also the sessions' temporary tables.
     pub tables: BTreeMap<i32, Table>,
+    /// object_id → view.
+    pub views: BTreeMap<i32, View>,
+    /// principal_id → user or role; 0 public, 1 dbo.
+    pub principals: BTreeMap<i32, Principal>,
+    pub permissions: Vec<Permission>,
+    /// The object_id given last: tables, views, constraints and triggers share one sequence.
+    pub last_object_id: i32,
     pub partition_functions: BTreeMap<i32, PartitionFunction>,
     pub partition_schemes: BTreeMap<i32, PartitionScheme>,
+    pub read_only: bool,
     pub allow_snapshot: bool,
     pub read_committed_snapshot: bool,
     /// 1 FULL, 2 BULK_LOGGED, 3 SIMPLE.
@@ -21,10 +63,77 @@ pub struct Database {
 }
 
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct Principal {
+    pub principal_id: i32,
+    pub name: String,
+    pub kind: PrincipalKind,
+    /// The roles it is a member of; every principal is a member of public.
+    pub roles: Vec<i32>,
+    pub default_schema: String,
+    pub created: SystemTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrincipalKind {
+    /// The user of a login; None where there is no such login (WITHOUT LOGIN, dbo of a dropped one, guest).
+    User {
+        login: Option<i32>,
+    },
+    Role,
+}
+
+/// A GRANT or DENY in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    pub grantee: i32,
+    pub securable: Securable,
+    /// In capitals: SELECT, INSERT, ALTER, CONTROL, VIEW DEFINITION, CREATE TABLE …
+    pub name: String,
+    pub state: Grant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Securable {
+    Database,
+    /// object_id
+    Object(i32),
+    /// schema_id
+    Schema(i32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    Grant,
+    GrantWithGrantOption,
+    Deny,
+}
+
+#[derive(Clone, Debug)]
+pub struct View {
     pub object_id: i32,
     pub schema_id: i32,
     pub name: String,
+    /// What the SELECT gave when the view was made.
+    pub columns: Vec<Column>,
+    /// The whole CREATE VIEW statement as written, and its SELECT.
+    pub definition: String,
+    pub select: String,
+    pub created: SystemTime,
+    pub modified: SystemTime,
+}
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub object_id: i32,
+    pub schema_id: i32,
+    /// A temporary table's is the short one, with its #.
+    pub name: String,
+    /// The session a temporary table belongs to.
+    pub owner_session: Option<i16>,
+    pub created: SystemTime,
+    pub modified: SystemTime,
+    /// The highest column_id ever given: those of dropped columns are not used again.
+    pub max_column_id: i32,
     pub columns: Vec<Column>,
     /// Includes index_id 0 or 1 first: HEAP, clustered or clustered columnstore.
     pub indexes: Vec<Index>,
@@ -34,6 +143,7 @@ pub struct Table {
     pub identity: Option<Identity>,
     /// The SQLite table that holds the rows, one a partition (a single entry when not partitioned).
     pub storage: Vec<i64>,
+    /// The partition scheme's id and the partitioning column's column_id.
     pub partitioned_on: Option<(i32, i32)>,
 }
 
@@ -63,7 +173,10 @@ pub struct Computed {
 pub struct Default {
     pub object_id: i32,
     pub name: String,
+    pub system_named: bool,
+    /// In parentheses, as sys.default_constraints shows it: `((0))`, `(getdate())`.
     pub definition: String,
+    pub created: SystemTime,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +208,8 @@ pub struct Index {
     /// The constraint's object_id where it backs one.
     pub object_id: i32,
     pub name: Option<String>,
+    /// The name of the key it backs was made up by the server.
+    pub system_named: bool,
     pub kind: IndexKind,
     pub unique: bool,
     pub backs: Backs,
@@ -102,15 +217,21 @@ pub struct Index {
     /// (column_id, descending)
     pub keys: Vec<(i32, bool)>,
     pub included: Vec<i32>,
+    /// In parentheses, as sys.indexes shows it.
     pub filter: Option<String>,
+    pub created: SystemTime,
 }
 
 #[derive(Clone, Debug)]
 pub struct ForeignKey {
     pub object_id: i32,
     pub name: String,
+    pub system_named: bool,
+    pub created: SystemTime,
     pub columns: Vec<i32>,
+    /// object_id of the referenced table, and the index_id of its key that is meant.
     pub references: i32,
+    pub key_index: i32,
     pub referenced_columns: Vec<i32>,
     pub disabled: bool,
     pub not_trusted: bool,
@@ -123,7 +244,12 @@ pub struct ForeignKey {
 pub struct Check {
     pub object_id: i32,
     pub name: String,
+    pub system_named: bool,
+    /// column_id where it was written with a column: 547 then names the column.
+    pub column: Option<i32>,
+    /// In parentheses, as sys.check_constraints shows it.
     pub definition: String,
+    pub created: SystemTime,
     pub disabled: bool,
     pub not_trusted: bool,
 }
@@ -132,18 +258,23 @@ pub struct Check {
 pub struct Trigger {
     pub object_id: i32,
     pub name: String,
+    /// In capitals: INSERT, UPDATE, DELETE.
     pub events: Vec<String>,
+    /// The whole CREATE TRIGGER statement as written, and what comes after its AS.
+    pub definition: String,
     pub body: String,
     pub disabled: bool,
+    pub created: SystemTime,
 }
 
 #[derive(Clone, Debug)]
 pub struct PartitionFunction {
     pub id: i32,
     pub name: String,
+    pub created: SystemTime,
     pub sql_type: SqlType,
     pub boundary_right: bool,
-    /// Boundary literals as written, in order.
+    /// Boundary values as T-SQL literals, ascending.
     pub boundaries: Vec<String>,
 }
 
@@ -152,4 +283,63 @@ pub struct PartitionScheme {
     pub id: i32,
     pub name: String,
     pub function_id: i32,
+}
+
+impl Database {
+    pub fn schema_id(&self, name: &str) -> Option<i32> {
+        self.schemas.iter().find(|(_, n)| self.same_name(n, name)).map(|(id, _)| *id)
+    }
+
+    pub fn schema_name(&self, id: i32) -> &str {
+        self.schemas.get(&id).map_or("", String::as_str)
+    }
+
+    /// A table that is not temporary.
+    pub fn table(&self, schema_id: i32, name: &str) -> Option<&Table> {
+        self.tables
+            .values()
+            .find(|t| t.owner_session.is_none() && t.schema_id == schema_id && self.same_name(&t.name, name))
+    }
+
+    /// A temporary table of this session.
+    pub fn temporary_table(&self, session: i16, name: &str) -> Option<&Table> {
+        self.tables.values().find(|t| t.owner_session == Some(session) && self.same_name(&t.name, name))
+    }
+
+    pub fn view(&self, schema_id: i32, name: &str) -> Option<&View> {
+        self.views.values().find(|v| v.schema_id == schema_id && self.same_name(&v.name, name))
+    }
+
+    /// Identifiers compare by the database's collation.
+    pub fn same_name(&self, a: &str, b: &str) -> bool {
+        a.to_lowercase() == b.to_lowercase()
+    }
+
+    /// The next object_id: SQL Server's go up in steps of 16,000,057, modulo 2^31.
+    pub fn next_object_id(&mut self) -> i32 {
+        let used = |id: i32| self.tables.contains_key(&id) || self.views.contains_key(&id);
+        let mut id = self.last_object_id;
+        loop {
+            id = (id.wrapping_add(16_000_057)) & i32::MAX;
+            if id > 100 && !used(id) {
+                self.last_object_id = id;
+                return id;
+            }
+        }
+    }
+}
+
+impl Table {
+    pub fn column(&self, id: i32) -> Option<&Column> {
+        self.columns.iter().find(|c| c.column_id == id)
+    }
+
+    /// The heap, clustered index or clustered columnstore that the rows are in.
+    pub fn base_index(&self) -> Option<&Index> {
+        self.indexes.iter().find(|i| i.index_id <= 1)
+    }
+
+    pub fn primary_key(&self) -> Option<&Index> {
+        self.indexes.iter().find(|i| i.backs == Backs::PrimaryKey)
+    }
 }

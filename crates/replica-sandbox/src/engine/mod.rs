@@ -1,4 +1,6 @@
 //! T-SQL on SQLite.
 pub mod api;
+pub mod applock;
+pub mod locks;
 pub mod schema;
 pub mod tokens;

@@ -1,0 +1,67 @@
+//! What happened to locks, for tests to read through T-SQL (`sys.sandbox_lock_log`).
+use super::{Mode, Resource, Scope, SessionId};
+use std::collections::VecDeque;
+
+/// The oldest entries make way beyond this many.
+const CAPACITY: usize = 10_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Granted,
+    Waiting,
+    Released,
+    TimedOut,
+    Deadlock,
+    Cancelled,
+}
+
+impl Event {
+    pub fn name(self) -> &'static str {
+        match self {
+            Event::Granted => "granted",
+            Event::Waiting => "waiting",
+            Event::Released => "released",
+            Event::TimedOut => "timeout",
+            Event::Deadlock => "deadlock",
+            Event::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// From 1, without gaps; earlier is smaller.
+    pub sequence: u64,
+    pub event: Event,
+    pub session: SessionId,
+    pub resource: Resource,
+    pub mode: Mode,
+    pub scope: Scope,
+}
+
+#[derive(Default)]
+pub(super) struct Log {
+    entries: VecDeque<LogEntry>,
+    last: u64,
+}
+
+impl Log {
+    pub(super) fn push(
+        &mut self,
+        event: Event,
+        session: SessionId,
+        resource: &Resource,
+        (mode, scope): (Mode, Scope),
+    ) {
+        self.last += 1;
+        if self.entries.len() == CAPACITY {
+            self.entries.pop_front();
+        }
+        let resource = resource.clone();
+        self.entries.push_back(LogEntry { sequence: self.last, event, session, resource, mode, scope });
+    }
+
+    pub(super) fn entries(&self) -> Vec<LogEntry> {
+        self.entries.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,447 @@
+//! The lock manager: table locks, application locks, and waits for a transaction's end, in one graph.
+//!
+//! A transaction holds X on its own [`Resource::Transaction`]; whoever meets its uncommitted rows asks for S
+//! there and so waits for its end. Row waits are thereby part of every deadlock that they close.
+//! Requests are served first come, first served; conversions go before new requests.
+mod log;
+mod mode;
+#[cfg(test)]
+mod tests;
+
+pub use log::{Event, LogEntry};
+pub use mode::Mode;
+
+use crate::error::SqlError;
+use log::Log;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The process id of a session (`@@SPID`).
+pub type SessionId = u16;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    Table {
+        database: i16,
+        object_id: i32,
+    },
+    /// `sp_getapplock`: names are compared by their bytes.
+    Application {
+        database: i16,
+        name: String,
+    },
+    Transaction(u64),
+}
+
+/// How long a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Statement,
+    Transaction,
+    Session,
+}
+
+impl Scope {
+    /// As `sys.dm_tran_locks.request_owner_type` calls it; statement locks belong to the transaction there.
+    pub fn owner_type(self) -> &'static str {
+        match self {
+            Scope::Statement | Scope::Transaction => "TRANSACTION",
+            Scope::Session => "SESSION",
+        }
+    }
+}
+
+pub struct Request<'a> {
+    pub session: SessionId,
+    pub scope: Scope,
+    pub resource: Resource,
+    pub mode: Mode,
+    /// LOCK_TIMEOUT: `None` waits for ever, zero not at all.
+    pub timeout: Option<Duration>,
+    /// `SET DEADLOCK_PRIORITY`, -10 to 10.
+    pub deadlock_priority: i8,
+    /// True once the client has sent an attention or hung up. Whoever makes it true calls
+    /// [`LockManager::interrupt`] afterwards.
+    pub cancelled: &'a dyn Fn() -> bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granted {
+    AtOnce,
+    AfterWait,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockError {
+    Timeout,
+    Deadlock,
+    Cancelled,
+}
+
+impl LockError {
+    /// 1222 or 1205 as SQL Server words them; `None` for a cancelled wait, which has no message.
+    pub fn to_sql_error(self, session: SessionId) -> Option<SqlError> {
+        match self {
+            LockError::Timeout => Some(SqlError::new(1222, 16, 51, "Lock request time out period exceeded.")),
+            LockError::Deadlock => Some(SqlError::new(
+                1205,
+                13,
+                51,
+                format!(
+                    "Transaction (Process ID {session}) was deadlocked on lock resources with another process and \
+                     has been chosen as the deadlock victim. Rerun the transaction."
+                ),
+            )),
+            LockError::Cancelled => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Grant,
+    Wait,
+    Convert,
+}
+
+impl Status {
+    /// `sys.dm_tran_locks.request_status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Grant => "GRANT",
+            Status::Wait => "WAIT",
+            Status::Convert => "CONVERT",
+        }
+    }
+}
+
+/// One row of `sys.dm_tran_locks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockRow {
+    pub resource: Resource,
+    pub session: SessionId,
+    pub mode: Mode,
+    pub status: Status,
+    pub scope: Scope,
+}
+
+#[derive(Default)]
+pub struct LockManager {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    locks: HashMap<Resource, Lock>,
+    /// A session waits for one thing at a time.
+    waits: HashMap<SessionId, Wait>,
+    log: Log,
+}
+
+#[derive(Default)]
+struct Lock {
+    granted: Vec<Grant>,
+    queue: VecDeque<SessionId>,
+}
+
+struct Grant {
+    session: SessionId,
+    scope: Scope,
+    mode: Mode,
+    /// An application lock asked for twice is released twice.
+    count: u32,
+}
+
+struct Wait {
+    resource: Resource,
+    scope: Scope,
+    requested: Mode,
+    /// With what the session already holds there.
+    target: Mode,
+    converts: bool,
+    priority: i8,
+    victim: bool,
+}
+
+impl LockManager {
+    /// Waits until the lock is granted.
+    ///
+    /// # Errors
+    /// [`LockError::Timeout`] (1222), [`LockError::Deadlock`] (1205) or [`LockError::Cancelled`]. The session
+    /// then no longer waits; what it holds is untouched.
+    pub fn acquire(&self, request: &Request) -> Result<Granted, LockError> {
+        let session = request.session;
+        let deadline = request.timeout.map(|timeout| Instant::now() + timeout);
+        let mut state = self.state();
+        if state.grant_at_once(request) {
+            return Ok(Granted::AtOnce);
+        }
+        if request.timeout == Some(Duration::ZERO) {
+            state.log.push(Event::TimedOut, session, &request.resource, (request.mode, request.scope));
+            return Err(LockError::Timeout);
+        }
+        state.enqueue(request);
+        state.break_deadlocks(session);
+        self.changed.notify_all();
+        loop {
+            let failure = match state.waits.get(&session) {
+                None => return Ok(Granted::AfterWait),
+                Some(wait) if wait.victim => Some((LockError::Deadlock, Event::Deadlock)),
+                Some(_) if (request.cancelled)() => Some((LockError::Cancelled, Event::Cancelled)),
+                Some(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    Some((LockError::Timeout, Event::TimedOut))
+                }
+                Some(_) => None,
+            };
+            if let Some((error, event)) = failure {
+                state.withdraw(session, event);
+                self.changed.notify_all();
+                return Err(error);
+            }
+            state = match deadline {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Makes every waiter look at its `cancelled` again.
+    pub fn interrupt(&self) {
+        // Under the mutex: a waiter that has just looked is then already waiting and hears it.
+        let _state = self.state();
+        self.changed.notify_all();
+    }
+
+    /// Releases one lock once; false if the session does not hold it in that scope.
+    pub fn release(&self, session: SessionId, scope: Scope, resource: &Resource) -> bool {
+        let mut state = self.state();
+        let released = state.release_one(session, scope, resource);
+        self.changed.notify_all();
+        released
+    }
+
+    /// Releases all that the session holds in that scope: at the end of a statement, a transaction, a session.
+    pub fn release_all(&self, session: SessionId, scope: Scope) {
+        let mut state = self.state();
+        let held: Vec<Resource> = state
+            .locks
+            .iter()
+            .filter(|(_, lock)| {
+                lock.granted.iter().any(|grant| grant.session == session && grant.scope == scope)
+            })
+            .map(|(resource, _)| resource.clone())
+            .collect();
+        for resource in held {
+            state.drop_grant(session, scope, &resource);
+        }
+        self.changed.notify_all();
+    }
+
+    /// What the session holds on a resource in one scope.
+    pub fn held(&self, session: SessionId, scope: Scope, resource: &Resource) -> Option<Mode> {
+        let state = self.state();
+        let grants = &state.locks.get(resource)?.granted;
+        grants.iter().find(|grant| grant.session == session && grant.scope == scope).map(|grant| grant.mode)
+    }
+
+    /// Whom the session waits for now: `blocking_session_id` of `sys.dm_exec_requests`.
+    pub fn blocker(&self, session: SessionId) -> Option<SessionId> {
+        self.state().blockers(session).first().copied()
+    }
+
+    /// All locks, held and waited for.
+    pub fn rows(&self) -> Vec<LockRow> {
+        let state = self.state();
+        let granted = state.locks.iter().flat_map(|(resource, lock)| {
+            lock.granted.iter().map(|grant| LockRow {
+                resource: resource.clone(),
+                session: grant.session,
+                mode: grant.mode,
+                status: Status::Grant,
+                scope: grant.scope,
+            })
+        });
+        let waiting = state.waits.iter().map(|(&session, wait)| LockRow {
+            resource: wait.resource.clone(),
+            session,
+            mode: wait.target,
+            status: if wait.converts { Status::Convert } else { Status::Wait },
+            scope: wait.scope,
+        });
+        granted.chain(waiting).collect()
+    }
+
+    /// The last events, oldest first.
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.state().log.entries()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lock {
+    /// What a session holds here over all scopes.
+    fn held_by(&self, session: SessionId) -> Option<Mode> {
+        self.granted
+            .iter()
+            .filter(|grant| grant.session == session)
+            .map(|grant| grant.mode)
+            .reduce(Mode::join)
+    }
+
+    fn conflicting(&self, session: SessionId, mode: Mode) -> impl Iterator<Item = SessionId> {
+        self.granted
+            .iter()
+            .filter(move |grant| grant.session != session && !grant.mode.compatible(mode))
+            .map(|grant| grant.session)
+    }
+
+    fn grant(&mut self, session: SessionId, scope: Scope, mode: Mode) {
+        match self.granted.iter_mut().find(|grant| grant.session == session && grant.scope == scope) {
+            Some(grant) => {
+                grant.mode = grant.mode.join(mode);
+                grant.count += 1;
+            }
+            None => self.granted.push(Grant { session, scope, mode, count: 1 }),
+        }
+    }
+}
+
+impl State {
+    fn grant_at_once(&mut self, request: &Request) -> bool {
+        let lock = self.locks.entry(request.resource.clone()).or_default();
+        let held = lock.held_by(request.session);
+        let target = held.map_or(request.mode, |held| held.join(request.mode));
+        let no_more_than_held = held == Some(target);
+        let first_in_line = held.is_some() || lock.queue.is_empty();
+        let free = lock.conflicting(request.session, target).next().is_none();
+        if !(no_more_than_held || first_in_line && free) {
+            return false;
+        }
+        lock.grant(request.session, request.scope, request.mode);
+        if !no_more_than_held {
+            self.log.push(Event::Granted, request.session, &request.resource, (target, request.scope));
+        }
+        true
+    }
+
+    fn enqueue(&mut self, request: &Request) {
+        let lock = self.locks.entry(request.resource.clone()).or_default();
+        let held = lock.held_by(request.session);
+        let converting = lock.queue.iter().take_while(|session| self.waits[session].converts).count();
+        lock.queue.insert(if held.is_some() { converting } else { lock.queue.len() }, request.session);
+        let wait = Wait {
+            resource: request.resource.clone(),
+            scope: request.scope,
+            requested: request.mode,
+            target: held.map_or(request.mode, |held| held.join(request.mode)),
+            converts: held.is_some(),
+            priority: request.deadlock_priority,
+            victim: false,
+        };
+        self.log.push(Event::Waiting, request.session, &request.resource, (wait.target, request.scope));
+        self.waits.insert(request.session, wait);
+    }
+
+    /// Serves the queue in order, up to the first that must go on waiting.
+    fn serve(&mut self, resource: &Resource) {
+        let Some(lock) = self.locks.get_mut(resource) else { return };
+        while let Some(&session) = lock.queue.front() {
+            let wait = &self.waits[&session];
+            if lock.conflicting(session, wait.target).next().is_some() {
+                break;
+            }
+            lock.grant(session, wait.scope, wait.requested);
+            self.log.push(Event::Granted, session, resource, (wait.target, wait.scope));
+            lock.queue.pop_front();
+            self.waits.remove(&session);
+        }
+        if lock.granted.is_empty() && lock.queue.is_empty() {
+            self.locks.remove(resource);
+        }
+    }
+
+    fn withdraw(&mut self, session: SessionId, event: Event) {
+        let Some(wait) = self.waits.remove(&session) else { return };
+        self.log.push(event, session, &wait.resource, (wait.target, wait.scope));
+        if let Some(lock) = self.locks.get_mut(&wait.resource) {
+            lock.queue.retain(|&waiter| waiter != session);
+        }
+        self.serve(&wait.resource);
+    }
+
+    fn release_one(&mut self, session: SessionId, scope: Scope, resource: &Resource) -> bool {
+        let Some(lock) = self.locks.get_mut(resource) else { return false };
+        let mut grants = lock.granted.iter_mut();
+        let Some(grant) = grants.find(|grant| grant.session == session && grant.scope == scope) else {
+            return false;
+        };
+        grant.count -= 1;
+        if grant.count == 0 {
+            self.drop_grant(session, scope, resource);
+        }
+        true
+    }
+
+    fn drop_grant(&mut self, session: SessionId, scope: Scope, resource: &Resource) {
+        let Some(lock) = self.locks.get_mut(resource) else { return };
+        let Some(at) = lock.granted.iter().position(|grant| grant.session == session && grant.scope == scope)
+        else {
+            return;
+        };
+        let grant = lock.granted.remove(at);
+        self.log.push(Event::Released, session, resource, (grant.mode, scope));
+        self.serve(resource);
+    }
+
+    /// Whom a waiting session waits for: holders in its way, then all who stand before it.
+    fn blockers(&self, session: SessionId) -> Vec<SessionId> {
+        let Some(wait) = self.waits.get(&session).filter(|wait| !wait.victim) else { return Vec::new() };
+        let Some(lock) = self.locks.get(&wait.resource) else { return Vec::new() };
+        let before = lock.queue.iter().copied().take_while(|&waiter| waiter != session);
+        lock.conflicting(session, wait.target).chain(before).collect()
+    }
+
+    /// Every new edge of the graph touches the session that has just begun to wait, so only cycles through it
+    /// need be looked for. The victim is the one of the lowest DEADLOCK_PRIORITY, and among equals the session
+    /// that closed the circle (SQL Server takes the one with the least log to undo).
+    fn break_deadlocks(&mut self, closer: SessionId) {
+        while let Some(cycle) = self.cycle(closer) {
+            let rank = |session: &SessionId| (self.waits[session].priority, *session != closer);
+            let Some(victim) = cycle.into_iter().min_by_key(rank) else { return };
+            if let Some(wait) = self.waits.get_mut(&victim) {
+                wait.victim = true;
+            }
+        }
+    }
+
+    /// The sessions of a cycle through `start`, by depth-first search.
+    fn cycle(&self, start: SessionId) -> Option<Vec<SessionId>> {
+        let mut path = vec![start];
+        let mut todo = vec![self.blockers(start)];
+        let mut seen = vec![start];
+        while let Some(next) = todo.last_mut() {
+            match next.pop() {
+                Some(session) if session == start => return Some(path),
+                Some(session) if seen.contains(&session) => {}
+                Some(session) => {
+                    seen.push(session);
+                    path.push(session);
+                    todo.push(self.blockers(session));
+                }
+                None => {
+                    todo.pop();
+                    path.pop();
+                }
+            }
+        }
+        None
+    }
+}

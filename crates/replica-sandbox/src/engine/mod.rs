@@ -4,3 +4,4 @@ pub mod applock;
 pub mod locks;
 pub mod schema;
 pub mod tokens;
+pub mod type_name;

@@ -1,2 +1,3 @@
 //! What two tools of the replica share.
+pub mod catalog;
 pub mod tds;

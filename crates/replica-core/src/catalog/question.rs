@@ -1,0 +1,54 @@
+//! The questions put to a server's catalog, as T-SQL that SQL Server 2012 and later, Azure SQL and their
+//! TDS-speaking relatives answer.
+//!
+//! Each is one SELECT of its own, with the quoted table name as `@P1`, so that all can go in one batch, and
+//! where a server lacks a view or a right, each can be asked alone and the rest still be learnt.
+
+/// One SELECT on the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What it asks for, in the words of "could not learn ...".
+    pub topic: &'static str,
+    pub sql: &'static str,
+    /// The first version of SQL Server that has the views and columns asked for: a server too old for them
+    /// has nothing of the kind either.
+    pub since_2016: bool,
+}
+
+const fn question(topic: &'static str, sql: &'static str) -> Question {
+    Question { topic, sql, since_2016: false }
+}
+
+pub const SERVER: Question = question("server and database options", include_str!("sql/server.sql"));
+pub const TABLE: Question = question("the table and the permissions on it", include_str!("sql/table.sql"));
+pub const COLUMNS: Question = question("columns", include_str!("sql/columns.sql"));
+pub const INDEXES: Question = question("indexes", include_str!("sql/indexes.sql"));
+pub const INDEX_COLUMNS: Question = question("index columns", include_str!("sql/index_columns.sql"));
+pub const FOREIGN_KEYS: Question = question("foreign keys", include_str!("sql/foreign_keys.sql"));
+pub const CHECKS: Question = question("check constraints", include_str!("sql/checks.sql"));
+pub const TRIGGERS: Question = question("triggers", include_str!("sql/triggers.sql"));
+pub const PARTITIONS: Question = question("partitions and row counts", include_str!("sql/partitions.sql"));
+pub const PROTECTION: Question = Question {
+    since_2016: true,
+    ..question("masked and encrypted columns", include_str!("sql/protection.sql"))
+};
+pub const POLICIES: Question =
+    Question { since_2016: true, ..question("row-level security", include_str!("sql/policies.sql")) };
+
+/// Every table and view in sight; asked only when a name is not found.
+pub const NAMES: Question = question("names of tables", include_str!("sql/names.sql"));
+
+/// What is asked of every table, in this order, in one batch.
+pub const ALL: [Question; 11] = [
+    SERVER,
+    TABLE,
+    COLUMNS,
+    INDEXES,
+    INDEX_COLUMNS,
+    FOREIGN_KEYS,
+    CHECKS,
+    TRIGGERS,
+    PARTITIONS,
+    PROTECTION,
+    POLICIES,
+];

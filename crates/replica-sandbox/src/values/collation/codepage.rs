@@ -1,0 +1,130 @@
+//! Characters to and from a collation's code page.
+//!
+//! UTF-16 units are the meeting point, not `str`: nvarchar may hold lone surrogates, and what was loaded must
+//! come back.
+use super::Collation;
+use encoding_rs::{Encoding, SHIFT_JIS};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+pub(super) const UTF8: u16 = 65001;
+
+/// The UTF-16 units of little-endian bytes. A last odd byte is dropped; the wire refuses such values.
+pub fn units_from_utf16le(bytes: &[u8]) -> Vec<u16> {
+    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// UTF-16LE bytes of units.
+pub fn utf16le(units: &[u16]) -> Vec<u8> {
+    units.iter().flat_map(|unit| unit.to_le_bytes()).collect()
+}
+
+impl Collation {
+    /// Bytes of the code page as UTF-16 units. Bytes that mean nothing become U+FFFD.
+    pub fn decode(&self, bytes: &[u8]) -> Vec<u16> {
+        if bytes.is_ascii() {
+            return bytes.iter().map(|&byte| u16::from(byte)).collect();
+        }
+        match page(self.code_page) {
+            Page::Utf8 => String::from_utf8_lossy(bytes).encode_utf16().collect(),
+            Page::Single(single) => bytes.iter().map(|&byte| single.units[usize::from(byte)]).collect(),
+            Page::Multi(encoding) => encoding.decode_without_bom_handling(bytes).0.encode_utf16().collect(),
+        }
+    }
+
+    /// UTF-16 units in the code page. What it lacks becomes `?`, one per UTF-16 unit; a lone surrogate becomes
+    /// U+FFFD in UTF-8. Windows' best fits (ā to a) are not made.
+    pub fn encode(&self, units: &[u16]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(units.len());
+        for character in char::decode_utf16(units.iter().copied()) {
+            match character {
+                Ok(character) if character.is_ascii() => out.push(character as u8),
+                Ok(character) => self.encode_char(character, &mut out),
+                Err(_) if self.utf8 => out.extend_from_slice("\u{FFFD}".as_bytes()),
+                Err(_) => out.push(b'?'),
+            }
+        }
+        out
+    }
+
+    fn encode_char(&self, character: char, out: &mut Vec<u8>) {
+        let mut utf8 = [0; 4];
+        let text = &*character.encode_utf8(&mut utf8);
+        match page(self.code_page) {
+            Page::Utf8 => out.extend_from_slice(text.as_bytes()),
+            Page::Single(single) => match single.bytes.get(&(character as u32)) {
+                Some(&byte) => out.push(byte),
+                None => out.extend(std::iter::repeat_n(b'?', character.len_utf16())),
+            },
+            Page::Multi(encoding) => match encoding.encode(text) {
+                (bytes, _, false) => out.extend_from_slice(&bytes),
+                (_, _, true) => out.extend(std::iter::repeat_n(b'?', character.len_utf16())),
+            },
+        }
+    }
+
+    /// How many bytes the character that starts at `bytes[0]` takes: 1, or more in UTF-8 and double-byte pages.
+    pub fn char_len(&self, bytes: &[u8]) -> usize {
+        let Some(&lead) = bytes.first() else { return 0 };
+        let len = match page(self.code_page) {
+            Page::Single(_) => 1,
+            Page::Utf8 => match lead {
+                0xC2..=0xDF => 2,
+                0xE0..=0xEF => 3,
+                0xF0..=0xF4 => 4,
+                _ => 1,
+            },
+            // Lead bytes of code page 932.
+            Page::Multi(_) => 1 + usize::from(matches!(lead, 0x81..=0x9F | 0xE0..=0xFC)),
+        };
+        len.min(bytes.len())
+    }
+}
+
+enum Page {
+    Utf8,
+    Single(Box<Single>),
+    Multi(&'static Encoding),
+}
+
+/// A one-byte code page, both ways.
+struct Single {
+    units: [u16; 256],
+    bytes: HashMap<u32, u8>,
+}
+
+impl Single {
+    /// WHATWG's windows-125x maps the bytes Windows leaves undefined to C1 controls, as Windows does.
+    fn new(encoding: &'static Encoding) -> Self {
+        let mut units = [0xFFFD; 256];
+        let mut bytes = HashMap::new();
+        for byte in 0..=255u8 {
+            let one = [byte];
+            let (text, _) = encoding.decode_without_bom_handling(&one);
+            if let Some(character) = text.chars().next().filter(|&character| character != '\u{FFFD}') {
+                units[usize::from(byte)] = character as u16;
+                bytes.insert(character as u32, byte);
+            }
+        }
+        Self { units, bytes }
+    }
+}
+
+fn page(code_page: u16) -> &'static Page {
+    static PAGES: OnceLock<HashMap<u16, Page>> = OnceLock::new();
+    static FALLBACK: Page = Page::Utf8;
+    PAGES
+        .get_or_init(|| {
+            use encoding_rs::{WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254};
+            HashMap::from([
+                (1251, Page::Single(Box::new(Single::new(WINDOWS_1251)))),
+                (1252, Page::Single(Box::new(Single::new(WINDOWS_1252)))),
+                (1253, Page::Single(Box::new(Single::new(WINDOWS_1253)))),
+                (1254, Page::Single(Box::new(Single::new(WINDOWS_1254)))),
+                (932, Page::Multi(SHIFT_JIS)),
+                (UTF8, Page::Utf8),
+            ])
+        })
+        .get(&code_page)
+        .unwrap_or(&FALLBACK)
+}

@@ -1,3 +1,7 @@
 //! What two tools of the replica share.
 pub mod catalog;
+pub mod config;
+pub mod error;
+pub mod exit;
+pub mod retry;
 pub mod tds;

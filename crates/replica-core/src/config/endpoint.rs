@@ -1,0 +1,373 @@
+//! One server and database to connect to.
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Secret;
+use super::connection_string::Pairs;
+use super::data_source::DataSource;
+use crate::error::{Error, Result};
+
+/// How much of the connection is encrypted: the `Encrypt` keyword of Microsoft.Data.SqlClient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encrypt {
+    /// `optional`, `false`, `no`: the login only, or everything if the server insists.
+    Optional,
+    /// `mandatory`, `true`, `yes`: everything.
+    #[default]
+    Mandatory,
+    /// `strict`: TLS before the first TDS byte (TDS 8.0), the certificate always checked.
+    Strict,
+}
+
+/// The `ApplicationIntent` keyword: a read-only intent may be routed to a readable secondary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApplicationIntent {
+    #[default]
+    ReadWrite,
+    ReadOnly,
+}
+
+/// One server and database, and how to get there.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Name or address, without protocol prefix.
+    pub host: String,
+    /// TCP port; without one and without an instance it is 1433.
+    pub port: Option<u16>,
+    /// A named instance, whose port SQL Server Browser tells. Ignored when a port is given.
+    pub instance: Option<String>,
+    /// The database; without one the login's default.
+    pub database: Option<String>,
+    /// SQL login.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// How much is encrypted.
+    pub encrypt: Encrypt,
+    /// Take any certificate. Never applies to [`Encrypt::Strict`].
+    pub trust_server_certificate: bool,
+    /// The name that the certificate must carry, if not `host`.
+    pub host_name_in_certificate: Option<String>,
+    /// PEM file: the server's own certificate, or the authorities to trust instead of the system's.
+    pub server_certificate: Option<PathBuf>,
+    /// Shown in `sys.dm_exec_sessions`.
+    pub application_name: String,
+    /// Shown in `sys.dm_exec_sessions`; without one this machine's name.
+    pub workstation_id: Option<String>,
+    /// Read-write unless said otherwise.
+    pub application_intent: ApplicationIntent,
+    /// Try all addresses of the host at once.
+    pub multi_subnet_failover: bool,
+    /// From the first packet to the end of the login. Default 15 s.
+    pub connect_timeout: Duration,
+    /// The longest silence of the server while a request runs, if one was given.
+    pub command_timeout: Option<Duration>,
+    /// The TDS packet size to ask for, 512 to 32767 bytes. Default 32767.
+    pub packet_size: u16,
+}
+
+/// The keywords that need no more than to be known: they ask for nothing that shows here.
+/// Microsoft.Data.SqlClient, `SqlConnection.ConnectionString`.
+const WITHOUT_EFFECT: &[&str] = &[
+    "connectionlifetime",
+    "connectionreset",
+    "connectretrycount",
+    "connectretryinterval",
+    "enlist",
+    "failoverpartner",
+    "failoverpartnerspn",
+    "ipaddresspreference",
+    "loadbalancetimeout",
+    "maxpoolsize",
+    "minpoolsize",
+    "multipleactiveresultsets",
+    "persistsecurityinfo",
+    "poolblockingperiod",
+    "pooling",
+    "serverspn",
+    "transactionbinding",
+    "transparentnetworkipresolution",
+    "typesystemversion",
+];
+
+impl Endpoint {
+    /// An endpoint with everything at its default.
+    pub fn new(host: impl Into<String>, user: impl Into<String>, password: Secret) -> Self {
+        Self {
+            host: host.into(),
+            port: None,
+            instance: None,
+            database: None,
+            user: user.into(),
+            password,
+            encrypt: Encrypt::default(),
+            trust_server_certificate: false,
+            host_name_in_certificate: None,
+            server_certificate: None,
+            application_name: "sql-server-replica".into(),
+            workstation_id: None,
+            application_intent: ApplicationIntent::default(),
+            multi_subnet_failover: false,
+            connect_timeout: Duration::from_secs(15),
+            command_timeout: None,
+            packet_size: 32767,
+        }
+    }
+
+    /// Reads an ADO.NET connection string (Microsoft.Data.SqlClient, `SqlConnection.ConnectionString`).
+    ///
+    /// # Errors
+    /// An unknown keyword or a value out of range, by the keyword's name. Never repeats a value,
+    /// which may be a password in the wrong place.
+    pub fn from_connection_string(text: &str) -> Result<Self> {
+        let mut endpoint = Self::new("", "", Secret::default());
+        endpoint.set_all(text)?;
+        endpoint.validated()
+    }
+
+    /// Sets every keyword of a connection string.
+    pub(super) fn set_all(&mut self, text: &str) -> Result<()> {
+        Pairs::parse(text)?.iter().try_for_each(|(keyword, value)| self.set(keyword, value))
+    }
+
+    /// Sets one keyword. Spaces, underscores and case do not matter; an empty value keeps the default.
+    pub(super) fn set(&mut self, keyword: &str, value: &str) -> Result<()> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        let text = || Some(value.to_owned());
+        match normal(keyword).as_str() {
+            "server" | "datasource" | "address" | "addr" | "networkaddress" => {
+                let source = DataSource::parse(value)?;
+                (self.host, self.instance) = (source.host, source.instance);
+                self.port = source.port.or(self.port);
+            }
+            "database" | "initialcatalog" => self.database = text(),
+            "userid" | "uid" | "user" => self.user = value.to_owned(),
+            "password" | "pwd" => self.password = Secret::new(value),
+            "encrypt" => {
+                self.encrypt = match value.to_ascii_lowercase().as_str() {
+                    "strict" => Encrypt::Strict,
+                    "mandatory" => Encrypt::Mandatory,
+                    "optional" => Encrypt::Optional,
+                    _ => match boolean(value) {
+                        Some(true) => Encrypt::Mandatory,
+                        Some(false) => Encrypt::Optional,
+                        None => return Err(bad_value(keyword, "true, false, mandatory, optional or strict")),
+                    },
+                };
+            }
+            "trustservercertificate" => self.trust_server_certificate = flag(keyword, value)?,
+            "hostnameincertificate" => self.host_name_in_certificate = text(),
+            "servercertificate" | "trustservercertificateca" => self.server_certificate = Some(value.into()),
+            "applicationname" | "app" => self.application_name = value.to_owned(),
+            "workstationid" | "wsid" => self.workstation_id = text(),
+            "applicationintent" => {
+                self.application_intent = match normal(value).as_str() {
+                    "readonly" => ApplicationIntent::ReadOnly,
+                    "readwrite" => ApplicationIntent::ReadWrite,
+                    _ => return Err(bad_value(keyword, "ReadOnly or ReadWrite")),
+                };
+            }
+            "multisubnetfailover" => self.multi_subnet_failover = flag(keyword, value)?,
+            "connecttimeout" | "connectiontimeout" | "timeout" => {
+                // 0 means "without limit" in SqlClient; a tool that may hang for ever is of no use to cron.
+                let seconds: u32 = number(keyword, value, 0, u32::MAX)?;
+                self.connect_timeout = Duration::from_secs(if seconds == 0 { 3600 } else { seconds.into() });
+            }
+            "commandtimeout" => {
+                let seconds: u32 = number(keyword, value, 0, u32::MAX)?;
+                self.command_timeout = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+            }
+            // SqlClient allows 32768, one more than the protocol does.
+            "packetsize" => self.packet_size = number(keyword, value, 512, 32768u16)?.min(32767),
+            "integratedsecurity" | "trustedconnection" => {
+                if normal(value) == "sspi" || flag(keyword, value)? {
+                    return Err(unsupported("Windows logins (Integrated Security)"));
+                }
+            }
+            "authentication" => {
+                if normal(value) != "sqlpassword" && normal(value) != "notspecified" {
+                    return Err(unsupported("Entra and Windows logins (Authentication)"));
+                }
+            }
+            "networklibrary" | "network" | "net" => {
+                if normal(value) != "dbmssocn" {
+                    return Err(bad_value(keyword, "dbmssocn, which is TCP"));
+                }
+            }
+            "currentlanguage" | "language" => {
+                return Err(Error::usage("Connection strings here take no Language")
+                    .remedy("Leave it out: the tools do not depend on the session's language."));
+            }
+            known if WITHOUT_EFFECT.contains(&known) => {}
+            _ => {
+                return Err(Error::usage(format!("Unknown connection keyword '{keyword}'"))
+                    .remedy("The keywords are those of Microsoft.Data.SqlClient."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what no single keyword can say.
+    pub(super) fn validated(self) -> Result<Self> {
+        let missing = if self.host.is_empty() {
+            "Server=host,port"
+        } else if self.user.is_empty() {
+            "User Id and Password"
+        } else {
+            return Ok(self);
+        };
+        Err(Error::usage(format!("The connection string lacks {missing}")))
+    }
+
+    /// The name that the server's certificate must carry.
+    pub fn certificate_name(&self) -> &str {
+        self.host_name_in_certificate.as_deref().unwrap_or(&self.host)
+    }
+
+    /// The port to use when no SQL Server Browser has to be asked.
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(1433)
+    }
+}
+
+/// Host, port or instance, and database: fit for logs and errors.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        match (&self.instance, self.port) {
+            (Some(instance), None) => write!(f, "\\{instance}")?,
+            (_, port) => write!(f, ",{}", port.unwrap_or(1433))?,
+        }
+        match &self.database {
+            Some(database) => write!(f, "/{database}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn normal(keyword: &str) -> String {
+    keyword.chars().filter(|c| !c.is_whitespace() && *c != '_').flat_map(char::to_lowercase).collect()
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn flag(keyword: &str, value: &str) -> Result<bool> {
+    boolean(value).ok_or_else(|| bad_value(keyword, "true or false"))
+}
+
+fn number<N>(keyword: &str, value: &str, min: N, max: N) -> Result<N>
+where
+    N: std::str::FromStr + PartialOrd + fmt::Display,
+{
+    let parsed = value.trim().parse().ok().filter(|n| (&min..=&max).contains(&n));
+    parsed.ok_or_else(|| bad_value(keyword, &format!("a whole number from {min} to {max}")))
+}
+
+fn bad_value(keyword: &str, expected: &str) -> Error {
+    Error::usage(format!("The value of '{keyword}' must be {expected}"))
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::usage(format!("{what} are not supported yet")).remedy("Give a SQL login: User Id and Password.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Endpoint {
+        Endpoint::from_connection_string(text).unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    fn error(text: &str) -> String {
+        let error = Endpoint::from_connection_string(text).expect_err(text);
+        assert_eq!(error.exit_code(), crate::exit::Code::Usage);
+        error.to_string()
+    }
+
+    #[test]
+    fn every_synonym_means_the_same() {
+        for server in ["Server", "data source", "DataSource", "Address", "Addr", "Network Address"] {
+            for (user, password) in
+                [("User Id", "Password"), ("UID", "PWD"), ("user", "pwd"), ("UserID", "Password")]
+            {
+                for database in ["Database", "Initial Catalog", "InitialCatalog"] {
+                    let e = parse(&format!("{server}=h,1444;{user}=u;{password}=p;{database}=d"));
+                    assert_eq!((e.host.as_str(), e.port, e.user.as_str()), ("h", Some(1444), "u"));
+                    assert_eq!((e.password.expose(), e.database.as_deref()), ("p", Some("d")));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn encryption_is_on_and_checked_unless_said_otherwise() {
+        let e = parse("Server=h;UID=u;PWD=p");
+        assert_eq!((e.encrypt, e.trust_server_certificate), (Encrypt::Mandatory, false));
+        for (value, meaning) in [
+            ("true", Encrypt::Mandatory),
+            ("Yes", Encrypt::Mandatory),
+            ("Mandatory", Encrypt::Mandatory),
+            ("false", Encrypt::Optional),
+            ("no", Encrypt::Optional),
+            ("optional", Encrypt::Optional),
+            ("Strict", Encrypt::Strict),
+        ] {
+            assert_eq!(parse(&format!("Server=h;UID=u;PWD=p;Encrypt={value}")).encrypt, meaning, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_keywords() {
+        let e = parse(
+            "Server=h;UID=u;PWD=p;TrustServerCertificate=true;HostNameInCertificate=n;ServerCertificate=/c.pem;\
+             Application Name=a;ApplicationIntent=ReadOnly;Connect Timeout=3;Command Timeout=9;Packet Size=8000;\
+             MultiSubnetFailover=yes;Pooling=false;MultipleActiveResultSets=false;Persist Security Info=false;\
+             Workstation ID=w;Integrated Security=false",
+        );
+        assert!(e.trust_server_certificate && e.multi_subnet_failover);
+        assert_eq!(e.certificate_name(), "n");
+        assert_eq!(e.server_certificate, Some(PathBuf::from("/c.pem")));
+        assert_eq!((e.application_name.as_str(), e.workstation_id.as_deref()), ("a", Some("w")));
+        assert_eq!(e.application_intent, ApplicationIntent::ReadOnly);
+        assert_eq!((e.connect_timeout.as_secs(), e.command_timeout), (3, Some(Duration::from_secs(9))));
+        assert_eq!(e.packet_size, 8000);
+        assert_eq!(parse("Server=h;UID=u;PWD=p;Packet Size=32768").packet_size, 32767);
+        assert_eq!(parse("Server=h;UID=u;PWD=p;Packet Size=").packet_size, 32767);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said() {
+        assert!(error("Server=h;UID=u;PWD=p;Pakcet Size=1").contains("'Pakcet Size'"));
+        assert!(error("Server=h;UID=u;PWD=p;Packet Size=511").contains("512 to 32768"));
+        assert!(error("Server=h;Integrated Security=SSPI").contains("Windows logins"));
+        assert!(error("Server=h;Trusted_Connection=yes").contains("SQL login"));
+        assert!(error("Server=h;Authentication=Active Directory Default").contains("Entra"));
+        assert!(error("UID=u;PWD=p").contains("Server="));
+        assert!(error("Server=h").contains("User Id"));
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let e = parse("Server=h;UID=u;PWD=hunter2");
+        assert!(!format!("{e:?} {e}").contains("hunter2"));
+        // A password with an unquoted semicolon makes its tail look like a keyword, but not like a value.
+        assert!(!error("Server=h;UID=u;Encrypt=hunter2").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_endpoint_prints_where_it_leads() {
+        assert_eq!(parse("Server=h;UID=u;PWD=p;Database=d").to_string(), "h,1433/d");
+        assert_eq!(parse("Server=h\\i;UID=u;PWD=p").to_string(), "h\\i");
+        assert_eq!(parse("Server=h\\i,1500;UID=u;PWD=p").to_string(), "h,1500");
+    }
+}

@@ -1,0 +1,304 @@
+//! `replica.toml`, and how it goes together with the environment.
+//!
+//! ```toml
+//! reference_tables = ["dbo.Airlines", "dbo.Airports"]    # what `--all` copies
+//!
+//! [source]
+//! connection_string = "Server=src.example.org;Database=Sales;User Id=reader"
+//! password_env = "SOURCE_PASSWORD"
+//!
+//! [target]
+//! server = "dst.example.org,1433"
+//! database = "Replica"
+//! user = "loader"
+//! password_file = "/run/secrets/loader"
+//! encrypt = "strict"
+//!
+//! [tables."dbo.Airports"]
+//! chunk_size = 10000
+//!
+//! [date_filter_columns]
+//! "dbo.Sales" = "SALE_DATE"
+//! ```
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Endpoint, Secret};
+use crate::error::{Error, Result};
+
+/// The file that is read when none is named, in the current folder.
+pub const FILE_NAME: &str = "replica.toml";
+
+/// Everything that is configured outside the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    source: Option<Endpoint>,
+    target: Option<Endpoint>,
+    /// The tables that `--all` copies, as written.
+    pub reference_tables: Vec<String>,
+    /// Settings by table name, as written.
+    pub tables: BTreeMap<String, TableSettings>,
+    /// The column that a table's date windows are cut by, by table name as written.
+    pub date_filter_columns: BTreeMap<String, String>,
+}
+
+/// What may be set for one table. An option on the command line wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSettings {
+    /// Rows in one bulk message.
+    pub chunk_size: Option<u64>,
+    /// Rows in one transaction.
+    pub commit_interval: Option<u64>,
+    /// Leave out source columns that the target lacks.
+    #[serde(default)]
+    pub ignore_extra_columns: bool,
+}
+
+impl Config {
+    /// Reads `file`, or `replica.toml` in the current folder if there is one, and the environment.
+    /// `REPLICA_SOURCE` and `REPLICA_TARGET` win over the file.
+    ///
+    /// # Errors
+    /// An unreadable file; an unknown key or bad value, with its line.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let path = match file {
+            Some(path) => Some(path),
+            None => Some(Path::new(FILE_NAME)).filter(|path| path.exists()),
+        };
+        let mut config = match path {
+            Some(path) => Self::parse(&read(path)?, &environment).map_err(|e| e.within(path.display()))?,
+            None => Self::default(),
+        };
+        for (name, side) in [("REPLICA_SOURCE", &mut config.source), ("REPLICA_TARGET", &mut config.target)] {
+            if let Some(text) = environment(name).filter(|text| !text.trim().is_empty()) {
+                *side = Some(Endpoint::from_connection_string(&text).map_err(|e| e.within(name))?);
+            }
+        }
+        Ok(config)
+    }
+
+    /// Where rows come from.
+    ///
+    /// # Errors
+    /// No source is configured.
+    pub fn source(&self) -> Result<&Endpoint> {
+        self.source.as_ref().ok_or_else(|| not_configured("source", "REPLICA_SOURCE"))
+    }
+
+    /// Where rows go to.
+    ///
+    /// # Errors
+    /// No target is configured.
+    pub fn target(&self) -> Result<&Endpoint> {
+        self.target.as_ref().ok_or_else(|| not_configured("target", "REPLICA_TARGET"))
+    }
+
+    fn parse(text: &str, environment: &Environment<'_>) -> Result<Self> {
+        let raw: RawConfig = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            // Only the message: the error's own Display repeats the line, which may hold a password.
+            Error::usage(format!("{place}{}", error.message()))
+        })?;
+        let side = |name: &str, raw: Option<RawEndpoint>| match raw {
+            Some(raw) => raw.resolve(environment).map(Some).map_err(|e| e.within(name)),
+            None => Ok(None),
+        };
+        Ok(Self {
+            source: side("[source]", raw.source)?,
+            target: side("[target]", raw.target)?,
+            reference_tables: raw.reference_tables,
+            tables: raw.tables,
+            date_filter_columns: raw.date_filter_columns,
+        })
+    }
+}
+
+type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+fn not_configured(side: &str, variable: &str) -> Error {
+    Error::usage(format!("No {side} is configured")).remedy(format!(
+        "Set {variable} to a connection string (Server=host,1433;Database=db;User Id=u;Password=p), \
+         or write [{side}] in {FILE_NAME}, found in the current folder or named with --config."
+    ))
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| Error::usage(format!("Cannot read {}: {e}", path.display())))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    source: Option<RawEndpoint>,
+    target: Option<RawEndpoint>,
+    #[serde(default)]
+    reference_tables: Vec<String>,
+    #[serde(default)]
+    tables: BTreeMap<String, TableSettings>,
+    #[serde(default)]
+    date_filter_columns: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEndpoint {
+    connection_string: Option<Secret>,
+    server: Option<Scalar>,
+    port: Option<u16>,
+    database: Option<Scalar>,
+    user: Option<Scalar>,
+    password: Option<Secret>,
+    password_env: Option<String>,
+    password_file: Option<PathBuf>,
+    encrypt: Option<Scalar>,
+    trust_server_certificate: Option<Scalar>,
+    host_name_in_certificate: Option<Scalar>,
+    server_certificate: Option<Scalar>,
+    application_name: Option<Scalar>,
+    application_intent: Option<Scalar>,
+    connect_timeout: Option<Scalar>,
+    command_timeout: Option<Scalar>,
+    packet_size: Option<Scalar>,
+    multi_subnet_failover: Option<Scalar>,
+}
+
+impl RawEndpoint {
+    /// The connection string first, then what is written beside it.
+    fn resolve(self, environment: &Environment<'_>) -> Result<Endpoint> {
+        let mut endpoint = Endpoint::new("", "", Secret::default());
+        if let Some(text) = &self.connection_string {
+            endpoint.set_all(text.expose())?;
+        }
+        for (keyword, value) in [
+            ("server", &self.server),
+            ("database", &self.database),
+            ("user", &self.user),
+            ("encrypt", &self.encrypt),
+            ("trust_server_certificate", &self.trust_server_certificate),
+            ("host_name_in_certificate", &self.host_name_in_certificate),
+            ("server_certificate", &self.server_certificate),
+            ("application_name", &self.application_name),
+            ("application_intent", &self.application_intent),
+            ("connect_timeout", &self.connect_timeout),
+            ("command_timeout", &self.command_timeout),
+            ("packet_size", &self.packet_size),
+            ("multi_subnet_failover", &self.multi_subnet_failover),
+        ] {
+            if let Some(Scalar(value)) = value {
+                endpoint.set(keyword, value)?;
+            }
+        }
+        endpoint.port = self.port.or(endpoint.port);
+        match (self.password, self.password_env, self.password_file) {
+            (None, None, None) => {}
+            (Some(password), None, None) => endpoint.password = password,
+            (None, Some(name), None) => {
+                let password = environment(&name).ok_or_else(|| {
+                    Error::usage(format!(
+                        "password_env names the environment variable {name}, which is not set"
+                    ))
+                })?;
+                endpoint.password = Secret::new(password);
+            }
+            (None, None, Some(path)) => {
+                // Editors end a file with a line break; a password does not.
+                endpoint.password = Secret::new(read(&path)?.trim_end_matches(['\r', '\n']));
+            }
+            _ => {
+                return Err(Error::usage(
+                    "More than one of password, password_env and password_file is given",
+                )
+                .remedy("Keep one of them."));
+            }
+        }
+        endpoint.validated()
+    }
+}
+
+/// A string, number or boolean; connection strings know no difference.
+struct Scalar(String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self(text)),
+            toml::Value::Integer(number) => Ok(Self(number.to_string())),
+            toml::Value::Boolean(flag) => Ok(Self(flag.to_string())),
+            _ => Err(de::Error::custom("a string, a whole number, true or false is expected here")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Encrypt;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, &|name| (name == "PW").then(|| "from-env".to_owned()))
+    }
+
+    fn error(text: &str) -> String {
+        parse(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn fields_and_tables() {
+        let config = parse(
+            "reference_tables = ['dbo.A', 'B']\n[source]\nserver = 'h,1500'\ndatabase = 'd'\nuser = 'u'\n\
+             password = 'p'\nencrypt = false\nconnect_timeout = 3\n[tables.'dbo.A']\nchunk_size = 7\n\
+             [date_filter_columns]\n'dbo.S' = 'DAY'\n",
+        )
+        .unwrap();
+        let source = config.source().unwrap();
+        assert_eq!((source.host.as_str(), source.port, source.encrypt), ("h", Some(1500), Encrypt::Optional));
+        assert_eq!((source.password.expose(), source.connect_timeout.as_secs()), ("p", 3));
+        assert_eq!(config.reference_tables, ["dbo.A", "B"]);
+        assert_eq!(config.tables["dbo.A"].chunk_size, Some(7));
+        assert_eq!(config.date_filter_columns["dbo.S"], "DAY");
+    }
+
+    #[test]
+    fn a_password_may_come_from_elsewhere() {
+        let config = parse("[target]\nconnection_string = 'Server=h;UID=u'\npassword_env = 'PW'\n").unwrap();
+        assert_eq!(config.target().unwrap().password.expose(), "from-env");
+
+        let path = std::env::temp_dir().join(format!("replica-password-{}", std::process::id()));
+        std::fs::write(&path, "from-file\r\n").unwrap();
+        let config =
+            parse(&format!("[target]\nserver='h'\nuser='u'\npassword_file = '{}'\n", path.display()));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(config.unwrap().target().unwrap().password.expose(), "from-file");
+    }
+
+    #[test]
+    fn mistakes_name_key_and_line() {
+        let text = "[source]\nserver = 'h'\npasword = 'secret'\n";
+        let message = error(text);
+        assert!(
+            message.contains("line 3") && message.contains("`pasword`") && !message.contains("secret"),
+            "{message}"
+        );
+        assert!(error("[tables.x]\nchunksize = 1\n").contains("`chunksize`"));
+        assert!(error("reference_table = []").contains("`reference_table`"));
+        let message = error("[source]\nserver = 'h'\nuser = 'u'\npassword = 20202\n");
+        assert!(message.contains("line 4") && !message.contains("20202"), "{message}");
+        let message = error("[source]\npassword = 'secret\n");
+        assert!(message.contains("line 2") && !message.contains("secret"), "{message}");
+        assert!(error("[source]\nserver='h'\nuser='u'\npassword_env='NONE'").contains("NONE"));
+        assert!(
+            error("[source]\nserver='h'\nuser='u'\npassword='a'\npassword_env='PW'").contains("Keep one")
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_both_ways_out() {
+        let message = parse("").unwrap().target().expect_err("no target").to_string();
+        assert!(message.contains("REPLICA_TARGET") && message.contains("[target]"), "{message}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Where to connect, and what is said about tables: connection strings, environment, replica.toml.
+mod connection_string;
+mod data_source;
+mod endpoint;
+mod file;
+mod secret;
+
+pub use endpoint::{ApplicationIntent, Encrypt, Endpoint};
+pub use file::{Config, TableSettings};
+pub use secret::Secret;

@@ -1,0 +1,356 @@
+//! What went wrong, where, and the way out.
+//!
+//! An [`Error`] is opaque: callers ask it ([`Error::kind`], [`Error::is_transient`],
+//! [`Error::exit_code`]) and add what they know of the place ([`Error::table`],
+//! [`Error::column`], [`Error::window`]). Its text is always one line.
+use std::fmt;
+
+use crate::exit::Code;
+use crate::retry;
+
+/// The result of everything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The family of an error: decides the exit code, and whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Bad usage or configuration.
+    Usage,
+    /// Cannot connect or log in.
+    Connect,
+    /// The server refused a statement; [`Error::server`] has the details.
+    Server,
+    /// The other end sent bytes that break the protocol.
+    Protocol,
+    /// A connection was lost, or a file could not be read or written.
+    Io,
+    /// The other end was silent for too long.
+    Timeout,
+    /// Columns of source and target that cannot be brought together.
+    Mapping,
+    /// A value that the target cannot take, or a proof of equality that failed.
+    Data,
+    /// Another run holds this table.
+    Busy,
+    /// SIGINT asked to stop.
+    Interrupted,
+    /// SIGTERM asked to stop.
+    Terminated,
+}
+
+/// An error as the server states it ([MS-TDS] 2.2.7.10, ERROR token).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerError {
+    /// The number in sys.messages, or above 50,000 for user errors.
+    pub number: u32,
+    /// The severity, 0 to 25; above 10 is an error.
+    pub class: u8,
+    /// Tells apart the places in the server that raise the same number.
+    pub state: u8,
+    /// The message text.
+    pub text: String,
+    /// The server's own name for itself.
+    pub server: String,
+    /// The procedure that raised it; empty outside procedures.
+    pub procedure: String,
+    /// The line in the batch or procedure, counted from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error {} (class {}, state {}", self.number, self.class, self.state)?;
+        if !self.procedure.is_empty() {
+            write!(f, ", procedure {}", self.procedure)?;
+        }
+        if self.line > 1 {
+            write!(f, ", line {}", self.line)?;
+        }
+        write!(f, "): {}", self.text)
+    }
+}
+
+/// An error with its place and its remedy. See the [module](self).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    server: Vec<ServerError>,
+    transient: bool,
+    table: Option<String>,
+    column: Option<String>,
+    window: Option<String>,
+    remedy: Option<String>,
+}
+
+impl Error {
+    /// An error of a kind, with one sentence of what happened.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            server: Vec::new(),
+            transient: matches!(kind, Kind::Io | Kind::Timeout),
+            table: None,
+            column: None,
+            window: None,
+            remedy: None,
+        }))
+    }
+
+    /// Bad usage or configuration.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Cannot connect or log in, and trying again will not help.
+    pub fn connect(message: impl Into<String>) -> Self {
+        Self::new(Kind::Connect, message)
+    }
+
+    /// Cannot connect now: refused, unreachable, silent, or hung up.
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        let mut error = Self::new(Kind::Connect, message);
+        error.0.transient = true;
+        error
+    }
+
+    /// The other end sent bytes that break the protocol.
+    pub fn protocol(message: impl Into<String>) -> Self {
+        Self::new(Kind::Protocol, message)
+    }
+
+    /// A lost connection or a failed file operation.
+    pub fn io(message: impl Into<String>) -> Self {
+        Self::new(Kind::Io, message)
+    }
+
+    /// The other end was silent for too long.
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Self::new(Kind::Timeout, message)
+    }
+
+    /// Columns that cannot be brought together.
+    pub fn mapping(message: impl Into<String>) -> Self {
+        Self::new(Kind::Mapping, message)
+    }
+
+    /// A value that cannot be taken, or data that turned out unequal.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Kind::Data, message)
+    }
+
+    /// Another run holds this table.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(Kind::Busy, message)
+    }
+
+    /// What the server answered. The first error is the cause, later ones (3621 and the like)
+    /// come of it; the caller passes at least one.
+    pub fn from_server(errors: Vec<ServerError>) -> Self {
+        let mut error = Self::new(Kind::Server, "");
+        error.0.transient = errors.iter().any(|e| retry::is_transient_number(e.number));
+        match errors.first() {
+            Some(first) => error.0.message = first.to_string(),
+            None => error.0.message = "the server reports an error without saying which".into(),
+        }
+        error.0.server = errors;
+        error
+    }
+
+    /// Turns a failure while connecting into one of kind [`Kind::Connect`], which decides the exit code.
+    pub fn while_connecting(mut self, place: impl fmt::Display) -> Self {
+        if !matches!(self.0.kind, Kind::Usage | Kind::Interrupted | Kind::Terminated) {
+            self.0.kind = Kind::Connect;
+        }
+        self.within(place)
+    }
+
+    /// Puts the file, server or section that the message is about before it.
+    pub fn within(mut self, place: impl fmt::Display) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
+    /// Adds the table, as `schema.name`. What is known already stays: the innermost place knows best.
+    pub fn table(mut self, table: impl fmt::Display) -> Self {
+        self.0.table.get_or_insert_with(|| table.to_string());
+        self
+    }
+
+    /// Adds the column.
+    pub fn column(mut self, column: impl fmt::Display) -> Self {
+        self.0.column.get_or_insert_with(|| column.to_string());
+        self
+    }
+
+    /// Adds the window, as the tools print it (`2024-01`).
+    pub fn window(mut self, window: impl fmt::Display) -> Self {
+        self.0.window.get_or_insert_with(|| window.to_string());
+        self
+    }
+
+    /// Adds the way out, as a sentence.
+    pub fn remedy(mut self, remedy: impl fmt::Display) -> Self {
+        self.0.remedy.get_or_insert_with(|| remedy.to_string());
+        self
+    }
+
+    /// The family of this error.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The server's error that caused this one, if it was the server's.
+    pub fn server(&self) -> Option<&ServerError> {
+        self.0.server.first()
+    }
+
+    /// All errors of the server's answer, in the order in which they came.
+    pub fn server_errors(&self) -> &[ServerError] {
+        &self.0.server
+    }
+
+    /// Does the server's answer hold this error number?
+    pub fn has_number(&self, number: u32) -> bool {
+        self.0.server.iter().any(|e| e.number == number)
+    }
+
+    /// May the same work succeed when it is done again? See [`retry`].
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
+    }
+
+    /// What a tool that ends with this error tells the shell.
+    pub fn exit_code(&self) -> Code {
+        match self.0.kind {
+            Kind::Usage => Code::Usage,
+            Kind::Connect => Code::Connect,
+            Kind::Busy => Code::Busy,
+            Kind::Interrupted => Code::Interrupted,
+            Kind::Terminated => Code::Terminated,
+            Kind::Server | Kind::Protocol | Kind::Io | Kind::Timeout | Kind::Mapping | Kind::Data => {
+                Code::Failed
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { table, column, window, message, remedy, .. } = &*self.0;
+        let mut text = String::new();
+        let places = [("", table), ("window ", window), ("column ", column)];
+        let places = places.iter().filter_map(|(label, place)| place.as_ref().map(|p| format!("{label}{p}")));
+        let places = places.collect::<Vec<_>>().join(", ");
+        if !places.is_empty() {
+            text = format!("{places}: ");
+        }
+        text.push_str(message);
+        if let Some(remedy) = remedy {
+            text = format!("{}. {remedy}", text.trim_end_matches(['.', ' ']));
+        }
+        // A server's text may hold line breaks, or worse; the log is one line an error.
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .try_for_each(|c| fmt::Write::write_char(f, c))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::TimedOut => Self::timeout(error.to_string()),
+            // The link reports a violated protocol through the I/O traits this way.
+            std::io::ErrorKind::InvalidData => Self::protocol(error.to_string()),
+            _ => Self::io(error.to_string()),
+        }
+    }
+}
+
+impl From<&tiberius::error::TokenError> for ServerError {
+    fn from(token: &tiberius::error::TokenError) -> Self {
+        Self {
+            number: token.code(),
+            class: token.class(),
+            state: token.state(),
+            text: token.message().to_owned(),
+            server: token.server().to_owned(),
+            procedure: token.procedure().to_owned(),
+            line: token.line(),
+        }
+    }
+}
+
+impl From<tiberius::error::Error> for Error {
+    fn from(error: tiberius::error::Error) -> Self {
+        use tiberius::error::{Error as E, IoErrorKind};
+        match error {
+            E::Server(token) => Self::from_server(vec![ServerError::from(&token)]),
+            E::Io { kind: IoErrorKind::TimedOut, message } => Self::timeout(message),
+            E::Io { kind: IoErrorKind::InvalidData, message } => Self::protocol(message),
+            E::Io { message, .. } => Self::io(message),
+            other => Self::protocol(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deadlock() -> ServerError {
+        ServerError {
+            number: 1205,
+            class: 13,
+            state: 51,
+            text: "a deadlock.\r\nRerun.".into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_text_is_one_line_with_place_and_remedy() {
+        let error =
+            Error::from_server(vec![deadlock()]).table("dbo.T").window("2024-01").remedy("Use one worker.");
+        assert_eq!(
+            error.to_string(),
+            "dbo.T, window 2024-01: error 1205 (class 13, state 51): a deadlock.  Rerun. Use one worker."
+        );
+    }
+
+    #[test]
+    fn the_innermost_place_wins() {
+        assert_eq!(Error::data("too long").column("A").column("B").to_string(), "column A: too long");
+    }
+
+    #[test]
+    fn transience_comes_from_the_number_or_the_lost_connection() {
+        assert!(Error::from_server(vec![deadlock()]).is_transient());
+        assert!(!Error::from_server(vec![ServerError { number: 208, ..Default::default() }]).is_transient());
+        assert!(Error::io("reset").is_transient());
+        assert!(Error::unreachable("refused").is_transient());
+        assert!(!Error::connect("login failed").is_transient());
+        assert!(!Error::protocol("lies").is_transient());
+    }
+
+    #[test]
+    fn connecting_decides_the_exit_code_but_keeps_the_cause() {
+        let error = Error::from_server(vec![ServerError { number: 18456, ..Default::default() }]);
+        assert_eq!(error.exit_code(), Code::Failed);
+        let error = error.while_connecting("source");
+        assert_eq!(error.exit_code(), Code::Connect);
+        assert!(error.has_number(18456));
+        assert_eq!(Error::usage("bad").while_connecting("source").exit_code(), Code::Usage);
+    }
+}

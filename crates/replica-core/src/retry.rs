@@ -1,0 +1,142 @@
+//! What is worth trying again, as a table, and how long to wait before it.
+//!
+//! This module counts and sleeps; the caller says what is transient, usually with
+//! [`Error::is_transient`](crate::error::Error::is_transient).
+use std::time::Duration;
+
+/// Server errors after which the same work may succeed, each with its reason
+/// (Microsoft, "Database Engine events and errors" and "Troubleshoot transient connection errors").
+pub const TRANSIENT: &[(u32, &str)] = &[
+    (1204, "the server is out of lock memory for now"),
+    (1205, "chosen as the victim of a deadlock"),
+    (1222, "a lock was not granted within LOCK_TIMEOUT"),
+    (3960, "a snapshot transaction met a newer version of a row"),
+    (4060, "the database cannot be opened, which happens during a failover"),
+    (4221, "a readable secondary waits for row versions"),
+    (8645, "no memory grant within the limit"),
+    (8651, "the memory to start the query is not free"),
+    (10928, "Azure SQL: a resource limit is reached"),
+    (10929, "Azure SQL: the server is too busy for more than the guaranteed minimum"),
+    (40143, "Azure SQL: the service could not process the request"),
+    (40197, "Azure SQL: the service is reconfigured or fails over"),
+    (40501, "Azure SQL: the service is busy"),
+    (40540, "Azure SQL: the service aborted the transaction"),
+    (40613, "Azure SQL: the database is not available now"),
+    (49918, "Azure SQL: not enough resources to process the request"),
+    (49919, "Azure SQL: too many create or update operations"),
+    (49920, "Azure SQL: too many operations in the subscription"),
+];
+
+/// Is this server error in [`TRANSIENT`]?
+pub fn is_transient_number(number: u32) -> bool {
+    TRANSIENT.iter().any(|(transient, _)| *transient == number)
+}
+
+/// Bounded exponential backoff with full jitter.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    /// Attempts after the first one.
+    pub max_retries: u32,
+    /// The bound of the first wait; it doubles with each retry.
+    pub base: Duration,
+    /// The bound of every wait.
+    pub cap: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { max_retries: 5, base: Duration::from_millis(500), cap: Duration::from_secs(60) }
+    }
+}
+
+impl Backoff {
+    /// How long to wait before retry number `retry` (from 1), or `None` when they are used up.
+    ///
+    /// The wait is spread evenly over the second half of the bound: workers that fell over each
+    /// other do not meet again at the same moment, and none comes back at once.
+    pub fn delay(&self, retry: u32) -> Option<Duration> {
+        if retry == 0 || retry > self.max_retries {
+            return None;
+        }
+        let bound = self.base.saturating_mul(2u32.saturating_pow(retry - 1)).min(self.cap);
+        Some(bound / 2 + (bound / 2).mul_f64(unit_random()))
+    }
+
+    /// Runs `attempt` until it succeeds, fails for good, or the retries are used up.
+    /// `attempt` gets the number of the attempt, counted from 0.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub async fn run<T, E, F>(&self, mut attempt: F, is_transient: impl Fn(&E) -> bool) -> Result<T, E>
+    where
+        F: AsyncFnMut(u32) -> Result<T, E>,
+        E: std::fmt::Display,
+    {
+        let mut retries = 0;
+        loop {
+            let error = match attempt(retries).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let delay = match self.delay(retries + 1) {
+                Some(delay) if is_transient(&error) => delay,
+                _ => return Err(error),
+            };
+            retries += 1;
+            log::warn!("{error}; retry {retries} of {} in {:.1}s", self.max_retries, delay.as_secs_f64());
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+/// Evenly spread over 0.0..1.0. The standard library's hasher keys are random for each instance,
+/// which is all the randomness that jitter needs.
+fn unit_random() -> f64 {
+    use std::hash::{BuildHasher, Hasher};
+    let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_within_their_bounds_and_end() {
+        let backoff = Backoff { max_retries: 3, base: Duration::from_secs(1), cap: Duration::from_secs(3) };
+        for (retry, bound) in [(1, 1.0), (2, 2.0), (3, 3.0)] {
+            for _ in 0..100 {
+                let delay = backoff.delay(retry).unwrap().as_secs_f64();
+                assert!((bound / 2.0..=bound).contains(&delay), "retry {retry}: {delay}");
+            }
+        }
+        assert_eq!(backoff.delay(4), None);
+    }
+
+    #[test]
+    fn every_listed_number_is_listed_once() {
+        let mut numbers: Vec<_> = TRANSIENT.iter().map(|(number, _)| *number).collect();
+        numbers.dedup();
+        assert_eq!(numbers.len(), TRANSIENT.len());
+        assert!(numbers.is_sorted());
+    }
+
+    fn run(max_retries: u32, results: &[Result<u32, &'static str>]) -> (Result<u32, &'static str>, u32) {
+        let backoff = Backoff { max_retries, base: Duration::ZERO, cap: Duration::ZERO };
+        let mut calls = 0;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let attempt = async |n: u32| {
+            calls += 1;
+            results[n as usize]
+        };
+        let result = runtime.block_on(backoff.run(attempt, |e| *e == "transient"));
+        (result, calls)
+    }
+
+    #[test]
+    fn only_what_is_transient_is_tried_again() {
+        assert_eq!(run(5, &[Err("transient"), Err("transient"), Ok(7)]), (Ok(7), 3));
+        assert_eq!(run(5, &[Err("transient"), Err("final"), Ok(7)]), (Err("final"), 2));
+        assert_eq!(run(1, &[Err("transient"), Err("transient"), Ok(7)]), (Err("transient"), 2));
+    }
+}

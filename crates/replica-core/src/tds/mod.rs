@@ -1,2 +1,12 @@
 //! The wire format without I/O: bytes in, bytes out.
+//!
+//! "Need more bytes" is a value, not an error: public parsers answer `Ok(None)`, their parts [`wire::Stop::Short`].
+pub mod columns;
+pub mod packet;
+pub mod token;
 pub mod types;
+pub mod value;
+pub mod wire;
+
+#[cfg(test)]
+mod captured;

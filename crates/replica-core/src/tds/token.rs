@@ -1,0 +1,411 @@
+//! The tokens of a server's reply, rows excepted ([MS-TDS] 2.2.7).
+//!
+//! [`parse`] reads one token; ROW and NBCROW are the row scanner's, since only it knows the columns.
+use super::columns::{self, Column, Form};
+use super::types::TypeInfo;
+use super::value;
+use super::wire::{self, Malformed, Reader, Stop, put_b_varchar, put_us_varchar, resumable, with_u16_length};
+
+/// The token bytes ([MS-TDS] 2.2.4.2.1).
+pub mod kind {
+    pub const TABNAME: u8 = 0xA4;
+    pub const COLINFO: u8 = 0xA5;
+    pub const ORDER: u8 = 0xA9;
+    pub const ERROR: u8 = 0xAA;
+    pub const INFO: u8 = 0xAB;
+    pub const RETURN_VALUE: u8 = 0xAC;
+    pub const LOGIN_ACK: u8 = 0xAD;
+    pub const FEATURE_EXT_ACK: u8 = 0xAE;
+    pub const RETURN_STATUS: u8 = 0x79;
+    pub const ROW: u8 = 0xD1;
+    pub const NBCROW: u8 = 0xD2;
+    pub const ENV_CHANGE: u8 = 0xE3;
+    pub const SESSION_STATE: u8 = 0xE4;
+    pub const SSPI: u8 = 0xED;
+    pub const FED_AUTH_INFO: u8 = 0xEE;
+    pub const DONE: u8 = 0xFD;
+    pub const DONE_PROC: u8 = 0xFE;
+    pub const DONE_IN_PROC: u8 = 0xFF;
+}
+
+/// Tokens whose length is a LONG may claim 4 GB; none that a server sends here comes near this.
+const MOST_LONG_TOKEN: u32 = 1 << 20;
+/// Units of a message's text. RAISERROR and THROW stop at 2,047; the token's own length is a USHORT of bytes.
+const MOST_TEXT: u16 = 8000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    Columns(Vec<Column>),
+    /// Ordinals, from 1, of the columns that the rows are ordered by.
+    Order(Vec<u16>),
+    Done(Done),
+    Error(Message),
+    Info(Message),
+    EnvChange(EnvChange),
+    LoginAck(LoginAck),
+    ReturnStatus(i32),
+    ReturnValue(ReturnValue),
+    /// Feature ids and their data.
+    FeatureExtAck(Vec<(u8, Vec<u8>)>),
+    Sspi(Vec<u8>),
+    /// Read over: TABNAME, COLINFO, SESSIONSTATE, FEDAUTHINFO. The token byte.
+    Skipped(u8),
+}
+
+/// Which of the three DONE tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoneKind {
+    Done,
+    Proc,
+    InProc,
+}
+
+/// The end of a statement ([MS-TDS] 2.2.7.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub kind: DoneKind,
+    /// See [`done`].
+    pub status: u16,
+    /// CurCmd (server-facts.md section 2).
+    pub command: u16,
+    /// Rows, if `status` has [`done::COUNT`].
+    pub count: u64,
+}
+
+/// Bits of a DONE token's status.
+pub mod done {
+    pub const MORE: u16 = 0x001;
+    pub const ERROR: u16 = 0x002;
+    pub const IN_TRANSACTION: u16 = 0x004;
+    pub const COUNT: u16 = 0x010;
+    pub const ATTENTION: u16 = 0x020;
+    pub const SERVER_ERROR: u16 = 0x100;
+}
+
+impl Done {
+    pub fn has_more(&self) -> bool {
+        self.status & done::MORE != 0
+    }
+
+    pub fn has_error(&self) -> bool {
+        self.status & (done::ERROR | done::SERVER_ERROR) != 0
+    }
+
+    /// Rows, if the server counted them.
+    pub fn rows(&self) -> Option<u64> {
+        (self.status & done::COUNT != 0).then_some(self.count)
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(match self.kind {
+            DoneKind::Done => kind::DONE,
+            DoneKind::Proc => kind::DONE_PROC,
+            DoneKind::InProc => kind::DONE_IN_PROC,
+        });
+        out.extend_from_slice(&self.status.to_le_bytes());
+        out.extend_from_slice(&self.command.to_le_bytes());
+        out.extend_from_slice(&self.count.to_le_bytes());
+    }
+}
+
+/// ERROR and INFO: what the server says about a statement ([MS-TDS] 2.2.7.10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub number: i32,
+    pub state: u8,
+    pub class: u8,
+    pub text: String,
+    pub server: String,
+    pub procedure: String,
+    pub line: u32,
+}
+
+impl Message {
+    /// Writes the token: ERROR or INFO (classes 0 to 10).
+    pub fn encode(&self, token: u8, out: &mut Vec<u8>) {
+        out.push(token);
+        with_u16_length(out, |out| {
+            out.extend_from_slice(&self.number.to_le_bytes());
+            out.extend_from_slice(&[self.state, self.class]);
+            put_us_varchar(&self.text, MOST_TEXT, out);
+            put_b_varchar(&self.server, out);
+            put_b_varchar(&self.procedure, out);
+            out.extend_from_slice(&self.line.to_le_bytes());
+        });
+    }
+}
+
+/// A change of the session's state ([MS-TDS] 2.2.7.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvChange {
+    Database { new: String, old: String },
+    Language { new: String, old: String },
+    PacketSize { new: u32, old: u32 },
+    Collation { new: Vec<u8>, old: Vec<u8> },
+    BeginTransaction(u64),
+    Commit(u64),
+    Rollback(u64),
+    Routing { port: u16, host: String },
+    Other { kind: u8, body: Vec<u8> },
+}
+
+impl EnvChange {
+    fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(body);
+        wire::complete(Self::parse_body(&mut reader), "ENVCHANGE")
+    }
+
+    fn parse_body(reader: &mut Reader<'_>) -> Result<Self, Stop> {
+        Ok(match reader.u8()? {
+            1 => Self::Database { new: reader.b_varchar()?, old: reader.b_varchar()? },
+            2 => Self::Language { new: reader.b_varchar()?, old: reader.b_varchar()? },
+            4 => Self::PacketSize { new: size(&reader.b_varchar()?)?, old: size(&reader.b_varchar()?)? },
+            7 => Self::Collation { new: reader.b_varbyte()?.to_vec(), old: reader.b_varbyte()?.to_vec() },
+            8 => Self::BeginTransaction(descriptor(reader.b_varbyte()?)?),
+            9 => Self::Commit(old_descriptor(reader)?),
+            10 => Self::Rollback(old_descriptor(reader)?),
+            // Length, protocol (0 is TCP), port, host ([MS-TDS] 2.2.7.9, type 20).
+            20 => {
+                let _ = (reader.u16()?, reader.u8()?);
+                Self::Routing { port: reader.u16()?, host: reader.us_varchar()? }
+            }
+            kind => Self::Other { kind, body: reader.bytes(reader.remaining())?.to_vec() },
+        })
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let strings = |kind: u8, new: &str, old: &str, out: &mut Vec<u8>| {
+            out.push(kind);
+            put_b_varchar(new, out);
+            put_b_varchar(old, out);
+        };
+        let bytes = |kind: u8, new: &[u8], old: &[u8], out: &mut Vec<u8>| {
+            out.push(kind);
+            wire::put_b_varbyte(new, out);
+            wire::put_b_varbyte(old, out);
+        };
+        out.push(kind::ENV_CHANGE);
+        with_u16_length(out, |out| match self {
+            Self::Database { new, old } => strings(1, new, old, out),
+            Self::Language { new, old } => strings(2, new, old, out),
+            Self::PacketSize { new, old } => strings(4, &new.to_string(), &old.to_string(), out),
+            Self::Collation { new, old } => bytes(7, new, old, out),
+            Self::BeginTransaction(new) => bytes(8, &new.to_le_bytes(), &[], out),
+            Self::Commit(old) => bytes(9, &[], &old.to_le_bytes(), out),
+            Self::Rollback(old) => bytes(10, &[], &old.to_le_bytes(), out),
+            Self::Routing { port, host } => {
+                out.push(20);
+                with_u16_length(out, |out| {
+                    out.push(0);
+                    out.extend_from_slice(&port.to_le_bytes());
+                    put_us_varchar(host, MOST_TEXT, out);
+                });
+                out.extend_from_slice(&[0, 0]);
+            }
+            Self::Other { kind, body } => {
+                out.push(*kind);
+                out.extend_from_slice(body);
+            }
+        });
+    }
+}
+
+fn size(digits: &str) -> Result<u32, Stop> {
+    digits.parse().map_err(|_| Stop::malformed(format!("a packet size of {digits:?}")))
+}
+
+/// Eight bytes, or none for "no transaction".
+fn descriptor(bytes: &[u8]) -> Result<u64, Stop> {
+    match bytes {
+        [] => Ok(0),
+        _ => bytes
+            .try_into()
+            .map(u64::from_le_bytes)
+            .map_err(|_| Stop::malformed(format!("a transaction descriptor of {} bytes", bytes.len()))),
+    }
+}
+
+fn old_descriptor(reader: &mut Reader<'_>) -> Result<u64, Stop> {
+    reader.b_varbyte()?;
+    descriptor(reader.b_varbyte()?)
+}
+
+/// The server accepts the login ([MS-TDS] 2.2.7.14).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginAck {
+    pub interface: u8,
+    /// As on the wire, most significant byte first: 74000004 is TDS 7.4.
+    pub tds_version: [u8; 4],
+    pub program: String,
+    /// Major, minor, build high, build low.
+    pub version: [u8; 4],
+}
+
+impl LoginAck {
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(kind::LOGIN_ACK);
+        with_u16_length(out, |out| {
+            out.push(self.interface);
+            out.extend_from_slice(&self.tds_version);
+            put_b_varchar(&self.program, out);
+            out.extend_from_slice(&self.version);
+        });
+    }
+}
+
+/// An output parameter ([MS-TDS] 2.2.7.19).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnValue {
+    pub ordinal: u16,
+    /// With its @.
+    pub name: String,
+    /// 1 for an output parameter, 2 for a function's value.
+    pub status: u8,
+    pub user_type: u32,
+    pub flags: u16,
+    pub type_info: TypeInfo,
+    /// As it lies on the wire, length included.
+    pub value: Vec<u8>,
+}
+
+impl ReturnValue {
+    fn parse(reader: &mut Reader<'_>) -> Result<Self, Stop> {
+        let ordinal = reader.u16()?;
+        let name = reader.b_varchar()?;
+        let status = reader.u8()?;
+        let user_type = reader.u32()?;
+        let flags = reader.u16()?;
+        let type_info = TypeInfo::parse(reader)?;
+        let value = value::take(&type_info, reader)?.to_vec();
+        Ok(Self { ordinal, name, status, user_type, flags, type_info, value })
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(kind::RETURN_VALUE);
+        out.extend_from_slice(&self.ordinal.to_le_bytes());
+        put_b_varchar(&self.name, out);
+        out.push(self.status);
+        out.extend_from_slice(&self.user_type.to_le_bytes());
+        out.extend_from_slice(&self.flags.to_le_bytes());
+        self.type_info.encode(out);
+        out.extend_from_slice(&self.value);
+    }
+}
+
+/// Reads the token at the front of `bytes` and says how long it was. `Ok(None)`: more bytes are needed.
+pub fn parse(bytes: &[u8]) -> Result<Option<(Token, usize)>, Malformed> {
+    let mut reader = Reader::new(bytes);
+    Ok(resumable(parse_token(&mut reader))?.map(|token| (token, reader.position())))
+}
+
+fn parse_token(reader: &mut Reader<'_>) -> Result<Token, Stop> {
+    Ok(match reader.u8()? {
+        columns::COLMETADATA => Token::Columns(columns::parse_body(reader, Form::Result)?),
+        kind::ORDER => Token::Order(short_body(reader)?.chunks_exact(2).map(le16).collect()),
+        kind::ERROR => Token::Error(message(short_body(reader)?)?),
+        kind::INFO => Token::Info(message(short_body(reader)?)?),
+        kind::ENV_CHANGE => Token::EnvChange(EnvChange::parse(short_body(reader)?).map_err(Stop::Malformed)?),
+        kind::LOGIN_ACK => Token::LoginAck(login_ack(short_body(reader)?)?),
+        kind::RETURN_STATUS => Token::ReturnStatus(reader.i32()?),
+        kind::RETURN_VALUE => Token::ReturnValue(ReturnValue::parse(reader)?),
+        kind::FEATURE_EXT_ACK => Token::FeatureExtAck(features(reader)?),
+        kind::SSPI => Token::Sspi(short_body(reader)?.to_vec()),
+        kind::DONE => Token::Done(done_body(DoneKind::Done, reader)?),
+        kind::DONE_PROC => Token::Done(done_body(DoneKind::Proc, reader)?),
+        kind::DONE_IN_PROC => Token::Done(done_body(DoneKind::InProc, reader)?),
+        skipped @ (kind::TABNAME | kind::COLINFO) => {
+            short_body(reader)?;
+            Token::Skipped(skipped)
+        }
+        skipped @ (kind::SESSION_STATE | kind::FED_AUTH_INFO) => {
+            long_body(reader)?;
+            Token::Skipped(skipped)
+        }
+        kind::ROW | kind::NBCROW => return Err(Stop::malformed("a row without column metadata")),
+        other => return Err(Stop::malformed(format!("unknown token 0x{other:02X}"))),
+    })
+}
+
+fn short_body<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
+    let length = reader.u16()?;
+    reader.bytes(usize::from(length))
+}
+
+fn long_body<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
+    match reader.u32()? {
+        length if length > MOST_LONG_TOKEN => Err(Stop::malformed(format!("a token of {length} bytes"))),
+        length => reader.bytes(length as usize),
+    }
+}
+
+fn le16(pair: &[u8]) -> u16 {
+    u16::from_le_bytes([pair[0], pair[1]])
+}
+
+fn done_body(kind: DoneKind, reader: &mut Reader<'_>) -> Result<Done, Stop> {
+    Ok(Done { kind, status: reader.u16()?, command: reader.u16()?, count: reader.u64()? })
+}
+
+fn message(body: &[u8]) -> Result<Message, Stop> {
+    let mut reader = Reader::new(body);
+    let parsed = (|| {
+        let number = reader.i32()?;
+        let [state, class] = reader.array()?;
+        let text = reader.us_varchar()?;
+        let server = reader.b_varchar()?;
+        let procedure = reader.b_varchar()?;
+        Ok(Message { number, state, class, text, server, procedure, line: reader.u32()? })
+    })();
+    wire::complete(parsed, "ERROR or INFO").map_err(Stop::Malformed)
+}
+
+fn login_ack(body: &[u8]) -> Result<LoginAck, Stop> {
+    let mut reader = Reader::new(body);
+    let parsed = (|| {
+        Ok(LoginAck {
+            interface: reader.u8()?,
+            tds_version: reader.array()?,
+            program: reader.b_varchar()?,
+            version: reader.array()?,
+        })
+    })();
+    wire::complete(parsed, "LOGINACK").map_err(Stop::Malformed)
+}
+
+fn features(reader: &mut Reader<'_>) -> Result<Vec<(u8, Vec<u8>)>, Stop> {
+    const END: u8 = 0xFF;
+    let mut features = Vec::new();
+    loop {
+        match reader.u8()? {
+            END => return Ok(features),
+            id => features.push((id, long_body(reader)?.to_vec())),
+        }
+    }
+}
+
+/// Writes a result set's ORDER token.
+pub fn encode_order(ordinals: &[u16], out: &mut Vec<u8>) {
+    out.push(kind::ORDER);
+    with_u16_length(out, |out| ordinals.iter().for_each(|n| out.extend_from_slice(&n.to_le_bytes())));
+}
+
+/// Writes a procedure's RETURNSTATUS token.
+pub fn encode_return_status(status: i32, out: &mut Vec<u8>) {
+    out.push(kind::RETURN_STATUS);
+    out.extend_from_slice(&status.to_le_bytes());
+}
+
+/// Writes a FEATUREEXTACK token ([MS-TDS] 2.2.7.11).
+pub fn encode_features(features: &[(u8, Vec<u8>)], out: &mut Vec<u8>) {
+    out.push(kind::FEATURE_EXT_ACK);
+    for (id, data) in features {
+        out.push(*id);
+        out.extend_from_slice(&(data.len() as u32).to_le_bytes());
+        out.extend_from_slice(data);
+    }
+    out.push(0xFF);
+}
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

@@ -54,6 +54,7 @@ impl Header {
             kind: bytes[0],
             status: bytes[1],
             length: u16::from_be_bytes([bytes[2], bytes[3]]),
+            spid: u16::from_be_bytes([bytes[4], bytes[5]]),
             id: bytes[6],
         };
         if usize::from(header.length) < HEADER {

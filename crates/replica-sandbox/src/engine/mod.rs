@@ -1,7 +1,27 @@
 //! T-SQL on SQLite.
+//!
+//! A batch goes `parse` (text to [`parse::Statement`]s) → `exec` (statement by statement) → for queries and DML
+//! `bind` (names and static types resolved, SQLite SQL emitted, with `functions` called from inside SQLite) →
+//! `store` (SQLite). `transactions` decides which rows are there; `locks` who must wait.
+//! `ddl` parses and runs what changes the catalog, `views` and `procs` describe it.
 pub mod api;
 pub mod applock;
+pub mod ddl;
+pub mod exec;
+pub mod failure;
+pub mod instance;
 pub mod locks;
+pub mod options;
+pub mod parse;
+pub mod procs;
 pub mod schema;
+pub mod session;
+pub mod store;
 pub mod tokens;
+pub mod transactions;
 pub mod type_name;
+pub mod views;
+
+pub use instance::{Engine, EngineOptions};
+pub use session::{Login, Session};
+pub use store::Storage;

@@ -1,6 +1,7 @@
 //! What the catalog knows: databases, tables, columns, indexes, constraints. Plain data, no I/O.
 use crate::values::{CollationId, SqlType};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What one server knows.
@@ -44,7 +45,7 @@ pub struct Database {
     /// schema_id → name; dbo is 1.
     pub schemas: BTreeMap<i32, String>,
     /// object_id → table. In tempdb also the sessions' temporary tables.
-    pub tables: BTreeMap<i32, Table>,
+    pub tables: BTreeMap<i32, Arc<Table>>,
     /// object_id → view.
     pub views: BTreeMap<i32, View>,
     /// principal_id → user or role; 0 public, 1 dbo.
@@ -295,14 +296,14 @@ impl Database {
     }
 
     /// A table that is not temporary.
-    pub fn table(&self, schema_id: i32, name: &str) -> Option<&Table> {
+    pub fn table(&self, schema_id: i32, name: &str) -> Option<&Arc<Table>> {
         self.tables
             .values()
             .find(|t| t.owner_session.is_none() && t.schema_id == schema_id && self.same_name(&t.name, name))
     }
 
     /// A temporary table of this session.
-    pub fn temporary_table(&self, session: i16, name: &str) -> Option<&Table> {
+    pub fn temporary_table(&self, session: i16, name: &str) -> Option<&Arc<Table>> {
         self.tables.values().find(|t| t.owner_session == Some(session) && self.same_name(&t.name, name))
     }
 

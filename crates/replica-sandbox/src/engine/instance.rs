@@ -1,0 +1,96 @@
+//! The server instance: what all sessions share.
+use super::failure::storage_error;
+use super::locks::{LockManager, SessionId};
+use super::schema::Instance;
+use super::session::{Login, Session};
+use super::store::{self, Storage, Store};
+use super::transactions::Registry;
+use crate::error::SqlError;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The password of `sa`, where the storage is new.
+    pub sa_password: String,
+    /// `@@SERVERNAME`.
+    pub server_name: String,
+}
+
+/// One sandbox server. Cheap to share; sessions hold it.
+pub struct Engine {
+    pub options: EngineOptions,
+    pub locks: LockManager,
+    pub transactions: Arc<Registry>,
+    instance: RwLock<Instance>,
+    store: Store,
+    /// SQLite has one writer at a time: a queue is fairer than its polling.
+    writer: Mutex<()>,
+    sessions: Mutex<BTreeMap<SessionId, SessionInfo>>,
+}
+
+/// What others can see of a session (`sys.dm_exec_sessions`).
+#[derive(Clone, Debug)]
+pub struct SessionInfo {
+    pub login: String,
+    pub host: String,
+    pub program: String,
+    pub database: i16,
+}
+
+impl Engine {
+    /// Opens the storage, rolls back what a crash left unfinished and reads the catalog.
+    ///
+    /// # Errors
+    /// 5120 where the folder or its file can't be opened.
+    pub fn open(storage: Storage, options: EngineOptions) -> Result<Arc<Self>, SqlError> {
+        let store = Store::open(storage).map_err(|e| {
+            SqlError::new(5120, 16, 101, format!("Unable to open the sandbox's storage: {e}."))
+        })?;
+        let connection = store.connect().map_err(|e| storage_error(&e))?;
+        let floor = store::start(&connection).map_err(|e| storage_error(&e))?;
+        let instance = super::ddl::persist::load(&connection, &options)?;
+        Ok(Arc::new(Self {
+            options,
+            locks: LockManager::default(),
+            transactions: Arc::new(Registry::new(floor)),
+            instance: RwLock::new(instance),
+            store,
+            writer: Mutex::new(()),
+            sessions: Mutex::new(BTreeMap::new()),
+        }))
+    }
+
+    /// Logs a client in.
+    ///
+    /// # Errors
+    /// 18456 for a wrong name or password, 4060 for a database that is not there or not permitted.
+    pub fn connect(self: &Arc<Self>, login: &Login) -> Result<Session, SqlError> {
+        Session::new(Arc::clone(self), login)
+    }
+
+    /// The catalog, to read. Never hold it across a wait for a lock.
+    pub fn instance(&self) -> RwLockReadGuard<'_, Instance> {
+        self.instance.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The catalog, to change, under Sch-M on what is changed. Never hold it across a wait for a lock.
+    pub fn instance_mut(&self) -> RwLockWriteGuard<'_, Instance> {
+        self.instance.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn connection(&self) -> rusqlite::Result<Connection> {
+        self.store.connect()
+    }
+
+    /// Held while a SQLite transaction writes; never while waiting for a lock.
+    pub(super) fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sessions that are logged in.
+    pub fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, SessionInfo>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,57 @@
+//! What SET sets, for a session.
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+    RepeatableRead,
+    Serializable,
+    Snapshot,
+}
+
+/// The options that change what the sandbox does; others are accepted by name and change nothing.
+#[derive(Clone, Debug)]
+pub struct SetOptions {
+    pub nocount: bool,
+    pub xact_abort: bool,
+    pub implicit_transactions: bool,
+    pub isolation: Isolation,
+    /// `None` waits for ever.
+    pub lock_timeout: Option<Duration>,
+    /// -10 to 10.
+    pub deadlock_priority: i8,
+    /// database_id and object_id of the one table.
+    pub identity_insert: Option<(i16, i32)>,
+    /// Bytes; -1 is unlimited.
+    pub textsize: i32,
+    /// 0 is all rows.
+    pub rowcount: u64,
+    pub fmtonly: bool,
+    pub noexec: bool,
+    /// First day of the week, 1 (Monday) to 7.
+    pub datefirst: u8,
+    /// The bits of `@@OPTIONS` that change nothing here.
+    pub others: u32,
+}
+
+impl Default for SetOptions {
+    /// As ODBC and OLE DB clients find them: `@@OPTIONS` 5496.
+    fn default() -> Self {
+        Self {
+            nocount: false,
+            xact_abort: false,
+            implicit_transactions: false,
+            isolation: Isolation::ReadCommitted,
+            lock_timeout: None,
+            deadlock_priority: 0,
+            identity_insert: None,
+            textsize: -1,
+            rowcount: 0,
+            fmtonly: false,
+            noexec: false,
+            datefirst: 7,
+            others: 5496,
+        }
+    }
+}

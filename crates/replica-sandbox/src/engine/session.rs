@@ -1,0 +1,233 @@
+//! One connection's state, and the ways in.
+use super::api::{BulkColumn, BulkRows, Cancelled, Param, Sink};
+use super::exec::{self, bulk::PendingBulk};
+use super::failure::{Failure, Outcome, storage_error};
+use super::instance::{Engine, SessionInfo};
+use super::locks::{Mode, Request, Resource, Scope, SessionId};
+use super::options::{Isolation, SetOptions};
+use super::transactions::Transaction;
+use crate::error::SqlError;
+use crate::values::Value;
+use rusqlite::Connection;
+use std::sync::Arc;
+
+/// What LOGIN7 says.
+#[derive(Clone, Debug, Default)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+    /// Empty for the login's default.
+    pub database: String,
+    pub host: String,
+    pub program: String,
+}
+
+/// What a transaction-manager request asks ([MS-TDS] 2.2.6.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionRequest {
+    Begin { name: String, isolation: Option<Isolation> },
+    Commit { name: String, then_begin: bool },
+    Rollback { name: String, then_begin: bool },
+    Save { name: String },
+}
+
+/// One connection. Dropping it rolls back and frees what it holds.
+pub struct Session {
+    pub id: SessionId,
+    pub login: Login,
+    pub options: SetOptions,
+    pub(super) engine: Arc<Engine>,
+    pub(super) connection: Connection,
+    /// database_id of the current database.
+    pub(super) database: i16,
+    pub(super) transaction: Option<Transaction>,
+    pub(super) pending_bulk: Option<PendingBulk>,
+    /// `@@ROWCOUNT`, `@@ERROR`, `@@IDENTITY` and what goes with them.
+    pub(super) last: LastStatement,
+}
+
+/// What the last statement left for the next to ask.
+#[derive(Clone, Debug, Default)]
+pub struct LastStatement {
+    pub rowcount: u64,
+    pub error: i32,
+    pub identity: Option<i128>,
+}
+
+impl Session {
+    pub(super) fn new(engine: Arc<Engine>, login: &Login) -> Result<Self, SqlError> {
+        let connection = engine.connection().map_err(|e| storage_error(&e))?;
+        let database = super::ddl::login::authenticate(&engine.instance(), login)?;
+        let info = SessionInfo {
+            login: login.user.clone(),
+            host: login.host.clone(),
+            program: login.program.clone(),
+            database,
+        };
+        let id = {
+            let mut sessions = engine.sessions();
+            // SQL Server keeps the first fifty for itself.
+            let Some(id) = (51..=SessionId::MAX).find(|id| !sessions.contains_key(id)) else {
+                return Err(SqlError::new(
+                    17809,
+                    20,
+                    1,
+                    "Could not connect because the maximum number of user connections has been reached.",
+                ));
+            };
+            sessions.insert(id, info);
+            id
+        };
+        Ok(Self {
+            id,
+            login: Login { password: String::new(), ..login.clone() },
+            options: SetOptions::default(),
+            engine,
+            connection,
+            database,
+            transaction: None,
+            pending_bulk: None,
+            last: LastStatement::default(),
+        })
+    }
+
+    /// Runs a batch. Errors of statements go to the sink; what comes back is only that the client is gone.
+    ///
+    /// # Errors
+    /// [`Cancelled`] after an attention: the session has unwound as SQL Server does.
+    pub fn batch(&mut self, sql: &str, params: &mut [Param], sink: &mut dyn Sink) -> Result<(), Cancelled> {
+        exec::batch(self, sql, params, sink)
+    }
+
+    /// Runs a stored procedure by name: an RPC request.
+    ///
+    /// # Errors
+    /// [`Cancelled`] after an attention.
+    pub fn rpc(&mut self, name: &str, params: &mut [Param], sink: &mut dyn Sink) -> Result<(), Cancelled> {
+        exec::rpc(self, name, params, sink)
+    }
+
+    /// Runs a transaction-manager request.
+    ///
+    /// # Errors
+    /// [`Cancelled`] after an attention.
+    pub fn transaction(
+        &mut self,
+        request: &TransactionRequest,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Cancelled> {
+        exec::transaction::request(self, request, sink)
+    }
+
+    /// After an INSERT BULK batch: the columns that the bulk message must bring as the very next request.
+    pub fn pending_bulk(&self) -> Option<Vec<BulkColumn>> {
+        self.pending_bulk.as_ref().map(PendingBulk::columns)
+    }
+
+    /// Loads the rows of the bulk message.
+    ///
+    /// # Errors
+    /// [`Cancelled`] after an attention; nothing was inserted.
+    pub fn bulk(&mut self, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Result<(), Cancelled> {
+        exec::bulk::load(self, rows, sink)
+    }
+
+    /// Another request came instead of the bulk message: 4022.
+    ///
+    /// # Errors
+    /// [`Cancelled`] when the client is gone.
+    pub fn cancel_bulk(&mut self, sink: &mut dyn Sink) -> Result<(), Cancelled> {
+        exec::bulk::refuse_other_request(self, sink)
+    }
+
+    /// RESETCONNECTION: as after login, without the transaction; RESETCONNECTIONSKIPTRAN (`keep_transaction`)
+    /// keeps it.
+    pub fn reset(&mut self, keep_transaction: bool) {
+        if !keep_transaction {
+            self.abandon();
+        }
+        self.options = SetOptions::default();
+        self.last = LastStatement::default();
+        self.pending_bulk = None;
+    }
+
+    /// Runs one query for the engine itself and gives its rows; for checks that T-SQL says best.
+    ///
+    /// # Errors
+    /// As the query's.
+    pub fn query(&mut self, sql: &str) -> Outcome<Vec<Vec<Value>>> {
+        exec::internal_query(self, sql)
+    }
+
+    /// The descriptor of the open transaction, as the wire names it; 0 for none.
+    pub fn transaction_descriptor(&self) -> u64 {
+        self.transaction.as_ref().filter(|t| t.depth > 0).map_or(0, |t| t.id)
+    }
+
+    pub(super) fn lock(
+        &self,
+        resource: Resource,
+        mode: Mode,
+        scope: Scope,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Outcome {
+        let request = Request {
+            session: self.id,
+            scope,
+            resource,
+            mode,
+            timeout: self.options.lock_timeout,
+            deadlock_priority: self.options.deadlock_priority,
+            cancelled,
+        };
+        self.engine.locks.acquire(&request).map_err(|e| Failure::from_lock(e, self.id))?;
+        Ok(())
+    }
+
+    /// Locks a table to the end of the transaction, or of the statement.
+    pub(super) fn lock_table(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
+        let resource = Resource::Table { database: table.0, object_id: table.1 };
+        self.lock(resource, mode, scope, &|| sink.cancelled())
+    }
+
+    /// Runs `work` in one SQLite transaction that writes; all of it stays or, on an error, none.
+    /// Nested calls join the outer one. Never wait for a lock inside.
+    pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        if !self.connection.is_autocommit() {
+            return work(self);
+        }
+        let engine = Arc::clone(&self.engine);
+        let _gate = engine.writer();
+        self.write_gated(work)
+    }
+
+    /// As [`Session::write`], where the caller holds the writers' gate.
+    pub(super) fn write_gated<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let result = work(self);
+        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        if let Err(error) = self.connection.execute_batch(end) {
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+            return result.and(Err(error.into()));
+        }
+        result
+    }
+
+    /// Rolls back whatever is open, without a word to the client.
+    fn abandon(&mut self) {
+        if let Err(error) = exec::transaction::rollback_all(self) {
+            log::error!("session {}: rollback failed: {error:?}", self.id);
+        }
+        self.engine.locks.release_all(self.id, Scope::Statement);
+        self.engine.locks.release_all(self.id, Scope::Session);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.abandon();
+        self.engine.sessions().remove(&self.id);
+    }
+}

@@ -1,0 +1,189 @@
+//! How tables lie in SQLite: one file for all databases, one SQLite table for each partition of a table.
+//!
+//! A partition's table is `t{storage}`; its columns are `c{column_id}` without affinity, so that what is stored is
+//! what comes back, and two hidden ones: `_ins` and `_del`, the stamps (see [`super::transactions`]) of the
+//! statements that inserted and deleted the row.
+use super::schema::{Index, IndexKind, Table};
+use crate::values::SqlType;
+use rusqlite::Connection;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Where the databases live.
+#[derive(Debug)]
+pub enum Storage {
+    /// A temporary folder that goes when the engine does.
+    Memory,
+    /// A folder that survives a restart.
+    Folder(PathBuf),
+}
+
+/// The open folder.
+pub(super) struct Store {
+    file: PathBuf,
+    /// Removed on drop.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Store {
+    pub(super) fn open(storage: Storage) -> std::io::Result<Self> {
+        let (folder, temporary) = match storage {
+            Storage::Memory => {
+                let folder = tempfile::Builder::new().prefix("replica-sandbox-").tempdir()?;
+                (folder.path().to_owned(), Some(folder))
+            }
+            Storage::Folder(path) => {
+                std::fs::create_dir_all(&path)?;
+                (path, None)
+            }
+        };
+        Ok(Self { file: folder.join("sandbox.sqlite"), _temporary: temporary })
+    }
+
+    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        connect(&self.file)
+    }
+}
+
+fn connect(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    // Losing the last commits with the machine is no harm to a stand-in; waiting for the disk is.
+    connection.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;",
+    )?;
+    connection.busy_timeout(std::time::Duration::from_secs(60))?;
+    Ok(connection)
+}
+
+/// Readies a file, new or used before: undoes what a crash left unfinished. Returns a floor for transaction ids,
+/// above all that were ever used here.
+pub(super) fn start(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS unfinished (txn INTEGER, storage INTEGER, PRIMARY KEY (txn, storage)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS storages (last INTEGER);
+         INSERT INTO storages SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM storages);",
+    )?;
+    let unfinished: Vec<(i64, i64)> = connection
+        .prepare("SELECT txn, storage FROM unfinished")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (transaction, storage) in unfinished {
+        if exists(connection, storage)? {
+            super::transactions::undo_all(connection, storage, transaction as u64)?;
+        }
+    }
+    connection.execute("DELETE FROM unfinished", [])?;
+    // Each start has a range of ids of its own, so that no start repeats one.
+    let starts: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", starts + 1)?;
+    Ok((starts as u64) << 24)
+}
+
+/// Notes, in the SQLite transaction of its first row there, that a transaction is at work on a storage.
+pub fn note_unfinished(connection: &Connection, transaction: u64, storage: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO unfinished VALUES (?1, ?2)")?
+        .execute([transaction as i64, storage])?;
+    Ok(())
+}
+
+pub fn forget_unfinished(connection: &Connection, transaction: u64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM unfinished WHERE txn = ?1")?.execute([transaction as i64])?;
+    Ok(())
+}
+
+/// A number for a new partition's table.
+pub fn next_storage(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("UPDATE storages SET last = last + 1 RETURNING last", [], |row| row.get(0))
+}
+
+pub fn exists(connection: &Connection, storage: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?
+        .exists([table_name(storage)])
+}
+
+/// SQLite's name for a partition's table.
+pub fn table_name(storage: i64) -> String {
+    format!("t{storage}")
+}
+
+/// SQLite's name for a column.
+pub fn column_name(column_id: i32) -> String {
+    format!("c{column_id}")
+}
+
+/// Creates the empty SQLite tables of every partition, with their indexes.
+pub fn create(connection: &Connection, table: &Table) -> rusqlite::Result<()> {
+    for &storage in &table.storage {
+        create_partition(connection, table, storage)?;
+    }
+    Ok(())
+}
+
+/// Creates one partition's empty SQLite table, with its indexes.
+pub fn create_partition(connection: &Connection, table: &Table, storage: i64) -> rusqlite::Result<()> {
+    let mut sql = format!("CREATE TABLE t{storage} (_ins INTEGER, _del INTEGER");
+    for column in &table.columns {
+        let _ = write!(sql, ", {}", column_name(column.column_id));
+    }
+    sql.push(')');
+    connection.execute_batch(&sql)?;
+    connection
+        .execute_batch(&format!("CREATE INDEX d{storage} ON t{storage}(_del) WHERE _del IS NOT NULL"))?;
+    for index in &table.indexes {
+        create_index(connection, table, index, storage)?;
+    }
+    Ok(())
+}
+
+/// Gives an index its SQLite counterpart where lookups need one: unique keys and clustered ones. Others cost
+/// loads time and gain the sandbox nothing. Does nothing for heaps, columnstores and disabled indexes.
+pub fn create_index(
+    connection: &Connection,
+    table: &Table,
+    index: &Index,
+    storage: i64,
+) -> rusqlite::Result<()> {
+    let useful = index.unique || index.kind == IndexKind::Clustered;
+    if index.disabled || !useful || index.keys.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<String> = index
+        .keys
+        .iter()
+        .filter_map(|(id, _)| table.columns.iter().find(|c| c.column_id == *id))
+        .map(|c| key_expression(&column_name(c.column_id), &c.sql_type))
+        .collect();
+    connection.execute_batch(&format!(
+        "CREATE INDEX i{storage}_{} ON t{storage}({})",
+        index.index_id,
+        keys.join(", ")
+    ))
+}
+
+pub fn drop_index(connection: &Connection, storage: i64, index_id: i32) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!("DROP INDEX IF EXISTS i{storage}_{index_id}"))
+}
+
+pub fn drop_partition(connection: &Connection, storage: i64) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!("DROP TABLE IF EXISTS t{storage}"))
+}
+
+/// The SQL expression that compares as the type does: the column itself, or its collation's sort key.
+pub fn key_expression(column: &str, sql_type: &SqlType) -> String {
+    match key_collation(sql_type) {
+        Some((wide, collation)) => format!("sort_key({column}, {}, {collation})", i32::from(wide)),
+        None if *sql_type == SqlType::UniqueIdentifier => format!("guid_key({column})"),
+        None => column.to_owned(),
+    }
+}
+
+/// For character types: are the bytes UTF-16, and the collation.
+fn key_collation(sql_type: &SqlType) -> Option<(bool, u16)> {
+    match sql_type {
+        SqlType::Char(_, c) | SqlType::VarChar(_, c) | SqlType::Text(c) => Some((false, c.0)),
+        SqlType::NChar(_, c) | SqlType::NVarChar(_, c) | SqlType::NText(c) => Some((true, c.0)),
+        _ => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! Which row versions a statement sees.
+use super::registry::{Fate, Registry};
+use super::transaction_of;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How a statement reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// READ COMMITTED with locks, and above: meeting another's uncommitted row is a conflict to wait out.
+    Locking,
+    /// Row versions: SNAPSHOT and READ_COMMITTED_SNAPSHOT see what was committed at their moment.
+    Versions,
+    /// NOLOCK: all that is there now.
+    Uncommitted,
+}
+
+/// A row of this transaction stood in the way: wait for its end, then begin again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict(pub u64);
+
+/// The eyes of one statement.
+pub struct Visibility {
+    registry: Arc<Registry>,
+    view: View,
+    me: Option<u64>,
+    moment: u64,
+    /// Fates do not change for a statement once it knows them.
+    known: HashMap<u64, Fate>,
+}
+
+impl Visibility {
+    pub fn new(registry: Arc<Registry>, view: View, me: Option<u64>, moment: u64) -> Self {
+        Self { registry, view, me, moment, known: HashMap::new() }
+    }
+
+    /// # Errors
+    /// The transaction in whose way a locking reader is.
+    pub fn sees(&mut self, inserted: i64, deleted: Option<i64>) -> Result<bool, Conflict> {
+        Ok(self.happened(inserted)? && !deleted.map_or(Ok(false), |stamp| self.happened(stamp))?)
+    }
+
+    fn happened(&mut self, stamp: i64) -> Result<bool, Conflict> {
+        let transaction = transaction_of(stamp);
+        if self.me == Some(transaction) {
+            return Ok(true);
+        }
+        let fate =
+            *self.known.entry(transaction).or_insert_with(|| self.registry.fate(transaction, self.moment));
+        match (fate, self.view) {
+            (Fate::Committed, _) | (_, View::Uncommitted) => Ok(fate != Fate::RolledBack),
+            (Fate::RolledBack, _) | (_, View::Versions) => Ok(false),
+            (Fate::Active | Fate::CommittedLater, View::Locking) => Err(Conflict(transaction)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stamp;
+    use super::*;
+
+    fn eyes(registry: &Arc<Registry>, view: View, me: Option<u64>) -> Visibility {
+        let moment = registry.open_snapshot(false).moment;
+        Visibility::new(Arc::clone(registry), view, me, moment)
+    }
+
+    #[test]
+    fn each_view_treats_an_uncommitted_row_its_own_way() {
+        let registry = Arc::new(Registry::new(0));
+        let old = stamp(registry.begin(), 1).unwrap();
+        registry.committed(transaction_of(old), []);
+        let writer = registry.begin();
+        registry.writes(writer, 1);
+        let new = stamp(writer, 1).unwrap();
+        assert_eq!(eyes(&registry, View::Locking, None).sees(new, None), Err(Conflict(writer)));
+        assert_eq!(eyes(&registry, View::Locking, None).sees(old, Some(new)), Err(Conflict(writer)));
+        assert_eq!(eyes(&registry, View::Locking, Some(writer)).sees(new, None), Ok(true));
+        assert_eq!(eyes(&registry, View::Locking, Some(writer)).sees(old, Some(new)), Ok(false));
+        assert_eq!(eyes(&registry, View::Versions, None).sees(new, None), Ok(false));
+        assert_eq!(eyes(&registry, View::Versions, None).sees(old, Some(new)), Ok(true));
+        assert_eq!(eyes(&registry, View::Uncommitted, None).sees(new, None), Ok(true));
+        assert_eq!(eyes(&registry, View::Uncommitted, None).sees(old, Some(new)), Ok(false));
+    }
+
+    #[test]
+    fn a_locking_reader_starts_again_over_rows_committed_since_it_began() {
+        let registry = Arc::new(Registry::new(0));
+        let writer = registry.begin();
+        registry.writes(writer, 1);
+        let mut reader = eyes(&registry, View::Locking, None);
+        registry.committed(writer, []);
+        assert_eq!(reader.sees(stamp(writer, 1).unwrap(), None), Err(Conflict(writer)));
+    }
+}

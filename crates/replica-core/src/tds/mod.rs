@@ -2,7 +2,9 @@
 //!
 //! "Need more bytes" is a value, not an error: public parsers answer `Ok(None)`, their parts [`wire::Stop::Short`].
 pub mod columns;
+pub mod login7;
 pub mod packet;
+pub mod prelogin;
 pub mod token;
 pub mod types;
 pub mod value;

@@ -1,6 +1,9 @@
 //! Values: types, collations, conversions, and their forms on the wire and in storage.
 pub mod collation;
+pub mod compare;
 mod declare;
+pub mod storage;
 pub mod types;
+pub mod wire;
 pub use declare::TypeArg;
 pub use types::{CollationId, Len, SqlType, Value};

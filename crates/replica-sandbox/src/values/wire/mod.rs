@@ -100,7 +100,7 @@ fn narrow(narrow: u8, wide: u8, len: Len, id: CollationId, client: Client) -> Ty
 }
 
 fn long(token: u8, size: u32, id: Option<CollationId>) -> TypeInfo {
-    TypeInfo::LongLen { token, size, collation: id.map(|id| id.get().wire()), table: Vec::new() }
+    TypeInfo::LongLen { token, size, collation: id.map(|id| id.get().wire()) }
 }
 
 /// [MS-TDS] 2.2.5.5.2 UDT_INFO. The assembly's version is that of SQL Server 2012 and later.

@@ -5,3 +5,4 @@ pub mod error;
 pub mod exit;
 pub mod retry;
 pub mod tds;
+pub mod types;

@@ -1,3 +1,12 @@
 //! What a server says about one table, in one round trip.
+pub mod assemble;
 pub mod name;
+pub mod near;
 pub mod question;
+pub mod record;
+pub mod sql_type;
+pub mod table;
+
+pub use name::{TableName, quote};
+pub use sql_type::{Length, SqlType};
+pub use table::{Column, Table};

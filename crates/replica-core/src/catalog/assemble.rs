@@ -1,0 +1,172 @@
+//! The answers to the catalog questions, put together.
+use super::question::{self, Question};
+use super::record::Record;
+use super::table::{
+    Check, Column, ForeignKey, Index, Object, Partition, ProtectedColumn, Server, Table, Trigger,
+};
+use crate::error::{Error, Result};
+
+/// The answer to each question of [`question::ALL`], in that order; `Err` says in one line why there is none.
+pub type Answers = Vec<Result<Vec<Record>, String>>;
+
+/// Makes a table of the answers; `Ok(None)` when there is no such table, or it may not be seen.
+/// What is missing is noted in [`Table::unknown`]; only the object and its columns cannot be done without.
+pub fn assemble(answers: Answers) -> Result<Option<Table>> {
+    let mut answers = Book { answers, unknown: Vec::new() };
+    let Some(object) = answers.required(question::TABLE)?.first().map(Object::from_record).transpose()?
+    else {
+        return Ok(None);
+    };
+    let within = |error: Error| error.table(&object.name);
+    let columns = read(&answers.required(question::COLUMNS).map_err(within)?, Column::from_record);
+    let server = answers.optional(question::SERVER).and_then(|records| records.into_iter().next());
+    let keys = answers.optional(question::INDEX_COLUMNS);
+    let indexes = answers.optional(question::INDEXES).zip(keys).map(|(indexes, keys)| {
+        let mut indexes = read(&indexes, Index::from_record)?;
+        indexes.iter_mut().try_for_each(|index| index.take_keys(&keys))?;
+        Ok(indexes)
+    });
+    let foreign_keys = answers.optional(question::FOREIGN_KEYS).map(|r| read(&r, ForeignKey::from_record));
+    let checks = answers.optional(question::CHECKS).map(|r| read(&r, Check::from_record));
+    let triggers = answers.optional(question::TRIGGERS).map(|r| read(&r, Trigger::from_record));
+    let partitions = answers.optional(question::PARTITIONS).map(|r| read(&r, Partition::from_record));
+    let protected = answers.optional(question::PROTECTION).unwrap_or_default();
+    let protected = read(&protected, ProtectedColumn::from_record).map_err(within)?;
+    let filters = answers.optional(question::POLICIES).unwrap_or_default();
+    let filters = read(&filters, |record| record.name("policy_name")).map_err(within)?;
+    Ok(Some(Table {
+        server: server.as_ref().map(Server::from_record).transpose().map_err(within)?,
+        columns: columns.map_err(within)?,
+        indexes: indexes.transpose().map_err(within)?,
+        foreign_keys: foreign_keys.transpose().map_err(within)?,
+        checks: checks.transpose().map_err(within)?,
+        triggers: triggers.transpose().map_err(within)?,
+        partitions: partitions.transpose().map_err(within)?,
+        protected: protected.into_iter().filter(|column| column.masked || column.encrypted).collect(),
+        row_filters: filters,
+        unknown: answers.unknown,
+        object,
+    }))
+}
+
+fn read<T>(records: &[Record], from: impl Fn(&Record) -> Result<T>) -> Result<Vec<T>> {
+    records.iter().map(from).collect()
+}
+
+struct Book {
+    answers: Answers,
+    unknown: Vec<String>,
+}
+
+impl Book {
+    fn take(&mut self, question: Question) -> Result<Vec<Record>, String> {
+        let position = question::ALL.iter().position(|q| *q == question);
+        let answer = position.and_then(|position| self.answers.get_mut(position));
+        answer.map_or_else(|| Err("no answer".into()), |answer| std::mem::replace(answer, Ok(Vec::new())))
+    }
+
+    fn required(&mut self, question: Question) -> Result<Vec<Record>> {
+        self.take(question).map_err(|reason| {
+            Error::data(format!("the catalog does not tell {}: {reason}", question.topic))
+                .remedy("The login needs VIEW DEFINITION on the table, or any permission on it")
+        })
+    }
+
+    fn optional(&mut self, question: Question) -> Option<Vec<Record>> {
+        match self.take(question) {
+            Ok(records) => Some(records),
+            // A server without the views has none of what they would show.
+            Err(_) if question.since_2016 => Some(Vec::new()),
+            Err(reason) => {
+                self.unknown.push(format!("{}: {reason}", question.topic));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Cell;
+    use super::*;
+
+    fn record(cells: &[(&str, Cell)]) -> Record {
+        Record::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())))
+    }
+
+    fn text(text: &str) -> Cell {
+        Cell::Text(text.into())
+    }
+
+    fn answers() -> Answers {
+        let mut answers: Answers = question::ALL.iter().map(|_| Ok(Vec::new())).collect();
+        answers[1] = Ok(vec![record(&[
+            ("object_id", Cell::Int(5)),
+            ("schema_name", text("dbo")),
+            ("table_name", text("t")),
+            ("object_type", text("U")),
+        ])]);
+        answers[2] = Ok(vec![record(&[
+            ("column_id", Cell::Int(1)),
+            ("column_name", text("id")),
+            ("type_name", text("int")),
+            ("max_length", Cell::Int(4)),
+        ])]);
+        answers
+    }
+
+    #[test]
+    fn no_object_is_no_table() {
+        let nothing = question::ALL.iter().map(|_| Ok(Vec::new())).collect();
+        assert!(assemble(nothing).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_a_server_lacks_is_noted_and_the_rest_is_learnt() {
+        let mut given = answers();
+        given[0] = Err("Invalid object name 'sys.databases'.".into());
+        given[7] = Err("Invalid object name 'sys.triggers'.".into());
+        given[10] = Err("Invalid object name 'sys.security_predicates'.".into());
+        let table = assemble(given).unwrap().unwrap();
+        assert_eq!(table.columns.len(), 1);
+        assert!(table.server.is_none() && table.triggers.is_none());
+        assert_eq!(table.foreign_keys.as_deref(), Some(&[][..]));
+        assert_eq!(
+            table.unknown,
+            [
+                "server and database options: Invalid object name 'sys.databases'.",
+                "triggers: Invalid object name 'sys.triggers'."
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_cannot_be_done_without() {
+        let mut given = answers();
+        given[2] = Err("denied".into());
+        let error = assemble(given).unwrap_err().to_string();
+        assert!(error.contains("columns: denied") && error.contains("VIEW DEFINITION"), "{error}");
+    }
+
+    #[test]
+    fn index_keys_follow_their_ordinals() {
+        let mut given = answers();
+        let index = [("index_id", Cell::Int(1)), ("index_name", text("pk")), ("index_type", Cell::Int(1))];
+        given[3] = Ok(vec![record(&index)]);
+        let key = |column, ordinal, descending| {
+            record(&[
+                ("index_id", Cell::Int(1)),
+                ("column_id", Cell::Int(column)),
+                ("key_ordinal", Cell::Int(ordinal)),
+                ("is_descending_key", Cell::Int(descending)),
+            ])
+        };
+        given[4] = Ok(vec![key(7, 2, 1), key(3, 1, 0), key(9, 0, 0)]);
+        let table = assemble(given).unwrap().unwrap();
+        let keys = &table.base_index().unwrap().keys;
+        assert_eq!(
+            keys.iter().map(|k| (k.column_id, k.descending)).collect::<Vec<_>>(),
+            [(3, false), (7, true)]
+        );
+    }
+}

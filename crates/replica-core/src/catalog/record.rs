@@ -1,0 +1,78 @@
+//! One row of a catalog view, read leniently: relatives of SQL Server answer with other integer types.
+use crate::error::{Error, Result};
+
+/// A catalog value. The catalog questions ask for nothing but integers, flags and names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Null,
+    /// Integers of any width, and bits.
+    Int(i64),
+    Text(String),
+}
+
+/// A row: values by column name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record(Vec<(String, Cell)>);
+
+impl Record {
+    pub fn new(cells: impl IntoIterator<Item = (String, Cell)>) -> Self {
+        Self(cells.into_iter().collect())
+    }
+
+    fn cell(&self, column: &str) -> Option<&Cell> {
+        self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, cell)| cell)
+    }
+
+    /// `None` for NULL and for a column that the answer lacks.
+    pub fn int(&self, column: &str) -> Option<i64> {
+        match self.cell(column)? {
+            Cell::Int(value) => Some(*value),
+            Cell::Text(text) => text.trim().parse().ok(),
+            Cell::Null => None,
+        }
+    }
+
+    /// `None` for NULL and for a column that the answer lacks.
+    pub fn text(&self, column: &str) -> Option<&str> {
+        match self.cell(column)? {
+            Cell::Text(text) => Some(text),
+            Cell::Int(_) | Cell::Null => None,
+        }
+    }
+
+    /// NULL is no.
+    pub fn flag(&self, column: &str) -> bool {
+        self.int(column).is_some_and(|value| value != 0)
+    }
+
+    /// A name without which the row means nothing.
+    pub fn name(&self, column: &str) -> Result<String> {
+        let text = self.text(column).map(str::to_owned);
+        text.ok_or_else(|| Error::protocol(format!("the catalog's answer has no {column}")))
+    }
+
+    /// A number without which the row means nothing.
+    pub fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T> {
+        let value = self.int(column).and_then(|value| T::try_from(value).ok());
+        value.ok_or_else(|| Error::protocol(format!("the catalog's answer has no usable {column}")))
+    }
+}
+
+impl From<&tiberius::Row> for Record {
+    fn from(row: &tiberius::Row) -> Self {
+        use tiberius::ColumnData as D;
+        let int = |value: Option<i64>| value.map_or(Cell::Null, Cell::Int);
+        Self::new(row.cells().map(|(column, data)| {
+            let cell = match data {
+                D::U8(v) => int(v.map(i64::from)),
+                D::I16(v) => int(v.map(i64::from)),
+                D::I32(v) => int(v.map(i64::from)),
+                D::I64(v) => int(*v),
+                D::Bit(v) => int(v.map(i64::from)),
+                D::String(Some(text)) => Cell::Text(text.to_string()),
+                _ => Cell::Null,
+            };
+            (column.name().to_owned(), cell)
+        }))
+    }
+}

@@ -1,0 +1,362 @@
+//! Everything that becomes text.
+use super::{Conversion, Outcome, Refusal, cast, number};
+use crate::catalog::table::Collation;
+use crate::catalog::{Column, Length, SqlType, quote};
+
+/// UTF-8 as a code page number (Microsoft docs, "Code Page Identifiers").
+const UTF_8: u32 = 65001;
+
+/// What matters of a character type. Lengths are bytes, or UTF-16 units where `unicode`; `None` is (max).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    unicode: bool,
+    /// Padded with blanks to its length.
+    fixed: bool,
+    length: Option<u16>,
+    /// text or ntext.
+    lob: bool,
+}
+
+impl Shape {
+    fn of(sql_type: &SqlType) -> Option<Self> {
+        let (unicode, fixed, length, lob) = match sql_type {
+            SqlType::Char(n) => (false, true, Some(*n), false),
+            SqlType::NChar(n) => (true, true, Some(*n), false),
+            SqlType::VarChar(Length::N(n)) => (false, false, Some(*n), false),
+            SqlType::NVarChar(Length::N(n)) => (true, false, Some(*n), false),
+            SqlType::VarChar(Length::Max) => (false, false, None, false),
+            SqlType::NVarChar(Length::Max) => (true, false, None, false),
+            SqlType::Text => (false, false, None, true),
+            SqlType::NText => (true, false, None, true),
+            _ => return None,
+        };
+        Some(Self { unicode, fixed, length, lob })
+    }
+
+    fn sql_type(self) -> SqlType {
+        let length = self.length.map_or(Length::Max, Length::N);
+        match (self.lob, self.unicode, self.fixed, length) {
+            (true, true, _, _) => SqlType::NText,
+            (true, false, _, _) => SqlType::Text,
+            (_, true, true, Length::N(n)) => SqlType::NChar(n),
+            (_, false, true, Length::N(n)) => SqlType::Char(n),
+            (_, true, _, length) => SqlType::NVarChar(length),
+            (_, false, _, length) => SqlType::VarChar(length),
+        }
+    }
+
+    /// The varying type of this encoding that holds `length`, or (max) where none does
+    /// (Microsoft docs: varchar(8000) and nvarchar(4000) are the widest).
+    fn varying(unicode: bool, length: Option<u32>) -> Self {
+        let widest = if unicode { 4000 } else { 8000 };
+        let length = length.filter(|n| *n <= widest).and_then(|n| u16::try_from(n).ok());
+        Self { unicode, fixed: false, length, lob: false }
+    }
+}
+
+pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
+    let to = Shape::of(&target.sql_type)?;
+    match Shape::of(&source.sql_type) {
+        Some(from) => Some(Ok(strings(source, target, from, to))),
+        None => other(source, target, to),
+    }
+}
+
+/// The expression as it grows, and what it yields so far.
+struct Draft {
+    expression: String,
+    shape: Shape,
+}
+
+impl Draft {
+    fn cast(&mut self, shape: Shape) {
+        self.expression = cast(&self.expression, &shape.sql_type());
+        self.shape = shape;
+    }
+
+    fn collate(&mut self, collation: &Collation) {
+        self.expression = format!("{} COLLATE {}", self.expression, collation.name);
+    }
+
+    fn trim(&mut self) {
+        self.expression = format!("RTRIM({})", self.expression);
+        self.shape.fixed = false;
+    }
+}
+
+fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversion {
+    let start = quote(&source.name);
+    let mut draft = Draft { expression: start.clone(), shape: from };
+    let same_bytes = from.unicode == to.unicode && (from.unicode || same_code_page(source, target));
+    if from.lob && !(to.lob && same_bytes) {
+        draft.cast(Shape { lob: false, ..from });
+    }
+    let question_marks = !same_bytes && encode(&mut draft, target, to);
+    let utf8 = !to.unicode && is_utf8(target);
+    let wide = |shape: Shape| to.length.is_some_and(|m| shape.length.is_none_or(|n| n > m));
+    let mut verify = quote(&target.name);
+    let mut blanks_lost = false;
+    // Longer than the target: the server refuses what does not fit. (A UTF-8 column pads in bytes, a result
+    // in characters, so that padding is compared on neither side.)
+    if to.fixed && (wide(draft.shape) || utf8) {
+        draft.trim();
+        verify = format!("RTRIM({verify})");
+    } else if to.fixed && draft.shape != to {
+        draft.cast(to);
+    } else if draft.shape.fixed && wide(draft.shape) {
+        draft.trim();
+        blanks_lost = true;
+    } else if to.length.is_none() && draft.shape != to {
+        draft.cast(to);
+    }
+    let limited = wide(draft.shape);
+    if limited && draft.shape.length.is_none() {
+        verify = cast(&verify, &draft.shape.sql_type());
+    }
+    let unit = if to.unicode { "UTF-16 units" } else { "bytes" };
+    let size = to.length.unwrap_or_default();
+    let mut conversion = Conversion::pass(source, target);
+    if draft.expression != start {
+        conversion = conversion.through(draft.expression, draft.shape.sql_type());
+    }
+    conversion.verify = verify;
+    if utf8 {
+        // The wire carries UTF-8 columns as UTF-16 to clients that have not negotiated otherwise.
+        conversion.sent =
+            Shape { unicode: true, ..Shape::varying(true, draft.shape.length.map(u32::from)) }.sql_type();
+    } else if !to.unicode {
+        conversion.collation = target.collation.as_ref().map(|collation| collation.name.clone());
+    }
+    conversion
+        .loss(question_marks, format!("characters that {} lacks become ?", page_name(target)))
+        .loss(blanks_lost, "trailing blanks")
+        .loss(
+            utf8 && limited && !same_bytes,
+            format!("a value of more than {size} bytes in UTF-8 may be cut: use --verify hash"),
+        )
+        .limit(limited, format!("values of more than {size} {unit}"))
+}
+
+/// Brings the text into the target's encoding; true where characters can be missing from it.
+fn encode(draft: &mut Draft, target: &Column, to: Shape) -> bool {
+    let length = draft.shape.length.map(u32::from);
+    let Some(collation) = target.collation.as_ref().filter(|_| !to.unicode) else {
+        draft.cast(Shape::varying(to.unicode, length));
+        return false;
+    };
+    let widened = length.map(|n| n * bytes_a_unit(collation.code_page));
+    let widened = Shape::varying(false, widened);
+    if draft.shape.unicode {
+        // COLLATE first: CAST alone would go through the code page of the database.
+        draft.collate(collation);
+        draft.cast(widened);
+    } else {
+        // Wide enough first: COLLATE keeps the width, and would cut what grows.
+        if widened.length != draft.shape.length {
+            draft.cast(widened);
+        }
+        draft.collate(collation);
+    }
+    !is_utf8(target)
+}
+
+fn is_utf8(column: &Column) -> bool {
+    column.collation.as_ref().and_then(|collation| collation.code_page) == Some(UTF_8)
+}
+
+fn same_code_page(left: &Column, right: &Column) -> bool {
+    match (&left.collation, &right.collation) {
+        (Some(l), Some(r)) => {
+            l.name.eq_ignore_ascii_case(&r.name) || (l.code_page.is_some() && l.code_page == r.code_page)
+        }
+        _ => false,
+    }
+}
+
+/// The most bytes that one UTF-16 unit, or one byte of another page, takes. An unknown page counts as UTF-8.
+fn bytes_a_unit(code_page: Option<u32>) -> u32 {
+    match code_page {
+        Some(932 | 936 | 949 | 950) => 2,
+        Some(UTF_8) | None => 3,
+        Some(_) => 1,
+    }
+}
+
+fn page_name(column: &Column) -> String {
+    let collation = column.collation.as_ref();
+    match collation.and_then(|collation| collation.code_page) {
+        Some(page) => format!("code page {page}"),
+        None => collation.map_or_else(|| "the target's code page".into(), |c| c.name.clone()),
+    }
+}
+
+/// Numbers, GUIDs, XML and JSON as text.
+fn other(source: &Column, target: &Column, to: Shape) -> Outcome {
+    if to.lob {
+        return None;
+    }
+    let start = quote(&source.name);
+    let unbounded = SqlType::NVarChar(Length::Max);
+    if matches!(source.sql_type, SqlType::Xml | SqlType::Json) && to.unicode && !to.fixed {
+        let mut conversion =
+            Conversion::pass(source, target).through(cast(&start, &unbounded), unbounded.clone());
+        if let Some(size) = to.length {
+            conversion.verify = cast(&conversion.verify, &unbounded);
+            conversion = conversion.limit(true, format!("values of more than {size} UTF-16 units"));
+        }
+        return Some(Ok(conversion));
+    }
+    let (width, mut expression) = match source.sql_type {
+        SqlType::UniqueIdentifier => (36, cast(&start, &target.sql_type)),
+        _ => number::printed(&start, &source.sql_type, &target.sql_type)?,
+    };
+    if to.length.is_some_and(|length| length < width) {
+        return Some(Err(Refusal::new(
+            format!("{} as text takes {width} characters", source.sql_type),
+            format!("Make the target column {} or at least {width} wide", source.sql_type),
+        )));
+    }
+    let collation = target.collation.as_ref().filter(|_| !to.unicode);
+    if let Some(collation) = collation {
+        expression = format!("{expression} COLLATE {}", collation.name);
+    }
+    let mut conversion = Conversion::pass(source, target).through(expression, target.sql_type.clone());
+    conversion.collation = collation.map(|collation| collation.name.clone());
+    if !to.unicode && is_utf8(target) {
+        conversion.sent = Shape::varying(true, to.length.map(u32::from)).sql_type();
+        conversion.collation = None;
+    }
+    Some(Ok(conversion))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::How;
+    use super::super::guide::{collated, column};
+    use super::*;
+
+    const LATIN: &str = "Latin1_General_CI_AS";
+
+    fn varchar(n: u16) -> SqlType {
+        SqlType::VarChar(Length::N(n))
+    }
+
+    fn nvarchar(n: u16) -> SqlType {
+        SqlType::NVarChar(Length::N(n))
+    }
+
+    fn decide(from: &Column, to: &Column) -> Conversion {
+        convert(from, to).unwrap().unwrap()
+    }
+
+    fn plain(from: &SqlType, to: &SqlType) -> Conversion {
+        decide(&column("c", from), &column("c", to))
+    }
+
+    #[test]
+    fn narrowing_is_left_to_the_server() {
+        for (from, to) in [
+            (varchar(50), varchar(10)),
+            (nvarchar(50), nvarchar(10)),
+            (SqlType::NVarChar(Length::Max), nvarchar(10)),
+        ] {
+            let c = plain(&from, &to);
+            assert_eq!((c.how, c.expression.as_str(), &c.sent), (How::Pass, "[c]", &from));
+            assert!(c.losses.is_empty() && !c.limits.is_empty());
+        }
+        let max = plain(&SqlType::VarChar(Length::Max), &varchar(10));
+        assert_eq!(max.verify, "CAST([c] AS varchar(max))");
+        assert_eq!(max.collation.as_deref(), Some(LATIN));
+    }
+
+    #[test]
+    fn no_expression_casts_text_to_something_narrower() {
+        let texts = super::super::guide::representatives().into_iter().filter(SqlType::is_text);
+        let texts: Vec<_> = texts.collect();
+        for from in &texts {
+            for to in &texts {
+                let c = plain(from, to);
+                let (had, sent) = (Shape::of(from).unwrap(), Shape::of(&c.sent).unwrap());
+                let fits = sent.length.is_none() || had.length.is_some_and(|n| sent.length >= Some(n));
+                assert!(fits, "{from} to {to}: {c:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_is_done_at_the_source_or_trimmed_on_both_sides() {
+        assert_eq!(plain(&SqlType::Char(5), &SqlType::Char(8)).expression, "CAST([c] AS char(8))");
+        assert_eq!(plain(&nvarchar(5), &SqlType::NChar(8)).expression, "CAST([c] AS nchar(8))");
+        let c = plain(&SqlType::Char(8), &SqlType::Char(5));
+        assert_eq!((c.expression.as_str(), c.verify.as_str()), ("RTRIM([c])", "RTRIM([c])"));
+        let c = plain(&SqlType::Char(8), &varchar(5));
+        assert_eq!((c.expression.as_str(), c.verify.as_str()), ("RTRIM([c])", "[c]"));
+        assert_eq!(c.losses, ["trailing blanks"]);
+        assert_eq!(plain(&SqlType::Char(5), &varchar(8)).how, How::Pass);
+    }
+
+    #[test]
+    fn max_targets_want_a_max_type_on_the_wire() {
+        assert_eq!(
+            plain(&varchar(5), &SqlType::VarChar(Length::Max)).expression,
+            "CAST([c] AS varchar(max))"
+        );
+        assert_eq!(
+            plain(&SqlType::Text, &SqlType::VarChar(Length::Max)).expression,
+            "CAST([c] AS varchar(max))"
+        );
+        assert_eq!(plain(&SqlType::NText, &SqlType::NText).how, How::Pass);
+        assert_eq!(plain(&varchar(5), &SqlType::Text).expression, "CAST([c] AS text)");
+    }
+
+    #[test]
+    fn another_code_page_is_entered_at_the_source_without_cutting() {
+        let latin = collated("c", &varchar(10), LATIN, 1252);
+        let cyrillic = collated("c", &varchar(10), "Cyrillic_General_CI_AS", 1251);
+        let c = decide(&latin, &cyrillic);
+        assert_eq!(c.expression, "[c] COLLATE Cyrillic_General_CI_AS");
+        assert_eq!(c.losses, ["characters that code page 1251 lacks become ?"]);
+        assert_eq!(c.collation.as_deref(), Some("Cyrillic_General_CI_AS"));
+
+        let same = decide(&latin, &collated("c", &varchar(10), "SQL_Latin1_General_CP1_CI_AS", 1252));
+        assert_eq!((same.how, same.collation.as_deref()), (How::Pass, Some("SQL_Latin1_General_CP1_CI_AS")));
+
+        let japanese = decide(&latin, &collated("c", &varchar(20), "Japanese_CI_AS", 932));
+        assert_eq!(japanese.expression, "CAST([c] AS varchar(20)) COLLATE Japanese_CI_AS");
+        assert!(japanese.limits.is_empty());
+    }
+
+    #[test]
+    fn utf8_travels_as_utf16() {
+        let utf8 = collated("c", &varchar(30), "Latin1_General_100_CI_AS_SC_UTF8", 65001);
+        let c = decide(&utf8, &utf8);
+        assert_eq!((c.how, &c.sent, &c.collation), (How::Pass, &nvarchar(30), &None));
+        let latin = collated("c", &varchar(10), LATIN, 1252);
+        let c = decide(&latin, &utf8);
+        assert_eq!(c.expression, "CAST([c] AS varchar(30)) COLLATE Latin1_General_100_CI_AS_SC_UTF8");
+        assert!(c.losses.is_empty() && c.limits.is_empty());
+        let tight = collated("c", &varchar(29), "Latin1_General_100_CI_AS_SC_UTF8", 65001);
+        assert!(decide(&latin, &tight).losses[0].contains("--verify hash"));
+    }
+
+    #[test]
+    fn unicode_enters_a_code_page_through_its_collation() {
+        let c = decide(&column("c", &nvarchar(10)), &collated("c", &varchar(10), LATIN, 1252));
+        assert_eq!(c.expression, "CAST([c] COLLATE Latin1_General_CI_AS AS varchar(10))");
+        assert_eq!(c.losses.len(), 1);
+        assert_eq!(plain(&varchar(10), &nvarchar(10)).expression, "CAST([c] AS nvarchar(10))");
+        assert_eq!(plain(&varchar(5000), &nvarchar(4000)).expression, "CAST([c] AS nvarchar(max))");
+    }
+
+    #[test]
+    fn numbers_become_text_only_where_every_value_fits() {
+        assert!(convert(&column("c", &SqlType::Int), &column("c", &varchar(10))).unwrap().is_err());
+        let c = plain(&SqlType::Int, &varchar(11));
+        assert_eq!(c.expression, "CAST([c] AS varchar(11)) COLLATE Latin1_General_CI_AS");
+        assert_eq!(plain(&SqlType::Money, &nvarchar(21)).expression, "CONVERT(nvarchar(21), [c], 2)");
+        let all_fraction = SqlType::Decimal { precision: 3, scale: 3 };
+        assert!(convert(&column("c", &all_fraction), &column("c", &varchar(5))).unwrap().is_err());
+        assert_eq!(plain(&all_fraction, &nvarchar(6)).expression, "CAST([c] AS nvarchar(6))");
+        assert!(convert(&column("c", &SqlType::Float), &column("c", &varchar(100))).is_none());
+    }
+}

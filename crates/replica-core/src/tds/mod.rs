@@ -1,10 +1,13 @@
 //! The wire format without I/O: bytes in, bytes out.
 //!
 //! "Need more bytes" is a value, not an error: public parsers answer `Ok(None)`, their parts [`wire::Stop::Short`].
+pub mod bulk;
 pub mod columns;
+pub mod fingerprint;
 pub mod login7;
 pub mod packet;
 pub mod prelogin;
+pub mod row;
 pub mod token;
 pub mod types;
 pub mod value;

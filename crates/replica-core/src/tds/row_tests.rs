@@ -1,0 +1,393 @@
+//! The scanner against an oracle: values are written down as a server would (ROW or NBCROW, fixed or nullable types,
+//! PLP of known or unknown length in any chunks) and, by other code, as a bulk load wants them.
+use super::*;
+use crate::tds::captured;
+use crate::tds::columns::{self, Form};
+use crate::tds::types::{CollationBytes, token};
+use crate::tds::wire;
+use proptest::prelude::*;
+use proptest::strategy::Strategy as Generator;
+use xxhash_rust::xxh3::xxh3_128;
+
+const WHOLE: Limits = Limits { bytes: usize::MAX, rows: u64::MAX };
+
+fn column(type_info: TypeInfo) -> Column {
+    Column { name: "c".into(), user_type: 0, flags: 9, type_info, table: Vec::new() }
+}
+
+/// Scans `stream` given in pieces of the sizes, over and over; what it leaves comes first in the next piece.
+fn scan(
+    columns: &[Column],
+    limits: Limits,
+    stream: &[u8],
+    pieces: &[usize],
+) -> Result<(Vec<Block>, Fingerprint), Malformed> {
+    let mut scanner = RowScanner::new(columns, limits)?;
+    let mut blocks = Vec::new();
+    let (mut from, mut to) = (0, 0);
+    for piece in pieces.iter().cycle() {
+        let (used, stop) = scanner.scan(&stream[from..to])?;
+        from += used;
+        if scanner.is_full() {
+            blocks.push(scanner.take(Block::default()));
+        }
+        match stop {
+            Stop::Full => continue,
+            Stop::Token => break,
+            Stop::Short if to == stream.len() => break,
+            Stop::Short => to = (to + piece).min(stream.len()),
+        }
+    }
+    if from < stream.len() || scanner.in_row() {
+        return Err(Malformed::new("cut short"));
+    }
+    blocks.push(scanner.take(Block::default()));
+    Ok((blocks, scanner.fingerprint()))
+}
+
+fn joined(blocks: &[Block]) -> Vec<u8> {
+    blocks.iter().flat_map(|block| block.bytes.iter().copied()).collect()
+}
+
+#[test]
+fn the_captured_result_becomes_what_the_captured_load_looks_like() {
+    let stream = captured::bytes(captured::SELECT_NBCROW_ORDER);
+    let (columns, used) = columns::parse(&stream, Form::Result).unwrap().unwrap();
+    let rows = &stream[used + 5..stream.len() - 13];
+    // As in load-plp-null-and-1-byte: INTN for the id, eight FF for NULL, an unknown length otherwise.
+    let expected = "d10401000000ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
+                    d10402000000feffffffffffffff010000000000000000feffffffffffffff010000000000000000\
+                    feffffffffffffff02000000000000000000feffffffffffffff02000000000000000000";
+    let (blocks, fingerprint) = scan(&columns, WHOLE, rows, &[usize::MAX / 2]).unwrap();
+    assert_eq!(joined(&blocks), captured::bytes(expected));
+    assert_eq!(fingerprint.rows, 2);
+}
+
+#[test]
+fn captured_loads_pass_unchanged() {
+    for (hex, rows) in [
+        (captured::LOAD_UNICODE_BINARY, 1),
+        (captured::LOAD_3_ROWS, 3),
+        (captured::LOAD_PLP_NULL_AND_1_BYTE, 2),
+    ] {
+        let payload = captured::payload(hex);
+        let (columns, used) = columns::parse(&payload, Form::Bulk).unwrap().unwrap();
+        let stream = &payload[used..payload.len() - 13];
+        let (blocks, fingerprint) = scan(&columns, WHOLE, stream, &[1]).unwrap();
+        assert_eq!(joined(&blocks), stream);
+        assert_eq!(fingerprint.rows, rows);
+    }
+}
+
+#[test]
+fn the_hash_is_that_of_the_canonical_row() {
+    let columns = [
+        column(TypeInfo::Fixed { token: token::INT4 }),
+        column(TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH }),
+    ];
+    let row =
+        [&[ROW, 7, 0, 0, 0][..], &PLP_UNKNOWN.to_le_bytes(), &[2, 0, 0, 0, 8, 9, 1, 0, 0, 0, 10, 0, 0, 0, 0]];
+    let canonical =
+        [&[4, 7, 0, 0, 0][..], &PLP_UNKNOWN.to_le_bytes(), &[8, 9, 10], &3u64.to_le_bytes()].concat();
+    let (_, fingerprint) = scan(&columns, WHOLE, &row.concat(), &[1]).unwrap();
+    assert_eq!(fingerprint, Fingerprint { rows: 1, hash: xxh3_128(&canonical) });
+}
+
+#[test]
+fn lengths_that_lie_are_errors_that_name_the_column() {
+    let intn = TypeInfo::ByteLen { token: token::INTN, size: 4 };
+    let short = TypeInfo::Binary { token: token::BIGVARBINARY, size: 2 };
+    let max = TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH };
+    let image = TypeInfo::LongLen { token: token::IMAGE, size: 9, collation: None };
+    let known = [&[ROW][..], &3u64.to_le_bytes(), &[2, 0, 0, 0, 1, 1, 0, 0, 0, 0]].concat();
+    let huge = [&[ROW][..], &PLP_UNKNOWN.to_le_bytes(), &[0xFF; 4]].concat();
+    let cases = [
+        (intn, vec![ROW, 5, 1, 1, 1, 1, 1]),
+        (short, vec![ROW, 3, 0, 1, 1, 1]),
+        (max.clone(), known),
+        (max, huge),
+        (image, [&[ROW, 1, 0][..], &[0; 8], &[0xFF; 4]].concat()),
+    ];
+    for (type_info, stream) in cases {
+        let error = scan(&[column(type_info)], WHOLE, &stream, &[1]).unwrap_err();
+        assert!(error.to_string().contains("row 1, column 1 (c)"), "{error}");
+    }
+}
+
+#[test]
+fn a_huge_value_is_never_held() {
+    let columns = [column(TypeInfo::Chars {
+        token: token::NVARCHAR,
+        size: MAX_WIDTH,
+        collation: CollationBytes([0; 5]),
+    })];
+    let mut scanner = RowScanner::new(&columns, Limits { bytes: 4096, rows: u64::MAX }).unwrap();
+    let begin = [&[ROW][..], &PLP_UNKNOWN.to_le_bytes(), &0x4000_0000u32.to_le_bytes()].concat();
+    assert_eq!(scanner.scan(&begin).unwrap(), (begin.len(), Stop::Short));
+    for _ in 0..100 {
+        assert_eq!(scanner.scan(&[b'x'; 4096]).unwrap(), (4096, Stop::Short));
+        assert!(scanner.is_full());
+        assert!(scanner.take(Block::default()).bytes.capacity() < 20_000);
+    }
+}
+
+/// How a value's bytes are laid down, apart from NULL.
+#[derive(Clone, Debug)]
+enum Kind {
+    Fixed(u8, u8),
+    ByteLen(u8, u8),
+    Decimal,
+    Date,
+    Scaled(u8),
+    Short(u16),
+    Max,
+    Xml,
+    Udt,
+    Text,
+    Image,
+    Variant,
+}
+
+impl Kind {
+    fn type_info(&self) -> TypeInfo {
+        let collation = CollationBytes([0x09, 0x04, 0xD0, 0x00, 0x34]);
+        match *self {
+            Self::Fixed(token, _) => TypeInfo::Fixed { token },
+            Self::ByteLen(token, size) => TypeInfo::ByteLen { token, size },
+            Self::Decimal => TypeInfo::Decimal { token: token::DECIMALN, size: 17, precision: 38, scale: 4 },
+            Self::Date => TypeInfo::Date,
+            Self::Scaled(token) => TypeInfo::Scaled { token, scale: 7 },
+            Self::Short(size) => TypeInfo::Chars { token: token::BIGVARCHAR, size, collation },
+            Self::Max => TypeInfo::Chars { token: token::NVARCHAR, size: MAX_WIDTH, collation },
+            Self::Xml => TypeInfo::Xml { schema: None },
+            Self::Udt => TypeInfo::Udt {
+                size: MAX_WIDTH,
+                database: String::new(),
+                schema: String::new(),
+                name: String::new(),
+                assembly: String::new(),
+            },
+            Self::Text => {
+                TypeInfo::LongLen { token: token::TEXT, size: 0x7FFF_FFFF, collation: Some(collation) }
+            }
+            Self::Image => TypeInfo::LongLen { token: token::IMAGE, size: 0x7FFF_FFFF, collation: None },
+            Self::Variant => TypeInfo::Variant { size: 8009 },
+        }
+    }
+
+    /// Lengths of values that the type can have.
+    fn lengths(&self) -> Vec<usize> {
+        match *self {
+            Self::Fixed(_, size) | Self::ByteLen(_, size) => vec![size.into()],
+            Self::Decimal => vec![5, 9, 13, 17],
+            Self::Date => vec![3],
+            Self::Scaled(token::TIMEN) => vec![5],
+            Self::Scaled(token::DATETIME2N) => vec![8],
+            Self::Scaled(_) => vec![10],
+            Self::Short(size) => vec![0, 1, size.into()],
+            Self::Variant => vec![3, 40],
+            _ => vec![0, 1, 7, 300],
+        }
+    }
+}
+
+fn kinds() -> impl Generator<Value = Kind> {
+    prop::sample::select(vec![
+        Kind::Fixed(token::INT1, 1),
+        Kind::Fixed(token::INT2, 2),
+        Kind::Fixed(token::INT4, 4),
+        Kind::Fixed(token::FLT8, 8),
+        Kind::ByteLen(token::INTN, 8),
+        Kind::ByteLen(token::GUID, 16),
+        Kind::Decimal,
+        Kind::Date,
+        Kind::Scaled(token::TIMEN),
+        Kind::Scaled(token::DATETIME2N),
+        Kind::Scaled(token::DATETIMEOFFSETN),
+        Kind::Short(50),
+        Kind::Max,
+        Kind::Xml,
+        Kind::Udt,
+        Kind::Text,
+        Kind::Image,
+        Kind::Variant,
+    ])
+}
+
+/// A value, and how its sender chooses to write it.
+#[derive(Clone, Debug)]
+struct Cell {
+    /// `None` is NULL.
+    data: Option<Vec<u8>>,
+    known_length: bool,
+    chunk: usize,
+    pointer: u8,
+}
+
+fn cells(kind: Kind) -> impl Generator<Value = Cell> {
+    let fixed = matches!(kind, Kind::Fixed(..));
+    let data = (prop::sample::select(kind.lengths()), any::<u8>())
+        .prop_map(|(length, seed)| (0..length).map(|n| seed.wrapping_add(n as u8)).collect::<Vec<u8>>());
+    let data = if fixed { data.prop_map(Some).boxed() } else { prop::option::of(data).boxed() };
+    (data, any::<bool>(), 1usize..200, 1u8..20).prop_map(|(data, known_length, chunk, pointer)| Cell {
+        data,
+        known_length,
+        chunk,
+        pointer,
+    })
+}
+
+/// Columns, rows, and for each row whether it is an NBCROW.
+type Table = (Vec<Kind>, Vec<(bool, Vec<Cell>)>);
+
+fn tables() -> impl Generator<Value = Table> {
+    prop::collection::vec(kinds(), 1..20).prop_flat_map(|kinds| {
+        let row = kinds.iter().cloned().map(cells).collect::<Vec<_>>();
+        (Just(kinds), prop::collection::vec((any::<bool>(), row), 0..8))
+    })
+}
+
+/// What a server sends.
+fn sent((kinds, rows): &Table) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (nbc, cells) in rows {
+        out.push(if *nbc { NBCROW } else { ROW });
+        if *nbc {
+            let mut bitmap = vec![0u8; cells.len().div_ceil(8)];
+            let nulls = cells.iter().enumerate().filter(|(_, cell)| cell.data.is_none());
+            nulls.for_each(|(n, _)| bitmap[n / 8] |= 1 << (n % 8));
+            out.extend(bitmap);
+        }
+        for (kind, cell) in kinds.iter().zip(cells) {
+            match &cell.data {
+                None if *nbc => {}
+                None => out.extend(null(kind)),
+                Some(data) => match kind {
+                    Kind::Fixed(..) => out.extend(data),
+                    Kind::Max | Kind::Xml | Kind::Udt => {
+                        let length = if cell.known_length { data.len() as u64 } else { PLP_UNKNOWN };
+                        out.extend(length.to_le_bytes());
+                        out.extend(chunked(data, cell.chunk));
+                    }
+                    _ => out.extend(plain(kind, cell, data)),
+                },
+            }
+        }
+    }
+    out
+}
+
+/// What a bulk load is to get, and the canonical form that is hashed.
+fn wanted((kinds, rows): &Table) -> (Vec<u8>, Fingerprint) {
+    let mut out = Vec::new();
+    let mut fingerprint = Fingerprint::default();
+    for (_, cells) in rows {
+        let mut canonical = Vec::new();
+        out.push(ROW);
+        for (kind, cell) in kinds.iter().zip(cells) {
+            let Some(data) = &cell.data else {
+                out.extend(null(kind));
+                canonical.extend(null(kind));
+                continue;
+            };
+            match kind {
+                Kind::Max | Kind::Xml | Kind::Udt => {
+                    out.extend(PLP_UNKNOWN.to_le_bytes());
+                    out.extend(chunked(data, cell.chunk));
+                    canonical.extend(PLP_UNKNOWN.to_le_bytes());
+                    canonical.extend(data);
+                    canonical.extend((data.len() as u64).to_le_bytes());
+                }
+                Kind::Text | Kind::Image => {
+                    out.extend(plain(kind, cell, data));
+                    canonical.push(1);
+                    canonical.extend((data.len() as u32).to_le_bytes());
+                    canonical.extend(data);
+                }
+                _ => {
+                    out.extend(plain(kind, cell, data));
+                    canonical.extend(plain(kind, cell, data));
+                }
+            }
+        }
+        fingerprint += Fingerprint { rows: 1, hash: xxh3_128(&canonical) };
+    }
+    (out, fingerprint)
+}
+
+fn null(kind: &Kind) -> Vec<u8> {
+    match kind {
+        Kind::Short(_) => vec![0xFF; 2],
+        Kind::Max | Kind::Xml | Kind::Udt => vec![0xFF; 8],
+        Kind::Variant => vec![0; 4],
+        _ => vec![0],
+    }
+}
+
+fn chunked(data: &[u8], size: usize) -> Vec<u8> {
+    let chunks = data.chunks(size).flat_map(|chunk| [&(chunk.len() as u32).to_le_bytes(), chunk].concat());
+    chunks.chain([0; 4]).collect()
+}
+
+/// Forms that are the same on both sides.
+fn plain(kind: &Kind, cell: &Cell, data: &[u8]) -> Vec<u8> {
+    match kind {
+        Kind::Short(_) => [&(data.len() as u16).to_le_bytes(), data].concat(),
+        Kind::Variant => [&(data.len() as u32).to_le_bytes(), data].concat(),
+        Kind::Text | Kind::Image => {
+            let pointer = vec![cell.pointer; usize::from(cell.pointer) + 1];
+            [&pointer[..], &[9; 8], &(data.len() as u32).to_le_bytes(), data].concat()
+        }
+        _ => [&[data.len() as u8], data].concat(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_rows_in_any_pieces_come_out_in_bulk_form_with_the_canonical_hash(
+        table in tables(),
+        pieces in prop::collection::vec(1usize..400, 1..6),
+        bytes in 1usize..2000,
+        rows in 1u64..5,
+    ) {
+        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let (expected, fingerprint) = wanted(&table);
+        let (blocks, ours) = scan(&columns, Limits { bytes, rows }, &sent(&table), &pieces).unwrap();
+        prop_assert_eq!(joined(&blocks), expected);
+        prop_assert_eq!(ours, fingerprint);
+        prop_assert!(blocks.iter().all(|block| block.rows <= rows));
+        prop_assert_eq!(blocks.iter().map(|block| block.rows).sum::<u64>(), fingerprint.rows);
+    }
+
+    #[test]
+    fn a_corrupted_byte_is_an_error_or_other_rows(
+        table in tables(),
+        at in any::<prop::sample::Index>(),
+        flip in 1u8..=255,
+    ) {
+        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let mut stream = sent(&table);
+        prop_assume!(!stream.is_empty());
+        let at = at.index(stream.len());
+        stream[at] ^= flip;
+        if let Ok((blocks, _)) = scan(&columns, WHOLE, &stream, &[64]) {
+            // NULL marks are the most that a byte of input can grow to.
+            prop_assert!(joined(&blocks).len() <= stream.len() * 8 * 8 + 8);
+        }
+    }
+
+    #[test]
+    fn hostile_metadata_is_read_or_refused(
+        table in tables(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let mut bytes = Vec::new();
+        columns::encode(&columns, Form::Result, &mut bytes);
+        prop_assert_eq!(columns::parse(&bytes, Form::Result).unwrap().unwrap().0, columns);
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _: Result<_, wire::Malformed> = columns::parse(&bytes, Form::Result);
+    }
+}

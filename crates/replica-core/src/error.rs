@@ -7,6 +7,8 @@ use std::fmt;
 
 use crate::exit::Code;
 use crate::retry;
+use crate::tds::token::Message;
+use crate::tds::wire::Malformed;
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -275,6 +277,19 @@ impl From<std::io::Error> for Error {
             std::io::ErrorKind::InvalidData => Self::protocol(error.to_string()),
             _ => Self::io(error.to_string()),
         }
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(error: Malformed) -> Self {
+        Self::protocol(error.to_string())
+    }
+}
+
+impl From<Message> for ServerError {
+    fn from(message: Message) -> Self {
+        let Message { number, state, class, text, server, procedure, line } = message;
+        Self { number: number.unsigned_abs(), class, state, text, server, procedure, line }
     }
 }
 

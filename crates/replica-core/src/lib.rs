@@ -3,6 +3,8 @@ pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod exit;
+pub mod link;
 pub mod retry;
+pub mod session;
 pub mod tds;
 pub mod types;

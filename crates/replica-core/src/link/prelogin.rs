@@ -1,0 +1,50 @@
+//! The PRELOGIN exchange, which settles the encryption ([MS-TDS] 2.2.6.5).
+use super::{Link, message};
+use crate::error::{Error, Kind, Result};
+use crate::tds::packet::{self, kind};
+use crate::tds::prelogin::{Prelogin, encryption, option};
+
+/// Sends our PRELOGIN, asking for a level of [`encryption`], and returns the server's.
+pub async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
+    let ours = Prelogin {
+        options: vec![
+            // The client's version means nothing to the server.
+            (option::VERSION, vec![0; 6]),
+            (option::ENCRYPTION, vec![level]),
+            (option::INSTANCE, vec![0]),
+            (option::THREAD_ID, vec![0; 4]),
+            (option::MARS, vec![0]),
+        ],
+    };
+    let mut payload = Vec::new();
+    ours.encode(&mut payload);
+    message::write(link, kind::PRELOGIN, &payload, packet::DEFAULT_SIZE).await?;
+    match message::read(link).await {
+        Ok(Some((kind::REPLY, payload))) => Prelogin::parse(&payload).map_err(|_| not_tds()),
+        Ok(None) => Err(Error::unreachable("the server hung up at the first message")
+            .remedy("It may insist on Encrypt=strict, allow no more connections, or not be a SQL Server.")),
+        // What looks like a broken packet is, at this point, most often another protocol.
+        Ok(Some(_)) => Err(not_tds()),
+        Err(e) if e.kind() == Kind::Protocol => Err(not_tds()),
+        Err(e) => Err(e),
+    }
+}
+
+/// The server's choice.
+pub fn chosen(reply: &Prelogin) -> Result<u8> {
+    reply.encryption().ok_or_else(not_tds)
+}
+
+/// The payload of the same reply as tiberius must see it: it has no TLS of its own, and ours is in place.
+pub fn without_encryption(mut reply: Prelogin) -> Vec<u8> {
+    reply.set(option::ENCRYPTION, &[encryption::NOT_SUPPORTED]);
+    // tiberius refuses options that it does not know.
+    reply.options.retain(|(option, _)| *option <= option::NONCE);
+    let mut payload = Vec::new();
+    reply.encode(&mut payload);
+    payload
+}
+
+fn not_tds() -> Error {
+    Error::connect("what listens there does not speak TDS").remedy("Check host and port: is it a SQL Server?")
+}

@@ -1,0 +1,187 @@
+//! The socket with or without TLS on it.
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::error::{Error, Result};
+use crate::tds::packet::{DEFAULT_SIZE, HEADER, Header, frame, kind};
+
+/// The socket, plain or with TLS.
+pub enum Link {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<Handshake>>),
+}
+
+impl Link {
+    /// Takes TLS off again, after a login that alone was to be encrypted.
+    pub(crate) fn into_plain(self) -> Self {
+        match self {
+            Self::Tls(tls) => Self::Plain(tls.into_inner().0.tcp),
+            plain => plain,
+        }
+    }
+
+    /// The bare socket, before there is TLS.
+    pub(super) fn into_tcp(self) -> Result<TcpStream> {
+        match self {
+            Self::Plain(tcp) => Ok(tcp),
+            Self::Tls(_) => Err(Error::protocol("TLS is there already")),
+        }
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// What TLS writes to: during a TDS 7.x handshake, records travel inside PRELOGIN packets, one packet
+/// a flight ([MS-TDS] 2.2.6.5); afterwards, and in TDS 8.0, they go out bare.
+pub struct Handshake {
+    tcp: TcpStream,
+    framed: bool,
+    /// The flight being written, then being sent; `sent` bytes of it are gone.
+    flight: Vec<u8>,
+    packets: Vec<u8>,
+    sent: usize,
+    header: [u8; HEADER],
+    seen: usize,
+    /// Bytes left of the packet being read.
+    left: usize,
+}
+
+impl Handshake {
+    pub(super) fn new(tcp: TcpStream, framed: bool) -> Self {
+        Self {
+            tcp,
+            framed,
+            flight: Vec::new(),
+            packets: Vec::new(),
+            sent: 0,
+            header: [0; HEADER],
+            seen: 0,
+            left: 0,
+        }
+    }
+
+    /// The handshake is over: from here on records go out bare.
+    pub(super) fn finish(&mut self) {
+        self.framed = false;
+    }
+
+    fn poll_send_flight(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.sent == self.packets.len() && !self.flight.is_empty() {
+            self.packets.clear();
+            self.sent = 0;
+            frame(kind::PRELOGIN, &self.flight, DEFAULT_SIZE, &mut self.packets);
+            self.flight.clear();
+        }
+        while self.sent < self.packets.len() {
+            match ready!(Pin::new(&mut self.tcp).poll_write(cx, &self.packets[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.sent += written,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads packet headers until a payload begins. `false`: the stream ended.
+    fn poll_header(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        while self.left == 0 {
+            let mut buf = ReadBuf::new(&mut self.header[self.seen..]);
+            ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buf))?;
+            match buf.filled().len() {
+                0 => return Poll::Ready(Ok(false)),
+                read => self.seen += read,
+            }
+            if self.seen == HEADER {
+                self.seen = 0;
+                match Header::parse(self.header) {
+                    Ok(header) if matches!(header.kind, kind::PRELOGIN | kind::REPLY) => {
+                        self.left = usize::from(header.length) - HEADER;
+                    }
+                    _ => {
+                        return Poll::Ready(Err(io::Error::new(
+                            io::ErrorKind::InvalidData,
+                            "no TLS in the packet",
+                        )));
+                    }
+                }
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+}
+
+impl AsyncRead for Handshake {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.framed {
+            return Pin::new(&mut this.tcp).poll_read(cx, buf);
+        }
+        if !ready!(this.poll_header(cx))? {
+            return Poll::Ready(Ok(()));
+        }
+        let room = buf.remaining().min(this.left);
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut this.tcp).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        this.left -= read;
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Handshake {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if !this.framed {
+            return Pin::new(&mut this.tcp).poll_write(cx, buf);
+        }
+        this.flight.extend_from_slice(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.framed {
+            ready!(this.poll_send_flight(cx))?;
+        }
+        Pin::new(&mut this.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+    }
+}

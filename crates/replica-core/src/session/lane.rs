@@ -1,0 +1,337 @@
+//! The data lane: requests out, raw reply bytes in, on a socket of the caller's own.
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
+
+use super::boundary::Boundary;
+use super::reply::Reply;
+use super::silent;
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::tds::packet::{HEADER, Header, Inbox, frame, kind, status};
+use crate::tds::token::{done, kind as token};
+use crate::tds::wire::put_utf16le;
+
+/// Room for what a server says while it is still being spoken to.
+const EARLY: usize = 4096;
+/// Bytes of a DONE token.
+const DONE: usize = 13;
+
+/// What became of a [`Lane::send`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Every byte is on its way.
+    All,
+    /// The server speaks before it has heard everything; so many bytes were sent. It may not read on.
+    Answered(usize),
+}
+
+/// Raw access to a session's socket. A request is sent with [`Self::send_batch`], [`Self::send_message`] or
+/// packet by packet with [`Self::send`]; its reply is read to its end with [`Self::recv`] or [`Self::reply`].
+///
+/// Each wait ends with an error when the server has neither sent nor taken a byte for the session's limit.
+pub struct Lane {
+    link: Link,
+    packet_size: usize,
+    /// 0: none is open.
+    transaction: u64,
+    silence: Duration,
+    outgoing: Boundary,
+    incoming: Boundary,
+    /// Requests sent to their end, whose reply has not been read to its end.
+    unanswered: u32,
+    /// Bytes received while sending, before anyone asked for them.
+    early: Vec<u8>,
+}
+
+impl Lane {
+    pub(super) fn new(link: Link, packet_size: usize, silence: Duration) -> Self {
+        let (outgoing, incoming) = Default::default();
+        Self {
+            link,
+            packet_size,
+            transaction: 0,
+            silence,
+            outgoing,
+            incoming,
+            unanswered: 0,
+            early: Vec::new(),
+        }
+    }
+
+    /// The granted packet size in bytes, header included: what every packet but a message's last must have.
+    pub fn packet_size(&self) -> usize {
+        self.packet_size
+    }
+
+    /// The open transaction's descriptor, for ALL_HEADERS ([MS-TDS] 2.2.5.3.2); 0 outside transactions.
+    pub fn transaction(&self) -> u64 {
+        self.transaction
+    }
+
+    /// Is a transaction open?
+    pub fn in_transaction(&self) -> bool {
+        self.transaction != 0
+    }
+
+    /// For readers of raw replies: an ENVCHANGE 8 told a descriptor, or 9 or 10 ended it (0).
+    pub fn set_transaction(&mut self, descriptor: u64) {
+        self.transaction = descriptor;
+    }
+
+    pub(super) fn set_silence(&mut self, limit: Duration) {
+        self.silence = limit;
+    }
+
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Every request is answered, and every answer read.
+    pub fn is_idle(&self) -> bool {
+        self.unanswered == 0
+            && self.early.is_empty()
+            && self.outgoing.is_between_messages()
+            && self.incoming.is_between_messages()
+    }
+
+    /// Sends a SQL batch, within the open transaction if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_batch(&mut self, sql: &str) -> Result<()> {
+        let mut payload = Vec::with_capacity(22 + 2 * sql.len());
+        all_headers(self.transaction, &mut payload);
+        put_utf16le(sql, &mut payload);
+        self.send_message(kind::SQL_BATCH, &payload).await
+    }
+
+    /// Sends a whole message of a type, cut into packets.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_message(&mut self, kind: u8, payload: &[u8]) -> Result<()> {
+        let mut packets = Vec::with_capacity(payload.len() + payload.len() / 64 + HEADER);
+        frame(kind, payload, self.packet_size, &mut packets);
+        match self.send(&packets).await? {
+            Sent::All => Ok(()),
+            Sent::Answered(_) => Err(Error::protocol("the server answers a request that it has not read")),
+        }
+    }
+
+    /// Sends bytes of packets, whole or in parts, as they are. Stops when the server begins to speak before
+    /// it has taken everything, since it may never take the rest.
+    ///
+    /// # Errors
+    /// A lost connection; a server that takes nothing and says nothing for too long.
+    pub async fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
+        let mut written = 0;
+        while written < bytes.len() {
+            let limit = self.silence;
+            let progress = poll_fn(|cx| self.poll_send(cx, &bytes[written..]));
+            match timeout(limit, progress).await.map_err(|_| silent(limit))?? {
+                0 => return Ok(Sent::Answered(written)),
+                n => written += n,
+            }
+        }
+        if self.outgoing.is_between_messages() {
+            let limit = self.silence;
+            let flushed = poll_fn(|cx| Pin::new(&mut self.link).poll_flush(cx));
+            timeout(limit, flushed).await.map_err(|_| silent(limit))?.map_err(lost)?;
+        }
+        Ok(Sent::All)
+    }
+
+    /// Bytes written, or 0 when the server spoke instead.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        if let Poll::Ready(written) = Pin::new(&mut self.link).poll_write(cx, bytes) {
+            let written = written.map_err(lost)?;
+            self.unanswered += self.outgoing.advance(&bytes[..written])?;
+            return match written {
+                0 => Poll::Ready(Err(hung_up())),
+                n => Poll::Ready(Ok(n)),
+            };
+        }
+        // Only a full send buffer is worth a look at the other direction.
+        let start = self.early.len();
+        self.early.resize(start + EARLY, 0);
+        let mut buf = ReadBuf::new(&mut self.early[start..]);
+        let polled = Pin::new(&mut self.link).poll_read(cx, &mut buf);
+        let read = buf.filled().len();
+        self.early.truncate(start + read);
+        ready!(polled).map_err(lost)?;
+        Poll::Ready(if read == 0 { Err(hung_up()) } else { Ok(0) })
+    }
+
+    /// Receives what is there of the reply, packet headers included, straight into `buf`: at least one byte.
+    ///
+    /// # Errors
+    /// A lost connection, silence for too long, or more bytes than the reply has.
+    pub async fn recv(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let read = if self.early.is_empty() {
+            let limit = self.silence;
+            let mut buf = ReadBuf::new(buf);
+            let filled = poll_fn(|cx| Pin::new(&mut self.link).poll_read(cx, &mut buf));
+            timeout(limit, filled).await.map_err(|_| silent(limit))?.map_err(lost)?;
+            buf.filled().len()
+        } else {
+            let read = self.early.len().min(buf.len());
+            buf[..read].copy_from_slice(&self.early[..read]);
+            self.early.drain(..read);
+            read
+        };
+        if read == 0 {
+            return Err(hung_up());
+        }
+        let answered = self.incoming.advance(&buf[..read])?;
+        self.unanswered = self
+            .unanswered
+            .checked_sub(answered)
+            .ok_or_else(|| Error::protocol("the server answers a request that was not sent"))?;
+        Ok(read)
+    }
+
+    /// Reads the reply to the oldest unanswered request to its end.
+    ///
+    /// # Errors
+    /// The server's own, with the lane ready for the next request; those of [`Self::recv`], and rows.
+    pub async fn reply(&mut self) -> Result<Reply> {
+        let mut inbox = Inbox::new(0);
+        let mut reply = Reply::default();
+        loop {
+            while inbox.advance()? {
+                let taken = reply.take(inbox.payload())?;
+                inbox.consume(taken);
+                if inbox.at_end() {
+                    break;
+                }
+            }
+            if inbox.at_end() {
+                break;
+            }
+            let read = self.recv(inbox.space()?).await?;
+            inbox.received(read);
+        }
+        if !inbox.payload().is_empty() {
+            return Err(Error::protocol("a reply ends within a token"));
+        }
+        if let Some(transaction) = reply.transaction {
+            self.transaction = transaction;
+        }
+        reply.settled()
+    }
+
+    /// Sends a batch that returns no rows, and reads its reply.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`] and [`Self::reply`].
+    pub async fn batch(&mut self, sql: &str) -> Result<Reply> {
+        self.send_batch(sql).await?;
+        self.reply().await
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// Those of [`Self::batch`].
+    pub async fn begin(&mut self) -> Result<()> {
+        self.batch("BEGIN TRANSACTION").await.map(drop)
+    }
+
+    /// Commits the transaction. After a lost connection here nobody knows whether it happened.
+    ///
+    /// # Errors
+    /// Those of [`Self::batch`].
+    pub async fn commit(&mut self) -> Result<()> {
+        self.batch("COMMIT TRANSACTION").await.map(drop)
+    }
+
+    /// Rolls the transaction back if the server has not done so already.
+    ///
+    /// # Errors
+    /// A lost connection or silence. A refusal of the server is none: it comes when the transaction is gone.
+    pub async fn rollback(&mut self) -> Result<()> {
+        let rolled_back = self.batch("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await;
+        self.transaction = 0;
+        match rolled_back {
+            Err(e) if e.server().is_none() => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a message that was sent in part, telling the server to forget it ([MS-TDS] 2.2.3.1.2, status bit
+    /// "ignore"), and reads the reply.
+    ///
+    /// # Errors
+    /// The message does not stand at a packet's end, so that nothing but hanging up can stop it; a lost
+    /// connection. Errors of the server about the abandoned request are not errors here.
+    pub async fn abandon(&mut self) -> Result<()> {
+        let Some(open) = self.outgoing.open_at_packet_end() else {
+            return Err(Error::protocol("a packet was sent in part: only hanging up can stop it"));
+        };
+        let status = status::END_OF_MESSAGE | status::IGNORE;
+        let end =
+            Header { kind: open.kind, status, length: HEADER as u16, spid: 0, id: open.id.wrapping_add(1) };
+        self.send(&end.encode()).await?;
+        match self.reply().await {
+            Err(e) if e.server().is_none() && self.unanswered > 0 => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks the server to stop what it does, and reads on to where it says that it has ([MS-TDS] 2.2.1.7). Whether
+    /// the transaction is still there is unknown afterwards: roll it back.
+    ///
+    /// # Errors
+    /// A lost connection, or silence for too long.
+    pub async fn attention(&mut self) -> Result<()> {
+        self.send_message(kind::ATTENTION, &[]).await?;
+        // The interrupted reply may stand in the middle of a row: what counts is how each message ends.
+        let mut packets = Vec::new();
+        let mut buf = vec![0; self.packet_size];
+        loop {
+            let read = self.recv(&mut buf).await?;
+            packets.extend_from_slice(&buf[..read]);
+            if self.incoming.is_between_messages() && acknowledges(&packets) {
+                self.unanswered = 0;
+                return Ok(());
+            }
+            let keep = packets.len().saturating_sub(DONE);
+            packets.drain(..keep);
+        }
+    }
+}
+
+/// Do these bytes end with the DONE token that acknowledges an attention?
+fn acknowledges(bytes: &[u8]) -> bool {
+    let start = bytes.len().saturating_sub(DONE);
+    match bytes[start..] {
+        [token::DONE, low, high, ..] => u16::from_le_bytes([low, high]) & done::ATTENTION != 0,
+        _ => false,
+    }
+}
+
+/// ALL_HEADERS with the one header that every request has ([MS-TDS] 2.2.5.3.2): transaction descriptor and the
+/// number of requests under way.
+fn all_headers(transaction: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&22u32.to_le_bytes());
+    out.extend_from_slice(&18u32.to_le_bytes());
+    out.extend_from_slice(&2u16.to_le_bytes());
+    out.extend_from_slice(&transaction.to_le_bytes());
+    out.extend_from_slice(&1u32.to_le_bytes());
+}
+
+fn lost(error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => Error::protocol(error.to_string()),
+        _ => Error::io(format!("the connection to the server was lost: {error}")),
+    }
+}
+
+fn hung_up() -> Error {
+    Error::io("the server hung up")
+}

@@ -1,0 +1,195 @@
+//! The login: tiberius speaks it, a relay carries its messages and listens.
+//!
+//! tiberius sends a PRELOGIN of its own, though ours is done: it gets the server's reply with the encryption
+//! patched out. From then on messages pass unchanged, and what tiberius does not tell (the packet size that was
+//! granted, the server's version) is read from the server's as they pass.
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
+use tokio::io::{DuplexStream, duplex};
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+use super::borrowed::{Borrowed, Shared};
+use super::lane::Lane;
+use crate::config::{ApplicationIntent, Endpoint};
+use crate::error::{Error, Result, ServerError};
+use crate::link::{self, Link, Prepared, Protection, message};
+use crate::tds::packet::{DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
+use crate::tds::token::{self, EnvChange, Token};
+
+/// Bytes between tiberius and the relay: more than a login has.
+const PIPE: usize = 64 << 10;
+/// Azure SQL sends a client on once; a server that does so without end is broken.
+const MOST_ROUTES: u32 = 3;
+
+/// What the server said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// The name in LOGINACK, usually `Microsoft SQL Server`.
+    pub program: String,
+    /// Major, minor and build: 11 is SQL Server 2012, 13 is 2016, 16 is 2022. Azure SQL says 12.
+    pub version: (u8, u8, u16),
+    /// The database that the session is in.
+    pub database: String,
+}
+
+/// A session's parts.
+pub(super) struct LoggedIn {
+    pub client: Client<Compat<Borrowed>>,
+    pub shared: Shared,
+    pub lane: Lane,
+    pub server: ServerInfo,
+}
+
+/// Connects and logs in, following the server's directions to another host if it gives any.
+pub(super) async fn connect(endpoint: &Endpoint, silence: Duration) -> Result<LoggedIn> {
+    let mut endpoint = endpoint.clone();
+    for _ in 0..=MOST_ROUTES {
+        let prepared = link::prepare(&endpoint).await?;
+        match login(prepared, &endpoint, silence).await? {
+            Outcome::In(logged_in) => return Ok(*logged_in),
+            Outcome::Routed { host, port } => {
+                log::debug!("{endpoint} sends us on to {host},{port}");
+                (endpoint.host, endpoint.port) = (host, Some(port));
+            }
+        }
+    }
+    Err(Error::connect("the server sends us from host to host"))
+}
+
+enum Outcome {
+    In(Box<LoggedIn>),
+    Routed { host: String, port: u16 },
+}
+
+async fn login(prepared: Prepared, endpoint: &Endpoint, silence: Duration) -> Result<Outcome> {
+    let Prepared { link, protection, prelogin } = prepared;
+    let (near, far) = duplex(PIPE);
+    let shared = Shared::for_login(near);
+    let mut relay = Relay { link: Some(link), protection, welcome: Welcome::default() };
+    let client = tokio::select! {
+        client = Client::connect(config(endpoint), shared.borrowed().compat()) => client,
+        error = relay.run(far, &prelogin) => {
+            let Err(error) = error;
+            return Err(error);
+        }
+    };
+    let Relay { link, welcome, .. } = relay;
+    if let Some((host, port)) = welcome.route {
+        return Ok(Outcome::Routed { host, port });
+    }
+    let client = client.map_err(|error| match welcome.errors.is_empty() {
+        true => error.into(),
+        false => refused(welcome.errors),
+    })?;
+    let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
+    let lane = Lane::new(link, welcome.packet_size, silence);
+    Ok(Outcome::In(Box::new(LoggedIn { client, shared, lane, server: welcome.server })))
+}
+
+/// A login error with the way out of the most frequent ones (Microsoft, "Database Engine events and errors").
+fn refused(errors: Vec<ServerError>) -> Error {
+    let number = errors.first().map(|e| e.number);
+    let error = Error::from_server(errors);
+    match number {
+        Some(18456) => error.remedy("Check User Id and Password, and that the server allows SQL logins."),
+        Some(4060) => error.remedy("Check Database=, and that this login has a user in it."),
+        _ => error,
+    }
+}
+
+fn config(endpoint: &Endpoint) -> Config {
+    let mut config = Config::new();
+    config.host(&endpoint.host);
+    config.port(endpoint.port_or_default());
+    if let Some(database) = &endpoint.database {
+        config.database(database);
+    }
+    config.application_name(&endpoint.application_name);
+    if let Some(name) = &endpoint.workstation_id {
+        config.client_name(name);
+    }
+    config.readonly(endpoint.application_intent == ApplicationIntent::ReadOnly);
+    config.packet_size(endpoint.packet_size.into());
+    config.authentication(AuthMethod::sql_server(&endpoint.user, endpoint.password.expose()));
+    // TLS is ours, and so are the time limits: of the login as a whole, and of each query.
+    config.encryption(EncryptionLevel::NotSupported);
+    config.handshake_timeout(None);
+    config.command_timeout(None);
+    config
+}
+
+/// What the relay hears.
+struct Welcome {
+    server: ServerInfo,
+    packet_size: usize,
+    route: Option<(String, u16)>,
+    errors: Vec<ServerError>,
+}
+
+impl Default for Welcome {
+    fn default() -> Self {
+        // A server that grants nothing keeps the size of the login.
+        Self { server: ServerInfo::default(), packet_size: DEFAULT_SIZE, route: None, errors: Vec::new() }
+    }
+}
+
+impl Welcome {
+    fn hear(&mut self, mut tokens: &[u8]) -> Result<()> {
+        while !tokens.is_empty() {
+            let Some((token, length)) = token::parse(tokens)? else {
+                return Err(Error::protocol("the login's reply ends within a token"));
+            };
+            tokens = &tokens[length..];
+            match token {
+                Token::EnvChange(EnvChange::PacketSize { new, .. }) => {
+                    let size =
+                        usize::try_from(new).ok().filter(|n| (SMALLEST_SIZE..=LARGEST_SIZE).contains(n));
+                    self.packet_size = size.ok_or_else(|| {
+                        Error::protocol(format!("the server grants packets of {new} bytes"))
+                    })?;
+                }
+                Token::EnvChange(EnvChange::Database { new, .. }) => self.server.database = new,
+                Token::EnvChange(EnvChange::Routing { port, host }) => self.route = Some((host, port)),
+                Token::LoginAck(ack) => {
+                    let [major, minor, high, low] = ack.version;
+                    self.server.version = (major, minor, u16::from_be_bytes([high, low]));
+                    self.server.program = ack.program.trim_end_matches('\0').to_owned();
+                }
+                Token::Error(message) => self.errors.push(message.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Relay {
+    /// `None` only while TLS is taken off it.
+    link: Option<Link>,
+    protection: Protection,
+    welcome: Welcome,
+}
+
+impl Relay {
+    /// Carries messages until it is dropped, or one can't be carried.
+    async fn run(&mut self, mut tiberius: DuplexStream, prelogin: &[u8]) -> Result<Infallible> {
+        let gone = || Error::unreachable("the server hung up during the login");
+        message::read(&mut tiberius).await?.ok_or_else(gone)?;
+        message::write(&mut tiberius, kind::REPLY, prelogin, DEFAULT_SIZE).await?;
+        loop {
+            let (kind, payload) = message::read(&mut tiberius).await?.ok_or_else(gone)?;
+            let link = self.link.as_mut().ok_or_else(gone)?;
+            message::write(link, kind, &payload, DEFAULT_SIZE).await?;
+            if self.protection == Protection::LoginOnly {
+                self.protection = Protection::None;
+                self.link = self.link.take().map(Link::into_plain);
+            }
+            let link = self.link.as_mut().ok_or_else(gone)?;
+            let (kind, payload) = message::read(link).await?.ok_or_else(gone)?;
+            self.welcome.hear(&payload)?;
+            message::write(&mut tiberius, kind, &payload, DEFAULT_SIZE).await?;
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A logged-in connection: control queries through tiberius, and the data lane.
+//!
+//! One socket serves both, never at once. [`Session::query`] lends it to tiberius and takes it back when
+//! the answer is read to its end; a query that is cut off (an error of the connection, a dropped future)
+//! never gives it back, and the session says so from then on. Transactions live on the [`Lane`]; queries
+//! run inside the one that is open.
+mod borrowed;
+mod boundary;
+mod lane;
+mod login;
+mod reply;
+
+use std::fmt;
+use std::time::Duration;
+
+use tiberius::Client;
+use tokio::time::timeout;
+use tokio_util::compat::Compat;
+
+use crate::config::Endpoint;
+use crate::error::{Error, Result};
+use borrowed::{Borrowed, Shared};
+pub use lane::{Lane, Sent};
+pub use login::ServerInfo;
+pub use reply::Reply;
+pub use tiberius::{FromSql, Row, ToSql};
+
+/// A silent server is given up after this, unless `Command Timeout` says otherwise.
+const SILENCE: Duration = Duration::from_secs(600);
+
+/// Which side of the copy a connection is: for messages, logs and `sys.dm_exec_sessions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Source,
+    Target,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+/// A logged-in connection. See the [module](self).
+pub struct Session {
+    client: Client<Compat<Borrowed>>,
+    shared: Shared,
+    /// `None` once the connection can't be used any more.
+    lane: Option<Lane>,
+    server: ServerInfo,
+    silence: Duration,
+    command_timeout: Option<Duration>,
+}
+
+/// What every session starts with: the options that SqlClient's and ODBC's sessions have, since indexed
+/// views, computed columns and partition switches demand them; and any error ends the transaction.
+const OPTIONS: &[&str] = &[
+    "SET XACT_ABORT ON",
+    "SET ANSI_NULLS ON",
+    "SET ANSI_PADDING ON",
+    "SET ANSI_WARNINGS ON",
+    "SET ARITHABORT ON",
+    "SET CONCAT_NULL_YIELDS_NULL ON",
+    "SET QUOTED_IDENTIFIER ON",
+    "SET NUMERIC_ROUNDABORT OFF",
+    "SET IMPLICIT_TRANSACTIONS OFF",
+    "SET CURSOR_CLOSE_ON_COMMIT OFF",
+    "SET TEXTSIZE 2147483647",
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+];
+
+impl Session {
+    /// Connects and logs in within the endpoint's connect timeout, and sets the session's options.
+    ///
+    /// # Errors
+    /// Of kind [`Connect`](crate::error::Kind::Connect) (or `Usage`, for an unreadable certificate file), and
+    /// names role and server.
+    pub async fn connect(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        let limit = endpoint.connect_timeout;
+        let connected = match timeout(limit, Self::connect_unlimited(endpoint)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
+                .remedy("Check Server= and the network, or raise Connect Timeout.")),
+        };
+        connected.map_err(|e| e.while_connecting(format_args!("{role} {endpoint}")))
+    }
+
+    async fn connect_unlimited(endpoint: &Endpoint) -> Result<Self> {
+        let silence = endpoint.command_timeout.unwrap_or(SILENCE);
+        let login::LoggedIn { client, shared, lane, server } = login::connect(endpoint, silence).await?;
+        let command_timeout = endpoint.command_timeout;
+        let mut session = Self { client, shared, lane: Some(lane), server, silence, command_timeout };
+        session.set_options().await?;
+        Ok(session)
+    }
+
+    /// All options in one batch; one by one where a relative of SQL Server lacks some of them.
+    async fn set_options(&mut self) -> Result<()> {
+        match self.execute(&OPTIONS.join("; ")).await {
+            Err(e) if e.server().is_some() => {}
+            settled => return settled.map(drop),
+        }
+        for option in OPTIONS {
+            match self.execute(option).await {
+                Err(e) if e.server().is_some() => log::debug!("{option}: {e}"),
+                settled => drop(settled?),
+            }
+        }
+        Ok(())
+    }
+
+    /// The longest wait for a lock; 0 fails at once. An expired wait is error 1222.
+    pub async fn set_lock_timeout(&mut self, wait: Duration) -> Result<()> {
+        let milliseconds = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        self.execute(&format!("SET LOCK_TIMEOUT {milliseconds}")).await.map(drop)
+    }
+
+    /// The isolation level of all that follows.
+    pub async fn set_isolation(&mut self, level: Isolation) -> Result<()> {
+        self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level}")).await.map(drop)
+    }
+
+    /// What the server said of itself at login.
+    pub fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+
+    /// The rows of the first result set. Parameters are `@P1`, `@P2`, ...
+    ///
+    /// # Errors
+    /// As [`Self::query_all`].
+    pub async fn query(&mut self, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Row>> {
+        Ok(self.query_all(sql, params).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// The rows of every result set, in order. Inside a transaction when one is open on the lane.
+    ///
+    /// # Errors
+    /// An error of the server leaves the session usable, but ends the transaction. Silence beyond the
+    /// command timeout and a lost connection end the session.
+    pub async fn query_all(&mut self, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Vec<Row>>> {
+        let lane = self.idle_lane()?;
+        let in_transaction = lane.in_transaction();
+        if let Some(lane) = self.lane.take() {
+            self.shared.lend(lane);
+        }
+        let answer = async { self.client.query(sql, params).await?.into_results().await };
+        let answer = match timeout(self.silence, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.shared.take_back();
+                return Err(silent(self.silence));
+            }
+        };
+        let lane = self.shared.take_back();
+        match answer {
+            Ok(rows) => {
+                self.lane = lane;
+                Ok(rows)
+            }
+            // tiberius raises a server's errors when it has read the answer to its end.
+            Err(tiberius::error::Error::Server(e)) => {
+                self.lane = lane;
+                if in_transaction {
+                    self.lane()?.rollback().await?;
+                }
+                Err(tiberius::error::Error::Server(e).into())
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Runs a batch that returns no rows, and reads its answer to the end.
+    ///
+    /// # Errors
+    /// The server's errors, all of them; silence beyond the command timeout; a lost connection.
+    pub async fn execute(&mut self, sql: &str) -> Result<Reply> {
+        self.idle_lane()?.batch(sql).await
+    }
+
+    /// As [`Self::execute`], for what may take hours (a large DELETE, an index rebuild): silence counts only
+    /// if the connection string gave a `Command Timeout`. A peer that is gone is noticed all the same.
+    pub async fn execute_long(&mut self, sql: &str) -> Result<Reply> {
+        let (silence, patience) = (self.silence, self.command_timeout.unwrap_or(Duration::MAX));
+        let lane = self.idle_lane()?;
+        lane.set_silence(patience);
+        let reply = lane.batch(sql).await;
+        lane.set_silence(silence);
+        reply
+    }
+
+    /// The data lane: the socket for the caller alone, until the reply to every request is read.
+    ///
+    /// # Errors
+    /// The session was cut off earlier.
+    pub fn lane(&mut self) -> Result<&mut Lane> {
+        self.lane.as_mut().ok_or_else(cut_off)
+    }
+
+    /// The lane, with nothing under way on it.
+    fn idle_lane(&mut self) -> Result<&mut Lane> {
+        let lane = self.lane.as_mut().ok_or_else(cut_off)?;
+        if lane.is_idle() { Ok(lane) } else { Err(cut_off()) }
+    }
+}
+
+/// Isolation levels of use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+    Snapshot,
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadUncommitted => "READ UNCOMMITTED",
+            Self::ReadCommitted => "READ COMMITTED",
+            Self::Snapshot => "SNAPSHOT",
+        })
+    }
+}
+
+fn cut_off() -> Error {
+    Error::io("an earlier request on this connection was cut off: it can't be used any more")
+}
+
+fn silent(limit: Duration) -> Error {
+    Error::timeout(format!("the server was silent for {} s", limit.as_secs_f64())).remedy(
+        "See what it waits for (sys.dm_exec_requests), or raise Command Timeout in the connection string.",
+    )
+}

@@ -1,0 +1,126 @@
+//! The server's answer to a statement that returns no rows.
+use crate::error::{Error, Result, ServerError};
+use crate::tds::token::{self, Done, EnvChange, Token};
+
+/// What came back, rows excepted.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// The rows counted by the statements, added up; `None` if none counted.
+    pub rows: Option<u64>,
+    /// Messages of class 10 and below, in order: PRINT, warnings.
+    pub infos: Vec<ServerError>,
+    /// A procedure's return status.
+    pub return_status: Option<i32>,
+    pub(super) errors: Vec<ServerError>,
+    pub(super) failed: bool,
+    pub(super) transaction: Option<u64>,
+}
+
+/// A server that sends messages without end must not fill the memory.
+const MOST_MESSAGES: usize = 1000;
+
+impl Reply {
+    /// Takes the whole tokens at the front of `payload` and says how many bytes they were.
+    ///
+    /// # Errors
+    /// Bytes that are no token, and rows.
+    pub(super) fn take(&mut self, payload: &[u8]) -> Result<usize> {
+        let mut taken = 0;
+        while taken < payload.len() {
+            let Some((token, length)) = token::parse(&payload[taken..])? else {
+                break;
+            };
+            taken += length;
+            self.note(token)?;
+        }
+        Ok(taken)
+    }
+
+    fn note(&mut self, token: Token) -> Result<()> {
+        match token {
+            Token::Done(done) => self.done(done),
+            Token::Error(message) if self.errors.len() < MOST_MESSAGES => self.errors.push(message.into()),
+            Token::Info(message) if self.infos.len() < MOST_MESSAGES => self.infos.push(message.into()),
+            Token::EnvChange(EnvChange::BeginTransaction(descriptor)) => self.transaction = Some(descriptor),
+            Token::EnvChange(EnvChange::Commit(_) | EnvChange::Rollback(_)) => self.transaction = Some(0),
+            Token::ReturnStatus(status) => self.return_status = Some(status),
+            Token::Columns(_) => {
+                return Err(Error::protocol(
+                    "the server returns rows to a statement that should return none",
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, done: Done) {
+        self.failed |= done.has_error();
+        if let Some(rows) = done.rows() {
+            self.rows = Some(self.rows.unwrap_or(0).saturating_add(rows));
+        }
+    }
+
+    /// The reply, or what it says went wrong. Some refusals come without an ERROR token: a bulk load into an
+    /// unknown column ends with the error bit alone (server-facts.md section 3).
+    pub(super) fn settled(mut self) -> Result<Self> {
+        if self.failed || !self.errors.is_empty() {
+            return Err(Error::from_server(std::mem::take(&mut self.errors)));
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tds::token::{DoneKind, Message, kind};
+
+    fn done(status: u16, count: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        Done { kind: DoneKind::Done, status, command: 0, count }.encode(&mut out);
+        out
+    }
+
+    fn message(number: i32, class: u8, token: u8) -> Vec<u8> {
+        let text = format!("message {number}");
+        let mut out = Vec::new();
+        Message { number, state: 1, class, text, server: String::new(), procedure: String::new(), line: 1 }
+            .encode(token, &mut out);
+        out
+    }
+
+    fn read(tokens: &[Vec<u8>]) -> Result<Reply> {
+        let payload = tokens.concat();
+        let mut reply = Reply::default();
+        assert_eq!(reply.take(&payload)?, payload.len());
+        reply.settled()
+    }
+
+    #[test]
+    fn counts_add_up_and_messages_are_kept() {
+        let reply = read(&[done(0x11, 3), message(5701, 0, kind::INFO), done(0x10, 4)]).unwrap();
+        assert_eq!((reply.rows, reply.infos[0].number), (Some(7), 5701));
+        assert_eq!(read(&[done(0, 9)]).unwrap().rows, None);
+    }
+
+    #[test]
+    fn the_first_error_is_the_cause() {
+        let error =
+            read(&[message(2627, 14, kind::ERROR), message(3621, 0, kind::INFO), done(2, 0)]).unwrap_err();
+        assert_eq!(error.server().map(|e| e.number), Some(2627));
+    }
+
+    #[test]
+    fn an_error_bit_alone_is_an_error() {
+        assert!(read(&[done(2, 0)]).is_err());
+    }
+
+    #[test]
+    fn half_a_token_is_left_for_later() {
+        let bytes = done(0x10, 3);
+        for end in 0..bytes.len() {
+            assert_eq!(Reply::default().take(&bytes[..end]).unwrap(), 0);
+        }
+    }
+}

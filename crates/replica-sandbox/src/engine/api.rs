@@ -70,6 +70,8 @@ pub struct Param {
 pub struct BulkColumn {
     pub name: String,
     pub declared: SqlType,
+    /// Of the target's column: the wire must say the same (4816).
+    pub nullable: bool,
 }
 
 /// The rows of a bulk load, decoded by the server as they come. A value is in its column's declared type.

@@ -7,7 +7,7 @@ use super::locks::{Mode, Request, Resource, Scope, SessionId};
 use super::options::{Isolation, SetOptions};
 use super::transactions::Transaction;
 use crate::error::SqlError;
-use crate::values::Value;
+use crate::values::{CollationId, Value};
 use rusqlite::Connection;
 use std::sync::Arc;
 
@@ -162,6 +162,13 @@ impl Session {
     /// The descriptor of the open transaction, as the wire names it; 0 for none.
     pub fn transaction_descriptor(&self) -> u64 {
         self.transaction.as_ref().filter(|t| t.depth > 0).map_or(0, |t| t.id)
+    }
+
+    /// Name and collation of the current database.
+    pub fn current_database(&self) -> (String, CollationId) {
+        let instance = self.engine.instance();
+        let found = instance.databases.get(&self.database);
+        found.map_or((String::new(), CollationId::SERVER_DEFAULT), |d| (d.name.clone(), d.collation))
     }
 
     pub(super) fn lock(

@@ -15,10 +15,19 @@ pub use read::{ReadError, read_value};
 pub use row::{Plp, RowWriter};
 
 /// What the client can take, as LOGIN7 said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// UTF8SUPPORT was negotiated: UTF-8 columns go out as varchar, else as nvarchar (wire-facts.md).
     pub utf8: bool,
+    /// NBCROW is understood: TDS 7.3B and later.
+    pub nbcrow: bool,
+}
+
+impl Default for Client {
+    /// TDS 7.4 without extensions.
+    fn default() -> Self {
+        Self { utf8: false, nbcrow: true }
+    }
 }
 
 /// The size that TYPE_INFO declares for sql_variant.

@@ -23,6 +23,7 @@ pub enum Plp {
 pub struct RowWriter {
     columns: Vec<Column>,
     plp: Plp,
+    nbcrow: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -100,7 +101,7 @@ impl RowWriter {
                 Column { sql_type: sql_type.clone(), transcode, shape: Shape::of(&info), info, nullable }
             })
             .collect();
-        RowWriter { columns, plp }
+        RowWriter { columns, plp, nbcrow: client.nbcrow }
     }
 
     /// The TYPE_INFO of each column, for COLMETADATA.
@@ -118,7 +119,7 @@ impl RowWriter {
         let nulls =
             || self.columns.iter().zip(values).enumerate().filter(|(_, (_, value))| **value == Value::Null);
         let saved: usize = nulls().map(|(_, (column, _))| column.shape.null().len()).sum();
-        let compact = saved > bitmap_len;
+        let compact = self.nbcrow && saved > bitmap_len;
         if compact {
             out.push(NBCROW);
             let bitmap = out.len();

@@ -1,0 +1,61 @@
+//! The command line.
+use argh::FromArgs;
+use replica_sandbox::server::Policy;
+use std::path::PathBuf;
+
+/// A stand-in for SQL Server that speaks TDS, for demo, tests and benchmarks. Prints the address it listens on,
+/// one line, once it is ready; ends on SIGTERM or Ctrl-C. The login is `sa`; its password is taken from
+/// REPLICA_SANDBOX_PASSWORD or --password-file, and is `Replica-Sandbox-1` otherwise.
+#[derive(FromArgs)]
+pub struct Args {
+    /// address and port to listen on; port 0 takes a free one (default 127.0.0.1:0)
+    #[argh(option, default = "String::from(\"127.0.0.1:0\")")]
+    pub listen: String,
+
+    /// folder that keeps the data; without it nothing outlives the server
+    #[argh(option)]
+    pub data_dir: Option<PathBuf>,
+
+    /// create this database if it is not there; may be repeated
+    #[argh(option)]
+    pub database: Vec<String>,
+
+    /// file with the password of sa
+    #[argh(option)]
+    pub password_file: Option<PathBuf>,
+
+    /// off (no TLS), on (as the client asks, the default), required (everything), strict (TDS 8.0 only)
+    #[argh(option, default = "Policy::On", from_str_fn(policy))]
+    pub encrypt: Policy,
+
+    /// file with a certificate chain (PEM); one is made up otherwise
+    #[argh(option)]
+    pub cert: Option<PathBuf>,
+
+    /// file with the certificate's private key (PEM)
+    #[argh(option)]
+    pub key: Option<PathBuf>,
+
+    /// write the authority of the made-up certificate to this file, for clients to trust
+    #[argh(option)]
+    pub write_ca: Option<PathBuf>,
+
+    /// grant no larger packets than this many bytes, 512 to 32767
+    #[argh(option, default = "32767", from_str_fn(packet_size))]
+    pub max_packet_size: usize,
+}
+
+fn policy(value: &str) -> Result<Policy, String> {
+    match value {
+        "off" => Ok(Policy::Off),
+        "on" => Ok(Policy::On),
+        "required" => Ok(Policy::Required),
+        "strict" => Ok(Policy::Strict),
+        _ => Err("expected off, on, required or strict".to_owned()),
+    }
+}
+
+fn packet_size(value: &str) -> Result<usize, String> {
+    let size = value.parse().ok().filter(|size| (512..=32767).contains(size));
+    size.ok_or_else(|| "expected 512 to 32767".to_owned())
+}

@@ -1,0 +1,141 @@
+//! A bulk load's message, decoded row by row as its packets come.
+use super::input::{End, Message};
+use crate::engine::api::{BulkColumn, BulkRows, Cancelled};
+use crate::error::SqlError;
+use crate::values::Value;
+use crate::values::wire::{BulkColumnInfo, BulkError, BulkRowReader};
+use replica_core::tds::columns::{self, COLMETADATA, Column, Form};
+use std::io::Read;
+
+/// COLMETADATA of 4,096 columns with the longest names stays far below this.
+const LONGEST_METADATA: usize = 4 << 20;
+
+/// The rows of one load.
+pub struct BulkMessage<'a> {
+    message: Message<'a>,
+    /// Bytes of the packet with the COLMETADATA's end that are rows already.
+    head: Vec<u8>,
+    head_at: usize,
+    state: State,
+}
+
+enum State {
+    /// The next row is asked for by this error.
+    Refused(SqlError),
+    Rows(BulkRowReader),
+    Ended,
+}
+
+impl<'a> BulkMessage<'a> {
+    /// Reads the COLMETADATA and checks it against what INSERT BULK declared. What is wrong with it is told when
+    /// the first row is asked for, which is where the engine expects it.
+    pub fn open(mut message: Message<'a>, expected: &[BulkColumn]) -> Self {
+        let mut head = Vec::new();
+        let (state, head_at) = match metadata(&mut message, &mut head) {
+            Ok((columns, used)) => match check(&columns, expected) {
+                Ok(rows) => (State::Rows(rows), used),
+                Err(error) => (State::Refused(error), used),
+            },
+            Err(error) => (State::Refused(error), 0),
+        };
+        Self { message, head, head_at, state }
+    }
+
+    /// Reads to the message's end.
+    pub fn skip_rest(&mut self) -> End {
+        self.message.skip_rest()
+    }
+}
+
+impl BulkRows for BulkMessage<'_> {
+    fn next(&mut self, row: &mut Vec<Value>) -> Result<bool, Result<SqlError, Cancelled>> {
+        let rows = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Refused(error) => return Err(Ok(error)),
+            State::Ended => return Ok(false),
+            State::Rows(rows) => rows,
+        };
+        let mut bytes = Bytes { head: &self.head, head_at: &mut self.head_at, message: &mut self.message };
+        match rows.next(&mut bytes, row) {
+            Ok(true) => {
+                self.state = State::Rows(rows);
+                Ok(true)
+            }
+            // Whether the client stands by what it sent is known at the message's end only.
+            Ok(false) if self.message.skip_rest() == End::Complete => Ok(false),
+            Ok(false) => Err(Err(Cancelled)),
+            Err(BulkError::Refused(error)) => Err(Ok(error)),
+            Err(BulkError::Io(_)) => Err(Err(Cancelled)),
+        }
+    }
+}
+
+/// The bytes read too far with the COLMETADATA, then the message.
+struct Bytes<'b, 'a> {
+    head: &'b [u8],
+    head_at: &'b mut usize,
+    message: &'b mut Message<'a>,
+}
+
+impl Read for Bytes<'_, '_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let mut rest = &self.head[*self.head_at..];
+        if rest.is_empty() {
+            return self.message.read(out);
+        }
+        let read = rest.read(out)?;
+        *self.head_at += read;
+        Ok(read)
+    }
+}
+
+/// Reads packets until the COLMETADATA is whole: its columns and its length in `head`.
+fn metadata(message: &mut Message, head: &mut Vec<u8>) -> Result<(Vec<Column>, usize), SqlError> {
+    loop {
+        match columns::parse(head, Form::Bulk) {
+            Ok(Some(parsed)) => return Ok(parsed),
+            Ok(None) if head.len() <= LONGEST_METADATA && message.append_packet(head) => {}
+            // Collation bytes left out of a TYPE_INFO end here as well (server-facts.md section 3).
+            Ok(None) => return Err(stream_incorrect()),
+            Err(_) if head.first() != Some(&COLMETADATA) => return Err(no_metadata()),
+            Err(_) => return Err(stream_incorrect()),
+        }
+    }
+}
+
+fn check(columns: &[Column], expected: &[BulkColumn]) -> Result<BulkRowReader, SqlError> {
+    if columns.len() != expected.len() {
+        return Err(premature_end(16, 3));
+    }
+    for (ordinal, (column, expected)) in (1..).zip(columns.iter().zip(expected)) {
+        if column.is_nullable() != expected.nullable {
+            return Err(SqlError::new(
+                4816,
+                16,
+                1,
+                format!("Invalid column type from bcp client for colid {ordinal}."),
+            ));
+        }
+    }
+    BulkRowReader::new(columns.iter().zip(expected).map(|(column, expected)| BulkColumnInfo {
+        name: expected.name.clone(),
+        info: column.type_info.clone(),
+        declared: expected.declared.clone(),
+    }))
+}
+
+fn no_metadata() -> SqlError {
+    premature_end(16, 2)
+}
+
+fn premature_end(class: u8, state: u8) -> SqlError {
+    let text = "While reading current row from host, a premature end-of-message was encountered--an incoming data \
+                stream was interrupted when the server expected to see more data. The host program may have \
+                terminated. Ensure that you are using a supported client application programming interface (API).";
+    SqlError::new(4804, class, state, text)
+}
+
+fn stream_incorrect() -> SqlError {
+    let text =
+        "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.";
+    SqlError::new(4002, 16, 2, text)
+}

@@ -1,0 +1,137 @@
+//! From the command line to a server that runs until it is told to stop.
+use crate::args::Args;
+use replica_sandbox::engine::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
+use replica_sandbox::engine::{Engine, EngineOptions, Login, Session, Storage};
+use replica_sandbox::error::SqlError;
+use replica_sandbox::server::tls::Identity;
+use replica_sandbox::server::{Server, ServerOptions};
+use replica_sandbox::values::{SqlType, Value};
+use std::error::Error;
+use std::io::Write;
+use std::path::Path;
+use tokio::signal::unix::{SignalKind, signal};
+
+const PASSWORD_VARIABLE: &str = "REPLICA_SANDBOX_PASSWORD";
+/// For a sandbox that listens on this machine only and holds no secrets.
+const DEFAULT_PASSWORD: &str = "Replica-Sandbox-1";
+
+/// Starts the server, says where it listens, and serves until SIGTERM or SIGINT.
+pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    let password = password(args.password_file.as_deref())?;
+    let identity = identity(&args)?;
+    if let Some(path) = &args.write_ca {
+        let authority =
+            identity.authority.as_ref().ok_or("--write-ca goes with a made-up certificate, not --cert")?;
+        std::fs::write(path, authority)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    let storage = args.data_dir.map_or(Storage::Memory, Storage::Folder);
+    let options = EngineOptions { sa_password: password.clone(), server_name: "REPLICA-SANDBOX".to_owned() };
+    let engine = Engine::open(storage, options)?;
+    let login =
+        Login { user: "sa".to_owned(), password, program: "replica-sandbox".to_owned(), ..Login::default() };
+    let mut session = engine.connect(&login)?;
+    for database in &args.database {
+        create_database(&mut session, database)?;
+    }
+    drop(session);
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let options = ServerOptions { policy: args.encrypt, identity, max_packet_size: args.max_packet_size };
+        let server = Server::bind(&args.listen, engine, options).await?;
+        announce(&server)?;
+        server
+            .run(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            })
+            .await;
+        Ok(())
+    })
+}
+
+fn announce(server: &Server) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", server.address()?)?;
+    stdout.flush()
+}
+
+fn password(file: Option<&Path>) -> Result<String, Box<dyn Error>> {
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    Ok(std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_| DEFAULT_PASSWORD.to_owned()))
+}
+
+fn identity(args: &Args) -> Result<Identity, Box<dyn Error>> {
+    Ok(match (&args.cert, &args.key) {
+        (Some(certificate), Some(key)) => Identity::read(certificate, key)?,
+        (None, None) => Identity::generate()?,
+        _ => return Err("--cert and --key go together".into()),
+    })
+}
+
+fn create_database(session: &mut Session, name: &str) -> Result<(), SqlError> {
+    let quoted = name.replace(']', "]]");
+    let mut answer = FirstError::default();
+    // Without a client nothing can be cancelled.
+    let ran = session.batch(&format!("CREATE DATABASE [{quoted}]"), &mut [], &mut answer);
+    debug_assert_eq!(ran, Ok(()));
+    match answer.0 {
+        // It is there already (Microsoft docs, error 1801): a data folder that is used again.
+        Some(error) if error.number != 1801 => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps the first error of a batch that nobody listens to.
+#[derive(Default)]
+struct FirstError(Option<SqlError>);
+
+impl Sink for FirstError {
+    fn columns(&mut self, _: &[OutColumn]) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn order(&mut self, _: &[u16]) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Value]) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn done(&mut self, _: Done) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn message(&mut self, message: &SqlError) -> Result<(), Cancelled> {
+        if message.class > 10 {
+            self.0.get_or_insert_with(|| message.clone());
+        }
+        Ok(())
+    }
+
+    fn env(&mut self, _: EnvChange) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn return_status(&mut self, _: i32) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn return_value(&mut self, _: &str, _: &SqlType, _: &Value) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}

@@ -6,5 +6,6 @@ pub mod exit;
 pub mod link;
 pub mod retry;
 pub mod session;
+pub mod shape;
 pub mod tds;
 pub mod types;

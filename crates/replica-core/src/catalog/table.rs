@@ -401,3 +401,28 @@ impl Table {
             && self.object.created == other.object.created
     }
 }
+
+/// A plain heap that this user may do everything with, for tests to change.
+#[cfg(test)]
+pub(crate) fn sample(name: &str) -> Table {
+    use super::record::Cell;
+    let cell = |text: &str| Cell::Text(text.into());
+    let mut cells = vec![("object_id".into(), Cell::Int(1)), ("object_type".into(), cell("U"))];
+    let (schema, table) = name.split_once('.').unwrap_or(("dbo", name));
+    cells.extend([("schema_name".into(), cell(schema)), ("table_name".into(), cell(table))]);
+    let permissions = ["can_select", "can_insert", "can_delete", "can_alter"];
+    cells.extend(permissions.map(|permission| (permission.to_owned(), Cell::Int(1))));
+    Table {
+        server: Some(Server { database: "d".into(), ..Server::default() }),
+        object: Object::from_record(&Record::new(cells)).expect("the cells are complete"),
+        columns: Vec::new(),
+        indexes: Some(Vec::new()),
+        foreign_keys: Some(Vec::new()),
+        checks: Some(Vec::new()),
+        triggers: Some(Vec::new()),
+        partitions: Some(vec![Partition { number: 1, rows: 0 }]),
+        protected: Vec::new(),
+        row_filters: Vec::new(),
+        unknown: Vec::new(),
+    }
+}

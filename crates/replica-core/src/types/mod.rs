@@ -16,6 +16,7 @@ mod temporal;
 mod text;
 
 pub mod guide;
+pub mod mapping;
 
 use crate::catalog::{Column, SqlType, quote};
 

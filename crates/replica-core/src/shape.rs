@@ -1,0 +1,341 @@
+//! The target's shape decides how it is loaded: which lock, in which order, with which indexes in place.
+//! Knows nothing of the source. The reasons are part of the answer (`--explain`).
+//!
+//! A table is replaced as a whole, by one session in one transaction: readers see the old rows or wait, never an
+//! empty or half-full table, and a failure at any point leaves the old rows in place.
+use crate::catalog::table::{ForeignKey, Index, IndexKind, Key, Temporal, Trigger};
+use crate::catalog::{Table, TableName, quote};
+use crate::error::{Error, Result};
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    pub check_constraints: bool,
+    pub fire_triggers: bool,
+    /// Rows in one bulk message.
+    pub chunk_rows: Option<u64>,
+}
+
+/// How the old rows go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptying {
+    Truncate,
+    Delete,
+}
+
+/// How the target is replaced.
+#[derive(Clone, Debug)]
+pub struct Strategy {
+    pub emptying: Emptying,
+    /// INSERT BULK ... WITH (TABLOCK).
+    pub tablock: bool,
+    pub check_constraints: bool,
+    pub fire_triggers: bool,
+    /// Rows in one bulk message.
+    pub chunk_rows: u64,
+    /// The clustered key, in whose order rows load best.
+    pub order: Vec<Key>,
+    /// Indexes to disable before and rebuild after.
+    pub disable: Vec<String>,
+    /// Foreign keys of other tables, enabled now, to suspend while the rows change.
+    pub suspend: Vec<SuspendedKey>,
+    /// Why it is done so.
+    pub reasons: Vec<String>,
+    /// What the user ought to know before it happens.
+    pub warnings: Vec<String>,
+}
+
+/// A foreign key that points at the table and comes back as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspendedKey {
+    pub name: String,
+    pub table: TableName,
+    pub trusted: bool,
+}
+
+/// Fewer rows than this are put into the indexes as they come: rebuilding them costs more than it saves.
+const WORTH_DISABLING_INDEXES: u64 = 100_000;
+
+/// Measured on 184 columns: 10,000 rows a message beat 50,000 (loading.md). Narrow rows make small messages,
+/// and each message waits for an answer, so that a slow line wants more of them at once.
+const CHUNK_OF_WIDE_ROWS: u64 = 10_000;
+const CHUNK_OF_NARROW_ROWS: u64 = 100_000;
+const NARROW_ROW_BYTES: u32 = 1_000;
+/// A rowgroup of a columnstore (Microsoft docs, "Columnstore indexes - data loading guidance").
+const ROWGROUP: u64 = 1_048_576;
+
+/// Decides how to replace `target` by about `rows` rows. Refuses what would lose data or could not work.
+pub fn strategy(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
+    decide(target, rows, wishes).map_err(|error| error.table(&target.object.name))
+}
+
+fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
+    refuse_kinds(target)?;
+    let mut s = Strategy {
+        emptying: Emptying::Truncate,
+        tablock: false,
+        check_constraints: wishes.check_constraints,
+        fire_triggers: wishes.fire_triggers,
+        chunk_rows: 0,
+        order: Vec::new(),
+        disable: Vec::new(),
+        suspend: Vec::new(),
+        reasons: Vec::new(),
+        warnings: Vec::new(),
+    };
+    s.base_index(target)?;
+    s.emptying(target)?;
+    s.triggers(target)?;
+    s.constraints(target)?;
+    s.indexes(target, rows);
+    s.chunks(target, wishes);
+    Ok(s)
+}
+
+fn refuse_kinds(target: &Table) -> Result<()> {
+    let object = &target.object;
+    if object.is_view {
+        return Err(Error::usage("the target is a view; a table is needed to load into"));
+    }
+    match object.temporal {
+        Temporal::SystemVersioned => {
+            return Err(Error::data(
+                "the target is system-versioned: replacing it would move every old row into its history",
+            )
+            .remedy("Turn SYSTEM_VERSIONING off for the load, or replicate into a plain table"));
+        }
+        Temporal::History => {
+            return Err(Error::data(
+                "the target is the history of a temporal table, which only the server writes",
+            ));
+        }
+        Temporal::No => {}
+    }
+    if object.memory_optimized {
+        return Err(Error::data(
+            "the target is memory-optimized, which cannot be emptied and filled under one lock",
+        )
+        .remedy("Replicate into a disk-based table"));
+    }
+    if target.server.as_ref().is_some_and(|server| server.read_only) {
+        return Err(Error::data("the target's database is read-only"));
+    }
+    if object.can_insert == Some(false) {
+        return Err(Error::data("no permission to insert into the target")
+            .remedy("GRANT INSERT, DELETE, ALTER on it"));
+    }
+    Ok(())
+}
+
+impl Strategy {
+    fn base_index(&mut self, target: &Table) -> Result<()> {
+        let Some(base) = target.base_index() else {
+            self.reasons.push("its indexes are unknown: no TABLOCK, no order".into());
+            return Ok(());
+        };
+        let name = base.name.as_deref().unwrap_or_default();
+        if base.disabled {
+            return Err(Error::data(format!(
+                "its clustered index {name} is disabled, so it can be neither read nor filled"
+            ))
+            .remedy(format!(
+                "ALTER INDEX {} ON {} REBUILD first",
+                quote(name),
+                target.object.name.quoted()
+            )));
+        }
+        match base.kind {
+            IndexKind::Heap => {
+                self.tablock = true;
+                self.reasons.push("heap: TABLOCK, one bulk-update lock and minimal logging".into());
+            }
+            IndexKind::ClusteredColumnstore => {
+                self.reasons.push(format!(
+                    "clustered columnstore {name}: no TABLOCK, messages of a whole rowgroup go straight to compressed rowgroups"
+                ));
+            }
+            _ => {
+                self.tablock = true;
+                self.order.clone_from(&base.keys);
+                self.reasons.push(format!(
+                    "clustered index {name}: one writer that holds the table anyway, so TABLOCK costs nothing and saves log"
+                ));
+            }
+        }
+        if base.partitioned {
+            self.reasons.push("partitioned: replaced as a whole, all partitions in one load".into());
+        }
+        Ok(())
+    }
+
+    fn emptying(&mut self, target: &Table) -> Result<()> {
+        let Some(keys) = &target.foreign_keys else {
+            self.emptying = Emptying::Delete;
+            self.reasons.push("foreign keys unknown: DELETE, which they can refuse".into());
+            return self.need_delete(target);
+        };
+        let incoming: Vec<&ForeignKey> = keys.iter().filter(|key| key.incoming && !key.own).collect();
+        let unseen = target.object.referenced == Some(true) && !keys.iter().any(|key| key.incoming);
+        if let Some(key) = incoming.first() {
+            self.emptying = Emptying::Delete;
+            self.reasons.push(format!(
+                "DELETE: foreign key {} of {} makes TRUNCATE impossible (error 4712)",
+                key.name, key.table
+            ));
+        } else if unseen {
+            self.emptying = Emptying::Delete;
+            self.reasons
+                .push("DELETE: a foreign key that this login cannot see makes TRUNCATE impossible".into());
+        } else if target.object.can_alter == Some(false) {
+            self.emptying = Emptying::Delete;
+            self.reasons.push("DELETE: no ALTER permission, which TRUNCATE needs".into());
+        } else {
+            self.reasons.push("TRUNCATE: no other table points at it".into());
+        }
+        for key in incoming.into_iter().filter(|key| !key.disabled) {
+            self.suspend(key)?;
+        }
+        if self.emptying == Emptying::Delete { self.need_delete(target) } else { Ok(()) }
+    }
+
+    fn need_delete(&self, target: &Table) -> Result<()> {
+        if target.object.can_delete == Some(false) {
+            return Err(Error::data("no permission to delete the target's rows").remedy("GRANT DELETE on it"));
+        }
+        Ok(())
+    }
+
+    fn suspend(&mut self, key: &ForeignKey) -> Result<()> {
+        let ForeignKey { name, table, trusted, .. } = key;
+        if key.can_alter == Some(false) {
+            return Err(Error::data(format!(
+                "foreign key {name} of {table} points at this table, and this login may not suspend it"
+            ))
+            .remedy(format!("GRANT ALTER on {table}, or disable the key for the load")));
+        }
+        self.reasons.push(if *trusted {
+            format!("{name} of {table} is suspended, then checked against the new rows before the commit")
+        } else {
+            format!("{name} of {table} is suspended, then enabled as it was: not trusted, not checked")
+        });
+        self.suspend.push(SuspendedKey { name: name.clone(), table: table.clone(), trusted: *trusted });
+        Ok(())
+    }
+
+    fn triggers(&mut self, target: &Table) -> Result<()> {
+        let unknown = Vec::new();
+        let triggers = target.triggers.as_ref().unwrap_or(&unknown);
+        let enabled = |event: &str| -> Vec<&Trigger> {
+            triggers.iter().filter(|t| !t.disabled && t.event.eq_ignore_ascii_case(event)).collect()
+        };
+        let (delete, insert) = (enabled("DELETE"), enabled("INSERT"));
+        if !self.fire_triggers {
+            if let (Emptying::Delete, Some(trigger)) = (self.emptying, delete.first()) {
+                return Err(Error::data(format!(
+                    "deleting the old rows would fire trigger {}",
+                    trigger.name
+                ))
+                .remedy("Disable it for the load, or let it fire with --fire-triggers"));
+            }
+            if let (Some(false), Some(trigger)) = (target.object.can_alter, insert.first()) {
+                return Err(Error::data(format!(
+                    "loading past trigger {} needs ALTER permission",
+                    trigger.name
+                ))
+                .remedy("GRANT ALTER on the table, or let it fire with --fire-triggers"));
+            }
+            return Ok(());
+        }
+        if let Some(trigger) = delete.iter().chain(&insert).find(|trigger| trigger.instead_of) {
+            return Err(Error::data(format!(
+                "INSTEAD OF trigger {} would run in place of the replacement",
+                trigger.name
+            ))
+            .remedy("Disable it for the load, or leave --fire-triggers out"));
+        }
+        if !delete.is_empty() && self.emptying == Emptying::Truncate {
+            self.emptying = Emptying::Delete;
+            self.reasons.push("DELETE: TRUNCATE fires no triggers".into());
+            return self.need_delete(target);
+        }
+        Ok(())
+    }
+
+    fn constraints(&mut self, target: &Table) -> Result<()> {
+        let checks = target.checks.iter().flatten().map(|c| (&c.name, c.disabled, c.trusted));
+        let keys = target.foreign_keys.iter().flatten().filter(|key| key.own);
+        let own: Vec<_> = checks.chain(keys.map(|k| (&k.name, k.disabled, k.trusted))).collect();
+        let enabled = own.iter().filter(|(_, disabled, _)| !disabled);
+        let unknown = target.checks.is_none() || target.foreign_keys.is_none();
+        if target.object.can_alter == Some(false) {
+            if target.columns.iter().any(|column| column.identity) {
+                return Err(Error::data("keeping the identity column's values needs ALTER permission")
+                    .remedy("GRANT ALTER on the table"));
+            }
+            if !self.check_constraints && (unknown || enabled.clone().next().is_some()) {
+                self.check_constraints = true;
+                self.reasons.push("CHECK_CONSTRAINTS: loading without them needs ALTER permission".into());
+            }
+        }
+        let names: Vec<_> =
+            enabled.filter(|(_, _, trusted)| *trusted).map(|(name, ..)| name.as_str()).collect();
+        if !self.check_constraints && !names.is_empty() {
+            self.warnings.push(format!(
+                "constraints not checked by the load and left untrusted: {} (--check-constraints checks them)",
+                names.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    fn indexes(&mut self, target: &Table, rows: Option<u64>) {
+        let indexes = target.indexes.iter().flatten();
+        for index in indexes.clone().filter(|index| index.ignores_duplicates && !index.disabled) {
+            self.warnings.push(format!(
+                "index {} has IGNORE_DUP_KEY: duplicates would be dropped, which the row count then shows",
+                index.name.as_deref().unwrap_or_default()
+            ));
+        }
+        let names: Vec<String> = indexes.filter(|i| can_disable(i)).filter_map(|i| i.name.clone()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let list = names.join(", ");
+        if target.object.can_alter == Some(false) {
+            self.reasons.push(format!("indexes kept up row by row, for want of ALTER permission: {list}"));
+        } else if rows.is_none_or(|rows| rows < WORTH_DISABLING_INDEXES) {
+            self.reasons.push(format!("indexes kept up row by row, too few rows to rebuild for: {list}"));
+        } else {
+            self.reasons
+                .push(format!("nonclustered indexes disabled, then rebuilt before the commit: {list}"));
+            self.disable = names;
+        }
+    }
+
+    fn chunks(&mut self, target: &Table, wishes: Wishes) {
+        let points_at_itself =
+            target.foreign_keys.iter().flatten().any(|key| key.own && key.incoming && !key.disabled);
+        let row_bytes: u32 = target.columns.iter().map(|column| column.sql_type.row_bytes()).sum();
+        let columnstore = target.base_index().is_some_and(|i| i.kind == IndexKind::ClusteredColumnstore);
+        self.chunk_rows = if self.check_constraints && points_at_itself {
+            self.reasons.push("one bulk message: rows may point at later rows of the same table".into());
+            u64::MAX
+        } else if let Some(rows) = wishes.chunk_rows {
+            rows
+        } else if columnstore {
+            ROWGROUP
+        } else if row_bytes > NARROW_ROW_BYTES {
+            CHUNK_OF_WIDE_ROWS
+        } else {
+            CHUNK_OF_NARROW_ROWS
+        };
+    }
+}
+
+/// A plain nonclustered index: no constraint and no foreign key leans on it.
+fn can_disable(index: &Index) -> bool {
+    index.kind == IndexKind::Nonclustered && !index.unique && !index.backs_constraint && !index.disabled
+}
+
+#[cfg(test)]
+mod tests;

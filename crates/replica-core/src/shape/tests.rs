@@ -1,0 +1,203 @@
+use super::*;
+use crate::catalog::table::{Check, sample};
+use crate::catalog::{Column, SqlType};
+use crate::types::guide::column;
+
+const MANY: Option<u64> = Some(10_000_000);
+
+fn index(id: i32, kind: IndexKind) -> Index {
+    Index {
+        id,
+        name: (id > 0).then(|| format!("ix{id}")),
+        kind,
+        unique: false,
+        backs_constraint: false,
+        ignores_duplicates: false,
+        disabled: false,
+        partitioned: false,
+        keys: vec![Key { column_id: 1, descending: false }],
+    }
+}
+
+fn table(indexes: Vec<Index>) -> Table {
+    let mut table = sample("dbo.t");
+    table.indexes = Some(indexes);
+    table.columns = vec![column("id", &SqlType::Int)];
+    table
+}
+
+fn heap() -> Table {
+    table(vec![index(0, IndexKind::Heap)])
+}
+
+fn incoming(name: &str) -> ForeignKey {
+    ForeignKey {
+        name: name.into(),
+        table: TableName::new("dbo", "child"),
+        own: false,
+        incoming: true,
+        disabled: false,
+        trusted: true,
+        can_alter: Some(true),
+    }
+}
+
+fn decided(table: &Table) -> Strategy {
+    strategy(table, MANY, Wishes::default()).unwrap()
+}
+
+fn refused(table: &Table, wishes: Wishes) -> String {
+    strategy(table, MANY, wishes).unwrap_err().to_string()
+}
+
+#[test]
+fn the_base_index_decides_lock_order_and_chunk() {
+    let s = decided(&heap());
+    assert!(s.tablock && s.order.is_empty() && s.emptying == Emptying::Truncate);
+    assert_eq!(s.chunk_rows, CHUNK_OF_NARROW_ROWS);
+    let s = decided(&table(vec![index(1, IndexKind::Clustered)]));
+    assert!(s.tablock && s.order.len() == 1);
+    let s = decided(&table(vec![index(1, IndexKind::ClusteredColumnstore)]));
+    assert!(!s.tablock && s.order.is_empty());
+    assert_eq!(s.chunk_rows, ROWGROUP);
+    let mut unknown = heap();
+    unknown.indexes = None;
+    assert!(!decided(&unknown).tablock);
+}
+
+#[test]
+fn wide_rows_go_in_smaller_messages_and_a_wish_wins() {
+    let mut wide = heap();
+    wide.columns = vec![column("c", &SqlType::Char(8000))];
+    assert_eq!(decided(&wide).chunk_rows, CHUNK_OF_WIDE_ROWS);
+    let wishes = Wishes { chunk_rows: Some(7), ..Wishes::default() };
+    assert_eq!(strategy(&wide, MANY, wishes).unwrap().chunk_rows, 7);
+}
+
+#[test]
+fn only_plain_nonclustered_indexes_are_disabled_and_only_for_many_rows() {
+    let mut unique = index(3, IndexKind::Nonclustered);
+    unique.unique = true;
+    let mut disabled = index(4, IndexKind::Nonclustered);
+    disabled.disabled = true;
+    let mut backing = index(5, IndexKind::Nonclustered);
+    backing.backs_constraint = true;
+    let columnstore = index(6, IndexKind::NonclusteredColumnstore);
+    let plain = index(2, IndexKind::Nonclustered);
+    let mut t = table(vec![index(1, IndexKind::Clustered), plain, unique, disabled, backing, columnstore]);
+    assert_eq!(decided(&t).disable, ["ix2"]);
+    assert!(strategy(&t, Some(99_999), Wishes::default()).unwrap().disable.is_empty());
+    assert!(strategy(&t, None, Wishes::default()).unwrap().disable.is_empty());
+    t.object.can_alter = Some(false);
+    assert!(decided(&t).disable.is_empty());
+}
+
+#[test]
+fn a_disabled_clustered_index_is_refused() {
+    let mut base = index(1, IndexKind::Clustered);
+    base.disabled = true;
+    assert!(refused(&table(vec![base]), Wishes::default()).contains("REBUILD"));
+}
+
+#[test]
+fn incoming_keys_mean_delete_and_come_back_as_they_were() {
+    let mut t = heap();
+    let untrusted = ForeignKey { trusted: false, ..incoming("fk2") };
+    let disabled = ForeignKey { disabled: true, trusted: false, ..incoming("fk3") };
+    t.foreign_keys = Some(vec![incoming("fk1"), untrusted, disabled]);
+    let s = decided(&t);
+    assert_eq!(s.emptying, Emptying::Delete);
+    let suspended: Vec<_> = s.suspend.iter().map(|key| (key.name.as_str(), key.trusted)).collect();
+    assert_eq!(suspended, [("fk1", true), ("fk2", false)]);
+}
+
+#[test]
+fn a_key_that_may_not_be_suspended_is_named() {
+    let mut t = heap();
+    t.foreign_keys = Some(vec![ForeignKey { can_alter: Some(false), ..incoming("fk_child") }]);
+    let error = refused(&t, Wishes::default());
+    assert!(error.contains("fk_child of dbo.child") && error.contains("GRANT ALTER on dbo.child"), "{error}");
+}
+
+#[test]
+fn a_table_that_points_at_itself_can_be_truncated() {
+    let mut t = heap();
+    t.foreign_keys = Some(vec![ForeignKey { own: true, ..incoming("fk_self") }]);
+    t.object.referenced = Some(true);
+    let s = decided(&t);
+    assert!(s.emptying == Emptying::Truncate && s.suspend.is_empty());
+    let wishes = Wishes { check_constraints: true, ..Wishes::default() };
+    assert_eq!(strategy(&t, MANY, wishes).unwrap().chunk_rows, u64::MAX);
+}
+
+#[test]
+fn what_cannot_be_seen_is_treated_with_care() {
+    let mut t = heap();
+    t.object.referenced = Some(true);
+    assert_eq!(decided(&t).emptying, Emptying::Delete);
+    let mut t = heap();
+    t.foreign_keys = None;
+    assert_eq!(decided(&t).emptying, Emptying::Delete);
+    t.object.can_delete = Some(false);
+    assert!(refused(&t, Wishes::default()).contains("GRANT DELETE"));
+}
+
+#[test]
+fn without_alter_permission_constraints_are_checked() {
+    let mut t = heap();
+    t.object.can_alter = Some(false);
+    t.checks = Some(vec![Check { name: "ck".into(), disabled: false, trusted: true }]);
+    let s = decided(&t);
+    assert!(s.check_constraints && s.emptying == Emptying::Delete && s.warnings.is_empty());
+    t.columns[0] = Column { identity: true, ..t.columns[0].clone() };
+    assert!(refused(&t, Wishes::default()).contains("identity"));
+}
+
+#[test]
+fn trust_that_will_be_lost_is_told() {
+    let mut t = heap();
+    t.checks = Some(vec![
+        Check { name: "ck1".into(), disabled: false, trusted: true },
+        Check { name: "ck2".into(), disabled: false, trusted: false },
+        Check { name: "ck3".into(), disabled: true, trusted: false },
+    ]);
+    let s = decided(&t);
+    assert!(s.warnings[0].contains("ck1 ("), "{:?}", s.warnings);
+    let wishes = Wishes { check_constraints: true, ..Wishes::default() };
+    assert!(strategy(&t, MANY, wishes).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn triggers_do_not_fire_unless_asked_for() {
+    let trigger = |event: &str, instead_of| Trigger {
+        name: "tr".into(),
+        disabled: false,
+        instead_of,
+        event: event.into(),
+    };
+    let firing = Wishes { fire_triggers: true, ..Wishes::default() };
+    let mut t = heap();
+    t.triggers = Some(vec![trigger("DELETE", false)]);
+    assert_eq!(decided(&t).emptying, Emptying::Truncate);
+    assert_eq!(strategy(&t, MANY, firing).unwrap().emptying, Emptying::Delete);
+    t.foreign_keys = Some(vec![incoming("fk")]);
+    assert!(refused(&t, Wishes::default()).contains("--fire-triggers"));
+    t.triggers = Some(vec![trigger("INSERT", true)]);
+    assert!(refused(&t, firing).contains("INSTEAD OF"));
+}
+
+#[test]
+fn kinds_that_cannot_be_replaced_are_refused() {
+    let change: [fn(&mut Table); 5] = [
+        |t| t.object.is_view = true,
+        |t| t.object.temporal = Temporal::SystemVersioned,
+        |t| t.object.temporal = Temporal::History,
+        |t| t.object.memory_optimized = true,
+        |t| t.object.can_insert = Some(false),
+    ];
+    for change in change {
+        let mut t = heap();
+        change(&mut t);
+        assert!(refused(&t, Wishes::default()).starts_with("dbo.t: "));
+    }
+}

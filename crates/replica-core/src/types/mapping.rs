@@ -1,0 +1,203 @@
+//! The columns of one table matched with those of another, by name.
+use super::{Conversion, convert};
+use crate::catalog::table::Server;
+use crate::catalog::{Column, Table};
+use crate::error::Error;
+
+/// Which source column fills which target column, and how.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// In the target's column order.
+    pub columns: Vec<MappedColumn>,
+    /// Target columns that the load does not name, with what fills them.
+    pub left_out: Vec<(String, &'static str)>,
+    /// Source columns that go nowhere.
+    pub ignored: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct MappedColumn {
+    pub source: Column,
+    pub target: Column,
+    pub conversion: Conversion,
+}
+
+/// Matches the columns; an error lists every column that cannot be copied.
+pub fn map(source: &Table, target: &Table, ignore_extra_columns: bool) -> Result<Mapping, Error> {
+    let mut problems = Problems::default();
+    let mut columns = Vec::new();
+    let mut left_out = Vec::new();
+    let mut used = Vec::new();
+    for to in &target.columns {
+        let from = source_of(source, target, to);
+        used.extend(from.map(|column| column.id));
+        if let Some(filler) = to.filled_by_server() {
+            left_out.push((to.name.clone(), filler));
+            continue;
+        }
+        let Some(from) = from else {
+            match without_source(to) {
+                Some(filler) => left_out.push((to.name.clone(), filler)),
+                None => problems.missing.push(format!("{} ({} NOT NULL)", to.name, to.sql_type)),
+            }
+            continue;
+        };
+        if let Some(problem) = protection(source, from, "source").or_else(|| protection(target, to, "target"))
+        {
+            problems.unmappable.push(problem);
+            continue;
+        }
+        match convert(from, to) {
+            Ok(conversion) => {
+                columns.push(MappedColumn { source: from.clone(), target: to.clone(), conversion });
+            }
+            Err(refusal) => problems.unmappable.push(format!(
+                "{} ({} to {}): {}. {}",
+                to.name, from.sql_type, to.sql_type, refusal.reason, refusal.way_out
+            )),
+        }
+    }
+    let extra = source.columns.iter().filter(|column| !used.contains(&column.id) && !column.column_set);
+    let extra: Vec<String> = extra.map(|column| column.name.clone()).collect();
+    let (ignored, extra) = if ignore_extra_columns { (extra, Vec::new()) } else { (Vec::new(), extra) };
+    problems.extra = extra;
+    if columns.is_empty() && problems.is_empty() {
+        return Err(Error::mapping("source and target have no column in common").table(&target.object.name));
+    }
+    problems.into_result(target)?;
+    Ok(Mapping { columns, left_out, ignored })
+}
+
+/// An exact match first: a case-sensitive source may have two names that are one to the target.
+fn source_of<'a>(source: &'a Table, target: &Table, to: &Column) -> Option<&'a Column> {
+    let same = |column: &&Column| Server::same_name(target.name_collation(), &column.name, &to.name);
+    source.columns.iter().find(|column| column.name == to.name).or_else(|| source.columns.iter().find(same))
+}
+
+/// What fills a target column that the source does not have.
+fn without_source(to: &Column) -> Option<&'static str> {
+    match to {
+        Column { identity: true, .. } => Some("numbered by the server"),
+        Column { has_default: true, .. } => Some("its default"),
+        Column { nullable: true, .. } => Some("NULL"),
+        _ => None,
+    }
+}
+
+fn protection(table: &Table, column: &Column, side: &str) -> Option<String> {
+    let protected = table.protected.iter().find(|protected| protected.name == column.name)?;
+    if protected.encrypted {
+        let name = &column.name;
+        Some(format!(
+            "{name}: Always Encrypted at the {side}; these tools hold no keys. Leave it out with a view"
+        ))
+    } else if side == "source" {
+        let name = &column.name;
+        Some(format!("{name}: masked at the source. Grant UNMASK to the source's login"))
+    } else {
+        None
+    }
+}
+
+#[derive(Default)]
+struct Problems {
+    unmappable: Vec<String>,
+    missing: Vec<String>,
+    extra: Vec<String>,
+}
+
+impl Problems {
+    fn is_empty(&self) -> bool {
+        self.unmappable.is_empty() && self.missing.is_empty() && self.extra.is_empty()
+    }
+
+    fn into_result(self, target: &Table) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        if !self.unmappable.is_empty() {
+            parts.push(format!("cannot be mapped: {}", self.unmappable.join("; ")));
+        }
+        if !self.missing.is_empty() {
+            parts.push(format!(
+                "in the target only, and needing a value: {}. Add them to the source, or give them a default",
+                self.missing.join(", ")
+            ));
+        }
+        if !self.extra.is_empty() {
+            parts.push(format!(
+                "in the source only: {}. Add them to the target, or leave them out with --ignore-extra-columns",
+                self.extra.join(", ")
+            ));
+        }
+        Err(Error::mapping(format!("columns {}", parts.join("; columns "))).table(&target.object.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::guide::column;
+    use super::*;
+    use crate::catalog::SqlType;
+    use crate::catalog::table::{ProtectedColumn, sample};
+
+    fn table(names: &[&str]) -> Table {
+        let mut table = sample("dbo.t");
+        table.columns =
+            names.iter().zip(1..).map(|(name, id)| Column { id, ..column(name, &SqlType::Int) }).collect();
+        table
+    }
+
+    #[test]
+    fn columns_meet_by_name_as_the_target_compares_names() {
+        let mapping = map(&table(&["B", "a"]), &table(&["A", "b"]), false).unwrap();
+        let names = |m: &Mapping| {
+            m.columns.iter().map(|c| format!("{}>{}", c.source.name, c.target.name)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&mapping), ["a>A", "B>b"]);
+
+        let mut sensitive = table(&["A", "b"]);
+        sensitive.server = Some(Server { collation: "Latin1_General_BIN2".into(), ..Server::default() });
+        let error = map(&table(&["B", "A"]), &sensitive, false).unwrap_err().to_string();
+        assert!(error.contains("in the source only: B"), "{error}");
+    }
+
+    #[test]
+    fn every_problem_is_listed_at_once() {
+        let mut source = table(&["a", "b", "secret", "x", "y"]);
+        source.protected = vec![ProtectedColumn { name: "secret".into(), masked: true, encrypted: false }];
+        let mut target = table(&["a", "b", "secret", "n"]);
+        target.columns[0].sql_type = SqlType::Bit;
+        target.columns[1].sql_type = SqlType::Date;
+        target.columns[3].nullable = false;
+        let error = map(&source, &target, false).unwrap_err().to_string();
+        for part in
+            ["dbo.t: ", "a (int to bit)", "b (int to date)", "UNMASK", "n (int NOT NULL)", "only: x, y"]
+        {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn extra_columns_may_be_left_out_and_what_fills_the_rest_is_said() {
+        let mut target = table(&["a", "stamp", "made", "note"]);
+        target.columns[1].sql_type = SqlType::RowVersion;
+        target.columns[2].has_default = true;
+        let mapping = map(&table(&["a", "stamp", "old"]), &target, true).unwrap();
+        assert_eq!(mapping.ignored, ["old"]);
+        let left_out =
+            mapping.left_out.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>();
+        assert_eq!(left_out, ["stamp: rowversion", "made: its default", "note: NULL"]);
+    }
+
+    #[test]
+    fn nothing_in_common_is_an_error() {
+        assert!(
+            map(&table(&["a"]), &table(&["b"]), true)
+                .unwrap_err()
+                .to_string()
+                .contains("no column in common")
+        );
+    }
+}

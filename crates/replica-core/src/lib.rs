@@ -4,6 +4,7 @@ pub mod config;
 pub mod error;
 pub mod exit;
 pub mod link;
+pub mod plan;
 pub mod retry;
 pub mod session;
 pub mod shape;

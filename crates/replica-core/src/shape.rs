@@ -156,7 +156,8 @@ impl Strategy {
             }
             _ => {
                 self.tablock = true;
-                self.order.clone_from(&base.keys);
+                // A partitioned table's order begins with the partition.
+                self.order = if base.partitioned { Vec::new() } else { base.keys.clone() };
                 self.reasons.push(format!(
                     "clustered index {name}: one writer that holds the table anyway, so TABLOCK costs nothing and saves log"
                 ));

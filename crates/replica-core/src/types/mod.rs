@@ -10,6 +10,7 @@
 //! rounds a quantity of the same kind, and then it is a warning; everything else is refused, with the way out.
 //! So strings are never narrowed by CAST, which truncates silently, but sent at their own width for the target
 //! to refuse (error 2628). docs/TYPES.md shows the outcome for every pair of types.
+mod declare;
 mod number;
 mod other;
 mod temporal;
@@ -19,6 +20,7 @@ pub mod guide;
 pub mod mapping;
 
 use crate::catalog::{Column, SqlType, quote};
+pub use declare::declare;
 
 /// How a column travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

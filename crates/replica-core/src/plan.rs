@@ -1,0 +1,342 @@
+//! What will be done, as statements. Pure: a plan is made from two catalogs and the user's wishes, and says all
+//! of itself in [`Plan::explain`].
+use crate::catalog::table::Key;
+use crate::catalog::{SqlType, Table, TableName, quote};
+use crate::error::{Error, Result};
+use crate::shape::{Emptying, Strategy, Wishes, strategy};
+use crate::tds::bulk;
+use crate::tds::columns::Column as WireColumn;
+use crate::types::declare;
+use crate::types::mapping::{MappedColumn, Mapping, map};
+
+/// One table's replacement.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub source: TableName,
+    pub target: TableName,
+    pub mapping: Mapping,
+    pub strategy: Strategy,
+    /// The source's own estimate.
+    pub rows: Option<u64>,
+    /// The source is read under SNAPSHOT isolation.
+    pub snapshot: bool,
+    /// The rows are read and loaded in the order of the target's clustered key.
+    pub sorted: Vec<Sorted>,
+    pub warnings: Vec<String>,
+}
+
+/// A column to order by: its name at the target, which is its alias in the SELECT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sorted {
+    pub column: String,
+    pub descending: bool,
+}
+
+/// A part of the replacement, as [TIMING] names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Suspend,
+    DisableIndexes,
+    Empty,
+    RebuildIndexes,
+    Check,
+}
+
+/// One statement of the transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub phase: Phase,
+    pub sql: String,
+    /// What it touches, for an error: the foreign key and its table, or the index.
+    pub subject: String,
+}
+
+/// What the user asked of one table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    pub ignore_extra_columns: bool,
+    pub wishes: Wishes,
+}
+
+impl Plan {
+    /// # Errors
+    /// Everything that can be known before anything is written: one table on both sides, columns that cannot be
+    /// mapped, a target that cannot be replaced, missing permissions.
+    pub fn new(source: &Table, target: &Table, request: Request) -> Result<Self> {
+        let name = &target.object.name;
+        if source.is_same_as(target) {
+            return Err(Error::usage("source and target are the same table").table(name));
+        }
+        if source.object.can_select == Some(false) {
+            return Err(Error::data("no permission to read it at the source")
+                .remedy("GRANT SELECT on it to the source's login")
+                .table(&source.object.name));
+        }
+        let mapping = map(source, target, request.ignore_extra_columns)?;
+        let rows = source.rows();
+        let strategy = strategy(target, rows, request.wishes)?;
+        let sorted = sorted(source, &mapping, &strategy.order);
+        let mut warnings = strategy.warnings.clone();
+        for column in &mapping.columns {
+            let losses = column.conversion.losses.iter();
+            warnings.extend(losses.map(|loss| format!("column {}: {loss}", column.target.name)));
+        }
+        for filter in &source.row_filters {
+            warnings.push(format!("security policy {filter} may hide rows of the source from this login"));
+        }
+        for (side, table) in [("source", source), ("target", target)] {
+            warnings
+                .extend(table.unknown.iter().map(|what| format!("could not learn from the {side}: {what}")));
+        }
+        Ok(Self {
+            source: source.object.name.clone(),
+            target: name.clone(),
+            mapping,
+            strategy,
+            rows,
+            snapshot: source.server.as_ref().is_some_and(|server| server.allows_snapshot),
+            sorted,
+            warnings,
+        })
+    }
+
+    /// The SELECT on the source.
+    pub fn select(&self) -> String {
+        let list = select_list(&self.mapping.columns, |column| &column.conversion.expression);
+        format!("SELECT {list} FROM {}{}", self.source.quoted(), self.order_by())
+    }
+
+    /// The SELECT on the target that reads the same bytes back.
+    pub fn verify_select(&self) -> String {
+        let list = select_list(&self.mapping.columns, |column| &column.conversion.verify);
+        format!("SELECT {list} FROM {}", self.target.quoted())
+    }
+
+    fn order_by(&self) -> String {
+        if self.sorted.is_empty() {
+            return String::new();
+        }
+        let columns = self.sorted.iter().map(|sorted| {
+            let direction = if sorted.descending { " DESC" } else { "" };
+            format!("{}{direction}", quote(&sorted.column))
+        });
+        format!(" ORDER BY {}", columns.collect::<Vec<_>>().join(", "))
+    }
+
+    /// What a bulk load must know of the target's columns, in order.
+    pub fn bulk_targets(&self) -> Vec<bulk::Target> {
+        let target = |column: &MappedColumn| bulk::Target {
+            name: column.target.name.clone(),
+            nullable: column.target.nullable,
+            table: self.target.to_string(),
+        };
+        self.mapping.columns.iter().map(target).collect()
+    }
+
+    /// INSERT BULK for the columns as they will go over the wire (from [`bulk::columns`]).
+    pub fn insert_bulk(&self, wire: &[WireColumn]) -> String {
+        let declared = wire
+            .iter()
+            .zip(&self.mapping.columns)
+            .map(|(wire, column)| declare(&wire.type_info, column.conversion.collation.as_deref()));
+        self.insert_bulk_declared(declared)
+    }
+
+    fn insert_bulk_declared(&self, declared: impl Iterator<Item = String>) -> String {
+        let columns = self.mapping.columns.iter().zip(declared);
+        let columns = columns.map(|(column, declared)| format!("{} {declared}", quote(&column.target.name)));
+        // Without KEEP_NULLS a NULL would become the column's default.
+        let mut hints = vec!["KEEP_NULLS".to_owned()];
+        let flags = [
+            (self.strategy.tablock, "TABLOCK"),
+            (self.strategy.check_constraints, "CHECK_CONSTRAINTS"),
+            (self.strategy.fire_triggers, "FIRE_TRIGGERS"),
+        ];
+        hints.extend(flags.iter().filter(|(on, _)| *on).map(|(_, hint)| (*hint).to_owned()));
+        if !self.sorted.is_empty() {
+            let order = self.sorted.iter().map(|sorted| {
+                format!("{} {}", quote(&sorted.column), if sorted.descending { "DESC" } else { "ASC" })
+            });
+            hints.push(format!("ORDER ({})", order.collect::<Vec<_>>().join(", ")));
+        }
+        format!(
+            "INSERT BULK {} ({}) WITH ({})",
+            self.target.quoted(),
+            columns.collect::<Vec<_>>().join(", "),
+            hints.join(", ")
+        )
+    }
+
+    /// What runs in the transaction before the load.
+    pub fn before(&self) -> Vec<Statement> {
+        let target = self.target.quoted();
+        let mut statements = Vec::new();
+        for key in &self.strategy.suspend {
+            statements.push(Statement {
+                phase: Phase::Suspend,
+                sql: format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name)),
+                subject: format!("foreign key {} of {}", key.name, key.table),
+            });
+        }
+        for index in &self.strategy.disable {
+            statements.push(Statement {
+                phase: Phase::DisableIndexes,
+                sql: format!("ALTER INDEX {} ON {target} DISABLE", quote(index)),
+                subject: format!("index {index}"),
+            });
+        }
+        let sql = match self.strategy.emptying {
+            Emptying::Truncate => format!("TRUNCATE TABLE {target}"),
+            // The table lock at once: row locks that escalate can deadlock.
+            Emptying::Delete => format!("DELETE FROM {target} WITH (TABLOCKX)"),
+        };
+        statements.push(Statement { phase: Phase::Empty, sql, subject: "the old rows".into() });
+        statements
+    }
+
+    /// What runs in the transaction after the load.
+    pub fn after(&self) -> Vec<Statement> {
+        let target = self.target.quoted();
+        let mut statements = Vec::new();
+        for index in &self.strategy.disable {
+            statements.push(Statement {
+                phase: Phase::RebuildIndexes,
+                sql: format!("ALTER INDEX {} ON {target} REBUILD", quote(index)),
+                subject: format!("index {index}"),
+            });
+        }
+        for key in &self.strategy.suspend {
+            let check = if key.trusted { "WITH CHECK" } else { "WITH NOCHECK" };
+            let (table, name) = (key.table.quoted(), quote(&key.name));
+            statements.push(Statement {
+                phase: Phase::Check,
+                sql: format!("ALTER TABLE {table} {check} CHECK CONSTRAINT {name}"),
+                subject: format!("foreign key {} of {}", key.name, key.table),
+            });
+        }
+        statements
+    }
+
+    /// Everything that would happen, as (topic, text) lines.
+    pub fn explain(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        let mut add = |topic, text: String| lines.push((topic, text));
+        add("source", self.source.to_string());
+        add("target", self.target.to_string());
+        add("rows", self.rows.map_or_else(|| "unknown".into(), |rows| format!("about {rows}")));
+        for column in &self.mapping.columns {
+            add("column", describe(column));
+        }
+        for (name, filler) in &self.mapping.left_out {
+            add("left out", format!("{name} ({filler})"));
+        }
+        for name in &self.mapping.ignored {
+            add("ignored", format!("{name} (in the source only)"));
+        }
+        for reason in &self.strategy.reasons {
+            add("strategy", reason.clone());
+        }
+        let isolation = if self.snapshot {
+            "SNAPSHOT: no locks, one point in time"
+        } else {
+            "READ COMMITTED: shared locks as it reads"
+        };
+        add("read", format!("{isolation}; {}", self.select()));
+        add("locks", self.locks().into());
+        add("target", "BEGIN TRANSACTION".into());
+        self.before().into_iter().for_each(|statement| add("target", statement.sql));
+        let declared = self.mapping.columns.iter().map(declared);
+        let chunk = match self.strategy.chunk_rows {
+            u64::MAX => "one message".to_owned(),
+            rows => format!("a message every {rows} rows"),
+        };
+        add("target", format!("{} -- {chunk}", self.insert_bulk_declared(declared)));
+        self.after().into_iter().for_each(|statement| add("target", statement.sql));
+        add("target", "COMMIT TRANSACTION".into());
+        self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
+        lines
+    }
+
+    fn locks(&self) -> &'static str {
+        match self.strategy.emptying {
+            Emptying::Truncate => {
+                "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
+            }
+            Emptying::Delete => {
+                "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
+            }
+        }
+    }
+}
+
+fn select_list<'a>(
+    columns: &'a [MappedColumn],
+    expression: impl Fn(&'a MappedColumn) -> &'a String,
+) -> String {
+    let items = columns.iter().map(|column| {
+        let (expression, alias) = (expression(column), quote(&column.target.name));
+        if *expression == alias { alias } else { format!("{expression} AS {alias}") }
+    });
+    items.collect::<Vec<_>>().join(", ")
+}
+
+fn declared(column: &MappedColumn) -> String {
+    let sent = &column.conversion.sent;
+    match &column.conversion.collation {
+        Some(collation) => format!("{sent} COLLATE {collation}"),
+        None => sent.to_string(),
+    }
+}
+
+fn describe(column: &MappedColumn) -> String {
+    let MappedColumn { source, target, conversion } = column;
+    let mut text = format!("{}: {} -> {}: {}", target.name, source.sql_type, target.sql_type, conversion.how);
+    if conversion.expression != quote(&source.name) {
+        text.push_str(&format!(" {}", conversion.expression));
+    }
+    for loss in &conversion.losses {
+        text.push_str(&format!("; loses: {loss}"));
+    }
+    for limit in &conversion.limits {
+        text.push_str(&format!("; refused: {limit}"));
+    }
+    if source.nullable && !target.nullable {
+        text.push_str("; refused: NULL");
+    }
+    text
+}
+
+/// Rows come in the order of the target's clustered key when the source has them in that order anyway, and when
+/// both servers agree on what the order is. ORDER promised and not kept is an error (4819).
+fn sorted(source: &Table, mapping: &Mapping, order: &[Key]) -> Vec<Sorted> {
+    let Some(base) = source.base_index().filter(|index| !index.keys.is_empty()) else { return Vec::new() };
+    if order.len() > base.keys.len() {
+        return Vec::new();
+    }
+    let mut sorted = Vec::new();
+    for (key, source_key) in order.iter().zip(&base.keys) {
+        let column = mapping.columns.iter().find(|column| column.target.id == key.column_id);
+        let Some(column) = column.filter(|column| {
+            column.source.id == source_key.column_id
+                && key.descending == source_key.descending
+                && orders_alike(column)
+        }) else {
+            return Vec::new();
+        };
+        sorted.push(Sorted { column: column.target.name.clone(), descending: key.descending });
+    }
+    sorted
+}
+
+/// Same type and, for text, same collation: SQL collations order char and nchar differently, and versions of a
+/// collation differ.
+fn orders_alike(column: &MappedColumn) -> bool {
+    let (source, target) = (&column.source, &column.target);
+    let comparable = !matches!(source.sql_type, SqlType::Variant | SqlType::Clr(_) | SqlType::Other(_));
+    let same_collation =
+        source.collation.as_ref().map(|c| &c.name) == target.collation.as_ref().map(|c| &c.name);
+    comparable && source.sql_type == target.sql_type && same_collation
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use super::*;
+use crate::catalog::table::{ForeignKey, Index, IndexKind, Server, sample};
+use crate::catalog::{Column, Length, SqlType};
+use crate::tds::types::{TypeInfo, token};
+use crate::types::guide::{collated, column};
+
+fn varchar(n: u16) -> SqlType {
+    SqlType::VarChar(Length::N(n))
+}
+
+fn index(id: i32, kind: IndexKind, keys: &[i32]) -> Index {
+    Index {
+        id,
+        name: Some(format!("ix]{id}")),
+        kind,
+        unique: false,
+        backs_constraint: false,
+        ignores_duplicates: false,
+        disabled: false,
+        partitioned: false,
+        keys: keys.iter().map(|id| Key { column_id: *id, descending: false }).collect(),
+    }
+}
+
+fn table(name: &str) -> Table {
+    let mut table = sample(name);
+    let id = Column { id: 1, nullable: false, ..column("id", &SqlType::Int) };
+    table.columns = vec![id, Column { id: 2, ..column("na]me", &varchar(10)) }];
+    table.indexes = Some(vec![index(1, IndexKind::Clustered, &[1])]);
+    table.partitions.as_mut().unwrap()[0].rows = 1_000_000;
+    table
+}
+
+fn plan(source: &Table, target: &Table) -> Plan {
+    Plan::new(source, target, Request::default()).unwrap()
+}
+
+fn target() -> Table {
+    let mut target = table("rep.t");
+    target.object.id = 2;
+    target
+}
+
+#[test]
+fn statements_of_a_plain_table() {
+    let p = plan(&table("dbo.t"), &target());
+    assert_eq!(p.select(), "SELECT [id], [na]]me] FROM [dbo].[t] ORDER BY [id]");
+    assert_eq!(p.verify_select(), "SELECT [id], [na]]me] FROM [rep].[t]");
+    let sql: Vec<_> = p.before().into_iter().map(|s| s.sql).collect();
+    assert_eq!(sql, ["TRUNCATE TABLE [rep].[t]"]);
+    assert!(p.after().is_empty());
+    let int = TypeInfo::ByteLen { token: token::INTN, size: 4 };
+    let chars = TypeInfo::Chars { token: token::BIGVARCHAR, size: 10, collation: Default::default() };
+    let wire = [int, chars].map(|type_info| WireColumn {
+        name: String::new(),
+        user_type: 0,
+        flags: 0,
+        type_info,
+        table: Vec::new(),
+    });
+    assert_eq!(
+        p.insert_bulk(&wire),
+        "INSERT BULK [rep].[t] ([id] int, [na]]me] varchar(10) COLLATE Latin1_General_CI_AS) \
+         WITH (KEEP_NULLS, TABLOCK, ORDER ([id] ASC))"
+    );
+}
+
+#[test]
+fn foreign_keys_and_indexes_come_back_in_the_transaction() {
+    let mut t = target();
+    t.indexes.as_mut().unwrap().push(index(2, IndexKind::Nonclustered, &[2]));
+    let key = |name: &str, trusted| ForeignKey {
+        name: name.into(),
+        table: TableName::new("dbo", "child"),
+        own: false,
+        incoming: true,
+        disabled: false,
+        trusted,
+        can_alter: Some(true),
+    };
+    t.foreign_keys = Some(vec![key("fk1", true), key("fk2", false)]);
+    let p = plan(&table("dbo.t"), &t);
+    let sql = |statements: Vec<Statement>| statements.into_iter().map(|s| s.sql).collect::<Vec<_>>();
+    assert_eq!(
+        sql(p.before()),
+        [
+            "ALTER TABLE [dbo].[child] NOCHECK CONSTRAINT [fk1]",
+            "ALTER TABLE [dbo].[child] NOCHECK CONSTRAINT [fk2]",
+            "ALTER INDEX [ix]]2] ON [rep].[t] DISABLE",
+            "DELETE FROM [rep].[t] WITH (TABLOCKX)",
+        ]
+    );
+    assert_eq!(
+        sql(p.after()),
+        [
+            "ALTER INDEX [ix]]2] ON [rep].[t] REBUILD",
+            "ALTER TABLE [dbo].[child] WITH CHECK CHECK CONSTRAINT [fk1]",
+            "ALTER TABLE [dbo].[child] WITH NOCHECK CHECK CONSTRAINT [fk2]",
+        ]
+    );
+}
+
+#[test]
+fn rows_are_sorted_only_where_the_order_is_free_and_safe() {
+    let sorted = |source: &Table, target: &Table| plan(source, target).sorted.len();
+    assert_eq!(sorted(&table("dbo.t"), &target()), 1);
+
+    let mut heap = table("dbo.t");
+    heap.indexes = Some(vec![index(0, IndexKind::Heap, &[])]);
+    assert_eq!(sorted(&heap, &target()), 0);
+
+    let mut by_name = target();
+    by_name.indexes = Some(vec![index(1, IndexKind::Clustered, &[2])]);
+    assert_eq!(sorted(&table("dbo.t"), &by_name), 0);
+    let mut source_by_name = table("dbo.t");
+    source_by_name.indexes = by_name.indexes.clone();
+    assert_eq!(sorted(&source_by_name, &by_name), 1);
+    by_name.columns[1] = Column { id: 2, ..collated("na]me", &varchar(10), "Latin1_General_BIN2", 1252) };
+    assert_eq!(sorted(&source_by_name, &by_name), 0);
+}
+
+#[test]
+fn a_table_is_not_copied_onto_itself_whatever_the_server_is_called() {
+    let here = |database: &str| {
+        let mut t = table("dbo.t");
+        t.object.created = "2026-01-01T00:00:00".into();
+        t.server = Some(Server { name: "SQL1".into(), database: database.into(), ..Server::default() });
+        t
+    };
+    let error = Plan::new(&here("a"), &here("a"), Request::default()).unwrap_err();
+    assert!(error.to_string().contains("same table"), "{error}");
+    assert!(Plan::new(&here("a"), &here("b"), Request::default()).is_ok());
+}
+
+#[test]
+fn a_source_that_may_not_be_read_is_refused() {
+    let mut source = table("dbo.t");
+    source.object.can_select = Some(false);
+    let error = Plan::new(&source, &target(), Request::default()).unwrap_err().to_string();
+    assert!(error.contains("GRANT SELECT"), "{error}");
+}
+
+#[test]
+fn the_explanation_tells_columns_locks_and_statements() {
+    let mut source = table("dbo.t");
+    source.columns[0].sql_type = SqlType::BigInt;
+    source.columns[1].sql_type = varchar(99);
+    let text: Vec<_> = plan(&source, &target())
+        .explain()
+        .into_iter()
+        .map(|(topic, text)| format!("{topic}: {text}"))
+        .collect();
+    for part in [
+        "rows: about 1000000",
+        "column: id: bigint -> int: cast CAST([id] AS int); refused: values out of the range of int",
+        "column: na]me: varchar(99) -> varchar(10): pass; refused: values of more than 10 bytes",
+        "target: TRUNCATE TABLE [rep].[t]",
+        "target: COMMIT TRANSACTION",
+    ] {
+        assert!(text.iter().any(|line| line == part), "{part} not in {text:#?}");
+    }
+    assert!(text.iter().any(|line| line.starts_with("locks: ") && line.contains("Sch-M")));
+}

@@ -1,0 +1,51 @@
+//! The log on stderr: `RUST_LOG` decides what is shown, `info` otherwise.
+use std::io::Write;
+
+use log::{Log, Metadata, Record};
+
+use super::Progress;
+
+/// The target of lines whose form is promised to pipelines: they go out without a prefix.
+pub(super) const BARE: &str = "replica_core::timing";
+
+/// Sets the log up; call it once, at the start. Lines are written while `progress` stands aside.
+pub fn init(progress: &Progress) {
+    let environment = env_logger::Env::default().default_filter_or("info");
+    let logger = env_logger::Builder::from_env(environment)
+        .format(|out, record| match record.target() {
+            BARE => writeln!(out, "{}", record.args()),
+            _ => {
+                let (time, level) = (out.timestamp_seconds(), record.level());
+                let style = out.default_level_style(level);
+                writeln!(out, "{time} {style}{level:<5}{style:#} {}", record.args())
+            }
+        })
+        .build();
+    let filter = logger.filter();
+    // A second call, in a test, finds a log in place; one is as good as the other.
+    if log::set_boxed_logger(Box::new(AsideProgress { logger, progress: progress.clone() })).is_ok() {
+        log::set_max_level(filter);
+    }
+}
+
+/// A line written over a bar would be torn by the bar's next redraw.
+struct AsideProgress {
+    logger: env_logger::Logger,
+    progress: Progress,
+}
+
+impl Log for AsideProgress {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.logger.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.logger.matches(record) {
+            self.progress.suspended(|| self.logger.log(record));
+        }
+    }
+
+    fn flush(&self) {
+        self.logger.flush();
+    }
+}

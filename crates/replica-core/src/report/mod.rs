@@ -1,0 +1,12 @@
+//! What the tools tell people and pipelines: result lines on stdout; logs, timing and progress on stderr.
+mod duration;
+mod logging;
+mod progress;
+mod record;
+mod timing;
+
+pub use duration::{human_bytes, human_count, human_duration};
+pub use logging::init;
+pub use progress::{Bar, Progress};
+pub use record::{Format, Record, Value};
+pub use timing::Timing;

@@ -1,0 +1,182 @@
+//! One line on stdout for each table, window or finding.
+use std::io::{self, IsTerminal, Write};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{human_bytes, human_count, human_duration};
+use crate::error::Error;
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// Values in a fixed order, separated by tabs, for `cut` and `awk`.
+    Tsv,
+    /// One object a line.
+    Json,
+}
+
+impl Format {
+    /// The default: text on a terminal, TSV in a pipe.
+    pub fn for_stdout() -> Self {
+        if io::stdout().is_terminal() { Self::Text } else { Self::Tsv }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "text" => Ok(Self::Text),
+            "tsv" => Ok(Self::Tsv),
+            "json" => Ok(Self::Json),
+            _ => Err(Error::usage(format!("--output {name} is unknown")).remedy("It is text, tsv or json.")),
+        }
+    }
+}
+
+/// A value, by what it is a measure of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Text(String),
+    Count(u64),
+    Bytes(u64),
+    Seconds(Duration),
+    /// Per second. Infinite or undefined, as when no time passed, it shows as missing.
+    Rate(f64),
+    /// A row hash summed over a table or window.
+    Hash(u128),
+    /// Not known, or not asked for.
+    Missing,
+}
+
+/// A line: named values in a fixed order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record(Vec<(&'static str, Value)>);
+
+impl Record {
+    /// An empty line.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a value.
+    pub fn with(mut self, name: &'static str, value: Value) -> Self {
+        let value = match value {
+            Value::Rate(rate) if !rate.is_finite() => Value::Missing,
+            value => value,
+        };
+        self.0.push((name, value));
+        self
+    }
+
+    /// Writes the line.
+    ///
+    /// # Errors
+    /// Those of `out`: a closed pipe, above all.
+    pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
+        let line = match format {
+            Format::Text => self.text(),
+            Format::Tsv => self.0.iter().map(|(_, value)| tsv(value)).collect::<Vec<_>>().join("\t"),
+            Format::Json => {
+                let members = self.0.iter().map(|(name, value)| format!("\"{name}\":{}", json(value)));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+            }
+        };
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+
+    /// `dbo.Flights: ok, 336,776 rows, 36.1 MB, 1.3s, 259,058 rows/s, hash 0123...`
+    fn text(&self) -> String {
+        let mut values = self.0.iter().filter_map(|(name, value)| text(name, value));
+        let first = values.next().unwrap_or_default();
+        let rest = values.collect::<Vec<_>>().join(", ");
+        if rest.is_empty() { first } else { format!("{first}: {rest}") }
+    }
+}
+
+fn text(name: &str, value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Text(text) => one_line(text),
+        Value::Count(count) => format!("{} {name}", human_count(*count)),
+        Value::Bytes(bytes) => human_bytes(*bytes),
+        Value::Seconds(duration) => human_duration(*duration),
+        Value::Rate(rate) => format!("{} {}", human_count(rate.round() as u64), name.replace("_per_s", "/s")),
+        Value::Hash(hash) => format!("{name} {hash:032x}"),
+        Value::Missing => return None,
+    })
+}
+
+fn tsv(value: &Value) -> String {
+    match value {
+        Value::Text(text) => one_line(text),
+        Value::Count(number) | Value::Bytes(number) => number.to_string(),
+        Value::Seconds(duration) => format!("{:.3}", duration.as_secs_f64()),
+        Value::Rate(rate) => format!("{rate:.0}"),
+        Value::Hash(hash) => format!("{hash:032x}"),
+        Value::Missing => String::new(),
+    }
+}
+
+fn json(value: &Value) -> String {
+    match value {
+        Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
+        Value::Hash(_) => format!("\"{}\"", tsv(value)),
+        Value::Missing => "null".to_owned(),
+        Value::Count(_) | Value::Bytes(_) | Value::Seconds(_) | Value::Rate(_) => tsv(value),
+    }
+}
+
+/// A tab or line break within a value would make two of it.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(record: &Record, format: Format) -> String {
+        let mut out = Vec::new();
+        record.write(format, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_line_in_every_format() {
+        let record = Record::new()
+            .with("table", Value::Text("dbo.A\tB\"".into()))
+            .with("status", Value::Text("ok".into()))
+            .with("rows", Value::Count(336_776))
+            .with("bytes", Value::Bytes(36_100_000))
+            .with("seconds", Value::Seconds(Duration::from_millis(1_300)))
+            .with("rows_per_s", Value::Rate(259_058.4))
+            .with("hash", Value::Hash(0xAB))
+            .with("error", Value::Missing);
+        let hash = "000000000000000000000000000000ab";
+        assert_eq!(
+            written(&record, Format::Text),
+            format!("dbo.A B\": ok, 336,776 rows, 36.1 MB, 1.3s, 259,058 rows/s, hash {hash}\n")
+        );
+        assert_eq!(
+            written(&record, Format::Tsv),
+            format!("dbo.A B\"\tok\t336776\t36100000\t1.300\t259058\t{hash}\t\n")
+        );
+        assert_eq!(
+            written(&record, Format::Json),
+            format!(
+                "{{\"table\":\"dbo.A\\tB\\\"\",\"status\":\"ok\",\"rows\":336776,\"bytes\":36100000,\
+                 \"seconds\":1.300,\"rows_per_s\":259058,\"hash\":\"{hash}\",\"error\":null}}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn formats_have_names() {
+        assert_eq!("json".parse::<Format>().unwrap(), Format::Json);
+        assert!("xml".parse::<Format>().unwrap_err().to_string().contains("text, tsv or json"));
+    }
+}

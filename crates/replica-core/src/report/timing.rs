@@ -1,0 +1,83 @@
+//! The `[TIMING]` line: how long each phase of a window took.
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::human_duration;
+
+/// Measures phase after phase; prints as
+/// `[TIMING] APP_4_SALES 2024-01: DELETE 2.3s | INSERT 4m32s | TOTAL 4m34s`.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    what: String,
+    phases: Vec<(&'static str, Duration)>,
+    begun: Instant,
+    last: Instant,
+}
+
+impl Timing {
+    /// Begins to measure `what`: a table, and its window if there is one.
+    pub fn begin(what: impl Into<String>) -> Self {
+        let now = Instant::now();
+        Self { what: what.into(), phases: Vec::new(), begun: now, last: now }
+    }
+
+    /// Ends a phase, which began when the one before ended. A phase that comes again adds to its first.
+    pub fn phase(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.add(name, now - self.last);
+        self.last = now;
+    }
+
+    /// Adds a phase that was measured elsewhere.
+    pub fn add(&mut self, name: &'static str, took: Duration) {
+        match self.phases.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, total)) => *total += took,
+            None => self.phases.push((name, took)),
+        }
+    }
+
+    /// Since the beginning.
+    pub fn total(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Writes the line to stderr, past the log's prefix and without tearing progress bars.
+    pub fn log(&self) {
+        log::info!(target: super::logging::BARE, "{self}");
+    }
+
+    fn line(&self, total: Duration) -> String {
+        let phases = self.phases.iter().copied().chain([("TOTAL", total)]);
+        let phases: Vec<_> = phases.map(|(name, took)| format!("{name} {}", human_duration(took))).collect();
+        format!("[TIMING] {}: {}", self.what, phases.join(" | "))
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line(self.total()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_the_contract() {
+        let mut timing = Timing::begin("APP_4_SALES 2024-01");
+        for (name, milliseconds) in [
+            ("DELETE", 2_300),
+            ("DISABLE_IDX", 500),
+            ("INSERT", 200_000),
+            ("REBUILD_IDX", 45_000),
+            ("INSERT", 72_000),
+        ] {
+            timing.add(name, Duration::from_millis(milliseconds));
+        }
+        assert_eq!(
+            timing.line(Duration::from_secs(320)),
+            "[TIMING] APP_4_SALES 2024-01: DELETE 2.3s | DISABLE_IDX 0.5s | INSERT 4m32s | REBUILD_IDX 45s | TOTAL 5m20s"
+        );
+    }
+}

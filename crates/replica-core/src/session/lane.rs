@@ -1,5 +1,6 @@
 //! The data lane: requests out, raw reply bytes in, on a socket of the caller's own.
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -129,13 +130,26 @@ impl Lane {
     /// # Errors
     /// A lost connection; a server that takes nothing and says nothing for too long.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
+        self.send_vectored(&mut [IoSlice::new(bytes)]).await
+    }
+
+    /// As [`Self::send`], for bytes that lie in several places.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_vectored(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<Sent> {
         let mut written = 0;
-        while written < bytes.len() {
+        // Parts that are empty from the start must not count as parts to come.
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
             let limit = self.silence;
-            let progress = poll_fn(|cx| self.poll_send(cx, &bytes[written..]));
+            let progress = poll_fn(|cx| self.poll_send(cx, parts));
             match timeout(limit, progress).await.map_err(|_| silent(limit))?? {
                 0 => return Ok(Sent::Answered(written)),
-                n => written += n,
+                n => {
+                    written += n;
+                    IoSlice::advance_slices(&mut parts, n);
+                }
             }
         }
         if self.outgoing.is_between_messages() {
@@ -147,10 +161,15 @@ impl Lane {
     }
 
     /// Bytes written, or 0 when the server spoke instead.
-    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        if let Poll::Ready(written) = Pin::new(&mut self.link).poll_write(cx, bytes) {
+    fn poll_send(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        if let Poll::Ready(written) = Pin::new(&mut self.link).poll_write_vectored(cx, parts) {
             let written = written.map_err(lost)?;
-            self.unanswered += self.outgoing.advance(&bytes[..written])?;
+            let mut left = written;
+            for part in parts {
+                let here = left.min(part.len());
+                self.unanswered += self.outgoing.advance(&part[..here])?;
+                left -= here;
+            }
             return match written {
                 0 => Poll::Ready(Err(hung_up())),
                 n => Poll::Ready(Ok(n)),

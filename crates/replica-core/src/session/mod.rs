@@ -56,8 +56,10 @@ pub struct Session {
 }
 
 /// What every session starts with: the options that SqlClient's and ODBC's sessions have, since indexed
-/// views, computed columns and partition switches demand them; and any error ends the transaction.
+/// views, computed columns and partition switches demand them; counts, since they are compared with what was sent;
+/// and any error ends the transaction.
 const OPTIONS: &[&str] = &[
+    "SET NOCOUNT OFF",
     "SET XACT_ABORT ON",
     "SET ANSI_NULLS ON",
     "SET ANSI_PADDING ON",

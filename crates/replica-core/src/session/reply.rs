@@ -13,7 +13,7 @@ pub struct Reply {
     pub return_status: Option<i32>,
     pub(super) errors: Vec<ServerError>,
     pub(super) failed: bool,
-    pub(super) transaction: Option<u64>,
+    pub(crate) transaction: Option<u64>,
 }
 
 /// A server that sends messages without end must not fill the memory.
@@ -36,7 +36,11 @@ impl Reply {
         Ok(taken)
     }
 
-    fn note(&mut self, token: Token) -> Result<()> {
+    /// Takes a token that is not a row.
+    ///
+    /// # Errors
+    /// Column metadata: rows would follow.
+    pub(crate) fn note(&mut self, token: Token) -> Result<()> {
         match token {
             Token::Done(done) => self.done(done),
             Token::Error(message) if self.errors.len() < MOST_MESSAGES => self.errors.push(message.into()),
@@ -63,7 +67,7 @@ impl Reply {
 
     /// The reply, or what it says went wrong. Some refusals come without an ERROR token: a bulk load into an
     /// unknown column ends with the error bit alone (server-facts.md section 3).
-    pub(super) fn settled(mut self) -> Result<Self> {
+    pub(crate) fn settled(mut self) -> Result<Self> {
         if self.failed || !self.errors.is_empty() {
             return Err(Error::from_server(std::mem::take(&mut self.errors)));
         }

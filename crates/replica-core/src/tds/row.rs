@@ -27,6 +27,8 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// Rows that end in this block.
     pub rows: u64,
+    /// The block ends where a row does.
+    pub whole: bool,
 }
 
 /// Why the scanner stopped.
@@ -173,13 +175,19 @@ impl RowScanner {
     }
 
     /// The rows so far; scanning goes on in `empty`, whose bytes are discarded.
-    pub fn take(&mut self, mut empty: Block) -> Block {
-        if self.place != Place::BetweenRows {
+    pub fn take(&mut self, empty: Vec<u8>) -> Block {
+        self.block.whole = !self.in_row();
+        if self.in_row() {
             self.hash.cut(&self.block.bytes);
         }
-        empty.bytes.clear();
-        empty.rows = 0;
-        std::mem::replace(&mut self.block, empty)
+        let mut bytes = empty;
+        bytes.clear();
+        std::mem::replace(&mut self.block, Block { bytes, ..Block::default() })
+    }
+
+    /// Other limits, from this block on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Count and hash of all complete rows so far.

@@ -29,7 +29,7 @@ fn scan(
         let (used, stop) = scanner.scan(&stream[from..to])?;
         from += used;
         if scanner.is_full() {
-            blocks.push(scanner.take(Block::default()));
+            blocks.push(scanner.take(Vec::new()));
         }
         match stop {
             Stop::Full => continue,
@@ -41,7 +41,7 @@ fn scan(
     if from < stream.len() || scanner.in_row() {
         return Err(Malformed::new("cut short"));
     }
-    blocks.push(scanner.take(Block::default()));
+    blocks.push(scanner.take(Vec::new()));
     Ok((blocks, scanner.fingerprint()))
 }
 
@@ -127,7 +127,7 @@ fn a_huge_value_is_never_held() {
     for _ in 0..100 {
         assert_eq!(scanner.scan(&[b'x'; 4096]).unwrap(), (4096, Stop::Short));
         assert!(scanner.is_full());
-        assert!(scanner.take(Block::default()).bytes.capacity() < 20_000);
+        assert!(scanner.take(Vec::new()).bytes.capacity() < 20_000);
     }
 }
 

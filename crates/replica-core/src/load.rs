@@ -1,0 +1,378 @@
+//! The target's side of the data lane: blocks of rows as INSERT BULK messages, chunk by chunk.
+//!
+//! Reading goes on while a block is written; both happen in one task, so that no row crosses from thread to thread.
+//! At most [`QUEUE`] blocks wait in between: memory does not grow with the table.
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::catalog::name::quote;
+use crate::error::{Error, Result};
+use crate::read::Rows;
+use crate::session::{Lane, Sent};
+use crate::tds::bulk;
+use crate::tds::fingerprint::Fingerprint;
+use crate::tds::packet::{HEADER, Header, kind, status};
+use crate::tds::row::Block;
+
+/// Blocks read ahead.
+const QUEUE: usize = 16;
+
+/// A target column, in the order of the SELECT's columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// The type of the values on the wire as T-SQL declares it, with COLLATE where it has a collation: what char,
+    /// varchar and text bytes mean is said by this clause alone (wire-facts.md, trap 3).
+    pub declared: String,
+    /// As the target's catalog has it (wire-facts.md, trap 2).
+    pub nullable: bool,
+}
+
+/// What to load into, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Quoted for SQL: `[schema].[name]`.
+    pub table: String,
+    pub columns: Vec<Column>,
+    /// Hints of INSERT BULK's WITH clause: `KEEP_NULLS`, `TABLOCK`, `ORDER([a] ASC)` (wire-facts.md, Types).
+    pub hints: Vec<String>,
+    /// A chunk, which is one INSERT BULK, has no more rows than this.
+    pub chunk_rows: u64,
+    /// A chunk ends with the first block that brings it to this many bytes.
+    pub chunk_bytes: u64,
+    /// Commits, and begins anew, at the first chunk's end at or after so many rows. The caller begins the first
+    /// transaction and commits the last one. `None`: transactions are the caller's alone.
+    pub commit_rows: Option<u64>,
+}
+
+/// How far a load is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows sent.
+    pub rows: u64,
+    /// Bytes of these rows as the bulk load has them.
+    pub bytes: u64,
+}
+
+/// What was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Rows and their hash, as read from the source; the target has confirmed the count.
+    pub fingerprint: Fingerprint,
+    pub bytes: u64,
+    pub elapsed: Duration,
+}
+
+/// Loads all rows of a SELECT. Nothing is sent to the target if there are none.
+///
+/// # Errors
+/// Of the source or the target, and says which. The load is then incomplete: what of it is in the table is for the
+/// caller's transaction to take back. Both lanes are ready for the next request if their
+/// [`is_idle`](Lane::is_idle) says so.
+pub async fn stream(
+    mut rows: Rows<'_>,
+    target: &mut Lane,
+    load: &Load,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Outcome> {
+    let started = Instant::now();
+    let mut writer = Writer::new(target, load, &rows)?;
+    rows.set_stride(load.chunk_rows);
+    let (full, mut queue) = mpsc::channel(QUEUE);
+    let (used, mut spare) = mpsc::channel(QUEUE);
+    let read = async {
+        let result = pump(&mut rows, &full, &mut spare).await;
+        drop(full);
+        result
+    };
+    let write = async {
+        let result = writer.run(&mut queue, &used, progress).await;
+        drop(queue);
+        result
+    };
+    let (read, written) = tokio::join!(read, write);
+    read.map_err(|e| e.within("reading from the source"))?;
+    match written {
+        Ok(sent) => {
+            Ok(Outcome { fingerprint: rows.fingerprint(), bytes: sent.bytes, elapsed: started.elapsed() })
+        }
+        Err(error) => {
+            if let Err(e) = rows.cancel().await {
+                log::debug!("stopping the source's SELECT: {e}");
+            }
+            Err(error.within("writing to the target"))
+        }
+    }
+}
+
+/// What the reader tells the writer. A queue that closes without `End` says that the source failed.
+enum Next {
+    Rows(Block),
+    End,
+}
+
+/// Reads until the end, or until the writer has given up.
+async fn pump(
+    rows: &mut Rows<'_>,
+    full: &mpsc::Sender<Next>,
+    spare: &mut mpsc::Receiver<Vec<u8>>,
+) -> Result<()> {
+    while let Some(block) = rows.next(spare.try_recv().unwrap_or_default()).await? {
+        if full.send(Next::Rows(block)).await.is_err() {
+            return Ok(());
+        }
+    }
+    // A writer that is gone has its own error to report.
+    let _ = full.send(Next::End).await;
+    Ok(())
+}
+
+struct Writer<'a> {
+    lane: &'a mut Lane,
+    load: &'a Load,
+    statement: String,
+    /// COLMETADATA, the same for every chunk.
+    head: Vec<u8>,
+    message: Message,
+    /// Of the chunk that is open; no rows: none is.
+    chunk: Progress,
+    sent: Progress,
+    uncommitted: u64,
+}
+
+impl<'a> Writer<'a> {
+    fn new(lane: &'a mut Lane, load: &'a Load, rows: &Rows<'_>) -> Result<Self> {
+        let (theirs, ours) = (rows.columns().len(), load.columns.len());
+        if theirs != ours {
+            return Err(Error::mapping(format!(
+                "the SELECT returns {theirs} columns for {ours} columns of the target"
+            )));
+        }
+        let target = |column: &Column| bulk::Target {
+            name: column.name.clone(),
+            nullable: column.nullable,
+            table: load.table.clone(),
+        };
+        let targets: Vec<_> = load.columns.iter().map(target).collect();
+        let head = bulk::head(&bulk::columns(rows.columns(), &targets));
+        let message = Message::new(lane.packet_size());
+        let (chunk, sent) = Default::default();
+        Ok(Self { lane, load, statement: load.statement(), head, message, chunk, sent, uncommitted: 0 })
+    }
+
+    async fn run(
+        &mut self,
+        queue: &mut mpsc::Receiver<Next>,
+        used: &mpsc::Sender<Vec<u8>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Progress> {
+        loop {
+            match queue.recv().await {
+                Some(Next::Rows(block)) => {
+                    self.write(block).await?;
+                    self.message.give_back(used);
+                    progress(self.sent);
+                }
+                Some(Next::End) => {
+                    self.end_chunk().await?;
+                    return Ok(self.sent);
+                }
+                None => {
+                    self.abandon().await?;
+                    return Ok(self.sent);
+                }
+            }
+        }
+    }
+
+    async fn write(&mut self, block: Block) -> Result<()> {
+        if self.message.is_closed() {
+            self.lane.batch(&self.statement).await?;
+            self.message.open(self.head.clone());
+        }
+        let (rows, bytes, whole) = (block.rows, block.bytes.len() as u64, block.whole);
+        self.message.push(block.bytes);
+        self.send(Until::LastWholePacket).await?;
+        self.chunk.rows += rows;
+        self.chunk.bytes += bytes;
+        self.sent.rows += rows;
+        self.sent.bytes += bytes;
+        let is_full = self.chunk.bytes >= self.load.chunk_bytes
+            || self.sent.rows.is_multiple_of(self.load.chunk_rows.max(1));
+        if whole && is_full { self.end_chunk().await } else { Ok(()) }
+    }
+
+    async fn end_chunk(&mut self) -> Result<()> {
+        if self.message.is_closed() {
+            return Ok(());
+        }
+        self.message.push(bulk::tail());
+        self.send(Until::End).await?;
+        let sent = std::mem::take(&mut self.chunk).rows;
+        let loaded = self.lane.reply().await?.rows;
+        if loaded != Some(sent) {
+            let loaded = loaded.map_or("no number".to_owned(), |rows| rows.to_string());
+            return Err(Error::data(format!(
+                "{sent} rows were sent, and the target says that it loaded {loaded}"
+            )));
+        }
+        self.uncommitted += sent;
+        if self.load.commit_rows.is_some_and(|limit| self.uncommitted >= limit) {
+            self.lane.commit().await?;
+            self.lane.begin().await?;
+            self.uncommitted = 0;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, until: Until) -> Result<()> {
+        match self.message.send(self.lane, until).await? {
+            Sent::All => Ok(()),
+            // What it has to say is why it stopped reading. If that is no error, the connection is beyond use.
+            Sent::Answered(_) => {
+                self.lane.reply().await?;
+                Err(Error::protocol("the target ended a bulk load before its rows did"))
+            }
+        }
+    }
+
+    /// The source failed: the target forgets the chunk that is open.
+    async fn abandon(&mut self) -> Result<()> {
+        if self.message.is_closed() { Ok(()) } else { self.lane.abandon().await }
+    }
+}
+
+impl Load {
+    /// The batch that announces a bulk load.
+    fn statement(&self) -> String {
+        let columns: Vec<_> =
+            self.columns.iter().map(|c| format!("{} {}", quote(&c.name), c.declared)).collect();
+        let hints = match self.hints.as_slice() {
+            [] => String::new(),
+            hints => format!(" WITH ({})", hints.join(", ")),
+        };
+        format!("INSERT BULK {} ({}){hints}", self.table, columns.join(", "))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    LastWholePacket,
+    End,
+}
+
+/// A bulk message on its way: payload that is cut into packets where it lies.
+struct Message {
+    packet_size: usize,
+    parts: VecDeque<Vec<u8>>,
+    /// Bytes of the first part that are sent.
+    sent: usize,
+    /// Bytes of all parts that are not.
+    length: usize,
+    id: u8,
+    closed: bool,
+    empty: Vec<Vec<u8>>,
+}
+
+impl Message {
+    fn new(packet_size: usize) -> Self {
+        Self {
+            packet_size,
+            parts: VecDeque::new(),
+            sent: 0,
+            length: 0,
+            id: 0,
+            closed: true,
+            empty: Vec::new(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn open(&mut self, head: Vec<u8>) {
+        (self.id, self.closed) = (0, false);
+        self.push(head);
+    }
+
+    fn push(&mut self, part: Vec<u8>) {
+        self.length += part.len();
+        if !part.is_empty() {
+            self.parts.push_back(part);
+        }
+    }
+
+    /// Sends packets of the exact size, as every one but the last must be, and with [`Until::End`] that one too.
+    /// A packet goes out only when more follows, so that the last one is never empty.
+    async fn send(&mut self, lane: &mut Lane, until: Until) -> Result<Sent> {
+        let room = self.packet_size - HEADER;
+        let mut headers = Vec::new();
+        let mut left = self.length;
+        while left > room {
+            headers.push(self.header(room, 0));
+            left -= room;
+        }
+        if until == Until::End {
+            headers.push(self.header(left, status::END_OF_MESSAGE));
+            left = 0;
+            self.closed = true;
+        }
+        let sent = self.length - left;
+        let mut slices = self.slices(&headers, room);
+        let result = lane.send_vectored(&mut slices).await;
+        self.forget(sent);
+        result
+    }
+
+    fn header(&mut self, payload: usize, status: u8) -> [u8; HEADER] {
+        self.id = self.id.wrapping_add(1);
+        let length = (payload + HEADER) as u16;
+        Header { kind: kind::BULK_LOAD, status, length, spid: 0, id: self.id }.encode()
+    }
+
+    /// Each header, and the `room` bytes or less that follow it.
+    fn slices<'a>(&'a self, headers: &'a [[u8; HEADER]], room: usize) -> Vec<IoSlice<'a>> {
+        let mut slices = Vec::with_capacity(headers.len() * 2 + self.parts.len());
+        let mut parts =
+            self.parts.iter().enumerate().map(|(n, part)| if n == 0 { &part[self.sent..] } else { part });
+        let mut rest: &[u8] = &[];
+        for header in headers {
+            slices.push(IoSlice::new(header));
+            let mut left = room;
+            while left > 0 {
+                if rest.is_empty() {
+                    match parts.next() {
+                        Some(part) => rest = part,
+                        None => break,
+                    }
+                }
+                let (part, after) = rest.split_at(left.min(rest.len()));
+                slices.push(IoSlice::new(part));
+                left -= part.len();
+                rest = after;
+            }
+        }
+        slices
+    }
+
+    fn forget(&mut self, bytes: usize) {
+        self.length -= bytes;
+        self.sent += bytes;
+        while let Some(part) = self.parts.front()
+            && self.sent >= part.len()
+        {
+            self.sent -= part.len();
+            self.empty.extend(self.parts.pop_front());
+        }
+    }
+
+    /// Hands buffers that are sent back to the reader.
+    fn give_back(&mut self, used: &mpsc::Sender<Vec<u8>>) {
+        // When the reader has enough of them, or is gone, they are freed.
+        self.empty.drain(..).for_each(|buffer| drop(used.try_send(buffer)));
+    }
+}

@@ -1,0 +1,191 @@
+//! The source's side of the data lane: a SELECT as blocks of rows in bulk form, with their count and hash.
+use crate::error::{Error, Result};
+use crate::session::{Lane, Reply};
+use crate::tds::columns::Column;
+use crate::tds::fingerprint::Fingerprint;
+use crate::tds::packet::Inbox;
+use crate::tds::row::{Block, Limits, RowScanner, Stop};
+use crate::tds::token::{self, Token};
+
+/// Bytes received at a time, and bytes of a block: large enough that calls to the kernel do not count, small enough to
+/// stay in a core's own cache.
+const RECEIVE: usize = 64 << 10;
+const BLOCK: usize = 64 << 10;
+
+/// A SELECT whose rows are being read.
+///
+/// Dropping it before [`next`](Self::next) has said `None` leaves the reply half read: see [`cancel`](Self::cancel).
+pub struct Rows<'a> {
+    lane: &'a mut Lane,
+    inbox: Inbox,
+    reply: Reply,
+    columns: Vec<Column>,
+    scanner: RowScanner,
+    /// A block ends after each multiple of so many rows.
+    stride: u64,
+    to_stride: u64,
+    ended: bool,
+}
+
+impl<'a> Rows<'a> {
+    /// Sends a batch of a single SELECT and reads on to its columns.
+    ///
+    /// # Errors
+    /// The server's refusal, with the lane ready for the next request; no result set; those of [`Lane::recv`].
+    pub async fn open(lane: &'a mut Lane, sql: &str) -> Result<Self> {
+        lane.send_batch(sql).await?;
+        let mut inbox = Inbox::new(RECEIVE);
+        let mut reply = Reply::default();
+        loop {
+            match token::parse(inbox.payload())? {
+                Some((Token::Columns(columns), used)) => {
+                    inbox.consume(used);
+                    let scanner = RowScanner::new(&columns, Limits { bytes: BLOCK, rows: u64::MAX })?;
+                    let (stride, to_stride) = (u64::MAX, u64::MAX);
+                    return Ok(Self {
+                        lane,
+                        inbox,
+                        reply,
+                        columns,
+                        scanner,
+                        stride,
+                        to_stride,
+                        ended: false,
+                    });
+                }
+                Some((token, used)) => {
+                    inbox.consume(used);
+                    reply.note(token)?;
+                }
+                None if more(lane, &mut inbox).await? => {}
+                None => {
+                    settle(lane, reply)?;
+                    return Err(Error::protocol("the source answers a SELECT without a result set"));
+                }
+            }
+        }
+    }
+
+    /// The columns as the server described them.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Makes a block end after each multiple of `stride` rows, counted from here on.
+    pub fn set_stride(&mut self, stride: u64) {
+        (self.stride, self.to_stride) = (stride.max(1), stride.max(1));
+        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+    }
+
+    /// The next rows; `None` after the last. `empty` is a buffer to use again.
+    ///
+    /// # Errors
+    /// The server's, at whatever row; a reply that breaks off, lies about lengths or counts, or falls silent. Only
+    /// after an error of the server is the lane ready for the next request.
+    pub async fn next(&mut self, empty: Vec<u8>) -> Result<Option<Block>> {
+        while !self.ended {
+            let (used, stop) = self.scanner.scan(self.inbox.payload())?;
+            self.inbox.consume(used);
+            if self.scanner.is_full() {
+                return Ok(Some(self.take(empty)));
+            }
+            match stop {
+                Stop::Full => {}
+                Stop::Short => self.ended = !more(self.lane, &mut self.inbox).await?,
+                Stop::Token => match token::parse(self.inbox.payload())? {
+                    Some((token, used)) => {
+                        self.inbox.consume(used);
+                        self.reply.note(token)?;
+                    }
+                    None => self.ended = !more(self.lane, &mut self.inbox).await?,
+                },
+            }
+            if self.ended {
+                self.end()?;
+            }
+        }
+        let last = self.take(empty);
+        Ok((!last.bytes.is_empty()).then_some(last))
+    }
+
+    fn take(&mut self, empty: Vec<u8>) -> Block {
+        let block = self.scanner.take(empty);
+        self.to_stride -= block.rows.min(self.to_stride);
+        if self.to_stride == 0 {
+            self.to_stride = self.stride;
+        }
+        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+        block
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let reply = settle(self.lane, std::mem::take(&mut self.reply))?;
+        let (read, counted) = (self.scanner.fingerprint().rows, reply.rows);
+        if self.scanner.in_row() || counted.is_none() {
+            return Err(Error::protocol(format!("the source's reply breaks off after {read} rows")));
+        }
+        if counted != Some(read) {
+            let counted = counted.unwrap_or_default();
+            return Err(Error::protocol(format!(
+                "the source sent {read} rows and says that it was {counted}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Count and hash of the complete rows so far.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.scanner.fingerprint()
+    }
+
+    /// Tells the server to stop, unless it has ended anyway. The lane is ready for the next request then.
+    ///
+    /// # Errors
+    /// A lost connection, or silence for too long.
+    pub async fn cancel(self) -> Result<()> {
+        if self.ended { Ok(()) } else { self.lane.attention().await }
+    }
+}
+
+/// Count and hash of all rows of a SELECT, read and thrown away.
+///
+/// # Errors
+/// Those of [`Rows::open`] and [`Rows::next`].
+pub async fn fingerprint(lane: &mut Lane, sql: &str) -> Result<Fingerprint> {
+    let mut rows = Rows::open(lane, sql).await?;
+    let mut buffer = Vec::new();
+    while let Some(block) = rows.next(buffer).await? {
+        buffer = block.bytes;
+    }
+    Ok(rows.fingerprint())
+}
+
+/// Makes more of the reply available; `false` at its end.
+async fn more(lane: &mut Lane, inbox: &mut Inbox) -> Result<bool> {
+    loop {
+        let before = inbox.payload().len();
+        let advanced = inbox.advance()?;
+        if inbox.payload().len() > before {
+            return Ok(true);
+        }
+        if inbox.at_end() {
+            return match inbox.payload().len() {
+                0 => Ok(false),
+                left => {
+                    Err(Error::protocol(format!("a reply ends within a token, after {left} of its bytes")))
+                }
+            };
+        }
+        if !advanced {
+            let read = lane.recv(inbox.space()?).await?;
+            inbox.received(read);
+        }
+    }
+}
+
+fn settle(lane: &mut Lane, reply: Reply) -> Result<Reply> {
+    if let Some(transaction) = reply.transaction {
+        lane.set_transaction(transaction);
+    }
+    reply.settled()
+}

@@ -7,16 +7,20 @@
 pub mod api;
 pub mod applock;
 pub mod ddl;
+mod describe;
 pub mod exec;
 pub mod failure;
 pub mod instance;
 pub mod locks;
 pub mod options;
 pub mod parse;
+pub mod permissions;
 pub mod procs;
 pub mod schema;
 pub mod session;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 pub mod transactions;
 pub mod type_name;

@@ -130,7 +130,7 @@ pub struct Table {
     /// A temporary table's is the short one, with its #.
     pub name: String,
     /// The session a temporary table belongs to.
-    pub owner_session: Option<i16>,
+    pub owner_session: Option<u16>,
     pub created: SystemTime,
     pub modified: SystemTime,
     /// The highest column_id ever given: those of dropped columns are not used again.
@@ -303,7 +303,7 @@ impl Database {
     }
 
     /// A temporary table of this session.
-    pub fn temporary_table(&self, session: i16, name: &str) -> Option<&Arc<Table>> {
+    pub fn temporary_table(&self, session: u16, name: &str) -> Option<&Arc<Table>> {
         self.tables.values().find(|t| t.owner_session == Some(session) && self.same_name(&t.name, name))
     }
 
@@ -338,6 +338,15 @@ impl Table {
     /// The heap, clustered index or clustered columnstore that the rows are in.
     pub fn base_index(&self) -> Option<&Index> {
         self.indexes.iter().find(|i| i.index_id <= 1)
+    }
+
+    /// Names of its constraints, keys included.
+    pub fn constraint_names(&self) -> impl Iterator<Item = &str> {
+        let keys =
+            self.indexes.iter().filter(|i| i.backs != Backs::Nothing).filter_map(|i| i.name.as_deref());
+        let defaults = self.columns.iter().filter_map(|c| c.default.as_ref()).map(|d| d.name.as_str());
+        let checks = self.checks.iter().map(|c| c.name.as_str());
+        keys.chain(defaults).chain(checks).chain(self.foreign_keys.iter().map(|f| f.name.as_str()))
     }
 
     pub fn primary_key(&self) -> Option<&Index> {

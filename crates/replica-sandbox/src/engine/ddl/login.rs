@@ -1,6 +1,7 @@
 //! Who may come in.
-use crate::engine::schema::Instance;
-use crate::engine::session::Login;
+use crate::engine::permissions::rights;
+use crate::engine::schema::{Database, Instance};
+use crate::engine::session::{Login, Session};
 use crate::error::SqlError;
 
 /// The database_id that the login lands in.
@@ -14,6 +15,8 @@ pub fn authenticate(instance: &Instance, login: &Login) -> Result<i16, SqlError>
     };
     let wanted = if login.database.is_empty() { &known.default_database } else { &login.database };
     let found = instance.databases.values().find(|d| d.same_name(&d.name, wanted));
+    // Without a user of the login there, the database is as good as missing.
+    let found = found.filter(|d| rights(instance, d, &known.name).user().is_some());
     found.map(|d| d.id).ok_or_else(|| {
         SqlError::new(
             4060,
@@ -22,4 +25,10 @@ pub fn authenticate(instance: &Instance, login: &Login) -> Result<i16, SqlError>
             format!("Cannot open database \"{wanted}\" requested by the login. The login failed."),
         )
     })
+}
+
+/// schema_id where names without a schema are looked for first, and made: the user's default schema, or dbo.
+pub fn default_schema(session: &Session, instance: &Instance, database: &Database) -> i32 {
+    let user = session.rights(instance, database).user().and_then(|id| database.principals.get(&id));
+    user.and_then(|user| database.schema_id(&user.default_schema)).unwrap_or(1)
 }

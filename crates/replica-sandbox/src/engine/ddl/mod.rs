@@ -1,20 +1,76 @@
 //! Data definition: statements that change the catalog's records.
 pub mod ast;
+pub mod change;
+mod database;
 pub mod definition;
 pub mod login;
+pub mod names;
 mod parse;
 pub mod persist;
+mod table;
 
 pub use ast::Ddl;
 pub use parse::parse;
 
 use super::api::{Done, Sink};
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::session::Session;
+
+/// CurCmd of DDL without a number of its own: CREATE SCHEMA's was captured, for the others it is unconfirmed.
+const OTHER: u16 = 253;
 
 /// Runs it inside a transaction of ours that `exec` has begun (`session.transaction` is set), and says how DONE
 /// names it. Takes its locks first, then changes storage inside [`Session::write`] and the catalog last, leaving
 /// the way back with [`Transaction::on_rollback`](super::transactions::Transaction::on_rollback).
-pub fn execute(_ddl: &Ddl, _session: &mut Session, _sink: &mut dyn Sink) -> Outcome<Done> {
-    Err(parse::unsupported("this statement yet").into())
+///
+/// # Errors
+/// SQL Server's refusals. Where it says two things, the first has gone to the sink.
+pub fn execute(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome<Done> {
+    if let Some(transaction) = session.transaction.as_mut() {
+        transaction.next_stamp()?;
+    }
+    match run(ddl, session, sink) {
+        Ok(()) => Ok(Done { command: command(ddl), count: None, error: false }),
+        Err(Failure::Error(error)) if table::adds_1750(&error) && makes_constraints(ddl) => {
+            sink.message(&error)?;
+            Err(table::could_not_create().into())
+        }
+        Err(failure) => Err(failure),
+    }
 }
+
+fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
+    match ddl {
+        Ddl::CreateDatabase { name, collation } => database::create(session, name, collation.as_deref()),
+        Ddl::DropDatabase { names, if_exists } => database::drop(session, names, *if_exists),
+        Ddl::AlterDatabase { name, changes } => database::alter(session, name.as_deref(), changes),
+        Ddl::CreateSchema { name, owner } => database::create_schema(session, name, owner.as_deref()),
+        Ddl::DropSchema { name, if_exists } => database::drop_schema(session, name, *if_exists),
+        Ddl::CreateTable(def) => table::create::create(session, def, sink),
+        Ddl::DropTable { names, if_exists } => table::remove::drop(session, names, *if_exists, sink),
+        Ddl::Truncate { table, partitions } => table::remove::truncate(session, table, partitions, sink),
+        other => Err(parse::unsupported(&format!("{other:?} yet")).into()),
+    }
+}
+
+fn makes_constraints(ddl: &Ddl) -> bool {
+    matches!(ddl, Ddl::CreateTable(_) | Ddl::AlterTable { .. })
+}
+
+/// CurCmd (server-facts.md section 2).
+fn command(ddl: &Ddl) -> u16 {
+    match ddl {
+        Ddl::CreateTable(_) => 198,
+        Ddl::DropTable { .. } => 199,
+        Ddl::CreateIndex(_) => 200,
+        Ddl::DropIndex { .. } => 201,
+        Ddl::CreateView(_) => 207,
+        Ddl::DropView { .. } => 208,
+        Ddl::AlterTable { .. } => 216,
+        Ddl::CreateTrigger(_) => 221,
+        _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests;

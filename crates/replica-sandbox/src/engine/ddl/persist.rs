@@ -1,6 +1,7 @@
 //! The catalog on disk.
+use super::database::new_database;
 use crate::engine::instance::EngineOptions;
-use crate::engine::schema::{Database, Instance, Login, Password};
+use crate::engine::schema::{Instance, Login, Password};
 use crate::error::SqlError;
 use crate::values::CollationId;
 use rusqlite::Connection;
@@ -24,36 +25,13 @@ pub fn load(_connection: &Connection, options: &EngineOptions) -> Result<Instanc
         created: now,
     };
     Ok(Instance {
-        databases: system.into_iter().map(|(id, name)| (id, empty_database(id, name, now))).collect(),
+        databases: system
+            .into_iter()
+            .map(|(id, name)| (id, new_database(id, name, CollationId::SERVER_DEFAULT, now)))
+            .collect(),
         logins: BTreeMap::from([(1, sa)]),
         started: now,
     })
-}
-
-fn empty_database(id: i16, name: &str, created: SystemTime) -> Database {
-    Database {
-        id,
-        name: name.to_owned(),
-        collation: CollationId(0),
-        created,
-        schemas: BTreeMap::from([
-            (1, "dbo".to_owned()),
-            (3, "INFORMATION_SCHEMA".to_owned()),
-            (4, "sys".to_owned()),
-        ]),
-        tables: BTreeMap::new(),
-        views: BTreeMap::new(),
-        principals: BTreeMap::new(),
-        permissions: Vec::new(),
-        last_object_id: 0,
-        partition_functions: BTreeMap::new(),
-        partition_schemes: BTreeMap::new(),
-        read_only: false,
-        allow_snapshot: false,
-        read_committed_snapshot: false,
-        recovery_model: 3,
-        compatibility_level: 160,
-    }
 }
 
 /// Saves the catalog, inside the SQLite transaction of the commit that changed it.

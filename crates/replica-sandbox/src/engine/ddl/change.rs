@@ -1,0 +1,130 @@
+//! One change of the catalog: records and storage together, with the way back.
+use crate::engine::failure::Outcome;
+use crate::engine::instance::EngineOptions;
+use crate::engine::schema::{Database, Instance, Table};
+use crate::engine::session::Session;
+use crate::engine::store;
+use crate::engine::transactions::Transaction;
+use crate::error::SqlError;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// The catalog and the storage, held together for as long as one change takes.
+pub struct Change<'a> {
+    pub instance: &'a mut Instance,
+    pub connection: &'a Connection,
+    pub transaction: &'a mut Transaction,
+    pub options: &'a EngineOptions,
+    pub now: SystemTime,
+}
+
+/// Runs a change in one SQLite transaction. Locks must have been taken before: nothing may wait in here.
+///
+/// # Errors
+/// What `work` refuses; then neither storage nor catalog has changed, if `work` changed the catalog last.
+pub fn change<T>(session: &mut Session, work: impl FnOnce(&mut Change<'_>) -> Outcome<T>) -> Outcome<T> {
+    session.write(|session| {
+        let Some(transaction) = session.transaction.as_mut() else {
+            return Err(SqlError::new(3902, 16, 1, "A catalog change runs in a transaction.").into());
+        };
+        let engine = Arc::clone(&session.engine);
+        let mut instance = engine.instance_mut();
+        transaction.changed_schema = true;
+        work(&mut Change {
+            instance: &mut instance,
+            connection: &session.connection,
+            transaction,
+            options: &engine.options,
+            now: SystemTime::now(),
+        })
+    })
+}
+
+impl Change<'_> {
+    /// Puts a record into one of the catalog's maps, or takes it out; a rollback restores what was there.
+    pub fn put<K, V>(
+        &mut self,
+        map: impl Fn(&mut Instance) -> Option<&mut BTreeMap<K, V>> + Send + 'static,
+        key: K,
+        value: Option<V>,
+    ) where
+        K: Ord + Clone + Send + 'static,
+        V: Send + 'static,
+    {
+        let Some(records) = map(self.instance) else { return };
+        let old = swap(records, key.clone(), value);
+        self.transaction.on_rollback(Box::new(move |instance, _| {
+            if let Some(records) = map(instance) {
+                swap(records, key, old);
+            }
+            Ok(())
+        }));
+    }
+
+    /// As [`Change::put`], for a table's record.
+    pub fn put_table(&mut self, database: i16, object_id: i32, table: Option<Table>) {
+        self.put(
+            move |instance| instance.databases.get_mut(&database).map(|d| &mut d.tables),
+            object_id,
+            table.map(Arc::new),
+        );
+    }
+
+    /// The table's record as it is now, to be changed and [put](Change::put_table) back.
+    ///
+    /// # Errors
+    /// 208 where another session dropped it meanwhile.
+    pub fn table(&self, database: i16, object_id: i32) -> Result<Table, SqlError> {
+        let found = self.instance.databases.get(&database).and_then(|d| d.tables.get(&object_id));
+        found
+            .map(|table| Table { modified: self.now, ..Table::clone(table) })
+            .ok_or_else(|| SqlError::new(208, 16, 1, format!("Invalid object name '{object_id}'.")))
+    }
+
+    /// # Errors
+    /// 911 where another session dropped it meanwhile.
+    pub fn database(&mut self, id: i16) -> Result<&mut Database, SqlError> {
+        self.instance.databases.get_mut(&id).ok_or_else(|| super::names::no_database(&id.to_string()))
+    }
+
+    /// Numbers for `count` new partitions.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn new_storages(&mut self, count: usize) -> rusqlite::Result<Vec<i64>> {
+        (0..count).map(|_| store::next_storage(self.connection)).collect()
+    }
+
+    /// Makes the SQLite tables of a table; a rollback drops them.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn create_storage(&mut self, table: &Table) -> rusqlite::Result<()> {
+        store::create(self.connection, table)?;
+        self.drop_on_rollback(table.storage.clone());
+        Ok(())
+    }
+
+    /// A rollback drops these SQLite tables.
+    pub fn drop_on_rollback(&mut self, storages: Vec<i64>) {
+        self.transaction.on_rollback(Box::new(move |_, connection| drop_all(connection, &storages)));
+    }
+
+    /// Drops SQLite tables at the commit: until then a rollback may need them.
+    pub fn retire_storage(&mut self, storages: Vec<i64>) {
+        self.transaction.on_commit(Box::new(move |_, connection| drop_all(connection, &storages)));
+    }
+}
+
+fn drop_all(connection: &Connection, storages: &[i64]) -> rusqlite::Result<()> {
+    storages.iter().try_for_each(|storage| store::drop_partition(connection, *storage))
+}
+
+fn swap<K: Ord, V>(records: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
+    match value {
+        Some(value) => records.insert(key, value),
+        None => records.remove(&key),
+    }
+}

@@ -1,0 +1,246 @@
+//! Databases and schemas.
+use super::ast::DatabaseChange;
+use super::change::{Change, change};
+use super::names;
+use super::table::remove::cannot_drop;
+use crate::engine::failure::Outcome;
+use crate::engine::permissions;
+use crate::engine::schema::{Database, Instance, Principal, PrincipalKind};
+use crate::engine::session::Session;
+use crate::error::SqlError;
+use crate::values::CollationId;
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+/// A database as CREATE DATABASE makes it: copied from model, so to say.
+pub fn new_database(id: i16, name: &str, collation: CollationId, created: SystemTime) -> Database {
+    let schemas = [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")];
+    let principal = |principal_id, name: &str, kind| {
+        let default_schema = if principal_id == 1 { "dbo" } else { "guest" }.to_owned();
+        (
+            principal_id,
+            Principal { principal_id, name: name.to_owned(), kind, roles: vec![], default_schema, created },
+        )
+    };
+    let mut principals = BTreeMap::from([
+        principal(0, "public", PrincipalKind::Role),
+        principal(1, "dbo", PrincipalKind::User { login: Some(1) }),
+        principal(2, "guest", PrincipalKind::User { login: None }),
+        principal(3, "INFORMATION_SCHEMA", PrincipalKind::User { login: None }),
+        principal(4, "sys", PrincipalKind::User { login: None }),
+    ]);
+    principals
+        .extend(permissions::FIXED_ROLES.iter().map(|(id, name)| principal(*id, name, PrincipalKind::Role)));
+    Database {
+        id,
+        name: name.to_owned(),
+        collation,
+        created,
+        schemas: schemas.into_iter().map(|(id, name)| (id, name.to_owned())).collect(),
+        tables: BTreeMap::new(),
+        views: BTreeMap::new(),
+        principals,
+        permissions: Vec::new(),
+        // The first user object of a new SQL Server 2022 database gets 901578250.
+        last_object_id: 885_578_193,
+        partition_functions: BTreeMap::new(),
+        partition_schemes: BTreeMap::new(),
+        read_only: false,
+        allow_snapshot: matches!(id, 1 | 4),
+        read_committed_snapshot: false,
+        recovery_model: if matches!(id, 1 | 2 | 4) { 3 } else { 1 },
+        compatibility_level: 160,
+    }
+}
+
+/// 226: what may not stand inside a transaction of the client's.
+fn alone(session: &Session, what: &str, state: u8) -> Result<(), SqlError> {
+    if session.transaction.as_ref().is_none_or(|t| t.depth == 0) {
+        return Ok(());
+    }
+    let text = format!("{what} statement not allowed within multi-statement transaction.");
+    Err(SqlError::new(226, 16, state, text))
+}
+
+fn databases(instance: &mut Instance) -> Option<&mut BTreeMap<i16, Database>> {
+    Some(&mut instance.databases)
+}
+
+fn may_create(session: &Session, instance: &Instance) -> Result<(), SqlError> {
+    let master = names::database(instance, 1)?;
+    permissions::check_database(&session.rights(instance, master), "CREATE DATABASE")
+}
+
+/// # Errors
+/// 1801, 448, 262, 226.
+pub fn create(session: &mut Session, name: &str, collation: Option<&str>) -> Outcome {
+    alone(session, "CREATE DATABASE", 6)?;
+    may_create(session, &session.engine.instance())?;
+    let collation = match collation {
+        Some(name) => CollationId::by_name(name)?,
+        None => CollationId::SERVER_DEFAULT,
+    };
+    change(session, |change| {
+        if names::database_id(change.instance, name).is_ok() {
+            let text = format!("Database '{name}' already exists. Choose a different database name.");
+            return Err(SqlError::new(1801, 16, 3, text).into());
+        }
+        let id = (5..i16::MAX).find(|id| !change.instance.databases.contains_key(id)).unwrap_or(i16::MAX);
+        let database = new_database(id, name, collation, change.now);
+        change.put(databases, id, Some(database));
+        Ok(())
+    })
+}
+
+/// # Errors
+/// 3701, 3702 where a session is in it, 3708 for a system database, 226.
+pub fn drop(session: &mut Session, names: &[String], if_exists: bool) -> Outcome {
+    alone(session, "DROP DATABASE", 6)?;
+    for name in names {
+        let missing = || {
+            let mut error = cannot_drop("database", name);
+            error.state = 1;
+            error
+        };
+        let id = match names::database_id(&session.engine.instance(), name) {
+            Ok(id) => id,
+            Err(_) if if_exists => continue,
+            Err(_) => return Err(missing().into()),
+        };
+        if id <= 4 {
+            let text = format!("Cannot drop the database '{name}' because it is a system database.");
+            return Err(SqlError::new(3708, 16, 4, text).into());
+        }
+        if session.engine.sessions().values().any(|s| s.database == id) {
+            let text = format!("Cannot drop database \"{name}\" because it is currently in use.");
+            return Err(SqlError::new(3702, 16, 3, text).into());
+        }
+        may_create(session, &session.engine.instance()).map_err(|_| missing())?;
+        change(session, |change| {
+            let database = change.database(id)?;
+            let storages = database.tables.values().flat_map(|t| t.storage.iter().copied()).collect();
+            change.retire_storage(storages);
+            change.put(databases, id, None);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 5011 where there is no such database or the user may not, 448, 1801, 226.
+pub fn alter(session: &mut Session, name: Option<&str>, changes: &[DatabaseChange]) -> Outcome {
+    alone(session, "ALTER DATABASE", 5)?;
+    let id = {
+        let instance = session.engine.instance();
+        let denied = |name: &str| {
+            let text = format!(
+                "User does not have permission to alter database '{name}', the database does not exist, or the database is not in a state that allows access checks."
+            );
+            SqlError::new(5011, 14, 9, text)
+        };
+        let id = match name {
+            Some(name) => names::database_id(&instance, name).map_err(|_| denied(name))?,
+            None => session.database,
+        };
+        let database = names::database(&instance, id)?;
+        if !session.rights(&instance, database).has("ALTER", None) {
+            return Err(denied(&database.name).into());
+        }
+        id
+    };
+    change(session, |change| {
+        let old = change.database(id)?.clone();
+        let mut new = old;
+        for what in changes {
+            apply(change, &mut new, what)?;
+        }
+        change.put(databases, id, Some(new));
+        Ok(())
+    })
+}
+
+fn apply(change: &Change<'_>, database: &mut Database, what: &DatabaseChange) -> Result<(), SqlError> {
+    match what {
+        DatabaseChange::Collate(name) => database.collation = CollationId::by_name(name)?,
+        DatabaseChange::Rename(name) => {
+            if names::database_id(change.instance, name).is_ok_and(|id| id != database.id) {
+                let text = format!("Database '{name}' already exists. Choose a different database name.");
+                return Err(SqlError::new(1801, 16, 3, text));
+            }
+            database.name.clone_from(name);
+        }
+        DatabaseChange::AllowSnapshotIsolation(on) => database.allow_snapshot = *on,
+        DatabaseChange::ReadCommittedSnapshot(on) => database.read_committed_snapshot = *on,
+        DatabaseChange::Recovery(model) => database.recovery_model = *model,
+        DatabaseChange::CompatibilityLevel(level) => database.compatibility_level = *level,
+        DatabaseChange::ReadOnly(on) => database.read_only = *on,
+        DatabaseChange::Ignored => {}
+    }
+    Ok(())
+}
+
+fn schemas(id: i16) -> impl Fn(&mut Instance) -> Option<&mut BTreeMap<i32, String>> + Send + 'static {
+    move |instance| instance.databases.get_mut(&id).map(|d| &mut d.schemas)
+}
+
+/// # Errors
+/// 2714, 2759 after it, 15151 for an owner that is not there, 262.
+pub fn create_schema(session: &mut Session, name: &str, owner: Option<&str>) -> Outcome {
+    let id = session.database;
+    {
+        let instance = session.engine.instance();
+        let database = names::database(&instance, id)?;
+        permissions::check_database(&session.rights(&instance, database), "CREATE SCHEMA")?;
+        if let Some(owner) = owner
+            && !database.principals.values().any(|p| database.same_name(&p.name, owner))
+        {
+            let text = format!(
+                "Cannot find the user '{owner}', because it does not exist or you do not have permission."
+            );
+            return Err(SqlError::new(15151, 16, 1, text).into());
+        }
+    }
+    change(session, |change| {
+        let database = change.database(id)?;
+        if database.schema_id(name).is_some() {
+            return Err(names::exists(name, 6).into());
+        }
+        let schema_id = (5..16384).find(|s| !database.schemas.contains_key(s)).unwrap_or(16383);
+        change.put(schemas(id), schema_id, Some(name.to_owned()));
+        Ok(())
+    })
+}
+
+/// # Errors
+/// 15151 where there is none, 3729 where something is in it.
+pub fn drop_schema(session: &mut Session, name: &str, if_exists: bool) -> Outcome {
+    let id = session.database;
+    let schema = {
+        let instance = session.engine.instance();
+        let database = names::database(&instance, id)?;
+        let may = session.rights(&instance, database).has("ALTER ANY SCHEMA", None);
+        let found = database.schema_id(name).filter(|s| *s > 4 && may);
+        let Some(schema) = found else {
+            if if_exists && database.schema_id(name).is_none() {
+                return Ok(());
+            }
+            let text = format!(
+                "Cannot drop the schema '{name}', because it does not exist or you do not have permission."
+            );
+            return Err(SqlError::new(15151, 16, 1, text).into());
+        };
+        let table = database.tables.values().find(|t| t.schema_id == schema && t.owner_session.is_none());
+        let view = database.views.values().find(|v| v.schema_id == schema);
+        if let Some(object) = table.map(|t| &t.name).or(view.map(|v| &v.name)) {
+            let text =
+                format!("Cannot drop schema '{name}' because it is being referenced by object '{object}'.");
+            return Err(SqlError::new(3729, 16, 1, text).into());
+        }
+        schema
+    };
+    change(session, |change| {
+        change.put(schemas(id), schema, None);
+        Ok(())
+    })
+}

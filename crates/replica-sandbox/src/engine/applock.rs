@@ -35,6 +35,8 @@ pub struct Reply {
 const GET: &str = "sp_getapplock";
 const RELEASE: &str = "sp_releaseapplock";
 const CALL_ERROR: i32 = -999;
+/// The wait was ended by an attention.
+pub const CANCELLED: i32 = -2;
 /// Names are cut to so many UTF-16 units.
 const RESOURCE_LENGTH: usize = 255;
 
@@ -82,7 +84,7 @@ fn try_get(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> Resul
         Ok(Granted::AtOnce) => 0,
         Ok(Granted::AfterWait) => 1,
         Err(LockError::Timeout) => -1,
-        Err(LockError::Cancelled) => -2,
+        Err(LockError::Cancelled) => CANCELLED,
         Err(LockError::Deadlock) => -3,
     })
 }

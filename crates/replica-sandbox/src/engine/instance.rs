@@ -1,6 +1,7 @@
 //! The server instance: what all sessions share.
 use super::failure::storage_error;
 use super::locks::{LockManager, SessionId};
+use super::sandbox::Sandbox;
 use super::schema::Instance;
 use super::session::{Login, Session};
 use super::store::{self, Storage, Store};
@@ -22,6 +23,8 @@ pub struct EngineOptions {
 pub struct Engine {
     pub options: EngineOptions,
     pub locks: LockManager,
+    /// Faults, counters and the like: what only a stand-in has.
+    pub sandbox: Sandbox,
     pub transactions: Arc<Registry>,
     instance: RwLock<Instance>,
     store: Store,
@@ -54,6 +57,7 @@ impl Engine {
         Ok(Arc::new(Self {
             options,
             locks: LockManager::default(),
+            sandbox: Sandbox::default(),
             transactions: Arc::new(Registry::new(floor)),
             instance: RwLock::new(instance),
             store,
@@ -78,6 +82,12 @@ impl Engine {
     /// The catalog, to change, under Sch-M on what is changed. Never hold it across a wait for a lock.
     pub fn instance_mut(&self) -> RwLockWriteGuard<'_, Instance> {
         self.instance.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client has sent an attention or gone: whoever waits for a lock, or is stalled, looks up.
+    pub fn interrupt(&self) {
+        self.locks.interrupt();
+        self.sandbox.interrupt();
     }
 
     pub(super) fn connection(&self) -> rusqlite::Result<Connection> {

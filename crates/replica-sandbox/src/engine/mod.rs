@@ -16,6 +16,7 @@ pub mod options;
 pub mod parse;
 pub mod permissions;
 pub mod procs;
+pub mod sandbox;
 pub mod schema;
 pub mod session;
 pub mod store;

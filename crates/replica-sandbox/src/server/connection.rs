@@ -79,8 +79,8 @@ pub async fn serve(
     let pumps = async {
         let reader = BufReader::with_capacity(READ_BUFFER, read_half);
         tokio::join!(
-            pump_in(reader, packet_size, to_session, signals.clone(), || engine.locks.interrupt()),
-            pump_out(write_half, replies, signals.clone(), || engine.locks.interrupt()),
+            pump_in(reader, packet_size, to_session, signals.clone(), || engine.interrupt()),
+            pump_out(write_half, replies, signals.clone(), || engine.interrupt()),
         )
     };
     let beginning = Beginning { login, packet_size, tds8 };
@@ -99,7 +99,7 @@ pub async fn serve(
         _ = pumps => {}
         _ = shutdown.changed() => {
             signals.hang_up();
-            shared.engine.locks.interrupt();
+            shared.engine.interrupt();
         }
     }
     // The session is gone when its transaction is rolled back.

@@ -1,14 +1,30 @@
-//! System procedures that describe things.
+//! System procedures.
+mod applock;
+mod arguments;
+mod sandbox;
+
+pub use arguments::Arguments;
+
 use super::api::{Param, Sink};
 use super::failure::Outcome;
 use super::session::Session;
 
 /// The return status; `None` where there is no such procedure here (2812).
 pub fn call(
-    _name: &str,
-    _arguments: &mut [Param],
-    _session: &mut Session,
-    _sink: &mut dyn Sink,
+    name: &str,
+    arguments: &mut [Param],
+    session: &mut Session,
+    sink: &mut dyn Sink,
 ) -> Option<Outcome<i32>> {
-    None
+    let name = name.to_ascii_lowercase();
+    Some(match name.strip_prefix("sys.").unwrap_or(&name) {
+        "sp_getapplock" => applock::get(arguments, session, sink),
+        "sp_releaseapplock" => applock::release(arguments, session, sink),
+        "sp_sandbox_counters" => sandbox::counters(arguments, session, sink),
+        "sp_sandbox_discard" => sandbox::discard(arguments, session),
+        "sp_sandbox_fault" => sandbox::fault(arguments, session),
+        "sp_sandbox_plp" => sandbox::plp(arguments, session),
+        "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        _ => return None,
+    })
 }

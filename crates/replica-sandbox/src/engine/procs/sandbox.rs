@@ -1,0 +1,105 @@
+//! `sp_sandbox_*`: what a test or a benchmark asks of the stand-in (docs/SANDBOX.md).
+use super::arguments::Arguments;
+use crate::engine::api::{Done, OutColumn, Param, Sink};
+use crate::engine::failure::Outcome;
+use crate::engine::sandbox::{Fault, FaultKind, PlpLengths, TableName};
+use crate::engine::session::Session;
+use crate::error::SqlError;
+use crate::values::{SqlType, Value};
+
+/// CurCmd of SELECT.
+const SELECT: u16 = 193;
+
+/// `sp_sandbox_fault @fault [, @table] [, @at] [, @count] [, @value]`; `@fault = 'none'` disarms all.
+pub fn fault(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let names = ["@fault", "@table", "@at", "@count", "@value"];
+    let given = Arguments::bind("sp_sandbox_fault", &names, params)?;
+    let sandbox = &session.engine.sandbox;
+    let name = given.required_text("@fault")?;
+    if name.eq_ignore_ascii_case("none") {
+        sandbox.disarm();
+        return Ok(0);
+    }
+    let kind = FaultKind::by_name(&name).ok_or_else(|| invalid(format!("there is no fault '{name}'")))?;
+    let occurrences = |name: &str| {
+        let given = given.int(name)?.unwrap_or(1);
+        u32::try_from(given)
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| invalid(format!("{name} must be 1 or more")))
+    };
+    sandbox.arm(Fault {
+        kind,
+        table: given.text("@table").as_deref().map(TableName::parse).transpose()?,
+        skip: occurrences("@at")? - 1,
+        remaining: occurrences("@count")?,
+        value: given.bigint("@value")?.unwrap_or(0),
+    });
+    Ok(0)
+}
+
+/// `sp_sandbox_counters @table`: one row.
+pub fn counters(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_counters", &["@table"], params)?;
+    let counters = session.engine.sandbox.counters(&TableName::parse(&given.required_text("@table")?)?);
+    let numbers = [
+        ("scans", counters.scans),
+        ("index_rebuilds", counters.index_rebuilds),
+        ("bulk_loads", counters.bulk_loads),
+        ("bulk_rows", counters.bulk_rows),
+    ];
+    let column = |name: &str| OutColumn {
+        name: name.to_owned(),
+        sql_type: SqlType::BigInt,
+        nullable: false,
+        flags: 0x20,
+        user_type: 0,
+        table: None,
+    };
+    sink.columns(&numbers.map(|(name, _)| column(name)))?;
+    sink.row(&numbers.map(|(_, n)| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))))?;
+    sink.done(Done { command: SELECT, count: Some(1), error: false })?;
+    Ok(0)
+}
+
+/// `sp_sandbox_plp 'known' | 'unknown' [, @chunk]`: for results that begin from now on, in all sessions.
+pub fn plp(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_plp", &["@lengths", "@chunk"], params)?;
+    let lengths = given.required_text("@lengths")?;
+    let chunk = given.int("@chunk")?.unwrap_or(4096);
+    session.engine.sandbox.set_plp(match lengths.to_ascii_lowercase().as_str() {
+        "known" => PlpLengths::Known,
+        "unknown" => PlpLengths::Unknown {
+            chunk: usize::try_from(chunk)
+                .ok()
+                .filter(|chunk| *chunk > 0)
+                .ok_or_else(|| invalid("@chunk must be 1 or more".to_owned()))?,
+        },
+        _ => return Err(invalid("@lengths must be 'known' or 'unknown'".to_owned()).into()),
+    });
+    Ok(0)
+}
+
+/// `sp_sandbox_replay @table, @rows`; no `@rows` ends it.
+pub fn replay(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_replay", &["@table", "@rows"], params)?;
+    let table = TableName::parse(&given.required_text("@table")?)?;
+    let rows = given
+        .bigint("@rows")?
+        .map(|rows| u64::try_from(rows).map_err(|_| invalid("@rows must not be negative".to_owned())));
+    session.engine.sandbox.replay(table, rows.transpose()?);
+    Ok(0)
+}
+
+/// `sp_sandbox_discard @table [, @on]`.
+pub fn discard(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_discard", &["@table", "@on"], params)?;
+    let table = TableName::parse(&given.required_text("@table")?)?;
+    session.engine.sandbox.discard(table, given.int("@on")?.unwrap_or(1) != 0);
+    Ok(0)
+}
+
+/// No SQL Server has these procedures, so none has a number for their misuse.
+fn invalid(what: String) -> SqlError {
+    SqlError::new(50000, 16, 1, format!("replica-sandbox: {what}."))
+}

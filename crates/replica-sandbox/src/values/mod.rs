@@ -1,6 +1,7 @@
 //! Values: types, collations, conversions, and their forms on the wire and in storage.
 pub mod collation;
 pub mod compare;
+pub mod convert;
 mod declare;
 pub mod storage;
 pub mod types;

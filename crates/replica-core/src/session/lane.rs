@@ -38,8 +38,9 @@ pub enum Sent {
 pub struct Lane {
     link: Link,
     packet_size: usize,
-    /// 0: none is open.
+    /// The open transaction's descriptor, 0 if the server told none.
     transaction: u64,
+    in_transaction: bool,
     silence: Duration,
     outgoing: Boundary,
     incoming: Boundary,
@@ -56,6 +57,7 @@ impl Lane {
             link,
             packet_size,
             transaction: 0,
+            in_transaction: false,
             silence,
             outgoing,
             incoming,
@@ -76,12 +78,13 @@ impl Lane {
 
     /// Is a transaction open?
     pub fn in_transaction(&self) -> bool {
-        self.transaction != 0
+        self.in_transaction
     }
 
     /// For readers of raw replies: an ENVCHANGE 8 told a descriptor, or 9 or 10 ended it (0).
     pub fn set_transaction(&mut self, descriptor: u64) {
         self.transaction = descriptor;
+        self.in_transaction = descriptor != 0;
     }
 
     pub(super) fn set_silence(&mut self, limit: Duration) {
@@ -239,7 +242,7 @@ impl Lane {
             return Err(Error::protocol("a reply ends within a token"));
         }
         if let Some(transaction) = reply.transaction {
-            self.transaction = transaction;
+            self.set_transaction(transaction);
         }
         reply.settled()
     }
@@ -258,7 +261,10 @@ impl Lane {
     /// # Errors
     /// Those of [`Self::batch`].
     pub async fn begin(&mut self) -> Result<()> {
-        self.batch("BEGIN TRANSACTION").await.map(drop)
+        self.batch("BEGIN TRANSACTION").await?;
+        // Babelfish 4.3 sends ENVCHANGE 8 to transaction manager requests only, and wants no descriptor back.
+        self.in_transaction = true;
+        Ok(())
     }
 
     /// Commits the transaction. After a lost connection here nobody knows whether it happened.
@@ -266,7 +272,9 @@ impl Lane {
     /// # Errors
     /// Those of [`Self::batch`].
     pub async fn commit(&mut self) -> Result<()> {
-        self.batch("COMMIT TRANSACTION").await.map(drop)
+        self.batch("COMMIT TRANSACTION").await?;
+        self.set_transaction(0);
+        Ok(())
     }
 
     /// Rolls the transaction back if the server has not done so already.
@@ -275,7 +283,7 @@ impl Lane {
     /// A lost connection or silence. A refusal of the server is none: it comes when the transaction is gone.
     pub async fn rollback(&mut self) -> Result<()> {
         let rolled_back = self.batch("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await;
-        self.transaction = 0;
+        self.set_transaction(0);
         match rolled_back {
             Err(e) if e.server().is_none() => Err(e),
             _ => Ok(()),
@@ -353,4 +361,40 @@ fn lost(error: std::io::Error) -> Error {
 
 fn hung_up() -> Error {
     Error::io("the server hung up")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::link::message;
+    use crate::tds::token::{Done, DoneKind};
+
+    /// Babelfish 4.3, which sends no descriptor when a batch begins a transaction.
+    #[tokio::test]
+    async fn a_transaction_is_open_though_no_descriptor_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let link = Link::Plain(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let mut lane = Lane::new(link, 4096, Duration::from_secs(60));
+        let server = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut reply = Vec::new();
+            Done { kind: DoneKind::Done, status: 0, command: 0, count: 0 }.encode(&mut reply);
+            while message::read(&mut socket).await.unwrap().is_some() {
+                message::write(&mut socket, kind::REPLY, &reply, 4096).await.unwrap();
+            }
+        };
+        let client = async {
+            lane.begin().await.unwrap();
+            assert_eq!((lane.in_transaction(), lane.transaction()), (true, 0));
+            lane.commit().await.unwrap();
+            assert!(!lane.in_transaction());
+            lane.begin().await.unwrap();
+            lane.rollback().await.unwrap();
+            assert!(!lane.in_transaction());
+            drop(lane);
+        };
+        tokio::join!(server, client);
+    }
 }

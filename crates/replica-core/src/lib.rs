@@ -14,3 +14,6 @@ pub mod shape;
 pub mod signal;
 pub mod tds;
 pub mod types;
+
+#[cfg(test)]
+mod fake;

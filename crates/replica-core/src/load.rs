@@ -376,3 +376,7 @@ impl Message {
         self.empty.drain(..).for_each(|buffer| drop(used.try_send(buffer)));
     }
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -189,3 +189,7 @@ fn settle(lane: &mut Lane, reply: Reply) -> Result<Reply> {
     }
     reply.settled()
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

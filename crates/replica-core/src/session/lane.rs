@@ -51,7 +51,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(link: Link, packet_size: usize, silence: Duration) -> Self {
+    pub(crate) fn new(link: Link, packet_size: usize, silence: Duration) -> Self {
         let (outgoing, incoming) = Default::default();
         Self {
             link,
@@ -210,10 +210,11 @@ impl Lane {
             return Err(hung_up());
         }
         let answered = self.incoming.advance(&buf[..read])?;
-        self.unanswered = self
-            .unanswered
-            .checked_sub(answered)
-            .ok_or_else(|| Error::protocol("the server answers a request that was not sent"))?;
+        // A server may also refuse a request that it has heard in part: then the lane never becomes idle again.
+        if answered > self.unanswered && self.outgoing.is_between_messages() {
+            return Err(Error::protocol("the server answers a request that was not sent"));
+        }
+        self.unanswered = self.unanswered.saturating_sub(answered);
         Ok(read)
     }
 

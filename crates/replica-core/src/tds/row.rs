@@ -15,7 +15,7 @@ use super::wire::Malformed;
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// A block is full at the first end of a row at or after this many bytes.
+    /// A block is full at the first end of a row at or after this many bytes; within a row at twice as many.
     pub bytes: usize,
     /// A block has no more rows than this.
     pub rows: u64,
@@ -93,6 +93,8 @@ pub struct RowScanner {
     /// One bit a column, least significant first (server-facts.md section 2); all 0 in a ROW.
     nulls: Box<[u8]>,
     block: Block,
+    /// The block began within a row. It ends with that row, so that blocks end at rows again.
+    continues: bool,
     hash: RowHash,
     total: Fingerprint,
 }
@@ -109,6 +111,7 @@ impl RowScanner {
             column: 0,
             nulls: vec![0; columns.len().div_ceil(8)].into(),
             block: Block::default(),
+            continues: false,
             hash: RowHash::new(),
             total: Fingerprint::default(),
         })
@@ -169,15 +172,22 @@ impl RowScanner {
         }
     }
 
-    /// Whether [`take`](Self::take) should be called: also in the middle of a row longer than a block.
+    /// Whether [`take`](Self::take) should be called.
     pub fn is_full(&self) -> bool {
-        self.block.bytes.len() >= self.limits.bytes || self.block.rows >= self.limits.rows
+        let Block { bytes, rows, .. } = &self.block;
+        match self.in_row() {
+            true => bytes.len() >= self.limits.bytes.saturating_mul(2),
+            false => {
+                bytes.len() >= self.limits.bytes || *rows >= self.limits.rows || (self.continues && *rows > 0)
+            }
+        }
     }
 
     /// The rows so far; scanning goes on in `empty`, whose bytes are discarded.
     pub fn take(&mut self, empty: Vec<u8>) -> Block {
-        self.block.whole = !self.in_row();
-        if self.in_row() {
+        self.continues = self.in_row();
+        self.block.whole = !self.continues;
+        if self.continues {
             self.hash.cut(&self.block.bytes);
         }
         let mut bytes = empty;

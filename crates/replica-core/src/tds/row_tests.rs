@@ -124,11 +124,29 @@ fn a_huge_value_is_never_held() {
     let mut scanner = RowScanner::new(&columns, Limits { bytes: 4096, rows: u64::MAX }).unwrap();
     let begin = [&[ROW][..], &PLP_UNKNOWN.to_le_bytes(), &0x4000_0000u32.to_le_bytes()].concat();
     assert_eq!(scanner.scan(&begin).unwrap(), (begin.len(), Stop::Short));
+    let mut held = 0;
     for _ in 0..100 {
         assert_eq!(scanner.scan(&[b'x'; 4096]).unwrap(), (4096, Stop::Short));
-        assert!(scanner.is_full());
-        assert!(scanner.take(Vec::new()).bytes.capacity() < 20_000);
+        held += 4096;
+        if scanner.is_full() {
+            assert!(held <= 3 * 4096);
+            held = 0;
+            let block = scanner.take(Vec::new());
+            assert!(block.bytes.len() <= 3 * 4096 && !block.whole && block.rows == 0);
+        }
     }
+    assert!(held <= 3 * 4096);
+}
+
+#[test]
+fn blocks_end_at_rows_even_if_rows_are_longer_than_blocks() {
+    let columns = [column(TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH })];
+    let row = [&[ROW][..], &3000u64.to_le_bytes(), &3000u32.to_le_bytes(), &[1; 3000], &[0; 4]].concat();
+    let (blocks, fingerprint) =
+        scan(&columns, Limits { bytes: 512, rows: 10 }, &row.repeat(20), &[512]).unwrap();
+    assert_eq!(fingerprint.rows, 20);
+    assert_eq!(blocks.iter().filter(|block| block.whole && block.rows == 1).count(), 20);
+    assert!(blocks.iter().all(|block| block.bytes.len() <= 3 * 512));
 }
 
 /// How a value's bytes are laid down, apart from NULL.

@@ -1,0 +1,123 @@
+use super::*;
+use crate::error::Kind;
+use crate::fake::{self, PATIENCE, done, error, lane, metadata, row, run};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+
+/// Reads all of a reply and says how it went, with the lane's state at the end.
+async fn read(reply: &[u8]) -> (Result<Fingerprint>, bool) {
+    let (mut lane, mut server) = lane(PATIENCE).await;
+    let serve = async {
+        assert_eq!(server.request().await.unwrap().sql(), "SELECT 1");
+        server.reply(reply).await;
+    };
+    let (result, ()) = tokio::join!(fingerprint(&mut lane, "SELECT 1"), serve);
+    (result, lane.is_idle())
+}
+
+#[test]
+fn blocks_end_at_every_stride_and_hold_all_rows() {
+    run(async {
+        let (mut lane, mut server) = lane(PATIENCE).await;
+        let rows = (0..10).flat_map(|n| row(n, b"ab"));
+        let reply: Vec<u8> = metadata().into_iter().chain(rows).chain(done(10)).collect();
+        let serve = async {
+            server.request().await;
+            server.reply(&reply).await;
+        };
+        let check = async {
+            let mut rows = Rows::open(&mut lane, "SELECT 1").await.unwrap();
+            assert_eq!(rows.columns(), fake::columns());
+            rows.set_stride(4);
+            let (mut sizes, mut bytes) = (Vec::new(), Vec::new());
+            while let Some(block) = rows.next(Vec::new()).await.unwrap() {
+                assert!(block.whole);
+                sizes.push(block.rows);
+                bytes.extend(block.bytes);
+            }
+            assert_eq!(sizes, [4, 4, 2]);
+            assert_eq!(bytes, (0..10).flat_map(|n| fake::bulk_row(n, b"ab")).collect::<Vec<u8>>());
+            assert_eq!(rows.fingerprint().rows, 10);
+        };
+        tokio::join!(serve, check);
+        assert!(lane.is_idle());
+    });
+}
+
+#[test]
+fn a_value_longer_than_all_buffers_passes_in_blocks() {
+    let text = vec![b'x'; 5 * BLOCK];
+    let reply = [metadata(), row(1, &text), row(2, b""), done(2)].concat();
+    let (result, idle) = run(read(&reply));
+    assert_eq!(result.unwrap().rows, 2);
+    assert!(idle);
+}
+
+#[test]
+fn no_rows_are_no_error() {
+    let (result, idle) = run(read(&[metadata(), done(0)].concat()));
+    assert_eq!(result.unwrap(), Fingerprint::default());
+    assert!(idle);
+}
+
+#[test]
+fn an_error_of_the_server_leaves_the_lane_usable() {
+    for reply in
+        [error(208), [metadata(), error(8655)].concat(), [metadata(), row(1, b"a"), error(1205)].concat()]
+    {
+        let (result, idle) = run(read(&reply));
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Server);
+        assert!([208, 8655, 1205].into_iter().any(|number| error.has_number(number)), "{error}");
+        assert!(idle);
+    }
+}
+
+#[test]
+fn replies_that_lie_or_break_off_are_errors() {
+    let half_a_row = &row(1, b"abc")[..9];
+    let cases = [
+        [metadata(), row(1, b"a"), done(2)].concat(),
+        [metadata(), row(1, b"a")].concat(),
+        [&metadata(), half_a_row].concat(),
+        [&metadata(), half_a_row, &done(1)].concat(),
+        [metadata(), row(1, b"a"), metadata(), done(1)].concat(),
+        done(0),
+        vec![0xD1, 0, 0],
+        b"HTTP/1.1 400 Bad Request\r\n".to_vec(),
+    ];
+    for reply in cases {
+        let (result, _) = run(read(&reply));
+        assert_eq!(result.unwrap_err().kind(), Kind::Protocol, "{reply:02X?}");
+    }
+}
+
+#[test]
+fn a_server_that_hangs_up_in_a_row_is_a_lost_connection() {
+    run(async {
+        let (mut lane, mut server) = lane(PATIENCE).await;
+        let serve = async {
+            server.request().await;
+            let mut packet = vec![4, 0, 0x02, 0, 0, 0, 1, 0];
+            packet.extend(metadata());
+            packet.extend(&row(1, b"abc")[..9]);
+            server.stream.write_all(&packet).await.unwrap();
+            server.stream.shutdown().await.unwrap();
+        };
+        let (result, ()) = tokio::join!(fingerprint(&mut lane, "SELECT 1"), serve);
+        assert_eq!(result.unwrap_err().kind(), Kind::Io);
+    });
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    run(async {
+        let (mut lane, mut server) = lane(Duration::from_millis(50)).await;
+        let serve = async {
+            server.request().await;
+            server.stream.write_all(&[4, 0, 0x02]).await.unwrap();
+        };
+        let (result, ()) = tokio::join!(fingerprint(&mut lane, "SELECT 1"), serve);
+        assert_eq!(result.unwrap_err().kind(), Kind::Timeout);
+    });
+}

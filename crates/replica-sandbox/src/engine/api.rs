@@ -1,5 +1,6 @@
 //! What the server asks of the engine and what the engine answers: the seam between wire and SQL.
 //! The engine is synchronous; each connection runs its [`Session`](crate::engine) on a thread of its own.
+use super::sandbox::TableName;
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
 
@@ -40,10 +41,17 @@ pub struct Cancelled;
 /// Where a running batch puts its answer. The server turns the calls into tokens, decides on DONE against
 /// DONEINPROC and sets the "more" bit; calls block while the client does not read.
 pub trait Sink {
+    /// The tables that the result reads whose `columns` come next: faults and replays are bound to tables.
+    fn reading(&mut self, _tables: &[TableName]) {}
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled>;
     /// `ordered_by`: column ordinals (from 1) for the ORDER token; called after `columns`, before rows.
     fn order(&mut self, ordered_by: &[u16]) -> Result<(), Cancelled>;
     fn row(&mut self, values: &[Value]) -> Result<(), Cancelled>;
+    /// Asked after `columns`: true where the sink has this result's rows already. The statement then goes on as
+    /// if it had none, and the sink corrects the count.
+    fn has_rows(&self) -> bool {
+        false
+    }
     fn done(&mut self, done: Done) -> Result<(), Cancelled>;
     /// ERROR where class > 10, INFO otherwise.
     fn message(&mut self, message: &SqlError) -> Result<(), Cancelled>;
@@ -72,6 +80,13 @@ pub struct BulkColumn {
     pub declared: SqlType,
     /// Of the target's column: the wire must say the same (4816).
     pub nullable: bool,
+}
+
+/// The load that an INSERT BULK has announced.
+#[derive(Clone, Debug)]
+pub struct BulkTarget {
+    pub table: TableName,
+    pub columns: Vec<BulkColumn>,
 }
 
 /// The rows of a bulk load, decoded by the server as they come. A value is in its column's declared type.

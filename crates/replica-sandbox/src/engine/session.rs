@@ -1,5 +1,5 @@
 //! One connection's state, and the ways in.
-use super::api::{BulkColumn, BulkRows, Cancelled, Param, Sink};
+use super::api::{BulkRows, BulkTarget, Cancelled, Param, Sink};
 use super::exec::{self, bulk::PendingBulk};
 use super::failure::{Failure, Outcome, storage_error};
 use super::instance::{Engine, SessionInfo};
@@ -119,9 +119,9 @@ impl Session {
         exec::transaction::request(self, request, sink)
     }
 
-    /// After an INSERT BULK batch: the columns that the bulk message must bring as the very next request.
-    pub fn pending_bulk(&self) -> Option<Vec<BulkColumn>> {
-        self.pending_bulk.as_ref().map(PendingBulk::columns)
+    /// After an INSERT BULK batch: what the bulk message must bring as the very next request.
+    pub fn pending_bulk(&self) -> Option<BulkTarget> {
+        self.pending_bulk.as_ref().map(|pending| pending.target.clone())
     }
 
     /// Loads the rows of the bulk message.

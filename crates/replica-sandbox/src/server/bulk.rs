@@ -1,11 +1,17 @@
 //! A bulk load's message, decoded row by row as its packets come.
 use super::input::{End, Message};
+use super::transport::Signals;
+use crate::engine::Engine;
 use crate::engine::api::{BulkColumn, BulkRows, Cancelled};
+use crate::engine::locks::{LockError, SessionId};
+use crate::engine::sandbox::{FaultKind, TableName};
 use crate::error::SqlError;
 use crate::values::Value;
 use crate::values::wire::{BulkColumnInfo, BulkError, BulkRowReader};
 use replica_core::tds::columns::{self, COLMETADATA, Column, Form};
 use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// COLMETADATA of 4,096 columns with the longest names stays far below this.
 const LONGEST_METADATA: usize = 4 << 20;
@@ -17,6 +23,57 @@ pub struct BulkMessage<'a> {
     head: Vec<u8>,
     head_at: usize,
     state: State,
+    faults: BulkFaults,
+    count: u64,
+}
+
+/// The faults that strike this load, and the way to make them felt.
+pub struct BulkFaults {
+    engine: Arc<Engine>,
+    signals: Arc<Signals>,
+    /// The load is refused at its end.
+    refusal: Option<SqlError>,
+    cut_receiving: bool,
+    pub cut_replying: bool,
+    stall: bool,
+    bytes_per_second: Option<u64>,
+}
+
+impl BulkFaults {
+    /// Uses up an occurrence of each that is armed for the table.
+    pub fn take(engine: &Arc<Engine>, signals: &Arc<Signals>, table: &TableName, session: SessionId) -> Self {
+        let take = |kind| engine.sandbox.take(kind, Some(table));
+        let deadlock = take(FaultKind::Deadlock).and_then(|_| LockError::Deadlock.to_sql_error(session));
+        let log_full = take(FaultKind::LogFull).map(|_| log_full(session));
+        Self {
+            refusal: deadlock.or(log_full),
+            cut_receiving: take(FaultKind::CutReceiving).is_some(),
+            cut_replying: take(FaultKind::CutReplying).is_some(),
+            stall: take(FaultKind::Stall).is_some(),
+            bytes_per_second: take(FaultKind::Slow).and_then(|rate| u64::try_from(rate).ok()),
+            engine: engine.clone(),
+            signals: signals.clone(),
+        }
+    }
+
+    /// Between two rows.
+    fn strike(&mut self) -> Result<(), Cancelled> {
+        if std::mem::take(&mut self.stall) {
+            self.engine.sandbox.stall(|| self.signals.cancelled());
+        }
+        if self.cut_receiving {
+            self.signals.hang_up();
+            return Err(Cancelled);
+        }
+        Ok(())
+    }
+}
+
+/// What SQL Server says when a transaction log can't grow (Microsoft docs, error 9002).
+fn log_full(session: SessionId) -> SqlError {
+    let text =
+        format!("The transaction log for database is full due to 'ACTIVE_TRANSACTION' of session {session}.");
+    SqlError::new(9002, 17, 4, text)
 }
 
 enum State {
@@ -29,7 +86,14 @@ enum State {
 impl<'a> BulkMessage<'a> {
     /// Reads the COLMETADATA and checks it against what INSERT BULK declared. What is wrong with it is told when
     /// the first row is asked for, which is where the engine expects it.
-    pub fn open(mut message: Message<'a>, expected: &[BulkColumn]) -> Self {
+    pub fn open(mut message: Message<'a>, expected: &[BulkColumn], faults: BulkFaults) -> Self {
+        if let Some(rate) = faults.bytes_per_second {
+            let (engine, signals) = (faults.engine.clone(), faults.signals.clone());
+            message.set_pace(move |bytes| {
+                let nanoseconds = (bytes as u64 * 1_000_000_000).checked_div(rate).unwrap_or(0);
+                engine.sandbox.pause(Duration::from_nanos(nanoseconds), || signals.cancelled());
+            });
+        }
         let mut head = Vec::new();
         let (state, head_at) = match metadata(&mut message, &mut head) {
             Ok((columns, used)) => match check(&columns, expected) {
@@ -38,7 +102,12 @@ impl<'a> BulkMessage<'a> {
             },
             Err(error) => (State::Refused(error), 0),
         };
-        Self { message, head, head_at, state }
+        Self { message, head, head_at, state, faults, count: 0 }
+    }
+
+    /// Rows given to the engine.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// Reads to the message's end.
@@ -57,11 +126,16 @@ impl BulkRows for BulkMessage<'_> {
         let mut bytes = Bytes { head: &self.head, head_at: &mut self.head_at, message: &mut self.message };
         match rows.next(&mut bytes, row) {
             Ok(true) => {
+                self.faults.strike().map_err(Err)?;
                 self.state = State::Rows(rows);
+                self.count += 1;
                 Ok(true)
             }
             // Whether the client stands by what it sent is known at the message's end only.
-            Ok(false) if self.message.skip_rest() == End::Complete => Ok(false),
+            Ok(false) if self.message.skip_rest() == End::Complete => match self.faults.refusal.take() {
+                Some(refusal) => Err(Ok(refusal)),
+                None => Ok(false),
+            },
             Ok(false) => Err(Err(Cancelled)),
             Err(BulkError::Refused(error)) => Err(Ok(error)),
             Err(BulkError::Io(_)) => Err(Err(Cancelled)),

@@ -11,7 +11,7 @@ use super::tunnel::Tunnel;
 use super::{Shared, VERSION};
 use crate::engine::session::{Login, Session};
 use crate::error::SqlError;
-use crate::values::wire::{Client, Plp};
+use crate::values::wire::Client;
 use replica_core::tds::login7::{Login7, feature, flags2};
 use replica_core::tds::packet::{self, DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
 use replica_core::tds::prelogin::Prelogin;
@@ -231,13 +231,7 @@ impl Beginning {
             utf8: self.asks_for(feature::UTF8_SUPPORT),
             nbcrow: self.tds_version() >= version::TDS73B || self.tds8,
         };
-        let channel = Channel {
-            outbox,
-            signals: signals.clone(),
-            client,
-            plp: Plp::Known,
-            server_name: shared.engine.options.server_name.clone(),
-        };
+        let channel = Channel { outbox, signals: signals.clone(), client, engine: shared.engine.clone() };
         Some(Conversation {
             session: session?,
             input: Input::new(packets, signals),

@@ -1,13 +1,16 @@
 //! A logged-in connection: requests in, replies out, on the session's own thread.
-use super::bulk::BulkMessage;
+use super::bulk::{BulkFaults, BulkMessage};
+use super::discard::{self, NoRows};
 use super::input::{End, Input, Message};
 use super::prepared::Prepared;
 use super::reply::{Answers, Channel, Reply};
 use super::requests::{self, Headers};
 use super::rpc::{self, Unreadable};
 use super::transport::Packet;
+use crate::engine::Engine;
 use crate::engine::api::{Cancelled, Done, Sink};
-use crate::engine::session::Session;
+use crate::engine::sandbox::FaultKind;
+use crate::engine::session::{Session, TransactionRequest};
 use crate::error::SqlError;
 use crate::values::CollationId;
 use replica_core::tds::packet::{kind, status};
@@ -85,12 +88,17 @@ impl Conversation {
             let text = "New request is not allowed to start because it should come with valid transaction descriptor.";
             return self.refuse(answers, reset, &SqlError::new(3989, 16, 1, text));
         }
+        let commits = |engine: &Engine| engine.sandbox.take(FaultKind::CutBeforeCommit, None).is_some();
         match kind {
             kind::SQL_BATCH => {
                 let text = requests::batch_text(headers.body)?;
+                if text.to_ascii_lowercase().contains("commit") && commits(&self.channel.engine) {
+                    return Err(Closed);
+                }
                 self.answer(answers, reset, |session, reply| session.batch(&text, &mut [], reply))
             }
             kind::TRANSACTION_MANAGER => match requests::transaction(headers.body)? {
+                Some(TransactionRequest::Commit { .. }) if commits(&self.channel.engine) => Err(Closed),
                 Some(request) => {
                     self.answer(answers, reset, |session, reply| session.transaction(&request, reply))
                 }
@@ -125,7 +133,7 @@ impl Conversation {
     }
 
     fn bulk_load(&mut self, first: Packet) -> Result<(), Closed> {
-        let Some(columns) = self.session.pending_bulk() else {
+        let Some(target) = self.session.pending_bulk() else {
             return match Message::new(&mut self.input, first).skip_rest() {
                 End::Complete => {
                     let text = "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream \
@@ -137,9 +145,18 @@ impl Conversation {
                 End::Gone => Err(Closed),
             };
         };
-        let mut rows = BulkMessage::open(Message::new(&mut self.input, first), &columns);
+        let engine = self.channel.engine.clone();
+        if engine.sandbox.discards(&target.table) {
+            return self.discard(first);
+        }
+        let faults = BulkFaults::take(&engine, &self.channel.signals, &target.table, self.session.id);
+        let cut_replying = faults.cut_replying;
+        let mut rows = BulkMessage::open(Message::new(&mut self.input, first), &target.columns, faults);
         let mut reply = Reply::new(&mut self.channel, Answers::Batch);
         let loaded = self.session.bulk(&mut rows, &mut reply);
+        if reply.is_gone() || cut_replying {
+            return Err(Closed);
+        }
         // Errors go out after the end of the message, as SQL Server sends them (wire-facts.md, Errors).
         match (rows.skip_rest(), loaded) {
             (End::Gone, _) => Err(Closed),
@@ -148,11 +165,33 @@ impl Conversation {
                 reply.finish_cancelled(COMMAND_OTHER)?;
                 self.acknowledge_attention()
             }
-            (End::Complete, Ok(())) => Ok(reply.finish()?),
+            (End::Complete, Ok(())) => {
+                if reply.succeeded() {
+                    engine.sandbox.count(&target.table, |counters| {
+                        counters.bulk_loads += 1;
+                        counters.bulk_rows += rows.count();
+                    });
+                }
+                Ok(reply.finish()?)
+            }
             (End::Complete, Err(Cancelled)) if reply.attention() => {
                 Ok(reply.finish_cancelled(COMMAND_OTHER)?)
             }
             (End::Complete, Err(Cancelled)) => Err(Closed),
+        }
+    }
+
+    fn discard(&mut self, first: Packet) -> Result<(), Closed> {
+        let mut message = Message::new(&mut self.input, first);
+        let counted = discard::count_rows(&mut message)?;
+        match (message.skip_rest(), counted) {
+            (End::Complete, Some(rows)) => self.answer(Answers::Batch, false, |session, reply| {
+                reply.count_discarded(rows);
+                session.bulk(&mut NoRows, reply)
+            }),
+            (End::Ignored, _) => self.taken_back(),
+            (End::Attention, _) => self.acknowledge_attention(),
+            _ => Err(Closed),
         }
     }
 

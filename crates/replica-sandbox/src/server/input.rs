@@ -63,13 +63,20 @@ pub struct Message<'a> {
     at: usize,
     /// Set once the last packet is here.
     end: Option<End>,
+    /// Called with each further packet's size.
+    pace: Option<Box<dyn Fn(usize)>>,
 }
 
 impl<'a> Message<'a> {
     pub fn new(input: &'a mut Input, first: Packet) -> Self {
-        let mut message = Self { input, kind: first.kind, packet: Vec::new(), at: 0, end: None };
+        let mut message = Self { input, kind: first.kind, packet: Vec::new(), at: 0, end: None, pace: None };
         message.take_packet(first);
         message
+    }
+
+    /// Calls `pace` with the size of each packet to come: the place to dawdle.
+    pub fn set_pace(&mut self, pace: impl Fn(usize) + 'static) {
+        self.pace = Some(Box::new(pace));
     }
 
     fn take_packet(&mut self, packet: Packet) {
@@ -117,7 +124,12 @@ impl<'a> Message<'a> {
 
     fn advance(&mut self) {
         match self.input.next_packet() {
-            Some(packet) => self.take_packet(packet),
+            Some(packet) => {
+                if let Some(pace) = &self.pace {
+                    pace(packet.payload.len());
+                }
+                self.take_packet(packet);
+            }
             None => {
                 self.end = Some(End::Gone);
                 self.packet.clear();

@@ -2,12 +2,14 @@
 mod bulk;
 mod connection;
 mod conversation;
+mod discard;
 mod input;
 mod outbox;
 mod prelogin;
 mod prepared;
 mod reply;
 mod requests;
+mod result_set;
 mod rpc;
 pub mod tls;
 mod transport;

@@ -66,6 +66,17 @@ impl Outbox {
         Ok(())
     }
 
+    /// Sends what there is as a packet that does not end the message: for faults that hang up halfway.
+    ///
+    /// # Errors
+    /// As [`Outbox::write`].
+    pub fn flush_unfinished(&mut self) -> Result<(), Cancelled> {
+        self.close_packet(0);
+        self.hand_over()?;
+        self.open_packet();
+        Ok(())
+    }
+
     fn open_packet(&mut self) {
         self.open = self.buffer.len();
         self.buffer.extend_from_slice(&[0; HEADER]);

@@ -1,11 +1,13 @@
 //! The engine's answer turned into tokens.
 use super::outbox::Outbox;
+use super::result_set::ResultSet;
 use super::transport::Signals;
+use crate::engine::Engine;
 use crate::engine::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
+use crate::engine::sandbox::{FaultKind, TableName};
 use crate::error::SqlError;
 use crate::values::wire::{Client, Plp, RowWriter, type_info};
 use crate::values::{SqlType, Value};
-use replica_core::tds::columns::{self, Column, Form};
 use replica_core::tds::token::{self, DoneKind, Message, ReturnValue, done, kind};
 use std::sync::Arc;
 
@@ -19,8 +21,7 @@ pub struct Channel {
     pub outbox: Outbox,
     pub signals: Arc<Signals>,
     pub client: Client,
-    pub plp: Plp,
-    pub server_name: String,
+    pub engine: Arc<Engine>,
 }
 
 /// Which request is being answered: it decides between the DONE tokens.
@@ -36,14 +37,27 @@ pub struct Reply<'a> {
     answers: Answers,
     /// The last DONE waits to learn whether anything follows it.
     held: Option<Done>,
-    rows: Option<RowWriter>,
+    /// Of the next result.
+    reading: Vec<TableName>,
+    result: Option<ResultSet>,
+    /// Rows of a load that the engine was not shown.
+    discarded: Option<u64>,
     failed: bool,
     scratch: Vec<u8>,
 }
 
 impl<'a> Reply<'a> {
     pub fn new(channel: &'a mut Channel, answers: Answers) -> Self {
-        Self { channel, answers, held: None, rows: None, failed: false, scratch: Vec::new() }
+        Self {
+            channel,
+            answers,
+            held: None,
+            reading: Vec::new(),
+            result: None,
+            discarded: None,
+            failed: false,
+            scratch: Vec::new(),
+        }
     }
 
     /// RESETCONNECTION was done ([MS-TDS] 2.2.7.9, type 18).
@@ -81,12 +95,51 @@ impl<'a> Reply<'a> {
         self.channel.signals.cancelled() && !self.channel.signals.gone()
     }
 
+    pub fn is_gone(&self) -> bool {
+        self.channel.signals.gone()
+    }
+
+    /// Does the last DONE tell of success?
+    pub fn succeeded(&self) -> bool {
+        self.held.is_some_and(|done| !done.error)
+    }
+
+    /// The next DONE counts so many rows.
+    pub fn count_discarded(&mut self, rows: u64) {
+        self.discarded = Some(rows);
+    }
+
     /// Ends one call of an RPC message that has more of them.
     pub fn end_call(&mut self) -> Result<(), Cancelled> {
         self.release_held()?;
         let last = Done { command: EXECUTE, count: None, error: self.failed };
         self.failed = false;
         self.put_done(DoneKind::Proc, last, done::MORE)
+    }
+
+    /// A fault strikes at the row in `scratch`.
+    fn strike(&mut self, fault: FaultKind) -> Result<(), Cancelled> {
+        let Channel { engine, outbox, signals, .. } = &mut *self.channel;
+        match fault {
+            FaultKind::HalfRow => {
+                outbox.write(&self.scratch[..self.scratch.len() / 2])?;
+                outbox.flush_unfinished()?;
+                self.hang_up()
+            }
+            // The last value says that it has a byte more than it has.
+            FaultKind::LyingLength => outbox.write(&self.scratch[..self.scratch.len() - 1]),
+            FaultKind::Silence => {
+                outbox.flush_unfinished()?;
+                engine.sandbox.stall(|| signals.cancelled());
+                outbox.write(&self.scratch)
+            }
+            _ => outbox.write(&self.scratch),
+        }
+    }
+
+    fn hang_up(&self) -> Result<(), Cancelled> {
+        self.channel.signals.hang_up();
+        Err(Cancelled)
     }
 
     fn put_done(&mut self, kind: DoneKind, held: Done, more: u16) -> Result<(), Cancelled> {
@@ -114,26 +167,17 @@ impl<'a> Reply<'a> {
 }
 
 impl Sink for Reply<'_> {
+    fn reading(&mut self, tables: &[TableName]) {
+        self.reading = tables.to_vec();
+    }
+
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
-        let types = columns.iter().map(|column| (&column.sql_type, column.nullable));
-        let rows = RowWriter::new(types, self.channel.client, self.channel.plp);
-        let described: Vec<Column> = columns
-            .iter()
-            .zip(rows.type_infos())
-            .map(|(column, type_info)| Column {
-                name: column.name.clone(),
-                user_type: column.user_type,
-                flags: column.flags,
-                type_info: type_info.clone(),
-                table: column
-                    .table
-                    .iter()
-                    .flat_map(|(schema, table)| [schema.clone(), table.clone()])
-                    .collect(),
-            })
-            .collect();
-        self.rows = Some(rows);
-        self.put(|out| columns::encode(&described, Form::Result, out))
+        self.release_held()?;
+        let tables = std::mem::take(&mut self.reading);
+        let result = ResultSet::new(&self.channel.engine, self.channel.client, columns, &tables);
+        self.channel.outbox.write(&result.metadata)?;
+        self.result = Some(result);
+        Ok(())
     }
 
     fn order(&mut self, ordered_by: &[u16]) -> Result<(), Cancelled> {
@@ -148,21 +192,37 @@ impl Sink for Reply<'_> {
         if self.cancelled() {
             return Err(Cancelled);
         }
-        let Some(rows) = &self.rows else {
+        let Some(result) = &mut self.result else {
             log::error!("a row without columns");
             return Err(Cancelled);
         };
         self.scratch.clear();
-        if let Err(error) = rows.write(values, &mut self.scratch) {
-            // The stream can't go on: a wrong row would be worse than a lost connection.
-            log::error!("{error}");
-            return Err(Cancelled);
+        match result.row(values, &mut self.scratch) {
+            Ok(None) => self.channel.outbox.write(&self.scratch),
+            Ok(Some(fault)) => self.strike(fault),
+            Err(error) => {
+                // The stream can't go on: a wrong row would be worse than a lost connection.
+                log::error!("{error}");
+                Err(Cancelled)
+            }
         }
-        self.channel.outbox.write(&self.scratch)
     }
 
-    fn done(&mut self, done: Done) -> Result<(), Cancelled> {
+    fn has_rows(&self) -> bool {
+        self.result.as_ref().is_some_and(ResultSet::has_rows)
+    }
+
+    fn done(&mut self, mut done: Done) -> Result<(), Cancelled> {
         self.release_held()?;
+        if let Some(result) = self.result.take() {
+            let Channel { engine, outbox, signals, .. } = &mut *self.channel;
+            let send = |rows: &[u8]| if signals.cancelled() { Err(Cancelled) } else { outbox.write(rows) };
+            let replayed = result.replay(engine, send)?;
+            done.count = replayed.or(done.count);
+        }
+        if let Some(rows) = self.discarded.take() {
+            done.count = done.count.map(|_| rows);
+        }
         self.failed = done.error;
         self.held = Some(done);
         Ok(())
@@ -174,7 +234,7 @@ impl Sink for Reply<'_> {
             state: message.state,
             class: message.class,
             text: message.text.clone(),
-            server: self.channel.server_name.clone(),
+            server: self.channel.engine.options.server_name.clone(),
             procedure: message.procedure.clone(),
             line: message.line,
         };
@@ -186,7 +246,12 @@ impl Sink for Reply<'_> {
         let change = match change {
             EnvChange::Database { new, old } => token::EnvChange::Database { new, old },
             EnvChange::BeginTran { descriptor } => token::EnvChange::BeginTransaction(descriptor),
-            EnvChange::Commit { descriptor } => token::EnvChange::Commit(descriptor),
+            EnvChange::Commit { descriptor } => {
+                if self.channel.engine.sandbox.take(FaultKind::CutAfterCommit, None).is_some() {
+                    return self.hang_up();
+                }
+                token::EnvChange::Commit(descriptor)
+            }
             EnvChange::Rollback { descriptor } => token::EnvChange::Rollback(descriptor),
         };
         self.put(|out| change.encode(out))
@@ -202,7 +267,7 @@ impl Sink for Reply<'_> {
     fn return_value(&mut self, name: &str, sql_type: &SqlType, value: &Value) -> Result<(), Cancelled> {
         // Not as NBCROW: what follows the token byte is the value.
         let client = Client { nbcrow: false, ..self.channel.client };
-        let row = RowWriter::new([(sql_type, true)], client, self.channel.plp);
+        let row = RowWriter::new([(sql_type, true)], client, Plp::Known);
         let mut token_and_value = Vec::new();
         if let Err(error) = row.write(std::slice::from_ref(value), &mut token_and_value) {
             log::error!("{error}");

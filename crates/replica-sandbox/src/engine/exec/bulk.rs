@@ -1,17 +1,11 @@
 //! INSERT BULK and the load that follows it.
-use crate::engine::api::{BulkColumn, BulkRows, Cancelled, Done, Sink};
+use crate::engine::api::{BulkRows, BulkTarget, Cancelled, Done, Sink};
 use crate::engine::session::Session;
 use crate::error::SqlError;
 
 /// What an INSERT BULK statement has promised.
 pub struct PendingBulk {
-    columns: Vec<BulkColumn>,
-}
-
-impl PendingBulk {
-    pub fn columns(&self) -> Vec<BulkColumn> {
-        self.columns.clone()
-    }
+    pub target: BulkTarget,
 }
 
 pub fn load(session: &mut Session, _rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Result<(), Cancelled> {

@@ -1,0 +1,56 @@
+//! A bulk load whose rows are counted and dropped, as fast as they come.
+use super::input::{End, Message};
+use crate::engine::api::{BulkRows, Cancelled};
+use crate::error::SqlError;
+use crate::values::Value;
+use replica_core::tds::columns::{self, Form};
+use replica_core::tds::row::{Limits, RowScanner, Stop};
+use replica_core::tds::token::kind;
+use replica_core::tds::wire::Malformed;
+
+/// Scanned rows are thrown away once there are this many bytes of them.
+const LIMITS: Limits = Limits { bytes: 64 * 1024, rows: u64::MAX };
+
+/// Reads a load to its end and counts its rows. `Ok(None)` where the client took it back, or went.
+///
+/// # Errors
+/// For bytes that are no bulk load.
+pub fn count_rows(message: &mut Message) -> Result<Option<u64>, Malformed> {
+    let mut bytes = Vec::new();
+    let (columns, used) = loop {
+        if let Some(parsed) = columns::parse(&bytes, Form::Bulk)? {
+            break parsed;
+        }
+        if !message.append_packet(&mut bytes) {
+            return Err(Malformed::new("a bulk load without column metadata"));
+        }
+    };
+    bytes.drain(..used);
+    let mut scanner = RowScanner::new(&columns, LIMITS)?;
+    loop {
+        let (used, stop) = scanner.scan(&bytes)?;
+        bytes.drain(..used);
+        match stop {
+            Stop::Full => {
+                let block = scanner.take(Vec::new());
+                drop(block);
+            }
+            Stop::Short if message.append_packet(&mut bytes) => {}
+            Stop::Token if bytes.first() == Some(&kind::DONE) => {
+                let complete = message.skip_rest() == End::Complete;
+                return Ok(complete.then(|| scanner.fingerprint().rows));
+            }
+            Stop::Short if message.skip_rest() != End::Complete => return Ok(None),
+            Stop::Short | Stop::Token => return Err(Malformed::new("a bulk load that ends within a row")),
+        }
+    }
+}
+
+/// What the engine gets of a discarded load.
+pub struct NoRows;
+
+impl BulkRows for NoRows {
+    fn next(&mut self, _: &mut Vec<Value>) -> Result<bool, Result<SqlError, Cancelled>> {
+        Ok(false)
+    }
+}

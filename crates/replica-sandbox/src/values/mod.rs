@@ -1,4 +1,6 @@
 //! Values: types, collations, conversions, and their forms on the wire and in storage.
+#[cfg(test)]
+mod arbitrary;
 pub mod collation;
 pub mod compare;
 pub mod convert;

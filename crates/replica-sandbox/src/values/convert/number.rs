@@ -126,11 +126,9 @@ fn to_integer(number: Number, from: &SqlType, to: &SqlType) -> Result<Value, Sql
         }
         Number::Float(x) => {
             let whole = x.trunc();
-            // 2^63 itself is out of range and exactly representable.
-            if whole >= -9_223_372_036_854_775_808.0
-                && whole < 9_223_372_036_854_775_808.0
-                && in_range(whole as i64, to)
-            {
+            // Exclusive above: 2^63 is a float, but no bigint.
+            const BIGINT: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
+            if BIGINT.contains(&whole) && in_range(whole as i64, to) {
                 return Ok(Value::Int(whole as i64));
             }
             Err(match to {

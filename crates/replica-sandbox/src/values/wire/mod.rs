@@ -4,6 +4,8 @@ mod bulk;
 pub(super) mod payload;
 mod read;
 mod row;
+#[cfg(test)]
+mod tests;
 pub mod variant;
 
 use super::types::{CollationId, Len, SqlType};

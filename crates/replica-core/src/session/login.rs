@@ -1,8 +1,9 @@
 //! The login: tiberius speaks it, a relay carries its messages and listens.
 //!
 //! tiberius sends a PRELOGIN of its own, though ours is done: it gets the server's reply with the encryption
-//! patched out. From then on messages pass unchanged, and what tiberius does not tell (the packet size that was
-//! granted, the server's version) is read from the server's as they pass.
+//! patched out. From then on messages pass, and what tiberius does not tell (the packet size that was granted, the
+//! server's version) is read from the server's. It knows no TDS 8.0, which differs from 7.4 in nothing that comes
+//! after TLS: with `Encrypt=strict` the version is patched both ways.
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::borrowed::{Borrowed, Shared};
 use super::lane::Lane;
-use crate::config::{ApplicationIntent, Endpoint};
+use crate::config::{ApplicationIntent, Encrypt, Endpoint};
 use crate::error::{Error, Result, ServerError};
 use crate::link::{self, Link, Prepared, Protection, message};
 use crate::tds::packet::{DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
@@ -20,6 +21,12 @@ use crate::tds::token::{self, EnvChange, Token};
 
 /// Bytes between tiberius and the relay: more than a login has.
 const PIPE: usize = 64 << 10;
+/// The protocol versions as LOGINACK has them; LOGIN7 has the same bytes reversed ([MS-TDS] 2.2.7.14).
+const TDS74: [u8; 4] = [0x74, 0, 0, 4];
+const TDS80: [u8; 4] = [0x08, 0, 0, 0];
+/// Where the version stands: in LOGIN7's payload, and in a LOGINACK token.
+const LOGIN7_VERSION: std::ops::Range<usize> = 4..8;
+const LOGIN_ACK_VERSION: std::ops::Range<usize> = 4..8;
 /// Azure SQL sends a client on once; a server that does so without end is broken.
 const MOST_ROUTES: u32 = 3;
 
@@ -67,7 +74,8 @@ async fn login(prepared: Prepared, endpoint: &Endpoint, silence: Duration) -> Re
     let Prepared { link, protection, prelogin } = prepared;
     let (near, far) = duplex(PIPE);
     let shared = Shared::for_login(near);
-    let mut relay = Relay { link: Some(link), protection, welcome: Welcome::default() };
+    let strict = endpoint.encrypt == Encrypt::Strict;
+    let mut relay = Relay { link: Some(link), protection, strict, welcome: Welcome::default() };
     let client = tokio::select! {
         client = Client::connect(config(endpoint), shared.borrowed().compat()) => client,
         error = relay.run(far, &prelogin) => {
@@ -136,12 +144,13 @@ impl Default for Welcome {
 }
 
 impl Welcome {
-    fn hear(&mut self, mut tokens: &[u8]) -> Result<()> {
+    fn hear(&mut self, mut tokens: &mut [u8]) -> Result<()> {
         while !tokens.is_empty() {
             let Some((token, length)) = token::parse(tokens)? else {
                 return Err(Error::protocol("the login's reply ends within a token"));
             };
-            tokens = &tokens[length..];
+            let (this, rest) = tokens.split_at_mut(length);
+            tokens = rest;
             match token {
                 Token::EnvChange(EnvChange::PacketSize { new, .. }) => {
                     let size =
@@ -156,6 +165,9 @@ impl Welcome {
                     let [major, minor, high, low] = ack.version;
                     self.server.version = (major, minor, u16::from_be_bytes([high, low]));
                     self.server.program = ack.program.trim_end_matches('\0').to_owned();
+                    if ack.tds_version == TDS80 {
+                        this[LOGIN_ACK_VERSION].copy_from_slice(&TDS74);
+                    }
                 }
                 Token::Error(message) => self.errors.push(message.into()),
                 _ => {}
@@ -169,6 +181,7 @@ struct Relay {
     /// `None` only while TLS is taken off it.
     link: Option<Link>,
     protection: Protection,
+    strict: bool,
     welcome: Welcome,
 }
 
@@ -179,17 +192,27 @@ impl Relay {
         message::read(&mut tiberius).await?.ok_or_else(gone)?;
         message::write(&mut tiberius, kind::REPLY, prelogin, DEFAULT_SIZE).await?;
         loop {
-            let (kind, payload) = message::read(&mut tiberius).await?.ok_or_else(gone)?;
+            let (request, mut payload) = message::read(&mut tiberius).await?.ok_or_else(gone)?;
+            if self.strict && request == kind::LOGIN7 {
+                announce_tds80(&mut payload);
+            }
             let link = self.link.as_mut().ok_or_else(gone)?;
-            message::write(link, kind, &payload, DEFAULT_SIZE).await?;
+            message::write(link, request, &payload, DEFAULT_SIZE).await?;
             if self.protection == Protection::LoginOnly {
                 self.protection = Protection::None;
                 self.link = self.link.take().map(Link::into_plain);
             }
             let link = self.link.as_mut().ok_or_else(gone)?;
-            let (kind, payload) = message::read(link).await?.ok_or_else(gone)?;
-            self.welcome.hear(&payload)?;
-            message::write(&mut tiberius, kind, &payload, DEFAULT_SIZE).await?;
+            let (reply, mut payload) = message::read(link).await?.ok_or_else(gone)?;
+            self.welcome.hear(&mut payload)?;
+            message::write(&mut tiberius, reply, &payload, DEFAULT_SIZE).await?;
         }
+    }
+}
+
+fn announce_tds80(login7: &mut [u8]) {
+    if let Some(version) = login7.get_mut(LOGIN7_VERSION) {
+        version.copy_from_slice(&TDS80);
+        version.reverse();
     }
 }

@@ -149,7 +149,14 @@ impl Session {
         if let Some(lane) = self.lane.take() {
             self.shared.lend(lane);
         }
-        let answer = async { self.client.query(sql, params).await?.into_results().await };
+        let client = &mut self.client;
+        // Without parameters as a batch of its own: what sp_executesql sets or creates ends with it.
+        let answer = async move {
+            match params {
+                [] => client.simple_query(sql).await?.into_results().await,
+                _ => client.query(sql, params).await?.into_results().await,
+            }
+        };
         let answer = match timeout(self.silence, answer).await {
             Ok(answer) => answer,
             Err(_) => {

@@ -1,0 +1,215 @@
+//! Connecting, in every way there is: to the sandbox, and to what is no SQL Server at all.
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Peer, Sandbox, answers, endpoint, run, scripted, silent, text};
+use replica_core::config::{Encrypt, Endpoint};
+use replica_core::error::Result;
+use replica_core::exit::Code;
+use replica_core::session::{Role, Session};
+use replica_core::tds::token::EnvChange;
+use replica_sandbox::server::Policy;
+
+/// Connects, which takes the login through tiberius and a first batch on the raw lane.
+async fn visit(endpoint: &Endpoint) -> Result<()> {
+    let mut session = Session::connect(endpoint, Role::Source).await?;
+    assert_eq!(session.server().version.0, 16);
+    assert!(session.lane()?.is_idle());
+    Ok(())
+}
+
+fn trusting(sandbox: &Sandbox, more: &str) -> Endpoint {
+    let authority = sandbox.authority();
+    sandbox.endpoint(&format!("ServerCertificate={};{more}", authority.display()))
+}
+
+#[test]
+fn without_tls() {
+    let sandbox = Sandbox::start(Policy::Off, 32767);
+    run(visit(&sandbox.endpoint("Encrypt=false"))).unwrap();
+}
+
+#[test]
+fn with_tls_for_the_login_only() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    run(visit(&sandbox.endpoint("Encrypt=false"))).unwrap();
+}
+
+#[test]
+fn with_tls_for_everything() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    run(visit(&trusting(&sandbox, "Encrypt=true"))).unwrap();
+    run(visit(&sandbox.endpoint("TrustServerCertificate=true"))).unwrap();
+}
+
+#[test]
+fn with_tls_that_the_server_insists_on() {
+    let sandbox = Sandbox::start(Policy::Required, 32767);
+    run(visit(&trusting(&sandbox, "Encrypt=false"))).unwrap();
+    // What is encrypted throughout is also checked, though nobody here asked for it.
+    let message = text(run(visit(&sandbox.endpoint("Encrypt=false"))));
+    assert!(message.contains("certificate is not trusted"), "{message}");
+}
+
+#[test]
+fn with_tls_before_everything_else() {
+    let sandbox = Sandbox::start(Policy::Strict, 32767);
+    let strict = trusting(&sandbox, "Encrypt=strict");
+    assert_eq!(strict.encrypt, Encrypt::Strict);
+    run(visit(&strict)).unwrap();
+    // TrustServerCertificate does not weaken it.
+    let message = text(run(visit(&sandbox.endpoint("Encrypt=strict;TrustServerCertificate=true"))));
+    assert!(message.contains("certificate is not trusted"), "{message}");
+    let error = run(visit(&trusting(&sandbox, "Encrypt=true"))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+}
+
+#[test]
+fn encryption_that_the_server_does_not_offer_is_not_given_up() {
+    let sandbox = Sandbox::start(Policy::Off, 32767);
+    let error = run(visit(&sandbox.endpoint("Encrypt=true"))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+    assert!(error.to_string().contains("does not offer encryption"), "{error}");
+}
+
+#[test]
+fn packets_are_as_large_as_the_server_grants() {
+    /// Microsoft documents this limit for encrypted connections.
+    const UNDER_TLS: usize = 16383;
+    let grant = |sandbox: &Sandbox, more| {
+        let mut session = run(Session::connect(&sandbox.endpoint(more), Role::Target)).unwrap();
+        session.lane().unwrap().packet_size()
+    };
+    for granted in [512, 4096, 8000, 32767] {
+        let sandbox = Sandbox::start(Policy::On, granted);
+        assert_eq!(grant(&sandbox, "Encrypt=false"), granted);
+        assert_eq!(grant(&sandbox, "TrustServerCertificate=true"), granted.min(UNDER_TLS));
+        assert_eq!(grant(&sandbox, "Encrypt=false;Packet Size=600"), granted.min(600));
+    }
+}
+
+#[test]
+fn an_untrusted_certificate_is_refused_with_the_ways_out() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    let error = run(visit(&sandbox.endpoint(""))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+    let message = error.to_string();
+    for part in ["source localhost,", "not trusted", "ServerCertificate=", "TrustServerCertificate=true"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[test]
+fn a_certificate_must_carry_the_servers_name() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    let message = text(run(visit(&trusting(&sandbox, "HostNameInCertificate=elsewhere.example.org"))));
+    assert!(
+        message.contains("'elsewhere.example.org'") && message.contains("HostNameInCertificate"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_certificate_file_must_hold_certificates() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    let error = run(visit(&sandbox.endpoint("ServerCertificate=/nowhere.pem"))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Usage);
+    assert!(error.to_string().contains("/nowhere.pem"), "{error}");
+}
+
+#[test]
+fn a_wrong_password() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    for encrypt in ["Encrypt=false", "TrustServerCertificate=true"] {
+        let error = run(visit(&sandbox.endpoint(&format!("{encrypt};Password=wrong-one")))).unwrap_err();
+        assert_eq!(error.exit_code(), Code::Connect);
+        assert_eq!(error.server().map(|e| e.number), Some(18456));
+        assert!(!error.is_transient());
+        assert!(error.to_string().contains("'sa'") && !error.to_string().contains("wrong-one"), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_database() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    let error = run(visit(&sandbox.endpoint("Encrypt=false;Database=nowhere"))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+    assert_eq!(error.server().map(|e| e.number), Some(4060));
+}
+
+#[test]
+fn a_port_where_nobody_listens() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = run(visit(&endpoint(address, ""))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+    assert!(error.is_transient());
+    assert!(error.to_string().contains("cannot connect"), "{error}");
+}
+
+#[test]
+fn a_name_that_does_not_exist() {
+    let nowhere = Endpoint::from_connection_string("Server=nowhere.invalid;UID=u;PWD=p").unwrap();
+    let error = run(visit(&nowhere)).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+    assert!(error.to_string().contains("nowhere.invalid"), "{error}");
+}
+
+#[test]
+fn silence_ends_with_the_time_limit() {
+    for encrypt in ["Encrypt=true", "Encrypt=strict"] {
+        let begun = Instant::now();
+        let error = run(visit(&endpoint(silent(), &format!("{encrypt};Connect Timeout=1")))).unwrap_err();
+        assert_eq!(error.exit_code(), Code::Connect);
+        assert!(error.to_string().contains("within 1 s"), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+}
+
+/// A server that sends `bytes` and hangs up, whatever it is asked.
+fn refusal(bytes: &'static [u8], encrypt: &str) -> String {
+    let error =
+        run(visit(&endpoint(answers(bytes), &format!("Encrypt={encrypt};Connect Timeout=5")))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect, "{error}");
+    error.to_string()
+}
+
+#[test]
+fn a_server_that_speaks_something_else() {
+    for banner in [
+        &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"220 mail.example.org ESMTP\r\n",
+        &[0; 100],
+        &[0xFF; 100],
+        b"\x04\x01\x00\x0c\x00\x00\x01\x00\x01\xff\xff\xff",
+    ] {
+        let message = refusal(banner, "true");
+        assert!(message.contains("does not speak TDS") || message.contains("hung up"), "{message}");
+    }
+    let message = refusal(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "strict");
+    assert!(message.contains("answers TLS with something else"), "{message}");
+}
+
+#[test]
+fn a_server_that_hangs_up_too_early() {
+    assert!(refusal(b"", "true").contains("hung up"));
+    assert!(refusal(b"\x04\x01\x00", "true").contains("hung up"));
+    assert!(refusal(b"\x04\x01\x00\x2b\x00\x00\x01\x00\x00\x00\x1a", "true").contains("hung up"));
+}
+
+#[test]
+fn a_server_that_grants_impossible_packets() {
+    let address = scripted(|stream| {
+        let mut peer = Peer(stream);
+        peer.refuse_tls();
+        peer.message();
+        let mut tokens = Vec::new();
+        EnvChange::PacketSize { new: 7, old: 4096 }.encode(&mut tokens);
+        peer.reply(&tokens);
+        peer.message();
+    });
+    let error = run(visit(&endpoint(address, "Encrypt=false"))).unwrap_err();
+    assert_eq!(error.exit_code(), Code::Connect);
+    assert!(error.to_string().contains("packets of 7 bytes"), "{error}");
+}

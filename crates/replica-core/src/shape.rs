@@ -95,7 +95,7 @@ fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy>
 fn refuse_kinds(target: &Table) -> Result<()> {
     let object = &target.object;
     if object.is_view {
-        return Err(Error::usage("the target is a view; a table is needed to load into"));
+        return Err(Error::data("the target is a view; a table is needed to load into"));
     }
     match object.temporal {
         Temporal::SystemVersioned => {

@@ -3,10 +3,12 @@ pub mod assemble;
 pub mod name;
 pub mod near;
 pub mod question;
+pub mod read;
 pub mod record;
 pub mod sql_type;
 pub mod table;
 
 pub use name::{TableName, quote};
+pub use read::read;
 pub use sql_type::{Length, SqlType};
 pub use table::{Column, Table};

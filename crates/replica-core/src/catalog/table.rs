@@ -99,7 +99,7 @@ impl Object {
         let kind = record.name("object_type")?;
         let name = TableName::new(&record.name("schema_name")?, &record.name("table_name")?);
         if !matches!(kind.trim(), "U" | "V") {
-            return Err(Error::usage("this is neither a table nor a view").table(name));
+            return Err(Error::data("this is neither a table nor a view").table(name));
         }
         Ok(Self {
             id: record.number("object_id")?,

@@ -1,0 +1,84 @@
+//! Asks a server about one table.
+use super::assemble::{Answers, assemble};
+use super::name::TableName;
+use super::near::near;
+use super::question::{self, Question};
+use super::record::Record;
+use super::table::Table;
+use crate::error::{Error, Result};
+use crate::session::{Role, Row, Session};
+
+/// Reads everything about a table or view, in one round trip where the server can answer every question.
+///
+/// # Errors
+/// No such table, or none that this login may see: names the near ones. Also a lost connection, and columns that
+/// may not be read. Anything else that the server cannot tell is in [`Table::unknown`].
+pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result<Table> {
+    let answers = match together(session, name).await? {
+        Some(answers) => answers,
+        None => one_by_one(session, name).await?,
+    };
+    match assemble(answers).map_err(|error| error.table(name))? {
+        Some(table) => Ok(table),
+        None => Err(not_found(session, role, name).await),
+    }
+}
+
+/// `None`: the server refuses one of the questions, and with it the batch.
+async fn together(session: &mut Session, name: &TableName) -> Result<Option<Answers>> {
+    let batch = question::ALL.map(|question| question.sql).join(";\n");
+    match session.query_all(&batch, &[&name.quoted()]).await {
+        Ok(sets) if sets.len() == question::ALL.len() => {
+            Ok(Some(sets.iter().map(|rows| Ok(records(rows))).collect()))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if error.server().is_some() && !error.is_transient() => {
+            log::debug!("the catalog questions are asked one by one: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn one_by_one(session: &mut Session, name: &TableName) -> Result<Answers> {
+    let mut answers = Answers::new();
+    for question in question::ALL {
+        answers.push(ask(session, question, name).await?);
+    }
+    Ok(answers)
+}
+
+async fn ask(
+    session: &mut Session,
+    question: Question,
+    name: &TableName,
+) -> Result<Result<Vec<Record>, String>> {
+    match session.query(question.sql, &[&name.quoted()]).await {
+        Ok(rows) => Ok(Ok(records(&rows))),
+        Err(error) if error.server().is_some() && !error.is_transient() => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn records(rows: &[Row]) -> Vec<Record> {
+    rows.iter().map(Record::from).collect()
+}
+
+async fn not_found(session: &mut Session, role: Role, name: &TableName) -> Error {
+    let error = Error::data(format!("the {role} has no such table, or its login may not see it")).table(name);
+    let Ok(rows) = session.query(question::NAMES.sql, &[]).await else { return error };
+    let names = records(&rows);
+    let names = names
+        .iter()
+        .filter_map(|record| Some(TableName::new(record.text("schema_name")?, record.text("table_name")?)));
+    let names: Vec<TableName> = names.collect();
+    match near(name, &names)[..] {
+        [] => {
+            error.remedy("Check the name, the database in the connection string, and the login's permissions")
+        }
+        ref found => {
+            let found = found.iter().map(ToString::to_string).collect::<Vec<_>>();
+            error.remedy(format!("Did you mean {}?", found.join(" or ")))
+        }
+    }
+}

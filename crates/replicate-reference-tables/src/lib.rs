@@ -1,1 +1,2 @@
-//! skeleton
+//! Replaces whole tables of a replica by those of its source.
+mod args;

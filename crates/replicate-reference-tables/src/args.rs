@@ -1,0 +1,355 @@
+//! The command line: as typed ([`Args`]), and as resolved ([`Options`]).
+use std::path::PathBuf;
+
+use argh::FromArgs;
+use replica_core::error::{Error, Result};
+use replica_core::report::Format;
+
+/// Replaces whole tables of the target by the source's, each in one transaction: readers see the old rows or the
+/// new ones, and a failure leaves the old ones.
+#[derive(FromArgs, Debug, Default)]
+#[argh(
+    note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
+Options may be written --name value or --name=value.
+Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or configuration;
+  3 cannot connect or log in; 4 another run holds this table; 130/143 stopped by a signal."
+)]
+pub struct Args {
+    /// tables as name, schema.name or [schema].[name]; - reads names from stdin, one a line
+    #[argh(positional, arg_name = "TABLE")]
+    tables: Vec<String>,
+    /// the tables that the configuration lists (reference_tables)
+    #[argh(switch)]
+    all: bool,
+    /// replace the whole table: the default
+    #[argh(switch)]
+    #[expect(dead_code, reason = "what it asks for is the default")]
+    full_table: bool,
+    /// how a whole table is moved: stream
+    #[argh(option, arg_name = "mode")]
+    full_table_mode: Option<String>,
+    /// tables at once, largest first (default 2)
+    #[argh(option, arg_name = "n")]
+    max_workers: Option<usize>,
+    /// rows in one bulk message (default: by the target's shape)
+    #[argh(option, arg_name = "rows")]
+    chunk_size: Option<u64>,
+    /// accepted for the sake of scripts; a whole table is always one transaction
+    #[argh(option, arg_name = "rows")]
+    commit_interval: Option<u64>,
+    /// say what would be done, and do nothing
+    #[argh(switch)]
+    explain: bool,
+    /// the same as --explain
+    #[argh(switch)]
+    dry_run: bool,
+    /// re-read the target before the commit: none, count or hash (default none)
+    #[argh(option, arg_name = "what")]
+    verify: Option<String>,
+    /// leave out source columns that the target lacks
+    #[argh(switch)]
+    ignore_extra_columns: bool,
+    /// check the target's constraints while loading, and keep them trusted
+    #[argh(switch)]
+    check_constraints: bool,
+    /// let the target's triggers fire
+    #[argh(switch)]
+    fire_triggers: bool,
+    /// read this file instead of replica.toml in the current folder
+    #[argh(option, arg_name = "file")]
+    config: Option<PathBuf>,
+    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
+    #[argh(option, arg_name = "format")]
+    output: Option<String>,
+    /// print the version
+    #[argh(switch)]
+    version: bool,
+    /// first day of a date window
+    #[argh(option, hidden_help)]
+    start_date: Option<String>,
+    /// last day of a date window
+    #[argh(option, hidden_help)]
+    end_date: Option<String>,
+    /// the column that the window is cut by
+    #[argh(option, hidden_help)]
+    date_column: Option<String>,
+    /// where Parquet files go
+    #[argh(option, hidden_help)]
+    parquet_dir: Option<PathBuf>,
+    /// keep the Parquet files
+    #[argh(switch, hidden_help)]
+    keep_parquet: bool,
+    /// load Parquet files
+    #[argh(option, hidden_help)]
+    from: Option<PathBuf>,
+    /// compare both sides before the run
+    #[argh(switch, hidden_help)]
+    preflight: bool,
+}
+
+/// What `--verify` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    Nothing,
+    Count,
+    Hash,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// As typed; `-` is in `stdin`.
+    pub tables: Vec<String>,
+    pub stdin: bool,
+    pub all: bool,
+    pub max_workers: usize,
+    pub chunk_size: Option<u64>,
+    pub commit_interval: Option<u64>,
+    pub explain: bool,
+    pub verify: Verify,
+    pub ignore_extra_columns: bool,
+    pub check_constraints: bool,
+    pub fire_triggers: bool,
+    pub config: Option<PathBuf>,
+    pub format: Format,
+}
+
+/// Two writers keep source and target busy; more contend on one server (loading.md).
+const DEFAULT_WORKERS: usize = 2;
+/// More connections than this are a slip of the finger.
+const MOST_WORKERS: usize = 64;
+
+/// What a command line comes to.
+#[derive(Debug, PartialEq)]
+pub enum Parsed {
+    Run(Options),
+    /// `--help` or `--version`: print this and succeed.
+    Print(String),
+}
+
+/// Parses a command line without the program's name.
+///
+/// # Errors
+/// Of kind `Usage`: what is wrong, and how to find out what is right.
+pub fn parse(name: &str, args: impl IntoIterator<Item = String>) -> Result<Parsed> {
+    let (args, stdin) = normalise(args)?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match Args::from_args(&[name], &args) {
+        Ok(args) if args.version => Ok(Parsed::Print(format!("{name} {}\n", env!("CARGO_PKG_VERSION")))),
+        Ok(args) => args.resolve(stdin).map(Parsed::Run),
+        Err(exit) if exit.status.is_ok() => Ok(Parsed::Print(exit.output)),
+        Err(exit) => {
+            let reason = exit.output.lines().map(str::trim).filter(|line| !line.is_empty());
+            let reason = reason.filter(|line| !line.starts_with("Run ")).collect::<Vec<_>>().join(" ");
+            Err(Error::usage(reason).remedy(format!("See {name} --help")))
+        }
+    }
+}
+
+/// argh takes neither `--name=value` nor a lone `-`: the first becomes two arguments, the second is taken out.
+fn normalise(args: impl IntoIterator<Item = String>) -> Result<(Vec<String>, bool)> {
+    let (mut out, mut stdin, mut options) = (Vec::new(), false, true);
+    for arg in args {
+        match arg.split_once('=') {
+            _ if arg == "-" => stdin = true,
+            // As two arguments the value would be taken for a table.
+            Some((name, _)) if options && SWITCHES.contains(&name) => {
+                return Err(Error::usage(format!("{name} takes no value")));
+            }
+            Some((name, value)) if options && name.starts_with("--") && name.len() > 2 => {
+                out.extend([name.to_owned(), value.to_owned()]);
+            }
+            _ => {
+                options &= arg != "--";
+                out.push(arg);
+            }
+        }
+    }
+    Ok((out, stdin))
+}
+
+/// Options without a value.
+const SWITCHES: [&str; 11] = [
+    "--all",
+    "--full-table",
+    "--explain",
+    "--dry-run",
+    "--ignore-extra-columns",
+    "--check-constraints",
+    "--fire-triggers",
+    "--version",
+    "--keep-parquet",
+    "--preflight",
+    "--help",
+];
+
+impl Args {
+    fn resolve(self, stdin: bool) -> Result<Options> {
+        self.refuse_what_is_not_there()?;
+        if self.tables.is_empty() && !stdin && !self.all {
+            return Err(Error::usage("no table is named")
+                .remedy("Name tables, - to read them from stdin, or --all for those of the configuration"));
+        }
+        let max_workers = self.max_workers.unwrap_or(DEFAULT_WORKERS);
+        if !(1..=MOST_WORKERS).contains(&max_workers) {
+            return Err(Error::usage(format!("--max-workers is a number from 1 to {MOST_WORKERS}")));
+        }
+        for (name, value) in [("--chunk-size", self.chunk_size), ("--commit-interval", self.commit_interval)]
+        {
+            if value == Some(0) {
+                return Err(Error::usage(format!("{name} is a number of rows, at least 1")));
+            }
+        }
+        Ok(Options {
+            tables: self.tables,
+            stdin,
+            all: self.all,
+            max_workers,
+            chunk_size: self.chunk_size,
+            commit_interval: self.commit_interval,
+            explain: self.explain || self.dry_run,
+            verify: match self.verify.as_deref() {
+                None | Some("none") => Verify::Nothing,
+                Some("count") => Verify::Count,
+                Some("hash") => Verify::Hash,
+                Some(other) => {
+                    return Err(Error::usage(format!("--verify {other} is unknown"))
+                        .remedy("It is none, count or hash"));
+                }
+            },
+            ignore_extra_columns: self.ignore_extra_columns,
+            check_constraints: self.check_constraints,
+            fire_triggers: self.fire_triggers,
+            config: self.config,
+            format: self.output.as_deref().map_or_else(|| Ok(Format::for_stdout()), str::parse)?,
+        })
+    }
+
+    /// Options of the contract whose feature this version lacks: ignoring them would do something else than asked.
+    fn refuse_what_is_not_there(&self) -> Result<()> {
+        let dates = self.start_date.is_some() || self.end_date.is_some() || self.date_column.is_some();
+        let parquet = self.parquet_dir.is_some() || self.keep_parquet || self.from.is_some();
+        for (asked, what, instead) in [
+            (
+                dates,
+                "--start-date, --end-date and --date-column (a date window)",
+                "Without them the whole table is replaced",
+            ),
+            (
+                parquet,
+                "--parquet-dir, --keep-parquet and --from (Parquet files)",
+                "Without them rows are streamed",
+            ),
+            (self.preflight, "--preflight", "--explain says what would be done"),
+        ] {
+            if asked {
+                return Err(Error::usage(format!("{what}: not in this version")).remedy(instead));
+            }
+        }
+        match self.full_table_mode.as_deref() {
+            None | Some("stream") => Ok(()),
+            Some("parquet") => {
+                Err(Error::usage("--full-table-mode parquet: not in this version").remedy("Use stream"))
+            }
+            Some(other) => {
+                Err(Error::usage(format!("--full-table-mode {other} is unknown")).remedy("It is stream"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Parsed> {
+        parse("tool", line.split_whitespace().map(str::to_owned))
+    }
+
+    fn options(line: &str) -> Options {
+        match parsed(line).unwrap() {
+            Parsed::Run(options) => options,
+            Parsed::Print(text) => panic!("{text}"),
+        }
+    }
+
+    fn refused(line: &str) -> String {
+        let error = parsed(line).unwrap_err();
+        assert_eq!(error.exit_code().number(), 2, "{line}");
+        error.to_string()
+    }
+
+    #[test]
+    fn options_come_with_a_space_or_an_equals_sign() {
+        let spaced =
+            options("dbo.t --max-workers 3 --chunk-size 7 --verify hash --config a=b.toml --output json");
+        assert_eq!(
+            spaced,
+            options("--max-workers=3 --chunk-size=7 --verify=hash --config=a=b.toml --output=json dbo.t")
+        );
+        assert_eq!((spaced.max_workers, spaced.chunk_size, spaced.verify), (3, Some(7), Verify::Hash));
+        assert_eq!(spaced.config, Some("a=b.toml".into()));
+    }
+
+    #[test]
+    fn tables_come_from_arguments_stdin_or_the_configuration() {
+        let o = options("a - [b=c].[d]");
+        assert!(o.stdin && !o.all);
+        assert_eq!(o.tables, ["a", "[b=c].[d]"]);
+        assert!(options("--all").all);
+        assert!(options("-- --odd=name").tables == ["--odd=name"]);
+        assert!(refused("").contains("--all"));
+    }
+
+    #[test]
+    fn what_this_version_lacks_is_refused_not_ignored() {
+        for line in [
+            "t --start-date 2024-01-01",
+            "t --end-date=2024-01-31",
+            "t --date-column d",
+            "t --parquet-dir x",
+            "t --keep-parquet",
+            "t --from x",
+            "t --preflight",
+            "t --full-table-mode parquet",
+        ] {
+            assert!(refused(line).contains("not in this version"), "{line}");
+        }
+        assert!(options("t --full-table --full-table-mode stream").chunk_size.is_none());
+    }
+
+    #[test]
+    fn bad_values_are_usage_errors() {
+        for line in [
+            "t --max-workers 0",
+            "t --max-workers 65",
+            "t --max-workers many",
+            "t --chunk-size 0",
+            "t --commit-interval 0",
+            "t --verify all",
+            "t --output xml",
+            "t --no-such-option",
+            "t --config",
+            "t --all=yes=no --max-workers",
+        ] {
+            assert!(!refused(line).is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_switch_takes_no_value() {
+        for switch in SWITCHES {
+            assert_eq!(refused(&format!("t {switch}=true")).as_str(), format!("{switch} takes no value"));
+        }
+    }
+
+    #[test]
+    fn help_and_version_succeed() {
+        let Parsed::Print(help) = parsed("--help").unwrap() else { panic!() };
+        assert!(help.contains("--max-workers") && help.contains("130/143") && !help.contains("parquet"));
+        assert_eq!(
+            parsed("--version").unwrap(),
+            Parsed::Print(format!("tool {}\n", env!("CARGO_PKG_VERSION")))
+        );
+    }
+}

@@ -1,11 +1,13 @@
 //! What two tools of the replica share.
 pub mod catalog;
 pub mod config;
+pub mod copy;
 pub mod error;
 pub mod exit;
 pub mod link;
 pub mod load;
 pub mod plan;
+pub mod pool;
 pub mod read;
 pub mod report;
 pub mod retry;

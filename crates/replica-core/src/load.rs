@@ -76,7 +76,7 @@ pub async fn stream(
     mut rows: Rows<'_>,
     target: &mut Lane,
     load: &Load,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Outcome> {
     let started = Instant::now();
     let mut writer = Writer::new(target, load, &rows)?;
@@ -167,7 +167,7 @@ impl<'a> Writer<'a> {
         &mut self,
         queue: &mut mpsc::Receiver<Next>,
         used: &mpsc::Sender<Vec<u8>>,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Progress> {
         loop {
             match queue.recv().await {
@@ -247,7 +247,7 @@ impl<'a> Writer<'a> {
 
 impl Load {
     /// The batch that announces a bulk load.
-    fn statement(&self) -> String {
+    pub fn statement(&self) -> String {
         let columns: Vec<_> =
             self.columns.iter().map(|c| format!("{} {}", quote(&c.name), c.declared)).collect();
         let hints = match self.hints.as_slice() {

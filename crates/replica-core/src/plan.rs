@@ -3,6 +3,7 @@
 use crate::catalog::table::Key;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
+use crate::load::{self, Load};
 use crate::shape::{Emptying, Strategy, Wishes, strategy};
 use crate::tds::bulk;
 use crate::tds::columns::Column as WireColumn;
@@ -42,6 +43,19 @@ pub enum Phase {
     Check,
 }
 
+impl Phase {
+    /// As [TIMING] writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suspend => "SUSPEND_FK",
+            Self::DisableIndexes => "DISABLE_IDX",
+            Self::Empty => "DELETE",
+            Self::RebuildIndexes => "REBUILD_IDX",
+            Self::Check => "CHECK_FK",
+        }
+    }
+}
+
 /// One statement of the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -55,6 +69,8 @@ pub struct Statement {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request {
     pub ignore_extra_columns: bool,
+    /// The source refused SNAPSHOT isolation.
+    pub no_snapshot: bool,
     pub wishes: Wishes,
 }
 
@@ -94,7 +110,8 @@ impl Plan {
             mapping,
             strategy,
             rows,
-            snapshot: source.server.as_ref().is_some_and(|server| server.allows_snapshot),
+            snapshot: !request.no_snapshot
+                && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
             sorted,
             warnings,
         })
@@ -123,28 +140,32 @@ impl Plan {
         format!(" ORDER BY {}", columns.collect::<Vec<_>>().join(", "))
     }
 
-    /// What a bulk load must know of the target's columns, in order.
-    pub fn bulk_targets(&self) -> Vec<bulk::Target> {
-        let target = |column: &MappedColumn| bulk::Target {
-            name: column.target.name.clone(),
-            nullable: column.target.nullable,
-            table: self.target.to_string(),
-        };
-        self.mapping.columns.iter().map(target).collect()
+    /// The load of a SELECT whose columns have arrived: each is declared as it lies on the wire.
+    pub fn load(&self, arrived: &[WireColumn]) -> Load {
+        let declared = arrived.iter().zip(&self.mapping.columns).map(|(arrived, column)| {
+            declare(&bulk::type_info(&arrived.type_info), column.conversion.collation.as_deref())
+        });
+        self.load_declared(declared)
     }
 
-    /// INSERT BULK for the columns as they will go over the wire (from [`bulk::columns`]).
-    pub fn insert_bulk(&self, wire: &[WireColumn]) -> String {
-        let declared = wire
-            .iter()
-            .zip(&self.mapping.columns)
-            .map(|(wire, column)| declare(&wire.type_info, column.conversion.collation.as_deref()));
-        self.insert_bulk_declared(declared)
-    }
-
-    fn insert_bulk_declared(&self, declared: impl Iterator<Item = String>) -> String {
+    fn load_declared(&self, declared: impl Iterator<Item = String>) -> Load {
         let columns = self.mapping.columns.iter().zip(declared);
-        let columns = columns.map(|(column, declared)| format!("{} {declared}", quote(&column.target.name)));
+        let columns = columns.map(|(column, declared)| load::Column {
+            name: column.target.name.clone(),
+            declared,
+            nullable: column.target.nullable,
+        });
+        Load {
+            table: self.target.quoted(),
+            columns: columns.collect(),
+            hints: self.hints(),
+            chunk_rows: self.strategy.chunk_rows,
+            chunk_bytes: self.strategy.chunk_bytes,
+            commit_rows: None,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
         // Without KEEP_NULLS a NULL would become the column's default.
         let mut hints = vec!["KEEP_NULLS".to_owned()];
         let flags = [
@@ -159,12 +180,7 @@ impl Plan {
             });
             hints.push(format!("ORDER ({})", order.collect::<Vec<_>>().join(", ")));
         }
-        format!(
-            "INSERT BULK {} ({}) WITH ({})",
-            self.target.quoted(),
-            columns.collect::<Vec<_>>().join(", "),
-            hints.join(", ")
-        )
+        hints
     }
 
     /// What runs in the transaction before the load.
@@ -250,7 +266,7 @@ impl Plan {
             u64::MAX => "one message".to_owned(),
             rows => format!("a message every {rows} rows"),
         };
-        add("target", format!("{} -- {chunk}", self.insert_bulk_declared(declared)));
+        add("target", format!("{} -- {chunk}", self.load_declared(declared).statement()));
         self.after().into_iter().for_each(|statement| add("target", statement.sql));
         add("target", "COMMIT TRANSACTION".into());
         self.warnings.iter().for_each(|warning| add("warning", warning.clone()));

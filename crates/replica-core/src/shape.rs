@@ -14,6 +14,10 @@ pub struct Wishes {
     pub fire_triggers: bool,
     /// Rows in one bulk message.
     pub chunk_rows: Option<u64>,
+    /// The server refused TRUNCATE.
+    pub delete_only: bool,
+    /// The server refused to disable or rebuild an index.
+    pub keep_indexes: bool,
 }
 
 /// How the old rows go.
@@ -33,6 +37,8 @@ pub struct Strategy {
     pub fire_triggers: bool,
     /// Rows in one bulk message.
     pub chunk_rows: u64,
+    /// Bytes after which a bulk message ends all the same.
+    pub chunk_bytes: u64,
     /// The clustered key, in whose order rows load best.
     pub order: Vec<Key>,
     /// Indexes to disable before and rebuild after.
@@ -61,6 +67,8 @@ const WORTH_DISABLING_INDEXES: u64 = 100_000;
 const CHUNK_OF_WIDE_ROWS: u64 = 10_000;
 const CHUNK_OF_NARROW_ROWS: u64 = 100_000;
 const NARROW_ROW_BYTES: u32 = 1_000;
+/// Errors are told at a message's end: wide rows must not put it off for gigabytes.
+const CHUNK_BYTES: u64 = 64 << 20;
 /// A rowgroup of a columnstore (Microsoft docs, "Columnstore indexes - data loading guidance").
 const ROWGROUP: u64 = 1_048_576;
 
@@ -77,6 +85,7 @@ fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy>
         check_constraints: wishes.check_constraints,
         fire_triggers: wishes.fire_triggers,
         chunk_rows: 0,
+        chunk_bytes: CHUNK_BYTES,
         order: Vec::new(),
         disable: Vec::new(),
         suspend: Vec::new(),
@@ -84,10 +93,10 @@ fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy>
         warnings: Vec::new(),
     };
     s.base_index(target)?;
-    s.emptying(target)?;
+    s.emptying(target, wishes)?;
     s.triggers(target)?;
     s.constraints(target)?;
-    s.indexes(target, rows);
+    s.indexes(target, rows, wishes);
     s.chunks(target, wishes);
     Ok(s)
 }
@@ -169,7 +178,7 @@ impl Strategy {
         Ok(())
     }
 
-    fn emptying(&mut self, target: &Table) -> Result<()> {
+    fn emptying(&mut self, target: &Table, wishes: Wishes) -> Result<()> {
         let Some(keys) = &target.foreign_keys else {
             self.emptying = Emptying::Delete;
             self.reasons.push("foreign keys unknown: DELETE, which they can refuse".into());
@@ -190,6 +199,9 @@ impl Strategy {
         } else if target.object.can_alter == Some(false) {
             self.emptying = Emptying::Delete;
             self.reasons.push("DELETE: no ALTER permission, which TRUNCATE needs".into());
+        } else if wishes.delete_only {
+            self.emptying = Emptying::Delete;
+            self.reasons.push("DELETE: the server refused TRUNCATE".into());
         } else {
             self.reasons.push("TRUNCATE: no other table points at it".into());
         }
@@ -289,7 +301,7 @@ impl Strategy {
         Ok(())
     }
 
-    fn indexes(&mut self, target: &Table, rows: Option<u64>) {
+    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {
         let indexes = target.indexes.iter().flatten();
         for index in indexes.clone().filter(|index| index.ignores_duplicates && !index.disabled) {
             self.warnings.push(format!(
@@ -304,6 +316,10 @@ impl Strategy {
         let list = names.join(", ");
         if target.object.can_alter == Some(false) {
             self.reasons.push(format!("indexes kept up row by row, for want of ALTER permission: {list}"));
+        } else if wishes.keep_indexes {
+            self.reasons.push(format!(
+                "indexes kept up row by row, since the server refused to switch them off: {list}"
+            ));
         } else if rows.is_none_or(|rows| rows < WORTH_DISABLING_INDEXES) {
             self.reasons.push(format!("indexes kept up row by row, too few rows to rebuild for: {list}"));
         } else {
@@ -320,10 +336,12 @@ impl Strategy {
         let columnstore = target.base_index().is_some_and(|i| i.kind == IndexKind::ClusteredColumnstore);
         self.chunk_rows = if self.check_constraints && points_at_itself {
             self.reasons.push("one bulk message: rows may point at later rows of the same table".into());
+            self.chunk_bytes = u64::MAX;
             u64::MAX
         } else if let Some(rows) = wishes.chunk_rows {
             rows
         } else if columnstore {
+            self.chunk_bytes = u64::MAX;
             ROWGROUP
         } else if row_bytes > NARROW_ROW_BYTES {
             CHUNK_OF_WIDE_ROWS

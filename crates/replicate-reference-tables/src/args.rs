@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use argh::FromArgs;
+use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
 use replica_core::report::Format;
 
@@ -85,14 +86,6 @@ pub struct Args {
     /// compare both sides before the run
     #[argh(switch, hidden_help)]
     preflight: bool,
-}
-
-/// What `--verify` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verify {
-    Nothing,
-    Count,
-    Hash,
 }
 
 /// What the command line asks for.

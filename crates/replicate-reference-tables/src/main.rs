@@ -1,1 +1,3 @@
-fn main() {}
+fn main() -> std::process::ExitCode {
+    replicate_reference_tables::main(replicate_reference_tables::NAME)
+}

@@ -59,7 +59,7 @@ fn statements_of_a_plain_table() {
         table: Vec::new(),
     });
     assert_eq!(
-        p.insert_bulk(&wire),
+        p.load(&wire).statement(),
         "INSERT BULK [rep].[t] ([id] int, [na]]me] varchar(10) COLLATE Latin1_General_CI_AS) \
          WITH (KEEP_NULLS, TABLOCK, ORDER ([id] ASC))"
     );

@@ -1,0 +1,135 @@
+//! One table, begin to end: the only module that joins the two sides.
+mod replace;
+
+use std::time::Duration;
+
+use crate::catalog::{self, Table, TableName};
+use crate::config::Endpoint;
+use crate::error::{Error, Result};
+use crate::load::{Outcome, Progress};
+use crate::plan::{Plan, Request};
+use crate::report::Timing;
+use crate::retry::Backoff;
+use crate::session::{Role, Session};
+
+/// What is read back before the commit, to be sure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    #[default]
+    Nothing,
+    Count,
+    /// Every byte, by the hash of every row.
+    Hash,
+}
+
+/// A table to replace, and how.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub source: Endpoint,
+    pub target: Endpoint,
+    /// The same name on both sides.
+    pub table: TableName,
+    pub request: Request,
+    pub verify: Verify,
+}
+
+/// Another run that was cut off holds its table until the server notices.
+const HOLD_WAIT: Duration = Duration::from_secs(5);
+
+/// Both sides of a job, connected.
+pub struct Sides {
+    pub source: Session,
+    pub target: Session,
+}
+
+impl Sides {
+    /// # Errors
+    /// The first of the two that fails.
+    pub async fn connect(source: &Endpoint, target: &Endpoint) -> Result<Self> {
+        let source = Session::connect(source, Role::Source);
+        let (source, target) = tokio::try_join!(source, Session::connect(target, Role::Target))?;
+        Ok(Self { source, target })
+    }
+
+    /// Reads both catalogs.
+    ///
+    /// # Errors
+    /// Those of [`catalog::read`].
+    pub async fn tables(&mut self, name: &TableName) -> Result<(Table, Table)> {
+        let source = catalog::read(&mut self.source, Role::Source, name);
+        tokio::try_join!(source, catalog::read(&mut self.target, Role::Target, name))
+    }
+}
+
+/// Replaces a table, and does it again after a transient error: from the start, since a replacement that did not
+/// commit has changed nothing, and one that did can be repeated.
+///
+/// Dropping the future leaves the old rows: the server rolls back when the connection is gone.
+///
+/// # Errors
+/// The last attempt's, with the table.
+pub async fn table(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+    let backoff = Backoff::default();
+    let mut retries = 0;
+    // Not `Backoff::run`: the future of an async closure that borrows cannot be shown to be Send.
+    loop {
+        let error = match attempt(job, progress).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error.table(&job.table),
+        };
+        retries += 1;
+        let delay = backoff.delay(retries).filter(|_| error.is_transient());
+        let Some(delay) = delay else { return Err(error) };
+        log::warn!("{error}; retry {retries} of {} in {:.1}s", backoff.max_retries, delay.as_secs_f64());
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// One attempt, or several where the server refuses a step that there is another way around.
+async fn attempt(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+    let mut request = job.request;
+    loop {
+        let mut sides = Sides::connect(&job.source, &job.target).await?;
+        let (source, target) = sides.tables(&job.table).await?;
+        hold(&mut sides.target, &target).await?;
+        let plan = Plan::new(&source, &target, request)?;
+        let mut timing = Timing::begin(job.table.to_string());
+        match replace::replace(&mut sides, &plan, job.verify, &mut timing, progress).await {
+            Ok(outcome) => {
+                timing.log();
+                return Ok(outcome);
+            }
+            Err(failed) => match failed.way_around(request) {
+                Some(other) => {
+                    log::warn!("{}: {}; going on without", job.table, failed.error);
+                    request = other;
+                }
+                None => return Err(failed.error),
+            },
+        }
+    }
+}
+
+/// Keeps other runs off the target table for the life of the session. A server without application locks leaves
+/// it to the table's own.
+async fn hold(target: &mut Session, table: &Table) -> Result<()> {
+    let sql = format!(
+        "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', \
+         @LockOwner = 'Session', @LockTimeout = {}; SELECT @result AS result",
+        HOLD_WAIT.as_millis()
+    );
+    let resource = format!("replica table {}", table.object.id);
+    match target.query(&sql, &[&resource]).await {
+        Ok(rows) => match rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten()) {
+            Some(0 | 1) => Ok(()),
+            // -1: not within the wait; -2 and -3 need a lock wait, too.
+            Some(_) => Err(Error::busy("another run holds this table")),
+            None => Err(Error::protocol("sp_getapplock gives no result")),
+        },
+        Err(error) if error.server().is_some() && !error.is_transient() => {
+            log::warn!("{}: other runs are not kept off: {error}", table.object.name);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}

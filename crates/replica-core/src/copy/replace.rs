@@ -1,0 +1,149 @@
+//! The replacement itself: one transaction on one session of the target.
+use std::time::Duration;
+
+use super::{Sides, Verify};
+use crate::error::{Error, Result};
+use crate::load::{self, Outcome, Progress};
+use crate::plan::{Phase, Plan, Request, Statement};
+use crate::read::{self, Rows};
+use crate::report::Timing;
+use crate::session::{Isolation, Session};
+use crate::tds::fingerprint::Fingerprint;
+
+/// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
+const LOCK_WAIT: Duration = Duration::from_secs(120);
+
+/// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
+const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
+/// A constraint conflict (server-facts.md section 3).
+const CONSTRAINT_CONFLICT: u32 = 547;
+
+/// A replacement that did not happen.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub error: Error,
+    /// The step that the server refused.
+    at: Option<Phase>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, at: None }
+    }
+}
+
+impl Failed {
+    /// Another way to ask, where the refused step has one that has not been tried.
+    pub fn way_around(&self, mut request: Request) -> Option<Request> {
+        if self.error.server().is_none() || self.error.is_transient() {
+            return None;
+        }
+        let switch = match self.at {
+            Some(Phase::Empty) => &mut request.wishes.delete_only,
+            Some(Phase::DisableIndexes | Phase::RebuildIndexes) => &mut request.wishes.keep_indexes,
+            None if self.error.has_number(SNAPSHOT_NOT_ALLOWED) => &mut request.no_snapshot,
+            _ => return None,
+        };
+        (!std::mem::replace(switch, true)).then_some(request)
+    }
+}
+
+/// Replaces the table. What fails before the commit leaves the old rows: the session has XACT_ABORT ON, and a
+/// connection that is gone takes its transaction with it.
+pub(super) async fn replace(
+    sides: &mut Sides,
+    plan: &Plan,
+    verify: Verify,
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Outcome, Failed> {
+    let Sides { source, target } = sides;
+    let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
+    source.set_isolation(isolation).await?;
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    target.lane()?.begin().await?;
+    run(target, plan.before(), timing).await?;
+    let rows = Rows::open(source.lane()?, &plan.select()).await;
+    let rows = rows.map_err(|error| error.within("reading from the source"))?;
+    let load = plan.load(rows.columns());
+    let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
+    timing.phase("INSERT");
+    run(target, plan.after(), timing).await?;
+    if verify != Verify::Nothing {
+        prove(target, plan, verify, outcome.fingerprint).await?;
+        timing.phase("VERIFY");
+    }
+    target.lane()?.commit().await?;
+    timing.phase("COMMIT");
+    Ok(outcome)
+}
+
+async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timing) -> Result<(), Failed> {
+    for Statement { phase, sql, subject } in statements {
+        if let Err(error) = target.execute_long(&sql).await {
+            let error = match phase {
+                Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
+                    .within(format_args!("{subject} does not hold for the new rows"))
+                    .remedy("Bring its table in step first, or run both in one go with the parent last"),
+                _ => error.within(&subject),
+            };
+            return Err(Failed { error, at: Some(phase) });
+        }
+        timing.phase(phase.name());
+    }
+    Ok(())
+}
+
+/// Reads the target back inside the transaction: what is not equal is never committed.
+async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerprint) -> Result<()> {
+    let stored = match verify {
+        Verify::Nothing => return Ok(()),
+        Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
+        Verify::Hash => read::fingerprint(target.lane()?, &plan.verify_select()).await?,
+    };
+    if stored == sent {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "the target holds {} rows with hash {stored}, the source sent {} rows with hash {sent}",
+        stored.rows, sent.rows
+    ))
+    .remedy("The old rows were kept. Columns with warnings (--explain) are the first to look at"))
+}
+
+async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
+    let sql = format!("SELECT COUNT_BIG(*) FROM {}", plan.target.quoted());
+    let rows = target.query(&sql, &[]).await?;
+    let count = rows.first().and_then(|row| row.try_get::<i64, _>(0).ok().flatten());
+    let count = count.and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ServerError;
+
+    fn failed(number: u32, at: Option<Phase>) -> Failed {
+        Failed { error: Error::from_server(vec![ServerError { number, ..Default::default() }]), at }
+    }
+
+    #[test]
+    fn a_refused_step_is_gone_around_once() {
+        let plain = Request::default();
+        let around = failed(4712, Some(Phase::Empty)).way_around(plain).unwrap();
+        assert!(around.wishes.delete_only);
+        assert!(failed(4712, Some(Phase::Empty)).way_around(around).is_none());
+        assert!(failed(1088, Some(Phase::DisableIndexes)).way_around(plain).unwrap().wishes.keep_indexes);
+        assert!(failed(3952, None).way_around(plain).unwrap().no_snapshot);
+    }
+
+    #[test]
+    fn what_has_no_other_way_fails() {
+        let plain = Request::default();
+        assert!(failed(547, Some(Phase::Check)).way_around(plain).is_none());
+        assert!(failed(2628, None).way_around(plain).is_none());
+        assert!(failed(1205, Some(Phase::Empty)).way_around(plain).is_none());
+        assert!(Failed::from(Error::io("gone")).way_around(plain).is_none());
+    }
+}

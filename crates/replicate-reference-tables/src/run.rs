@@ -1,0 +1,215 @@
+//! From options to an exit code: look at every table, then replace them, then say how it went.
+use std::io::{self, Write};
+use std::time::Instant;
+
+use replica_core::catalog::TableName;
+use replica_core::config::{Config, Endpoint};
+use replica_core::copy::{self, Job, Sides};
+use replica_core::error::{Error, Result};
+use replica_core::exit::Code;
+use replica_core::load::Outcome;
+use replica_core::plan::{Plan, Request};
+use replica_core::pool;
+use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::shape::Wishes;
+use replica_core::signal::Stop;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::Options;
+use crate::tables;
+
+pub fn run(options: &Options) -> Result<Code> {
+    let progress = Progress::on_stderr();
+    report::init(&progress);
+    let config = Config::load(options.config.as_deref())?;
+    let (source, target) = (config.source()?.clone(), config.target()?.clone());
+    let names = tables::wanted(options, &config, io::stdin().lock())?;
+    if options.commit_interval.is_some() {
+        log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
+    }
+    let jobs = names.into_iter().map(|table| job(options, &config, &source, &target, table)).collect();
+    runtime(options.max_workers)?.block_on(async {
+        let stop = Stop::on_signals()?;
+        stop.or(Run { options, progress, failures: Vec::new() }.all(jobs)).await
+    })
+}
+
+/// One thread for one worker: a stream is one task, which gains nothing from a second thread.
+fn runtime(workers: usize) -> Result<Runtime> {
+    let runtime = match workers {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().enable_all().build(),
+    };
+    Ok(runtime?)
+}
+
+fn job(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint, table: TableName) -> Job {
+    let settings = tables::settings(config, &table);
+    let wishes = Wishes {
+        check_constraints: options.check_constraints,
+        fire_triggers: options.fire_triggers,
+        chunk_rows: options.chunk_size.or(settings.chunk_size),
+        ..Wishes::default()
+    };
+    let request = Request {
+        ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
+        wishes,
+        ..Request::default()
+    };
+    Job { source: source.clone(), target: target.clone(), table, request, verify: options.verify }
+}
+
+struct Run<'a> {
+    options: &'a Options,
+    progress: Progress,
+    failures: Vec<(TableName, Code)>,
+}
+
+/// A table that can be replaced, with its size.
+struct Ready {
+    job: Job,
+    rows: Option<u64>,
+}
+
+impl Run<'_> {
+    async fn all(mut self, jobs: Vec<Job>) -> Result<Code> {
+        let count = jobs.len();
+        let planned = self.plan(jobs).await?;
+        if self.options.explain {
+            for (_, plan) in &planned {
+                explain(plan, self.options.format)?;
+            }
+            return Ok(self.verdict());
+        }
+        let ready = planned.into_iter().map(|(job, plan)| Ready { job, rows: plan.rows }).collect();
+        let (progress, workers) = (self.progress.clone(), self.options.max_workers);
+        let work = move |ready: Ready| replace(ready, progress.clone());
+        let mut broken = Ok(());
+        let done = |finished: Finished| {
+            let written = self.finish(finished);
+            broken = std::mem::replace(&mut broken, Ok(())).and(written);
+        };
+        pool::run(ready, workers, |ready| ready.rows.unwrap_or(u64::MAX), work, done).await;
+        broken?;
+        match self.failures.len() {
+            0 => log::info!("{count} of {count} tables replaced"),
+            failed => {
+                let names = self.failures.iter().map(|(table, _)| table.to_string()).collect::<Vec<_>>();
+                log::error!("{} of {count} tables replaced; failed: {}", count - failed, names.join(", "));
+            }
+        }
+        Ok(self.verdict())
+    }
+
+    /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.
+    async fn plan(&mut self, jobs: Vec<Job>) -> Result<Vec<(Job, Plan)>> {
+        let mut sides = None;
+        let mut planned: Vec<(Job, Plan)> = Vec::new();
+        for job in jobs {
+            let started = Instant::now();
+            match plan(&mut sides, &job).await {
+                Ok(plan) if planned.iter().any(|(_, other)| other.target == plan.target) => {
+                    log::warn!("{}: named twice, replaced once", plan.target);
+                }
+                Ok(plan) => {
+                    plan.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", job.table));
+                    planned.push((job, plan));
+                }
+                // Without a connection there is nothing to be said of any table.
+                Err(error) if sides.is_none() => return Err(error),
+                Err(error) => {
+                    let result = Err(error.table(&job.table));
+                    self.finish(Finished { table: job.table, result, started })?;
+                }
+            }
+        }
+        Ok(planned)
+    }
+
+    fn finish(&mut self, finished: Finished) -> io::Result<()> {
+        if let Err(error) = &finished.result {
+            log::error!("{error}");
+            self.failures.push((finished.table.clone(), error.exit_code()));
+        }
+        self.progress.suspended(|| finished.record().write(self.options.format, io::stdout().lock()))
+    }
+
+    /// The code that all failures share, or the general one.
+    fn verdict(&self) -> Code {
+        match self.failures.as_slice() {
+            [] => Code::Ok,
+            [(_, first), rest @ ..] if rest.iter().all(|(_, code)| code == first) => *first,
+            _ => Code::Failed,
+        }
+    }
+}
+
+async fn plan(sides: &mut Option<Sides>, job: &Job) -> Result<Plan> {
+    if sides.is_none() {
+        *sides = Some(Sides::connect(&job.source, &job.target).await?);
+    }
+    let Some(connected) = sides else { return Err(Error::connect("no connection")) };
+    let (source, target) = connected.tables(&job.table).await?;
+    Plan::new(&source, &target, job.request)
+}
+
+async fn replace(ready: Ready, progress: Progress) -> Finished {
+    let started = Instant::now();
+    let Ready { job, rows } = ready;
+    let bar = progress.bar(&job.table.to_string(), rows);
+    let result = copy::table(&job, &mut |so_far| bar.set(so_far.rows)).await;
+    Finished { table: job.table, result, started }
+}
+
+/// A table that is done with.
+struct Finished {
+    table: TableName,
+    result: Result<Outcome>,
+    started: Instant,
+}
+
+impl Finished {
+    fn record(&self) -> Record {
+        let elapsed = self.started.elapsed();
+        let record = Record::new().with("table", Value::Text(self.table.to_string()));
+        match &self.result {
+            Ok(outcome) => {
+                let rows = outcome.fingerprint.rows;
+                record
+                    .with("outcome", Value::Text("ok".into()))
+                    .with("rows", Value::Count(rows))
+                    .with("bytes", Value::Bytes(outcome.bytes))
+                    .with("seconds", Value::Seconds(elapsed))
+                    .with("rows_per_s", Value::Rate(rows as f64 / elapsed.as_secs_f64()))
+                    .with("hash", Value::Hash(outcome.fingerprint.hash))
+                    .with("error", Value::Missing)
+            }
+            Err(error) => record
+                .with("outcome", Value::Text("failed".into()))
+                .with("rows", Value::Missing)
+                .with("bytes", Value::Missing)
+                .with("seconds", Value::Seconds(elapsed))
+                .with("rows_per_s", Value::Missing)
+                .with("hash", Value::Missing)
+                .with("error", Value::Text(error.to_string())),
+        }
+    }
+}
+
+fn explain(plan: &Plan, format: Format) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if format == Format::Text {
+        writeln!(out, "{}", plan.target)?;
+    }
+    for (topic, text) in plan.explain() {
+        match format {
+            Format::Text => writeln!(out, "  {topic:<8} {text}")?,
+            Format::Tsv | Format::Json => Record::new()
+                .with("table", Value::Text(plan.target.to_string()))
+                .with("topic", Value::Text(topic.into()))
+                .with("text", Value::Text(text))
+                .write(format, &mut out)?,
+        }
+    }
+    Ok(())
+}

@@ -1,16 +1,11 @@
 //! Conversions against Microsoft's documented results.
 use super::*;
-use crate::values::{CollationId, Len, TypeArg};
+use crate::engine::type_name::{Place as TypePlace, TypeName};
+use crate::values::{CollationId, Len};
 
 fn declare(declaration: &str) -> SqlType {
-    let (name, args) = declaration.split_once('(').unwrap_or((declaration, ")"));
-    let args: Vec<TypeArg> = args
-        .trim_end_matches(')')
-        .split(',')
-        .filter(|arg| !arg.is_empty())
-        .map(|arg| if arg == "max" { TypeArg::Max } else { TypeArg::N(arg.parse().unwrap()) })
-        .collect();
-    SqlType::in_cast(name, &args, CollationId::SERVER_DEFAULT).unwrap()
+    let place = TypePlace { ordinal: 1, name: "", length: 30, collation: CollationId::SERVER_DEFAULT };
+    TypeName::parse_text(declaration).unwrap().resolve(&place).unwrap().sql_type
 }
 
 fn varchar(text: &str) -> (Value, SqlType) {

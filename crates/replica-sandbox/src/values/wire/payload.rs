@@ -1,5 +1,5 @@
 //! The bytes of one value without its length ([MS-TDS] 2.2.5.5.1), both ways.
-use crate::values::declare::time_bytes;
+use crate::values::catalog::time_bytes;
 use crate::values::types::{SqlType, Value};
 
 /// 100 ns units in a day.

@@ -1,69 +1,9 @@
-//! Types by name, and what the catalog says of them.
+//! What the catalog says of types: names, ids, lengths, precision and scale.
 use super::collation::Charset;
 use super::types::{CollationId, Len, SqlType};
-use crate::error::SqlError;
 use std::fmt;
 
-/// The parameters in a declaration's parentheses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TypeArg {
-    N(u32),
-    Max,
-}
-
 impl SqlType {
-    /// The type that a declaration names, its defaults filled in: `decimal` is (18, 0), `datetime2` is (7),
-    /// `varchar` is (1) (in CAST it is 30: [`SqlType::in_cast`]). Names are taken without case; aliases and
-    /// `sysname` too.
-    ///
-    /// # Errors
-    /// 2715 unknown type, 1001 length too large or 0, 2750/2751 precision and scale, 1002 scale of a date type,
-    /// 2716 a width for a type that takes none.
-    pub fn declare(name: &str, args: &[TypeArg], collation: CollationId) -> Result<SqlType, SqlError> {
-        let lower = name.to_ascii_lowercase();
-        let name = canonical(&lower);
-        match name {
-            "decimal" | "numeric" => decimal(args, name == "numeric"),
-            "float" => Ok(if number(args, 53, 53, 1)? <= 24 { SqlType::Real } else { SqlType::Float }),
-            "time" => Ok(SqlType::Time(scale(name, args)?)),
-            "datetime2" => Ok(SqlType::DateTime2(scale(name, args)?)),
-            "datetimeoffset" => Ok(SqlType::DateTimeOffset(scale(name, args)?)),
-            "char" => Ok(SqlType::Char(width(args, 8000)?, collation)),
-            "nchar" => Ok(SqlType::NChar(width(args, 4000)?, collation)),
-            "binary" => Ok(SqlType::Binary(width(args, 8000)?)),
-            "varchar" => Ok(SqlType::VarChar(len(args, 8000)?, collation)),
-            "nvarchar" => Ok(SqlType::NVarChar(len(args, 4000)?, collation)),
-            "varbinary" => Ok(SqlType::VarBinary(len(args, 8000)?)),
-            _ => {
-                let plain = plain(name, collation).ok_or_else(|| unknown_type(&lower))?;
-                match args {
-                    [] => Ok(plain),
-                    _ => Err(SqlError::new(
-                        2716,
-                        16,
-                        1,
-                        format!(
-                            "Column, parameter, or variable #1: Cannot specify a column width on data type {name}."
-                        ),
-                    )),
-                }
-            }
-        }
-    }
-
-    /// As [`SqlType::declare`], with CAST's and CONVERT's default length of 30 (Microsoft, "char and varchar").
-    ///
-    /// # Errors
-    /// The same.
-    pub fn in_cast(name: &str, args: &[TypeArg], collation: CollationId) -> Result<SqlType, SqlError> {
-        let takes_a_length = matches!(
-            canonical(&name.to_ascii_lowercase()),
-            "char" | "nchar" | "varchar" | "nvarchar" | "binary" | "varbinary"
-        );
-        let default = [TypeArg::N(30)];
-        Self::declare(name, if args.is_empty() && takes_a_length { &default } else { args }, collation)
-    }
-
     /// The name as `sys.types` and error messages have it, without parameters.
     pub fn name(&self) -> &'static str {
         match self {
@@ -339,192 +279,28 @@ pub(super) fn time_bytes(scale: u8) -> i16 {
     }
 }
 
-/// Synonyms (Microsoft, "Data type synonyms").
-fn canonical(name: &str) -> &str {
-    match name {
-        "dec" => "decimal",
-        "integer" => "int",
-        "character" => "char",
-        "character varying" | "char varying" => "varchar",
-        "national character" | "national char" => "nchar",
-        "national character varying" | "national char varying" => "nvarchar",
-        "binary varying" => "varbinary",
-        "double precision" => "float",
-        "rowversion" => "timestamp",
-        other => other,
-    }
-}
-
-fn plain(name: &str, collation: CollationId) -> Option<SqlType> {
-    Some(match name {
-        "bit" => SqlType::Bit,
-        "tinyint" => SqlType::TinyInt,
-        "smallint" => SqlType::SmallInt,
-        "int" => SqlType::Int,
-        "bigint" => SqlType::BigInt,
-        "money" => SqlType::Money,
-        "smallmoney" => SqlType::SmallMoney,
-        "real" => SqlType::Real,
-        "date" => SqlType::Date,
-        "datetime" => SqlType::DateTime,
-        "smalldatetime" => SqlType::SmallDateTime,
-        "text" => SqlType::Text(collation),
-        "ntext" => SqlType::NText(collation),
-        "image" => SqlType::Image,
-        "uniqueidentifier" => SqlType::UniqueIdentifier,
-        "xml" => SqlType::Xml,
-        "sql_variant" => SqlType::Variant,
-        "timestamp" => SqlType::RowVersion,
-        "hierarchyid" => SqlType::HierarchyId,
-        "geography" => SqlType::Geography,
-        "geometry" => SqlType::Geometry,
-        "sysname" => SqlType::NVarChar(Len::N(128), collation),
-        _ => return None,
-    })
-}
-
-fn unknown_type(name: &str) -> SqlError {
-    SqlError::new(2715, 16, 2, format!("Column, parameter, or variable #1: Cannot find data type {name}."))
-}
-
-fn invalid_length() -> SqlError {
-    SqlError::new(1001, 15, 1, "Line 1: Length or precision specification 0 is invalid.")
-}
-
-/// One optional number from `least` to `most`.
-fn number(args: &[TypeArg], default: u32, most: u32, least: u32) -> Result<u32, SqlError> {
-    match *args {
-        [] => Ok(default),
-        [TypeArg::N(n)] if n < least => Err(invalid_length()),
-        [TypeArg::N(n)] if n <= most => Ok(n),
-        [TypeArg::N(n)] => Err(SqlError::new(
-            131,
-            15,
-            3,
-            format!(
-                "The size ({n}) given to the type exceeds the maximum allowed for any data type ({most})."
-            ),
-        )),
-        _ => Err(SqlError::new(102, 15, 1, "Incorrect syntax near 'max'.")),
-    }
-}
-
-fn width(args: &[TypeArg], most: u32) -> Result<u16, SqlError> {
-    Ok(number(args, 1, most, 1)? as u16)
-}
-
-fn len(args: &[TypeArg], most: u32) -> Result<Len, SqlError> {
-    match args {
-        [TypeArg::Max] => Ok(Len::Max),
-        _ => Ok(Len::N(width(args, most)?)),
-    }
-}
-
-fn scale(name: &str, args: &[TypeArg]) -> Result<u8, SqlError> {
-    match *args {
-        [] => Ok(7),
-        [TypeArg::N(scale @ 0..=7)] => Ok(scale as u8),
-        [TypeArg::N(scale)] => {
-            Err(SqlError::new(1002, 15, 1, format!("Line 1: Specified scale {scale} is invalid.")))
-        }
-        _ => Err(SqlError::new(2716, 16, 1, format!("Cannot specify a column width on data type {name}."))),
-    }
-}
-
-fn decimal(args: &[TypeArg], numeric: bool) -> Result<SqlType, SqlError> {
-    let (precision, scale) = match *args {
-        [] => (18, 0),
-        [TypeArg::N(precision)] => (precision, 0),
-        [TypeArg::N(precision), TypeArg::N(scale)] => (precision, scale),
-        _ => return Err(SqlError::new(102, 15, 1, "Incorrect syntax near 'max'.")),
-    };
-    if precision == 0 {
-        return Err(invalid_length());
-    }
-    if precision > 38 {
-        return Err(SqlError::new(
-            2750,
-            16,
-            1,
-            format!(
-                "Column or parameter #1: Specified column precision {precision} is greater than the maximum precision of 38."
-            ),
-        ));
-    }
-    if scale > precision {
-        return Err(SqlError::new(
-            2751,
-            16,
-            1,
-            format!(
-                "Column or parameter #1: Specified column scale {scale} is greater than the specified precision of {precision}."
-            ),
-        ));
-    }
-    Ok(SqlType::Decimal { precision: precision as u8, scale: scale as u8, numeric })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn declare(name: &str, args: &[TypeArg]) -> Result<SqlType, i32> {
-        SqlType::declare(name, args, CollationId::SERVER_DEFAULT).map_err(|error| error.number)
-    }
-
-    #[test]
-    fn defaults_are_filled_in_and_shown() {
-        for (name, args, shown) in [
-            ("Decimal", vec![], "decimal(18,0)"),
-            ("numeric", vec![TypeArg::N(10), TypeArg::N(2)], "numeric(10,2)"),
-            ("datetime2", vec![], "datetime2(7)"),
-            ("varchar", vec![], "varchar(1)"),
-            ("NVARCHAR", vec![TypeArg::Max], "nvarchar(max)"),
-            ("float", vec![TypeArg::N(24)], "real"),
-            ("rowversion", vec![], "timestamp"),
-            ("sysname", vec![], "nvarchar(128)"),
-        ] {
-            assert_eq!(declare(name, &args).unwrap().to_string(), shown);
-        }
-        assert_eq!(
-            SqlType::in_cast("varchar", &[], CollationId::SERVER_DEFAULT).unwrap().to_string(),
-            "varchar(30)"
-        );
-    }
-
-    #[test]
-    fn nonsense_is_refused_with_its_number() {
-        assert_eq!(declare("klingon", &[]), Err(2715));
-        assert_eq!(declare("varchar", &[TypeArg::N(0)]), Err(1001));
-        assert_eq!(declare("varchar", &[TypeArg::N(8001)]), Err(131));
-        assert_eq!(declare("int", &[TypeArg::N(4)]), Err(2716));
-        assert_eq!(declare("decimal", &[TypeArg::N(39)]), Err(2750));
-        assert_eq!(declare("decimal", &[TypeArg::N(5), TypeArg::N(6)]), Err(2751));
-        assert_eq!(declare("time", &[TypeArg::N(8)]), Err(1002));
-    }
-
     /// server-facts.md section 6.
     #[test]
     fn the_catalog_numbers_are_those_of_sys_types() {
-        for (name, id, length, precision, scale) in [
-            ("int", 56, 4, 10, 0),
-            ("bigint", 127, 8, 19, 0),
-            ("money", 60, 8, 19, 4),
-            ("float", 62, 8, 53, 0),
-            ("date", 40, 3, 10, 0),
-            ("time", 41, 5, 16, 7),
-            ("datetime2", 42, 8, 27, 7),
-            ("datetimeoffset", 43, 10, 34, 7),
-            ("datetime", 61, 8, 23, 3),
-            ("smalldatetime", 58, 4, 16, 0),
+        for (sql_type, name, id, length, precision, scale) in [
+            (SqlType::Int, "int", 56, 4, 10, 0),
+            (SqlType::BigInt, "bigint", 127, 8, 19, 0),
+            (SqlType::Money, "money", 60, 8, 19, 4),
+            (SqlType::Float, "float", 62, 8, 53, 0),
+            (SqlType::Date, "date", 40, 3, 10, 0),
+            (SqlType::Time(7), "time", 41, 5, 16, 7),
+            (SqlType::DateTime2(7), "datetime2", 42, 8, 27, 7),
+            (SqlType::DateTimeOffset(7), "datetimeoffset", 43, 10, 34, 7),
+            (SqlType::DateTime, "datetime", 61, 8, 23, 3),
+            (SqlType::SmallDateTime, "smalldatetime", 58, 4, 16, 0),
         ] {
-            let declared = declare(name, &[]).unwrap();
-            assert_eq!(declared.system_type_id(), id, "{name}");
-            assert_eq!(
-                (declared.max_length(), declared.precision(), declared.scale()),
-                (length, precision, scale),
-                "{name}"
-            );
+            assert_eq!((sql_type.name(), sql_type.system_type_id()), (name, id));
+            let numbers = (sql_type.max_length(), sql_type.precision(), sql_type.scale());
+            assert_eq!(numbers, (length, precision, scale), "{name}");
         }
     }
 }

@@ -92,6 +92,7 @@ impl Conversation {
         match kind {
             kind::SQL_BATCH => {
                 let text = requests::batch_text(headers.body)?;
+                log::debug!("session {}: {text}", self.session.id);
                 if text.to_ascii_lowercase().contains("commit") && commits(&self.channel.engine) {
                     return Err(Closed);
                 }
@@ -121,6 +122,7 @@ impl Conversation {
         let mut prepared = std::mem::take(&mut self.prepared);
         let answered = self.answer(Answers::Rpc, reset, |session, reply| {
             for (number, call) in calls.iter_mut().enumerate() {
+                log::debug!("session {}: {call:?}", session.id);
                 if number > 0 {
                     reply.end_call()?;
                 }

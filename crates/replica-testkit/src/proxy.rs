@@ -1,0 +1,208 @@
+//! A relay before a real server that does one harm at one place, so that a test can say exactly where a
+//! connection breaks, lies or falls silent.
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Whose bytes are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    Client,
+    Server,
+}
+
+/// What happens where the pattern is met.
+#[derive(Clone, Debug)]
+pub enum Harm {
+    /// So many bytes of the pattern pass, then both connections close.
+    HangUp(usize),
+    /// So many bytes of the pattern pass, then nothing in this direction, though the connections stay open.
+    Silence(usize),
+    /// These bytes pass instead of the pattern.
+    Replace(Vec<u8>),
+}
+
+/// Where and how to do harm, once: what follows, and other connections, pass unharmed.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub from: From,
+    /// As it lies on the wire: after a login that alone was encrypted, or none at all.
+    pub pattern: Vec<u8>,
+    pub harm: Harm,
+}
+
+/// A relay on a port of its own. It ends with the test's process.
+pub struct Proxy {
+    address: SocketAddr,
+    struck: Receiver<()>,
+}
+
+impl Proxy {
+    /// Listens, and relays every connection to `server`.
+    ///
+    /// # Errors
+    /// The system gives no port.
+    pub fn before(server: SocketAddr, rule: Rule) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let (strike, struck) = channel();
+        let rule = Arc::new(Mutex::new(Some((rule, strike))));
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                // A client that left again, or a server that is gone: the next connection may fare better.
+                if let Ok(client) = client
+                    && let Ok(server) = TcpStream::connect(server)
+                {
+                    drop(relay(client, server, &rule));
+                }
+            }
+        });
+        Ok(Self { address, struck })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the harm is done; `false` if it is not within `limit`.
+    pub fn has_struck(&self, limit: Duration) -> bool {
+        match self.struck.recv_timeout(limit) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+        }
+    }
+}
+
+type Pending = Arc<Mutex<Option<(Rule, Sender<()>)>>>;
+
+fn relay(client: TcpStream, server: TcpStream, rule: &Pending) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    for (side, mut input, mut output) in
+        [(From::Client, client.try_clone()?, server.try_clone()?), (From::Server, server, client)]
+    {
+        let rule = rule.clone();
+        thread::spawn(move || {
+            // Whatever ended this direction, the other end learns of it as it would from the peer itself.
+            drop(pass(side, &mut input, &mut output, &rule));
+            drop(output.shutdown(Shutdown::Both));
+            drop(input.shutdown(Shutdown::Both));
+        });
+    }
+    Ok(())
+}
+
+fn pass(side: From, input: &mut TcpStream, output: &mut TcpStream, rule: &Pending) -> io::Result<()> {
+    let mut held = Vec::new();
+    let mut buf = vec![0; 64 << 10];
+    loop {
+        let read = input.read(&mut buf)?;
+        if read == 0 {
+            return output.write_all(&held);
+        }
+        held.extend_from_slice(&buf[..read]);
+        match strike(side, &mut held, rule) {
+            Struck::No { safe } => output.write_all(&held.drain(..safe).collect::<Vec<_>>())?,
+            Struck::HangUp { after } => return output.write_all(&held[..after]),
+            Struck::Silence { after } => {
+                output.write_all(&held[..after])?;
+                // Reads on, so that the sender does not notice, until it gives up.
+                while input.read(&mut buf)? > 0 {}
+                return Ok(());
+            }
+        }
+    }
+}
+
+enum Struck {
+    /// So many bytes at the front are no part of the pattern.
+    No {
+        safe: usize,
+    },
+    HangUp {
+        after: usize,
+    },
+    Silence {
+        after: usize,
+    },
+}
+
+fn strike(side: From, held: &mut Vec<u8>, pending: &Pending) -> Struck {
+    let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((rule, _)) = pending.as_ref().filter(|(rule, _)| rule.from == side) else {
+        return Struck::No { safe: held.len() };
+    };
+    let Some(at) = held.windows(rule.pattern.len()).position(|window| window == rule.pattern) else {
+        // Its beginning may have arrived already.
+        let longest = held.len().min(rule.pattern.len() - 1);
+        let begun = (1..=longest).rev().find(|n| held.ends_with(&rule.pattern[..*n])).unwrap_or(0);
+        return Struck::No { safe: held.len() - begun };
+    };
+    let end = at + rule.pattern.len();
+    let struck = match &rule.harm {
+        Harm::HangUp(keep) => Struck::HangUp { after: (at + keep).min(end) },
+        Harm::Silence(keep) => Struck::Silence { after: (at + keep).min(end) },
+        Harm::Replace(bytes) => {
+            held.splice(at..end, bytes.iter().copied());
+            Struck::No { safe: held.len() }
+        }
+    };
+    if let Some((_, strike)) = pending.take() {
+        // The test may have lost interest.
+        let _ = strike.send(());
+    }
+    struck
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that sends `script` in pieces and hangs up.
+    fn server(script: &'static [&'static [u8]]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let mut client = client.unwrap();
+                client.set_nodelay(true).unwrap();
+                script.iter().for_each(|piece| client.write_all(piece).unwrap());
+            }
+        });
+        address
+    }
+
+    fn heard(harm: Harm, pattern: &[u8], script: &'static [&'static [u8]]) -> (Vec<u8>, bool) {
+        let rule = Rule { from: From::Server, pattern: pattern.to_vec(), harm };
+        let proxy = Proxy::before(server(script), rule).unwrap();
+        let mut heard = Vec::new();
+        // A hang-up may arrive as a reset: what was heard until then counts.
+        drop(TcpStream::connect(proxy.address()).unwrap().read_to_end(&mut heard));
+        (heard, proxy.has_struck(Duration::ZERO))
+    }
+
+    #[test]
+    fn it_hangs_up_within_the_pattern_however_that_is_split() {
+        const SPLITS: [&[&[u8]]; 3] =
+            [&[b"one needle two"], &[b"one ne", b"edle two"], &[b"one n", b"e", b"edl", b"e two"]];
+        for script in SPLITS {
+            assert_eq!(heard(Harm::HangUp(4), b"needle", script), (b"one need".to_vec(), true));
+        }
+    }
+
+    #[test]
+    fn it_replaces_once() {
+        let replaced = heard(Harm::Replace(b"pin".to_vec()), b"needle", &[b"a need", b"le, a needle"]);
+        assert_eq!(replaced, (b"a pin, a needle".to_vec(), true));
+    }
+
+    #[test]
+    fn without_the_pattern_all_passes() {
+        let passed = heard(Harm::HangUp(0), b"needle", &[b"a nee", b"dl-less n"]);
+        assert_eq!(passed, (b"a needl-less n".to_vec(), false));
+    }
+}

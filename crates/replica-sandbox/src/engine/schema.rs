@@ -1,5 +1,5 @@
 //! What the catalog knows: databases, tables, columns, indexes, constraints. Plain data, no I/O.
-use crate::values::{CollationId, SqlType};
+use crate::values::{CollationId, SqlType, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -270,17 +270,19 @@ pub struct Trigger {
 
 #[derive(Clone, Debug)]
 pub struct PartitionFunction {
+    /// function_id, from 65536.
     pub id: i32,
     pub name: String,
     pub created: SystemTime,
     pub sql_type: SqlType,
     pub boundary_right: bool,
-    /// Boundary values as T-SQL literals, ascending.
-    pub boundaries: Vec<String>,
+    /// In `sql_type`, ascending.
+    pub boundaries: Vec<Value>,
 }
 
 #[derive(Clone, Debug)]
 pub struct PartitionScheme {
+    /// data_space_id, from 65601.
     pub id: i32,
     pub name: String,
     pub function_id: i32,

@@ -30,7 +30,7 @@ impl Recorder {
     }
 }
 
-fn shown(sql_type: &SqlType, value: &Value) -> String {
+pub fn shown(sql_type: &SqlType, value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::Int(n) => n.to_string(),

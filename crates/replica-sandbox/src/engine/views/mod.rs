@@ -1,18 +1,64 @@
-//! System views: `sys.*` and `INFORMATION_SCHEMA.*`, made from the catalog when a query names them.
+//! System views: `sys.*` and `INFORMATION_SCHEMA.*`, made from the catalog when a query names them. Names, types
+//! and order of the columns are those of SQL Server 2022 (Microsoft docs, "System catalog views").
+mod columns;
+mod constraints;
+mod definition;
+mod indexes;
+mod information_schema;
+mod objects;
+mod scope;
+mod security;
+mod server;
+#[cfg(test)]
+mod tests;
+
 use super::api::OutColumn;
 use super::failure::Outcome;
+use super::schema::Database;
 use super::session::Session;
 use crate::values::Value;
+use definition::Definition;
+use scope::Scope;
 
 /// A view's columns and how to get its rows in a database. The binder puts the rows into a temporary SQLite table
 /// for the statement that names it.
 #[derive(Clone)]
 pub struct SystemView {
     pub columns: Vec<OutColumn>,
-    pub rows: fn(&Session, database: i16) -> Outcome<Vec<Vec<Value>>>,
+    definition: &'static Definition,
 }
 
-/// The view of that name, without regard to case.
-pub fn find(_schema: &str, _name: &str) -> Option<SystemView> {
-    None
+/// The view of that name, without regard to case; its strings have the database's collation.
+pub fn find(database: &Database, schema: &str, name: &str) -> Option<SystemView> {
+    let definition =
+        all().find(|d| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
+    Some(SystemView { columns: definition.columns(database.collation), definition })
+}
+
+impl SystemView {
+    /// The view's rows in that database: what the session's user may see of them.
+    ///
+    /// # Errors
+    /// 911 where the database is gone; 300 where a server-wide view takes a permission that the login lacks.
+    pub fn rows(&self, session: &Session, database: i16) -> Outcome<Vec<Vec<Value>>> {
+        let instance = session.engine.instance();
+        let scope = Scope::new(session, &instance, database)?;
+        let rows = (self.definition.rows)(&scope)?;
+        Ok(rows.into_iter().map(|row| self.definition.row(row, &self.columns)).collect())
+    }
+}
+
+/// Every system view.
+fn all() -> impl Iterator<Item = &'static Definition> {
+    [
+        objects::VIEWS,
+        columns::VIEWS,
+        constraints::VIEWS,
+        indexes::VIEWS,
+        security::VIEWS,
+        server::VIEWS,
+        information_schema::VIEWS,
+    ]
+    .into_iter()
+    .flatten()
 }

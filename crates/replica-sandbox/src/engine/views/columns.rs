@@ -1,0 +1,229 @@
+//! Columns and types.
+use super::definition::{Cell, Definition, Row, row};
+use super::scope::Scope;
+use crate::engine::failure::Outcome;
+use crate::engine::schema::{Column, Table};
+use crate::values::{CollationId, Len, SqlType, Value};
+
+const COLUMN_START: &str = "object_id int, name sysname null, column_id int, system_type_id tinyint, \
+    user_type_id int, max_length smallint, precision tinyint, scale tinyint, collation_name sysname null, \
+    is_nullable bit null, is_ansi_padded bit, is_rowguidcol bit";
+
+const COLUMN: &[&str] = &[
+    COLUMN_START,
+    "is_identity bit, is_computed bit, is_filestream bit = 0, is_replicated bit null = 0",
+    "is_non_sql_subscribed bit null = 0, is_merge_published bit null = 0, is_dts_replicated bit null = 0",
+    "is_xml_document bit = 0, xml_collection_id int = 0, default_object_id int, rule_object_id int = 0",
+    "is_sparse bit null = 0, is_column_set bit null = 0, generated_always_type tinyint null",
+    "generated_always_type_desc nvarchar(60) null, encryption_type int null = null",
+    "encryption_type_desc nvarchar(64) null = null, encryption_algorithm_name sysname null = null",
+    "column_encryption_key_id int null = null, column_encryption_key_database_name sysname null = null",
+    "is_hidden bit null = 0, is_masked bit null = 0, graph_type int null = null",
+    "graph_type_desc nvarchar(60) null = null, is_data_deletion_filter_column bit null = 0",
+    "ledger_view_column_type int null = null, ledger_view_column_type_desc nvarchar(60) null = null",
+    "is_dropped_ledger_column bit null = 0",
+];
+
+pub const VIEWS: &[Definition] = &[
+    Definition { schema: "sys", name: "columns", columns: COLUMN, rows: columns },
+    Definition { schema: "sys", name: "all_columns", columns: COLUMN, rows: columns },
+    Definition {
+        schema: "sys",
+        name: "computed_columns",
+        columns: &[
+            COLUMN_START,
+            "is_filestream bit = 0, is_replicated bit null = 0, is_non_sql_subscribed bit null = 0",
+            "is_merge_published bit null = 0, is_dts_replicated bit null = 0, is_xml_document bit = 0",
+            "xml_collection_id int = 0, default_object_id int = 0, rule_object_id int = 0",
+            "definition nvarchar(max) null, uses_database_collation bit = 1, is_persisted bit",
+            "is_identity bit null = 0, is_computed bit null = 1, is_sparse bit null = 0",
+            "is_column_set bit null = 0, generated_always_type tinyint null = 0",
+            "generated_always_type_desc nvarchar(60) null = NOT_APPLICABLE, is_hidden bit null = 0",
+            "is_masked bit null = 0",
+        ],
+        rows: computed_columns,
+    },
+    Definition {
+        schema: "sys",
+        name: "identity_columns",
+        columns: &[
+            COLUMN_START,
+            "is_identity bit = 1, is_filestream bit = 0, is_replicated bit null = 0",
+            "is_non_sql_subscribed bit null = 0, is_merge_published bit null = 0, is_dts_replicated bit null = 0",
+            "is_xml_document bit = 0, xml_collection_id int = 0, default_object_id int = 0",
+            "rule_object_id int = 0, seed_value sql_variant null, increment_value sql_variant null",
+            "last_value sql_variant null, is_not_for_replication bit null = 0, is_computed bit = 0",
+            "is_sparse bit null = 0, is_column_set bit null = 0, generated_always_type tinyint null = 0",
+            "generated_always_type_desc nvarchar(60) null = NOT_APPLICABLE, is_hidden bit null = 0",
+            "is_masked bit null = 0",
+        ],
+        rows: identity_columns,
+    },
+    Definition {
+        schema: "sys",
+        name: "types",
+        columns: &[
+            "name sysname, system_type_id tinyint, user_type_id int, schema_id int = 4",
+            "principal_id int null = null, max_length smallint, precision tinyint, scale tinyint",
+            "collation_name sysname null, is_nullable bit null, is_user_defined bit = 0, is_assembly_type bit",
+            "default_object_id int = 0, rule_object_id int = 0, is_table_type bit = 0",
+        ],
+        rows: types,
+    },
+    Definition {
+        schema: "sys",
+        name: "masked_columns",
+        columns: &[
+            COLUMN_START,
+            "is_identity bit null, is_computed bit null, is_masked bit, masking_function nvarchar(4000) null",
+        ],
+        rows: super::objects::none,
+    },
+];
+
+/// The cells of [`COLUMN_START`].
+fn start(object_id: i32, column: &Column) -> Row {
+    let t = &column.sql_type;
+    let padded =
+        t.is_character() || matches!(t, SqlType::Binary(_) | SqlType::VarBinary(_) | SqlType::Variant);
+    row![
+        object_id,
+        &column.name,
+        column.column_id,
+        t.system_type_id(),
+        user_type_id(column),
+        t.max_length(),
+        t.precision(),
+        t.scale(),
+        t.collation().map(|c| c.get().name.to_owned()),
+        column.nullable,
+        padded,
+        column.rowguidcol,
+    ]
+}
+
+fn start_and(object_id: i32, column: &Column, more: Row) -> Row {
+    let mut row = start(object_id, column);
+    row.extend(more);
+    row
+}
+
+/// sysname's own id, for a column declared so.
+pub fn user_type_id(column: &Column) -> i32 {
+    if column.type_name.as_deref() == Some("sysname") { 256 } else { column.sql_type.user_type_id() }
+}
+
+fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let tables = scope.tables().flat_map(|t| t.columns.iter().map(|c| (t.object_id, c)));
+    let views = scope.views().flat_map(|v| v.columns.iter().map(|c| (v.object_id, c)));
+    Ok(tables
+        .chain(views)
+        .map(|(object_id, c)| {
+            let generated = match c.generated_always {
+                1 => "AS_ROW_START",
+                2 => "AS_ROW_END",
+                _ => "NOT_APPLICABLE",
+            };
+            let default = c.default.as_ref().map_or(0, |d| d.object_id);
+            let more = row![c.identity, c.computed.is_some(), default, c.generated_always, generated];
+            start_and(object_id, c, more)
+        })
+        .collect())
+}
+
+fn table_columns<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Column)> {
+    scope.tables().flat_map(|t| t.columns.iter().map(move |c| (t, c)))
+}
+
+fn computed_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(table_columns(scope)
+        .filter_map(|(t, c)| {
+            let computed = c.computed.as_ref()?;
+            Some(start_and(t.object_id, c, row![&computed.definition, computed.persisted]))
+        })
+        .collect())
+}
+
+fn identity_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(table_columns(scope)
+        .filter(|(_, c)| c.identity)
+        .filter_map(|(t, c)| {
+            let identity = t.identity.as_ref()?;
+            let variant = |n: i64| {
+                let value = match c.sql_type {
+                    SqlType::Decimal { .. } => Value::Decimal(i128::from(n)),
+                    _ => Value::Int(n),
+                };
+                Value::Variant(Box::new((c.sql_type.clone(), value)))
+            };
+            let more = row![variant(identity.seed), variant(identity.increment), identity.last.map(variant)];
+            Some(start_and(t.object_id, c, more))
+        })
+        .collect())
+}
+
+/// The types as `sys.types` lists them: unparameterised, at their widest.
+fn all_types(collation: CollationId) -> Vec<SqlType> {
+    vec![
+        SqlType::Image,
+        SqlType::Text(collation),
+        SqlType::UniqueIdentifier,
+        SqlType::Date,
+        SqlType::Time(7),
+        SqlType::DateTime2(7),
+        SqlType::DateTimeOffset(7),
+        SqlType::TinyInt,
+        SqlType::SmallInt,
+        SqlType::Int,
+        SqlType::SmallDateTime,
+        SqlType::Real,
+        SqlType::Money,
+        SqlType::DateTime,
+        SqlType::Float,
+        SqlType::Variant,
+        SqlType::NText(collation),
+        SqlType::Bit,
+        SqlType::Decimal { precision: 38, scale: 38, numeric: false },
+        SqlType::Decimal { precision: 38, scale: 38, numeric: true },
+        SqlType::SmallMoney,
+        SqlType::BigInt,
+        SqlType::VarBinary(Len::N(8000)),
+        SqlType::VarChar(Len::N(8000), collation),
+        SqlType::Binary(8000),
+        SqlType::Char(8000, collation),
+        SqlType::RowVersion,
+        SqlType::NVarChar(Len::N(4000), collation),
+        SqlType::NChar(4000, collation),
+        SqlType::Xml,
+        SqlType::HierarchyId,
+        SqlType::Geometry,
+        SqlType::Geography,
+    ]
+}
+
+fn types(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let collation = scope.database.collation;
+    let line = |name: &str, t: &SqlType, user_type_id: i32, nullable: bool| {
+        row![
+            name,
+            t.system_type_id(),
+            user_type_id,
+            t.max_length(),
+            t.precision(),
+            t.scale(),
+            t.collation().map(|c| c.get().name.to_owned()),
+            nullable,
+            t.is_clr(),
+        ]
+    };
+    let mut rows: Vec<Row> = all_types(collation)
+        .iter()
+        .map(|t| line(t.name(), t, t.user_type_id(), *t != SqlType::RowVersion))
+        .collect();
+    rows.push(line("sysname", &SqlType::NVarChar(Len::N(128), collation), 256, false));
+    rows.sort_by_key(|row| match row.get(2) {
+        Some(Cell::Int(id)) => *id,
+        _ => 0,
+    });
+    Ok(rows)
+}

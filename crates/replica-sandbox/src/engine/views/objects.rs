@@ -1,0 +1,304 @@
+//! Objects: tables, views, triggers, constraints as objects, and their text.
+use super::definition::{Cell, Definition, Row, row};
+use super::scope::Scope;
+use crate::engine::failure::Outcome;
+use crate::engine::schema::{Backs, Table, Trigger};
+use std::time::SystemTime;
+
+/// The twelve columns that every view of objects begins with.
+pub const OBJECT: &str = "name sysname, object_id int, principal_id int null = null, schema_id int, \
+    parent_object_id int, type char(2), type_desc nvarchar(60) null, create_date datetime, modify_date datetime, \
+    is_ms_shipped bit = 0, is_published bit = 0, is_schema_published bit = 0";
+
+pub const VIEWS: &[Definition] = &[
+    Definition { schema: "sys", name: "objects", columns: &[OBJECT], rows: objects },
+    Definition { schema: "sys", name: "all_objects", columns: &[OBJECT], rows: objects },
+    Definition {
+        schema: "sys",
+        name: "tables",
+        columns: &[
+            OBJECT,
+            "lob_data_space_id int, filestream_data_space_id int null = null, max_column_id_used int",
+            "lock_on_bulk_load bit = 0, uses_ansi_nulls bit null = 1, is_replicated bit null = 0",
+            "has_replication_filter bit null = 0, is_merge_published bit null = 0",
+            "is_sync_tran_subscribed bit null = 0, has_unchecked_assembly_data bit = 0",
+            "text_in_row_limit int null = 0, large_value_types_out_of_row bit null = 0",
+            "is_tracked_by_cdc bit null = 0, lock_escalation tinyint null = 0",
+            "lock_escalation_desc nvarchar(60) null = TABLE, is_filetable bit null = 0",
+            "is_memory_optimized bit null = 0, durability tinyint null = 0",
+            "durability_desc nvarchar(60) null = SCHEMA_AND_DATA, temporal_type tinyint null = 0",
+            "temporal_type_desc nvarchar(60) null = NON_TEMPORAL_TABLE, history_table_id int null = null",
+            "is_remote_data_archive_enabled bit null = 0, is_external bit = 0",
+            "history_retention_period int null = null, history_retention_period_unit int null = null",
+            "history_retention_period_unit_desc nvarchar(10) null = null, is_node bit null = 0",
+            "is_edge bit null = 0, data_retention_period int null = -1",
+            "data_retention_period_unit int null = -1",
+            "data_retention_period_unit_desc nvarchar(10) null = INFINITE, ledger_type tinyint null = 0",
+            "ledger_type_desc nvarchar(60) null = NON_LEDGER_TABLE, ledger_view_id int null = null",
+            "is_dropped_ledger_table bit null = 0",
+        ],
+        rows: tables,
+    },
+    Definition {
+        schema: "sys",
+        name: "views",
+        columns: &[
+            OBJECT,
+            "is_replicated bit null = 0, has_replication_filter bit null = 0, has_opaque_metadata bit = 0",
+            "has_unchecked_assembly_data bit = 0, with_check_option bit = 0",
+            "is_date_correlation_view bit = 0, is_tracked_by_cdc bit null = 0, has_snapshot bit null = 0",
+            "ledger_view_type tinyint null = 0, ledger_view_type_desc nvarchar(60) null = NON_LEDGER_VIEW",
+            "is_dropped_ledger_view bit null = 0",
+        ],
+        rows: views,
+    },
+    Definition {
+        schema: "sys",
+        name: "triggers",
+        columns: &[
+            "name sysname, object_id int, parent_class tinyint = 1",
+            "parent_class_desc nvarchar(60) null = OBJECT_OR_COLUMN, parent_id int, type char(2) = TR",
+            "type_desc nvarchar(60) null = SQL_TRIGGER, create_date datetime, modify_date datetime",
+            "is_ms_shipped bit = 0, is_disabled bit, is_not_for_replication bit = 0",
+            "is_instead_of_trigger bit = 0",
+        ],
+        rows: triggers,
+    },
+    Definition {
+        schema: "sys",
+        name: "trigger_events",
+        columns: &[
+            "object_id int, type int, type_desc nvarchar(60), is_first bit null = 0, is_last bit null = 0",
+            "event_group_type int null = null, event_group_type_desc nvarchar(60) null = null",
+            "is_trigger_event bit null = 1",
+        ],
+        rows: trigger_events,
+    },
+    Definition {
+        schema: "sys",
+        name: "sql_modules",
+        columns: &[
+            "object_id int, definition nvarchar(max) null, uses_ansi_nulls bit null = 1",
+            "uses_quoted_identifier bit null = 1, is_schema_bound bit null = 0",
+            "uses_database_collation bit null = 0, is_recompiled bit null = 0, null_on_null_input bit null = 0",
+            "execute_as_principal_id int null = null, uses_native_compilation bit null = 0",
+            "inline_type bit null = 0, is_inlineable bit null = 0",
+        ],
+        rows: modules,
+    },
+    Definition {
+        schema: "sys",
+        name: "schemas",
+        columns: &["name sysname, schema_id int, principal_id int null"],
+        rows: schemas,
+    },
+    Definition {
+        schema: "sys",
+        name: "extended_properties",
+        columns: &[
+            "class tinyint, class_desc nvarchar(60) null, major_id int, minor_id int, name sysname",
+            "value sql_variant null",
+        ],
+        rows: none,
+    },
+    Definition {
+        schema: "sys",
+        name: "synonyms",
+        columns: &[OBJECT, "base_object_name nvarchar(1035) null"],
+        rows: none,
+    },
+    Definition { schema: "sys", name: "procedures", columns: &[OBJECT, PROCEDURE], rows: none },
+    Definition {
+        schema: "sys",
+        name: "security_policies",
+        columns: &[
+            OBJECT,
+            "is_enabled bit, is_not_for_replication bit, uses_database_collation bit null, is_schema_bound bit",
+        ],
+        rows: none,
+    },
+    Definition {
+        schema: "sys",
+        name: "security_predicates",
+        columns: &[
+            "object_id int, security_predicate_id int, target_object_id int",
+            "predicate_definition nvarchar(max) null, predicate_type int null",
+            "predicate_type_desc nvarchar(60) null, operation int null, operation_desc nvarchar(60) null",
+        ],
+        rows: none,
+    },
+    Definition {
+        schema: "sys",
+        name: "periods",
+        columns: &[
+            "name sysname, period_type tinyint null, period_type_desc nvarchar(60) null, object_id int",
+            "start_column_id int, end_column_id int",
+        ],
+        rows: none,
+    },
+];
+
+const PROCEDURE: &str = "is_auto_executed bit, is_execution_replicated bit null, is_repl_serializable_only bit null, \
+    skips_repl_constraints bit null";
+
+/// For what the sandbox does not have.
+pub fn none(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(Vec::new())
+}
+
+/// The cells of [`OBJECT`].
+pub struct Object<'a> {
+    pub name: &'a str,
+    pub object_id: i32,
+    pub schema_id: i32,
+    pub parent: i32,
+    /// Two characters, and their description.
+    pub kind: (&'static str, &'static str),
+    pub created: SystemTime,
+    pub modified: SystemTime,
+}
+
+impl Object<'_> {
+    pub fn row(&self) -> Row {
+        row![
+            self.name,
+            self.object_id,
+            self.schema_id,
+            self.parent,
+            self.kind.0,
+            self.kind.1,
+            self.created,
+            self.modified,
+        ]
+    }
+
+    /// The row, with what the view adds to it.
+    pub fn row_and(&self, more: Row) -> Row {
+        let mut row = self.row();
+        row.extend(more);
+        row
+    }
+}
+
+pub const TABLE: (&str, &str) = ("U ", "USER_TABLE");
+pub const VIEW: (&str, &str) = ("V ", "VIEW");
+pub const PRIMARY_KEY: (&str, &str) = ("PK", "PRIMARY_KEY_CONSTRAINT");
+pub const UNIQUE: (&str, &str) = ("UQ", "UNIQUE_CONSTRAINT");
+pub const FOREIGN_KEY: (&str, &str) = ("F ", "FOREIGN_KEY_CONSTRAINT");
+pub const CHECK: (&str, &str) = ("C ", "CHECK_CONSTRAINT");
+pub const DEFAULT: (&str, &str) = ("D ", "DEFAULT_CONSTRAINT");
+pub const TRIGGER: (&str, &str) = ("TR", "SQL_TRIGGER");
+
+pub fn table(table: &Table) -> Object<'_> {
+    Object {
+        name: &table.name,
+        object_id: table.object_id,
+        schema_id: table.schema_id,
+        parent: 0,
+        kind: TABLE,
+        created: table.created,
+        modified: table.modified,
+    }
+}
+
+fn view(view: &crate::engine::schema::View) -> Object<'_> {
+    Object {
+        name: &view.name,
+        object_id: view.object_id,
+        schema_id: view.schema_id,
+        parent: 0,
+        kind: VIEW,
+        created: view.created,
+        modified: view.modified,
+    }
+}
+
+/// A constraint or trigger of a table.
+pub fn child<'a>(
+    table: &Table,
+    name: &'a str,
+    object_id: i32,
+    kind: (&'static str, &'static str),
+    created: SystemTime,
+) -> Object<'a> {
+    Object {
+        name,
+        object_id,
+        schema_id: table.schema_id,
+        parent: table.object_id,
+        kind,
+        created,
+        modified: created,
+    }
+}
+
+fn objects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let mut rows: Vec<Row> = scope.views().map(|v| view(v).row()).collect();
+    for t in scope.tables() {
+        rows.push(table(t).row());
+        for index in t.indexes.iter().filter(|i| i.backs != Backs::Nothing) {
+            let kind = if index.backs == Backs::PrimaryKey { PRIMARY_KEY } else { UNIQUE };
+            let name = index.name.as_deref().unwrap_or_default();
+            rows.push(child(t, name, index.object_id, kind, index.created).row());
+        }
+        for default in t.columns.iter().filter_map(|c| c.default.as_ref()) {
+            rows.push(child(t, &default.name, default.object_id, DEFAULT, default.created).row());
+        }
+        for check in &t.checks {
+            rows.push(child(t, &check.name, check.object_id, CHECK, check.created).row());
+        }
+        for key in &t.foreign_keys {
+            rows.push(child(t, &key.name, key.object_id, FOREIGN_KEY, key.created).row());
+        }
+        for trigger in &t.triggers {
+            rows.push(child(t, &trigger.name, trigger.object_id, TRIGGER, trigger.created).row());
+        }
+    }
+    Ok(rows)
+}
+
+fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(scope
+        .tables()
+        .map(|t| {
+            let large = t.columns.iter().any(|c| c.sql_type.is_large());
+            table(t).row_and(row![i32::from(large), t.max_column_id])
+        })
+        .collect())
+}
+
+fn views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(scope.views().map(|v| view(v).row()).collect())
+}
+
+fn all_triggers<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Trigger)> {
+    scope.tables().flat_map(|t| t.triggers.iter().map(move |trigger| (t, trigger)))
+}
+
+fn triggers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(all_triggers(scope)
+        .map(|(t, g)| row![&g.name, g.object_id, t.object_id, g.created, g.created, g.disabled])
+        .collect())
+}
+
+fn trigger_events(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let number = |event: &str| match event {
+        "INSERT" => 1,
+        "UPDATE" => 2,
+        _ => 3,
+    };
+    Ok(all_triggers(scope)
+        .flat_map(|(_, g)| g.events.iter().map(move |event| row![g.object_id, number(event), event]))
+        .collect())
+}
+
+fn modules(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let views = scope.views().map(|v| row![v.object_id, &v.definition]);
+    Ok(views.chain(all_triggers(scope).map(|(_, g)| row![g.object_id, &g.definition])).collect())
+}
+
+/// The schemas that are there in every database for its users and fixed roles belong to these; all others to dbo.
+fn schemas(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let owner = |id: i32| if id <= 4 { id } else { 1 };
+    Ok(scope.database.schemas.iter().map(|(id, name)| row![name, *id, Cell::from(owner(*id))]).collect())
+}

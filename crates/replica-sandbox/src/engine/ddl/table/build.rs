@@ -23,11 +23,11 @@ impl Builder<'_> {
     /// 2714.
     pub fn name_defaults(&mut self) -> Result<(), SqlError> {
         for at in 0..self.table.columns.len() {
-            let column = &self.table.columns[at];
-            let Some(default) = column.default.clone().filter(|d| d.object_id == 0) else { continue };
+            let column = &mut self.table.columns[at];
+            let Some(default) = column.default.take_if(|d| d.object_id == 0) else { continue };
+            let column = column.name.clone();
             let given = (!default.system_named).then_some(default.name);
-            let (object_id, name) =
-                self.constraint_name(given.as_deref(), "DF", Some(&column.name.clone()))?;
+            let (object_id, name) = self.constraint_name(given.as_deref(), "DF", Some(&column))?;
             let (system_named, created) = (default.system_named, self.now);
             self.table.columns[at].default =
                 Some(Default { object_id, name, system_named, definition: default.definition, created });

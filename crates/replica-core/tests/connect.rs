@@ -3,11 +3,12 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Peer, Sandbox, answers, endpoint, run, scripted, silent, text};
+use common::{Peer, Sandbox, answers, endpoint, run, scripted, silent, text, welcome};
 use replica_core::config::{Encrypt, Endpoint};
 use replica_core::error::Result;
 use replica_core::exit::Code;
 use replica_core::session::{Role, Session};
+use replica_core::tds::packet::{frame, kind};
 use replica_core::tds::token::EnvChange;
 use replica_sandbox::server::Policy;
 
@@ -212,4 +213,85 @@ fn a_server_that_grants_impossible_packets() {
     let error = run(visit(&endpoint(address, "Encrypt=false"))).unwrap_err();
     assert_eq!(error.exit_code(), Code::Connect);
     assert!(error.to_string().contains("packets of 7 bytes"), "{error}");
+}
+
+#[test]
+fn a_server_that_sends_us_on() {
+    let there = scripted(|stream| Peer(stream).log_in(4096));
+    let here = scripted(move |stream| {
+        let mut peer = Peer(stream);
+        peer.refuse_tls();
+        peer.message();
+        let mut tokens = Vec::new();
+        EnvChange::Routing { port: there.port(), host: "127.0.0.1".into() }.encode(&mut tokens);
+        tokens.extend(welcome(4096));
+        peer.reply(&tokens);
+    });
+    run(async {
+        let mut session = Session::connect(&endpoint(here, "Encrypt=false"), Role::Source).await.unwrap();
+        assert_eq!(session.server().program, "Scripted");
+        assert_eq!(session.lane().unwrap().packet_size(), 4096);
+    });
+}
+
+#[test]
+fn a_server_that_sends_us_in_circles() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut peer = Peer(stream.unwrap());
+            peer.refuse_tls();
+            peer.message();
+            let mut tokens = Vec::new();
+            EnvChange::Routing { port: address.port(), host: "localhost".into() }.encode(&mut tokens);
+            tokens.extend(welcome(4096));
+            peer.reply(&tokens);
+        }
+    });
+    let message = text(run(visit(&endpoint(address, "Encrypt=false"))));
+    assert!(message.contains("from host to host"), "{message}");
+}
+
+/// `message`, with one byte after the other made wrong in two ways.
+fn corrupted(message: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    (0..message.len()).flat_map(move |at| {
+        [0x00, 0xFF].map(|wrong| {
+            let mut message = message.to_vec();
+            message[at] = if message[at] == wrong { 0x7F } else { wrong };
+            message
+        })
+    })
+}
+
+#[test]
+fn no_corrupted_byte_of_the_login_is_more_than_an_error() {
+    let mut prelogin = Vec::new();
+    frame(
+        kind::REPLY,
+        b"\x00\x00\x0b\x00\x06\x01\x00\x11\x00\x01\xff\x10\x00\x10\x8c\x00\x00\x02",
+        4096,
+        &mut prelogin,
+    );
+    let mut login = Vec::new();
+    frame(kind::REPLY, &welcome(4096), 4096, &mut login);
+    for prelogin in corrupted(&prelogin) {
+        let address = scripted(move |stream| {
+            let mut peer = Peer(stream);
+            peer.message();
+            peer.send(&prelogin);
+        });
+        let error = run(visit(&endpoint(address, "Encrypt=false"))).unwrap_err();
+        assert_eq!(error.exit_code(), Code::Connect, "{error}");
+    }
+    for login in corrupted(&login) {
+        let address = scripted(move |stream| {
+            let mut peer = Peer(stream);
+            peer.refuse_tls();
+            peer.message();
+            peer.send(&login);
+        });
+        let error = run(visit(&endpoint(address, "Encrypt=false"))).unwrap_err();
+        assert_eq!(error.exit_code(), Code::Connect, "{error}");
+    }
 }

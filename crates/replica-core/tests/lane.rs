@@ -276,3 +276,31 @@ fn a_message_sent_in_part_can_be_abandoned() {
         session.execute("DELETE t").await.unwrap();
     });
 }
+
+#[test]
+fn no_corrupted_byte_of_an_answer_does_more_than_end_the_query() {
+    // COLMETADATA of an int and an nvarchar(10), a row of them, DONE.
+    let tokens = b"\x81\x02\x00\x00\x00\x00\x00\x08\x00\x38\x01a\x00\x00\x00\x00\x00\x09\x00\xe7\x14\x00\x09\x04\xd0\x00\x34\x01b\x00\
+        \xd1\x2a\x00\x00\x00\x04\x00h\x00i\x00\xfd\x10\x00\xc1\x00\x01\x00\x00\x00\x00\x00\x00\x00";
+    let mut good = Vec::new();
+    frame(kind::REPLY, tokens, 4096, &mut good);
+    let answered_with = |reply: Vec<u8>| {
+        let address = server(move |peer| {
+            peer.message();
+            peer.send(&reply);
+        });
+        run(async { connect(address, "").await.query("SELECT a, b FROM t", &[]).await })
+    };
+    let rows = answered_with(good.clone()).unwrap();
+    assert_eq!((rows[0].get(0), rows[0].get(1)), (Some(42), Some("hi")));
+    for at in 0..good.len() {
+        for wrong in [0x00, 0x7F, 0xFF] {
+            let mut reply = good.clone();
+            reply[at] = wrong;
+            // A wrong value may pass for a right one; what counts is that an end comes of it.
+            if let Err(error) = answered_with(reply) {
+                assert!(matches!(error.kind(), Kind::Protocol | Kind::Io | Kind::Server), "{error:?}");
+            }
+        }
+    }
+}

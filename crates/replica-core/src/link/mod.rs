@@ -55,7 +55,7 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<Prepared> {
         (_, Protection::LoginOnly) => tls::within_prelogin(link, endpoint, tls::Check::Nothing).await?,
         (_, Protection::All) => tls::within_prelogin(link, endpoint, tls::Check::of(endpoint)).await?,
     };
-    Ok(Prepared { link, protection, prelogin: prelogin::without_encryption(reply) })
+    Ok(Prepared { link, protection, prelogin: prelogin::without_encryption(&reply) })
 }
 
 fn wanted(encrypt: Encrypt) -> u8 {

@@ -35,13 +35,17 @@ pub fn chosen(reply: &Prelogin) -> Result<u8> {
     reply.encryption().ok_or_else(not_tds)
 }
 
-/// The payload of the same reply as tiberius must see it: it has no TLS of its own, and ours is in place.
-pub fn without_encryption(mut reply: Prelogin) -> Vec<u8> {
-    reply.set(option::ENCRYPTION, &[encryption::NOT_SUPPORTED]);
-    // tiberius refuses options that it does not know.
-    reply.options.retain(|(option, _)| *option <= option::NONCE);
+/// The payload of the same reply as tiberius must see it: it has no TLS of its own, and ours is in place. Only the
+/// two options that it makes use of are passed on.
+pub fn without_encryption(reply: &Prelogin) -> Vec<u8> {
+    let mut seen = Prelogin::default();
+    seen.set(
+        option::VERSION,
+        reply.get(option::VERSION).filter(|version| version.len() == 6).unwrap_or(&[0; 6]),
+    );
+    seen.set(option::ENCRYPTION, &[encryption::NOT_SUPPORTED]);
     let mut payload = Vec::new();
-    reply.encode(&mut payload);
+    seen.encode(&mut payload);
     payload
 }
 

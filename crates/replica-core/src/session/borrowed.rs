@@ -14,13 +14,17 @@ use super::Lane;
 const DESCRIPTOR_AT: usize = 8 + 4 + 4 + 2;
 const DESCRIPTOR: usize = 8;
 
+/// No answer to a control query comes near this many bytes; tiberius holds all of it in memory.
+const MOST_ANSWER: usize = 64 << 20;
+
 enum Leads {
     /// To the relay that stands between tiberius and the server during the login.
     ToLogin(DuplexStream),
-    /// To the server; `written` bytes of the request are gone.
+    /// To the server; `written` bytes of the request are gone, `read` bytes of the answer here.
     ToServer {
         lane: Box<Lane>,
         written: usize,
+        read: usize,
     },
     Nowhere,
 }
@@ -41,7 +45,7 @@ impl Shared {
 
     /// For the time of one query.
     pub fn lend(&self, lane: Lane) {
-        *self.leads() = Leads::ToServer { lane: Box::new(lane), written: 0 };
+        *self.leads() = Leads::ToServer { lane: Box::new(lane), written: 0, read: 0 };
     }
 
     pub fn take_back(&self) -> Option<Lane> {
@@ -63,7 +67,16 @@ impl AsyncRead for Borrowed {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self.0.leads() {
             Leads::ToLogin(relay) => Pin::new(relay).poll_read(cx, buf),
-            Leads::ToServer { lane, .. } => Pin::new(lane.link()).poll_read(cx, buf),
+            Leads::ToServer { lane, read, .. } => {
+                let before = buf.filled().len();
+                let polled = Pin::new(lane.link()).poll_read(cx, buf);
+                *read += buf.filled().len() - before;
+                if *read > MOST_ANSWER {
+                    let what = "the server answers a control query without end";
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
+                }
+                polled
+            }
             Leads::Nowhere => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -73,7 +86,7 @@ impl AsyncWrite for Borrowed {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self.0.leads() {
             Leads::ToLogin(relay) => Pin::new(relay).poll_write(cx, buf),
-            Leads::ToServer { lane, written } => {
+            Leads::ToServer { lane, written, .. } => {
                 let patched = in_transaction(buf, *written, lane.transaction());
                 let polled = Pin::new(lane.link()).poll_write(cx, patched.as_deref().unwrap_or(buf));
                 if let Poll::Ready(Ok(n)) = polled {

@@ -147,16 +147,22 @@ impl Peer {
     pub fn log_in(&mut self, size: u32) {
         self.refuse_tls();
         self.message();
-        let mut tokens = Vec::new();
-        EnvChange::PacketSize { new: size, old: 4096 }.encode(&mut tokens);
-        let program = "Scripted".to_owned();
-        LoginAck { interface: 1, tds_version: [0x74, 0, 0, 4], program, version: [16, 0, 4, 1] }
-            .encode(&mut tokens);
-        tokens.extend(done(0, 0));
-        self.reply(&tokens);
+        self.reply(&welcome(size));
         self.message();
         self.reply(&done(0, 0));
     }
+}
+
+/// The reply to a login.
+pub fn welcome(packet_size: u32) -> Vec<u8> {
+    let mut tokens = Vec::new();
+    EnvChange::Database { new: "db".into(), old: "master".into() }.encode(&mut tokens);
+    EnvChange::PacketSize { new: packet_size, old: 4096 }.encode(&mut tokens);
+    let program = "Scripted".to_owned();
+    LoginAck { interface: 1, tds_version: [0x74, 0, 0, 4], program, version: [16, 0, 4, 1] }
+        .encode(&mut tokens);
+    tokens.extend(done(0, 0));
+    tokens
 }
 
 /// A DONE token.

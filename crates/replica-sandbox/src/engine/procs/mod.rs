@@ -1,6 +1,7 @@
 //! System procedures.
 mod applock;
 mod arguments;
+mod collations;
 mod sandbox;
 
 pub use arguments::Arguments;
@@ -16,8 +17,9 @@ pub fn call(
     session: &mut Session,
     sink: &mut dyn Sink,
 ) -> Option<Outcome<i32>> {
-    let name = name.to_ascii_lowercase();
-    Some(match name.strip_prefix("sys.").unwrap_or(&name) {
+    // Whatever database and schema they are called in, names that begin with sp_ are found in master.
+    let name = name.rsplit('.').next().unwrap_or(name).trim_matches(['[', ']']).to_ascii_lowercase();
+    Some(match name.as_str() {
         "sp_getapplock" => applock::get(arguments, session, sink),
         "sp_releaseapplock" => applock::release(arguments, session, sink),
         "sp_sandbox_counters" => sandbox::counters(arguments, session, sink),
@@ -25,6 +27,7 @@ pub fn call(
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        "sp_tablecollations_100" => collations::table_collations(arguments, session, sink),
         _ => return None,
     })
 }

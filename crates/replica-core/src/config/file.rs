@@ -1,25 +1,5 @@
 //! `replica.toml`, and how it goes together with the environment.
-//!
-//! ```toml
-//! reference_tables = ["dbo.Airlines", "dbo.Airports"]    # what `--all` copies
-//!
-//! [source]
-//! connection_string = "Server=src.example.org;Database=Sales;User Id=reader"
-//! password_env = "SOURCE_PASSWORD"
-//!
-//! [target]
-//! server = "dst.example.org,1433"
-//! database = "Replica"
-//! user = "loader"
-//! password_file = "/run/secrets/loader"
-//! encrypt = "strict"
-//!
-//! [tables."dbo.Airports"]
-//! chunk_size = 10000
-//!
-//! [date_filter_columns]
-//! "dbo.Sales" = "SALE_DATE"
-//! ```
+//! docs/CONNECTING.md shows one.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -261,6 +241,20 @@ mod tests {
         assert_eq!(config.reference_tables, ["dbo.A", "B"]);
         assert_eq!(config.tables["dbo.A"].chunk_size, Some(7));
         assert_eq!(config.date_filter_columns["dbo.S"], "DAY");
+    }
+
+    #[test]
+    fn the_example_in_the_docs_is_read() {
+        let page = include_str!("../../../../docs/CONNECTING.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        // Any file will do for a secret.
+        let example =
+            example.replace("/run/secrets/reader", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let config =
+            Config::parse(&example, &|name| (name == "LOADER_PASSWORD").then(|| "p".to_owned())).unwrap();
+        assert_eq!(config.target().unwrap().encrypt, Encrypt::Strict);
+        assert_eq!(config.source().unwrap().user, "reader");
+        assert_eq!(config.date_filter_columns["dbo.Sales"], "SALE_DATE");
     }
 
     #[test]

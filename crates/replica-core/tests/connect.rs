@@ -11,6 +11,7 @@ use replica_core::session::{Role, Session};
 use replica_core::tds::packet::{frame, kind};
 use replica_core::tds::token::EnvChange;
 use replica_sandbox::server::Policy;
+use replica_testkit::proxy::{From, Harm, Proxy, Rule};
 
 /// Connects, which takes the login through tiberius and a first batch on the raw lane.
 async fn visit(endpoint: &Endpoint) -> Result<()> {
@@ -35,6 +36,35 @@ fn without_tls() {
 fn with_tls_for_the_login_only() {
     let sandbox = Sandbox::start(Policy::On, 32767);
     run(visit(&sandbox.endpoint("Encrypt=false"))).unwrap();
+}
+
+/// Does this pass a listener between client and server, who reads what is not encrypted?
+fn is_overheard(server: &Sandbox, encrypt: &str, bytes: Vec<u8>) -> bool {
+    let harm = Harm::Replace(bytes.clone());
+    let rule = Rule { from: From::Client, pattern: bytes, harm };
+    let proxy = Proxy::before(server.address(), rule).unwrap();
+    let more = format!("ServerCertificate={};Encrypt={encrypt}", server.authority().display());
+    run(visit(&endpoint(proxy.address(), &more))).unwrap();
+    proxy.has_struck(Duration::ZERO)
+}
+
+#[test]
+fn what_a_listener_hears() {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    // LOGIN7 hides passwords from nobody: nibbles swapped, then XOR 0xA5 ([MS-TDS] 2.2.6.4).
+    let password: Vec<_> = utf16(common::PASSWORD).iter().map(|byte| byte.rotate_left(4) ^ 0xA5).collect();
+    let batch = utf16("SET XACT_ABORT ON");
+    for (policy, encrypt, hears_password, hears_batch) in [
+        (Policy::Off, "false", true, true),
+        (Policy::On, "false", false, true),
+        (Policy::Required, "false", false, false),
+        (Policy::On, "true", false, false),
+        (Policy::Strict, "strict", false, false),
+    ] {
+        let sandbox = Sandbox::start(policy, 32767);
+        assert_eq!(is_overheard(&sandbox, encrypt, password.clone()), hears_password, "{policy:?} {encrypt}");
+        assert_eq!(is_overheard(&sandbox, encrypt, batch.clone()), hears_batch, "{policy:?} {encrypt}");
+    }
 }
 
 #[test]

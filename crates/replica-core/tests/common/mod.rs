@@ -46,6 +46,11 @@ impl Sandbox {
         Self { address: address.recv().unwrap(), stop: Some(stop), thread: Some(thread), folder }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The authority of the sandbox's certificate.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")

@@ -1,2 +1,14 @@
-//! Starts servers, makes databases and reads them back, for the end-to-end tests.
+//! For the end-to-end tests: a server, databases on it, the real binaries, and a look at what they left behind.
+//!
+//! The server is the one that `REPLICA_TEST_SERVER` names (an ADO.NET string of a login that may create databases),
+//! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
+mod client;
+mod database;
+mod program;
 pub mod proxy;
+mod server;
+
+pub use client::Client;
+pub use database::{Database, Pair};
+pub use program::{Program, Run};
+pub use server::Server;

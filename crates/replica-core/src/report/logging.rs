@@ -10,7 +10,8 @@ pub(super) const BARE: &str = "replica_core::timing";
 
 /// Sets the log up; call it once, at the start. Lines are written while `progress` stands aside.
 pub fn init(progress: &Progress) {
-    let environment = env_logger::Env::default().default_filter_or("info");
+    // tiberius warns of encryption that it does not do because the link does, and logs errors that come back anyway.
+    let environment = env_logger::Env::default().default_filter_or("info,tiberius=off");
     let logger = env_logger::Builder::from_env(environment)
         .format(|out, record| match record.target() {
             BARE => writeln!(out, "{}", record.args()),

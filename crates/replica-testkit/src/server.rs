@@ -1,0 +1,100 @@
+//! A server to test against.
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use replica_sandbox::engine::{Engine, EngineOptions, Storage};
+use replica_sandbox::server::tls::Identity;
+use replica_sandbox::server::{Policy, Server as Sandbox, ServerOptions};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use crate::Client;
+
+/// Names a server to run the tests on instead of the sandbox.
+const VARIABLE: &str = "REPLICA_TEST_SERVER";
+const PASSWORD: &str = "Secret-4711";
+/// The largest that TDS knows ([MS-TDS] 2.2.6.4).
+const PACKET_SIZE: usize = 32767;
+
+/// A server; a sandbox ends with it.
+pub struct Server {
+    /// ADO.NET, without a database.
+    connection: String,
+    sandbox: Option<Running>,
+}
+
+impl Server {
+    /// The server that the tests are to run on.
+    pub fn start() -> Self {
+        match std::env::var(VARIABLE) {
+            Ok(connection) if !connection.trim().is_empty() => {
+                Self { connection: connection.trim_end_matches([';', ' ']).to_owned(), sandbox: None }
+            }
+            _ => Self::sandbox(),
+        }
+    }
+
+    /// A sandbox, for what only it can do: faults on request.
+    pub fn sandbox() -> Self {
+        let sandbox = Running::start();
+        let (address, port) = (sandbox.address.ip(), sandbox.address.port());
+        let connection =
+            format!("Server={address},{port};User Id=sa;Password={PASSWORD};TrustServerCertificate=true");
+        Self { connection, sandbox: Some(sandbox) }
+    }
+
+    /// Is it the sandbox, which takes faults on request?
+    pub fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    /// An ADO.NET string for one of its databases.
+    pub fn connection(&self, database: &str) -> String {
+        format!("{};Database={database}", self.connection)
+    }
+
+    /// The same for another login.
+    pub fn connection_as(&self, database: &str, user: &str, password: &str) -> String {
+        format!("{};User Id={user};Password={password}", self.connection(database))
+    }
+
+    pub fn client(&self, database: &str) -> Client {
+        Client::connect(&self.connection(database))
+    }
+}
+
+/// A sandbox on threads of this process.
+struct Running {
+    address: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    fn start() -> Self {
+        let options = EngineOptions { sa_password: PASSWORD.to_owned(), server_name: "SANDBOX".to_owned() };
+        let engine = Engine::open(Storage::Memory, options).expect("an engine");
+        let identity = Identity::generate().expect("a certificate");
+        let options = ServerOptions { policy: Policy::On, identity, max_packet_size: PACKET_SIZE };
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let server = Sandbox::bind("127.0.0.1:0", engine, options).await.expect("a free port");
+                let _ = tell.send(server.address().expect("an address"));
+                server.run(async { drop(stopped.await) }).await;
+            });
+        });
+        Self { address: told.recv().expect("the sandbox listens"), stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

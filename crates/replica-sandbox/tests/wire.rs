@@ -3,9 +3,9 @@ mod support;
 
 use replica_core::tds::login7::feature;
 use replica_core::tds::packet::kind;
-use replica_core::tds::token::{EnvChange, Token};
+use replica_core::tds::token::{Done, DoneKind, EnvChange, Token, done};
 use support::Sandbox;
-use support::raw::{self, RawClient, errors, hex};
+use support::raw::{self, Argument, RawClient, errors, hex};
 
 /// server-facts.md section 2: an attention's acknowledgement, and a batch that was taken back.
 const ACKNOWLEDGED: &str = "fd2000fd000000000000000000";
@@ -142,4 +142,58 @@ fn a_bulk_load_that_nobody_announced_is_an_error() {
     let mut client = RawClient::login(sandbox.address);
     client.send(kind::BULK_LOAD, &hex("fd000000000000000000000000"));
     assert_eq!(errors(&client.tokens()), [4002]);
+}
+
+/// `sp_getapplock` of a session's lock.
+fn lock(timeout: i32) -> [(&'static str, Argument); 4] {
+    [
+        ("@Resource", Argument::Text("etl")),
+        ("@LockMode", Argument::Text("Exclusive")),
+        ("@LockOwner", Argument::Text("Session")),
+        ("@LockTimeout", Argument::Int(timeout)),
+    ]
+}
+
+fn return_status(tokens: &[Token]) -> Option<i32> {
+    tokens.iter().find_map(|token| match token {
+        Token::ReturnStatus(status) => Some(*status),
+        _ => None,
+    })
+}
+
+#[test]
+fn application_locks_end_with_their_session() {
+    let sandbox = Sandbox::start(&[]);
+    let mut first = RawClient::login(sandbox.address);
+    let mut second = RawClient::login(sandbox.address);
+    assert_eq!(return_status(&first.rpc("sp_getapplock", &lock(0))), Some(0));
+    assert_eq!(return_status(&second.rpc("sp_getapplock", &lock(0))), Some(-1));
+    drop(first);
+    let granted = return_status(&second.rpc("sp_getapplock", &lock(-1)));
+    assert!(matches!(granted, Some(0 | 1)), "{granted:?}");
+}
+
+#[test]
+fn an_attention_ends_a_wait() {
+    let sandbox = Sandbox::start(&[]);
+    let mut first = RawClient::login(sandbox.address);
+    let mut second = RawClient::login(sandbox.address);
+    assert_eq!(return_status(&first.rpc("sp_getapplock", &lock(0))), Some(0));
+    second.send_rpc("sp_getapplock", &lock(-1));
+    second.send_packet(kind::ATTENTION, 1, &[]);
+    let ended = second.tokens();
+    assert!(
+        matches!(ended.as_slice(), [Token::Done(Done { kind: DoneKind::Proc, status: done::ERROR, .. })]),
+        "{ended:?}"
+    );
+    assert_eq!(second.reply(), hex(ACKNOWLEDGED));
+    assert_eq!(return_status(&second.rpc("sp_getapplock", &lock(0))), Some(-1), "the next request is normal");
+}
+
+#[test]
+fn a_procedure_that_is_not_there_is_2812() {
+    let sandbox = Sandbox::start(&[]);
+    let mut client = RawClient::login(sandbox.address);
+    assert_eq!(errors(&client.rpc("sp_cursoropen", &[])), [2812]);
+    assert_eq!(errors(&client.rpc("sp_sandbox_fault", &[("@fault", Argument::Text("flood"))])), [50000]);
 }

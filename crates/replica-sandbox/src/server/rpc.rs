@@ -139,3 +139,70 @@ fn param(
     complete(reader.bytes(before - rest.len()), "an RPC parameter")?;
     Ok(Param { name, sql_type, value, output: flags & BY_REFERENCE != 0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Value;
+    use proptest::prelude::*;
+
+    /// sp_executesql by number, with a text, a declaration and an int by reference.
+    fn execute_sql() -> Vec<u8> {
+        let mut body = vec![0xFF, 0xFF, 10, 0, 0, 0];
+        for text in ["SELECT @n", "@n int"] {
+            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            body.extend([0, 0, 0xE7, 0x40, 0x1F, 9, 4, 0xD0, 0, 0x34]);
+            body.extend((units.len() as u16).to_le_bytes());
+            body.extend(units);
+        }
+        body.extend([2, b'@', 0, b'n', 0, 1, 0x26, 4, 4, 7, 0, 0, 0]);
+        body
+    }
+
+    fn parsed(body: &[u8]) -> Vec<Call> {
+        parse(body, CollationId::SERVER_DEFAULT).expect("a well-formed RPC")
+    }
+
+    #[test]
+    fn a_call_by_number_with_its_parameters() {
+        let calls = parsed(&execute_sql());
+        assert_eq!(calls.len(), 1);
+        assert_eq!(calls[0].name, "sp_executesql");
+        let [text, declaration, n] = calls[0].params.as_slice() else { panic!("{calls:?}") };
+        assert_eq!(text.value, Value::Bytes(b"S\0E\0L\0E\0C\0T\0 \0@\0n\0".to_vec()));
+        assert!(!declaration.output);
+        assert_eq!((n.name.as_str(), &n.value, n.output), ("@n", &Value::Int(7), true));
+    }
+
+    #[test]
+    fn several_calls_in_one_message() {
+        for separator in SEPARATORS {
+            let body = [execute_sql(), vec![separator], vec![2, 0, b's', 0, b'p', 0, 0, 0]].concat();
+            let names: Vec<_> = parsed(&body).into_iter().map(|call| call.name).collect();
+            assert_eq!(names, ["sp_executesql", "sp"]);
+        }
+    }
+
+    #[test]
+    fn a_type_that_no_parameter_can_have_is_8009() {
+        let mut body = execute_sql();
+        let at = body.len() - 7;
+        body[at] = 0x01;
+        match parse(&body, CollationId::SERVER_DEFAULT) {
+            Err(Unreadable::Refused(error)) => assert_eq!(error.number, 8009),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn wrong_bytes_are_refused_or_read(at in 0..200usize, byte: u8, cut in 0..200usize) {
+            let mut body = execute_sql();
+            let at = at % body.len();
+            body[at] = byte;
+            body.truncate(body.len().saturating_sub(cut));
+            // Whatever it says: it comes back.
+            drop(parse(&body, CollationId::SERVER_DEFAULT));
+        }
+    }
+}

@@ -38,6 +38,14 @@ impl RawClient {
         client
     }
 
+    /// Connects and logs in to a database.
+    pub fn login_to(address: SocketAddr, database: &str) -> Self {
+        let mut client = Self::connect(address);
+        let tokens = client.log_in(&Login7 { database: database.into(), ..login() });
+        assert_eq!(errors(&tokens), [0; 0], "{tokens:?}");
+        client
+    }
+
     pub fn log_in(&mut self, login: &Login7) -> Vec<Token> {
         let mut message = Vec::new();
         login.encode(&mut message);
@@ -70,6 +78,43 @@ impl RawClient {
     pub fn batch(&mut self, sql: &str) -> Vec<Token> {
         self.send_batch(sql);
         self.tokens()
+    }
+
+    /// Sends a call of a procedure by name, outside any transaction; the arguments are nvarchars or ints.
+    pub fn send_rpc(&mut self, procedure: &str, arguments: &[(&str, Argument)]) {
+        let mut body = batch("");
+        body.extend((procedure.len() as u16).to_le_bytes());
+        body.extend(utf16(procedure));
+        body.extend([0, 0]);
+        for (name, argument) in arguments {
+            body.push(name.len() as u8);
+            body.extend(utf16(name));
+            body.push(0);
+            match argument {
+                Argument::Text(text) => {
+                    let text = utf16(text);
+                    body.extend([0xE7, 0x40, 0x1F, 9, 4, 0xD0, 0, 0x34]);
+                    body.extend((text.len() as u16).to_le_bytes());
+                    body.extend(text);
+                }
+                Argument::Int(n) => {
+                    body.extend([0x26, 4, 4]);
+                    body.extend(n.to_le_bytes());
+                }
+            }
+        }
+        self.send(kind::RPC, &body);
+    }
+
+    pub fn rpc(&mut self, procedure: &str, arguments: &[(&str, Argument)]) -> Vec<Token> {
+        self.send_rpc(procedure, arguments);
+        self.tokens()
+    }
+
+    /// Runs a batch without results, which must go well.
+    pub fn must(&mut self, sql: &str) {
+        let tokens = self.batch(sql);
+        assert_eq!(errors(&tokens), [0; 0], "{sql}: {tokens:?}");
     }
 
     /// The payload of the next message.
@@ -132,8 +177,18 @@ pub fn errors(tokens: &[Token]) -> Vec<i32> {
 /// A SQL batch with ALL_HEADERS, outside any transaction.
 pub fn batch(sql: &str) -> Vec<u8> {
     let mut payload = vec![22, 0, 0, 0, 18, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
-    payload.extend(sql.encode_utf16().flat_map(u16::to_le_bytes));
+    payload.extend(utf16(sql));
     payload
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[derive(Clone, Copy)]
+pub enum Argument {
+    Text(&'static str),
+    Int(i32),
 }
 
 pub fn login() -> Login7 {

@@ -14,7 +14,11 @@ pub use parse::parse;
 
 use super::api::{Done, Sink};
 use super::failure::{Failure, Outcome};
+use super::sandbox::{FaultKind, TableName};
 use super::session::Session;
+use super::tokens::ObjectName;
+use crate::error::SqlError;
+use ast::AlterIndex;
 
 /// CurCmd of DDL without a number of its own: CREATE SCHEMA's was captured, for the others it is unconfirmed.
 const OTHER: u16 = 253;
@@ -29,7 +33,11 @@ pub fn execute(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome
     if let Some(transaction) = session.transaction.as_mut() {
         transaction.next_stamp()?;
     }
-    match run(ddl, session, sink) {
+    let ran = match ddl {
+        Ddl::AlterIndex { table, action, .. } => alter_index(ddl, table, *action, session, sink),
+        _ => run(ddl, session, sink),
+    };
+    match ran {
         Ok(()) => Ok(Done { command: command(ddl), count: None, error: false }),
         Err(Failure::Error(error)) if table::adds_1750(&error) && makes_constraints(ddl) => {
             sink.message(&error)?;
@@ -51,6 +59,28 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
         Ddl::Truncate { table, partitions } => table::remove::truncate(session, table, partitions, sink),
         other => Err(parse::unsupported(&format!("{other:?} yet")).into()),
     }
+}
+
+/// ALTER INDEX, unless a test has asked for its refusal; rebuilds are counted for tests.
+fn alter_index(
+    ddl: &Ddl,
+    table: &ObjectName,
+    action: AlterIndex,
+    session: &mut Session,
+    sink: &mut dyn Sink,
+) -> Outcome {
+    let name = TableName::from(table);
+    if session.engine.sandbox.take(FaultKind::RefuseIndex, Some(&name)).is_some() {
+        let text = format!(
+            "Cannot find the object \"{table}\" because it does not exist or you do not have permissions."
+        );
+        return Err(SqlError::new(1088, 16, 9, text).into());
+    }
+    run(ddl, session, sink)?;
+    if action == AlterIndex::Rebuild {
+        session.engine.sandbox.count(&name, |counters| counters.index_rebuilds += 1);
+    }
+    Ok(())
 }
 
 fn makes_constraints(ddl: &Ddl) -> bool {

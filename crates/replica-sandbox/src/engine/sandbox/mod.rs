@@ -32,11 +32,18 @@ impl TableName {
     pub fn parse(text: &str) -> Result<Self, SqlError> {
         let source = Source::new(text)?;
         let mut cursor = source.cursor();
-        let ObjectName { schema, name, .. } = cursor.expect_object_name()?;
+        let name = cursor.expect_object_name()?;
         if !cursor.is_done() {
             return Err(cursor.syntax_error());
         }
-        Ok(Self::new(schema.as_deref().unwrap_or("dbo"), &name))
+        Ok(Self::from(&name))
+    }
+}
+
+/// A name without a schema is taken for one of dbo's.
+impl From<&ObjectName> for TableName {
+    fn from(name: &ObjectName) -> Self {
+        Self::new(name.schema.as_deref().unwrap_or("dbo"), &name.name)
     }
 }
 

@@ -1,4 +1,5 @@
 //! A strict stand-in for SQL Server: TDS on the wire, T-SQL on SQLite behind it.
+pub mod data;
 pub mod engine;
 pub mod error;
 pub mod server;

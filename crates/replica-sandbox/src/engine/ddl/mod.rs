@@ -5,7 +5,7 @@ mod database;
 pub mod definition;
 pub mod login;
 pub mod names;
-mod parse;
+pub mod parse;
 pub mod persist;
 mod table;
 

@@ -1,9 +1,8 @@
-//! A relay before a real server that does one harm at one place, so that a test can say exactly where a
-//! connection breaks, lies or falls silent.
+//! A relay before a real server that does harm at one place, so that a test can say exactly where a connection
+//! breaks, lies or falls silent.
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ pub enum Harm {
     Replace(Vec<u8>),
 }
 
-/// Where and how to do harm, once: what follows, and other connections, pass unharmed.
+/// Where and how to do harm; wherever the pattern is not, everything passes.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub from: From,
@@ -49,14 +48,13 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (strike, struck) = channel();
-        let rule = Arc::new(Mutex::new(Some((rule, strike))));
         thread::spawn(move || {
             for client in listener.incoming() {
                 // A client that left again, or a server that is gone: the next connection may fare better.
                 if let Ok(client) = client
                     && let Ok(server) = TcpStream::connect(server)
                 {
-                    drop(relay(client, server, &rule));
+                    drop(relay(client, server, &rule, &strike));
                 }
             }
         });
@@ -70,25 +68,20 @@ impl Proxy {
 
     /// Waits until the harm is done; `false` if it is not within `limit`.
     pub fn has_struck(&self, limit: Duration) -> bool {
-        match self.struck.recv_timeout(limit) {
-            Ok(()) => true,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
-        }
+        self.struck.recv_timeout(limit).is_ok()
     }
 }
 
-type Pending = Arc<Mutex<Option<(Rule, Sender<()>)>>>;
-
-fn relay(client: TcpStream, server: TcpStream, rule: &Pending) -> io::Result<()> {
+fn relay(client: TcpStream, server: TcpStream, rule: &Rule, strike: &Sender<()>) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     for (side, mut input, mut output) in
         [(From::Client, client.try_clone()?, server.try_clone()?), (From::Server, server, client)]
     {
-        let rule = rule.clone();
+        let watch = (rule.from == side).then(|| (rule.clone(), strike.clone()));
         thread::spawn(move || {
             // Whatever ended this direction, the other end learns of it as it would from the peer itself.
-            drop(pass(side, &mut input, &mut output, &rule));
+            drop(pass(&mut input, &mut output, watch.as_ref()));
             drop(output.shutdown(Shutdown::Both));
             drop(input.shutdown(Shutdown::Both));
         });
@@ -96,7 +89,7 @@ fn relay(client: TcpStream, server: TcpStream, rule: &Pending) -> io::Result<()>
     Ok(())
 }
 
-fn pass(side: From, input: &mut TcpStream, output: &mut TcpStream, rule: &Pending) -> io::Result<()> {
+fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&(Rule, Sender<()>)>) -> io::Result<()> {
     let mut held = Vec::new();
     let mut buf = vec![0; 64 << 10];
     loop {
@@ -105,23 +98,36 @@ fn pass(side: From, input: &mut TcpStream, output: &mut TcpStream, rule: &Pendin
             return output.write_all(&held);
         }
         held.extend_from_slice(&buf[..read]);
-        match strike(side, &mut held, rule) {
-            Struck::No { safe } => output.write_all(&held.drain(..safe).collect::<Vec<_>>())?,
-            Struck::HangUp { after } => return output.write_all(&held[..after]),
-            Struck::Silence { after } => {
-                output.write_all(&held[..after])?;
-                // Reads on, so that the sender does not notice, until it gives up.
-                while input.read(&mut buf)? > 0 {}
-                return Ok(());
+        loop {
+            let struck =
+                watch.map_or(Struck::No { safe: held.len() }, |(rule, tell)| strike(&mut held, rule, tell));
+            let (Struck::No { safe: passes }
+            | Struck::Replaced { after: passes }
+            | Struck::HangUp { after: passes }
+            | Struck::Silence { after: passes }) = struck;
+            output.write_all(&held.drain(..passes).collect::<Vec<_>>())?;
+            match struck {
+                Struck::No { .. } => break,
+                Struck::Replaced { .. } => {}
+                Struck::HangUp { .. } => return Ok(()),
+                Struck::Silence { .. } => {
+                    // Reads on, so that the sender does not notice, until it gives up.
+                    while input.read(&mut buf)? > 0 {}
+                    return Ok(());
+                }
             }
         }
     }
 }
 
+/// How many bytes at the front may pass, and what comes then.
 enum Struck {
-    /// So many bytes at the front are no part of the pattern.
+    /// These are no part of the pattern.
     No {
         safe: usize,
+    },
+    Replaced {
+        after: usize,
     },
     HangUp {
         after: usize,
@@ -131,11 +137,7 @@ enum Struck {
     },
 }
 
-fn strike(side: From, held: &mut Vec<u8>, pending: &Pending) -> Struck {
-    let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((rule, _)) = pending.as_ref().filter(|(rule, _)| rule.from == side) else {
-        return Struck::No { safe: held.len() };
-    };
+fn strike(held: &mut Vec<u8>, rule: &Rule, tell: &Sender<()>) -> Struck {
     let Some(at) = held.windows(rule.pattern.len()).position(|window| window == rule.pattern) else {
         // Its beginning may have arrived already.
         let longest = held.len().min(rule.pattern.len() - 1);
@@ -143,19 +145,16 @@ fn strike(side: From, held: &mut Vec<u8>, pending: &Pending) -> Struck {
         return Struck::No { safe: held.len() - begun };
     };
     let end = at + rule.pattern.len();
-    let struck = match &rule.harm {
+    // The test may have lost interest.
+    let _ = tell.send(());
+    match &rule.harm {
         Harm::HangUp(keep) => Struck::HangUp { after: (at + keep).min(end) },
         Harm::Silence(keep) => Struck::Silence { after: (at + keep).min(end) },
         Harm::Replace(bytes) => {
             held.splice(at..end, bytes.iter().copied());
-            Struck::No { safe: held.len() }
+            Struck::Replaced { after: at + bytes.len() }
         }
-    };
-    if let Some((_, strike)) = pending.take() {
-        // The test may have lost interest.
-        let _ = strike.send(());
     }
-    struck
 }
 
 #[cfg(test)]
@@ -195,9 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn it_replaces_once() {
-        let replaced = heard(Harm::Replace(b"pin".to_vec()), b"needle", &[b"a need", b"le, a needle"]);
-        assert_eq!(replaced, (b"a pin, a needle".to_vec(), true));
+    fn it_replaces() {
+        let replaced =
+            heard(Harm::Replace(b"pin".to_vec()), b"needle", &[b"a need", b"le, a needle and more"]);
+        assert_eq!(replaced, (b"a pin, a pin and more".to_vec(), true));
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn with_tls_for_the_login_only() {
 /// Does this pass a listener between client and server, who reads what is not encrypted?
 fn is_overheard(server: &Sandbox, encrypt: &str, bytes: Vec<u8>) -> bool {
     let harm = Harm::Replace(bytes.clone());
-    let rule = Rule { from: From::Client, pattern: bytes, harm };
+    let rule = Rule { from: From::Client, pattern: bytes, harm, times: 1 };
     let proxy = Proxy::before(server.address(), rule).unwrap();
     let more = format!("ServerCertificate={};Encrypt={encrypt}", server.authority().display());
     run(visit(&endpoint(proxy.address(), &more))).unwrap();

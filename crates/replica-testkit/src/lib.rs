@@ -10,5 +10,5 @@ mod server;
 
 pub use client::Client;
 pub use database::{Database, Pair};
-pub use program::{Program, Run};
+pub use program::{Program, Run, Running};
 pub use server::Server;

@@ -1,5 +1,8 @@
 //! The real binary, in a folder of its own.
 use std::path::{Path, PathBuf};
+use std::process::{Child, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -59,6 +62,22 @@ impl Program {
         self
     }
 
+    /// Starts it, for a test that has something to do meanwhile.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let child = std::process::Command::new(&self.binary)
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("REPLICA_SOURCE")
+            .env_remove("REPLICA_TARGET")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        Running(child)
+    }
+
     pub fn run(&self, args: &[&str]) -> Run {
         let output = Command::new(&self.binary)
             .args(args)
@@ -70,8 +89,41 @@ impl Program {
             .timeout(LIMIT)
             .output()
             .expect("the binary starts");
+        Run::from(output)
+    }
+}
+
+/// A binary at work.
+pub struct Running(Child);
+
+impl Running {
+    /// Sends it a signal by name: `INT`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -s {name} {pid}");
+    }
+
+    /// Waits for its end.
+    pub fn finish(self) -> Run {
+        let pid = self.0.id().to_string();
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || tell.send(self.0.wait_with_output()));
+        match told.recv_timeout(LIMIT) {
+            Ok(output) => Run::from(output.expect("the binary ends")),
+            Err(_) => {
+                // It may have ended just now.
+                let _ = std::process::Command::new("kill").args(["-s", "KILL", &pid]).status();
+                panic!("no end within {LIMIT:?}");
+            }
+        }
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A relay before a real server that does harm at one place, so that a test can say exactly where a connection
 //! breaks, lies or falls silent.
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub struct Rule {
     /// As it lies on the wire: after a login that alone was encrypted, or none at all.
     pub pattern: Vec<u8>,
     pub harm: Harm,
+    /// How often; later meetings pass unharmed.
+    pub times: u32,
 }
 
 /// A relay on a port of its own. It ends with the test's process.
@@ -40,21 +44,22 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens, and relays every connection to `server`.
+    /// Listens, and relays every connection to `server`, a `host` and `port` or an address.
     ///
     /// # Errors
     /// The system gives no port.
-    pub fn before(server: SocketAddr, rule: Rule) -> io::Result<Self> {
+    pub fn before(server: impl ToSocketAddrs + Send + 'static, rule: Rule) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let (strike, struck) = channel();
+        let (tell, struck) = channel();
+        let watch = Watch { left: Arc::new(AtomicU32::new(rule.times)), rule, tell };
         thread::spawn(move || {
             for client in listener.incoming() {
                 // A client that left again, or a server that is gone: the next connection may fare better.
                 if let Ok(client) = client
-                    && let Ok(server) = TcpStream::connect(server)
+                    && let Ok(server) = TcpStream::connect(&server)
                 {
-                    drop(relay(client, server, &rule, &strike));
+                    drop(relay(client, server, &watch));
                 }
             }
         });
@@ -72,13 +77,21 @@ impl Proxy {
     }
 }
 
-fn relay(client: TcpStream, server: TcpStream, rule: &Rule, strike: &Sender<()>) -> io::Result<()> {
+/// A rule at work, on all connections.
+#[derive(Clone)]
+struct Watch {
+    rule: Rule,
+    left: Arc<AtomicU32>,
+    tell: Sender<()>,
+}
+
+fn relay(client: TcpStream, server: TcpStream, watch: &Watch) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     for (side, mut input, mut output) in
         [(From::Client, client.try_clone()?, server.try_clone()?), (From::Server, server, client)]
     {
-        let watch = (rule.from == side).then(|| (rule.clone(), strike.clone()));
+        let watch = (watch.rule.from == side).then(|| watch.clone());
         thread::spawn(move || {
             // Whatever ended this direction, the other end learns of it as it would from the peer itself.
             drop(pass(&mut input, &mut output, watch.as_ref()));
@@ -89,7 +102,7 @@ fn relay(client: TcpStream, server: TcpStream, rule: &Rule, strike: &Sender<()>)
     Ok(())
 }
 
-fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&(Rule, Sender<()>)>) -> io::Result<()> {
+fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) -> io::Result<()> {
     let mut held = Vec::new();
     let mut buf = vec![0; 64 << 10];
     loop {
@@ -99,16 +112,15 @@ fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&(Rule, Sen
         }
         held.extend_from_slice(&buf[..read]);
         loop {
-            let struck =
-                watch.map_or(Struck::No { safe: held.len() }, |(rule, tell)| strike(&mut held, rule, tell));
+            let struck = watch.map_or(Struck::No { safe: held.len() }, |watch| watch.strike(&mut held));
             let (Struck::No { safe: passes }
-            | Struck::Replaced { after: passes }
+            | Struck::Past { after: passes }
             | Struck::HangUp { after: passes }
             | Struck::Silence { after: passes }) = struck;
             output.write_all(&held.drain(..passes).collect::<Vec<_>>())?;
             match struck {
                 Struck::No { .. } => break,
-                Struck::Replaced { .. } => {}
+                Struck::Past { .. } => {}
                 Struck::HangUp { .. } => return Ok(()),
                 Struck::Silence { .. } => {
                     // Reads on, so that the sender does not notice, until it gives up.
@@ -126,7 +138,7 @@ enum Struck {
     No {
         safe: usize,
     },
-    Replaced {
+    Past {
         after: usize,
     },
     HangUp {
@@ -137,22 +149,28 @@ enum Struck {
     },
 }
 
-fn strike(held: &mut Vec<u8>, rule: &Rule, tell: &Sender<()>) -> Struck {
-    let Some(at) = held.windows(rule.pattern.len()).position(|window| window == rule.pattern) else {
-        // Its beginning may have arrived already.
-        let longest = held.len().min(rule.pattern.len() - 1);
-        let begun = (1..=longest).rev().find(|n| held.ends_with(&rule.pattern[..*n])).unwrap_or(0);
-        return Struck::No { safe: held.len() - begun };
-    };
-    let end = at + rule.pattern.len();
-    // The test may have lost interest.
-    let _ = tell.send(());
-    match &rule.harm {
-        Harm::HangUp(keep) => Struck::HangUp { after: (at + keep).min(end) },
-        Harm::Silence(keep) => Struck::Silence { after: (at + keep).min(end) },
-        Harm::Replace(bytes) => {
-            held.splice(at..end, bytes.iter().copied());
-            Struck::Replaced { after: at + bytes.len() }
+impl Watch {
+    fn strike(&self, held: &mut Vec<u8>) -> Struck {
+        let Rule { pattern, harm, .. } = &self.rule;
+        let Some(at) = held.windows(pattern.len()).position(|window| window == pattern) else {
+            // Its beginning may have arrived already.
+            let longest = held.len().min(pattern.len() - 1);
+            let begun = (1..=longest).rev().find(|n| held.ends_with(&pattern[..*n])).unwrap_or(0);
+            return Struck::No { safe: held.len() - begun };
+        };
+        let end = at + pattern.len();
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
+            return Struck::Past { after: end };
+        }
+        // The test may have lost interest.
+        let _ = self.tell.send(());
+        match harm {
+            Harm::HangUp(keep) => Struck::HangUp { after: (at + keep).min(end) },
+            Harm::Silence(keep) => Struck::Silence { after: (at + keep).min(end) },
+            Harm::Replace(bytes) => {
+                held.splice(at..end, bytes.iter().copied());
+                Struck::Past { after: at + bytes.len() }
+            }
         }
     }
 }
@@ -176,7 +194,7 @@ mod tests {
     }
 
     fn heard(harm: Harm, pattern: &[u8], script: &'static [&'static [u8]]) -> (Vec<u8>, bool) {
-        let rule = Rule { from: From::Server, pattern: pattern.to_vec(), harm };
+        let rule = Rule { from: From::Server, pattern: pattern.to_vec(), harm, times: 2 };
         let proxy = Proxy::before(server(script), rule).unwrap();
         let mut heard = Vec::new();
         // A hang-up may arrive as a reset: what was heard until then counts.
@@ -195,9 +213,12 @@ mod tests {
 
     #[test]
     fn it_replaces() {
-        let replaced =
-            heard(Harm::Replace(b"pin".to_vec()), b"needle", &[b"a need", b"le, a needle and more"]);
-        assert_eq!(replaced, (b"a pin, a pin and more".to_vec(), true));
+        let replaced = heard(
+            Harm::Replace(b"pin".to_vec()),
+            b"needle",
+            &[b"a need", b"le, a needle, a needle and more"],
+        );
+        assert_eq!(replaced, (b"a pin, a pin, a needle and more".to_vec(), true));
     }
 
     #[test]

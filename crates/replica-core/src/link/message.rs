@@ -4,7 +4,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::{Error, Result};
-use crate::tds::packet::{HEADER, Header, frame};
+use crate::tds::packet::{HEADER, Header, frame, kind};
 
 /// No message of PRELOGIN or login comes near this.
 const MOST: usize = 1 << 20;
@@ -14,6 +14,22 @@ const MOST: usize = 1 << 20;
 /// # Errors
 /// A stream that ends within the message, a header that can't be, a message of more than 1 MiB.
 pub async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<(u8, Vec<u8>)>> {
+    read_where(from, |_| true).await
+}
+
+/// Reads a server's reply, as [`read`] does.
+///
+/// # Errors
+/// Those of [`read`], and another type of message: as soon as its header is here, since the length in it may be
+/// any text's third and fourth letter.
+pub async fn read_reply<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<Vec<u8>>> {
+    Ok(read_where(from, |kind| kind == kind::REPLY).await?.map(|(_, payload)| payload))
+}
+
+async fn read_where<R>(from: &mut R, takes: impl Fn(u8) -> bool) -> Result<Option<(u8, Vec<u8>)>>
+where
+    R: AsyncRead + Unpin,
+{
     let mut payload = Vec::new();
     let mut header = [0; HEADER];
     if from.read(&mut header[..1]).await? == 0 {
@@ -22,6 +38,12 @@ pub async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<(u8, Vec<
     from.read_exact(&mut header[1..]).await.map_err(cut_short)?;
     loop {
         let parsed = Header::parse(header)?;
+        if !takes(parsed.kind) {
+            return Err(Error::protocol(format!(
+                "a message of type 0x{:02X} where a reply is expected",
+                parsed.kind
+            )));
+        }
         let start = payload.len();
         payload.resize(start + usize::from(parsed.length) - HEADER, 0);
         from.read_exact(&mut payload[start..]).await.map_err(cut_short)?;
@@ -54,7 +76,6 @@ fn cut_short(error: std::io::Error) -> Error {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::tds::packet::kind;
 
     fn read_all(wire: &[u8]) -> Result<Option<(u8, Vec<u8>)>> {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(read(&mut &*wire))
@@ -77,6 +98,13 @@ mod tests {
         for end in 1..wire.len() {
             assert_eq!(read_all(&wire[..end]).unwrap_err().kind(), Kind::Io, "{end}");
         }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_known_by_its_first_bytes() {
+        let mut wire = &b"HTTP/1.1 "[..];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(read_reply(&mut wire)).unwrap_err().kind(), Kind::Protocol);
     }
 
     #[test]

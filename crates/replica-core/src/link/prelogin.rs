@@ -19,12 +19,11 @@ pub async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
     let mut payload = Vec::new();
     ours.encode(&mut payload);
     message::write(link, kind::PRELOGIN, &payload, packet::DEFAULT_SIZE).await?;
-    match message::read(link).await {
-        Ok(Some((kind::REPLY, payload))) => Prelogin::parse(&payload).map_err(|_| not_tds()),
+    match message::read_reply(link).await {
+        Ok(Some(payload)) => Prelogin::parse(&payload).map_err(|_| not_tds()),
         Ok(None) => Err(Error::unreachable("the server hung up at the first message")
             .remedy("It may insist on Encrypt=strict, allow no more connections, or not be a SQL Server.")),
         // What looks like a broken packet is, at this point, most often another protocol.
-        Ok(Some(_)) => Err(not_tds()),
         Err(e) if e.kind() == Kind::Protocol => Err(not_tds()),
         Err(e) => Err(e),
     }
@@ -50,5 +49,6 @@ pub fn without_encryption(reply: &Prelogin) -> Vec<u8> {
 }
 
 fn not_tds() -> Error {
-    Error::connect("what listens there does not speak TDS").remedy("Check host and port: is it a SQL Server?")
+    Error::connect("what listens there does not speak TDS")
+        .remedy("Check host and port: is it a SQL Server? One that insists on TDS 8.0 wants Encrypt=strict.")
 }

@@ -203,9 +203,9 @@ impl Relay {
                 self.link = self.link.take().map(Link::into_plain);
             }
             let link = self.link.as_mut().ok_or_else(gone)?;
-            let (reply, mut payload) = message::read(link).await?.ok_or_else(gone)?;
+            let mut payload = message::read_reply(link).await?.ok_or_else(gone)?;
             self.welcome.hear(&mut payload)?;
-            message::write(&mut tiberius, reply, &payload, DEFAULT_SIZE).await?;
+            message::write(&mut tiberius, kind::REPLY, &payload, DEFAULT_SIZE).await?;
         }
     }
 }

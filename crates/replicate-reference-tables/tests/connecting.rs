@@ -1,0 +1,124 @@
+//! What a user meets who cannot connect: exit code 2 or 3, one clear line, in time, and no password in it.
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use replica_testkit::{Program, Run, Server};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
+const PASSWORD: &str = "hunter2-hunter2";
+
+/// Runs with this server as source and target.
+fn run_on(connection: &str) -> Run {
+    let run = Program::new(BINARY)
+        .with("REPLICA_SOURCE", connection)
+        .with("REPLICA_TARGET", connection)
+        .run(&["dbo.t"]);
+    assert!(!run.to_string().contains(PASSWORD), "the password is shown\n{run}");
+    run
+}
+
+fn login(port: u16) -> String {
+    format!("Server=127.0.0.1,{port};User Id=sa;Password={PASSWORD};Connect Timeout=2")
+}
+
+/// One line on stderr says what is wrong.
+#[track_caller]
+fn one_error(run: &Run) {
+    assert_eq!(run.stderr.lines().count(), 1, "{run}");
+    assert_eq!(run.stdout, "", "{run}");
+}
+
+#[test]
+fn no_connection_string() {
+    let run =
+        Program::new(BINARY).run(&["dbo.t"]).exits(2).says("REPLICA_SOURCE").says("[source] in replica.toml");
+    one_error(&run);
+    let run = Program::new(BINARY)
+        .with("REPLICA_SOURCE", &login(1))
+        .run(&["dbo.t"])
+        .exits(2)
+        .says("REPLICA_TARGET");
+    one_error(&run);
+}
+
+#[test]
+fn a_connection_string_that_makes_no_sense() {
+    let run =
+        run_on(&format!("Server=h;User Id=u;Password={PASSWORD};Encypt=true")).exits(2).says("'Encypt'");
+    one_error(&run);
+    run_on(&format!("Server=h;User Id=u;Password='{PASSWORD}")).exits(2).says("closing quote");
+    run_on(&format!("Server=h;Integrated Security=true;PWD={PASSWORD}")).exits(2).says("Windows logins");
+}
+
+#[test]
+fn a_configuration_that_makes_no_sense() {
+    let toml = format!("[source]\nserver = 'h'\nuser = 'u'\npasword = '{PASSWORD}'\n");
+    let run = Program::new(BINARY).file("replica.toml", &toml).run(&["dbo.t"]).exits(2);
+    let run = run.says("replica.toml: line 4").says("`pasword`");
+    assert!(!run.to_string().contains(PASSWORD), "{run}");
+    one_error(&run);
+    Program::new(BINARY).run(&["dbo.t", "--config", "elsewhere.toml"]).exits(2).says("elsewhere.toml");
+}
+
+#[test]
+fn a_host_that_does_not_answer() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = run_on(&login(free.port())).exits(3).says(" 127.0.0.1,").says("cannot connect");
+    one_error(&run);
+    let run = run_on(&format!("Server=nowhere.invalid;User Id=u;Password={PASSWORD}")).exits(3);
+    one_error(&run.says("nowhere.invalid"));
+}
+
+#[test]
+fn a_server_that_says_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let begun = Instant::now();
+    let run = run_on(&login(listener.local_addr().unwrap().port())).exits(3).says("no connection within 2 s");
+    one_error(&run);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_server_that_speaks_something_else() {
+    for banner in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.6\r\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let mut client = client.unwrap();
+                // Whatever is asked, this is the answer; the client may be gone by then.
+                let _ = client.read(&mut [0; 4096]);
+                let _ = client.write_all(banner);
+            }
+        });
+        one_error(&run_on(&login(port)).exits(3).says("does not speak TDS"));
+    }
+}
+
+#[test]
+fn a_wrong_password() {
+    let server = Server::start();
+    let run = run_on(&server.connection_as("master", "sa", PASSWORD)).exits(3);
+    one_error(&run.says("18456").says("'sa'").says("Check User Id and Password"));
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for() {
+    let server = Server::sandbox();
+    let connection = format!("{};TrustServerCertificate=false", server.connection("master"));
+    let run = run_on(&connection).exits(3).says("certificate is not trusted").says("ServerCertificate=");
+    one_error(&run);
+}
+
+#[test]
+fn a_target_that_does_not_answer() {
+    let server = Server::start();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = Program::new(BINARY)
+        .with("REPLICA_SOURCE", &server.connection("master"))
+        .with("REPLICA_TARGET", &login(free.port()))
+        .run(&["dbo.t"])
+        .exits(3);
+    one_error(&run.says("target 127.0.0.1,").says("cannot connect"));
+}

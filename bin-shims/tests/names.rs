@@ -1,0 +1,18 @@
+//! The old names still work, and say what the new one is.
+use replica_testkit::Program;
+
+#[test]
+fn old_names_run_the_tool_and_say_its_name() {
+    for (name, binary) in [
+        ("export_and_load_replica", env!("CARGO_BIN_EXE_export_and_load_replica")),
+        ("replicate_reference_tables", env!("CARGO_BIN_EXE_replicate_reference_tables")),
+    ] {
+        let loud = Program::new(binary).run(&["--version"]).exits(0);
+        assert_eq!(loud.stdout.split(' ').next(), Some(name));
+        assert_eq!(loud.stderr.lines().count(), 1, "{loud}");
+        assert!(loud.stderr.contains("replicate-reference-tables"), "{loud}");
+        let quiet = Program::new(binary).with("REPLICA_NO_DEPRECATION", "1").run(&["--version"]).exits(0);
+        assert_eq!(quiet.stderr, "");
+        Program::new(binary).run(&["dbo.t"]).exits(2).says("REPLICA_SOURCE");
+    }
+}

@@ -213,3 +213,99 @@ fn stream_incorrect() -> SqlError {
         "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.";
     SqlError::new(4002, 16, 2, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{EngineOptions, Storage};
+    use crate::server::testing::{in_packets, three_rows};
+    use crate::values::{CollationId, Len, SqlType};
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    fn expected() -> [BulkColumn; 3] {
+        let column =
+            |name: &str, declared, nullable| BulkColumn { name: name.to_owned(), declared, nullable };
+        [
+            column("id", SqlType::Int, false),
+            column("label", SqlType::NVarChar(Len::N(16), CollationId::SERVER_DEFAULT), true),
+            column("payload", SqlType::VarBinary(Len::N(16)), true),
+        ]
+    }
+
+    fn no_faults() -> BulkFaults {
+        BulkFaults::take(engine(), &Arc::default(), &TableName::new("dbo", "t"), 51)
+    }
+
+    fn engine() -> &'static Arc<Engine> {
+        static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
+            let options = EngineOptions { sa_password: "p".to_owned(), server_name: "s".to_owned() };
+            Engine::open(Storage::Memory, options).expect("an engine")
+        });
+        &ENGINE
+    }
+
+    /// The rows of a message that comes in packets of so many bytes, or the number of its refusal.
+    fn rows(message: &[u8], size: usize, expected: &[BulkColumn]) -> Result<Vec<Vec<Value>>, i32> {
+        let (first, mut input) = in_packets(message, size);
+        let mut message = BulkMessage::open(Message::new(&mut input, first), expected, no_faults());
+        let mut rows = Vec::new();
+        let mut row = Vec::new();
+        loop {
+            match message.next(&mut row) {
+                Ok(true) => rows.push(row.clone()),
+                Ok(false) => return Ok(rows),
+                Err(Ok(error)) => return Err(error.number),
+                Err(Err(Cancelled)) => panic!("nobody has cancelled"),
+            }
+        }
+    }
+
+    #[test]
+    fn captured_rows_are_read_however_they_are_cut() {
+        let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
+        let wanted = vec![
+            vec![Value::Int(3), bytes(b"a\0l\0p\0h\0a\0"), bytes(&[1, 2])],
+            vec![Value::Int(4), Value::Null, bytes(&[])],
+            vec![Value::Int(5), bytes(&[0xA9, 0x03]), Value::Null],
+        ];
+        let message = three_rows();
+        for size in 1..=message.len() {
+            assert_eq!(rows(&message, size, &expected()), Ok(wanted.clone()), "packets of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn metadata_must_be_as_declared() {
+        let refused = |columns: &[BulkColumn]| rows(&three_rows(), 64, columns).err();
+        assert_eq!(refused(&expected()[..2]), Some(4804));
+        let mut nullable = expected();
+        nullable[0].nullable = true;
+        assert_eq!(refused(&nullable), Some(4816));
+        let mut bigint = expected();
+        bigint[0].declared = SqlType::BigInt;
+        assert_eq!(refused(&bigint), Some(4816));
+        let mut narrow = expected();
+        narrow[1].declared = SqlType::NVarChar(Len::N(4), CollationId::SERVER_DEFAULT);
+        assert_eq!(refused(&narrow), Some(4815));
+    }
+
+    #[test]
+    fn an_early_end_is_4804_or_4002() {
+        let message = three_rows();
+        for length in 1..message.len() - 12 {
+            let refusal = rows(&message[..length], 32, &expected()).err();
+            assert!(matches!(refusal, Some(4002 | 4804)), "{length} bytes: {refusal:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn wrong_bytes_are_refused_or_read(at in 0..300usize, byte: u8) {
+            let mut message = three_rows();
+            let at = at % message.len();
+            message[at] = byte;
+            drop(rows(&message, 64, &expected()));
+        }
+    }
+}

@@ -11,6 +11,8 @@ mod reply;
 mod requests;
 mod result_set;
 mod rpc;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 mod transport;
 mod tunnel;

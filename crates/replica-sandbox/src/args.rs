@@ -43,6 +43,55 @@ pub struct Args {
     /// grant no larger packets than this many bytes, 512 to 32767
     #[argh(option, default = "32767", from_str_fn(packet_size))]
     pub max_packet_size: usize,
+
+    /// make and fill the tables of this data set (nycflights13) in the first --database
+    #[argh(option, from_str_fn(loaded))]
+    pub load: Option<Dataset>,
+
+    /// make and fill this table (sales: APP_4_SALES, 184 columns) in the first --database
+    #[argh(option, from_str_fn(generated))]
+    pub generate: Option<Dataset>,
+
+    /// rows to generate (default 100000)
+    #[argh(option, default = "100_000")]
+    pub rows: u64,
+
+    /// generate the rows of this seed; the same seed gives the same rows (default 1)
+    #[argh(option, default = "1")]
+    pub seed: u64,
+
+    /// print the CREATE TABLE statements of nycflights13 or sales, and end
+    #[argh(option, from_str_fn(dataset))]
+    pub print_ddl: Option<Dataset>,
+}
+
+/// Data that the sandbox brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dataset {
+    NycFlights13,
+    Sales,
+}
+
+fn dataset(value: &str) -> Result<Dataset, String> {
+    match value {
+        "nycflights13" => Ok(Dataset::NycFlights13),
+        "sales" => Ok(Dataset::Sales),
+        _ => Err("expected nycflights13 or sales".to_owned()),
+    }
+}
+
+fn loaded(value: &str) -> Result<Dataset, String> {
+    dataset(value)
+        .ok()
+        .filter(|dataset| *dataset == Dataset::NycFlights13)
+        .ok_or_else(|| "expected nycflights13".to_owned())
+}
+
+fn generated(value: &str) -> Result<Dataset, String> {
+    dataset(value)
+        .ok()
+        .filter(|dataset| *dataset == Dataset::Sales)
+        .ok_or_else(|| "expected sales".to_owned())
 }
 
 fn policy(value: &str) -> Result<Policy, String> {

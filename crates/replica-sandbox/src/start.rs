@@ -1,14 +1,16 @@
 //! From the command line to a server that runs until it is told to stop.
-use crate::args::Args;
+use crate::args::{Args, Dataset};
+use replica_sandbox::data::{nycflights13, sales};
 use replica_sandbox::engine::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Session, Storage};
 use replica_sandbox::error::SqlError;
 use replica_sandbox::server::tls::Identity;
 use replica_sandbox::server::{Server, ServerOptions};
-use replica_sandbox::values::{SqlType, Value};
+use replica_sandbox::values::{CollationId, SqlType, Value};
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 const PASSWORD_VARIABLE: &str = "REPLICA_SANDBOX_PASSWORD";
@@ -17,6 +19,13 @@ const DEFAULT_PASSWORD: &str = "Replica-Sandbox-1";
 
 /// Starts the server, says where it listens, and serves until SIGTERM or SIGINT.
 pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    if let Some(dataset) = args.print_ddl {
+        let ddl = match dataset {
+            Dataset::NycFlights13 => nycflights13::SCHEMA,
+            Dataset::Sales => sales::SCHEMA,
+        };
+        return Ok(std::io::stdout().lock().write_all(ddl.as_bytes())?);
+    }
     let password = password(args.password_file.as_deref())?;
     let identity = identity(&args)?;
     if let Some(path) = &args.write_ca {
@@ -25,7 +34,7 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
         std::fs::write(path, authority)
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
-    let storage = args.data_dir.map_or(Storage::Memory, Storage::Folder);
+    let storage = args.data_dir.clone().map_or(Storage::Memory, Storage::Folder);
     let options = EngineOptions { sa_password: password.clone(), server_name: "REPLICA-SANDBOX".to_owned() };
     let engine = Engine::open(storage, options)?;
     let login =
@@ -35,6 +44,9 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
         create_database(&mut session, database)?;
     }
     drop(session);
+    if args.load.is_some() || args.generate.is_some() {
+        bring_data(&engine, login, &args)?;
+    }
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -53,6 +65,29 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
             .await;
         Ok(())
     })
+}
+
+/// Fills the first database that was asked for.
+fn bring_data(engine: &Arc<Engine>, login: Login, args: &Args) -> Result<(), Box<dyn Error>> {
+    let database =
+        args.database.first().ok_or("--load and --generate need a --database to put the tables in")?;
+    let mut session = engine.connect(&Login { database: database.clone(), ..login })?;
+    let collation = engine
+        .instance()
+        .databases
+        .values()
+        .find(|known| known.name.eq_ignore_ascii_case(database))
+        .map_or(CollationId::SERVER_DEFAULT, |known| known.collation);
+    if args.load.is_some() {
+        for (table, rows) in nycflights13::load_all(&mut session, collation)? {
+            log::info!("{database}.dbo.{table}: {rows} rows");
+        }
+    }
+    if args.generate.is_some() {
+        let rows = sales::generate(&mut session, collation, args.rows, args.seed)?;
+        log::info!("{database}.dbo.APP_4_SALES: {rows} rows");
+    }
+    Ok(())
 }
 
 fn announce(server: &Server) -> std::io::Result<()> {

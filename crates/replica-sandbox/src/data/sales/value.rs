@@ -21,7 +21,7 @@ impl<'a> Dice<'a> {
     /// From 0 to below `end`. Its bias is none that sample data would notice.
     pub fn below(&mut self, end: u64) -> u64 {
         match u32::try_from(end) {
-            Ok(end) => u64::from(self.rng.next_u32()) * u64::from(end) >> 32,
+            Ok(end) => (u64::from(self.rng.next_u32()) * u64::from(end)) >> 32,
             Err(_) => self.rng.next_u64() % end,
         }
     }

@@ -1,4 +1,5 @@
 //! SQL Server Browser: the TCP port of a named instance ([MC-SQLR] 2.2, UDP port 1434).
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{UdpSocket, lookup_host};
@@ -24,26 +25,33 @@ pub async fn port_of(host: &str, instance: &str) -> Result<u16> {
     };
     let addresses = lookup_host((host, PORT)).await.map_err(|_| silent())?;
     for address in addresses {
-        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let socket = UdpSocket::bind(any).await?;
-        socket.connect(address).await?;
-        let mut question = vec![QUESTION];
-        question.extend_from_slice(instance.as_bytes());
-        question.push(0);
-        let mut answer = [0; 2048];
-        for _ in 0..ATTEMPTS {
-            if socket.send(&question).await.is_err() {
-                break;
-            }
-            match timeout(PATIENCE, socket.recv(&mut answer)).await {
-                Ok(Ok(length)) => return tcp_port(&answer[..length]).ok_or_else(silent),
-                // Nobody listens there.
-                Ok(Err(_)) => break,
-                Err(_) => {}
-            }
+        if let Some(port) = ask(address, instance).await? {
+            return Ok(port);
         }
     }
     Err(silent())
+}
+
+/// `None`: nobody is there, or knows the instance.
+async fn ask(browser: SocketAddr, instance: &str) -> Result<Option<u16>> {
+    let any = if browser.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).await?;
+    let mut question = vec![QUESTION];
+    question.extend_from_slice(instance.as_bytes());
+    question.push(0);
+    let mut answer = [0; 2048];
+    for _ in 0..ATTEMPTS {
+        // An address family that this machine has no route for, or a port that is closed there.
+        if socket.connect(browser).await.is_err() || socket.send(&question).await.is_err() {
+            break;
+        }
+        match timeout(PATIENCE, socket.recv(&mut answer)).await {
+            Ok(Ok(length)) => return Ok(tcp_port(&answer[..length])),
+            Ok(Err(_)) => break,
+            Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// `0x05, USHORT length, "ServerName;H;InstanceName;I;...;tcp;1433;;"`, in the server's code page:
@@ -65,7 +73,25 @@ fn tcp_port(answer: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::tcp_port;
+    use super::*;
+
+    #[test]
+    fn the_browser_is_asked_for_the_instance() {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let browser = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let address = browser.local_addr().unwrap();
+            let answer = async {
+                let mut question = [0; 100];
+                let (length, from) = browser.recv_from(&mut question).await.unwrap();
+                assert_eq!(&question[..length], b"\x04SALES\0");
+                browser.send_to(b"\x05\x17\0InstanceName;SALES;tcp;1500;;", from).await.unwrap();
+            };
+            let (port, ()) = tokio::join!(ask(address, "SALES"), answer);
+            assert_eq!(port.unwrap(), Some(1500));
+            drop(browser);
+            assert_eq!(ask(address, "SALES").await.unwrap(), None);
+        });
+    }
 
     #[test]
     fn the_port_is_found_among_the_pairs() {

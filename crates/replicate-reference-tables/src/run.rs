@@ -5,7 +5,7 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Job, Sides};
-use replica_core::error::{Error, Result};
+use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
 use replica_core::load::Outcome;
 use replica_core::plan::{Plan, Request};
@@ -73,8 +73,8 @@ struct Ready {
 
 impl Run<'_> {
     async fn all(mut self, jobs: Vec<Job>) -> Result<Code> {
-        let count = jobs.len();
         let planned = self.plan(jobs).await?;
+        let count = planned.len() + self.failures.len();
         if self.options.explain {
             for (_, plan) in &planned {
                 explain(plan, self.options.format)?;
@@ -118,6 +118,10 @@ impl Run<'_> {
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if sides.is_none() => return Err(error),
                 Err(error) => {
+                    if matches!(error.kind(), Kind::Io | Kind::Timeout | Kind::Protocol) {
+                        // That connection is beyond use; the next table gets another.
+                        sides = None;
+                    }
                     let result = Err(error.table(&job.table));
                     self.finish(Finished { table: job.table, result, started })?;
                 }
@@ -145,10 +149,10 @@ impl Run<'_> {
 }
 
 async fn plan(sides: &mut Option<Sides>, job: &Job) -> Result<Plan> {
-    if sides.is_none() {
-        *sides = Some(Sides::connect(&job.source, &job.target).await?);
-    }
-    let Some(connected) = sides else { return Err(Error::connect("no connection")) };
+    let connected = match sides {
+        Some(connected) => connected,
+        None => sides.insert(Sides::connect(&job.source, &job.target).await?),
+    };
     let (source, target) = connected.tables(&job.table).await?;
     Plan::new(&source, &target, job.request)
 }

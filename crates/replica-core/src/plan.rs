@@ -1,6 +1,6 @@
 //! What will be done, as statements. Pure: a plan is made from two catalogs and the user's wishes, and says all
 //! of itself in [`Plan::explain`].
-use crate::catalog::table::Key;
+use crate::catalog::index::Key;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::load::{self, Load};

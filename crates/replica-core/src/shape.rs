@@ -3,7 +3,9 @@
 //!
 //! A table is replaced as a whole, by one session in one transaction: readers see the old rows or wait, never an
 //! empty or half-full table, and a failure at any point leaves the old rows in place.
-use crate::catalog::table::{ForeignKey, Index, IndexKind, Key, Temporal, Trigger};
+use crate::catalog::constraint::{ForeignKey, Trigger};
+use crate::catalog::index::{Index, IndexKind, Key};
+use crate::catalog::table::Temporal;
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 

@@ -1,9 +1,11 @@
 //! The answers to the catalog questions, put together.
+use super::column::{Column, ProtectedColumn};
+use super::constraint::{Check, ForeignKey, Trigger};
+use super::index::{Index, Partition};
 use super::question::{self, Question};
 use super::record::Record;
-use super::table::{
-    Check, Column, ForeignKey, Index, Object, Partition, ProtectedColumn, Server, Table, Trigger,
-};
+use super::server::Server;
+use super::table::{Object, Table};
 use crate::error::{Error, Result};
 
 /// The answer to each question of [`question::ALL`], in that order; `Err` says in one line why there is none.

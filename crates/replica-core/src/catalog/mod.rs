@@ -1,14 +1,19 @@
 //! What a server says about one table, in one round trip.
 pub mod assemble;
+pub mod column;
+pub mod constraint;
+pub mod index;
 pub mod name;
 pub mod near;
 pub mod question;
 pub mod read;
 pub mod record;
+pub mod server;
 pub mod sql_type;
 pub mod table;
 
+pub use column::Column;
 pub use name::{TableName, quote};
 pub use read::read;
 pub use sql_type::{Length, SqlType};
-pub use table::{Column, Table};
+pub use table::Table;

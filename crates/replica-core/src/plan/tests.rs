@@ -1,5 +1,8 @@
 use super::*;
-use crate::catalog::table::{ForeignKey, Index, IndexKind, Server, sample};
+use crate::catalog::constraint::ForeignKey;
+use crate::catalog::index::{Index, IndexKind};
+use crate::catalog::server::Server;
+use crate::catalog::table::sample;
 use crate::catalog::{Column, Length, SqlType};
 use crate::tds::types::{TypeInfo, token};
 use crate::types::guide::{collated, column};

@@ -1,5 +1,6 @@
 use super::*;
-use crate::catalog::table::{Check, sample};
+use crate::catalog::constraint::Check;
+use crate::catalog::table::sample;
 use crate::catalog::{Column, SqlType};
 use crate::types::guide::column;
 

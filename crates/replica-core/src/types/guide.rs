@@ -2,7 +2,7 @@
 use std::fmt::Write as _;
 
 use super::{Conversion, convert};
-use crate::catalog::table::Collation;
+use crate::catalog::column::Collation;
 use crate::catalog::{Column, Length, SqlType};
 
 /// A nullable column as the guide shows it: text in code page 1252.

@@ -1,6 +1,6 @@
 //! The columns of one table matched with those of another, by name.
 use super::{Conversion, convert};
-use crate::catalog::table::Server;
+use crate::catalog::server::Server;
 use crate::catalog::{Column, Table};
 use crate::error::Error;
 
@@ -140,7 +140,8 @@ mod tests {
     use super::super::guide::column;
     use super::*;
     use crate::catalog::SqlType;
-    use crate::catalog::table::{ProtectedColumn, sample};
+    use crate::catalog::column::ProtectedColumn;
+    use crate::catalog::table::sample;
 
     fn table(names: &[&str]) -> Table {
         let mut table = sample("dbo.t");

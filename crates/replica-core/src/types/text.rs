@@ -1,6 +1,6 @@
 //! Everything that becomes text.
 use super::{Conversion, Outcome, Refusal, cast, number};
-use crate::catalog::table::Collation;
+use crate::catalog::column::Collation;
 use crate::catalog::{Column, Length, SqlType, quote};
 
 /// UTF-8 as a code page number (Microsoft docs, "Code Page Identifiers").

@@ -1,0 +1,93 @@
+//! Indexes and partitions.
+use super::record::Record;
+use crate::error::Result;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexKind {
+    Heap,
+    Clustered,
+    Nonclustered,
+    ClusteredColumnstore,
+    NonclusteredColumnstore,
+    /// XML, spatial, hash and what comes after them.
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    pub id: i32,
+    /// A heap has none.
+    pub name: Option<String>,
+    pub kind: IndexKind,
+    pub unique: bool,
+    /// It backs a primary key or a unique constraint.
+    pub backs_constraint: bool,
+    /// IGNORE_DUP_KEY: the server drops duplicates instead of refusing them.
+    pub ignores_duplicates: bool,
+    pub disabled: bool,
+    pub partitioned: bool,
+    /// Key columns in order.
+    pub keys: Vec<Key>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub column_id: i32,
+    pub descending: bool,
+}
+
+impl Index {
+    pub fn from_record(record: &Record) -> Result<Self> {
+        Ok(Self {
+            id: record.number("index_id")?,
+            name: record.text("index_name").map(str::to_owned),
+            kind: match record.number::<u8>("index_type")? {
+                0 => IndexKind::Heap,
+                1 => IndexKind::Clustered,
+                2 => IndexKind::Nonclustered,
+                5 => IndexKind::ClusteredColumnstore,
+                6 => IndexKind::NonclusteredColumnstore,
+                _ => IndexKind::Other,
+            },
+            unique: record.flag("is_unique"),
+            backs_constraint: record.flag("is_primary_key") || record.flag("is_unique_constraint"),
+            ignores_duplicates: record.flag("ignore_dup_key"),
+            disabled: record.flag("is_disabled"),
+            partitioned: record.text("data_space_type").is_some_and(|kind| kind.trim() == "PS"),
+            keys: Vec::new(),
+        })
+    }
+
+    /// Takes those of the index-column rows that are keys of this index.
+    pub fn take_keys(&mut self, records: &[Record]) -> Result<()> {
+        let mine = records.iter().filter(|r| r.int("index_id") == Some(self.id.into()));
+        let mut keys = Vec::new();
+        for record in mine {
+            // 0 for included columns, and for a partitioning column that is no key.
+            let ordinal = record.int("key_ordinal").unwrap_or_default();
+            if ordinal > 0 {
+                let key = Key {
+                    column_id: record.number("column_id")?,
+                    descending: record.flag("is_descending_key"),
+                };
+                keys.push((ordinal, key));
+            }
+        }
+        keys.sort_by_key(|(ordinal, _)| *ordinal);
+        self.keys = keys.into_iter().map(|(_, key)| key).collect();
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub number: i32,
+    /// The server's estimate.
+    pub rows: u64,
+}
+
+impl Partition {
+    pub fn from_record(record: &Record) -> Result<Self> {
+        Ok(Self { number: record.number("partition_number")?, rows: record.number("row_count")? })
+    }
+}

@@ -28,10 +28,14 @@ pub fn run(options: &Options) -> Result<Code> {
         log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
     }
     let jobs = names.into_iter().map(|table| job(options, &config, &source, &target, table)).collect();
-    runtime(options.max_workers)?.block_on(async {
+    let runtime = runtime(options.max_workers)?;
+    let code = runtime.block_on(async {
         let stop = Stop::on_signals()?;
         stop.or(Run { options, progress, failures: Vec::new() }.all(jobs)).await
-    })
+    });
+    // The system's name lookup can't be cancelled; nobody waits for its answer any more.
+    runtime.shutdown_background();
+    code
 }
 
 /// One thread for one worker: a stream is one task, which gains nothing from a second thread.

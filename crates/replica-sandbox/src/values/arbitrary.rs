@@ -127,6 +127,14 @@ pub fn typed_value() -> impl Strategy<Value = (SqlType, Value)> {
     })
 }
 
+/// A value of one of the types that `wanted` picks out of those without pointers or PLP.
+pub fn value_where(wanted: fn(&SqlType) -> bool) -> impl Strategy<Value = (SqlType, Value)> {
+    bounded_types().prop_filter("wanted", wanted).prop_flat_map(|sql_type| {
+        let value = value_of(&sql_type);
+        (Just(sql_type), value)
+    })
+}
+
 /// A comparable type and two values of it.
 pub fn pair() -> impl Strategy<Value = (SqlType, Value, Value)> {
     types().prop_filter("comparable", SqlType::is_comparable).prop_flat_map(|sql_type| {

@@ -80,10 +80,16 @@ pub fn small_overflow(to: &SqlType, value: i64) -> SqlError {
 
 /// 232: a float too large for an integer type or for real.
 pub fn float_overflow(to: &SqlType, value: f64) -> SqlError {
+    // 1 was seen for tinyint; the others follow from it and are unconfirmed.
+    let state = match to {
+        SqlType::TinyInt => 1,
+        SqlType::SmallInt => 2,
+        _ => 3,
+    };
     SqlError::new(
         232,
         16,
-        3,
+        state,
         format!("Arithmetic overflow error for type {}, value = {value:.6}.", to.name()),
     )
 }

@@ -1,5 +1,7 @@
 //! What the catalog knows: databases, tables, columns, indexes, constraints. Plain data, no I/O.
+use crate::values::compare::compare;
 use crate::values::{CollationId, SqlType, Value};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -329,6 +331,18 @@ impl Database {
                 return id;
             }
         }
+    }
+}
+
+impl PartitionFunction {
+    /// The position, from 0, of the partition that a value of `sql_type` goes to. NULL goes to the first.
+    pub fn partition_of(&self, value: &Value) -> usize {
+        let below = |boundary: &&Value| match compare(value, boundary, &self.sql_type) {
+            Ordering::Less => false,
+            Ordering::Equal => self.boundary_right,
+            Ordering::Greater => true,
+        };
+        if *value == Value::Null { 0 } else { self.boundaries.iter().take_while(below).count() }
     }
 }
 

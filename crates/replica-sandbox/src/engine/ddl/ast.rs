@@ -1,4 +1,5 @@
 //! Data definition statements, as parsed. Names are not resolved and expressions are kept as text.
+use crate::engine::schema::Password;
 use crate::engine::tokens::ObjectName;
 use crate::engine::type_name::TypeName;
 
@@ -83,7 +84,7 @@ pub enum Ddl {
     },
     CreateLogin {
         name: String,
-        password: String,
+        password: Password,
         default_database: Option<String>,
     },
     AlterLogin {
@@ -331,7 +332,7 @@ pub struct CreatePartitionFunction {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginChange {
-    Password(String),
+    Password(Password),
     Disable(bool),
     DefaultDatabase(String),
 }

@@ -1,10 +1,9 @@
 //! One change of the catalog: records and storage together, with the way back.
 use crate::engine::failure::Outcome;
-use crate::engine::instance::EngineOptions;
 use crate::engine::schema::{Database, Instance, Table};
 use crate::engine::session::Session;
 use crate::engine::store;
-use crate::engine::transactions::Transaction;
+use crate::engine::transactions::{Registry, Transaction};
 use crate::error::SqlError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -16,7 +15,7 @@ pub struct Change<'a> {
     pub instance: &'a mut Instance,
     pub connection: &'a Connection,
     pub transaction: &'a mut Transaction,
-    pub options: &'a EngineOptions,
+    pub registry: &'a Registry,
     pub now: SystemTime,
 }
 
@@ -36,7 +35,7 @@ pub fn change<T>(session: &mut Session, work: impl FnOnce(&mut Change<'_>) -> Ou
             instance: &mut instance,
             connection: &session.connection,
             transaction,
-            options: &engine.options,
+            registry: &engine.transactions,
             now: SystemTime::now(),
         })
     })
@@ -110,6 +109,20 @@ impl Change<'_> {
     /// A rollback drops these SQLite tables.
     pub fn drop_on_rollback(&mut self, storages: Vec<i64>) {
         self.transaction.on_rollback(Box::new(move |_, connection| drop_all(connection, &storages)));
+    }
+
+    /// Rows were copied, stamps and all, to fresh SQLite tables: this transaction's stamps among them are settled
+    /// there too.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn adopt(&mut self, from: &[i64], to: &[i64]) -> rusqlite::Result<()> {
+        for (from, to) in from.iter().zip(to) {
+            if self.transaction.moved(self.registry, *from, *to) {
+                store::note_unfinished(self.connection, self.transaction.id, *to)?;
+            }
+        }
+        Ok(())
     }
 
     /// Drops SQLite tables at the commit: until then a rollback may need them.

@@ -3,10 +3,14 @@ pub mod ast;
 pub mod change;
 mod database;
 pub mod definition;
+mod index;
 pub mod login;
+mod module;
 pub mod names;
 pub mod parse;
+mod partition;
 pub mod persist;
+mod security;
 mod table;
 
 pub use ast::Ddl;
@@ -57,7 +61,42 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
         Ddl::CreateTable(def) => table::create::create(session, def, sink),
         Ddl::DropTable { names, if_exists } => table::remove::drop(session, names, *if_exists, sink),
         Ddl::Truncate { table, partitions } => table::remove::truncate(session, table, partitions, sink),
-        other => Err(parse::unsupported(&format!("{other:?} yet")).into()),
+        Ddl::AlterTable { table, action } => table::alter::alter(session, table, action, sink),
+        Ddl::CreateIndex(def) => index::create(session, def, sink),
+        Ddl::DropIndex { indexes, if_exists } => index::drop(session, indexes, *if_exists, sink),
+        Ddl::AlterIndex { index, table, action } => {
+            index::alter(session, index.as_deref(), table, *action, sink)
+        }
+        Ddl::CreateView(def) => module::create_view(session, def),
+        Ddl::DropView { names, if_exists } => module::drop_view(session, names, *if_exists),
+        Ddl::CreateTrigger(def) => module::create_trigger(session, def, sink),
+        Ddl::DropTrigger { names, if_exists } => module::drop_trigger(session, names, *if_exists, sink),
+        Ddl::CreatePartitionFunction(def) => partition::create_function(session, def),
+        Ddl::AlterPartitionFunction { name, boundary, split } => {
+            partition::alter_function(session, name, (boundary, *split), sink)
+        }
+        Ddl::DropPartitionFunction { name } => partition::drop_function(session, name),
+        Ddl::CreatePartitionScheme { name, function, filegroups, all } => {
+            partition::create_scheme(session, name, function, (filegroups, *all))
+        }
+        Ddl::AlterPartitionScheme { name } => partition::alter_scheme(session, name),
+        Ddl::DropPartitionScheme { name } => partition::drop_scheme(session, name),
+        Ddl::CreateLogin { name, password, default_database } => {
+            security::create_login(session, name, password, default_database.as_deref())
+        }
+        Ddl::AlterLogin { name, change } => security::alter_login(session, name, change),
+        Ddl::DropLogin { name } => security::drop_login(session, name),
+        Ddl::CreateUser { name, login, default_schema } => {
+            security::create_user(session, name, login.as_deref(), default_schema.as_deref())
+        }
+        Ddl::DropUser { name, if_exists } => security::drop_principal(session, name, false, *if_exists),
+        Ddl::CreateRole { name } => security::create_role(session, name),
+        Ddl::DropRole { name, if_exists } => security::drop_principal(session, name, true, *if_exists),
+        Ddl::AlterRole { name, member, add } => security::alter_role(session, name, member, *add),
+        Ddl::AlterServerRole { name, member, add } => {
+            security::alter_server_role(session, name, member, *add)
+        }
+        Ddl::Permission(change) => security::permission(session, change),
     }
 }
 

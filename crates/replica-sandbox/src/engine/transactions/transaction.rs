@@ -83,6 +83,14 @@ impl Transaction {
         registry.writes(self.id, storage);
     }
 
+    /// Rows that may bear this transaction's stamps were copied, stamps and all, from one storage to another.
+    pub fn moved(&mut self, registry: &Registry, from: i64, to: i64) -> bool {
+        let Some(touched) = self.touched.get(&from).copied() else { return false };
+        self.touched.insert(to, touched);
+        registry.writes(self.id, to);
+        true
+    }
+
     /// A schema change's way back, run in reverse order.
     pub fn on_rollback(&mut self, work: Work) {
         self.on_rollback.push((self.statements, work));

@@ -1,6 +1,7 @@
 //! Logins, users, roles and permissions.
 use super::super::ast::{Ddl, LoginChange, PermissionChange, SecurableName, Verb};
 use super::{Parsed, list, unsupported};
+use crate::engine::schema::Password;
 use crate::engine::tokens::Cursor;
 use sqlparser::tokenizer::Token;
 
@@ -29,11 +30,11 @@ pub fn create_login(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     Ok(Ddl::CreateLogin { name, password, default_database })
 }
 
-fn password(cursor: &mut Cursor<'_>) -> Parsed<String> {
+fn password(cursor: &mut Cursor<'_>) -> Parsed<Password> {
     cursor.expect_token(&Token::Eq)?;
     let password = cursor.take_string().ok_or_else(|| cursor.syntax_error())?.to_owned();
     cursor.take_word("MUST_CHANGE");
-    Ok(password)
+    Ok(Password(password))
 }
 
 pub fn alter_login(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {

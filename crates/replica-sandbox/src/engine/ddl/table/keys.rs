@@ -1,6 +1,8 @@
 //! Keys, indexes and foreign keys: their columns and their place among a table's indexes.
 use crate::engine::ddl::ast::IndexDef;
+use crate::engine::ddl::change::Change;
 use crate::engine::schema::{Backs, Column, Database, Index, IndexKind, Table};
+use crate::engine::store;
 use crate::error::SqlError;
 use crate::values::{Len, SqlType};
 use std::time::SystemTime;
@@ -169,4 +171,42 @@ fn can_be_key(sql_type: &SqlType) -> bool {
     );
     let old = matches!(sql_type, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
     !large && !old && !matches!(sql_type, SqlType::Xml | SqlType::Geography | SqlType::Geometry)
+}
+
+/// SQLite's side of a new index, in every partition; a rollback drops it.
+///
+/// # Errors
+/// SQLite's.
+pub fn create_storage(change: &mut Change<'_>, table: &Table, index: &Index) -> rusqlite::Result<()> {
+    for &storage in &table.storage {
+        store::create_index(change.connection, table, index, storage)?;
+        let id = index.index_id;
+        change
+            .transaction
+            .on_rollback(Box::new(move |_, connection| store::drop_index(connection, storage, id)));
+    }
+    Ok(())
+}
+
+/// Drops SQLite's side of an index; a rollback makes it again.
+///
+/// # Errors
+/// SQLite's.
+pub fn drop_storage(change: &mut Change<'_>, table: &Table, index: &Index) -> rusqlite::Result<()> {
+    for &storage in &table.storage {
+        store::drop_index(change.connection, storage, index.index_id)?;
+        let (table, index) = (table.clone(), index.clone());
+        change.transaction.on_rollback(Box::new(move |_, connection| {
+            store::create_index(connection, &table, &index, storage)
+        }));
+    }
+    Ok(())
+}
+
+/// Takes an index out of the record; without its clustered index a table is a heap.
+pub fn remove_index(table: &mut Table, index_id: i32, now: SystemTime) {
+    table.indexes.retain(|i| i.index_id != index_id);
+    if index_id == 1 {
+        table.indexes.insert(0, heap(now));
+    }
 }

@@ -1,10 +1,18 @@
 //! Tables: CREATE, ALTER, DROP, TRUNCATE.
+mod add;
+pub mod alter;
+mod alter_column;
 mod build;
 mod columns;
+mod constraints;
 pub mod create;
-mod keys;
-mod locks;
+pub mod drop_item;
+pub mod keys;
+pub mod locks;
+mod range;
 pub mod remove;
+mod switch;
+pub mod validate;
 
 use crate::engine::ddl::ast::Placement;
 use crate::engine::schema::{Database, Instance, Table};
@@ -28,7 +36,11 @@ pub fn could_not_create() -> SqlError {
 ///
 /// # Errors
 /// 1921 for a scheme or filegroup that is not there, 1911 for the column, 7726 for its type.
-fn placed(database: &Database, table: &Table, placement: &Placement) -> Result<Option<(i32, i32)>, SqlError> {
+pub fn placed(
+    database: &Database,
+    table: &Table,
+    placement: &Placement,
+) -> Result<Option<(i32, i32)>, SqlError> {
     let scheme = database.partition_schemes.values().find(|s| database.same_name(&s.name, &placement.space));
     let (Some(scheme), Some(column)) = (scheme, &placement.column) else {
         let filegroup = ["PRIMARY", "DEFAULT"].iter().any(|f| placement.space.eq_ignore_ascii_case(f));

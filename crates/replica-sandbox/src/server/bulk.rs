@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(refused(&bigint), Some(4816));
         let mut narrow = expected();
         narrow[1].declared = SqlType::NVarChar(Len::N(4), CollationId::SERVER_DEFAULT);
-        assert_eq!(refused(&narrow), Some(4815));
+        assert_eq!(refused(&narrow), Some(4816));
     }
 
     #[test]

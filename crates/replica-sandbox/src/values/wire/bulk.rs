@@ -36,15 +36,16 @@ pub struct BulkColumnInfo {
 
 impl BulkRowReader {
     /// # Errors
-    /// 4816 where a column's wire type and its declaration are not of one kind (state 1), or a (max)
-    /// declaration comes with a bounded wire type (state 2).
+    /// 4816 where a column's wire type and its declaration are not of one kind (state 1), or their widths differ
+    /// (state 2). Captures disagree on widths (server-facts.md section 7), so the stricter is followed; a bounded
+    /// declaration with a (max) wire type is accepted.
     pub fn new(columns: impl IntoIterator<Item = BulkColumnInfo>) -> Result<Self, SqlError> {
         let columns: Vec<_> = columns.into_iter().collect();
         for (index, column) in columns.iter().enumerate() {
             if !same_kind(&column.info, &column.declared) {
                 return Err(invalid_column_type(index, 1));
             }
-            if column.declared.is_large() && is_bounded(&column.info) {
+            if wire_width(&column.info).is_some_and(|width| Some(width) != declared_width(&column.declared)) {
                 return Err(invalid_column_type(index, 2));
             }
         }
@@ -84,19 +85,11 @@ fn io_error(error: io::Error) -> BulkError {
     }
 }
 
-/// Capacity is checked against the declaration, not against the width in TYPE_INFO; char and nchar are padded to
+/// Capacity is checked against the declaration; char and nchar are padded to
 /// it, binary must fill it (server-facts.md section 7).
 fn fit_declaration(value: Value, declared: &SqlType, index: usize) -> Result<Value, SqlError> {
     let Value::Bytes(mut bytes) = value else { return Ok(value) };
-    let width = match *declared {
-        SqlType::Char(n, _)
-        | SqlType::VarChar(Len::N(n), _)
-        | SqlType::Binary(n)
-        | SqlType::VarBinary(Len::N(n)) => n.into(),
-        SqlType::NChar(n, _) | SqlType::NVarChar(Len::N(n), _) => 2 * usize::from(n),
-        SqlType::RowVersion => 8,
-        _ => usize::MAX,
-    };
+    let width = declared_width(declared).unwrap_or(usize::MAX);
     if bytes.len() > width {
         return Err(SqlError::new(
             4815,
@@ -143,8 +136,25 @@ fn same_kind(info: &TypeInfo, declared: &SqlType) -> bool {
     }
 }
 
-fn is_bounded(info: &TypeInfo) -> bool {
-    matches!(info, TypeInfo::Binary { size, .. } | TypeInfo::Chars { size, .. } if *size != MAX_WIDTH)
+/// Bytes that a bounded wire type says; `None` for (max) and other shapes.
+fn wire_width(info: &TypeInfo) -> Option<usize> {
+    match *info {
+        TypeInfo::Binary { size, .. } | TypeInfo::Chars { size, .. } if size != MAX_WIDTH => {
+            Some(size.into())
+        }
+        _ => None,
+    }
+}
+
+/// Bytes that a bounded declaration takes; `None` for (max) and the types that have no width.
+fn declared_width(declared: &SqlType) -> Option<usize> {
+    match *declared {
+        SqlType::Char(n, _) | SqlType::VarChar(Len::N(n), _) => Some(n.into()),
+        SqlType::NChar(n, _) | SqlType::NVarChar(Len::N(n), _) => Some(2 * usize::from(n)),
+        SqlType::Binary(n) | SqlType::VarBinary(Len::N(n)) => Some(n.into()),
+        SqlType::RowVersion => Some(8),
+        _ => None,
+    }
 }
 
 fn invalid_column_type(index: usize, state: u8) -> SqlError {

@@ -232,6 +232,8 @@ fn wire_type_and_declaration_must_be_of_one_kind() {
     assert_eq!(number(SqlType::Int, SqlType::BigInt), Err((4816, 1)));
     assert_eq!(number(SqlType::VarChar(Len::N(10), id), bounded.clone()), Err((4816, 1)));
     assert_eq!(number(max.clone(), bounded.clone()), Err((4816, 2)));
+    assert_eq!(number(SqlType::NVarChar(Len::N(9), id), bounded.clone()), Err((4816, 2)));
+    assert_eq!(number(SqlType::NVarChar(Len::N(11), id), bounded.clone()), Err((4816, 2)));
     assert_eq!(number(bounded, max.clone()), Ok(()));
     assert_eq!(number(SqlType::Xml, max), Ok(()));
     assert_eq!(number(SqlType::Xml, SqlType::Xml), Err((4816, 1)));

@@ -18,6 +18,8 @@ pub struct Wishes {
     pub chunk_rows: Option<u64>,
     /// The server refused TRUNCATE.
     pub delete_only: bool,
+    /// The server refused to suspend a foreign key of another table.
+    pub keep_keys: bool,
     /// The server refused to disable or rebuild an index.
     pub keep_indexes: bool,
 }
@@ -47,6 +49,9 @@ pub struct Strategy {
     pub disable: Vec<String>,
     /// Foreign keys of other tables, enabled now, to suspend while the rows change.
     pub suspend: Vec<SuspendedKey>,
+    /// Bulk loads of this server can store something else than was sent, without a word: the rows are read back and
+    /// compared by hash whatever the user asked.
+    pub prove: bool,
     /// Why it is done so.
     pub reasons: Vec<String>,
     /// What the user ought to know before it happens.
@@ -91,9 +96,11 @@ fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy>
         order: Vec::new(),
         disable: Vec::new(),
         suspend: Vec::new(),
+        prove: false,
         reasons: Vec::new(),
         warnings: Vec::new(),
     };
+    s.distrust(target);
     s.base_index(target)?;
     s.emptying(target, wishes)?;
     s.triggers(target)?;
@@ -139,6 +146,19 @@ fn refuse_kinds(target: &Table) -> Result<()> {
 }
 
 impl Strategy {
+    /// Babelfish 4.3 loads NULL into NOT NULL columns unless CHECK_CONSTRAINTS is said, values that are too long in any
+    /// case, an empty text as NULL, and decimals of less than 17 bytes as other numbers. It keeps what a load stored
+    /// before it failed, XACT_ABORT or not, until the rollback. All of it tried; the cause is its tdsbulkload.c.
+    fn distrust(&mut self, target: &Table) {
+        if target.server.as_ref().is_some_and(|server| server.babelfish) {
+            self.check_constraints = true;
+            self.prove = true;
+            self.reasons.push(
+                "Babelfish checks neither NOT NULL nor lengths by itself: CHECK_CONSTRAINTS, and every row is read back and compared before the commit".into(),
+            );
+        }
+    }
+
     fn base_index(&mut self, target: &Table) -> Result<()> {
         let Some(base) = target.base_index() else {
             self.reasons.push("its indexes are unknown: no TABLOCK, no order".into());
@@ -208,7 +228,12 @@ impl Strategy {
             self.reasons.push("TRUNCATE: no other table points at it".into());
         }
         for key in incoming.into_iter().filter(|key| !key.disabled) {
-            self.suspend(key)?;
+            if wishes.keep_keys {
+                let ForeignKey { name, table, .. } = key;
+                self.reasons.push(format!("{name} of {table} stays: it can refuse the DELETE"));
+            } else {
+                self.suspend(key)?;
+            }
         }
         if self.emptying == Emptying::Delete { self.need_delete(target) } else { Ok(()) }
     }

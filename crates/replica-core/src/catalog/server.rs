@@ -18,6 +18,8 @@ pub struct Server {
     /// READ_COMMITTED_SNAPSHOT is ON: readers of the target see the old rows and do not wait.
     pub read_committed_snapshot: bool,
     pub read_only: bool,
+    /// PostgreSQL that speaks TDS: its bulk loads check less (see [`crate::shape`]).
+    pub babelfish: bool,
 }
 
 impl Server {
@@ -34,6 +36,7 @@ impl Server {
             allows_snapshot: record.int("snapshot_isolation_state") == Some(1),
             read_committed_snapshot: record.flag("is_read_committed_snapshot_on"),
             read_only: record.flag("is_read_only"),
+            babelfish: record.flag("is_babelfish"),
         })
     }
 

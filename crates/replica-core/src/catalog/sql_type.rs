@@ -104,7 +104,8 @@ impl SqlType {
             "varchar" => Self::VarChar(bytes()),
             "text" => Self::Text,
             "nchar" => Self::NChar(fixed(2)),
-            "nvarchar" => Self::NVarChar(units()),
+            // sysname without its base type, in Babelfish.
+            "nvarchar" | "sysname" => Self::NVarChar(units()),
             "ntext" => Self::NText,
             "binary" => Self::Binary(fixed(1)),
             "varbinary" => Self::VarBinary(bytes()),
@@ -235,6 +236,8 @@ mod tests {
     #[test]
     fn an_alias_is_its_base_type_but_a_clr_type_is_itself() {
         let sysname = Described { base_name: Some("nvarchar"), max_length: 256, ..described("sysname") };
+        assert_eq!(SqlType::of(sysname), SqlType::NVarChar(Length::N(128)));
+        let sysname = Described { base_name: Some("sysname"), ..sysname };
         assert_eq!(SqlType::of(sysname), SqlType::NVarChar(Length::N(128)));
         let alias = Described { base_name: Some("decimal"), user_defined: true, ..described("Price") };
         assert_eq!(SqlType::of(alias), SqlType::Decimal { precision: 12, scale: 3 });

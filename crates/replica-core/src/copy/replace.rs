@@ -39,7 +39,10 @@ impl Failed {
             return None;
         }
         let switch = match self.at {
-            Some(Phase::Empty) => &mut request.wishes.delete_only,
+            Some(Phase::Suspend) => &mut request.wishes.keep_keys,
+            Some(Phase::Empty) if !self.error.has_number(CONSTRAINT_CONFLICT) => {
+                &mut request.wishes.delete_only
+            }
             Some(Phase::DisableIndexes | Phase::RebuildIndexes) => &mut request.wishes.keep_indexes,
             None if self.error.has_number(SNAPSHOT_NOT_ALLOWED) => &mut request.no_snapshot,
             _ => return None,
@@ -69,8 +72,10 @@ pub(super) async fn replace(
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");
     run(target, plan.after(), timing).await?;
+    let verify = if plan.strategy.prove { Verify::Hash } else { verify };
     if verify != Verify::Nothing {
-        prove(target, plan, verify, outcome.fingerprint).await?;
+        let proved = prove(target, plan, verify, outcome.fingerprint).await;
+        proved.map_err(|error| error.within("reading the target back"))?;
         timing.phase("VERIFY");
     }
     target.lane()?.commit().await?;
@@ -85,6 +90,9 @@ async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timi
                 Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
                     .within(format_args!("{subject} does not hold for the new rows"))
                     .remedy("Bring its table in step first, or run both in one go with the parent last"),
+                Phase::Empty if error.has_number(CONSTRAINT_CONFLICT) => error.within(&subject).remedy(
+                    "Rows of another table point at them: disable or drop its foreign key for the load",
+                ),
                 _ => error.within(&subject),
             };
             return Err(Failed { error, at: Some(phase) });
@@ -135,6 +143,7 @@ mod tests {
         assert!(around.wishes.delete_only);
         assert!(failed(4712, Some(Phase::Empty)).way_around(around).is_none());
         assert!(failed(1088, Some(Phase::DisableIndexes)).way_around(plain).unwrap().wishes.keep_indexes);
+        assert!(failed(33557097, Some(Phase::Suspend)).way_around(plain).unwrap().wishes.keep_keys);
         assert!(failed(3952, None).way_around(plain).unwrap().no_snapshot);
     }
 
@@ -142,6 +151,7 @@ mod tests {
     fn what_has_no_other_way_fails() {
         let plain = Request::default();
         assert!(failed(547, Some(Phase::Check)).way_around(plain).is_none());
+        assert!(failed(547, Some(Phase::Empty)).way_around(plain).is_none());
         assert!(failed(2628, None).way_around(plain).is_none());
         assert!(failed(1205, Some(Phase::Empty)).way_around(plain).is_none());
         assert!(Failed::from(Error::io("gone")).way_around(plain).is_none());

@@ -1,5 +1,6 @@
 use super::*;
 use crate::catalog::constraint::Check;
+use crate::catalog::server::Server;
 use crate::catalog::table::sample;
 use crate::catalog::{Column, SqlType};
 use crate::types::guide::column;
@@ -201,4 +202,21 @@ fn kinds_that_cannot_be_replaced_are_refused() {
         change(&mut t);
         assert!(refused(&t, Wishes::default()).starts_with("dbo.t: "));
     }
+}
+
+#[test]
+fn what_babelfish_stores_is_checked_and_proved() {
+    let mut table = heap();
+    assert!(!decided(&table).prove && !decided(&table).check_constraints);
+    table.server = Some(Server { babelfish: true, ..Server::default() });
+    assert!(decided(&table).prove && decided(&table).check_constraints);
+}
+
+#[test]
+fn a_key_that_cannot_be_suspended_stays() {
+    let mut table = heap();
+    table.foreign_keys = Some(vec![incoming("fk")]);
+    let wishes = Wishes { keep_keys: true, ..Wishes::default() };
+    let s = strategy(&table, MANY, wishes).unwrap();
+    assert!(s.suspend.is_empty() && s.emptying == Emptying::Delete);
 }

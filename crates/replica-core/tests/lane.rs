@@ -1,6 +1,7 @@
 //! Sessions and their raw lane, against servers that keep to a script.
 mod common;
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -205,24 +206,30 @@ fn bytes_that_break_the_protocol_are_errors() {
 
 #[test]
 fn a_server_that_speaks_before_it_has_heard_everything() {
-    let (done_with, client_is_done) = std::sync::mpsc::channel();
-    let address = server(move |peer| {
-        // It reads no more, and the sockets' buffers are not without end.
-        peer.reply(&[error(9002), done(done::ERROR, 0)].concat());
-        client_is_done.recv().unwrap();
-    });
-    run(async {
-        let mut session = connect(address, "").await;
-        let lane = session.lane().unwrap();
-        let mut packets = Vec::new();
-        frame(kind::BULK_LOAD, &vec![0; 64 << 20], 4096, &mut packets);
-        let sent = lane.send(&packets).await.unwrap();
-        assert!(matches!(sent, Sent::Answered(n) if n < packets.len()), "{sent:?}");
-        assert!(lane.reply().await.unwrap_err().has_number(9002));
-        // The rest of the message can't be taken back.
-        assert!(!lane.is_idle());
-        done_with.send(()).unwrap();
-    });
+    for stays in [true, false] {
+        let (done_with, client_is_done) = std::sync::mpsc::channel::<()>();
+        let address = server(move |peer| {
+            // It reads no more than this, and the sockets' buffers are not without end.
+            peer.0.read_exact(&mut [0; HEADER]).unwrap();
+            peer.reply(&[error(9002), done(done::ERROR, 0)].concat());
+            if stays {
+                // Until the client is done and its sender dropped.
+                let _ = client_is_done.recv();
+            }
+        });
+        run(async {
+            let mut session = connect(address, "").await;
+            let lane = session.lane().unwrap();
+            let mut packets = Vec::new();
+            frame(kind::BULK_LOAD, &vec![0; 64 << 20], 4096, &mut packets);
+            let sent = lane.send(&packets).await.unwrap();
+            assert!(matches!(sent, Sent::Answered(n) if n < packets.len()), "{sent:?}");
+            assert!(lane.reply().await.unwrap_err().has_number(9002));
+            // The rest of the message can't be taken back.
+            assert!(!lane.is_idle());
+        });
+        drop(done_with);
+    }
 }
 
 #[test]

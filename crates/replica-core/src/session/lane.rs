@@ -19,6 +19,8 @@ use crate::tds::wire::put_utf16le;
 
 /// Room for what a server says while it is still being spoken to.
 const EARLY: usize = 4096;
+/// What a lost connection has brought is here at once or never.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Bytes of a DONE token.
 const DONE: usize = 13;
 
@@ -147,12 +149,14 @@ impl Lane {
         while !parts.is_empty() {
             let limit = self.silence;
             let progress = poll_fn(|cx| self.poll_send(cx, parts));
-            match timeout(limit, progress).await.map_err(|_| silent(limit))?? {
-                0 => return Ok(Sent::Answered(written)),
-                n => {
+            match timeout(limit, progress).await.map_err(|_| silent(limit))? {
+                Ok(0) => return Ok(Sent::Answered(written)),
+                Ok(n) => {
                     written += n;
                     IoSlice::advance_slices(&mut parts, n);
                 }
+                Err(_) if self.has_last_words().await => return Ok(Sent::Answered(written)),
+                Err(error) => return Err(error),
             }
         }
         if self.outgoing.is_between_messages() {
@@ -165,28 +169,42 @@ impl Lane {
 
     /// Bytes written, or 0 when the server spoke instead.
     fn poll_send(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<Result<usize>> {
-        if let Poll::Ready(written) = Pin::new(&mut self.link).poll_write_vectored(cx, parts) {
-            let written = written.map_err(lost)?;
-            let mut left = written;
-            for part in parts {
-                let here = left.min(part.len());
-                self.unanswered += self.outgoing.advance(&part[..here])?;
-                left -= here;
+        match Pin::new(&mut self.link).poll_write_vectored(cx, parts) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(hung_up())),
+            Poll::Ready(Ok(written)) => {
+                let mut left = written;
+                for part in parts {
+                    let here = left.min(part.len());
+                    self.unanswered += self.outgoing.advance(&part[..here])?;
+                    left -= here;
+                }
+                Poll::Ready(Ok(written))
             }
-            return match written {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
+            // Only a full send buffer is worth a look at the other direction.
+            Poll::Pending => match ready!(self.poll_early(cx)).map_err(lost)? {
                 0 => Poll::Ready(Err(hung_up())),
-                n => Poll::Ready(Ok(n)),
-            };
+                _ => Poll::Ready(Ok(0)),
+            },
         }
-        // Only a full send buffer is worth a look at the other direction.
+    }
+
+    /// A server that is shut down, or kills the session, says so before it hangs up: the bytes may be here, or
+    /// the system may not have told us of them yet.
+    async fn has_last_words(&mut self) -> bool {
+        let heard = poll_fn(|cx| self.poll_early(cx));
+        matches!(timeout(LAST_WORDS, heard).await, Ok(Ok(read)) if read > 0)
+    }
+
+    /// Receives what nobody has asked for yet; says how many bytes.
+    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let start = self.early.len();
         self.early.resize(start + EARLY, 0);
         let mut buf = ReadBuf::new(&mut self.early[start..]);
         let polled = Pin::new(&mut self.link).poll_read(cx, &mut buf);
         let read = buf.filled().len();
         self.early.truncate(start + read);
-        ready!(polled).map_err(lost)?;
-        Poll::Ready(if read == 0 { Err(hung_up()) } else { Ok(0) })
+        polled.map_ok(|()| read)
     }
 
     /// Receives what is there of the reply, packet headers included, straight into `buf`: at least one byte.

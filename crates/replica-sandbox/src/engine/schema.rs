@@ -1,13 +1,16 @@
 //! What the catalog knows: databases, tables, columns, indexes, constraints. Plain data, no I/O.
 use crate::values::compare::compare;
 use crate::values::{CollationId, SqlType, Value};
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub mod saved;
+
 /// What one server knows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Instance {
     /// database_id → database: 1 master, 2 tempdb, 3 model, 4 msdb, then the users'.
     pub databases: BTreeMap<i16, Database>,
@@ -16,7 +19,7 @@ pub struct Instance {
     pub started: SystemTime,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
     pub principal_id: i32,
     pub name: String,
@@ -29,7 +32,7 @@ pub struct Login {
 }
 
 /// A password that Debug does not show.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Password(pub String);
 
 impl std::fmt::Debug for Password {
@@ -38,7 +41,7 @@ impl std::fmt::Debug for Password {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Database {
     pub id: i16,
     pub name: String,
@@ -47,6 +50,7 @@ pub struct Database {
     /// schema_id → name; dbo is 1.
     pub schemas: BTreeMap<i32, String>,
     /// object_id → table. In tempdb also the sessions' temporary tables.
+    #[serde(with = "saved::tables")]
     pub tables: BTreeMap<i32, Arc<Table>>,
     /// object_id → view.
     pub views: BTreeMap<i32, View>,
@@ -65,7 +69,7 @@ pub struct Database {
     pub compatibility_level: u8,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Principal {
     pub principal_id: i32,
     pub name: String,
@@ -76,7 +80,7 @@ pub struct Principal {
     pub created: SystemTime,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrincipalKind {
     /// The user of a login; None where there is no such login (WITHOUT LOGIN, dbo of a dropped one, guest).
     User {
@@ -86,7 +90,7 @@ pub enum PrincipalKind {
 }
 
 /// A GRANT or DENY in a database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permission {
     pub grantee: i32,
     pub securable: Securable,
@@ -95,7 +99,7 @@ pub struct Permission {
     pub state: Grant,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Securable {
     Database,
     /// object_id
@@ -104,14 +108,14 @@ pub enum Securable {
     Schema(i32),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Grant {
     Grant,
     GrantWithGrantOption,
     Deny,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct View {
     pub object_id: i32,
     pub schema_id: i32,
@@ -125,7 +129,7 @@ pub struct View {
     pub modified: SystemTime,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Table {
     pub object_id: i32,
     pub schema_id: i32,
@@ -150,7 +154,7 @@ pub struct Table {
     pub partitioned_on: Option<(i32, i32)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Column {
     pub column_id: i32,
     pub name: String,
@@ -166,13 +170,13 @@ pub struct Column {
     pub generated_always: u8,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Computed {
     pub definition: String,
     pub persisted: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Default {
     pub object_id: i32,
     pub name: String,
@@ -182,14 +186,14 @@ pub struct Default {
     pub created: SystemTime,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
     pub seed: i64,
     pub increment: i64,
     pub last: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IndexKind {
     Heap,
     Clustered,
@@ -198,14 +202,14 @@ pub enum IndexKind {
     NonclusteredColumnstore,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Backs {
     Nothing,
     PrimaryKey,
     UniqueConstraint,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Index {
     pub index_id: i32,
     /// The constraint's object_id where it backs one.
@@ -225,7 +229,7 @@ pub struct Index {
     pub created: SystemTime,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ForeignKey {
     pub object_id: i32,
     pub name: String,
@@ -243,7 +247,7 @@ pub struct ForeignKey {
     pub on_update: u8,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Check {
     pub object_id: i32,
     pub name: String,
@@ -257,7 +261,7 @@ pub struct Check {
     pub not_trusted: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trigger {
     pub object_id: i32,
     pub name: String,
@@ -270,7 +274,7 @@ pub struct Trigger {
     pub created: SystemTime,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartitionFunction {
     /// function_id, from 65536.
     pub id: i32,
@@ -282,7 +286,7 @@ pub struct PartitionFunction {
     pub boundaries: Vec<Value>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartitionScheme {
     /// data_space_id, from 65601.
     pub id: i32,

@@ -1,18 +1,35 @@
 //! The types a column, a variable or an expression can have, and the values they take.
+use crate::error::SqlError;
+use serde::{Deserialize, Serialize};
 
 /// A length in bytes or UTF-16 units, or (max).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Len {
     N(u16),
     Max,
 }
 
-/// A collation: an index into `values::collation`'s table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A collation: an index into `values::collation`'s table. Saved by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct CollationId(pub u16);
 
+impl From<CollationId> for String {
+    fn from(id: CollationId) -> Self {
+        id.get().name.clone()
+    }
+}
+
+impl TryFrom<String> for CollationId {
+    type Error = SqlError;
+
+    fn try_from(name: String) -> Result<Self, SqlError> {
+        CollationId::by_name(&name)
+    }
+}
+
 /// A T-SQL type with all that its declaration fixes. Nullability is the column's, not the type's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SqlType {
     Bit,
     TinyInt,
@@ -56,13 +73,13 @@ pub enum SqlType {
 }
 
 /// A value; what its bytes mean is said by the [`SqlType`] that goes with it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     Null,
     /// bit, tinyint, smallint, int, bigint.
     Int(i64),
     /// decimal, numeric: the value times ten to the type's scale.
-    Decimal(i128),
+    Decimal(#[serde(with = "crate::engine::schema::saved::wide")] i128),
     /// money, smallmoney: ten-thousandths.
     Money(i64),
     /// float, and real (widened exactly).

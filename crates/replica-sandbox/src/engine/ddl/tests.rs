@@ -1,6 +1,6 @@
-use crate::engine::Session;
 use crate::engine::schema::{Backs, IndexKind, Table};
-use crate::engine::testing::{errors, ok, session};
+use crate::engine::testing::{connect, engine, errors, ok, open, run, session};
+use crate::engine::{Session, Storage, exec, permissions};
 
 fn table(session: &Session, name: &str) -> Table {
     let instance = session.engine.instance();
@@ -122,4 +122,159 @@ fn databases_and_schemas() {
     assert_eq!(numbers(s, "DROP SCHEMA app"), [3729]);
     ok(s, "DROP TABLE app.t DROP SCHEMA app");
     assert_eq!(numbers(s, "DROP SCHEMA app"), [15151]);
+}
+
+#[test]
+fn a_folder_remembers_what_was_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = || Storage::Folder(folder.path().to_owned());
+    let before = {
+        let mut session = connect(&open(storage()), "sa", "secret");
+        let s = &mut session;
+        ok(s, "CREATE LOGIN l WITH PASSWORD = 'p'; CREATE DATABASE d COLLATE Greek_CI_AS");
+        ok(
+            s,
+            "CREATE TABLE t (id int IDENTITY(10,5) PRIMARY KEY, n numeric(38,2) DEFAULT 1.5)
+             CREATE TABLE #t (a int)",
+        );
+        table(s, "t")
+    };
+    let engine = open(storage());
+    let session = connect(&engine, "sa", "secret");
+    assert_eq!(format!("{:?}", table(&session, "t")), format!("{before:?}"));
+    let instance = engine.instance();
+    assert_eq!(instance.databases[&5].collation.get().name, "Greek_CI_AS");
+    assert!(instance.databases[&2].tables.is_empty());
+    assert!(instance.logins.values().any(|l| l.name == "l" && l.password.0 == "p"));
+    let tables: i64 = session
+        .connection
+        .query_row(
+            "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name GLOB 't[0-9]*'",
+            [],
+            |r| r.get(0),
+        )
+        .unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[test]
+fn indexes_are_made_disabled_and_dropped() {
+    let mut session = session();
+    let s = &mut session;
+    ok(
+        s,
+        "CREATE TABLE p (id int NOT NULL CONSTRAINT pk PRIMARY KEY, a int, b int, s varchar(10))
+         CREATE TABLE c (id int CONSTRAINT fk REFERENCES p)
+         CREATE INDEX ix ON p (a DESC) INCLUDE (b)
+         CREATE NONCLUSTERED COLUMNSTORE INDEX nc ON p (a, b)",
+    );
+    let states = |s: &Session| {
+        let all = table(s, "p").indexes;
+        all.iter().map(|i| (i.name.clone().unwrap_or_default(), i.index_id, i.disabled)).collect::<Vec<_>>()
+    };
+    let named = |name: &str, id: i32, disabled: bool| (name.to_owned(), id, disabled);
+    assert_eq!(states(s), [named("pk", 1, false), named("ix", 2, false), named("nc", 3, false)]);
+    assert_eq!(
+        errors(s, "CREATE INDEX ix ON p (b)"),
+        [(
+            1913,
+            "The operation failed because an index or statistics with name 'ix' already exists on table 'dbo.p'."
+                .into()
+        )]
+    );
+    assert_eq!(numbers(s, "CREATE CLUSTERED INDEX other ON p (b)"), [1902]);
+    assert_eq!(numbers(s, "CREATE INDEX other ON p (nothing)"), [1911]);
+    assert_eq!(numbers(s, "CREATE INDEX other ON p (a, a)"), [1909]);
+    assert_eq!(numbers(s, "CREATE INDEX other ON nowhere (a)"), [1088]);
+    assert_eq!(numbers(s, "DROP INDEX pk ON p"), [3723]);
+    assert_eq!(numbers(s, "DROP INDEX nothing ON p"), [3701]);
+    assert_eq!(numbers(s, "CREATE INDEX other ON p (a) WITH (DROP_EXISTING = ON)"), [7999]);
+    ok(s, "ALTER INDEX ix ON p DISABLE");
+    assert!(states(s)[1].2);
+    assert_eq!(numbers(s, "ALTER INDEX ix ON p REORGANIZE"), [1973]);
+    assert_eq!(numbers(s, "ALTER INDEX nothing ON p REBUILD"), [2727]);
+
+    let warned = run(s, "ALTER INDEX pk ON p DISABLE").messages;
+    assert_eq!(
+        warned[0].text,
+        "Warning: Foreign key 'fk' on table 'c' referencing table 'p' was disabled as a result of disabling the index 'pk'."
+    );
+    assert_eq!(states(s), [named("pk", 1, true), named("ix", 2, true), named("nc", 3, true)]);
+    let foreign = &table(s, "c").foreign_keys[0];
+    assert!(foreign.disabled && foreign.not_trusted);
+    assert_eq!(numbers(s, "ALTER INDEX ix ON p REBUILD"), [1987]);
+    ok(s, "DROP INDEX ix ON p");
+    ok(s, "CREATE INDEX again ON p (b)");
+    assert_eq!(states(s)[1], named("again", 2, false), "a freed id is used again");
+}
+
+#[test]
+fn a_rollback_takes_ddl_back() {
+    let mut session = session();
+    let s = &mut session;
+    ok(s, "CREATE TABLE t (a int)");
+    let before = format!("{:?}", table(s, "t"));
+    exec::transaction::begin(s, 1).unwrap();
+    ok(s, "ALTER TABLE t ADD b int NULL; CREATE INDEX ix ON t (b); TRUNCATE TABLE t; CREATE TABLE u (a int)");
+    ok(s, "DROP TABLE t");
+    exec::transaction::rollback_all(s).unwrap();
+    assert_eq!(format!("{:?}", table(s, "t")), before);
+    assert_eq!(numbers(s, "DROP TABLE u"), [3701]);
+    let tables: i64 = s
+        .connection
+        .query_row("SELECT COUNT(*) FROM sqlite_master WHERE name GLOB '[ti][0-9]*'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1, "storage of what was rolled back is gone");
+}
+
+#[test]
+fn logins_users_and_permissions() {
+    let engine = engine();
+    let mut admin = connect(&engine, "sa", "secret");
+    let s = &mut admin;
+    ok(s, "CREATE LOGIN reader WITH PASSWORD = 'pw', CHECK_POLICY = OFF");
+    assert_eq!(numbers(s, "CREATE LOGIN reader WITH PASSWORD = 'pw'"), [15025]);
+    assert_eq!(numbers(s, "CREATE USER u FOR LOGIN nobody"), [15007]);
+    ok(s, "CREATE USER reader FOR LOGIN reader; CREATE TABLE t (a int); CREATE TABLE hidden (a int)");
+    assert_eq!(numbers(s, "CREATE USER other FOR LOGIN reader"), [15063]);
+    assert_eq!(numbers(s, "GRANT SELECT ON nothing TO reader"), [15151]);
+    assert_eq!(numbers(s, "GRANT SELECT ON t TO nobody"), [15151]);
+    ok(s, "GRANT SELECT ON dbo.t TO reader");
+
+    let mut reader = connect(&engine, "reader", "pw");
+    let may = |reader: &Session, permission: &str, name: &str| {
+        let instance = reader.engine.instance();
+        let database = &instance.databases[&1];
+        let table = database.table(1, name).unwrap();
+        let rights = reader.rights(&instance, database);
+        permissions::check(&rights, permission, table.as_ref().into(), name).map_err(|e| (e.number, e.text))
+    };
+    assert_eq!(may(&reader, "SELECT", "t"), Ok(()));
+    assert_eq!(
+        may(&reader, "INSERT", "t"),
+        Err((
+            229,
+            "The INSERT permission was denied on the object 't', database 'master', schema 'dbo'.".to_owned()
+        ))
+    );
+    assert!(may(&reader, "SELECT", "hidden").is_err());
+    assert_eq!(
+        errors(&mut reader, "CREATE TABLE x (a int)"),
+        [(262, "CREATE TABLE permission denied in database 'master'.".into())]
+    );
+    assert_eq!(numbers(&mut reader, "DROP TABLE t"), [3701]);
+    assert_eq!(numbers(&mut reader, "ALTER TABLE t ADD b int"), [4902]);
+    assert_eq!(numbers(&mut reader, "CREATE LOGIN x WITH PASSWORD = 'y'"), [15247]);
+    assert_eq!(numbers(&mut reader, "GRANT SELECT ON t TO public"), [15151]);
+
+    ok(s, "ALTER ROLE db_datareader ADD MEMBER reader; DENY SELECT ON SCHEMA::dbo TO reader");
+    assert!(may(&reader, "SELECT", "t").is_err());
+    ok(s, "REVOKE SELECT ON SCHEMA::dbo FROM reader");
+    assert_eq!(may(&reader, "SELECT", "hidden"), Ok(()));
+    ok(s, "ALTER ROLE db_owner ADD MEMBER reader");
+    ok(&mut reader, "CREATE TABLE x (a int)");
+    assert_eq!(numbers(s, "DROP LOGIN reader"), [15434]);
+    drop(reader);
+    ok(s, "DROP USER reader; DROP LOGIN reader");
+    assert!(engine.instance().databases[&1].permissions.is_empty());
 }

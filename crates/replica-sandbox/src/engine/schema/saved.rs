@@ -1,0 +1,32 @@
+//! The saved form of what has none of its own.
+
+/// Tables as a list: their ids are in them. Temporary ones end with their session and are left out.
+pub mod tables {
+    use super::super::Table;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    pub fn serialize<S: Serializer>(tables: &BTreeMap<i32, Arc<Table>>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(tables.values().map(AsRef::as_ref).filter(|t| t.owner_session.is_none()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<i32, Arc<Table>>, D::Error> {
+        let tables = Vec::<Table>::deserialize(from)?;
+        Ok(tables.into_iter().map(|table| (table.object_id, Arc::new(table))).collect())
+    }
+}
+
+/// Decimals as text: JSON's numbers are too short for them.
+pub mod wide {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(number: &i128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i128, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,4 +1,6 @@
 //! The data lane: requests out, raw reply bytes in, on a socket of the caller's own.
+mod interrupt;
+
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -13,16 +15,13 @@ use super::reply::Reply;
 use super::silent;
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::tds::packet::{HEADER, Header, Inbox, frame, kind, status};
-use crate::tds::token::{done, kind as token};
+use crate::tds::packet::{HEADER, Inbox, frame, kind};
 use crate::tds::wire::put_utf16le;
 
 /// Room for what a server says while it is still being spoken to.
 const EARLY: usize = 4096;
 /// What a lost connection has brought is here at once or never.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-/// Bytes of a DONE token.
-const DONE: usize = 13;
 
 /// What became of a [`Lane::send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -307,57 +306,6 @@ impl Lane {
             Err(e) if e.server().is_none() => Err(e),
             _ => Ok(()),
         }
-    }
-
-    /// Ends a message that was sent in part, telling the server to forget it ([MS-TDS] 2.2.3.1.2, status bit
-    /// "ignore"), and reads the reply.
-    ///
-    /// # Errors
-    /// The message does not stand at a packet's end, so that nothing but hanging up can stop it; a lost
-    /// connection. Errors of the server about the abandoned request are not errors here.
-    pub async fn abandon(&mut self) -> Result<()> {
-        let Some(open) = self.outgoing.open_at_packet_end() else {
-            return Err(Error::protocol("a packet was sent in part: only hanging up can stop it"));
-        };
-        let status = status::END_OF_MESSAGE | status::IGNORE;
-        let end =
-            Header { kind: open.kind, status, length: HEADER as u16, spid: 0, id: open.id.wrapping_add(1) };
-        self.send(&end.encode()).await?;
-        match self.reply().await {
-            Err(e) if e.server().is_none() && self.unanswered > 0 => Err(e),
-            _ => Ok(()),
-        }
-    }
-
-    /// Asks the server to stop what it does, and reads on to where it says that it has ([MS-TDS] 2.2.1.7). Whether
-    /// the transaction is still there is unknown afterwards: roll it back.
-    ///
-    /// # Errors
-    /// A lost connection, or silence for too long.
-    pub async fn attention(&mut self) -> Result<()> {
-        self.send_message(kind::ATTENTION, &[]).await?;
-        // The interrupted reply may stand in the middle of a row: what counts is how each message ends.
-        let mut packets = Vec::new();
-        let mut buf = vec![0; self.packet_size];
-        loop {
-            let read = self.recv(&mut buf).await?;
-            packets.extend_from_slice(&buf[..read]);
-            if self.incoming.is_between_messages() && acknowledges(&packets) {
-                self.unanswered = 0;
-                return Ok(());
-            }
-            let keep = packets.len().saturating_sub(DONE);
-            packets.drain(..keep);
-        }
-    }
-}
-
-/// Do these bytes end with the DONE token that acknowledges an attention?
-fn acknowledges(bytes: &[u8]) -> bool {
-    let start = bytes.len().saturating_sub(DONE);
-    match bytes[start..] {
-        [token::DONE, low, high, ..] => u16::from_le_bytes([low, high]) & done::ATTENTION != 0,
-        _ => false,
     }
 }
 

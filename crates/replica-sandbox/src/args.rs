@@ -60,6 +60,11 @@ pub struct Args {
     #[argh(option, default = "1")]
     pub seed: u64,
 
+    /// create this database, if it is not there, with the tables of --load and --generate but not their rows:
+    /// a replica to be filled
+    #[argh(option)]
+    pub empty: Option<String>,
+
     /// print the CREATE TABLE statements of nycflights13 or sales, and end
     #[argh(option, from_str_fn(dataset))]
     pub print_ddl: Option<Dataset>,

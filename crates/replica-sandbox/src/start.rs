@@ -20,11 +20,7 @@ const DEFAULT_PASSWORD: &str = "Replica-Sandbox-1";
 /// Starts the server, says where it listens, and serves until SIGTERM or SIGINT.
 pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
     if let Some(dataset) = args.print_ddl {
-        let ddl = match dataset {
-            Dataset::NycFlights13 => nycflights13::SCHEMA,
-            Dataset::Sales => sales::SCHEMA,
-        };
-        return Ok(std::io::stdout().lock().write_all(ddl.as_bytes())?);
+        return Ok(std::io::stdout().lock().write_all(ddl(dataset).as_bytes())?);
     }
     let password = password(args.password_file.as_deref())?;
     let identity = identity(&args)?;
@@ -40,12 +36,18 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let login =
         Login { user: "sa".to_owned(), password, program: "replica-sandbox".to_owned(), ..Login::default() };
     let mut session = engine.connect(&login)?;
-    for database in &args.database {
+    for database in args.database.iter().chain(&args.empty) {
         create_database(&mut session, database)?;
     }
     drop(session);
     if args.load.is_some() || args.generate.is_some() {
-        bring_data(&engine, login, &args)?;
+        bring_data(&engine, &login, &args)?;
+    }
+    if let Some(database) = &args.empty {
+        let mut session = engine.connect(&Login { database: database.clone(), ..login })?;
+        for dataset in args.load.into_iter().chain(args.generate) {
+            run_batch(&mut session, ddl(dataset), |_| false)?;
+        }
     }
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -67,11 +69,18 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
     })
 }
 
+fn ddl(dataset: Dataset) -> &'static str {
+    match dataset {
+        Dataset::NycFlights13 => nycflights13::SCHEMA,
+        Dataset::Sales => sales::SCHEMA,
+    }
+}
+
 /// Fills the first database that was asked for.
-fn bring_data(engine: &Arc<Engine>, login: Login, args: &Args) -> Result<(), Box<dyn Error>> {
+fn bring_data(engine: &Arc<Engine>, login: &Login, args: &Args) -> Result<(), Box<dyn Error>> {
     let database =
         args.database.first().ok_or("--load and --generate need a --database to put the tables in")?;
-    let mut session = engine.connect(&Login { database: database.clone(), ..login })?;
+    let mut session = engine.connect(&Login { database: database.clone(), ..login.clone() })?;
     let collation = engine
         .instance()
         .databases
@@ -115,13 +124,17 @@ fn identity(args: &Args) -> Result<Identity, Box<dyn Error>> {
 
 fn create_database(session: &mut Session, name: &str) -> Result<(), SqlError> {
     let quoted = name.replace(']', "]]");
+    // It is there already (Microsoft docs, error 1801): a data folder that is used again.
+    run_batch(session, &format!("CREATE DATABASE [{quoted}]"), |error| error.number == 1801)
+}
+
+fn run_batch(session: &mut Session, sql: &str, forgive: impl Fn(&SqlError) -> bool) -> Result<(), SqlError> {
     let mut answer = FirstError::default();
     // Without a client nothing can be cancelled.
-    let ran = session.batch(&format!("CREATE DATABASE [{quoted}]"), &mut [], &mut answer);
+    let ran = session.batch(sql, &mut [], &mut answer);
     debug_assert_eq!(ran, Ok(()));
     match answer.0 {
-        // It is there already (Microsoft docs, error 1801): a data folder that is used again.
-        Some(error) if error.number != 1801 => Err(error),
+        Some(error) if !forgive(&error) => Err(error),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@
 use super::Collation;
 use encoding_rs::{Encoding, SHIFT_JIS};
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 pub(super) const UTF8: u16 = 65001;
 
@@ -87,6 +87,12 @@ enum Page {
     Multi(&'static Encoding),
 }
 
+impl Page {
+    fn single(encoding: &'static Encoding) -> Page {
+        Page::Single(Box::new(Single::new(encoding)))
+    }
+}
+
 /// A one-byte code page, both ways.
 struct Single {
     units: [u16; 256],
@@ -110,21 +116,19 @@ impl Single {
     }
 }
 
+/// The page of a number. The table of collations holds no others than these.
 fn page(code_page: u16) -> &'static Page {
-    static PAGES: OnceLock<HashMap<u16, Page>> = OnceLock::new();
-    static FALLBACK: Page = Page::Utf8;
-    PAGES
-        .get_or_init(|| {
-            use encoding_rs::{WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254};
-            HashMap::from([
-                (1251, Page::Single(Box::new(Single::new(WINDOWS_1251)))),
-                (1252, Page::Single(Box::new(Single::new(WINDOWS_1252)))),
-                (1253, Page::Single(Box::new(Single::new(WINDOWS_1253)))),
-                (1254, Page::Single(Box::new(Single::new(WINDOWS_1254)))),
-                (932, Page::Multi(SHIFT_JIS)),
-                (UTF8, Page::Utf8),
-            ])
-        })
-        .get(&code_page)
-        .unwrap_or(&FALLBACK)
+    static CYRILLIC: LazyLock<Page> = LazyLock::new(|| Page::single(encoding_rs::WINDOWS_1251));
+    static LATIN: LazyLock<Page> = LazyLock::new(|| Page::single(encoding_rs::WINDOWS_1252));
+    static GREEK: LazyLock<Page> = LazyLock::new(|| Page::single(encoding_rs::WINDOWS_1253));
+    static TURKISH: LazyLock<Page> = LazyLock::new(|| Page::single(encoding_rs::WINDOWS_1254));
+    static JAPANESE: LazyLock<Page> = LazyLock::new(|| Page::Multi(SHIFT_JIS));
+    match code_page {
+        1251 => &CYRILLIC,
+        1253 => &GREEK,
+        1254 => &TURKISH,
+        932 => &JAPANESE,
+        UTF8 => &Page::Utf8,
+        _ => &LATIN,
+    }
 }

@@ -79,12 +79,7 @@ fn big_endian(value: &Value, from: &SqlType) -> Option<Vec<u8>> {
 }
 
 /// Binary to a number: the last bytes, filled up with zeros in front.
-pub(super) fn to_number(
-    bytes: &[u8],
-    from: &SqlType,
-    to: &SqlType,
-    _style: Option<i32>,
-) -> Result<Value, SqlError> {
+pub(super) fn to_number(bytes: &[u8], from: &SqlType, to: &SqlType) -> Result<Value, SqlError> {
     if let SqlType::Decimal { .. } = to {
         return to_decimal(bytes, from, to);
     }

@@ -4,7 +4,7 @@ mod allowed;
 mod binary;
 mod calendar;
 mod decimal;
-pub(crate) mod errors;
+mod errors;
 mod fit;
 mod moment;
 mod moment_format;
@@ -70,7 +70,7 @@ fn convert(value: &Value, from: &SqlType, to: &SqlType, style: Option<i32>) -> R
             Value::Variant(_) => value.clone(),
             _ => Value::Variant(Box::new((from.clone(), value.clone()))),
         }),
-        _ if to.is_number() => number::to_number(value, from, to, style),
+        _ if to.is_number() => number::to_number(value, from, to),
         _ if to.is_date_or_time() => moment::to_moment(value, from, to, style),
         _ if to.is_character() => text::to_text(value, from, to, style),
         SqlType::Xml => binary::to_xml(value, from),

@@ -41,18 +41,13 @@ pub(super) fn of_value(value: &Value, from: &SqlType) -> Option<Number> {
     }
 }
 
-pub(super) fn to_number(
-    value: &Value,
-    from: &SqlType,
-    to: &SqlType,
-    style: Option<i32>,
-) -> Result<Value, SqlError> {
+pub(super) fn to_number(value: &Value, from: &SqlType, to: &SqlType) -> Result<Value, SqlError> {
     if let Some(number) = of_value(value, from) {
         return narrow(number, from, to);
     }
     match value {
         Value::Bytes(bytes) if from.is_character() => number_text::parse(bytes, from, to),
-        Value::Bytes(bytes) if from.is_binary() => binary::to_number(bytes, from, to, style),
+        Value::Bytes(bytes) if from.is_binary() => binary::to_number(bytes, from, to),
         Value::DateTime(..) | Value::SmallDateTime(..) => {
             let days = moment::days_since_1900(value);
             match to {

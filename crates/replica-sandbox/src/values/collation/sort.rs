@@ -140,8 +140,9 @@ fn padded<const N: usize>(tokens: impl Iterator<Item = [u8; N]>, blank: [u8; N],
 
 #[cfg(test)]
 mod tests {
-    use super::super::CollationId;
     use super::*;
+    use crate::values::CollationId;
+    use proptest::prelude::*;
 
     fn key(collation: &str, text: &str) -> Vec<u8> {
         let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -202,5 +203,42 @@ mod tests {
         assert!(key("Latin1_General_100_BIN2", "\u{FFFD}") < key("Latin1_General_100_BIN2", "\u{1F600}"));
         assert!(!equal("Latin1_General_100_CI_AS", "\u{1F600}", "\u{1F601}"));
         assert!(equal("Latin1_General_CI_AS", "\u{1F600}", "\u{1F601}"));
+    }
+
+    /// The shorter string is padded with blanks, below which only controls lie.
+    const ABOVE_BLANK_TEXT: &str = "[!-~\u{100}-\u{FFFF}\u{10000}-\u{10FFFF}]{0,8}";
+
+    proptest! {
+        /// Blanks at the end never count, and with case ignored neither does ASCII case: in every collation, and for
+        /// bytes that are no text as well.
+        #[test]
+        fn equal_strings_have_equal_keys(
+            bytes in prop_oneof![proptest::collection::vec(any::<u8>(), 0..40), "[ -~]{0,40}".prop_map(String::into_bytes)],
+            blanks in 0..4usize,
+            collation in proptest::sample::select(CollationId::all().map(|(_, it)| it).collect::<Vec<_>>()),
+        ) {
+            let key = |bytes: &[u8]| {
+                let mut out = Vec::new();
+                collation.sort_key(bytes, Charset::CodePage, &mut out);
+                out
+            };
+            // A blank after half a character would become part of it.
+            let whole = bytes.is_ascii();
+            if whole || matches!(collation.code_page, 1251..=1254) {
+                let padded: Vec<u8> = bytes.iter().copied().chain(std::iter::repeat_n(b' ', blanks)).collect();
+                prop_assert_eq!(key(&bytes), key(&padded), "{}", collation.name);
+            }
+            if whole && !collation.is_case_sensitive() && collation.lcid != 0x041F {
+                prop_assert_eq!(key(&bytes), key(&bytes.to_ascii_uppercase()), "{}", collation.name);
+            }
+        }
+
+        /// In UTF-16, BIN2 is the order of code points.
+        #[test]
+        fn bin2_is_the_order_of_code_points(left in ABOVE_BLANK_TEXT, right in ABOVE_BLANK_TEXT) {
+            let (left_points, right_points): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+            let keys = key("Latin1_General_100_BIN2", &left).cmp(&key("Latin1_General_100_BIN2", &right));
+            prop_assert_eq!(keys, left_points.cmp(&right_points));
+        }
     }
 }

@@ -24,7 +24,7 @@ pub fn describe(session: &mut Session, sql: &str) -> Outcome<Vec<OutColumn>> {
 
 /// Keeps the first columns and the first error, and forgets the rest.
 #[derive(Default)]
-struct Columns {
+pub struct Columns {
     columns: Option<Vec<OutColumn>>,
     error: Option<SqlError>,
 }

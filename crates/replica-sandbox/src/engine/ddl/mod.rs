@@ -10,6 +10,7 @@ pub mod names;
 pub mod parse;
 mod partition;
 pub mod persist;
+pub mod rename;
 mod security;
 mod table;
 
@@ -120,6 +121,14 @@ fn alter_index(
         session.engine.sandbox.count(&name, |counters| counters.index_rebuilds += 1);
     }
     Ok(())
+}
+
+/// As [`execute`], for a procedure that has its own answer.
+///
+/// # Errors
+/// As [`execute`]'s.
+pub fn quietly(ddl: &Ddl, session: &mut Session) -> Outcome {
+    execute(ddl, session, &mut super::describe::Columns::default()).map(drop)
 }
 
 fn makes_constraints(ddl: &Ddl) -> bool {

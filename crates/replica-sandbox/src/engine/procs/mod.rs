@@ -1,7 +1,13 @@
 //! System procedures.
+mod answer;
 mod applock;
 mod arguments;
+mod catalog;
+mod change;
 mod collations;
+mod first_result;
+mod odbc;
+mod pattern;
 mod sandbox;
 
 pub use arguments::Arguments;
@@ -20,14 +26,28 @@ pub fn call(
     // Whatever database and schema they are called in, names that begin with sp_ are found in master.
     let name = name.rsplit('.').next().unwrap_or(name).trim_matches(['[', ']']).to_ascii_lowercase();
     Some(match name.as_str() {
+        "sp_addrolemember" => change::role_member(arguments, session, true),
+        "sp_columns" => catalog::columns(arguments, session, sink, false),
+        "sp_columns_100" => catalog::columns(arguments, session, sink, true),
+        "sp_databases" => catalog::databases(session, sink),
+        "sp_describe_first_result_set" => first_result::describe_first(arguments, session, sink),
+        "sp_droprolemember" => change::role_member(arguments, session, false),
         "sp_getapplock" => applock::get(arguments, session, sink),
+        "sp_helpindex" => catalog::help_index(arguments, session, sink),
+        "sp_pkeys" => catalog::primary_keys(arguments, session, sink),
         "sp_releaseapplock" => applock::release(arguments, session, sink),
+        "sp_rename" => change::rename(arguments, session, sink),
         "sp_sandbox_counters" => sandbox::counters(arguments, session, sink),
         "sp_sandbox_discard" => sandbox::discard(arguments, session),
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        "sp_statistics" | "sp_statistics_100" => catalog::statistics(arguments, session, sink),
         "sp_tablecollations_100" => collations::table_collations(arguments, session, sink),
+        "sp_tables" => catalog::tables(arguments, session, sink),
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 //! Columns and types.
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Column, Table};
@@ -25,12 +25,12 @@ const COLUMN: &[&str] = &[
 ];
 
 pub const VIEWS: &[Definition] = &[
-    Definition { schema: "sys", name: "columns", columns: COLUMN, rows: columns },
-    Definition { schema: "sys", name: "all_columns", columns: COLUMN, rows: columns },
+    Definition { schema: "sys", name: "columns", columns: Columns(COLUMN), rows: columns },
+    Definition { schema: "sys", name: "all_columns", columns: Columns(COLUMN), rows: columns },
     Definition {
         schema: "sys",
         name: "computed_columns",
-        columns: &[
+        columns: Columns(&[
             COLUMN_START,
             "is_filestream bit = 0, is_replicated bit null = 0, is_non_sql_subscribed bit null = 0",
             "is_merge_published bit null = 0, is_dts_replicated bit null = 0, is_xml_document bit = 0",
@@ -40,13 +40,13 @@ pub const VIEWS: &[Definition] = &[
             "is_column_set bit null = 0, generated_always_type tinyint null = 0",
             "generated_always_type_desc nvarchar(60) null = NOT_APPLICABLE, is_hidden bit null = 0",
             "is_masked bit null = 0",
-        ],
+        ]),
         rows: computed_columns,
     },
     Definition {
         schema: "sys",
         name: "identity_columns",
-        columns: &[
+        columns: Columns(&[
             COLUMN_START,
             "is_identity bit = 1, is_filestream bit = 0, is_replicated bit null = 0",
             "is_non_sql_subscribed bit null = 0, is_merge_published bit null = 0, is_dts_replicated bit null = 0",
@@ -56,27 +56,27 @@ pub const VIEWS: &[Definition] = &[
             "is_sparse bit null = 0, is_column_set bit null = 0, generated_always_type tinyint null = 0",
             "generated_always_type_desc nvarchar(60) null = NOT_APPLICABLE, is_hidden bit null = 0",
             "is_masked bit null = 0",
-        ],
+        ]),
         rows: identity_columns,
     },
     Definition {
         schema: "sys",
         name: "types",
-        columns: &[
+        columns: Columns(&[
             "name sysname, system_type_id tinyint, user_type_id int, schema_id int = 4",
             "principal_id int null = null, max_length smallint, precision tinyint, scale tinyint",
             "collation_name sysname null, is_nullable bit null, is_user_defined bit = 0, is_assembly_type bit",
             "default_object_id int = 0, rule_object_id int = 0, is_table_type bit = 0",
-        ],
+        ]),
         rows: types,
     },
     Definition {
         schema: "sys",
         name: "masked_columns",
-        columns: &[
+        columns: Columns(&[
             COLUMN_START,
             "is_identity bit null, is_computed bit null, is_masked bit, masking_function nvarchar(4000) null",
-        ],
+        ]),
         rows: super::objects::none,
     },
 ];

@@ -1,5 +1,5 @@
 //! Constraints.
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::objects::{self, OBJECT, child};
 use super::scope::Scope;
 use crate::engine::failure::Outcome;
@@ -9,44 +9,50 @@ pub const VIEWS: &[Definition] = &[
     Definition {
         schema: "sys",
         name: "key_constraints",
-        columns: &[OBJECT, "unique_index_id int null, is_system_named bit, is_enforced bit null = 1"],
+        columns: Columns(&[
+            OBJECT,
+            "unique_index_id int null, is_system_named bit, is_enforced bit null = 1",
+        ]),
         rows: key_constraints,
     },
     Definition {
         schema: "sys",
         name: "check_constraints",
-        columns: &[
+        columns: Columns(&[
             OBJECT,
             "is_disabled bit, is_not_for_replication bit = 0, is_not_trusted bit, parent_column_id int",
             "definition nvarchar(max) null, uses_database_collation bit null = 1, is_system_named bit",
-        ],
+        ]),
         rows: check_constraints,
     },
     Definition {
         schema: "sys",
         name: "default_constraints",
-        columns: &[OBJECT, "parent_column_id int, definition nvarchar(max) null, is_system_named bit"],
+        columns: Columns(&[
+            OBJECT,
+            "parent_column_id int, definition nvarchar(max) null, is_system_named bit",
+        ]),
         rows: default_constraints,
     },
     Definition {
         schema: "sys",
         name: "foreign_keys",
-        columns: &[
+        columns: Columns(&[
             OBJECT,
             "referenced_object_id int null, key_index_id int null, is_disabled bit",
             "is_not_for_replication bit = 0, is_not_trusted bit, delete_referential_action tinyint null",
             "delete_referential_action_desc nvarchar(60) null, update_referential_action tinyint null",
             "update_referential_action_desc nvarchar(60) null, is_system_named bit",
-        ],
+        ]),
         rows: foreign_keys,
     },
     Definition {
         schema: "sys",
         name: "foreign_key_columns",
-        columns: &[
+        columns: Columns(&[
             "constraint_object_id int, constraint_column_id int, parent_object_id int, parent_column_id int",
             "referenced_object_id int, referenced_column_id int",
-        ],
+        ]),
         rows: foreign_key_columns,
     },
 ];

@@ -12,7 +12,7 @@ pub struct Definition {
     pub name: &'static str,
     /// `name type [null] [= constant]`, with commas between, in the order of Microsoft's documentation. Columns
     /// with a constant are the same in every row, and rows leave them out.
-    pub columns: &'static [&'static str],
+    pub columns: Columns,
     pub rows: fn(&Scope<'_>) -> Outcome<Vec<Row>>,
 }
 
@@ -64,9 +64,13 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
 macro_rules! row {
     ($($cell:expr),* $(,)?) => { vec![$(crate::engine::views::definition::Cell::from($cell)),*] };
 }
-pub(super) use row;
+pub(in crate::engine) use row;
 
-/// A column of a [`Definition`], taken apart.
+/// Result columns as [`Definition::columns`] writes them; procedures use them too.
+#[derive(Clone, Copy)]
+pub struct Columns(pub &'static [&'static str]);
+
+/// One of them, taken apart.
 struct Part {
     name: &'static str,
     type_name: &'static str,
@@ -74,9 +78,9 @@ struct Part {
     constant: Option<&'static str>,
 }
 
-impl Definition {
-    fn parts(&self) -> impl Iterator<Item = Part> {
-        self.columns.iter().flat_map(|line| line.split(", ")).map(|text| {
+impl Columns {
+    fn parts(self) -> impl Iterator<Item = Part> {
+        self.0.iter().flat_map(|line| line.split(", ")).map(|text| {
             let (text, constant) = match text.split_once(" = ") {
                 Some((text, constant)) => (text, Some(constant)),
                 None => (text, None),
@@ -91,7 +95,7 @@ impl Definition {
     }
 
     /// Descriptions and object types have the catalog's own collation, names the database's.
-    pub fn columns(&self, database: CollationId) -> Vec<OutColumn> {
+    pub fn describe(self, database: CollationId) -> Vec<OutColumn> {
         self.parts()
             .enumerate()
             .map(|(at, part)| {
@@ -114,7 +118,7 @@ impl Definition {
     }
 
     /// A whole row: the constants put where they belong, every value in its column's type.
-    pub fn row(&self, cells: Row, columns: &[OutColumn]) -> Vec<Value> {
+    pub fn row(self, cells: Row, columns: &[OutColumn]) -> Vec<Value> {
         let mut cells = cells.into_iter();
         self.parts()
             .zip(columns)
@@ -131,13 +135,13 @@ impl Definition {
 
     /// How many values a row has to give.
     #[cfg(test)]
-    pub fn width(&self) -> usize {
+    pub fn width(self) -> usize {
         self.parts().filter(|part| part.constant.is_none()).count()
     }
 
-    /// The declared types that do not resolve; for the tests.
+    /// The declared types that are none.
     #[cfg(test)]
-    pub fn unknown_types(&self) -> Vec<&'static str> {
+    pub fn unknown_types(self) -> Vec<&'static str> {
         self.parts().map(|part| part.type_name).filter(|t| TypeName::parse_text(t).is_err()).collect()
     }
 }

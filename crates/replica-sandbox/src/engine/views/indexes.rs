@@ -1,5 +1,5 @@
 //! Indexes, partitions and where they lie.
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Backs, Index, IndexKind, Table};
@@ -12,7 +12,7 @@ pub const VIEWS: &[Definition] = &[
     Definition {
         schema: "sys",
         name: "indexes",
-        columns: &[
+        columns: Columns(&[
             "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null",
             "is_unique bit null, data_space_id int, ignore_dup_key bit null = 0, is_primary_key bit null",
             "is_unique_constraint bit null, fill_factor tinyint = 0, is_padded bit null = 0, is_disabled bit null",
@@ -20,110 +20,110 @@ pub const VIEWS: &[Definition] = &[
             "allow_page_locks bit null = 1, has_filter bit null, filter_definition nvarchar(max) null",
             "compression_delay int null, suppress_dup_key_messages bit null = 0, auto_created bit null = 0",
             "optimize_for_sequential_key bit null = 0",
-        ],
+        ]),
         rows: indexes,
     },
     Definition {
         schema: "sys",
         name: "index_columns",
-        columns: &[
+        columns: Columns(&[
             "object_id int, index_id int, index_column_id int, column_id int, key_ordinal tinyint",
             "partition_ordinal tinyint, is_descending_key bit null, is_included_column bit null",
             "column_store_order_ordinal tinyint null = 0",
-        ],
+        ]),
         rows: index_columns,
     },
     Definition {
         schema: "sys",
         name: "partitions",
-        columns: &[
+        columns: Columns(&[
             "partition_id bigint, object_id int, index_id int, partition_number int, hobt_id bigint",
             "rows bigint null, filestream_filegroup_id smallint = 0, data_compression tinyint",
             "data_compression_desc nvarchar(60) null, xml_compression bit null = 0",
             "xml_compression_desc varchar(3) null = OFF",
-        ],
+        ]),
         rows: partitions,
     },
     Definition {
         schema: "sys",
         name: "dm_db_partition_stats",
-        columns: &[
+        columns: Columns(&[
             "partition_id bigint null, object_id int, index_id int, partition_number int",
             "in_row_data_page_count bigint null, in_row_used_page_count bigint null",
             "in_row_reserved_page_count bigint null, lob_used_page_count bigint null = 0",
             "lob_reserved_page_count bigint null = 0, row_overflow_used_page_count bigint null = 0",
             "row_overflow_reserved_page_count bigint null = 0, used_page_count bigint null",
             "reserved_page_count bigint null, row_count bigint null",
-        ],
+        ]),
         rows: partition_stats,
     },
     Definition {
         schema: "sys",
         name: "allocation_units",
-        columns: &[
+        columns: Columns(&[
             "allocation_unit_id bigint, type tinyint = 1, type_desc nvarchar(60) null = IN_ROW_DATA",
             "container_id bigint, data_space_id int null = 1, total_pages bigint, used_pages bigint",
             "data_pages bigint",
-        ],
+        ]),
         rows: allocation_units,
     },
     Definition {
         schema: "sys",
         name: "stats",
-        columns: &[
+        columns: Columns(&[
             "object_id int, name nvarchar(128) null, stats_id int, auto_created bit null = 0",
             "user_created bit null = 0, no_recompute bit null = 0, has_filter bit null",
             "filter_definition nvarchar(max) null, is_temporary bit null = 0, is_incremental bit null = 0",
             "has_persisted_sample bit null = 0, stats_generation_method int = 0",
             "stats_generation_method_desc varchar(80) = Sort based statistics, auto_drop bit null = 0",
-        ],
+        ]),
         rows: stats,
     },
-    Definition { schema: "sys", name: "data_spaces", columns: &[DATA_SPACE], rows: data_spaces },
+    Definition { schema: "sys", name: "data_spaces", columns: Columns(&[DATA_SPACE]), rows: data_spaces },
     Definition {
         schema: "sys",
         name: "filegroups",
-        columns: &[
+        columns: Columns(&[
             DATA_SPACE,
             "filegroup_guid uniqueidentifier null = null, log_filegroup_id int null = null",
             "is_read_only bit null = 0, is_autogrow_all_files bit null = 0",
-        ],
+        ]),
         rows: filegroups,
     },
     Definition {
         schema: "sys",
         name: "partition_schemes",
-        columns: &[DATA_SPACE, "function_id int"],
+        columns: Columns(&[DATA_SPACE, "function_id int"]),
         rows: partition_schemes,
     },
     Definition {
         schema: "sys",
         name: "destination_data_spaces",
-        columns: &["partition_scheme_id int, destination_id int, data_space_id int = 1"],
+        columns: Columns(&["partition_scheme_id int, destination_id int, data_space_id int = 1"]),
         rows: destinations,
     },
     Definition {
         schema: "sys",
         name: "partition_functions",
-        columns: &[
+        columns: Columns(&[
             "name sysname, function_id int, type char(2) = R, type_desc nvarchar(60) null = RANGE, fanout int",
             "boundary_value_on_right bit, is_system bit = 0, create_date datetime, modify_date datetime",
-        ],
+        ]),
         rows: partition_functions,
     },
     Definition {
         schema: "sys",
         name: "partition_parameters",
-        columns: &[
+        columns: Columns(&[
             "function_id int, parameter_id int = 1, system_type_id tinyint, max_length smallint",
             "precision tinyint, scale tinyint, collation_name sysname null, user_type_id int",
-        ],
+        ]),
         rows: partition_parameters,
     },
     Definition {
         schema: "sys",
         name: "partition_range_values",
-        columns: &["function_id int, boundary_id int, parameter_id int = 1, value sql_variant null"],
+        columns: Columns(&["function_id int, boundary_id int, parameter_id int = 1, value sql_variant null"]),
         rows: range_values,
     },
 ];

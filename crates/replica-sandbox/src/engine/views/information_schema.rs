@@ -1,6 +1,6 @@
 //! INFORMATION_SCHEMA.
 use super::constraints::action;
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Backs, Column, Index, Table};
@@ -11,7 +11,7 @@ const fn view(
     columns: &'static [&'static str],
     rows: fn(&Scope<'_>) -> Outcome<Vec<Row>>,
 ) -> Definition {
-    Definition { schema: "INFORMATION_SCHEMA", name, columns, rows }
+    Definition { schema: "INFORMATION_SCHEMA", name, columns: Columns(columns), rows }
 }
 
 pub const VIEWS: &[Definition] = &[

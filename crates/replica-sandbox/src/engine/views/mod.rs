@@ -2,11 +2,11 @@
 //! and order of the columns are those of SQL Server 2022 (Microsoft docs, "System catalog views").
 mod columns;
 mod constraints;
-mod definition;
+pub mod definition;
 mod indexes;
 mod information_schema;
 mod objects;
-mod scope;
+pub mod scope;
 mod security;
 mod server;
 #[cfg(test)]
@@ -32,7 +32,7 @@ pub struct SystemView {
 pub fn find(database: &Database, schema: &str, name: &str) -> Option<SystemView> {
     let definition =
         all().find(|d| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
-    Some(SystemView { columns: definition.columns(database.collation), definition })
+    Some(SystemView { columns: definition.columns.describe(database.collation), definition })
 }
 
 impl SystemView {
@@ -44,7 +44,7 @@ impl SystemView {
         let instance = session.engine.instance();
         let scope = Scope::new(session, &instance, database)?;
         let rows = (self.definition.rows)(&scope)?;
-        Ok(rows.into_iter().map(|row| self.definition.row(row, &self.columns)).collect())
+        Ok(rows.into_iter().map(|row| self.definition.columns.row(row, &self.columns)).collect())
     }
 }
 

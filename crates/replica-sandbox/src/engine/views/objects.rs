@@ -1,5 +1,5 @@
 //! Objects: tables, views, triggers, constraints as objects, and their text.
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Backs, Table, Trigger};
@@ -11,12 +11,12 @@ pub const OBJECT: &str = "name sysname, object_id int, principal_id int null = n
     is_ms_shipped bit = 0, is_published bit = 0, is_schema_published bit = 0";
 
 pub const VIEWS: &[Definition] = &[
-    Definition { schema: "sys", name: "objects", columns: &[OBJECT], rows: objects },
-    Definition { schema: "sys", name: "all_objects", columns: &[OBJECT], rows: objects },
+    Definition { schema: "sys", name: "objects", columns: Columns(&[OBJECT]), rows: objects },
+    Definition { schema: "sys", name: "all_objects", columns: Columns(&[OBJECT]), rows: objects },
     Definition {
         schema: "sys",
         name: "tables",
-        columns: &[
+        columns: Columns(&[
             OBJECT,
             "lob_data_space_id int, filestream_data_space_id int null = null, max_column_id_used int",
             "lock_on_bulk_load bit = 0, uses_ansi_nulls bit null = 1, is_replicated bit null = 0",
@@ -36,104 +36,104 @@ pub const VIEWS: &[Definition] = &[
             "data_retention_period_unit_desc nvarchar(10) null = INFINITE, ledger_type tinyint null = 0",
             "ledger_type_desc nvarchar(60) null = NON_LEDGER_TABLE, ledger_view_id int null = null",
             "is_dropped_ledger_table bit null = 0",
-        ],
+        ]),
         rows: tables,
     },
     Definition {
         schema: "sys",
         name: "views",
-        columns: &[
+        columns: Columns(&[
             OBJECT,
             "is_replicated bit null = 0, has_replication_filter bit null = 0, has_opaque_metadata bit = 0",
             "has_unchecked_assembly_data bit = 0, with_check_option bit = 0",
             "is_date_correlation_view bit = 0, is_tracked_by_cdc bit null = 0, has_snapshot bit null = 0",
             "ledger_view_type tinyint null = 0, ledger_view_type_desc nvarchar(60) null = NON_LEDGER_VIEW",
             "is_dropped_ledger_view bit null = 0",
-        ],
+        ]),
         rows: views,
     },
     Definition {
         schema: "sys",
         name: "triggers",
-        columns: &[
+        columns: Columns(&[
             "name sysname, object_id int, parent_class tinyint = 1",
             "parent_class_desc nvarchar(60) null = OBJECT_OR_COLUMN, parent_id int, type char(2) = TR",
             "type_desc nvarchar(60) null = SQL_TRIGGER, create_date datetime, modify_date datetime",
             "is_ms_shipped bit = 0, is_disabled bit, is_not_for_replication bit = 0",
             "is_instead_of_trigger bit = 0",
-        ],
+        ]),
         rows: triggers,
     },
     Definition {
         schema: "sys",
         name: "trigger_events",
-        columns: &[
+        columns: Columns(&[
             "object_id int, type int, type_desc nvarchar(60), is_first bit null = 0, is_last bit null = 0",
             "event_group_type int null = null, event_group_type_desc nvarchar(60) null = null",
             "is_trigger_event bit null = 1",
-        ],
+        ]),
         rows: trigger_events,
     },
     Definition {
         schema: "sys",
         name: "sql_modules",
-        columns: &[
+        columns: Columns(&[
             "object_id int, definition nvarchar(max) null, uses_ansi_nulls bit null = 1",
             "uses_quoted_identifier bit null = 1, is_schema_bound bit null = 0",
             "uses_database_collation bit null = 0, is_recompiled bit null = 0, null_on_null_input bit null = 0",
             "execute_as_principal_id int null = null, uses_native_compilation bit null = 0",
             "inline_type bit null = 0, is_inlineable bit null = 0",
-        ],
+        ]),
         rows: modules,
     },
     Definition {
         schema: "sys",
         name: "schemas",
-        columns: &["name sysname, schema_id int, principal_id int null"],
+        columns: Columns(&["name sysname, schema_id int, principal_id int null"]),
         rows: schemas,
     },
     Definition {
         schema: "sys",
         name: "extended_properties",
-        columns: &[
+        columns: Columns(&[
             "class tinyint, class_desc nvarchar(60) null, major_id int, minor_id int, name sysname",
             "value sql_variant null",
-        ],
+        ]),
         rows: none,
     },
     Definition {
         schema: "sys",
         name: "synonyms",
-        columns: &[OBJECT, "base_object_name nvarchar(1035) null"],
+        columns: Columns(&[OBJECT, "base_object_name nvarchar(1035) null"]),
         rows: none,
     },
-    Definition { schema: "sys", name: "procedures", columns: &[OBJECT, PROCEDURE], rows: none },
+    Definition { schema: "sys", name: "procedures", columns: Columns(&[OBJECT, PROCEDURE]), rows: none },
     Definition {
         schema: "sys",
         name: "security_policies",
-        columns: &[
+        columns: Columns(&[
             OBJECT,
             "is_enabled bit, is_not_for_replication bit, uses_database_collation bit null, is_schema_bound bit",
-        ],
+        ]),
         rows: none,
     },
     Definition {
         schema: "sys",
         name: "security_predicates",
-        columns: &[
+        columns: Columns(&[
             "object_id int, security_predicate_id int, target_object_id int",
             "predicate_definition nvarchar(max) null, predicate_type int null",
             "predicate_type_desc nvarchar(60) null, operation int null, operation_desc nvarchar(60) null",
-        ],
+        ]),
         rows: none,
     },
     Definition {
         schema: "sys",
         name: "periods",
-        columns: &[
+        columns: Columns(&[
             "name sysname, period_type tinyint null, period_type_desc nvarchar(60) null, object_id int",
             "start_column_id int, end_column_id int",
-        ],
+        ]),
         rows: none,
     },
 ];

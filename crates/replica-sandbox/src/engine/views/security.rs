@@ -1,5 +1,5 @@
 //! Principals and permissions.
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Grant, PrincipalKind, Securable};
@@ -9,46 +9,46 @@ pub const VIEWS: &[Definition] = &[
     Definition {
         schema: "sys",
         name: "database_principals",
-        columns: &[
+        columns: Columns(&[
             "name sysname, principal_id int, type char(1), type_desc nvarchar(60) null",
             "default_schema_name sysname null, create_date datetime, modify_date datetime",
             "owning_principal_id int null, sid varbinary(85) null, is_fixed_role bit, authentication_type int",
             "authentication_type_desc nvarchar(60) null, default_language_name sysname null = null",
             "default_language_lcid int null = null, allow_encrypted_value_modifications bit null = 0",
-        ],
+        ]),
         rows: database_principals,
     },
     Definition {
         schema: "sys",
         name: "database_role_members",
-        columns: &["role_principal_id int, member_principal_id int"],
+        columns: Columns(&["role_principal_id int, member_principal_id int"]),
         rows: role_members,
     },
     Definition {
         schema: "sys",
         name: "database_permissions",
-        columns: &[
+        columns: Columns(&[
             "class tinyint, class_desc nvarchar(60) null, major_id int, minor_id int = 0",
             "grantee_principal_id int, grantor_principal_id int = 1, type char(4)",
             "permission_name nvarchar(128) null, state char(1), state_desc nvarchar(60) null",
-        ],
+        ]),
         rows: permissions,
     },
     Definition {
         schema: "sys",
         name: "server_principals",
-        columns: &[
+        columns: Columns(&[
             "name sysname, principal_id int, sid varbinary(85) null, type char(1), type_desc nvarchar(60) null",
             "is_disabled bit null, create_date datetime, modify_date datetime",
             "default_database_name sysname null, default_language_name sysname null",
             "credential_id int null = null, owning_principal_id int null, is_fixed_role bit",
-        ],
+        ]),
         rows: server_principals,
     },
     Definition {
         schema: "sys",
         name: "server_role_members",
-        columns: &["role_principal_id int, member_principal_id int"],
+        columns: Columns(&["role_principal_id int, member_principal_id int"]),
         rows: server_role_members,
     },
 ];

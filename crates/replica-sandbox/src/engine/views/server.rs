@@ -1,5 +1,5 @@
 //! The server: databases, sessions, requests, locks.
-use super::definition::{Cell, Definition, Row, row};
+use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use super::security::login_sid;
 use crate::engine::failure::Outcome;
@@ -12,7 +12,7 @@ pub const VIEWS: &[Definition] = &[
     Definition {
         schema: "sys",
         name: "databases",
-        columns: &[
+        columns: Columns(&[
             "name sysname, database_id int, source_database_id int null = null, owner_sid varbinary(85) null",
             "create_date datetime, compatibility_level tinyint, collation_name sysname null",
             "user_access tinyint null = 0, user_access_desc nvarchar(60) null = MULTI_USER",
@@ -54,23 +54,23 @@ pub const VIEWS: &[Definition] = &[
             "is_stale_page_detection_on bit null = 0, is_memory_optimized_enabled bit null = 0",
             "is_data_retention_enabled bit null = 0, is_ledger_on bit null = 0",
             "is_change_feed_enabled bit null = 0",
-        ],
+        ]),
         rows: databases,
     },
     Definition {
         schema: "sys",
         name: "configurations",
-        columns: &[
+        columns: Columns(&[
             "configuration_id int, name nvarchar(35), value sql_variant null, minimum sql_variant null",
             "maximum sql_variant null, value_in_use sql_variant null, description nvarchar(255)",
             "is_dynamic bit = 1, is_advanced bit = 1",
-        ],
+        ]),
         rows: configurations,
     },
     Definition {
         schema: "sys",
         name: "dm_exec_sessions",
-        columns: &[
+        columns: Columns(&[
             "session_id smallint, login_time datetime, host_name nvarchar(128) null",
             "program_name nvarchar(128) null, host_process_id int null = null, client_version int null = 7",
             "client_interface_name nvarchar(32) null = null, security_id varbinary(85), login_name nvarchar(128)",
@@ -89,13 +89,13 @@ pub const VIEWS: &[Definition] = &[
             "unsuccessful_logons bigint null = null, group_id int = 2, database_id smallint",
             "authenticating_database_id int null = 1, open_transaction_count int",
             "page_server_reads bigint = 0",
-        ],
+        ]),
         rows: sessions,
     },
     Definition {
         schema: "sys",
         name: "dm_exec_requests",
-        columns: &[
+        columns: Columns(&[
             "session_id smallint, request_id int = 0, start_time datetime, status nvarchar(30)",
             "command nvarchar(32), sql_handle varbinary(64) null = null, statement_start_offset int null = 0",
             "statement_end_offset int null = -1, plan_handle varbinary(64) null = null, database_id smallint",
@@ -104,25 +104,25 @@ pub const VIEWS: &[Definition] = &[
             "wait_resource nvarchar(256), open_transaction_count int, open_resultset_count int = 1",
             "transaction_id bigint, context_info varbinary(128) null = null, percent_complete real = 0",
             "estimated_completion_time bigint = 0, cpu_time int = 0, total_elapsed_time int = 0",
-        ],
+        ]),
         rows: requests,
     },
     Definition {
         schema: "sys",
         name: "dm_exec_connections",
-        columns: &[
+        columns: Columns(&[
             "session_id int null, most_recent_session_id int null, connect_time datetime",
             "net_transport nvarchar(40) = TCP, protocol_type nvarchar(40) null = TSQL",
             "protocol_version int null = 1946157060, endpoint_id int null = 4, auth_scheme nvarchar(40) = SQL",
             "node_affinity smallint = 0, num_reads int null = null, num_writes int null = null",
             "connection_id uniqueidentifier, parent_connection_id uniqueidentifier null = null",
-        ],
+        ]),
         rows: connections,
     },
     Definition {
         schema: "sys",
         name: "dm_tran_locks",
-        columns: &[
+        columns: Columns(&[
             "resource_type nvarchar(60), resource_subtype nvarchar(60), resource_database_id int",
             "resource_description nvarchar(256), resource_associated_entity_id bigint null",
             "resource_lock_partition int = 0, request_mode nvarchar(60), request_type nvarchar(60) = LOCK",
@@ -131,25 +131,25 @@ pub const VIEWS: &[Definition] = &[
             "request_owner_type nvarchar(60), request_owner_id bigint null = 0",
             "request_owner_guid uniqueidentifier null = null",
             "request_owner_lockspace_id nvarchar(32) = 0, lock_owner_address varbinary(8) = null",
-        ],
+        ]),
         rows: locks,
     },
     // Of the sandbox alone: what happened to locks, for tests.
     Definition {
         schema: "sys",
         name: "sandbox_lock_log",
-        columns: &[
+        columns: Columns(&[
             "sequence bigint, event nvarchar(60), session_id int, resource_type nvarchar(60)",
             "resource_database_id int, resource_description nvarchar(256)",
             "resource_associated_entity_id bigint null, request_mode nvarchar(60)",
             "request_owner_type nvarchar(60)",
-        ],
+        ]),
         rows: lock_log,
     },
     Definition {
         schema: "sys",
         name: "fn_helpcollations",
-        columns: &["name sysname, description nvarchar(1000)"],
+        columns: Columns(&["name sysname, description nvarchar(1000)"]),
         rows: collations,
     },
 ];

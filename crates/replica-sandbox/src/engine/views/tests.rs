@@ -41,15 +41,15 @@ fn every_view_is_written_down_right() {
     let scope = Scope::new(&session, &instance, session.database).unwrap();
     for definition in all() {
         let Definition { schema, name, .. } = definition;
-        assert_eq!(definition.unknown_types(), [""; 0], "{schema}.{name}");
-        let columns = definition.columns(scope.database.collation);
+        assert_eq!(definition.columns.unknown_types(), [""; 0], "{schema}.{name}");
+        let columns = definition.columns.describe(scope.database.collation);
         let mut names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), columns.len(), "{schema}.{name} has a column twice");
         for row in (definition.rows)(&scope).unwrap() {
-            assert_eq!(row.len(), definition.width(), "{schema}.{name}: {row:?}");
-            for (value, column) in definition.row(row, &columns).iter().zip(&columns) {
+            assert_eq!(row.len(), definition.columns.width(), "{schema}.{name}: {row:?}");
+            for (value, column) in definition.columns.row(row, &columns).iter().zip(&columns) {
                 let told = matches!(
                     (value, &column.sql_type),
                     (Value::Null, _)

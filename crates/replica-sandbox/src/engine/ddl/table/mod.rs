@@ -74,7 +74,7 @@ pub fn placed(
 ///
 /// # Errors
 /// `denied`: SQL Server does not tell a table that may not be altered from one that is not there.
-fn may_alter(
+pub fn may_alter(
     session: &Session,
     instance: &Instance,
     database: &Database,

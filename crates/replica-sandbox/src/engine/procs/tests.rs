@@ -1,0 +1,82 @@
+use super::call;
+use crate::engine::Session;
+use crate::engine::api::Param;
+use crate::engine::testing::{Recorder, ok, session};
+use crate::values::collation::utf16le;
+use crate::values::{CollationId, Len, SqlType, Value};
+
+/// Calls a procedure with text arguments, in order.
+fn exec(session: &mut Session, name: &str, arguments: &[&str]) -> Recorder {
+    let mut params: Vec<Param> = arguments
+        .iter()
+        .map(|text| Param {
+            name: String::new(),
+            sql_type: SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT),
+            value: Value::Bytes(utf16le(&text.encode_utf16().collect::<Vec<_>>())),
+            output: false,
+        })
+        .collect();
+    let mut heard = Recorder::default();
+    let status = call(name, &mut params, session, &mut heard).unwrap().unwrap();
+    assert_eq!(status, 0);
+    heard
+}
+
+fn column(heard: &Recorder, name: &str) -> Vec<String> {
+    let at = heard.results[0].0.iter().position(|c| c.name == name).unwrap();
+    heard.rows().into_iter().map(|mut row| row.swap_remove(at)).collect()
+}
+
+fn with_tables() -> Session {
+    let mut session = session();
+    ok(
+        &mut session,
+        "CREATE TABLE app_sales (id int IDENTITY CONSTRAINT pk PRIMARY KEY, at datetime2(3) NULL, s nvarchar(10) DEFAULT N'x')
+         CREATE TABLE other (a int)
+         CREATE INDEX ix ON app_sales (at DESC, id)",
+    );
+    session
+}
+
+#[test]
+fn drivers_find_tables_columns_and_keys() {
+    let mut session = with_tables();
+    let s = &mut session;
+    assert_eq!(column(&exec(s, "sp_tables", &["app[_]%"]), "TABLE_NAME"), ["app_sales"]);
+    assert_eq!(column(&exec(s, "master.sys.sp_tables", &["%"]), "TABLE_TYPE"), ["TABLE", "TABLE"]);
+    let columns = exec(s, "sp_columns_100", &["app\\_sales", "dbo"]);
+    assert_eq!(columns.results[0].0.len(), 29);
+    assert_eq!(column(&columns, "TYPE_NAME"), ["int identity", "datetime2", "nvarchar"]);
+    assert_eq!(column(&columns, "DATA_TYPE"), ["4", "93", "-9"]);
+    assert_eq!(column(&columns, "PRECISION"), ["10", "23", "10"]);
+    assert_eq!(column(&columns, "IS_NULLABLE"), ["NO", "YES", "YES"]);
+    assert_eq!(column(&columns, "COLUMN_DEF"), ["NULL", "NULL", "(N'x')"]);
+    // Before SQL Server 2008's types an ODBC client sees them as nvarchar.
+    assert_eq!(column(&exec(s, "sp_columns", &["app_sales"]), "DATA_TYPE"), ["4", "-9", "-9"]);
+    assert_eq!(column(&exec(s, "sp_pkeys", &["app_sales"]), "COLUMN_NAME"), ["id"]);
+    let statistics = exec(s, "sp_statistics_100", &["app_sales"]);
+    assert_eq!(column(&statistics, "INDEX_NAME"), ["NULL", "pk", "ix", "ix"]);
+    assert_eq!(column(&statistics, "COLLATION"), ["NULL", "A", "D", "A"]);
+    let indexes = exec(s, "sp_helpindex", &["dbo.app_sales"]);
+    assert_eq!(column(&indexes, "index_keys"), ["at(-), id", "id"]);
+    assert_eq!(
+        column(&indexes, "index_description"),
+        ["nonclustered located on PRIMARY", "clustered, unique, primary key located on PRIMARY"]
+    );
+    assert_eq!(column(&exec(s, "sp_databases", &[]), "DATABASE_NAME"), ["master", "model", "msdb", "tempdb"]);
+}
+
+#[test]
+fn things_are_renamed() {
+    let mut session = with_tables();
+    let s = &mut session;
+    exec(s, "sp_rename", &["dbo.app_sales.at", "sold_at", "COLUMN"]);
+    exec(s, "sp_rename", &["app_sales.ix", "ix2", "INDEX"]);
+    exec(s, "sp_rename", &["pk", "pk2"]);
+    exec(s, "sp_rename", &["app_sales", "sales"]);
+    assert_eq!(column(&exec(s, "sp_columns", &["sales"]), "COLUMN_NAME"), ["id", "sold_at", "s"]);
+    assert_eq!(column(&exec(s, "sp_helpindex", &["sales"]), "index_name"), ["ix2", "pk2"]);
+    let mut heard = Recorder::default();
+    let error = call("sp_rename", &mut [], s, &mut heard).unwrap().unwrap_err();
+    assert!(matches!(error, crate::engine::failure::Failure::Error(e) if e.number == 201));
+}

@@ -9,6 +9,7 @@ use super::transactions::Registry;
 use crate::error::SqlError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Engine {
     /// SQLite has one writer at a time: a queue is fairer than its polling.
     writer: Mutex<()>,
     sessions: Mutex<BTreeMap<SessionId, SessionInfo>>,
+    /// `@@DBTS`: the last rowversion given.
+    row_version: AtomicU64,
 }
 
 /// What others can see of a session (`sys.dm_exec_sessions`).
@@ -63,6 +66,8 @@ impl Engine {
             store,
             writer: Mutex::new(()),
             sessions: Mutex::new(BTreeMap::new()),
+            // Above all that were given before, as transaction ids are.
+            row_version: AtomicU64::new(floor),
         }))
     }
 
@@ -97,6 +102,16 @@ impl Engine {
     /// Held while a SQLite transaction writes; never while waiting for a lock.
     pub(super) fn writer(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next rowversion.
+    pub(super) fn next_row_version(&self) -> [u8; 8] {
+        (self.row_version.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes()
+    }
+
+    /// The last rowversion given.
+    pub(super) fn row_version(&self) -> [u8; 8] {
+        self.row_version.load(Ordering::Relaxed).to_be_bytes()
     }
 
     /// The sessions that are logged in.

@@ -6,10 +6,12 @@
 //! `ddl` parses and runs what changes the catalog, `views` and `procs` describe it.
 pub mod api;
 pub mod applock;
+pub mod bind;
 pub mod ddl;
 mod describe;
 pub mod exec;
 pub mod failure;
+pub mod functions;
 pub mod instance;
 pub mod locks;
 pub mod options;

@@ -55,3 +55,14 @@ impl Default for SetOptions {
         }
     }
 }
+
+impl SetOptions {
+    /// `@@OPTIONS` (Microsoft docs, "Configure the user options").
+    pub fn bits(&self) -> u32 {
+        let bit = |on: bool, bit: u32| if on { bit } else { 0 };
+        self.others
+            | bit(self.implicit_transactions, 2)
+            | bit(self.nocount, 512)
+            | bit(self.xact_abort, 16_384)
+    }
+}

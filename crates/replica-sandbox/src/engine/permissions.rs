@@ -117,6 +117,11 @@ impl Rights<'_> {
                 .any(|permission| self.has(permission, on))
     }
 
+    /// Is the user that principal, or a member of that role? Those who may do all are members of all.
+    pub fn is_member(&self, principal: i32) -> bool {
+        self.all || self.is(principal)
+    }
+
     fn is(&self, role: i32) -> bool {
         self.principals.contains(&role)
     }

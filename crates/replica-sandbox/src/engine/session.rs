@@ -2,13 +2,17 @@
 use super::api::{BulkRows, BulkTarget, Cancelled, Param, Sink};
 use super::exec::{self, bulk::PendingBulk};
 use super::failure::{Failure, Outcome, storage_error};
+use super::functions::{self, ops::Ops};
 use super::instance::{Engine, SessionInfo};
 use super::locks::{Mode, Request, Resource, Scope, SessionId};
 use super::options::{Isolation, SetOptions};
-use super::transactions::Transaction;
+use super::permissions;
+use super::schema::Table;
+use super::transactions::{Eyes, Transaction};
 use crate::error::SqlError;
 use crate::values::{CollationId, Value};
 use rusqlite::Connection;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// What LOGIN7 says.
@@ -44,6 +48,9 @@ pub struct Session {
     pub(super) pending_bulk: Option<PendingBulk>,
     /// `@@ROWCOUNT`, `@@ERROR`, `@@IDENTITY` and what goes with them.
     pub(super) last: LastStatement,
+    pub(super) ops: Ops,
+    pub(super) eyes: Eyes,
+    temporaries: Cell<u64>,
 }
 
 /// What the last statement left for the next to ask.
@@ -57,6 +64,8 @@ pub struct LastStatement {
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, login: &Login) -> Result<Self, SqlError> {
         let connection = engine.connection().map_err(|e| storage_error(&e))?;
+        let (ops, eyes) = (Ops::default(), Eyes::default());
+        functions::register(&connection, &ops, &eyes).map_err(|e| storage_error(&e))?;
         let database = super::ddl::login::authenticate(&engine.instance(), login)?;
         let info = SessionInfo {
             login: login.user.clone(),
@@ -88,6 +97,9 @@ impl Session {
             transaction: None,
             pending_bulk: None,
             last: LastStatement::default(),
+            ops,
+            eyes,
+            temporaries: Cell::new(0),
         })
     }
 
@@ -159,6 +171,31 @@ impl Session {
         exec::internal_query(self, sql)
     }
 
+    pub(super) fn enter_database(&mut self, id: i16) {
+        self.database = id;
+        if let Some(info) = self.engine.sessions().get_mut(&self.id) {
+            info.database = id;
+        }
+    }
+
+    /// A number for a temporary SQLite table.
+    pub(super) fn next_temporary(&self) -> u64 {
+        self.temporaries.set(self.temporaries.get() + 1);
+        self.temporaries.get()
+    }
+
+    /// # Errors
+    /// 229 where the session's user may not do this to the table.
+    pub(super) fn may(&self, database: i16, table: &Table, permission: &str) -> Result<(), SqlError> {
+        let instance = self.engine.instance();
+        match instance.databases.get(&database) {
+            Some(database) => {
+                permissions::check(&self.rights(&instance, database), permission, table.into(), &table.name)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The descriptor of the open transaction, as the wire names it; 0 for none.
     pub fn transaction_descriptor(&self) -> u64 {
         self.transaction.as_ref().filter(|t| t.depth > 0).map_or(0, |t| t.id)
@@ -199,7 +236,10 @@ impl Session {
 
     /// Runs `work` in one SQLite transaction that writes; all of it stays or, on an error, none.
     /// Nested calls join the outer one. Never wait for a lock inside.
-    pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+    pub(super) fn write<T, E: From<rusqlite::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         if !self.connection.is_autocommit() {
             return work(self);
         }
@@ -209,7 +249,10 @@ impl Session {
     }
 
     /// As [`Session::write`], where the caller holds the writers' gate.
-    pub(super) fn write_gated<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+    pub(super) fn write_gated<T, E: From<rusqlite::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let result = work(self);
         let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };

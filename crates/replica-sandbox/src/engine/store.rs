@@ -3,8 +3,8 @@
 //! A partition's table is `t{storage}`; its columns are `c{column_id}` without affinity, so that what is stored is
 //! what comes back, and two hidden ones: `_ins` and `_del`, the stamps (see [`super::transactions`]) of the
 //! statements that inserted and deleted the row.
+use super::functions::keys::key_expression;
 use super::schema::{Index, IndexKind, Table};
-use crate::values::SqlType;
 use rusqlite::Connection;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -168,22 +168,4 @@ pub fn drop_index(connection: &Connection, storage: i64, index_id: i32) -> rusql
 
 pub fn drop_partition(connection: &Connection, storage: i64) -> rusqlite::Result<()> {
     connection.execute_batch(&format!("DROP TABLE IF EXISTS t{storage}"))
-}
-
-/// The SQL expression that compares as the type does: the column itself, or its collation's sort key.
-pub fn key_expression(column: &str, sql_type: &SqlType) -> String {
-    match key_collation(sql_type) {
-        Some((wide, collation)) => format!("sort_key({column}, {}, {collation})", i32::from(wide)),
-        None if *sql_type == SqlType::UniqueIdentifier => format!("guid_key({column})"),
-        None => column.to_owned(),
-    }
-}
-
-/// For character types: are the bytes UTF-16, and the collation.
-fn key_collation(sql_type: &SqlType) -> Option<(bool, u16)> {
-    match sql_type {
-        SqlType::Char(_, c) | SqlType::VarChar(_, c) | SqlType::Text(c) => Some((false, c.0)),
-        SqlType::NChar(_, c) | SqlType::NVarChar(_, c) | SqlType::NText(c) => Some((true, c.0)),
-        _ => None,
-    }
 }

@@ -131,6 +131,11 @@ impl<'a> Cursor<'a> {
         self.at = at;
     }
 
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'a [Lexeme] {
+        self.source.lexemes.get(self.at..).unwrap_or_default()
+    }
+
     pub fn is_done(&self) -> bool {
         self.at >= self.source.lexemes.len()
     }

@@ -1,71 +1,271 @@
 //! Runs statements one after the other, with SQL Server's rules of what an error ends.
 pub mod bulk;
+pub mod frame;
 pub mod transaction;
 
+mod aftermath;
+mod call;
+mod dml;
+mod read;
+mod row;
+mod select;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use call::rpc;
+
 use super::api::{Cancelled, Done, Param, Sink};
-use super::ddl;
+use super::bind::{Binder, Scope};
 use super::failure::{Failure, Outcome};
 use super::parse::{self, Action, Statement};
 use super::session::Session;
+use super::{ddl, locks::Scope as LockScope};
 use crate::error::SqlError;
-use crate::values::Value;
+use crate::values::{SqlType, Value};
+use frame::{Frame, Variable};
+use sqlparser::ast::Expr;
 
 /// CurCmd of what has no own number: compile failures, INSERT BULK, attention (server-facts.md section 2).
-const COMMAND_OTHER: u16 = 253;
+pub const COMMAND_OTHER: u16 = 253;
+/// IF, SET @v and other control statements.
+const COMMAND_CONTROL: u16 = 192;
+const COMMAND_USE: u16 = 253;
 
+/// Where a statement leaves off.
+pub enum Flow {
+    Next,
+    Break,
+    Continue,
+    Return(i32),
+    /// An error has ended the batch, and the client knows.
+    Ended,
+}
+
+/// One batch or procedure body at work.
+pub struct Run<'r> {
+    pub session: &'r mut Session,
+    pub frame: &'r mut Frame,
+    pub sink: &'r mut dyn Sink,
+}
+
+/// A batch from a client.
 pub fn batch(
     session: &mut Session,
     sql: &str,
-    _params: &mut [Param],
-    sink: &mut dyn Sink,
-) -> Result<(), Cancelled> {
-    let statements = match parse::batch(sql) {
-        Ok(statements) => statements,
-        Err(error) => {
-            sink.message(&error)?;
-            return sink.done(Done { command: COMMAND_OTHER, count: None, error: true });
-        }
-    };
-    for statement in &statements {
-        match run(session, statement, sink) {
-            Ok(done) => sink.done(done)?,
-            Err(Failure::Cancelled) => return Err(Cancelled),
-            Err(Failure::Error(error)) => {
-                sink.message(&error)?;
-                return sink.done(Done { command: COMMAND_OTHER, count: None, error: true });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn run(session: &mut Session, statement: &Statement, sink: &mut dyn Sink) -> Outcome<Done> {
-    match &statement.action {
-        Action::Ddl(ddl) => transaction::within(session, |session| ddl::execute(ddl, session, sink)),
-    }
-}
-
-pub fn rpc(
-    session: &mut Session,
-    name: &str,
     params: &mut [Param],
     sink: &mut dyn Sink,
 ) -> Result<(), Cancelled> {
-    let failure = match super::procs::call(name, params, session, sink) {
-        Some(Ok(status)) => return sink.return_status(status),
-        Some(Err(failure)) => failure,
-        None => SqlError::new(2812, 16, 62, format!("Could not find stored procedure '{name}'.")).into(),
-    };
-    match failure {
-        Failure::Cancelled => Err(Cancelled),
-        Failure::Error(error) => sink
-            .message(&error)
-            .and_then(|()| sink.done(Done { command: COMMAND_OTHER, count: None, error: true })),
+    let mut frame = Frame::with(params, 0);
+    let mut run = Run { session, frame: &mut frame, sink };
+    let ended = run.text(sql).map(|_| ());
+    let ended = ended.and_then(|()| run.end_of_batch());
+    frame.give_back(params);
+    match ended {
+        Ok(()) => Ok(()),
+        Err(failure) => aftermath::unheard(session, failure, sink),
     }
 }
 
 /// Rows of a query that the engine itself asks.
 pub fn internal_query(session: &mut Session, sql: &str) -> Outcome<Vec<Vec<Value>>> {
-    let _ = session;
-    Err(parse::batch(sql).err().unwrap_or_else(|| SqlError::new(195, 15, 10, "not a query")).into())
+    let mut kept = select::Kept::default();
+    let last = session.last.clone();
+    let statements = parse::batch(sql)?;
+    let [Statement { action: Action::Query(query), .. }] = statements.as_slice() else {
+        return Err(SqlError::new(50000, 16, 1, "replica-sandbox: not a query").into());
+    };
+    let mut frame = Frame::default();
+    let ended = Run { session, frame: &mut frame, sink: &mut kept }.query(query);
+    session.last = last;
+    ended?;
+    Ok(kept.rows)
+}
+
+impl Run<'_> {
+    /// Runs a text of statements; nothing of it where it does not parse.
+    fn text(&mut self, sql: &str) -> Outcome<Flow> {
+        match parse::batch(sql) {
+            Ok(statements) => self.statements(&statements),
+            Err(error) => self.refused(error),
+        }
+    }
+
+    pub fn statements(&mut self, statements: &[Statement]) -> Outcome<Flow> {
+        for statement in statements {
+            match self.statement(statement)? {
+                Flow::Next => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn statement(&mut self, statement: &Statement) -> Outcome<Flow> {
+        if self.sink.cancelled() {
+            return Err(Failure::Cancelled);
+        }
+        let result = self.action(&statement.action);
+        self.session.engine.locks.release_all(self.session.id, LockScope::Statement);
+        match result {
+            Ok(flow) => Ok(flow),
+            Err(Failure::Cancelled) => Err(Failure::Cancelled),
+            Err(Failure::Error(mut error)) => {
+                if error.line <= 1 {
+                    error.line = statement.line;
+                }
+                self.failed(error, &statement.action)
+            }
+        }
+    }
+
+    fn action(&mut self, action: &Action) -> Outcome<Flow> {
+        self.must_not_be_doomed(action)?;
+        match action {
+            Action::Query(query) => {
+                self.implicit_transaction()?;
+                self.query(query)?;
+            }
+            Action::Insert(insert) => {
+                self.implicit_transaction()?;
+                self.insert(insert)?;
+            }
+            Action::Update(update) => {
+                self.implicit_transaction()?;
+                self.update(update)?;
+            }
+            Action::Delete(delete) => {
+                self.implicit_transaction()?;
+                self.delete(delete)?;
+            }
+            Action::InsertBulk(bulk) => bulk::announce(self, bulk)?,
+            Action::Ddl(statement) => {
+                self.implicit_transaction()?;
+                let sink = &mut *self.sink;
+                let done =
+                    transaction::within(self.session, |session| ddl::execute(statement, session, sink))?;
+                self.session.last.rowcount = 0;
+                self.done(done)?;
+            }
+            Action::Begin { name } => self.begin(name.as_deref())?,
+            Action::Commit => self.commit()?,
+            Action::Rollback { name } => self.rollback(name.as_deref())?,
+            Action::Save { name } => self.save(name)?,
+            Action::Set(setting) => self.set(setting)?,
+            Action::Assign { variable, value } => {
+                let value = self.value_for(variable, value)?;
+                self.frame.set(variable, value)?;
+                self.session.last.rowcount = 1;
+                self.done(Done { command: COMMAND_CONTROL, count: None, error: false })?;
+            }
+            Action::Declare(variables) => self.declare(variables)?,
+            Action::Use(database) => self.use_database(database)?,
+            Action::Call(called) => return self.call(called),
+            Action::If { condition, then, otherwise } => {
+                let holds = self.holds(condition)?;
+                return match (holds, otherwise) {
+                    (true, _) => self.statement(then),
+                    (false, Some(otherwise)) => self.statement(otherwise),
+                    (false, None) => Ok(Flow::Next),
+                };
+            }
+            Action::While { condition, body } => {
+                while self.holds(condition)? {
+                    match self.statement(body)? {
+                        Flow::Next | Flow::Continue => {}
+                        Flow::Break => break,
+                        other => return Ok(other),
+                    }
+                }
+            }
+            Action::Block(statements) => return self.statements(statements),
+            Action::Try { body, catch } => return self.try_catch(body, catch),
+            Action::Break => return Ok(Flow::Break),
+            Action::Continue => return Ok(Flow::Continue),
+            Action::Return(status) => {
+                let status = match status {
+                    Some(expr) => match self.value(expr, &SqlType::Int)? {
+                        Value::Int(n) => n as i32,
+                        _ => 0,
+                    },
+                    None => 0,
+                };
+                return Ok(Flow::Return(status));
+            }
+            Action::Print(text) => self.print(text)?,
+            Action::RaiseError(raised) => self.raise(raised)?,
+            Action::Throw(thrown) => self.throw(thrown.as_deref())?,
+            Action::WaitFor(duration) => {
+                let (engine, sink) = (&self.session.engine, &*self.sink);
+                engine.sandbox.pause(*duration, || sink.cancelled());
+                if self.sink.cancelled() {
+                    return Err(Failure::Cancelled);
+                }
+            }
+            Action::Nothing => self.done(Done { command: COMMAND_OTHER, count: None, error: false })?,
+        }
+        self.session.last.error = 0;
+        Ok(Flow::Next)
+    }
+
+    /// DONE, without its count under NOCOUNT.
+    pub fn done(&mut self, done: Done) -> Outcome {
+        let count = done.count.filter(|_| !self.session.options.nocount);
+        Ok(self.sink.done(Done { count, ..done })?)
+    }
+
+    /// An expression's value in a type.
+    pub fn value(&mut self, expr: &Expr, to: &SqlType) -> Outcome<Value> {
+        Ok(self.evaluated(expr, Some(to))?.1)
+    }
+
+    /// An expression's value in its own type, or in the one asked for.
+    pub fn evaluated(&mut self, expr: &Expr, to: Option<&SqlType>) -> Outcome<(SqlType, Value)> {
+        let frame = &*self.frame;
+        read::until_settled(self.session, self.sink, |session, sink| {
+            let binder = Binder::new(session, frame);
+            let mut typed = binder.scalar(expr, &Scope::default())?;
+            if let Some(to) = to {
+                typed = binder.implicit(typed, to)?;
+            }
+            let needs = binder.finish();
+            let value =
+                read::single(session, &format!("SELECT {}", typed.sql), needs, &typed.sql_type, sink)?;
+            Ok((typed.sql_type, value))
+        })
+    }
+
+    fn value_for(&mut self, variable: &str, expr: &Expr) -> Outcome<Value> {
+        let to = self.frame.get(variable)?.sql_type.clone();
+        self.value(expr, &to)
+    }
+
+    fn holds(&mut self, condition: &Expr) -> Outcome<bool> {
+        let frame = &*self.frame;
+        read::until_settled(self.session, self.sink, |session, sink| {
+            let binder = Binder::new(session, frame);
+            let predicate = binder.predicate(condition, &Scope::default())?;
+            let sql = format!("SELECT CASE WHEN {predicate} THEN 1 ELSE 0 END");
+            let value = read::single(session, &sql, binder.finish(), &SqlType::Int, sink)?;
+            Ok(value == Value::Int(1))
+        })
+    }
+
+    fn declare(&mut self, variables: &[parse::Declared]) -> Outcome {
+        for declared in variables {
+            let place = super::type_name::Place {
+                ordinal: 1,
+                name: &declared.variable,
+                length: 1,
+                collation: self.session.current_database().1,
+            };
+            let sql_type = declared.type_name.resolve(&place)?.sql_type;
+            let value = match &declared.value {
+                Some(expr) => self.value(expr, &sql_type)?,
+                None => Value::Null,
+            };
+            self.frame.declare(&declared.variable, Variable { sql_type, value })?;
+        }
+        Ok(())
+    }
 }

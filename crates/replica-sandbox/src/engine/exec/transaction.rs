@@ -1,5 +1,6 @@
 //! Begin, commit, roll back: of statements that stand alone, and of transactions that the client asks for.
 use crate::engine::api::{Cancelled, Done, EnvChange, Sink};
+use crate::engine::bind::TableUse;
 use crate::engine::ddl::persist;
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Resource, Scope};
@@ -10,11 +11,11 @@ use crate::error::SqlError;
 use std::sync::Arc;
 
 /// CurCmd (server-facts.md section 2).
-const ROLLBACK: u16 = 210;
-const BEGIN: u16 = 212;
-const COMMIT: u16 = 213;
+pub const ROLLBACK: u16 = 210;
+pub const BEGIN: u16 = 212;
+pub const COMMIT: u16 = 213;
 /// SAVE TRANSACTION has no captured number of its own: unconfirmed.
-const SAVE: u16 = 214;
+pub const SAVE: u16 = 214;
 
 /// Runs a statement that writes: in the open transaction, or in one of its own that ends with it.
 /// When the statement fails, what it did is undone and what came before stays.
@@ -129,12 +130,148 @@ pub fn purge_leftovers(session: &mut Session, due: Vec<Leftover>) -> Outcome {
     })
 }
 
+/// BEGIN TRAN: a new transaction, or one level more.
+pub fn open(session: &mut Session, name: &str, sink: &mut dyn Sink) -> Outcome {
+    match &mut session.transaction {
+        Some(transaction) => transaction.depth += 1,
+        None => {
+            begin(session, 1)?;
+            if let Some(transaction) = session.transaction.as_mut().filter(|_| !name.is_empty()) {
+                transaction.name = Some(name.to_owned());
+            }
+            sink.env(EnvChange::BeginTran { descriptor: session.transaction_descriptor() })?;
+        }
+    }
+    Ok(())
+}
+
+/// COMMIT: one level less; the outermost makes it last.
+///
+/// # Errors
+/// 3902 without a transaction.
+pub fn commit_level(session: &mut Session, sink: &mut dyn Sink) -> Outcome {
+    match &mut session.transaction {
+        None => Err(SqlError::new(
+            3902,
+            16,
+            1,
+            "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+        )
+        .into()),
+        Some(transaction) if transaction.doomed => Err(super::aftermath::doomed_error().into()),
+        Some(transaction) if transaction.depth > 1 => {
+            transaction.depth -= 1;
+            Ok(())
+        }
+        Some(_) => {
+            let descriptor = session.transaction_descriptor();
+            commit(session)?;
+            Ok(sink.env(EnvChange::Commit { descriptor })?)
+        }
+    }
+}
+
+/// ROLLBACK: everything, or to a savepoint. The name of the outermost transaction means everything.
+///
+/// # Errors
+/// 3903 without a transaction, 6401 for an unknown name.
+pub fn roll_back(session: &mut Session, name: &str, sink: &mut dyn Sink) -> Outcome {
+    let Some(transaction) = &session.transaction else {
+        return Err(SqlError::new(
+            3903,
+            16,
+            1,
+            "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+        )
+        .into());
+    };
+    if let Some(savepoint) = transaction.savepoint(name) {
+        if transaction.doomed {
+            return Err(super::aftermath::doomed_error().into());
+        }
+        return undo_after(session, savepoint);
+    }
+    if !name.is_empty() && transaction.name.as_deref() != Some(name) {
+        let text = format!("Cannot roll back {name}. No transaction or savepoint of that name was found.");
+        return Err(SqlError::new(6401, 16, 1, text).into());
+    }
+    let descriptor = session.transaction_descriptor();
+    rollback_all(session)?;
+    Ok(sink.env(EnvChange::Rollback { descriptor })?)
+}
+
+/// # Errors
+/// 628 without a transaction.
+pub fn save(session: &mut Session, name: &str) -> Outcome {
+    match &mut session.transaction {
+        Some(transaction) => {
+            transaction.save(name);
+            Ok(())
+        }
+        None => Err(SqlError::new(
+            628,
+            16,
+            0,
+            "Cannot issue SAVE TRANSACTION when there is no active transaction.",
+        )
+        .into()),
+    }
+}
+
+/// # Errors
+/// 3952 where a database does not allow SNAPSHOT.
+pub fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), SqlError> {
+    let instance = session.engine.instance();
+    for used in tables {
+        if let Some(database) = instance.databases.get(&used.database).filter(|d| !d.allow_snapshot) {
+            return Err(SqlError::new(
+                3952,
+                16,
+                1,
+                format!(
+                    "Snapshot isolation transaction failed accessing database '{}' because snapshot isolation is not \
+                     allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
+                    database.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A transaction-manager request ([MS-TDS] 2.2.6.9).
+///
+/// # Errors
+/// [`Cancelled`] when the client is gone.
 pub fn request(
     session: &mut Session,
     request: &TransactionRequest,
     sink: &mut dyn Sink,
 ) -> Result<(), Cancelled> {
-    let _ = (session, request, sink, ROLLBACK, BEGIN, COMMIT, SAVE);
-    Ok(())
+    let (command, result) = match request {
+        TransactionRequest::Begin { name, isolation } => {
+            if let Some(isolation) = isolation {
+                session.options.isolation = *isolation;
+            }
+            (BEGIN, open(session, name, sink))
+        }
+        TransactionRequest::Commit { then_begin, .. } => {
+            let result = commit_level(session, sink);
+            (COMMIT, and_begin(result, *then_begin, session, sink))
+        }
+        TransactionRequest::Rollback { name, then_begin } => {
+            let result = roll_back(session, name, sink);
+            (ROLLBACK, and_begin(result, *then_begin, session, sink))
+        }
+        TransactionRequest::Save { name } => (SAVE, save(session, name)),
+    };
+    match result {
+        Ok(()) => sink.done(Done { command, count: None, error: false }),
+        Err(failure) => super::aftermath::unheard(session, failure, sink),
+    }
+}
+
+fn and_begin(result: Outcome, then_begin: bool, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
+    result?;
+    if then_begin { open(session, "", sink) } else { Ok(()) }
 }

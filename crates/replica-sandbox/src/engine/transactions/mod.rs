@@ -11,7 +11,7 @@ mod visibility;
 
 pub use registry::{Fate, Leftover, Registry, Snapshot};
 pub use transaction::{Transaction, Work, purge, undo_all};
-pub use visibility::{Conflict, View, Visibility};
+pub use visibility::{Conflict, Eyes, View, Visibility};
 
 /// Bits of a stamp that number the statement within its transaction.
 const STATEMENT_BITS: u32 = 24;

@@ -14,6 +14,8 @@ pub type Work = Box<dyn FnOnce(&mut Instance, &Connection) -> rusqlite::Result<(
 pub struct Transaction {
     /// Also the descriptor on the wire, and the lock resource that waiters wait for.
     pub id: u64,
+    /// As the outermost BEGIN TRANSACTION named it.
+    pub name: Option<String>,
     /// `@@TRANCOUNT`; 0 for a statement that commits by itself.
     pub depth: u32,
     /// Can only be rolled back (XACT_STATE() -1).
@@ -41,6 +43,7 @@ impl Transaction {
     pub fn new(registry: &Registry, depth: u32) -> Self {
         Self {
             id: registry.begin(),
+            name: None,
             depth,
             doomed: false,
             snapshot: None,

@@ -1,8 +1,10 @@
 //! Which row versions a statement sees.
 use super::registry::{Fate, Registry};
 use super::transaction_of;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, Error};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,45 @@ impl Visibility {
             (Fate::RolledBack, _) | (_, View::Versions) => Ok(false),
             (Fate::Active | Fate::CommittedLater, View::Locking) => Err(Conflict(transaction)),
         }
+    }
+}
+
+/// What SQLite's `vis(inserted, deleted)` looks with: those of the session's statement at hand.
+#[derive(Clone, Default)]
+pub struct Eyes(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    visibility: Option<Visibility>,
+    conflict: Option<Conflict>,
+}
+
+impl Eyes {
+    /// For the next statement.
+    pub fn open(&self, visibility: Visibility) {
+        *self.state() = State { visibility: Some(visibility), conflict: None };
+    }
+
+    /// Why SQLite stopped, if it was over a row in the way.
+    pub fn conflict(&self) -> Option<Conflict> {
+        self.state().conflict.take()
+    }
+
+    pub fn register(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let eyes = self.clone();
+        connection.create_scalar_function("vis", 2, FunctionFlags::SQLITE_UTF8, move |context| {
+            let (inserted, deleted) = (context.get::<i64>(0)?, context.get::<Option<i64>>(1)?);
+            let mut state = eyes.state();
+            let Some(visibility) = &mut state.visibility else { return Ok(deleted.is_none()) };
+            visibility.sees(inserted, deleted).map_err(|conflict| {
+                state.conflict = Some(conflict);
+                Error::UserFunctionError("a row of another transaction is in the way".into())
+            })
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

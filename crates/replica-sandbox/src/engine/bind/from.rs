@@ -1,0 +1,481 @@
+//! FROM: tables, views, subqueries and joins.
+use super::names::{Object, object_name};
+use super::query::Emitted;
+use super::scope::{Scope, Source, SourceColumn, same};
+use super::typed::{Column, Label, Origin, Typed};
+use super::{Binder, TableUse, seen};
+use crate::engine::api::OutColumn;
+use crate::engine::failure::Failure;
+use crate::engine::parse;
+use crate::engine::schema::{self, Table, View};
+use crate::engine::store::{column_name, table_name};
+use crate::engine::views::SystemView;
+use crate::error::SqlError;
+use crate::values::convert::Mode;
+use crate::values::storage::to_stored;
+use crate::values::{SqlType, Value};
+use sqlparser::ast::{
+    Cte, Expr, Join, JoinConstraint, JoinOperator, Query, TableAlias, TableFactor, TableWithJoins,
+};
+use std::sync::Arc;
+
+/// A WITH clause's query, bound anew wherever it is named.
+#[derive(Clone)]
+pub struct CommonTable {
+    name: String,
+    columns: Vec<String>,
+    query: Arc<Query>,
+}
+
+/// A FROM clause, or a part of it.
+#[derive(Default)]
+pub struct From {
+    pub sql: String,
+    pub sources: Vec<Source>,
+    /// Marks of visibility for the WHERE clause, where they come last: a row that the rest of WHERE sorts out
+    /// is in nobody's way.
+    pub visible: Vec<String>,
+}
+
+impl Binder<'_> {
+    pub fn push_common_tables(&self, tables: &[Cte]) -> usize {
+        let mut work = self.work.borrow_mut();
+        let before = work.common_tables.len();
+        work.common_tables.extend(tables.iter().map(|cte| CommonTable {
+            name: cte.alias.name.value.clone(),
+            columns: cte.alias.columns.iter().map(|c| c.name.value.clone()).collect(),
+            query: Arc::from(cte.query.clone()),
+        }));
+        before
+    }
+
+    pub fn pop_common_tables(&self, to: usize) {
+        self.work.borrow_mut().common_tables.truncate(to);
+    }
+
+    /// `outer`: the query around this one, for subqueries.
+    pub fn from_clause(
+        &self,
+        tables: &[TableWithJoins],
+        outer: Option<&Scope<'_>>,
+    ) -> Result<From, SqlError> {
+        let mut all = From::default();
+        for table in tables {
+            let next = self.joined(table, outer)?;
+            if !all.sql.is_empty() {
+                all.sql.push_str(" CROSS JOIN ");
+            }
+            all.sql.push_str(&next.sql);
+            all.visible.extend(next.visible);
+            all.sources.extend(next.sources);
+        }
+        unique_names(&all.sources)?;
+        Ok(all)
+    }
+
+    fn joined(&self, table: &TableWithJoins, outer: Option<&Scope<'_>>) -> Result<From, SqlError> {
+        let outer_joins = table.joins.iter().any(|j| is_right_or_full(&j.join_operator));
+        let mut left = self.factor(&table.relation, outer, outer_joins)?;
+        for join in &table.joins {
+            left = self.join(left, join, outer, outer_joins)?;
+        }
+        Ok(left)
+    }
+
+    fn join(
+        &self,
+        left: From,
+        join: &Join,
+        outer: Option<&Scope<'_>>,
+        closed: bool,
+    ) -> Result<From, SqlError> {
+        let (word, constraint, left_nullable, right_nullable) = match &join.join_operator {
+            JoinOperator::Join(c) | JoinOperator::Inner(c) => ("JOIN", Some(c), false, false),
+            JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => ("LEFT JOIN", Some(c), false, true),
+            JoinOperator::Right(c) | JoinOperator::RightOuter(c) => ("RIGHT JOIN", Some(c), true, false),
+            JoinOperator::FullOuter(c) => ("FULL JOIN", Some(c), true, true),
+            JoinOperator::CrossJoin(_) => ("CROSS JOIN", None, false, false),
+            // SQLite has no lateral subqueries: an APPLY that looks at its left side fails as an unknown column.
+            JoinOperator::CrossApply => ("CROSS JOIN", None, false, false),
+            JoinOperator::OuterApply => ("LEFT JOIN", None, false, true),
+            other => return Err(unsupported(&format!("the join {other:?}"))),
+        };
+        let mut right = self.factor(&join.relation, outer, closed)?;
+        let mut sql = format!("{} {word} {}", left.sql, right.sql);
+        let mut scope = Scope::inside(outer);
+        let (mut left_sources, mut right_sources) = (left.sources, right.sources);
+        make_nullable(&mut left_sources, left_nullable);
+        make_nullable(&mut right_sources, right_nullable);
+        scope.sources = left_sources;
+        scope.sources.append(&mut right_sources);
+        let mut conditions = Vec::new();
+        match constraint {
+            Some(JoinConstraint::On(condition)) => conditions.push(self.predicate(condition, &scope)?),
+            Some(_) => return Err(SqlError::new(102, 15, 1, "Incorrect syntax near 'JOIN'.")),
+            None => {}
+        }
+        let mut visible = left.visible;
+        if right_nullable {
+            conditions.append(&mut right.visible);
+        } else {
+            visible.append(&mut right.visible);
+        }
+        if !conditions.is_empty() {
+            sql.push_str(" ON ");
+            sql.push_str(&conditions.join(" AND "));
+        } else if right_nullable {
+            sql.push_str(" ON 1");
+        }
+        Ok(From { sql, sources: scope.sources, visible })
+    }
+
+    /// `closed`: visibility must be settled inside, since an outer join further on would undo it in WHERE.
+    fn factor(
+        &self,
+        factor: &TableFactor,
+        outer: Option<&Scope<'_>>,
+        closed: bool,
+    ) -> Result<From, SqlError> {
+        match factor {
+            TableFactor::Table { name, alias, args: None, with_hints, .. } => {
+                let name = object_name(name)?;
+                if name.schema.is_none()
+                    && let Some(found) = self.common_table(&name.name, alias.as_ref())?
+                {
+                    return Ok(found);
+                }
+                let hints = with_hints.iter().map(hint_word).collect();
+                match self.object(&name)? {
+                    Object::Table { database, table } => {
+                        self.table(database, table, alias.as_ref(), hints, closed)
+                    }
+                    Object::View { database, view } => self.view(database, &view, alias.as_ref()),
+                    Object::System { database, view } => {
+                        self.system_view(database, &view, &name.name, alias.as_ref())
+                    }
+                }
+            }
+            TableFactor::Table { name, args: Some(_), .. } => {
+                Err(SqlError::new(208, 16, 3, format!("Invalid object name '{}'.", object_name(name)?)))
+            }
+            TableFactor::Derived { subquery, alias, .. } => {
+                let Some(alias) = alias else {
+                    return Err(SqlError::new(102, 15, 1, "Incorrect syntax near ')'."));
+                };
+                let emitted = self.deeper(|| self.query(subquery, outer))?;
+                let columns = alias.columns.iter().map(|c| c.name.value.clone()).collect();
+                self.derived(emitted, &alias.name.value, columns)
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                let inner = self.joined(table_with_joins, outer)?;
+                Ok(From { sql: format!("({})", inner.sql), ..inner })
+            }
+            _ => Err(unsupported("this kind of table source")),
+        }
+    }
+
+    /// A table under its alias, with its rows' visibility still open unless `closed`.
+    pub fn table(
+        &self,
+        database: i16,
+        table: Arc<Table>,
+        name: Option<&TableAlias>,
+        hints: Vec<String>,
+        closed: bool,
+    ) -> Result<From, SqlError> {
+        readable(&table)?;
+        self.session.may(database, &table, "SELECT")?;
+        let alias = self.alias();
+        let mut source = self.table_source(database, &table, name.map(|n| n.name.value.as_str()), &alias)?;
+        let uncommitted = hints.iter().any(|h| h == "nolock" || h == "readuncommitted");
+        let mark = |alias: &str| if uncommitted { format!("{alias}._del IS NULL") } else { seen(alias) };
+        let from = match table.storage.as_slice() {
+            [storage] if !closed => {
+                source.row = Some((storage.to_string(), format!("{alias}.rowid")));
+                let sql = format!("{} AS {alias}", table_name(*storage));
+                From { sql, sources: vec![source], visible: vec![mark(&alias)] }
+            }
+            storages => {
+                source.row = Some((format!("{alias}._s"), format!("{alias}._r")));
+                let parts: Vec<String> = storages
+                    .iter()
+                    .map(|s| {
+                        format!(
+                            "SELECT {s} AS _s, x.rowid AS _r, x.* FROM {} AS x WHERE {}",
+                            table_name(*s),
+                            mark("x")
+                        )
+                    })
+                    .collect();
+                let sql = format!("({}) AS {alias}", parts.join(" UNION ALL "));
+                From { sql, sources: vec![source], visible: Vec::new() }
+            }
+        };
+        self.work.borrow_mut().tables.push(TableUse { database, table, hints, alias });
+        Ok(from)
+    }
+
+    /// The columns of a table under a name, at `alias` in SQLite's SQL.
+    pub fn table_source(
+        &self,
+        database: i16,
+        table: &Table,
+        name: Option<&str>,
+        alias: &str,
+    ) -> Result<Source, SqlError> {
+        self.table_columns(database, table, name, alias, &|_, id| format!("{alias}.{}", column_name(id)))
+    }
+
+    /// A table's columns wherever `place` says that they are, by position and column_id. Computed ones are their
+    /// definition.
+    pub fn table_columns(
+        &self,
+        database: i16,
+        table: &Table,
+        name: Option<&str>,
+        alias: &str,
+        place: &dyn Fn(usize, i32) -> String,
+    ) -> Result<Source, SqlError> {
+        let (schema, in_database) = {
+            let instance = self.session.engine.instance();
+            let found = instance.databases.get(&database);
+            let schema = found.map_or("", |d| d.schema_name(table.schema_id)).to_owned();
+            (schema, found.map_or_else(String::new, |d| d.name.clone()))
+        };
+        let columns = table
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(n, c)| {
+                let typed = Typed {
+                    sql: place(n, c.column_id),
+                    sql_type: c.sql_type.clone(),
+                    nullable: c.nullable,
+                    origin: Origin::Column(column_facts(c, (&schema, &table.name))),
+                    label: Label::Implicit,
+                };
+                SourceColumn { name: c.name.clone(), typed }
+            })
+            .collect();
+        let mut source = Source {
+            name: name.unwrap_or(&table.name).to_owned(),
+            schema: name.is_none().then_some(schema),
+            database: name.is_none().then_some(in_database),
+            alias: alias.to_owned(),
+            columns,
+            row: None,
+        };
+        if table.columns.iter().any(|c| c.computed.is_some()) {
+            let mut scope = Scope::default();
+            scope.sources.push(source.clone());
+            for (column, known) in source.columns.iter_mut().zip(&table.columns) {
+                if let Some(computed) = &known.computed {
+                    let bound = self.scalar(&parse::expression(&computed.definition)?, &scope)?;
+                    column.typed.sql = self.convert(bound, &known.sql_type, None, Mode::Explicit)?.sql;
+                }
+            }
+        }
+        Ok(source)
+    }
+
+    fn common_table(&self, name: &str, alias: Option<&TableAlias>) -> Result<Option<From>, SqlError> {
+        let found = {
+            let work = self.work.borrow();
+            let at = work.common_tables.iter().rposition(|c| same(&c.name, name));
+            at.map(|at| (at, work.common_tables[at].clone()))
+        };
+        let Some((at, table)) = found else { return Ok(None) };
+        // Its own query sees only those before it, so a recursive one finds no table.
+        let hidden = self.work.borrow_mut().common_tables.split_off(at);
+        let emitted = self.deeper(|| self.query(&table.query, None));
+        self.work.borrow_mut().common_tables.extend(hidden);
+        let exposed = alias.map_or(name, |a| a.name.value.as_str());
+        self.derived(emitted?, exposed, table.columns).map(Some)
+    }
+
+    fn view(&self, database: i16, view: &View, alias: Option<&TableAlias>) -> Result<From, SqlError> {
+        let statements = parse::batch(&view.select)?;
+        let [parse::Statement { action: parse::Action::Query(query), .. }] = statements.as_slice() else {
+            return Err(SqlError::new(
+                4413,
+                16,
+                1,
+                format!("Could not use view or function '{}' because of binding errors.", view.name),
+            ));
+        };
+        let (outside, tables) = (self.database.replace(database), self.push_common_tables(&[]));
+        let hidden = self.work.borrow_mut().common_tables.split_off(0);
+        let emitted = self.deeper(|| self.query(query, None));
+        self.work.borrow_mut().common_tables = hidden;
+        self.pop_common_tables(tables);
+        self.database.set(outside);
+        let names = view.columns.iter().map(|c| c.name.clone()).collect();
+        self.derived(emitted?, alias.map_or(view.name.as_str(), |a| a.name.value.as_str()), names)
+    }
+
+    /// Puts the view's rows where SQLite can read them.
+    fn system_view(
+        &self,
+        database: i16,
+        view: &SystemView,
+        name: &str,
+        alias: Option<&TableAlias>,
+    ) -> Result<From, SqlError> {
+        let rows = view.rows(self.session, database).map_err(|failure| match failure {
+            Failure::Error(error) => error,
+            Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
+        })?;
+        let table = self.materialise(view.columns.len(), rows)?;
+        let alias_sql = self.alias();
+        let columns =
+            view.columns.iter().enumerate().map(|(n, c)| system_column(c, &alias_sql, n + 1)).collect();
+        let exposed = alias.map_or(name, |a| a.name.value.as_str()).to_owned();
+        let source = Source {
+            name: exposed,
+            schema: alias.is_none().then(|| "sys".to_owned()),
+            database: None,
+            alias: alias_sql.clone(),
+            columns,
+            row: None,
+        };
+        Ok(From { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
+    }
+
+    /// A temporary SQLite table with these rows, for this statement.
+    pub fn materialise(&self, columns: usize, rows: Vec<Vec<Value>>) -> Result<String, SqlError> {
+        let connection = &self.session.connection;
+        let name = format!("temp.m{}", self.session.next_temporary());
+        let failed = |e: rusqlite::Error| crate::engine::failure::storage_error(&e);
+        let names: Vec<String> = (1..=columns).map(|n| format!("c{n}")).collect();
+        connection.execute_batch(&format!("CREATE TABLE {name} ({})", names.join(", "))).map_err(failed)?;
+        self.work.borrow_mut().temporaries.push(name.clone());
+        let places = vec!["?"; columns].join(", ");
+        let mut insert =
+            connection.prepare(&format!("INSERT INTO {name} VALUES ({places})")).map_err(failed)?;
+        for row in rows {
+            insert.execute(rusqlite::params_from_iter(row.into_iter().map(to_stored))).map_err(failed)?;
+        }
+        Ok(name)
+    }
+
+    fn derived(&self, emitted: Emitted, name: &str, renamed: Vec<String>) -> Result<From, SqlError> {
+        if !renamed.is_empty() && renamed.len() != emitted.columns.len() {
+            let (number, text) = if renamed.len() < emitted.columns.len() {
+                (8158, format!("'{name}' has more columns than were specified in the column list."))
+            } else {
+                (8159, format!("'{name}' has fewer columns than were specified in the column list."))
+            };
+            return Err(SqlError::new(number, 16, 1, text));
+        }
+        let alias = self.alias();
+        let mut columns = Vec::with_capacity(emitted.columns.len());
+        for (n, column) in emitted.columns.into_iter().enumerate() {
+            let Some(name) = renamed.get(n).cloned().or(column.name) else {
+                return Err(SqlError::new(
+                    8155,
+                    16,
+                    2,
+                    format!("No column name was specified for column {} of '{name}'.", n + 1),
+                ));
+            };
+            columns.push(SourceColumn {
+                name,
+                typed: Typed { sql: format!("{alias}.c{}", n + 1), ..column.typed },
+            });
+        }
+        let source = Source {
+            name: name.to_owned(),
+            schema: None,
+            database: None,
+            alias: alias.clone(),
+            columns,
+            row: None,
+        };
+        Ok(From { sql: format!("({}) AS {alias}", emitted.sql), sources: vec![source], visible: Vec::new() })
+    }
+}
+
+fn column_facts(column: &schema::Column, (schema, table): (&str, &str)) -> Column {
+    let large = matches!(column.sql_type, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
+    Column {
+        identity: column.identity,
+        computed: column.computed.is_some() || column.sql_type == SqlType::RowVersion,
+        user_type: match (&column.sql_type, column.type_name.as_deref()) {
+            (SqlType::RowVersion, _) => 0x50,
+            (_, Some("sysname")) => 0x100,
+            _ => 0,
+        },
+        table: large.then(|| (schema.to_owned(), table.to_owned())),
+    }
+}
+
+fn system_column(column: &OutColumn, alias: &str, n: usize) -> SourceColumn {
+    let typed = Typed {
+        sql: format!("{alias}.c{n}"),
+        sql_type: column.sql_type.clone(),
+        nullable: column.nullable,
+        origin: Origin::Column(Column { user_type: column.user_type, ..Column::default() }),
+        label: Label::Implicit,
+    };
+    SourceColumn { name: column.name.clone(), typed }
+}
+
+fn is_right_or_full(operator: &JoinOperator) -> bool {
+    matches!(operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
+}
+
+fn make_nullable(sources: &mut [Source], nullable: bool) {
+    for column in sources.iter_mut().flat_map(|s| &mut s.columns) {
+        column.typed.nullable |= nullable;
+    }
+}
+
+fn unique_names(sources: &[Source]) -> Result<(), SqlError> {
+    for (n, source) in sources.iter().enumerate() {
+        let clash = |other: &Source| same(&other.name, &source.name) && other.schema == source.schema;
+        if sources[..n].iter().any(clash) {
+            return Err(SqlError::new(
+                1013,
+                16,
+                1,
+                format!(
+                    "The objects \"{0}\" and \"{0}\" in the FROM clause have the same exposed names. Use correlation \
+                     names to distinguish them.",
+                    source.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A hint's word, in lower case.
+fn hint_word(hint: &Expr) -> String {
+    let text = match hint {
+        Expr::Function(function) => function.name.to_string(),
+        other => other.to_string(),
+    };
+    text.to_ascii_lowercase()
+}
+
+/// 8655 for a table whose clustered index is disabled (server-facts.md section 4).
+pub fn readable(table: &Table) -> Result<(), SqlError> {
+    match table.base_index() {
+        Some(index) if index.disabled => Err(SqlError::new(
+            8655,
+            16,
+            1,
+            format!(
+                "The query processor is unable to produce a plan because the index '{}' on table or view '{}' is \
+                 disabled.",
+                index.name.as_deref().unwrap_or_default(),
+                table.name
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub fn unsupported(what: &str) -> SqlError {
+    SqlError::new(50000, 16, 1, format!("replica-sandbox does not support {what}."))
+}

@@ -1,0 +1,527 @@
+//! SELECT, set operations, VALUES.
+use super::from::unsupported;
+use super::names::object_name;
+use super::scope::{Scope, same};
+use super::typed::{Column, Origin, Typed};
+use super::types::{common_collation, common_type};
+use super::{Binder, Label};
+use crate::engine::api::OutColumn;
+use crate::engine::functions::keys::key_expression;
+use crate::engine::tokens::ObjectName;
+use crate::error::SqlError;
+use crate::values::SqlType;
+use crate::values::convert::Mode;
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, OrderByExpr, OrderByKind, OrderBySort, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TopQuantity, Value,
+    Values,
+};
+
+/// A query in SQLite's SQL. Its result columns are `c1`, `c2`, ...
+pub struct Emitted {
+    pub sql: String,
+    pub columns: Vec<Output>,
+    /// For the ORDER token: ordinals of the result columns that it is sorted by.
+    pub ordered_by: Vec<u16>,
+}
+
+/// A result column; its SQL is only good where it was made.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub name: Option<String>,
+    pub typed: Typed,
+}
+
+/// A whole SELECT statement.
+pub struct Bound {
+    pub emitted: Emitted,
+    /// `SELECT ... INTO`
+    pub into: Option<ObjectName>,
+    /// `SELECT @v = ...`: a variable for each column.
+    pub assigned: Vec<String>,
+}
+
+impl Output {
+    /// As COLMETADATA says it: flags by server-facts.md section 2.
+    pub fn described(&self) -> OutColumn {
+        let typed = &self.typed;
+        let nullable = u16::from(typed.nullable);
+        let mut flags = match &typed.origin {
+            Origin::Column(Column { identity: true, .. }) => 0x10,
+            Origin::Column(Column { computed: true, .. }) => 0x20 | nullable,
+            Origin::Column(_) => 0x08 | nullable,
+            Origin::Aggregate => 0x01,
+            Origin::Literal | Origin::Variable | Origin::Null | Origin::Expression => 0x20 | nullable,
+        };
+        if typed.sql_type.collation().is_some_and(|c| c.get().is_case_sensitive()) {
+            flags |= 0x02;
+        }
+        let (user_type, table) = match &typed.origin {
+            Origin::Column(column) => (column.user_type, column.table.clone()),
+            _ => (0, None),
+        };
+        OutColumn {
+            name: self.name.clone().unwrap_or_default(),
+            sql_type: typed.sql_type.clone(),
+            nullable: flags & 1 != 0,
+            flags,
+            user_type,
+            table,
+        }
+    }
+}
+
+/// What comes after a query's body.
+struct Tail<'a> {
+    order_by: &'a [OrderByExpr],
+    offset: Option<&'a Expr>,
+    fetch: Option<&'a Expr>,
+}
+
+impl Binder<'_> {
+    /// A statement's query.
+    pub fn statement(&self, query: &Query) -> Result<Bound, SqlError> {
+        let (mut into, mut assigned) = (None, Vec::new());
+        if let Some(select) = first_select(&query.body) {
+            if let Some(target) = &select.into {
+                into = Some(into_name(target.targets.first())?);
+            }
+            for item in &select.projection {
+                if let SelectItem::ExprWithAlias { alias, .. } = item
+                    && alias.value.starts_with('@')
+                {
+                    assigned.push(alias.value.clone());
+                }
+            }
+            if !assigned.is_empty() && assigned.len() != select.projection.len() {
+                return Err(SqlError::new(
+                    141,
+                    15,
+                    1,
+                    "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval \
+                     operations.",
+                ));
+            }
+        }
+        Ok(Bound { emitted: self.query(query, None)?, into, assigned })
+    }
+
+    /// A query inside `outer`, if any.
+    pub fn query(&self, query: &Query, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
+        if query.for_clause.is_some() {
+            return Err(unsupported("FOR XML and FOR JSON"));
+        }
+        let common = query.with.as_ref().map_or(&[][..], |w| &w.cte_tables);
+        let before = self.push_common_tables(common);
+        let emitted = self.query_body(query, outer);
+        self.pop_common_tables(before);
+        emitted
+    }
+
+    fn query_body(&self, query: &Query, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
+        let order_by: &[OrderByExpr] = match query.order_by.as_ref().map(|o| &o.kind) {
+            Some(OrderByKind::Expressions(items)) => items,
+            Some(OrderByKind::All(_)) => {
+                return Err(SqlError::new(156, 15, 1, "Incorrect syntax near the keyword 'ALL'."));
+            }
+            None => &[],
+        };
+        let offset = match &query.limit_clause {
+            Some(LimitClause::LimitOffset { limit: None, offset, .. }) => offset.as_ref().map(|o| &o.value),
+            Some(_) => return Err(SqlError::new(102, 15, 1, "Incorrect syntax near 'LIMIT'.")),
+            None => None,
+        };
+        let fetch = query.fetch.as_ref().and_then(|f| f.quantity.as_ref());
+        let tail = Tail { order_by, offset, fetch };
+        match &*query.body {
+            SetExpr::Select(select) => self.select(select, &tail, outer),
+            body => {
+                let emitted = self.set_expression(body, outer)?;
+                self.finish_set(emitted, &tail)
+            }
+        }
+    }
+
+    fn set_expression(&self, body: &SetExpr, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
+        let no_tail = Tail { order_by: &[], offset: None, fetch: None };
+        match body {
+            SetExpr::Select(select) => self.select(select, &no_tail, outer),
+            SetExpr::Query(query) => self.query(query, outer),
+            SetExpr::Values(values) => self.values(values, outer),
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let left = self.deeper(|| self.set_expression(left, outer))?;
+                let right = self.deeper(|| self.set_expression(right, outer))?;
+                let all = *set_quantifier == SetQuantifier::All;
+                self.set_operation(left, op, all, right)
+            }
+            other => Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'."))),
+        }
+    }
+
+    /// ORDER BY and OFFSET over a set operation: by its result columns.
+    fn finish_set(&self, emitted: Emitted, tail: &Tail<'_>) -> Result<Emitted, SqlError> {
+        if tail.order_by.is_empty() {
+            return Ok(emitted);
+        }
+        let names: Vec<String> = (1..=emitted.columns.len()).map(|n| format!("c{n}")).collect();
+        let mut sql = format!("SELECT {} FROM ({})", names.join(", "), emitted.sql);
+        let (order, ordered_by) = self.order(tail.order_by, &emitted.columns, None)?;
+        sql.push_str(&order);
+        sql.push_str(&self.limit(None, tail)?);
+        Ok(Emitted { sql, columns: emitted.columns, ordered_by })
+    }
+
+    fn set_operation(
+        &self,
+        left: Emitted,
+        op: &SetOperator,
+        all: bool,
+        right: Emitted,
+    ) -> Result<Emitted, SqlError> {
+        if left.columns.len() != right.columns.len() {
+            return Err(SqlError::new(
+                205,
+                16,
+                1,
+                "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of \
+                 expressions in their target lists.",
+            ));
+        }
+        let mut columns = Vec::with_capacity(left.columns.len());
+        for (a, b) in left.columns.iter().zip(&right.columns) {
+            let sql_type = common_type(&a.typed, &b.typed)?;
+            let label =
+                common_collation(&[&a.typed, &b.typed], "UNION")?.map_or(Label::CoercibleDefault, |(_, l)| l);
+            let nullable = a.typed.nullable || b.typed.nullable;
+            let typed = Typed { label, ..Typed::expression(String::new(), sql_type, nullable) };
+            columns.push(Output { name: a.name.clone(), typed });
+        }
+        let (left, right) = (self.brought_to(left, &columns)?, self.brought_to(right, &columns)?);
+        let names: Vec<String> = (1..=columns.len()).map(|n| format!("c{n}")).collect();
+        let keys = |prefix: &str| -> Vec<String> {
+            columns
+                .iter()
+                .zip(&names)
+                .map(|(c, n)| key_expression(&format!("{prefix}{n}"), &c.typed.sql_type))
+                .collect()
+        };
+        let list = names.join(", ");
+        let sql = match op {
+            SetOperator::Union if all => format!("{left} UNION ALL {right}"),
+            SetOperator::Union => {
+                format!("SELECT {list} FROM ({left} UNION ALL {right}) GROUP BY {}", keys("").join(", "))
+            }
+            SetOperator::Except | SetOperator::Intersect if !all => {
+                let not = if *op == SetOperator::Except { "NOT " } else { "" };
+                let same: Vec<String> =
+                    keys("l.").iter().zip(keys("r.")).map(|(a, b)| format!("{a} IS {b}")).collect();
+                format!(
+                    "SELECT {list} FROM ({left}) AS l WHERE {not}EXISTS (SELECT 1 FROM ({right}) AS r WHERE {}) GROUP BY {}",
+                    same.join(" AND "),
+                    keys("l.").join(", ")
+                )
+            }
+            other => return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'."))),
+        };
+        Ok(Emitted { sql, columns, ordered_by: Vec::new() })
+    }
+
+    /// The query with its columns converted.
+    fn brought_to(&self, query: Emitted, columns: &[Output]) -> Result<String, SqlError> {
+        let mut items = Vec::with_capacity(columns.len());
+        for (n, (have, want)) in query.columns.into_iter().zip(columns).enumerate() {
+            let typed = Typed { sql: format!("c{}", n + 1), ..have.typed };
+            items.push(format!("{} AS c{}", self.implicit(typed, &want.typed.sql_type)?.sql, n + 1));
+        }
+        Ok(format!("SELECT {} FROM ({})", items.join(", "), query.sql))
+    }
+
+    fn values(&self, values: &Values, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
+        let scope = Scope::inside(outer);
+        let mut rows = Vec::with_capacity(values.rows.len());
+        for row in &values.rows {
+            let row: Vec<Typed> =
+                row.content.iter().map(|e| self.scalar(e, &scope)).collect::<Result<_, _>>()?;
+            rows.push(row);
+        }
+        let Some(first) = rows.first().cloned() else {
+            return Err(SqlError::new(102, 15, 1, "Incorrect syntax near ')'."));
+        };
+        let mut types = first;
+        for row in &rows[1..] {
+            if row.len() != types.len() {
+                return Err(SqlError::new(
+                    10709,
+                    16,
+                    1,
+                    "The number of columns for each row in a table value constructor must be the same.",
+                ));
+            }
+            for (known, cell) in types.iter_mut().zip(row) {
+                let sql_type = common_type(known, cell)?;
+                *known = Typed {
+                    nullable: known.nullable || cell.nullable,
+                    ..Typed::expression(String::new(), sql_type, false)
+                };
+            }
+        }
+        let mut lines = Vec::with_capacity(rows.len());
+        for row in rows {
+            let cells: Vec<String> = row
+                .into_iter()
+                .zip(&types)
+                .map(|(cell, want)| Ok(self.implicit(cell, &want.sql_type)?.sql))
+                .collect::<Result<_, SqlError>>()?;
+            lines.push(format!("({})", cells.join(", ")));
+        }
+        let names: Vec<String> = (1..=types.len()).map(|n| format!("column{n} AS c{n}")).collect();
+        let sql = format!("SELECT {} FROM (VALUES {})", names.join(", "), lines.join(", "));
+        let columns = types
+            .into_iter()
+            .map(|t| Output { name: None, typed: Typed::expression(String::new(), t.sql_type, t.nullable) })
+            .collect();
+        Ok(Emitted { sql, columns, ordered_by: Vec::new() })
+    }
+
+    fn select(
+        &self,
+        select: &Select,
+        tail: &Tail<'_>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<Emitted, SqlError> {
+        let from = self.from_clause(&select.from, outer)?;
+        let mut scope = Scope::inside(outer);
+        scope.sources = from.sources;
+        let mut conditions = Vec::new();
+        if let Some(filter) = &select.selection {
+            conditions.push(self.predicate(filter, &scope)?);
+        }
+        conditions.extend(from.visible);
+        let keys = self.group_keys(&select.group_by, &scope)?;
+        let grouped = !keys.is_empty() || super::aggregate::is_aggregating(select);
+        if grouped {
+            scope.grouping = Some(keys.iter().map(|k| k.sql.clone()).collect());
+        }
+        let columns = self.projection(&select.projection, &scope)?;
+        let items: Vec<String> =
+            columns.iter().enumerate().map(|(n, c)| format!("{} AS c{}", c.typed.sql, n + 1)).collect();
+        let mut sql = format!("SELECT {}", items.join(", "));
+        if !from.sql.is_empty() {
+            sql.push_str(&format!(" FROM {}", from.sql));
+        }
+        if !conditions.is_empty() {
+            sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+        }
+        if !keys.is_empty() {
+            let keys: Vec<String> = keys.iter().map(|k| key_expression(&k.sql, &k.sql_type)).collect();
+            sql.push_str(&format!(" GROUP BY {}", keys.join(", ")));
+        }
+        if let Some(having) = &select.having {
+            sql.push_str(&format!(" HAVING {}", self.predicate(having, &scope)?));
+        }
+        let distinct = match &select.distinct {
+            None => false,
+            Some(Distinct::Distinct) => true,
+            Some(other) => {
+                return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'.")));
+            }
+        };
+        let order_scope = if distinct {
+            let keys: Vec<String> = (1..)
+                .zip(&columns)
+                .map(|(n, c): (usize, _)| key_expression(&format!("c{n}"), &c.typed.sql_type))
+                .collect();
+            let names: Vec<String> = (1..=columns.len()).map(|n| format!("c{n}")).collect();
+            sql = format!("SELECT {} FROM ({sql}) GROUP BY {}", names.join(", "), keys.join(", "));
+            None
+        } else {
+            Some(&scope)
+        };
+        let (order, ordered_by) = self.order(tail.order_by, &columns, order_scope)?;
+        sql.push_str(&order);
+        let top = match &select.top {
+            None => None,
+            Some(top) if top.percent || top.with_ties => {
+                return Err(unsupported("TOP with PERCENT or WITH TIES"));
+            }
+            Some(top) => top.quantity.as_ref(),
+        };
+        sql.push_str(&self.limit(top, tail)?);
+        Ok(Emitted { sql, columns, ordered_by })
+    }
+
+    fn group_keys(&self, group_by: &GroupByExpr, scope: &Scope<'_>) -> Result<Vec<Typed>, SqlError> {
+        match group_by {
+            GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => {
+                keys.iter().map(|key| self.scalar(key, scope)).collect()
+            }
+            _ => Err(unsupported("GROUP BY ALL, ROLLUP and CUBE")),
+        }
+    }
+
+    pub fn projection(&self, items: &[SelectItem], scope: &Scope<'_>) -> Result<Vec<Output>, SqlError> {
+        let mut columns = Vec::new();
+        for item in items {
+            match item {
+                SelectItem::UnnamedExpr(expr) => {
+                    columns.push(Output { name: implied_name(expr), typed: self.scalar(expr, scope)? });
+                }
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    columns
+                        .push(Output { name: Some(alias.value.clone()), typed: self.scalar(expr, scope)? });
+                }
+                SelectItem::Wildcard(_) => self.star(&[], scope, &mut columns)?,
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                    let parts: Vec<Ident> = name.0.iter().filter_map(|p| p.as_ident().cloned()).collect();
+                    self.star(&parts, scope, &mut columns)?;
+                }
+                other => return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'."))),
+            }
+        }
+        Ok(columns)
+    }
+
+    fn star(
+        &self,
+        qualifier: &[Ident],
+        scope: &Scope<'_>,
+        columns: &mut Vec<Output>,
+    ) -> Result<(), SqlError> {
+        let sources = scope.starred(qualifier)?;
+        if sources.is_empty() {
+            return Err(SqlError::new(263, 16, 1, "Must specify table to select from."));
+        }
+        for column in sources.into_iter().flat_map(|s| &s.columns) {
+            columns.push(Output { name: Some(column.name.clone()), typed: column.typed.clone() });
+        }
+        Ok(())
+    }
+
+    /// ` ORDER BY ...` and the ordinals of result columns in it. Without a scope only result columns can be named.
+    fn order(
+        &self,
+        items: &[OrderByExpr],
+        columns: &[Output],
+        scope: Option<&Scope<'_>>,
+    ) -> Result<(String, Vec<u16>), SqlError> {
+        let (mut terms, mut ordinals) = (Vec::new(), Vec::new());
+        for item in items {
+            let (expr, collation) = match &item.expr {
+                Expr::Collate { expr, collation } => (&**expr, Some(collation)),
+                expr => (expr, None),
+            };
+            let at = output_column(expr, columns)?;
+            let mut typed = match (at, scope) {
+                (Some(n), Some(_)) => columns[n].typed.clone(),
+                (Some(n), None) => Typed { sql: format!("c{}", n + 1), ..columns[n].typed.clone() },
+                (None, Some(scope)) => self.scalar(expr, scope)?,
+                (None, None) => {
+                    return Err(SqlError::new(
+                        145,
+                        15,
+                        1,
+                        "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
+                    ));
+                }
+            };
+            if let Some(collation) = collation {
+                typed = self.collated(typed, collation)?;
+            }
+            if !typed.sql_type.is_comparable() {
+                return Err(SqlError::new(
+                    306,
+                    16,
+                    2,
+                    "The text, ntext, and image data types cannot be compared or sorted, except when using IS NULL or \
+                     LIKE operator.",
+                ));
+            }
+            let position = at.or_else(|| columns.iter().position(|c| c.typed.sql == typed.sql));
+            if let Some(n) = position {
+                ordinals.push(n as u16 + 1);
+            }
+            // A bare number would be an ordinal to SQLite; a constant sorts nothing.
+            if typed.origin == Origin::Literal || typed.is_untyped_null() {
+                continue;
+            }
+            let direction = if item.options.sort == Some(OrderBySort::Desc) { " DESC" } else { "" };
+            terms.push(format!("{}{direction}", key_expression(&typed.sql, &typed.sql_type)));
+        }
+        let sql = if terms.is_empty() { String::new() } else { format!(" ORDER BY {}", terms.join(", ")) };
+        Ok((sql, ordinals))
+    }
+
+    fn limit(&self, top: Option<&TopQuantity>, tail: &Tail<'_>) -> Result<String, SqlError> {
+        let count = |expr: &Expr| -> Result<String, SqlError> {
+            let typed = self.scalar(expr, &Scope::default())?;
+            Ok(self.convert(typed, &SqlType::BigInt, None, Mode::Implicit)?.sql)
+        };
+        let rows = match (top, tail.fetch) {
+            (Some(TopQuantity::Constant(n)), _) => Some(n.to_string()),
+            (Some(TopQuantity::Expr(expr)), _) => Some(count(expr)?),
+            (None, Some(expr)) => Some(count(expr)?),
+            (None, None) => None,
+        };
+        let offset = tail.offset.map(count).transpose()?;
+        Ok(match (rows, offset) {
+            (None, None) => String::new(),
+            (Some(rows), None) => format!(" LIMIT {rows}"),
+            (rows, Some(offset)) => format!(" LIMIT {} OFFSET {offset}", rows.as_deref().unwrap_or("-1")),
+        })
+    }
+}
+
+/// The name that a result column has without AS: its column's.
+fn implied_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(name) if !name.value.starts_with('@') => Some(name.value.clone()),
+        Expr::CompoundIdentifier(parts) => parts.last().map(|p| p.value.clone()),
+        Expr::Nested(inner) => implied_name(inner),
+        _ => None,
+    }
+}
+
+/// The result column that an ORDER BY item names, by its number or its name.
+fn output_column(expr: &Expr, columns: &[Output]) -> Result<Option<usize>, SqlError> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) => {
+                let n: usize = text.parse().unwrap_or(0);
+                if n == 0 || n > columns.len() {
+                    return Err(SqlError::new(
+                        108,
+                        16,
+                        1,
+                        format!(
+                            "The ORDER BY position number {text} is out of range of the number of items in the select list."
+                        ),
+                    ));
+                }
+                Ok(Some(n - 1))
+            }
+            _ => Ok(None),
+        },
+        Expr::Identifier(name) => {
+            Ok(columns.iter().position(|c| c.name.as_deref().is_some_and(|n| same(n, &name.value))))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn first_select(body: &SetExpr) -> Option<&Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::SetOperation { left, .. } => first_select(left),
+        SetExpr::Query(query) => first_select(&query.body),
+        _ => None,
+    }
+}
+
+fn into_name(target: Option<&Expr>) -> Result<ObjectName, SqlError> {
+    let parts = match target {
+        Some(Expr::Identifier(name)) => vec![name.clone()],
+        Some(Expr::CompoundIdentifier(parts)) => parts.clone(),
+        _ => return Err(SqlError::new(156, 15, 1, "Incorrect syntax near the keyword 'INTO'.")),
+    };
+    object_name(&sqlparser::ast::ObjectName::from(parts))
+}

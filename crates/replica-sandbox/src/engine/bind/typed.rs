@@ -1,0 +1,73 @@
+//! What the binder knows of an expression.
+use crate::values::{CollationId, Len, SqlType};
+
+/// An expression in SQLite's SQL, with its static T-SQL type.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    /// Gives the value in its stored form.
+    pub sql: String,
+    pub sql_type: SqlType,
+    pub nullable: bool,
+    pub origin: Origin,
+    pub label: Label,
+}
+
+/// Where a value comes from: decides the COLMETADATA flags (server-facts.md section 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Column(Column),
+    Literal,
+    /// NULL without a type; counts as int.
+    Null,
+    Variable,
+    Aggregate,
+    Expression,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    pub identity: bool,
+    pub computed: bool,
+    pub user_type: u32,
+    /// schema and table, for text, ntext and image.
+    pub table: Option<(String, String)>,
+}
+
+/// How firmly a string holds its collation (Microsoft docs, "Collation precedence").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Label {
+    CoercibleDefault,
+    Implicit,
+    Explicit,
+}
+
+impl Typed {
+    /// The result of an operation.
+    pub fn expression(sql: String, sql_type: SqlType, nullable: bool) -> Self {
+        Self { sql, sql_type, nullable, origin: Origin::Expression, label: Label::CoercibleDefault }
+    }
+
+    pub fn literal(sql: String, sql_type: SqlType) -> Self {
+        Self { sql, sql_type, nullable: false, origin: Origin::Literal, label: Label::CoercibleDefault }
+    }
+
+    pub fn is_untyped_null(&self) -> bool {
+        self.origin == Origin::Null
+    }
+}
+
+/// nvarchar of at most so many UTF-16 units.
+pub fn nvarchar(units: u16, collation: CollationId) -> SqlType {
+    SqlType::NVarChar(Len::N(units), collation)
+}
+
+/// The most characters (bytes, or UTF-16 units) that a value of a character type has; `None` for (max).
+pub fn width(sql_type: &SqlType) -> Option<u16> {
+    match sql_type {
+        SqlType::Char(n, _) | SqlType::NChar(n, _) | SqlType::Binary(n) => Some(*n),
+        SqlType::VarChar(Len::N(n), _) | SqlType::NVarChar(Len::N(n), _) | SqlType::VarBinary(Len::N(n)) => {
+            Some(*n)
+        }
+        _ => None,
+    }
+}

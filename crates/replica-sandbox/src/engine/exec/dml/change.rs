@@ -1,0 +1,371 @@
+//! UPDATE and DELETE: the old versions of rows are stamped as deleted, new ones are inserted.
+use super::children::Child;
+use super::insert::{explained, target_unchanged, twice, writable};
+use super::output::{Output, Returned};
+use super::{Partitioning, Target, announce, escalate, stored_row, table_lock};
+use crate::engine::api::{Done, Sink};
+use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source};
+use crate::engine::exec::Run;
+use crate::engine::exec::frame::Frame;
+use crate::engine::exec::read::{self, Again, Reading};
+use crate::engine::exec::row::{Pen, RowWriter, Rules};
+use crate::engine::exec::transaction;
+use crate::engine::failure::Outcome;
+use crate::engine::locks::{Mode, Scope as LockScope};
+use crate::engine::options::Isolation;
+use crate::engine::parse::{self, Assigned};
+use crate::engine::session::Session;
+use crate::engine::store::table_name;
+use crate::engine::transactions::{Conflict, Fate, transaction_of};
+use crate::error::SqlError;
+use crate::values::SqlType;
+use crate::values::convert::Mode as Conversion;
+use rusqlite::types::Value as Stored;
+use sqlparser::ast::{Cte, Expr, Ident, TableWithJoins};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// CurCmd (server-facts.md section 2).
+const DELETE: u16 = 196;
+const UPDATE: u16 = 197;
+
+/// What UPDATE and DELETE have in common.
+struct Change<'p> {
+    with: &'p [Cte],
+    top: Option<&'p Expr>,
+    target: &'p parse::Target,
+    /// Empty for DELETE.
+    set: &'p [(Assigned, Option<Expr>)],
+    output: Option<&'p parse::Output>,
+    from: &'p [TableWithJoins],
+    filter: Option<&'p Expr>,
+    deletes: bool,
+}
+
+impl Run<'_> {
+    pub fn update(&mut self, update: &parse::Update) -> Outcome {
+        self.change(&Change {
+            with: &update.with,
+            top: update.top.as_ref(),
+            target: &update.target,
+            set: &update.set,
+            output: update.output.as_ref(),
+            from: &update.from,
+            filter: update.filter.as_ref(),
+            deletes: false,
+        })
+    }
+
+    pub fn delete(&mut self, delete: &parse::Delete) -> Outcome {
+        self.change(&Change {
+            with: &delete.with,
+            top: delete.top.as_ref(),
+            target: &delete.target,
+            set: &[],
+            output: delete.output.as_ref(),
+            from: &delete.from,
+            filter: delete.filter.as_ref(),
+            deletes: true,
+        })
+    }
+
+    fn change(&mut self, change: &Change<'_>) -> Outcome {
+        let frame = &*self.frame;
+        let sink = &mut *self.sink;
+        let (count, returned) = transaction::within(self.session, |session| {
+            read::until_settled(session, sink, |session, sink| attempt(session, frame, change, sink))
+        })?;
+        if let Some(returned) = returned {
+            returned.send(self.sink)?;
+        }
+        self.session.last.rowcount = count;
+        let command = if change.deletes { DELETE } else { UPDATE };
+        self.done(Done { command, count: Some(count), error: false })
+    }
+}
+
+struct Bound {
+    target: Target,
+    /// Gives a row's storage and rowid, its values, and for UPDATE its new values.
+    sql: String,
+    checks: Vec<String>,
+    partition_of: Partitioning,
+    output: Option<Output>,
+}
+
+fn attempt(
+    session: &mut Session,
+    frame: &Frame,
+    change: &Change<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(u64, Option<Returned>), Again> {
+    let binder = Binder::new(session, frame);
+    let common = binder.push_common_tables(change.with);
+    let bound = bind(&binder, change);
+    binder.pop_common_tables(common);
+    let needs = binder.finish();
+    let result = bound.and_then(|bound| {
+        let own = (bound.target.database, bound.target.table.object_id);
+        session.lock_table(own, table_lock(&change.target.hints), LockScope::Transaction, sink)?;
+        read::lock_tables(session, &needs.tables, sink)?;
+        target_unchanged(session, &bound.target)?;
+        let children = Child::of(session, &bound.target);
+        for child in &children {
+            session.lock_table(
+                (bound.target.database, child.table().object_id),
+                Mode::IS,
+                LockScope::Statement,
+                sink,
+            )?;
+        }
+        session.write(|session| write(session, bound, &children, &needs, change.deletes, sink))
+    });
+    read::drop_temporaries(session, &needs)?;
+    result
+}
+
+fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
+    let (mut from, at) = sources(binder, change)?;
+    let (database, table) = named_table(binder, change, &from.sources[at])?;
+    let permission = if change.deletes { "DELETE" } else { "UPDATE" };
+    let target = Target::of(binder.session, database, table, permission)?;
+    let scope = Scope { sources: std::mem::take(&mut from.sources), ..Scope::default() };
+    let Some((storage, rowid)) = scope.sources[at].row.clone() else {
+        return Err(SqlError::new(4406, 16, 1, "replica-sandbox does not change derived tables.").into());
+    };
+    let mut items = vec![storage, rowid];
+    let alias = scope.sources[at].alias.clone();
+    let raw = |c: &crate::engine::schema::Column| {
+        format!("{alias}.{}", crate::engine::store::column_name(c.column_id))
+    };
+    items.extend(target.table.columns.iter().map(raw));
+    if !change.deletes {
+        let new = assigned(binder, change, &target, &scope)?;
+        items.extend(target.table.columns.iter().zip(new).map(|(c, new)| new.unwrap_or_else(|| raw(c))));
+    }
+    let mut conditions = Vec::new();
+    if let Some(filter) = change.filter {
+        conditions.push(binder.predicate(filter, &scope)?);
+    }
+    conditions.extend(from.visible);
+    let mut sql = format!("SELECT {} FROM {}", items.join(", "), from.sql);
+    if !conditions.is_empty() {
+        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+    }
+    if let Some(top) = change.top {
+        let rows = binder.scalar(top, &Scope::default())?;
+        let rows = binder.convert(rows, &SqlType::BigInt, None, Conversion::Implicit)?;
+        sql.push_str(&format!(" LIMIT {}", rows.sql));
+    }
+    let checks = if change.deletes { Vec::new() } else { target.checks(binder)? };
+    let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
+    let partition_of = target.partitioning(binder.session);
+    Ok(Bound { target, sql, checks, partition_of, output })
+}
+
+/// The FROM clause, and which of its sources is the one that changes.
+fn sources(binder: &Binder<'_>, change: &Change<'_>) -> Result<(From, usize), SqlError> {
+    let name = &change.target.name;
+    if change.from.is_empty() {
+        let Object::Table { database, table } = binder.object(name)? else {
+            return Err(SqlError::new(
+                4406,
+                16,
+                1,
+                format!("replica-sandbox does not change views, such as '{name}'."),
+            ));
+        };
+        return Ok((binder.table(database, table, None, change.target.hints.clone(), false)?, 0));
+    }
+    let from = binder.from_clause(change.from, None)?;
+    let parts: Vec<Ident> = [name.database.as_ref(), name.schema.as_ref(), Some(&name.name)]
+        .into_iter()
+        .flatten()
+        .map(|p| Ident::new(p.clone()))
+        .collect();
+    match from.sources.iter().position(|s| s.answers_to(&parts)) {
+        Some(at) => Ok((from, at)),
+        None => {
+            // A target outside FROM is joined with all of it.
+            let Object::Table { database, table } = binder.object(name)? else {
+                return Err(SqlError::new(208, 16, 1, format!("Invalid object name '{name}'.")));
+            };
+            let own = binder.table(database, table, None, change.target.hints.clone(), false)?;
+            let at = from.sources.len();
+            let joined = From {
+                sql: format!("{} CROSS JOIN {}", from.sql, own.sql),
+                sources: from.sources.into_iter().chain(own.sources).collect(),
+                visible: from.visible.into_iter().chain(own.visible).collect(),
+            };
+            Ok((joined, at))
+        }
+    }
+}
+
+/// The table behind the source that changes.
+fn named_table(
+    binder: &Binder<'_>,
+    change: &Change<'_>,
+    source: &Source,
+) -> Result<(i16, Arc<crate::engine::schema::Table>), SqlError> {
+    binder.used_as(&source.alias).ok_or_else(|| {
+        SqlError::new(
+            4406,
+            16,
+            1,
+            format!("replica-sandbox does not change '{}': it is no table.", change.target.name),
+        )
+    })
+}
+
+/// For each column its new value, where it has one.
+fn assigned(
+    binder: &Binder<'_>,
+    change: &Change<'_>,
+    target: &Target,
+    scope: &Scope<'_>,
+) -> Result<Vec<Option<String>>, SqlError> {
+    let table = &target.table;
+    let mut new = vec![None; table.columns.len()];
+    for (assigned, value) in change.set {
+        let Assigned::Column(name) = assigned else {
+            return Err(crate::engine::bind::unsupported("assigning variables in UPDATE"));
+        };
+        let at = table.columns.iter().position(|c| c.name.to_lowercase() == name.to_lowercase());
+        let at = at.ok_or_else(|| SqlError::new(207, 16, 1, format!("Invalid column name '{name}'.")))?;
+        let column = &table.columns[at];
+        if new[at].is_some() {
+            return Err(twice(name));
+        }
+        writable(column)?;
+        if column.identity {
+            return Err(SqlError::new(8102, 16, 1, format!("Cannot update identity column '{name}'.")));
+        }
+        let typed = match value {
+            Some(expr) => target.stored(binder, binder.scalar(expr, scope)?, column)?,
+            None => target.default(binder, column)?,
+        };
+        new[at] = Some(typed.sql);
+    }
+    Ok(new)
+}
+
+/// A row that changes.
+struct Old {
+    storage: i64,
+    rowid: i64,
+    values: Vec<Stored>,
+    new: Vec<Stored>,
+}
+
+fn write(
+    session: &mut Session,
+    bound: Bound,
+    children: &[Child],
+    needs: &Needs,
+    deletes: bool,
+    sink: &mut dyn Sink,
+) -> Result<(u64, Option<Returned>), Again> {
+    let stamp = announce(session, &bound.target, true)?;
+    let view = read::changing_view(session);
+    let reading = Reading::begin(session, &needs.tables, view)?;
+    let rows = old_rows(session, &reading, &bound, needs, deletes, sink);
+    reading.end(session)?;
+    let rows = rows?;
+    for row in &rows {
+        mark(session, &bound.target, row, stamp)?;
+    }
+    let Bound { target, checks, partition_of, output, .. } = bound;
+    let mut returned = output.as_ref().map(Output::returned);
+    if !deletes {
+        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let rules = Rules { checks: true, verb: "UPDATE" };
+        let of = (target.database, Arc::clone(&target.table));
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&checks, partition_of))?;
+        for row in &rows {
+            writer.write(&row.new).map_err(|refusal| explained(session, refusal))?;
+        }
+    }
+    for row in &rows {
+        for child in children {
+            if deletes || child.values(&row.values) != child.values(&row.new) {
+                child.hold(session, stamp, if deletes { "DELETE" } else { "UPDATE" }, &row.values)?;
+            }
+        }
+        if let (Some(output), Some(returned)) = (&output, &mut returned) {
+            // The deleted values come after a table's width of inserted ones, which a DELETE has none of.
+            let nothing = vec![Stored::Null; target.table.columns.len()];
+            let inserted = if deletes { &nothing } else { &row.new };
+            output
+                .keep(&session.connection, inserted, &row.values, returned)
+                .map_err(|e| session.ops.explain(&e))?;
+        }
+    }
+    escalate(session, &target, rows.len());
+    Ok((rows.len() as u64, returned))
+}
+
+fn old_rows(
+    session: &Session,
+    reading: &Reading,
+    bound: &Bound,
+    needs: &Needs,
+    deletes: bool,
+    sink: &mut dyn Sink,
+) -> Result<Vec<Old>, Again> {
+    let width = bound.target.table.columns.len();
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
+    read::rows(session, reading, &bound.sql, needs, sink, &mut |row, _| {
+        let (storage, rowid) = (row.get(0)?, row.get(1)?);
+        // A join may meet a row more than once; it changes once.
+        if known.insert((storage, rowid)) {
+            let values = stored_row(row, 2, width)?;
+            let mut new = if deletes { Vec::new() } else { stored_row(row, 2 + width, width)? };
+            for (column, value) in bound.target.table.columns.iter().zip(&mut new) {
+                if column.sql_type == SqlType::RowVersion {
+                    *value = Stored::Blob(session.engine.next_row_version().to_vec());
+                }
+            }
+            found.push(Old { storage, rowid, values, new });
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// Stamps a row as deleted, if no one else has.
+fn mark(session: &Session, target: &Target, row: &Old, stamp: i64) -> Result<(), Again> {
+    let table = table_name(row.storage);
+    let marked = session
+        .connection
+        .prepare_cached(&format!("UPDATE {table} SET _del = ?1 WHERE rowid = ?2 AND _del IS NULL"))?
+        .execute([stamp, row.rowid])?;
+    if marked == 1 {
+        return Ok(());
+    }
+    let other: Option<i64> = session
+        .connection
+        .prepare_cached(&format!("SELECT _del FROM {table} WHERE rowid = ?1"))?
+        .query_row([row.rowid], |r| r.get(0))
+        .unwrap_or(None);
+    let other = other.map(transaction_of);
+    if let Some(other) = other.filter(|o| session.engine.transactions.fate(*o, u64::MAX) == Fate::Active) {
+        return Err(Again::Conflict(Conflict(other)));
+    }
+    if session.options.isolation == Isolation::Snapshot {
+        return Err(SqlError::new(
+            3960,
+            16,
+            2,
+            format!(
+                "Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access \
+                 table '{}' directly or indirectly in database '{}' to update, delete, or insert the row that has been \
+                 modified or deleted by another transaction. Retry the transaction or change the isolation level for the \
+                 update/delete statement.",
+                target.names.table, target.names.database
+            ),
+        )
+        .into());
+    }
+    Err(Again::Changed)
+}

@@ -1,0 +1,218 @@
+//! INSERT, UPDATE, DELETE. A statement reads and writes in one SQLite transaction; where a row is in another
+//! transaction's hands it lets go of everything, waits, and begins again.
+mod change;
+mod children;
+pub mod insert;
+mod into;
+mod output;
+
+use super::read::Again;
+use super::row::{Names, Partitioning, Refusal};
+use crate::engine::bind::{Binder, Object, Scope, Source, Typed};
+use crate::engine::failure::Failure;
+use crate::engine::locks::{self, Mode};
+use crate::engine::parse;
+use crate::engine::schema::{Column, Table};
+use crate::engine::session::Session;
+use crate::engine::store;
+use crate::engine::tokens::ObjectName;
+use crate::engine::transactions::Conflict;
+use crate::error::SqlError;
+use crate::values::Value;
+use crate::values::compare::compare;
+use crate::values::convert::{self, fit};
+use crate::values::storage::from_stored;
+use rusqlite::types::Value as Stored;
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// More row locks than this in one statement escalate to a table lock (Microsoft docs, "Lock escalation").
+const ESCALATION: usize = 5000;
+
+/// The table that a statement changes.
+#[derive(Clone)]
+pub struct Target {
+    pub database: i16,
+    pub table: Arc<Table>,
+    pub names: Names,
+    /// Compatibility levels before 150 say 8152 where later ones say 2628.
+    verbose_truncation: bool,
+}
+
+impl Target {
+    /// # Errors
+    /// 208; 4406-like for views, which are read only here; 229; 8655.
+    pub fn find(binder: &Binder<'_>, name: &ObjectName, permission: &str) -> Result<Self, SqlError> {
+        match binder.object(name)? {
+            Object::Table { database, table } => Self::of(binder.session, database, table, permission),
+            Object::View { .. } | Object::System { .. } => Err(SqlError::new(
+                4406,
+                16,
+                1,
+                format!(
+                    "Update or insert of view or function '{name}' failed because replica-sandbox does not change views."
+                ),
+            )),
+        }
+    }
+
+    pub fn of(
+        session: &Session,
+        database: i16,
+        table: Arc<Table>,
+        permission: &str,
+    ) -> Result<Self, SqlError> {
+        crate::engine::bind::readable(&table)?;
+        session.may(database, &table, permission)?;
+        let names = Names::of(&session.engine, database, &table);
+        let instance = session.engine.instance();
+        let found = instance.databases.get(&database);
+        if found.is_some_and(|d| d.read_only) {
+            let text = format!(
+                "Failed to update database \"{}\" because the database is read-only.",
+                names.database
+            );
+            return Err(SqlError::new(3906, 16, 1, text));
+        }
+        let verbose_truncation = found.is_none_or(|d| d.compatibility_level >= 150);
+        Ok(Self { database, table, names, verbose_truncation })
+    }
+
+    /// A value as the column keeps it; what does not fit is an error that names the column.
+    pub fn stored(&self, binder: &Binder<'_>, value: Typed, column: &Column) -> Result<Typed, SqlError> {
+        let to = column.sql_type.clone();
+        if value.is_untyped_null() || value.sql_type == to {
+            return Ok(value);
+        }
+        convert::check(&value.sql_type, &to, convert::Mode::Implicit)?;
+        let from = value.sql_type.clone();
+        let detail = format!("{} {}", self.names.table, column.name);
+        let (target, column) = (self.clone(), column.clone());
+        Ok(binder.op("store", &detail, vec![value], to.clone(), move |v| {
+            fit(&v[0], &from, &to).map_err(|misfit| target.misfit(misfit, &column))
+        }))
+    }
+
+    /// Why a value does not fit the column.
+    pub fn misfit(&self, misfit: convert::Misfit, column: &Column) -> SqlError {
+        let place =
+            convert::Place { database: &self.names.database, table: &self.names.table, column: &column.name };
+        misfit.into_error(place, self.verbose_truncation)
+    }
+
+    /// The column's default, or NULL.
+    pub fn default(&self, binder: &Binder<'_>, column: &Column) -> Result<Typed, SqlError> {
+        let value = match &column.default {
+            Some(default) => binder.scalar(&parse::expression(&default.definition)?, &Scope::default())?,
+            None => binder.scalar(&parse::expression("NULL")?, &Scope::default())?,
+        };
+        self.stored(binder, value, column)
+    }
+
+    /// The table's columns as parameters of a statement over single rows.
+    pub fn as_parameters(
+        &self,
+        binder: &Binder<'_>,
+        name: Option<&str>,
+        first: usize,
+    ) -> Result<Source, SqlError> {
+        binder.table_columns(self.database, &self.table, name, "", &|n, _| format!("?{}", n + first))
+    }
+
+    /// SQLite's SQL of each enabled check, over a row as parameters.
+    pub fn checks(&self, binder: &Binder<'_>) -> Result<Vec<String>, SqlError> {
+        let mut scope = Scope::default();
+        scope.sources.push(self.as_parameters(binder, None, 1)?);
+        self.table
+            .checks
+            .iter()
+            .filter(|c| !c.disabled)
+            .map(|c| binder.predicate(&parse::expression(&c.definition)?, &scope))
+            .collect()
+    }
+
+    /// How rows are spread over partitions.
+    pub fn partitioning(&self, session: &Session) -> Partitioning {
+        let Some((scheme, column_id)) = self.table.partitioned_on else { return Box::new(|_| 0) };
+        let function = {
+            let instance = session.engine.instance();
+            let database = instance.databases.get(&self.database);
+            database.and_then(|d| {
+                let scheme = d.partition_schemes.get(&scheme)?;
+                d.partition_functions.get(&scheme.function_id).cloned()
+            })
+        };
+        let position = self.table.columns.iter().position(|c| c.column_id == column_id);
+        let (Some(function), Some(position)) = (function, position) else { return Box::new(|_| 0) };
+        let sql_type = function.sql_type;
+        let boundaries = function.boundaries;
+        let right = function.boundary_right;
+        Box::new(move |row| {
+            let value = row.get(position).and_then(|v| from_stored(v.into(), &sql_type).ok());
+            let Some(value) = value.filter(|v| *v != Value::Null) else { return 0 };
+            let below = |boundary: &Value| match compare(boundary, &value, &sql_type) {
+                Ordering::Less => true,
+                Ordering::Equal => right,
+                Ordering::Greater => false,
+            };
+            boundaries.iter().filter(|b| below(b)).count()
+        })
+    }
+}
+
+/// The lock that a changing statement takes on its table.
+fn table_lock(hints: &[String]) -> Mode {
+    if hints.iter().any(|h| h == "tablock" || h == "tablockx") { Mode::X } else { Mode::IX }
+}
+
+/// Many rows changed: tries for a lock on the whole table and goes on without where others hold it.
+fn escalate(session: &Session, target: &Target, rows: usize) {
+    if rows <= ESCALATION {
+        return;
+    }
+    let request = locks::Request {
+        session: session.id,
+        scope: locks::Scope::Transaction,
+        resource: locks::Resource::Table { database: target.database, object_id: target.table.object_id },
+        mode: Mode::X,
+        timeout: Some(Duration::ZERO),
+        deadlock_priority: session.options.deadlock_priority,
+        cancelled: &|| false,
+    };
+    if let Err(refused) = session.engine.locks.acquire(&request) {
+        log::debug!("session {}: no lock escalation on {}: {refused:?}", session.id, target.names.table);
+    }
+}
+
+/// Announces that the open transaction writes to a table.
+pub fn announce(session: &mut Session, target: &Target, deletes: bool) -> Result<i64, Again> {
+    let engine = Arc::clone(&session.engine);
+    let Some(transaction) = session.transaction.as_mut() else {
+        return Err(SqlError::new(50000, 16, 1, "replica-sandbox: a change runs in a transaction.").into());
+    };
+    let stamp = transaction.next_stamp()?;
+    for &storage in &target.table.storage {
+        transaction.inserts(&engine.transactions, storage);
+        if deletes {
+            transaction.deletes(&engine.transactions, storage);
+        }
+        store::note_unfinished(&session.connection, transaction.id, storage)?;
+    }
+    Ok(stamp)
+}
+
+impl From<Refusal> for Again {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Error(error) => Again::Failed(error.into()),
+            Refusal::Wait(other) => Again::Conflict(Conflict(other)),
+            Refusal::Storage(error) => Again::Failed(Failure::from(error)),
+        }
+    }
+}
+
+/// A row of a SQLite query, as stored.
+fn stored_row(row: &rusqlite::Row<'_>, from: usize, count: usize) -> rusqlite::Result<Vec<Stored>> {
+    (from..from + count).map(|n| row.get(n)).collect()
+}

@@ -1,0 +1,381 @@
+//! Writing rows: constraints held, keys unique, stamps set.
+use crate::engine::Engine;
+use crate::engine::functions::keys::key_expression;
+use crate::engine::schema::{Backs, ForeignKey, Index, IndexKind, Table};
+use crate::engine::store::{column_name, table_name};
+use crate::engine::transactions::{Fate, transaction_of};
+use crate::error::SqlError;
+use crate::values::SqlType;
+use crate::values::storage::from_stored;
+use rusqlite::types::Value as Stored;
+use rusqlite::{Connection, Statement, ToSql, params_from_iter};
+use std::sync::Arc;
+
+/// Why a row was not written.
+pub enum Refusal {
+    Error(SqlError),
+    /// Another transaction must end first.
+    Wait(u64),
+    Storage(rusqlite::Error),
+}
+
+impl From<SqlError> for Refusal {
+    fn from(error: SqlError) -> Self {
+        Refusal::Error(error)
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Refusal::Storage(error)
+    }
+}
+
+/// The names that messages have for a table.
+#[derive(Clone, Debug)]
+pub struct Names {
+    pub database: String,
+    /// schema.table
+    pub table: String,
+}
+
+impl Names {
+    pub fn of(engine: &Engine, database: i16, table: &Table) -> Self {
+        let instance = engine.instance();
+        let found = instance.databases.get(&database);
+        let schema = found.map_or("", |d| d.schema_name(table.schema_id));
+        Self {
+            database: found.map_or_else(String::new, |d| d.name.clone()),
+            table: format!("{schema}.{}", table.name),
+        }
+    }
+}
+
+/// Who writes: their stamp, and how others' stamps are judged.
+#[derive(Clone)]
+pub struct Pen {
+    pub engine: Arc<Engine>,
+    pub stamp: i64,
+}
+
+/// What a row with the same key means.
+enum Met {
+    Nothing,
+    Alive,
+    Wait(u64),
+}
+
+impl Pen {
+    fn me(&self) -> u64 {
+        transaction_of(self.stamp)
+    }
+
+    fn fate(&self, stamp: i64) -> Fate {
+        self.engine.transactions.fate(transaction_of(stamp), u64::MAX)
+    }
+
+    fn meets(&self, inserted: i64, deleted: Option<i64>) -> Met {
+        let mine = |stamp: i64| transaction_of(stamp) == self.me();
+        match deleted {
+            Some(stamp) if mine(stamp) => return Met::Nothing,
+            Some(stamp) => match self.fate(stamp) {
+                Fate::Active => return Met::Wait(transaction_of(stamp)),
+                Fate::Committed | Fate::CommittedLater => return Met::Nothing,
+                Fate::RolledBack => {}
+            },
+            None => {}
+        }
+        if mine(inserted) {
+            return Met::Alive;
+        }
+        match self.fate(inserted) {
+            Fate::Active => Met::Wait(transaction_of(inserted)),
+            Fate::RolledBack => Met::Nothing,
+            Fate::Committed | Fate::CommittedLater => Met::Alive,
+        }
+    }
+
+    /// Runs a lookup of `_ins, _del`; is a living row among what it finds?
+    fn finds(&self, statement: &mut Statement<'_>, keys: &[&Stored]) -> Result<bool, Refusal> {
+        let mut rows = statement.query(params_from_iter(keys.iter().map(|k| *k as &dyn ToSql)))?;
+        while let Some(row) = rows.next()? {
+            match self.meets(row.get(0)?, row.get(1)?) {
+                Met::Alive => return Ok(true),
+                Met::Wait(other) => return Err(Refusal::Wait(other)),
+                Met::Nothing => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Which constraints a statement looks at: a bulk load may leave checks and foreign keys out.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub checks: bool,
+    /// As messages name the statement: INSERT or UPDATE.
+    pub verb: &'static str,
+}
+
+/// Inserts rows into one table.
+pub struct RowWriter<'c> {
+    pen: Pen,
+    table: Arc<Table>,
+    names: Names,
+    rules: Rules,
+    partition_of: Partitioning,
+    inserts: Vec<Statement<'c>>,
+    uniques: Vec<Unique<'c>>,
+    parents: Vec<Parent<'c>>,
+    checks: Option<Statement<'c>>,
+}
+
+/// Finds a row's partition: the number of boundaries below its value.
+pub type Partitioning = Box<dyn Fn(&[Stored]) -> usize>;
+
+struct Unique<'c> {
+    index: Index,
+    /// Positions of its columns in a row.
+    columns: Vec<usize>,
+    lookups: Vec<Statement<'c>>,
+}
+
+struct Parent<'c> {
+    key: ForeignKey,
+    columns: Vec<usize>,
+    parent: String,
+    /// The referenced column, where it is but one.
+    referenced: Option<String>,
+    lookups: Vec<Statement<'c>>,
+}
+
+impl<'c> RowWriter<'c> {
+    /// `checks`: SQLite's SQL of each enabled check over a row's values as parameters.
+    pub fn new(
+        connection: &'c Connection,
+        pen: Pen,
+        (database, table): (i16, Arc<Table>),
+        rules: Rules,
+        (checks, partition_of): (&[String], Partitioning),
+    ) -> rusqlite::Result<Self> {
+        let names = Names::of(&pen.engine, database, &table);
+        let columns: Vec<String> = table.columns.iter().map(|c| column_name(c.column_id)).collect();
+        let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
+        let mut inserts = Vec::with_capacity(table.storage.len());
+        for &storage in &table.storage {
+            inserts.push(connection.prepare(&format!(
+                "INSERT INTO {} ({}, _ins) VALUES ({}, {})",
+                table_name(storage),
+                columns.join(", "),
+                places.join(", "),
+                pen.stamp
+            ))?);
+        }
+        let mut uniques = Vec::new();
+        for index in table.indexes.iter().filter(|i| i.unique && !i.disabled && i.kind != IndexKind::Heap) {
+            uniques.push(Unique::new(connection, &table, index)?);
+        }
+        let mut parents = Vec::new();
+        for key in table.foreign_keys.iter().filter(|k| rules.checks && !k.disabled) {
+            parents.extend(Parent::new(connection, &pen.engine, database, &table, key)?);
+        }
+        let checks = match checks {
+            [] => None,
+            checks => Some(connection.prepare(&format!("SELECT {}", checks.join(", ")))?),
+        };
+        Ok(Self { pen, table, names, rules, partition_of, inserts, uniques, parents, checks })
+    }
+
+    /// Writes one row: a value for each column of the table.
+    pub fn write(&mut self, row: &[Stored]) -> Result<(), Refusal> {
+        self.refuse_nulls(row)?;
+        self.hold_checks(row)?;
+        for unique in &mut self.uniques {
+            unique.hold(&self.pen, &self.table, &self.names, row)?;
+        }
+        for parent in &mut self.parents {
+            parent.hold(&self.pen, &self.names, self.rules.verb, row)?;
+        }
+        let partition = (self.partition_of)(row).min(self.inserts.len().saturating_sub(1));
+        if let Some(insert) = self.inserts.get_mut(partition) {
+            insert.execute(params_from_iter(row))?;
+        }
+        Ok(())
+    }
+
+    fn refuse_nulls(&self, row: &[Stored]) -> Result<(), SqlError> {
+        for (column, value) in self.table.columns.iter().zip(row) {
+            if *value == Stored::Null && !column.nullable && column.computed.is_none() {
+                return Err(SqlError::new(
+                    515,
+                    16,
+                    2,
+                    format!(
+                        "Cannot insert the value NULL into column '{}', table '{}.{}'; column does not allow nulls. {} \
+                         fails.",
+                        column.name, self.names.database, self.names.table, self.rules.verb
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_checks(&mut self, row: &[Stored]) -> Result<(), Refusal> {
+        let Some(statement) = &mut self.checks else { return Ok(()) };
+        let used = statement.parameter_count();
+        let mut rows = statement.query(params_from_iter(row.iter().take(used)))?;
+        let Some(results) = rows.next()? else { return Ok(()) };
+        let enabled = self.table.checks.iter().filter(|c| !c.disabled);
+        for (n, check) in enabled.enumerate() {
+            // Unknown is no violation.
+            if results.get::<_, Option<i64>>(n)? == Some(0) {
+                let column = check.column.and_then(|id| self.table.column(id)).map(|c| c.name.as_str());
+                return Err(conflict(self.rules.verb, "CHECK", &check.name, &self.names, column).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 547.
+pub fn conflict(verb: &str, kind: &str, constraint: &str, names: &Names, column: Option<&str>) -> SqlError {
+    let column = column.map_or_else(String::new, |c| format!(", column '{c}'"));
+    SqlError::new(
+        547,
+        16,
+        0,
+        format!(
+            "The {verb} statement conflicted with the {kind} constraint \"{constraint}\". The conflict occurred in \
+             database \"{}\", table \"{}\"{column}.",
+            names.database, names.table
+        ),
+    )
+}
+
+fn position(table: &Table, column_id: i32) -> Option<usize> {
+    table.columns.iter().position(|c| c.column_id == column_id)
+}
+
+/// `SELECT _ins, _del` of rows whose key equals the parameters'; NULL equals NULL.
+fn lookup(table: &Table, storage: i64, columns: &[i32], filter: &str) -> String {
+    let equal: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .filter_map(|(n, id)| {
+            let column = table.column(*id)?;
+            let stored = key_expression(&column_name(*id), &column.sql_type);
+            let given = key_expression(&format!("?{}", n + 1), &column.sql_type);
+            Some(format!("{stored} IS {given}"))
+        })
+        .collect();
+    format!("SELECT _ins, _del FROM {} WHERE {}{filter}", table_name(storage), equal.join(" AND "))
+}
+
+impl<'c> Unique<'c> {
+    fn new(connection: &'c Connection, table: &Table, index: &Index) -> rusqlite::Result<Self> {
+        let ids: Vec<i32> = index.keys.iter().map(|(id, _)| *id).collect();
+        let columns = ids.iter().filter_map(|id| position(table, *id)).collect();
+        let mut lookups = Vec::with_capacity(table.storage.len());
+        for &storage in &table.storage {
+            lookups.push(connection.prepare(&lookup(table, storage, &ids, ""))?);
+        }
+        Ok(Self { index: index.clone(), columns, lookups })
+    }
+
+    fn hold(&mut self, pen: &Pen, table: &Table, names: &Names, row: &[Stored]) -> Result<(), Refusal> {
+        let keys: Vec<&Stored> = self.columns.iter().filter_map(|&n| row.get(n)).collect();
+        for statement in &mut self.lookups {
+            if pen.finds(statement, &keys)? {
+                return Err(self.duplicate(table, names, &keys).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn duplicate(&self, table: &Table, names: &Names, keys: &[&Stored]) -> SqlError {
+        let types: Vec<&SqlType> = self.columns.iter().map(|&n| &table.columns[n].sql_type).collect();
+        let shown: Vec<String> =
+            keys.iter().zip(types).map(|(value, sql_type)| shown(value, sql_type)).collect();
+        let (index, object, values) =
+            (self.index.name.as_deref().unwrap_or_default(), &names.table, shown.join(", "));
+        match self.index.backs {
+            Backs::Nothing => SqlError::new(
+                2601,
+                14,
+                1,
+                format!(
+                    "Cannot insert duplicate key row in object '{object}' with unique index '{index}'. The duplicate key \
+                     value is ({values})."
+                ),
+            ),
+            backs => {
+                let kind = if backs == Backs::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE KEY" };
+                SqlError::new(
+                    2627,
+                    14,
+                    1,
+                    format!(
+                        "Violation of {kind} constraint '{index}'. Cannot insert duplicate key in object '{object}'. The \
+                         duplicate key value is ({values})."
+                    ),
+                )
+            }
+        }
+    }
+}
+
+/// A stored value as duplicate-key messages show it.
+pub fn shown(value: &Stored, sql_type: &SqlType) -> String {
+    use crate::values::{CollationId, Len, Value};
+    let text = SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT);
+    let value = from_stored(value.into(), sql_type).ok();
+    let mode = crate::values::convert::Mode::Explicit;
+    match value.map(|v| crate::values::convert::cast(&v, sql_type, &text, None, mode)) {
+        Some(Ok(value @ Value::Bytes(_))) => {
+            String::from_utf16_lossy(&crate::engine::bind::units(&value, &text)).trim_end().to_owned()
+        }
+        _ => "<NULL>".to_owned(),
+    }
+}
+
+impl<'c> Parent<'c> {
+    /// `None` where the parent is gone.
+    fn new(
+        connection: &'c Connection,
+        engine: &Engine,
+        database: i16,
+        table: &Table,
+        key: &ForeignKey,
+    ) -> rusqlite::Result<Option<Self>> {
+        let parent =
+            engine.instance().databases.get(&database).and_then(|d| d.tables.get(&key.references).cloned());
+        let Some(parent) = parent else { return Ok(None) };
+        let columns = key.columns.iter().filter_map(|id| position(table, *id)).collect();
+        let mut lookups = Vec::with_capacity(parent.storage.len());
+        for &storage in &parent.storage {
+            lookups.push(connection.prepare(&lookup(&parent, storage, &key.referenced_columns, ""))?);
+        }
+        let referenced = match key.referenced_columns.as_slice() {
+            [id] => parent.column(*id).map(|c| c.name.clone()),
+            _ => None,
+        };
+        let parent = Names::of(engine, database, &parent).table;
+        Ok(Some(Self { key: key.clone(), columns, parent, referenced, lookups }))
+    }
+
+    fn hold(&mut self, pen: &Pen, names: &Names, verb: &str, row: &[Stored]) -> Result<(), Refusal> {
+        let keys: Vec<&Stored> = self.columns.iter().filter_map(|&n| row.get(n)).collect();
+        // A NULL in the key refers to nothing.
+        if keys.contains(&&Stored::Null) {
+            return Ok(());
+        }
+        for statement in &mut self.lookups {
+            if pen.finds(statement, &keys)? {
+                return Ok(());
+            }
+        }
+        let parent = Names { table: self.parent.clone(), ..names.clone() };
+        Err(conflict(verb, "FOREIGN KEY", &self.key.name, &parent, self.referenced.as_deref()).into())
+    }
+}

@@ -1,0 +1,131 @@
+//! INSERT, UPDATE, DELETE and what refuses them.
+use crate::engine::testing::{errors, ok, rows, run, session};
+
+#[test]
+fn rows_go_in_change_and_go() {
+    let mut s = session();
+    ok(&mut s, "create table t(id int not null primary key, n nvarchar(10), d int not null default 7)");
+    ok(&mut s, "insert into t(id, n) values (1, N'a'), (2, N'b'); insert t values (3, N'c', default)");
+    ok(&mut s, "insert t(id, n) select id + 10, n from t");
+    assert_eq!(rows(&mut s, "select count(*), sum(d) from t"), [["6", "42"]]);
+    let heard = ok(&mut s, "update t set n = n + N'!', d = id where id < 3");
+    assert_eq!(heard.done[0].count, Some(2));
+    assert_eq!(
+        rows(&mut s, "select id, n, d from t where id < 4 order by id"),
+        [["1", "a!", "1"], ["2", "b!", "2"], ["3", "c", "7"]]
+    );
+    let heard = ok(&mut s, "delete top (2) from t where id > 10");
+    assert_eq!(heard.done[0].count, Some(2));
+    assert_eq!(rows(&mut s, "delete from t output deleted.id where id = 1"), [["1"]]);
+    assert_eq!(rows(&mut s, "insert t(id) output inserted.id, inserted.d values (50)"), [["50", "7"]]);
+    ok(&mut s, "delete a from t a join t b on a.id = b.id where b.id = 50");
+    assert_eq!(rows(&mut s, "select @@rowcount"), [["1"]]);
+}
+
+#[test]
+fn keys_and_nulls_are_held() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(id int not null constraint pk primary key, u varchar(5)); create unique index ux on t(u)",
+    );
+    ok(&mut s, "insert t values (1, 'a'), (2, null)");
+    assert_eq!(errors(&mut s, "insert t values (1, 'z')")[0], (
+        2627,
+        "Violation of PRIMARY KEY constraint 'pk'. Cannot insert duplicate key in object 'dbo.t'. The duplicate key value is (1)."
+            .into()
+    ));
+    assert_eq!(errors(&mut s, "insert t values (3, 'A ')")[0], (
+        2601,
+        "Cannot insert duplicate key row in object 'dbo.t' with unique index 'ux'. The duplicate key value is (A).".into()
+    ));
+    assert_eq!(errors(&mut s, "insert t values (3, null)")[0].0, 2601);
+    assert_eq!(errors(&mut s, "insert t(u) values ('q')")[0].0, 515);
+    assert_eq!(errors(&mut s, "insert t values (5, 'e'), (6, 'f'), (5, 'g')")[0].0, 2627);
+    assert_eq!(rows(&mut s, "select count(*) from t"), [["2"]]);
+    // A key may move to where another has just left.
+    ok(&mut s, "update t set id = 3 - id");
+    assert_eq!(rows(&mut s, "select id, u from t order by id"), [["1", "NULL"], ["2", "a"]]);
+}
+
+#[test]
+fn terminated_statements_say_so() {
+    let mut s = session();
+    ok(&mut s, "create table t(id int not null)");
+    let heard = run(&mut s, "insert t values (null); select 1");
+    let numbers: Vec<i32> = heard.messages.iter().map(|m| m.number).collect();
+    assert_eq!(numbers, [515, 3621]);
+    assert_eq!(heard.rows(), [["1"]]);
+    let heard = run(&mut s, "set xact_abort on; insert t values (null); select 1");
+    let numbers: Vec<i32> = heard.messages.iter().map(|m| m.number).collect();
+    assert_eq!(numbers, [515]);
+    assert!(heard.results.is_empty());
+}
+
+#[test]
+fn text_that_does_not_fit_names_its_place() {
+    let mut s = session();
+    ok(&mut s, "create database d; ");
+    ok(&mut s, "use d; create table t(s varchar(3), n tinyint)");
+    assert_eq!(errors(&mut s, "insert t(s) values ('abcd')")[0], (
+        2628,
+        "String or binary data would be truncated in table 'd.dbo.t', column 's'. Truncated value: 'abc'.".into()
+    ));
+    ok(&mut s, "insert t(s) values ('abc   ')");
+    assert_eq!(errors(&mut s, "insert t(n) values (256)")[0].0, 220);
+    assert_eq!(errors(&mut s, "insert t(n) values ('x')")[0].0, 245);
+}
+
+#[test]
+fn foreign_keys_and_checks_are_held() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table p(id int primary key); create table c(p int constraint fk references p(id), q int constraint ck check (q > 0))",
+    );
+    ok(&mut s, "insert p values (1); insert c values (1, 5), (null, null)");
+    assert_eq!(errors(&mut s, "insert c values (2, 5)")[0], (
+        547,
+        "The INSERT statement conflicted with the FOREIGN KEY constraint \"fk\". The conflict occurred in database \"master\", \
+         table \"dbo.p\", column 'id'."
+            .into()
+    ));
+    assert_eq!(errors(&mut s, "insert c values (1, 0)")[0], (
+        547,
+        "The INSERT statement conflicted with the CHECK constraint \"ck\". The conflict occurred in database \"master\", table \
+         \"dbo.c\", column 'q'."
+            .into()
+    ));
+    assert_eq!(errors(&mut s, "delete p")[0], (
+        547,
+        "The DELETE statement conflicted with the REFERENCE constraint \"fk\". The conflict occurred in database \"master\", \
+         table \"dbo.c\", column 'p'."
+            .into()
+    ));
+    ok(&mut s, "delete c; delete p");
+}
+
+#[test]
+fn identities_are_given_and_kept() {
+    let mut s = session();
+    ok(&mut s, "create table t(id int identity(10,5), a int); insert t(a) values (1), (2)");
+    assert_eq!(rows(&mut s, "select id from t order by id"), [["10"], ["15"]]);
+    assert_eq!(rows(&mut s, "select cast(scope_identity() as int)"), [["15"]]);
+    assert_eq!(errors(&mut s, "insert t(id, a) values (1, 1)")[0].0, 544);
+    ok(&mut s, "set identity_insert t on; insert t(id, a) values (100, 3); set identity_insert t off");
+    ok(&mut s, "begin tran; insert t(a) values (4); rollback; insert t(a) values (5)");
+    assert_eq!(rows(&mut s, "select max(id) from t"), [["110"]]);
+    assert_eq!(errors(&mut s, "set identity_insert t on; insert t values (1, 1)")[0].0, 8101);
+}
+
+#[test]
+fn what_the_server_makes_cannot_be_given() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int, c as a + 1, r rowversion)");
+    assert_eq!(errors(&mut s, "insert t(a, c) values (1, 1)")[0].0, 271);
+    assert_eq!(errors(&mut s, "insert t(a, r) values (1, 0x01)")[0].0, 273);
+    ok(&mut s, "insert t(a) values (1), (2)");
+    assert_eq!(rows(&mut s, "select count(distinct r) from t"), [["2"]]);
+    ok(&mut s, "truncate table t");
+    assert_eq!(rows(&mut s, "select count(*) from t"), [["0"]]);
+}

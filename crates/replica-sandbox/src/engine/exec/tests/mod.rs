@@ -1,0 +1,6 @@
+//! The engine as a session sees it.
+mod changes;
+mod control;
+mod expressions;
+mod queries;
+mod transactions;

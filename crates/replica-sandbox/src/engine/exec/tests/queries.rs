@@ -1,0 +1,121 @@
+//! SELECT.
+use crate::engine::testing::{errors, ok, rows, run, session};
+
+fn one(sql: &str) -> String {
+    rows(&mut session(), sql)[0][0].clone()
+}
+
+#[test]
+fn joins_keep_unmatched_rows_on_the_side_that_asks() {
+    let mut s = session();
+    ok(&mut s, "create table a(id int not null, n nvarchar(10)); create table b(id int, a_id int)");
+    ok(&mut s, "insert a values(1,N'one'),(2,N'two'),(3,N'three'); insert b values(10,1),(20,1),(30,9)");
+    let text = |rows: Vec<Vec<String>>| rows.into_iter().map(|r| r.join(",")).collect::<Vec<_>>();
+    let left = rows(&mut s, "select a.n, b.id from a left join b on b.a_id = a.id order by a.id, b.id");
+    assert_eq!(text(left), ["one,10", "one,20", "two,NULL", "three,NULL"]);
+    let full = rows(&mut s, "select a.id, b.id from a full join b on b.a_id = a.id order by a.id, b.id");
+    assert_eq!(text(full), ["NULL,30", "1,10", "1,20", "2,NULL", "3,NULL"]);
+    let grouped = rows(
+        &mut s,
+        "select a.n, count(b.id) c from a left join b on b.a_id=a.id group by a.n having count(b.id) > 0",
+    );
+    assert_eq!(text(grouped), ["one,2"]);
+    let some = rows(
+        &mut s,
+        "select id from a where exists(select 1 from b where b.a_id = a.id) or id in (select 2)",
+    );
+    assert_eq!(text(some), ["1", "2"]);
+    assert_eq!(text(rows(&mut s, "with c as (select id from a where id > 1) select max(id) from c")), ["3"]);
+    assert_eq!(text(rows(&mut s, "select top (1) n from a order by id desc")), ["three"]);
+    assert_eq!(
+        text(rows(&mut s, "select id from a order by id offset 1 rows fetch next 1 rows only")),
+        ["2"]
+    );
+}
+
+#[test]
+fn strings_compare_by_their_collation() {
+    assert_eq!(one("select case when 'abc' = 'ABC  ' then 1 else 0 end"), "1");
+    assert_eq!(one("select case when 'abc' = 'ABC' collate Latin1_General_BIN2 then 1 else 0 end"), "0");
+    assert_eq!(one("select count(distinct x) from (values ('a'),('A'),('b ')) v(x)"), "2");
+    assert_eq!(one("select count(*) from (select x from (values ('a'),('A')) v(x) union select 'a') u"), "1");
+    assert_eq!(one("select case when 'abc' like 'A_[a-d]' then 1 else 0 end"), "1");
+}
+
+#[test]
+fn types_follow_precedence() {
+    assert_eq!(one("select 7 / 2"), "3");
+    assert_eq!(one("select cast(7 as bigint) * 2"), "14");
+    assert_eq!(one("select cast(1.5 + 1 as varchar(10))"), "2.5");
+    assert_eq!(one("select 'a' + N'b'"), "ab");
+    assert_eq!(one("select isnull(null, 'x')"), "x");
+    assert_eq!(one("select coalesce(null, 5)"), "5");
+    assert_eq!(one("select cast('12' as int) + '3'"), "15");
+    assert_eq!(one("select try_cast('x' as int)"), "NULL");
+}
+
+#[test]
+fn set_operations_and_derived_tables() {
+    let mut s = session();
+    let found = rows(&mut s, "select 1 a union all select 2 union all select 2 order by a desc");
+    assert_eq!(found, [["2"], ["2"], ["1"]]);
+    assert_eq!(rows(&mut s, "select x from (values (1),(2),(3)) v(x) except select 2"), [["1"], ["3"]]);
+    assert_eq!(rows(&mut s, "select distinct x from (values (1),(1),(2)) v(x) order by x"), [["1"], ["2"]]);
+    let numbered = "select row_number() over (order by x desc) n, x from (values (5),(7)) v(x) order by n";
+    assert_eq!(rows(&mut s, numbered), [["1", "7"], ["2", "5"]]);
+}
+
+#[test]
+fn unknown_names_are_errors_of_their_own() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int)");
+    assert_eq!(errors(&mut s, "select * from nowhere")[0], (208, "Invalid object name 'nowhere'.".into()));
+    assert_eq!(errors(&mut s, "select b from t")[0], (207, "Invalid column name 'b'.".into()));
+    assert_eq!(errors(&mut s, "select x.a from t")[0].0, 4104);
+    assert_eq!(errors(&mut s, "select frob(1)")[0].0, 195);
+    assert_eq!(errors(&mut s, "select a, count(*) from t")[0].0, 8120);
+    assert_eq!(errors(&mut s, "selec * from t")[0].0, 102);
+    assert_eq!(errors(&mut s, "select 1 from")[0].0, 102);
+    assert_eq!(errors(&mut s, "select (select x from (values (1),(2)) v(x))")[0].0, 512);
+}
+
+#[test]
+fn columns_are_described_as_captured() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(a int not null, b int null, c as a + 1, d int identity(1,1), e varchar(5) collate Latin1_General_BIN2)",
+    );
+    let heard = ok(&mut s, "select a, b, c, d, e, 1, cast(1 as int), count(*) over () from t");
+    let flags: Vec<u16> = heard.results[0].0.iter().map(|c| c.flags).collect();
+    assert_eq!(flags[..7], [0x08, 0x09, 0x21, 0x10, 0x0B, 0x20, 0x21]);
+    let counted = ok(&mut s, "select count(*) from t");
+    assert_eq!(counted.results[0].0[0].flags, 0x01);
+}
+
+#[test]
+fn a_failing_select_has_described_its_columns() {
+    let heard = run(&mut session(), "select 1/0 x; select 2");
+    assert_eq!(heard.results.len(), 2);
+    assert_eq!(heard.error().map(|e| e.number), Some(8134));
+    assert_eq!(heard.rows().len(), 0);
+}
+
+#[test]
+fn computed_columns_are_computed() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int, b as a * 2); insert t(a) values (4)");
+    assert_eq!(rows(&mut s, "select a, b from t where b = 8"), [["4", "8"]]);
+}
+
+#[test]
+fn select_into_makes_a_table_of_the_same_shape() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(a int not null identity(1,1), b nvarchar(7)); insert t(b) values (N'x'),(N'y')",
+    );
+    ok(&mut s, "select * into u from t where a = 2");
+    assert_eq!(rows(&mut s, "select a, b from u"), [["2", "y"]]);
+    assert_eq!(rows(&mut s, "select columnproperty(object_id('u'), 'a', 'IsIdentity')"), [["1"]]);
+}

@@ -1,0 +1,494 @@
+//! Functions that ask the catalog, the permissions and the session's names.
+use super::Call;
+use super::system::PRODUCT_VERSION;
+use crate::engine::Engine;
+use crate::engine::bind::{Typed, units};
+use crate::engine::locks::SessionId;
+use crate::engine::permissions::{self, Target};
+use crate::engine::schema::{Database, Instance, Table};
+use crate::engine::tokens::{ObjectName, Source};
+use crate::error::SqlError;
+use crate::values::collation::utf16le;
+use crate::values::{CollationId, Len, SqlType, Value};
+use std::sync::Arc;
+
+const TEMPDB: i16 = 2;
+
+/// What such a function may look at while SQLite runs it.
+struct Asker {
+    engine: Arc<Engine>,
+    session: SessionId,
+    database: i16,
+    login: String,
+}
+
+pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+    let binder = call.binder;
+    let session = binder.session;
+    let sysname = SqlType::NVarChar(Len::N(128), binder.collation());
+    let decimal = SqlType::Decimal { precision: 38, scale: 0, numeric: true };
+    Ok(Some(match call.name {
+        "db_name" => ask(call, 0, 1, sysname, |a, i, v| match v.first() {
+            None => a.here(i).map(|d| text(&d.name)),
+            Some(id) => i.databases.get(&i16::try_from(int(id)?).ok()?).map(|d| text(&d.name)),
+        })?,
+        "db_id" => ask(call, 0, 1, SqlType::SmallInt, |a, i, v| match v.first() {
+            None => Some(Value::Int(a.database.into())),
+            Some(name) => database(i, &string(name)).map(|d| Value::Int(d.id.into())),
+        })?,
+        "has_dbaccess" => ask(call, 1, 1, SqlType::Int, |a, i, v| {
+            let found = database(i, &string(&v[0]))?;
+            Some(flag(permissions::rights(i, found, &a.login).user().is_some()))
+        })?,
+        "object_id" => ask(call, 1, 2, SqlType::Int, |a, i, v| {
+            let kind = v.get(1).map(|k| string(k).trim().to_uppercase());
+            let found = a.object(i, &string(&v[0]))?;
+            let fits = kind.is_none_or(|k| k == found.kind);
+            fits.then_some(Value::Int(found.target.object_id.into()))
+        })?,
+        "object_name" => ask(call, 1, 2, sysname, |a, i, v| {
+            let named = a.by_id(i, int(&v[0])?, v.get(1).and_then(int))?;
+            Some(text(&named.1))
+        })?,
+        "object_schema_name" => ask(call, 1, 2, sysname, |a, i, v| {
+            let named = a.by_id(i, int(&v[0])?, v.get(1).and_then(int))?;
+            Some(text(&named.0))
+        })?,
+        "schema_name" => ask(call, 0, 1, sysname, |a, i, v| {
+            let here = a.here(i)?;
+            let id = v.first().map_or(Some(1), int)?;
+            here.schemas.get(&i32::try_from(id).ok()?).map(|name| text(name))
+        })?,
+        "schema_id" => ask(call, 0, 1, SqlType::Int, |a, i, v| match v.first() {
+            None => Some(Value::Int(1)),
+            Some(name) => a.here(i)?.schema_id(&string(name)).map(|id| Value::Int(id.into())),
+        })?,
+        "col_name" => ask(call, 2, 2, sysname, |a, i, v| {
+            let table = a.table_by_id(i, int(&v[0])?)?;
+            table.column(i32::try_from(int(&v[1])?).ok()?).map(|c| text(&c.name))
+        })?,
+        "col_length" => ask(call, 2, 2, SqlType::SmallInt, |a, i, v| {
+            let table = a.object(i, &string(&v[0]))?.table?;
+            column(&table, &string(&v[1])).map(|c| Value::Int(c.sql_type.max_length().into()))
+        })?,
+        "columnproperty" => ask(call, 3, 3, SqlType::Int, |a, i, v| {
+            let table = a.table_by_id(i, int(&v[0])?)?;
+            column_property(&table, &string(&v[1]), &string(&v[2]))
+        })?,
+        "objectproperty" | "objectpropertyex" => ask(call, 2, 2, SqlType::Int, |a, i, v| {
+            let id = int(&v[0])?;
+            object_property(a.here(i)?, i32::try_from(id).ok()?, &string(&v[1]))
+        })?,
+        "type_name" => ask(call, 1, 1, sysname, |_, _, v| {
+            let id = int(&v[0])?;
+            all_types().find(|t| i64::from(t.user_type_id()) == id).map(|t| text(t.name()))
+        })?,
+        "type_id" => ask(call, 1, 1, SqlType::Int, |_, _, v| {
+            let name = string(&v[0]).to_lowercase();
+            let name = name.trim_start_matches("sys.").trim_matches(['[', ']']).to_owned();
+            if name == "sysname" {
+                return Some(Value::Int(256));
+            }
+            all_types().find(|t| t.name() == name).map(|t| Value::Int(t.user_type_id().into()))
+        })?,
+        "databasepropertyex" => ask(call, 2, 2, SqlType::Variant, |_, i, v| {
+            database_property(database(i, &string(&v[0]))?, &string(&v[1]))
+        })?,
+        "serverproperty" => ask(call, 1, 1, SqlType::Variant, |a, _, v| a.server_property(&string(&v[0])))?,
+        "collationproperty" => {
+            ask(call, 2, 2, SqlType::Variant, |_, _, v| collation_property(&string(&v[0]), &string(&v[1])))?
+        }
+        "has_perms_by_name" => has_perms_by_name(call)?,
+        "is_member" | "is_rolemember" => ask(call, 1, 2, SqlType::Int, |a, i, v| {
+            let here = a.here(i)?;
+            let role = string(&v[0]);
+            let id = here.principals.values().find(|p| here.same_name(&p.name, &role))?.principal_id;
+            Some(flag(permissions::rights(i, here, &a.login).is_member(id)))
+        })?,
+        "is_srvrolemember" => ask(call, 1, 2, SqlType::Int, |a, i, v| {
+            let admin = i.logins.values().any(|l| l.name.eq_ignore_ascii_case(&a.login) && l.sysadmin);
+            match string(&v[0]).to_lowercase().as_str() {
+                "sysadmin" => Some(flag(admin)),
+                "public" => Some(flag(true)),
+                "serveradmin" | "securityadmin" | "processadmin" | "setupadmin" | "bulkadmin"
+                | "diskadmin" | "dbcreator" => Some(flag(false)),
+                _ => None,
+            }
+        })?,
+        "ident_current" => ask(call, 1, 1, decimal, |a, i, v| {
+            let identity = a.object(i, &string(&v[0]))?.table?.identity.clone()?;
+            Some(Value::Decimal(identity.last.unwrap_or(identity.seed).into()))
+        })?,
+        "ident_seed" => ask(call, 1, 1, decimal, |a, i, v| {
+            Some(Value::Decimal(a.object(i, &string(&v[0]))?.table?.identity.as_ref()?.seed.into()))
+        })?,
+        "ident_incr" => ask(call, 1, 1, decimal, |a, i, v| {
+            Some(Value::Decimal(a.object(i, &string(&v[0]))?.table?.identity.as_ref()?.increment.into()))
+        })?,
+        "suser_sname" | "suser_name" | "original_login" => {
+            ask(call, 0, 1, sysname, |a, i, v| match v.first() {
+                None => Some(text(&a.login)),
+                Some(id) => i.logins.get(&i32::try_from(int(id)?).ok()?).map(|l| text(&l.name)),
+            })?
+        }
+        "user_name" => ask(call, 0, 1, sysname, |a, i, v| {
+            let here = a.here(i)?;
+            let id = match v.first() {
+                Some(id) => i32::try_from(int(id)?).ok()?,
+                None => permissions::rights(i, here, &a.login).user()?,
+            };
+            match here.principals.get(&id) {
+                Some(principal) => Some(text(&principal.name)),
+                None => (id == 1).then(|| text("dbo")),
+            }
+        })?,
+        "user_id" | "database_principal_id" => ask(call, 0, 1, SqlType::Int, |a, i, v| {
+            let here = a.here(i)?;
+            match v.first() {
+                None => permissions::rights(i, here, &a.login).user().map(|id| Value::Int(id.into())),
+                Some(name) => {
+                    let name = string(name);
+                    here.principals
+                        .values()
+                        .find(|p| here.same_name(&p.name, &name))
+                        .map(|p| Value::Int(p.principal_id.into()))
+                }
+            }
+        })?,
+        "app_name" => {
+            call.count(0, 0)?;
+            Typed { nullable: true, ..binder.nvarchar(&session.login.program) }
+        }
+        "host_name" => {
+            call.count(0, 0)?;
+            Typed { nullable: true, ..binder.nvarchar(&session.login.host) }
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Binds a function whose arguments are text or whole numbers.
+fn ask(
+    call: &Call<'_>,
+    least: usize,
+    most: usize,
+    result: SqlType,
+    answer: impl Fn(&Asker, &Instance, &[Value]) -> Option<Value> + Send + Sync + 'static,
+) -> Result<Typed, SqlError> {
+    let binder = call.binder;
+    let mut arguments = Vec::new();
+    for argument in call.bound(least, most)? {
+        let to = if argument.sql_type.is_number() {
+            SqlType::BigInt
+        } else {
+            SqlType::NVarChar(Len::N(4000), binder.collation())
+        };
+        arguments.push(binder.implicit(argument, &to)?);
+    }
+    let asker = Asker {
+        engine: Arc::clone(&binder.session.engine),
+        session: binder.session.id,
+        database: binder.database.get(),
+        login: binder.session.login.user.clone(),
+    };
+    let detail = binder.database.get().to_string();
+    let typed = binder.op(call.name, &detail, arguments, result, move |v| {
+        let instance = asker.engine.instance();
+        Ok(answer(&asker, &instance, v).unwrap_or(Value::Null))
+    });
+    Ok(Typed { nullable: true, ..typed })
+}
+
+/// An object that a name means, as far as the asker may see it.
+struct Found {
+    target: Target,
+    kind: &'static str,
+    table: Option<Arc<Table>>,
+    database: i16,
+}
+
+impl Asker {
+    fn here<'i>(&self, instance: &'i Instance) -> Option<&'i Database> {
+        instance.databases.get(&self.database)
+    }
+
+    fn object(&self, instance: &Instance, name: &str) -> Option<Found> {
+        let name = object_name(name)?;
+        if name.name.starts_with('#') {
+            let table = instance.databases.get(&TEMPDB)?.temporary_table(self.session, &name.name)?;
+            let target = Target::from(&**table);
+            return Some(Found { target, kind: "U", table: Some(Arc::clone(table)), database: TEMPDB });
+        }
+        let home = match &name.database {
+            Some(wanted) => database(instance, wanted)?,
+            None => self.here(instance)?,
+        };
+        let schema = name.schema.as_deref().map_or(Some(1), |s| home.schema_id(s))?;
+        let found = if let Some(table) = home.table(schema, &name.name) {
+            let target = Target::from(&**table);
+            Found { target, kind: "U", table: Some(Arc::clone(table)), database: home.id }
+        } else {
+            let view = home.view(schema, &name.name)?;
+            let target = Target { object_id: view.object_id, schema_id: view.schema_id };
+            Found { target, kind: "V", table: None, database: home.id }
+        };
+        permissions::rights(instance, home, &self.login).sees(found.target).then_some(found)
+    }
+
+    /// Schema and name.
+    fn by_id(&self, instance: &Instance, id: i64, database: Option<i64>) -> Option<(String, String)> {
+        let home = match database {
+            Some(id) => instance.databases.get(&i16::try_from(id).ok()?)?,
+            None => self.here(instance)?,
+        };
+        let id = i32::try_from(id).ok()?;
+        let (schema, name) = match home.tables.get(&id) {
+            Some(table) => (table.schema_id, &table.name),
+            None => home.views.get(&id).map(|v| (v.schema_id, &v.name))?,
+        };
+        let seen = permissions::rights(instance, home, &self.login)
+            .sees(Target { object_id: id, schema_id: schema });
+        seen.then(|| (home.schema_name(schema).to_owned(), name.clone()))
+    }
+
+    fn table_by_id(&self, instance: &Instance, id: i64) -> Option<Arc<Table>> {
+        self.here(instance)?.tables.get(&i32::try_from(id).ok()?).cloned()
+    }
+
+    fn server_property(&self, name: &str) -> Option<Value> {
+        let server = self.engine.options.server_name.as_str();
+        Some(match name.to_lowercase().as_str() {
+            "servername" | "machinename" | "computernamephysicalnetbios" => variant(server),
+            "productversion" => variant(PRODUCT_VERSION),
+            "productmajorversion" => variant("16"),
+            "productminorversion" => variant("0"),
+            "productlevel" => variant("RTM"),
+            "edition" => variant("replica-sandbox"),
+            // 3 is Enterprise and Developer: all features.
+            "engineedition" => variant_int(3),
+            "collation" => variant(&CollationId::SERVER_DEFAULT.get().name),
+            "isintegratedsecurityonly"
+            | "isclustered"
+            | "ishadrenabled"
+            | "isfulltextinstalled"
+            | "issingleuser"
+            | "isxtpsupported"
+            | "ispolybaseinstalled" => variant_int(0),
+            "instancename" => return None,
+            _ => return None,
+        })
+    }
+}
+
+/// HAS_PERMS_BY_NAME(securable, class, permission[, sub-securable, class]).
+fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
+    let binder = call.binder;
+    let nvarchar = SqlType::NVarChar(Len::N(4000), binder.collation());
+    let mut arguments = Vec::new();
+    for argument in call.bound(3, 5)? {
+        let nullable = argument.nullable;
+        let argument = binder.implicit(argument, &nvarchar)?;
+        // NULL is a value here: the server or the current database. An empty string stands for it.
+        arguments.push(Typed { sql: format!("coalesce({}, x'')", argument.sql), nullable, ..argument });
+    }
+    let asker = Asker {
+        engine: Arc::clone(&binder.session.engine),
+        session: binder.session.id,
+        database: binder.database.get(),
+        login: binder.session.login.user.clone(),
+    };
+    let typed =
+        binder.op("has_perms_by_name", &asker.database.to_string(), arguments, SqlType::Int, move |v| {
+            let instance = asker.engine.instance();
+            let (securable, class, permission) =
+                (string(&v[0]), string(&v[1]).to_uppercase(), string(&v[2]).to_uppercase());
+            let rights =
+                |d: &Database, on| permissions::rights(&instance, d, &asker.login).has(&permission, on);
+            let answer = match class.as_str() {
+                "OBJECT" => asker.object(&instance, &securable).and_then(|found| {
+                    Some(rights(instance.databases.get(&found.database)?, Some(found.target)))
+                }),
+                "DATABASE" => {
+                    let name = securable.trim_start_matches('[').trim_end_matches(']').replace("]]", "]");
+                    let home =
+                        if securable.is_empty() { asker.here(&instance) } else { database(&instance, &name) };
+                    home.map(|d| rights(d, None))
+                }
+                "SCHEMA" => asker.here(&instance).and_then(|d| {
+                    let schema_id = d.schema_id(securable.trim_start_matches('[').trim_end_matches(']'))?;
+                    Some(rights(d, Some(Target { object_id: 0, schema_id })))
+                }),
+                "SERVER" | "" => asker.here(&instance).map(|d| rights(d, None)),
+                _ => None,
+            };
+            Ok(answer.map_or(Value::Null, flag))
+        });
+    Ok(Typed { nullable: true, ..typed })
+}
+
+fn object_name(text: &str) -> Option<ObjectName> {
+    let source = Source::new(text).ok()?;
+    let mut cursor = source.cursor();
+    let name = cursor.expect_object_name().ok()?;
+    cursor.is_done().then_some(name)
+}
+
+fn database<'i>(instance: &'i Instance, name: &str) -> Option<&'i Database> {
+    instance.databases.values().find(|d| d.same_name(&d.name, name.trim_end()))
+}
+
+fn column<'t>(table: &'t Table, name: &str) -> Option<&'t crate::engine::schema::Column> {
+    table.columns.iter().find(|c| c.name.to_lowercase() == name.to_lowercase())
+}
+
+fn column_property(table: &Table, name: &str, property: &str) -> Option<Value> {
+    let column = column(table, name)?;
+    Some(match property.to_lowercase().as_str() {
+        "allowsnull" => flag(column.nullable),
+        "columnid" | "ordinal" => Value::Int(column.column_id.into()),
+        "iscomputed" => flag(column.computed.is_some()),
+        "isidentity" => flag(column.identity),
+        "isrowguidcol" => flag(column.rowguidcol),
+        "generatedalwaystype" => Value::Int(column.generated_always.into()),
+        "precision" => Value::Int(column.sql_type.precision().into()),
+        "scale" => Value::Int(column.sql_type.scale().into()),
+        "charmaxlen" => Value::Int(column.sql_type.max_length().into()),
+        "ishidden" | "issparse" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
+        _ => return None,
+    })
+}
+
+fn object_property(database: &Database, id: i32, property: &str) -> Option<Value> {
+    let property = property.to_lowercase();
+    if database.views.contains_key(&id) {
+        return Some(flag(property == "isview"));
+    }
+    let table = database.tables.get(&id)?;
+    Some(match property.as_str() {
+        "istable" | "isusertable" => flag(true),
+        "isview" | "isprocedure" | "ismsshipped" | "issystemtable" | "tableismemoryoptimized" => flag(false),
+        "tabletemporaltype" => Value::Int(0),
+        "tablehasidentity" => flag(table.identity.is_some()),
+        "tablehasprimarykey" => flag(table.primary_key().is_some()),
+        "tablehasforeignkey" => flag(!table.foreign_keys.is_empty()),
+        "tablehasforeignref" => {
+            flag(database.tables.values().any(|t| t.foreign_keys.iter().any(|f| f.references == id)))
+        }
+        "tablehasclustindex" => flag(table.base_index().is_some_and(|i| i.index_id == 1)),
+        "tablehasindex" => flag(table.indexes.iter().any(|i| i.index_id > 0)),
+        "tablehasuniquecnst" => {
+            flag(table.indexes.iter().any(|i| i.backs == crate::engine::schema::Backs::UniqueConstraint))
+        }
+        "schemaid" => Value::Int(table.schema_id.into()),
+        "ownerid" => Value::Int(1),
+        _ => return None,
+    })
+}
+
+fn database_property(database: &Database, property: &str) -> Option<Value> {
+    Some(match property.to_lowercase().as_str() {
+        "collation" => variant(&database.collation.get().name),
+        "status" => variant("ONLINE"),
+        "updateability" => variant(if database.read_only { "READ_ONLY" } else { "READ_WRITE" }),
+        "useraccess" => variant("MULTI_USER"),
+        "recovery" => variant(match database.recovery_model {
+            1 => "FULL",
+            2 => "BULK_LOGGED",
+            _ => "SIMPLE",
+        }),
+        "version" => variant_int(957),
+        "lcid" => variant_int(database.collation.get().lcid as i64),
+        "sqlsortorder" => variant_int(database.collation.get().sort_id.into()),
+        "isansinullsenabled" | "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" => {
+            variant_int(0)
+        }
+        _ => return None,
+    })
+}
+
+fn collation_property(name: &str, property: &str) -> Option<Value> {
+    let collation = CollationId::by_name(name).ok()?.get();
+    let ignores = |sensitive: bool, bit: i64| if sensitive { 0 } else { bit };
+    Some(match property.to_lowercase().as_str() {
+        "codepage" => variant_int(collation.code_page.into()),
+        "lcid" => variant_int(collation.lcid.into()),
+        "version" => variant_int(collation.version.into()),
+        // Microsoft docs, COLLATIONPROPERTY: ignore case 1, accents 2, kana 65536, width 131072.
+        "comparisonstyle" if collation.order == crate::values::collation::Order::Linguistic => variant_int(
+            ignores(collation.case_sensitive, 1)
+                + ignores(collation.accent_sensitive, 2)
+                + ignores(collation.kana_sensitive, 65_536)
+                + ignores(collation.width_sensitive, 131_072),
+        ),
+        "comparisonstyle" => variant_int(0),
+        _ => return None,
+    })
+}
+
+/// One of each type, for their names.
+fn all_types() -> impl Iterator<Item = SqlType> {
+    let c = CollationId::SERVER_DEFAULT;
+    [
+        SqlType::Bit,
+        SqlType::TinyInt,
+        SqlType::SmallInt,
+        SqlType::Int,
+        SqlType::BigInt,
+        SqlType::Decimal { precision: 18, scale: 0, numeric: false },
+        SqlType::Decimal { precision: 18, scale: 0, numeric: true },
+        SqlType::Money,
+        SqlType::SmallMoney,
+        SqlType::Real,
+        SqlType::Float,
+        SqlType::Date,
+        SqlType::Time(7),
+        SqlType::DateTime2(7),
+        SqlType::DateTimeOffset(7),
+        SqlType::DateTime,
+        SqlType::SmallDateTime,
+        SqlType::Char(1, c),
+        SqlType::VarChar(Len::Max, c),
+        SqlType::NChar(1, c),
+        SqlType::NVarChar(Len::Max, c),
+        SqlType::Text(c),
+        SqlType::NText(c),
+        SqlType::Image,
+        SqlType::Binary(1),
+        SqlType::VarBinary(Len::Max),
+        SqlType::UniqueIdentifier,
+        SqlType::Xml,
+        SqlType::Variant,
+        SqlType::RowVersion,
+        SqlType::HierarchyId,
+        SqlType::Geography,
+        SqlType::Geometry,
+    ]
+    .into_iter()
+}
+
+fn int(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(n) => Some(*n),
+        _ => None,
+    }
+}
+
+fn string(value: &Value) -> String {
+    String::from_utf16_lossy(&units(value, &SqlType::NVarChar(Len::Max, CollationId::SERVER_DEFAULT)))
+}
+
+fn text(text: &str) -> Value {
+    Value::Bytes(utf16le(&text.encode_utf16().collect::<Vec<_>>()))
+}
+
+fn flag(on: bool) -> Value {
+    Value::Int(on.into())
+}
+
+fn variant(words: &str) -> Value {
+    Value::Variant(Box::new((SqlType::NVarChar(Len::N(128), CollationId::SERVER_DEFAULT), text(words))))
+}
+
+fn variant_int(n: i64) -> Value {
+    Value::Variant(Box::new((SqlType::Int, Value::Int(n))))
+}

@@ -1,0 +1,118 @@
+//! T-SQL's functions, by family. Each binds its arguments, knows its result's type and runs inside SQLite.
+pub mod keys;
+pub mod like;
+pub mod ops;
+pub mod system;
+
+mod conditional;
+mod date;
+mod math;
+mod metadata;
+mod string;
+
+use super::bind::{Binder, Scope, Typed, is_aggregate};
+use super::transactions::Eyes;
+use crate::error::SqlError;
+use ops::Ops;
+use rusqlite::Connection;
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+
+/// Makes all that emitted SQL may call known to SQLite.
+pub fn register(connection: &Connection, ops: &Ops, eyes: &Eyes) -> rusqlite::Result<()> {
+    ops.register(connection)?;
+    keys::register(connection, ops)?;
+    eyes.register(connection)
+}
+
+/// A call as the parser has it.
+///
+/// # Errors
+/// 195 for a function that is not known here; 174 and its like for arguments.
+pub fn call(binder: &Binder<'_>, function: &Function, scope: &Scope<'_>) -> Result<Typed, SqlError> {
+    if let Some(window) = &function.over {
+        return binder.windowed(function, window, scope);
+    }
+    if is_aggregate(function) {
+        return binder.aggregate(function, scope, "");
+    }
+    let name = function.name.to_string().to_ascii_lowercase();
+    let mut arguments = Vec::new();
+    match &function.args {
+        FunctionArguments::None => {
+            return system::niladic(binder, &name).unwrap_or_else(|| Err(unknown(&name)));
+        }
+        FunctionArguments::Subquery(_) => {
+            return Err(SqlError::new(102, 15, 1, "Incorrect syntax near ')'."));
+        }
+        FunctionArguments::List(list) => {
+            for argument in &list.args {
+                match argument {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => arguments.push(expr),
+                    other => {
+                        return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'.")));
+                    }
+                }
+            }
+        }
+    }
+    named(binder, &name, &arguments, scope)
+}
+
+/// A call by name, in lower case.
+///
+/// # Errors
+/// As [`call`].
+pub fn named(
+    binder: &Binder<'_>,
+    name: &str,
+    arguments: &[&Expr],
+    scope: &Scope<'_>,
+) -> Result<Typed, SqlError> {
+    let call = Call { binder, name, arguments, scope };
+    for family in [conditional::bind, string::bind, date::bind, math::bind, metadata::bind, system::bind] {
+        if let Some(typed) = family(&call)? {
+            return Ok(typed);
+        }
+    }
+    Err(unknown(name))
+}
+
+/// One call, on its way to the family that knows it.
+pub struct Call<'a> {
+    pub binder: &'a Binder<'a>,
+    /// In lower case.
+    pub name: &'a str,
+    pub arguments: &'a [&'a Expr],
+    pub scope: &'a Scope<'a>,
+}
+
+impl Call<'_> {
+    /// All arguments, bound.
+    ///
+    /// # Errors
+    /// 174 or 189 where there are too few or too many.
+    pub fn bound(&self, least: usize, most: usize) -> Result<Vec<Typed>, SqlError> {
+        self.count(least, most)?;
+        self.arguments.iter().map(|a| self.binder.scalar(a, self.scope)).collect()
+    }
+
+    pub fn count(&self, least: usize, most: usize) -> Result<(), SqlError> {
+        if (least..=most).contains(&self.arguments.len()) {
+            return Ok(());
+        }
+        Err(if least == most {
+            SqlError::new(174, 15, 1, format!("The {} function requires {least} argument(s).", self.name))
+        } else {
+            SqlError::new(
+                189,
+                15,
+                1,
+                format!("The {} function requires {least} to {most} arguments.", self.name),
+            )
+        })
+    }
+}
+
+fn unknown(name: &str) -> SqlError {
+    SqlError::new(195, 15, 10, format!("'{name}' is not a recognized built-in function name."))
+}

@@ -122,3 +122,19 @@ fn a_target_that_does_not_answer() {
         .exits(3);
     one_error(&run.says("target 127.0.0.1,").says("cannot connect"));
 }
+
+#[test]
+fn no_log_level_shows_a_password() {
+    let server = Server::start();
+    for more in ["", ";Encrypt=false"] {
+        let connection = format!("{}{more}", server.connection_as("master", "sa", PASSWORD));
+        let run = Program::new(BINARY)
+            .with("REPLICA_SOURCE", &connection)
+            .with("REPLICA_TARGET", &connection)
+            .with("RUST_LOG", "trace")
+            .run(&["dbo.t"])
+            .exits(3);
+        assert!(run.stderr.lines().count() > 1, "nothing is logged\n{run}");
+        assert!(!run.to_string().contains(PASSWORD), "{run}");
+    }
+}

@@ -41,11 +41,11 @@ impl RowHash {
         Self { parts: Box::new(Xxh3::new()), has_parts: false, from: 0 }
     }
 
-    /// A row begins at the buffer's end.
+    /// A row begins at this place of the buffer.
     #[inline]
-    pub fn begin(&mut self, buffer: &[u8]) {
+    pub fn begin(&mut self, from: usize) {
         self.has_parts = false;
-        self.from = buffer.len();
+        self.from = from;
     }
 
     /// Takes what was appended since, leaving out the last `skip` bytes.

@@ -5,12 +5,19 @@
 //! - NBCROW becomes ROW ([MS-TDS] 2.2.7.15: not allowed in a bulk load);
 //! - fixed-length types become their nullable sisters, with a length byte;
 //! - the length of a PLP value becomes "unknown", which every server reads right.
+mod buffer;
+mod copy;
+mod nulls;
+mod strategy;
+
 use super::columns::Column;
 use super::fingerprint::{Fingerprint, RowHash};
 use super::token::kind::{NBCROW, ROW};
-use super::types::{MAX_WIDTH, TypeInfo, fixed_size};
-use super::value::{PLP_NULL, PLP_UNKNOWN, SHORT_NULL};
+use super::value::{PLP_NULL, PLP_UNKNOWN};
 use super::wire::Malformed;
+use buffer::Buffer;
+use nulls::Nulls;
+use strategy::{Form, Strategy};
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
@@ -42,22 +49,6 @@ pub enum Stop {
     Full,
 }
 
-/// What to do with a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Strategy {
-    /// So many bytes; a length byte is put before them.
-    Fixed(u8),
-    /// A length byte, 0 for NULL, no more than this.
-    ByteLen(u8),
-    /// A USHORT length, 0xFFFF for NULL, no more than this.
-    ShortLen(u16),
-    Plp,
-    /// text, ntext, image: pointer, timestamp, then like `Counted`.
-    Pointed,
-    /// sql_variant: a LONG length, 0 for NULL, then the data.
-    Counted,
-}
-
 /// Where the scan stands between two calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -85,15 +76,16 @@ const LONGEST: u64 = 0x7FFF_FFFF;
 
 /// Scans one result set.
 pub struct RowScanner {
-    strategies: Box<[Strategy]>,
+    strategy: Strategy,
     names: Box<[String]>,
     limits: Limits,
     place: Place,
     column: usize,
-    /// One bit a column, least significant first (server-facts.md section 2); all 0 in a ROW.
-    nulls: Box<[u8]>,
-    block: Block,
-    /// The block began within a row. It ends with that row, so that blocks end at rows again.
+    nulls: Nulls,
+    out: Buffer,
+    /// Rows that ended in it.
+    rows: u64,
+    /// It began within a row. The block ends with that row, so that blocks end at rows again.
     continues: bool,
     hash: RowHash,
     total: Fingerprint,
@@ -104,13 +96,14 @@ impl RowScanner {
     /// A column of a type that can't be in a result set.
     pub fn new(columns: &[Column], limits: Limits) -> Result<Self, Malformed> {
         Ok(Self {
-            strategies: columns.iter().map(|column| strategy(&column.type_info)).collect::<Result<_, _>>()?,
+            strategy: Strategy::new(columns)?,
             names: columns.iter().map(|column| column.name.clone()).collect(),
             limits,
             place: Place::BetweenRows,
             column: 0,
-            nulls: vec![0; columns.len().div_ceil(8)].into(),
-            block: Block::default(),
+            nulls: Nulls::new(columns.len()),
+            out: Buffer::default(),
+            rows: 0,
             continues: false,
             hash: RowHash::new(),
             total: Fingerprint::default(),
@@ -133,14 +126,14 @@ impl RowScanner {
                     match input.get(at) {
                         None => None,
                         Some(&ROW) => {
-                            self.nulls.fill(0);
+                            self.nulls.clear();
                             self.begin_row();
                             Some(at + 1)
                         }
-                        Some(&NBCROW) => input.get(at + 1..at + 1 + self.nulls.len()).map(|nulls| {
-                            self.nulls.copy_from_slice(nulls);
+                        Some(&NBCROW) => input.get(at + 1..at + 1 + self.nulls.bytes()).map(|bitmap| {
+                            self.nulls.set(bitmap);
                             self.begin_row();
-                            at + 1 + nulls.len()
+                            at + 1 + bitmap.len()
                         }),
                         Some(_) => return Ok((at, Stop::Token)),
                     }
@@ -152,7 +145,7 @@ impl RowScanner {
                 }
                 Place::Counted(left) => {
                     let here = &input[at..][..(left as usize).min(input.len() - at)];
-                    self.block.bytes.extend_from_slice(here);
+                    self.out.put(here);
                     let left = left - here.len() as u32;
                     at += here.len();
                     self.place = if left > 0 { Place::Counted(left) } else { self.next_column() };
@@ -174,25 +167,20 @@ impl RowScanner {
 
     /// Whether [`take`](Self::take) should be called.
     pub fn is_full(&self) -> bool {
-        let Block { bytes, rows, .. } = &self.block;
+        let (bytes, rows) = (self.out.len(), self.rows);
         match self.in_row() {
-            true => bytes.len() >= self.limits.bytes.saturating_mul(2),
-            false => {
-                bytes.len() >= self.limits.bytes || *rows >= self.limits.rows || (self.continues && *rows > 0)
-            }
+            true => bytes >= self.limits.bytes.saturating_mul(2),
+            false => bytes >= self.limits.bytes || rows >= self.limits.rows || (self.continues && rows > 0),
         }
     }
 
     /// The rows so far; scanning goes on in `empty`, whose bytes are discarded.
     pub fn take(&mut self, empty: Vec<u8>) -> Block {
         self.continues = self.in_row();
-        self.block.whole = !self.continues;
         if self.continues {
-            self.hash.cut(&self.block.bytes);
+            self.hash.cut(self.out.filled());
         }
-        let mut bytes = empty;
-        bytes.clear();
-        std::mem::replace(&mut self.block, Block { bytes, ..Block::default() })
+        Block { bytes: self.out.take(empty), rows: std::mem::take(&mut self.rows), whole: !self.continues }
     }
 
     /// Other limits, from this block on.
@@ -211,8 +199,8 @@ impl RowScanner {
     }
 
     fn begin_row(&mut self) {
-        self.block.bytes.push(ROW);
-        self.hash.begin(&self.block.bytes);
+        self.out.put(&[ROW]);
+        self.hash.begin(self.out.len());
         self.column = 0;
         self.place = Place::Column;
     }
@@ -224,70 +212,75 @@ impl RowScanner {
 
     /// Goes on from column to column; `false`: it stopped for want of input.
     fn columns(&mut self, input: &[u8]) -> Result<(usize, bool), Malformed> {
-        let out = &mut self.block.bytes;
-        // What is copied as it is: `input[run..at]`.
-        let (mut run, mut at) = (0, 0);
-        while let Some(&strategy) = self.strategies.get(self.column) {
-            if self.nulls[self.column / 8] & (1 << (self.column % 8)) != 0 {
-                out.extend_from_slice(&input[run..at]);
-                out.extend_from_slice(strategy.null());
-                run = at;
-                self.column += 1;
-                continue;
-            }
+        let mut at = 0;
+        while let Some((form, columns)) = self.strategy.group(self.column) {
             let rest = &input[at..];
-            let length = match strategy {
-                Strategy::Fixed(size) => {
-                    let size = usize::from(size);
-                    if size <= rest.len() {
-                        out.extend_from_slice(&input[run..at]);
-                        out.push(size as u8);
-                        run = at;
+            match form {
+                Form::Narrow | Form::Wide => {
+                    let columns = columns.start..columns.end.min(columns.start + Nulls::AT_ONCE);
+                    let nulls = self.nulls.from(columns.start);
+                    let cells = &self.strategy.cells[columns];
+                    let copied = match form {
+                        Form::Narrow => copy::narrow(cells, nulls, rest, &mut self.out),
+                        _ => copy::wide(cells, nulls, rest, &mut self.out),
+                    };
+                    self.column += copied.columns;
+                    at += copied.bytes;
+                    match copied.stop {
+                        copy::Stop::Done => {}
+                        copy::Stop::TooLong(length) => return Err(self.too_long(length.into())),
+                        copy::Stop::Near => match self.near_the_end(&input[at..])? {
+                            Some(bytes) => at += bytes,
+                            None => return Ok((at, false)),
+                        },
                     }
-                    Some(size)
                 }
-                Strategy::ByteLen(most) => match rest.first() {
-                    Some(&length) if length > most => return Err(self.too_long(length.into())),
-                    length => length.map(|&length| 1 + usize::from(length)),
-                },
-                Strategy::ShortLen(most) => {
-                    match rest.first_chunk().map(|bytes| u16::from_le_bytes(*bytes)) {
-                        Some(SHORT_NULL) => Some(2),
-                        Some(length) if length > most => return Err(self.too_long(length.into())),
-                        length => length.map(|length| 2 + usize::from(length)),
-                    }
+                _ if self.nulls.is_null(self.column) => {
+                    self.put_null();
                 }
-                Strategy::Plp | Strategy::Pointed | Strategy::Counted => {
-                    out.extend_from_slice(&input[run..at]);
-                    let begun = match strategy {
-                        Strategy::Plp => self.begin_plp(rest),
-                        Strategy::Pointed => self.begin_pointed(rest)?,
+                _ => {
+                    let begun = match form {
+                        Form::Plp => self.begin_plp(rest),
+                        Form::Pointed => self.begin_pointed(rest)?,
                         _ => self.begin_counted(rest, 0)?,
                     };
                     return Ok((at + begun.unwrap_or(0), begun.is_some()));
                 }
-            };
-            match length {
-                Some(length) if length <= rest.len() => at += length,
-                _ => {
-                    out.extend_from_slice(&input[run..at]);
-                    return Ok((at, false));
-                }
             }
-            self.column += 1;
         }
-        out.extend_from_slice(&input[run..at]);
-        self.total += self.hash.end(out);
-        self.block.rows += 1;
+        self.total += self.hash.end(self.out.filled());
+        self.rows += 1;
         self.place = Place::BetweenRows;
         Ok((at, true))
+    }
+
+    /// One narrow or wide column, where the input ends.
+    fn near_the_end(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
+        if self.nulls.is_null(self.column) {
+            self.put_null();
+            return Ok(Some(0));
+        }
+        match copy::one(&self.strategy.cells[self.column], input, &mut self.out) {
+            Ok(Some(bytes)) => {
+                self.column += 1;
+                Ok(Some(bytes))
+            }
+            Ok(None) => Ok(None),
+            Err(length) => Err(self.too_long(length.into())),
+        }
+    }
+
+    fn put_null(&mut self) {
+        let cell = &self.strategy.cells[self.column];
+        self.out.put(&cell.null[..usize::from(cell.null_length)]);
+        self.column += 1;
     }
 
     /// The eight bytes that begin a PLP value. `None`: they are not all here.
     fn begin_plp(&mut self, input: &[u8]) -> Option<usize> {
         let announced = u64::from_le_bytes(*input.first_chunk()?);
         let length = if announced == PLP_NULL { PLP_NULL } else { PLP_UNKNOWN };
-        self.block.bytes.extend_from_slice(&length.to_le_bytes());
+        self.out.put(&length.to_le_bytes());
         self.place = match announced {
             PLP_NULL => self.next_column(),
             _ => Place::Plp(Plp { announced, total: 0, chunk: 0 }),
@@ -300,7 +293,7 @@ impl RowScanner {
         let mut at = 0;
         loop {
             let here = &input[at..][..(plp.chunk as usize).min(input.len() - at)];
-            self.block.bytes.extend_from_slice(here);
+            self.out.put(here);
             at += here.len();
             plp.chunk -= here.len() as u32;
             if plp.chunk > 0 {
@@ -309,8 +302,8 @@ impl RowScanner {
             let Some(length) = input[at..].first_chunk::<4>() else {
                 return Ok((at, Some(plp)));
             };
-            self.block.bytes.extend_from_slice(length);
-            self.hash.take_all_but(&self.block.bytes, length.len());
+            self.out.put(length);
+            self.hash.take_all_but(self.out.filled(), length.len());
             at += length.len();
             plp.chunk = u32::from_le_bytes(*length);
             plp.total += u64::from(plp.chunk);
@@ -334,7 +327,7 @@ impl RowScanner {
         match input.first() {
             None => Ok(None),
             Some(0) => {
-                self.block.bytes.push(0);
+                self.out.put(&[0]);
                 self.place = self.next_column();
                 Ok(Some(1))
             }
@@ -343,8 +336,8 @@ impl RowScanner {
                 if input.len() < before + 4 {
                     return Ok(None);
                 }
-                self.block.bytes.extend_from_slice(&input[..before]);
-                self.hash.take_all_but(&self.block.bytes, before);
+                self.out.put(&input[..before]);
+                self.hash.take_all_but(self.out.filled(), before);
                 self.hash.add(&[1]);
                 self.begin_counted(input, before)
             }
@@ -354,7 +347,7 @@ impl RowScanner {
     /// The LONG length at `at`, with all before it written already. `None`: it is not all here.
     fn begin_counted(&mut self, input: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
         let Some(length) = input[at..].first_chunk::<4>() else { return Ok(None) };
-        self.block.bytes.extend_from_slice(length);
+        self.out.put(length);
         let length = u32::from_le_bytes(*length);
         if u64::from(length) > LONGEST {
             return Err(self.too_long(length.into()));
@@ -373,37 +366,5 @@ impl RowScanner {
     }
 }
 
-impl Strategy {
-    /// What a bulk load has for a NULL.
-    fn null(self) -> &'static [u8] {
-        match self {
-            Self::Fixed(_) | Self::ByteLen(_) | Self::Pointed => &[0],
-            Self::ShortLen(_) => &[0xFF; 2],
-            Self::Plp => &[0xFF; 8],
-            Self::Counted => &[0; 4],
-        }
-    }
-}
-
-fn strategy(type_info: &TypeInfo) -> Result<Strategy, Malformed> {
-    Ok(match type_info {
-        TypeInfo::Fixed { token } => Strategy::Fixed(
-            fixed_size(*token)
-                .ok_or_else(|| Malformed::new(format!("type 0x{token:02X} has no fixed size")))?,
-        ),
-        TypeInfo::ByteLen { size, .. } => Strategy::ByteLen(*size),
-        TypeInfo::Decimal { .. } => Strategy::ByteLen(17),
-        TypeInfo::Date => Strategy::ByteLen(3),
-        // A time takes 5 bytes at most, a date 3, an offset 2.
-        TypeInfo::Scaled { .. } => Strategy::ByteLen(10),
-        TypeInfo::Binary { size: MAX_WIDTH, .. } | TypeInfo::Chars { size: MAX_WIDTH, .. } => Strategy::Plp,
-        TypeInfo::Binary { size, .. } | TypeInfo::Chars { size, .. } => Strategy::ShortLen(*size),
-        TypeInfo::Xml { .. } | TypeInfo::Udt { .. } => Strategy::Plp,
-        TypeInfo::LongLen { .. } => Strategy::Pointed,
-        TypeInfo::Variant { .. } => Strategy::Counted,
-    })
-}
-
 #[cfg(test)]
-#[path = "row_tests.rs"]
 mod tests;

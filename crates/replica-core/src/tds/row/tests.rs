@@ -3,7 +3,7 @@
 use super::*;
 use crate::tds::captured;
 use crate::tds::columns::{self, Form};
-use crate::tds::types::{CollationBytes, token};
+use crate::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 use crate::tds::wire;
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Generator;

@@ -1,0 +1,49 @@
+//! Where rows are written down.
+
+/// Bytes of which the first `length` count. The rest is there to be written over, so that values of unknown length can
+/// be copied in windows of a known one.
+#[derive(Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Buffer {
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn filled(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// At least `n` bytes to write over; [`grow`](Self::grow) then says how many of them count.
+    #[inline]
+    pub fn room(&mut self, n: usize) -> &mut [u8] {
+        let needed = self.length + n;
+        if self.bytes.len() < needed {
+            self.bytes.resize(needed, 0);
+        }
+        &mut self.bytes[self.length..]
+    }
+
+    /// So many more bytes count.
+    #[inline]
+    pub fn grow(&mut self, n: usize) {
+        self.length = (self.length + n).min(self.bytes.len());
+    }
+
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    /// Gives what is filled, and begins anew in `empty`.
+    pub fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
+        let mut bytes = std::mem::replace(&mut self.bytes, empty);
+        bytes.truncate(self.length);
+        self.length = 0;
+        bytes
+    }
+}

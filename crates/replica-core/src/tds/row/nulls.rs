@@ -1,0 +1,48 @@
+//! The bitmap of an NBCROW.
+
+/// Which columns of a row are NULL: one bit a column, least significant first (server-facts.md section 2); all 0 in
+/// a ROW.
+pub struct Nulls {
+    columns: usize,
+    words: Box<[u64]>,
+}
+
+impl Nulls {
+    /// So many columns are told of at once.
+    pub const AT_ONCE: usize = 64;
+
+    pub fn new(columns: usize) -> Self {
+        // A word more than there are bits, so that any column can be followed by 64 others.
+        Self { columns, words: vec![0; columns / 64 + 2].into() }
+    }
+
+    /// Bytes of the bitmap.
+    pub fn bytes(&self) -> usize {
+        self.columns.div_ceil(8)
+    }
+
+    pub fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    pub fn set(&mut self, bitmap: &[u8]) {
+        for (word, bytes) in self.words.iter_mut().zip(bitmap.chunks(8)) {
+            let mut eight = [0; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_le_bytes(eight);
+        }
+    }
+
+    /// The bits of 64 columns from this one on.
+    #[inline]
+    pub fn from(&self, column: usize) -> u64 {
+        let (at, shift) = (column / 64, column % 64);
+        let words = u128::from(self.words[at]) | u128::from(self.words[at + 1]) << 64;
+        (words >> shift) as u64
+    }
+
+    #[inline]
+    pub fn is_null(&self, column: usize) -> bool {
+        self.words[column / 64] >> (column % 64) & 1 != 0
+    }
+}

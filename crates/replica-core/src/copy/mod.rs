@@ -57,7 +57,9 @@ impl Sides {
     /// Those of [`catalog::read`].
     pub async fn tables(&mut self, name: &TableName) -> Result<(Table, Table)> {
         let source = catalog::read(&mut self.source, Role::Source, name);
-        tokio::try_join!(source, catalog::read(&mut self.target, Role::Target, name))
+        // Both to the end: a query that is cut off would take its connection with it.
+        let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, name));
+        Ok((source?, target?))
     }
 }
 

@@ -93,7 +93,9 @@ impl Conversation {
             kind::SQL_BATCH => {
                 let text = requests::batch_text(headers.body)?;
                 log::debug!("session {}: {text}", self.session.id);
-                if text.to_ascii_lowercase().contains("commit") && commits(&self.channel.engine) {
+                // A word of its own: sessions begin with SET CURSOR_CLOSE_ON_COMMIT.
+                let words = &mut text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                if words.any(|word| word.eq_ignore_ascii_case("commit")) && commits(&self.channel.engine) {
                     return Err(Closed);
                 }
                 self.answer(answers, reset, |session, reply| session.batch(&text, &mut [], reply))

@@ -1,0 +1,86 @@
+//! Foreign keys, checks and triggers of the target.
+use replica_testkit::{Client, Pair};
+
+use crate::util::{copy, skip, tool};
+
+/// A parent `dbo.t` that a child points at, with old rows in both.
+fn family() -> Pair {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(10) NULL)");
+    pair.target(
+        "CREATE TABLE dbo.child (id int NOT NULL, parent int NULL CONSTRAINT fk_child REFERENCES dbo.t (id))",
+    );
+    pair.target("INSERT INTO dbo.t VALUES (1, 'old'), (2, 'old')");
+    pair.target("INSERT INTO dbo.child VALUES (10, 1)");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'new'), (3, 'new')");
+    pair
+}
+
+/// (is_disabled, is_not_trusted) of a constraint.
+fn state(client: &mut Client, view: &str, name: &str) -> (i64, i64) {
+    let mut ask = |column: &str| {
+        client.number(&format!("SELECT CAST({column} AS int) FROM sys.{view} WHERE name = '{name}'"))
+    };
+    (ask("is_disabled"), ask("is_not_trusted"))
+}
+
+#[test]
+fn a_parent_is_replaced_under_its_children() {
+    let pair = family();
+    copy(&pair, &["dbo.t", "--verify=hash"]);
+    pair.assert_equal("SELECT id, label FROM dbo.t ORDER BY id");
+    assert_eq!(state(&mut pair.target.client(), "foreign_keys", "fk_child"), (0, 0));
+    let error = pair.target.client().try_run("INSERT INTO dbo.child VALUES (11, 99)").unwrap_err();
+    assert!(error.has_number(547), "{error}");
+}
+
+#[test]
+fn an_orphan_left_behind_takes_everything_back() {
+    let pair = family();
+    pair.target("INSERT INTO dbo.child VALUES (11, 2)");
+    tool(&pair).run(&["dbo.t"]).exits(1).says("foreign key fk_child of dbo.child").says("547");
+    let mut target = pair.target.client();
+    assert_eq!(target.number("SELECT COUNT(*) FROM dbo.t WHERE label = 'old'"), 2);
+    assert_eq!(state(&mut target, "foreign_keys", "fk_child"), (0, 0));
+}
+
+#[test]
+fn an_untrusted_key_stays_untrusted_and_a_disabled_one_disabled() {
+    let pair = family();
+    pair.target("INSERT INTO dbo.child VALUES (11, 2)");
+    pair.target("ALTER TABLE dbo.child NOCHECK CONSTRAINT fk_child");
+    pair.target("ALTER TABLE dbo.child WITH NOCHECK CHECK CONSTRAINT fk_child");
+    assert_eq!(state(&mut pair.target.client(), "foreign_keys", "fk_child"), (0, 1));
+    copy(&pair, &["dbo.t"]);
+    assert_eq!(state(&mut pair.target.client(), "foreign_keys", "fk_child"), (0, 1));
+    pair.target("ALTER TABLE dbo.child NOCHECK CONSTRAINT fk_child");
+    copy(&pair, &["dbo.t"]);
+    assert_eq!(state(&mut pair.target.client(), "foreign_keys", "fk_child"), (1, 1));
+}
+
+#[test]
+fn checks_are_not_checked_unless_asked_for_and_that_is_said() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL, CONSTRAINT ck_small CHECK (id < 10))");
+    pair.target("INSERT INTO dbo.t VALUES (5)");
+    pair.source("INSERT INTO dbo.t VALUES (50)");
+    let mut target = pair.target.client();
+    tool(&pair).run(&["dbo.t", "--check-constraints"]).exits(1).says("ck_small");
+    assert_eq!(target.number("SELECT SUM(id) FROM dbo.t"), 5);
+    assert_eq!(state(&mut target, "check_constraints", "ck_small"), (0, 0));
+    copy(&pair, &["dbo.t"]).says("left untrusted: ck_small");
+    assert_eq!(target.number("SELECT SUM(id) FROM dbo.t"), 50);
+    assert_eq!(state(&mut target, "check_constraints", "ck_small"), (0, 1));
+}
+
+#[test]
+fn deleting_past_a_trigger_is_refused() {
+    let pair = family();
+    let trigger = "CREATE TRIGGER dbo.tr ON dbo.t AFTER DELETE AS DELETE FROM dbo.child";
+    if let Err(error) = pair.target.client().try_batch(trigger) {
+        return skip(&format!("this server has no triggers: {error}"));
+    }
+    tool(&pair).run(&["dbo.t"]).exits(1).says("trigger tr").says("--fire-triggers");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE label = 'old'"), 2);
+}

@@ -1,0 +1,14 @@
+//! The real binary against a real server: the one that REPLICA_TEST_SERVER names, or the sandbox.
+mod util;
+
+mod columns;
+mod constraints;
+mod conversions;
+mod explain;
+mod indexes;
+mod interrupted;
+mod output;
+mod readers;
+mod refused;
+mod replace;
+mod types;

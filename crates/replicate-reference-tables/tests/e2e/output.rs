@@ -1,0 +1,43 @@
+//! Lines on stdout, and what goes to stderr.
+use crate::util::{copy, pair_with_old_rows, tool};
+
+#[test]
+fn tsv_is_for_pipes_and_has_fixed_columns() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
+    let run = copy(&pair, &["dbo.t"]);
+    let lines = run.lines();
+    assert_eq!(lines[0].len(), 8, "{run}");
+    assert_eq!(lines[0][..3], ["dbo.t", "ok", "1"]);
+    assert!(lines[0][3].parse::<u64>().unwrap() > 0 && lines[0][4].parse::<f64>().is_ok());
+    assert_eq!(lines[0][7], "");
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
+    let run = tool(&pair).run(&["dbo.t", "dbo.nothing", "--output", "json"]).exits(1);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{run}");
+    assert!(lines[0].starts_with("{\"table\":\"dbo.nothing\",\"outcome\":\"failed\",\"rows\":null"), "{run}");
+    assert!(lines[1].starts_with("{\"table\":\"dbo.t\",\"outcome\":\"ok\",\"rows\":1,\"bytes\":"), "{run}");
+    assert!(lines[1].contains(",\"hash\":\"") && lines[1].ends_with("\"error\":null}"), "{run}");
+}
+
+#[test]
+fn timing_goes_to_stderr_and_nothing_else_to_stdout() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    let run = copy(&pair, &["dbo.t", "--verify", "count", "--output=text"]);
+    assert!(run.stdout.starts_with("dbo.t: ok, 0 rows, "), "{run}");
+    let timing = run.stderr.lines().find(|line| line.starts_with("[TIMING] dbo.t: ")).unwrap_or_default();
+    for phase in ["DELETE ", "INSERT ", "VERIFY ", "COMMIT ", "TOTAL "] {
+        assert!(timing.contains(phase), "{phase}\n{run}");
+    }
+}
+
+#[test]
+fn what_an_option_cannot_do_is_said() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    copy(&pair, &["dbo.t", "--commit-interval=100"]).says("--commit-interval changes nothing");
+}

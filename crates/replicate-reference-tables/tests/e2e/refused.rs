@@ -1,0 +1,134 @@
+//! Bad input: one clear message, the exit code of the contract, and the target as it was.
+use replica_testkit::{Pair, Program};
+
+use crate::util::{assert_old_rows, pair_with_old_rows, skip, tool};
+
+#[test]
+fn an_unknown_table_names_the_near_ones() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.both("CREATE TABLE dbo.Airports (id int NULL)");
+    tool(&pair).run(&["dbo.Airport"]).exits(1).says("the source has no such table").says("dbo.Airports");
+    pair.source("CREATE TABLE dbo.only_here (id int NULL)");
+    tool(&pair).run(&["only_here"]).exits(1).says("the target has no such table");
+}
+
+#[test]
+fn one_failure_does_not_stop_the_others() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    let run = tool(&pair).run(&["dbo.nothing", "dbo.t", "dbo.nobody"]).exits(1);
+    assert_eq!(run.lines().len(), 3, "{run}");
+    run.says("dbo.t\tok").says("1 of 3 tables replaced; failed: dbo.nothing, dbo.nobody");
+}
+
+#[test]
+fn the_same_table_on_both_sides_is_refused() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    let alias = pair.target.connection.replace("127.0.0.1", "localhost");
+    let program = tool(&pair).with("REPLICA_SOURCE", &alias);
+    program.run(&["dbo.t"]).exits(2).says("source and target are the same table");
+    assert_old_rows(&pair);
+}
+
+#[test]
+fn a_value_too_long_names_its_column() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL, label varchar(50) NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL, label varchar(5) NULL)");
+    pair.target("INSERT INTO dbo.t VALUES (901, 'old'), (902, 'older')");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'short'), (2, 'too long by far')");
+    let run = tool(&pair).run(&["dbo.t"]).exits(1);
+    assert!(run.stderr.contains("2628") || run.stderr.contains("8152"), "{run}");
+    assert_old_rows(&pair);
+}
+
+#[test]
+fn a_number_out_of_range_stops_before_it_is_sent() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL, n bigint NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL, n int NULL)");
+    pair.target("INSERT INTO dbo.t VALUES (901, 1), (902, 2)");
+    pair.source("INSERT INTO dbo.t VALUES (1, 1), (2, 3000000000)");
+    let run = tool(&pair).run(&["dbo.t"]).exits(1).says("reading from the source");
+    assert!(run.stderr.contains("8115") || run.stderr.contains("220"), "{run}");
+    assert_old_rows(&pair);
+}
+
+#[test]
+fn a_null_for_a_not_null_column_names_it() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL, label varchar(10) NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL, label varchar(10) NOT NULL)");
+    pair.target("INSERT INTO dbo.t VALUES (901, 'old'), (902, 'older')");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a'), (2, NULL)");
+    tool(&pair).run(&["dbo.t"]).exits(1).says("515").says("label");
+    assert_old_rows(&pair);
+}
+
+#[test]
+fn a_duplicate_key_names_the_constraint() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a'), (1, 'b')");
+    tool(&pair).run(&["dbo.t"]).exits(1).says("2627").says("PRIMARY KEY");
+    assert_old_rows(&pair);
+}
+
+#[test]
+fn what_does_not_come_back_the_same_is_never_committed() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL, label varchar(10) NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL, label varchar(1) NULL)");
+    pair.target("INSERT INTO dbo.t VALUES (901, 'o'), (902, 'p')");
+    // Blanks beyond a column's width are cut without an error.
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a   ')");
+    tool(&pair).run(&["dbo.t", "--verify=hash"]).exits(1).says("the target holds 1 rows with hash");
+    assert_old_rows(&pair);
+    tool(&pair).run(&["dbo.t", "--verify=count"]).exits(0);
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
+    let user = format!("u_{}", pair.source.name);
+    let password = "Reader-4711-pw";
+    let mut master = pair.server.client("master");
+    if let Err(error) = master.try_batch(&format!("CREATE LOGIN [{user}] WITH PASSWORD = '{password}'")) {
+        return skip(&format!("no logins here: {error}"));
+    }
+    pair.both(&format!("CREATE USER [{user}] FOR LOGIN [{user}]"));
+    let source = pair.server.connection_as(&pair.source.name, &user, password);
+    let target = pair.server.connection_as(&pair.target.name, &user, password);
+    let program = tool(&pair).with("REPLICA_SOURCE", &source).with("REPLICA_TARGET", &target);
+
+    program.run(&["dbo.t"]).exits(1).says("its login may not see it");
+    pair.source(&format!("GRANT VIEW DEFINITION ON dbo.t TO [{user}]"));
+    pair.target(&format!("GRANT SELECT ON dbo.t TO [{user}]"));
+    program.run(&["dbo.t"]).exits(1).says("no permission to read it at the source").says("GRANT SELECT");
+    pair.source(&format!("GRANT SELECT ON dbo.t TO [{user}]"));
+    program.run(&["dbo.t"]).exits(1).says("no permission to insert");
+    pair.target(&format!("GRANT INSERT ON dbo.t TO [{user}]"));
+    program.run(&["dbo.t"]).exits(1).says("no permission to delete");
+    assert_old_rows(&pair);
+    // Without ALTER the rows are deleted instead of truncated.
+    pair.target(&format!("GRANT DELETE ON dbo.t TO [{user}]"));
+    program.run(&["dbo.t", "--verify=hash"]).exits(0);
+    pair.assert_equal("SELECT id, label FROM dbo.t");
+    let _ = master.try_batch(&format!("DROP LOGIN [{user}]"));
+}
+
+#[test]
+fn bad_usage_needs_no_server() {
+    let program = Program::new(env!("CARGO_BIN_EXE_replicate-reference-tables"));
+    program.run(&["dbo.t"]).exits(2).says("REPLICA_SOURCE");
+    program.run(&[]).exits(2).says("no table is named");
+    program.run(&["t", "--start-date=2024-01-01"]).exits(2).says("not in this version");
+    program.run(&["t", "--no-such-option"]).exits(2).says("--no-such-option");
+    program.run(&["--version"]).exits(0).says("replicate-reference-tables ");
+    assert!(program.run(&["--help"]).exits(0).stdout.contains("--max-workers"));
+    let nowhere = "Server=127.0.0.1,1;User Id=u;Password=p;Connect Timeout=5";
+    let program = program.with("REPLICA_SOURCE", nowhere).with("REPLICA_TARGET", nowhere);
+    program.run(&["a.b.c"]).exits(2).says("is not a table name");
+    program.run(&["-"]).exits(2).says("no table is named on stdin");
+    program.run(&["--all"]).exits(2).says("reference_tables");
+    program.run(&["dbo.t"]).exits(3).says("source");
+}

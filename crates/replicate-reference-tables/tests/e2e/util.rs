@@ -1,0 +1,54 @@
+//! What the tests share.
+use replica_testkit::{Client, Pair, Program, Run};
+
+/// The tool, copying between the pair's databases.
+pub fn tool(pair: &Pair) -> Program {
+    Program::new(env!("CARGO_BIN_EXE_replicate-reference-tables")).between(pair)
+}
+
+/// Copies tables and expects success.
+#[track_caller]
+pub fn copy(pair: &Pair, args: &[&str]) -> Run {
+    tool(pair).run(args).exits(0)
+}
+
+/// `dbo.t (id, label)` on both sides, with old rows in the target that a failure must leave.
+pub fn pair_with_old_rows(label: &str) -> Pair {
+    let pair = Pair::new();
+    pair.source(&format!("CREATE TABLE dbo.t (id int NOT NULL, label {label})"));
+    pair.target(&format!("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label {label})"));
+    pair.target("INSERT INTO dbo.t (id, label) VALUES (901, 'old'), (902, 'older')");
+    pair
+}
+
+/// The old rows of [`pair_with_old_rows`], and nothing else, are in the target.
+#[track_caller]
+pub fn assert_old_rows(pair: &Pair) {
+    let ids = ids(&mut pair.target.client());
+    assert_eq!(ids, [901, 902], "the target is not as it was");
+}
+
+/// The ids in dbo.t, in order.
+#[track_caller]
+pub fn ids(client: &mut Client) -> Vec<i32> {
+    let rows = client.rows("SELECT id FROM dbo.t ORDER BY id");
+    rows.iter().filter_map(|row| row.get::<i32, _>(0)).collect()
+}
+
+/// Fills dbo.t (id, label) with 2^doublings rows, ids from 1.
+pub fn fill(client: &mut Client, doublings: u32) {
+    client.run("INSERT INTO dbo.t (id, label) VALUES (1, 'new')");
+    for n in 0..doublings {
+        client.run(&format!("INSERT INTO dbo.t (id, label) SELECT id + {}, label FROM dbo.t", 1 << n));
+    }
+}
+
+/// Asks the sandbox for a fault.
+pub fn fault(pair: &Pair, arguments: &str) {
+    pair.server.client("master").batch(&format!("EXEC sp_sandbox_fault {arguments}"));
+}
+
+/// Says why a test does nothing here.
+pub fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
+}

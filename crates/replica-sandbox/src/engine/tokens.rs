@@ -326,7 +326,10 @@ impl<'a> Cursor<'a> {
         let at = self.at.min(self.source.lexemes.len().saturating_sub(1));
         let near = self.source.lexemes.get(at);
         let mut error = match near.map(|l| &l.token) {
-            Some(Token::Word(word)) if word.quote_style.is_none() && is_reserved(&word.value) => {
+            // At the end the last word stands there rightly: what is missing comes after it.
+            Some(Token::Word(word))
+                if !self.is_done() && word.quote_style.is_none() && is_reserved(&word.value) =>
+            {
                 SqlError::new(156, 15, 1, format!("Incorrect syntax near the keyword '{}'.", word.value))
             }
             Some(Token::Word(word)) => near_text(&word.value),

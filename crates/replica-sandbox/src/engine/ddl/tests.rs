@@ -17,10 +17,10 @@ fn a_table_gets_its_keys_and_constraints() {
     let mut session = session();
     ok(
         &mut session,
-        "CREATE TABLE dbo.p (id int IDENTITY(10,5) PRIMARY KEY, code bigint NOT NULL CONSTRAINT uq UNIQUE)
+        "CREATE TABLE dbo.p (id int IDENTITY(10,5) PRIMARY KEY, code char(3) NOT NULL CONSTRAINT uq UNIQUE)
          CREATE TABLE c (
             id int NOT NULL, parent int NULL DEFAULT 10 CONSTRAINT fk REFERENCES p ON DELETE CASCADE,
-            code bigint REFERENCES p (code),
+            code char(5) REFERENCES p (code),
             CONSTRAINT pk PRIMARY KEY NONCLUSTERED (id DESC),
             INDEX ix CLUSTERED (parent))",
     );

@@ -48,7 +48,7 @@ pub fn describe(column: &Column, version: i32, newer: bool) -> Described {
         },
         sql_data_type: if moment { 9 } else { data_type },
         datetime_sub: moment.then_some(3),
-        octets: characters.then(|| match t {
+        octets: characters.then_some(match t {
             SqlType::Text(_) | SqlType::Image => i32::MAX,
             SqlType::NText(_) => i32::MAX - 1,
             _ if bytes < 0 => 0,

@@ -33,7 +33,7 @@ fn every_view_is_written_down_right() {
     let mut session = session();
     ok(
         &mut session,
-        "CREATE TABLE p (id int PRIMARY KEY, b int DEFAULT 1 UNIQUE, r rowversion)
+        "CREATE TABLE p (id int PRIMARY KEY, b int DEFAULT 1 CHECK (b > 0) UNIQUE, r rowversion)
          CREATE TABLE c (id int IDENTITY, p int REFERENCES p)",
     );
     let engine = session.engine.clone();
@@ -127,7 +127,8 @@ fn the_catalog_shows_what_was_made() {
         "CREATE TABLE t (
             id int IDENTITY(10,5) NOT NULL CONSTRAINT pk PRIMARY KEY NONCLUSTERED,
             name sysname, s varchar(20) COLLATE Latin1_General_100_BIN2 NULL, m nvarchar(max),
-            n numeric(9,2) NOT NULL CONSTRAINT df DEFAULT 0)",
+            n numeric(9,2) NOT NULL CONSTRAINT df DEFAULT 0,
+            CONSTRAINT ck CHECK (n >= 0))",
     );
     assert_eq!(read(&session, "sys.tables", &["name", "type", "max_column_id_used"]), ["t|U |5"]);
     assert_eq!(
@@ -154,6 +155,7 @@ fn the_catalog_shows_what_was_made() {
     );
     assert_eq!(read(&session, "sys.identity_columns", &["seed_value", "last_value"]), ["10|NULL"]);
     assert_eq!(read(&session, "sys.default_constraints", &["name", "definition"]), ["df|((0))"]);
+    assert_eq!(read(&session, "sys.check_constraints", &["definition", "is_not_trusted"]), ["([n]>=(0))|0"]);
     assert_eq!(
         read(
             &session,

@@ -88,3 +88,6 @@ pub fn may_alter(
         Err(denied())
     }
 }
+
+#[cfg(test)]
+mod tests;

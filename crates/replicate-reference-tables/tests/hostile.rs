@@ -1,0 +1,154 @@
+//! Connections that break, lie or fall silent while rows pass, and users who change their mind: each ends with its
+//! exit code and a clear message, and leaves the target as it was.
+use std::time::Duration;
+
+use replica_core::config::Endpoint;
+use replica_testkit::proxy::{From, Harm, Proxy, Rule};
+use replica_testkit::{Client, Database, Pair, Program, Run};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
+const ROWS: u32 = 3_000;
+/// The value in the middle of the table at which harm is done.
+const NEEDLE: &str = "needle in the haystack";
+const ALWAYS: u32 = u32::MAX;
+
+/// A table with many rows in the source and one in the target; `None` where no proxy can see rows.
+fn stage() -> Option<Pair> {
+    let pair = Pair::new();
+    if !is_plain_after_login(&pair.source) {
+        eprintln!("skipped: this server encrypts everything, so that no harm can be done to chosen bytes");
+        return None;
+    }
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, name nvarchar(40) NOT NULL)");
+    for first in (0..ROWS).step_by(500) {
+        let rows = first..first + 500;
+        let rows =
+            rows.map(
+                |id| if id == ROWS / 2 { format!("({id}, N'{NEEDLE}')") } else { format!("({id}, N'hay')") },
+            );
+        pair.source(&format!("INSERT INTO dbo.t (id, name) VALUES {}", rows.collect::<Vec<_>>().join(", ")));
+    }
+    pair.target("INSERT INTO dbo.t (id, name) VALUES (-1, N'as it was')");
+    Some(pair)
+}
+
+fn is_plain_after_login(database: &Database) -> bool {
+    let (proxy, through) = proxy(database, From::Server, Harm::Replace(needle()), 1);
+    Client::connect(&through).rows(&format!("SELECT N'{NEEDLE}'"));
+    proxy.has_struck(Duration::ZERO)
+}
+
+#[track_caller]
+fn assert_as_it_was(pair: &Pair) {
+    let rows = pair.target.client().rows("SELECT id, name FROM dbo.t");
+    let rows: Vec<_> = rows.iter().map(|row| (row.get::<i32, _>(0), row.get::<&str, _>(1))).collect();
+    assert_eq!(rows, [(Some(-1), Some("as it was"))]);
+}
+
+/// The needle as it lies in a row: length in bytes, then UTF-16.
+fn needle() -> Vec<u8> {
+    let value: Vec<u8> = NEEDLE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    [&(value.len() as u16).to_le_bytes()[..], &value].concat()
+}
+
+/// A relay before a database, and the connection string that leads through it. What passes is plain after the login.
+fn proxy(database: &Database, from: From, harm: Harm, times: u32) -> (Proxy, String) {
+    let server = Endpoint::from_connection_string(&database.connection).unwrap();
+    let rule = Rule { from, pattern: needle(), harm, times };
+    let proxy = Proxy::before((server.host.clone(), server.port_or_default()), rule).unwrap();
+    let through =
+        format!("{};Encrypt=false;Server=127.0.0.1,{}", database.connection, proxy.address().port());
+    (proxy, through)
+}
+
+enum Side {
+    Source,
+    Target,
+}
+
+/// The binary with harm on the rows' way out of the source or into the target.
+fn harmed(pair: &Pair, side: &Side, harm: Harm, times: u32, more: &str) -> (Proxy, Program) {
+    let program = Program::new(BINARY).between(pair);
+    let (proxy, through) = match side {
+        Side::Source => proxy(&pair.source, From::Server, harm, times),
+        Side::Target => proxy(&pair.target, From::Client, harm, times),
+    };
+    let variable = match side {
+        Side::Source => "REPLICA_SOURCE",
+        Side::Target => "REPLICA_TARGET",
+    };
+    (proxy, program.with(variable, &format!("{through};{more}")))
+}
+
+/// Runs with harm done, and finds the target as it was.
+#[track_caller]
+fn fails(side: &Side, harm: Harm, more: &str) -> Option<Run> {
+    let pair = stage()?;
+    let (proxy, program) = harmed(&pair, side, harm, ALWAYS, more);
+    let run = program.run(&["dbo.t"]).exits(1).says("dbo.t");
+    assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
+    assert_as_it_was(&pair);
+    Some(run)
+}
+
+#[test]
+fn a_source_that_hangs_up_within_a_row() {
+    if let Some(run) = fails(&Side::Source, Harm::HangUp(5), "") {
+        run.says("the server hung up");
+    }
+}
+
+#[test]
+fn a_connection_that_is_lost_once_is_made_again() {
+    let Some(pair) = stage() else { return };
+    let (proxy, program) = harmed(&pair, &Side::Source, Harm::HangUp(5), 1, "");
+    let run = program.run(&["dbo.t"]).exits(0).says("retry 1");
+    assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
+    pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
+}
+
+#[test]
+fn a_source_whose_row_lengths_lie() {
+    let (length, value) = (&needle()[..2], &needle()[2..]);
+    for lie in [&[length[0] + 4, 0][..], &[length[0] - 2, 0], &[0xFE, 0x7F], &[0xFF, 0xFF]] {
+        let Some(run) = fails(&Side::Source, Harm::Replace([lie, value].concat()), "") else { return };
+        assert!(!run.stderr.contains("retry"), "what lies once lies twice\n{run}");
+    }
+}
+
+#[test]
+fn a_source_that_falls_silent() {
+    if let Some(run) = fails(&Side::Source, Harm::Silence(5), "Command Timeout=1") {
+        run.says("silent for 1 s");
+    }
+}
+
+#[test]
+fn a_target_that_hangs_up_during_the_load() {
+    fails(&Side::Target, Harm::HangUp(5), "");
+}
+
+#[test]
+fn a_target_that_falls_silent_during_the_load() {
+    if let Some(run) = fails(&Side::Target, Harm::Silence(5), "Command Timeout=1") {
+        run.says("silent for 1 s");
+    }
+}
+
+#[test]
+fn a_signal_in_the_middle() {
+    for (side, signal, code) in
+        [(Side::Source, "INT", 130), (Side::Target, "INT", 130), (Side::Source, "TERM", 143)]
+    {
+        let Some(pair) = stage() else { return };
+        let (proxy, program) = harmed(&pair, &side, Harm::Silence(5), ALWAYS, "");
+        let running = program.start(&["dbo.t"]);
+        let struck = proxy.has_struck(Duration::from_secs(60));
+        running.signal(signal);
+        if !struck {
+            panic!("the rows do not pass the proxy\n{}", running.finish());
+        }
+        running.finish().exits(code).says(&format!("stopped by SIG{signal}"));
+        assert_as_it_was(&pair);
+    }
+}

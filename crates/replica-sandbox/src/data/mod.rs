@@ -5,6 +5,8 @@ mod load;
 pub mod nycflights13;
 pub mod sales;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use load::{DataError, load};
 pub use table::{ColumnSpec, TableSpec};

@@ -23,7 +23,7 @@ pub mod schema;
 pub mod session;
 pub mod store;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod tokens;
 pub mod transactions;
 pub mod type_name;

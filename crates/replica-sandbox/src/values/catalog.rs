@@ -182,6 +182,11 @@ impl SqlType {
         }
     }
 
+    /// char, varchar or text of a UTF-8 collation.
+    pub fn is_utf8(&self) -> bool {
+        self.charset() == Some(Charset::CodePage) && self.collation().is_some_and(|id| id.get().utf8)
+    }
+
     pub fn is_character(&self) -> bool {
         self.charset().is_some()
     }

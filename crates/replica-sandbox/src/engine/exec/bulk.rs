@@ -65,7 +65,7 @@ pub fn announce(run: &mut Run<'_>, statement: &InsertBulk) -> Outcome {
         };
         // Every column is #1 to the message that knows no such type.
         let place = Place { ordinal: 1, name: &column.name, length: 1, collation };
-        let declared = column.type_name.resolve(&place)?.sql_type;
+        let declared = column.type_name.resolve(&place).map_err(unknown_in_a_load)?.sql_type;
         let Some(at) =
             into.table.columns.iter().position(|c| c.name.to_lowercase() == column.name.to_lowercase())
         else {
@@ -282,7 +282,9 @@ impl Load {
             incoming.drain(..).zip(&self.pending.positions).zip(&self.pending.target.columns)
         {
             let column = &table.columns[at];
-            let value = if value == Value::Null || declared.declared == column.sql_type {
+            // UTF-8 from outside may be broken; all else of the column's own type fits it.
+            let fits = declared.declared == column.sql_type && !column.sql_type.is_utf8();
+            let value = if value == Value::Null || fits {
                 value
             } else {
                 fit(&value, &declared.declared, &column.sql_type)
@@ -376,6 +378,14 @@ impl Default {
                 Ok(statement.query_row([], |row| row.get(0)).map_err(|e| session.ops.explain(&e))?)
             }
         }
+    }
+}
+
+/// 2715 has a state of its own where INSERT BULK says it (server-facts.md section 3).
+fn unknown_in_a_load(error: SqlError) -> SqlError {
+    match error.number {
+        2715 => SqlError { state: 2, ..error },
+        _ => error,
     }
 }
 

@@ -1,4 +1,5 @@
 //! The engine as a session sees it.
+mod bulk;
 mod changes;
 mod control;
 mod expressions;

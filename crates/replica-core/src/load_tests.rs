@@ -239,6 +239,23 @@ fn when_the_source_fails_the_target_is_told_to_forget_the_chunk() {
     });
 }
 
+/// Babelfish 4.3 waits on for the rest of a message that it was told to ignore.
+#[test]
+fn a_target_that_does_not_answer_an_abandoned_chunk_is_not_waited_for() {
+    run(async {
+        let target = async |server: &mut Server| {
+            server.request().await;
+            server.reply(&done_without_count(0)).await;
+            assert!(server.request().await.is_some() && server.request().await.is_none());
+        };
+        let rows = [row(1, &vec![b'x'; 1 << 20]), error(1205)].concat();
+        let started = Instant::now();
+        let (result, _, target_idle) = transfer(&load(10), PATIENCE, &rows, target).await;
+        assert!(result.unwrap_err().has_number(1205) && !target_idle);
+        assert!(started.elapsed() < PATIENCE / 2, "{:?}", started.elapsed());
+    });
+}
+
 #[test]
 fn a_source_that_hangs_up_fails_the_load() {
     run(async {

@@ -1,9 +1,14 @@
 //! Ending a request before its time.
+use std::time::Duration;
+
 use super::Lane;
 use crate::error::{Error, Result};
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::token::{done, kind as token};
 
+/// The answer to an abandoned request is worth no longer wait than this: without it the connection is closed, which
+/// ends the request as well. Babelfish 4.3 waits for more of the message and never answers.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// Bytes of a DONE token.
 const DONE: usize = 13;
 
@@ -13,7 +18,7 @@ impl Lane {
     ///
     /// # Errors
     /// The message does not stand at a packet's end, so that nothing but hanging up can stop it; a lost
-    /// connection. Errors of the server about the abandoned request are not errors here.
+    /// connection; no reply within a few seconds. Errors of the server about the abandoned request are not errors here.
     pub async fn abandon(&mut self) -> Result<()> {
         let Some(open) = self.outgoing.open_at_packet_end() else {
             return Err(Error::protocol("a packet was sent in part: only hanging up can stop it"));
@@ -21,8 +26,15 @@ impl Lane {
         let status = status::END_OF_MESSAGE | status::IGNORE;
         let end =
             Header { kind: open.kind, status, length: HEADER as u16, spid: 0, id: open.id.wrapping_add(1) };
-        self.send(&end.encode()).await?;
-        match self.reply().await {
+        let silence = self.silence;
+        self.silence = silence.min(FAREWELL);
+        let answered = async {
+            self.send(&end.encode()).await?;
+            self.reply().await
+        };
+        let answered = answered.await;
+        self.silence = silence;
+        match answered {
             Err(e) if e.server().is_none() && self.unanswered > 0 => Err(e),
             _ => Ok(()),
         }

@@ -4,6 +4,7 @@ use crate::catalog::index::Key;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::load::{self, Load};
+use crate::report::human_count;
 use crate::shape::{Emptying, Strategy, Wishes, strategy};
 use crate::tds::bulk;
 use crate::tds::columns::Column as WireColumn;
@@ -239,7 +240,10 @@ impl Plan {
         let mut add = |topic, text: String| lines.push((topic, text));
         add("source", self.source.to_string());
         add("target", self.target.to_string());
-        add("rows", self.rows.map_or_else(|| "unknown".into(), |rows| format!("about {rows}")));
+        add(
+            "rows",
+            self.rows.map_or_else(|| "unknown".into(), |rows| format!("about {}", human_count(rows))),
+        );
         for column in &self.mapping.columns {
             add("column", describe(column));
         }
@@ -259,16 +263,16 @@ impl Plan {
         };
         add("read", format!("{isolation}; {}", self.select()));
         add("locks", self.locks().into());
-        add("target", "BEGIN TRANSACTION".into());
-        self.before().into_iter().for_each(|statement| add("target", statement.sql));
+        add("statement", "BEGIN TRANSACTION".into());
+        self.before().into_iter().for_each(|statement| add("statement", statement.sql));
         let declared = self.mapping.columns.iter().map(declared);
         let chunk = match self.strategy.chunk_rows {
             u64::MAX => "one message".to_owned(),
             rows => format!("a message every {rows} rows"),
         };
-        add("target", format!("{} -- {chunk}", self.load_declared(declared).statement()));
-        self.after().into_iter().for_each(|statement| add("target", statement.sql));
-        add("target", "COMMIT TRANSACTION".into());
+        add("statement", format!("{} -- {chunk}", self.load_declared(declared).statement()));
+        self.after().into_iter().for_each(|statement| add("statement", statement.sql));
+        add("statement", "COMMIT TRANSACTION".into());
         self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
         lines
     }

@@ -211,7 +211,7 @@ fn explain(plan: &Plan, format: Format) -> Result<()> {
     }
     for (topic, text) in plan.explain() {
         match format {
-            Format::Text => writeln!(out, "  {topic:<8} {text}")?,
+            Format::Text => writeln!(out, "  {topic:<9} {text}")?,
             Format::Tsv | Format::Json => Record::new()
                 .with("table", Value::Text(plan.target.to_string()))
                 .with("topic", Value::Text(topic.into()))

@@ -1,4 +1,5 @@
 //! One table, begin to end: the only module that joins the two sides.
+mod advice;
 mod replace;
 
 use std::time::Duration;
@@ -44,11 +45,11 @@ pub struct Sides {
 
 impl Sides {
     /// # Errors
-    /// The first of the two that fails.
+    /// That of the source, else that of the target.
     pub async fn connect(source: &Endpoint, target: &Endpoint) -> Result<Self> {
         let source = Session::connect(source, Role::Source);
-        let (source, target) = tokio::try_join!(source, Session::connect(target, Role::Target))?;
-        Ok(Self { source, target })
+        let (source, target) = tokio::join!(source, Session::connect(target, Role::Target));
+        Ok(Self { source: source?, target: target? })
     }
 
     /// Reads both catalogs.
@@ -106,7 +107,7 @@ async fn attempt(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Resu
                     log::warn!("{}: {}; going on without", job.table, failed.error);
                     request = other;
                 }
-                None => return Err(failed.error),
+                None => return Err(advice::advise(failed.error, &plan)),
             },
         }
     }

@@ -154,11 +154,11 @@ fn the_explanation_tells_columns_locks_and_statements() {
         .map(|(topic, text)| format!("{topic}: {text}"))
         .collect();
     for part in [
-        "rows: about 1000000",
+        "rows: about 1,000,000",
         "column: id: bigint -> int: cast CAST([id] AS int); refused: values out of the range of int",
         "column: na]me: varchar(99) -> varchar(10): pass; refused: values of more than 10 bytes",
-        "target: TRUNCATE TABLE [rep].[t]",
-        "target: COMMIT TRANSACTION",
+        "statement: TRUNCATE TABLE [rep].[t]",
+        "statement: COMMIT TRANSACTION",
     ] {
         assert!(text.iter().any(|line| line == part), "{part} not in {text:#?}");
     }

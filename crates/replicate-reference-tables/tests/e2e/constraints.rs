@@ -59,6 +59,18 @@ fn an_untrusted_key_stays_untrusted_and_a_disabled_one_disabled() {
 }
 
 #[test]
+fn a_table_may_point_at_itself() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, boss int NULL CONSTRAINT fk_boss REFERENCES dbo.t (id))");
+    pair.source("INSERT INTO dbo.t VALUES (1, NULL), (2, 1), (3, 2)");
+    pair.target("INSERT INTO dbo.t VALUES (7, NULL), (8, 7)");
+    for more in ["--verify=hash", "--check-constraints"] {
+        copy(&pair, &["dbo.t", more, "--chunk-size=2"]);
+        pair.assert_equal("SELECT id, boss FROM dbo.t ORDER BY id");
+    }
+}
+
+#[test]
 fn checks_are_not_checked_unless_asked_for_and_that_is_said() {
     let pair = Pair::new();
     pair.source("CREATE TABLE dbo.t (id int NOT NULL)");

@@ -10,6 +10,7 @@ fn columns_strategy_and_statements_are_told() {
         "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, big bigint NULL, [na me] varchar(50) NULL)",
     );
     pair.target("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, big int NULL, [na me] varchar(10) NULL)");
+    pair.target("INSERT INTO dbo.t VALUES (9, 9, 'old')");
     let run = tool(&pair).run(&["dbo.t", "--explain", "--output=text"]).exits(0);
     for part in [
         "id: int -> int: pass",
@@ -24,4 +25,5 @@ fn columns_strategy_and_statements_are_told() {
     ] {
         assert!(run.stdout.contains(part), "{part}\n{run}");
     }
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE id = 9"), 1);
 }

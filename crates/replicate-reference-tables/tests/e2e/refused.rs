@@ -36,7 +36,7 @@ fn a_value_too_long_names_its_column() {
     pair.target("CREATE TABLE dbo.t (id int NOT NULL, label varchar(5) NULL)");
     pair.target("INSERT INTO dbo.t VALUES (901, 'old'), (902, 'older')");
     pair.source("INSERT INTO dbo.t VALUES (1, 'short'), (2, 'too long by far')");
-    let run = tool(&pair).run(&["dbo.t"]).exits(1);
+    let run = tool(&pair).run(&["dbo.t"]).exits(1).says("label (varchar(50) to varchar(5))");
     assert!(run.stderr.contains("2628") || run.stderr.contains("8152"), "{run}");
     assert_old_rows(&pair);
 }
@@ -48,7 +48,7 @@ fn a_number_out_of_range_stops_before_it_is_sent() {
     pair.target("CREATE TABLE dbo.t (id int NOT NULL, n int NULL)");
     pair.target("INSERT INTO dbo.t VALUES (901, 1), (902, 2)");
     pair.source("INSERT INTO dbo.t VALUES (1, 1), (2, 3000000000)");
-    let run = tool(&pair).run(&["dbo.t"]).exits(1).says("reading from the source");
+    let run = tool(&pair).run(&["dbo.t"]).exits(1).says("reading from the source").says("n (bigint to int)");
     assert!(run.stderr.contains("8115") || run.stderr.contains("220"), "{run}");
     assert_old_rows(&pair);
 }
@@ -60,7 +60,7 @@ fn a_null_for_a_not_null_column_names_it() {
     pair.target("CREATE TABLE dbo.t (id int NOT NULL, label varchar(10) NOT NULL)");
     pair.target("INSERT INTO dbo.t VALUES (901, 'old'), (902, 'older')");
     pair.source("INSERT INTO dbo.t VALUES (1, 'a'), (2, NULL)");
-    tool(&pair).run(&["dbo.t"]).exits(1).says("515").says("label");
+    tool(&pair).run(&["dbo.t"]).exits(1).says("515").says("Nullable there only: label");
     assert_old_rows(&pair);
 }
 
@@ -68,7 +68,12 @@ fn a_null_for_a_not_null_column_names_it() {
 fn a_duplicate_key_names_the_constraint() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     pair.source("INSERT INTO dbo.t VALUES (1, 'a'), (1, 'b')");
-    tool(&pair).run(&["dbo.t"]).exits(1).says("2627").says("PRIMARY KEY");
+    tool(&pair)
+        .run(&["dbo.t"])
+        .exits(1)
+        .says("2627")
+        .says("PRIMARY KEY")
+        .says("rid the source of the duplicates");
     assert_old_rows(&pair);
 }
 

@@ -77,6 +77,11 @@ impl<'a> Rows<'a> {
         self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
     }
 
+    /// See [`RowScanner::pad_decimals`]; before the first [`next`](Self::next).
+    pub fn pad_decimals(&mut self) {
+        self.scanner.pad_decimals(&self.columns);
+    }
+
     /// The next rows; `None` after the last. `empty` is a buffer to use again.
     ///
     /// # Errors
@@ -150,9 +155,8 @@ impl<'a> Rows<'a> {
 /// Count and hash of all rows of a SELECT, read and thrown away.
 ///
 /// # Errors
-/// Those of [`Rows::open`] and [`Rows::next`].
-pub async fn fingerprint(lane: &mut Lane, sql: &str) -> Result<Fingerprint> {
-    let mut rows = Rows::open(lane, sql).await?;
+/// Those of [`Rows::next`].
+pub async fn fingerprint(mut rows: Rows<'_>) -> Result<Fingerprint> {
     let mut buffer = Vec::new();
     while let Some(block) = rows.next(buffer).await? {
         buffer = block.bytes;

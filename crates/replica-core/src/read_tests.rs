@@ -4,6 +4,10 @@ use crate::fake::{self, PATIENCE, done, error, lane, metadata, row, run};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
+async fn fingerprint_of(lane: &mut Lane) -> Result<Fingerprint> {
+    fingerprint(Rows::open(lane, "SELECT 1").await?).await
+}
+
 /// Reads all of a reply and says how it went, with the lane's state at the end.
 async fn read(reply: &[u8]) -> (Result<Fingerprint>, bool) {
     let (mut lane, mut server) = lane(PATIENCE).await;
@@ -11,7 +15,7 @@ async fn read(reply: &[u8]) -> (Result<Fingerprint>, bool) {
         assert_eq!(server.request().await.unwrap().sql(), "SELECT 1");
         server.reply(reply).await;
     };
-    let (result, ()) = tokio::join!(fingerprint(&mut lane, "SELECT 1"), serve);
+    let (result, ()) = tokio::join!(fingerprint_of(&mut lane), serve);
     (result, lane.is_idle())
 }
 
@@ -104,7 +108,7 @@ fn a_server_that_hangs_up_in_a_row_is_a_lost_connection() {
             server.stream.write_all(&packet).await.unwrap();
             server.stream.shutdown().await.unwrap();
         };
-        let (result, ()) = tokio::join!(fingerprint(&mut lane, "SELECT 1"), serve);
+        let (result, ()) = tokio::join!(fingerprint_of(&mut lane), serve);
         assert_eq!(result.unwrap_err().kind(), Kind::Io);
     });
 }
@@ -117,7 +121,7 @@ fn a_silent_server_is_given_up() {
             server.request().await;
             server.stream.write_all(&[4, 0, 0x02]).await.unwrap();
         };
-        let (result, ()) = tokio::join!(fingerprint(&mut lane, "SELECT 1"), serve);
+        let (result, ()) = tokio::join!(fingerprint_of(&mut lane), serve);
         assert_eq!(result.unwrap_err().kind(), Kind::Timeout);
     });
 }

@@ -52,6 +52,8 @@ pub struct Strategy {
     /// Bulk loads of this server can store something else than was sent, without a word: the rows are read back and
     /// compared by hash whatever the user asked.
     pub prove: bool,
+    /// The server reads 17 bytes of every decimal.
+    pub pad_decimals: bool,
     /// Why it is done so.
     pub reasons: Vec<String>,
     /// What the user ought to know before it happens.
@@ -97,6 +99,7 @@ fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy>
         disable: Vec::new(),
         suspend: Vec::new(),
         prove: false,
+        pad_decimals: false,
         reasons: Vec::new(),
         warnings: Vec::new(),
     };
@@ -153,6 +156,7 @@ impl Strategy {
         if target.server.as_ref().is_some_and(|server| server.babelfish) {
             self.check_constraints = true;
             self.prove = true;
+            self.pad_decimals = true;
             self.reasons.push(
                 "Babelfish checks neither NOT NULL nor lengths by itself: CHECK_CONSTRAINTS, and every row is read back and compared before the commit".into(),
             );

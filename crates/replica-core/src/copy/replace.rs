@@ -66,7 +66,7 @@ pub(super) async fn replace(
     target.set_lock_timeout(LOCK_WAIT).await?;
     target.lane()?.begin().await?;
     run(target, plan.before(), timing).await?;
-    let rows = Rows::open(source.lane()?, &plan.select()).await;
+    let rows = open(source, plan, &plan.select()).await;
     let rows = rows.map_err(|error| error.within("reading from the source"))?;
     let load = plan.load(rows.columns());
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
@@ -81,6 +81,15 @@ pub(super) async fn replace(
     target.lane()?.commit().await?;
     timing.phase("COMMIT");
     Ok(outcome)
+}
+
+/// Both sides are read alike, or their hashes could not be compared.
+async fn open<'a>(session: &'a mut Session, plan: &Plan, sql: &str) -> Result<Rows<'a>> {
+    let mut rows = Rows::open(session.lane()?, sql).await?;
+    if plan.strategy.pad_decimals {
+        rows.pad_decimals();
+    }
+    Ok(rows)
 }
 
 async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timing) -> Result<(), Failed> {
@@ -107,7 +116,7 @@ async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerpr
     let stored = match verify {
         Verify::Nothing => return Ok(()),
         Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
-        Verify::Hash => read::fingerprint(target.lane()?, &plan.verify_select()).await?,
+        Verify::Hash => read::fingerprint(open(target, plan, &plan.verify_select()).await?).await?,
     };
     if stored == sent {
         return Ok(());

@@ -209,7 +209,8 @@ fn what_babelfish_stores_is_checked_and_proved() {
     let mut table = heap();
     assert!(!decided(&table).prove && !decided(&table).check_constraints);
     table.server = Some(Server { babelfish: true, ..Server::default() });
-    assert!(decided(&table).prove && decided(&table).check_constraints);
+    let s = decided(&table);
+    assert!(s.prove && s.check_constraints && s.pad_decimals);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::value::{PLP_NULL, PLP_UNKNOWN};
 use super::wire::Malformed;
 use buffer::Buffer;
 use nulls::Nulls;
-use strategy::{Form, Strategy};
+use strategy::{Form, Strategy, WIDEST_DECIMAL};
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +108,12 @@ impl RowScanner {
             hash: RowHash::new(),
             total: Fingerprint::default(),
         })
+    }
+
+    /// Writes the decimals among `columns`, which are those of [`new`](Self::new), with 17 bytes each, and hashes them
+    /// so. Servers differ in how many they send; Babelfish 4.3 reads 17 whatever it is sent.
+    pub fn pad_decimals(&mut self, columns: &[Column]) {
+        self.strategy.pad_decimals(columns);
     }
 
     /// Takes rows from the front of `input`: how many bytes, and why no more. What is left of `input` comes first in
@@ -238,6 +244,10 @@ impl RowScanner {
                 _ if self.nulls.is_null(self.column) => {
                     self.put_null();
                 }
+                Form::Padded => match self.padded(rest)? {
+                    Some(bytes) => at += bytes,
+                    None => return Ok((at, false)),
+                },
                 _ => {
                     let begun = match form {
                         Form::Plp => self.begin_plp(rest),
@@ -268,6 +278,26 @@ impl RowScanner {
             Ok(None) => Ok(None),
             Err(length) => Err(self.too_long(length.into())),
         }
+    }
+
+    /// A decimal, with zero bytes up to the longest.
+    fn padded(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
+        let Some((&length, rest)) = input.split_first() else { return Ok(None) };
+        if length > WIDEST_DECIMAL {
+            return Err(self.too_long(length.into()));
+        }
+        let Some(value) = rest.get(..length.into()) else { return Ok(None) };
+        let mut padded = [0; 1 + WIDEST_DECIMAL as usize];
+        match value {
+            [] => self.out.put(&[0]),
+            value => {
+                padded[0] = WIDEST_DECIMAL;
+                padded[1..=value.len()].copy_from_slice(value);
+                self.out.put(&padded);
+            }
+        }
+        self.column += 1;
+        Ok(Some(1 + value.len()))
     }
 
     fn put_null(&mut self) {

@@ -16,7 +16,12 @@ pub enum Form {
     Pointed,
     /// sql_variant: a LONG length, 0 for NULL, then the data.
     Counted,
+    /// A narrow decimal that is to be written at its full length.
+    Padded,
 }
+
+/// The longest decimal: a sign and 16 bytes ([MS-TDS] 2.2.5.5.1.6).
+pub const WIDEST_DECIMAL: u8 = 17;
 
 /// The numbers that make narrow columns, or wide ones, differ among themselves: with them in a table, all are copied
 /// by the same instructions.
@@ -52,13 +57,18 @@ impl Strategy {
     pub fn new(columns: &[Column]) -> Result<Self, Malformed> {
         let forms: Box<[Form]> = columns.iter().map(|column| form(&column.type_info)).collect();
         let cells = columns.iter().map(|column| cell(&column.type_info)).collect::<Result<_, _>>()?;
-        let mut ends: Box<[usize]> = (1..=columns.len()).collect();
-        for column in (1..columns.len()).rev() {
-            if forms[column - 1] == forms[column] {
-                ends[column - 1] = ends[column];
+        let ends = ends(&forms);
+        Ok(Self { cells, forms, ends })
+    }
+
+    /// Writes the decimals among `columns` at their full length from now on.
+    pub fn pad_decimals(&mut self, columns: &[Column]) {
+        for (form, column) in self.forms.iter_mut().zip(columns) {
+            if matches!(column.type_info, TypeInfo::Decimal { .. }) {
+                *form = Form::Padded;
             }
         }
-        Ok(Self { cells, forms, ends })
+        self.ends = ends(&self.forms);
     }
 
     /// The columns from this one on that have the same form; `None` after the last.
@@ -66,6 +76,16 @@ impl Strategy {
     pub fn group(&self, column: usize) -> Option<(Form, Range<usize>)> {
         Some((*self.forms.get(column)?, column..*self.ends.get(column)?))
     }
+}
+
+fn ends(forms: &[Form]) -> Box<[usize]> {
+    let mut ends: Box<[usize]> = (1..=forms.len()).collect();
+    for column in (1..forms.len()).rev() {
+        if forms[column - 1] == forms[column] {
+            ends[column - 1] = ends[column];
+        }
+    }
+    ends
 }
 
 fn form(type_info: &TypeInfo) -> Form {
@@ -97,7 +117,7 @@ fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
             Cell { mask: 0, usual: size, has_lead: true, size, most: size.into(), ..null(0, 1) }
         }
         TypeInfo::ByteLen { size, .. } => narrow(*size, *size),
-        TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision), 17),
+        TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision), WIDEST_DECIMAL),
         TypeInfo::Date => narrow(3, 3),
         TypeInfo::Scaled { token, scale } => narrow(scaled(*token, *scale), 10),
         TypeInfo::Binary { size: MAX_WIDTH, .. } | TypeInfo::Chars { size: MAX_WIDTH, .. } => null(0xFF, 8),
@@ -114,7 +134,7 @@ fn decimal(precision: u8) -> u8 {
         0..=9 => 5,
         10..=19 => 9,
         20..=28 => 13,
-        _ => 17,
+        _ => WIDEST_DECIMAL,
     }
 }
 

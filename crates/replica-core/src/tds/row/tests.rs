@@ -409,3 +409,40 @@ proptest! {
         let _: Result<_, wire::Malformed> = columns::parse(&bytes, Form::Result);
     }
 }
+
+#[test]
+fn decimals_are_padded_on_demand_in_any_pieces() {
+    let decimal = column(TypeInfo::Decimal { token: token::NUMERICN, size: 17, precision: 9, scale: 2 });
+    let int = column(TypeInfo::Fixed { token: token::INT4 });
+    let columns = [int.clone(), decimal.clone(), int, decimal];
+    let value = |length: usize| {
+        let digits: Vec<u8> = [vec![1, 0x96], vec![0; length - 2]].concat();
+        [vec![length as u8], digits].concat()
+    };
+    let rows = |length| {
+        let first = [&[ROW, 1, 0, 0, 0][..], &value(length), &[2, 0, 0, 0, 0]].concat();
+        let second = [&[NBCROW, 0b1000, 3, 0, 0, 0][..], &value(length), &[4, 0, 0, 0]].concat();
+        [first, second].concat()
+    };
+    let padded = |stream: &[u8], piece: usize| {
+        let mut scanner = RowScanner::new(&columns, WHOLE).unwrap();
+        scanner.pad_decimals(&columns);
+        let (mut from, mut to) = (0, 0);
+        while from < stream.len() {
+            to = (to + piece).min(stream.len());
+            from += scanner.scan(&stream[from..to]).unwrap().0;
+        }
+        (scanner.take(Vec::new()).bytes, scanner.fingerprint())
+    };
+    let first = [&[ROW, 4, 1, 0, 0, 0][..], &value(17), &[4, 2, 0, 0, 0, 0]].concat();
+    let second = [&[ROW, 4, 3, 0, 0, 0][..], &value(17), &[4, 4, 0, 0, 0, 0]].concat();
+    let wanted = [first, second].concat();
+    for piece in 1..rows(5).len() {
+        let (bytes, fingerprint) = padded(&rows(5), piece);
+        assert_eq!(bytes, wanted, "pieces of {piece}");
+        assert_eq!(fingerprint, padded(&rows(13), piece).1);
+    }
+    let mut scanner = RowScanner::new(&columns, WHOLE).unwrap();
+    scanner.pad_decimals(&columns);
+    assert!(scanner.scan(&[ROW, 1, 0, 0, 0, 18]).is_err());
+}

@@ -48,6 +48,8 @@ pub struct Session {
     pub(super) pending_bulk: Option<PendingBulk>,
     /// `@@ROWCOUNT`, `@@ERROR`, `@@IDENTITY` and what goes with them.
     pub(super) last: LastStatement,
+    /// The triggers that are running, the innermost last.
+    pub(super) firing: Vec<exec::trigger::Firing>,
     pub(super) ops: Ops,
     pub(super) eyes: Eyes,
     temporaries: Cell<u64>,
@@ -97,6 +99,7 @@ impl Session {
             transaction: None,
             pending_bulk: None,
             last: LastStatement::default(),
+            firing: Vec::new(),
             ops,
             eyes,
             temporaries: Cell::new(0),
@@ -269,6 +272,9 @@ impl Session {
     fn abandon(&mut self) {
         if let Err(error) = exec::transaction::rollback_all(self) {
             log::error!("session {}: rollback failed: {error:?}", self.id);
+        }
+        if let Err(error) = super::ddl::temporary::drop_all(self) {
+            log::error!("session {}: temporary tables stay: {error:?}", self.id);
         }
         self.engine.locks.release_all(self.id, Scope::Statement);
         self.engine.locks.release_all(self.id, Scope::Session);

@@ -52,6 +52,9 @@ impl Binder<'_> {
                 .map(|table| Object::Table { database: TEMPDB, table })
                 .ok_or_else(|| invalid_object(name));
         }
+        if let Some(table) = self.pseudo_table(name) {
+            return Ok(Object::Table { database: TEMPDB, table });
+        }
         let database = self.database_id(name)?;
         let instance = engine.instance();
         let Some(in_database) = instance.databases.get(&database) else { return Err(invalid_object(name)) };
@@ -72,6 +75,18 @@ impl Binder<'_> {
         let schema = if schema.eq_ignore_ascii_case("dbo") { "sys" } else { schema };
         let system = views::find(in_database, schema, &name.name);
         system.map(|view| Object::System { database, view }).ok_or_else(|| invalid_object(name))
+    }
+
+    /// `inserted` and `deleted`, while a trigger runs.
+    fn pseudo_table(&self, name: &ObjectName) -> Option<Arc<Table>> {
+        let firing =
+            self.session.firing.last().filter(|_| name.schema.is_none() && name.database.is_none())?;
+        let id = match name.name.to_ascii_lowercase().as_str() {
+            "inserted" => firing.inserted,
+            "deleted" => firing.deleted,
+            _ => return None,
+        };
+        self.session.engine.instance().databases.get(&TEMPDB)?.tables.get(&id).cloned()
     }
 
     /// The database that a name is looked up in.

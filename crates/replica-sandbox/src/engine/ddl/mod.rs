@@ -13,6 +13,7 @@ pub mod persist;
 pub mod rename;
 mod security;
 mod table;
+pub mod temporary;
 
 pub use ast::Ddl;
 pub use parse::parse;

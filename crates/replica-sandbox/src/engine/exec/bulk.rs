@@ -4,7 +4,7 @@ use super::dml::insert::{Numbers, explained, target_unchanged, twice, writable};
 use super::dml::{self, Target};
 use super::read::{self, Again};
 use super::row::{Pen, RowWriter, Rules, shown};
-use super::{COMMAND_OTHER, Run, transaction};
+use super::{COMMAND_OTHER, Run, transaction, trigger};
 use crate::engine::api::{BulkColumn, BulkRows, BulkTarget, Cancelled, Done, EnvChange, Sink};
 use crate::engine::bind::Binder;
 use crate::engine::exec::frame::Frame;
@@ -198,6 +198,9 @@ impl Load {
         let count = loaded?;
         if count > 0 && !self.checks {
             distrust(session, &target);
+        }
+        if self.pending.hints.contains(&Hint::FireTriggers) {
+            trigger::fire(session, target.written("INSERT", count), sink)?;
         }
         Ok(count)
     }

@@ -2,6 +2,7 @@
 pub mod bulk;
 pub mod frame;
 pub mod transaction;
+pub mod trigger;
 
 mod aftermath;
 mod call;
@@ -84,7 +85,7 @@ pub fn internal_query(session: &mut Session, sql: &str) -> Outcome<Vec<Vec<Value
 
 impl Run<'_> {
     /// Runs a text of statements; nothing of it where it does not parse.
-    fn text(&mut self, sql: &str) -> Outcome<Flow> {
+    pub fn text(&mut self, sql: &str) -> Outcome<Flow> {
         match parse::batch(sql) {
             Ok(statements) => self.statements(&statements),
             Err(error) => self.refused(error),

@@ -72,6 +72,11 @@ impl Transaction {
         })
     }
 
+    /// The stamp of the statement that is at work.
+    pub fn last_stamp(&self) -> Option<i64> {
+        stamp(self.id, self.statements)
+    }
+
     /// Announces that rows will be inserted there. To be called before the first is.
     pub fn inserts(&mut self, registry: &Registry, storage: i64) {
         self.touched.entry(storage).or_default().last = self.statements;

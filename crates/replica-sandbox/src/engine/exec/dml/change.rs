@@ -9,7 +9,7 @@ use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
 use crate::engine::exec::row::{Pen, RowWriter, Rules};
-use crate::engine::exec::transaction;
+use crate::engine::exec::{transaction, trigger};
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Scope as LockScope};
 use crate::engine::options::Isolation;
@@ -118,7 +118,11 @@ fn attempt(
                 sink,
             )?;
         }
-        session.write(|session| write(session, bound, &children, &needs, change.deletes, sink))
+        let target = bound.target.clone();
+        let done = session.write(|session| write(session, bound, &children, &needs, change.deletes, sink))?;
+        let event = if change.deletes { "DELETE" } else { "UPDATE" };
+        trigger::fire(session, target.written(event, done.0), sink)?;
+        Ok(done)
     });
     read::drop_temporaries(session, &needs)?;
     result

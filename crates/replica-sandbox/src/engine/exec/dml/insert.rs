@@ -7,7 +7,7 @@ use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
 use crate::engine::exec::row::{Pen, Refusal, RowWriter, Rules};
-use crate::engine::exec::transaction;
+use crate::engine::exec::{transaction, trigger};
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::locks::Scope as LockScope;
 use crate::engine::parse::{self, Rows};
@@ -63,7 +63,9 @@ pub fn attempt(
         session.lock_table(own, table_lock(&insert.target.hints), LockScope::Transaction, sink)?;
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
-        session.write(|session| write(session, &bound, &needs, sink))
+        let done = session.write(|session| write(session, &bound, &needs, sink))?;
+        trigger::fire(session, bound.target.written("INSERT", done.0), sink)?;
+        Ok(done)
     });
     read::drop_temporaries(session, &needs)?;
     result

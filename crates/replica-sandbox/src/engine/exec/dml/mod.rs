@@ -8,6 +8,7 @@ mod output;
 
 use super::read::Again;
 use super::row::{Names, Partitioning, Refusal};
+use super::trigger::Written;
 use crate::engine::bind::{Binder, Object, Scope, Source, Typed};
 use crate::engine::failure::Failure;
 use crate::engine::locks::{self, Mode};
@@ -77,6 +78,11 @@ impl Target {
         }
         let verbose_truncation = found.is_none_or(|d| d.compatibility_level >= 150);
         Ok(Self { database, table, names, verbose_truncation })
+    }
+
+    /// What a statement did here, for the table's triggers.
+    pub fn written(&self, event: &'static str, rows: u64) -> Written {
+        Written { database: self.database, object_id: self.table.object_id, event, rows }
     }
 
     /// A value as the column keeps it; what does not fit is an error that names the column.

@@ -5,3 +5,4 @@ mod control;
 mod expressions;
 mod queries;
 mod transactions;
+mod triggers;

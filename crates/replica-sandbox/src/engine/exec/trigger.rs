@@ -1,0 +1,132 @@
+//! AFTER triggers: the body runs once for the statement, with the rows it wrote as `inserted` and `deleted`.
+use super::Run;
+use super::frame::Frame;
+use crate::engine::api::Sink;
+use crate::engine::ddl::change::{Change, change};
+use crate::engine::ddl::names::TEMPDB;
+use crate::engine::failure::{Failure, Outcome};
+use crate::engine::schema::{Index, Table};
+use crate::engine::session::Session;
+use crate::engine::store;
+use crate::error::SqlError;
+
+/// SQL Server's own limit (Microsoft docs, "Create nested triggers").
+const DEEPEST: usize = 32;
+
+/// The pseudo tables of a trigger that is running, by their object_ids in tempdb.
+#[derive(Clone, Copy, Debug)]
+pub struct Firing {
+    pub inserted: i32,
+    pub deleted: i32,
+}
+
+/// What a statement did to which table.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    pub database: i16,
+    pub object_id: i32,
+    /// INSERT, UPDATE or DELETE.
+    pub event: &'static str,
+    pub rows: u64,
+}
+
+/// Fires the table's enabled triggers for what the open transaction's last statement wrote there.
+///
+/// # Errors
+/// Those of a trigger's body, which take the statement back with them; 3609 where it ends the transaction, 217.
+pub fn fire(session: &mut Session, written: Written, sink: &mut dyn Sink) -> Outcome {
+    let table = {
+        let instance = session.engine.instance();
+        let found = instance.databases.get(&written.database).and_then(|d| d.tables.get(&written.object_id));
+        found.cloned()
+    };
+    let Some(table) = table else { return Ok(()) };
+    let due = table.triggers.iter().filter(|t| !t.disabled && t.events.iter().any(|e| e == written.event));
+    let bodies: Vec<(String, String)> = due.map(|t| (t.name.clone(), t.body.clone())).collect();
+    let Some((transaction, stamp)) = session.transaction.as_ref().and_then(|t| Some((t.id, t.last_stamp()?)))
+    else {
+        return Ok(());
+    };
+    for (name, body) in bodies {
+        if session.firing.len() >= DEEPEST {
+            let text =
+                "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).";
+            return Err(SqlError::new(217, 16, 1, text).into());
+        }
+        let firing = change(session, |change| {
+            Ok(Firing {
+                inserted: pseudo_table(change, &table, "inserted", &format!("_ins = {stamp}"))?,
+                deleted: pseudo_table(change, &table, "deleted", &format!("_del = {stamp}"))?,
+            })
+        })?;
+        session.firing.push(firing);
+        session.last.rowcount = written.rows;
+        let ended = run(session, &body, sink);
+        session.firing.pop();
+        ended.map_err(|failure| in_procedure(failure, &name))?;
+        if session.transaction.as_ref().is_none_or(|t| t.id != transaction) {
+            let text = "The transaction ended in the trigger. The batch has been aborted.";
+            return Err(SqlError::new(3609, 16, 1, text).into());
+        }
+        change(session, |change| {
+            for id in [firing.inserted, firing.deleted] {
+                let gone = change.table(TEMPDB, id)?;
+                change.put_table(TEMPDB, id, None);
+                change.retire_storage(gone.storage);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Inside, an error goes up to the statement that fired, whose work it ends.
+fn run(session: &mut Session, body: &str, sink: &mut dyn Sink) -> Outcome {
+    let mut frame = Frame::with(&[], session.firing.len() as u32);
+    frame.in_try = true;
+    Run { session, frame: &mut frame, sink }.text(body).map(drop)
+}
+
+fn in_procedure(failure: Failure, name: &str) -> Failure {
+    match failure {
+        Failure::Error(error) if error.procedure.is_empty() => {
+            Failure::Error(SqlError { procedure: name.to_owned(), ..error })
+        }
+        other => other,
+    }
+}
+
+/// A temporary table with those of the table's rows that a condition on their stamps picks; its object_id.
+fn pseudo_table(change: &mut Change<'_>, table: &Table, name: &str, condition: &str) -> Outcome<i32> {
+    let object_id = change.database(TEMPDB)?.next_object_id();
+    let heap = table.indexes.iter().find(|i| i.index_id <= 1).cloned();
+    let heap = heap.map(|i| Index { index_id: 0, keys: Vec::new(), unique: false, disabled: false, ..i });
+    let storage = change.new_storages(1)?;
+    let pseudo = Table {
+        object_id,
+        name: name.to_owned(),
+        // No session's own: the name is found through the trigger that runs.
+        owner_session: Some(0),
+        indexes: heap.into_iter().collect(),
+        foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        triggers: Vec::new(),
+        identity: None,
+        partitioned_on: None,
+        storage,
+        ..table.clone()
+    };
+    change.create_storage(&pseudo)?;
+    let columns: Vec<String> = table.columns.iter().map(|c| store::column_name(c.column_id)).collect();
+    let columns = columns.join(", ");
+    for (from, to) in table.storage.iter().flat_map(|from| pseudo.storage.iter().map(move |to| (from, to))) {
+        change.connection.execute_batch(&format!(
+            "INSERT INTO {} (_ins, {columns}) SELECT {}, {columns} FROM {} WHERE {condition}",
+            store::table_name(*to),
+            change.transaction.last_stamp().unwrap_or_default(),
+            store::table_name(*from)
+        ))?;
+    }
+    change.put_table(TEMPDB, object_id, Some(pseudo));
+    Ok(object_id)
+}

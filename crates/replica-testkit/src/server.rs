@@ -1,10 +1,12 @@
 //! A server to test against.
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use replica_sandbox::engine::{Engine, EngineOptions, Storage};
+use replica_sandbox::data::sales;
+use replica_sandbox::engine::{Engine, EngineOptions, Login, Storage};
 use replica_sandbox::server::tls::Identity;
 use replica_sandbox::server::{Policy, Server as Sandbox, ServerOptions};
+use replica_sandbox::values::CollationId;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -58,6 +60,21 @@ impl Server {
         format!("{};User Id={user};Password={password}", self.connection(database))
     }
 
+    /// Makes and fills `dbo.APP_4_SALES`, 184 columns of every type, as the sandbox's `--generate sales` does;
+    /// `false` on another server, which cannot.
+    pub fn generate_sales(&self, database: &str, rows: u64) -> bool {
+        let Some(sandbox) = &self.sandbox else { return false };
+        let login = Login {
+            user: "sa".to_owned(),
+            password: PASSWORD.to_owned(),
+            database: database.to_owned(),
+            ..Login::default()
+        };
+        let mut session = sandbox.engine.connect(&login).expect("sa may log in");
+        sales::generate(&mut session, CollationId::SERVER_DEFAULT, rows, 1).expect("rows are made");
+        true
+    }
+
     pub fn client(&self, database: &str) -> Client {
         Client::connect(&self.connection(database))
     }
@@ -65,6 +82,7 @@ impl Server {
 
 /// A sandbox on threads of this process.
 struct Running {
+    engine: Arc<Engine>,
     address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -77,16 +95,18 @@ impl Running {
         let identity = Identity::generate().expect("a certificate");
         let options = ServerOptions { policy: Policy::On, identity, max_packet_size: PACKET_SIZE };
         let (stop, stopped) = oneshot::channel();
+        let served = engine.clone();
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let server = Sandbox::bind("127.0.0.1:0", engine, options).await.expect("a free port");
+                let server = Sandbox::bind("127.0.0.1:0", served, options).await.expect("a free port");
                 let _ = tell.send(server.address().expect("an address"));
                 server.run(async { drop(stopped.await) }).await;
             });
         });
-        Self { address: told.recv().expect("the sandbox listens"), stop: Some(stop), thread: Some(thread) }
+        let address = told.recv().expect("the sandbox listens");
+        Self { engine, address, stop: Some(stop), thread: Some(thread) }
     }
 }
 

@@ -11,4 +11,6 @@ mod output;
 mod readers;
 mod refused;
 mod replace;
+mod sales;
+mod shapes;
 mod types;

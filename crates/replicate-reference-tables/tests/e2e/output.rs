@@ -1,5 +1,5 @@
 //! Lines on stdout, and what goes to stderr.
-use crate::util::{copy, pair_with_old_rows, tool};
+use crate::util::{copy, pair_with_old_rows, skip, tool};
 
 #[test]
 fn tsv_is_for_pipes_and_has_fixed_columns() {
@@ -40,4 +40,15 @@ fn timing_goes_to_stderr_and_nothing_else_to_stdout() {
 fn what_an_option_cannot_do_is_said() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     copy(&pair, &["dbo.t", "--commit-interval=100"]).says("--commit-interval changes nothing");
+}
+
+#[test]
+fn the_catalog_is_read_in_one_round_trip() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    let run = tool(&pair).with("RUST_LOG", "debug").run(&["dbo.t"]).exits(0);
+    if !pair.server.is_sandbox() {
+        return skip("older servers are asked one question at a time");
+    }
+    assert!(!run.stderr.contains("one by one"), "{run}");
+    assert!(!run.stderr.contains("could not learn"), "{run}");
 }

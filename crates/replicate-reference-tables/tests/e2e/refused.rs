@@ -1,7 +1,7 @@
 //! Bad input: one clear message, the exit code of the contract, and the target as it was.
 use replica_testkit::{Pair, Program};
 
-use crate::util::{assert_old_rows, pair_with_old_rows, skip, tool};
+use crate::util::{User, assert_old_rows, pair_with_old_rows, tool};
 
 #[test]
 fn an_unknown_table_names_the_near_ones() {
@@ -94,16 +94,7 @@ fn what_does_not_come_back_the_same_is_never_committed() {
 fn a_missing_permission_is_named() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
-    let user = format!("u_{}", pair.source.name);
-    let password = "Reader-4711-pw";
-    let mut master = pair.server.client("master");
-    if let Err(error) = master.try_batch(&format!("CREATE LOGIN [{user}] WITH PASSWORD = '{password}'")) {
-        return skip(&format!("no logins here: {error}"));
-    }
-    pair.both(&format!("CREATE USER [{user}] FOR LOGIN [{user}]"));
-    let source = pair.server.connection_as(&pair.source.name, &user, password);
-    let target = pair.server.connection_as(&pair.target.name, &user, password);
-    let program = tool(&pair).with("REPLICA_SOURCE", &source).with("REPLICA_TARGET", &target);
+    let Some(User { name: user, program }) = User::of(&pair) else { return };
 
     program.run(&["dbo.t"]).exits(1).says("its login may not see it");
     pair.source(&format!("GRANT VIEW DEFINITION ON dbo.t TO [{user}]"));
@@ -118,7 +109,22 @@ fn a_missing_permission_is_named() {
     pair.target(&format!("GRANT DELETE ON dbo.t TO [{user}]"));
     program.run(&["dbo.t", "--verify=hash"]).exits(0);
     pair.assert_equal("SELECT id, label FROM dbo.t");
-    let _ = master.try_batch(&format!("DROP LOGIN [{user}]"));
+}
+
+#[test]
+fn a_foreign_key_that_may_not_be_suspended_is_named() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.target("CREATE TABLE dbo.child (t int NULL CONSTRAINT fk_child REFERENCES dbo.t (id))");
+    let Some(User { name: user, program }) = User::of(&pair) else { return };
+    pair.both(&format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO [{user}]"));
+    pair.target(&format!("GRANT SELECT ON dbo.child TO [{user}]"));
+    program
+        .run(&["dbo.t"])
+        .exits(1)
+        .says("foreign key fk_child of dbo.child")
+        .says("GRANT ALTER on dbo.child");
+    pair.target(&format!("GRANT ALTER ON dbo.child TO [{user}]"));
+    program.run(&["dbo.t"]).exits(0);
 }
 
 #[test]

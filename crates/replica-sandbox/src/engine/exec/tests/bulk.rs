@@ -24,8 +24,11 @@ fn load(session: &mut Session, announced: &str, rows: Vec<Vec<Value>>) -> Record
     heard
 }
 
-/// Number, class and state of each message, and status and CurCmd of the last DONE.
-fn told(heard: &Recorder) -> (Vec<(i32, u8, u8)>, (bool, u16)) {
+/// Number, class and state of a message.
+type Told = (i32, u8, u8);
+
+/// Each message, and status and CurCmd of the last DONE.
+fn told(heard: &Recorder) -> (Vec<Told>, (bool, u16)) {
     let messages = heard.messages.iter().map(|m| (m.number, m.class, m.state)).collect();
     let last = heard.done.last().unwrap();
     assert_eq!(heard.done.iter().filter(|done| done.error).count(), usize::from(last.error));
@@ -40,7 +43,7 @@ fn bytes(bytes: &[u8]) -> Value {
     Value::Bytes(bytes.to_vec())
 }
 
-const TERMINATED: (i32, u8, u8) = (3621, 0, 0);
+const TERMINATED: Told = (3621, 0, 0);
 
 fn database() -> Session {
     let mut session = session();
@@ -68,7 +71,9 @@ fn a_load_counts_its_rows() {
 /// without it, and 253.
 #[test]
 fn constraints_refuse_the_whole_load() {
-    let cases: [(&str, &str, Vec<Vec<Value>>, (i32, u8, u8), &str); 5] = [
+    /// DDL, INSERT BULK, its rows, the error and its text.
+    type Case<'a> = (&'a str, &'a str, Vec<Vec<Value>>, Told, &'a str);
+    let cases: [Case; 5] = [
         (
             "CREATE TABLE t (id int NOT NULL CONSTRAINT PK_t PRIMARY KEY)",
             "INSERT BULK t (id int)",

@@ -26,13 +26,15 @@ pub struct Place<'a> {
     /// `schema.table`.
     pub table: &'a str,
     pub column: &'a str,
+    /// The column's id.
+    pub colid: i32,
 }
 
 impl Misfit {
     /// The error that SQL Server reports: 2628, or 8152 where `verbose_truncation` is off; 9833, 7339 or 4896 for
     /// UTF-8.
     pub fn into_error(self, place: Place<'_>, verbose_truncation: bool) -> SqlError {
-        let Place { database, table, column } = place;
+        let Place { database, table, column, colid } = place;
         match self {
             Misfit::Truncated { shown } if verbose_truncation => SqlError::new(
                 2628,
@@ -54,12 +56,9 @@ impl Misfit {
                     "OLE DB provider 'STREAM' for linked server '(null)' returned invalid data for column '[!BulkInsert].{column}'."
                 ),
             ),
-            Misfit::CutUtf8 { large: true } => SqlError::new(
-                4896,
-                16,
-                1,
-                format!("Invalid column value from bcp client for colid 1 (column '{column}')."),
-            ),
+            Misfit::CutUtf8 { large: true } => {
+                SqlError::new(4896, 16, 1, format!("Invalid column value from bcp client for colid {colid}."))
+            }
             Misfit::Failed(error) => error,
         }
     }

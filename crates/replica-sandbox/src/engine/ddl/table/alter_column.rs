@@ -115,7 +115,7 @@ fn rewrite(
     if old.sql_type == new.sql_type && (new.nullable || !old.nullable) {
         return Ok(());
     }
-    let place = convert::Place { database, table: name, column: &old.name };
+    let place = convert::Place { database, table: name, column: &old.name, colid: old.column_id };
     let column = store::column_name(old.column_id);
     let mut changed = table.clone();
     for c in changed.columns.iter_mut().filter(|c| c.column_id == old.column_id) {

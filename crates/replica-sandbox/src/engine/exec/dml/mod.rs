@@ -102,8 +102,12 @@ impl Target {
 
     /// Why a value does not fit the column.
     pub fn misfit(&self, misfit: convert::Misfit, column: &Column) -> SqlError {
-        let place =
-            convert::Place { database: &self.names.database, table: &self.names.table, column: &column.name };
+        let place = convert::Place {
+            database: &self.names.database,
+            table: &self.names.table,
+            column: &column.name,
+            colid: column.column_id,
+        };
         misfit.into_error(place, self.verbose_truncation)
     }
 

@@ -122,6 +122,11 @@ impl Rights<'_> {
         self.all || self.is(principal)
     }
 
+    /// Has it been forbidden? For what everyone may do unless it is: reading system views.
+    pub fn is_denied(&self, permission: &str, target: Target) -> bool {
+        !self.all && self.mentions(permission, Some(target), |state| state == Grant::Deny)
+    }
+
     fn is(&self, role: i32) -> bool {
         self.principals.contains(&role)
     }

@@ -294,6 +294,18 @@ pub struct PartitionScheme {
     pub function_id: i32,
 }
 
+/// Do two identifiers mean the same? Case counts where the collation says so; accents always do.
+pub fn same_name(collation: CollationId, a: &str, b: &str) -> bool {
+    if collation.get().is_case_sensitive() { a == b } else { a.to_lowercase() == b.to_lowercase() }
+}
+
+impl Instance {
+    /// By name: databases' own names compare by the server's collation.
+    pub fn database(&self, name: &str) -> Option<&Database> {
+        self.databases.values().find(|d| same_name(CollationId::SERVER_DEFAULT, &d.name, name))
+    }
+}
+
 impl Database {
     pub fn schema_id(&self, name: &str) -> Option<i32> {
         self.schemas.iter().find(|(_, n)| self.same_name(n, name)).map(|(id, _)| *id)
@@ -321,7 +333,7 @@ impl Database {
 
     /// Identifiers compare by the database's collation.
     pub fn same_name(&self, a: &str, b: &str) -> bool {
-        a.to_lowercase() == b.to_lowercase()
+        same_name(self.collation, a, b)
     }
 
     /// The next object_id: SQL Server's go up in steps of 16,000,057, modulo 2^31.

@@ -96,7 +96,7 @@ impl Binder<'_> {
     pub fn database_id(&self, name: &ObjectName) -> Result<i16, SqlError> {
         let Some(wanted) = &name.database else { return Ok(self.database.get()) };
         let instance = self.session.engine.instance();
-        let found = instance.databases.values().find(|d| d.same_name(&d.name, wanted));
+        let found = instance.database(wanted);
         found.map(|d| d.id).ok_or_else(|| invalid_object(name))
     }
 }

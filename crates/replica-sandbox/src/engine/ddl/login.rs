@@ -14,7 +14,7 @@ pub fn authenticate(instance: &Instance, login: &Login) -> Result<i16, SqlError>
         return Err(SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", login.user)));
     };
     let wanted = if login.database.is_empty() { &known.default_database } else { &login.database };
-    let found = instance.databases.values().find(|d| d.same_name(&d.name, wanted));
+    let found = instance.database(wanted);
     // Without a user of the login there, the database is as good as missing.
     let found = found.filter(|d| rights(instance, d, &known.name).user().is_some());
     found.map(|d| d.id).ok_or_else(|| {

@@ -26,8 +26,7 @@ pub fn no_database(name: &str) -> SqlError {
 /// # Errors
 /// 911.
 pub fn database_id(instance: &Instance, name: &str) -> Result<i16, SqlError> {
-    let found = instance.databases.values().find(|d| d.same_name(&d.name, name));
-    found.map(|d| d.id).ok_or_else(|| no_database(name))
+    instance.database(name).map(|d| d.id).ok_or_else(|| no_database(name))
 }
 
 /// The database's record.

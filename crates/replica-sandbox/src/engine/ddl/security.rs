@@ -9,6 +9,7 @@ use crate::engine::schema::{
 };
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
+use crate::engine::views;
 use crate::error::SqlError;
 use std::collections::BTreeMap;
 
@@ -337,12 +338,15 @@ fn securable(
     }
 }
 
-/// A table's or view's object_id.
+/// A table's or view's object_id; a system view's too.
 fn object(session: &Session, instance: &Instance, name: &ObjectName) -> Option<i32> {
     let place = names::place(session, instance, name).ok().filter(|p| p.database == session.database)?;
     let database = instance.databases.get(&place.database)?;
     let table = database.table(place.schema, &place.name).map(|t| t.object_id);
-    table.or_else(|| database.view(place.schema, &place.name).map(|v| v.object_id))
+    let view = || database.view(place.schema, &place.name).map(|v| v.object_id);
+    let system =
+        || views::find(database, database.schema_name(place.schema), &place.name).map(|v| v.object_id);
+    table.or_else(view).or_else(system)
 }
 
 fn may_give(

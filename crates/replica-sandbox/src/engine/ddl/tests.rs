@@ -271,10 +271,31 @@ fn logins_users_and_permissions() {
     assert!(may(&reader, "SELECT", "t").is_err());
     ok(s, "REVOKE SELECT ON SCHEMA::dbo FROM reader");
     assert_eq!(may(&reader, "SELECT", "hidden"), Ok(()));
-    ok(s, "ALTER ROLE db_owner ADD MEMBER reader");
+    ok(s, "DENY SELECT ON sys.triggers TO reader");
+    assert_eq!(
+        errors(&mut reader, "SELECT name FROM sys.triggers"),
+        [(
+            229,
+            "The SELECT permission was denied on the object 'triggers', database 'mssqlsystemresource', schema 'sys'."
+                .into()
+        )]
+    );
+    ok(&mut reader, "SELECT name FROM sys.tables");
+    ok(s, "REVOKE SELECT ON sys.triggers FROM reader; ALTER ROLE db_owner ADD MEMBER reader");
     ok(&mut reader, "CREATE TABLE x (a int)");
     assert_eq!(numbers(s, "DROP LOGIN reader"), [15434]);
     drop(reader);
     ok(s, "DROP USER reader; DROP LOGIN reader");
     assert!(engine.instance().databases[&1].permissions.is_empty());
+}
+
+#[test]
+fn names_compare_as_the_database_says() {
+    let mut session = session();
+    let s = &mut session;
+    ok(s, "CREATE TABLE T (a int)");
+    assert_eq!(numbers(s, "CREATE TABLE t (a int)"), [2714]);
+    ok(s, "CREATE DATABASE Strict COLLATE Latin1_General_100_CS_AS");
+    ok(s, "USE STRICT; CREATE TABLE T (a int, A int); CREATE TABLE t (a int)");
+    assert_eq!(numbers(s, "DROP TABLE dbo.t; DROP TABLE dbo.t"), [3701]);
 }

@@ -87,7 +87,7 @@ impl Run<'_> {
     pub fn use_database(&mut self, name: &str) -> Outcome {
         let (id, new) = {
             let instance = self.session.engine.instance();
-            let found = instance.databases.values().find(|d| d.same_name(&d.name, name));
+            let found = instance.database(name);
             let Some(found) = found else {
                 let text = format!(
                     "Database '{name}' does not exist. Make sure that the name is entered correctly."

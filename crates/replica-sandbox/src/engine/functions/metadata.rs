@@ -334,7 +334,7 @@ fn object_name(text: &str) -> Option<ObjectName> {
 }
 
 fn database<'i>(instance: &'i Instance, name: &str) -> Option<&'i Database> {
-    instance.databases.values().find(|d| d.same_name(&d.name, name.trim_end()))
+    instance.database(name.trim_end())
 }
 
 fn column<'t>(table: &'t Table, name: &str) -> Option<&'t crate::engine::schema::Column> {

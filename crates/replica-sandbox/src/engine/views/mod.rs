@@ -14,35 +14,53 @@ mod tests;
 
 use super::api::OutColumn;
 use super::failure::Outcome;
+use super::permissions::Target;
 use super::schema::Database;
 use super::session::Session;
+use crate::error::SqlError;
 use crate::values::Value;
 use definition::Definition;
 use scope::Scope;
+
+/// schema_id of sys.
+const SYS: i32 = 4;
 
 /// A view's columns and how to get its rows in a database. The binder puts the rows into a temporary SQLite table
 /// for the statement that names it.
 #[derive(Clone)]
 pub struct SystemView {
+    /// Negative, as system objects' are.
+    pub object_id: i32,
     pub columns: Vec<OutColumn>,
     definition: &'static Definition,
 }
 
 /// The view of that name, without regard to case; its strings have the database's collation.
 pub fn find(database: &Database, schema: &str, name: &str) -> Option<SystemView> {
-    let definition =
-        all().find(|d| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
-    Some(SystemView { columns: definition.columns.describe(database.collation), definition })
+    let mut numbered = all().enumerate();
+    let (at, definition) =
+        numbered.find(|(_, d)| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
+    let object_id = -1 - at as i32;
+    Some(SystemView { object_id, columns: definition.columns.describe(database.collation), definition })
 }
 
 impl SystemView {
     /// The view's rows in that database: what the session's user may see of them.
     ///
     /// # Errors
-    /// 911 where the database is gone; 300 where a server-wide view takes a permission that the login lacks.
+    /// 911 where the database is gone; 229 where reading it was denied; 300 where a server-wide view takes a permission that the login lacks.
     pub fn rows(&self, session: &Session, database: i16) -> Outcome<Vec<Vec<Value>>> {
         let instance = session.engine.instance();
         let scope = Scope::new(session, &instance, database)?;
+        // Everyone may read the system views, unless someone has said otherwise.
+        let target = Target { object_id: self.object_id, schema_id: SYS };
+        if scope.rights.is_denied("SELECT", target) {
+            let text = format!(
+                "The SELECT permission was denied on the object '{}', database 'mssqlsystemresource', schema '{}'.",
+                self.definition.name, self.definition.schema
+            );
+            return Err(SqlError::new(229, 14, 5, text).into());
+        }
         let rows = (self.definition.rows)(&scope)?;
         Ok(rows.into_iter().map(|row| self.definition.columns.row(row, &self.columns)).collect())
     }

@@ -2,7 +2,7 @@
 use crate::engine::ddl::ast::{ColumnDef, ColumnKind};
 use crate::engine::describe::describe;
 use crate::engine::failure::Outcome;
-use crate::engine::schema::{Column, Computed, Default};
+use crate::engine::schema::{Column, Computed, Default, same_name};
 use crate::engine::session::Session;
 use crate::engine::type_name::Place;
 use crate::error::SqlError;
@@ -27,7 +27,7 @@ pub fn resolve(
     let first_id = existing.iter().map(|c| c.column_id).max().unwrap_or(0) + 1;
     for (n, def) in defs.iter().enumerate() {
         let ordinal = existing.len() + n + 1;
-        if all.iter().any(|c| c.name.eq_ignore_ascii_case(&def.name)) {
+        if all.iter().any(|c| same_name(collation, &c.name, &def.name)) {
             let text = format!(
                 "Column names in each table must be unique. Column name '{}' in table '{table}' is specified more than once.",
                 def.name

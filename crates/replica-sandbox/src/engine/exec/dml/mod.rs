@@ -19,12 +19,9 @@ use crate::engine::store;
 use crate::engine::tokens::ObjectName;
 use crate::engine::transactions::Conflict;
 use crate::error::SqlError;
-use crate::values::Value;
-use crate::values::compare::compare;
 use crate::values::convert::{self, fit};
 use crate::values::storage::from_stored;
 use rusqlite::types::Value as Stored;
-use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -155,18 +152,9 @@ impl Target {
         };
         let position = self.table.columns.iter().position(|c| c.column_id == column_id);
         let (Some(function), Some(position)) = (function, position) else { return Box::new(|_| 0) };
-        let sql_type = function.sql_type;
-        let boundaries = function.boundaries;
-        let right = function.boundary_right;
         Box::new(move |row| {
-            let value = row.get(position).and_then(|v| from_stored(v.into(), &sql_type).ok());
-            let Some(value) = value.filter(|v| *v != Value::Null) else { return 0 };
-            let below = |boundary: &Value| match compare(boundary, &value, &sql_type) {
-                Ordering::Less => true,
-                Ordering::Equal => right,
-                Ordering::Greater => false,
-            };
-            boundaries.iter().filter(|b| below(b)).count()
+            let value = row.get(position).and_then(|v| from_stored(v.into(), &function.sql_type).ok());
+            value.map_or(0, |value| function.partition_of(&value))
         })
     }
 }

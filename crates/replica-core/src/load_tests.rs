@@ -239,7 +239,6 @@ fn when_the_source_fails_the_target_is_told_to_forget_the_chunk() {
     });
 }
 
-/// Babelfish 4.3 waits on for the rest of a message that it was told to ignore.
 #[test]
 fn a_target_that_does_not_answer_an_abandoned_chunk_is_not_waited_for() {
     run(async {

@@ -322,6 +322,8 @@ fn all_headers(transaction: u64, out: &mut Vec<u8>) {
 fn lost(error: std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::InvalidData => Error::protocol(error.to_string()),
+        // TLS without its goodbye.
+        std::io::ErrorKind::UnexpectedEof => hung_up(),
         _ => Error::io(format!("the connection to the server was lost: {error}")),
     }
 }

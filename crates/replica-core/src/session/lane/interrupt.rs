@@ -6,8 +6,11 @@ use crate::error::{Error, Result};
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::token::{done, kind as token};
 
+/// What the last packet of an abandoned message holds. Babelfish 4.3, to which the ignore bit means nothing, takes a
+/// byte too few for an error, but looks for the end of an empty packet for ever, with the table locked.
+const PAYLOAD: [u8; 1] = [0];
 /// The answer to an abandoned request is worth no longer wait than this: without it the connection is closed, which
-/// ends the request as well. Babelfish 4.3 waits for more of the message and never answers.
+/// ends the request as well.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Bytes of a DONE token.
 const DONE: usize = 13;
@@ -24,12 +27,13 @@ impl Lane {
             return Err(Error::protocol("a packet was sent in part: only hanging up can stop it"));
         };
         let status = status::END_OF_MESSAGE | status::IGNORE;
-        let end =
-            Header { kind: open.kind, status, length: HEADER as u16, spid: 0, id: open.id.wrapping_add(1) };
+        let length = (HEADER + PAYLOAD.len()) as u16;
+        let end = Header { kind: open.kind, status, length, spid: 0, id: open.id.wrapping_add(1) };
+        let end = [&end.encode()[..], &PAYLOAD].concat();
         let silence = self.silence;
         self.silence = silence.min(FAREWELL);
         let answered = async {
-            self.send(&end.encode()).await?;
+            self.send(&end).await?;
             self.reply().await
         };
         let answered = answered.await;

@@ -95,12 +95,17 @@ impl Binder<'_> {
             JoinOperator::Right(c) | JoinOperator::RightOuter(c) => ("RIGHT JOIN", Some(c), true, false),
             JoinOperator::FullOuter(c) => ("FULL JOIN", Some(c), true, true),
             JoinOperator::CrossJoin(_) => ("CROSS JOIN", None, false, false),
-            // SQLite has no lateral subqueries: an APPLY that looks at its left side fails as an unknown column.
             JoinOperator::CrossApply => ("CROSS JOIN", None, false, false),
             JoinOperator::OuterApply => ("LEFT JOIN", None, false, true),
             other => return Err(unsupported(&format!("the join {other:?}"))),
         };
-        let mut right = self.factor(&join.relation, outer, closed)?;
+        let applied = matches!(join.join_operator, JoinOperator::CrossApply | JoinOperator::OuterApply);
+        let right = self.factor(&join.relation, outer, closed);
+        let mut right = right.map_err(|error| match error.number {
+            // SQLite has no lateral subqueries.
+            207 | 4104 if applied => unsupported("APPLY of a query that looks at the tables before it"),
+            _ => error,
+        })?;
         let mut sql = format!("{} {word} {}", left.sql, right.sql);
         let mut scope = Scope::inside(outer);
         let (mut left_sources, mut right_sources) = (left.sources, right.sources);

@@ -106,6 +106,9 @@ impl Run<'_> {
         if self.sink.cancelled() {
             return Err(Failure::Cancelled);
         }
+        if self.session.options.noexec && !matches!(statement.action, Action::Set(_)) {
+            return Ok(Flow::Next);
+        }
         let result = self.action(&statement.action);
         self.session.engine.locks.release_all(self.session.id, LockScope::Statement);
         match result {

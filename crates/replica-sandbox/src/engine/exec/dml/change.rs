@@ -160,6 +160,8 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
         let rows = binder.scalar(top, &Scope::default())?;
         let rows = binder.convert(rows, &SqlType::BigInt, None, Conversion::Implicit)?;
         sql.push_str(&format!(" LIMIT {}", rows.sql));
+    } else if binder.session.options.rowcount > 0 {
+        sql.push_str(&format!(" LIMIT {}", binder.session.options.rowcount));
     }
     let checks = if change.deletes { Vec::new() } else { target.checks(binder)? };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;

@@ -3,6 +3,7 @@ mod bulk;
 mod changes;
 mod control;
 mod expressions;
+mod loads;
 mod queries;
 mod transactions;
 mod triggers;

@@ -118,3 +118,15 @@ fn select_into_makes_a_table_of_the_same_shape() {
     assert_eq!(rows(&mut s, "select a, b from u"), [["2", "y"]]);
     assert_eq!(rows(&mut s, "select columnproperty(object_id('u'), 'a', 'IsIdentity')"), [["1"]]);
 }
+
+#[test]
+fn what_is_not_supported_says_so() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int)");
+    let refused = errors(&mut s, "select * from t cross apply (select t.a + 1 b) x");
+    assert!(refused[0].1.contains("replica-sandbox does not support APPLY"), "{refused:?}");
+    assert_eq!(
+        rows(&mut s, "set noexec on; insert t values (1); set noexec off; select count(*) from t"),
+        [["0"]]
+    );
+}

@@ -1,6 +1,7 @@
 //! Transactions, locks and versions between sessions.
+use crate::engine::Storage;
 use crate::engine::api::EnvChange;
-use crate::engine::testing::{connect, engine, errors, ok, rows, run, session};
+use crate::engine::testing::{connect, engine, errors, ok, open, rows, run, session};
 use std::sync::mpsc;
 use std::thread;
 
@@ -152,4 +153,24 @@ fn many_rows_escalate_to_the_table() {
     ok(&mut a, "delete top (5001) from t where a = 1");
     assert_eq!(rows(&mut a, "select count(*) from t where a = 1").len(), 1);
     assert_eq!(errors(&mut b, "insert t values (3)")[0].0, 1222);
+}
+
+#[test]
+fn what_a_crash_left_unfinished_is_undone_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = || Storage::Folder(folder.path().to_owned());
+    let engine = open(path());
+    let mut s = connect(&engine, "sa", "secret");
+    ok(&mut s, "create table t(a int identity(1,1), b int); insert t(b) values (10), (20)");
+    ok(
+        &mut s,
+        "begin tran; insert t(b) values (30); delete t where b = 10; update t set b = 21 where b = 20",
+    );
+    // Neither is ever dropped, as in a crash.
+    std::mem::forget((s, engine));
+    let again = open(path());
+    let mut s = connect(&again, "sa", "secret");
+    assert_eq!(rows(&mut s, "select a, b from t order by a"), [["1", "10"], ["2", "20"]]);
+    ok(&mut s, "insert t(b) values (40)");
+    assert_eq!(rows(&mut s, "select count(*), count(distinct a) from t"), [["3", "3"]]);
 }

@@ -5,7 +5,8 @@ use crate::tds::token::{self, Done, EnvChange, Token};
 /// What came back, rows excepted.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// The rows counted by the statements, added up; `None` if none counted.
+    /// The rows that the last statement to count any has counted: the batch's own, since those of its triggers
+    /// and procedures come before it. `None` if none counted.
     pub rows: Option<u64>,
     /// Messages of class 10 and below, in order: PRINT, warnings.
     pub infos: Vec<ServerError>,
@@ -61,7 +62,7 @@ impl Reply {
     fn done(&mut self, done: Done) {
         self.failed |= done.has_error();
         if let Some(rows) = done.rows() {
-            self.rows = Some(self.rows.unwrap_or(0).saturating_add(rows));
+            self.rows = Some(rows);
         }
     }
 
@@ -102,9 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn counts_add_up_and_messages_are_kept() {
+    fn the_last_count_and_all_messages_are_kept() {
         let reply = read(&[done(0x11, 3), message(5701, 0, kind::INFO), done(0x10, 4)]).unwrap();
-        assert_eq!((reply.rows, reply.infos[0].number), (Some(7), 5701));
+        assert_eq!((reply.rows, reply.infos[0].number), (Some(4), 5701));
         assert_eq!(read(&[done(0, 9)]).unwrap().rows, None);
     }
 

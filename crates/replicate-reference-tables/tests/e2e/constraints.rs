@@ -96,3 +96,20 @@ fn deleting_past_a_trigger_is_refused() {
     tool(&pair).run(&["dbo.t"]).exits(1).says("trigger tr").says("--fire-triggers");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE label = 'old'"), 2);
 }
+
+#[test]
+fn triggers_fire_only_when_asked_to() {
+    let pair = family();
+    pair.target("DROP TABLE dbo.child");
+    pair.target("CREATE TABLE dbo.seen (id int NOT NULL)");
+    let trigger =
+        "CREATE TRIGGER dbo.tr ON dbo.t AFTER INSERT AS INSERT INTO dbo.seen SELECT id FROM inserted";
+    if let Err(error) = pair.target.client().try_batch(trigger) {
+        return skip(&format!("this server has no triggers: {error}"));
+    }
+    let seen = || pair.target.client().number("SELECT COUNT(*) FROM dbo.seen");
+    copy(&pair, &["dbo.t"]);
+    assert_eq!(seen(), 0);
+    copy(&pair, &["dbo.t", "--fire-triggers", "--verify=hash"]);
+    assert_eq!(seen(), 2);
+}

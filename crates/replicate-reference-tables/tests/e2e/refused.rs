@@ -94,7 +94,8 @@ fn what_does_not_come_back_the_same_is_never_committed() {
 fn a_missing_permission_is_named() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
-    let Some(User { name: user, program }) = User::of(&pair) else { return };
+    let Some(login) = User::of(&pair) else { return };
+    let (user, program) = (&login.name, &login.program);
 
     program.run(&["dbo.t"]).exits(1).says("its login may not see it");
     pair.source(&format!("GRANT VIEW DEFINITION ON dbo.t TO [{user}]"));
@@ -115,7 +116,8 @@ fn a_missing_permission_is_named() {
 fn a_foreign_key_that_may_not_be_suspended_is_named() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     pair.target("CREATE TABLE dbo.child (t int NULL CONSTRAINT fk_child REFERENCES dbo.t (id))");
-    let Some(User { name: user, program }) = User::of(&pair) else { return };
+    let Some(login) = User::of(&pair) else { return };
+    let (user, program) = (&login.name, &login.program);
     pair.both(&format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO [{user}]"));
     pair.target(&format!("GRANT SELECT ON dbo.child TO [{user}]"));
     program

@@ -52,6 +52,15 @@ pub fn fault(pair: &Pair, arguments: &str) {
 pub struct User {
     pub name: String,
     pub program: Program,
+    master: String,
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = Client::connect(&self.master).try_batch(&format!("DROP LOGIN [{}]", self.name));
+        }
+    }
 }
 
 impl User {
@@ -68,7 +77,7 @@ impl User {
         let program = tool(pair)
             .with("REPLICA_SOURCE", &connection(&pair.source.name))
             .with("REPLICA_TARGET", &connection(&pair.target.name));
-        Some(Self { name, program })
+        Some(Self { name, program, master: pair.server.connection("master") })
     }
 }
 

@@ -165,7 +165,7 @@ fn a_query_that_is_dropped_cuts_the_session_off() {
     run(async {
         let mut session = connect(address, "").await;
         let query = session.query("SELECT 1", &[]);
-        drop(tokio::time::timeout(Duration::from_millis(50), query).await.unwrap_err());
+        tokio::time::timeout(Duration::from_millis(50), query).await.unwrap_err();
         let error = session.execute("SELECT 1").await.unwrap_err();
         assert!(error.to_string().contains("cut off"), "{error}");
     });

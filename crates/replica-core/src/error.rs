@@ -210,11 +210,6 @@ impl Error {
         self.0.server.first()
     }
 
-    /// All errors of the server's answer, in the order in which they came.
-    pub fn server_errors(&self) -> &[ServerError] {
-        &self.0.server
-    }
-
     /// Does the server's answer hold this error number?
     pub fn has_number(&self, number: u32) -> bool {
         self.0.server.iter().any(|e| e.number == number)

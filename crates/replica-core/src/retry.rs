@@ -50,42 +50,40 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// Retries to be used up, one after the other.
+    pub fn retries(self) -> Retries {
+        Retries { backoff: self, used: 0 }
+    }
+
     /// How long to wait before retry number `retry` (from 1), or `None` when they are used up.
     ///
     /// The wait is spread evenly over the second half of the bound: workers that fell over each
     /// other do not meet again at the same moment, and none comes back at once.
-    pub fn delay(&self, retry: u32) -> Option<Duration> {
+    fn delay(&self, retry: u32) -> Option<Duration> {
         if retry == 0 || retry > self.max_retries {
             return None;
         }
         let bound = self.base.saturating_mul(2u32.saturating_pow(retry - 1)).min(self.cap);
         Some(bound / 2 + (bound / 2).mul_f64(unit_random()))
     }
+}
 
-    /// Runs `attempt` until it succeeds, fails for good, or the retries are used up.
-    /// `attempt` gets the number of the attempt, counted from 0.
-    ///
-    /// # Errors
-    /// The error of the last attempt.
-    pub async fn run<T, E, F>(&self, mut attempt: F, is_transient: impl Fn(&E) -> bool) -> Result<T, E>
-    where
-        F: AsyncFnMut(u32) -> Result<T, E>,
-        E: std::fmt::Display,
-    {
-        let mut retries = 0;
-        loop {
-            let error = match attempt(retries).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let delay = match self.delay(retries + 1) {
-                Some(delay) if is_transient(&error) => delay,
-                _ => return Err(error),
-            };
-            retries += 1;
-            log::warn!("{error}; retry {retries} of {} in {:.1}s", self.max_retries, delay.as_secs_f64());
-            tokio::time::sleep(delay).await;
-        }
+/// What is left of a [`Backoff`].
+#[derive(Clone, Debug)]
+pub struct Retries {
+    backoff: Backoff,
+    used: u32,
+}
+
+impl Retries {
+    /// Waits until it is time for another attempt, and says so in the log; `false` at once when they are used up.
+    pub async fn another_after(&mut self, error: &impl std::fmt::Display) -> bool {
+        let Some(delay) = self.backoff.delay(self.used + 1) else { return false };
+        self.used += 1;
+        let (retry, most) = (self.used, self.backoff.max_retries);
+        log::warn!("{error}; retry {retry} of {most} in {:.1}s", delay.as_secs_f64());
+        tokio::time::sleep(delay).await;
+        true
     }
 }
 
@@ -121,22 +119,13 @@ mod tests {
         assert!(numbers.is_sorted());
     }
 
-    fn run(max_retries: u32, results: &[Result<u32, &'static str>]) -> (Result<u32, &'static str>, u32) {
-        let backoff = Backoff { max_retries, base: Duration::ZERO, cap: Duration::ZERO };
-        let mut calls = 0;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let attempt = async |n: u32| {
-            calls += 1;
-            results[n as usize]
-        };
-        let result = runtime.block_on(backoff.run(attempt, |e| *e == "transient"));
-        (result, calls)
-    }
-
     #[test]
-    fn only_what_is_transient_is_tried_again() {
-        assert_eq!(run(5, &[Err("transient"), Err("transient"), Ok(7)]), (Ok(7), 3));
-        assert_eq!(run(5, &[Err("transient"), Err("final"), Ok(7)]), (Err("final"), 2));
-        assert_eq!(run(1, &[Err("transient"), Err("transient"), Ok(7)]), (Err("transient"), 2));
+    fn retries_are_counted() {
+        let backoff = Backoff { max_retries: 2, base: Duration::ZERO, cap: Duration::ZERO };
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+            let mut retries = backoff.retries();
+            let used = [retries.another_after(&"a").await, retries.another_after(&"b").await];
+            assert_eq!((used, retries.another_after(&"c").await), ([true, true], false));
+        });
     }
 }

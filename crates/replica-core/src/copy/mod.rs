@@ -72,19 +72,12 @@ impl Sides {
 /// # Errors
 /// The last attempt's, with the table.
 pub async fn table(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
-    let backoff = Backoff::default();
-    let mut retries = 0;
-    // Not `Backoff::run`: the future of an async closure that borrows cannot be shown to be Send.
+    let mut retries = Backoff::default().retries();
     loop {
-        let error = match attempt(job, progress).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(error) => error.table(&job.table),
-        };
-        retries += 1;
-        let delay = backoff.delay(retries).filter(|_| error.is_transient());
-        let Some(delay) = delay else { return Err(error) };
-        log::warn!("{error}; retry {retries} of {} in {:.1}s", backoff.max_retries, delay.as_secs_f64());
-        tokio::time::sleep(delay).await;
+        match attempt(job, progress).await.map_err(|error| error.table(&job.table)) {
+            Err(error) if error.is_transient() && retries.another_after(&error).await => {}
+            settled => return settled,
+        }
     }
 }
 

@@ -14,11 +14,6 @@ impl Progress {
         Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
     }
 
-    /// Bars that are never seen: `--quiet`, tests.
-    pub fn hidden() -> Self {
-        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
-    }
-
     /// Adds a bar for `what`, of which `rows` are expected.
     pub fn bar(&self, what: &str, rows: Option<u64>) -> Bar {
         let template = match rows {

@@ -8,17 +8,13 @@ pub struct Reply {
     /// The rows that the last statement to count any has counted: the batch's own, since those of its triggers
     /// and procedures come before it. `None` if none counted.
     pub rows: Option<u64>,
-    /// Messages of class 10 and below, in order: PRINT, warnings.
-    pub infos: Vec<ServerError>,
-    /// A procedure's return status.
-    pub return_status: Option<i32>,
     pub(super) errors: Vec<ServerError>,
     pub(super) failed: bool,
     pub(crate) transaction: Option<u64>,
 }
 
-/// A server that sends messages without end must not fill the memory.
-const MOST_MESSAGES: usize = 1000;
+/// A server that sends errors without end must not fill the memory.
+const MOST_ERRORS: usize = 1000;
 
 impl Reply {
     /// Takes the whole tokens at the front of `payload` and says how many bytes they were.
@@ -44,11 +40,11 @@ impl Reply {
     pub(crate) fn note(&mut self, token: Token) -> Result<()> {
         match token {
             Token::Done(done) => self.done(done),
-            Token::Error(message) if self.errors.len() < MOST_MESSAGES => self.errors.push(message.into()),
-            Token::Info(message) if self.infos.len() < MOST_MESSAGES => self.infos.push(message.into()),
+            Token::Error(message) if self.errors.len() < MOST_ERRORS => self.errors.push(message.into()),
+            // PRINT and warnings.
+            Token::Info(message) => log::debug!("the server says: {}", ServerError::from(message)),
             Token::EnvChange(EnvChange::BeginTransaction(descriptor)) => self.transaction = Some(descriptor),
             Token::EnvChange(EnvChange::Commit(_) | EnvChange::Rollback(_)) => self.transaction = Some(0),
-            Token::ReturnStatus(status) => self.return_status = Some(status),
             Token::Columns(_) => {
                 return Err(Error::protocol(
                     "the server returns rows to a statement that should return none",
@@ -103,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_count_and_all_messages_are_kept() {
+    fn the_last_count_is_the_batchs_own() {
         let reply = read(&[done(0x11, 3), message(5701, 0, kind::INFO), done(0x10, 4)]).unwrap();
-        assert_eq!((reply.rows, reply.infos[0].number), (Some(4), 5701));
+        assert_eq!(reply.rows, Some(4));
         assert_eq!(read(&[done(0, 9)]).unwrap().rows, None);
     }
 

@@ -94,7 +94,7 @@ impl Binder<'_> {
     fn variable(&self, name: &str) -> Result<Typed, SqlError> {
         let variable = self.frame.get(name)?;
         Ok(Typed {
-            sql: self.param(variable.value.clone()),
+            sql: self.accumulated(name).unwrap_or_else(|| self.param(variable.value.clone())),
             sql_type: variable.sql_type.clone(),
             nullable: true,
             origin: Origin::Variable,

@@ -2,6 +2,7 @@
 //!
 //! Rows of tables are filtered by what the statement may see. How is known only once it holds its locks and its
 //! SQLite snapshot, so the SQL carries a mark for each table ([`seen`]) that [`resolve_visibility`] replaces.
+mod accumulate;
 mod aggregate;
 mod arithmetic;
 mod expr;
@@ -26,6 +27,7 @@ pub use scope::{Scope, Source, SourceColumn};
 pub use typed::{Column, Label, Origin, Typed, nvarchar, width};
 pub use types::{common_collation, common_type, string_type};
 
+use self::accumulate::Accumulators;
 use super::exec::frame::Frame;
 use super::functions::ops::{Op, Ops};
 use super::schema::Table;
@@ -57,6 +59,7 @@ pub struct Binder<'s> {
     /// Where unqualified names are looked up: the current database, or that of a view's body.
     pub database: Cell<i16>,
     work: RefCell<Work>,
+    accumulators: RefCell<Accumulators>,
 }
 
 #[derive(Default)]
@@ -87,6 +90,7 @@ impl<'s> Binder<'s> {
             ops: session.ops.clone(),
             database: Cell::new(session.database),
             work: RefCell::new(Work::default()),
+            accumulators: RefCell::new(Accumulators::new()),
         }
     }
 

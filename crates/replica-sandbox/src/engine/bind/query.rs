@@ -102,6 +102,7 @@ impl Binder<'_> {
                      operations.",
                 ));
             }
+            self.accumulate(&select.projection, &assigned)?;
         }
         Ok(Bound { emitted: self.query(query, None)?, into, assigned })
     }
@@ -367,8 +368,8 @@ impl Binder<'_> {
                     columns.push(Output { name: implied_name(expr), typed: self.scalar(expr, scope)? });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    columns
-                        .push(Output { name: Some(alias.value.clone()), typed: self.scalar(expr, scope)? });
+                    let typed = self.accumulating(&alias.value, self.scalar(expr, scope)?)?;
+                    columns.push(Output { name: Some(alias.value.clone()), typed });
                 }
                 SelectItem::Wildcard(_) => self.star(&[], scope, &mut columns)?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {

@@ -72,11 +72,11 @@ fn send(
     sink: &mut dyn Sink,
 ) -> Result<(Assigned, u64), Again> {
     let sql = &bound.emitted.sql;
-    if reading.may_conflict() {
+    let to_client = bound.assigned.is_empty();
+    if to_client && reading.may_conflict() {
         // Once rows are sent there is no going back: look at all of them first, in the same snapshot.
         read::rows(session, reading, sql, needs, sink, &mut |_, _| Ok(true))?;
     }
-    let to_client = bound.assigned.is_empty();
     if to_client {
         sink.reading(&table_names(session, needs));
         sink.columns(columns)?;

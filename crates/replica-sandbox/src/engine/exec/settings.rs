@@ -51,6 +51,12 @@ impl Run<'_> {
             }
             Setting::Ignored => {}
         }
+        // freebcp -n takes the columns of `SET FMTONLY ON SELECT ... SET FMTONLY OFF` from what the batch ends with,
+        // and works with SQL Server (FreeTDS issues 647 and 686): no DONE follows that of the SELECT.
+        if matches!(setting, Setting::Switches(switches, _) if matches!(switches.as_slice(), [Switch::FmtOnly]))
+        {
+            return Ok(());
+        }
         self.done(Done { command, count: None, error: false })
     }
 

@@ -130,3 +130,16 @@ fn what_is_not_supported_says_so() {
         [["0"]]
     );
 }
+
+#[test]
+fn a_variable_assigned_from_itself_takes_up_every_row() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(id int not null primary key, n nvarchar(10)); insert t values (1, N'a'), (2, N'b')",
+    );
+    let joined = "declare @s nvarchar(max), @n int = 0;
+        select @s = coalesce(@s + N', ', N'') + quotename(n), @n = @n + id from t order by id;
+        select @s, @n, @@rowcount";
+    assert_eq!(rows(&mut s, joined), [["[a], [b]", "3", "2"]]);
+}

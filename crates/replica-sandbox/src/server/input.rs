@@ -109,6 +109,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Is there nothing more to read? Waits for the next packet to know it.
+    pub fn at_end(&mut self) -> bool {
+        while self.at == self.packet.len() && self.end.is_none() {
+            self.advance();
+        }
+        self.at == self.packet.len()
+    }
+
     /// Appends the next packet's payload to `bytes`; false at the message's end.
     pub fn append_packet(&mut self, bytes: &mut Vec<u8>) -> bool {
         if self.at == self.packet.len() {

@@ -23,6 +23,7 @@ use crate::engine::Engine;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tls::{CertificateError, Identity};
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
@@ -32,6 +33,10 @@ use tokio_rustls::TlsAcceptor;
 /// Major, minor and build as PRELOGIN and LOGINACK tell them: those of SQL Server 2022, whose behaviour is
 /// modelled. `@@VERSION` says who answers.
 pub const VERSION: [u8; 4] = [16, 0, 0x10, 0x8C];
+
+/// How long busy sessions have to roll back when the server ends.
+const FAREWELL: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How clients are received.
 pub struct ServerOptions {
@@ -107,7 +112,11 @@ impl Server {
                             }
                         });
                     }
-                    Err(error) => log::warn!("cannot accept a connection: {error}"),
+                    Err(error) => {
+                        // Likely too many open files: trying again at once would not help.
+                        log::warn!("cannot accept a connection: {error}");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
                 },
                 Some(_) = connections.join_next() => {}
                 () = &mut stop => break,
@@ -115,6 +124,9 @@ impl Server {
         }
         // All receivers live in the connections, which may all be gone.
         shutdown.send(true).ok();
-        while connections.join_next().await.is_some() {}
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, ended).await.is_err() {
+            log::warn!("some connections are still busy after {} s", FAREWELL.as_secs());
+        }
     }
 }

@@ -49,22 +49,23 @@ pub fn batch_text(body: &[u8]) -> Result<String, Malformed> {
     Ok(from_utf16le(body))
 }
 
+const WHAT: &str = "a transaction-manager request";
+
 /// Reads a transaction-manager request ([MS-TDS] 2.2.6.9).
 ///
 /// # Errors
 /// For requests that are cut short; `Ok(None)` for those that concern distributed transactions.
 pub fn transaction(body: &[u8]) -> Result<Option<TransactionRequest>, Malformed> {
-    const WHAT: &str = "a transaction-manager request";
     let mut reader = Reader::new(body);
     let end = |reader: &mut Reader<'_>| -> Result<(String, bool), Malformed> {
-        let name = complete(reader.b_varchar(), WHAT)?;
+        let name = name(reader)?;
         let flags = complete(reader.u8(), WHAT)?;
         Ok((name, flags & 1 != 0))
     };
     Ok(Some(match complete(reader.u16(), WHAT)? {
         5 => {
             let isolation = isolation(complete(reader.u8(), WHAT)?)?;
-            TransactionRequest::Begin { isolation, name: complete(reader.b_varchar(), WHAT)? }
+            TransactionRequest::Begin { isolation, name: name(&mut reader)? }
         }
         7 => {
             let (name, then_begin) = end(&mut reader)?;
@@ -74,9 +75,14 @@ pub fn transaction(body: &[u8]) -> Result<Option<TransactionRequest>, Malformed>
             let (name, then_begin) = end(&mut reader)?;
             TransactionRequest::Rollback { name, then_begin }
         }
-        9 => TransactionRequest::Save { name: complete(reader.b_varchar(), WHAT)? },
+        9 => TransactionRequest::Save { name: name(&mut reader)? },
         _ => return Ok(None),
     }))
+}
+
+/// A transaction's name; its length counts bytes, as SqlClient and tedious send it.
+fn name(reader: &mut Reader<'_>) -> Result<String, Malformed> {
+    complete(reader.b_varbyte(), WHAT).map(from_utf16le)
 }
 
 /// 0 leaves the session's level.
@@ -126,9 +132,9 @@ mod tests {
         let commit = TransactionRequest::Commit { name: none(), then_begin: false };
         assert_eq!(transaction(&[7, 0, 0, 0]), Ok(Some(commit)));
         let rollback = TransactionRequest::Rollback { name: "a".into(), then_begin: true };
-        assert_eq!(transaction(&[8, 0, 1, b'a', 0, 1, 0, 0]), Ok(Some(rollback)));
+        assert_eq!(transaction(&[8, 0, 2, b'a', 0, 1, 0, 0]), Ok(Some(rollback)));
         assert_eq!(transaction(&[0, 0]), Ok(None));
         assert!(transaction(&[5, 0, 9, 0]).is_err());
-        assert!(transaction(&[7, 0, 2, b'a', 0]).is_err());
+        assert!(transaction(&[7, 0, 4, b'a', 0]).is_err());
     }
 }

@@ -191,9 +191,117 @@ fn an_attention_ends_a_wait() {
 }
 
 #[test]
+fn a_terminated_server_ends_its_connections_and_exits_well() {
+    let sandbox = Sandbox::start(&[]);
+    let mut idle = RawClient::login(sandbox.address);
+    let mut holder = RawClient::login(sandbox.address);
+    let mut waiting = RawClient::login(sandbox.address);
+    assert_eq!(return_status(&holder.rpc("sp_getapplock", &lock(0))), Some(0));
+    waiting.send_rpc("sp_getapplock", &lock(-1));
+    assert!(sandbox.terminate().success());
+    assert_eq!(idle.try_reply(), None);
+}
+
+#[test]
 fn a_procedure_that_is_not_there_is_2812() {
     let sandbox = Sandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     assert_eq!(errors(&client.rpc("sp_cursoropen", &[])), [2812]);
     assert_eq!(errors(&client.rpc("sp_sandbox_fault", &[("@fault", Argument::Text("flood"))])), [50000]);
+}
+
+/// Captured from tedious 20 against SQL Server 2025 (server-facts.md section 1), packet headers and all.
+mod captured {
+    pub const INSERT_BULK: &str = "010100ca000001001600000012000000020000000000000000000100000069006e007300650072007400200\
+        0620075006c006b002000640062006f002e00420075006c006b005700690072006500500072006f0062006500280\
+        05b00690064005d00200069006e0074002c0020005b006c006100620065006c005d0020006e007600610072006300680061007200280031003\
+        60029002c0020005b007000610079006c006f00610064005d002000760061007200620069006e006100720079002800310036002900\
+        2900";
+    pub const INSERT_BULK_REPLY: &str = "fd0000fd000000000000000000";
+    pub const ONE_ROW: &str = "070100690000010081030000000000040026040269006400000000000500e720000904d00034056c0061006200\
+        65006c00000000000500a51000077000610079006c006f0061006400d104020000000600e9003dd800de030000ff80fd00000000000000\
+        0000000000";
+    pub const THREE_ROWS: &str = "070100820000010081030000000000040026040269006400000000000500e720000904d00034056c006100620\
+        065006c00000000000500a51000077000610079006c006f0061006400d104030000000a0061006c0070006800610002000102d10404000000\
+        ffff0000d104050000000200a903fffffd000000000000000000000000";
+    pub const DONE_ONLY: &str = "0701001500000100fd000000000000000000000000";
+}
+
+/// The reply to a load of so many rows.
+fn loaded(rows: u8) -> Vec<u8> {
+    hex(&format!("fd1000f000{rows:02x}00000000000000"))
+}
+
+#[test]
+fn captured_bulk_loads_are_answered_as_captured() {
+    let sandbox = Sandbox::start(&["--database", "bulk"]);
+    let mut client = RawClient::login_to(sandbox.address, "bulk");
+    client.must(
+        "CREATE TABLE dbo.BulkWireProbe (id int NOT NULL, label nvarchar(16) NULL, payload varbinary(16) NULL)",
+    );
+    for (load, rows) in [(captured::ONE_ROW, 1), (captured::THREE_ROWS, 3)] {
+        client.send_bytes(&hex(captured::INSERT_BULK));
+        assert_eq!(client.reply(), hex(captured::INSERT_BULK_REPLY));
+        client.send_bytes(&hex(load));
+        assert_eq!(client.reply(), loaded(rows));
+    }
+    client.send_bytes(&hex(captured::INSERT_BULK));
+    client.reply();
+    client.send_bytes(&hex(captured::DONE_ONLY));
+    let refused = client.tokens();
+    assert!(
+        matches!(
+            refused.as_slice(),
+            [
+                Token::Error(error),
+                Token::Done(Done { kind: DoneKind::Done, status: done::ERROR, command: 253, count: 0 }),
+            ] if (error.number, error.class, error.state) == (4804, 16, 2)
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn another_request_instead_of_the_load_is_4022() {
+    let sandbox = Sandbox::start(&["--database", "bulk"]);
+    let mut client = RawClient::login_to(sandbox.address, "bulk");
+    client.must(
+        "CREATE TABLE dbo.BulkWireProbe (id int NULL, label nvarchar(16) NULL, payload varbinary(16) NULL)",
+    );
+    client.send_bytes(&hex(captured::INSERT_BULK));
+    client.reply();
+    assert_eq!(errors(&client.batch("DROP TABLE dbo.BulkWireProbe")), [4022]);
+    client.must("DROP TABLE dbo.BulkWireProbe");
+}
+
+#[test]
+fn a_load_that_differs_from_its_announcement_is_refused() {
+    let sandbox = Sandbox::start(&["--database", "bulk"]);
+    let mut client = RawClient::login_to(sandbox.address, "bulk");
+    client.must("CREATE TABLE dbo.BulkWireProbe (id int NOT NULL, label nvarchar(16) NULL, payload varbinary(16) NULL)");
+    let good = hex(captured::ONE_ROW);
+    let with = |at: usize, byte: u8| {
+        let mut load = good.clone();
+        load[at] = byte;
+        load
+    };
+    // The label's length is at 79, its bytes behind it; so are 17 characters where 16 were declared.
+    let mut too_long = [&good[..79], &[34, 0], &[b'x', 0].repeat(17), &good[87..]].concat();
+    too_long[3] += 28;
+    for (load, expected) in [
+        // Byte 15 is the low byte of the first column's flags, 17 its type, 9 the count of columns.
+        (with(15, 5), (4816, 16, 1)),
+        (with(17, 0x6D), (4816, 16, 1)),
+        (with(9, 2), (4804, 16, 3)),
+        // The row's token.
+        (with(73, 0xD2), (4804, 17, 1)),
+        (too_long, (4815, 17, 1)),
+    ] {
+        client.send_bytes(&hex(captured::INSERT_BULK));
+        assert_eq!(client.reply(), hex(captured::INSERT_BULK_REPLY));
+        client.send_bytes(&load);
+        let refused = client.tokens();
+        let Some(Token::Error(error)) = refused.first() else { panic!("{refused:?}") };
+        assert_eq!((error.number, error.class, error.state), expected, "{load:02x?}");
+    }
 }

@@ -1,1 +1,28 @@
-fn main() {}
+//! Prints by how much the data lane beats a typed copy, next to a plain byte relay.
+mod args;
+mod case;
+mod figures;
+mod measure;
+mod run;
+mod sandbox;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: args::Args = argh::from_env();
+    let result = match &args.measure {
+        Some(measure) => measure::run(measure).map(|figures| {
+            println!("{figures}");
+            true
+        }),
+        None => run::run(&args),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("replica-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -82,7 +82,8 @@ pub async fn stream(
     let mut writer = Writer::new(target, load, &rows)?;
     rows.set_stride(load.chunk_rows);
     let (full, mut queue) = mpsc::channel(QUEUE);
-    let (used, mut spare) = mpsc::channel(QUEUE);
+    // Room for every block there is: a buffer that is freed comes back as pages that the kernel has to clear.
+    let (used, mut spare) = mpsc::channel(2 * QUEUE);
     let read = async {
         let result = pump(&mut rows, &full, &mut spare).await;
         drop(full);

@@ -1,0 +1,82 @@
+//! The command line: what a person runs, and what the benchmark runs itself for each measurement.
+use argh::FromArgs;
+use std::path::PathBuf;
+
+/// Prints by how much the data lane beats a typed copy, next to a plain byte relay. Exits with 1 when a target of
+/// docs/BENCH.md is missed.
+#[derive(FromArgs)]
+pub struct Args {
+    /// fewer rows: the same ratios in under a minute
+    #[argh(switch)]
+    pub quick: bool,
+
+    /// the sandbox's binary (default: replica-sandbox beside this one)
+    #[argh(option)]
+    pub sandbox: Option<PathBuf>,
+
+    /// measure this case only: sales, flights, int or wide
+    #[argh(option)]
+    pub case: Option<String>,
+
+    #[argh(subcommand)]
+    pub measure: Option<Measure>,
+}
+
+/// one measurement, in a process of its own (used by the benchmark itself)
+#[derive(FromArgs, Clone)]
+#[argh(subcommand, name = "measure")]
+pub struct Measure {
+    /// relay, lane or typed
+    #[argh(positional)]
+    pub mode: Mode,
+
+    /// the table in both databases
+    #[argh(positional)]
+    pub table: String,
+
+    /// host:port of the sandbox
+    #[argh(option)]
+    pub server: String,
+
+    /// host:port of a socket that takes any bytes
+    #[argh(option)]
+    pub sink: String,
+
+    /// the SELECT, for the relay
+    #[argh(option)]
+    pub select: String,
+
+    /// columns that the typed copy leaves out; may be repeated
+    #[argh(option)]
+    pub without: Vec<String>,
+}
+
+/// How the rows get from source to target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Bytes as they come: the floor.
+    Relay,
+    /// As the tools do it.
+    Lane,
+    /// Values decoded and encoded by tiberius.
+    Typed,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Lane => "lane",
+            Self::Typed => "typed",
+        }
+    }
+}
+
+impl std::str::FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mode = [Self::Relay, Self::Lane, Self::Typed].into_iter().find(|mode| mode.name() == text);
+        mode.ok_or_else(|| format!("{text}: expected relay, lane or typed"))
+    }
+}

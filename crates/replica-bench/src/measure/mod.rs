@@ -1,0 +1,56 @@
+//! One measurement, in a process of its own.
+mod lane;
+mod relay;
+mod typed;
+
+use std::error::Error;
+
+use replica_core::catalog::{self, TableName};
+use replica_core::config::Endpoint;
+use replica_core::plan::{Plan, Request};
+use replica_core::session::{Role, Session};
+
+use crate::args::{Measure, Mode};
+use crate::figures::Figures;
+use crate::sandbox::{PASSWORD, USER};
+
+/// The database that rows come from, and the one that they go to.
+pub const SOURCE: &str = "bench_source";
+pub const TARGET: &str = "bench_target";
+
+/// Runs it on one thread, as the tools run one stream.
+pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match measure.mode {
+            Mode::Relay => relay::run(measure).await,
+            Mode::Lane => lane::run(measure).await,
+            Mode::Typed => typed::run(measure).await,
+        }
+    })
+}
+
+/// An ADO.NET connection string.
+pub fn connection_string(server: &str, database: &str) -> String {
+    let server = server.replacen(':', ",", 1);
+    format!("Server={server};Database={database};User Id={USER};Password={PASSWORD};Encrypt=false")
+}
+
+/// Both ends of a copy, and the plan that the tools would make for it.
+pub struct Planned {
+    pub source: Session,
+    pub target: Session,
+    pub plan: Plan,
+}
+
+/// Connects and plans, as the tools do before they move a row.
+pub async fn plan(server: &str, table: &str) -> Result<Planned, Box<dyn Error>> {
+    let endpoint = |database| Endpoint::from_connection_string(&connection_string(server, database));
+    let mut source = Session::connect(&endpoint(SOURCE)?, Role::Source).await?;
+    let mut target = Session::connect(&endpoint(TARGET)?, Role::Target).await?;
+    let name: TableName = table.parse()?;
+    let from = catalog::read(&mut source, Role::Source, &name).await?;
+    let to = catalog::read(&mut target, Role::Target, &name).await?;
+    let plan = Plan::new(&from, &to, Request::default())?;
+    Ok(Planned { source, target, plan })
+}

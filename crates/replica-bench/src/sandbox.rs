@@ -1,0 +1,84 @@
+//! The servers: one sandbox that replays and discards, and a socket that takes any bytes.
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use replica_core::config::Endpoint;
+use replica_core::session::{Role, Session};
+
+use crate::measure::{SOURCE, TARGET, connection_string};
+
+pub const USER: &str = "sa";
+/// Guards nothing: the sandbox listens on this machine only, for the time of the run.
+pub const PASSWORD: &str = "Replica-Bench-1";
+
+/// A running sandbox; it ends with this value.
+pub struct Sandbox {
+    process: Child,
+    /// host:port.
+    pub address: String,
+}
+
+impl Sandbox {
+    /// Starts it with both databases, and with what `arguments` add.
+    pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let mut process = Command::new(program)
+            .args(["--encrypt", "off", "--database", SOURCE, "--database", TARGET])
+            .args(arguments)
+            .env("REPLICA_SANDBOX_PASSWORD", PASSWORD)
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| format!("{}: {e}", program.display()))?;
+        let mut address = String::new();
+        if let Some(stdout) = process.stdout.take() {
+            BufReader::new(stdout).read_line(&mut address)?;
+        }
+        match address.trim() {
+            "" => Err("the sandbox did not start".into()),
+            address => Ok(Self { process, address: address.to_owned() }),
+        }
+    }
+
+    /// The statements that make a data set's tables.
+    pub fn ddl(program: &Path, data: &str) -> Result<Vec<String>, Box<dyn Error>> {
+        let output = Command::new(program).args(["--print-ddl", data]).stderr(Stdio::inherit()).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        Ok(text.split(";\n").map(str::trim).filter(|sql| !sql.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Runs batches in one of the databases.
+    pub fn execute(&self, database: &str, batches: &[String]) -> Result<(), Box<dyn Error>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let endpoint = Endpoint::from_connection_string(&connection_string(&self.address, database))?;
+            let mut session = Session::connect(&endpoint, Role::Source).await?;
+            for batch in batches {
+                session.execute(batch).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to stop.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Takes connections until the process ends, and reads each to its end. Gives its host:port.
+pub fn sink() -> Result<String, Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 256 << 10];
+        for mut stream in listener.incoming().flatten() {
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+        }
+    });
+    Ok(address)
+}

@@ -8,7 +8,8 @@ pub struct Case {
     pub source: Vec<String>,
     /// Batches that make the table in the target.
     pub target: Vec<String>,
-    /// Columns that the typed copy goes without, since tiberius 0.13 can't load their types.
+    /// Columns that the typed copy goes without, since tiberius 0.13 can't load them: image, xml, sql_variant and CLR
+    /// types, and the largest amounts of money, which it reads as floating point numbers beyond the type's range.
     pub untyped: &'static [&'static str],
     pub rows: Rows,
 }
@@ -44,6 +45,10 @@ fn sales(rows: Rows, ddl: Vec<String>) -> Case {
         source: Vec::new(),
         target: ddl,
         untyped: &[
+            "REBATE_AMOUNT",
+            "DEPOSIT_AMOUNT",
+            "CASH_AMOUNT",
+            "CARD_AMOUNT",
             "OLD_PICTURE",
             "DETAILS",
             "CUSTOM_VALUE",

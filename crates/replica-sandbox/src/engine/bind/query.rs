@@ -1,20 +1,16 @@
-//! SELECT, set operations, VALUES.
+//! SELECT.
+use super::Binder;
 use super::from::unsupported;
 use super::names::object_name;
-use super::scope::{Scope, same};
+use super::scope::Scope;
 use super::typed::{Column, Origin, Typed};
-use super::types::{common_collation, common_type};
-use super::{Binder, Label};
 use crate::engine::api::OutColumn;
 use crate::engine::functions::keys::key_expression;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
-use crate::values::SqlType;
-use crate::values::convert::Mode;
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, LimitClause, OrderByExpr, OrderByKind, OrderBySort, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TopQuantity, Value,
-    Values,
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier,
 };
 
 /// A query in SQLite's SQL. Its result columns are `c1`, `c2`, ...
@@ -72,10 +68,10 @@ impl Output {
 }
 
 /// What comes after a query's body.
-struct Tail<'a> {
-    order_by: &'a [OrderByExpr],
-    offset: Option<&'a Expr>,
-    fetch: Option<&'a Expr>,
+pub struct Tail<'a> {
+    pub order_by: &'a [OrderByExpr],
+    pub offset: Option<&'a Expr>,
+    pub fetch: Option<&'a Expr>,
 }
 
 impl Binder<'_> {
@@ -143,7 +139,7 @@ impl Binder<'_> {
         }
     }
 
-    fn set_expression(&self, body: &SetExpr, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
+    pub fn set_expression(&self, body: &SetExpr, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
         let no_tail = Tail { order_by: &[], offset: None, fetch: None };
         match body {
             SetExpr::Select(select) => self.select(select, &no_tail, outer),
@@ -157,131 +153,6 @@ impl Binder<'_> {
             }
             other => Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'."))),
         }
-    }
-
-    /// ORDER BY and OFFSET over a set operation: by its result columns.
-    fn finish_set(&self, emitted: Emitted, tail: &Tail<'_>) -> Result<Emitted, SqlError> {
-        if tail.order_by.is_empty() {
-            return Ok(emitted);
-        }
-        let names: Vec<String> = (1..=emitted.columns.len()).map(|n| format!("c{n}")).collect();
-        let mut sql = format!("SELECT {} FROM ({})", names.join(", "), emitted.sql);
-        let (order, ordered_by) = self.order(tail.order_by, &emitted.columns, None)?;
-        sql.push_str(&order);
-        sql.push_str(&self.limit(None, tail)?);
-        Ok(Emitted { sql, columns: emitted.columns, ordered_by })
-    }
-
-    fn set_operation(
-        &self,
-        left: Emitted,
-        op: &SetOperator,
-        all: bool,
-        right: Emitted,
-    ) -> Result<Emitted, SqlError> {
-        if left.columns.len() != right.columns.len() {
-            return Err(SqlError::new(
-                205,
-                16,
-                1,
-                "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of \
-                 expressions in their target lists.",
-            ));
-        }
-        let mut columns = Vec::with_capacity(left.columns.len());
-        for (a, b) in left.columns.iter().zip(&right.columns) {
-            let sql_type = common_type(&a.typed, &b.typed)?;
-            let label =
-                common_collation(&[&a.typed, &b.typed], "UNION")?.map_or(Label::CoercibleDefault, |(_, l)| l);
-            let nullable = a.typed.nullable || b.typed.nullable;
-            let typed = Typed { label, ..Typed::expression(String::new(), sql_type, nullable) };
-            columns.push(Output { name: a.name.clone(), typed });
-        }
-        let (left, right) = (self.brought_to(left, &columns)?, self.brought_to(right, &columns)?);
-        let names: Vec<String> = (1..=columns.len()).map(|n| format!("c{n}")).collect();
-        let keys = |prefix: &str| -> Vec<String> {
-            columns
-                .iter()
-                .zip(&names)
-                .map(|(c, n)| key_expression(&format!("{prefix}{n}"), &c.typed.sql_type))
-                .collect()
-        };
-        let list = names.join(", ");
-        let sql = match op {
-            SetOperator::Union if all => format!("{left} UNION ALL {right}"),
-            SetOperator::Union => {
-                format!("SELECT {list} FROM ({left} UNION ALL {right}) GROUP BY {}", keys("").join(", "))
-            }
-            SetOperator::Except | SetOperator::Intersect if !all => {
-                let not = if *op == SetOperator::Except { "NOT " } else { "" };
-                let same: Vec<String> =
-                    keys("l.").iter().zip(keys("r.")).map(|(a, b)| format!("{a} IS {b}")).collect();
-                format!(
-                    "SELECT {list} FROM ({left}) AS l WHERE {not}EXISTS (SELECT 1 FROM ({right}) AS r WHERE {}) GROUP BY {}",
-                    same.join(" AND "),
-                    keys("l.").join(", ")
-                )
-            }
-            other => return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'."))),
-        };
-        Ok(Emitted { sql, columns, ordered_by: Vec::new() })
-    }
-
-    /// The query with its columns converted.
-    fn brought_to(&self, query: Emitted, columns: &[Output]) -> Result<String, SqlError> {
-        let mut items = Vec::with_capacity(columns.len());
-        for (n, (have, want)) in query.columns.into_iter().zip(columns).enumerate() {
-            let typed = Typed { sql: format!("c{}", n + 1), ..have.typed };
-            items.push(format!("{} AS c{}", self.implicit(typed, &want.typed.sql_type)?.sql, n + 1));
-        }
-        Ok(format!("SELECT {} FROM ({})", items.join(", "), query.sql))
-    }
-
-    fn values(&self, values: &Values, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
-        let scope = Scope::inside(outer);
-        let mut rows = Vec::with_capacity(values.rows.len());
-        for row in &values.rows {
-            let row: Vec<Typed> =
-                row.content.iter().map(|e| self.scalar(e, &scope)).collect::<Result<_, _>>()?;
-            rows.push(row);
-        }
-        let Some(first) = rows.first().cloned() else {
-            return Err(SqlError::new(102, 15, 1, "Incorrect syntax near ')'."));
-        };
-        let mut types = first;
-        for row in &rows[1..] {
-            if row.len() != types.len() {
-                return Err(SqlError::new(
-                    10709,
-                    16,
-                    1,
-                    "The number of columns for each row in a table value constructor must be the same.",
-                ));
-            }
-            for (known, cell) in types.iter_mut().zip(row) {
-                let sql_type = common_type(known, cell)?;
-                *known = Typed {
-                    nullable: known.nullable || cell.nullable,
-                    ..Typed::expression(String::new(), sql_type, false)
-                };
-            }
-        }
-        let mut lines = Vec::with_capacity(rows.len());
-        for row in rows {
-            let cells: Vec<String> = row
-                .into_iter()
-                .zip(&types)
-                .map(|(cell, want)| Ok(self.implicit(cell, &want.sql_type)?.sql))
-                .collect::<Result<_, SqlError>>()?;
-            lines.push(format!("({})", cells.join(", ")));
-        }
-        let names: Vec<String> = (1..=types.len()).map(|n| format!("column{n} AS c{n}")).collect();
-        let sql = format!("SELECT {} FROM (VALUES {})", names.join(", "), lines.join(", "));
-        let columns = types
-            .into_iter()
-            .map(|t| Output { name: None, typed: Typed::expression(String::new(), t.sql_type, t.nullable) })
-            .collect();
-        Ok(Emitted { sql, columns, ordered_by: Vec::new() })
     }
 
     fn select(
@@ -397,79 +268,6 @@ impl Binder<'_> {
         }
         Ok(())
     }
-
-    /// ` ORDER BY ...` and the ordinals of result columns in it. Without a scope only result columns can be named.
-    fn order(
-        &self,
-        items: &[OrderByExpr],
-        columns: &[Output],
-        scope: Option<&Scope<'_>>,
-    ) -> Result<(String, Vec<u16>), SqlError> {
-        let (mut terms, mut ordinals) = (Vec::new(), Vec::new());
-        for item in items {
-            let (expr, collation) = match &item.expr {
-                Expr::Collate { expr, collation } => (&**expr, Some(collation)),
-                expr => (expr, None),
-            };
-            let at = output_column(expr, columns)?;
-            let mut typed = match (at, scope) {
-                (Some(n), Some(_)) => columns[n].typed.clone(),
-                (Some(n), None) => Typed { sql: format!("c{}", n + 1), ..columns[n].typed.clone() },
-                (None, Some(scope)) => self.scalar(expr, scope)?,
-                (None, None) => {
-                    return Err(SqlError::new(
-                        145,
-                        15,
-                        1,
-                        "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
-                    ));
-                }
-            };
-            if let Some(collation) = collation {
-                typed = self.collated(typed, collation)?;
-            }
-            if !typed.sql_type.is_comparable() {
-                return Err(SqlError::new(
-                    306,
-                    16,
-                    2,
-                    "The text, ntext, and image data types cannot be compared or sorted, except when using IS NULL or \
-                     LIKE operator.",
-                ));
-            }
-            let position = at.or_else(|| columns.iter().position(|c| c.typed.sql == typed.sql));
-            if let Some(n) = position {
-                ordinals.push(n as u16 + 1);
-            }
-            // A bare number would be an ordinal to SQLite; a constant sorts nothing.
-            if typed.origin == Origin::Literal || typed.is_untyped_null() {
-                continue;
-            }
-            let direction = if item.options.sort == Some(OrderBySort::Desc) { " DESC" } else { "" };
-            terms.push(format!("{}{direction}", key_expression(&typed.sql, &typed.sql_type)));
-        }
-        let sql = if terms.is_empty() { String::new() } else { format!(" ORDER BY {}", terms.join(", ")) };
-        Ok((sql, ordinals))
-    }
-
-    fn limit(&self, top: Option<&TopQuantity>, tail: &Tail<'_>) -> Result<String, SqlError> {
-        let count = |expr: &Expr| -> Result<String, SqlError> {
-            let typed = self.scalar(expr, &Scope::default())?;
-            Ok(self.convert(typed, &SqlType::BigInt, None, Mode::Implicit)?.sql)
-        };
-        let rows = match (top, tail.fetch) {
-            (Some(TopQuantity::Constant(n)), _) => Some(n.to_string()),
-            (Some(TopQuantity::Expr(expr)), _) => Some(count(expr)?),
-            (None, Some(expr)) => Some(count(expr)?),
-            (None, None) => None,
-        };
-        let offset = tail.offset.map(count).transpose()?;
-        Ok(match (rows, offset) {
-            (None, None) => String::new(),
-            (Some(rows), None) => format!(" LIMIT {rows}"),
-            (rows, Some(offset)) => format!(" LIMIT {} OFFSET {offset}", rows.as_deref().unwrap_or("-1")),
-        })
-    }
 }
 
 /// The name that a result column has without AS: its column's.
@@ -479,33 +277,6 @@ fn implied_name(expr: &Expr) -> Option<String> {
         Expr::CompoundIdentifier(parts) => parts.last().map(|p| p.value.clone()),
         Expr::Nested(inner) => implied_name(inner),
         _ => None,
-    }
-}
-
-/// The result column that an ORDER BY item names, by its number or its name.
-fn output_column(expr: &Expr, columns: &[Output]) -> Result<Option<usize>, SqlError> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Number(text, _) => {
-                let n: usize = text.parse().unwrap_or(0);
-                if n == 0 || n > columns.len() {
-                    return Err(SqlError::new(
-                        108,
-                        16,
-                        1,
-                        format!(
-                            "The ORDER BY position number {text} is out of range of the number of items in the select list."
-                        ),
-                    ));
-                }
-                Ok(Some(n - 1))
-            }
-            _ => Ok(None),
-        },
-        Expr::Identifier(name) => {
-            Ok(columns.iter().position(|c| c.name.as_deref().is_some_and(|n| same(n, &name.value))))
-        }
-        _ => Ok(None),
     }
 }
 

@@ -1,6 +1,8 @@
 //! INSERT BULK and the load that follows it (server-facts.md sections 3 and 5).
 use super::aftermath;
-use super::dml::insert::{Numbers, explained, target_unchanged, twice, writable};
+use super::dml::columns::{twice, writable};
+use super::dml::identity::Numbers;
+use super::dml::insert::{explained, target_unchanged};
 use super::dml::{self, Target};
 use super::read::{self, Again};
 use super::row::{Pen, RowWriter, Rules, shown};

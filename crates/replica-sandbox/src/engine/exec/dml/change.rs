@@ -1,6 +1,7 @@
 //! UPDATE and DELETE: the old versions of rows are stamped as deleted, new ones are inserted.
 use super::children::Child;
-use super::insert::{explained, target_unchanged, twice, writable};
+use super::columns::{twice, writable};
+use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Partitioning, Target, announce, escalate, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};

@@ -1,4 +1,6 @@
 //! INSERT.
+use super::columns::listed_columns;
+use super::identity::Numbers;
 use super::output::{Output, Returned};
 use super::{Target, announce, escalate, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
@@ -11,11 +13,9 @@ use crate::engine::exec::{transaction, trigger};
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::locks::Scope as LockScope;
 use crate::engine::parse::{self, Rows};
-use crate::engine::schema::{Column, Identity};
 use crate::engine::session::Session;
 use crate::error::SqlError;
-use crate::values::storage::{from_stored, to_stored};
-use crate::values::{SqlType, Value};
+use crate::values::SqlType;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Stored;
 use sqlparser::ast::Expr;
@@ -198,110 +198,6 @@ fn rows_next(
     rows.next()?.map(|row| stored_row(row, 0, width)).transpose()
 }
 
-/// Identity numbers: given here, or listed by the client. A rollback gives none back.
-pub struct Numbers {
-    position: Option<usize>,
-    given: bool,
-    identity: Option<Identity>,
-    last: Option<i64>,
-    used: bool,
-}
-
-impl Numbers {
-    /// `given`: the position of the identity column where the server gives the numbers.
-    pub fn of(session: &Session, target: &Target, given: Option<usize>) -> Self {
-        let instance = session.engine.instance();
-        let table =
-            instance.databases.get(&target.database).and_then(|d| d.tables.get(&target.table.object_id));
-        let identity = table.and_then(|t| t.identity.clone());
-        let position = target.table.columns.iter().position(|c| c.identity);
-        Self {
-            position,
-            given: given.is_some(),
-            last: identity.as_ref().and_then(|i| i.last),
-            identity,
-            used: false,
-        }
-    }
-
-    /// Puts the next number into a row, or takes note of the one that is there.
-    pub fn give(&mut self, table: &crate::engine::schema::Table, row: &mut [Stored]) -> Result<(), SqlError> {
-        let (Some(position), Some(identity)) = (self.position, &self.identity) else { return Ok(()) };
-        let (Some(column), Some(value)) = (table.columns.get(position), row.get_mut(position)) else {
-            return Ok(());
-        };
-        if self.given {
-            let next = match self.last {
-                Some(last) => last.checked_add(identity.increment),
-                None => Some(identity.seed),
-            };
-            let next = next.filter(|n| fits(*n, &column.sql_type)).ok_or_else(|| {
-                let text = format!(
-                    "Arithmetic overflow error converting IDENTITY to data type {}.",
-                    column.sql_type.name()
-                );
-                SqlError::new(8115, 16, 1, text)
-            })?;
-            *value = to_stored(number(next, &column.sql_type));
-            self.last = Some(next);
-            self.used = true;
-        } else if let Ok(listed) = from_stored((&*value).into(), &column.sql_type)
-            && let Some(listed) = whole(&listed, &column.sql_type)
-        {
-            let ahead = |last: i64| if identity.increment < 0 { listed < last } else { listed > last };
-            if self.last.is_none_or(ahead) {
-                self.last = Some(listed);
-            }
-            self.used = true;
-        }
-        Ok(())
-    }
-
-    /// Leaves the count in the catalog.
-    pub fn keep(&self, session: &mut Session, target: &Target) {
-        if !self.used {
-            return;
-        }
-        session.last.identity = self.last.map(i128::from);
-        let engine = Arc::clone(&session.engine);
-        let mut instance = engine.instance_mut();
-        let table = instance
-            .databases
-            .get_mut(&target.database)
-            .and_then(|d| d.tables.get_mut(&target.table.object_id));
-        if let Some(identity) = table.and_then(|t| Arc::make_mut(t).identity.as_mut()) {
-            identity.last = self.last;
-        }
-        if let Some(transaction) = &mut session.transaction {
-            transaction.changed_schema = true;
-        }
-    }
-}
-
-fn fits(n: i64, sql_type: &SqlType) -> bool {
-    match sql_type {
-        SqlType::Decimal { precision, .. } => {
-            i128::from(n).unsigned_abs() < 10_u128.pow(u32::from(*precision))
-        }
-        other => crate::engine::bind::fits(n, other),
-    }
-}
-
-fn number(n: i64, sql_type: &SqlType) -> Value {
-    match sql_type {
-        SqlType::Decimal { .. } => Value::Decimal(n.into()),
-        _ => Value::Int(n),
-    }
-}
-
-fn whole(value: &Value, sql_type: &SqlType) -> Option<i64> {
-    match value {
-        Value::Int(n) => Some(*n),
-        Value::Decimal(n) if sql_type.scale() == 0 => i64::try_from(*n).ok(),
-        _ => None,
-    }
-}
-
 fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> {
     if insert.top.is_some() {
         return Err(unsupported("INSERT TOP"));
@@ -315,122 +211,6 @@ fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> 
     let checks = target.checks(binder)?;
     let output = Output::bind(binder, insert.output.as_ref(), &target, (true, false))?;
     Ok(Bound { target, sql, checks, output, numbered })
-}
-
-/// Positions of the columns that values are given for, in the values' order.
-fn listed_columns(
-    binder: &Binder<'_>,
-    insert: &parse::Insert,
-    target: &Target,
-) -> Result<Vec<usize>, SqlError> {
-    let table = &target.table;
-    let identity_insert = binder.session.options.identity_insert == Some((target.database, table.object_id));
-    let Some(names) = &insert.columns else {
-        let given = |c: &Column| {
-            c.computed.is_none()
-                && c.generated_always == 0
-                && c.sql_type != SqlType::RowVersion
-                && !c.identity
-        };
-        if identity_insert && table.identity.is_some() && !matches!(insert.rows, Rows::DefaultValues) {
-            return Err(SqlError::new(
-                8101,
-                16,
-                1,
-                format!(
-                    "An explicit value for the identity column in table '{}' can only be specified when a column list is \
-                     used and IDENTITY_INSERT is ON.",
-                    table.name
-                ),
-            ));
-        }
-        return Ok((0..table.columns.len()).filter(|&n| given(&table.columns[n])).collect());
-    };
-    let mut listed = Vec::with_capacity(names.len());
-    for name in names {
-        let at = table.columns.iter().position(|c| c.name.to_lowercase() == name.to_lowercase());
-        let at = at.ok_or_else(|| SqlError::new(207, 16, 1, format!("Invalid column name '{name}'.")))?;
-        if listed.contains(&at) {
-            return Err(twice(name));
-        }
-        writable(&table.columns[at])?;
-        if table.columns[at].identity && !identity_insert {
-            return Err(SqlError::new(
-                544,
-                16,
-                1,
-                format!(
-                    "Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.",
-                    table.name
-                ),
-            ));
-        }
-        listed.push(at);
-    }
-    if identity_insert && !listed.iter().any(|&n| table.columns[n].identity) {
-        return Err(SqlError::new(
-            545,
-            16,
-            1,
-            format!(
-                "Explicit value must be specified for identity column in table '{}' either when IDENTITY_INSERT is set to ON \
-                 or when a replication user is inserting into a NOT FOR REPLICATION identity column.",
-                table.name
-            ),
-        ));
-    }
-    Ok(listed)
-}
-
-/// 264.
-pub fn twice(name: &str) -> SqlError {
-    SqlError::new(
-        264,
-        16,
-        1,
-        format!(
-            "The column name '{name}' is specified more than once in the SET clause or column list of an INSERT. A column \
-             cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is \
-             updated only once. If this statement updates or inserts columns into a view, column aliasing can conceal the \
-             duplication in your code."
-        ),
-    )
-}
-
-/// # Errors
-/// 271 computed, 273 rowversion, 13536 GENERATED ALWAYS.
-pub fn writable(column: &Column) -> Result<(), SqlError> {
-    if column.computed.is_some() {
-        return Err(SqlError::new(
-            271,
-            16,
-            1,
-            format!(
-                "The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION \
-                 operator.",
-                column.name
-            ),
-        ));
-    }
-    if column.sql_type == SqlType::RowVersion {
-        return Err(SqlError::new(
-            273,
-            16,
-            1,
-            "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp \
-             column, or insert a DEFAULT into the timestamp column.",
-        ));
-    }
-    if column.generated_always != 0 {
-        return Err(SqlError::new(
-            13536,
-            16,
-            1,
-            "Cannot insert an explicit value into a GENERATED ALWAYS column. Use INSERT with a column list to exclude the \
-             GENERATED ALWAYS column, or insert a DEFAULT into GENERATED ALWAYS column.",
-        ));
-    }
-    Ok(())
 }
 
 /// The SQL that gives all columns of the table, and where the server numbers rows.

@@ -2,6 +2,8 @@
 //! transaction's hands it lets go of everything, waits, and begins again.
 mod change;
 mod children;
+pub mod columns;
+pub mod identity;
 pub mod insert;
 mod into;
 mod output;

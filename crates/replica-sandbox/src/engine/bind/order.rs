@@ -1,0 +1,112 @@
+//! ORDER BY, TOP, OFFSET and FETCH.
+use super::Binder;
+use super::query::{Output, Tail};
+use super::scope::{Scope, same};
+use super::typed::{Origin, Typed};
+use crate::engine::functions::keys::key_expression;
+use crate::error::SqlError;
+use crate::values::SqlType;
+use crate::values::convert::Mode;
+use sqlparser::ast::{Expr, OrderByExpr, OrderBySort, TopQuantity, Value};
+
+impl Binder<'_> {
+    /// ` ORDER BY ...` and the ordinals of result columns in it. Without a scope only result columns can be named.
+    pub fn order(
+        &self,
+        items: &[OrderByExpr],
+        columns: &[Output],
+        scope: Option<&Scope<'_>>,
+    ) -> Result<(String, Vec<u16>), SqlError> {
+        let (mut terms, mut ordinals) = (Vec::new(), Vec::new());
+        for item in items {
+            let (expr, collation) = match &item.expr {
+                Expr::Collate { expr, collation } => (&**expr, Some(collation)),
+                expr => (expr, None),
+            };
+            let at = output_column(expr, columns)?;
+            let mut typed = match (at, scope) {
+                (Some(n), Some(_)) => columns[n].typed.clone(),
+                (Some(n), None) => Typed { sql: format!("c{}", n + 1), ..columns[n].typed.clone() },
+                (None, Some(scope)) => self.scalar(expr, scope)?,
+                (None, None) => {
+                    return Err(SqlError::new(
+                        145,
+                        15,
+                        1,
+                        "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
+                    ));
+                }
+            };
+            if let Some(collation) = collation {
+                typed = self.collated(typed, collation)?;
+            }
+            if !typed.sql_type.is_comparable() {
+                return Err(SqlError::new(
+                    306,
+                    16,
+                    2,
+                    "The text, ntext, and image data types cannot be compared or sorted, except when using IS NULL or \
+                     LIKE operator.",
+                ));
+            }
+            let position = at.or_else(|| columns.iter().position(|c| c.typed.sql == typed.sql));
+            if let Some(n) = position {
+                ordinals.push(n as u16 + 1);
+            }
+            // A bare number would be an ordinal to SQLite; a constant sorts nothing.
+            if typed.origin == Origin::Literal || typed.is_untyped_null() {
+                continue;
+            }
+            let direction = if item.options.sort == Some(OrderBySort::Desc) { " DESC" } else { "" };
+            terms.push(format!("{}{direction}", key_expression(&typed.sql, &typed.sql_type)));
+        }
+        let sql = if terms.is_empty() { String::new() } else { format!(" ORDER BY {}", terms.join(", ")) };
+        Ok((sql, ordinals))
+    }
+
+    pub fn limit(&self, top: Option<&TopQuantity>, tail: &Tail<'_>) -> Result<String, SqlError> {
+        let count = |expr: &Expr| -> Result<String, SqlError> {
+            let typed = self.scalar(expr, &Scope::default())?;
+            Ok(self.convert(typed, &SqlType::BigInt, None, Mode::Implicit)?.sql)
+        };
+        let rows = match (top, tail.fetch) {
+            (Some(TopQuantity::Constant(n)), _) => Some(n.to_string()),
+            (Some(TopQuantity::Expr(expr)), _) => Some(count(expr)?),
+            (None, Some(expr)) => Some(count(expr)?),
+            (None, None) => None,
+        };
+        let offset = tail.offset.map(count).transpose()?;
+        Ok(match (rows, offset) {
+            (None, None) => String::new(),
+            (Some(rows), None) => format!(" LIMIT {rows}"),
+            (rows, Some(offset)) => format!(" LIMIT {} OFFSET {offset}", rows.as_deref().unwrap_or("-1")),
+        })
+    }
+}
+
+/// The result column that an ORDER BY item names, by its number or its name.
+fn output_column(expr: &Expr, columns: &[Output]) -> Result<Option<usize>, SqlError> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) => {
+                let n: usize = text.parse().unwrap_or(0);
+                if n == 0 || n > columns.len() {
+                    return Err(SqlError::new(
+                        108,
+                        16,
+                        1,
+                        format!(
+                            "The ORDER BY position number {text} is out of range of the number of items in the select list."
+                        ),
+                    ));
+                }
+                Ok(Some(n - 1))
+            }
+            _ => Ok(None),
+        },
+        Expr::Identifier(name) => {
+            Ok(columns.iter().position(|c| c.name.as_deref().is_some_and(|n| same(n, &name.value))))
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,231 @@
+//! What a FROM clause reads: tables, views and system views as sources of columns.
+use super::from::From;
+use super::scope::{Scope, Source, SourceColumn};
+use super::typed::{Column, Label, Origin, Typed};
+use super::{Binder, TableUse, seen};
+use crate::engine::api::OutColumn;
+use crate::engine::failure::Failure;
+use crate::engine::parse;
+use crate::engine::schema::{self, Table, View};
+use crate::engine::store::{column_name, table_name};
+use crate::engine::views::SystemView;
+use crate::error::SqlError;
+use crate::values::convert::Mode;
+use crate::values::storage::to_stored;
+use crate::values::{SqlType, Value};
+use sqlparser::ast::TableAlias;
+use std::sync::Arc;
+
+impl Binder<'_> {
+    /// A table under its alias, with its rows' visibility still open unless `closed`.
+    pub fn table(
+        &self,
+        database: i16,
+        table: Arc<Table>,
+        name: Option<&TableAlias>,
+        hints: Vec<String>,
+        closed: bool,
+    ) -> Result<From, SqlError> {
+        readable(&table)?;
+        self.session.may(database, &table, "SELECT")?;
+        let alias = self.alias();
+        let mut source = self.table_source(database, &table, name.map(|n| n.name.value.as_str()), &alias)?;
+        let uncommitted = hints.iter().any(|h| h == "nolock" || h == "readuncommitted");
+        let mark = |alias: &str| if uncommitted { format!("{alias}._del IS NULL") } else { seen(alias) };
+        let from = match table.storage.as_slice() {
+            [storage] if !closed => {
+                source.row = Some((storage.to_string(), format!("{alias}.rowid")));
+                let sql = format!("{} AS {alias}", table_name(*storage));
+                From { sql, sources: vec![source], visible: vec![mark(&alias)] }
+            }
+            storages => {
+                source.row = Some((format!("{alias}._s"), format!("{alias}._r")));
+                let parts: Vec<String> = storages
+                    .iter()
+                    .map(|s| {
+                        format!(
+                            "SELECT {s} AS _s, x.rowid AS _r, x.* FROM {} AS x WHERE {}",
+                            table_name(*s),
+                            mark("x")
+                        )
+                    })
+                    .collect();
+                let sql = format!("({}) AS {alias}", parts.join(" UNION ALL "));
+                From { sql, sources: vec![source], visible: Vec::new() }
+            }
+        };
+        self.work.borrow_mut().tables.push(TableUse { database, table, hints, alias });
+        Ok(from)
+    }
+
+    /// The columns of a table under a name, at `alias` in SQLite's SQL.
+    pub fn table_source(
+        &self,
+        database: i16,
+        table: &Table,
+        name: Option<&str>,
+        alias: &str,
+    ) -> Result<Source, SqlError> {
+        self.table_columns(database, table, name, alias, &|_, id| format!("{alias}.{}", column_name(id)))
+    }
+
+    /// A table's columns wherever `place` says that they are, by position and column_id. Computed ones are their
+    /// definition.
+    pub fn table_columns(
+        &self,
+        database: i16,
+        table: &Table,
+        name: Option<&str>,
+        alias: &str,
+        place: &dyn Fn(usize, i32) -> String,
+    ) -> Result<Source, SqlError> {
+        let (schema, in_database) = {
+            let instance = self.session.engine.instance();
+            let found = instance.databases.get(&database);
+            let schema = found.map_or("", |d| d.schema_name(table.schema_id)).to_owned();
+            (schema, found.map_or_else(String::new, |d| d.name.clone()))
+        };
+        let columns = table
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(n, c)| {
+                let typed = Typed {
+                    sql: place(n, c.column_id),
+                    sql_type: c.sql_type.clone(),
+                    nullable: c.nullable,
+                    origin: Origin::Column(column_facts(c, (&schema, &table.name))),
+                    label: Label::Implicit,
+                };
+                SourceColumn { name: c.name.clone(), typed }
+            })
+            .collect();
+        let mut source = Source {
+            name: name.unwrap_or(&table.name).to_owned(),
+            schema: name.is_none().then_some(schema),
+            database: name.is_none().then_some(in_database),
+            alias: alias.to_owned(),
+            columns,
+            row: None,
+        };
+        if table.columns.iter().any(|c| c.computed.is_some()) {
+            let mut scope = Scope::default();
+            scope.sources.push(source.clone());
+            for (column, known) in source.columns.iter_mut().zip(&table.columns) {
+                if let Some(computed) = &known.computed {
+                    let bound = self.scalar(&parse::expression(&computed.definition)?, &scope)?;
+                    column.typed.sql = self.convert(bound, &known.sql_type, None, Mode::Explicit)?.sql;
+                }
+            }
+        }
+        Ok(source)
+    }
+
+    pub fn view(&self, database: i16, view: &View, alias: Option<&TableAlias>) -> Result<From, SqlError> {
+        let statements = parse::batch(&view.select)?;
+        let [parse::Statement { action: parse::Action::Query(query), .. }] = statements.as_slice() else {
+            return Err(SqlError::new(
+                4413,
+                16,
+                1,
+                format!("Could not use view or function '{}' because of binding errors.", view.name),
+            ));
+        };
+        let (outside, tables) = (self.database.replace(database), self.push_common_tables(&[]));
+        let hidden = self.work.borrow_mut().common_tables.split_off(0);
+        let emitted = self.deeper(|| self.query(query, None));
+        self.work.borrow_mut().common_tables = hidden;
+        self.pop_common_tables(tables);
+        self.database.set(outside);
+        let names = view.columns.iter().map(|c| c.name.clone()).collect();
+        self.derived(emitted?, alias.map_or(view.name.as_str(), |a| a.name.value.as_str()), names)
+    }
+
+    /// Puts the view's rows where SQLite can read them.
+    pub fn system_view(
+        &self,
+        database: i16,
+        view: &SystemView,
+        name: &str,
+        alias: Option<&TableAlias>,
+    ) -> Result<From, SqlError> {
+        let rows = view.rows(self.session, database).map_err(|failure| match failure {
+            Failure::Error(error) => error,
+            Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
+        })?;
+        let table = self.materialise(view.columns.len(), rows)?;
+        let alias_sql = self.alias();
+        let columns =
+            view.columns.iter().enumerate().map(|(n, c)| system_column(c, &alias_sql, n + 1)).collect();
+        let exposed = alias.map_or(name, |a| a.name.value.as_str()).to_owned();
+        let source = Source {
+            name: exposed,
+            schema: alias.is_none().then(|| "sys".to_owned()),
+            database: None,
+            alias: alias_sql.clone(),
+            columns,
+            row: None,
+        };
+        Ok(From { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
+    }
+
+    /// A temporary SQLite table with these rows, for this statement.
+    pub fn materialise(&self, columns: usize, rows: Vec<Vec<Value>>) -> Result<String, SqlError> {
+        let connection = &self.session.connection;
+        let name = format!("temp.m{}", self.session.next_temporary());
+        let failed = |e: rusqlite::Error| crate::engine::failure::storage_error(&e);
+        let names: Vec<String> = (1..=columns).map(|n| format!("c{n}")).collect();
+        connection.execute_batch(&format!("CREATE TABLE {name} ({})", names.join(", "))).map_err(failed)?;
+        self.work.borrow_mut().temporaries.push(name.clone());
+        let places = vec!["?"; columns].join(", ");
+        let mut insert =
+            connection.prepare(&format!("INSERT INTO {name} VALUES ({places})")).map_err(failed)?;
+        for row in rows {
+            insert.execute(rusqlite::params_from_iter(row.into_iter().map(to_stored))).map_err(failed)?;
+        }
+        Ok(name)
+    }
+}
+
+fn column_facts(column: &schema::Column, (schema, table): (&str, &str)) -> Column {
+    let large = matches!(column.sql_type, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
+    Column {
+        identity: column.identity,
+        computed: column.computed.is_some() || column.sql_type == SqlType::RowVersion,
+        user_type: match (&column.sql_type, column.type_name.as_deref()) {
+            (SqlType::RowVersion, _) => 0x50,
+            (_, Some("sysname")) => 0x100,
+            _ => 0,
+        },
+        table: large.then(|| (schema.to_owned(), table.to_owned())),
+    }
+}
+
+fn system_column(column: &OutColumn, alias: &str, n: usize) -> SourceColumn {
+    let typed = Typed {
+        sql: format!("{alias}.c{n}"),
+        sql_type: column.sql_type.clone(),
+        nullable: column.nullable,
+        origin: Origin::Column(Column { user_type: column.user_type, ..Column::default() }),
+        label: Label::Implicit,
+    };
+    SourceColumn { name: column.name.clone(), typed }
+}
+
+/// 8655 for a table whose clustered index is disabled (server-facts.md section 4).
+pub fn readable(table: &Table) -> Result<(), SqlError> {
+    match table.base_index() {
+        Some(index) if index.disabled => Err(SqlError::new(
+            8655,
+            16,
+            1,
+            format!(
+                "The query processor is unable to produce a plan because the index '{}' on table or view '{}' is \
+                 disabled.",
+                index.name.as_deref().unwrap_or_default(),
+                table.name
+            ),
+        )),
+        _ => Ok(()),
+    }
+}

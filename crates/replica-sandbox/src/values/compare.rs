@@ -105,7 +105,7 @@ pub fn compare(left: &Value, right: &Value, sql_type: &SqlType) -> Ordering {
 
 /// Appends a `memcmp`-able key that ends itself, so that the keys of several columns can be joined: the key of
 /// a unique index or of a GROUP BY.
-pub fn put_key(value: &Value, sql_type: &SqlType, out: &mut Vec<u8>) {
+fn put_key(value: &Value, sql_type: &SqlType, out: &mut Vec<u8>) {
     if *value == Value::Null {
         out.push(0);
         return;

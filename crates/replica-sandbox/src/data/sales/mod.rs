@@ -7,7 +7,7 @@ use crate::engine::Session;
 use crate::engine::api::{BulkRows, Cancelled};
 use crate::error::SqlError;
 use crate::values::convert::days_of_date;
-use crate::values::{CollationId, SqlType, Value};
+use crate::values::{CollationId, Value};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use value::{Dice, Filler};
@@ -101,24 +101,10 @@ impl BulkRows for SalesRows {
     }
 }
 
-/// Whether a type is of the kinds that only a few clients can read: CLR types, sql_variant, xml, rowversion and the
-/// old large types.
-pub fn is_exotic(sql_type: &SqlType) -> bool {
-    sql_type.is_clr()
-        || matches!(
-            sql_type,
-            SqlType::Variant
-                | SqlType::Xml
-                | SqlType::RowVersion
-                | SqlType::Text(_)
-                | SqlType::NText(_)
-                | SqlType::Image
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::SqlType;
     use crate::values::convert::fit;
     use crate::values::wire::{Client, Plp, RowWriter};
     use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use crate::values::types::SqlType;
 
 /// What the chart says of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
+enum Allowed {
     Implicitly,
     /// With CAST or CONVERT only.
     Explicitly,
@@ -75,7 +75,7 @@ fn kind(sql_type: &SqlType) -> Kind {
 }
 
 /// Whether `from` converts to `to`.
-pub fn allowed(from: &SqlType, to: &SqlType) -> Allowed {
+fn allowed(from: &SqlType, to: &SqlType) -> Allowed {
     use Allowed::{Explicitly, Implicitly, Never};
     use Kind::*;
     let (source, target) = (kind(from), kind(to));

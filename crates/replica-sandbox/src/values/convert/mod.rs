@@ -18,7 +18,7 @@ mod text;
 use super::types::{SqlType, Value};
 use crate::error::SqlError;
 
-pub use allowed::{Allowed, allowed, check};
+pub use allowed::check;
 pub use calendar::{date_of_days, days_of_date};
 pub use decimal::{Operator, arithmetic, result_type};
 pub use fit::{Misfit, Place, fit};

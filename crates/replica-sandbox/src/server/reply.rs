@@ -168,6 +168,9 @@ impl<'a> Reply<'a> {
 
 impl Sink for Reply<'_> {
     fn reading(&mut self, tables: &[TableName]) {
+        for table in tables {
+            self.channel.engine.sandbox.count(table, |counters| counters.scans += 1);
+        }
         self.reading = tables.to_vec();
     }
 

@@ -50,7 +50,7 @@ impl From<&ObjectName> for TableName {
 /// What happened to a table since the server started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// SELECTs, UPDATEs and DELETEs that read it.
+    /// Results sent to clients that were read from it.
     pub scans: u64,
     pub index_rebuilds: u64,
     /// Bulk loads that ended well.

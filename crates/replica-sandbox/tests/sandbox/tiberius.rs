@@ -1,9 +1,7 @@
 //! tiberius 0.13, which no one here wrote either, against the real binary.
-mod support;
-
-use support::raw::RawClient;
-use support::{PASSWORD, Sandbox};
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel, TokenRow};
+use crate::support::raw::RawClient;
+use crate::support::{PASSWORD, Sandbox};
+use ::tiberius::{AuthMethod, Client, Config, EncryptionLevel, TokenRow};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 

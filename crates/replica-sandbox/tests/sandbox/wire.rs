@@ -1,11 +1,9 @@
 //! The wire as SQL Server speaks it, seen by a client that says what it is told to.
-mod support;
-
+use crate::support::Sandbox;
+use crate::support::raw::{self, Argument, RawClient, errors, hex};
 use replica_core::tds::login7::feature;
 use replica_core::tds::packet::kind;
 use replica_core::tds::token::{Done, DoneKind, EnvChange, Token, done};
-use support::Sandbox;
-use support::raw::{self, Argument, RawClient, errors, hex};
 
 /// server-facts.md section 2: an attention's acknowledgement, and a batch that was taken back.
 const ACKNOWLEDGED: &str = "fd2000fd000000000000000000";

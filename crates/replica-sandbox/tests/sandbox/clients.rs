@@ -1,9 +1,8 @@
 //! Clients that no one here wrote, against the real binary. `scripts/install-clients` installs them.
-mod support;
-
+use crate::support::raw::RawClient;
+use crate::support::{PASSWORD, Sandbox};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{PASSWORD, Sandbox};
 
 /// Where `scripts/install-clients` puts Python's and Node's packages.
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/clients");
@@ -27,7 +26,7 @@ fn sandbox() -> Sandbox {
 
 fn filled(sandbox: Sandbox) -> Sandbox {
     let table = include_str!("clients/every_type.sql");
-    support::raw::RawClient::login_to(sandbox.address, "clients").must(table);
+    RawClient::login_to(sandbox.address, "clients").must(table);
     sandbox
 }
 
@@ -40,7 +39,7 @@ fn run(program: &Path, script: &str) {
 }
 
 fn run_against(sandbox: &Sandbox, authority: &Path, program: &Path, script: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/clients");
     let output = Command::new(program)
         .arg(folder.join(script))
         .env("SANDBOX_HOST", "127.0.0.1")

@@ -26,7 +26,21 @@ pub enum Harm {
     Replace(Vec<u8>),
 }
 
+impl Harm {
+    /// How many bytes at the pattern's beginning pass whether it follows or not.
+    fn spares(&self, pattern: &[u8]) -> usize {
+        match self {
+            Self::HangUp(keep) | Self::Silence(keep) => (*keep).min(pattern.len()),
+            Self::Replace(bytes) => pattern.iter().zip(bytes).take_while(|(old, new)| old == new).count(),
+        }
+    }
+}
+
 /// Where and how to do harm; wherever the pattern is not, everything passes.
+///
+/// What may be the harmed part of the pattern is kept back until more bytes come. Where a message ends with what
+/// looks like it, none come, and both peers wait for ever: the bytes before that part should be several, or TLS,
+/// whose bytes are random, will now and then end a flight so.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub from: From,
@@ -104,20 +118,26 @@ fn relay(client: TcpStream, server: TcpStream, watch: &Watch) -> io::Result<()> 
 
 fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) -> io::Result<()> {
     let mut held = Vec::new();
+    // So many bytes of `held` have passed; they stay in it to be recognised.
+    let mut passed = 0;
     let mut buf = vec![0; 64 << 10];
     loop {
         let read = input.read(&mut buf)?;
         if read == 0 {
-            return output.write_all(&held);
+            return output.write_all(&held[passed..]);
         }
         held.extend_from_slice(&buf[..read]);
         loop {
-            let struck = watch.map_or(Struck::No { safe: held.len() }, |watch| watch.strike(&mut held));
-            let (Struck::No { safe: passes }
+            let nothing = Struck::No { done_with: held.len(), safe: held.len() };
+            let struck = watch.map_or(nothing, |watch| watch.strike(&mut held));
+            let (Struck::No { safe: passes, .. }
             | Struck::Past { after: passes }
             | Struck::HangUp { after: passes }
             | Struck::Silence { after: passes }) = struck;
-            output.write_all(&held.drain(..passes).collect::<Vec<_>>())?;
+            output.write_all(&held[passed..passes])?;
+            let done_with = if let Struck::No { done_with, .. } = struck { done_with } else { passes };
+            held.drain(..done_with);
+            passed = passes - done_with;
             match struck {
                 Struck::No { .. } => break,
                 Struck::Past { .. } => {}
@@ -134,8 +154,9 @@ fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) ->
 
 /// How many bytes at the front may pass, and what comes then.
 enum Struck {
-    /// These are no part of the pattern.
+    /// The bytes after `done_with` may be the pattern's beginning; those up to `safe` pass even so.
     No {
+        done_with: usize,
         safe: usize,
     },
     Past {
@@ -156,7 +177,8 @@ impl Watch {
             // Its beginning may have arrived already.
             let longest = held.len().min(pattern.len() - 1);
             let begun = (1..=longest).rev().find(|n| held.ends_with(&pattern[..*n])).unwrap_or(0);
-            return Struck::No { safe: held.len() - begun };
+            let done_with = held.len() - begun;
+            return Struck::No { done_with, safe: done_with + begun.min(harm.spares(pattern)) };
         };
         let end = at + pattern.len();
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
@@ -208,6 +230,25 @@ mod tests {
             [&[b"one needle two"], &[b"one ne", b"edle two"], &[b"one n", b"e", b"edl", b"e two"]];
         for script in SPLITS {
             assert_eq!(heard(Harm::HangUp(4), b"needle", script), (b"one need".to_vec(), true));
+        }
+    }
+
+    #[test]
+    fn what_it_spares_passes_before_more_comes() {
+        let harms = [Harm::HangUp(4), Harm::Silence(4), Harm::Replace(b"neednot".to_vec())];
+        for harm in harms {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let rule = Rule { from: From::Server, pattern: b"needle".to_vec(), harm, times: 1 };
+            let proxy = Proxy::before(listener.local_addr().unwrap(), rule).unwrap();
+            let mut client = TcpStream::connect(proxy.address()).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            for piece in [&b"one n"[..], b"eed", b"s", b" two need"] {
+                server.write_all(piece).unwrap();
+                let mut heard = vec![0; piece.len()];
+                client.read_exact(&mut heard).unwrap();
+                assert_eq!(heard, piece);
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::tds::fingerprint::Fingerprint;
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::row::Block;
 
-/// Blocks read ahead: so few that all of them stay in a core's own cache. The sockets hold more.
+/// Blocks read ahead, at the most: memory does not grow with the table, and the sockets hold more.
 const QUEUE: usize = 4;
 
 /// A target column, in the order of the SELECT's columns.
@@ -82,7 +82,7 @@ pub async fn stream(
     let mut writer = Writer::new(target, load, &rows)?;
     rows.set_stride(load.chunk_rows);
     let (full, mut queue) = mpsc::channel(QUEUE);
-    // Room for every block there is: a buffer that is freed comes back as pages that the kernel has to clear.
+    // Room for every block there is, so that buffers are used again.
     let (used, mut spare) = mpsc::channel(2 * QUEUE);
     let read = async {
         let result = pump(&mut rows, &full, &mut spare).await;

@@ -55,6 +55,13 @@ impl RowHash {
         self.from = buffer.len();
     }
 
+    /// Takes this range of what was appended since, and leaves out the rest.
+    #[inline]
+    pub fn take(&mut self, buffer: &[u8], range: std::ops::Range<usize>) {
+        self.add(&buffer[self.from..][range]);
+        self.from = buffer.len();
+    }
+
     /// Takes what was appended since; the buffer is emptied next.
     pub fn cut(&mut self, buffer: &[u8]) {
         self.take_all_but(buffer, 0);

@@ -78,10 +78,15 @@ pub fn narrow(cells: &[Cell], mut nulls: u64, input: &[u8], out: &mut Buffer) ->
 /// Copies values of wide columns, likewise.
 #[inline]
 pub fn wide(cells: &[Cell], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut at = 0;
-    for (columns, cell) in cells.iter().enumerate() {
-        let Some(window) = input[at..].first_chunk::<WIDE>() else {
-            return Copied { columns, bytes: at, stop: Stop::Near };
+    let mut room = &mut *out.room(cells.len() * WIDE);
+    let mut rest = input;
+    let mut written = 0;
+    let mut stop = Stop::Done;
+    let mut columns = 0;
+    for cell in cells {
+        let (Some(window), Some(place)) = (rest.first_chunk::<WIDE>(), room.first_chunk_mut::<WIDE>()) else {
+            stop = Stop::Near;
+            break;
         };
         // All zeros, or for a NULL all ones: which is also its mark.
         let null = 0u16.wrapping_sub((nulls & 1) as u16);
@@ -89,22 +94,29 @@ pub fn wide(cells: &[Cell], mut nulls: u64, input: &[u8], out: &mut Buffer) -> C
         let head = u16::from_le_bytes([window[0], window[1]]) | null;
         let length = if head == SHORT_NULL { 0 } else { head };
         if length > cell.most {
-            return Copied { columns, bytes: at, stop: Stop::TooLong(length) };
+            stop = Stop::TooLong(length);
+            break;
         }
         let bytes = 2 + usize::from(length);
         if bytes <= WIDE {
-            let room = out.room(WIDE);
-            room[..WIDE].copy_from_slice(window);
-            room[..2].copy_from_slice(&head.to_le_bytes());
-            out.grow(bytes);
-        } else if let Some(value) = input.get(at..at + bytes) {
+            place.copy_from_slice(window);
+            place[..2].copy_from_slice(&head.to_le_bytes());
+            room = &mut room[bytes..];
+            written += bytes;
+        } else if let Some(value) = rest.get(..bytes) {
+            out.grow(written);
             out.put(value);
+            written = 0;
+            room = out.room((cells.len() - columns) * WIDE);
         } else {
-            return Copied { columns, bytes: at, stop: Stop::Near };
+            stop = Stop::Near;
+            break;
         }
-        at += bytes & usize::from(!null);
+        rest = &rest[bytes & usize::from(!null)..];
+        columns += 1;
     }
-    Copied { columns: cells.len(), bytes: at, stop: Stop::Done }
+    out.grow(written);
+    Copied { columns, bytes: input.len() - rest.len(), stop }
 }
 
 /// Copies one value of a narrow or wide column, which is not NULL by a bitmap, without a look at what lies beyond.

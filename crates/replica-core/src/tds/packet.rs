@@ -158,32 +158,41 @@ impl Inbox {
     /// # Errors
     /// A header that can't be, or a packet of another type in the middle of the message.
     pub fn advance(&mut self) -> Result<bool, Malformed> {
-        if self.to_come == 0 {
+        // A packet may be empty without being the last: what follows it may be here already.
+        while self.to_come == 0 {
+            if self.at_end() || !self.open_packet()? {
+                return Ok(false);
+            }
             if self.at_end() {
-                return Ok(false);
+                return Ok(true);
             }
-            let Some(header) = self.buffer[self.end..self.received].first_chunk::<HEADER>() else {
-                return Ok(false);
-            };
-            let header = Header::parse(*header)?;
-            if let Some(before) = self.message
-                && before.kind != header.kind
-            {
-                let (kind, other) = (before.kind, header.kind);
-                return Err(Malformed::new(format!(
-                    "a packet of type 0x{other:02X} in a message of type 0x{kind:02X}"
-                )));
-            }
-            self.buffer.copy_within(self.start..self.end, self.start + HEADER);
-            self.start += HEADER;
-            self.end += HEADER;
-            self.to_come = usize::from(header.length) - HEADER;
-            self.message = Some(header);
         }
         let fresh = self.to_come.min(self.received - self.end);
         self.end += fresh;
         self.to_come -= fresh;
-        Ok(fresh > 0 || self.at_end())
+        Ok(fresh > 0)
+    }
+
+    /// Takes the header after the payload out of its way. `false`: it is not whole yet.
+    fn open_packet(&mut self) -> Result<bool, Malformed> {
+        let Some(header) = self.buffer[self.end..self.received].first_chunk::<HEADER>() else {
+            return Ok(false);
+        };
+        let header = Header::parse(*header)?;
+        if let Some(before) = self.message
+            && before.kind != header.kind
+        {
+            let (kind, other) = (before.kind, header.kind);
+            return Err(Malformed::new(format!(
+                "a packet of type 0x{other:02X} in a message of type 0x{kind:02X}"
+            )));
+        }
+        self.buffer.copy_within(self.start..self.end, self.start + HEADER);
+        self.start += HEADER;
+        self.end += HEADER;
+        self.to_come = usize::from(header.length) - HEADER;
+        self.message = Some(header);
+        Ok(true)
     }
 
     /// The message's bytes that are here and not consumed.
@@ -323,6 +332,32 @@ mod tests {
         assert!(inbox.buffer.len() <= LARGEST_BUFFER);
     }
 
+    #[test]
+    fn what_follows_an_empty_packet_is_not_waited_for() {
+        let wire = [4, 0, 0, 8, 0, 0, 1, 0, 4, 0, 0, 8, 0, 0, 2, 0, 4, 1, 0, 9, 0, 0, 3, 0, 0xFD];
+        let mut inbox = Inbox::new(0);
+        inbox.space().unwrap()[..wire.len()].copy_from_slice(&wire);
+        inbox.received(wire.len());
+        assert!(inbox.advance().unwrap());
+        assert_eq!((inbox.payload(), inbox.at_end()), (&[0xFD][..], true));
+    }
+
+    /// The packets of `wire`, with an empty one before each that `before` (repeating) says.
+    fn with_empty_packets(mut wire: &[u8], before: &[bool]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for empty in before.iter().cycle() {
+            let Some(header) = wire.first_chunk::<HEADER>() else { break };
+            let header = Header::parse(*header).unwrap();
+            if *empty {
+                out.extend_from_slice(&Header { status: 0, length: HEADER as u16, ..header }.encode());
+            }
+            let (packet, rest) = wire.split_at(usize::from(header.length));
+            out.extend_from_slice(packet);
+            wire = rest;
+        }
+        out
+    }
+
     proptest! {
         #[test]
         fn any_split_gives_the_same_message(
@@ -330,9 +365,11 @@ mod tests {
             size in SMALLEST_SIZE..1500,
             pieces in prop::collection::vec(1usize..700, 1..8),
             keep in 0usize..20,
+            empty in prop::collection::vec(any::<bool>(), 1..6),
         ) {
             let mut wire = Vec::new();
             frame(kind::REPLY, &payload, size, &mut wire);
+            let wire = with_empty_packets(&wire, &empty);
             let message = deframe(&wire, &pieces, |here| here.len().saturating_sub(keep));
             prop_assert_eq!(message, payload);
         }

@@ -9,6 +9,9 @@ use tokio::task::JoinSet;
 /// with a large one at the end. `done` gets each result as it comes; one job's failure does not stop the others.
 ///
 /// Workers are tasks on the current tokio runtime; dropping the future stops them.
+///
+/// # Panics
+/// If `work` did, once the other workers have ended.
 pub async fn run<J, R, F>(
     mut jobs: Vec<J>,
     workers: usize,
@@ -40,6 +43,14 @@ pub async fn run<J, R, F>(
     drop(results);
     while let Some(result) = finished.recv().await {
         done(result);
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            // Its job has no result: nobody may take what has arrived for all there is.
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 
@@ -76,6 +87,21 @@ mod tests {
             run(vec![(); 20], 3, |()| 0, work, |()| count += 1).await;
             assert_eq!((count, MOST.load(Ordering::SeqCst)), (20, 3));
         });
+    }
+
+    #[test]
+    fn a_panic_of_one_job_is_not_lost() {
+        let mut arrived = Vec::new();
+        let work = |n: u64| async move {
+            assert_ne!(n, 2, "the second job");
+            n
+        };
+        let run = || block_on(run(vec![1, 2, 3], 3, |n| *n, work, |n| arrived.push(n)));
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+        let message = panic.downcast_ref::<String>().map_or("", String::as_str);
+        assert!(message.contains("the second job"), "{message}");
+        arrived.sort_unstable();
+        assert_eq!(arrived, [1, 3]);
     }
 
     #[test]

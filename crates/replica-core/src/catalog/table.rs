@@ -112,13 +112,19 @@ impl Table {
 
     /// The same table under two connections? Names of servers and databases may be aliases; what the server
     /// says of itself, of its database and of the object's birth is not.
+    ///
+    /// A server that says nothing of itself is told by the object alone: two tables of one id that were made in the
+    /// same millisecond are one.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        let (Some(mine), Some(theirs)) = (&self.server, &other.server) else { return false };
-        mine.name.eq_ignore_ascii_case(&theirs.name)
-            && mine.database == theirs.database
-            && mine.database_created == theirs.database_created
-            && self.object.id == other.object.id
-            && self.object.created == other.object.created
+        let same_database = match (&self.server, &other.server) {
+            (Some(mine), Some(theirs)) => {
+                mine.name.eq_ignore_ascii_case(&theirs.name)
+                    && mine.database == theirs.database
+                    && mine.database_created == theirs.database_created
+            }
+            _ => !self.object.created.is_empty(),
+        };
+        same_database && self.object.id == other.object.id && self.object.created == other.object.created
     }
 }
 

@@ -133,6 +133,13 @@ fn a_table_is_not_copied_onto_itself_whatever_the_server_is_called() {
     let error = Plan::new(&here("a"), &here("a"), Request::default()).unwrap_err();
     assert!(error.to_string().contains("same table"), "{error}");
     assert!(Plan::new(&here("a"), &here("b"), Request::default()).is_ok());
+
+    let silent = || Table { server: None, ..here("a") };
+    assert!(Plan::new(&silent(), &silent(), Request::default()).is_err());
+    assert!(Plan::new(&here("a"), &silent(), Request::default()).is_err());
+    let mut younger = silent();
+    younger.object.created = "2026-01-02T00:00:00".into();
+    assert!(Plan::new(&silent(), &younger, Request::default()).is_ok());
 }
 
 #[test]

@@ -81,10 +81,17 @@ impl Retries {
         let Some(delay) = self.backoff.delay(self.used + 1) else { return false };
         self.used += 1;
         let (retry, most) = (self.used, self.backoff.max_retries);
-        log::warn!("{error}; retry {retry} of {most} in {:.1}s", delay.as_secs_f64());
+        log::warn!("{}", announcement(error, retry, most, delay));
         tokio::time::sleep(delay).await;
         true
     }
+}
+
+/// A server's text is a sentence; here it goes on.
+fn announcement(error: &impl std::fmt::Display, retry: u32, most: u32, delay: Duration) -> String {
+    let error = error.to_string();
+    let error = error.trim_end_matches(['.', ' ']);
+    format!("{error}; retry {retry} of {most} in {:.1}s", delay.as_secs_f64())
 }
 
 /// Evenly spread over 0.0..1.0. The standard library's hasher keys are random for each instance,
@@ -117,6 +124,12 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), TRANSIENT.len());
         assert!(numbers.is_sorted());
+    }
+
+    #[test]
+    fn a_sentence_goes_on_without_its_full_stop() {
+        let text = announcement(&"Rerun the transaction.", 1, 5, Duration::from_millis(1500));
+        assert_eq!(text, "Rerun the transaction; retry 1 of 5 in 1.5s");
     }
 
     #[test]

@@ -263,6 +263,14 @@ impl Plan {
         };
         add("read", format!("{isolation}; {}", self.select()));
         add("locks", self.locks().into());
+        for table in self.children() {
+            add(
+                "locks",
+                format!(
+                    "schema modification (Sch-M) on {table}, whose key is suspended, to the commit: its readers wait"
+                ),
+            );
+        }
         add("statement", "BEGIN TRANSACTION".into());
         self.before().into_iter().for_each(|statement| add("statement", statement.sql));
         let declared = self.mapping.columns.iter().map(declared);
@@ -275,6 +283,17 @@ impl Plan {
         add("statement", "COMMIT TRANSACTION".into());
         self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
         lines
+    }
+
+    /// The other tables whose keys are suspended, each once.
+    fn children(&self) -> Vec<&TableName> {
+        let mut children: Vec<&TableName> = Vec::new();
+        for key in &self.strategy.suspend {
+            if key.table != self.target && !children.contains(&&key.table) {
+                children.push(&key.table);
+            }
+        }
+        children
     }
 
     fn locks(&self) -> &'static str {

@@ -101,6 +101,10 @@ fn foreign_keys_and_indexes_come_back_in_the_transaction() {
             "ALTER TABLE [dbo].[child] WITH NOCHECK CHECK CONSTRAINT [fk2]",
         ]
     );
+    let locks = p.explain().into_iter().filter(|(topic, _)| *topic == "locks");
+    let locks: Vec<_> = locks.map(|(_, text)| text).filter(|text| text.contains("(Sch-M)")).collect();
+    assert_eq!(locks.len(), 1, "one line for two keys of one table: {locks:?}");
+    assert!(locks[0].contains("dbo.child"), "{locks:?}");
 }
 
 #[test]

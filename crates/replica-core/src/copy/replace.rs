@@ -63,11 +63,14 @@ pub(super) async fn replace(
     let Sides { source, target } = sides;
     let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
     source.set_isolation(isolation).await?;
+    source.set_lock_timeout(LOCK_WAIT).await?;
     target.set_lock_timeout(LOCK_WAIT).await?;
-    target.lane()?.begin().await?;
-    run(target, plan.before(), timing).await?;
+    // Before the target's table is locked: its readers must not wait for a lock on the source. Should the rest fail,
+    // the SELECT ends with its session, which nobody uses again.
     let rows = open(source, plan, &plan.select()).await;
     let rows = rows.map_err(|error| error.within("reading from the source"))?;
+    target.lane()?.begin().await?;
+    run(target, plan.before(), timing).await?;
     let load = plan.load(rows.columns());
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");

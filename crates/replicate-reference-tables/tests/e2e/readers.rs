@@ -1,7 +1,8 @@
 //! What others see while a table is replaced, and what the tool sees of others.
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::util::{copy, fault, fill, ids, pair_with_old_rows, skip};
+use crate::util::{copy, fault, fill, ids, pair_with_old_rows, skip, tool};
 
 #[test]
 fn readers_see_the_old_rows_or_the_new_ones_and_nothing_between() {
@@ -50,4 +51,31 @@ fn a_source_that_allows_snapshots_is_read_past_its_writers() {
     copy(&pair, &["dbo.t"]);
     assert_eq!(ids(&mut pair.target.client()), [1, 2]);
     writer.batch("ROLLBACK");
+}
+
+#[test]
+fn a_locked_source_does_not_keep_the_readers_of_the_target_out() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    if !pair.server.is_sandbox() {
+        return skip("only the sandbox tells who has waited");
+    }
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
+    let mut writer = pair.source.client();
+    writer.batch("BEGIN TRANSACTION");
+    assert_eq!(writer.number("SELECT COUNT(*) FROM dbo.t WITH (TABLOCKX)"), 1);
+    let running = tool(&pair).start(&["dbo.t"]);
+    let mut observer = pair.source.client();
+    let waiting = "SELECT COUNT(*) FROM sys.sandbox_lock_log \
+                   WHERE event = 'waiting' AND resource_database_id = DB_ID()";
+    let started = Instant::now();
+    while observer.number(waiting) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "the tool does not come to the source's lock");
+        std::thread::yield_now();
+    }
+    let mut reader = pair.target.client();
+    reader.batch("SET LOCK_TIMEOUT 0");
+    assert_eq!(ids(&mut reader), [901, 902]);
+    writer.batch("ROLLBACK");
+    running.finish().exits(0);
+    assert_eq!(ids(&mut reader), [1]);
 }

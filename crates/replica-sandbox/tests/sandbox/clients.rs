@@ -105,5 +105,5 @@ fn mssql_python_by_tds_8() {
 
 #[test]
 fn tedious() {
-    run(Path::new("node"), "tedious_client.js");
+    run(Path::new("/usr/bin/node"), "tedious_client.js");
 }

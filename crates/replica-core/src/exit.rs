@@ -33,10 +33,33 @@ impl Code {
             Self::Terminated => 143,
         }
     }
+
+    /// What to tell the shell of several tables or windows, of which some failed with these codes: the code that all
+    /// failures share, or the general one.
+    pub fn of_failures(failures: impl IntoIterator<Item = Self>) -> Self {
+        let mut failures = failures.into_iter();
+        match failures.next() {
+            None => Self::Ok,
+            Some(first) if failures.all(|code| code == first) => first,
+            Some(_) => Self::Failed,
+        }
+    }
 }
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
         Self::from(code.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_share_a_code_or_have_the_general_one() {
+        assert_eq!(Code::of_failures([]), Code::Ok);
+        assert_eq!(Code::of_failures([Code::Busy, Code::Busy]), Code::Busy);
+        assert_eq!(Code::of_failures([Code::Busy, Code::Connect]), Code::Failed);
     }
 }

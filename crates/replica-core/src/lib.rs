@@ -1,5 +1,6 @@
 //! What two tools of the replica share.
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod copy;
 pub mod error;

@@ -1,14 +1,18 @@
 //! The command line: as typed ([`Args`]), and as resolved ([`Options`]).
 use std::path::PathBuf;
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
+use replica_core::cli::{self, Selection, Tool};
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
+use replica_core::exit::Code;
 use replica_core::report::Format;
+
+use crate::run;
 
 /// Replaces whole tables of the target by the source's, each in one transaction: readers see the old rows or the
 /// new ones, and a failure leaves the old ones.
-#[derive(FromArgs, Debug, Default)]
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
 #[argh(
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
@@ -64,6 +68,7 @@ pub struct Args {
     output: Option<String>,
     /// print the version
     #[argh(switch)]
+    #[expect(dead_code, reason = "answered before the rest is looked at")]
     version: bool,
     /// first day of a date window
     #[argh(option, hidden_help)]
@@ -91,10 +96,7 @@ pub struct Args {
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// As typed; `-` is in `stdin`.
-    pub tables: Vec<String>,
-    pub stdin: bool,
-    pub all: bool,
+    pub selection: Selection,
     pub max_workers: usize,
     pub chunk_size: Option<u64>,
     pub commit_interval: Option<u64>,
@@ -109,115 +111,37 @@ pub struct Options {
 
 /// Two writers keep source and target busy; more contend on one server (loading.md).
 const DEFAULT_WORKERS: usize = 2;
-/// More connections than this are a slip of the finger.
-const MOST_WORKERS: usize = 64;
 
-/// What a command line comes to.
-#[derive(Debug, PartialEq)]
-pub enum Parsed {
-    Run(Options),
-    /// `--help` or `--version`: print this and succeed.
-    Print(String),
-}
+impl Tool for Args {
+    const NAME: &'static str = "replicate-reference-tables";
+    type Options = Options;
 
-/// Parses a command line without the program's name.
-///
-/// # Errors
-/// Of kind `Usage`: what is wrong, and how to find out what is right.
-pub fn parse(name: &str, args: impl IntoIterator<Item = String>) -> Result<Parsed> {
-    let (args, stdin) = normalise(args)?;
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match Args::from_args(&[name], &args) {
-        Ok(args) if args.version => Ok(Parsed::Print(format!("{name} {}\n", env!("CARGO_PKG_VERSION")))),
-        Ok(args) => args.resolve(stdin).map(Parsed::Run),
-        Err(exit) if exit.status.is_ok() => Ok(Parsed::Print(exit.output)),
-        Err(exit) => {
-            let reason = exit.output.lines().map(str::trim).filter(|line| !line.is_empty());
-            let reason = reason.filter(|line| !line.starts_with("Run ")).collect::<Vec<_>>().join(" ");
-            Err(Error::usage(reason).remedy(format!("See {name} --help")))
-        }
-    }
-}
-
-/// argh takes neither `--name=value` nor a lone `-`: the first becomes two arguments, the second is taken out.
-fn normalise(args: impl IntoIterator<Item = String>) -> Result<(Vec<String>, bool)> {
-    let (mut out, mut stdin, mut options) = (Vec::new(), false, true);
-    for arg in args {
-        match arg.split_once('=') {
-            _ if arg == "-" => stdin = true,
-            // As two arguments the value would be taken for a table.
-            Some((name, _)) if options && SWITCHES.contains(&name) => {
-                return Err(Error::usage(format!("{name} takes no value")));
-            }
-            Some((name, value)) if options && name.starts_with("--") && name.len() > 2 => {
-                out.extend([name.to_owned(), value.to_owned()]);
-            }
-            _ => {
-                options &= arg != "--";
-                out.push(arg);
-            }
-        }
-    }
-    Ok((out, stdin))
-}
-
-/// Options without a value.
-const SWITCHES: [&str; 11] = [
-    "--all",
-    "--full-table",
-    "--explain",
-    "--dry-run",
-    "--ignore-extra-columns",
-    "--check-constraints",
-    "--fire-triggers",
-    "--version",
-    "--keep-parquet",
-    "--preflight",
-    "--help",
-];
-
-impl Args {
     fn resolve(self, stdin: bool) -> Result<Options> {
         self.refuse_what_is_not_there()?;
-        if self.tables.is_empty() && !stdin && !self.all {
-            return Err(Error::usage("no table is named")
-                .remedy("Name tables, - to read them from stdin, or --all for those of the configuration"));
-        }
-        let max_workers = self.max_workers.unwrap_or(DEFAULT_WORKERS);
-        if !(1..=MOST_WORKERS).contains(&max_workers) {
-            return Err(Error::usage(format!("--max-workers is a number from 1 to {MOST_WORKERS}")));
-        }
-        for (name, value) in [("--chunk-size", self.chunk_size), ("--commit-interval", self.commit_interval)]
-        {
-            if value == Some(0) {
-                return Err(Error::usage(format!("{name} is a number of rows, at least 1")));
-            }
-        }
+        let selection = Selection { named: self.tables, stdin, all: self.all };
         Ok(Options {
-            tables: self.tables,
-            stdin,
-            all: self.all,
-            max_workers,
-            chunk_size: self.chunk_size,
-            commit_interval: self.commit_interval,
+            selection: selection.required(
+                "Name tables, - to read them from stdin, or --all for those of the configuration",
+            )?,
+            max_workers: cli::workers(self.max_workers, DEFAULT_WORKERS)?,
+            chunk_size: cli::at_least_one_row("--chunk-size", self.chunk_size)?,
+            commit_interval: cli::at_least_one_row("--commit-interval", self.commit_interval)?,
             explain: self.explain || self.dry_run,
-            verify: match self.verify.as_deref() {
-                None | Some("none") => Verify::Nothing,
-                Some("count") => Verify::Count,
-                Some("hash") => Verify::Hash,
-                Some(other) => {
-                    return Err(Error::usage(format!("--verify {other} is unknown"))
-                        .remedy("It is none, count or hash"));
-                }
-            },
+            verify: cli::verify(self.verify.as_deref())?,
             ignore_extra_columns: self.ignore_extra_columns,
             check_constraints: self.check_constraints,
             fire_triggers: self.fire_triggers,
             config: self.config,
-            format: self.output.as_deref().map_or_else(|| Ok(Format::for_stdout()), str::parse)?,
+            format: cli::format(self.output.as_deref())?,
         })
     }
 
+    fn run(options: Options) -> Result<Code> {
+        run::run(&options)
+    }
+}
+
+impl Args {
     /// Options of the contract whose feature this version lacks: ignoring them would do something else than asked.
     fn refuse_what_is_not_there(&self) -> Result<()> {
         let dates = self.start_date.is_some() || self.end_date.is_some() || self.date_column.is_some();
@@ -253,10 +177,12 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
+    use replica_core::cli::{Parsed, parse};
+
     use super::*;
 
-    fn parsed(line: &str) -> Result<Parsed> {
-        parse("tool", line.split_whitespace().map(str::to_owned))
+    fn parsed(line: &str) -> Result<Parsed<Options>> {
+        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
     }
 
     fn options(line: &str) -> Options {
@@ -287,10 +213,10 @@ mod tests {
     #[test]
     fn tables_come_from_arguments_stdin_or_the_configuration() {
         let o = options("a - [b=c].[d]");
-        assert!(o.stdin && !o.all);
-        assert_eq!(o.tables, ["a", "[b=c].[d]"]);
-        assert!(options("--all").all);
-        assert!(options("-- --odd=name").tables == ["--odd=name"]);
+        assert!(o.selection.stdin && !o.selection.all);
+        assert_eq!(o.selection.named, ["a", "[b=c].[d]"]);
+        assert!(options("--all").selection.all);
+        assert!(options("-- --odd=name").selection.named == ["--odd=name"]);
         assert!(refused("").contains("--all"));
     }
 
@@ -326,13 +252,6 @@ mod tests {
             "t --all=yes=no --max-workers",
         ] {
             assert!(!refused(line).is_empty(), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_switch_takes_no_value() {
-        for switch in SWITCHES {
-            assert_eq!(refused(&format!("t {switch}=true")).as_str(), format!("{switch} takes no value"));
         }
     }
 

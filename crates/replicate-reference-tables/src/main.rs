@@ -1,3 +1,6 @@
+use replica_core::cli::{self, Tool};
+use replicate_reference_tables::Args;
+
 fn main() -> std::process::ExitCode {
-    replicate_reference_tables::main(replicate_reference_tables::NAME)
+    cli::main::<Args>(Args::NAME)
 }

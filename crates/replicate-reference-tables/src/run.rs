@@ -3,6 +3,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
+use replica_core::cli;
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Job, Sides};
 use replica_core::error::{Kind, Result};
@@ -12,43 +13,26 @@ use replica_core::plan::{Plan, Request};
 use replica_core::pool;
 use replica_core::report::{self, Format, Progress, Record, Value};
 use replica_core::shape::Wishes;
-use replica_core::signal::Stop;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Options;
-use crate::tables;
 
 pub fn run(options: &Options) -> Result<Code> {
     let progress = Progress::on_stderr();
     report::init(&progress);
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
-    let names = tables::wanted(options, &config, io::stdin().lock())?;
+    let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
     if options.commit_interval.is_some() {
         log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
     }
     let jobs = names.into_iter().map(|table| job(options, &config, &source, &target, table)).collect();
-    let runtime = runtime(options.max_workers)?;
-    let code = runtime.block_on(async {
-        let stop = Stop::on_signals()?;
+    cli::block_on(options.max_workers, |stop| async move {
         stop.or(Run { options, progress, failures: Vec::new() }.all(jobs)).await
-    });
-    // The system's name lookup can't be cancelled; nobody waits for its answer any more.
-    runtime.shutdown_background();
-    code
-}
-
-/// One thread for one worker: a stream is one task, which gains nothing from a second thread.
-fn runtime(workers: usize) -> Result<Runtime> {
-    let runtime = match workers {
-        1 => Builder::new_current_thread().enable_all().build(),
-        _ => Builder::new_multi_thread().enable_all().build(),
-    };
-    Ok(runtime?)
+    })
 }
 
 fn job(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint, table: TableName) -> Job {
-    let settings = tables::settings(config, &table);
+    let settings = cli::settings(config, &table);
     let wishes = Wishes {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
@@ -142,13 +126,8 @@ impl Run<'_> {
         self.progress.suspended(|| finished.record().write(self.options.format, io::stdout().lock()))
     }
 
-    /// The code that all failures share, or the general one.
     fn verdict(&self) -> Code {
-        match self.failures.as_slice() {
-            [] => Code::Ok,
-            [(_, first), rest @ ..] if rest.iter().all(|(_, code)| code == first) => *first,
-            _ => Code::Failed,
-        }
+        Code::of_failures(self.failures.iter().map(|(_, code)| *code))
     }
 }
 

@@ -1,0 +1,150 @@
+//! From the shell's words to the words that argh takes.
+//!
+//! The parser of the scripts that these tools replace (Python's argparse) took `--name=value` and any unambiguous
+//! beginning of an option's name, and so do we. argh takes neither, nor a lone `-`.
+use argh::{FlagInfo, FlagInfoKind};
+
+use crate::error::{Error, Result};
+
+/// What argh takes, and what it does not have to know.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Arguments {
+    pub args: Vec<String>,
+    /// A lone `-`: names come from stdin.
+    pub stdin: bool,
+    /// `--version`, whatever else there is.
+    pub version: bool,
+}
+
+/// Makes `--name=value` two words, spells options out, and takes a lone `-` and `--version` out.
+///
+/// # Errors
+/// A beginning that several options have; a value for an option that takes none.
+pub(super) fn normalise(
+    flags: &[FlagInfo<'_>],
+    words: impl IntoIterator<Item = String>,
+) -> Result<Arguments> {
+    let mut out = Arguments::default();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-" => out.stdin = true,
+            "--" => {
+                out.args.push(word);
+                out.args.extend(words);
+                break;
+            }
+            option if option.starts_with("--") => {
+                let (typed, value) = match option.split_once('=') {
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (option, None),
+                };
+                let name = spelled_out(flags, typed)?;
+                let switch = name == HELP || flags.iter().any(|flag| flag.long == name && is_switch(flag));
+                if switch && value.is_some() {
+                    return Err(Error::usage(format!("{name} takes no value")));
+                }
+                out.version |= name == "--version";
+                out.args.push(name.to_owned());
+                // The next word is its value, whatever it looks like.
+                out.args.extend(if switch { None } else { value.or_else(|| words.next()) });
+            }
+            _ => out.args.push(word),
+        }
+    }
+    Ok(out)
+}
+
+/// argh's own switch, which is not among a command's flags.
+const HELP: &str = "--help";
+
+fn is_switch(flag: &FlagInfo<'_>) -> bool {
+    matches!(flag.kind, FlagInfoKind::Switch)
+}
+
+/// The option that `typed` is or begins. What begins none is left for argh to refuse.
+fn spelled_out<'a>(flags: &[FlagInfo<'a>], typed: &'a str) -> Result<&'a str> {
+    let names = || flags.iter().map(|flag| flag.long).chain([HELP]);
+    if let Some(name) = names().find(|name| *name == typed) {
+        return Ok(name);
+    }
+    let mut begun: Vec<&str> = names().filter(|name| name.starts_with(typed)).collect();
+    begun.dedup();
+    match begun.as_slice() {
+        [] => Ok(typed),
+        [name] => Ok(name),
+        several => Err(Error::usage(format!("{typed} may be {}", several.join(" or ")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argh::{ArgsInfo, FromArgs};
+
+    use super::*;
+
+    #[derive(FromArgs, ArgsInfo)]
+    /// a tool
+    #[expect(dead_code, reason = "only its description is of interest")]
+    struct Args {
+        /// a number
+        #[argh(option)]
+        max_workers: Option<usize>,
+        /// a number
+        #[argh(option)]
+        max_retries: Option<usize>,
+        /// a switch
+        #[argh(switch)]
+        all: bool,
+        /// a switch
+        #[argh(switch)]
+        version: bool,
+    }
+
+    fn normalised(line: &str) -> Result<Arguments> {
+        normalise(Args::get_args_info().flags, line.split_whitespace().map(str::to_owned))
+    }
+
+    fn args(line: &str) -> Vec<String> {
+        normalised(line).unwrap().args
+    }
+
+    #[test]
+    fn values_come_after_a_space_or_an_equals_sign() {
+        assert_eq!(args("a --max-workers=2 b"), ["a", "--max-workers", "2", "b"]);
+        assert_eq!(args("--max-workers=a=b"), ["--max-workers", "a=b"]);
+        assert_eq!(
+            args("--max-workers --all"),
+            ["--max-workers", "--all"],
+            "a value, whatever it looks like"
+        );
+        assert_eq!(args("--max-workers - "), ["--max-workers", "-"]);
+        assert!(!normalised("--max-workers -").unwrap().stdin);
+    }
+
+    #[test]
+    fn a_beginning_will_do_if_it_is_one_options_only() {
+        assert_eq!(args("--max-w 2 --al --h"), ["--max-workers", "2", "--all", "--help"]);
+        assert_eq!(args("--max-r=2"), ["--max-retries", "2"]);
+        let error = normalised("--max 2").unwrap_err().to_string();
+        assert!(error.contains("--max-workers or --max-retries"), "{error}");
+        assert_eq!(args("--nothing"), ["--nothing"], "argh says that there is none");
+    }
+
+    #[test]
+    fn a_switch_takes_no_value() {
+        for switch in ["--all", "--version", "--help"] {
+            let error = normalised(&format!("{switch}=true")).unwrap_err().to_string();
+            assert_eq!(error, format!("{switch} takes no value"));
+        }
+    }
+
+    #[test]
+    fn a_lone_dash_is_stdin_and_two_end_the_options() {
+        let found = normalised("a - --all").unwrap();
+        assert_eq!((found.stdin, found.args), (true, vec!["a".to_owned(), "--all".to_owned()]));
+        assert_eq!(args("-- --all=x -"), ["--", "--all=x", "-"]);
+        assert!(normalised("x --vers").unwrap().version);
+        assert!(!normalised("-- --version").unwrap().version);
+    }
+}

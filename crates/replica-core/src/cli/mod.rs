@@ -1,0 +1,128 @@
+//! What every tool's command line has in common, from the arguments to the exit code.
+//!
+//! A tool is an argh struct that implements [`Tool`], and a `main` that is one call of [`main`].
+mod arguments;
+mod options;
+mod tables;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use argh::{ArgsInfo, FromArgs};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{Error, Result};
+use crate::exit::Code;
+use crate::signal::Stop;
+pub use options::{at_least_one_row, format, verify, workers};
+pub use tables::{Selection, date_column, settings};
+
+/// A tool's command line as typed: an argh struct, with a `--version` switch for the help's sake.
+pub trait Tool: FromArgs + ArgsInfo {
+    /// The tool's name.
+    const NAME: &'static str;
+    /// The command line as resolved.
+    type Options;
+
+    /// Checks what was typed. `stdin`: a lone `-` was among the arguments.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: what is wrong, and the way out.
+    fn resolve(self, stdin: bool) -> Result<Self::Options>;
+
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// What keeps the tool from doing anything; what fails for one table is a line on stdout.
+    fn run(options: Self::Options) -> Result<Code>;
+}
+
+/// What a command line comes to.
+#[derive(Debug, PartialEq)]
+pub enum Parsed<O> {
+    Run(O),
+    /// `--help` or `--version`: print this and succeed.
+    Print(String),
+}
+
+/// Runs the tool under a name: its own, or an older one.
+pub fn main<T: Tool>(name: &str) -> ExitCode {
+    match run::<T>(name) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            error.exit_code().into()
+        }
+    }
+}
+
+/// Runs the tool under a name that it had before, and says so, unless `REPLICA_NO_DEPRECATION=1`.
+pub fn main_under_old_name<T: Tool>(name: &str) -> ExitCode {
+    if std::env::var_os("REPLICA_NO_DEPRECATION").is_none_or(|value| value != "1") {
+        eprintln!(
+            "{name} is now {}; the old name still works (REPLICA_NO_DEPRECATION=1 hides this line)",
+            T::NAME
+        );
+    }
+    main::<T>(name)
+}
+
+fn run<T: Tool>(name: &str) -> Result<Code> {
+    let args = std::env::args_os().skip(1).map(|arg| {
+        arg.into_string().map_err(|arg| Error::usage(format!("{} is not UTF-8", arg.to_string_lossy())))
+    });
+    match parse::<T>(name, args.collect::<Result<Vec<_>>>()?)? {
+        Parsed::Run(options) => T::run(options),
+        Parsed::Print(text) => {
+            // A reader that closed the pipe has seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Ok(Code::Ok)
+        }
+    }
+}
+
+/// Parses a command line without the program's name.
+///
+/// # Errors
+/// Of kind `Usage`: what is wrong, and how to find out what is right.
+pub fn parse<T: Tool>(name: &str, args: impl IntoIterator<Item = String>) -> Result<Parsed<T::Options>> {
+    let see_help = |error: Error| error.remedy(format!("See {name} --help"));
+    let arguments = arguments::normalise(T::get_args_info().flags, args).map_err(see_help)?;
+    if arguments.version {
+        return Ok(Parsed::Print(format!("{name} {}\n", env!("CARGO_PKG_VERSION"))));
+    }
+    let args: Vec<&str> = arguments.args.iter().map(String::as_str).collect();
+    match T::from_args(&[name], &args) {
+        Ok(typed) => typed.resolve(arguments.stdin).map(Parsed::Run),
+        Err(exit) if exit.status.is_ok() => Ok(Parsed::Print(exit.output)),
+        Err(exit) => {
+            let reason = exit.output.lines().map(str::trim).filter(|line| !line.is_empty());
+            let reason = reason.filter(|line| !line.starts_with("Run ")).collect::<Vec<_>>().join(" ");
+            Err(see_help(Error::usage(reason)))
+        }
+    }
+}
+
+/// Runs `work` to its end, on as many threads as `workers` streams can use. A stream is one task, which gains nothing
+/// from a second thread.
+///
+/// # Errors
+/// Those of `work`; the system gives no threads.
+pub fn block_on<F: Future<Output = Result<Code>>>(
+    workers: usize,
+    work: impl FnOnce(Stop) -> F,
+) -> Result<Code> {
+    let runtime = runtime(workers)?;
+    let code = runtime.block_on(async { work(Stop::on_signals()?).await });
+    // The system's name lookup can't be cancelled; nobody waits for its answer any more.
+    runtime.shutdown_background();
+    code
+}
+
+fn runtime(workers: usize) -> Result<Runtime> {
+    let runtime = match workers {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().enable_all().build(),
+    };
+    Ok(runtime?)
+}

@@ -1,0 +1,70 @@
+//! Options that several tools have, from what was typed to what it means.
+use crate::copy::Verify;
+use crate::error::{Error, Result};
+use crate::report::Format;
+
+/// More connections than this are a slip of the finger.
+const MOST_WORKERS: usize = 64;
+
+/// `--max-workers`.
+///
+/// # Errors
+/// Of kind `Usage`: none, or too many.
+pub fn workers(typed: Option<usize>, default: usize) -> Result<usize> {
+    let workers = typed.unwrap_or(default);
+    if (1..=MOST_WORKERS).contains(&workers) {
+        Ok(workers)
+    } else {
+        Err(Error::usage(format!("--max-workers is a number from 1 to {MOST_WORKERS}")))
+    }
+}
+
+/// An option `name` that is a number of rows.
+///
+/// # Errors
+/// Of kind `Usage`: zero.
+pub fn at_least_one_row(name: &str, typed: Option<u64>) -> Result<Option<u64>> {
+    match typed {
+        Some(0) => Err(Error::usage(format!("{name} is a number of rows, at least 1"))),
+        rows => Ok(rows),
+    }
+}
+
+/// `--verify`.
+///
+/// # Errors
+/// Of kind `Usage`: anything but none, count and hash.
+pub fn verify(typed: Option<&str>) -> Result<Verify> {
+    match typed {
+        None | Some("none") => Ok(Verify::Nothing),
+        Some("count") => Ok(Verify::Count),
+        Some("hash") => Ok(Verify::Hash),
+        Some(other) => {
+            Err(Error::usage(format!("--verify {other} is unknown")).remedy("It is none, count or hash"))
+        }
+    }
+}
+
+/// `--output`.
+///
+/// # Errors
+/// Of kind `Usage`: anything but text, tsv and json.
+pub fn format(typed: Option<&str>) -> Result<Format> {
+    typed.map_or_else(|| Ok(Format::for_stdout()), str::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_range_is_refused() {
+        assert_eq!(workers(None, 2).unwrap(), 2);
+        assert_eq!(workers(Some(64), 2).unwrap(), 64);
+        assert!(workers(Some(0), 2).is_err() && workers(Some(65), 2).is_err());
+        assert_eq!(at_least_one_row("--chunk-size", Some(1)).unwrap(), Some(1));
+        assert!(at_least_one_row("--chunk-size", Some(0)).unwrap_err().to_string().contains("--chunk-size"));
+        assert_eq!(verify(Some("hash")).unwrap(), Verify::Hash);
+        assert!(verify(Some("all")).is_err() && format(Some("xml")).is_err());
+    }
+}

@@ -17,6 +17,7 @@ pub mod shape;
 pub mod signal;
 pub mod tds;
 pub mod types;
+pub mod window;
 
 #[cfg(test)]
 mod fake;

@@ -5,6 +5,7 @@ use crate::tds::columns::Column;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, Limits, RowScanner, Stop};
+use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
 
 /// Bytes received at a time, and bytes of a block: large enough that calls to the kernel do not count, small enough to
@@ -28,12 +29,12 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Sends a batch of a single SELECT and reads on to its columns.
+    /// Sends a query of a single SELECT and reads on to its columns.
     ///
     /// # Errors
     /// The server's refusal, with the lane ready for the next request; no result set; those of [`Lane::recv`].
-    pub async fn open(lane: &'a mut Lane, sql: &str) -> Result<Self> {
-        lane.send_batch(sql).await?;
+    pub async fn open(lane: &'a mut Lane, query: impl Into<Query>) -> Result<Self> {
+        lane.send_query(&query.into()).await?;
         let mut inbox = Inbox::new(RECEIVE);
         let mut reply = Reply::default();
         loop {

@@ -3,8 +3,11 @@ mod common;
 
 use common::{Sandbox, run};
 use replica_core::config::Endpoint;
+use replica_core::read::{self, Rows};
 use replica_core::session::{Role, Session};
+use replica_core::tds::rpc::{Param, Query};
 use replica_sandbox::server::Policy;
+use time::macros::date;
 
 /// Without TLS and with it, in small packets and in large ones.
 fn everywhere(test: impl AsyncFn(Session)) {
@@ -81,5 +84,43 @@ fn sessions_have_the_options_that_indexed_tables_demand() {
         // QUOTED_IDENTIFIER 256, CONCAT_NULL_YIELDS_NULL 4096, XACT_ABORT 16384.
         let wanted = 8 + 16 + 32 + 64 + 256 + 4096 + 16384;
         assert_eq!(number(&mut session, "SELECT @@OPTIONS").await & wanted, wanted);
+    });
+}
+
+#[test]
+fn a_querys_parameters_travel_beside_it() {
+    everywhere(async |mut session| {
+        session
+            .execute("CREATE TABLE #t (d datetime2(7) NOT NULL, n bigint NULL, s nvarchar(max) NULL, b varbinary(max) NULL)")
+            .await
+            .unwrap();
+        let (text, bytes) = ("O'Brien 🦆 ".repeat(1_000), vec![7; 9_000]);
+        let insert = Query {
+            sql: "INSERT INTO #t VALUES (DATEADD(day, @P2, @P1), @P3, @P4, @P5), ('2024-03-01', NULL, NULL, NULL)".into(),
+            params: vec![
+                Param::Date(date!(2024 - 02 - 27)),
+                Param::Int(2),
+                Param::BigInt(i64::MIN),
+                Param::Text(text.clone()),
+                Param::Binary(bytes.clone()),
+            ],
+        };
+        assert_eq!(session.execute_long(insert).await.unwrap().rows, Some(2));
+        let february = Query {
+            sql: "SELECT d, n, s, b FROM #t WHERE d >= CAST(@P1 AS datetime2(7)) AND d < CAST(@P2 AS datetime2(7))"
+                .into(),
+            params: vec![Param::Date(date!(2024 - 02 - 01)), Param::Date(date!(2024 - 03 - 01))],
+        };
+        let rows = Rows::open(session.lane().unwrap(), february).await.unwrap();
+        let windowed = read::fingerprint(rows).await.unwrap();
+        let rows = Rows::open(session.lane().unwrap(), "SELECT d, n, s, b FROM #t WHERE n IS NOT NULL")
+            .await
+            .unwrap();
+        assert_eq!(read::fingerprint(rows).await.unwrap(), windowed);
+        assert_eq!(windowed.rows, 1);
+        let rows = session.query("SELECT n, s, b FROM #t WHERE d = '2024-02-29'", &[]).await.unwrap();
+        assert_eq!(rows[0].try_get::<i64, _>(0).unwrap(), Some(i64::MIN));
+        assert!(rows[0].try_get::<&str, _>(1).unwrap() == Some(&text));
+        assert!(rows[0].try_get::<&[u8], _>(2).unwrap() == Some(&bytes));
     });
 }

@@ -9,6 +9,7 @@ use crate::read::{self, Rows};
 use crate::report::Timing;
 use crate::session::{Isolation, Session};
 use crate::tds::fingerprint::Fingerprint;
+use crate::tds::rpc::Query;
 
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
 const LOCK_WAIT: Duration = Duration::from_secs(120);
@@ -67,7 +68,7 @@ pub(super) async fn replace(
     target.set_lock_timeout(LOCK_WAIT).await?;
     // Before the target's table is locked: its readers must not wait for a lock on the source. Should the rest fail,
     // the SELECT ends with its session, which nobody uses again.
-    let rows = open(source, plan, &plan.select()).await;
+    let rows = open(source, plan, plan.select()).await;
     let rows = rows.map_err(|error| error.within("reading from the source"))?;
     target.lane()?.begin().await?;
     run(target, plan.before(), timing).await?;
@@ -87,8 +88,8 @@ pub(super) async fn replace(
 }
 
 /// Both sides are read alike, or their hashes could not be compared.
-async fn open<'a>(session: &'a mut Session, plan: &Plan, sql: &str) -> Result<Rows<'a>> {
-    let mut rows = Rows::open(session.lane()?, sql).await?;
+async fn open<'a>(session: &'a mut Session, plan: &Plan, query: impl Into<Query>) -> Result<Rows<'a>> {
+    let mut rows = Rows::open(session.lane()?, query).await?;
     if plan.strategy.pad_decimals {
         rows.pad_decimals();
     }
@@ -119,7 +120,7 @@ async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerpr
     let stored = match verify {
         Verify::Nothing => return Ok(()),
         Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
-        Verify::Hash => read::fingerprint(open(target, plan, &plan.verify_select()).await?).await?,
+        Verify::Hash => read::fingerprint(open(target, plan, plan.verify_select()).await?).await?,
     };
     if stored == sent {
         return Ok(());

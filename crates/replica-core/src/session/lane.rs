@@ -16,6 +16,7 @@ use super::silent;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::tds::packet::{HEADER, Inbox, frame, kind};
+use crate::tds::rpc::Query;
 use crate::tds::wire::put_utf16le;
 
 /// Room for what a server says while it is still being spoken to.
@@ -113,6 +114,20 @@ impl Lane {
         all_headers(self.transaction, &mut payload);
         put_utf16le(sql, &mut payload);
         self.send_message(kind::SQL_BATCH, &payload).await
+    }
+
+    /// Sends a query: with parameters as a call of sp_executesql, without as a batch.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_query(&mut self, query: &Query) -> Result<()> {
+        if query.params.is_empty() {
+            return self.send_batch(&query.sql).await;
+        }
+        let mut payload = Vec::with_capacity(256 + 2 * query.sql.len());
+        all_headers(self.transaction, &mut payload);
+        query.encode_call(&mut payload);
+        self.send_message(kind::RPC, &payload).await
     }
 
     /// Sends a whole message of a type, cut into packets.
@@ -271,6 +286,15 @@ impl Lane {
     /// Those of [`Self::send`] and [`Self::reply`].
     pub async fn batch(&mut self, sql: &str) -> Result<Reply> {
         self.send_batch(sql).await?;
+        self.reply().await
+    }
+
+    /// Sends a query that returns no rows, and reads its reply.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`] and [`Self::reply`].
+    pub async fn run(&mut self, query: &Query) -> Result<Reply> {
+        self.send_query(query).await?;
         self.reply().await
     }
 

@@ -19,6 +19,7 @@ use tokio_util::compat::Compat;
 
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
+use crate::tds::rpc::Query;
 use borrowed::{Borrowed, Shared};
 pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
@@ -192,11 +193,11 @@ impl Session {
 
     /// As [`Self::execute`], for what may take hours (a large DELETE, an index rebuild): silence counts only
     /// if the connection string gave a `Command Timeout`. A peer that is gone is noticed all the same.
-    pub async fn execute_long(&mut self, sql: &str) -> Result<Reply> {
+    pub async fn execute_long(&mut self, query: impl Into<Query>) -> Result<Reply> {
         let (silence, patience) = (self.silence, self.command_timeout.unwrap_or(Duration::MAX));
         let lane = self.idle_lane()?;
         lane.set_silence(patience);
-        let reply = lane.batch(sql).await;
+        let reply = lane.run(&query.into()).await;
         lane.set_silence(silence);
         reply
     }

@@ -8,6 +8,7 @@ pub mod login7;
 pub mod packet;
 pub mod prelogin;
 pub mod row;
+pub mod rpc;
 pub mod token;
 pub mod types;
 pub mod value;

@@ -1,0 +1,226 @@
+//! The column that windows are cut by: which one it is, and the predicate of a window on either side.
+use time::Date;
+use time::macros::date;
+
+use super::Window;
+use crate::catalog::{Column, SqlType, Table, quote};
+use crate::error::{Error, Result};
+use crate::tds::rpc::Param;
+use crate::types::How;
+use crate::types::mapping::MappedColumn;
+
+/// A date as one side has it: a column of date, datetime, datetime2, smalldatetime or datetimeoffset, or an integer
+/// that reads as yyyymmdd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateColumn {
+    expression: String,
+    sql_type: SqlType,
+}
+
+/// The column that a table's windows are cut by: the one named, or the only one that holds dates.
+///
+/// # Errors
+/// None, or a choice among several: then all of them are listed. A column of another type.
+pub fn choose<'a>(table: &'a Table, named: Option<&str>) -> Result<&'a Column> {
+    let name = &table.object.name;
+    if let Some(named) = named {
+        let Some(column) = table.column_named(named) else {
+            return Err(Error::usage(format!("there is no column {named}"))
+                .remedy(format!("Dates are in: {}", listed(table)))
+                .table(name));
+        };
+        if days(&column.sql_type).is_none() {
+            return Err(Error::usage(format!("windows cannot be cut by {}", column.sql_type))
+                .remedy("Take a column of type date, datetime, datetime2, smalldatetime or datetimeoffset, or an int or bigint of the form yyyymmdd")
+                .table(name)
+                .column(&column.name));
+        }
+        return Ok(column);
+    }
+    let mut dates = table.columns.iter().filter(|column| holds_dates(column));
+    match (dates.next(), dates.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(Error::usage("no column holds dates")
+            .remedy("Name an int column of the form yyyymmdd with --date-column or in [date_filter_columns] of replica.toml, or copy the whole table with replicate-reference-tables")
+            .table(name)),
+        (Some(_), Some(_)) => Err(Error::usage(format!("several columns hold dates: {}", listed(table)))
+            .remedy("Choose one with --date-column, or in [date_filter_columns] of replica.toml")
+            .table(name)),
+    }
+}
+
+fn holds_dates(column: &Column) -> bool {
+    days(&column.sql_type).is_some() && !matches!(column.sql_type, SqlType::Int | SqlType::BigInt)
+}
+
+fn listed(table: &Table) -> String {
+    let names: Vec<_> = table.columns.iter().filter(|c| holds_dates(c)).map(|c| c.name.as_str()).collect();
+    if names.is_empty() { "no column".into() } else { names.join(", ") }
+}
+
+/// The first and the last day that a type can hold; `None` for a type that holds no dates
+/// (Microsoft docs, "Date and time data types and functions").
+fn days(sql_type: &SqlType) -> Option<(Date, Date)> {
+    match sql_type {
+        SqlType::Date
+        | SqlType::DateTime2(_)
+        | SqlType::DateTimeOffset(_)
+        | SqlType::Int
+        | SqlType::BigInt => Some((date!(0001 - 01 - 01), date!(9999 - 12 - 31))),
+        SqlType::DateTime => Some((date!(1753 - 01 - 01), date!(9999 - 12 - 31))),
+        SqlType::SmallDateTime => Some((date!(1900 - 01 - 01), date!(2079 - 06 - 06))),
+        _ => None,
+    }
+}
+
+impl DateColumn {
+    /// As the source has it. Where the copy rounds, a window means what the target will hold: a row that is rounded
+    /// into the next month belongs to that month on both sides. TRY_CAST, since a value that no window can hold must
+    /// not fail a query for those that it can.
+    pub fn at_source(mapped: &MappedColumn) -> Self {
+        let (column, target) = (quote(&mapped.source.name), &mapped.target.sql_type);
+        if mapped.conversion.how == How::Cast && !mapped.conversion.losses.is_empty() {
+            Self { expression: format!("TRY_CAST({column} AS {target})"), sql_type: target.clone() }
+        } else {
+            Self { expression: column, sql_type: mapped.source.sql_type.clone() }
+        }
+    }
+
+    /// As the target has it.
+    pub fn at_target(mapped: &MappedColumn) -> Self {
+        Self { expression: quote(&mapped.target.name), sql_type: mapped.target.sql_type.clone() }
+    }
+
+    /// Which rows are in a window, on the column's own type, so that an index on it is of use. Values go to `params`.
+    ///
+    /// A moment with an offset belongs to the day that it is in UTC, which is how SQL Server compares it.
+    pub fn within(&self, window: &Window, params: &mut Vec<Param>) -> String {
+        let Some((earliest, latest)) = days(&self.sql_type) else { return NOTHING.into() };
+        if window.next <= earliest || window.first > latest {
+            return NOTHING.into();
+        }
+        let mut terms = Vec::new();
+        // A bound that the type cannot express bounds nothing.
+        if window.first >= earliest {
+            terms.push(format!("{} >= {}", self.expression, self.value(window.first, params)));
+        }
+        if window.next <= latest {
+            terms.push(format!("{} < {}", self.expression, self.value(window.next, params)));
+        }
+        terms.join(" AND ")
+    }
+
+    /// The day that a row belongs to, as an expression of type date, or of an integer type as yyyymmdd.
+    pub fn day(&self) -> String {
+        match self.sql_type {
+            SqlType::Int | SqlType::BigInt | SqlType::Date => self.expression.clone(),
+            // CAST alone would take the day where the clock stood.
+            SqlType::DateTimeOffset(_) => {
+                format!("CAST(SWITCHOFFSET({}, '+00:00') AS date)", self.expression)
+            }
+            _ => format!("CAST({} AS date)", self.expression),
+        }
+    }
+
+    /// The rows that belong to no window, since they have no date.
+    pub fn missing(&self) -> String {
+        format!("{} IS NULL", self.expression)
+    }
+
+    fn value(&self, date: Date, params: &mut Vec<Param>) -> String {
+        let number = date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
+        params.push(match self.sql_type {
+            SqlType::Int => Param::Int(number),
+            SqlType::BigInt => Param::BigInt(number.into()),
+            _ => Param::Date(date),
+        });
+        let parameter = format!("@P{}", params.len());
+        match self.sql_type {
+            SqlType::Int | SqlType::BigInt | SqlType::Date => parameter,
+            // A parameter of another type would have every row converted, past any index.
+            _ => format!("CAST({parameter} AS {})", self.sql_type),
+        }
+    }
+}
+
+/// What no row is.
+const NOTHING: &str = "1 = 0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::table::sample;
+    use crate::types::convert;
+    use crate::types::guide::column;
+
+    fn mapped(from: &SqlType, to: &SqlType) -> MappedColumn {
+        let (source, target) = (column("d]1", from), column("D", to));
+        let conversion = convert(&source, &target).unwrap();
+        MappedColumn { source, target, conversion }
+    }
+
+    fn within(date_column: &DateColumn, first: Date, next: Date) -> (String, Vec<Param>) {
+        let mut params = Vec::new();
+        let sql = date_column.within(&Window { first, next }, &mut params);
+        (sql, params)
+    }
+
+    #[test]
+    fn bounds_are_of_the_columns_own_type() {
+        let (first, next) = (date!(2024 - 02 - 01), date!(2024 - 03 - 01));
+        for (sql_type, lower, upper) in [
+            (SqlType::Date, "@P1", "@P2"),
+            (SqlType::DateTime, "CAST(@P1 AS datetime)", "CAST(@P2 AS datetime)"),
+            (SqlType::DateTime2(3), "CAST(@P1 AS datetime2(3))", "CAST(@P2 AS datetime2(3))"),
+        ] {
+            let (sql, params) = within(&DateColumn::at_source(&mapped(&sql_type, &sql_type)), first, next);
+            assert_eq!(sql, format!("[d]]1] >= {lower} AND [d]]1] < {upper}"));
+            assert_eq!(params, [Param::Date(first), Param::Date(next)]);
+        }
+        let (sql, params) =
+            within(&DateColumn::at_target(&mapped(&SqlType::Int, &SqlType::BigInt)), first, next);
+        assert_eq!(sql, "[D] >= @P1 AND [D] < @P2");
+        assert_eq!(params, [Param::BigInt(20_240_201), Param::BigInt(20_240_301)]);
+    }
+
+    #[test]
+    fn where_the_copy_rounds_a_window_means_what_is_stored() {
+        let rounded = mapped(&SqlType::DateTime2(7), &SqlType::SmallDateTime);
+        let (sql, _) = within(&DateColumn::at_source(&rounded), date!(2024 - 01 - 01), date!(2024 - 02 - 01));
+        assert!(sql.starts_with("TRY_CAST([d]]1] AS smalldatetime) >= CAST(@P1 AS smalldatetime)"), "{sql}");
+        let exact = mapped(&SqlType::DateTime, &SqlType::DateTime2(7));
+        assert!(
+            within(&DateColumn::at_source(&exact), date!(2024 - 01 - 01), date!(2024 - 02 - 01))
+                .0
+                .starts_with("[d]]1] >=")
+        );
+    }
+
+    #[test]
+    fn a_bound_beyond_the_type_bounds_nothing() {
+        let small = DateColumn::at_target(&mapped(&SqlType::SmallDateTime, &SqlType::SmallDateTime));
+        let (sql, params) = within(&small, date!(1899 - 01 - 01), date!(1900 - 02 - 01));
+        assert_eq!((sql.as_str(), params.len()), ("[D] < CAST(@P1 AS smalldatetime)", 1));
+        let (sql, params) = within(&small, date!(2079 - 06 - 01), date!(2079 - 07 - 01));
+        assert_eq!((sql.as_str(), params.len()), ("[D] >= CAST(@P1 AS smalldatetime)", 1));
+        for (first, next) in [(1800, 1900), (2080, 2081)] {
+            let year = |year| Date::from_ordinal_date(year, 1).unwrap();
+            assert_eq!(within(&small, year(first), year(next)), ("1 = 0".into(), Vec::new()));
+        }
+    }
+
+    #[test]
+    fn the_only_date_is_taken_and_a_choice_is_listed() {
+        let mut table = sample("dbo.t");
+        table.columns = vec![column("id", &SqlType::Int), column("day", &SqlType::Date)];
+        assert_eq!(choose(&table, None).unwrap().name, "day");
+        assert_eq!(choose(&table, Some("ID")).unwrap().name, "id");
+        table.columns.push(column("made", &SqlType::DateTime2(0)));
+        let error = choose(&table, None).unwrap_err().to_string();
+        assert!(error.contains("day, made") && error.contains("--date-column"), "{error}");
+        assert!(choose(&table, Some("nothing")).unwrap_err().to_string().contains("day, made"));
+        table.columns = vec![column("name", &SqlType::NChar(8))];
+        assert!(choose(&table, None).unwrap_err().to_string().contains("no column holds dates"));
+        assert!(choose(&table, Some("name")).unwrap_err().to_string().contains("nchar(8)"));
+    }
+}

@@ -1,0 +1,193 @@
+//! A range of days as the user gave it, cut into windows.
+use std::str::FromStr;
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, Duration, Month};
+
+use super::Window;
+use crate::error::{Error, Result};
+
+/// `--start-date` to `--end-date`: all days from the first to the last, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    first: Date,
+    next: Date,
+}
+
+/// How long a window is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    #[default]
+    Month,
+    /// From Monday.
+    Week,
+    Day,
+}
+
+/// A range that makes more windows than this is a slip of the finger: 27 years of days.
+const MOST_WINDOWS: usize = 10_000;
+
+const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+const COMPACT: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
+
+/// A day as `YYYY-MM-DD` or `YYYYMMDD`, from the option `name`.
+///
+/// # Errors
+/// Of kind `Usage`: no such day, or not written so.
+pub fn date(name: &str, text: &str) -> Result<Date> {
+    let text = text.trim();
+    let parsed = Date::parse(text, ISO).or_else(|_| Date::parse(text, COMPACT));
+    parsed
+        .ok()
+        .filter(|date| date.year() >= 1)
+        .ok_or_else(|| Error::usage(format!("{name} {text} is no date")).remedy("Write it as 2024-01-31"))
+}
+
+impl Range {
+    /// Both days are included.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: the last day is before the first, or the last that there is.
+    pub fn new(first: Date, last: Date) -> Result<Self> {
+        if last < first {
+            return Err(Error::usage(format!("--end-date {last} is before --start-date {first}")));
+        }
+        let next = last.next_day().ok_or_else(|| {
+            Error::usage(format!("no day comes after --end-date {last}")).remedy("End a day earlier")
+        })?;
+        Ok(Self { first, next })
+    }
+
+    /// From the options as typed; `None` if neither is there.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: one without the other; those of [`date`] and [`Self::new`].
+    pub fn typed(start: Option<&str>, end: Option<&str>) -> Result<Option<Self>> {
+        match (start, end) {
+            (None, None) => Ok(None),
+            (Some(start), Some(end)) => {
+                Self::new(date("--start-date", start)?, date("--end-date", end)?).map(Some)
+            }
+            _ => Err(Error::usage("--start-date and --end-date go together")),
+        }
+    }
+
+    /// All of it as one window.
+    pub fn whole(&self) -> Window {
+        Window { first: self.first, next: self.next }
+    }
+
+    /// Cut where months, weeks or days begin: the first and the last window may be shorter.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: thousands of windows.
+    pub fn windows(&self, unit: Unit) -> Result<Vec<Window>> {
+        let mut windows = Vec::new();
+        let mut first = self.first;
+        while first < self.next {
+            let next = after(unit, first).map_or(self.next, |next| next.min(self.next));
+            windows.push(Window { first, next });
+            if windows.len() > MOST_WINDOWS {
+                return Err(Error::usage(format!("more than {MOST_WINDOWS} windows"))
+                    .remedy("Check --start-date and --end-date, or take a larger --window"));
+            }
+            first = next;
+        }
+        Ok(windows)
+    }
+}
+
+/// When the unit after the one that `date` lies in begins; `None` past the end of the calendar.
+pub(super) fn after(unit: Unit, date: Date) -> Option<Date> {
+    match unit {
+        Unit::Day => date.next_day(),
+        Unit::Week => {
+            let days = 7 - i64::from(date.weekday().number_days_from_monday());
+            date.checked_add(Duration::days(days))
+        }
+        Unit::Month => {
+            let month = date.month().next();
+            let year = date.year() + i32::from(month == Month::January);
+            Date::from_calendar_date(year, month, 1).ok()
+        }
+    }
+}
+
+impl FromStr for Unit {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "month" => Ok(Self::Month),
+            "week" => Ok(Self::Week),
+            "day" => Ok(Self::Day),
+            _ => Err(Error::usage(format!("--window {name} is unknown")).remedy("It is month, week or day")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::date as day;
+
+    use super::*;
+
+    fn labels(start: &str, end: &str, unit: Unit) -> Vec<String> {
+        let range = Range::typed(Some(start), Some(end)).unwrap().unwrap();
+        range.windows(unit).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn months_of_a_leap_year() {
+        let found = labels("2024-01-01", "2024-03-31", Unit::Month);
+        assert_eq!(found, ["2024-01", "2024-02", "2024-03"]);
+        let range = Range::new(day!(2024 - 02 - 29), day!(2024 - 02 - 29)).unwrap();
+        assert_eq!(range.whole(), Window { first: day!(2024 - 02 - 29), next: day!(2024 - 03 - 01) });
+        assert!(date("--end-date", "2023-02-29").is_err());
+    }
+
+    #[test]
+    fn the_ends_may_be_parts() {
+        let found = labels("2023-12-15", "20240201", Unit::Month);
+        assert_eq!(found, ["2023-12-15..2023-12-31", "2024-01", "2024-02-01"]);
+        // 2024-01-01 was a Monday.
+        let found = labels("2023-12-30", "2024-01-09", Unit::Week);
+        assert_eq!(found, ["2023-12-30..2023-12-31", "2024-01-01..2024-01-07", "2024-01-08..2024-01-09"]);
+        assert_eq!(labels("2024-02-28", "2024-03-01", Unit::Day), ["2024-02-28", "2024-02-29", "2024-03-01"]);
+    }
+
+    #[test]
+    fn what_makes_no_range_is_a_usage_error() {
+        for (start, end) in [
+            (Some("2024-01-02"), Some("2024-01-01")),
+            (Some("2024-01-02"), None),
+            (None, Some("2024-01-02")),
+            (Some("2024-13-01"), Some("2024-12-31")),
+            (Some("01/02/2024"), Some("2024-12-31")),
+            (Some("2024-01-01"), Some("9999-12-31")),
+            (Some("0000-01-01"), Some("2024-12-31")),
+        ] {
+            let error = Range::typed(start, end).unwrap_err();
+            assert_eq!(error.exit_code().number(), 2, "{error}");
+        }
+        let all = Range::new(day!(0001 - 01 - 01), day!(2024 - 01 - 01)).unwrap();
+        assert!(all.windows(Unit::Day).is_err());
+        assert_eq!(Range::typed(None, None).unwrap(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn windows_cover_the_range_without_a_gap(first in 0..100_000i64, days in 0..2_000i64, unit in 0..3) {
+            let first = day!(1900 - 01 - 01) + Duration::days(first);
+            let range = Range::new(first, first + Duration::days(days)).unwrap();
+            let unit = [Unit::Month, Unit::Week, Unit::Day][unit as usize];
+            let windows = range.windows(unit).unwrap();
+            prop_assert_eq!(windows.first().unwrap().first, range.first);
+            prop_assert_eq!(windows.last().unwrap().next, range.next);
+            prop_assert!(windows.iter().all(|window| window.first < window.next));
+            prop_assert!(windows.windows(2).all(|pair| pair[0].next == pair[1].first));
+        }
+    }
+}

@@ -3,6 +3,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod copy;
+pub mod decode;
 pub mod error;
 pub mod exit;
 pub mod link;

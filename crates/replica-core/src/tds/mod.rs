@@ -15,4 +15,4 @@ pub mod value;
 pub mod wire;
 
 #[cfg(test)]
-mod captured;
+pub(crate) mod captured;

@@ -1,5 +1,6 @@
 //! Reading and writing the wire's little-endian scalars and counted strings ([MS-TDS] 2.2.5.1).
 use std::borrow::Cow;
+use std::fmt;
 
 /// Bytes that no well-behaved peer sends. The connection they came over can't be used any further.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +10,11 @@ pub struct Malformed(Cow<'static, str>);
 impl Malformed {
     pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
         Self(what.into())
+    }
+
+    /// Puts the place before it.
+    pub fn within(self, place: impl fmt::Display) -> Self {
+        Self(format!("{place}: {}", self.0).into())
     }
 }
 

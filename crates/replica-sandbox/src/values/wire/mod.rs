@@ -1,6 +1,8 @@
 //! Values on the wire: TYPE_INFO of a result column, rows going out, bulk rows and parameters coming in.
 //! COLMETADATA and tokens are `replica_core::tds`'s; here are the bytes of values alone.
 mod bulk;
+#[cfg(test)]
+mod decoded;
 pub(super) mod payload;
 mod read;
 mod row;

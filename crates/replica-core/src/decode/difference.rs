@@ -1,0 +1,114 @@
+//! How two values of one column differ, for people.
+use std::fmt::Write;
+
+use super::value::{Text, Value};
+
+/// Two values that are not equal, so short that both fit a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Around the first difference where the value is long; see `note`.
+    pub left: String,
+    pub right: String,
+    /// What the two do not show by themselves; may be empty.
+    pub note: String,
+}
+
+/// So much of a long value is shown before the first difference, and after it.
+const BEFORE: usize = 10;
+const AFTER: usize = 40;
+
+/// `None`: they are equal, byte for byte.
+pub fn difference(left: &Value<'_>, right: &Value<'_>) -> Option<Difference> {
+    if left.is_same(right) {
+        return None;
+    }
+    Some(match (left, right) {
+        (Value::Variant(one, left), Value::Variant(other, right)) => {
+            let mut inner = difference(left, right).unwrap_or_else(|| plain(left, right, String::new()));
+            if one != other {
+                inner.note = format!("{one} and {other}");
+            }
+            inner
+        }
+        (Value::Text(left), Value::Text(right)) => texts(*left, *right),
+        (Value::Binary(left), Value::Binary(right)) => {
+            let at = left.iter().zip(*right).take_while(|(l, r)| l == r).count();
+            let window = |bytes: &[u8]| hex_around(bytes, at);
+            let note = format!("from byte {} on, of {} and {}", at + 1, left.len(), right.len());
+            Difference { left: window(left), right: window(right), note }
+        }
+        (Value::DateTimeOffset(one, _), Value::DateTimeOffset(other, _)) if one == other => {
+            plain(left, right, "the same moment".into())
+        }
+        (Value::Decimal(one), Value::Decimal(other)) if one.magnitude == 0 && other.magnitude == 0 => {
+            plain(left, right, "zeros of another sign or scale".into())
+        }
+        _ => plain(left, right, String::new()),
+    })
+}
+
+impl Value<'_> {
+    /// Equality of bytes: a NaN is itself, and the two zeros are not each other.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Real(left), Value::Real(right)) => left.to_bits() == right.to_bits(),
+            (Value::Float(left), Value::Float(right)) => left.to_bits() == right.to_bits(),
+            (Value::Variant(one, left), Value::Variant(other, right)) => one == other && left.is_same(right),
+            (left, right) => left == right,
+        }
+    }
+}
+
+fn plain(left: &Value<'_>, right: &Value<'_>, note: String) -> Difference {
+    let show = |value: &Value<'_>| match value {
+        Value::Text(text) => window(&text.lossy().chars().collect::<Vec<_>>(), 0),
+        Value::Binary(bytes) => hex_around(bytes, 0),
+        value => value.to_string(),
+    };
+    Difference { left: show(left), right: show(right), note }
+}
+
+fn texts(left: Text<'_>, right: Text<'_>) -> Difference {
+    let (one, other) = (left.lossy(), right.lossy());
+    let note = if one == other {
+        "the same characters in other bytes"
+    } else if one.trim_end_matches(' ') == other.trim_end_matches(' ') {
+        "trailing blanks"
+    } else if one.to_lowercase() == other.to_lowercase() {
+        "upper and lower case"
+    } else {
+        ""
+    };
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let at = one.iter().zip(&other).take_while(|(l, r)| l == r).count();
+    let mut place = format!("from character {} on, of {} and {}", at + 1, one.len(), other.len());
+    if !note.is_empty() {
+        let _ = write!(place, ": {note}");
+    }
+    Difference { left: window(&one, at), right: window(&other, at), note: place }
+}
+
+/// In quotes, so that blanks show; control characters are escaped, so that it stays a line.
+fn window(chars: &[char], at: usize) -> String {
+    let from = if at > BEFORE + AFTER { at - BEFORE } else { 0 };
+    let shown = chars.get(from..).unwrap_or_default();
+    let length = (at - from + AFTER).min(shown.len());
+    let mut text = String::from(if from > 0 { "…'" } else { "'" });
+    for c in &shown[..length] {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(*c) }
+    }
+    text.push_str(if length < shown.len() { "'…" } else { "'" });
+    text
+}
+
+fn hex_around(bytes: &[u8], at: usize) -> String {
+    let from = if at > BEFORE + AFTER { at - BEFORE } else { 0 };
+    let shown = bytes.get(from..).unwrap_or_default();
+    let length = (at - from + AFTER).min(shown.len());
+    let mut text = String::from(if from > 0 { "…" } else { "0x" });
+    for byte in &shown[..length] {
+        let _ = write!(text, "{byte:02X}");
+    }
+    text.push_str(if length < shown.len() { "…" } else { "" });
+    text
+}

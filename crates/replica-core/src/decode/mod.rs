@@ -1,0 +1,25 @@
+//! The one place where values are decoded: for files of another format, and for people who ask what a row holds.
+//! The copy itself decodes nothing.
+//!
+//! Rows come in bulk form, as [`RowScanner`](crate::tds::row::RowScanner) writes them in blocks. [`RowReader`] gives
+//! whole rows, [`PieceReader`] values of any size in bounded memory; a column's [`Kind`] says what its bytes mean.
+//! Nothing here does I/O, and no bytes make it panic.
+mod calendar;
+mod charset;
+mod difference;
+mod display;
+mod kind;
+mod pieces;
+mod rows;
+mod value;
+
+pub use calendar::{DAYS_TO_1970, civil};
+pub use charset::Charset;
+pub use difference::{Difference, difference};
+pub use kind::Kind;
+pub use pieces::{Part, Piece, PieceReader};
+pub use rows::{Row, RowReader};
+pub use value::{Decimal, Moment, Text, Time, Value};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Bulk rows as they lie, value by value, in pieces of whatever size the blocks have.
+use crate::tds::bulk;
+use crate::tds::columns::Column;
+use crate::tds::token::kind::ROW;
+use crate::tds::types::TypeInfo;
+use crate::tds::value::{PLP_NULL, SHORT_NULL};
+use crate::tds::wire::Malformed;
+
+/// What comes next in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The column's ordinal, from 0.
+    pub column: usize,
+    pub part: Part<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    Null,
+    /// The value's next bytes, without lengths. The last of them may be none at all.
+    Bytes {
+        bytes: &'a [u8],
+        last: bool,
+    },
+}
+
+/// How a bulk column's length is written.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// A byte, 0 for NULL.
+    Byte,
+    /// A USHORT, 0xFFFF for NULL.
+    Short,
+    /// A LONG, 0 for NULL.
+    Long,
+    /// text, ntext, image: a pointer's length, 0 for NULL, the pointer and a timestamp, then a LONG.
+    Pointed,
+    Plp,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Before a row's token.
+    Row,
+    /// Before a value.
+    Value,
+    /// In a text pointer and its timestamp: bytes to come.
+    Pointer(usize),
+    /// Before the LONG after them.
+    LongLength,
+    /// In a value: bytes to come.
+    Data(u32),
+    /// Before the length of a PLP chunk.
+    ChunkLength,
+    /// In a PLP chunk: bytes to come.
+    Chunk(u32),
+}
+
+/// After a text pointer ([MS-TDS] 2.2.5.5.1.1).
+const TIMESTAMP: usize = 8;
+
+/// Reads blocks of bulk rows in bounded memory. Blocks may end anywhere.
+pub struct PieceReader {
+    forms: Box<[Form]>,
+    column: usize,
+    place: Place,
+    /// The beginning of a length that a block's end cut.
+    cut: Vec<u8>,
+}
+
+impl PieceReader {
+    /// For the columns of the SELECT that the blocks come from.
+    pub fn new(columns: &[Column]) -> Self {
+        let forms = columns.iter().map(|column| form(&bulk::type_info(&column.type_info))).collect();
+        Self { forms, column: 0, place: Place::Row, cut: Vec::new() }
+    }
+
+    /// Takes the next piece from the front of `input`. `None`: all of it is taken, and more is needed if the reader
+    /// does not stand [between rows](Self::is_between_rows).
+    ///
+    /// # Errors
+    /// A row that is none. The reader is of no use afterwards.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Malformed> {
+        loop {
+            let part = match self.place {
+                Place::Row => {
+                    let Some([token]) = self.prefix(input) else { return Ok(None) };
+                    if token != ROW {
+                        return Err(Malformed::new(format!("token 0x{token:02X} where a row belongs")));
+                    }
+                    self.column = 0;
+                    self.place = if self.forms.is_empty() { Place::Row } else { Place::Value };
+                    continue;
+                }
+                Place::Value => match self.begin(input) {
+                    Some(Some(place)) => {
+                        self.place = place;
+                        continue;
+                    }
+                    Some(None) => Part::Null,
+                    None => return Ok(None),
+                },
+                Place::Pointer(left) => {
+                    let left = left - take(input, left).len();
+                    self.place = if left > 0 { Place::Pointer(left) } else { Place::LongLength };
+                    if left > 0 {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                Place::LongLength => {
+                    let Some(length) = self.prefix(input) else { return Ok(None) };
+                    self.place = Place::Data(u32::from_le_bytes(length));
+                    continue;
+                }
+                Place::Data(left) => {
+                    if left > 0 && input.is_empty() {
+                        return Ok(None);
+                    }
+                    let bytes = take(input, left as usize);
+                    let left = left - bytes.len() as u32;
+                    self.place = Place::Data(left);
+                    Part::Bytes { bytes, last: left == 0 }
+                }
+                Place::ChunkLength => {
+                    let Some(length) = self.prefix(input) else { return Ok(None) };
+                    match u32::from_le_bytes(length) {
+                        0 => Part::Bytes { bytes: &[], last: true },
+                        length => {
+                            self.place = Place::Chunk(length);
+                            continue;
+                        }
+                    }
+                }
+                Place::Chunk(left) => {
+                    if input.is_empty() {
+                        return Ok(None);
+                    }
+                    let bytes = take(input, left as usize);
+                    let left = left - bytes.len() as u32;
+                    self.place = if left > 0 { Place::Chunk(left) } else { Place::ChunkLength };
+                    Part::Bytes { bytes, last: false }
+                }
+            };
+            let column = self.column;
+            if matches!(part, Part::Null | Part::Bytes { last: true, .. }) {
+                self.column += 1;
+                self.place = if self.column < self.forms.len() { Place::Value } else { Place::Row };
+            }
+            return Ok(Some(Piece { column, part }));
+        }
+    }
+
+    /// Whether the rows may end here.
+    pub fn is_between_rows(&self) -> bool {
+        matches!(self.place, Place::Row) && self.cut.is_empty()
+    }
+
+    /// The length at a value's beginning and where it leads: `Some(None)` for a NULL, `None` for want of input.
+    fn begin(&mut self, input: &mut &[u8]) -> Option<Option<Place>> {
+        Some(match self.forms.get(self.column)? {
+            Form::Byte => match self.prefix(input)? {
+                [0] => None,
+                [length] => Some(Place::Data(length.into())),
+            },
+            Form::Short => match u16::from_le_bytes(self.prefix(input)?) {
+                SHORT_NULL => None,
+                length => Some(Place::Data(length.into())),
+            },
+            Form::Long => match u32::from_le_bytes(self.prefix(input)?) {
+                0 => None,
+                length => Some(Place::Data(length)),
+            },
+            Form::Pointed => match self.prefix(input)? {
+                [0] => None,
+                [length] => Some(Place::Pointer(usize::from(length) + TIMESTAMP)),
+            },
+            Form::Plp => match u64::from_le_bytes(self.prefix(input)?) {
+                PLP_NULL => None,
+                _ => Some(Place::ChunkLength),
+            },
+        })
+    }
+
+    /// `N` bytes that are wanted whole.
+    fn prefix<const N: usize>(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
+        if self.cut.is_empty()
+            && let Some((prefix, rest)) = input.split_first_chunk()
+        {
+            *input = rest;
+            return Some(*prefix);
+        }
+        let missing = N - self.cut.len().min(N);
+        self.cut.extend_from_slice(take(input, missing));
+        let prefix = <[u8; N]>::try_from(self.cut.as_slice()).ok()?;
+        self.cut.clear();
+        Some(prefix)
+    }
+}
+
+/// At most `n` bytes off the front.
+fn take<'a>(input: &mut &'a [u8], n: usize) -> &'a [u8] {
+    let (taken, rest) = input.split_at(n.min(input.len()));
+    *input = rest;
+    taken
+}
+
+fn form(type_info: &TypeInfo) -> Form {
+    match type_info {
+        TypeInfo::LongLen { .. } => Form::Pointed,
+        TypeInfo::Variant { .. } => Form::Long,
+        type_info if type_info.is_plp() => Form::Plp,
+        TypeInfo::Binary { .. } | TypeInfo::Chars { .. } => Form::Short,
+        _ => Form::Byte,
+    }
+}

@@ -3,16 +3,24 @@ use replica_testkit::Program;
 
 #[test]
 fn old_names_run_the_tool_and_say_its_name() {
-    for (name, binary) in [
-        ("export_and_load_replica", env!("CARGO_BIN_EXE_export_and_load_replica")),
-        ("replicate_reference_tables", env!("CARGO_BIN_EXE_replicate_reference_tables")),
+    for (name, binary, tool) in [
+        (
+            "export_and_load_replica",
+            env!("CARGO_BIN_EXE_export_and_load_replica"),
+            "replicate-reference-tables",
+        ),
+        (
+            "replicate_reference_tables",
+            env!("CARGO_BIN_EXE_replicate_reference_tables"),
+            "replicate-reference-tables",
+        ),
     ] {
         let loud = Program::new(binary).run(&["--version"]).exits(0);
         assert_eq!(loud.stdout.split(' ').next(), Some(name));
         assert_eq!(loud.stderr.lines().count(), 1, "{loud}");
-        assert!(loud.stderr.contains("replicate-reference-tables"), "{loud}");
+        assert!(loud.stderr.contains(&format!("{name} is now {tool};")), "{loud}");
         let quiet = Program::new(binary).with("REPLICA_NO_DEPRECATION", "1").run(&["--version"]).exits(0);
         assert_eq!(quiet.stderr, "");
-        Program::new(binary).run(&["dbo.t"]).exits(2).says("REPLICA_SOURCE");
+        Program::new(binary).run(&["--no-such-option"]).exits(2);
     }
 }

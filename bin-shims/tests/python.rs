@@ -1,0 +1,109 @@
+//! The lines of an old crontab, as they stand there: `python scripts/NAME.py TABLE --option=value`.
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use replica_testkit::{Pair, Program, Run};
+use tempfile::TempDir;
+
+/// Where cargo puts this workspace's programs, the one that is asked for among them.
+const BINARY: &str = env!("CARGO_BIN_EXE_replicate_reference_tables");
+
+/// A folder with `scripts/`, as a crontab's line finds them.
+fn installed() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let run = install(&folder.path().join("scripts"));
+    run.exits(0);
+    folder
+}
+
+fn install(folder: &Path) -> Run {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/install-shims");
+    Program::new(script).run(&[folder.to_str().unwrap()])
+}
+
+/// Runs `python scripts/NAME.py ...` where the scripts are, by a shell, as cron does.
+fn crontab(folder: &TempDir, program: Program, line: &str) -> Run {
+    let command = format!("cd '{}' && {line}", folder.path().display());
+    program.run(&["-c", &command.replace("python ", "python3 ")])
+}
+
+fn shell() -> Program {
+    Program::new("sh").with("REPLICA_BIN", Path::new(BINARY).parent().unwrap().to_str().unwrap())
+}
+
+#[test]
+fn every_old_line_does_its_work() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.APP_1_PRODUCTS (ID int NOT NULL PRIMARY KEY, NAME nvarchar(20) NULL)");
+    let folder = installed();
+    for (rows, line) in [
+        (1, "python scripts/export_and_load_replica.py APP_1_PRODUCTS"),
+        (
+            2,
+            "python scripts/export_and_load_replica.py dbo.APP_1_PRODUCTS --full-table --full-table-mode stream",
+        ),
+        (3, "python scripts/replicate_reference_tables.py APP_1_PRODUCTS --max-workers=2 --chunk-size=500"),
+        (
+            4,
+            "./scripts/replicate_reference_tables.py --max-w 1 --chunk 500 --full-table-m=stream APP_1_PRODUCTS",
+        ),
+        (5, "echo APP_1_PRODUCTS | python scripts/replicate_reference_tables.py -"),
+    ] {
+        pair.source(&format!("INSERT INTO dbo.APP_1_PRODUCTS VALUES ({rows}, N'Überraschung')"));
+        let run = crontab(&folder, shell().between(&pair), line).exits(0);
+        let table = run.lines()[0][0];
+        assert!(line.contains(table), "{run}");
+        assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.APP_1_PRODUCTS"), rows, "{line}");
+    }
+    pair.assert_equal("SELECT * FROM dbo.APP_1_PRODUCTS ORDER BY ID");
+}
+
+#[test]
+fn the_programs_exit_codes_are_the_scripts() {
+    let folder = installed();
+    let run = crontab(&folder, shell(), "python scripts/replicate_reference_tables.py t --max 1").exits(2);
+    assert_eq!(run.stderr.lines().count(), 1, "{run}");
+    crontab(&folder, shell(), "python scripts/replicate_reference_tables.py t")
+        .exits(2)
+        .says("REPLICA_SOURCE");
+    let version = crontab(&folder, shell(), "python scripts/export_and_load_replica.py --version").exits(0);
+    assert!(version.stdout.starts_with("replicate-reference-tables "), "{version}");
+}
+
+#[test]
+fn the_program_is_found_in_three_places() {
+    let folder = installed();
+    let line = "python scripts/export_and_load_replica.py --version";
+    let program = Path::new(BINARY).with_file_name("replicate-reference-tables");
+    let bare = || Program::new("/bin/sh").with("PATH", "/usr/local/bin:/usr/bin:/bin");
+    crontab(&folder, bare(), line).exits(2).says("export_and_load_replica.py").says("REPLICA_BIN");
+
+    let bin = program.parent().unwrap().to_str().unwrap();
+    crontab(&folder, bare().with("PATH", &format!("/usr/bin:/bin:{bin}")), line).exits(0);
+    crontab(&folder, bare().with("REPLICA_BIN", bin), line).exits(0);
+    // The folder that is named may lack it.
+    let beside = folder.path().join("scripts/replicate-reference-tables");
+    std::os::unix::fs::symlink(program, &beside).unwrap();
+    crontab(&folder, bare().with("REPLICA_BIN", "/nowhere"), line).exits(0);
+
+    // It is there, and cannot run.
+    std::fs::remove_file(&beside).unwrap();
+    std::fs::write(&beside, "\u{7f}no program").unwrap();
+    std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o755)).unwrap();
+    crontab(&folder, bare(), line).exits(2).says("cannot start").says("Exec format error");
+}
+
+#[test]
+fn a_script_of_old_is_not_lost() {
+    let folder = TempDir::new().unwrap();
+    let old = folder.path().join("verify_replica.py");
+    std::fs::write(&old, "print('years of work')\n").unwrap();
+    install(folder.path()).exits(1).says("verify_replica.py");
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "print('years of work')\n");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    std::fs::remove_file(&old).unwrap();
+    install(folder.path()).exits(0);
+    // Again, as a new version does.
+    install(folder.path()).exits(0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 10);
+}

@@ -37,7 +37,7 @@ impl<'a> Source<'a> {
             let line = walker.line as u32;
             let end = walker.seek(one.span.end);
             if !matches!(one.token, Token::Whitespace(_) | Token::EOF) {
-                lexemes.push(Lexeme { token: one.token, start, end, line });
+                lexemes.push(Lexeme { token: word_of_a_dollar(one.token), start, end, line });
             }
         }
         Ok(Self { text, lexemes })
@@ -45,6 +45,14 @@ impl<'a> Source<'a> {
 
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor { source: self, at: 0 }
+    }
+}
+
+/// `$PARTITION` is a name's part like any other; the tokenizer takes it for a parameter.
+fn word_of_a_dollar(token: Token) -> Token {
+    match token {
+        Token::Placeholder(text) if text.eq_ignore_ascii_case(PARTITION) => Token::make_word(&text, None),
+        other => other,
     }
 }
 
@@ -90,6 +98,9 @@ fn unclosed(message: &str, at: Location, text: &str) -> SqlError {
     error.line = at.line as u32;
     error
 }
+
+/// What qualifies the name of a partition function.
+pub const PARTITION: &str = "$partition";
 
 /// A place in a token list.
 #[derive(Clone, Copy, Debug)]

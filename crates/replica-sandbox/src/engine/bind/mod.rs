@@ -24,7 +24,7 @@ pub use arithmetic::{fits, joined_type, overflow};
 pub use expr::{constant_int, from_units, units};
 pub use from::{From, unsupported};
 pub use literal::{blob, value_literal};
-pub use names::Object;
+pub use names::{Object, object_name};
 pub use query::Bound;
 pub use scope::{Scope, Source, SourceColumn};
 pub use sources::readable;

@@ -8,6 +8,7 @@ mod conditional;
 mod date;
 mod math;
 mod metadata;
+mod partition;
 mod string;
 
 use super::bind::{Binder, Scope, Typed, is_aggregate};
@@ -54,6 +55,9 @@ pub fn call(binder: &Binder<'_>, function: &Function, scope: &Scope<'_>) -> Resu
                 }
             }
         }
+    }
+    if let Some(partition_function) = partition::named(&function.name)? {
+        return partition::number(binder, &partition_function, &arguments, scope);
     }
     named(binder, &name, &arguments, scope)
 }

@@ -279,3 +279,19 @@ fn a_disabled_clustered_index_keeps_everyone_out() {
         "pk|0;ix|1"
     );
 }
+
+#[test]
+fn a_value_tells_its_partition() {
+    let s = &mut session();
+    partitioned(s);
+    let number = "SELECT $PARTITION.pf('20240105'), $partition.[pf](NULL), master.$PARTITION.pf(CAST('20240201' AS datetime2))";
+    assert_eq!(one(s, number), "2|1|3");
+    assert_eq!(numbers(s, "SELECT $PARTITION.other('20240105')"), [208]);
+    assert_eq!(numbers(s, "SELECT $PARTITION.pf(1)"), [206]);
+    assert_eq!(numbers(s, "SELECT $PARTITION.pf()"), [174]);
+    ok(s, "INSERT sales (d) VALUES ('20240105'), ('20240106'), ('20240207')");
+    assert_eq!(
+        one(s, "SELECT $PARTITION.pf(d), COUNT_BIG(*) FROM sales GROUP BY $PARTITION.pf(d) ORDER BY 1"),
+        "1|1;2|4;3|2"
+    );
+}

@@ -1,12 +1,12 @@
 //! From the command line to a server that runs until it is told to stop.
 use crate::args::{Args, Dataset};
 use replica_sandbox::data::{nycflights13, sales};
-use replica_sandbox::engine::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
-use replica_sandbox::engine::{Engine, EngineOptions, Login, Session, Storage};
+use replica_sandbox::engine::heard::Heard;
+use replica_sandbox::engine::{Engine, EngineOptions, Login, Password, Session, Storage};
 use replica_sandbox::error::SqlError;
 use replica_sandbox::server::tls::Identity;
 use replica_sandbox::server::{Server, ServerOptions};
-use replica_sandbox::values::{CollationId, SqlType, Value};
+use replica_sandbox::values::CollationId;
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
@@ -105,13 +105,13 @@ fn announce(server: &Server) -> std::io::Result<()> {
     stdout.flush()
 }
 
-fn password(file: Option<&Path>) -> Result<String, Box<dyn Error>> {
+fn password(file: Option<&Path>) -> Result<Password, Box<dyn Error>> {
     if let Some(path) = file {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+        return Ok(text.trim_end_matches(['\r', '\n']).into());
     }
-    Ok(std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_| DEFAULT_PASSWORD.to_owned()))
+    Ok(Password(std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_| DEFAULT_PASSWORD.to_owned())))
 }
 
 fn identity(args: &Args) -> Result<Identity, Box<dyn Error>> {
@@ -129,57 +129,12 @@ fn create_database(session: &mut Session, name: &str) -> Result<(), SqlError> {
 }
 
 fn run_batch(session: &mut Session, sql: &str, forgive: impl Fn(&SqlError) -> bool) -> Result<(), SqlError> {
-    let mut answer = FirstError::default();
+    let mut answer = Heard::default();
     // Without a client nothing can be cancelled.
     let ran = session.batch(sql, &mut [], &mut answer);
     debug_assert_eq!(ran, Ok(()));
-    match answer.0 {
+    match answer.error {
         Some(error) if !forgive(&error) => Err(error),
         _ => Ok(()),
-    }
-}
-
-/// Keeps the first error of a batch that nobody listens to.
-#[derive(Default)]
-struct FirstError(Option<SqlError>);
-
-impl Sink for FirstError {
-    fn columns(&mut self, _: &[OutColumn]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn order(&mut self, _: &[u16]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn row(&mut self, _: &[Value]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn done(&mut self, _: Done) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn message(&mut self, message: &SqlError) -> Result<(), Cancelled> {
-        if message.class > 10 {
-            self.0.get_or_insert_with(|| message.clone());
-        }
-        Ok(())
-    }
-
-    fn env(&mut self, _: EnvChange) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn return_status(&mut self, _: i32) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn return_value(&mut self, _: &str, _: &SqlType, _: &Value) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn cancelled(&self) -> bool {
-        false
     }
 }

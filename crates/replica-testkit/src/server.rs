@@ -66,7 +66,7 @@ impl Server {
         let Some(sandbox) = &self.sandbox else { return false };
         let login = Login {
             user: "sa".to_owned(),
-            password: PASSWORD.to_owned(),
+            password: PASSWORD.into(),
             database: database.to_owned(),
             ..Login::default()
         };
@@ -90,7 +90,7 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        let options = EngineOptions { sa_password: PASSWORD.to_owned(), server_name: "SANDBOX".to_owned() };
+        let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
         let identity = Identity::generate().expect("a certificate");
         let options = ServerOptions { policy: Policy::On, identity, max_packet_size: PACKET_SIZE };

@@ -1,9 +1,9 @@
 //! Makes a table and fills it.
 use super::TableSpec;
 use crate::engine::Session;
-use crate::engine::api::{BulkRows, Cancelled, Done, EnvChange, OutColumn, Sink};
+use crate::engine::api::{BulkRows, Cancelled};
+use crate::engine::heard::Heard;
 use crate::error::SqlError;
-use crate::values::{SqlType, Value};
 
 /// Why sample data could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +31,9 @@ pub fn load(session: &mut Session, table: &TableSpec, rows: &mut dyn BulkRows) -
 fn run(
     session: &mut Session,
     table: &TableSpec,
-    request: impl FnOnce(&mut Session, &mut Answer) -> Result<(), Cancelled>,
+    request: impl FnOnce(&mut Session, &mut Heard) -> Result<(), Cancelled>,
 ) -> Result<u64, DataError> {
-    let mut answer = Answer::default();
+    let mut answer = Heard::default();
     let ran = request(session, &mut answer);
     let error = match (answer.error, ran) {
         (Some(error), _) => error,
@@ -41,53 +41,4 @@ fn run(
         (None, Err(Cancelled)) => SqlError::new(0, 11, 0, "Operation cancelled."),
     };
     Err(DataError::Refused { table: table.name.clone(), error })
-}
-
-/// The first error and the last count of an answer that nobody else hears.
-#[derive(Default)]
-struct Answer {
-    error: Option<SqlError>,
-    count: u64,
-}
-
-impl Sink for Answer {
-    fn columns(&mut self, _: &[OutColumn]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn order(&mut self, _: &[u16]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn row(&mut self, _: &[Value]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn done(&mut self, done: Done) -> Result<(), Cancelled> {
-        self.count = done.count.unwrap_or(self.count);
-        Ok(())
-    }
-
-    fn message(&mut self, message: &SqlError) -> Result<(), Cancelled> {
-        if message.class > 10 {
-            self.error.get_or_insert_with(|| message.clone());
-        }
-        Ok(())
-    }
-
-    fn env(&mut self, _: EnvChange) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn return_status(&mut self, _: i32) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn return_value(&mut self, _: &str, _: &SqlType, _: &Value) -> Result<(), Cancelled> {
-        Ok(())
-    }
-
-    fn cancelled(&self) -> bool {
-        false
-    }
 }

@@ -38,20 +38,26 @@ pub enum EnvChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cancelled;
 
+/// What a result is read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    pub tables: &'a [TableName],
+    /// Where its rows may be replayed: the statement with its parameters, which has the same rows each time.
+    pub statement: Option<&'a str>,
+}
+
 /// Where a running batch puts its answer. The server turns the calls into tokens, decides on DONE against
 /// DONEINPROC and sets the "more" bit; calls block while the client does not read.
 pub trait Sink {
-    /// The tables that the result reads whose `columns` come next: faults and replays are bound to tables.
-    fn reading(&mut self, _tables: &[TableName]) {}
+    /// What the result is read from whose `columns` come next: faults and replays are bound to tables.
+    fn reading(&mut self, reading: Reading<'_>);
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled>;
     /// `ordered_by`: column ordinals (from 1) for the ORDER token; called after `columns`, before rows.
     fn order(&mut self, ordered_by: &[u16]) -> Result<(), Cancelled>;
     fn row(&mut self, values: &[Value]) -> Result<(), Cancelled>;
     /// Asked after `columns`: true where the sink has this result's rows already. The statement then goes on as
     /// if it had none, and the sink corrects the count.
-    fn has_rows(&self) -> bool {
-        false
-    }
+    fn has_rows(&self) -> bool;
     fn done(&mut self, done: Done) -> Result<(), Cancelled>;
     /// ERROR where class > 10, INFO otherwise.
     fn message(&mut self, message: &SqlError) -> Result<(), Cancelled>;

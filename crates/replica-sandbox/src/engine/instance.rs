@@ -2,7 +2,7 @@
 use super::failure::storage_error;
 use super::locks::{LockManager, SessionId};
 use super::sandbox::Sandbox;
-use super::schema::Instance;
+use super::schema::{Instance, Password};
 use super::session::{Login, Session};
 use super::store::{self, Storage, Store};
 use super::transactions::Registry;
@@ -11,11 +11,12 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::SystemTime;
 
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// The password of `sa`, where the storage is new.
-    pub sa_password: String,
+    pub sa_password: Password,
     /// `@@SERVERNAME`.
     pub server_name: String,
 }
@@ -43,6 +44,25 @@ pub struct SessionInfo {
     pub host: String,
     pub program: String,
     pub database: i16,
+    pub logged_in: SystemTime,
+    /// The request at work, or else the last one.
+    pub request: Option<Activity>,
+}
+
+/// A request as `sys.dm_exec_requests` shows it while it is at work.
+#[derive(Clone, Copy, Debug)]
+pub struct Activity {
+    pub started: SystemTime,
+    pub ended: Option<SystemTime>,
+    /// The kind of its statement now: SELECT, BULK INSERT.
+    pub command: &'static str,
+}
+
+impl SessionInfo {
+    /// The request at work.
+    pub fn busy(&self) -> Option<Activity> {
+        self.request.filter(|request| request.ended.is_none())
+    }
 }
 
 impl Engine {

@@ -12,6 +12,7 @@ mod describe;
 pub mod exec;
 pub mod failure;
 pub mod functions;
+pub mod heard;
 pub mod instance;
 pub mod locks;
 pub mod options;
@@ -30,5 +31,6 @@ pub mod type_name;
 pub mod views;
 
 pub use instance::{Engine, EngineOptions};
+pub use schema::Password;
 pub use session::{Login, Session};
 pub use store::Storage;

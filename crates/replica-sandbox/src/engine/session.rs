@@ -3,23 +3,24 @@ use super::api::{BulkRows, BulkTarget, Cancelled, Param, Sink};
 use super::exec::{self, bulk::PendingBulk};
 use super::failure::{Failure, Outcome, storage_error};
 use super::functions::{self, ops::Ops};
-use super::instance::{Engine, SessionInfo};
+use super::instance::{Activity, Engine, SessionInfo};
 use super::locks::{Mode, Request, Resource, Scope, SessionId};
 use super::options::{Isolation, SetOptions};
 use super::permissions;
-use super::schema::Table;
+use super::schema::{Password, Table};
 use super::transactions::{Eyes, Transaction};
 use crate::error::SqlError;
 use crate::values::{CollationId, Value};
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What LOGIN7 says.
 #[derive(Clone, Debug, Default)]
 pub struct Login {
     pub user: String,
-    pub password: String,
+    pub password: Password,
     /// Empty for the login's default.
     pub database: String,
     pub host: String,
@@ -74,6 +75,8 @@ impl Session {
             host: login.host.clone(),
             program: login.program.clone(),
             database,
+            logged_in: SystemTime::now(),
+            request: None,
         };
         let id = {
             let mut sessions = engine.sessions();
@@ -91,7 +94,7 @@ impl Session {
         };
         Ok(Self {
             id,
-            login: Login { password: String::new(), ..login.clone() },
+            login: Login { password: Password::default(), ..login.clone() },
             options: SetOptions::default(),
             engine,
             connection,
@@ -111,7 +114,7 @@ impl Session {
     /// # Errors
     /// [`Cancelled`] after an attention: the session has unwound as SQL Server does.
     pub fn batch(&mut self, sql: &str, params: &mut [Param], sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        exec::batch(self, sql, params, sink)
+        self.at_work("BATCH", |session| exec::batch(session, sql, params, sink))
     }
 
     /// Runs a stored procedure by name: an RPC request.
@@ -119,7 +122,7 @@ impl Session {
     /// # Errors
     /// [`Cancelled`] after an attention.
     pub fn rpc(&mut self, name: &str, params: &mut [Param], sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        exec::rpc(self, name, params, sink)
+        self.at_work("EXECUTE", |session| exec::rpc(session, name, params, sink))
     }
 
     /// Runs a transaction-manager request.
@@ -131,7 +134,7 @@ impl Session {
         request: &TransactionRequest,
         sink: &mut dyn Sink,
     ) -> Result<(), Cancelled> {
-        exec::transaction::request(self, request, sink)
+        self.at_work("TRANSACTION", |session| exec::transaction::request(session, request, sink))
     }
 
     /// After an INSERT BULK batch: what the bulk message must bring as the very next request.
@@ -144,7 +147,7 @@ impl Session {
     /// # Errors
     /// [`Cancelled`] after an attention; nothing was inserted.
     pub fn bulk(&mut self, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        exec::bulk::load(self, rows, sink)
+        self.at_work("BULK INSERT", |session| exec::bulk::load(session, rows, sink))
     }
 
     /// Another request came instead of the bulk message: 4022.
@@ -176,8 +179,34 @@ impl Session {
 
     pub(super) fn enter_database(&mut self, id: i16) {
         self.database = id;
+        self.tell(|info| info.database = id);
+    }
+
+    /// Shows to others that a request runs here.
+    fn at_work<T>(&mut self, command: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let activity = Activity { started: SystemTime::now(), ended: None, command };
+        self.tell(|info| info.request = Some(activity));
+        let done = work(self);
+        self.tell(|info| {
+            if let Some(request) = &mut info.request {
+                request.ended = Some(SystemTime::now());
+            }
+        });
+        done
+    }
+
+    /// Shows to others what the request is at.
+    pub(super) fn doing(&self, command: &'static str) {
+        self.tell(|info| {
+            if let Some(request) = &mut info.request {
+                request.command = command;
+            }
+        });
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut SessionInfo)) {
         if let Some(info) = self.engine.sessions().get_mut(&self.id) {
-            info.database = id;
+            change(info);
         }
     }
 

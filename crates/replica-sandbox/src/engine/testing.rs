@@ -1,5 +1,5 @@
 //! Sessions for the engine's own tests, and a sink that remembers.
-use super::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
+use super::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
 use super::{Engine, EngineOptions, Login, Session, Storage};
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
@@ -48,6 +48,12 @@ pub fn shown(sql_type: &SqlType, value: &Value) -> String {
 }
 
 impl Sink for Recorder {
+    fn reading(&mut self, _: Reading<'_>) {}
+
+    fn has_rows(&self) -> bool {
+        false
+    }
+
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
         self.results.push((columns.to_vec(), Vec::new()));
         Ok(())
@@ -99,12 +105,12 @@ pub fn engine() -> Arc<Engine> {
 }
 
 pub fn open(storage: Storage) -> Arc<Engine> {
-    let options = EngineOptions { sa_password: "secret".to_owned(), server_name: "test".to_owned() };
+    let options = EngineOptions { sa_password: "secret".into(), server_name: "test".to_owned() };
     Engine::open(storage, options).unwrap()
 }
 
 pub fn connect(engine: &Arc<Engine>, user: &str, password: &str) -> Session {
-    let login = Login { user: user.to_owned(), password: password.to_owned(), ..Login::default() };
+    let login = Login { user: user.to_owned(), password: password.into(), ..Login::default() };
     engine.connect(&login).unwrap()
 }
 

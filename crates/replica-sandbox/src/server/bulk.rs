@@ -1,5 +1,6 @@
 //! A bulk load's message, decoded row by row as its packets come.
 use super::input::{End, Message};
+use super::metadata;
 use super::transport::Signals;
 use crate::engine::Engine;
 use crate::engine::api::{BulkColumn, BulkRows, Cancelled};
@@ -8,13 +9,10 @@ use crate::engine::sandbox::{FaultKind, TableName};
 use crate::error::SqlError;
 use crate::values::Value;
 use crate::values::wire::{BulkColumnInfo, BulkError, BulkRowReader};
-use replica_core::tds::columns::{self, COLMETADATA, Column, Form};
+use replica_core::tds::columns::{COLMETADATA, Column};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// COLMETADATA of 4,096 columns with the longest names stays far below this.
-const LONGEST_METADATA: usize = 4 << 20;
 
 /// The rows of one load.
 pub struct BulkMessage<'a> {
@@ -170,19 +168,15 @@ impl Read for Bytes<'_, '_> {
     }
 }
 
-/// Reads packets until the COLMETADATA is whole: its columns and its length in `head`.
 fn metadata(message: &mut Message, head: &mut Vec<u8>) -> Result<(Vec<Column>, usize), SqlError> {
-    loop {
-        match columns::parse(head, Form::Bulk) {
-            Ok(Some(parsed)) => return Ok(parsed),
-            Ok(None) if head.len() <= LONGEST_METADATA && message.append_packet(head) => {}
-            // Collation bytes left out of a TYPE_INFO end here as well (server-facts.md section 3).
-            Ok(None) => return Err(stream_incorrect()),
-            Err(_) if head.first() != Some(&COLMETADATA) => return Err(no_metadata()),
-            Err(malformed) => {
-                log::info!("a bulk load: {malformed}");
-                return Err(stream_incorrect());
-            }
+    match metadata::read(message, head) {
+        Ok(Some(parsed)) => Ok(parsed),
+        // Collation bytes left out of a TYPE_INFO end here as well (server-facts.md section 3).
+        Ok(None) => Err(stream_incorrect()),
+        Err(_) if head.first() != Some(&COLMETADATA) => Err(no_metadata()),
+        Err(malformed) => {
+            log::info!("a bulk load: {malformed}");
+            Err(stream_incorrect())
         }
     }
 }
@@ -250,7 +244,7 @@ mod tests {
 
     fn engine() -> &'static Arc<Engine> {
         static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
-            let options = EngineOptions { sa_password: "p".to_owned(), server_name: "s".to_owned() };
+            let options = EngineOptions { sa_password: "p".into(), server_name: "s".to_owned() };
             Engine::open(Storage::Memory, options).expect("an engine")
         });
         &ENGINE

@@ -253,7 +253,7 @@ impl Beginning {
         }
         let asked = Login {
             user: login.user.clone(),
-            password: login.password.clone(),
+            password: login.password.as_str().into(),
             database: login.database.clone(),
             host: login.host.clone(),
             program: login.application.clone(),

@@ -2,6 +2,7 @@
 use super::bulk::{BulkFaults, BulkMessage};
 use super::discard::{self, NoRows};
 use super::input::{End, Input, Message};
+use super::logged;
 use super::prepared::Prepared;
 use super::reply::{Answers, Channel, Reply};
 use super::requests::{self, Headers};
@@ -92,7 +93,7 @@ impl Conversation {
         match kind {
             kind::SQL_BATCH => {
                 let text = requests::batch_text(headers.body)?;
-                log::debug!("session {}: {text}", self.session.id);
+                log::debug!("session {}: {}", self.session.id, logged::batch(&text));
                 // A word of its own: sessions begin with SET CURSOR_CLOSE_ON_COMMIT.
                 let words = &mut text.split(|c: char| !c.is_alphanumeric() && c != '_');
                 if words.any(|word| word.eq_ignore_ascii_case("commit")) && commits(&self.channel.engine) {
@@ -124,7 +125,7 @@ impl Conversation {
         let mut prepared = std::mem::take(&mut self.prepared);
         let answered = self.answer(Answers::Rpc, reset, |session, reply| {
             for (number, call) in calls.iter_mut().enumerate() {
-                log::debug!("session {}: {call:?}", session.id);
+                log::debug!("session {}: {}", session.id, logged::call(call));
                 if number > 0 {
                     reply.end_call()?;
                 }

@@ -1,9 +1,9 @@
 //! A bulk load whose rows are counted and dropped, as fast as they come.
 use super::input::{End, Message};
+use super::metadata;
 use crate::engine::api::{BulkRows, Cancelled};
 use crate::error::SqlError;
 use crate::values::Value;
-use replica_core::tds::columns::{self, Form};
 use replica_core::tds::row::{Limits, RowScanner, Stop};
 use replica_core::tds::token::kind;
 use replica_core::tds::wire::Malformed;
@@ -17,13 +17,8 @@ const LIMITS: Limits = Limits { bytes: 64 * 1024, rows: u64::MAX };
 /// For bytes that are no bulk load.
 pub fn count_rows(message: &mut Message) -> Result<Option<u64>, Malformed> {
     let mut bytes = Vec::new();
-    let (columns, used) = loop {
-        if let Some(parsed) = columns::parse(&bytes, Form::Bulk)? {
-            break parsed;
-        }
-        if !message.append_packet(&mut bytes) {
-            return Err(Malformed::new("a bulk load without column metadata"));
-        }
+    let Some((columns, used)) = metadata::read(message, &mut bytes)? else {
+        return Err(Malformed::new("a bulk load without column metadata"));
     };
     bytes.drain(..used);
     let mut scanner = RowScanner::new(&columns, LIMITS)?;

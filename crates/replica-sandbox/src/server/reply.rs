@@ -1,15 +1,17 @@
 //! The engine's answer turned into tokens.
 use super::outbox::Outbox;
-use super::result_set::ResultSet;
+use super::pace::Pace;
+use super::result_set::{From, ResultSet};
 use super::transport::Signals;
 use crate::engine::Engine;
-use crate::engine::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
-use crate::engine::sandbox::{FaultKind, TableName};
+use crate::engine::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
+use crate::engine::sandbox::FaultKind;
 use crate::error::SqlError;
 use crate::values::wire::{Client, Plp, RowWriter, type_info};
 use crate::values::{SqlType, Value};
 use replica_core::tds::token::{self, DoneKind, Message, ReturnValue, done, kind};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// CurCmd of EXECUTE, which ends an RPC (server-facts.md section 2).
 const EXECUTE: u16 = 224;
@@ -22,6 +24,27 @@ pub struct Channel {
     pub signals: Arc<Signals>,
     pub client: Client,
     pub engine: Arc<Engine>,
+}
+
+/// Rows go out in pieces of this size where there is a speed limit.
+const PACED: usize = 8 * 1024;
+
+impl Channel {
+    /// Sends rows, as fast as they may go.
+    fn write_rows(&mut self, rows: &[u8], pace: Option<&mut Pace>) -> Result<(), Cancelled> {
+        let Some(pace) = pace else {
+            return if self.signals.cancelled() { Err(Cancelled) } else { self.outbox.write(rows) };
+        };
+        for piece in rows.chunks(PACED) {
+            let delay = pace.delay(piece.len(), Instant::now());
+            self.engine.sandbox.pause(delay, || self.signals.cancelled());
+            if self.signals.cancelled() {
+                return Err(Cancelled);
+            }
+            self.outbox.write(piece)?;
+        }
+        Ok(())
+    }
 }
 
 /// Which request is being answered: it decides between the DONE tokens.
@@ -38,7 +61,7 @@ pub struct Reply<'a> {
     /// The last DONE waits to learn whether anything follows it.
     held: Option<Done>,
     /// Of the next result.
-    reading: Vec<TableName>,
+    from: From,
     result: Option<ResultSet>,
     /// Rows of a load that the engine was not shown.
     discarded: Option<u64>,
@@ -52,7 +75,7 @@ impl<'a> Reply<'a> {
             channel,
             answers,
             held: None,
-            reading: Vec::new(),
+            from: From::default(),
             result: None,
             discarded: None,
             failed: false,
@@ -167,17 +190,18 @@ impl<'a> Reply<'a> {
 }
 
 impl Sink for Reply<'_> {
-    fn reading(&mut self, tables: &[TableName]) {
-        for table in tables {
+    fn reading(&mut self, reading: Reading<'_>) {
+        for table in reading.tables {
             self.channel.engine.sandbox.count(table, |counters| counters.scans += 1);
         }
-        self.reading = tables.to_vec();
+        self.from =
+            From { tables: reading.tables.to_vec(), statement: reading.statement.map(ToOwned::to_owned) };
     }
 
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
         self.release_held()?;
-        let tables = std::mem::take(&mut self.reading);
-        let result = ResultSet::new(&self.channel.engine, self.channel.client, columns, &tables);
+        let from = std::mem::take(&mut self.from);
+        let result = ResultSet::new(&self.channel.engine, self.channel.client, columns, &from);
         self.channel.outbox.write(&result.metadata)?;
         self.result = Some(result);
         Ok(())
@@ -199,9 +223,12 @@ impl Sink for Reply<'_> {
             log::error!("a row without columns");
             return Err(Cancelled);
         };
+        if result.is_full() {
+            return Ok(());
+        }
         self.scratch.clear();
         match result.row(values, &mut self.scratch) {
-            Ok(None) => self.channel.outbox.write(&self.scratch),
+            Ok(None) => self.channel.write_rows(&self.scratch, result.pace.as_mut()),
             Ok(Some(fault)) => self.strike(fault),
             Err(error) => {
                 // The stream can't go on: a wrong row would be worse than a lost connection.
@@ -217,10 +244,9 @@ impl Sink for Reply<'_> {
 
     fn done(&mut self, mut done: Done) -> Result<(), Cancelled> {
         self.release_held()?;
-        if let Some(result) = self.result.take() {
-            let Channel { engine, outbox, signals, .. } = &mut *self.channel;
-            let send = |rows: &[u8]| if signals.cancelled() { Err(Cancelled) } else { outbox.write(rows) };
-            let replayed = result.replay(engine, send)?;
+        if let Some(result) = self.result.take().filter(|_| !done.error) {
+            let engine = self.channel.engine.clone();
+            let replayed = result.replay(&engine, |rows, pace| self.channel.write_rows(rows, pace))?;
             done.count = replayed.or(done.count);
         }
         if let Some(rows) = self.discarded.take() {

@@ -1,4 +1,5 @@
 //! One result set on its way out: its rows' encoding, and what the sandbox was asked to do with them.
+use super::pace::Pace;
 use crate::engine::Engine;
 use crate::engine::api::OutColumn;
 use crate::engine::sandbox::{FaultKind, PlpLengths, Recording, TableName};
@@ -17,6 +18,15 @@ pub struct ResultSet {
     /// Strikes at the row with this number, from 0.
     fault: Option<(FaultKind, u64)>,
     replay: Option<Replay>,
+    /// How fast rows may go out.
+    pub pace: Option<Pace>,
+}
+
+/// What a result is read from, kept until its columns come.
+#[derive(Default)]
+pub struct From {
+    pub tables: Vec<TableName>,
+    pub statement: Option<String>,
 }
 
 /// A replay to this many rows.
@@ -26,14 +36,14 @@ struct Replay {
 }
 
 enum Source {
-    /// The engine's rows, kept as they go out for the first time.
-    Recording(Recording),
+    /// The engine's rows, kept under this key as they go out for the first time.
+    Recording(Vec<u8>, Recording),
     Recorded(Arc<Recording>),
 }
 
 impl ResultSet {
-    /// `tables`: those that the SELECT reads.
-    pub fn new(engine: &Engine, client: Client, described: &[OutColumn], tables: &[TableName]) -> Self {
+    pub fn new(engine: &Engine, client: Client, described: &[OutColumn], from: &From) -> Self {
+        let From { tables, statement } = from;
         let sandbox = &engine.sandbox;
         let plp = match sandbox.plp() {
             PlpLengths::Known => Plp::Known,
@@ -64,18 +74,21 @@ impl ResultSet {
         });
         // COUNT(*) and the like also read the table; a replay is for its columns.
         let has_table_columns = described.iter().any(|column| column.flags & flags::UPDATABLE != 0);
-        let wanted = match tables {
-            [table] if has_table_columns => sandbox.replayed_rows(table),
+        let replay = match (tables.as_slice(), statement) {
+            ([table], Some(statement)) if has_table_columns => sandbox.replayed_rows(table).map(|wanted| {
+                // Clients differ in what they want a row to look like.
+                let key = [&metadata, statement.as_bytes()].concat();
+                let source = match sandbox.recording(&key) {
+                    Some(recorded) => Source::Recorded(recorded),
+                    None => Source::Recording(key, sandbox.new_recording()),
+                };
+                Replay { wanted, source }
+            }),
             _ => None,
         };
-        let replay = wanted.map(|wanted| Replay {
-            wanted,
-            source: match sandbox.recording(&metadata) {
-                Some(recorded) => Source::Recorded(recorded),
-                None => Source::Recording(Recording::default()),
-            },
-        });
-        Self { writer, metadata, rows: 0, fault, replay }
+        let slow = tables.iter().find_map(|table| sandbox.take(FaultKind::SlowSelect, Some(table)));
+        let pace = slow.and_then(|rate| u64::try_from(rate).ok()).map(Pace::new);
+        Self { writer, metadata, rows: 0, fault, replay, pace }
     }
 
     /// Appends the row's token, and says which fault strikes with it.
@@ -85,12 +98,17 @@ impl ResultSet {
     pub fn row(&mut self, values: &[Value], out: &mut Vec<u8>) -> Result<Option<FaultKind>, UnexpectedNull> {
         let start = out.len();
         self.writer.write(values, out)?;
-        if let Some(Replay { source: Source::Recording(recording), .. }) = &mut self.replay {
+        if let Some(Replay { source: Source::Recording(_, recording), .. }) = &mut self.replay {
             recording.push(&out[start..]);
         }
         let struck = self.fault.filter(|(_, after)| *after == self.rows);
         self.rows += 1;
         Ok(struck.map(|(kind, _)| kind))
+    }
+
+    /// Whatever the engine has, no more rows are wanted.
+    pub fn is_full(&self) -> bool {
+        self.replay.as_ref().is_some_and(|replay| self.rows >= replay.wanted)
     }
 
     /// The rows are here already: the engine need not fetch them.
@@ -102,19 +120,19 @@ impl ResultSet {
     pub fn replay<E>(
         mut self,
         engine: &Engine,
-        mut send: impl FnMut(&[u8]) -> Result<(), E>,
+        mut send: impl FnMut(&[u8], Option<&mut Pace>) -> Result<(), E>,
     ) -> Result<Option<u64>, E> {
         let Some(Replay { wanted, source }) = self.replay.take() else { return Ok(None) };
         let recording = match source {
             Source::Recorded(recorded) => recorded,
-            Source::Recording(recording) => {
+            Source::Recording(key, recording) => {
                 let recording = Arc::new(recording);
-                engine.sandbox.keep_recording(self.metadata, recording.clone());
+                engine.sandbox.keep_recording(key, recording.clone());
                 recording
             }
         };
         while let Some(part) = recording.next(wanted.saturating_sub(self.rows)) {
-            send(part.bytes)?;
+            send(part.bytes, self.pace.as_mut())?;
             self.rows += part.rows;
         }
         Ok(Some(self.rows))

@@ -5,7 +5,7 @@ use ::tiberius::{AuthMethod, Client, Config, EncryptionLevel, TokenRow};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-type Tiberius = Client<Compat<TcpStream>>;
+pub type Tiberius = Client<Compat<TcpStream>>;
 
 /// tiberius reads money by way of f64, so the last digits of large amounts are its own: the two are left out; so is
 /// smalldatetime, which it declares as datetime. It declares time and datetimeoffset without their scale, so only those
@@ -15,13 +15,13 @@ const COLUMNS: &str = "id, c_bit, c_tinyint, c_smallint, c_int, c_bigint, c_deci
     CAST(c_datetimeoffset AS datetimeoffset) AS c_datetimeoffset, c_char, c_varchar, c_varchar_max, \
     c_nvarchar_max, c_binary, c_varbinary, c_varbinary_max, c_uniqueidentifier";
 
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::start(&["--database", "clients"]);
     RawClient::login_to(sandbox.address, "clients").must(include_str!("clients/every_type.sql"));
     sandbox
 }
 
-async fn connect(sandbox: &Sandbox, password: &str) -> tiberius::Result<Tiberius> {
+pub async fn connect(sandbox: &Sandbox, password: &str) -> tiberius::Result<Tiberius> {
     let mut config = Config::new();
     config.host("127.0.0.1");
     config.port(sandbox.address.port());
@@ -32,7 +32,7 @@ async fn connect(sandbox: &Sandbox, password: &str) -> tiberius::Result<Tiberius
     Client::connect(config, stream.compat_write()).await
 }
 
-async fn number(client: &mut Tiberius, sql: &str) -> i32 {
+pub async fn number(client: &mut Tiberius, sql: &str) -> i32 {
     let row = client.simple_query(sql).await.expect(sql).into_row().await.expect(sql).expect("a row");
     row.get(0).expect("a value")
 }
@@ -127,40 +127,4 @@ async fn transactions_commit_and_roll_back() {
         }
         assert_eq!(number(&mut client, "SELECT COUNT(*) FROM dbo.every_type").await, left, "{end}");
     }
-}
-
-#[tokio::test]
-async fn rows_are_replayed_and_loads_discarded() {
-    let sandbox = sandbox();
-    let mut client = connect(&sandbox, PASSWORD).await.expect("a login");
-    for sql in [
-        "EXEC sp_sandbox_replay 'dbo.every_type', 1000",
-        "SELECT id INTO dbo.copied FROM dbo.every_type WHERE 1 = 0",
-    ] {
-        client.simple_query(sql).await.expect(sql).into_results().await.expect(sql);
-    }
-    // The first time from the table, the second from memory.
-    for _ in 0..2 {
-        let rows = client.simple_query("SELECT id FROM dbo.every_type ORDER BY id").await.expect("rows");
-        let rows = rows.into_first_result().await.expect("rows");
-        let ids: Vec<i32> = rows.iter().filter_map(|row| row.get(0)).collect();
-        assert_eq!(ids.len(), 1000);
-        assert!(ids.iter().zip([1, 2, 3].iter().cycle()).all(|(got, wanted)| got == wanted), "{ids:?}");
-    }
-    assert_eq!(number(&mut client, "SELECT COUNT(*) FROM dbo.every_type").await, 3);
-
-    let discard = "EXEC sp_sandbox_discard 'dbo.copied'";
-    client.simple_query(discard).await.expect(discard).into_results().await.expect(discard);
-    let mut load = client.bulk_insert("dbo.copied").await.expect("INSERT BULK is accepted");
-    for id in 0..500i32 {
-        let mut row = TokenRow::new();
-        row.push(tiberius::IntoSql::into_sql(id));
-        load.send(row).await.expect("a row is sent");
-    }
-    assert_eq!(load.finalize().await.expect("the load ends well").total(), 500);
-    assert_eq!(number(&mut client, "SELECT COUNT(*) FROM dbo.copied").await, 0);
-
-    let counters = client.simple_query("EXEC sp_sandbox_counters 'dbo.every_type'").await.expect("counters");
-    let counters = counters.into_row().await.expect("counters").expect("a row");
-    assert_eq!(counters.get::<i64, _>("scans"), Some(3));
 }

@@ -7,6 +7,7 @@ use super::table::keys::{self, Shape, full_name};
 use super::table::{placed, validate};
 use crate::engine::api::Sink;
 use crate::engine::failure::Outcome;
+use crate::engine::sandbox::{FaultKind, IndexCounters, TableName};
 use crate::engine::schema::{Backs, Database, Index, Table};
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
@@ -160,6 +161,8 @@ pub fn drop(
     Ok(())
 }
 
+/// Tests can ask for a refusal, as without permission.
+///
 /// # Errors
 /// 1088 for the table, 2727 for the index, 1973 for REORGANIZE of a disabled one, 1987 for a rebuild under a
 /// disabled clustered index, 1505.
@@ -176,6 +179,9 @@ pub fn alter(
         );
         SqlError::new(1088, 16, 9, text)
     };
+    if session.engine.sandbox.take(FaultKind::RefuseIndex, Some(&TableName::from(table))).is_some() {
+        return Err(missing().into());
+    }
     let target = alter::target(session, table, sink, missing)?;
     let chosen = target.read(session, |database, record| {
         let Some(name) = index else {
@@ -222,14 +228,16 @@ pub fn rebuild_all(session: &mut Session, target: &Target) -> Outcome {
 /// A clustered index takes all others and the foreign keys on both sides with it; a unique one the foreign keys that
 /// reference it (Microsoft docs, "Disable indexes and constraints").
 fn disable(session: &mut Session, target: &Target, chosen: &[i32], sink: &mut dyn Sink) -> Outcome {
-    let warnings = change(session, |change| {
+    let (warnings, done) = change(session, |change| {
         let mut table = change.table(target.database, target.table.object_id)?;
         let clustered = chosen.contains(&1);
+        let mut done = Vec::new();
         for at in 0..table.indexes.len() {
             let index = &table.indexes[at];
             if index.index_id > 0 && !index.disabled && (clustered || chosen.contains(&index.index_id)) {
                 keys::drop_storage(change, &table, &table.indexes[at].clone())?;
                 table.indexes[at].disabled = true;
+                done.push(table.indexes[at].index_id);
             }
         }
         let mut warnings = Vec::new();
@@ -267,8 +275,9 @@ fn disable(session: &mut Session, target: &Target, chosen: &[i32], sink: &mut dy
                 change.put_table(target.database, record.object_id, Some(record));
             }
         }
-        Ok(warnings)
+        Ok((warnings, done))
     })?;
+    count(session, target, &done, |counters| counters.disables += 1);
     for warning in &warnings {
         sink.message(warning)?;
     }
@@ -299,5 +308,18 @@ fn rebuild(session: &mut Session, target: &Target, chosen: &[i32]) -> Outcome {
         change.put_table(target.database, table.object_id, Some(table));
         Ok(())
     })?;
-    check_unique(session, target, |i| chosen.contains(&i.index_id))
+    check_unique(session, target, |i| chosen.contains(&i.index_id))?;
+    count(session, target, chosen, |counters| counters.rebuilds += 1);
+    Ok(())
+}
+
+/// For tests: what was done to which index.
+fn count(session: &Session, target: &Target, indexes: &[i32], what: impl Fn(&mut IndexCounters)) {
+    let schema = target.read(session, |database, table| Ok(database.schema_name(table.schema_id).to_owned()));
+    let name = TableName::new(&schema.unwrap_or_default(), &target.table.name);
+    session.engine.sandbox.count(&name, |counters| {
+        for index in target.table.indexes.iter().filter(|i| indexes.contains(&i.index_id)) {
+            what(counters.indexes.entry(index.name.clone().unwrap_or_default()).or_default());
+        }
+    });
 }

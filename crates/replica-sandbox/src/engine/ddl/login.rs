@@ -10,7 +10,7 @@ use crate::error::SqlError;
 /// 18456, 4060.
 pub fn authenticate(instance: &Instance, login: &Login) -> Result<i16, SqlError> {
     let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(&login.user));
-    let Some(known) = known.filter(|l| l.password.0 == login.password && !l.disabled) else {
+    let Some(known) = known.filter(|l| l.password == login.password && !l.disabled) else {
         return Err(SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", login.user)));
     };
     let wanted = if login.database.is_empty() { &known.default_database } else { &login.database };

@@ -20,11 +20,7 @@ pub use parse::parse;
 
 use super::api::{Done, Sink};
 use super::failure::{Failure, Outcome};
-use super::sandbox::{FaultKind, TableName};
 use super::session::Session;
-use super::tokens::ObjectName;
-use crate::error::SqlError;
-use ast::AlterIndex;
 
 /// CurCmd of DDL without a number of its own: CREATE SCHEMA's was captured, for the others it is unconfirmed.
 const OTHER: u16 = 253;
@@ -39,11 +35,7 @@ pub fn execute(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome
     if let Some(transaction) = session.transaction.as_mut() {
         transaction.next_stamp()?;
     }
-    let ran = match ddl {
-        Ddl::AlterIndex { table, action, .. } => alter_index(ddl, table, *action, session, sink),
-        _ => run(ddl, session, sink),
-    };
-    match ran {
+    match run(ddl, session, sink) {
         Ok(()) => Ok(Done { command: command(ddl), count: None, error: false }),
         Err(Failure::Error(error)) if table::adds_1750(&error) && makes_constraints(ddl) => {
             sink.message(&error)?;
@@ -102,38 +94,32 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
     }
 }
 
-/// ALTER INDEX, unless a test has asked for its refusal; rebuilds are counted for tests.
-fn alter_index(
-    ddl: &Ddl,
-    table: &ObjectName,
-    action: AlterIndex,
-    session: &mut Session,
-    sink: &mut dyn Sink,
-) -> Outcome {
-    let name = TableName::from(table);
-    if session.engine.sandbox.take(FaultKind::RefuseIndex, Some(&name)).is_some() {
-        let text = format!(
-            "Cannot find the object \"{table}\" because it does not exist or you do not have permissions."
-        );
-        return Err(SqlError::new(1088, 16, 9, text).into());
-    }
-    run(ddl, session, sink)?;
-    if action == AlterIndex::Rebuild {
-        session.engine.sandbox.count(&name, |counters| counters.index_rebuilds += 1);
-    }
-    Ok(())
-}
-
 /// As [`execute`], for a procedure that has its own answer.
 ///
 /// # Errors
 /// As [`execute`]'s.
 pub fn quietly(ddl: &Ddl, session: &mut Session) -> Outcome {
-    execute(ddl, session, &mut super::describe::Columns::default()).map(drop)
+    execute(ddl, session, &mut super::heard::Heard::default()).map(drop)
 }
 
 fn makes_constraints(ddl: &Ddl) -> bool {
     matches!(ddl, Ddl::CreateTable(_) | Ddl::AlterTable { .. })
+}
+
+impl Ddl {
+    /// What `sys.dm_exec_requests.command` calls it: unconfirmed but for CREATE INDEX and ALTER INDEX.
+    pub fn command(&self) -> &'static str {
+        match self {
+            Ddl::CreateTable(_) => "CREATE TABLE",
+            Ddl::DropTable { .. } => "DROP TABLE",
+            Ddl::AlterTable { .. } => "ALTER TABLE",
+            Ddl::Truncate { .. } => "TRUNCATE TABLE",
+            Ddl::CreateIndex(_) => "CREATE INDEX",
+            Ddl::AlterIndex { .. } => "ALTER INDEX",
+            Ddl::DropIndex { .. } => "DROP INDEX",
+            _ => "DDL",
+        }
+    }
 }
 
 /// CurCmd (server-facts.md section 2).

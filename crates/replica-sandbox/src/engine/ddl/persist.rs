@@ -2,7 +2,7 @@
 use super::database::new_database;
 use crate::engine::failure::storage_error;
 use crate::engine::instance::EngineOptions;
-use crate::engine::schema::{Identity, Instance, Login, Password, Table};
+use crate::engine::schema::{Identity, Instance, Login, Table};
 use crate::engine::store;
 use crate::error::SqlError;
 use crate::values::storage::from_stored;
@@ -47,7 +47,7 @@ fn new_instance(options: &EngineOptions) -> Instance {
     let sa = Login {
         principal_id: 1,
         name: "sa".to_owned(),
-        password: Password(options.sa_password.clone()),
+        password: options.sa_password.clone(),
         default_database: "master".to_owned(),
         sysadmin: true,
         disabled: false,

@@ -1,5 +1,5 @@
 use crate::engine::schema::{Backs, IndexKind, Table};
-use crate::engine::testing::{connect, engine, errors, ok, open, run, session};
+use crate::engine::testing::{connect, engine, errors, ok, open, rows, run, session};
 use crate::engine::{Session, Storage, exec, permissions};
 
 fn table(session: &Session, name: &str) -> Table {
@@ -298,4 +298,38 @@ fn names_compare_as_the_database_says() {
     ok(s, "CREATE DATABASE Strict COLLATE Latin1_General_100_CS_AS");
     ok(s, "USE STRICT; CREATE TABLE T (a int, A int); CREATE TABLE t (a int)");
     assert_eq!(numbers(s, "DROP TABLE dbo.t; DROP TABLE dbo.t"), [3701]);
+}
+
+/// Tests of tools count what was done to which index.
+#[test]
+fn work_on_indexes_is_counted_by_index() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(a int not null primary key, b int, c nvarchar(9));
+         create unique index uq on t(b) include (c) where b is not null;
+         create index ix on t(c desc) include (b)",
+    );
+    let described =
+        "select i.name, i.is_unique, i.is_disabled, i.filter_definition, c.column_id, c.is_descending_key,
+            c.is_included_column
+         from sys.indexes i join sys.index_columns c on c.object_id = i.object_id and c.index_id = i.index_id
+         where i.object_id = object_id('t') order by i.name, c.index_column_id";
+    let before = rows(&mut s, described);
+    ok(&mut s, "alter index uq on t disable; alter index ix on t disable; alter index ix on t disable");
+    ok(&mut s, "insert t values (1, 1, 'x'), (2, 1, 'y')");
+    assert_eq!(errors(&mut s, "alter index uq on t rebuild")[0].0, 1505);
+    ok(&mut s, "delete t where a = 2; alter index uq on t rebuild; alter index ix on t rebuild");
+    assert_eq!(rows(&mut s, described), before);
+    assert_eq!(errors(&mut s, "insert t values (3, 1, 'z')")[0].0, 2601);
+    let counters = "exec sp_sandbox_index_counters 't'";
+    assert_eq!(rows(&mut s, counters), [["ix", "1", "1"], ["uq", "1", "1"]]);
+    ok(&mut s, "alter index all on t rebuild");
+    let by_name: Vec<_> = rows(&mut s, counters).into_iter().map(|row| row[2].clone()).collect();
+    assert_eq!(by_name[by_name.len() - 2..], ["2", "2"]);
+    assert_eq!(rows(&mut s, "exec sp_sandbox_counters 't'")[0][1], "5");
+    ok(&mut s, "exec sp_sandbox_fault 'refuse_index', 't', @at = 2");
+    ok(&mut s, "alter index ix on t disable");
+    assert_eq!(errors(&mut s, "alter index ix on t rebuild")[0].0, 1088);
+    ok(&mut s, "alter index ix on t rebuild");
 }

@@ -8,6 +8,7 @@ mod aftermath;
 mod call;
 mod dml;
 mod read;
+mod replay;
 mod row;
 mod select;
 mod settings;
@@ -19,6 +20,7 @@ pub use call::rpc;
 use super::api::{Cancelled, Done, Param, Sink};
 use super::bind::{Binder, Scope};
 use super::failure::{Failure, Outcome};
+use super::heard::Heard;
 use super::parse::{self, Action, Statement};
 use super::session::Session;
 use super::{ddl, locks::Scope as LockScope};
@@ -70,7 +72,7 @@ pub fn batch(
 
 /// Rows of a query that the engine itself asks.
 pub fn internal_query(session: &mut Session, sql: &str) -> Outcome<Vec<Vec<Value>>> {
-    let mut kept = select::Kept::default();
+    let mut kept = Heard::default();
     let last = session.last.clone();
     let statements = parse::batch(sql)?;
     let [Statement { action: Action::Query(query), .. }] = statements.as_slice() else {
@@ -108,6 +110,9 @@ impl Run<'_> {
         }
         if self.session.options.noexec && !matches!(statement.action, Action::Set(_)) {
             return Ok(Flow::Next);
+        }
+        if let Some(command) = statement.action.command() {
+            self.session.doing(command);
         }
         let result = self.action(&statement.action);
         self.session.engine.locks.release_all(self.session.id, LockScope::Statement);

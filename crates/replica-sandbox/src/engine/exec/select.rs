@@ -1,12 +1,12 @@
 //! SELECT: to the client, into variables, into a new table.
 use super::Run;
 use super::read::{self, Again, Reading};
-use crate::engine::api::{Cancelled, Done, EnvChange, OutColumn, Sink};
+use super::replay::{self, Replayed};
+use crate::engine::api::{self, Done, OutColumn, Sink};
 use crate::engine::bind::{Binder, Bound, Needs};
 use crate::engine::failure::Outcome;
 use crate::engine::sandbox::TableName;
 use crate::engine::session::Session;
-use crate::error::SqlError;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::Query;
 
@@ -31,7 +31,11 @@ impl Run<'_> {
             let binder = Binder::new(session, frame);
             let bound = binder.statement(query);
             let needs = binder.finish();
-            let result = bound.map_err(Again::from).and_then(|bound| select(session, &bound, &needs, sink));
+            let result = bound.map_err(Again::from).and_then(|bound| {
+                let tables = table_names(session, &needs);
+                let replayed = replay::of(session, &tables, query, frame);
+                select(session, &Selected { bound, needs: &needs, tables, replayed }, sink)
+            });
             read::drop_temporaries(session, &needs)?;
             result
         })?;
@@ -48,17 +52,24 @@ impl Run<'_> {
 
 type Assigned = Vec<(String, (SqlType, Value))>;
 
+/// A query that is ready to run.
+struct Selected<'n> {
+    bound: Bound,
+    needs: &'n Needs,
+    tables: Vec<TableName>,
+    replayed: Option<Replayed>,
+}
+
 /// Sends the rows, or keeps the last one for variables; tells how many there were.
 fn select(
     session: &mut Session,
-    bound: &Bound,
-    needs: &Needs,
+    selected: &Selected<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(Assigned, u64), Again> {
-    let view = read::lock_tables(session, &needs.tables, sink)?;
-    let columns: Vec<OutColumn> = bound.emitted.columns.iter().map(|c| c.described()).collect();
-    let reading = Reading::begin(session, &needs.tables, view)?;
-    let result = send(session, &reading, bound, needs, &columns, sink);
+    let view = read::lock_tables(session, &selected.needs.tables, sink)?;
+    let columns: Vec<OutColumn> = selected.bound.emitted.columns.iter().map(|c| c.described()).collect();
+    let reading = Reading::begin(session, &selected.needs.tables, view)?;
+    let result = send(session, &reading, selected, &columns, sink);
     reading.end(session)?;
     result
 }
@@ -66,11 +77,11 @@ fn select(
 fn send(
     session: &Session,
     reading: &Reading,
-    bound: &Bound,
-    needs: &Needs,
+    selected: &Selected<'_>,
     columns: &[OutColumn],
     sink: &mut dyn Sink,
 ) -> Result<(Assigned, u64), Again> {
+    let Selected { bound, needs, tables, replayed } = selected;
     let sql = &bound.emitted.sql;
     let to_client = bound.assigned.is_empty();
     if to_client && reading.may_conflict() {
@@ -78,7 +89,8 @@ fn send(
         read::rows(session, reading, sql, needs, sink, &mut |_, _| Ok(true))?;
     }
     if to_client {
-        sink.reading(&table_names(session, needs));
+        let statement = replayed.as_ref().and_then(Replayed::statement);
+        sink.reading(api::Reading { tables, statement });
         sink.columns(columns)?;
         if !bound.emitted.ordered_by.is_empty() {
             sink.order(&bound.emitted.ordered_by)?;
@@ -97,6 +109,9 @@ fn send(
         values.clear();
         for (n, column) in columns.iter().enumerate() {
             values.push(read::decoded(row, n, &column.sql_type)?);
+        }
+        if let Some(Replayed::Counted(rows)) = replayed {
+            replay::counted(&mut values, *rows);
         }
         count += 1;
         if to_client {
@@ -124,43 +139,4 @@ fn table_names(session: &Session, needs: &Needs) -> Vec<TableName> {
             TableName::new(schema, &used.table.name)
         })
         .collect()
-}
-
-/// Keeps the rows of a query that the engine asks itself, and its first error.
-#[derive(Default)]
-pub struct Kept {
-    pub columns: Vec<OutColumn>,
-    pub rows: Vec<Vec<Value>>,
-}
-
-impl Sink for Kept {
-    fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
-        self.columns = columns.to_vec();
-        Ok(())
-    }
-    fn order(&mut self, _: &[u16]) -> Result<(), Cancelled> {
-        Ok(())
-    }
-    fn row(&mut self, values: &[Value]) -> Result<(), Cancelled> {
-        self.rows.push(values.to_vec());
-        Ok(())
-    }
-    fn done(&mut self, _: Done) -> Result<(), Cancelled> {
-        Ok(())
-    }
-    fn message(&mut self, _: &SqlError) -> Result<(), Cancelled> {
-        Ok(())
-    }
-    fn env(&mut self, _: EnvChange) -> Result<(), Cancelled> {
-        Ok(())
-    }
-    fn return_status(&mut self, _: i32) -> Result<(), Cancelled> {
-        Ok(())
-    }
-    fn return_value(&mut self, _: &str, _: &SqlType, _: &Value) -> Result<(), Cancelled> {
-        Ok(())
-    }
-    fn cancelled(&self) -> bool {
-        false
-    }
 }

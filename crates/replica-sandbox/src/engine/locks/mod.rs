@@ -124,6 +124,8 @@ pub struct LockRow {
     pub mode: Mode,
     pub status: Status,
     pub scope: Scope,
+    /// Of a request that is not granted: when it began to wait.
+    pub since: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -163,6 +165,7 @@ struct Wait {
     converts: bool,
     priority: i8,
     victim: bool,
+    since: Instant,
 }
 
 impl LockManager {
@@ -264,6 +267,7 @@ impl LockManager {
                 mode: grant.mode,
                 status: Status::Grant,
                 scope: grant.scope,
+                since: None,
             })
         });
         let waiting = state.waits.iter().map(|(&session, wait)| LockRow {
@@ -272,6 +276,7 @@ impl LockManager {
             mode: wait.target,
             status: if wait.converts { Status::Convert } else { Status::Wait },
             scope: wait.scope,
+            since: Some(wait.since),
         });
         granted.chain(waiting).collect()
     }
@@ -345,6 +350,7 @@ impl State {
             converts: held.is_some(),
             priority: request.deadlock_priority,
             victim: false,
+            since: Instant::now(),
         };
         self.log.push(Event::Waiting, request.session, &request.resource, (wait.target, request.scope));
         self.waits.insert(request.session, wait);

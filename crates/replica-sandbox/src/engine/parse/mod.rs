@@ -78,6 +78,27 @@ pub enum Action {
     Nothing,
 }
 
+impl Action {
+    /// What `sys.dm_exec_requests.command` calls it; `None` for what leaves that as it is. SELECT, INSERT, UPDATE,
+    /// DELETE are documented there; the others are unconfirmed.
+    pub fn command(&self) -> Option<&'static str> {
+        Some(match self {
+            Action::Query(_) => "SELECT",
+            Action::Insert(_) => "INSERT",
+            Action::Update(_) => "UPDATE",
+            Action::Delete(_) => "DELETE",
+            Action::InsertBulk(_) => "BULK INSERT",
+            Action::Ddl(ddl) => ddl.command(),
+            Action::Begin { .. } => "BEGIN TRANSACTION",
+            Action::Commit => "COMMIT TRANSACTION",
+            Action::Rollback { .. } => "ROLLBACK TRANSACTION",
+            Action::Call(_) => "EXECUTE",
+            Action::WaitFor(_) => "WAITFOR",
+            _ => return None,
+        })
+    }
+}
+
 /// # Errors
 /// 102/156 with the line, 105, 113, 428.
 pub fn batch(text: &str) -> Result<Vec<Statement>, SqlError> {

@@ -38,6 +38,7 @@ pub fn call(
         "sp_releaseapplock" => applock::release(arguments, session, sink),
         "sp_rename" => change::rename(arguments, session, sink),
         "sp_sandbox_counters" => sandbox::counters(arguments, session, sink),
+        "sp_sandbox_index_counters" => sandbox::index_counters(arguments, session, sink),
         "sp_sandbox_discard" => sandbox::discard(arguments, session),
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),

@@ -1,14 +1,12 @@
 //! `sp_sandbox_*`: what a test or a benchmark asks of the stand-in (docs/SANDBOX.md).
+use super::answer;
 use super::arguments::Arguments;
-use crate::engine::api::{Done, OutColumn, Param, Sink};
+use crate::engine::api::{Param, Sink};
 use crate::engine::failure::Outcome;
 use crate::engine::sandbox::{Fault, FaultKind, PlpLengths, TableName};
 use crate::engine::session::Session;
+use crate::engine::views::definition::{Cell, Columns, row};
 use crate::error::SqlError;
-use crate::values::{SqlType, Value};
-
-/// CurCmd of SELECT.
-const SELECT: u16 = 193;
 
 /// `sp_sandbox_fault @fault [, @table] [, @at] [, @count] [, @value]`; `@fault = 'none'` disarms all.
 pub fn fault(params: &[Param], session: &mut Session) -> Outcome<i32> {
@@ -42,24 +40,26 @@ pub fn fault(params: &[Param], session: &mut Session) -> Outcome<i32> {
 pub fn counters(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
     let given = Arguments::bind("sp_sandbox_counters", &["@table"], params)?;
     let counters = session.engine.sandbox.counters(&TableName::parse(&given.required_text("@table")?)?);
-    let numbers = [
-        ("scans", counters.scans),
-        ("index_rebuilds", counters.index_rebuilds),
-        ("bulk_loads", counters.bulk_loads),
-        ("bulk_rows", counters.bulk_rows),
-    ];
-    let column = |name: &str| OutColumn {
-        name: name.to_owned(),
-        sql_type: SqlType::BigInt,
-        nullable: false,
-        flags: 0x20,
-        user_type: 0,
-        table: None,
-    };
-    sink.columns(&numbers.map(|(name, _)| column(name)))?;
-    sink.row(&numbers.map(|(_, n)| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))))?;
-    sink.done(Done { command: SELECT, count: Some(1), error: false })?;
+    let rebuilds: u64 = counters.indexes.values().map(|index| index.rebuilds).sum();
+    let columns = Columns(&["scans bigint, index_rebuilds bigint, bulk_loads bigint, bulk_rows bigint"]);
+    let numbers = [counters.scans, rebuilds, counters.bulk_loads, counters.bulk_rows];
+    let row = numbers.map(|n| Cell::from(number(n))).to_vec();
+    answer::rows(columns, vec![row], session.current_database().1, sink)?;
     Ok(0)
+}
+
+/// `sp_sandbox_index_counters @table`: a row for each index that was disabled or rebuilt, by name.
+pub fn index_counters(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_index_counters", &["@table"], params)?;
+    let counters = session.engine.sandbox.counters(&TableName::parse(&given.required_text("@table")?)?);
+    let columns = Columns(&["index_name sysname, disables bigint, rebuilds bigint"]);
+    let rows = counters.indexes.iter().map(|(name, n)| row![name, number(n.disables), number(n.rebuilds)]);
+    answer::rows(columns, rows.collect(), session.current_database().1, sink)?;
+    Ok(0)
+}
+
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// `sp_sandbox_plp 'known' | 'unknown' [, @chunk]`: for results that begin from now on, in all sessions.

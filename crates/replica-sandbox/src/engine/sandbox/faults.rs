@@ -19,6 +19,8 @@ pub enum FaultKind {
     Stall,
     /// A bulk load is read at so many bytes a second (the value).
     Slow,
+    /// A SELECT's rows are sent at so many bytes a second (the value).
+    SlowSelect,
     /// A SELECT sends half a row, after so many whole ones (the value), and hangs up.
     HalfRow,
     /// A SELECT sends a row whose lengths lie, after so many whole ones (the value).
@@ -41,6 +43,7 @@ impl FaultKind {
             ("cut_after_commit", Self::CutAfterCommit),
             ("stall", Self::Stall),
             ("slow", Self::Slow),
+            ("slow_select", Self::SlowSelect),
             ("half_row", Self::HalfRow),
             ("lying_length", Self::LyingLength),
             ("silence", Self::Silence),

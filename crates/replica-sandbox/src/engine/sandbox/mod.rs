@@ -8,7 +8,7 @@ pub use replay::{Recording, Replayed};
 
 use super::tokens::{ObjectName, Source};
 use crate::error::SqlError;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,14 +48,22 @@ impl From<&ObjectName> for TableName {
 }
 
 /// What happened to a table since the server started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Results sent to clients that were read from it.
     pub scans: u64,
-    pub index_rebuilds: u64,
+    /// By name.
+    pub indexes: BTreeMap<String, IndexCounters>,
     /// Bulk loads that ended well.
     pub bulk_loads: u64,
     pub bulk_rows: u64,
+}
+
+/// What happened to an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndexCounters {
+    pub disables: u64,
+    pub rebuilds: u64,
 }
 
 /// How (max) values go out: their length told first, or not.
@@ -141,7 +149,7 @@ impl Sandbox {
     }
 
     pub fn counters(&self, table: &TableName) -> Counters {
-        self.state().counters.get(table).copied().unwrap_or_default()
+        self.state().counters.get(table).cloned().unwrap_or_default()
     }
 
     pub fn plp(&self) -> PlpLengths {
@@ -166,7 +174,13 @@ impl Sandbox {
         self.state().replayed.get(table).copied()
     }
 
-    /// The rows that a result with these COLMETADATA had the last time.
+    /// Room for the rows of a result that was not recorded yet.
+    pub fn new_recording(&self) -> Recording {
+        let taken = self.state().recordings.values().map(|recording| recording.size()).sum();
+        Recording::beside(taken)
+    }
+
+    /// The rows that this result had the last time.
     pub fn recording(&self, key: &[u8]) -> Option<Arc<Recording>> {
         self.state().recordings.get(key).cloned()
     }

@@ -2,10 +2,14 @@
 
 /// A recording stops at this many bytes; the rows up to there are then repeated.
 const MOST_BYTES: usize = 64 << 20;
+/// All recordings together have this many, and each a little more where they are used up.
+const ALL_BYTES: usize = 256 << 20;
+const LEAST_BYTES: usize = 1 << 20;
 
 /// Whole rows of one result set, as tokens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recording {
+    most: usize,
     bytes: Vec<u8>,
     /// Where each row ends.
     ends: Vec<usize>,
@@ -19,8 +23,22 @@ pub struct Replayed<'a> {
 }
 
 impl Recording {
+    /// With what room the others, of so many bytes, leave it.
+    pub fn beside(others: usize) -> Self {
+        let most = ALL_BYTES.saturating_sub(others).clamp(LEAST_BYTES, MOST_BYTES);
+        Self { most, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub fn push(&mut self, row: &[u8]) {
-        if self.bytes.len() + row.len() <= MOST_BYTES {
+        // Never a row behind one that was left out; the first is always there to be repeated.
+        if self.bytes.len() + row.len() > self.most && !self.ends.is_empty() {
+            self.most = 0;
+        } else {
             self.bytes.extend_from_slice(row);
             self.ends.push(self.bytes.len());
         }
@@ -40,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_recording_gives_what_is_wanted_and_no_more_than_it_has() {
-        let mut recording = Recording::default();
+        let mut recording = Recording::beside(0);
         assert_eq!(recording.next(5), None);
         recording.push(b"ab");
         recording.push(b"c");

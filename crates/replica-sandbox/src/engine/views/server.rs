@@ -4,9 +4,10 @@ use super::scope::Scope;
 use super::security::login_sid;
 use crate::engine::failure::Outcome;
 use crate::engine::instance::SessionInfo;
-use crate::engine::locks::{LockRow, Resource, SessionId, Status};
+use crate::engine::locks::{LockRow, Mode, Resource, SessionId, Status};
 use crate::values::CollationId;
 use crate::values::Value;
+use std::time::Duration;
 
 pub const VIEWS: &[Definition] = &[
     Definition {
@@ -77,7 +78,7 @@ pub const VIEWS: &[Definition] = &[
             "nt_domain nvarchar(128) null = null, nt_user_name nvarchar(128) null = null, status nvarchar(30)",
             "context_info varbinary(128) null = null, cpu_time int = 0, memory_usage int = 0",
             "total_scheduled_time int = 0, total_elapsed_time int = 0, endpoint_id int = 4",
-            "last_request_start_time datetime, last_request_end_time datetime null = null, reads bigint = 0",
+            "last_request_start_time datetime, last_request_end_time datetime null, reads bigint = 0",
             "writes bigint = 0, logical_reads bigint = 0, is_user_process bit = 1, text_size int = -1",
             "language nvarchar(128) null = us_english, date_format nvarchar(3) null = mdy",
             "date_first smallint = 7, quoted_identifier bit = 1, arithabort bit = 0",
@@ -100,12 +101,23 @@ pub const VIEWS: &[Definition] = &[
             "command nvarchar(32), sql_handle varbinary(64) null = null, statement_start_offset int null = 0",
             "statement_end_offset int null = -1, plan_handle varbinary(64) null = null, database_id smallint",
             "user_id int = 1, connection_id uniqueidentifier null, blocking_session_id smallint null",
-            "wait_type nvarchar(60) null, wait_time int = 0, last_wait_type nvarchar(60)",
+            "wait_type nvarchar(60) null, wait_time int, last_wait_type nvarchar(60)",
             "wait_resource nvarchar(256), open_transaction_count int, open_resultset_count int = 1",
             "transaction_id bigint, context_info varbinary(128) null = null, percent_complete real = 0",
-            "estimated_completion_time bigint = 0, cpu_time int = 0, total_elapsed_time int = 0",
+            "estimated_completion_time bigint = 0, cpu_time int = 0, total_elapsed_time int",
         ]),
         rows: requests,
+    },
+    Definition {
+        schema: "sys",
+        name: "dm_os_waiting_tasks",
+        columns: Columns(&[
+            "waiting_task_address varbinary(8), session_id smallint null, exec_context_id int null = 0",
+            "wait_duration_ms bigint null, wait_type nvarchar(60) null, resource_address varbinary(8) null = null",
+            "blocking_task_address varbinary(8) null = null, blocking_session_id smallint null",
+            "blocking_exec_context_id int null = null, resource_description nvarchar(3072) null",
+        ]),
+        rows: waiting_tasks,
     },
     Definition {
         schema: "sys",
@@ -229,21 +241,20 @@ fn waits_for(locks: &[LockRow], session: SessionId) -> Option<&LockRow> {
 
 fn sessions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let locks = scope.session.engine.locks.rows();
-    let started = scope.instance.started;
     Ok(seen(scope)
         .into_iter()
         .map(|(id, info)| {
-            let busy = id == scope.session.id || waits_for(&locks, id).is_some();
             let sid = sid(scope, &info.login);
             row![
                 id,
-                started,
+                info.logged_in,
                 &info.host,
                 &info.program,
                 sid.clone(),
                 &info.login,
-                if busy { "running" } else { "sleeping" },
-                started,
+                if info.busy().is_some() { "running" } else { "sleeping" },
+                info.request.map_or(info.logged_in, |request| request.started),
+                info.request.and_then(|request| request.ended),
                 sid,
                 &info.login,
                 info.database,
@@ -260,76 +271,118 @@ fn connection_id(session: SessionId) -> Value {
     Value::Guid(guid)
 }
 
-/// The asking session, and those that wait for a lock.
 fn requests(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let engine = &scope.session.engine;
     let locks = engine.locks.rows();
     let mut rows = Vec::new();
     for (id, info) in seen(scope) {
+        let Some(activity) = info.busy() else { continue };
         let wait = waits_for(&locks, id);
-        if id != scope.session.id && wait.is_none() {
-            continue;
-        }
-        let wait_type = wait.map(|w| format!("LCK_M_{}", w.mode.name().to_uppercase().replace('-', "_")));
+        let wait_type = wait.map(|w| wait_type(w.mode));
         rows.push(row![
             id,
-            scope.instance.started,
+            activity.started,
             if wait.is_some() { "suspended" } else { "running" },
-            "SELECT",
+            activity.command,
             info.database,
             connection_id(id),
             engine.locks.blocker(id).unwrap_or(0),
             wait_type.as_ref(),
+            wait.map_or(0, waited),
             wait_type.clone().unwrap_or_default(),
-            wait.map_or_else(String::new, |w| describe(&w.resource).description),
+            wait.map_or_else(String::new, |w| described(&w.resource).wait_resource()),
             open_transactions(&locks, id),
             0,
+            milliseconds(activity.started.elapsed().unwrap_or_default()),
         ]);
     }
     Ok(rows)
 }
 
-fn connections(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn waiting_tasks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     scope.needs_server_state()?;
-    Ok(seen(scope)
-        .into_iter()
-        .map(|(id, _)| row![id, id, scope.instance.started, connection_id(id)])
+    let engine = &scope.session.engine;
+    let locks = engine.locks.rows();
+    Ok(locks
+        .iter()
+        .filter(|lock| lock.status != Status::Grant)
+        .map(|wait| {
+            row![
+                Value::Bytes(u64::from(wait.session).to_be_bytes().to_vec()),
+                wait.session,
+                waited(wait),
+                wait_type(wait.mode),
+                engine.locks.blocker(wait.session),
+                described(&wait.resource).wait_resource(),
+            ]
+        })
         .collect())
 }
 
+/// `LCK_M_SCH_M` for Sch-M.
+fn wait_type(mode: Mode) -> String {
+    format!("LCK_M_{}", mode.name().to_uppercase().replace('-', "_"))
+}
+
+fn waited(wait: &LockRow) -> i64 {
+    wait.since.map_or(0, |since| milliseconds(since.elapsed()))
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::from(i32::try_from(duration.as_millis()).unwrap_or(i32::MAX))
+}
+
+fn connections(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    scope.needs_server_state()?;
+    Ok(seen(scope).into_iter().map(|(id, info)| row![id, id, info.logged_in, connection_id(id)]).collect())
+}
+
+/// A resource as the lock views describe it.
 struct Described {
     kind: &'static str,
     database: i16,
+    /// Only what the other columns do not say: an object's lock has none.
     description: String,
     entity: Option<i64>,
 }
 
-fn describe(resource: &Resource) -> Described {
+fn described(resource: &Resource) -> Described {
     match resource {
         Resource::Table { database, object_id } => Described {
             kind: "OBJECT",
             database: *database,
-            description: format!("OBJECT: {database}:{object_id}:0"),
+            description: String::new(),
             entity: Some(i64::from(*object_id)),
         },
         Resource::Application { database, name } => Described {
             kind: "APPLICATION",
             database: *database,
-            description: format!("0:[{name}]"),
+            // The principal's id, the name's first 32 characters, and a hash of it (Microsoft docs,
+            // sys.dm_tran_locks); which hash is not documented.
+            description: format!("0:[{}]:({:08x})", name.chars().take(32).collect::<String>(), hash(name)),
             entity: Some(0),
         },
-        Resource::Transaction(id) => Described {
-            kind: "XACT",
-            database: 0,
-            description: format!("XACT: {id}"),
-            entity: Some(*id as i64),
-        },
+        Resource::Transaction(id) => {
+            Described { kind: "XACT", database: 0, description: id.to_string(), entity: Some(*id as i64) }
+        }
     }
 }
 
-/// The database's lock as sys.dm_tran_locks describes it: an object's lock has no description there.
-fn description(resource: &Resource, described: &Described) -> String {
-    if matches!(resource, Resource::Table { .. }) { String::new() } else { described.description.clone() }
+impl Described {
+    /// `OBJECT: 5:245575913:0`, `APPLICATION: 5:0:[name]:(hash)` (Microsoft docs, sys.dm_os_waiting_tasks and
+    /// "Understand and resolve blocking problems").
+    fn wait_resource(&self) -> String {
+        let Self { kind, database, description, entity } = self;
+        match (*kind, entity) {
+            ("OBJECT", Some(object_id)) => format!("OBJECT: {database}:{object_id}:0"),
+            _ => format!("{kind}: {database}:{description}"),
+        }
+    }
+}
+
+/// FNV-1a.
+fn hash(name: &str) -> u32 {
+    name.bytes().fold(0x811C_9DC5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn locks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
@@ -338,13 +391,12 @@ fn locks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(all
         .iter()
         .map(|l| {
-            let resource = describe(&l.resource);
-            let description = description(&l.resource, &resource);
+            let resource = described(&l.resource);
             row![
                 resource.kind,
                 "",
                 resource.database,
-                description,
+                resource.description,
                 resource.entity,
                 l.mode.name(),
                 l.status.name(),
@@ -360,7 +412,7 @@ fn lock_log(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(log
         .iter()
         .map(|entry| {
-            let resource = describe(&entry.resource);
+            let resource = described(&entry.resource);
             row![
                 Cell::Int(entry.sequence as i64),
                 entry.event.name(),

@@ -1,8 +1,10 @@
 //! The engine as a session sees it.
+mod blocking;
 mod bulk;
 mod changes;
 mod control;
 mod expressions;
+mod loading;
 mod loads;
 mod queries;
 mod transactions;

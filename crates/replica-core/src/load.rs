@@ -46,6 +46,8 @@ pub struct Load {
     /// Commits, and begins anew, at the first chunk's end at or after so many rows. The caller begins the first
     /// transaction and commits the last one. `None`: transactions are the caller's alone.
     pub commit_rows: Option<u64>,
+    /// A statement to run first in every transaction that is begun here: it waits until this writer may load.
+    pub turn: Option<String>,
 }
 
 /// How far a load is.
@@ -107,6 +109,18 @@ pub async fn stream(
             Err(error.within("writing to the target"))
         }
     }
+}
+
+/// Begins a transaction for a load, when it is this writer's turn.
+///
+/// # Errors
+/// Those of [`Lane::batch`].
+pub async fn begin(lane: &mut Lane, load: &Load) -> Result<()> {
+    lane.begin().await?;
+    if let Some(turn) = &load.turn {
+        lane.batch(turn).await?;
+    }
+    Ok(())
 }
 
 /// What the reader tells the writer. A queue that closes without `End` says that the source failed.
@@ -223,7 +237,7 @@ impl<'a> Writer<'a> {
         self.uncommitted += sent;
         if self.load.commit_rows.is_some_and(|limit| self.uncommitted >= limit) {
             self.lane.commit().await?;
-            self.lane.begin().await?;
+            begin(self.lane, self.load).await?;
             self.uncommitted = 0;
         }
         Ok(())

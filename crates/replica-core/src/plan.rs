@@ -11,6 +11,10 @@ use crate::tds::columns::Column as WireColumn;
 use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
 
+mod windowed;
+
+pub use windowed::WindowedPlan;
+
 /// One table's replacement.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -80,18 +84,13 @@ impl Plan {
     /// Everything that can be known before anything is written: one table on both sides, columns that cannot be
     /// mapped, a target that cannot be replaced, missing permissions.
     pub fn new(source: &Table, target: &Table, request: Request) -> Result<Self> {
-        let name = &target.object.name;
-        if source.is_same_as(target) {
-            return Err(Error::usage("source and target are the same table").table(name));
-        }
-        if source.object.can_select == Some(false) {
-            return Err(Error::data("no permission to read it at the source")
-                .remedy("GRANT SELECT on it to the source's login")
-                .table(&source.object.name));
-        }
-        let mapping = map(source, target, request.ignore_extra_columns)?;
-        let rows = source.rows();
+        let (mapping, rows) = (mapping(source, target, request)?, source.rows());
         let strategy = strategy(target, rows, request.wishes)?;
+        Ok(Self::of(source, target, request, (mapping, strategy)))
+    }
+
+    fn of(source: &Table, target: &Table, request: Request, decided: (Mapping, Strategy)) -> Self {
+        let (mapping, strategy) = decided;
         let sorted = sorted(source, &mapping, &strategy.order);
         let mut warnings = strategy.warnings.clone();
         for column in &mapping.columns {
@@ -105,17 +104,17 @@ impl Plan {
             warnings
                 .extend(table.unknown.iter().map(|what| format!("could not learn from the {side}: {what}")));
         }
-        Ok(Self {
+        Self {
             source: source.object.name.clone(),
-            target: name.clone(),
+            target: target.object.name.clone(),
             mapping,
             strategy,
-            rows,
+            rows: source.rows(),
             snapshot: !request.no_snapshot
                 && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
             sorted,
             warnings,
-        })
+        }
     }
 
     /// The SELECT on the source.
@@ -162,7 +161,8 @@ impl Plan {
             hints: self.hints(),
             chunk_rows: self.strategy.chunk_rows,
             chunk_bytes: self.strategy.chunk_bytes,
-            commit_rows: None,
+            commit_rows: self.strategy.commit_rows,
+            turn: None,
         }
     }
 
@@ -198,27 +198,36 @@ impl Plan {
         for index in &self.strategy.disable {
             statements.push(Statement {
                 phase: Phase::DisableIndexes,
-                sql: format!("ALTER INDEX {} ON {target} DISABLE", quote(index)),
+                sql: self.disable(index),
                 subject: format!("index {index}"),
             });
         }
         let sql = match self.strategy.emptying {
-            Emptying::Truncate => format!("TRUNCATE TABLE {target}"),
+            Emptying::Truncate => Some(format!("TRUNCATE TABLE {target}")),
             // The table lock at once: row locks that escalate can deadlock.
-            Emptying::Delete => format!("DELETE FROM {target} WITH (TABLOCKX)"),
+            Emptying::Delete => Some(format!("DELETE FROM {target} WITH (TABLOCKX)")),
+            Emptying::Window(_) => None,
         };
-        statements.push(Statement { phase: Phase::Empty, sql, subject: "the old rows".into() });
+        let subject = "the old rows".to_owned();
+        statements.extend(sql.map(|sql| Statement { phase: Phase::Empty, sql, subject }));
         statements
+    }
+
+    fn disable(&self, index: &str) -> String {
+        format!("ALTER INDEX {} ON {} DISABLE", quote(index), self.target.quoted())
+    }
+
+    fn rebuild(&self, index: &str) -> String {
+        format!("ALTER INDEX {} ON {} REBUILD", quote(index), self.target.quoted())
     }
 
     /// What runs in the transaction after the load.
     pub fn after(&self) -> Vec<Statement> {
-        let target = self.target.quoted();
         let mut statements = Vec::new();
         for index in &self.strategy.disable {
             statements.push(Statement {
                 phase: Phase::RebuildIndexes,
-                sql: format!("ALTER INDEX {} ON {target} REBUILD", quote(index)),
+                sql: self.rebuild(index),
                 subject: format!("index {index}"),
             });
         }
@@ -234,8 +243,8 @@ impl Plan {
         statements
     }
 
-    /// Everything that would happen, as (topic, text) lines.
-    pub fn explain(&self) -> Vec<(&'static str, String)> {
+    /// What goes where, how, and why.
+    fn explain_columns(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
         let mut add = |topic, text: String| lines.push((topic, text));
         add("source", self.source.to_string());
@@ -256,12 +265,32 @@ impl Plan {
         for reason in &self.strategy.reasons {
             add("strategy", reason.clone());
         }
-        let isolation = if self.snapshot {
+        lines
+    }
+
+    fn isolation(&self) -> &'static str {
+        if self.snapshot {
             "SNAPSHOT: no locks, one point in time"
         } else {
             "READ COMMITTED: shared locks as it reads"
+        }
+    }
+
+    /// INSERT BULK as it will be, and how often.
+    fn explain_load(&self) -> String {
+        let declared = self.mapping.columns.iter().map(declared);
+        let chunk = match self.strategy.chunk_rows {
+            u64::MAX => "one message".to_owned(),
+            rows => format!("a message every {rows} rows"),
         };
-        add("read", format!("{isolation}; {}", self.select()));
+        format!("{} -- {chunk}", self.load_declared(declared).statement())
+    }
+
+    /// Everything that would happen, as (topic, text) lines.
+    pub fn explain(&self) -> Vec<(&'static str, String)> {
+        let mut lines = self.explain_columns();
+        let mut add = |topic, text: String| lines.push((topic, text));
+        add("read", format!("{}; {}", self.isolation(), self.select()));
         add("locks", self.locks().into());
         for table in self.children() {
             add(
@@ -273,12 +302,7 @@ impl Plan {
         }
         add("statement", "BEGIN TRANSACTION".into());
         self.before().into_iter().for_each(|statement| add("statement", statement.sql));
-        let declared = self.mapping.columns.iter().map(declared);
-        let chunk = match self.strategy.chunk_rows {
-            u64::MAX => "one message".to_owned(),
-            rows => format!("a message every {rows} rows"),
-        };
-        add("statement", format!("{} -- {chunk}", self.load_declared(declared).statement()));
+        add("statement", self.explain_load());
         self.after().into_iter().for_each(|statement| add("statement", statement.sql));
         add("statement", "COMMIT TRANSACTION".into());
         self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
@@ -301,11 +325,24 @@ impl Plan {
             Emptying::Truncate => {
                 "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
             }
-            Emptying::Delete => {
+            Emptying::Delete | Emptying::Window(_) => {
                 "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
             }
         }
     }
+}
+
+/// What can be known of the columns before anything is written.
+fn mapping(source: &Table, target: &Table, request: Request) -> Result<Mapping> {
+    if source.is_same_as(target) {
+        return Err(Error::usage("source and target are the same table").table(&target.object.name));
+    }
+    if source.object.can_select == Some(false) {
+        return Err(Error::data("no permission to read it at the source")
+            .remedy("GRANT SELECT on it to the source's login")
+            .table(&source.object.name));
+    }
+    map(source, target, request.ignore_extra_columns)
 }
 
 fn select_list<'a>(

@@ -1,13 +1,19 @@
 //! The target's shape decides how it is loaded: which lock, in which order, with which indexes in place.
 //! Knows nothing of the source. The reasons are part of the answer (`--explain`).
 //!
-//! A table is replaced as a whole, by one session in one transaction: readers see the old rows or wait, never an
-//! empty or half-full table, and a failure at any point leaves the old rows in place.
+//! A table that is replaced as a whole ([`strategy`]) is so by one session in one transaction: readers see the old rows
+//! or wait, never an empty or half-full table, and a failure at any point leaves the old rows in place. Windows of a
+//! table ([`windowed`]) are replaced by several writers side by side.
 use crate::catalog::constraint::{ForeignKey, Trigger};
 use crate::catalog::index::{Index, IndexKind, Key};
 use crate::catalog::table::Temporal;
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
+
+mod windowed;
+
+pub(crate) use windowed::no_date_column;
+pub use windowed::{Deletion, windowed};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,12 +22,26 @@ pub struct Wishes {
     pub fire_triggers: bool,
     /// Rows in one bulk message.
     pub chunk_rows: Option<u64>,
+    /// Rows in one transaction, where windows are replaced.
+    pub commit_rows: Option<u64>,
+    /// Whether windows are loaded under a table lock.
+    pub tablock: Tablock,
     /// The server refused TRUNCATE.
     pub delete_only: bool,
     /// The server refused to suspend a foreign key of another table.
     pub keep_keys: bool,
-    /// The server refused to disable or rebuild an index.
+    /// The user wants no index disabled, or the server refused to.
     pub keep_indexes: bool,
+}
+
+/// `--tablock`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tablock {
+    /// Where loads can share the lock.
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// How the old rows go.
@@ -29,6 +49,8 @@ pub struct Wishes {
 pub enum Emptying {
     Truncate,
     Delete,
+    /// Window by window.
+    Window(Deletion),
 }
 
 /// How the target is replaced.
@@ -43,6 +65,10 @@ pub struct Strategy {
     pub chunk_rows: u64,
     /// Bytes after which a bulk message ends all the same.
     pub chunk_bytes: u64,
+    /// Rows after which a load commits; `None`: all at once.
+    pub commit_rows: Option<u64>,
+    /// Writers would wait for each other's table lock: they take turns by an application lock instead.
+    pub turns: bool,
     /// The clustered key, in whose order rows load best.
     pub order: Vec<Key>,
     /// Indexes to disable before and rebuild after.
@@ -88,21 +114,7 @@ pub fn strategy(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Str
 
 fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
     refuse_kinds(target)?;
-    let mut s = Strategy {
-        emptying: Emptying::Truncate,
-        tablock: false,
-        check_constraints: wishes.check_constraints,
-        fire_triggers: wishes.fire_triggers,
-        chunk_rows: 0,
-        chunk_bytes: CHUNK_BYTES,
-        order: Vec::new(),
-        disable: Vec::new(),
-        suspend: Vec::new(),
-        prove: false,
-        pad_decimals: false,
-        reasons: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut s = Strategy::new(Emptying::Truncate, wishes);
     s.distrust(target);
     s.base_index(target)?;
     s.emptying(target, wishes)?;
@@ -149,6 +161,26 @@ fn refuse_kinds(target: &Table) -> Result<()> {
 }
 
 impl Strategy {
+    fn new(emptying: Emptying, wishes: Wishes) -> Self {
+        Self {
+            emptying,
+            tablock: false,
+            check_constraints: wishes.check_constraints,
+            fire_triggers: wishes.fire_triggers,
+            chunk_rows: 0,
+            chunk_bytes: CHUNK_BYTES,
+            commit_rows: None,
+            turns: false,
+            order: Vec::new(),
+            disable: Vec::new(),
+            suspend: Vec::new(),
+            prove: false,
+            pad_decimals: false,
+            reasons: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Babelfish 4.3 loads NULL into NOT NULL columns unless CHECK_CONSTRAINTS is said, values that are too long in any
     /// case, an empty text as NULL, and decimals of less than 17 bytes as other numbers. It keeps what a load stored
     /// before it failed, XACT_ABORT or not, until the rollback. All of it tried; the cause is its tdsbulkload.c.
@@ -170,14 +202,7 @@ impl Strategy {
         };
         let name = base.name.as_deref().unwrap_or_default();
         if base.disabled {
-            return Err(Error::data(format!(
-                "its clustered index {name} is disabled, so it can be neither read nor filled"
-            ))
-            .remedy(format!(
-                "ALTER INDEX {} ON {} REBUILD first",
-                quote(name),
-                target.object.name.quoted()
-            )));
+            return Err(disabled_base(target, base));
         }
         match base.kind {
             IndexKind::Heap => {
@@ -274,7 +299,9 @@ impl Strategy {
         };
         let (delete, insert) = (enabled("DELETE"), enabled("INSERT"));
         if !self.fire_triggers {
-            if let (Emptying::Delete, Some(trigger)) = (self.emptying, delete.first()) {
+            if self.emptying != Emptying::Truncate
+                && let Some(trigger) = delete.first()
+            {
                 return Err(Error::data(format!(
                     "deleting the old rows would fire trigger {}",
                     trigger.name
@@ -332,14 +359,19 @@ impl Strategy {
         Ok(())
     }
 
-    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {
+    fn warn_of_dropped_duplicates(&mut self, target: &Table) {
         let indexes = target.indexes.iter().flatten();
-        for index in indexes.clone().filter(|index| index.ignores_duplicates && !index.disabled) {
+        for index in indexes.filter(|index| index.ignores_duplicates && !index.disabled) {
             self.warnings.push(format!(
                 "index {} has IGNORE_DUP_KEY: duplicates would be dropped, which the row count then shows",
                 index.name.as_deref().unwrap_or_default()
             ));
         }
+    }
+
+    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {
+        self.warn_of_dropped_duplicates(target);
+        let indexes = target.indexes.iter().flatten();
         let names: Vec<String> = indexes.filter(|i| can_disable(i)).filter_map(|i| i.name.clone()).collect();
         if names.is_empty() {
             return;
@@ -380,6 +412,12 @@ impl Strategy {
             CHUNK_OF_NARROW_ROWS
         };
     }
+}
+
+fn disabled_base(target: &Table, base: &Index) -> Error {
+    let name = base.name.as_deref().unwrap_or_default();
+    Error::data(format!("its clustered index {name} is disabled, so it can be neither read nor filled"))
+        .remedy(format!("ALTER INDEX {} ON {} REBUILD first", quote(name), target.object.name.quoted()))
 }
 
 /// A plain nonclustered index: no constraint and no foreign key leans on it.

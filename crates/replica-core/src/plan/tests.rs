@@ -175,3 +175,78 @@ fn the_explanation_tells_columns_locks_and_statements() {
     }
     assert!(text.iter().any(|line| line.starts_with("locks: ") && line.contains("Sch-M")));
 }
+
+mod windows {
+    use time::macros::date;
+
+    use super::*;
+    use crate::plan::WindowedPlan;
+    use crate::shape::Deletion;
+    use crate::tds::rpc::Param;
+    use crate::window::Window;
+
+    const FEBRUARY: Window = Window { first: date!(2024 - 02 - 01), next: date!(2024 - 03 - 01) };
+
+    fn dated(name: &str, sql_type: &SqlType) -> Table {
+        let mut table = table(name);
+        table.columns.push(Column { id: 3, nullable: false, ..column("day", sql_type) });
+        table
+    }
+
+    fn plan(from: &SqlType, to: &SqlType) -> WindowedPlan {
+        let mut target = dated("rep.t", to);
+        target.object.id = 2;
+        WindowedPlan::new(&dated("dbo.t", from), &target, Request::default(), None).unwrap()
+    }
+
+    #[test]
+    fn statements_of_a_window() {
+        let p = plan(&SqlType::DateTime, &SqlType::DateTime2(3));
+        let select = p.select(&FEBRUARY);
+        assert_eq!(
+            select.sql,
+            "SELECT [id], [na]]me], CAST([day] AS datetime2(3)) AS [day] FROM [dbo].[t] \
+             WHERE [day] >= CAST(@P1 AS datetime) AND [day] < CAST(@P2 AS datetime) ORDER BY [id]"
+        );
+        assert_eq!(select.params, [Param::Date(FEBRUARY.first), Param::Date(FEBRUARY.next)]);
+        let within = "[day] >= CAST(@P1 AS datetime2(3)) AND [day] < CAST(@P2 AS datetime2(3))";
+        assert_eq!(
+            p.verify_select(&FEBRUARY).sql,
+            format!("SELECT [id], [na]]me], [day] FROM [rep].[t] WHERE {within}")
+        );
+        let (delete, batch) = p.delete(&FEBRUARY, Deletion::Batches(7));
+        assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
+        let (delete, batch) = p.delete(&FEBRUARY, p.deletion());
+        assert_eq!(
+            (delete.sql, batch),
+            (format!("DELETE FROM [rep].[t] WITH (TABLOCK) WHERE {within}"), None)
+        );
+        assert_eq!(p.undated().sql, "SELECT COUNT_BIG(*) FROM [dbo].[t] WHERE [day] IS NULL");
+    }
+
+    #[test]
+    fn everything_is_explained() {
+        let p = plan(&SqlType::Date, &SqlType::Date);
+        let lines = p.explain(&[(FEBRUARY, Some(1_234_567))], Some(3));
+        let text = lines.iter().map(|(topic, text)| format!("{topic} {text}\n")).collect::<String>();
+        for part in [
+            "window 2024-02: 1,234,567 rows",
+            "3 rows without a date",
+            "INSERT BULK",
+            "COMMIT",
+            "locks",
+            "every 100000 rows",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_the_target_does_not_get_is_refused() {
+        let mut target = dated("rep.t", &SqlType::Date);
+        target.object.id = 2;
+        target.columns[2].computed = true;
+        let error = WindowedPlan::new(&dated("dbo.t", &SqlType::Date), &target, Request::default(), None);
+        assert!(error.unwrap_err().to_string().contains("column day"));
+    }
+}

@@ -221,3 +221,89 @@ fn a_key_that_cannot_be_suspended_stays() {
     let s = strategy(&table, MANY, wishes).unwrap();
     assert!(s.suspend.is_empty() && s.emptying == Emptying::Delete);
 }
+
+mod windows {
+    use super::*;
+
+    const DATE: i32 = 2;
+
+    fn on(id: i32, kind: IndexKind, column_id: i32) -> Index {
+        Index { keys: vec![Key { column_id, descending: false }], ..index(id, kind) }
+    }
+
+    fn decided(table: &Table, wishes: Wishes) -> Strategy {
+        windowed(table, DATE, wishes).unwrap()
+    }
+
+    fn plain(table: &Table) -> Strategy {
+        decided(table, Wishes::default())
+    }
+
+    const AT_ONCE: Emptying = Emptying::Window(Deletion::AtOnce);
+    const BATCHES: Emptying = Emptying::Window(Deletion::Batches(4_500));
+
+    #[test]
+    fn loads_share_the_lock_of_a_bare_heap() {
+        let s = plain(&heap());
+        assert!(s.tablock && !s.turns && s.emptying == AT_ONCE);
+        assert_eq!((s.commit_rows, s.chunk_rows), (Some(100_000), CHUNK_OF_NARROW_ROWS));
+        let with_index = table(vec![index(0, IndexKind::Heap), on(2, IndexKind::Nonclustered, 1)]);
+        let s = plain(&with_index);
+        assert!(s.tablock, "once its index is disabled it is bare");
+        assert_eq!(s.disable, ["ix2"]);
+        let s = decided(&with_index, Wishes { keep_indexes: true, ..Wishes::default() });
+        assert!(!s.tablock && s.disable.is_empty());
+    }
+
+    #[test]
+    fn a_clustered_table_takes_several_writers_without_a_table_lock() {
+        let t = table(vec![on(1, IndexKind::Clustered, DATE), on(2, IndexKind::Nonclustered, 1)]);
+        let s = plain(&t);
+        assert!(!s.tablock && !s.turns && s.emptying == BATCHES);
+        assert_eq!((s.order.len(), s.disable), (1, vec!["ix2".to_owned()]));
+    }
+
+    #[test]
+    fn the_index_that_finds_the_old_rows_stays() {
+        let t = table(vec![
+            on(1, IndexKind::Clustered, 1),
+            on(2, IndexKind::Nonclustered, DATE),
+            on(3, IndexKind::Nonclustered, 1),
+        ]);
+        let s = plain(&t);
+        assert_eq!((s.disable, s.emptying), (vec!["ix3".to_owned()], BATCHES));
+        let unfound = table(vec![on(1, IndexKind::Clustered, 1)]);
+        assert_eq!(plain(&unfound).emptying, AT_ONCE);
+    }
+
+    #[test]
+    fn tablock_can_be_asked_for() {
+        let with = |tablock| Wishes { tablock, ..Wishes::default() };
+        let clustered = table(vec![on(1, IndexKind::Clustered, DATE)]);
+        let s = decided(&clustered, with(Tablock::Always));
+        assert!(s.tablock && s.turns, "writers that cannot share it take turns");
+        let s = decided(&heap(), with(Tablock::Always));
+        assert!(s.tablock && !s.turns);
+        assert!(!decided(&heap(), with(Tablock::Never)).tablock);
+    }
+
+    #[test]
+    fn a_columnstore_commits_whole_rowgroups() {
+        let s = plain(&table(vec![index(1, IndexKind::ClusteredColumnstore)]));
+        assert!(!s.tablock && s.order.is_empty());
+        assert_eq!((s.chunk_rows, s.commit_rows), (ROWGROUP, Some(ROWGROUP)));
+        let asked = Wishes { commit_rows: Some(5_000), ..Wishes::default() };
+        let s = decided(&heap(), asked);
+        assert_eq!((s.chunk_rows, s.commit_rows), (5_000, Some(5_000)), "no message spans a commit");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let mut t = heap();
+        t.object.can_delete = Some(false);
+        assert!(windowed(&t, DATE, Wishes::default()).unwrap_err().to_string().contains("GRANT DELETE"));
+        let mut disabled = table(vec![index(1, IndexKind::Clustered)]);
+        disabled.indexes.as_mut().unwrap()[0].disabled = true;
+        assert!(windowed(&disabled, DATE, Wishes::default()).unwrap_err().to_string().contains("REBUILD"));
+    }
+}

@@ -1,0 +1,165 @@
+//! Windows of a table, as statements.
+use super::{Plan, Request, mapping};
+use crate::catalog::Table;
+use crate::error::Result;
+use crate::report::human_count;
+use crate::shape::{Deletion, Emptying, no_date_column, windowed};
+use crate::tds::rpc::Query;
+use crate::window::{DateColumn, Window, choose};
+
+/// How windows of a table are replaced.
+#[derive(Clone, Debug)]
+pub struct WindowedPlan {
+    pub plan: Plan,
+    /// The source's name of the column that windows are cut by.
+    pub date_column: String,
+    pub nullable_dates: bool,
+    at_source: DateColumn,
+    at_target: DateColumn,
+}
+
+impl WindowedPlan {
+    /// `date_column`: as the user named it, or the only one that holds dates.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`]; no column to cut by, or a choice among several.
+    pub fn new(source: &Table, target: &Table, request: Request, date_column: Option<&str>) -> Result<Self> {
+        let date = choose(source, date_column)?;
+        let mapping = mapping(source, target, request)?;
+        let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
+            return Err(no_date_column(target, &date.name));
+        };
+        let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
+        let strategy = windowed(target, mapped.target.id, request.wishes)?;
+        let plan = Plan::of(source, target, request, (mapping, strategy));
+        let (date_column, nullable_dates) = (date.name.clone(), date.nullable);
+        Ok(Self { plan, date_column, nullable_dates, at_source, at_target })
+    }
+
+    /// The window's rows at the source.
+    pub fn select(&self, window: &Window) -> Query {
+        let list = super::select_list(&self.plan.mapping.columns, |column| &column.conversion.expression);
+        let mut params = Vec::new();
+        let within = self.at_source.within(window, &mut params);
+        let (table, order) = (self.plan.source.quoted(), self.plan.order_by());
+        Query { sql: format!("SELECT {list} FROM {table} WHERE {within}{order}"), params }
+    }
+
+    /// The window's rows at the target, as the same bytes.
+    pub fn verify_select(&self, window: &Window) -> Query {
+        self.at_target_where(&self.plan.verify_select(), window)
+    }
+
+    /// How many rows the target has in a window.
+    pub fn count(&self, window: &Window) -> Query {
+        self.at_target_where(&format!("SELECT COUNT_BIG(*) FROM {}", self.plan.target.quoted()), window)
+    }
+
+    /// One row if the target has any in the window. It waits for nobody's load: only this window's own writer puts
+    /// rows into it, and that is who asks.
+    pub fn any(&self, window: &Window) -> Query {
+        self.at_target_where(
+            &format!("SELECT TOP (1) 1 FROM {} WITH (NOLOCK)", self.plan.target.quoted()),
+            window,
+        )
+    }
+
+    /// Deletes the window's rows, or some of them: as long as it deletes as many as the number that comes with it,
+    /// there may be more.
+    pub fn delete(&self, window: &Window, deletion: Deletion) -> (Query, Option<u64>) {
+        let target = self.plan.target.quoted();
+        match deletion {
+            Deletion::Batches(rows) => {
+                let delete = format!("DELETE TOP ({rows}) FROM {target}");
+                (self.at_target_where(&delete, window), Some(rows))
+            }
+            Deletion::AtOnce => {
+                (self.at_target_where(&format!("DELETE FROM {target} WITH (TABLOCK)"), window), None)
+            }
+        }
+    }
+
+    /// How the old rows go.
+    pub fn deletion(&self) -> Deletion {
+        match self.plan.strategy.emptying {
+            Emptying::Window(deletion) => deletion,
+            Emptying::Truncate | Emptying::Delete => Deletion::AtOnce,
+        }
+    }
+
+    /// Rows of the source for each day of a window that has any: the day (a date, or an integer as yyyymmdd), rows.
+    pub fn days(&self, window: &Window) -> Query {
+        let mut params = Vec::new();
+        let (table, day) = (self.plan.source.quoted(), self.at_source.day());
+        let within = self.at_source.within(window, &mut params);
+        let sql = format!(
+            "SELECT {day} AS [day], COUNT_BIG(*) AS [rows] FROM {table} WHERE {within} GROUP BY {day}"
+        );
+        Query { sql, params }
+    }
+
+    /// How many rows of the source are in no window, for want of a date.
+    pub fn undated(&self) -> Query {
+        let (table, missing) = (self.plan.source.quoted(), self.at_source.missing());
+        format!("SELECT COUNT_BIG(*) FROM {table} WHERE {missing}").into()
+    }
+
+    fn at_target_where(&self, statement: &str, window: &Window) -> Query {
+        let mut params = Vec::new();
+        let within = self.at_target.within(window, &mut params);
+        Query { sql: format!("{statement} WHERE {within}"), params }
+    }
+
+    /// Everything that would happen, as (topic, text) lines; `rows` of each window where they are known.
+    pub fn explain(
+        &self,
+        windows: &[(Window, Option<u64>)],
+        undated: Option<u64>,
+    ) -> Vec<(&'static str, String)> {
+        let plan = &self.plan;
+        let mut lines = plan.explain_columns();
+        let mut add = |topic, text: String| lines.push((topic, text));
+        add("date", format!("windows are cut by {}", self.date_column));
+        for (window, rows) in windows {
+            let rows = rows.map_or_else(|| "unknown".into(), |rows| human_count(rows));
+            add("window", format!("{window}: {rows} rows"));
+        }
+        if let Some(rows) = undated.filter(|rows| *rows > 0) {
+            add("left out", format!("{} rows without a date are in no window", human_count(rows)));
+        }
+        let Some((window, _)) = windows.first() else { return lines };
+        add("read", format!("{}; {}", plan.isolation(), self.select(window).sql));
+        add("locks", self.locks().into());
+        for index in &plan.strategy.disable {
+            add("statement", format!("{} -- once, before the first window", plan.disable(index)));
+        }
+        let (delete, batch) = self.delete(window, self.deletion());
+        let again = if batch.is_some() { "until none is left, each a transaction" } else { "a transaction" };
+        add("statement", format!("{} -- for each window, {again}", delete.sql));
+        add("statement", "BEGIN TRANSACTION".into());
+        add("statement", plan.explain_load());
+        let commit = match plan.strategy.commit_rows {
+            Some(rows) => format!("COMMIT TRANSACTION -- every {rows} rows; the last with the ledger's row"),
+            None => "COMMIT TRANSACTION".into(),
+        };
+        add("statement", commit);
+        for index in &plan.strategy.disable {
+            add("statement", format!("{} -- once, after the last window", plan.rebuild(index)));
+        }
+        plan.warnings.iter().for_each(|warning| add("warning", warning.clone()));
+        lines
+    }
+
+    fn locks(&self) -> &'static str {
+        let strategy = &self.plan.strategy;
+        match (strategy.tablock, strategy.turns) {
+            (true, true) => {
+                "exclusive (X) on the target while a load's transaction lasts; one load at a time"
+            }
+            (true, false) => "bulk update (BU) on the target: loads share it, readers wait",
+            (false, _) => {
+                "intent exclusive (IX) on the target, exclusive (X) on its new rows: readers of other rows go on"
+            }
+        }
+    }
+}

@@ -13,6 +13,7 @@ pub mod pool;
 pub mod read;
 pub mod report;
 pub mod retry;
+pub mod rows;
 pub mod session;
 pub mod shape;
 pub mod signal;

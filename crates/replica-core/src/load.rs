@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 
 use crate::catalog::name::quote;
 use crate::error::{Error, Result};
-use crate::read::Rows;
+use crate::rows::RowSource;
 use crate::session::{Lane, Sent};
 use crate::tds::bulk;
+use crate::tds::columns::Column as WireColumn;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::row::Block;
@@ -68,20 +69,20 @@ pub struct Outcome {
     pub elapsed: Duration,
 }
 
-/// Loads all rows of a SELECT. Nothing is sent to the target if there are none.
+/// Loads all rows of a source. Nothing is sent to the target if there are none.
 ///
 /// # Errors
 /// Of the source or the target, and says which. The load is then incomplete: what of it is in the table is for the
 /// caller's transaction to take back. Both lanes are ready for the next request if their
 /// [`is_idle`](Lane::is_idle) says so.
 pub async fn stream(
-    mut rows: Rows<'_>,
+    mut rows: impl RowSource,
     target: &mut Lane,
     load: &Load,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Outcome> {
     let started = Instant::now();
-    let mut writer = Writer::new(target, load, &rows)?;
+    let mut writer = Writer::new(target, load, rows.columns())?;
     rows.set_stride(load.chunk_rows);
     let (full, mut queue) = mpsc::channel(QUEUE);
     // Room for every block there is, so that buffers are used again.
@@ -104,7 +105,7 @@ pub async fn stream(
         }
         Err(error) => {
             if let Err(e) = rows.cancel().await {
-                log::debug!("stopping the source's SELECT: {e}");
+                log::debug!("stopping the source: {e}");
             }
             Err(error.within("writing to the target"))
         }
@@ -131,7 +132,7 @@ enum Next {
 
 /// Reads until the end, or until the writer has given up.
 async fn pump(
-    rows: &mut Rows<'_>,
+    rows: &mut impl RowSource,
     full: &mpsc::Sender<Next>,
     spare: &mut mpsc::Receiver<Vec<u8>>,
 ) -> Result<()> {
@@ -159,11 +160,11 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(lane: &'a mut Lane, load: &'a Load, rows: &Rows<'_>) -> Result<Self> {
-        let (theirs, ours) = (rows.columns().len(), load.columns.len());
+    fn new(lane: &'a mut Lane, load: &'a Load, columns: &[WireColumn]) -> Result<Self> {
+        let (theirs, ours) = (columns.len(), load.columns.len());
         if theirs != ours {
             return Err(Error::mapping(format!(
-                "the SELECT returns {theirs} columns for {ours} columns of the target"
+                "there are {theirs} columns for {ours} columns of the target"
             )));
         }
         let target = |column: &Column| bulk::Target {
@@ -172,7 +173,7 @@ impl<'a> Writer<'a> {
             table: load.table.clone(),
         };
         let targets: Vec<_> = load.columns.iter().map(target).collect();
-        let head = bulk::head(&bulk::columns(rows.columns(), &targets));
+        let head = bulk::head(&bulk::columns(columns, &targets));
         let message = Message::new(lane.packet_size());
         let (chunk, sent) = Default::default();
         Ok(Self { lane, load, statement: load.statement(), head, message, chunk, sent, uncommitted: 0 })

@@ -3,6 +3,7 @@ use crate::error::Kind;
 use crate::fake::{
     self, PACKET_SIZE, PATIENCE, Server, bulk_row, done, done_without_count, error, lane, row, run,
 };
+use crate::read::Rows;
 use crate::tds::token::done as done_status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -1,5 +1,6 @@
 //! The source's side of the data lane: a SELECT as blocks of rows in bulk form, with their count and hash.
 use crate::error::{Error, Result};
+use crate::rows::RowSource;
 use crate::session::{Lane, Reply};
 use crate::tds::columns::Column;
 use crate::tds::fingerprint::Fingerprint;
@@ -150,6 +151,28 @@ impl<'a> Rows<'a> {
     /// A lost connection, or silence for too long.
     pub async fn cancel(self) -> Result<()> {
         if self.ended { Ok(()) } else { self.lane.attention().await }
+    }
+}
+
+impl RowSource for Rows<'_> {
+    fn columns(&self) -> &[Column] {
+        self.columns()
+    }
+
+    fn set_stride(&mut self, stride: u64) {
+        self.set_stride(stride);
+    }
+
+    fn next(&mut self, empty: Vec<u8>) -> impl Future<Output = Result<Option<Block>>> + Send {
+        self.next(empty)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint()
+    }
+
+    fn cancel(self) -> impl Future<Output = Result<()>> + Send {
+        self.cancel()
     }
 }
 

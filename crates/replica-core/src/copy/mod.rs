@@ -1,6 +1,7 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
 mod replace;
+mod source;
 
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::plan::{Plan, Request};
 use crate::report::Timing;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
+use replace::LOCK_WAIT;
+pub use source::{Side, Source};
 
 /// What is read back before the commit, to be sure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +28,8 @@ pub enum Verify {
 
 /// A table to replace, and how.
 #[derive(Clone, Debug)]
-pub struct Job {
-    pub source: Endpoint,
+pub struct Job<S = Endpoint> {
+    pub source: S,
     pub target: Endpoint,
     /// The same name on both sides.
     pub table: TableName,
@@ -38,26 +41,25 @@ pub struct Job {
 const HOLD_WAIT: Duration = Duration::from_secs(5);
 
 /// Both sides of a job, connected.
-pub struct Sides {
-    pub source: Session,
+pub struct Sides<S = Session> {
+    pub source: S,
     pub target: Session,
 }
 
-impl Sides {
+impl<S: Side> Sides<S> {
     /// # Errors
     /// That of the source, else that of the target.
-    pub async fn connect(source: &Endpoint, target: &Endpoint) -> Result<Self> {
-        let source = Session::connect(source, Role::Source);
-        let (source, target) = tokio::join!(source, Session::connect(target, Role::Target));
+    pub async fn connect(source: &impl Source<Side = S>, target: &Endpoint) -> Result<Self> {
+        let (source, target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
         Ok(Self { source: source?, target: target? })
     }
 
-    /// Reads both catalogs.
+    /// What is known of the table on either side.
     ///
     /// # Errors
-    /// Those of [`catalog::read`].
+    /// Those of [`Side::table`] and [`catalog::read`].
     pub async fn tables(&mut self, name: &TableName) -> Result<(Table, Table)> {
-        let source = catalog::read(&mut self.source, Role::Source, name);
+        let source = self.source.table(name);
         // Both to the end: a query that is cut off would take its connection with it.
         let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, name));
         Ok((source?, target?))
@@ -71,7 +73,7 @@ impl Sides {
 ///
 /// # Errors
 /// The last attempt's, with the table.
-pub async fn table(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+pub async fn table<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
     let mut retries = Backoff::default().retries();
     loop {
         match attempt(job, progress).await.map_err(|error| error.table(&job.table)) {
@@ -82,7 +84,7 @@ pub async fn table(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Re
 }
 
 /// One attempt, or several where the server refuses a step that there is another way around.
-async fn attempt(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
     let mut request = job.request;
     loop {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
@@ -92,6 +94,7 @@ async fn attempt(job: &Job, progress: &mut (dyn FnMut(Progress) + Send)) -> Resu
         let mut timing = Timing::begin(job.table.to_string());
         match replace::replace(&mut sides, &plan, job.verify, &mut timing, progress).await {
             Ok(outcome) => {
+                sides.source.done();
                 timing.log();
                 return Ok(outcome);
             }

@@ -1,18 +1,19 @@
 //! The replacement itself: one transaction on one session of the target.
 use std::time::Duration;
 
-use super::{Sides, Verify};
+use super::source::open;
+use super::{Side, Sides, Verify};
 use crate::error::{Error, Result};
 use crate::load::{self, Outcome, Progress};
 use crate::plan::{Phase, Plan, Request, Statement};
-use crate::read::{self, Rows};
+use crate::read;
 use crate::report::Timing;
-use crate::session::{Isolation, Session};
+use crate::rows::RowSource as _;
+use crate::session::Session;
 use crate::tds::fingerprint::Fingerprint;
-use crate::tds::rpc::Query;
 
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
-const LOCK_WAIT: Duration = Duration::from_secs(120);
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
 
 /// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
 const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
@@ -55,21 +56,17 @@ impl Failed {
 /// Replaces the table. What fails before the commit leaves the old rows: the session has XACT_ABORT ON, and a
 /// connection that is gone takes its transaction with it.
 pub(super) async fn replace(
-    sides: &mut Sides,
+    sides: &mut Sides<impl Side>,
     plan: &Plan,
     verify: Verify,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Outcome, Failed> {
     let Sides { source, target } = sides;
-    let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
-    source.set_isolation(isolation).await?;
-    source.set_lock_timeout(LOCK_WAIT).await?;
     target.set_lock_timeout(LOCK_WAIT).await?;
-    // Before the target's table is locked: its readers must not wait for a lock on the source. Should the rest fail,
-    // the SELECT ends with its session, which nobody uses again.
-    let rows = open(source, plan, plan.select()).await;
-    let rows = rows.map_err(|error| error.within("reading from the source"))?;
+    // Before the target's table is locked: its readers must not wait for the source. Should the rest fail, the rows
+    // end with their side, which nobody uses again.
+    let rows = source.rows(plan, timing, progress).await?;
     target.lane()?.begin().await?;
     run(target, plan.before(), timing).await?;
     let load = plan.load(rows.columns());
@@ -85,15 +82,6 @@ pub(super) async fn replace(
     target.lane()?.commit().await?;
     timing.phase("COMMIT");
     Ok(outcome)
-}
-
-/// Both sides are read alike, or their hashes could not be compared.
-async fn open<'a>(session: &'a mut Session, plan: &Plan, query: impl Into<Query>) -> Result<Rows<'a>> {
-    let mut rows = Rows::open(session.lane()?, query).await?;
-    if plan.strategy.pad_decimals {
-        rows.pad_decimals();
-    }
-    Ok(rows)
 }
 
 async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timing) -> Result<(), Failed> {

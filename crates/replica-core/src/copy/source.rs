@@ -1,0 +1,93 @@
+//! Where a table is copied from: a server, or whatever else has rows.
+use super::LOCK_WAIT;
+use crate::catalog::{self, Table, TableName};
+use crate::config::Endpoint;
+use crate::error::Result;
+use crate::load::Progress;
+use crate::plan::Plan;
+use crate::read::Rows;
+use crate::report::Timing;
+use crate::rows::RowSource;
+use crate::session::{Isolation, Role, Session};
+use crate::tds::rpc::Query;
+
+/// Something that tables can be copied from.
+pub trait Source: Sync {
+    type Side: Side;
+
+    /// Makes it ready to be asked.
+    ///
+    /// # Errors
+    /// It is not there, or does not let us in.
+    fn connect(&self) -> impl Future<Output = Result<Self::Side>> + Send;
+}
+
+/// A source that is ready to be asked.
+pub trait Side: Send {
+    type Rows<'a>: RowSource
+    where
+        Self: 'a;
+
+    /// What is known of a table.
+    ///
+    /// # Errors
+    /// There is none of that name, or no answer.
+    fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send;
+
+    /// The rows that a plan wants. Whatever has to be done before rows can flow is done when this returns; what takes
+    /// long is told to `timing` and `progress`.
+    ///
+    /// # Errors
+    /// The rows cannot be had; those that the server has an answer of its own to are passed on as they are.
+    fn rows(
+        &mut self,
+        plan: &Plan,
+        timing: &mut Timing,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> impl Future<Output = Result<Self::Rows<'_>>> + Send;
+
+    /// The rows are committed in the target.
+    fn done(&mut self) {}
+}
+
+impl Source for Endpoint {
+    type Side = Session;
+
+    fn connect(&self) -> impl Future<Output = Result<Session>> + Send {
+        Session::connect(self, Role::Source)
+    }
+}
+
+impl Side for Session {
+    type Rows<'a> = Rows<'a>;
+
+    fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {
+        catalog::read(self, Role::Source, name)
+    }
+
+    async fn rows(
+        &mut self,
+        plan: &Plan,
+        _: &mut Timing,
+        _: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Rows<'_>> {
+        let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
+        self.set_isolation(isolation).await?;
+        self.set_lock_timeout(LOCK_WAIT).await?;
+        let rows = open(self, plan, plan.select()).await;
+        rows.map_err(|error| error.within("reading from the source"))
+    }
+}
+
+/// Sends a query for a plan's rows. Both sides are read alike, or their hashes could not be compared.
+pub(super) async fn open<'a>(
+    session: &'a mut Session,
+    plan: &Plan,
+    query: impl Into<Query>,
+) -> Result<Rows<'a>> {
+    let mut rows = Rows::open(session.lane()?, query).await?;
+    if plan.strategy.pad_decimals {
+        rows.pad_decimals();
+    }
+    Ok(rows)
+}

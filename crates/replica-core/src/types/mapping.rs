@@ -1,7 +1,7 @@
 //! The columns of one table matched with those of another, by name.
-use super::{Conversion, convert};
+use super::{Check, Conversion, convert, number, temporal};
 use crate::catalog::server::Server;
-use crate::catalog::{Column, Table};
+use crate::catalog::{Column, Table, quote};
 use crate::error::Error;
 
 /// Which source column fills which target column, and how.
@@ -22,8 +22,47 @@ pub struct MappedColumn {
     pub conversion: Conversion,
 }
 
+/// Kinds of values, as far as they go wrong in different ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Text and bytes.
+    Strings,
+    Numbers,
+    Dates,
+}
+
+impl MappedColumn {
+    pub fn family(&self) -> Family {
+        match &self.source.sql_type {
+            from if number::is_number(from) => Family::Numbers,
+            from if temporal::is_temporal(from) => Family::Dates,
+            _ => Family::Strings,
+        }
+    }
+
+    /// Everything that can befall this column's values.
+    pub fn checks(&self) -> Vec<Check> {
+        let null =
+            (self.source.nullable && !self.target.nullable).then(|| Check::null(&quote(&self.source.name)));
+        null.into_iter().chain(self.conversion.checks.iter().cloned()).collect()
+    }
+}
+
 /// Matches the columns; an error lists every column that cannot be copied.
 pub fn map(source: &Table, target: &Table, ignore_extra_columns: bool) -> Result<Mapping, Error> {
+    let (mapping, problem) = map_what_can_be(source, target, ignore_extra_columns);
+    match problem {
+        Some(error) => Err(error),
+        None => Ok(mapping),
+    }
+}
+
+/// Matches the columns that can be copied, and says what is wrong with the others.
+pub fn map_what_can_be(
+    source: &Table,
+    target: &Table,
+    ignore_extra_columns: bool,
+) -> (Mapping, Option<Error>) {
     let mut problems = Problems::default();
     let mut columns = Vec::new();
     let mut left_out = Vec::new();
@@ -61,11 +100,12 @@ pub fn map(source: &Table, target: &Table, ignore_extra_columns: bool) -> Result
     let extra: Vec<String> = extra.map(|column| column.name.clone()).collect();
     let (ignored, extra) = if ignore_extra_columns { (extra, Vec::new()) } else { (Vec::new(), extra) };
     problems.extra = extra;
-    if columns.is_empty() && problems.is_empty() {
-        return Err(Error::mapping("source and target have no column in common").table(&target.object.name));
-    }
-    problems.into_result(target)?;
-    Ok(Mapping { columns, left_out, ignored })
+    let problem = if columns.is_empty() && problems.is_empty() {
+        Some(Error::mapping("source and target have no column in common").table(&target.object.name))
+    } else {
+        problems.into_error(target)
+    };
+    (Mapping { columns, left_out, ignored }, problem)
 }
 
 /// An exact match first: a case-sensitive source may have two names that are one to the target.
@@ -111,9 +151,9 @@ impl Problems {
         self.unmappable.is_empty() && self.missing.is_empty() && self.extra.is_empty()
     }
 
-    fn into_result(self, target: &Table) -> Result<(), Error> {
+    fn into_error(self, target: &Table) -> Option<Error> {
         if self.is_empty() {
-            return Ok(());
+            return None;
         }
         let mut parts = Vec::new();
         if !self.unmappable.is_empty() {
@@ -131,7 +171,7 @@ impl Problems {
                 self.extra.join(", ")
             ));
         }
-        Err(Error::mapping(format!("columns {}", parts.join("; columns "))).table(&target.object.name))
+        Some(Error::mapping(format!("columns {}", parts.join("; columns "))).table(&target.object.name))
     }
 }
 

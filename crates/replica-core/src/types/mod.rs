@@ -10,6 +10,7 @@
 //! rounds a quantity of the same kind, and then it is a warning; everything else is refused, with the way out.
 //! So strings are never narrowed by CAST, which truncates silently, but sent at their own width for the target
 //! to refuse (error 2628). docs/TYPES.md shows the outcome for every pair of types.
+mod check;
 mod declare;
 mod number;
 mod other;
@@ -20,6 +21,7 @@ pub mod guide;
 pub mod mapping;
 
 use crate::catalog::{Column, SqlType, quote};
+pub use check::{Check, Measure, Problem};
 pub use declare::declare;
 
 /// How a column travels.
@@ -59,6 +61,8 @@ pub struct Conversion {
     pub losses: Vec<String>,
     /// Which values the server will refuse.
     pub limits: Vec<String>,
+    /// How to find the values that losses and limits speak of.
+    pub checks: Vec<Check>,
 }
 
 /// Why two columns cannot be brought together, and what to do about it.
@@ -110,6 +114,7 @@ impl Conversion {
             collation: None,
             losses: Vec::new(),
             limits: Vec::new(),
+            checks: Vec::new(),
         }
     }
 
@@ -139,8 +144,20 @@ impl Conversion {
         }
         self
     }
+
+    fn check(mut self, when: bool, check: impl FnOnce() -> Check) -> Self {
+        if when {
+            self.checks.push(check());
+        }
+        self
+    }
 }
 
 fn cast(expression: &str, to: &SqlType) -> String {
     format!("CAST({expression} AS {to})")
+}
+
+/// NULL where the cast fails.
+fn try_cast(expression: &str, to: &SqlType) -> String {
+    format!("TRY_CAST({expression} AS {to})")
 }

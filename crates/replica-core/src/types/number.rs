@@ -1,6 +1,6 @@
 //! Numbers to numbers.
-use super::{Conversion, Outcome, Refusal};
-use crate::catalog::{Column, SqlType};
+use super::{Check, Conversion, Outcome, Problem, Refusal, cast, try_cast};
+use crate::catalog::{Column, SqlType, quote};
 
 /// What an exact number can hold.
 struct Exact {
@@ -44,8 +44,12 @@ fn is_integer(sql_type: &SqlType) -> bool {
 
 pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
     let (from, to) = (&source.sql_type, &target.sql_type);
+    let value = quote(&source.name);
+    let not_finite =
+        || Check::value(Problem::NotFinite, &value, format!("NOT {}", finite(&value)), "finite numbers");
+    let floating = float_digits(from).is_some();
     if from == to {
-        return Some(Ok(Conversion::pass(source, target)));
+        return Some(Ok(Conversion::pass(source, target).check(floating, not_finite)));
     }
     if *to == SqlType::Bit {
         return Some(Err(Refusal::new(
@@ -53,7 +57,7 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
             format!("Make the target column {from}, or copy from a view that says what 1 means"),
         )));
     }
-    let cast = Conversion::cast(source, target);
+    let cast = Conversion::cast(source, target).check(floating, not_finite);
     let conversion = match (exact(from), exact(to), float_digits(from), float_digits(to)) {
         (Some(f), _, _, _) if is_integer(to) && f.scale > 0 => {
             return Some(Err(fraction(from, to)));
@@ -73,7 +77,78 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
             .limit(t < f, format!("values out of the range of {to}")),
         _ => return None,
     };
-    Some(Ok(conversion))
+    let limited = !conversion.limits.is_empty();
+    let rounds = !conversion.losses.is_empty();
+    Some(Ok(conversion
+        .check(limited, || Check::value(Problem::OutOfRange, &value, overflows(&value, from, to), range(to)))
+        .check(rounds, || Check::value(Problem::Rounded, &value, rounded(&value, from, to), precision(to)))))
+}
+
+/// Between the least and the greatest double. NaN is not, whether a server takes it for greater than all numbers
+/// (PostgreSQL, and so Babelfish) or for unequal to each.
+fn finite(value: &str) -> String {
+    format!("({value} BETWEEN -1.7976931348623157E308 AND 1.7976931348623157E308)")
+}
+
+fn overflows(value: &str, from: &SqlType, to: &SqlType) -> String {
+    let refused = format!("{} IS NULL", try_cast(value, to));
+    match float_digits(from) {
+        Some(_) => format!("{} AND {refused}", finite(value)),
+        None => format!("{value} IS NOT NULL AND {refused}"),
+    }
+}
+
+/// Fits, and is another number afterwards. Decimals of unlike scales are not compared: the server brings both to one
+/// type, which may overflow.
+fn rounded(value: &str, from: &SqlType, to: &SqlType) -> String {
+    let there = try_cast(value, to);
+    match (exact(from), exact(to)) {
+        (Some(_), Some(t)) => format!("{there} IS NOT NULL AND ROUND({value}, {}, 1) <> {value}", t.scale),
+        // A float is equal to what it is printed as, not to the number with all its binary digits.
+        (None, _) => format!("{} <> {value}", cast(&there, from)),
+        (Some(f), None) => {
+            let back = try_cast(&there, from);
+            let differs = format!("{value} IS NOT NULL AND ({back} IS NULL OR {back} <> {value})");
+            if f.scale == 0 { differs } else { format!("{} AND {differs}", too_many_digits(value, from, to)) }
+        }
+    }
+}
+
+/// A decimal of no more digits than a float keeps is the same afterwards, whatever the way back makes of its last ones.
+fn too_many_digits(value: &str, from: &SqlType, to: &SqlType) -> String {
+    let text = SqlType::VarChar(crate::catalog::Length::N(50));
+    let printed = printed(value, from, &text).map_or_else(|| cast(value, &text), |(_, printed)| printed);
+    let digits = ["-", "."].iter().fold(printed, |text, sign| format!("REPLACE({text}, '{sign}', '')"));
+    let significant = format!("LEN(LTRIM(REPLACE({digits}, '0', ' ')))");
+    format!("{significant} > {}", float_digits(to).unwrap_or_default())
+}
+
+/// What the type can hold, for people.
+fn range(sql_type: &SqlType) -> String {
+    match sql_type {
+        SqlType::TinyInt => "0 to 255".into(),
+        SqlType::SmallInt => "-32768 to 32767".into(),
+        SqlType::Int => "-2147483648 to 2147483647".into(),
+        SqlType::BigInt => "-9223372036854775808 to 9223372036854775807".into(),
+        SqlType::SmallMoney => "-214748.3648 to 214748.3647".into(),
+        SqlType::Money => "-922337203685477.5808 to 922337203685477.5807".into(),
+        SqlType::Real => "-3.40E+38 to 3.40E+38".into(),
+        SqlType::Decimal { precision, scale } => {
+            let digits = |n: u8| "9".repeat(usize::from(n));
+            let whole = digits(precision.saturating_sub(*scale));
+            let whole = if whole.is_empty() { "0".to_owned() } else { whole };
+            let most = if *scale == 0 { whole } else { format!("{whole}.{}", digits(*scale)) };
+            format!("-{most} to {most}")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn precision(sql_type: &SqlType) -> String {
+    match (exact(sql_type), float_digits(sql_type)) {
+        (Some(exact), _) => format!("{} decimals", exact.scale),
+        (None, digits) => format!("{} digits", digits.unwrap_or_default()),
+    }
 }
 
 fn out_of_range(from: &SqlType, to: &SqlType, f: &Exact, t: &Exact) -> bool {

@@ -1,5 +1,5 @@
 //! Bytes, identifiers, XML, CLR types and the rest.
-use super::{Conversion, How, Outcome, Refusal};
+use super::{Check, Conversion, How, Measure, Outcome, Problem, Refusal};
 use crate::catalog::{Column, Length, SqlType};
 
 /// Bytes in a rowversion.
@@ -32,10 +32,20 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
         (VarBinary(Length::N(_)), VarBinary(Length::Max)) | (Binary(_) | VarBinary(_), Image) => {
             Conversion::cast(source, target)
         }
-        (VarBinary(Length::N(n)), VarBinary(Length::N(m))) => pass.limit(n > m, over(*m)),
+        (VarBinary(Length::N(n)), VarBinary(Length::N(m))) => {
+            if n > m {
+                pass.too_many(*m)
+            } else {
+                pass
+            }
+        }
         (VarBinary(Length::Max), VarBinary(length)) => bounded(pass, *length),
         (VarBinary(Length::N(n)), Binary(m)) if n <= m => {
-            Conversion::cast(source, target).loss(true, "shorter values are filled with zero bytes")
+            let length = format!("DATALENGTH({})", pass.expression);
+            let predicate = format!("{length} < {m}");
+            Conversion::cast(source, target)
+                .loss(true, "shorter values are filled with zero bytes")
+                .check(true, || bytes(Problem::ZeroFilled, predicate, length, *m))
         }
         (Other(from), Other(_)) => {
             return Some(Err(Refusal::new(
@@ -48,15 +58,25 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
     Some(Ok(conversion))
 }
 
-fn over(bytes: u16) -> String {
-    format!("values of more than {bytes} bytes")
+impl Conversion {
+    fn too_many(self, most: u16) -> Self {
+        let length = format!("DATALENGTH({})", self.expression);
+        let predicate = format!("{length} > {most}");
+        self.limit(true, format!("values of more than {most} bytes"))
+            .check(true, || bytes(Problem::TooLong, predicate, length, most))
+    }
+}
+
+fn bytes(problem: Problem, predicate: String, expression: String, capacity: u16) -> Check {
+    let measure = Measure::Length { expression, unit: "bytes" };
+    Check { problem, predicate, measure, capacity: format!("{capacity} bytes") }
 }
 
 /// A (max) value for a column that may be bounded: the server refuses what does not fit.
 fn bounded(conversion: Conversion, length: Length) -> Conversion {
     let Length::N(bytes) = length else { return conversion };
     let verify = super::cast(&conversion.verify, &SqlType::VarBinary(Length::Max));
-    Conversion { verify, ..conversion }.limit(true, over(bytes))
+    Conversion { verify, ..conversion }.too_many(bytes)
 }
 
 fn too_narrow(source: &Column, bytes: u16) -> Refusal {

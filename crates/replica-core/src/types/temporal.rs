@@ -1,6 +1,6 @@
 //! Dates and times to dates and times.
-use super::{Conversion, Outcome, Refusal};
-use crate::catalog::{Column, SqlType};
+use super::{Check, Conversion, Outcome, Problem, Refusal, cast, try_cast};
+use crate::catalog::{Column, SqlType, quote};
 
 /// What a type keeps of a moment.
 struct Parts {
@@ -54,10 +54,60 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
     // Three decimals hold every datetime apart from the others, two do not.
     let needed = if *from == SqlType::DateTime { Some(3) } else { f.scale };
     let coarser = f.time && t.scale < needed;
-    Some(Ok(Conversion::cast(source, target)
+    let limited = t.first_year > f.first_year || *to == SqlType::SmallDateTime;
+    let value = quote(&source.name);
+    let there = try_cast(&value, to);
+    let conversion = Conversion::cast(source, target)
         .loss(coarser, format!("rounded to {}", step(to)))
         .limit(t.first_year > f.first_year, format!("dates before the year {}", t.first_year))
-        .limit(*to == SqlType::SmallDateTime, "dates after 2079-06-06")))
+        .limit(*to == SqlType::SmallDateTime, "dates after 2079-06-06")
+        .check(limited || coarser && t.date, || {
+            let predicate = format!("{value} IS NOT NULL AND {there} IS NULL");
+            Check::value(Problem::OutOfRange, &value, predicate, range(to))
+        });
+    Some(Ok(if coarser { conversion.rounds(source, &there, to, t.date) } else { conversion }))
+}
+
+impl Conversion {
+    /// The checks of a clock that gets coarser: one for each boundary that rounding may cross.
+    fn rounds(self, source: &Column, there: &str, to: &SqlType, has_date: bool) -> Self {
+        let value = quote(&source.name);
+        // A step of datetime is no whole number of 100 ns, nor of milliseconds; shown with three decimals it is told
+        // apart from its neighbours (.000, .003, .007).
+        let shown = match to {
+            SqlType::DateTime => cast(there, &SqlType::DateTime2(3)),
+            SqlType::SmallDateTime => cast(there, &SqlType::DateTime2(0)),
+            _ => there.to_owned(),
+        };
+        let was = match source.sql_type {
+            SqlType::DateTime => cast(&value, &SqlType::DateTime2(3)),
+            _ => value.clone(),
+        };
+        let differs = format!("{shown} <> {was}");
+        let (same_day, other_day) = if has_date {
+            let day = |of: &str| cast(of, &SqlType::Date);
+            (format!("{} = {}", day(there), day(&value)), format!("{} <> {}", day(there), day(&value)))
+        } else {
+            // Up from the last hour to the first.
+            let passes = format!("DATEPART(hour, {value}) = 23 AND DATEPART(hour, {there}) = 0");
+            (format!("NOT ({passes})"), passes)
+        };
+        let same_month = format!("MONTH({there}) = MONTH({value})");
+        let other_month = format!("MONTH({there}) <> MONTH({value})");
+        let check = |problem, predicate| Check::value(problem, &value, predicate, step(to));
+        let crossing = if has_date { format!("{other_day} AND {same_month}") } else { other_day };
+        self.check(true, || check(Problem::Rounded, format!("{differs} AND {same_day}")))
+            .check(true, || check(Problem::OtherDay, crossing))
+            .check(has_date, || check(Problem::OtherMonth, other_month))
+    }
+}
+
+fn range(sql_type: &SqlType) -> &'static str {
+    match sql_type {
+        SqlType::SmallDateTime => "1900-01-01 to 2079-06-06",
+        SqlType::DateTime => "1753-01-01 to 9999-12-31",
+        _ => "0001-01-01 to 9999-12-31",
+    }
 }
 
 fn step(to: &SqlType) -> String {

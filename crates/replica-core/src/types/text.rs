@@ -1,7 +1,14 @@
 //! Everything that becomes text.
-use super::{Conversion, Outcome, Refusal, cast, number};
+use super::{Check, Conversion, Measure, Outcome, Problem, Refusal, cast, number};
 use crate::catalog::column::Collation;
 use crate::catalog::{Column, Length, SqlType, quote};
+
+/// What nchar and nvarchar count: a supplementary character is two of them.
+const UNITS: &str = "UTF-16 units";
+/// So much of a text is shown.
+const SHOWN: u32 = 60;
+/// Compares code by code.
+const BINARY: &str = "COLLATE Latin1_General_BIN2";
 
 /// UTF-8 as a code page number (Microsoft docs, "Code Page Identifiers").
 const UTF_8: u32 = 65001;
@@ -63,6 +70,7 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
 }
 
 /// The expression as it grows, and what it yields so far.
+#[derive(Clone)]
 struct Draft {
     expression: String,
     shape: Shape,
@@ -91,7 +99,9 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
     if from.lob && !(to.lob && same_bytes) {
         draft.cast(Shape { lob: false, ..from });
     }
+    let original = draft.clone();
     let question_marks = !same_bytes && encode(&mut draft, target, to);
+    let encoded = draft.clone();
     let utf8 = !to.unicode && is_utf8(target);
     let wide = |shape: Shape| to.length.is_some_and(|m| shape.length.is_none_or(|n| n > m));
     let mut verify = quote(&target.name);
@@ -113,7 +123,7 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
     if limited && draft.shape.length.is_none() {
         verify = cast(&verify, &draft.shape.sql_type());
     }
-    let unit = if to.unicode { "UTF-16 units" } else { "bytes" };
+    let unit = if to.unicode { UNITS } else { "bytes" };
     let size = to.length.unwrap_or_default();
     let mut conversion = Conversion::pass(source, target);
     if draft.expression != start {
@@ -135,6 +145,46 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
             format!("a value of more than {size} bytes in UTF-8 may be cut: use --verify hash"),
         )
         .limit(limited, format!("values of more than {size} {unit}"))
+        .check(question_marks, || characters_lost(&original, encoded, page_name(target)))
+        .too_long(to, limited, !from.fixed)
+}
+
+/// What does not come back from the target's code page as it was. Trailing blanks do not count, in no comparison.
+fn characters_lost(original: &Draft, mut encoded: Draft, page: String) -> Check {
+    let mut original = original.clone();
+    for draft in [&mut original, &mut encoded] {
+        if !draft.shape.unicode {
+            draft.cast(Shape::varying(true, draft.shape.length.map(u32::from)));
+        }
+    }
+    let predicate = format!("{} {BINARY} <> {} {BINARY}", encoded.expression, original.expression);
+    let measure = Measure::Text(format!("LEFT({}, {SHOWN})", original.expression));
+    Check { problem: Problem::CharactersLost, predicate, measure, capacity: page }
+}
+
+impl Conversion {
+    /// The checks of text that may be too long. The target cuts trailing blanks without a word, whatever their number
+    /// (server-facts.md section 7); those of a char or nchar are padding, and no loss.
+    fn too_long(self, to: Shape, limited: bool, blanks_count: bool) -> Self {
+        let (unit, unit_bytes) = if to.unicode { (UNITS, 2) } else { ("bytes", 1) };
+        let size = u32::from(to.length.unwrap_or_default());
+        let sent = self.expression.clone();
+        let trimmed = if sent.starts_with("RTRIM(") { sent.clone() } else { format!("RTRIM({sent})") };
+        let bytes = size * unit_bytes;
+        let check = |problem, predicate| {
+            let measured = if blanks_count { &sent } else { &trimmed };
+            let expression = match unit_bytes {
+                1 => format!("DATALENGTH({measured})"),
+                _ => format!("DATALENGTH({measured}) / {unit_bytes}"),
+            };
+            let measure = Measure::Length { expression, unit };
+            Check { problem, predicate, measure, capacity: format!("{size} {unit}") }
+        };
+        let longer = format!("DATALENGTH({trimmed}) > {bytes}");
+        let blanks = format!("DATALENGTH({sent}) > {bytes} AND DATALENGTH({trimmed}) <= {bytes}");
+        self.check(limited, || check(Problem::TooLong, longer))
+            .check(limited && blanks_count && !to.fixed, || check(Problem::BlanksCut, blanks))
+    }
 }
 
 /// Brings the text into the target's encoding; true where characters can be missing from it.
@@ -202,7 +252,9 @@ fn other(source: &Column, target: &Column, to: Shape) -> Outcome {
             Conversion::pass(source, target).through(cast(&start, &unbounded), unbounded.clone());
         if let Some(size) = to.length {
             conversion.verify = cast(&conversion.verify, &unbounded);
-            conversion = conversion.limit(true, format!("values of more than {size} UTF-16 units"));
+            conversion = conversion
+                .limit(true, format!("values of more than {size} {UNITS}"))
+                .too_long(to, true, true);
         }
         return Some(Ok(conversion));
     }

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod decode;
 pub mod error;
 pub mod exit;
+pub mod find;
 pub mod link;
 pub mod load;
 pub mod plan;

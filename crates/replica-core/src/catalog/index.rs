@@ -20,11 +20,14 @@ pub struct Index {
     pub name: Option<String>,
     pub kind: IndexKind,
     pub unique: bool,
+    pub primary_key: bool,
     /// It backs a primary key or a unique constraint.
     pub backs_constraint: bool,
     /// IGNORE_DUP_KEY: the server drops duplicates instead of refusing them.
     pub ignores_duplicates: bool,
     pub disabled: bool,
+    /// It has a WHERE: the rows outside are not in it.
+    pub filtered: bool,
     pub partitioned: bool,
     /// Key columns in order.
     pub keys: Vec<Key>,
@@ -50,9 +53,11 @@ impl Index {
                 _ => IndexKind::Other,
             },
             unique: record.flag("is_unique"),
+            primary_key: record.flag("is_primary_key"),
             backs_constraint: record.flag("is_primary_key") || record.flag("is_unique_constraint"),
             ignores_duplicates: record.flag("ignore_dup_key"),
             disabled: record.flag("is_disabled"),
+            filtered: record.flag("has_filter"),
             partitioned: record.text("data_space_type").is_some_and(|kind| kind.trim() == "PS"),
             keys: Vec::new(),
         })

@@ -18,6 +18,8 @@ fn index(id: i32, kind: IndexKind, keys: &[i32]) -> Index {
         kind,
         unique: false,
         backs_constraint: false,
+        primary_key: false,
+        filtered: false,
         ignores_duplicates: false,
         disabled: false,
         partitioned: false,

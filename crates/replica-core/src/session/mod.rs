@@ -121,6 +121,15 @@ impl Session {
         self.execute(&format!("SET LOCK_TIMEOUT {milliseconds}")).await.map(drop)
     }
 
+    /// From here on silence counts only if the connection string gave a `Command Timeout`: for queries that may take
+    /// hours before they say anything.
+    pub fn be_patient(&mut self) {
+        self.silence = self.command_timeout.unwrap_or(Duration::MAX);
+        if let Some(lane) = &mut self.lane {
+            lane.set_silence(self.silence);
+        }
+    }
+
     /// The isolation level of all that follows.
     pub async fn set_isolation(&mut self, level: Isolation) -> Result<()> {
         self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level}")).await.map(drop)

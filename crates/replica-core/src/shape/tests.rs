@@ -14,6 +14,8 @@ fn index(id: i32, kind: IndexKind) -> Index {
         kind,
         unique: false,
         backs_constraint: false,
+        primary_key: false,
+        filtered: false,
         ignores_duplicates: false,
         disabled: false,
         partitioned: false,

@@ -1,0 +1,253 @@
+//! The two SELECTs of a search, and how their answers read. No I/O.
+use super::{Filter, Finding, Key, LookedFor, Offender, RowName, Search};
+use crate::catalog::{Column, SqlType, Table, quote};
+use crate::decode::{Row, Value};
+use crate::error::{Error, Result};
+use crate::tds::rpc::Query;
+use crate::types::mapping::MappedColumn;
+use crate::types::{Check, Measure, Problem};
+
+/// The checks of a search.
+pub(super) struct Scan<'a> {
+    search: &'a Search<'a>,
+    checks: Vec<(&'a MappedColumn, Check)>,
+}
+
+/// How many values an aggregate row has for each check: the count, the least and the greatest.
+const AGGREGATES: usize = 3;
+
+impl<'a> Scan<'a> {
+    pub fn new(search: &'a Search<'a>) -> Self {
+        let of_column =
+            |column: &'a MappedColumn| column.checks().into_iter().map(move |check| (column, check));
+        let wanted = |(column, check): &(&MappedColumn, Check)| match search.looked_for {
+            LookedFor::Family(family) => column.family() == family && check.problem != Problem::Null,
+            LookedFor::Refusals => check.problem.is_refused(),
+            LookedFor::All => true,
+        };
+        Self { search, checks: search.columns.iter().flat_map(of_column).filter(wanted).collect() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.checks.is_empty()
+    }
+
+    /// One row: for each check the number of rows, and the extremes of what it measures.
+    pub fn aggregate(&self) -> Query {
+        let items = self.checks.iter().map(|(_, Check { predicate, measure, .. })| {
+            let of =
+                |function: &str, shown: &str| format!("{function}(CASE WHEN {predicate} THEN {shown} END)");
+            let (least, greatest) = match measure {
+                Measure::Nothing => ("NULL".into(), "NULL".into()),
+                Measure::Value(value) => (of("MIN", value), of("MAX", value)),
+                Measure::Text(shown) | Measure::Length { expression: shown, .. } => {
+                    ("NULL".into(), of("MAX", shown))
+                }
+            };
+            format!("{}, {least}, {greatest}", of("COUNT_BIG", "1"))
+        });
+        let items = items.collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT {items} FROM {}{}", self.table(), and_where(&self.search.filter, None));
+        Query { sql, params: self.params() }
+    }
+
+    /// What the aggregate row says: the findings, each with the number of its check.
+    pub fn findings(&self, row: Row<'_>) -> Result<Vec<(usize, Finding)>> {
+        let mut findings = Vec::new();
+        for (number, (column, check)) in self.checks.iter().enumerate() {
+            let at = number * AGGREGATES;
+            let rows = count(&row.value(at)?)?;
+            if rows == 0 {
+                continue;
+            }
+            let (least, greatest) = (row.value(at + 1)?, row.value(at + 2)?);
+            let finding = Finding {
+                table: self.search.source.object.name.clone(),
+                column: column.source.name.clone(),
+                source_type: column.source.sql_type.clone(),
+                target_type: column.target.sql_type.clone(),
+                capacity: check.capacity.clone(),
+                problem: check.problem,
+                extreme: extreme(&check.measure, &least, &greatest),
+                rows,
+                offenders: Vec::new(),
+            };
+            findings.push((number, finding));
+        }
+        Ok(findings)
+    }
+
+    /// The rows of some of the checks.
+    pub fn offenders(&self, checks: &[usize]) -> Offenders<'_> {
+        let checks = checks.iter().filter_map(|number| self.checks.get(*number)).map(|(_, check)| check);
+        Offenders { scan: self, checks: checks.collect(), naming: Naming::of(self.search.source) }
+    }
+
+    fn table(&self) -> String {
+        self.search.source.object.name.quoted()
+    }
+
+    fn params(&self) -> Vec<crate::tds::rpc::Param> {
+        self.search.filter.as_ref().map(|filter| filter.params.clone()).unwrap_or_default()
+    }
+}
+
+fn and_where(filter: &Option<Filter>, more: Option<String>) -> String {
+    let filter = filter.as_ref().map(|filter| format!("({})", filter.predicate));
+    let terms: Vec<_> = filter.into_iter().chain(more).collect();
+    if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) }
+}
+
+fn count(value: &Value<'_>) -> Result<u64> {
+    match value {
+        Value::Int(n) => u64::try_from(*n).map_err(|_| Error::protocol("COUNT_BIG is negative")),
+        _ => Err(Error::protocol("COUNT_BIG gives no number")),
+    }
+}
+
+fn extreme(measure: &Measure, least: &Value<'_>, greatest: &Value<'_>) -> Option<String> {
+    match (shown(measure, least), shown(measure, greatest)?) {
+        (Some(least), greatest) if least != greatest => Some(format!("{least} to {greatest}")),
+        (_, greatest) => Some(greatest),
+    }
+}
+
+/// A value as it is shown; `None` for NULL.
+fn shown(measure: &Measure, value: &Value<'_>) -> Option<String> {
+    match (measure, value) {
+        (_, Value::Null) => None,
+        (Measure::Length { unit, .. }, length) => Some(format!("{length} {unit}")),
+        (_, value) => Some(value.to_string()),
+    }
+}
+
+/// The rows that some checks are true for.
+pub(super) struct Offenders<'a> {
+    scan: &'a Scan<'a>,
+    checks: Vec<&'a Check>,
+    naming: Naming,
+}
+
+impl Offenders<'_> {
+    /// The columns that name a row; then for each check whether it is true, and what it measures.
+    pub fn query(&self) -> Query {
+        let checks = self.checks.iter().map(|Check { predicate, measure, .. }| {
+            let shown = match measure {
+                Measure::Nothing => "NULL",
+                Measure::Value(shown) | Measure::Text(shown) | Measure::Length { expression: shown, .. } => {
+                    shown
+                }
+            };
+            format!("CASE WHEN {predicate} THEN 1 ELSE 0 END, {shown}")
+        });
+        let items: Vec<_> = self.naming.items().into_iter().chain(checks).collect();
+        let any = self.checks.iter().map(|check| format!("({})", check.predicate)).collect::<Vec<_>>();
+        let any = format!("({})", any.join(" OR "));
+        let sql = format!(
+            "SELECT {} FROM {}{}{}",
+            items.join(", "),
+            self.naming.table(self.scan.search.source),
+            and_where(&self.scan.search.filter, Some(any)),
+            self.naming.order_by()
+        );
+        Query { sql, params: self.scan.params() }
+    }
+
+    /// The row, if the check at this place is true for it.
+    pub fn offender(&self, row: Row<'_>, place: usize) -> Result<Option<Offender>> {
+        let at = self.naming.items().len() + 2 * place;
+        if row.value(at)? != Value::Int(1) {
+            return Ok(None);
+        }
+        let value = self
+            .checks
+            .get(place)
+            .and_then(|check| row.value(at + 1).map(|value| shown(&check.measure, &value)).transpose());
+        Ok(Some(Offender { row: self.naming.name(row)?, value: value.transpose()? }))
+    }
+}
+
+/// How the rows of an answer are named.
+#[derive(Clone, Debug)]
+pub(crate) enum Naming {
+    Key(Key),
+    /// No key: the place in the order in which the server reads the table, and the first columns.
+    Place {
+        alias: String,
+        columns: Vec<Column>,
+    },
+}
+
+/// So many columns are shown of a row that has no key.
+const MOST_COLUMNS: usize = 6;
+
+impl Naming {
+    pub fn of(table: &Table) -> Self {
+        if let Some(key) = Key::of(table) {
+            return Self::Key(key);
+        }
+        // A name that no column has.
+        let mut alias = "row".to_owned();
+        while table.column_named(&alias).is_some() {
+            alias.push('_');
+        }
+        let short = |column: &&Column| {
+            !matches!(column.sql_type, SqlType::Xml | SqlType::Variant | SqlType::Clr(_) | SqlType::Other(_))
+                && column.sql_type.row_bytes() < 8000
+        };
+        Self::Place {
+            alias,
+            columns: table.columns.iter().filter(short).take(MOST_COLUMNS).cloned().collect(),
+        }
+    }
+
+    fn items(&self) -> Vec<String> {
+        match self {
+            Self::Key(key) => key.columns.iter().map(|column| quote(&column.name)).collect(),
+            Self::Place { alias, columns } => std::iter::once(alias)
+                .chain(columns.iter().map(|c| &c.name))
+                .map(|name| quote(name))
+                .collect(),
+        }
+    }
+
+    fn table(&self, source: &Table) -> String {
+        let table = source.object.name.quoted();
+        match self {
+            Self::Key(_) => table,
+            Self::Place { alias, .. } => {
+                // Named one by one: * leaves hidden columns out, and sparse ones behind a column set.
+                let columns = source.columns.iter().filter(|column| !column.column_set);
+                let columns = columns.map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
+                let number = format!("ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) AS {}", quote(alias));
+                format!("(SELECT {columns}, {number} FROM {table}) AS numbered")
+            }
+        }
+    }
+
+    fn order_by(&self) -> String {
+        match self {
+            Self::Key(key) => format!(" ORDER BY {}", key.list()),
+            Self::Place { alias, .. } => format!(" ORDER BY {}", quote(alias)),
+        }
+    }
+
+    /// Reads the name off the first columns of a row.
+    fn name(&self, row: Row<'_>) -> Result<RowName> {
+        let text = |at: usize| row.value(at).map(|value| value.to_string());
+        Ok(match self {
+            Self::Key(key) => {
+                let values = (0..key.columns.len()).map(text).collect::<Result<Vec<_>, _>>()?;
+                RowName::key(&values)
+            }
+            Self::Place { columns, .. } => RowName::Place {
+                number: text(0)?,
+                values: columns
+                    .iter()
+                    .zip(1..)
+                    .map(|(column, at)| Ok((column.name.clone(), format!("{:#}", row.value(at)?))))
+                    .collect::<Result<_>>()?,
+            },
+        })
+    }
+}

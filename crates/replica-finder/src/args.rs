@@ -1,0 +1,125 @@
+//! The command line: as typed ([`Args`]), and as resolved ([`Options`]).
+use std::path::PathBuf;
+
+use argh::{ArgsInfo, FromArgs};
+use replica_core::cli::{self, Selection, Tool};
+use replica_core::error::Result;
+use replica_core::exit::Code;
+use replica_core::report::Format;
+use replica_core::types::mapping::Family;
+use replica_core::window::Range;
+
+use crate::run;
+
+/// A finder, as [`Args`] is told which one it is.
+pub const STRINGS: usize = 0;
+pub const NUMBERS: usize = 1;
+pub const DATES: usize = 2;
+
+const FINDERS: [(&str, Family); 3] = [
+    ("find-string-overflows", Family::Strings),
+    ("debug-numeric-overflow", Family::Numbers),
+    ("debug-datetime-range", Family::Dates),
+];
+
+/// Finds the values of source tables that do not fit the target's columns, or would be changed on the way. Each table
+/// is scanned once, on the source's server; nothing is written.
+#[derive(FromArgs, ArgsInfo, Debug)]
+#[argh(
+    note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
+Options may be written --name value or --name=value.
+Lines: table, column, type at the source, type at the target, capacity, problem, extreme, rows; with --rows also a line
+  for each row, with its key and value.
+Exit codes: 0 nothing found; 1 something was found, or failed; 2 bad usage or configuration;
+  3 cannot connect or log in; 130/143 stopped by a signal."
+)]
+pub struct Args<const FINDER: usize> {
+    /// tables as name, schema.name or [schema].[name]; - reads names from stdin, one a line
+    #[argh(positional, arg_name = "TABLE")]
+    tables: Vec<String>,
+    /// first day to look at
+    #[argh(option, arg_name = "day")]
+    start_date: Option<String>,
+    /// last day to look at
+    #[argh(option, arg_name = "day")]
+    end_date: Option<String>,
+    /// the column that the days are in (default: that of the configuration, or the only one with dates)
+    #[argh(option, arg_name = "column")]
+    date_column: Option<String>,
+    /// name so many rows of each finding, by their key (default 0)
+    #[argh(option, arg_name = "n", default = "0")]
+    rows: u64,
+    /// read this file instead of replica.toml in the current folder
+    #[argh(option, arg_name = "file")]
+    config: Option<PathBuf>,
+    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
+    #[argh(option, arg_name = "format")]
+    output: Option<String>,
+    /// print the version
+    #[argh(switch)]
+    #[expect(dead_code, reason = "answered before the rest is looked at")]
+    version: bool,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    pub family: Family,
+    pub selection: Selection,
+    pub range: Option<Range>,
+    pub date_column: Option<String>,
+    pub rows: u64,
+    pub config: Option<PathBuf>,
+    pub format: Format,
+}
+
+impl<const FINDER: usize> Tool for Args<FINDER> {
+    const NAME: &'static str = FINDERS[FINDER].0;
+    type Options = Options;
+
+    fn resolve(self, stdin: bool) -> Result<Options> {
+        let selection = Selection { named: self.tables, stdin, all: false };
+        Ok(Options {
+            family: FINDERS[FINDER].1,
+            selection: selection.required("Name tables, or - to read them from stdin")?,
+            range: Range::typed(self.start_date.as_deref(), self.end_date.as_deref())?,
+            date_column: self.date_column,
+            rows: self.rows,
+            config: self.config,
+            format: cli::format(self.output.as_deref())?,
+        })
+    }
+
+    fn run(options: Options) -> Result<Code> {
+        run::run(&options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use replica_core::cli::{Parsed, parse};
+
+    use super::*;
+
+    fn options(line: &str) -> Result<Options> {
+        match parse::<Args<DATES>>("tool", line.split_whitespace().map(str::to_owned))? {
+            Parsed::Run(options) => Ok(options),
+            Parsed::Print(text) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn a_finder_knows_its_family() {
+        let found = options("dbo.t - --rows=3 --start-date 2024-01-01 --end-date 2024-01-31").unwrap();
+        assert_eq!((found.family, found.rows, found.selection.stdin), (Family::Dates, 3, true));
+        assert_eq!(found.range.unwrap().whole().to_string(), "2024-01");
+        assert_eq!(Args::<STRINGS>::NAME, "find-string-overflows");
+    }
+
+    #[test]
+    fn bad_usage_is_refused() {
+        for line in ["", "t --rows -1", "t --start-date 2024-01-01", "t --output xml"] {
+            assert_eq!(options(line).unwrap_err().exit_code(), Code::Usage, "{line}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One table after the other.
+use std::io::{self, Write};
+
+use replica_core::catalog::{Table, TableName};
+use replica_core::cli;
+use replica_core::config::{Config, Endpoint};
+use replica_core::copy::Sides;
+use replica_core::error::{Error, Kind, Result};
+use replica_core::exit::Code;
+use replica_core::find::{Filter, Finding, LookedFor, Search, find};
+use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::types::mapping::{Mapping, map_what_can_be};
+use replica_core::window::{DateColumn, choose};
+
+use crate::args::Options;
+
+pub fn run(options: &Options) -> Result<Code> {
+    report::init(&Progress::on_stderr());
+    let config = Config::load(options.config.as_deref())?;
+    let (source, target) = (config.source()?.clone(), config.target()?.clone());
+    let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    cli::block_on(1, |stop| async move {
+        let run = Run { options, config: &config, source, target };
+        stop.or(run.all(names)).await
+    })
+}
+
+struct Run<'a> {
+    options: &'a Options,
+    config: &'a Config,
+    source: Endpoint,
+    target: Endpoint,
+}
+
+/// What became of a table.
+struct Looked {
+    findings: Vec<Finding>,
+    /// Columns that could not be looked at.
+    left_out: Option<Error>,
+}
+
+impl Run<'_> {
+    async fn all(&self, names: Vec<TableName>) -> Result<Code> {
+        let mut sides = None;
+        let mut code = Code::Ok;
+        for name in names {
+            let looked = self.table(&mut sides, &name).await;
+            if let Err(error) = &looked {
+                if sides.is_none() {
+                    return looked.map(|_| code);
+                }
+                if matches!(error.kind(), Kind::Io | Kind::Timeout | Kind::Protocol) {
+                    // That connection is beyond use; the next table gets another.
+                    sides = None;
+                }
+            }
+            let failure = |error: Error| Looked { findings: Vec::new(), left_out: Some(error.table(&name)) };
+            let looked = looked.unwrap_or_else(failure);
+            if looked.left_out.is_some() || !looked.findings.is_empty() {
+                code = Code::Failed;
+            }
+            self.write(&name, &looked)?;
+        }
+        Ok(code)
+    }
+
+    async fn table(&self, sides: &mut Option<Sides>, name: &TableName) -> Result<Looked> {
+        let sides = match sides {
+            Some(sides) => sides,
+            None => sides.insert(Sides::connect(&self.source, &self.target).await?),
+        };
+        let (source, target) = sides.tables(name).await?;
+        let ignore = cli::settings(self.config, name).ignore_extra_columns;
+        let (mapping, left_out) = map_what_can_be(&source, &target, ignore);
+        let search = Search {
+            source: &source,
+            columns: &mapping.columns,
+            looked_for: LookedFor::Family(self.options.family),
+            filter: self.filter(name, &source, &mapping)?,
+            rows: self.options.rows,
+        };
+        Ok(Looked { findings: find(&mut sides.source, &search).await?, left_out })
+    }
+
+    fn filter(&self, name: &TableName, source: &Table, mapping: &Mapping) -> Result<Option<Filter>> {
+        let Some(range) = &self.options.range else { return Ok(None) };
+        let named = self.options.date_column.as_deref().or_else(|| cli::date_column(self.config, name));
+        let column = choose(source, named)?;
+        let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == column.id) else {
+            return Err(Error::mapping("the target has no column for the dates").column(&column.name));
+        };
+        Ok(Some(Filter::window(&DateColumn::at_source(mapped), &range.whole())))
+    }
+
+    fn write(&self, name: &TableName, looked: &Looked) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        for finding in &looked.findings {
+            if self.options.format == Format::Text {
+                writeln!(out, "{}: {}", finding.table, finding.summary())?;
+                for offender in &finding.offenders {
+                    let value = offender.value.as_deref().unwrap_or("NULL");
+                    writeln!(out, "    {}: {value}", offender.row)?;
+                }
+            } else {
+                finding
+                    .records()
+                    .iter()
+                    .try_for_each(|record| record.write(self.options.format, &mut out))?;
+            }
+        }
+        if let Some(error) = &looked.left_out {
+            log::error!("{error}");
+            failure(name, error).write(self.options.format, &mut out)?;
+        }
+        Ok(())
+    }
+}
+
+/// A line as those of the findings are, for what could not be looked at.
+fn failure(name: &TableName, error: &Error) -> Record {
+    let names = ["column", "source_type", "target_type", "capacity"];
+    let record = Record::new().with("table", Value::Text(name.to_string()));
+    let record = names.into_iter().fold(record, |record, name| record.with(name, Value::Missing));
+    let record = record.with("problem", Value::Text(format!("not looked at: {error}")));
+    let names = ["extreme", "rows", "key", "value"];
+    names.into_iter().fold(record, |record, name| record.with(name, Value::Missing))
+}

@@ -2,10 +2,11 @@
 use super::ast::DatabaseChange;
 use super::change::{Change, change};
 use super::names;
+use super::security::put_permissions;
 use super::table::remove::cannot_drop;
 use crate::engine::failure::Outcome;
 use crate::engine::permissions;
-use crate::engine::schema::{Database, Instance, Principal, PrincipalKind};
+use crate::engine::schema::{Database, Grant, Instance, Permission, Principal, PrincipalKind, Securable};
 use crate::engine::session::Session;
 use crate::error::SqlError;
 use crate::values::CollationId;
@@ -188,10 +189,11 @@ fn schemas(id: i16) -> impl Fn(&mut Instance) -> Option<&mut BTreeMap<i32, Strin
 /// 2714, 2759 after it, 15151 for an owner that is not there, 262.
 pub fn create_schema(session: &mut Session, name: &str, owner: Option<&str>) -> Outcome {
     let id = session.database;
-    {
+    let user = {
         let instance = session.engine.instance();
         let database = names::database(&instance, id)?;
-        permissions::check_database(&session.rights(&instance, database), "CREATE SCHEMA")?;
+        let rights = session.rights(&instance, database);
+        permissions::check_database(&rights, "CREATE SCHEMA")?;
         if let Some(owner) = owner
             && !database.principals.values().any(|p| database.same_name(&p.name, owner))
         {
@@ -200,15 +202,25 @@ pub fn create_schema(session: &mut Session, name: &str, owner: Option<&str>) -> 
             );
             return Err(SqlError::new(15151, 16, 1, text).into());
         }
-    }
+        let named = owner.and_then(|owner| {
+            database.principals.values().find(|p| database.same_name(&p.name, owner)).map(|p| p.principal_id)
+        });
+        named.or(rights.user())
+    };
     change(session, |change| {
         let database = change.database(id)?;
         if database.schema_id(name).is_some() {
             return Err(names::exists(name, 6).into());
         }
         let schema_id = (5..16384).find(|s| !database.schemas.contains_key(s)).unwrap_or(16383);
+        // An owner has CONTROL (Microsoft docs, "Create a database schema"); without AUTHORIZATION it is the user.
+        let mut permissions = database.permissions.clone();
+        if let Some(grantee) = user {
+            let (securable, name) = (Securable::Schema(schema_id), "CONTROL".to_owned());
+            permissions.push(Permission { grantee, securable, name, state: Grant::Grant });
+        }
         change.put(schemas(id), schema_id, Some(name.to_owned()));
-        Ok(())
+        put_permissions(change, id, permissions)
     })
 }
 
@@ -241,6 +253,8 @@ pub fn drop_schema(session: &mut Session, name: &str, if_exists: bool) -> Outcom
     };
     change(session, |change| {
         change.put(schemas(id), schema, None);
-        Ok(())
+        let permissions = &change.database(id)?.permissions;
+        let kept = permissions.iter().filter(|p| p.securable != Securable::Schema(schema)).cloned().collect();
+        put_permissions(change, id, kept)
     })
 }

@@ -260,7 +260,7 @@ pub fn alter_role(session: &mut Session, role: &str, member: &str, add: bool) ->
     })
 }
 
-fn put_permissions(change: &mut Change<'_>, database: i16, new: Vec<Permission>) -> Outcome {
+pub(super) fn put_permissions(change: &mut Change<'_>, database: i16, new: Vec<Permission>) -> Outcome {
     let records = change.database(database)?;
     let old = std::mem::replace(&mut records.permissions, new);
     change.transaction.on_rollback(Box::new(move |instance, _| {

@@ -10,6 +10,7 @@ use crate::catalog::table::Temporal;
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 
+pub mod indexes;
 mod windowed;
 
 pub(crate) use windowed::no_date_column;
@@ -371,8 +372,7 @@ impl Strategy {
 
     fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {
         self.warn_of_dropped_duplicates(target);
-        let indexes = target.indexes.iter().flatten();
-        let names: Vec<String> = indexes.filter(|i| can_disable(i)).filter_map(|i| i.name.clone()).collect();
+        let names: Vec<String> = indexes::disposable(target).filter_map(|i| i.name.clone()).collect();
         if names.is_empty() {
             return;
         }
@@ -418,11 +418,6 @@ fn disabled_base(target: &Table, base: &Index) -> Error {
     let name = base.name.as_deref().unwrap_or_default();
     Error::data(format!("its clustered index {name} is disabled, so it can be neither read nor filled"))
         .remedy(format!("ALTER INDEX {} ON {} REBUILD first", quote(name), target.object.name.quoted()))
-}
-
-/// A plain nonclustered index: no constraint and no foreign key leans on it.
-fn can_disable(index: &Index) -> bool {
-    index.kind == IndexKind::Nonclustered && !index.unique && !index.backs_constraint && !index.disabled
 }
 
 #[cfg(test)]

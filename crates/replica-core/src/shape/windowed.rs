@@ -2,7 +2,8 @@
 //!
 //! No transaction here takes a table lock after a weaker one, which is what made writers deadlock: the old rows are
 //! deleted in transactions of their own, and a load's first lock is its strongest.
-use super::{Emptying, Strategy, Tablock, Wishes, can_disable, refuse_kinds};
+use super::indexes::{disposable, stays_because};
+use super::{Emptying, Strategy, Tablock, Wishes, refuse_kinds};
 use crate::catalog::Table;
 use crate::catalog::index::{Index, IndexKind};
 use crate::error::{Error, Result};
@@ -63,7 +64,7 @@ impl Strategy {
     /// rows stays: each DELETE would read the whole table without it.
     fn windowed_indexes(&mut self, target: &Table, date_id: i32, wishes: Wishes) {
         self.warn_of_dropped_duplicates(target);
-        let candidates: Vec<&Index> = target.indexes.iter().flatten().filter(|i| can_disable(i)).collect();
+        let candidates: Vec<&Index> = disposable(target).collect();
         if candidates.is_empty() {
             return;
         }
@@ -96,6 +97,11 @@ impl Strategy {
             ));
         }
         self.disable = disabled.iter().filter_map(|index| index.name.clone()).collect();
+        for index in target.indexes.iter().flatten().filter(|index| index.id > 1) {
+            if let (Some(name), Some(reason)) = (&index.name, stays_because(index)) {
+                self.reasons.push(format!("index {name} stays as it is: {reason}"));
+            }
+        }
     }
 
     fn deletion(&mut self, target: &Table, date_id: i32) {

@@ -1,4 +1,5 @@
 //! What two tools of the replica share.
+pub mod applock;
 pub mod catalog;
 pub mod cli;
 pub mod config;
@@ -7,6 +8,8 @@ pub mod decode;
 pub mod error;
 pub mod exit;
 pub mod find;
+pub mod indexes;
+pub mod ledger;
 pub mod link;
 pub mod load;
 pub mod plan;

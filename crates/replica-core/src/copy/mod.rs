@@ -5,6 +5,7 @@ mod source;
 
 use std::time::Duration;
 
+use crate::applock::{self, Mode};
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
@@ -112,23 +113,9 @@ async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + 
 /// Keeps other runs off the target table for the life of the session. A server without application locks leaves
 /// it to the table's own.
 async fn hold(target: &mut Session, table: &Table) -> Result<()> {
-    let sql = format!(
-        "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', \
-         @LockOwner = 'Session', @LockTimeout = {}; SELECT @result AS result",
-        HOLD_WAIT.as_millis()
-    );
     let resource = format!("replica table {}", table.object.id);
-    match target.query(&sql, &[&resource]).await {
-        Ok(rows) => match rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten()) {
-            Some(0 | 1) => Ok(()),
-            // -1: not within the wait; -2 and -3 need a lock wait, too.
-            Some(_) => Err(Error::busy("another run holds this table")),
-            None => Err(Error::protocol("sp_getapplock gives no result")),
-        },
-        Err(error) if error.server().is_some() && !error.is_transient() => {
-            log::warn!("{}: other runs are not kept off: {error}", table.object.name);
-            Ok(())
-        }
-        Err(error) => Err(error),
+    match applock::take(target, &resource, Mode::Exclusive, HOLD_WAIT).await? {
+        true => Ok(()),
+        false => Err(Error::busy("another run holds this table")),
     }
 }

@@ -115,9 +115,8 @@ fn config(endpoint: &Endpoint) -> Config {
         config.database(database);
     }
     config.application_name(&endpoint.application_name);
-    if let Some(name) = &endpoint.workstation_id {
-        config.client_name(name);
-    }
+    let machine = || gethostname::gethostname().to_string_lossy().into_owned();
+    config.client_name(endpoint.workstation_id.clone().unwrap_or_else(machine));
     config.readonly(endpoint.application_intent == ApplicationIntent::ReadOnly);
     config.packet_size(endpoint.packet_size.into());
     config.authentication(AuthMethod::sql_server(&endpoint.user, endpoint.password.expose()));

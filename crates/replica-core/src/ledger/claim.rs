@@ -1,0 +1,206 @@
+//! One window's way through a run: claimed, fenced, complete.
+use std::time::Duration;
+
+use time::Date;
+
+use super::{Run, ask, change, lost, milliseconds, shortened, signed};
+use crate::catalog::record::Record;
+use crate::error::{Error, Result};
+use crate::session::{Session, ToSql};
+use crate::tds::fingerprint::Fingerprint;
+use crate::window::Window;
+
+/// A run's right to replace one window. See the [module](super).
+#[derive(Clone, Debug)]
+pub struct Claim {
+    run: Run,
+    pub window: Window,
+    /// With the run it tells this attempt from all others: it only ever goes up.
+    pub attempt: i64,
+}
+
+/// What there is to do for a worker that shares the windows with other hosts.
+#[derive(Debug)]
+pub enum Next {
+    Claimed(Claim),
+    /// Nothing now; but other hosts are at work on windows that are ours if they die.
+    Wait,
+    /// Every window is complete or given up, or in the hands of this run.
+    Done,
+}
+
+/// A window that is loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loaded {
+    pub fingerprint: Fingerprint,
+    pub bytes: u64,
+    pub deleting: Duration,
+    pub loading: Duration,
+}
+
+/// The row of one window, by its key.
+const KEY: &str = "schema_name = @P1 AND table_name = @P2 AND first_date = @P3 AND next_date = @P4";
+/// ... while it is still ours, and loading.
+const OURS: &str = "run_id = @P5 AND attempts = @P6 AND state = 'loading'";
+/// The run that holds the window is alive.
+const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = replica.windows.run_id \
+     AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())";
+/// Largest first; others may be faster, so a few more are looked at.
+const CANDIDATES: u32 = 16;
+
+impl Run {
+    /// Claims a window of this run: one that is pending, one that is ours (for another attempt), or one whose run has
+    /// died. Commits before it returns. `None`: another run has it, or has done with it.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn claim(&self, session: &mut Session, window: Window) -> Result<Option<Claim>> {
+        let sql = format!(
+            "UPDATE replica.windows SET state = 'loading', run_id = @P5, host = HOST_NAME(), \
+             attempts = attempts + 1, started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, \
+             byte_count = NULL, row_hash = NULL, delete_ms = NULL, load_ms = NULL, verify_ms = NULL, error = NULL \
+             OUTPUT inserted.attempts AS attempts \
+             WHERE {KEY} AND batch_id = @P6 \
+             AND (state = 'pending' OR run_id = @P5 OR (state = 'loading' AND NOT {HELD}))"
+        );
+        let (first, next) = (window.first.to_string(), window.next.to_string());
+        let params: [&dyn ToSql; 6] = [&self.schema, &self.table, &first, &next, &self.id, &self.batch];
+        let Some(row) = ask(session, &sql, &params).await?.into_iter().next() else { return Ok(None) };
+        Ok(Some(Claim { run: self.clone(), window, attempt: row.number("attempts")? }))
+    }
+
+    /// Claims the largest window that nobody works on.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn next(&self, session: &mut Session) -> Result<Next> {
+        loop {
+            let sql = format!(
+                "SELECT TOP ({CANDIDATES}) CONVERT(varchar(10), first_date, 126) AS first_date, \
+                 CONVERT(varchar(10), next_date, 126) AS next_date FROM replica.windows \
+                 WHERE schema_name = @P1 AND table_name = @P2 AND batch_id = @P3 \
+                 AND (state = 'pending' OR (state = 'loading' AND run_id <> @P4 AND NOT {HELD})) \
+                 ORDER BY estimated_rows DESC, first_date"
+            );
+            let (schema, table) = (self.schema.as_str(), self.table.as_str());
+            let candidates = ask(session, &sql, &[&schema, &table, &self.batch, &self.id]).await?;
+            if candidates.is_empty() {
+                break;
+            }
+            for candidate in candidates {
+                if let Some(claim) = self.claim(session, window(&candidate)?).await? {
+                    return Ok(Next::Claimed(claim));
+                }
+            }
+        }
+        let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
+                   AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";
+        let (schema, table) = (self.schema.as_str(), self.table.as_str());
+        let others = ask(session, sql, &[&schema, &table, &self.batch, &self.id]).await?;
+        let others = others.first().and_then(|row| row.int("others")).unwrap_or_default();
+        Ok(if others > 0 { Next::Wait } else { Next::Done })
+    }
+}
+
+impl Claim {
+    /// To be called last in every transaction that changes the window's rows, before its COMMIT; also notes what is
+    /// loaded so far.
+    ///
+    /// # Errors
+    /// Of kind [`Busy`](crate::error::Kind::Busy) when the claim is another's by now; the transaction is rolled back.
+    pub async fn fence(&self, session: &mut Session, rows: u64, bytes: u64) -> Result<()> {
+        let set = "row_count = @P7, byte_count = @P8";
+        let (rows, bytes) = (signed(rows), signed(bytes));
+        let ours = self.set(session, set, OURS, &[&rows, &bytes]).await?;
+        self.or_roll_back(session, ours).await
+    }
+
+    /// Completes the window within the open transaction that has its last rows: it counts when that commits.
+    ///
+    /// # Errors
+    /// As [`Self::fence`].
+    pub async fn complete(&self, session: &mut Session, loaded: &Loaded) -> Result<()> {
+        let set = "state = 'complete', completed = SYSUTCDATETIME(), row_count = @P7, byte_count = @P8, \
+                   row_hash = @P9, delete_ms = @P10, load_ms = @P11";
+        let (rows, bytes) = (signed(loaded.fingerprint.rows), signed(loaded.bytes));
+        let hash = loaded.fingerprint.to_string();
+        let (deleting, loading) = (milliseconds(loaded.deleting), milliseconds(loaded.loading));
+        let values: [&dyn ToSql; 5] = [&rows, &bytes, &hash.as_str(), &deleting, &loading];
+        let ours = self.set(session, set, OURS, &values).await?;
+        self.or_roll_back(session, ours).await
+    }
+
+    /// Did this attempt's last transaction commit? For when the connection was lost at COMMIT; on another session.
+    /// The server may not have noticed yet that the first is gone: this waits for the row that its transaction has
+    /// changed, even where readers see old versions instead.
+    ///
+    /// # Errors
+    /// The server's; 1222 after the session's lock timeout, which is transient.
+    pub async fn is_complete(&self, session: &mut Session) -> Result<bool> {
+        let sql = format!(
+            "SELECT state FROM replica.windows WITH (READCOMMITTEDLOCK) \
+             WHERE {KEY} AND run_id = @P5 AND attempts = @P6 AND state = 'complete'"
+        );
+        let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
+        let key = self.key(&first, &next);
+        Ok(!ask(session, &sql, &key).await?.is_empty())
+    }
+
+    /// Notes that the window was read back, found equal, and how long that took.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn verified(&self, session: &mut Session, took: Duration) -> Result<()> {
+        let ours = "run_id = @P5 AND attempts = @P6 AND state = 'complete'";
+        self.set(session, "verify_ms = @P7", ours, &[&milliseconds(took)]).await.map(drop)
+    }
+
+    /// Gives the window up, and says why. Nobody in this batch tries again.
+    ///
+    /// # Errors
+    /// The server's. That the window is another's by now is none.
+    pub async fn fail(&self, session: &mut Session, error: &Error) -> Result<()> {
+        let error = shortened(&error.to_string());
+        let ours = "run_id = @P5 AND attempts = @P6 AND state IN ('loading', 'complete')";
+        self.set(session, "state = 'failed', error = @P7", ours, &[&error.as_str()]).await.map(drop)
+    }
+
+    /// Gives the window back for others to take.
+    ///
+    /// # Errors
+    /// The server's. That the window is another's by now is none.
+    pub async fn release(&self, session: &mut Session) -> Result<()> {
+        self.set(session, "state = 'pending', run_id = NULL", OURS, &[]).await.map(drop)
+    }
+
+    fn key<'a>(&'a self, first: &'a String, next: &'a String) -> [&'a dyn ToSql; 6] {
+        [&self.run.schema, &self.run.table, first, next, &self.run.id, &self.attempt]
+    }
+
+    async fn set(&self, session: &mut Session, set: &str, on: &str, values: &[&dyn ToSql]) -> Result<bool> {
+        let sql = format!(
+            "UPDATE replica.windows SET {set} OUTPUT inserted.attempts AS attempts WHERE {KEY} AND {on}"
+        );
+        let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
+        let params: Vec<_> = self.key(&first, &next).into_iter().chain(values.iter().copied()).collect();
+        change(session, &sql, &params).await
+    }
+
+    async fn or_roll_back(&self, session: &mut Session, ours: bool) -> Result<()> {
+        if ours {
+            return Ok(());
+        }
+        session.lane()?.rollback().await?;
+        Err(lost("the window").window(self.window))
+    }
+}
+
+/// The window of a row that has its dates as style 126 writes them.
+pub(super) fn window(record: &Record) -> Result<Window> {
+    let date = |column| {
+        let format = time::macros::format_description!("[year]-[month]-[day]");
+        let text = record.name(column)?;
+        Date::parse(&text, format).map_err(|_| Error::protocol(format!("the ledger has {text} as {column}")))
+    };
+    Ok(Window { first: date("first_date")?, next: date("next_date")? })
+}

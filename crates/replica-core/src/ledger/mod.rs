@@ -1,0 +1,79 @@
+//! What was done to date-based tables, kept in the target database: which windows are complete, who works on which,
+//! and which indexes are disabled by us. docs/LEDGER.md has the tables, and the SQL to look at them.
+//!
+//! # A window's life
+//! ```text
+//!            begin               claim                 complete
+//! (no row) ────────▶ pending ────────────▶ loading ───────────────▶ complete
+//!                       ▲                   │   │                      │
+//!                       └──── release ──────┘   └──── fail ──▶ failed  │ begin without --resume
+//!                       ▲                                        │     │
+//!                       └────────────────────────────────────────┴─────┘
+//! ```
+//! | state | set by | when |
+//! |---|---|---|
+//! | `pending` | [`begin`] | a run means to replace the window; its rows are still the old ones |
+//! | `pending` | [`Claim::release`] | a run was stopped while it loaded the window; its rows are any number |
+//! | `loading` | [`Run::claim`], [`Run::next`] | committed before the window's first row is deleted |
+//! | `complete` | [`Claim::complete`] | in the transaction of the window's last rows |
+//! | `failed` | [`Claim::fail`] | it was given up; its rows are any number |
+//!
+//! # The order that survives a crash
+//! `loading` is committed before the window is touched, `complete` with its last rows: whatever ends a run, a window
+//! is `complete` only if its rows are. What is not is deleted and loaded again.
+//!
+//! A [`Claim`] is a run's right to change the window's rows. The run holds it by a lease of the server's clock, which
+//! it renews; when it dies, others take the window over, and the claim's number goes up. A run that has lost its claim
+//! without knowing must not commit: so *every* transaction that changes the window's rows ends with [`Claim::fence`]
+//! or [`Claim::complete`], which fail, and roll back, if the claim is not ours any more. Being the last statement
+//! before the commit, they keep the ledger's row locked for no longer than the commit takes.
+//!
+//! All other statements touch one row by its key, in a transaction of their own. [`begin`] is the exception: it works
+//! on all windows of its table, under an application lock.
+mod claim;
+mod index;
+mod run;
+mod schema;
+mod subject;
+
+pub use claim::{Claim, Loaded, Next};
+pub use index::{Recorded, forget, give_back, record, recorded, take};
+pub use run::{Begun, Ended, Order, Planned, Redone, Run, Wish, begin};
+pub use schema::{DDL, open};
+pub use subject::Subject;
+
+use crate::catalog::record::Record;
+use crate::error::{Error, Result};
+use crate::session::{Session, ToSql};
+
+/// Errors are kept so far, in characters.
+const MOST_ERROR: usize = 2000;
+
+/// The answer's rows, read leniently.
+async fn ask(session: &mut Session, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Record>> {
+    let rows = session.query(sql, params).await.map_err(|error| error.within("the ledger"))?;
+    Ok(rows.iter().map(Record::from).collect())
+}
+
+/// Runs a statement with OUTPUT on one row; did it find it?
+async fn change(session: &mut Session, sql: &str, params: &[&dyn ToSql]) -> Result<bool> {
+    Ok(!ask(session, sql, params).await?.is_empty())
+}
+
+/// The server's integers have a sign. No count comes near the end.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn milliseconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn shortened(error: &str) -> String {
+    error.chars().take(MOST_ERROR / 2).collect()
+}
+
+/// The claim or the lease is another's by now.
+fn lost(what: &str) -> Error {
+    Error::busy(format!("{what} was taken over by another run, since this one's lease had expired"))
+}

@@ -1,0 +1,104 @@
+//! The ledger's tables: made when they are missing, and refused when a later version made them.
+use crate::catalog::record::Record;
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// What [`DDL`] makes, and all that this program understands.
+const VERSION: i64 = 1;
+
+/// The one place that knows the tables. They have a schema of their own: who may make it and tables in it needs no
+/// right on any other, and one GRANT lets a login use them. docs/LEDGER.md explains them column by column.
+pub const DDL: &str = include_str!("ledger.sql");
+const SCHEMA: &str = "IF SCHEMA_ID(N'replica') IS NULL EXEC(N'CREATE SCHEMA replica')";
+
+/// There is already such an object; CREATE SCHEMA failed (sys.messages).
+const THERE_ALREADY: [u32; 2] = [2714, 2759];
+
+/// Makes sure that the ledger is there. Costs one question where it is.
+///
+/// # Errors
+/// The login may neither see nor create the tables: says which permissions it lacks, and logs the statements for
+/// someone who has them. Tables of a later version.
+pub async fn open(session: &mut Session) -> Result<()> {
+    if let Some(version) = version(session).await? {
+        return check(version);
+    }
+    create(session).await?;
+    match version(session).await? {
+        Some(version) => check(version),
+        None => Err(Error::data("the ledger (schema replica) is there, but this login may not see it")
+            .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user")),
+    }
+}
+
+/// `None`: there is no ledger that this login can see.
+async fn version(session: &mut Session) -> Result<Option<i64>> {
+    let there = session.query("SELECT OBJECT_ID(N'replica.ledger') AS id", &[]).await?;
+    if there.first().and_then(|row| Record::from(row).int("id")).is_none() {
+        return Ok(None);
+    }
+    let rows = session.query("SELECT MAX(version) AS version FROM replica.ledger", &[]).await;
+    let rows = rows.map_err(|error| match error.server() {
+        Some(_) if !error.is_transient() => error
+            .within("the ledger cannot be read")
+            .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to the login's user"),
+        _ => error,
+    })?;
+    Ok(Some(rows.first().and_then(|row| Record::from(row).int("version")).unwrap_or_default()))
+}
+
+fn check(version: i64) -> Result<()> {
+    if version == VERSION {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "the ledger in the target database (schema replica) has version {version}, this program knows version {VERSION}"
+    ))
+    .remedy(if version > VERSION {
+        "Use the newer release that made it"
+    } else {
+        "No release ever made such a one: see what is in the table replica.ledger"
+    }))
+}
+
+/// All tables or none. Who comes second finds them there.
+async fn create(session: &mut Session) -> Result<()> {
+    let script = format!("BEGIN TRANSACTION;\n{DDL}COMMIT TRANSACTION");
+    for sql in [SCHEMA, &script] {
+        let made = session.execute(sql).await;
+        if made.as_ref().is_err_and(|error| error.server().is_some()) {
+            session.lane()?.rollback().await?;
+        }
+        match made {
+            Ok(_) => {}
+            Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => return Ok(()),
+            Err(error) if error.server().is_some() && !error.is_transient() => {
+                log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
+                return Err(error.within("the ledger's tables are missing and cannot be created").remedy(
+                    "GRANT CREATE SCHEMA, CREATE TABLE to the login's user, or have an administrator run the \
+                     statements logged above and GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica",
+                ));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    log::info!("the ledger's tables were created in schema replica of the target database");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_version_is_refused() {
+        assert!(check(VERSION).is_ok());
+        let error = check(VERSION + 1).unwrap_err().to_string();
+        assert!(error.contains("version 2") && error.contains("newer release"), "{error}");
+    }
+
+    #[test]
+    fn the_script_survives_being_printed_as_one_line() {
+        assert!(!DDL.contains("--"), "a comment would swallow what follows");
+    }
+}

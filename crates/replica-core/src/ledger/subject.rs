@@ -1,0 +1,73 @@
+//! What is loaded from where: windows are the same only if all of this is.
+use std::fmt::Write;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::catalog::Table;
+use crate::types::mapping::Mapping;
+
+/// A table's windows, and what decides whether a complete one may be skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub schema: String,
+    pub table: String,
+    /// A table that was dropped and made again has another id: its windows are not those on record.
+    pub object_id: i64,
+    pub date_column: String,
+    /// Of the columns and their conversions, 32 hexadecimal digits.
+    pub fingerprint: String,
+    /// Server, database and table, as the source itself says.
+    pub source: String,
+}
+
+impl Subject {
+    /// The windows of `target` along `date_column`, filled from `source`.
+    pub fn new(source: &Table, target: &Table, mapping: &Mapping, date_column: &str) -> Self {
+        let name = &target.object.name;
+        let (server, database) =
+            source.server.as_ref().map_or(("", ""), |server| (&server.name, &server.database));
+        Self {
+            schema: name.schema.clone().unwrap_or_default(),
+            table: name.name.clone(),
+            object_id: target.object.id,
+            date_column: date_column.to_owned(),
+            fingerprint: fingerprint(mapping),
+            source: format!("{server}/{database}/{}", source.object.name).chars().take(400).collect(),
+        }
+    }
+
+    /// The application lock under which runs on this table begin.
+    pub(super) fn lock(&self) -> String {
+        format!("replica ledger {}", self.object_id)
+    }
+
+    /// `None`: a window that was loaded as `self` is one of `wanted`. Otherwise what is different.
+    pub(super) fn difference(&self, wanted: &Self) -> Option<&'static str> {
+        let differences = [
+            (self.object_id != wanted.object_id, "the table was dropped and made again"),
+            (self.date_column != wanted.date_column, "another date column"),
+            (self.fingerprint != wanted.fingerprint, "other columns or conversions"),
+            (self.source != wanted.source, "another source"),
+        ];
+        differences.iter().find(|(differs, _)| *differs).map(|(_, what)| *what)
+    }
+}
+
+/// Names, types and conversions of all columns, in order.
+fn fingerprint(mapping: &Mapping) -> String {
+    let mut text = String::new();
+    for column in &mapping.columns {
+        let conversion = &column.conversion;
+        let _ = writeln!(
+            text,
+            "{:?} {:?} {} {:?} {} {}",
+            column.target.name,
+            conversion.expression,
+            column.source.sql_type,
+            conversion.collation,
+            conversion.sent,
+            column.target.sql_type,
+        );
+    }
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}

@@ -3,6 +3,7 @@
 use crate::error::SqlError;
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
+use std::cell::Cell;
 
 /// A token that is neither white space nor a comment.
 #[derive(Clone, Debug)]
@@ -20,11 +21,18 @@ pub struct Lexeme {
 pub struct Source<'a> {
     pub text: &'a str,
     pub lexemes: Vec<Lexeme>,
+    /// Statements around the one being read.
+    nesting: Cell<usize>,
 }
+
+/// Statements inside statements, and parentheses inside parentheses: more could overflow a thread's stack.
+pub const DEEPEST: usize = 256;
+/// Operators in a row, for the same reason. SQL Server takes some thousands.
+const LONGEST_CHAIN: usize = 4000;
 
 impl<'a> Source<'a> {
     /// # Errors
-    /// 105 for a string or name that is not closed, 113 for a comment, else 102.
+    /// 105 for a string or name that is not closed, 113 for a comment, 191 for too deep an expression, else 102.
     pub fn new(text: &'a str) -> Result<Self, SqlError> {
         let dialect = MsSqlDialect {};
         let spanned = Tokenizer::new(&dialect, text)
@@ -40,12 +48,66 @@ impl<'a> Source<'a> {
                 lexemes.push(Lexeme { token: word_of_a_dollar(one.token), start, end, line });
             }
         }
-        Ok(Self { text, lexemes })
+        within_limits(&lexemes)?;
+        Ok(Self { text, lexemes, nesting: Cell::new(0) })
     }
 
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor { source: self, at: 0 }
     }
+}
+
+/// What an open parenthesis or CASE, or the text around them, has had in a row.
+#[derive(Default)]
+struct Chain {
+    operators: usize,
+    /// UNION and its kin.
+    queries: usize,
+}
+
+/// # Errors
+/// 191.
+fn within_limits(lexemes: &[Lexeme]) -> Result<(), SqlError> {
+    let mut chains = vec![Chain::default()];
+    let mut goes_on = false;
+    for lexeme in lexemes {
+        let word = match &lexeme.token {
+            Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_uppercase(),
+            _ => String::new(),
+        };
+        match (&lexeme.token, word.as_str()) {
+            (Token::LParen, _) | (_, "CASE") => chains.push(Chain::default()),
+            (Token::RParen, _) | (_, "END") if chains.len() > 1 => drop(chains.pop()),
+            _ => {}
+        }
+        let depth = chains.len();
+        let Some(chain) = chains.last_mut() else { continue };
+        match (&lexeme.token, word.as_str()) {
+            (Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod, _)
+            | (Token::Ampersand | Token::Pipe | Token::Caret, _)
+            | (_, "AND" | "OR") => chain.operators += 1,
+            (_, "UNION" | "EXCEPT" | "INTERSECT") => chain.queries += 1,
+            (_, "SELECT") if !goes_on => *chain = Chain::default(),
+            (Token::SemiColon, _) => *chain = Chain::default(),
+            // Words that stand inside an expression go on with it.
+            (_, "NOT" | "IS" | "NULL" | "LIKE" | "IN" | "BETWEEN" | "COLLATE" | "CONVERT" | "EXISTS") => {}
+            (Token::Comma, _) => chain.operators = 0,
+            (_, word) if is_reserved(word) => chain.operators = 0,
+            _ => {}
+        }
+        if depth > DEEPEST + 1 || chain.operators.max(chain.queries) > LONGEST_CHAIN {
+            return Err(SqlError { line: lexeme.line, ..too_deep() });
+        }
+        goes_on = matches!(word.as_str(), "UNION" | "EXCEPT" | "INTERSECT" | "ALL");
+    }
+    Ok(())
+}
+
+/// What SQL Server says of statements that go beyond its stack.
+pub fn too_deep() -> SqlError {
+    let text = "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller \
+                queries.";
+    SqlError::new(191, 15, 1, text)
 }
 
 /// `$PARTITION` is a name's part like any other; the tokenizer takes it for a parameter.
@@ -145,6 +207,21 @@ impl<'a> Cursor<'a> {
     /// What has not been read yet.
     pub fn rest(&self) -> &'a [Lexeme] {
         self.source.lexemes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Reads a statement inside the one that is being read.
+    ///
+    /// # Errors
+    /// 191, beside those of `read`.
+    pub fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let nesting = &self.source.nesting;
+        if nesting.get() > DEEPEST {
+            return Err(SqlError { line: self.line(), ..too_deep() });
+        }
+        nesting.set(nesting.get() + 1);
+        let result = read(self);
+        nesting.set(nesting.get() - 1);
+        result
     }
 
     pub fn is_done(&self) -> bool {

@@ -43,6 +43,8 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Packets on their way to the session, and replies on their way to the client.
 const QUEUE: usize = 4;
 const READ_BUFFER: usize = 64 * 1024;
+/// Statements nest, and a chain of operators is a tree as deep as it is long: enough for what `tokens` lets pass.
+const SESSION_STACK: usize = 64 << 20;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -94,7 +96,7 @@ pub async fn serve(
             }
         }
     };
-    std::thread::Builder::new().name("session".to_owned()).spawn(session)?;
+    std::thread::Builder::new().name("session".to_owned()).stack_size(SESSION_STACK).spawn(session)?;
     tokio::select! {
         _ = pumps => {}
         _ = shutdown.changed() => {

@@ -10,7 +10,7 @@ use crate::error::SqlError;
 use crate::values::collation::{units_from_utf16le, utf16le};
 use crate::values::convert::Mode;
 use crate::values::{CollationId, SqlType, Value};
-use sqlparser::ast::{self, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Query, UnaryOperator};
+use sqlparser::ast::{self, CaseWhen, CastKind, DataType, Expr, Ident, Query, UnaryOperator};
 
 impl Binder<'_> {
     pub fn scalar(&self, expr: &Expr, scope: &Scope<'_>) -> Result<Typed, SqlError> {
@@ -23,7 +23,7 @@ impl Binder<'_> {
             Expr::CompoundIdentifier(parts) => scope.resolve(parts),
             Expr::Nested(inner) => self.deeper(|| self.scalar(inner, scope)),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, scope),
-            Expr::BinaryOp { left, op, right } => self.deeper(|| self.binary(left, op, right, scope)),
+            Expr::BinaryOp { .. } => self.deeper(|| self.operations(expr, scope)),
             Expr::Cast { kind, expr, data_type, .. } => {
                 let mode = match kind {
                     CastKind::Cast => Mode::Explicit,
@@ -110,27 +110,6 @@ impl Binder<'_> {
             UnaryOperator::BitwiseNot => self.bitwise_not(value),
             other => Err(near(&other.to_string())),
         }
-    }
-
-    fn binary(
-        &self,
-        left: &Expr,
-        op: &BinaryOperator,
-        right: &Expr,
-        scope: &Scope<'_>,
-    ) -> Result<Typed, SqlError> {
-        let symbol = match op {
-            BinaryOperator::Plus => '+',
-            BinaryOperator::Minus => '-',
-            BinaryOperator::Multiply => '*',
-            BinaryOperator::Divide => '/',
-            BinaryOperator::Modulo => '%',
-            BinaryOperator::BitwiseAnd => '&',
-            BinaryOperator::BitwiseOr => '|',
-            BinaryOperator::BitwiseXor => '^',
-            other => return Err(near(&other.to_string())),
-        };
-        self.arithmetic(symbol, self.scalar(left, scope)?, self.scalar(right, scope)?)
     }
 
     fn cast(

@@ -5,6 +5,7 @@
 mod accumulate;
 mod aggregate;
 mod arithmetic;
+mod chain;
 mod expr;
 mod from;
 mod literal;
@@ -36,6 +37,7 @@ use super::exec::frame::Frame;
 use super::functions::ops::{Op, Ops};
 use super::schema::Table;
 use super::session::Session;
+use super::tokens::{DEEPEST, too_deep};
 use crate::error::SqlError;
 use crate::values::convert::{self, Mode, check};
 use crate::values::storage::to_stored;
@@ -193,19 +195,8 @@ impl<'s> Binder<'s> {
 
     /// Guards against statements that nest without end, views in views say.
     fn deeper<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
-        const DEEPEST: usize = 60;
         self.work.borrow_mut().depth += 1;
-        let result = if self.work.borrow().depth > DEEPEST {
-            Err(SqlError::new(
-                191,
-                15,
-                1,
-                "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller \
-                 queries.",
-            ))
-        } else {
-            work()
-        };
+        let result = if self.work.borrow().depth > DEEPEST { Err(too_deep()) } else { work() };
         self.work.borrow_mut().depth -= 1;
         result
     }

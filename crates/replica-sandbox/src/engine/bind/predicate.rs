@@ -1,4 +1,5 @@
 //! Conditions: true, false or unknown, which are no values in T-SQL.
+use super::chain::balanced;
 use super::expr::{near, units};
 use super::scope::Scope;
 use super::typed::Typed;
@@ -22,11 +23,8 @@ impl Binder<'_> {
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
                 Ok(format!("(NOT {})", self.predicate(expr, scope)?))
             }
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                Ok(format!("({} AND {})", self.predicate(left, scope)?, self.predicate(right, scope)?))
-            }
-            Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
-                Ok(format!("({} OR {})", self.predicate(left, scope)?, self.predicate(right, scope)?))
+            Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => {
+                self.conjunction(expr, op, scope)
             }
             Expr::BinaryOp { left, op, right } => {
                 let Some(symbol) = comparison(op) else { return Err(not_boolean(&op.to_string())) };
@@ -48,11 +46,17 @@ impl Binder<'_> {
             }
             Expr::InList { expr, list, negated } => {
                 let value = self.scalar(expr, scope)?;
-                let mut equal = Vec::with_capacity(list.len());
+                // Each item is compared in a type of its own; most often it is the same for all.
+                let mut lists: Vec<(String, Vec<String>)> = Vec::new();
                 for item in list {
-                    equal.push(self.compare("=", value.clone(), self.scalar(item, scope)?)?);
+                    let (left, right) = self.comparands("=", value.clone(), self.scalar(item, scope)?)?;
+                    match lists.iter_mut().find(|(known, _)| *known == left) {
+                        Some((_, items)) => items.push(right),
+                        None => lists.push((left, vec![right])),
+                    }
                 }
-                Ok(format!("({}({}))", not(*negated), equal.join(" OR ")))
+                let lists = lists.iter().map(|(left, items)| format!("{left} IN ({})", items.join(", ")));
+                Ok(format!("({}{})", not(*negated), balanced(&lists.collect::<Vec<_>>(), "OR")))
             }
             Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated, scope),
             Expr::Exists { subquery, negated } => {
@@ -72,6 +76,11 @@ impl Binder<'_> {
 
     /// A comparison of two values, brought to one type.
     pub fn compare(&self, symbol: &str, left: Typed, right: Typed) -> Result<String, SqlError> {
+        let (left, right) = self.comparands(symbol, left, right)?;
+        Ok(format!("({left} {symbol} {right})"))
+    }
+
+    fn comparands(&self, symbol: &str, left: Typed, right: Typed) -> Result<(String, String), SqlError> {
         let sql_type = common_type(&left, &right)?;
         if !sql_type.is_comparable() {
             return Err(incomparable(&left, &right, symbol));
@@ -80,8 +89,7 @@ impl Binder<'_> {
             Some((collation, _)) if sql_type.collation().is_some() => sql_type.with_collation(collation),
             _ => sql_type,
         };
-        let (left, right) = (self.comparable(left, &sql_type)?, self.comparable(right, &sql_type)?);
-        Ok(format!("({left} {symbol} {right})"))
+        Ok((self.comparable(left, &sql_type)?, self.comparable(right, &sql_type)?))
     }
 
     /// What SQLite compares in a value's stead.

@@ -1,13 +1,13 @@
 //! Lets `sqlparser` read from a [`Cursor`].
-use crate::engine::tokens::{Cursor, Lexeme};
+use crate::engine::tokens::{Cursor, DEEPEST, Lexeme, too_deep};
 use crate::error::SqlError;
 use sqlparser::ast::{Expr, Query};
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
-/// Deeper nesting than SQL Server's own limits allow would overflow a thread's stack here.
-const DEEPEST: usize = 80;
+/// A subquery in parentheses takes the parser several calls.
+const RECURSION: usize = 2 * DEEPEST;
 
 pub fn expression(cursor: &mut Cursor<'_>) -> Result<Expr, SqlError> {
     read(cursor, |parser| parser.parse_expr())
@@ -37,19 +37,13 @@ pub fn read<T>(
     let length = statement_end(cursor) - from;
     let tokens = cursor.rest()[..length].iter().enumerate().map(|(n, lexeme)| numbered(n, lexeme)).collect();
     let dialect = MsSqlDialect {};
-    let mut parser = Parser::new(&dialect).with_recursion_limit(DEEPEST).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     match with(&mut parser) {
         Ok(parsed) => {
             cursor.set_position(from + parser.index().min(length));
             Ok(parsed)
         }
-        Err(ParserError::RecursionLimitExceeded) => Err(SqlError::new(
-            191,
-            15,
-            1,
-            "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller \
-             queries.",
-        )),
+        Err(ParserError::RecursionLimitExceeded) => Err(too_deep()),
         Err(ParserError::ParserError(message) | ParserError::TokenizerError(message)) => {
             cursor.set_position(from + refused(&message).unwrap_or(length));
             Err(cursor.syntax_error())

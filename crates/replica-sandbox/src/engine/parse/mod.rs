@@ -129,7 +129,7 @@ pub fn expression(text: &str) -> Result<Expr, SqlError> {
 
 fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
     let line = cursor.line();
-    Ok(Statement { line, action: action(cursor)? })
+    Ok(Statement { line, action: cursor.deeper(action)? })
 }
 
 fn action(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {

@@ -123,7 +123,7 @@ impl Bench {
     /// What the tools would read: the relay reads the same.
     fn select(&self, case: &Case) -> Result<String, Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(plan(&self.sandbox.address, case.table))?.plan.select())
+        Ok(runtime.block_on(plan(&self.sandbox.address, case.table))?.plan.select().sql)
     }
 
     fn replay(&self, case: &Case, rows: u64) -> Result<(), Box<dyn Error>> {

@@ -17,6 +17,7 @@ use crate::tds::columns::Column as WireColumn;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::row::Block;
+use crate::tds::rpc::Query;
 
 /// Blocks read ahead, at the most: memory does not grow with the table, and the sockets hold more.
 const QUEUE: usize = 4;
@@ -47,8 +48,8 @@ pub struct Load {
     /// Commits, and begins anew, at the first chunk's end at or after so many rows. The caller begins the first
     /// transaction and commits the last one. `None`: transactions are the caller's alone.
     pub commit_rows: Option<u64>,
-    /// A statement to run first in every transaction that is begun here: it waits until this writer may load.
-    pub turn: Option<String>,
+    /// Runs before each of these commits: it fails, and takes everything back, where another writer has taken over.
+    pub fence: Option<Query>,
 }
 
 /// How far a load is.
@@ -110,18 +111,6 @@ pub async fn stream(
             Err(error.within("writing to the target"))
         }
     }
-}
-
-/// Begins a transaction for a load, when it is this writer's turn.
-///
-/// # Errors
-/// Those of [`Lane::batch`].
-pub async fn begin(lane: &mut Lane, load: &Load) -> Result<()> {
-    lane.begin().await?;
-    if let Some(turn) = &load.turn {
-        lane.batch(turn).await?;
-    }
-    Ok(())
 }
 
 /// What the reader tells the writer. A queue that closes without `End` says that the source failed.
@@ -237,8 +226,11 @@ impl<'a> Writer<'a> {
         }
         self.uncommitted += sent;
         if self.load.commit_rows.is_some_and(|limit| self.uncommitted >= limit) {
+            if let Some(fence) = &self.load.fence {
+                self.lane.run(fence).await?;
+            }
             self.lane.commit().await?;
-            begin(self.lane, self.load).await?;
+            self.lane.begin().await?;
             self.uncommitted = 0;
         }
         Ok(())

@@ -20,7 +20,7 @@ fn load(chunk_rows: u64) -> Load {
         chunk_rows,
         chunk_bytes: u64::MAX,
         commit_rows: None,
-        turn: None,
+        fence: None,
     }
 }
 

@@ -5,11 +5,13 @@ use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::load::{self, Load};
 use crate::report::human_count;
-use crate::shape::{Emptying, Strategy, Wishes, strategy};
+use crate::shape::{Deletion, Emptying, Strategy, Wishes, strategy};
 use crate::tds::bulk;
 use crate::tds::columns::Column as WireColumn;
+use crate::tds::rpc::Query;
 use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
+use crate::window::{DateColumn, Window};
 
 mod windowed;
 
@@ -28,7 +30,17 @@ pub struct Plan {
     pub snapshot: bool,
     /// The rows are read and loaded in the order of the target's clustered key.
     pub sorted: Vec<Sorted>,
+    /// Only these rows, on either side; `None`: all.
+    pub limits: Option<Limits>,
     pub warnings: Vec<String>,
+}
+
+/// The rows of one window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub window: Window,
+    pub at_source: DateColumn,
+    pub at_target: DateColumn,
 }
 
 /// A column to order by: its name at the target, which is its alias in the SELECT.
@@ -65,7 +77,7 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     pub phase: Phase,
-    pub sql: String,
+    pub query: Query,
     /// What it touches, for an error: the foreign key and its table, or the index.
     pub subject: String,
 }
@@ -113,20 +125,39 @@ impl Plan {
             snapshot: !request.no_snapshot
                 && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
             sorted,
+            limits: None,
             warnings,
         }
     }
 
     /// The SELECT on the source.
-    pub fn select(&self) -> String {
+    pub fn select(&self) -> Query {
         let list = select_list(&self.mapping.columns, |column| &column.conversion.expression);
-        format!("SELECT {list} FROM {}{}", self.source.quoted(), self.order_by())
+        let mut query = self.at_source(&format!("SELECT {list}"));
+        query.sql.push_str(&self.order_by());
+        query
     }
 
     /// The SELECT on the target that reads the same bytes back.
-    pub fn verify_select(&self) -> String {
+    pub fn verify_select(&self) -> Query {
         let list = select_list(&self.mapping.columns, |column| &column.conversion.verify);
-        format!("SELECT {list} FROM {}", self.target.quoted())
+        self.at_target(&format!("SELECT {list} FROM {}", self.target.quoted()))
+    }
+
+    /// How many rows the target has.
+    pub fn count(&self) -> Query {
+        self.at_target(&format!("SELECT COUNT_BIG(*) FROM {}", self.target.quoted()))
+    }
+
+    /// A SELECT list, from the source and within the limits.
+    fn at_source(&self, select: &str) -> Query {
+        let from = format!("{select} FROM {}", self.source.quoted());
+        within(from, self.limits.as_ref().map(|limits| (&limits.at_source, &limits.window)))
+    }
+
+    /// A statement, within the limits.
+    fn at_target(&self, statement: &str) -> Query {
+        within(statement.to_owned(), self.limits.as_ref().map(|limits| (&limits.at_target, &limits.window)))
     }
 
     fn order_by(&self) -> String {
@@ -162,7 +193,7 @@ impl Plan {
             chunk_rows: self.strategy.chunk_rows,
             chunk_bytes: self.strategy.chunk_bytes,
             commit_rows: self.strategy.commit_rows,
-            turn: None,
+            fence: None,
         }
     }
 
@@ -186,31 +217,39 @@ impl Plan {
 
     /// What runs in the transaction before the load.
     pub fn before(&self) -> Vec<Statement> {
-        let target = self.target.quoted();
         let mut statements = Vec::new();
         for key in &self.strategy.suspend {
             statements.push(Statement {
                 phase: Phase::Suspend,
-                sql: format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name)),
+                query: format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name))
+                    .into(),
                 subject: format!("foreign key {} of {}", key.name, key.table),
             });
         }
         for index in &self.strategy.disable {
             statements.push(Statement {
                 phase: Phase::DisableIndexes,
-                sql: self.disable(index),
+                query: self.disable(index).into(),
                 subject: format!("index {index}"),
             });
         }
-        let sql = match self.strategy.emptying {
-            Emptying::Truncate => Some(format!("TRUNCATE TABLE {target}")),
-            // The table lock at once: row locks that escalate can deadlock.
-            Emptying::Delete => Some(format!("DELETE FROM {target} WITH (TABLOCKX)")),
-            Emptying::Window(_) => None,
-        };
         let subject = "the old rows".to_owned();
-        statements.extend(sql.map(|sql| Statement { phase: Phase::Empty, sql, subject }));
+        statements.push(Statement { phase: Phase::Empty, query: self.empty(), subject });
         statements
+    }
+
+    /// All old rows at once.
+    fn empty(&self) -> Query {
+        let target = self.target.quoted();
+        match self.strategy.emptying {
+            Emptying::Truncate => format!("TRUNCATE TABLE {target}").into(),
+            // The table lock at once: row locks that escalate can deadlock.
+            Emptying::Delete => self.at_target(&format!("DELETE FROM {target} WITH (TABLOCKX)")),
+            Emptying::Window(Deletion::AtOnce) => {
+                self.at_target(&format!("DELETE FROM {target} WITH (TABLOCK)"))
+            }
+            Emptying::Window(Deletion::Batches(_)) => self.at_target(&format!("DELETE FROM {target}")),
+        }
     }
 
     fn disable(&self, index: &str) -> String {
@@ -227,7 +266,7 @@ impl Plan {
         for index in &self.strategy.disable {
             statements.push(Statement {
                 phase: Phase::RebuildIndexes,
-                sql: self.rebuild(index),
+                query: self.rebuild(index).into(),
                 subject: format!("index {index}"),
             });
         }
@@ -236,7 +275,7 @@ impl Plan {
             let (table, name) = (key.table.quoted(), quote(&key.name));
             statements.push(Statement {
                 phase: Phase::Check,
-                sql: format!("ALTER TABLE {table} {check} CHECK CONSTRAINT {name}"),
+                query: format!("ALTER TABLE {table} {check} CHECK CONSTRAINT {name}").into(),
                 subject: format!("foreign key {} of {}", key.name, key.table),
             });
         }
@@ -290,7 +329,7 @@ impl Plan {
     pub fn explain(&self) -> Vec<(&'static str, String)> {
         let mut lines = self.explain_columns();
         let mut add = |topic, text: String| lines.push((topic, text));
-        add("read", format!("{}; {}", self.isolation(), self.select()));
+        add("read", format!("{}; {}", self.isolation(), self.select().sql));
         add("locks", self.locks().into());
         for table in self.children() {
             add(
@@ -301,9 +340,9 @@ impl Plan {
             );
         }
         add("statement", "BEGIN TRANSACTION".into());
-        self.before().into_iter().for_each(|statement| add("statement", statement.sql));
+        self.before().into_iter().for_each(|statement| add("statement", statement.query.sql));
         add("statement", self.explain_load());
-        self.after().into_iter().for_each(|statement| add("statement", statement.sql));
+        self.after().into_iter().for_each(|statement| add("statement", statement.query.sql));
         add("statement", "COMMIT TRANSACTION".into());
         self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
         lines
@@ -325,7 +364,8 @@ impl Plan {
             Emptying::Truncate => {
                 "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
             }
-            Emptying::Delete | Emptying::Window(_) => {
+            Emptying::Window(_) => self.windowed_locks(),
+            Emptying::Delete => {
                 "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
             }
         }
@@ -343,6 +383,15 @@ fn mapping(source: &Table, target: &Table, request: Request) -> Result<Mapping> 
             .table(&source.object.name));
     }
     map(source, target, request.ignore_extra_columns)
+}
+
+fn within(statement: String, limits: Option<(&DateColumn, &Window)>) -> Query {
+    let mut query = Query::from(statement);
+    if let Some((column, window)) = limits {
+        let within = column.within(window, &mut query.params);
+        query.sql = format!("{} WHERE {within}", query.sql);
+    }
+    query
 }
 
 fn select_list<'a>(

@@ -1,4 +1,5 @@
 //! The source's side of the data lane: a SELECT as blocks of rows in bulk form, with their count and hash.
+use crate::decode::{RowReader, Value};
 use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Reply};
@@ -187,6 +188,32 @@ pub async fn fingerprint(mut rows: Rows<'_>) -> Result<Fingerprint> {
     }
     Ok(rows.fingerprint())
 }
+
+/// The rows of a small result whose columns are integers.
+///
+/// # Errors
+/// Those of [`Rows::next`]; columns of another type.
+pub async fn numbers(mut rows: Rows<'_>) -> Result<Vec<Vec<Option<i64>>>> {
+    let mut reader = RowReader::new(rows.columns(), MOST_NUMBERS)?;
+    let mut numbers = Vec::new();
+    let mut buffer = Vec::new();
+    while let Some(block) = rows.next(buffer).await? {
+        let mut bytes = block.bytes.as_slice();
+        while let Some(row) = reader.next(&mut bytes)? {
+            let row = row.values().map(|value| match value? {
+                Value::Int(number) => Ok(Some(number)),
+                Value::Null => Ok(None),
+                other => Err(Error::protocol(format!("a number is expected where the server sends {other}"))),
+            });
+            numbers.push(row.collect::<Result<_>>()?);
+        }
+        buffer = block.bytes;
+    }
+    Ok(numbers)
+}
+
+/// Bytes of a row of numbers, and more.
+const MOST_NUMBERS: usize = 1 << 16;
 
 /// Makes more of the reply available; `false` at its end.
 async fn more(lane: &mut Lane, inbox: &mut Inbox) -> Result<bool> {

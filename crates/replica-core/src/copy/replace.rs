@@ -6,7 +6,7 @@ use super::{Side, Sides, Verify};
 use crate::error::{Error, Result};
 use crate::load::{self, Outcome, Progress};
 use crate::plan::{Phase, Plan, Request, Statement};
-use crate::read;
+use crate::read::{self, Rows};
 use crate::report::Timing;
 use crate::rows::RowSource as _;
 use crate::session::Session;
@@ -85,8 +85,8 @@ pub(super) async fn replace(
 }
 
 async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timing) -> Result<(), Failed> {
-    for Statement { phase, sql, subject } in statements {
-        if let Err(error) = target.execute_long(&sql).await {
+    for Statement { phase, query, subject } in statements {
+        if let Err(error) = target.execute_long(query).await {
             let error = match phase {
                 Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
                     .within(format_args!("{subject} does not hold for the new rows"))
@@ -121,9 +121,8 @@ async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerpr
 }
 
 async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
-    let sql = format!("SELECT COUNT_BIG(*) FROM {}", plan.target.quoted());
-    let rows = target.query(&sql, &[]).await?;
-    let count = rows.first().and_then(|row| row.try_get::<i64, _>(0).ok().flatten());
+    let rows = read::numbers(Rows::open(target.lane()?, plan.count()).await?).await?;
+    let count = rows.first().and_then(|row| row.first().copied().flatten());
     let count = count.and_then(|count| u64::try_from(count).ok());
     count.ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
 }

@@ -49,9 +49,9 @@ fn target() -> Table {
 #[test]
 fn statements_of_a_plain_table() {
     let p = plan(&table("dbo.t"), &target());
-    assert_eq!(p.select(), "SELECT [id], [na]]me] FROM [dbo].[t] ORDER BY [id]");
-    assert_eq!(p.verify_select(), "SELECT [id], [na]]me] FROM [rep].[t]");
-    let sql: Vec<_> = p.before().into_iter().map(|s| s.sql).collect();
+    assert_eq!(p.select().sql, "SELECT [id], [na]]me] FROM [dbo].[t] ORDER BY [id]");
+    assert_eq!(p.verify_select().sql, "SELECT [id], [na]]me] FROM [rep].[t]");
+    let sql: Vec<_> = p.before().into_iter().map(|s| s.query.sql).collect();
     assert_eq!(sql, ["TRUNCATE TABLE [rep].[t]"]);
     assert!(p.after().is_empty());
     let int = TypeInfo::ByteLen { token: token::INTN, size: 4 };
@@ -85,7 +85,7 @@ fn foreign_keys_and_indexes_come_back_in_the_transaction() {
     };
     t.foreign_keys = Some(vec![key("fk1", true), key("fk2", false)]);
     let p = plan(&table("dbo.t"), &t);
-    let sql = |statements: Vec<Statement>| statements.into_iter().map(|s| s.sql).collect::<Vec<_>>();
+    let sql = |statements: Vec<Statement>| statements.into_iter().map(|s| s.query.sql).collect::<Vec<_>>();
     assert_eq!(
         sql(p.before()),
         [
@@ -183,7 +183,6 @@ mod windows {
 
     use super::*;
     use crate::plan::WindowedPlan;
-    use crate::shape::Deletion;
     use crate::tds::rpc::Param;
     use crate::window::Window;
 
@@ -204,7 +203,8 @@ mod windows {
     #[test]
     fn statements_of_a_window() {
         let p = plan(&SqlType::DateTime, &SqlType::DateTime2(3));
-        let select = p.select(&FEBRUARY);
+        let february = p.limited(FEBRUARY);
+        let select = february.select();
         assert_eq!(
             select.sql,
             "SELECT [id], [na]]me], CAST([day] AS datetime2(3)) AS [day] FROM [dbo].[t] \
@@ -213,16 +213,22 @@ mod windows {
         assert_eq!(select.params, [Param::Date(FEBRUARY.first), Param::Date(FEBRUARY.next)]);
         let within = "[day] >= CAST(@P1 AS datetime2(3)) AND [day] < CAST(@P2 AS datetime2(3))";
         assert_eq!(
-            p.verify_select(&FEBRUARY).sql,
+            february.verify_select().sql,
             format!("SELECT [id], [na]]me], [day] FROM [rep].[t] WHERE {within}")
         );
-        let (delete, batch) = p.delete(&FEBRUARY, Deletion::Batches(7));
-        assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
-        let (delete, batch) = p.delete(&FEBRUARY, p.deletion());
+        // The only index begins with another column.
+        let (delete, batch) = february.delete();
         assert_eq!(
             (delete.sql, batch),
             (format!("DELETE FROM [rep].[t] WITH (TABLOCK) WHERE {within}"), None)
         );
+        assert_eq!(delete.params.len(), 2);
+        let mut found = february.clone();
+        found.strategy.emptying = Emptying::Window(Deletion::Batches(7));
+        let (delete, batch) = found.delete();
+        assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
+        assert_eq!(found.before()[0].query.sql, format!("DELETE FROM [rep].[t] WHERE {within}"));
+        assert_eq!(february.count().sql, format!("SELECT COUNT_BIG(*) FROM [rep].[t] WHERE {within}"));
         assert_eq!(p.undated().sql, "SELECT COUNT_BIG(*) FROM [dbo].[t] WHERE [day] IS NULL");
     }
 

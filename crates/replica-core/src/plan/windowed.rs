@@ -1,5 +1,5 @@
 //! Windows of a table, as statements.
-use super::{Plan, Request, mapping};
+use super::{Limits, Plan, Request, mapping};
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::report::human_count;
@@ -36,78 +36,25 @@ impl WindowedPlan {
         Ok(Self { plan, date_column, nullable_dates, at_source, at_target })
     }
 
-    /// The window's rows at the source.
-    pub fn select(&self, window: &Window) -> Query {
-        let list = super::select_list(&self.plan.mapping.columns, |column| &column.conversion.expression);
-        let mut params = Vec::new();
-        let within = self.at_source.within(window, &mut params);
-        let (table, order) = (self.plan.source.quoted(), self.plan.order_by());
-        Query { sql: format!("SELECT {list} FROM {table} WHERE {within}{order}"), params }
+    /// The plan for one window alone.
+    pub fn limited(&self, window: Window) -> Plan {
+        let limits = Limits { window, at_source: self.at_source.clone(), at_target: self.at_target.clone() };
+        Plan { limits: Some(limits), ..self.plan.clone() }
     }
 
-    /// The window's rows at the target, as the same bytes.
-    pub fn verify_select(&self, window: &Window) -> Query {
-        self.at_target_where(&self.plan.verify_select(), window)
-    }
-
-    /// How many rows the target has in a window.
-    pub fn count(&self, window: &Window) -> Query {
-        self.at_target_where(&format!("SELECT COUNT_BIG(*) FROM {}", self.plan.target.quoted()), window)
-    }
-
-    /// One row if the target has any in the window. It waits for nobody's load: only this window's own writer puts
-    /// rows into it, and that is who asks.
-    pub fn any(&self, window: &Window) -> Query {
-        self.at_target_where(
-            &format!("SELECT TOP (1) 1 FROM {} WITH (NOLOCK)", self.plan.target.quoted()),
-            window,
-        )
-    }
-
-    /// Deletes the window's rows, or some of them: as long as it deletes as many as the number that comes with it,
-    /// there may be more.
-    pub fn delete(&self, window: &Window, deletion: Deletion) -> (Query, Option<u64>) {
-        let target = self.plan.target.quoted();
-        match deletion {
-            Deletion::Batches(rows) => {
-                let delete = format!("DELETE TOP ({rows}) FROM {target}");
-                (self.at_target_where(&delete, window), Some(rows))
-            }
-            Deletion::AtOnce => {
-                (self.at_target_where(&format!("DELETE FROM {target} WITH (TABLOCK)"), window), None)
-            }
-        }
-    }
-
-    /// How the old rows go.
-    pub fn deletion(&self) -> Deletion {
-        match self.plan.strategy.emptying {
-            Emptying::Window(deletion) => deletion,
-            Emptying::Truncate | Emptying::Delete => Deletion::AtOnce,
-        }
-    }
-
-    /// Rows of the source for each day of a window that has any: the day (a date, or an integer as yyyymmdd), rows.
-    pub fn days(&self, window: &Window) -> Query {
-        let mut params = Vec::new();
-        let (table, day) = (self.plan.source.quoted(), self.at_source.day());
-        let within = self.at_source.within(window, &mut params);
-        let sql = format!(
-            "SELECT {day} AS [day], COUNT_BIG(*) AS [rows] FROM {table} WHERE {within} GROUP BY {day}"
-        );
-        Query { sql, params }
+    /// Rows of the source for each day of a window that has any: the day as yyyymmdd, then their number.
+    pub fn days(&self, window: Window) -> Query {
+        let (day, number) = (self.at_source.day(), self.at_source.day_number());
+        let list = format!("SELECT {number} AS [day], COUNT_BIG(*) AS [rows]");
+        let mut query = self.limited(window).at_source(&list);
+        query.sql.push_str(&format!(" GROUP BY {day}"));
+        query
     }
 
     /// How many rows of the source are in no window, for want of a date.
     pub fn undated(&self) -> Query {
         let (table, missing) = (self.plan.source.quoted(), self.at_source.missing());
         format!("SELECT COUNT_BIG(*) FROM {table} WHERE {missing}").into()
-    }
-
-    fn at_target_where(&self, statement: &str, window: &Window) -> Query {
-        let mut params = Vec::new();
-        let within = self.at_target.within(window, &mut params);
-        Query { sql: format!("{statement} WHERE {within}"), params }
     }
 
     /// Everything that would happen, as (topic, text) lines; `rows` of each window where they are known.
@@ -121,19 +68,20 @@ impl WindowedPlan {
         let mut add = |topic, text: String| lines.push((topic, text));
         add("date", format!("windows are cut by {}", self.date_column));
         for (window, rows) in windows {
-            let rows = rows.map_or_else(|| "unknown".into(), |rows| human_count(rows));
+            let rows = rows.map_or_else(|| "unknown".into(), human_count);
             add("window", format!("{window}: {rows} rows"));
         }
         if let Some(rows) = undated.filter(|rows| *rows > 0) {
             add("left out", format!("{} rows without a date are in no window", human_count(rows)));
         }
         let Some((window, _)) = windows.first() else { return lines };
-        add("read", format!("{}; {}", plan.isolation(), self.select(window).sql));
-        add("locks", self.locks().into());
+        let first = self.limited(*window);
+        add("read", format!("{}; {}", plan.isolation(), first.select().sql));
+        add("locks", plan.windowed_locks().into());
         for index in &plan.strategy.disable {
             add("statement", format!("{} -- once, before the first window", plan.disable(index)));
         }
-        let (delete, batch) = self.delete(window, self.deletion());
+        let (delete, batch) = first.delete();
         let again = if batch.is_some() { "until none is left, each a transaction" } else { "a transaction" };
         add("statement", format!("{} -- for each window, {again}", delete.sql));
         add("statement", "BEGIN TRANSACTION".into());
@@ -149,10 +97,29 @@ impl WindowedPlan {
         plan.warnings.iter().for_each(|warning| add("warning", warning.clone()));
         lines
     }
+}
 
-    fn locks(&self) -> &'static str {
-        let strategy = &self.plan.strategy;
-        match (strategy.tablock, strategy.turns) {
+impl Plan {
+    /// Deletes the old rows, or some of them: as long as it deletes as many as the number that comes with it, there
+    /// may be more.
+    pub fn delete(&self) -> (Query, Option<u64>) {
+        match self.strategy.emptying {
+            Emptying::Window(Deletion::Batches(rows)) => {
+                let delete = format!("DELETE TOP ({rows}) FROM {}", self.target.quoted());
+                (self.at_target(&delete), Some(rows))
+            }
+            _ => (self.empty(), None),
+        }
+    }
+
+    /// One row if there are any old rows. It waits for nobody's load: only the window's own writer puts rows into it,
+    /// and that is who asks.
+    pub fn any_old_row(&self) -> Query {
+        self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH (NOLOCK)", self.target.quoted()))
+    }
+
+    pub(super) fn windowed_locks(&self) -> &'static str {
+        match (self.strategy.tablock, self.strategy.turns) {
             (true, true) => {
                 "exclusive (X) on the target while a load's transaction lasts; one load at a time"
             }

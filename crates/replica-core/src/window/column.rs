@@ -122,6 +122,15 @@ impl DateColumn {
         }
     }
 
+    /// The same as an integer, yyyymmdd, whatever the type.
+    pub fn day_number(&self) -> String {
+        match self.sql_type {
+            SqlType::Int | SqlType::BigInt => self.expression.clone(),
+            // Style 112 is yyyymmdd (Microsoft docs, "CAST and CONVERT").
+            _ => format!("CAST(CONVERT(char(8), {}, 112) AS int)", self.day()),
+        }
+    }
+
     /// The rows that belong to no window, since they have no date.
     pub fn missing(&self) -> String {
         format!("{} IS NULL", self.expression)

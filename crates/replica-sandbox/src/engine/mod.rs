@@ -13,6 +13,7 @@ pub mod exec;
 pub mod failure;
 pub mod functions;
 pub mod heard;
+pub mod hints;
 pub mod instance;
 pub mod locks;
 pub mod options;

@@ -266,6 +266,12 @@ impl Session {
         self.lock(resource, mode, scope, &|| sink.cancelled())
     }
 
+    /// Locks the places between a table's rows, all of them at once: U keeps new rows out, IX asks to put some in.
+    pub(super) fn lock_range(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
+        let resource = Resource::Range { database: table.0, object_id: table.1 };
+        self.lock(resource, mode, scope, &|| sink.cancelled())
+    }
+
     /// Runs `work` in one SQLite transaction that writes; all of it stays or, on an error, none.
     /// Nested calls join the outer one. Never wait for a lock inside.
     pub(super) fn write<T, E: From<rusqlite::Error>>(

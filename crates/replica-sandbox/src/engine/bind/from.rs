@@ -4,6 +4,7 @@ use super::names::{Object, object_name};
 use super::query::Emitted;
 use super::scope::{Scope, Source, SourceColumn, same};
 use super::typed::Typed;
+use crate::engine::hints::Hints;
 use crate::error::SqlError;
 use sqlparser::ast::{
     Cte, Expr, Join, JoinConstraint, JoinOperator, Query, TableAlias, TableFactor, TableWithJoins,
@@ -140,7 +141,7 @@ impl Binder<'_> {
                 {
                     return Ok(found);
                 }
-                let hints = with_hints.iter().map(hint_word).collect();
+                let hints = Hints::new(with_hints.iter().map(hint_word))?;
                 match self.object(&name)? {
                     Object::Table { database, table } => {
                         self.table(database, table, alias.as_ref(), hints, closed)
@@ -251,13 +252,11 @@ fn unique_names(sources: &[Source]) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// A hint's word, in lower case.
 fn hint_word(hint: &Expr) -> String {
-    let text = match hint {
+    match hint {
         Expr::Function(function) => function.name.to_string(),
         other => other.to_string(),
-    };
-    text.to_ascii_lowercase()
+    }
 }
 
 pub fn unsupported(what: &str) -> SqlError {

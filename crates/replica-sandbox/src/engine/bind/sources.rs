@@ -2,9 +2,10 @@
 use super::from::From;
 use super::scope::{Scope, Source, SourceColumn};
 use super::typed::{Column, Label, Origin, Typed};
-use super::{Binder, TableUse, seen};
+use super::{Binder, TableUse, row_lock, seen};
 use crate::engine::api::OutColumn;
 use crate::engine::failure::Failure;
+use crate::engine::hints::Hints;
 use crate::engine::parse;
 use crate::engine::schema::{self, Table, View};
 use crate::engine::store::{column_name, table_name};
@@ -23,20 +24,30 @@ impl Binder<'_> {
         database: i16,
         table: Arc<Table>,
         name: Option<&TableAlias>,
-        hints: Vec<String>,
+        hints: Hints,
         closed: bool,
     ) -> Result<From, SqlError> {
         readable(&table)?;
         self.session.may(database, &table, "SELECT")?;
         let alias = self.alias();
         let mut source = self.table_source(database, &table, name.map(|n| n.name.value.as_str()), &alias)?;
-        let uncommitted = hints.iter().any(|h| h == "nolock" || h == "readuncommitted");
-        let mark = |alias: &str| if uncommitted { format!("{alias}._del IS NULL") } else { seen(alias) };
+        let mark = |alias: &str, storage: i64| {
+            let visible = if hints.reads_uncommitted() {
+                format!("{alias}._del IS NULL")
+            } else {
+                seen(alias, hints.skips_locked())
+            };
+            if !hints.locks_rows() {
+                return visible;
+            }
+            let lock = row_lock(&storage.to_string(), &format!("{alias}.rowid"), &hints, true);
+            format!("{visible} AND {lock}")
+        };
         let from = match table.storage.as_slice() {
             [storage] if !closed => {
                 source.row = Some((storage.to_string(), format!("{alias}.rowid")));
                 let sql = format!("{} AS {alias}", table_name(*storage));
-                From { sql, sources: vec![source], visible: vec![mark(&alias)] }
+                From { sql, sources: vec![source], visible: vec![mark(&alias, *storage)] }
             }
             storages => {
                 source.row = Some((format!("{alias}._s"), format!("{alias}._r")));
@@ -46,7 +57,7 @@ impl Binder<'_> {
                         format!(
                             "SELECT {s} AS _s, x.rowid AS _r, x.* FROM {} AS x WHERE {}",
                             table_name(*s),
-                            mark("x")
+                            mark("x", *s)
                         )
                     })
                     .collect();

@@ -180,6 +180,7 @@ impl Load {
         let tablock = self.pending.hints.contains(&Hint::TabLock);
         let own = (target.database, target.table.object_id);
         session.lock_table(own, lock_mode(&target.table, tablock), Scope::Transaction, sink)?;
+        session.lock_range(own, Mode::IX, Scope::Statement, sink)?;
         match target_unchanged(session, &target) {
             Ok(()) => {}
             Err(_) => {

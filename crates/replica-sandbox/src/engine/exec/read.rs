@@ -1,8 +1,10 @@
 //! Running bound queries: locks first, then a SQLite snapshot, then rows.
 use super::transaction;
+use crate::engine::Engine;
 use crate::engine::api::Sink;
 use crate::engine::bind::{Needs, TableUse, resolve_visibility};
 use crate::engine::failure::{Failure, Outcome};
+use crate::engine::hints::Hints;
 use crate::engine::locks::{Mode, Resource, Scope};
 use crate::engine::options::Isolation;
 use crate::engine::session::Session;
@@ -11,7 +13,7 @@ use crate::error::SqlError;
 use crate::values::storage::from_stored;
 use crate::values::{SqlType, Value};
 use rusqlite::{Row, params_from_iter};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// Why a statement begins again from its binding on.
 pub enum Again {
@@ -54,25 +56,12 @@ fn view_of(session: &Session, tables: &[TableUse]) -> View {
     let instance = session.engine.instance();
     let versioned =
         |t: &TableUse| instance.databases.get(&t.database).is_some_and(|d| d.read_committed_snapshot);
-    let locking_hint = |t: &TableUse| {
-        t.hints.iter().any(|h| {
-            matches!(
-                h.as_str(),
-                "readcommittedlock"
-                    | "holdlock"
-                    | "serializable"
-                    | "repeatableread"
-                    | "updlock"
-                    | "xlock"
-                    | "tablock"
-                    | "tablockx"
-            )
-        })
-    };
     match session.options.isolation {
         Isolation::ReadUncommitted => View::Uncommitted,
         Isolation::Snapshot => View::Versions,
-        Isolation::ReadCommitted if tables.iter().all(|t| versioned(t) && !locking_hint(t)) => View::Versions,
+        Isolation::ReadCommitted if tables.iter().all(|t| versioned(t) && !t.hints.asks_for_locks()) => {
+            View::Versions
+        }
         _ => View::Locking,
     }
 }
@@ -83,32 +72,41 @@ pub fn changing_view(session: &Session) -> View {
 }
 
 /// The lock that reading a table takes, and for how long.
-fn read_lock(view: View, isolation: Isolation, hints: &[String]) -> (Mode, Scope) {
-    let hinted = |names: &[&str]| hints.iter().any(|h| names.contains(&h.as_str()));
-    if hinted(&["tablockx"]) {
+fn read_lock(view: View, isolation: Isolation, hints: &Hints) -> (Mode, Scope) {
+    if hints.locks_table_exclusively() {
         return (Mode::X, Scope::Transaction);
     }
-    if hinted(&["xlock", "updlock"]) {
-        return (if hinted(&["tablock"]) { Mode::U } else { Mode::IX }, Scope::Transaction);
+    if hints.locks_rows() {
+        return (if hints.locks_table() { Mode::U } else { Mode::IX }, Scope::Transaction);
     }
-    let held = matches!(isolation, Isolation::RepeatableRead | Isolation::Serializable)
-        || hinted(&["holdlock", "serializable", "repeatableread"]);
-    if hinted(&["nolock", "readuncommitted"]) || view != View::Locking && !hinted(&["tablock"]) && !held {
+    let held = matches!(isolation, Isolation::RepeatableRead | Isolation::Serializable) || hints.holds();
+    if hints.reads_uncommitted() || view != View::Locking && !hints.locks_table() && !held {
         return (Mode::SchS, Scope::Statement);
     }
-    // Key-range and row locks to the end of the transaction are, without row locks, a table's.
-    let mode = if held || hinted(&["tablock"]) { Mode::S } else { Mode::IS };
+    // Key-range and shared row locks to the end of the transaction are a table's here.
+    let mode = if held || hints.locks_table() { Mode::S } else { Mode::IS };
     (mode, if held { Scope::Transaction } else { Scope::Statement })
 }
 
 /// Locks all tables, and begins again if one has changed meanwhile.
 pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> Result<View, Again> {
     let view = view_of(session, tables);
+    let isolation = session.options.isolation;
     for used in tables {
-        let (mode, scope) = read_lock(view, session.options.isolation, &used.hints);
+        if used.hints.skips_locked()
+            && !matches!(isolation, Isolation::ReadCommitted | Isolation::RepeatableRead)
+        {
+            let text = "You can only specify the READPAST lock in the READ COMMITTED or REPEATABLE READ isolation levels.";
+            return Err(SqlError::new(650, 16, 1, text).into());
+        }
+        let (mode, scope) = read_lock(view, isolation, &used.hints);
         // Outside a transaction nothing is held longer than the statement.
         let scope = if session.transaction.is_some() { scope } else { Scope::Statement };
-        session.lock_table((used.database, used.table.object_id), mode, scope, sink)?;
+        let table = (used.database, used.table.object_id);
+        session.lock_table(table, mode, scope, sink)?;
+        if used.hints.locks_rows() && used.hints.holds_ranges(isolation) {
+            session.lock_range(table, Mode::U, scope, sink)?;
+        }
     }
     unchanged(session, tables)?;
     Ok(view)
@@ -127,6 +125,17 @@ pub fn unchanged(session: &Session, tables: &[TableUse]) -> Result<(), Again> {
         })
     };
     if tables.iter().all(same) { Ok(()) } else { Err(Again::Changed) }
+}
+
+/// Held while rows are locked: no one changes a row between its being read and its being locked.
+pub fn row_gate<'e>(
+    engine: &'e Engine,
+    session: &Session,
+    view: View,
+    needs: &Needs,
+) -> Option<MutexGuard<'e, ()>> {
+    let locks = view == View::Locking && needs.tables.iter().any(|used| used.hints.locks_rows());
+    (locks && session.connection.is_autocommit()).then(|| engine.writer())
 }
 
 /// A statement's SQLite snapshot and what it may see of it. Ends when dropped by [`Reading::end`].
@@ -242,12 +251,15 @@ pub fn single(
     sink: &mut dyn Sink,
 ) -> Result<Value, Again> {
     let view = lock_tables(session, &needs.tables, sink)?;
+    let engine = Arc::clone(&session.engine);
+    let gate = row_gate(&engine, session, view, &needs);
     let reading = Reading::begin(session, &needs.tables, view)?;
     let mut value = Value::Null;
     let result = rows(session, &reading, sql, &needs, sink, &mut |row, _| {
         value = decoded(row, 0, sql_type)?;
         Ok(false)
     });
+    drop(gate);
     reading.end(session)?;
     drop_temporaries(session, &needs)?;
     result.map(|()| value)

@@ -9,6 +9,7 @@ use crate::engine::sandbox::TableName;
 use crate::engine::session::Session;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::Query;
+use std::sync::Arc;
 
 /// CurCmd of SELECT (server-facts.md section 2).
 const COMMAND: u16 = 193;
@@ -68,10 +69,28 @@ fn select(
 ) -> Result<(Assigned, u64), Again> {
     let view = read::lock_tables(session, &selected.needs.tables, sink)?;
     let columns: Vec<OutColumn> = selected.bound.emitted.columns.iter().map(|c| c.described()).collect();
+    let engine = Arc::clone(&session.engine);
+    let gate = read::row_gate(&engine, session, view, selected.needs);
     let reading = Reading::begin(session, &selected.needs.tables, view)?;
-    let result = send(session, &reading, selected, &columns, sink);
+    let looked = match gate {
+        // The client may read as slowly as it likes: rows are locked first, and then sent.
+        Some(_) => look(session, &reading, selected, sink),
+        None => Ok(()),
+    };
+    drop(gate);
+    let result = looked.and_then(|()| send(session, &reading, selected, &columns, sink));
     reading.end(session)?;
     result
+}
+
+/// Goes over all rows once: what is in the way is met before any row is sent.
+fn look(
+    session: &Session,
+    reading: &Reading,
+    selected: &Selected<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), Again> {
+    read::rows(session, reading, &selected.bound.emitted.sql, selected.needs, sink, &mut |_, _| Ok(true))
 }
 
 fn send(
@@ -85,8 +104,8 @@ fn send(
     let sql = &bound.emitted.sql;
     let to_client = bound.assigned.is_empty();
     if to_client && reading.may_conflict() {
-        // Once rows are sent there is no going back: look at all of them first, in the same snapshot.
-        read::rows(session, reading, sql, needs, sink, &mut |_, _| Ok(true))?;
+        // Once rows are sent there is no going back.
+        look(session, reading, selected, sink)?;
     }
     if to_client {
         let statement = replayed.as_ref().and_then(Replayed::statement);

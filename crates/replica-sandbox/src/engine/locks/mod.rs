@@ -26,6 +26,12 @@ pub enum Resource {
         database: i16,
         object_id: i32,
     },
+    /// The keys that a table does not have yet, all of them at once: who reads with HOLDLOCK and UPDLOCK holds U here,
+    /// and who inserts asks for IX, for the statement.
+    Range {
+        database: i16,
+        object_id: i32,
+    },
     /// `sp_getapplock`: names are compared by their bytes.
     Application {
         database: i16,

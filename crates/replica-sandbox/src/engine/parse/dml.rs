@@ -1,6 +1,7 @@
 //! INSERT, UPDATE and DELETE.
 use super::Action;
 use super::bridge;
+use crate::engine::hints::Hints;
 use crate::engine::tokens::{Cursor, ObjectName};
 use crate::error::SqlError;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -12,8 +13,7 @@ use sqlparser::tokenizer::Token;
 #[derive(Clone, Debug)]
 pub struct Target {
     pub name: ObjectName,
-    /// In lower case: `tablock`, `holdlock`.
-    pub hints: Vec<String>,
+    pub hints: Hints,
 }
 
 /// `OUTPUT list [INTO table [(columns)]]`
@@ -95,7 +95,7 @@ pub fn insert(cursor: &mut Cursor<'_>, with: Vec<Cte>) -> Result<Insert, SqlErro
     let columns =
         if cursor.at_token(&Token::LParen) && !at_query(cursor) { Some(names(cursor)?) } else { None };
     // Hints may also stand after the column list.
-    target.hints.extend(hints(cursor)?);
+    target.hints = target.hints.and(hints(cursor)?);
     let output = output(cursor)?;
     let rows = if cursor.take_words(&["default", "values"]) {
         Rows::DefaultValues
@@ -161,24 +161,24 @@ fn target(cursor: &mut Cursor<'_>) -> Result<Target, SqlError> {
     Ok(Target { name: cursor.expect_object_name()?, hints: hints(cursor)? })
 }
 
-/// `WITH (hint, ...)`, in lower case; an index hint's arguments are dropped.
-fn hints(cursor: &mut Cursor<'_>) -> Result<Vec<String>, SqlError> {
+/// `WITH (hint, ...)`; an index hint's arguments are dropped.
+fn hints(cursor: &mut Cursor<'_>) -> Result<Hints, SqlError> {
     let mut hints = Vec::new();
     if !(cursor.at_word("with") && cursor.peek_at(1) == Some(&Token::LParen)) {
-        return Ok(hints);
+        return Ok(Hints::default());
     }
     cursor.advance();
     cursor.advance();
     loop {
         match cursor.advance() {
-            Some(Token::Word(word)) => hints.push(word.value.to_ascii_lowercase()),
+            Some(Token::Word(word)) => hints.push(word.value.clone()),
             _ => return Err(cursor.syntax_error()),
         }
         if cursor.at_token(&Token::LParen) {
             cursor.expect_parenthesised()?;
         }
         if cursor.take_token(&Token::RParen) {
-            return Ok(hints);
+            return Hints::new(hints);
         }
         cursor.take_token(&Token::Comma);
     }

@@ -48,6 +48,8 @@ struct State {
     readers: BTreeMap<u64, (u64, bool)>,
     /// With the moment of the commit.
     leftovers: Vec<(u64, Leftover)>,
+    /// Storage and rowid of rows that were read for a change to come (UPDLOCK), and the transaction that did so.
+    locked_rows: HashMap<(i64, i64), u64>,
 }
 
 impl Registry {
@@ -77,6 +79,7 @@ impl Registry {
         state.moment += 1;
         let moment = state.moment;
         let written = state.active.remove(&transaction).unwrap_or_default();
+        state.unlock_rows(transaction);
         if !state.readers.is_empty() && !written.is_empty() {
             state.recent.insert(transaction, (moment, written));
         }
@@ -87,6 +90,7 @@ impl Registry {
     /// To be called once the transaction's rows are gone.
     pub fn rolled_back(&self, transaction: u64) {
         let mut state = self.state();
+        state.unlock_rows(transaction);
         if state.active.remove(&transaction).is_some_and(|written| !written.is_empty()) {
             state.rolled_back.insert(transaction);
         }
@@ -116,6 +120,22 @@ impl Registry {
     /// Must deleted rows be kept when they are committed?
     pub fn keeps_versions(&self) -> bool {
         self.state().readers.values().any(|(_, versions)| *versions)
+    }
+
+    /// Locks a row for a change to come.
+    ///
+    /// # Errors
+    /// The transaction that has locked it before.
+    pub fn lock_row(&self, row: (i64, i64), transaction: u64) -> Result<(), u64> {
+        match *self.state().locked_rows.entry(row).or_insert(transaction) {
+            holder if holder == transaction => Ok(()),
+            other => Err(other),
+        }
+    }
+
+    /// Who has locked the row, if any other has.
+    pub fn row_holder(&self, row: (i64, i64), me: Option<u64>) -> Option<u64> {
+        self.state().locked_rows.get(&row).copied().filter(|holder| Some(*holder) != me)
     }
 
     pub fn fate(&self, transaction: u64, moment: u64) -> Fate {
@@ -148,6 +168,12 @@ impl Registry {
 }
 
 impl State {
+    fn unlock_rows(&mut self, transaction: u64) {
+        if !self.locked_rows.is_empty() {
+            self.locked_rows.retain(|_, holder| *holder != transaction);
+        }
+    }
+
     fn oldest_version(&self) -> u64 {
         self.readers
             .values()

@@ -42,6 +42,17 @@ impl Visibility {
         Ok(self.happened(inserted)? && !deleted.map_or(Ok(false), |stamp| self.happened(stamp))?)
     }
 
+    /// Is the row free for this transaction to change? `take` locks it.
+    ///
+    /// # Errors
+    /// The transaction that has locked it.
+    fn locks(&self, row: (i64, i64), take: bool) -> Result<(), Conflict> {
+        match self.me.filter(|_| take) {
+            Some(me) => self.registry.lock_row(row, me).map_err(Conflict),
+            None => self.registry.row_holder(row, self.me).map_or(Ok(()), |holder| Err(Conflict(holder))),
+        }
+    }
+
     fn happened(&mut self, stamp: i64) -> Result<bool, Conflict> {
         let transaction = transaction_of(stamp);
         if self.me == Some(transaction) {
@@ -57,7 +68,7 @@ impl Visibility {
     }
 }
 
-/// What SQLite's `vis(inserted, deleted)` looks with: those of the session's statement at hand.
+/// What SQLite's `vis(inserted, deleted, past)` and `rowlock(storage, rowid, past, take)` look with: those of the session's statement at hand.
 #[derive(Clone, Default)]
 pub struct Eyes(Arc<Mutex<State>>);
 
@@ -65,6 +76,20 @@ pub struct Eyes(Arc<Mutex<State>>);
 struct State {
     visibility: Option<Visibility>,
     conflict: Option<Conflict>,
+}
+
+impl State {
+    /// A row in another's hands is passed over, or ends the statement.
+    fn pass_or_stop(&mut self, seen: Result<bool, Conflict>, past: bool) -> rusqlite::Result<bool> {
+        match seen {
+            Ok(seen) => Ok(seen),
+            Err(_) if past => Ok(false),
+            Err(conflict) => {
+                self.conflict = Some(conflict);
+                Err(Error::UserFunctionError("a row of another transaction is in the way".into()))
+            }
+        }
+    }
 }
 
 impl Eyes {
@@ -80,14 +105,22 @@ impl Eyes {
 
     pub fn register(&self, connection: &Connection) -> rusqlite::Result<()> {
         let eyes = self.clone();
-        connection.create_scalar_function("vis", 2, FunctionFlags::SQLITE_UTF8, move |context| {
+        connection.create_scalar_function("vis", 3, FunctionFlags::SQLITE_UTF8, move |context| {
             let (inserted, deleted) = (context.get::<i64>(0)?, context.get::<Option<i64>>(1)?);
+            let past = context.get::<bool>(2)?;
             let mut state = eyes.state();
             let Some(visibility) = &mut state.visibility else { return Ok(deleted.is_none()) };
-            visibility.sees(inserted, deleted).map_err(|conflict| {
-                state.conflict = Some(conflict);
-                Error::UserFunctionError("a row of another transaction is in the way".into())
-            })
+            let seen = visibility.sees(inserted, deleted);
+            state.pass_or_stop(seen, past)
+        })?;
+        let eyes = self.clone();
+        connection.create_scalar_function("rowlock", 4, FunctionFlags::SQLITE_UTF8, move |context| {
+            let row = (context.get::<i64>(0)?, context.get::<i64>(1)?);
+            let (past, take) = (context.get::<bool>(2)?, context.get::<bool>(3)?);
+            let mut state = eyes.state();
+            let Some(visibility) = &state.visibility else { return Ok(true) };
+            let free = visibility.locks(row, take).map(|()| true);
+            state.pass_or_stop(free, past)
         })
     }
 

@@ -354,6 +354,12 @@ fn described(resource: &Resource) -> Described {
             description: String::new(),
             entity: Some(i64::from(*object_id)),
         },
+        Resource::Range { database, object_id } => Described {
+            kind: "KEY",
+            database: *database,
+            description: "(ffffffffffff)".to_owned(),
+            entity: Some(i64::from(*object_id)),
+        },
         Resource::Application { database, name } => Described {
             kind: "APPLICATION",
             database: *database,

@@ -5,7 +5,7 @@ use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Partitioning, Target, announce, escalate, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
-use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source};
+use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source, row_lock};
 use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
@@ -108,6 +108,9 @@ fn attempt(
     let result = bound.and_then(|bound| {
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&change.target.hints), LockScope::Transaction, sink)?;
+        if !change.deletes {
+            session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
+        }
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
         let children = Child::of(session, &bound.target);
@@ -153,6 +156,9 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
         conditions.push(binder.predicate(filter, &scope)?);
     }
     conditions.extend(from.visible);
+    if !change.target.hints.locks_rows() {
+        conditions.push(row_lock(&items[0], &items[1], &change.target.hints, false));
+    }
     let mut sql = format!("SELECT {} FROM {}", items.join(", "), from.sql);
     if !conditions.is_empty() {
         sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));

@@ -11,7 +11,8 @@ use crate::engine::exec::read::{self, Again, Reading};
 use crate::engine::exec::row::{Pen, Refusal, RowWriter, Rules};
 use crate::engine::exec::{transaction, trigger};
 use crate::engine::failure::{Failure, Outcome};
-use crate::engine::locks::Scope as LockScope;
+use crate::engine::hints::Hints;
+use crate::engine::locks::{Mode, Scope as LockScope};
 use crate::engine::parse::{self, Rows};
 use crate::engine::session::Session;
 use crate::error::SqlError;
@@ -61,6 +62,7 @@ pub fn attempt(
     let result = bound.map_err(Again::from).and_then(|bound| {
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&insert.target.hints), LockScope::Transaction, sink)?;
+        session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
         let done = session.write(|session| write(session, &bound, &needs, sink))?;
@@ -75,7 +77,7 @@ pub fn target_unchanged(session: &Session, target: &Target) -> Result<(), Again>
     let used = crate::engine::bind::TableUse {
         database: target.database,
         table: Arc::clone(&target.table),
-        hints: Vec::new(),
+        hints: Hints::default(),
         alias: String::new(),
     };
     read::unchanged(session, &[used])

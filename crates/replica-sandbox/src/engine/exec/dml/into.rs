@@ -4,6 +4,7 @@ use crate::engine::bind::{Binder, Origin};
 use crate::engine::ddl;
 use crate::engine::exec::{Run, read, transaction};
 use crate::engine::failure::Outcome;
+use crate::engine::hints::Hints;
 use crate::engine::parse::{self, Action, Insert, Rows, Statement};
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
@@ -27,7 +28,7 @@ impl Run<'_> {
         let insert = Insert {
             with: Vec::new(),
             top: None,
-            target: parse::Target { name: target.clone(), hints: Vec::new() },
+            target: parse::Target { name: target.clone(), hints: Hints::default() },
             columns: Some(columns),
             output: None,
             rows: Rows::Query(Box::new(source)),

@@ -13,6 +13,7 @@ use super::row::{Names, Partitioning, Refusal};
 use super::trigger::Written;
 use crate::engine::bind::{Binder, Object, Scope, Source, Typed};
 use crate::engine::failure::Failure;
+use crate::engine::hints::Hints;
 use crate::engine::locks::{self, Mode};
 use crate::engine::parse;
 use crate::engine::schema::{Column, Table};
@@ -162,8 +163,8 @@ impl Target {
 }
 
 /// The lock that a changing statement takes on its table.
-fn table_lock(hints: &[String]) -> Mode {
-    if hints.iter().any(|h| h == "tablock" || h == "tablockx") { Mode::X } else { Mode::IX }
+fn table_lock(hints: &Hints) -> Mode {
+    if hints.locks_table() { Mode::X } else { Mode::IX }
 }
 
 /// Many rows changed: tries for a lock on the whole table and goes on without where others hold it.

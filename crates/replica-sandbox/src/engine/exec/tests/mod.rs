@@ -4,6 +4,7 @@ mod bulk;
 mod changes;
 mod control;
 mod expressions;
+mod hints;
 mod loading;
 mod loads;
 mod queries;

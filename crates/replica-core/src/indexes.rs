@@ -18,7 +18,7 @@ use crate::retry::Backoff;
 use crate::session::Session;
 
 /// How long readers and writers of the table may hold ALTER INDEX up, and it others.
-const LOCK_WAIT: Duration = Duration::from_secs(30);
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What was done, and what was not.
 #[derive(Debug, Default)]

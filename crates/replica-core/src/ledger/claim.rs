@@ -1,10 +1,8 @@
 //! One window's way through a run: claimed, fenced, complete.
 use std::time::Duration;
 
-use time::Date;
-
-use super::{Run, ask, change, lost, milliseconds, shortened, signed};
-use crate::catalog::record::Record;
+use super::known::window;
+use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
 use crate::error::{Error, Result};
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
@@ -43,7 +41,7 @@ const KEY: &str = "schema_name = @P1 AND table_name = @P2 AND first_date = @P3 A
 /// ... while it is still ours, and loading.
 const OURS: &str = "run_id = @P5 AND attempts = @P6 AND state = 'loading'";
 /// The run that holds the window is alive.
-const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = replica.windows.run_id \
+const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = w.run_id \
      AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())";
 /// Largest first; others may be faster, so a few more are looked at.
 const CANDIDATES: u32 = 16;
@@ -55,16 +53,21 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn claim(&self, session: &mut Session, window: Window) -> Result<Option<Claim>> {
+        let free = format!("w.state = 'pending' OR w.run_id = @P5 OR (w.state = 'loading' AND NOT {HELD})");
+        self.claim_if(session, window, &free).await
+    }
+
+    async fn claim_if(&self, session: &mut Session, window: Window, free: &str) -> Result<Option<Claim>> {
         let sql = format!(
-            "UPDATE replica.windows SET state = 'loading', run_id = @P5, host = HOST_NAME(), \
-             attempts = attempts + 1, started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, \
-             byte_count = NULL, row_hash = NULL, delete_ms = NULL, load_ms = NULL, verify_ms = NULL, error = NULL \
-             OUTPUT inserted.attempts AS attempts \
-             WHERE {KEY} AND batch_id = @P6 \
-             AND (state = 'pending' OR run_id = @P5 OR (state = 'loading' AND NOT {HELD}))"
+            "UPDATE w SET state = 'loading', run_id = @P5, host = HOST_NAME(), attempts = w.attempts + 1, \
+             started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, byte_count = NULL, row_hash = NULL, \
+             delete_ms = NULL, load_ms = NULL, verify_ms = NULL, error = NULL \
+             OUTPUT inserted.attempts AS attempts FROM replica.windows AS w \
+             WHERE {KEY} AND w.batch_id = @P6 AND ({free})"
         );
+        let (schema, table) = names(&self.table);
         let (first, next) = (window.first.to_string(), window.next.to_string());
-        let params: [&dyn ToSql; 6] = [&self.schema, &self.table, &first, &next, &self.id, &self.batch];
+        let params: [&dyn ToSql; 6] = [&schema, &table, &first, &next, &self.id, &self.batch];
         let Some(row) = ask(session, &sql, &params).await?.into_iter().next() else { return Ok(None) };
         Ok(Some(Claim { run: self.clone(), window, attempt: row.number("attempts")? }))
     }
@@ -74,28 +77,29 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn next(&self, session: &mut Session) -> Result<Next> {
+        let (schema, table) = names(&self.table);
+        // What another worker of this run has taken meanwhile is not free, though it is ours.
+        let free = format!("w.state = 'pending' OR (w.state = 'loading' AND w.run_id <> @P5 AND NOT {HELD})");
         loop {
             let sql = format!(
                 "SELECT TOP ({CANDIDATES}) CONVERT(varchar(10), first_date, 126) AS first_date, \
-                 CONVERT(varchar(10), next_date, 126) AS next_date FROM replica.windows \
-                 WHERE schema_name = @P1 AND table_name = @P2 AND batch_id = @P3 \
-                 AND (state = 'pending' OR (state = 'loading' AND run_id <> @P4 AND NOT {HELD})) \
-                 ORDER BY estimated_rows DESC, first_date"
+                 CONVERT(varchar(10), next_date, 126) AS next_date FROM replica.windows AS w \
+                 WHERE w.schema_name = @P1 AND w.table_name = @P2 AND w.batch_id = @P3 \
+                 AND (w.state = 'pending' OR (w.state = 'loading' AND w.run_id <> @P4 AND NOT {HELD})) \
+                 ORDER BY w.estimated_rows DESC, w.first_date"
             );
-            let (schema, table) = (self.schema.as_str(), self.table.as_str());
             let candidates = ask(session, &sql, &[&schema, &table, &self.batch, &self.id]).await?;
             if candidates.is_empty() {
                 break;
             }
             for candidate in candidates {
-                if let Some(claim) = self.claim(session, window(&candidate)?).await? {
+                if let Some(claim) = self.claim_if(session, window(&candidate)?, &free).await? {
                     return Ok(Next::Claimed(claim));
                 }
             }
         }
         let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
                    AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";
-        let (schema, table) = (self.schema.as_str(), self.table.as_str());
         let others = ask(session, sql, &[&schema, &table, &self.batch, &self.id]).await?;
         let others = others.first().and_then(|row| row.int("others")).unwrap_or_default();
         Ok(if others > 0 { Next::Wait } else { Next::Done })
@@ -142,8 +146,7 @@ impl Claim {
              WHERE {KEY} AND run_id = @P5 AND attempts = @P6 AND state = 'complete'"
         );
         let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
-        let key = self.key(&first, &next);
-        Ok(!ask(session, &sql, &key).await?.is_empty())
+        Ok(!ask(session, &sql, &self.key(&names(&self.run.table), &first, &next)).await?.is_empty())
     }
 
     /// Notes that the window was read back, found equal, and how long that took.
@@ -173,8 +176,13 @@ impl Claim {
         self.set(session, "state = 'pending', run_id = NULL", OURS, &[]).await.map(drop)
     }
 
-    fn key<'a>(&'a self, first: &'a String, next: &'a String) -> [&'a dyn ToSql; 6] {
-        [&self.run.schema, &self.run.table, first, next, &self.run.id, &self.attempt]
+    fn key<'a>(
+        &'a self,
+        (schema, table): &'a (&'a str, &'a str),
+        first: &'a String,
+        next: &'a String,
+    ) -> [&'a dyn ToSql; 6] {
+        [schema, table, first, next, &self.run.id, &self.attempt]
     }
 
     async fn set(&self, session: &mut Session, set: &str, on: &str, values: &[&dyn ToSql]) -> Result<bool> {
@@ -182,7 +190,9 @@ impl Claim {
             "UPDATE replica.windows SET {set} OUTPUT inserted.attempts AS attempts WHERE {KEY} AND {on}"
         );
         let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
-        let params: Vec<_> = self.key(&first, &next).into_iter().chain(values.iter().copied()).collect();
+        let names = names(&self.run.table);
+        let params: Vec<_> =
+            self.key(&names, &first, &next).into_iter().chain(values.iter().copied()).collect();
         change(session, &sql, &params).await
     }
 
@@ -193,14 +203,4 @@ impl Claim {
         session.lane()?.rollback().await?;
         Err(lost("the window").window(self.window))
     }
-}
-
-/// The window of a row that has its dates as style 126 writes them.
-pub(super) fn window(record: &Record) -> Result<Window> {
-    let date = |column| {
-        let format = time::macros::format_description!("[year]-[month]-[day]");
-        let text = record.name(column)?;
-        Date::parse(&text, format).map_err(|_| Error::protocol(format!("the ledger has {text} as {column}")))
-    };
-    Ok(Window { first: date("first_date")?, next: date("next_date")? })
 }

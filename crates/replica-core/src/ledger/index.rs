@@ -1,5 +1,5 @@
 //! Which indexes are disabled by us: a row from before ALTER INDEX ... DISABLE until after the rebuild.
-use super::{Run, ask, change};
+use super::{Run, ask, change, names};
 use crate::catalog::TableName;
 use crate::error::Result;
 use crate::session::Session;
@@ -21,7 +21,7 @@ const KEY: &str = "schema_name = @P1 AND table_name = @P2 AND index_name = @P3";
 /// # Errors
 /// The server's.
 pub async fn record(session: &mut Session, run: &Run, object_id: i64, index: &str) -> Result<()> {
-    let (schema, table) = (run.schema.as_str(), run.table.as_str());
+    let (schema, table) = names(&run.table);
     let sql = format!(
         "UPDATE replica.disabled_indexes SET run_id = @P4, object_id = @P5, rebuilding_run = NULL \
          OUTPUT inserted.run_id WHERE {KEY}"
@@ -41,7 +41,8 @@ pub async fn record(session: &mut Session, run: &Run, object_id: i64, index: &st
 pub async fn recorded(session: &mut Session, table: &TableName) -> Result<Vec<Recorded>> {
     let sql = "SELECT index_name, object_id, run_id FROM replica.disabled_indexes \
                WHERE schema_name = @P1 AND table_name = @P2 ORDER BY index_name";
-    let rows = ask(session, sql, &[&table.schema.as_deref(), &table.name.as_str()]).await?;
+    let (schema, name) = names(table);
+    let rows = ask(session, sql, &[&schema, &name]).await?;
     let recorded = |row: &crate::catalog::record::Record| {
         Ok(Recorded {
             name: row.name("index_name")?,
@@ -58,12 +59,13 @@ pub async fn recorded(session: &mut Session, table: &TableName) -> Result<Vec<Re
 /// The server's.
 pub async fn take(session: &mut Session, run: &Run, index: &str) -> Result<bool> {
     let sql = format!(
-        "UPDATE replica.disabled_indexes SET rebuilding_run = @P4 OUTPUT inserted.run_id WHERE {KEY} \
-         AND (rebuilding_run IS NULL OR rebuilding_run = @P4 OR NOT EXISTS (SELECT 1 FROM replica.runs AS r \
-         WHERE r.run_id = replica.disabled_indexes.rebuilding_run AND r.ended IS NULL \
+        "UPDATE i SET rebuilding_run = @P4 OUTPUT inserted.run_id FROM replica.disabled_indexes AS i WHERE {KEY} \
+         AND (i.rebuilding_run IS NULL OR i.rebuilding_run = @P4 OR NOT EXISTS (SELECT 1 FROM replica.runs AS r \
+         WHERE r.run_id = i.rebuilding_run AND r.ended IS NULL \
          AND r.lease_until > SYSUTCDATETIME()))"
     );
-    change(session, &sql, &[&run.schema.as_str(), &run.table.as_str(), &index, &run.id]).await
+    let (schema, table) = names(&run.table);
+    change(session, &sql, &[&schema, &table, &index, &run.id]).await
 }
 
 /// The run could not rebuild the index: it stays on record for the next.
@@ -75,7 +77,8 @@ pub async fn give_back(session: &mut Session, run: &Run, index: &str) -> Result<
         "UPDATE replica.disabled_indexes SET rebuilding_run = NULL OUTPUT inserted.run_id WHERE {KEY} \
          AND rebuilding_run = @P4"
     );
-    change(session, &sql, &[&run.schema.as_str(), &run.table.as_str(), &index, &run.id]).await.map(drop)
+    let (schema, table) = names(&run.table);
+    change(session, &sql, &[&schema, &table, &index, &run.id]).await.map(drop)
 }
 
 /// The index is enabled, or gone.
@@ -84,5 +87,6 @@ pub async fn give_back(session: &mut Session, run: &Run, index: &str) -> Result<
 /// The server's.
 pub async fn forget(session: &mut Session, table: &TableName, index: &str) -> Result<()> {
     let sql = format!("DELETE FROM replica.disabled_indexes OUTPUT deleted.run_id WHERE {KEY}");
-    change(session, &sql, &[&table.schema.as_deref(), &table.name.as_str(), &index]).await.map(drop)
+    let (schema, name) = names(table);
+    change(session, &sql, &[&schema, &name, &index]).await.map(drop)
 }

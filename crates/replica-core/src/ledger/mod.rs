@@ -30,18 +30,25 @@
 //!
 //! All other statements touch one row by its key, in a transaction of their own. [`begin`] is the exception: it works
 //! on all windows of its table, under an application lock.
+mod begin;
 mod claim;
 mod index;
+mod known;
+mod lease;
 mod run;
 mod schema;
 mod subject;
 
+pub use begin::{Begun, Order, Planned, Redone, Wish, begin, resume};
 pub use claim::{Claim, Loaded, Next};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
-pub use run::{Begun, Ended, Order, Planned, Redone, Run, Wish, begin};
-pub use schema::{DDL, open};
+pub use known::{Known, State, windows};
+pub use lease::LEASE;
+pub use run::{Ended, Run};
+pub use schema::{DDL, exists, open};
 pub use subject::Subject;
 
+use crate::catalog::TableName;
 use crate::catalog::record::Record;
 use crate::error::{Error, Result};
 use crate::session::{Session, ToSql};
@@ -60,6 +67,11 @@ async fn change(session: &mut Session, sql: &str, params: &[&dyn ToSql]) -> Resu
     Ok(!ask(session, sql, params).await?.is_empty())
 }
 
+/// Schema and table, as they are in the ledger.
+fn names(table: &TableName) -> (&str, &str) {
+    (table.schema.as_deref().unwrap_or_default(), &table.name)
+}
+
 /// The server's integers have a sign. No count comes near the end.
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -67,6 +79,11 @@ fn signed(count: u64) -> i64 {
 
 fn milliseconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// As DATEADD takes them.
+fn milliseconds32(duration: std::time::Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
 fn shortened(error: &str) -> String {

@@ -31,6 +31,17 @@ pub async fn open(session: &mut Session) -> Result<()> {
     }
 }
 
+/// Is there a ledger? For those who only look: nothing is created.
+///
+/// # Errors
+/// As [`open`], but for a ledger that is missing.
+pub async fn exists(session: &mut Session) -> Result<bool> {
+    match version(session).await? {
+        Some(version) => check(version).map(|()| true),
+        None => Ok(false),
+    }
+}
+
 /// `None`: there is no ledger that this login can see.
 async fn version(session: &mut Session) -> Result<Option<i64>> {
     let there = session.query("SELECT OBJECT_ID(N'replica.ledger') AS id", &[]).await?;

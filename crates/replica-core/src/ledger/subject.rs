@@ -3,14 +3,13 @@ use std::fmt::Write;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::catalog::Table;
+use crate::catalog::{Table, TableName};
 use crate::types::mapping::Mapping;
 
 /// A table's windows, and what decides whether a complete one may be skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    pub schema: String,
-    pub table: String,
+    pub table: TableName,
     /// A table that was dropped and made again has another id: its windows are not those on record.
     pub object_id: i64,
     pub date_column: String,
@@ -23,12 +22,10 @@ pub struct Subject {
 impl Subject {
     /// The windows of `target` along `date_column`, filled from `source`.
     pub fn new(source: &Table, target: &Table, mapping: &Mapping, date_column: &str) -> Self {
-        let name = &target.object.name;
         let (server, database) =
             source.server.as_ref().map_or(("", ""), |server| (&server.name, &server.database));
         Self {
-            schema: name.schema.clone().unwrap_or_default(),
-            table: name.name.clone(),
+            table: target.object.name.clone(),
             object_id: target.object.id,
             date_column: date_column.to_owned(),
             fingerprint: fingerprint(mapping),

@@ -1,6 +1,6 @@
 //! Windows: claimed by one, fenced against those who lost them, complete when their rows are.
 use replica_core::error::{Error, Kind};
-use replica_core::ledger::{Next, Order};
+use replica_core::ledger::{self, Next, Order, State};
 
 use crate::util::{Stage, begin, claimed, complete, loaded, months, order, run, subject};
 
@@ -88,9 +88,14 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
         let (subject, windows) = (subject(), months(&[1; 12]));
         let shared = Order { shared: true, ..order(&subject, &windows) };
         let mut workers = tokio::task::JoinSet::new();
-        for _ in 0..6 {
-            let mut session = stage.session().await;
-            let run = begin(&mut session, &shared).await.run;
+        let mut first = stage.session().await;
+        let mut runs = Vec::new();
+        for _ in 0..3 {
+            runs.push(begin(&mut first, &shared).await.run);
+        }
+        // Each host has two workers.
+        for run in runs.iter().chain(&runs) {
+            let (run, mut session) = (run.clone(), stage.session().await);
             workers.spawn(async move {
                 let mut done = 0;
                 loop {
@@ -204,10 +209,42 @@ fn a_window_is_retried_given_back_and_given_up() {
     });
 }
 
+#[test]
+fn what_is_on_record_can_be_read() {
+    let stage = Stage::case_sensitive_with_row_versions();
+    run(async {
+        let mut session = stage.session().await;
+        let (subject, windows) = (subject(), months(&[1, 2]));
+        let begun = begin(&mut session, &order(&subject, &windows)).await.run;
+        let claim = begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();
+        complete(&mut session, &claim, 5).await;
+        begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        let known = ledger::windows(&mut session, &subject.table).await.unwrap();
+        let states: Vec<_> =
+            known.iter().map(|known| (known.window, known.state, known.fingerprint)).collect();
+        assert_eq!(
+            states,
+            [
+                (windows[0].window, State::Loading, None),
+                (windows[1].window, State::Complete, Some(loaded(5).fingerprint))
+            ]
+        );
+        assert!(known.iter().all(|known| known.subject == subject && known.batch == begun.batch));
+        let other = "dbo.sales".parse().unwrap();
+        assert!(ledger::windows(&mut session, &other).await.unwrap().is_empty(), "names differ by case here");
+        assert!(ledger::exists(&mut session).await.unwrap());
+    });
+}
+
 /// The connection is lost at COMMIT: what the ledger says decides.
 #[test]
 fn after_an_unknown_commit_the_ledger_waits_until_the_server_knows() {
-    let stage = Stage::new();
+    for stage in [Stage::new(), Stage::case_sensitive_with_row_versions()] {
+        unknown_commit(&stage);
+    }
+}
+
+fn unknown_commit(stage: &Stage) {
     run(async {
         let (mut lost, mut new) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1, 2]));

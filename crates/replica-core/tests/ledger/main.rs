@@ -1,5 +1,6 @@
 //! The ledger and the care of indexes, through the library, on a server.
 mod claims;
+mod document;
 mod indexes;
 mod runs;
 mod schema;

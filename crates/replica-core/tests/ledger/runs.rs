@@ -157,7 +157,7 @@ fn without_resume_every_window_of_the_range_is_replaced_and_others_stay() {
 fn restart_forgets_the_whole_table_and_no_other() {
     let stage = Stage::new();
     run(async {
-        let other = Subject { table: "OTHER".into(), object_id: 9, ..subject() };
+        let other = Subject { table: "dbo.OTHER".parse().unwrap(), object_id: 9, ..subject() };
         again(&stage, &other, Wish::Replace, &months(&[1])).await;
         interrupted(&stage).await;
         again(&stage, &subject(), Wish::Restart, &months(&[1, 2])[1..]).await;
@@ -307,5 +307,35 @@ fn when_all_windows_are_done_everybody_is_the_last_one_out() {
         claim.fail(&mut session, &replica_core::error::Error::data("no")).await.unwrap();
         assert!(first.leave(&mut session).await.unwrap());
         assert!(second.leave(&mut session).await.unwrap());
+    });
+}
+
+#[test]
+fn a_lease_is_renewed_for_as_long_as_the_run_lives() {
+    let stage = Stage::new();
+    run(async {
+        let mut session = stage.session().await;
+        let (subject, windows) = (subject(), months(&[1]));
+        let short = Order { lease: std::time::Duration::from_millis(40), ..order(&subject, &windows) };
+        let begun = begin(&mut session, &short).await.run;
+        let endpoint = stage.endpoint();
+        let lease = async |session: &mut replica_core::session::Session| {
+            let sql = "SELECT CONVERT(varchar(30), lease_until, 126) AS lease FROM replica.runs";
+            let rows = session.query(sql, &[]).await.unwrap();
+            rows[0].get::<&str, _>(0).unwrap().to_owned()
+        };
+        let first = lease(&mut session).await;
+        let seen_twice = async {
+            let mut leases = std::collections::BTreeSet::from([first]);
+            while leases.len() < 3 {
+                leases.insert(lease(&mut session).await);
+            }
+        };
+        tokio::select! {
+            error = begun.keep_alive(&endpoint) => panic!("{error}"),
+            () = seen_twice => {}
+        }
+        begun.end(&mut session, &Ended { outcome: "ok", ..Ended::default() }).await.unwrap();
+        assert_eq!(begun.keep_alive(&endpoint).await.kind(), Kind::Busy);
     });
 }

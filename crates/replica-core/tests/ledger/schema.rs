@@ -10,6 +10,7 @@ fn the_tables_are_made_once_and_opened_by_all() {
     let stage = Stage::without_ledger();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
+        assert!(!ledger::exists(&mut one).await.unwrap());
         let (first, second) = tokio::join!(ledger::open(&mut one), ledger::open(&mut two));
         first.unwrap();
         second.unwrap();

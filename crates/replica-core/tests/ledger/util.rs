@@ -30,6 +30,26 @@ impl Stage {
     pub fn without_ledger() -> Self {
         let server = Server::start();
         let database = Database::create(&server);
+        Self::with_table(server, database)
+    }
+
+    /// In a database where names differ by case, and readers see old versions of rows that are being changed.
+    pub fn case_sensitive_with_row_versions() -> Self {
+        let server = Server::start();
+        let database = Database::create(&server);
+        let name = &database.name;
+        let mut master = server.client("master");
+        master.batch(&format!("DROP DATABASE [{name}]"));
+        master.batch(&format!("CREATE DATABASE [{name}] COLLATE Latin1_General_100_BIN2"));
+        master.batch(&format!("ALTER DATABASE [{name}] SET READ_COMMITTED_SNAPSHOT ON"));
+        let stage = Self::with_table(server, database);
+        run(async {
+            ledger::open(&mut stage.session().await).await.unwrap();
+        });
+        stage
+    }
+
+    fn with_table(server: Server, database: Database) -> Self {
         database.client().batch(
             "CREATE TABLE dbo.SALES (id int NOT NULL CONSTRAINT PK_SALES PRIMARY KEY, \
              sale_date date NOT NULL, label varchar(10) NULL)",
@@ -53,9 +73,12 @@ impl Stage {
         self.client(|client| client.number(sql))
     }
 
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::from_connection_string(&self.database.connection).unwrap()
+    }
+
     pub async fn session(&self) -> Session {
-        let endpoint = Endpoint::from_connection_string(&self.database.connection).unwrap();
-        Session::connect(&endpoint, Role::Target).await.unwrap()
+        Session::connect(&self.endpoint(), Role::Target).await.unwrap()
     }
 
     /// Every value of every row.
@@ -99,8 +122,7 @@ pub fn run<F: Future>(test: F) -> F::Output {
 
 pub fn subject() -> Subject {
     Subject {
-        schema: "dbo".into(),
-        table: "SALES".into(),
+        table: "dbo.SALES".parse().unwrap(),
         object_id: 7,
         date_column: "sale_date".into(),
         fingerprint: "f".repeat(32),

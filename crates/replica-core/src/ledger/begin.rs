@@ -1,0 +1,299 @@
+//! How a run begins: alone, or by joining the hosts that are at work.
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::known::{self, Known, State};
+use super::{Run, Subject, ask, change, milliseconds32, names, signed};
+use crate::applock::{self, Mode};
+use crate::catalog::record::Record;
+use crate::error::{Error, Result};
+use crate::session::{Session, ToSql};
+use crate::window::Window;
+
+/// What to do about windows that are complete already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// Replace every window.
+    #[default]
+    Replace,
+    /// Skip those that are complete and were loaded in the same way.
+    Resume,
+    /// Forget all windows of the table, also outside the range; then as `Replace`.
+    Restart,
+}
+
+/// A window to load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub window: Window,
+    pub estimated_rows: u64,
+}
+
+/// What a run is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    pub tool: &'a str,
+    pub subject: &'a Subject,
+    pub windows: &'a [Planned],
+    pub wish: Wish,
+    /// Other hosts may join. Otherwise the caller holds the table (see [`applock`]), so that every other run that
+    /// has not ended has died.
+    pub shared: bool,
+    /// How long others wait for a sign of life of this run.
+    pub lease: Duration,
+}
+
+/// A run that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    pub run: Run,
+    /// It takes part in what another host has begun.
+    pub joined: bool,
+    /// Complete already, so that nothing is to be done.
+    pub skipped: Vec<Window>,
+    /// On record from an earlier run, but not to be skipped, though that was wished.
+    pub redone: Vec<Redone>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redone {
+    pub window: Window,
+    /// Such as `it was loading`, `another source`.
+    pub because: String,
+}
+
+/// Others disable indexes meanwhile, which waits for the readers of the table. Many short waits, since a connection
+/// string may ask for answers sooner than that.
+const WAIT: Duration = Duration::from_secs(5);
+const MOST_WAITS: u32 = 120;
+/// Rows in one INSERT: a request has at most 2,100 parameters.
+const ROWS_PER_INSERT: usize = 600;
+
+/// Begins a run: puts it and its windows on record, or joins the hosts that are at work on the same ones. Until
+/// [`Run::started`] nobody else can begin on this table: the time to disable its indexes.
+///
+/// # Errors
+/// Of kind [`Busy`](crate::error::Kind::Busy): other hosts are at work on other windows of the table, or in another
+/// way, or take too long to begin.
+pub async fn begin(session: &mut Session, order: &Order<'_>) -> Result<Begun> {
+    let lock = order.subject.lock();
+    let mut waits = 0;
+    while !applock::take(session, &lock, Mode::Exclusive, WAIT).await? {
+        waits += 1;
+        if waits == MOST_WAITS {
+            return Err(Error::busy("another run has been about to begin on this table for too long"));
+        }
+    }
+    session.lane()?.begin().await?;
+    let begun = match on_record(session, order, &lock).await {
+        Ok(begun) => session.lane()?.commit().await.map(|()| begun),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = begun {
+        // A connection that is gone has given back both by itself.
+        if session.lane()?.rollback().await.is_ok() {
+            applock::release(session, &lock).await?;
+        }
+        return Err(error);
+    }
+    begun
+}
+
+async fn on_record(session: &mut Session, order: &Order<'_>, lock: &str) -> Result<Begun> {
+    let others = unended(session, order.subject).await?;
+    let alive = others.iter().find(|other| order.shared && other.shared && other.alive);
+    let joined = alive.map(|other| other.batch);
+    let windows = known::windows(session, &order.subject.table).await?;
+    if let Some(batch) = joined {
+        check_same(order, &windows, batch)?;
+    }
+    for other in others.iter().filter(|other| joined.is_none() || !other.alive) {
+        let sql = "UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'crashed' \
+                   OUTPUT inserted.run_id WHERE run_id = @P1 AND ended IS NULL";
+        change(session, sql, &[&other.id]).await?;
+    }
+    let (id, batch) = insert(session, order, joined).await?;
+    let table = order.subject.table.clone();
+    let run = Run { id, batch, table, lock: lock.to_owned(), lease: order.lease };
+    let complete = |known: &&Known| known.batch == batch && known.state == State::Complete;
+    if joined.is_some() {
+        let skipped = windows.iter().filter(complete).map(|known| known.window).collect();
+        return Ok(Begun { run, joined: true, skipped, redone: Vec::new() });
+    }
+    let (skipped, redone) = match order.wish {
+        Wish::Resume => resume(order.subject, order.windows, &windows),
+        Wish::Replace | Wish::Restart => Default::default(),
+    };
+    run.put(session, order, &skipped).await?;
+    Ok(Begun { run, joined: false, skipped, redone })
+}
+
+/// Another run that has not ended.
+struct Other {
+    id: i64,
+    batch: i64,
+    shared: bool,
+    alive: bool,
+}
+
+async fn unended(session: &mut Session, subject: &Subject) -> Result<Vec<Other>> {
+    let sql = "SELECT run_id, batch_id, shared, \
+               CASE WHEN lease_until > SYSUTCDATETIME() THEN 1 ELSE 0 END AS alive FROM replica.runs \
+               WHERE schema_name = @P1 AND table_name = @P2 AND ended IS NULL ORDER BY run_id DESC";
+    let (schema, table) = names(&subject.table);
+    let rows = ask(session, sql, &[&schema, &table]).await?;
+    let other = |row: &Record| {
+        Ok(Other {
+            id: row.number("run_id")?,
+            batch: row.number("batch_id")?,
+            shared: row.flag("shared"),
+            alive: row.flag("alive"),
+        })
+    };
+    rows.iter().map(other).collect()
+}
+
+/// Whoever joins must mean the same windows, loaded in the same way.
+fn check_same(order: &Order<'_>, windows: &[Known], batch: i64) -> Result<()> {
+    let theirs: HashMap<_, _> = windows
+        .iter()
+        .filter(|known| known.batch == batch)
+        .map(|known| (known.window, &known.subject))
+        .collect();
+    let difference = if theirs.len() != order.windows.len() {
+        Some("other windows")
+    } else {
+        order.windows.iter().find_map(|planned| match theirs.get(&planned.window) {
+            Some(subject) => subject.difference(order.subject),
+            None => Some("other windows"),
+        })
+    };
+    match difference {
+        None => Ok(()),
+        Some(what) => {
+            Err(Error::busy(format!("other hosts are at work on this table with {what} (run {batch})"))
+                .remedy("Start all hosts with the same command, or wait until the others have ended"))
+        }
+    }
+}
+
+/// Which of the windows `--resume` skips, and why it does the others again that are on record. Pure.
+pub fn resume(subject: &Subject, windows: &[Planned], known: &[Known]) -> (Vec<Window>, Vec<Redone>) {
+    let (mut skipped, mut redone) = (Vec::new(), Vec::new());
+    let known: HashMap<_, _> = known.iter().map(|known| (known.window, known)).collect();
+    for &Planned { window, .. } in windows {
+        let Some(known) = known.get(&window) else { continue };
+        match (known.state, known.subject.difference(subject)) {
+            (_, Some(difference)) => redone.push(Redone { window, because: difference.to_owned() }),
+            (State::Complete, None) => skipped.push(window),
+            (state, None) => redone.push(Redone { window, because: format!("it was {}", state.name()) }),
+        }
+    }
+    (skipped, redone)
+}
+
+/// Run and batch.
+async fn insert(session: &mut Session, order: &Order<'_>, joined: Option<i64>) -> Result<(i64, i64)> {
+    let sql = "INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
+               login, pid, shared, phase, started, lease_until, windows_done, windows_failed, windows_skipped, \
+               row_count, byte_count, retries, disable_ms, rebuild_ms) \
+               OUTPUT inserted.run_id AS run_id \
+               VALUES (@P1, @P2, @P3, @P4, @P5, @P6, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P7, @P8, 'copying', \
+               SYSUTCDATETIME(), DATEADD(millisecond, @P9, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0)";
+    let subject = order.subject;
+    let (schema, table) = names(&subject.table);
+    let batch = joined.unwrap_or_default();
+    let params: [&dyn ToSql; 9] = [
+        &batch,
+        &order.tool,
+        &schema,
+        &table,
+        &subject.object_id,
+        &subject.source.as_str(),
+        &i64::from(std::process::id()),
+        &order.shared,
+        &milliseconds32(order.lease),
+    ];
+    let rows = ask(session, sql, &params).await?;
+    let run: i64 = rows
+        .first()
+        .ok_or_else(|| Error::protocol("the ledger gives the run no number"))?
+        .number("run_id")?;
+    if let Some(batch) = joined {
+        return Ok((run, batch));
+    }
+    let sql = "UPDATE replica.runs SET batch_id = run_id OUTPUT inserted.run_id WHERE run_id = @P1";
+    change(session, sql, &[&run]).await?;
+    Ok((run, run))
+}
+
+impl Run {
+    /// Replaces the windows on record: takes over those that are skipped, forgets all that the new ones cover or
+    /// contradict, and puts the others down as pending.
+    async fn put(&self, session: &mut Session, order: &Order<'_>, skipped: &[Window]) -> Result<()> {
+        let (schema, table) = names(&self.table);
+        for window in skipped {
+            let sql = "UPDATE replica.windows SET batch_id = @P5 OUTPUT inserted.batch_id WHERE schema_name = @P1 \
+                       AND table_name = @P2 AND first_date = @P3 AND next_date = @P4";
+            let (first, next) = (window.first.to_string(), window.next.to_string());
+            change(session, sql, &[&schema, &table, &first, &next, &self.batch]).await?;
+        }
+        // A window that overlaps is no longer what it says. Nor is one along another date column, wherever it lies.
+        let from =
+            order.windows.iter().map(|planned| planned.window.first).min().map(|date| date.to_string());
+        let to = order.windows.iter().map(|planned| planned.window.next).max().map(|date| date.to_string());
+        let sql = "DELETE FROM replica.windows OUTPUT deleted.batch_id WHERE schema_name = @P1 AND table_name = @P2 \
+                   AND batch_id <> @P3 \
+                   AND (@P4 = 1 OR date_column <> @P5 OR (first_date < @P6 AND next_date > @P7))";
+        let all = order.wish == Wish::Restart;
+        let column = order.subject.date_column.as_str();
+        let params: [&dyn ToSql; 7] =
+            [&schema, &table, &self.batch, &all, &column, &to.unwrap_or_default(), &from.unwrap_or_default()];
+        ask(session, sql, &params).await?;
+        let skipped: HashSet<_> = skipped.iter().collect();
+        let new: Vec<_> = order.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
+        for windows in new.chunks(ROWS_PER_INSERT) {
+            self.insert_windows(session, order.subject, windows).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_windows(
+        &self,
+        session: &mut Session,
+        subject: &Subject,
+        windows: &[&Planned],
+    ) -> Result<()> {
+        let (schema, table) = names(&self.table);
+        let texts: Vec<_> = windows
+            .iter()
+            .map(|w| (w.window.first.to_string(), w.window.next.to_string(), signed(w.estimated_rows)))
+            .collect();
+        let mut params: Vec<&dyn ToSql> = vec![
+            &schema,
+            &table,
+            &subject.object_id,
+            &subject.date_column,
+            &subject.fingerprint,
+            &subject.source,
+            &self.batch,
+        ];
+        let mut rows = Vec::new();
+        for (first, next, estimate) in &texts {
+            let at = params.len() + 1;
+            rows.push(format!(
+                "(@P1, @P2, @P{at}, @P{}, 'pending', @P3, @P4, @P5, @P6, @P7, 0, @P{})",
+                at + 1,
+                at + 2
+            ));
+            let row: [&dyn ToSql; 3] = [first, next, estimate];
+            params.extend(row);
+        }
+        let sql = format!(
+            "INSERT INTO replica.windows (schema_name, table_name, first_date, next_date, state, object_id, \
+             date_column, fingerprint, source, batch_id, attempts, estimated_rows) VALUES {}",
+            rows.join(", ")
+        );
+        ask(session, &sql, &params).await.map(drop)
+    }
+}

@@ -1,0 +1,37 @@
+//! docs/LEDGER.md: its SQL runs, and it knows every column.
+use replica_core::ledger;
+
+use crate::util::{Stage, begin, complete, months, order, run, subject};
+
+const DOCUMENT: &str = include_str!("../../../../docs/LEDGER.md");
+
+fn statements() -> impl Iterator<Item = &'static str> {
+    DOCUMENT.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next())
+}
+
+#[test]
+fn the_documents_sql_runs() {
+    let stage = Stage::new();
+    run(async {
+        let mut session = stage.session().await;
+        let (mut subject, windows) = (subject(), months(&[1, 2]));
+        subject.table = "dbo.APP_4_SALES".parse().unwrap();
+        let begun = begin(&mut session, &order(&subject, &windows)).await.run;
+        let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        complete(&mut session, &claim, 5_000).await;
+        begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();
+        ledger::record(&mut session, &begun, subject.object_id, "ix").await.unwrap();
+    });
+    let counts: Vec<usize> = statements().map(|sql| stage.texts(sql).len()).collect();
+    assert_eq!(counts, [1, 2, 1, 2, 1, 0]);
+    let speed = statements().nth(3).map(|sql| stage.texts(sql)).unwrap();
+    assert!(speed.iter().any(|row| row[1..] == ["5000", "1500", "2500", "NULL", "2000"]), "{speed:?}");
+}
+
+#[test]
+fn the_document_knows_every_column() {
+    let columns = ledger::DDL.lines().filter_map(|line| line.strip_prefix("    ")?.split(' ').next());
+    let columns = columns.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+    let missing: Vec<_> = columns.filter(|name| !DOCUMENT.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Endpoint, Secret};
+use super::{Endpoint, Etl, Secret};
 use crate::error::{Error, Result};
 
 /// The file that is read when none is named, in the current folder.
@@ -16,8 +16,13 @@ pub const FILE_NAME: &str = "replica.toml";
 pub struct Config {
     source: Option<Endpoint>,
     target: Option<Endpoint>,
-    /// The tables that `--all` copies, as written.
+    /// The tables that `--all` copies, and every run of run-replica-etl, as written.
     pub reference_tables: Vec<String>,
+    /// The tables that run-replica-etl replaces by days, as written.
+    pub date_tables: Vec<String>,
+    /// Tables of these lists by a name for several.
+    pub groups: BTreeMap<String, Vec<String>>,
+    pub etl: Etl,
     /// Settings by table name, as written.
     pub tables: BTreeMap<String, TableSettings>,
     /// The column that a table's date windows are cut by, by table name as written.
@@ -35,6 +40,10 @@ pub struct TableSettings {
     /// Leave out source columns that the target lacks.
     #[serde(default)]
     pub ignore_extra_columns: bool,
+    /// Windows of this table that run-replica-etl replaces at once.
+    pub max_workers: Option<usize>,
+    /// Days before the day that run-replica-etl replaces with it.
+    pub look_back_days: Option<u16>,
 }
 
 impl Config {
@@ -92,6 +101,9 @@ impl Config {
             source: side("[source]", raw.source)?,
             target: side("[target]", raw.target)?,
             reference_tables: raw.reference_tables,
+            date_tables: raw.date_tables,
+            groups: raw.groups,
+            etl: raw.etl,
             tables: raw.tables,
             date_filter_columns: raw.date_filter_columns,
         })
@@ -118,6 +130,12 @@ struct RawConfig {
     target: Option<RawEndpoint>,
     #[serde(default)]
     reference_tables: Vec<String>,
+    #[serde(default)]
+    date_tables: Vec<String>,
+    #[serde(default)]
+    groups: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    etl: Etl,
     #[serde(default)]
     tables: BTreeMap<String, TableSettings>,
     #[serde(default)]
@@ -258,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn the_runs_example_in_the_docs_is_read() {
+        let page = include_str!("../../../../docs/ETL.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let config = parse(example).unwrap();
+        assert_eq!(config.date_tables, ["dbo.flights", "dbo.weather"]);
+        assert_eq!(config.groups["schedule"], ["dbo.flights", "dbo.planes"]);
+        let flights = &config.tables["dbo.flights"];
+        assert_eq!((flights.max_workers, flights.look_back_days), (Some(2), Some(7)));
+        let etl = config.etl;
+        assert_eq!((etl.max_workers, etl.look_back_days), (Some(4), 2));
+        assert_eq!(etl.time_zone.as_deref(), Some("America/New_York"));
+        assert_eq!(etl.verify.as_deref(), Some("hash"));
+        assert!(etl.record_dir.is_some() && etl.prometheus_file.is_some());
+    }
+
+    #[test]
     fn a_password_may_come_from_elsewhere() {
         let config = parse("[target]\nconnection_string = 'Server=h;UID=u'\npassword_env = 'PW'\n").unwrap();
         assert_eq!(config.target().unwrap().password.expose(), "from-env");
@@ -279,6 +313,7 @@ mod tests {
             "{message}"
         );
         assert!(error("[tables.x]\nchunksize = 1\n").contains("`chunksize`"));
+        assert!(error("[etl]\nlook_back = 1\n").contains("`look_back`"));
         assert!(error("reference_table = []").contains("`reference_table`"));
         let message = error("[source]\nserver = 'h'\nuser = 'u'\npassword = 20202\n");
         assert!(message.contains("line 4") && !message.contains("20202"), "{message}");

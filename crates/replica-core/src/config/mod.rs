@@ -2,9 +2,11 @@
 mod connection_string;
 mod data_source;
 mod endpoint;
+mod etl;
 mod file;
 mod secret;
 
 pub use endpoint::{ApplicationIntent, Encrypt, Endpoint};
+pub use etl::Etl;
 pub use file::{Config, TableSettings};
 pub use secret::Secret;

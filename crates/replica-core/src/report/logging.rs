@@ -1,4 +1,4 @@
-//! The log on stderr: `RUST_LOG` decides what is shown, `info` otherwise.
+//! The log on stderr: `RUST_LOG` decides what is shown; otherwise `info`, or the level of the tool's choice.
 use std::io::Write;
 
 use log::{Log, Metadata, Record};
@@ -10,8 +10,13 @@ pub(super) const BARE: &str = "replica_core::timing";
 
 /// Sets the log up; call it once, at the start. Lines are written while `progress` stands aside.
 pub fn init(progress: &Progress) {
+    init_from(progress, "info");
+}
+
+/// As [`init`], from this level on.
+pub fn init_from(progress: &Progress, level: &str) {
     // tiberius warns of encryption that it does not do because the link does, and logs errors that come back anyway.
-    let environment = env_logger::Env::default().default_filter_or("info,tiberius=off");
+    let environment = env_logger::Env::default().default_filter_or(format!("{level},tiberius=off"));
     let logger = env_logger::Builder::from_env(environment)
         .format(|out, record| match record.target() {
             BARE => writeln!(out, "{}", record.args()),

@@ -6,7 +6,7 @@ mod record;
 mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration};
-pub use logging::init;
+pub use logging::{init, init_from};
 pub use progress::{Bar, Progress};
 pub use record::{Format, Record, Value};
 pub use timing::Timing;

@@ -14,6 +14,11 @@ impl Progress {
         Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
     }
 
+    /// No bars.
+    pub fn hidden() -> Self {
+        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
+    }
+
     /// Adds a bar for `what`, of which `rows` are expected.
     pub fn bar(&self, what: &str, rows: Option<u64>) -> Bar {
         let template = match rows {

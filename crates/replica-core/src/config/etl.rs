@@ -1,0 +1,22 @@
+//! `[etl]`: how run-replica-etl runs. docs/ETL.md shows one.
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// An option on the command line wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Etl {
+    /// Streams at once: a stream is one connection to the source and one to the target.
+    pub max_workers: Option<usize>,
+    /// Days before the day that are replaced with it, since rows come late.
+    pub look_back_days: u16,
+    /// Whose calendar says what today is; the machine's own without it.
+    pub time_zone: Option<String>,
+    /// What is read back before each commit: `none`, `count`, `hash`.
+    pub verify: Option<String>,
+    /// Where each run leaves its record.
+    pub record_dir: Option<PathBuf>,
+    /// What Prometheus' node exporter reads.
+    pub prometheus_file: Option<PathBuf>,
+}

@@ -1,0 +1,181 @@
+//! The command line: as typed ([`Args`]), and as resolved ([`Options`]).
+use std::path::PathBuf;
+
+use argh::{ArgsInfo, FromArgs};
+use replica_core::cli::{self, Tool};
+use replica_core::error::{Error, Result};
+use replica_core::exit::Code;
+use replica_core::report::Format;
+use replica_core::window;
+
+use crate::day::Asked;
+use crate::run;
+
+/// Refreshes the replica for a day, as replica.toml lists it: every reference table, then that day of every date-based
+/// table, parents before children. One table's failure does not stop the others.
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+#[argh(
+    example = "run-replica-etl --t0",
+    example = "run-replica-etl --t1 --look-back 3 --quiet",
+    example = "run-replica-etl --as-of 2024-01-31 --only dbo.Flights dbo.Weather",
+    note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
+Options may be written --name value or --name=value.
+Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or configuration;
+  3 cannot connect or log in; 4 another run is at work; 130/143 stopped by a signal."
+)]
+pub struct Args {
+    /// more tables or groups for --only
+    #[argh(positional, arg_name = "TABLE")]
+    tables: Vec<String>,
+    /// refresh today
+    #[argh(switch)]
+    t0: bool,
+    /// refresh yesterday, which is complete by now
+    #[argh(switch)]
+    t1: bool,
+    /// refresh this day
+    #[argh(option, arg_name = "date")]
+    as_of: Option<String>,
+    /// these tables or groups of the configuration, and no others
+    #[argh(option, arg_name = "table")]
+    only: Vec<String>,
+    /// days before the day that are refreshed, too, since rows come late (default: of the configuration)
+    #[argh(option, arg_name = "days")]
+    look_back: Option<u16>,
+    /// streams at once; each is a connection to the source and one to the target (default: of the configuration, or 2)
+    #[argh(option, arg_name = "n")]
+    max_workers: Option<usize>,
+    /// say what would be done, in which order, and do nothing
+    #[argh(switch)]
+    explain: bool,
+    /// the same as --explain
+    #[argh(switch)]
+    dry_run: bool,
+    /// say nothing but what went wrong
+    #[argh(switch)]
+    quiet: bool,
+    /// write figures for Prometheus' node exporter to this file (default: of the configuration)
+    #[argh(option, arg_name = "file")]
+    prometheus: Option<PathBuf>,
+    /// read this file instead of replica.toml in the current folder
+    #[argh(option, arg_name = "file")]
+    config: Option<PathBuf>,
+    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
+    #[argh(option, arg_name = "format")]
+    output: Option<String>,
+    /// print the version
+    #[argh(switch)]
+    #[expect(dead_code, reason = "answered before the rest is looked at")]
+    version: bool,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    pub asked: Asked,
+    pub only: Vec<String>,
+    pub look_back: Option<u16>,
+    pub max_workers: Option<usize>,
+    pub explain: bool,
+    pub quiet: bool,
+    pub prometheus: Option<PathBuf>,
+    pub config: Option<PathBuf>,
+    pub format: Format,
+}
+
+impl Tool for Args {
+    const NAME: &'static str = "run-replica-etl";
+    type Options = Options;
+
+    fn resolve(self, stdin: bool) -> Result<Options> {
+        let asked = self.asked()?;
+        if stdin {
+            return Err(Error::usage("tables are not read from stdin").remedy("Name them after --only"));
+        }
+        if self.only.is_empty() && !self.tables.is_empty() {
+            return Err(Error::usage(format!("{} is no option", self.tables.join(" ")))
+                .remedy("The tables are those of the configuration; --only TABLE... takes some of them"));
+        }
+        Ok(Options {
+            asked,
+            only: [self.only, self.tables].concat(),
+            look_back: self.look_back,
+            max_workers: self.max_workers,
+            explain: self.explain || self.dry_run,
+            quiet: self.quiet,
+            prometheus: self.prometheus,
+            config: self.config,
+            format: cli::format(self.output.as_deref())?,
+        })
+    }
+
+    fn run(options: Options) -> Result<Code> {
+        run::run(&options)
+    }
+}
+
+impl Args {
+    fn asked(&self) -> Result<Asked> {
+        match (self.t0, self.t1, &self.as_of) {
+            (true, false, None) => Ok(Asked::Today),
+            (false, true, None) => Ok(Asked::Yesterday),
+            (false, false, Some(day)) => Ok(Asked::On(window::date("--as-of", day)?)),
+            (false, false, None) => Err(Error::usage("no day is named")
+                .remedy("Say --t0 for today, --t1 for yesterday, or --as-of 2024-01-31")),
+            _ => Err(Error::usage("--t0, --t1 and --as-of exclude each other")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use replica_core::cli::{Parsed, parse};
+    use time::macros::date;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Parsed<Options>> {
+        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
+    }
+
+    fn options(line: &str) -> Options {
+        match parsed(line).unwrap() {
+            Parsed::Run(options) => options,
+            Parsed::Print(text) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn the_day_is_named_in_one_of_three_ways() {
+        assert_eq!(options("--t0").asked, Asked::Today);
+        assert_eq!(options("--t1").asked, Asked::Yesterday);
+        assert_eq!(options("--as-of=2024-02-29").asked, Asked::On(date!(2024 - 02 - 29)));
+        assert_eq!(options("--as 20240229").asked, Asked::On(date!(2024 - 02 - 29)));
+    }
+
+    #[test]
+    fn only_takes_one_or_several() {
+        assert_eq!(options("--t0 --only a b --quiet c").only, ["a", "b", "c"]);
+        assert_eq!(options("--t0 --only a --only=b").only, ["a", "b"]);
+        assert!(options("--t0 --dry-run").explain && options("--t0 --explain").explain);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for (line, reason) in [
+            ("", "--t1"),
+            ("--t0 --t1", "exclude"),
+            ("--t1 --as-of 2024-01-01", "exclude"),
+            ("--as-of yesterday", "--as-of yesterday is no date"),
+            ("--t0 dbo.t", "--only"),
+            ("--t0 --only a -", "stdin"),
+            ("--t0 --look-back -1", "look-back"),
+            ("--t0 --output xml", "xml"),
+            ("--t", "--t0 or --t1"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert_eq!(error.exit_code().number(), 2, "{line}");
+            assert!(error.to_string().contains(reason), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Refreshes a replica for a day, as its configuration lists it. The command line is the interface; see docs/ETL.md.
+mod agenda;
+mod args;
+mod day;
+mod metrics;
+mod order;
+mod record;
+mod refresh;
+mod run;
+mod schedule;
+mod steps;
+mod survey;
+mod tally;
+
+pub use args::Args;

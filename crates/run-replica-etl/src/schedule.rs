@@ -1,0 +1,124 @@
+//! Runs jobs that wait for each other, several at once, under one limit.
+use std::collections::HashMap;
+
+use tokio::task::{Id, JoinSet};
+
+/// What the schedule knows of a job.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// Jobs that must have ended before, well or not.
+    pub after: Vec<usize>,
+    /// How much of the limit it takes while it runs. More than all is all.
+    pub weight: usize,
+    /// Of those that may start, the largest starts first.
+    pub size: u64,
+}
+
+/// Runs every job once, with at most `limit` of weight at a time; `done` gets each result as it comes. Jobs must not
+/// wait for each other in a circle: those that do never run.
+///
+/// Jobs are tasks on the current tokio runtime; dropping the future stops them.
+///
+/// # Panics
+/// If `work` did.
+pub async fn run<R, F>(
+    jobs: &[Job],
+    limit: usize,
+    mut work: impl FnMut(usize) -> F,
+    mut done: impl FnMut(usize, R),
+) where
+    R: Send + 'static,
+    F: Future<Output = R> + Send + 'static,
+{
+    let mut waiting: Vec<usize> = (0..jobs.len()).collect();
+    waiting.sort_by_key(|&job| std::cmp::Reverse(jobs[job].size));
+    let mut ended = vec![false; jobs.len()];
+    let mut free = limit.max(1);
+    let weight = |job: usize| jobs[job].weight.clamp(1, limit.max(1));
+    let mut tasks = JoinSet::new();
+    let mut running: HashMap<Id, usize> = HashMap::new();
+    loop {
+        let ready = |&job: &usize| jobs[job].after.iter().all(|&before| ended[before]);
+        // The first that is ready, even if a lighter one behind it would fit: or a heavy one would wait for ever.
+        while let Some(place) = waiting.iter().position(ready)
+            && weight(waiting[place]) <= free
+        {
+            let job = waiting.remove(place);
+            free -= weight(job);
+            running.insert(tasks.spawn(work(job)).id(), job);
+        }
+        let Some(next) = tasks.join_next_with_id().await else { return };
+        match next {
+            Ok((id, result)) => {
+                let Some(job) = running.remove(&id) else { continue };
+                ended[job] = true;
+                free += weight(job);
+                done(job, result);
+            }
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+                // Cancelled: the runtime is going down, and nobody waits for results any more.
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn block_on(work: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work);
+    }
+
+    fn job(after: &[usize], weight: usize, size: u64) -> Job {
+        Job { after: after.to_vec(), weight, size }
+    }
+
+    #[test]
+    fn who_waits_comes_after_and_the_largest_of_the_ready_first() {
+        let jobs = [job(&[2], 1, 9), job(&[], 1, 1), job(&[], 1, 5), job(&[0, 1], 1, 7)];
+        let mut order = Vec::new();
+        block_on(run(
+            &jobs,
+            1,
+            |job| async move { job },
+            |job, result| {
+                assert_eq!(job, result);
+                order.push(job);
+            },
+        ));
+        assert_eq!(order, [2, 0, 1, 3]);
+    }
+
+    #[test]
+    fn the_limit_holds_whatever_the_weights() {
+        static WEIGHT: AtomicUsize = AtomicUsize::new(0);
+        static SEEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+        let jobs: Vec<_> = [1, 2, 3, 1, 7, 1, 2].into_iter().map(|weight| job(&[], weight, 0)).collect();
+        let mut count = 0;
+        let work = |job: usize| {
+            let weight = jobs[job].weight.min(3);
+            async move {
+                SEEN.lock().unwrap().push(WEIGHT.fetch_add(weight, Ordering::SeqCst) + weight);
+                tokio::task::yield_now().await;
+                WEIGHT.fetch_sub(weight, Ordering::SeqCst);
+            }
+        };
+        block_on(run(&jobs, 3, work, |_, ()| count += 1));
+        let seen = SEEN.lock().unwrap();
+        assert_eq!((count, seen.iter().max()), (7, Some(&3)));
+        assert!(seen[0] < 3, "the first two run together");
+    }
+
+    #[test]
+    fn nothing_to_do_ends_at_once() {
+        block_on(run(&[], 1, |_| async {}, |_, ()| panic!("there was no job")));
+    }
+}

@@ -1,0 +1,231 @@
+//! What there is to do for a day: the configuration's tables, with what is said of each. Pure.
+use std::collections::HashSet;
+
+use replica_core::catalog::TableName;
+use replica_core::cli;
+use replica_core::config::{Config, TableSettings};
+use replica_core::error::{Error, Result};
+use replica_core::window::Range;
+use time::{Date, Duration};
+
+/// One table's part of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// As the configuration writes it.
+    pub table: TableName,
+    pub part: Part,
+    /// Streams that it runs at once.
+    pub workers: usize,
+    pub settings: TableSettings,
+}
+
+/// How much of a table is replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    /// The days of the range, each for itself, cut by the column, or by the only one that holds dates.
+    Days {
+        range: Range,
+        column: Option<String>,
+    },
+}
+
+/// What the command line says of all steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes<'a> {
+    /// Tables and groups; empty: all of the configuration.
+    pub only: &'a [String],
+    pub look_back: Option<u16>,
+}
+
+/// The steps of a day: reference tables first, then date-based ones, each as listed.
+///
+/// # Errors
+/// Of kind `Usage`: nothing is listed, or what is listed or asked for makes no sense.
+pub fn steps(config: &Config, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step>> {
+    let reference = names("reference_tables", &config.reference_tables)?;
+    let dated = names("date_tables", &config.date_tables)?;
+    if let Some(both) = reference.iter().find(|table| dated.contains(table)) {
+        return Err(Error::usage("it is in reference_tables and in date_tables").table(both));
+    }
+    if reference.is_empty() && dated.is_empty() {
+        return Err(Error::usage("the configuration lists no tables")
+            .remedy("Write reference_tables = [\"dbo.Airports\", ...] and date_tables = [\"dbo.Flights\", ...] in replica.toml"));
+    }
+    let mut steps = Vec::new();
+    for table in reference {
+        steps.push(step(config, table, Part::Whole)?);
+    }
+    for table in dated {
+        let look_back = wishes.look_back.or(cli::settings(config, &table).look_back_days);
+        let look_back = look_back.unwrap_or(config.etl.look_back_days);
+        let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(Date::MIN);
+        let range = Range::new(first, day)?;
+        let column = cli::date_column(config, &table).map(str::to_owned);
+        steps.push(step(config, table, Part::Days { range, column })?);
+    }
+    let chosen = chosen(config, &steps, wishes.only)?;
+    steps.retain(|step| chosen.as_ref().is_none_or(|chosen| chosen.contains(&step.table)));
+    Ok(steps)
+}
+
+fn step(config: &Config, table: TableName, part: Part) -> Result<Step> {
+    let settings = cli::settings(config, &table);
+    let workers = match part {
+        Part::Whole => 1,
+        Part::Days { .. } => cli::workers(settings.max_workers, 1).map_err(|error| error.table(&table))?,
+    };
+    Ok(Step { table, part, workers, settings })
+}
+
+/// A list's tables, each once.
+fn names(list: &str, texts: &[String]) -> Result<Vec<TableName>> {
+    let mut names = Vec::new();
+    for text in texts {
+        let name = parse(list, text)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn parse(place: &str, text: &str) -> Result<TableName> {
+    text.parse().map_err(|error| Error::usage(format!("{place}: {error}")))
+}
+
+/// The tables that `--only` asks for; `None`: all.
+fn chosen(config: &Config, steps: &[Step], only: &[String]) -> Result<Option<HashSet<TableName>>> {
+    let mut groups = Vec::new();
+    // All groups, so that a slip in one shows before the day that it is needed.
+    for (name, members) in &config.groups {
+        let place = format!("[groups] {name}");
+        if parse(&place, name).is_ok_and(|table| steps.iter().any(|step| step.table == table)) {
+            return Err(Error::usage(format!("{place} is the name of a table, too"))
+                .remedy("Give the group another name"));
+        }
+        let members = members.iter().map(|member| listed(&place, steps, member));
+        groups.push((name, members.collect::<Result<Vec<_>>>()?));
+    }
+    if only.is_empty() {
+        return Ok(None);
+    }
+    let mut chosen = HashSet::new();
+    for typed in only {
+        match groups.iter().find(|(name, _)| *name == typed) {
+            Some((_, members)) => chosen.extend(members.iter().cloned()),
+            None => drop(chosen.insert(listed("--only", steps, typed)?)),
+        }
+    }
+    Ok(Some(chosen))
+}
+
+/// The table of the configuration that a text means: the schema may be left out where that leaves no doubt.
+fn listed(place: &str, steps: &[Step], text: &str) -> Result<TableName> {
+    let name = parse(place, text)?;
+    let tables = || steps.iter().map(|step| &step.table);
+    if let Some(same) = tables().find(|table| **table == name) {
+        return Ok(same.clone());
+    }
+    let mut alike =
+        tables().filter(|table| table.name == name.name && (name.schema.is_none() || table.schema.is_none()));
+    match (alike.next(), alike.next()) {
+        (Some(table), None) => Ok(table.clone()),
+        (Some(one), Some(other)) => Err(Error::usage(format!("{place}: {text} may be {one} or {other}"))),
+        (None, _) => Err(Error::usage(format!("{place}: {text} is not in the configuration"))
+            .remedy("List it in reference_tables or date_tables of replica.toml")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    fn config() -> Config {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut config = Config::default();
+        config.reference_tables = owned(&["dbo.airlines", "airports", "[dbo].[airlines]"]);
+        config.date_tables = owned(&["dbo.flights", "hr.weather"]);
+        config.date_filter_columns.insert("[dbo].[flights]".into(), "time_hour".into());
+        let settings = TableSettings { look_back_days: Some(7), max_workers: Some(2), ..Default::default() };
+        config.tables.insert("dbo.flights".into(), settings);
+        config.etl.look_back_days = 1;
+        config.groups.insert("air".into(), owned(&["flights", "dbo.airlines"]));
+        config
+    }
+
+    fn planned(config: &Config, wishes: &Wishes<'_>) -> Result<Vec<String>> {
+        let steps = steps(config, date!(2024 - 03 - 01), wishes)?;
+        let show = |step: &Step| match &step.part {
+            Part::Whole => step.table.to_string(),
+            Part::Days { range, column } => {
+                format!("{} {} {}", step.table, range.whole(), column.as_deref().unwrap_or("?"))
+            }
+        };
+        Ok(steps.iter().map(show).collect())
+    }
+
+    fn only(config: &Config, only: &[&str]) -> Result<Vec<String>> {
+        let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+        planned(config, &Wishes { only: &only, look_back: Some(0) })
+    }
+
+    fn refused(result: Result<Vec<String>>) -> String {
+        let error = result.unwrap_err();
+        assert_eq!(error.exit_code().number(), 2, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn every_table_once_with_its_own_look_back() {
+        assert_eq!(
+            planned(&config(), &Wishes::default()).unwrap(),
+            [
+                "dbo.airlines",
+                "airports",
+                "dbo.flights 2024-02-23..2024-03-01 time_hour",
+                "hr.weather 2024-02-29..2024-03-01 ?"
+            ]
+        );
+        let found = planned(&config(), &Wishes { only: &[], look_back: Some(0) }).unwrap();
+        assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
+        let steps = steps(&config(), date!(2024 - 03 - 01), &Wishes::default()).unwrap();
+        assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
+    }
+
+    #[test]
+    fn only_takes_tables_and_groups_under_any_spelling() {
+        let found = only(&config(), &["[dbo].[flights]", "dbo.airports"]).unwrap();
+        assert_eq!(found, ["airports", "dbo.flights 2024-03-01 time_hour"]);
+        let found = only(&config(), &["air", "flights"]).unwrap();
+        assert_eq!(found, ["dbo.airlines", "dbo.flights 2024-03-01 time_hour"]);
+        assert!(refused(only(&config(), &["dbo.weather"])).contains("date_tables"));
+        assert!(refused(only(&config(), &["a.b.c"])).contains("--only"));
+        let mut twice = config();
+        twice.reference_tables.push("other.flights".into());
+        twice.groups.clear();
+        assert!(refused(only(&twice, &["flights"])).contains("other.flights or dbo.flights"));
+    }
+
+    #[test]
+    fn a_configuration_that_makes_no_sense_is_refused() {
+        assert!(refused(planned(&Config::default(), &Wishes::default())).contains("date_tables"));
+        let mut both = config();
+        both.reference_tables.push("dbo.flights".into());
+        assert!(refused(planned(&both, &Wishes::default())).starts_with("dbo.flights: it is in"));
+        let mut group = config();
+        group.groups.insert("night".into(), vec!["dbo.nights".into()]);
+        assert!(refused(planned(&group, &Wishes::default())).contains("[groups] night: dbo.nights"));
+        let mut group = config();
+        group.groups.insert("airports".into(), vec![]);
+        assert!(refused(planned(&group, &Wishes::default())).contains("another name"));
+        let mut workers = config();
+        workers.tables.get_mut("dbo.flights").unwrap().max_workers = Some(0);
+        assert!(refused(planned(&workers, &Wishes::default())).starts_with("dbo.flights: "));
+        let mut name = config();
+        name.date_tables.push("a.b.c".into());
+        assert!(refused(planned(&name, &Wishes::default())).contains("date_tables"));
+    }
+}

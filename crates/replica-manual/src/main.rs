@@ -1,0 +1,57 @@
+//! Writes man pages and shell completions of every program, made from its argument definitions.
+mod complete;
+mod page;
+mod tool;
+
+use std::path::{Path, PathBuf};
+
+use argh::{ArgsInfo, FromArgs};
+use replica_core::cli::{self, Tool};
+use replica_core::error::{Error, Result};
+use replica_core::exit::Code;
+
+use tool::described;
+
+/// Writes man pages and shell completions of every program to a folder.
+#[derive(FromArgs, ArgsInfo)]
+struct Args {
+    /// where man/, bash/, zsh/ and fish/ go
+    #[argh(positional, arg_name = "FOLDER")]
+    folder: PathBuf,
+    /// print the version
+    #[argh(switch)]
+    #[expect(dead_code, reason = "answered before the rest is looked at")]
+    version: bool,
+}
+
+impl Tool for Args {
+    const NAME: &'static str = "replica-manual";
+    type Options = PathBuf;
+
+    fn resolve(self, _stdin: bool) -> Result<PathBuf> {
+        Ok(self.folder)
+    }
+
+    fn run(folder: PathBuf) -> Result<Code> {
+        let tools = [described::<replicate_reference_tables::Args>(), described::<run_replica_etl::Args>()];
+        for tool in &tools {
+            let name = tool.name;
+            write(&folder.join("man/man1").join(format!("{name}.1")), &page::page(tool, &tools))?;
+            write(&folder.join("bash").join(name), &complete::bash(tool))?;
+            write(&folder.join("zsh").join(format!("_{name}")), &complete::zsh(tool))?;
+            write(&folder.join("fish").join(format!("{name}.fish")), &complete::fish(tool))?;
+        }
+        Ok(Code::Ok)
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    cli::main::<Args>(Args::NAME)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    folder
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| Error::io(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,123 @@
+//! A man page in the usual sections.
+use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
+use roff::{Inline, Roff, bold, italic, roman};
+
+/// The page of `tool`, which refers to those of `all`.
+pub fn page(tool: &CommandInfoWithArgs, all: &[CommandInfoWithArgs]) -> String {
+    let mut page = Roff::new();
+    // The name fills the line, so that there is no room for the usual title between.
+    page.control(
+        "TH",
+        [&tool.name.to_uppercase(), "1", " ", concat!("replica ", env!("CARGO_PKG_VERSION")), " "],
+    );
+    section(&mut page, "NAME");
+    page.text([roman(format!("{} - {}", tool.name, summary(tool.description)))]);
+    section(&mut page, "SYNOPSIS");
+    page.text(synopsis(tool));
+    section(&mut page, "DESCRIPTION");
+    page.text([roman(tool.description)]);
+    for positional in tool.positionals {
+        entry(&mut page, vec![italic(positional.name)], positional.description);
+    }
+    section(&mut page, "OPTIONS");
+    for flag in tool.flags {
+        entry(&mut page, option(flag), flag.description);
+    }
+    if !tool.notes.is_empty() {
+        section(&mut page, "NOTES");
+    }
+    for paragraph in tool.notes.iter().flat_map(|note| paragraphs(note)) {
+        page.control("PP", []);
+        page.text([roman(paragraph)]);
+    }
+    if !tool.examples.is_empty() {
+        section(&mut page, "EXAMPLES");
+        page.control("EX", []);
+        page.text(tool.examples.iter().map(|example| roman(format!("{example}\n"))).collect::<Vec<_>>());
+        page.control("EE", []);
+    }
+    section(&mut page, "SEE ALSO");
+    let mut others = Vec::new();
+    for other in all.iter().filter(|other| other.name != tool.name) {
+        others.extend([roman(if others.is_empty() { "" } else { ", " }), bold(other.name), roman("(1)")]);
+    }
+    page.text(others);
+    page.render()
+}
+
+fn section(page: &mut Roff, name: &str) {
+    page.control("SH", [name]);
+}
+
+fn entry(page: &mut Roff, term: Vec<Inline>, description: &str) {
+    page.control("TP", []);
+    page.text(term);
+    page.text([roman(description)]);
+}
+
+/// What apropos shows: the first clause.
+fn summary(description: &str) -> String {
+    let clause = description.split([':', '.', ',']).next().unwrap_or_default();
+    let mut chars = clause.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+fn synopsis(tool: &CommandInfoWithArgs) -> Vec<Inline> {
+    let mut line = vec![bold(tool.name)];
+    for flag in tool.flags {
+        line.push(roman(" ["));
+        line.extend(option(flag));
+        line.push(roman("]"));
+    }
+    for positional in tool.positionals {
+        let (before, after) = match positional.optionality {
+            Optionality::Required => (" ", ""),
+            Optionality::Optional => (" [", "]"),
+            Optionality::Repeating | Optionality::Greedy => (" [", "...]"),
+        };
+        line.extend([roman(before), italic(positional.name), roman(after)]);
+    }
+    line
+}
+
+fn option(flag: &FlagInfo<'_>) -> Vec<Inline> {
+    let mut option = vec![bold(flag.long)];
+    if let FlagInfoKind::Option { arg_name } = flag.kind {
+        option.extend([roman(" "), italic(arg_name)]);
+    }
+    option
+}
+
+/// A line that is not indented begins a new one.
+fn paragraphs(note: &str) -> Vec<String> {
+    let mut paragraphs: Vec<String> = Vec::new();
+    for line in note.lines() {
+        match paragraphs.last_mut() {
+            Some(last) if line.starts_with(' ') => {
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+            _ => paragraphs.push(line.trim().to_owned()),
+        }
+    }
+    paragraphs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apropos_shows_a_clause() {
+        assert_eq!(summary("Replaces whole tables, each in one go: readers see"), "replaces whole tables");
+        assert_eq!(summary(""), "");
+    }
+
+    #[test]
+    fn notes_are_paragraphs_of_lines() {
+        assert_eq!(
+            paragraphs("One.\nTwo\n  goes on;\n  and on.\nThree."),
+            ["One.", "Two goes on; and on.", "Three."]
+        );
+    }
+}

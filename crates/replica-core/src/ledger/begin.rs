@@ -7,6 +7,7 @@ use super::{Run, Subject, ask, change, milliseconds32, names, signed};
 use crate::applock::{self, Mode};
 use crate::catalog::record::Record;
 use crate::error::{Error, Result};
+use crate::retry::Backoff;
 use crate::session::{Session, ToSql};
 use crate::window::Window;
 
@@ -84,19 +85,21 @@ pub async fn begin(session: &mut Session, order: &Order<'_>) -> Result<Begun> {
             return Err(Error::busy("another run has been about to begin on this table for too long"));
         }
     }
-    session.lane()?.begin().await?;
-    let begun = match on_record(session, order, &lock).await {
-        Ok(begun) => session.lane()?.commit().await.map(|()| begun),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = begun {
-        // A connection that is gone has given back both by itself.
-        if session.lane()?.rollback().await.is_ok() {
+    let mut retries = Backoff::default().retries();
+    loop {
+        session.lane()?.begin().await?;
+        let begun = match on_record(session, order, &lock).await {
+            Ok(begun) => session.lane()?.commit().await.map(|()| begun),
+            Err(error) => Err(error),
+        };
+        let Err(error) = begun else { return begun };
+        // A connection that is gone has taken the transaction and the lock with it.
+        session.lane()?.rollback().await?;
+        if !error.is_transient() || !retries.another_after(&error).await {
             applock::release(session, &lock).await?;
+            return Err(error);
         }
-        return Err(error);
     }
-    begun
 }
 
 async fn on_record(session: &mut Session, order: &Order<'_>, lock: &str) -> Result<Begun> {

@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use super::known::window;
 use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
+use crate::tds::rpc::{Param, Query};
 use crate::window::Window;
 
 /// A run's right to replace one window. See the [module](super).
@@ -43,8 +44,16 @@ const OURS: &str = "run_id = @P5 AND attempts = @P6 AND state = 'loading'";
 /// The run that holds the window is alive.
 const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = w.run_id \
      AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())";
+/// An error number of our own: those above 50,000 are free (Microsoft docs, THROW).
+const TAKEN_OVER: u32 = 50_971;
 /// Largest first; others may be faster, so a few more are looked at.
 const CANDIDATES: u32 = 16;
+
+/// Does the error say that the window, or the whole run, is another's by now? Its rows are theirs to load, and no
+/// failure of this run.
+pub fn is_lost(error: &Error) -> bool {
+    error.has_number(TAKEN_OVER) || error.kind() == Kind::Busy
+}
 
 impl Run {
     /// Claims a window of this run: one that is pending, one that is ours (for another attempt), or one whose run has
@@ -107,31 +116,35 @@ impl Run {
 }
 
 impl Claim {
-    /// To be called last in every transaction that changes the window's rows, before its COMMIT; also notes what is
-    /// loaded so far.
+    /// What every transaction that changes the window's rows must run last before its COMMIT. Where the claim is
+    /// another's by now it fails, which takes the transaction back; [`is_lost`] tells.
+    pub fn fence(&self) -> Query {
+        self.or_fail("attempts = attempts", &[])
+    }
+
+    /// Runs [`Self::fence`] within the open transaction.
     ///
     /// # Errors
     /// Of kind [`Busy`](crate::error::Kind::Busy) when the claim is another's by now; the transaction is rolled back.
-    pub async fn fence(&self, session: &mut Session, rows: u64, bytes: u64) -> Result<()> {
-        let set = "row_count = @P7, byte_count = @P8";
-        let (rows, bytes) = (signed(rows), signed(bytes));
-        let ours = self.set(session, set, OURS, &[&rows, &bytes]).await?;
-        self.or_roll_back(session, ours).await
+    pub async fn check(&self, session: &mut Session) -> Result<()> {
+        self.run_or_lose(session, &self.fence()).await
     }
 
     /// Completes the window within the open transaction that has its last rows: it counts when that commits.
     ///
     /// # Errors
-    /// As [`Self::fence`].
+    /// As [`Self::check`].
     pub async fn complete(&self, session: &mut Session, loaded: &Loaded) -> Result<()> {
         let set = "state = 'complete', completed = SYSUTCDATETIME(), row_count = @P7, byte_count = @P8, \
                    row_hash = @P9, delete_ms = @P10, load_ms = @P11";
-        let (rows, bytes) = (signed(loaded.fingerprint.rows), signed(loaded.bytes));
-        let hash = loaded.fingerprint.to_string();
-        let (deleting, loading) = (milliseconds(loaded.deleting), milliseconds(loaded.loading));
-        let values: [&dyn ToSql; 5] = [&rows, &bytes, &hash.as_str(), &deleting, &loading];
-        let ours = self.set(session, set, OURS, &values).await?;
-        self.or_roll_back(session, ours).await
+        let values = [
+            Param::BigInt(signed(loaded.fingerprint.rows)),
+            Param::BigInt(signed(loaded.bytes)),
+            Param::Text(loaded.fingerprint.to_string()),
+            Param::BigInt(milliseconds(loaded.deleting)),
+            Param::BigInt(milliseconds(loaded.loading)),
+        ];
+        self.run_or_lose(session, &self.or_fail(set, &values)).await
     }
 
     /// Did this attempt's last transaction commit? For when the connection was lost at COMMIT; on another session.
@@ -196,11 +209,34 @@ impl Claim {
         change(session, &sql, &params).await
     }
 
-    async fn or_roll_back(&self, session: &mut Session, ours: bool) -> Result<()> {
-        if ours {
-            return Ok(());
+    /// Changes the window's row if it is ours, and fails if not.
+    fn or_fail(&self, set: &str, values: &[Param]) -> Query {
+        let sql = format!(
+            "UPDATE replica.windows SET {set} WHERE {KEY} AND {OURS}; \
+             IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1"
+        );
+        let (schema, table) = names(&self.run.table);
+        let key = [
+            Param::Text(schema.to_owned()),
+            Param::Text(table.to_owned()),
+            Param::Date(self.window.first),
+            Param::Date(self.window.next),
+            Param::BigInt(self.run.id),
+            Param::BigInt(self.attempt),
+        ];
+        Query { sql, params: key.into_iter().chain(values.iter().cloned()).collect() }
+    }
+
+    async fn run_or_lose(&self, session: &mut Session, query: &Query) -> Result<()> {
+        let lane = session.lane()?;
+        debug_assert!(lane.in_transaction(), "without one it would protect nothing");
+        match lane.run(query).await {
+            Err(error) if is_lost(&error) => {
+                // A relative of SQL Server may leave that to us.
+                lane.rollback().await?;
+                Err(lost("the window").window(self.window))
+            }
+            settled => settled.map(drop).map_err(|error| error.within("the ledger")),
         }
-        session.lane()?.rollback().await?;
-        Err(lost("the window").window(self.window))
     }
 }

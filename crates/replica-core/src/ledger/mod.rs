@@ -40,7 +40,7 @@ mod schema;
 mod subject;
 
 pub use begin::{Begun, Order, Planned, Redone, Wish, begin, resume};
-pub use claim::{Claim, Loaded, Next};
+pub use claim::{Claim, Loaded, Next, is_lost};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
 pub use known::{Known, State, windows};
 pub use lease::LEASE;

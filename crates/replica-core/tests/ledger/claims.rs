@@ -102,7 +102,7 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
                     match run.next(&mut session).await.unwrap() {
                         Next::Claimed(claim) => {
                             session.lane().unwrap().begin().await.unwrap();
-                            claim.fence(&mut session, 1, 1).await.unwrap();
+                            claim.check(&mut session).await.unwrap();
                             session.lane().unwrap().commit().await.unwrap();
                             run.renew(&mut session).await.unwrap();
                             complete(&mut session, &claim, 7).await;
@@ -143,7 +143,7 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
         first.renew(&mut one).await.unwrap();
         one.lane().unwrap().begin().await.unwrap();
         one.execute(ROW).await.unwrap();
-        let error = old.fence(&mut one, 1, 1).await.unwrap_err();
+        let error = old.check(&mut one).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Busy, "{error}");
         assert!(error.to_string().contains("window 2024-01"), "{error}");
         assert!(!one.lane().unwrap().in_transaction());
@@ -175,7 +175,7 @@ fn a_run_that_holds_the_table_alone_needs_no_lease_to_expire() {
         // Each is a first attempt, and yet not the same.
         assert_eq!((old.attempt, new.attempt), (1, 1));
         one.lane().unwrap().begin().await.unwrap();
-        assert_eq!(old.fence(&mut one, 1, 1).await.unwrap_err().kind(), Kind::Busy);
+        assert_eq!(old.check(&mut one).await.unwrap_err().kind(), Kind::Busy);
         assert!(first.claim(&mut one, windows[0].window).await.unwrap().is_none());
         complete(&mut two, &new, 5).await;
     });
@@ -192,7 +192,7 @@ fn a_window_is_retried_given_back_and_given_up() {
         let again = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         assert_eq!((first.attempt, again.attempt), (1, 2));
         session.lane().unwrap().begin().await.unwrap();
-        assert_eq!(first.fence(&mut session, 1, 1).await.unwrap_err().kind(), Kind::Busy);
+        assert_eq!(first.check(&mut session).await.unwrap_err().kind(), Kind::Busy);
         again.release(&mut session).await.unwrap();
         assert_eq!(stage.windows(), [["2024-01-01", "pending", "NULL", "2"]]);
         let third = claimed(begun.next(&mut session).await.unwrap());

@@ -5,8 +5,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// Count and hash of rows in any order: xxh3-128 of each row's canonical form, added modulo 2^128.
 ///
-/// The canonical form is the row as a bulk load has it, but for what says nothing of the values: the token byte, the
-/// chunking of PLP values (they count as data, then length) and the pointers and timestamps of text, ntext and image.
+/// The canonical form is the row as the row scanner writes it for a bulk load, without the token byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     pub rows: u64,
@@ -48,34 +47,14 @@ impl RowHash {
         self.from = from;
     }
 
-    /// Takes what was appended since, leaving out the last `skip` bytes.
-    #[inline]
-    pub fn take_all_but(&mut self, buffer: &[u8], skip: usize) {
-        self.add(&buffer[self.from..buffer.len() - skip]);
-        self.from = buffer.len();
-    }
-
-    /// Takes this range of what was appended since, and leaves out the rest.
-    #[inline]
-    pub fn take(&mut self, buffer: &[u8], range: std::ops::Range<usize>) {
-        self.add(&buffer[self.from..][range]);
-        self.from = buffer.len();
-    }
-
     /// Takes what was appended since; the buffer is emptied next.
     pub fn cut(&mut self, buffer: &[u8]) {
-        self.take_all_but(buffer, 0);
-        self.from = 0;
-    }
-
-    /// Takes bytes that are not in the buffer.
-    #[inline]
-    pub fn add(&mut self, bytes: &[u8]) {
         if !self.has_parts {
             self.parts.reset();
             self.has_parts = true;
         }
-        self.parts.update(bytes);
+        self.parts.update(&buffer[self.from..]);
+        self.from = 0;
     }
 
     /// The row ends at the buffer's end.

@@ -39,6 +39,14 @@ impl Buffer {
         self.length += bytes.len();
     }
 
+    /// Writes over the first of the last `n` bytes.
+    pub fn overwrite_last<const N: usize>(&mut self, n: usize, bytes: [u8; N]) {
+        let from = self.length.saturating_sub(n);
+        if let Some(place) = self.bytes[from..self.length].first_chunk_mut() {
+            *place = bytes;
+        }
+    }
+
     /// Gives what is filled, and begins anew in `empty`.
     pub fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         let mut bytes = std::mem::replace(&mut self.bytes, empty);

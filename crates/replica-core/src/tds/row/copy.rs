@@ -2,121 +2,108 @@
 //!
 //! Which columns are NULL, and how long strings are, is nothing that a processor could guess, and each wrong guess
 //! costs as much as several columns. So there is one path for all: a window of fixed size is copied whatever the
-//! value, and what of it counts is settled by arithmetic.
+//! value, and a table says what of it counts.
 use super::buffer::Buffer;
-use super::strategy::Cell;
+use super::strategy::{Cell, Step};
 use crate::tds::value::SHORT_NULL;
 
-/// At least a narrow value with its length: 1 + 17 bytes.
-const NARROW: usize = 24;
-/// That, with a length put before it.
-const PLACE: usize = 1 + NARROW;
-/// Most strings with their length fit in here.
-const WIDE: usize = 64;
+/// Bytes copied for each value: at least a narrow value with its length, 1 + 17 bytes, and most strings with theirs.
+/// What counts of them is less, so that five bits hold it.
+const WINDOW: usize = 32;
+/// Room for it, with as many bytes before it as a step can ask for.
+const PLACE: usize = WINDOW + u8::MAX as usize;
+/// What it takes up of that room at the most: the bytes before it are a length or a NULL's mark.
+const MOST: usize = WINDOW + 2;
+/// Room for strings that are longer.
+const LONG: usize = 4096;
 
 /// Where a copy stands: how many of the columns, and of the input's bytes, are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     pub columns: usize,
     pub bytes: usize,
-    pub stop: Stop,
-}
-
-/// Why it stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// All columns are done.
-    Done,
-    /// The next column's value is not all here, or so near the end that a window would reach beyond it.
-    Near,
-    /// The next column's value is longer than its type allows.
-    TooLong(u16),
+    /// These are all columns. Otherwise the next one is a case for [`one`]: its value is not all here, or so near the
+    /// end that a window would reach beyond it, or of a length that is not usual.
+    pub all: bool,
 }
 
 /// Copies values of narrow columns. `nulls`: a bit for each, least significant first.
 #[inline]
-pub fn narrow(cells: &[Cell], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(cells.len() * PLACE + PLACE);
-    let mut rest = input;
-    let mut written = 0;
-    let mut stop = Stop::Done;
-    let mut columns = 0;
-    for cell in cells {
-        let (Some(window), Some(place)) = (rest.first_chunk::<NARROW>(), room.first_chunk_mut::<PLACE>())
-        else {
-            stop = Stop::Near;
-            break;
-        };
-        // All ones, or for a NULL all zeros.
-        let is_null = (nulls & 1) as usize;
-        let keep = is_null.wrapping_sub(1);
-        nulls >>= 1;
-        // A fixed type has no length here and gets one there.
-        let length = window[0] & cell.mask;
-        let lead = usize::from(cell.has_lead);
+pub fn narrow(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+    let mut room = &mut *out.room(steps.len() * MOST + PLACE);
+    let (mut rest, before) = (input, room.len());
+    let mut left = steps;
+    while let [step, others @ ..] = left {
+        let step = &step[(nulls & 1) as usize];
+        let (Some(window), Some(place)) = (rest.first_chunk(), room.first_chunk_mut()) else { break };
         // A guess that nearly always holds: the next column need not wait for this length to be read.
-        let mut bytes = usize::from(cell.usual);
-        if (length ^ cell.length) & keep as u8 != 0 {
-            if u16::from(length) > cell.most {
-                stop = Stop::TooLong(length.into());
+        let mut used = step.used;
+        let length = step.length_in(window);
+        if length != step.length {
+            if length > step.length {
                 break;
             }
-            bytes = 1 + usize::from(length);
+            used -= (step.length - length) as u8;
         }
-        place[lead..lead + NARROW].copy_from_slice(window);
-        place[0] = (length | cell.size) & keep as u8;
-        let (more, used) = (((lead + bytes) & keep) + is_null, bytes & keep);
-        room = &mut room[more..];
+        let used = usize::from(used) % WINDOW;
+        let lead = step.put(window, place);
         rest = &rest[used..];
-        written += more;
-        columns += 1;
+        room = &mut room[lead + used..];
+        nulls >>= 1;
+        left = others;
     }
+    let written = before - room.len();
     out.grow(written);
-    Copied { columns, bytes: input.len() - rest.len(), stop }
+    Copied { columns: steps.len() - left.len(), bytes: input.len() - rest.len(), all: left.is_empty() }
 }
 
 /// Copies values of wide columns, likewise.
 #[inline]
-pub fn wide(cells: &[Cell], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(cells.len() * WIDE);
-    let mut rest = input;
-    let mut written = 0;
-    let mut stop = Stop::Done;
-    let mut columns = 0;
-    for cell in cells {
-        let (Some(window), Some(place)) = (rest.first_chunk::<WIDE>(), room.first_chunk_mut::<WIDE>()) else {
-            stop = Stop::Near;
-            break;
-        };
-        // All zeros, or for a NULL all ones: which is also its mark.
-        let null = 0u16.wrapping_sub((nulls & 1) as u16);
-        nulls >>= 1;
-        let head = u16::from_le_bytes([window[0], window[1]]) | null;
-        let length = if head == SHORT_NULL { 0 } else { head };
-        if length > cell.most {
-            stop = Stop::TooLong(length);
-            break;
-        }
-        let bytes = 2 + usize::from(length);
-        if bytes <= WIDE {
-            place.copy_from_slice(window);
-            place[..2].copy_from_slice(&head.to_le_bytes());
-            room = &mut room[bytes..];
-            written += bytes;
-        } else if let Some(value) = rest.get(..bytes) {
-            out.grow(written);
-            out.put(value);
-            written = 0;
-            room = out.room((cells.len() - columns) * WIDE);
+pub fn wide(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+    let mut room = &mut *out.room(steps.len() * MOST + PLACE + LONG);
+    let (mut rest, before) = (input, room.len());
+    let mut left = steps;
+    while let [step, others @ ..] = left {
+        let step = &step[(nulls & 1) as usize];
+        let (Some(window), Some(place)) = (rest.first_chunk(), room.first_chunk_mut()) else { break };
+        let length = step.length_in(window);
+        let used = usize::from(step.used) + usize::from(length);
+        if used < WINDOW {
+            let lead = step.put(window, place);
+            rest = &rest[used..];
+            room = &mut room[lead + used..];
         } else {
-            stop = Stop::Near;
-            break;
+            let (Some(value), Some(place)) = (rest.get(..used), room.get_mut(..used)) else { break };
+            if length > step.length {
+                break;
+            }
+            place.copy_from_slice(value);
+            rest = &rest[used..];
+            room = &mut room[used..];
         }
-        rest = &rest[bytes & usize::from(!null)..];
-        columns += 1;
+        nulls >>= 1;
+        left = others;
     }
+    let written = before - room.len();
     out.grow(written);
-    Copied { columns, bytes: input.len() - rest.len(), stop }
+    Copied { columns: steps.len() - left.len(), bytes: input.len() - rest.len(), all: left.is_empty() }
+}
+
+impl Step {
+    /// What the value says of its length.
+    #[inline(always)]
+    fn length_in(&self, window: &[u8; WINDOW]) -> u16 {
+        u16::from_le_bytes([window[0], window[1]]) & self.mask
+    }
+
+    /// Copies the value, with what a bulk load has before it. Says how much that is.
+    #[inline(always)]
+    fn put(&self, window: &[u8; WINDOW], place: &mut [u8; PLACE]) -> usize {
+        let lead = usize::from(self.lead);
+        place[..2].copy_from_slice(&self.head);
+        place[lead..lead + WINDOW].copy_from_slice(window);
+        lead
+    }
 }
 
 /// Copies one value of a narrow or wide column, which is not NULL by a bitmap, without a look at what lies beyond.

@@ -5,17 +5,21 @@
 //! - NBCROW becomes ROW ([MS-TDS] 2.2.7.15: not allowed in a bulk load);
 //! - fixed-length types become their nullable sisters, with a length byte;
 //! - the length of a PLP value becomes "unknown", which every server reads right.
+//!
+//! A row's bytes depend on its values alone, so that their hash does: PLP values are cut into chunks of one size, and
+//! text pointers are all the same.
 mod buffer;
 mod copy;
+mod long;
 mod nulls;
 mod strategy;
 
 use super::columns::Column;
 use super::fingerprint::{Fingerprint, RowHash};
 use super::token::kind::{NBCROW, ROW};
-use super::value::{PLP_NULL, PLP_UNKNOWN};
 use super::wire::Malformed;
 use buffer::Buffer;
+use long::{LONGEST, POINTER, Plp, too_long};
 use nulls::Nulls;
 use strategy::{Form, Strategy, WIDEST_DECIMAL};
 
@@ -59,20 +63,6 @@ enum Place {
     Counted(u32),
     Plp(Plp),
 }
-
-/// Progress inside a PLP value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Plp {
-    /// What the server said, or [`PLP_UNKNOWN`].
-    announced: u64,
-    /// Bytes of all chunks begun.
-    total: u64,
-    /// Bytes to come of the current chunk.
-    chunk: u32,
-}
-
-/// Longest text, ntext, image or (max) value: 2^31-1 bytes.
-const LONGEST: u64 = 0x7FFF_FFFF;
 
 /// Scans one result set.
 pub struct RowScanner {
@@ -124,26 +114,24 @@ impl RowScanner {
     pub fn scan(&mut self, input: &[u8]) -> Result<(usize, Stop), Malformed> {
         let mut at = 0;
         loop {
+            if self.is_full() {
+                return Ok((at, Stop::Full));
+            }
             let went_on = match self.place {
-                Place::BetweenRows => {
-                    if self.is_full() {
-                        return Ok((at, Stop::Full));
+                Place::BetweenRows => match input.get(at) {
+                    None => None,
+                    Some(&ROW) => {
+                        self.nulls.clear();
+                        self.begin_row();
+                        Some(at + 1)
                     }
-                    match input.get(at) {
-                        None => None,
-                        Some(&ROW) => {
-                            self.nulls.clear();
-                            self.begin_row();
-                            Some(at + 1)
-                        }
-                        Some(&NBCROW) => input.get(at + 1..at + 1 + self.nulls.bytes()).map(|bitmap| {
-                            self.nulls.set(bitmap);
-                            self.begin_row();
-                            at + 1 + bitmap.len()
-                        }),
-                        Some(_) => return Ok((at, Stop::Token)),
-                    }
-                }
+                    Some(&NBCROW) => input.get(at + 1..at + 1 + self.nulls.bytes()).map(|bitmap| {
+                        self.nulls.set(bitmap);
+                        self.begin_row();
+                        at + 1 + bitmap.len()
+                    }),
+                    Some(_) => return Ok((at, Stop::Token)),
+                },
                 Place::Column => {
                     let (used, all) = self.columns(&input[at..])?;
                     at += used;
@@ -157,11 +145,12 @@ impl RowScanner {
                     self.place = if left > 0 { Place::Counted(left) } else { self.next_column() };
                     (left == 0).then_some(at)
                 }
-                Place::Plp(plp) => {
-                    let (used, plp) = self.plp(plp, &input[at..])?;
+                Place::Plp(mut plp) => {
+                    let went_on = plp.go_on(&input[at..], &mut self.out);
+                    let (used, step) = went_on.map_err(|what| self.malformed(what))?;
                     at += used;
-                    self.place = plp.map_or_else(|| self.next_column(), Place::Plp);
-                    plp.is_none().then_some(at)
+                    self.place = if step == long::Step::End { self.next_column() } else { Place::Plp(plp) };
+                    (step != long::Step::Short).then_some(at)
                 }
             };
             match went_on {
@@ -174,9 +163,13 @@ impl RowScanner {
     /// Whether [`take`](Self::take) should be called.
     pub fn is_full(&self) -> bool {
         let (bytes, rows) = (self.out.len(), self.rows);
-        match self.in_row() {
-            true => bytes >= self.limits.bytes.saturating_mul(2),
-            false => bytes >= self.limits.bytes || rows >= self.limits.rows || (self.continues && rows > 0),
+        match self.place {
+            Place::BetweenRows => {
+                bytes >= self.limits.bytes || rows >= self.limits.rows || (self.continues && rows > 0)
+            }
+            // How long the chunk becomes is written at its beginning, so that must still be here.
+            Place::Plp(plp) if plp.is_in_chunk() => false,
+            _ => bytes >= self.limits.bytes.saturating_mul(2),
         }
     }
 
@@ -225,20 +218,18 @@ impl RowScanner {
                 Form::Narrow | Form::Wide => {
                     let columns = columns.start..columns.end.min(columns.start + Nulls::AT_ONCE);
                     let nulls = self.nulls.from(columns.start);
-                    let cells = &self.strategy.cells[columns];
+                    let steps = &self.strategy.steps[columns];
                     let copied = match form {
-                        Form::Narrow => copy::narrow(cells, nulls, rest, &mut self.out),
-                        _ => copy::wide(cells, nulls, rest, &mut self.out),
+                        Form::Narrow => copy::narrow(steps, nulls, rest, &mut self.out),
+                        _ => copy::wide(steps, nulls, rest, &mut self.out),
                     };
                     self.column += copied.columns;
                     at += copied.bytes;
-                    match copied.stop {
-                        copy::Stop::Done => {}
-                        copy::Stop::TooLong(length) => return Err(self.too_long(length.into())),
-                        copy::Stop::Near => match self.near_the_end(&input[at..])? {
+                    if !copied.all {
+                        match self.one(&input[at..])? {
                             Some(bytes) => at += bytes,
                             None => return Ok((at, false)),
-                        },
+                        }
                     }
                 }
                 _ if self.nulls.is_null(self.column) => {
@@ -248,14 +239,20 @@ impl RowScanner {
                     Some(bytes) => at += bytes,
                     None => return Ok((at, false)),
                 },
-                Form::Plp if let Some(bytes) = self.whole_plp(rest) => at += bytes,
+                Form::Plp if let Some(bytes) = long::whole_plp(rest, &mut self.out) => {
+                    self.column += 1;
+                    at += bytes;
+                }
                 _ => {
                     let begun = match form {
                         Form::Plp => self.begin_plp(rest),
                         Form::Pointed => self.begin_pointed(rest)?,
                         _ => self.begin_counted(rest, 0)?,
                     };
-                    return Ok((at + begun.unwrap_or(0), begun.is_some()));
+                    at += begun.unwrap_or(0);
+                    if begun.is_none() || self.place != Place::Column {
+                        return Ok((at, begun.is_some()));
+                    }
                 }
             }
         }
@@ -265,8 +262,8 @@ impl RowScanner {
         Ok((at, true))
     }
 
-    /// One narrow or wide column, where the input ends.
-    fn near_the_end(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
+    /// One narrow or wide column.
+    fn one(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
         if self.nulls.is_null(self.column) {
             self.put_null();
             return Ok(Some(0));
@@ -277,7 +274,7 @@ impl RowScanner {
                 Ok(Some(bytes))
             }
             Ok(None) => Ok(None),
-            Err(length) => Err(self.too_long(length.into())),
+            Err(length) => Err(self.malformed(too_long(length.into()))),
         }
     }
 
@@ -285,7 +282,7 @@ impl RowScanner {
     fn padded(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
         let Some((&length, rest)) = input.split_first() else { return Ok(None) };
         if length > WIDEST_DECIMAL {
-            return Err(self.too_long(length.into()));
+            return Err(self.malformed(too_long(length.into())));
         }
         let Some(value) = rest.get(..length.into()) else { return Ok(None) };
         let mut padded = [0; 1 + WIDEST_DECIMAL as usize];
@@ -307,74 +304,17 @@ impl RowScanner {
         self.column += 1;
     }
 
-    /// A PLP value that lies here in one chunk, as nearly all do. `None`: it has to be gone through piece by piece.
-    #[inline]
-    fn whole_plp(&mut self, input: &[u8]) -> Option<usize> {
-        let (announced, rest) = input.split_first_chunk::<8>()?;
-        let announced = u64::from_le_bytes(*announced);
-        let chunk = u32::from_le_bytes(*rest.first_chunk()?);
-        let (lengths, data) = if chunk == 0 { (4, 0) } else { (8, chunk as usize) };
-        let value = rest.get(..lengths + data)?;
-        let is_whole =
-            value.ends_with(&[0; 4]) && (announced == u64::from(chunk) || announced == PLP_UNKNOWN);
-        if !is_whole || u64::from(chunk) > LONGEST {
-            return None;
-        }
-        self.out.put(&PLP_UNKNOWN.to_le_bytes());
-        self.hash.take_all_but(self.out.filled(), 0);
-        self.out.put(value);
-        self.hash.take(self.out.filled(), 4..4 + data);
-        self.hash.add(&u64::from(chunk).to_le_bytes());
-        self.column += 1;
-        Some(8 + value.len())
-    }
-
     /// The eight bytes that begin a PLP value. `None`: they are not all here.
     fn begin_plp(&mut self, input: &[u8]) -> Option<usize> {
         let announced = u64::from_le_bytes(*input.first_chunk()?);
-        let length = if announced == PLP_NULL { PLP_NULL } else { PLP_UNKNOWN };
-        self.out.put(&length.to_le_bytes());
-        self.place = match announced {
-            PLP_NULL => self.next_column(),
-            _ => Place::Plp(Plp { announced, total: 0, chunk: 0 }),
+        self.place = match Plp::begin(announced, &mut self.out) {
+            Some(plp) => Place::Plp(plp),
+            None => self.next_column(),
         };
         Some(8)
     }
 
-    /// Chunks of a PLP value: how much of the input they took, and how the value goes on, if it does.
-    fn plp(&mut self, mut plp: Plp, input: &[u8]) -> Result<(usize, Option<Plp>), Malformed> {
-        let mut at = 0;
-        loop {
-            let here = &input[at..][..(plp.chunk as usize).min(input.len() - at)];
-            self.out.put(here);
-            at += here.len();
-            plp.chunk -= here.len() as u32;
-            if plp.chunk > 0 {
-                return Ok((at, Some(plp)));
-            }
-            let Some(length) = input[at..].first_chunk::<4>() else {
-                return Ok((at, Some(plp)));
-            };
-            self.out.put(length);
-            self.hash.take_all_but(self.out.filled(), length.len());
-            at += length.len();
-            plp.chunk = u32::from_le_bytes(*length);
-            plp.total += u64::from(plp.chunk);
-            if plp.total > LONGEST {
-                return Err(self.too_long(plp.total));
-            }
-            if plp.chunk == 0 {
-                if plp.announced != PLP_UNKNOWN && plp.announced != plp.total {
-                    let (announced, total) = (plp.announced, plp.total);
-                    return Err(self.malformed(format!("{total} bytes were announced as {announced}")));
-                }
-                self.hash.add(&plp.total.to_le_bytes());
-                return Ok((at, None));
-            }
-        }
-    }
-
-    /// Text pointer and timestamp say nothing of the value: the hash gets a mark in their place.
+    /// A text, ntext or image value, or its beginning. `None`: what comes before its data is not all here.
     fn begin_pointed(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
         const TIMESTAMP: usize = 8;
         match input.first() {
@@ -389,28 +329,32 @@ impl RowScanner {
                 if input.len() < before + 4 {
                     return Ok(None);
                 }
-                self.out.put(&input[..before]);
-                self.hash.take_all_but(self.out.filled(), before);
-                self.hash.add(&[1]);
+                self.out.put(&POINTER);
                 self.begin_counted(input, before)
             }
         }
     }
 
-    /// The LONG length at `at`, with all before it written already. `None`: it is not all here.
+    /// A value with a LONG length, which lies at `at`, or its beginning. `None`: the length is not all here.
     fn begin_counted(&mut self, input: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
-        let Some(length) = input[at..].first_chunk::<4>() else { return Ok(None) };
-        self.out.put(length);
+        let Some(length) = input.get(at..).and_then(<[u8]>::first_chunk::<4>) else { return Ok(None) };
         let length = u32::from_le_bytes(*length);
         if u64::from(length) > LONGEST {
-            return Err(self.too_long(length.into()));
+            return Err(self.malformed(too_long(length.into())));
         }
-        self.place = if length > 0 { Place::Counted(length) } else { self.next_column() };
-        Ok(Some(at + 4))
-    }
-
-    fn too_long(&self, length: u64) -> Malformed {
-        self.malformed(format!("{length} bytes are more than its type has"))
+        let bytes = match input.get(at..at + 4 + length as usize) {
+            Some(whole) => {
+                self.out.put(whole);
+                self.place = self.next_column();
+                whole.len()
+            }
+            None => {
+                self.out.put(&length.to_le_bytes());
+                self.place = Place::Counted(length);
+                4
+            }
+        };
+        Ok(Some(at + bytes))
     }
 
     fn malformed(&self, what: String) -> Malformed {

@@ -23,16 +23,25 @@ pub enum Form {
 /// The longest decimal: a sign and 16 bytes ([MS-TDS] 2.2.5.5.1.6).
 pub const WIDEST_DECIMAL: u8 = 17;
 
-/// The numbers that make narrow columns, or wide ones, differ among themselves: with them in a table, all are copied
-/// by the same instructions.
+/// The numbers that make narrow columns, or wide ones, differ among themselves, and values from NULLs: with them in a
+/// table, all are copied by the same instructions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Step {
+    /// What of the first two bytes is the value's length: nothing in a fixed type and of a NULL.
+    pub mask: u16,
+    /// That length: in a narrow column the usual one, in a wide one the longest.
+    pub length: u16,
+    /// Bytes in the input: of a narrow value of that length all, of a wide one those that say its length.
+    pub used: u8,
+    /// Bytes that a bulk load has before these: a length, or a NULL's mark.
+    pub lead: u8,
+    /// Which they are.
+    pub head: [u8; 2],
+}
+
+/// What is known of a column's values when they are not copied along with others.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
-    /// What of a value's first byte is its length: all of it or, in a fixed type, nothing.
-    pub mask: u8,
-    /// The length that values other than NULL have, as a rule; 0 in a fixed type.
-    pub length: u8,
-    /// Bytes of such a value, with its length.
-    pub usual: u8,
     /// A length is to be put before the value, of a fixed type.
     pub has_lead: bool,
     /// That length; 0 in other types.
@@ -48,6 +57,8 @@ pub struct Cell {
 #[derive(Debug)]
 pub struct Strategy {
     pub cells: Box<[Cell]>,
+    /// For each narrow or wide column: of a value, and of a NULL.
+    pub steps: Box<[[Step; 2]]>,
     forms: Box<[Form]>,
     /// For each column, the end of the columns of the same form that it is among.
     ends: Box<[usize]>,
@@ -57,8 +68,10 @@ impl Strategy {
     pub fn new(columns: &[Column]) -> Result<Self, Malformed> {
         let forms: Box<[Form]> = columns.iter().map(|column| form(&column.type_info)).collect();
         let cells = columns.iter().map(|column| cell(&column.type_info)).collect::<Result<_, _>>()?;
-        let ends = ends(&forms);
-        Ok(Self { cells, forms, ends })
+        let cells: Box<[Cell]> = cells;
+        let steps =
+            columns.iter().zip(&cells).map(|(column, cell)| [value(&column.type_info, cell), null(cell)]);
+        Ok(Self { steps: steps.collect(), cells, ends: ends(&forms), forms })
     }
 
     /// Writes the decimals among `columns` at their full length from now on.
@@ -99,33 +112,47 @@ fn form(type_info: &TypeInfo) -> Form {
 }
 
 fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
-    let null = |byte, null_length| Cell {
-        mask: 0xFF,
-        length: 0,
-        usual: 0,
-        has_lead: false,
-        size: 0,
-        most: 0,
-        null: [byte; 8],
-        null_length,
-    };
-    let narrow = |length: u8, most: u8| Cell { length, usual: 1 + length, most: most.into(), ..null(0, 1) };
+    let nullable =
+        |byte, null_length, most: u16| Cell { has_lead: false, size: 0, most, null: [byte; 8], null_length };
     Ok(match type_info {
         TypeInfo::Fixed { token } => {
             let size = fixed_size(*token);
             let size = size.ok_or_else(|| Malformed::new(format!("type 0x{token:02X} has no fixed size")))?;
-            Cell { mask: 0, usual: size, has_lead: true, size, most: size.into(), ..null(0, 1) }
+            Cell { has_lead: true, size, ..nullable(0, 1, size.into()) }
         }
-        TypeInfo::ByteLen { size, .. } => narrow(*size, *size),
-        TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision), WIDEST_DECIMAL),
-        TypeInfo::Date => narrow(3, 3),
-        TypeInfo::Scaled { token, scale } => narrow(scaled(*token, *scale), 10),
-        TypeInfo::Binary { size: MAX_WIDTH, .. } | TypeInfo::Chars { size: MAX_WIDTH, .. } => null(0xFF, 8),
-        TypeInfo::Binary { size, .. } | TypeInfo::Chars { size, .. } => Cell { most: *size, ..null(0xFF, 2) },
-        TypeInfo::Xml { .. } | TypeInfo::Udt { .. } => null(0xFF, 8),
-        TypeInfo::LongLen { .. } => null(0, 1),
-        TypeInfo::Variant { .. } => null(0, 4),
+        TypeInfo::ByteLen { size, .. } => nullable(0, 1, (*size).into()),
+        TypeInfo::Decimal { .. } => nullable(0, 1, WIDEST_DECIMAL.into()),
+        TypeInfo::Date => nullable(0, 1, 3),
+        TypeInfo::Scaled { .. } => nullable(0, 1, 10),
+        TypeInfo::Binary { size: MAX_WIDTH, .. } | TypeInfo::Chars { size: MAX_WIDTH, .. } => {
+            nullable(0xFF, 8, 0)
+        }
+        TypeInfo::Binary { size, .. } | TypeInfo::Chars { size, .. } => nullable(0xFF, 2, *size),
+        TypeInfo::Xml { .. } | TypeInfo::Udt { .. } => nullable(0xFF, 8, 0),
+        TypeInfo::LongLen { .. } => nullable(0, 1, 0),
+        TypeInfo::Variant { .. } => nullable(0, 4, 0),
     })
+}
+
+fn value(type_info: &TypeInfo, cell: &Cell) -> Step {
+    let narrow = |length: u8| {
+        let length = length.min(WIDEST_DECIMAL);
+        Step { mask: 0xFF, length: length.into(), used: 1 + length, ..Step::default() }
+    };
+    match type_info {
+        TypeInfo::Fixed { .. } => Step { used: cell.size, lead: 1, head: [cell.size, 0], ..Step::default() },
+        TypeInfo::ByteLen { size, .. } => narrow(*size),
+        TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision)),
+        TypeInfo::Date => narrow(3),
+        TypeInfo::Scaled { token, scale } => narrow(scaled(*token, *scale)),
+        _ => Step { mask: 0xFFFF, length: cell.most, used: 2, ..Step::default() },
+    }
+}
+
+fn null(cell: &Cell) -> Step {
+    let [first, second, ..] = cell.null;
+    // One byte or two, in a narrow or wide column.
+    Step { lead: cell.null_length.min(2), head: [first, second], ..Step::default() }
 }
 
 /// Bytes of a decimal, sign included ([MS-TDS] 2.2.5.5.1.6).

@@ -4,6 +4,7 @@ use super::*;
 use crate::tds::captured;
 use crate::tds::columns::{self, Form};
 use crate::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
+use crate::tds::value::PLP_UNKNOWN;
 use crate::tds::wire;
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Generator;
@@ -88,7 +89,7 @@ fn the_hash_is_that_of_the_canonical_row() {
     let row =
         [&[ROW, 7, 0, 0, 0][..], &PLP_UNKNOWN.to_le_bytes(), &[2, 0, 0, 0, 8, 9, 1, 0, 0, 0, 10, 0, 0, 0, 0]];
     let canonical =
-        [&[4, 7, 0, 0, 0][..], &PLP_UNKNOWN.to_le_bytes(), &[8, 9, 10], &3u64.to_le_bytes()].concat();
+        [&[4, 7, 0, 0, 0][..], &PLP_UNKNOWN.to_le_bytes(), &[3, 0, 0, 0, 8, 9, 10, 0, 0, 0, 0]].concat();
     let (_, fingerprint) = scan(&columns, WHOLE, &row.concat(), &[1]).unwrap();
     assert_eq!(fingerprint, Fingerprint { rows: 1, hash: xxh3_128(&canonical) });
 }
@@ -124,29 +125,63 @@ fn a_huge_value_is_never_held() {
     let mut scanner = RowScanner::new(&columns, Limits { bytes: 4096, rows: u64::MAX }).unwrap();
     let begin = [&[ROW][..], &PLP_UNKNOWN.to_le_bytes(), &0x4000_0000u32.to_le_bytes()].concat();
     assert_eq!(scanner.scan(&begin).unwrap(), (begin.len(), Stop::Short));
-    let mut held = 0;
+    let piece = [b'x'; 4096];
+    let mut passed = 0;
     for _ in 0..100 {
-        assert_eq!(scanner.scan(&[b'x'; 4096]).unwrap(), (4096, Stop::Short));
-        held += 4096;
-        if scanner.is_full() {
-            assert!(held <= 3 * 4096);
-            held = 0;
-            let block = scanner.take(Vec::new());
-            assert!(block.bytes.len() <= 3 * 4096 && !block.whole && block.rows == 0);
+        let mut rest = &piece[..];
+        while !rest.is_empty() {
+            let (used, _) = scanner.scan(rest).unwrap();
+            rest = &rest[used..];
+            if scanner.is_full() {
+                let block = scanner.take(Vec::new());
+                assert!(block.bytes.len() <= 2 * 4096 + long::CHUNK && !block.whole && block.rows == 0);
+                passed += block.bytes.len();
+            }
         }
     }
-    assert!(held <= 3 * 4096);
+    assert!(passed + 2 * 4096 + long::CHUNK >= 100 * 4096);
 }
 
 #[test]
 fn blocks_end_at_rows_even_if_rows_are_longer_than_blocks() {
     let columns = [column(TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH })];
-    let row = [&[ROW][..], &3000u64.to_le_bytes(), &3000u32.to_le_bytes(), &[1; 3000], &[0; 4]].concat();
+    let length = 3 * long::CHUNK as u32;
+    let data = vec![1; length as usize];
+    let row = [&[ROW][..], &u64::from(length).to_le_bytes(), &length.to_le_bytes(), &data, &[0; 4]].concat();
     let (blocks, fingerprint) =
         scan(&columns, Limits { bytes: 512, rows: 10 }, &row.repeat(20), &[512]).unwrap();
     assert_eq!(fingerprint.rows, 20);
     assert_eq!(blocks.iter().filter(|block| block.whole && block.rows == 1).count(), 20);
-    assert!(blocks.iter().all(|block| block.bytes.len() <= 3 * 512));
+    assert!(blocks.iter().all(|block| block.bytes.len() <= 2 * 512 + long::CHUNK));
+}
+
+proptest! {
+    #[test]
+    fn the_chunks_of_a_long_value_are_the_same_whatever_its_server_sends(
+        length in 0..3 * long::CHUNK,
+        chunks in prop::collection::vec(1..2 * long::CHUNK, 1..4),
+        pieces in prop::collection::vec(1..long::CHUNK, 1..4),
+        is_announced: bool,
+    ) {
+        let columns = [column(TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH })];
+        let data: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+        let announced = if is_announced { length as u64 } else { PLP_UNKNOWN };
+        let mut stream = [&[ROW][..], &announced.to_le_bytes()].concat();
+        let mut rest = data.as_slice();
+        for chunk in chunks.iter().cycle() {
+            let (chunk, after) = rest.split_at((*chunk).min(rest.len()));
+            stream.extend((chunk.len() as u32).to_le_bytes());
+            stream.extend(chunk);
+            rest = after;
+            if chunk.is_empty() {
+                break;
+            }
+        }
+        let expected = [&[ROW][..], &in_chunks(&data)].concat();
+        let (blocks, fingerprint) = scan(&columns, Limits { bytes: 512, rows: 9 }, &stream, &pieces).unwrap();
+        prop_assert_eq!(joined(&blocks), &expected[..]);
+        prop_assert_eq!(fingerprint, Fingerprint { rows: 1, hash: xxh3_128(&expected[1..]) });
+    }
 }
 
 /// How a value's bytes are laid down, apart from NULL.
@@ -202,7 +237,8 @@ impl Kind {
             Self::Scaled(token::TIMEN) => vec![5],
             Self::Scaled(token::DATETIME2N) => vec![8],
             Self::Scaled(_) => vec![10],
-            Self::Short(size) => vec![0, 1, size.into()],
+            // Around a window's end, too.
+            Self::Short(size) => vec![0, 1, 29, 30, size.into()],
             Self::Variant => vec![3, 40],
             _ => vec![0, 1, 7, 300],
         }
@@ -295,42 +331,37 @@ fn sent((kinds, rows): &Table) -> Vec<u8> {
     out
 }
 
-/// What a bulk load is to get, and the canonical form that is hashed.
+/// What a bulk load is to get, and the fingerprint.
 fn wanted((kinds, rows): &Table) -> (Vec<u8>, Fingerprint) {
     let mut out = Vec::new();
     let mut fingerprint = Fingerprint::default();
     for (_, cells) in rows {
-        let mut canonical = Vec::new();
-        out.push(ROW);
+        let mut row = Vec::new();
         for (kind, cell) in kinds.iter().zip(cells) {
-            let Some(data) = &cell.data else {
-                out.extend(null(kind));
-                canonical.extend(null(kind));
-                continue;
-            };
-            match kind {
-                Kind::Max | Kind::Xml | Kind::Udt => {
-                    out.extend(PLP_UNKNOWN.to_le_bytes());
-                    out.extend(chunked(data, cell.chunk));
-                    canonical.extend(PLP_UNKNOWN.to_le_bytes());
-                    canonical.extend(data);
-                    canonical.extend((data.len() as u64).to_le_bytes());
-                }
-                Kind::Text | Kind::Image => {
-                    out.extend(plain(kind, cell, data));
-                    canonical.push(1);
-                    canonical.extend((data.len() as u32).to_le_bytes());
-                    canonical.extend(data);
-                }
-                _ => {
-                    out.extend(plain(kind, cell, data));
-                    canonical.extend(plain(kind, cell, data));
-                }
+            match &cell.data {
+                None => row.extend(null(kind)),
+                Some(data) => match kind {
+                    Kind::Max | Kind::Xml | Kind::Udt => row.extend(in_chunks(data)),
+                    Kind::Text | Kind::Image => {
+                        row.push(16);
+                        row.extend([0xFF; 24]);
+                        row.extend((data.len() as u32).to_le_bytes());
+                        row.extend(data);
+                    }
+                    _ => row.extend(plain(kind, cell, data)),
+                },
             }
         }
-        fingerprint += Fingerprint { rows: 1, hash: xxh3_128(&canonical) };
+        out.push(ROW);
+        out.extend(&row);
+        fingerprint += Fingerprint { rows: 1, hash: xxh3_128(&row) };
     }
     (out, fingerprint)
+}
+
+/// A (max) value as it is to be written.
+fn in_chunks(data: &[u8]) -> Vec<u8> {
+    [&PLP_UNKNOWN.to_le_bytes()[..], &chunked(data, long::CHUNK)].concat()
 }
 
 fn null(kind: &Kind) -> Vec<u8> {
@@ -375,6 +406,25 @@ proptest! {
         prop_assert_eq!(ours, fingerprint);
         prop_assert!(blocks.iter().all(|block| block.rows <= rows));
         prop_assert_eq!(blocks.iter().map(|block| block.rows).sum::<u64>(), fingerprint.rows);
+    }
+
+    #[test]
+    fn many_bytes_at_once_give_what_single_ones_do(
+        table in tables(),
+        at in any::<prop::sample::Index>(),
+        flip in any::<u8>(),
+    ) {
+        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let mut stream = sent(&table);
+        if !stream.is_empty() {
+            let at = at.index(stream.len());
+            stream[at] ^= flip;
+        }
+        let [fast, slow] = [usize::MAX / 2, 1].map(|piece| scan(&columns, WHOLE, &stream, &[piece]));
+        let read = |scanned: Result<(Vec<Block>, Fingerprint), Malformed>| {
+            scanned.map(|(blocks, fingerprint)| (joined(&blocks), fingerprint)).map_err(|e| e.to_string())
+        };
+        prop_assert_eq!(read(fast), read(slow));
     }
 
     #[test]

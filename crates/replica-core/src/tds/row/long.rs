@@ -1,0 +1,137 @@
+//! Values of any length, piece by piece: they are never held.
+use super::buffer::Buffer;
+use crate::tds::value::{PLP_NULL, PLP_UNKNOWN};
+
+/// Longest text, ntext, image or (max) value: 2^31-1 bytes.
+pub const LONGEST: u64 = 0x7FFF_FFFF;
+
+/// Bytes of the chunks that PLP values are written in, the last one apart. Whatever chunks a server sends, a value's
+/// bytes in a row are always the same, and so is the row's hash.
+pub const CHUNK: usize = 8 << 10;
+
+/// What stands for the pointer and the timestamp of a text, ntext or image value. A server reads over them
+/// (FreeTDS, `bulk.c`, sends these).
+pub const POINTER: [u8; 25] = {
+    let mut bytes = [0xFF; 25];
+    bytes[0] = 16;
+    bytes
+};
+
+/// Progress inside a PLP value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plp {
+    /// What the server said, or [`PLP_UNKNOWN`].
+    announced: u64,
+    /// Bytes of all its chunks begun.
+    total: u64,
+    /// Bytes to come of its current chunk.
+    to_come: usize,
+    /// Bytes in the chunk that is being written; none: it is not begun.
+    filled: usize,
+}
+
+/// How far a step inside a value came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// All that was here is written, and the value goes on.
+    Short,
+    /// A chunk is written.
+    Chunk,
+    /// The value is.
+    End,
+}
+
+impl Plp {
+    /// What the eight bytes before a value say. `None`: it is NULL.
+    pub fn begin(announced: u64, out: &mut Buffer) -> Option<Self> {
+        let is_null = announced == PLP_NULL;
+        out.put(&if is_null { PLP_NULL } else { PLP_UNKNOWN }.to_le_bytes());
+        (!is_null).then_some(Self { announced, total: 0, to_come: 0, filled: 0 })
+    }
+
+    /// A chunk is begun whose length is not written yet.
+    pub fn is_in_chunk(&self) -> bool {
+        self.filled > 0
+    }
+
+    /// Takes bytes from the input, up to the end of a chunk at the most, and says how many.
+    ///
+    /// # Errors
+    /// What is wrong with the lengths.
+    pub fn go_on(&mut self, input: &[u8], out: &mut Buffer) -> Result<(usize, Step), String> {
+        let mut at = 0;
+        loop {
+            while self.to_come > 0 {
+                let rest = &input[at..];
+                if rest.is_empty() {
+                    return Ok((at, Step::Short));
+                }
+                let here = self.to_come.min(rest.len()).min(CHUNK - self.filled);
+                if self.filled == 0 {
+                    out.put(&[0; 4]);
+                }
+                out.put(&rest[..here]);
+                at += here;
+                self.to_come -= here;
+                self.filled += here;
+                if self.filled == CHUNK {
+                    self.end_chunk(out);
+                    return Ok((at, Step::Chunk));
+                }
+            }
+            let Some(length) = input[at..].first_chunk::<4>() else {
+                return Ok((at, Step::Short));
+            };
+            at += length.len();
+            let length = u32::from_le_bytes(*length);
+            self.to_come = length as usize;
+            self.total += u64::from(length);
+            if self.total > LONGEST {
+                return Err(too_long(self.total));
+            }
+            if length == 0 {
+                self.end_chunk(out);
+                out.put(&[0; 4]);
+                return match self.announced {
+                    PLP_UNKNOWN => Ok((at, Step::End)),
+                    announced if announced == self.total => Ok((at, Step::End)),
+                    announced => Err(format!("{} bytes were announced as {announced}", self.total)),
+                };
+            }
+        }
+    }
+
+    /// Writes down how long the chunk has become.
+    fn end_chunk(&mut self, out: &mut Buffer) {
+        if self.filled > 0 {
+            out.overwrite_last(4 + self.filled, (self.filled as u32).to_le_bytes());
+            self.filled = 0;
+        }
+    }
+}
+
+/// Copies a PLP value that lies here in one chunk, as nearly all do, and says how many bytes it took. `None`: it has to
+/// be gone through piece by piece.
+#[inline]
+pub fn whole_plp(input: &[u8], out: &mut Buffer) -> Option<usize> {
+    let (announced, rest) = input.split_first_chunk()?;
+    let announced = u64::from_le_bytes(*announced);
+    let length = u32::from_le_bytes(*rest.first_chunk()?);
+    let data = length as usize;
+    if data > CHUNK {
+        return None;
+    }
+    // No chunk at all, for an empty value, or its length and data; then a length of none.
+    let value = rest.get(..if data == 0 { 4 } else { 8 + data })?;
+    if !value.ends_with(&[0; 4]) || (announced != u64::from(length) && announced != PLP_UNKNOWN) {
+        return None;
+    }
+    out.put(&PLP_UNKNOWN.to_le_bytes());
+    out.put(value);
+    Some(8 + value.len())
+}
+
+/// What there is to say of a value that is longer than it can be.
+pub fn too_long(length: u64) -> String {
+    format!("{length} bytes are more than its type has")
+}

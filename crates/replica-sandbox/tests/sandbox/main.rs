@@ -2,6 +2,7 @@
 mod clients;
 mod limits;
 mod replay;
+mod rpc;
 mod support;
 mod tiberius;
 mod wire;

@@ -181,7 +181,7 @@ pub fn batch(sql: &str) -> Vec<u8> {
     payload
 }
 
-fn utf16(text: &str) -> Vec<u8> {
+pub fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 

@@ -232,6 +232,9 @@ pub struct Index {
     pub included: Vec<i32>,
     /// In parentheses, as sys.indexes shows it.
     pub filter: Option<String>,
+    /// Rows with a key that is there already are passed over, not refused.
+    #[serde(default)]
+    pub ignore_dup_key: bool,
     pub created: SystemTime,
 }
 

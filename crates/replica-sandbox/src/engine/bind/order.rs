@@ -4,9 +4,10 @@ use super::query::{Output, Tail};
 use super::scope::{Scope, same};
 use super::typed::{Origin, Typed};
 use crate::engine::functions::keys::key_expression;
+use crate::engine::functions::ops::Op;
 use crate::error::SqlError;
-use crate::values::SqlType;
 use crate::values::convert::Mode;
+use crate::values::{self, SqlType};
 use sqlparser::ast::{Expr, OrderByExpr, OrderBySort, TopQuantity, Value};
 
 impl Binder<'_> {
@@ -64,11 +65,33 @@ impl Binder<'_> {
         Ok((sql, ordinals))
     }
 
-    pub fn limit(&self, top: Option<&TopQuantity>, tail: &Tail<'_>) -> Result<String, SqlError> {
-        let count = |expr: &Expr| -> Result<String, SqlError> {
-            let typed = self.scalar(expr, &Scope::default())?;
-            Ok(self.convert(typed, &SqlType::BigInt, None, Mode::Implicit)?.sql)
+    /// How many rows TOP, OFFSET or FETCH names.
+    ///
+    /// # Errors
+    /// 1060 for what is no whole number; 127, when it runs, for one below zero.
+    pub fn row_count(&self, expr: &Expr) -> Result<String, SqlError> {
+        let not_whole = || {
+            let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
+            SqlError::new(1060, 15, 1, text)
         };
+        let typed = self.scalar(expr, &Scope::default())?;
+        if !typed.sql_type.is_integer() && !typed.is_untyped_null() {
+            return Err(not_whole());
+        }
+        let rows = self.convert(typed, &SqlType::BigInt, None, Mode::Implicit)?.sql;
+        let run = move |v: &[values::Value]| match v {
+            [values::Value::Int(n)] if *n >= 0 => Ok(values::Value::Int(*n)),
+            [values::Value::Int(_)] => {
+                Err(SqlError::new(127, 15, 1, "A TOP N or FETCH rowcount value may not be negative."))
+            }
+            _ => Err(not_whole()),
+        };
+        let op = || Op { arguments: vec![SqlType::BigInt], strict: false, run: Box::new(run) };
+        Ok(format!("f({}, {rows})", self.ops.intern("row count".to_owned(), op)))
+    }
+
+    pub fn limit(&self, top: Option<&TopQuantity>, tail: &Tail<'_>) -> Result<String, SqlError> {
+        let count = |expr: &Expr| self.row_count(expr);
         let rows = match (top, tail.fetch) {
             (Some(TopQuantity::Constant(n)), _) => Some(n.to_string()),
             (Some(TopQuantity::Expr(expr)), _) => Some(count(expr)?),

@@ -201,6 +201,7 @@ pub enum ConstraintKind {
         clustered: Option<bool>,
         /// Name, descending.
         columns: Vec<(String, bool)>,
+        ignore_dup_key: bool,
         placement: Option<Placement>,
     },
     Check {
@@ -287,6 +288,7 @@ pub struct IndexDef {
     pub columns: Vec<(String, bool)>,
     pub included: Vec<String>,
     pub filter: Option<String>,
+    pub ignore_dup_key: bool,
     pub placement: Option<Placement>,
 }
 

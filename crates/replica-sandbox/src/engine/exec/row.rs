@@ -9,6 +9,7 @@ use crate::values::SqlType;
 use crate::values::storage::from_stored;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Why a row was not written.
@@ -95,17 +96,25 @@ impl Pen {
         }
     }
 
-    /// Runs a lookup of `_ins, _del`; is a living row among what it finds?
-    fn finds(&self, statement: &mut Statement<'_>, keys: &[&Stored]) -> Result<bool, Refusal> {
+    /// Runs a lookup of `_ins, _del` and `width` values: those of the living rows that it finds.
+    fn found(
+        &self,
+        statement: &mut Statement<'_>,
+        keys: &[&Stored],
+        width: usize,
+    ) -> Result<Vec<Vec<Stored>>, Refusal> {
         let mut rows = statement.query(params_from_iter(keys.iter().map(|k| *k as &dyn ToSql)))?;
+        let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             match self.meets(row.get(0)?, row.get(1)?) {
-                Met::Alive => return Ok(true),
+                Met::Alive => {
+                    found.push((2..2 + width).map(|n| row.get(n)).collect::<rusqlite::Result<_>>()?)
+                }
                 Met::Wait(other) => return Err(Refusal::Wait(other)),
                 Met::Nothing => {}
             }
         }
-        Ok(false)
+        Ok(found)
     }
 }
 
@@ -115,6 +124,23 @@ pub struct Rules {
     pub checks: bool,
     /// As messages name the statement: INSERT or UPDATE.
     pub verb: &'static str,
+}
+
+/// SQLite's SQL of conditions over a row's values as parameters.
+#[derive(Default)]
+pub struct Conditions {
+    /// Of each enabled check.
+    pub checks: Vec<String>,
+    /// By index_id, of the filters of unique indexes.
+    pub filters: BTreeMap<i32, String>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    Row,
+    /// Its key was there, and the index says IGNORE_DUP_KEY.
+    Ignored,
 }
 
 /// Inserts rows into one table.
@@ -137,6 +163,8 @@ struct Unique<'c> {
     index: Index,
     /// Positions of its columns in a row.
     columns: Vec<usize>,
+    /// Is a row, given whole, in the index?
+    filter: Option<Statement<'c>>,
     lookups: Vec<Statement<'c>>,
 }
 
@@ -150,13 +178,12 @@ struct Parent<'c> {
 }
 
 impl<'c> RowWriter<'c> {
-    /// `checks`: SQLite's SQL of each enabled check over a row's values as parameters.
     pub fn new(
         connection: &'c Connection,
         pen: Pen,
         (database, table): (i16, Arc<Table>),
         rules: Rules,
-        (checks, partition_of): (&[String], Partitioning),
+        (conditions, partition_of): (&Conditions, Partitioning),
     ) -> rusqlite::Result<Self> {
         let names = Names::of(&pen.engine, database, &table);
         let columns: Vec<String> = table.columns.iter().map(|c| column_name(c.column_id)).collect();
@@ -173,13 +200,13 @@ impl<'c> RowWriter<'c> {
         }
         let mut uniques = Vec::new();
         for index in table.indexes.iter().filter(|i| i.unique && !i.disabled && i.kind != IndexKind::Heap) {
-            uniques.push(Unique::new(connection, &table, index)?);
+            uniques.push(Unique::new(connection, &table, index, conditions.filters.get(&index.index_id))?);
         }
         let mut parents = Vec::new();
         for key in table.foreign_keys.iter().filter(|k| rules.checks && !k.disabled) {
             parents.extend(Parent::new(connection, &pen.engine, database, &table, key)?);
         }
-        let checks = match checks {
+        let checks = match conditions.checks.as_slice() {
             [] => None,
             checks => Some(connection.prepare(&format!("SELECT {}", checks.join(", ")))?),
         };
@@ -187,11 +214,20 @@ impl<'c> RowWriter<'c> {
     }
 
     /// Writes one row: a value for each column of the table.
-    pub fn write(&mut self, row: &[Stored]) -> Result<(), Refusal> {
+    pub fn write(&mut self, row: &[Stored]) -> Result<Written, Refusal> {
         self.refuse_nulls(row)?;
         self.hold_checks(row)?;
+        // An UPDATE is refused all the same (Microsoft docs, CREATE INDEX).
+        let ignores = self.rules.verb == "INSERT";
         for unique in &mut self.uniques {
-            unique.hold(&self.pen, &self.table, &self.names, row)?;
+            if let Err(refusal) = unique.hold(&self.pen, &self.table, &self.names, row) {
+                let duplicate = matches!(refusal, Refusal::Error(_));
+                return if duplicate && ignores && unique.index.ignore_dup_key {
+                    Ok(Written::Ignored)
+                } else {
+                    Err(refusal)
+                };
+            }
         }
         for parent in &mut self.parents {
             parent.hold(&self.pen, &self.names, self.rules.verb, row)?;
@@ -200,7 +236,7 @@ impl<'c> RowWriter<'c> {
         if let Some(insert) = self.inserts.get_mut(partition) {
             insert.execute(params_from_iter(row))?;
         }
-        Ok(())
+        Ok(Written::Row)
     }
 
     fn refuse_nulls(&self, row: &[Stored]) -> Result<(), SqlError> {
@@ -253,12 +289,21 @@ pub fn conflict(verb: &str, kind: &str, constraint: &str, names: &Names, column:
     )
 }
 
+/// Does the row pass the filter, if there is one?
+fn in_filter(filter: &mut Option<Statement<'_>>, row: &[Stored]) -> rusqlite::Result<bool> {
+    let Some(statement) = filter else { return Ok(true) };
+    let used = statement.parameter_count();
+    let passes: Option<i64> = statement.query_row(params_from_iter(row.iter().take(used)), |r| r.get(0))?;
+    Ok(passes == Some(1))
+}
+
 fn position(table: &Table, column_id: i32) -> Option<usize> {
     table.columns.iter().position(|c| c.column_id == column_id)
 }
 
-/// `SELECT _ins, _del` of rows whose key equals the parameters'; NULL equals NULL.
-fn lookup(table: &Table, storage: i64, columns: &[i32], filter: &str) -> String {
+/// `SELECT _ins, _del` of rows whose key equals the parameters', followed by all their values where they are wanted;
+/// NULL equals NULL.
+fn lookup(table: &Table, storage: i64, columns: &[i32], values: bool) -> String {
     let equal: Vec<String> = columns
         .iter()
         .enumerate()
@@ -269,28 +314,46 @@ fn lookup(table: &Table, storage: i64, columns: &[i32], filter: &str) -> String 
             Some(format!("{stored} IS {given}"))
         })
         .collect();
-    format!("SELECT _ins, _del FROM {} WHERE {}{filter}", table_name(storage), equal.join(" AND "))
+    let all = table.columns.iter().filter(|_| values).map(|c| format!(", {}", column_name(c.column_id)));
+    let all: String = all.collect();
+    format!("SELECT _ins, _del{all} FROM {} WHERE {}", table_name(storage), equal.join(" AND "))
 }
 
 impl<'c> Unique<'c> {
-    fn new(connection: &'c Connection, table: &Table, index: &Index) -> rusqlite::Result<Self> {
+    fn new(
+        connection: &'c Connection,
+        table: &Table,
+        index: &Index,
+        filter: Option<&String>,
+    ) -> rusqlite::Result<Self> {
         let ids: Vec<i32> = index.keys.iter().map(|(id, _)| *id).collect();
         let columns = ids.iter().filter_map(|id| position(table, *id)).collect();
         let mut lookups = Vec::with_capacity(table.storage.len());
         for &storage in &table.storage {
-            lookups.push(connection.prepare(&lookup(table, storage, &ids, ""))?);
+            lookups.push(connection.prepare(&lookup(table, storage, &ids, filter.is_some()))?);
         }
-        Ok(Self { index: index.clone(), columns, lookups })
+        let filter = filter.map(|sql| connection.prepare(&format!("SELECT {sql}"))).transpose()?;
+        Ok(Self { index: index.clone(), columns, filter, lookups })
     }
 
     fn hold(&mut self, pen: &Pen, table: &Table, names: &Names, row: &[Stored]) -> Result<(), Refusal> {
+        if !self.contains(row)? {
+            return Ok(());
+        }
         let keys: Vec<&Stored> = self.columns.iter().filter_map(|&n| row.get(n)).collect();
+        let width = if self.filter.is_some() { table.columns.len() } else { 0 };
         for statement in &mut self.lookups {
-            if pen.finds(statement, &keys)? {
-                return Err(self.duplicate(table, names, &keys).into());
+            for other in pen.found(statement, &keys, width)? {
+                if width == 0 || in_filter(&mut self.filter, &other)? {
+                    return Err(self.duplicate(table, names, &keys).into());
+                }
             }
         }
         Ok(())
+    }
+
+    fn contains(&mut self, row: &[Stored]) -> rusqlite::Result<bool> {
+        in_filter(&mut self.filter, row)
     }
 
     fn duplicate(&self, table: &Table, names: &Names, keys: &[&Stored]) -> SqlError {
@@ -354,7 +417,7 @@ impl<'c> Parent<'c> {
         let columns = key.columns.iter().filter_map(|id| position(table, *id)).collect();
         let mut lookups = Vec::with_capacity(parent.storage.len());
         for &storage in &parent.storage {
-            lookups.push(connection.prepare(&lookup(&parent, storage, &key.referenced_columns, ""))?);
+            lookups.push(connection.prepare(&lookup(&parent, storage, &key.referenced_columns, false))?);
         }
         let referenced = match key.referenced_columns.as_slice() {
             [id] => parent.column(*id).map(|c| c.name.clone()),
@@ -371,7 +434,7 @@ impl<'c> Parent<'c> {
             return Ok(());
         }
         for statement in &mut self.lookups {
-            if pen.finds(statement, &keys)? {
+            if !pen.found(statement, &keys, 0)?.is_empty() {
                 return Ok(());
             }
         }

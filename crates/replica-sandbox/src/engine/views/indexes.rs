@@ -14,7 +14,7 @@ pub const VIEWS: &[Definition] = &[
         name: "indexes",
         columns: Columns(&[
             "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null",
-            "is_unique bit null, data_space_id int, ignore_dup_key bit null = 0, is_primary_key bit null",
+            "is_unique bit null, data_space_id int, ignore_dup_key bit null, is_primary_key bit null",
             "is_unique_constraint bit null, fill_factor tinyint = 0, is_padded bit null = 0, is_disabled bit null",
             "is_hypothetical bit null = 0, is_ignored_in_optimization bit null = 0, allow_row_locks bit null = 1",
             "allow_page_locks bit null = 1, has_filter bit null, filter_definition nvarchar(max) null",
@@ -160,6 +160,7 @@ fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 i.unique,
                 // Every index is aligned with its table.
                 t.partitioned_on.map_or(1, |(scheme, _)| scheme),
+                i.ignore_dup_key,
                 i.backs == Backs::PrimaryKey,
                 i.backs == Backs::UniqueConstraint,
                 i.disabled,

@@ -153,8 +153,8 @@ fn key(cursor: &mut Cursor<'_>, primary: bool, column: Option<&str>) -> Parsed<C
         Some(column) if !cursor.at_token(&Token::LParen) => vec![(column.to_owned(), false)],
         _ => parenthesised(cursor, ordered_column)?,
     };
-    index_options(cursor)?;
-    Ok(ConstraintKind::Key { primary, clustered, columns, placement: placement(cursor)? })
+    let ignore_dup_key = index_options(cursor)?.ignore_dup_key;
+    Ok(ConstraintKind::Key { primary, clustered, columns, ignore_dup_key, placement: placement(cursor)? })
 }
 
 fn check(cursor: &mut Cursor<'_>) -> Parsed<ConstraintKind> {

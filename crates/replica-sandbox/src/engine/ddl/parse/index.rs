@@ -1,7 +1,7 @@
 //! CREATE, ALTER and DROP INDEX, and the indexes written in CREATE TABLE.
 use super::super::ast::{AlterIndex, CreateIndex, Ddl, IndexDef};
 use super::super::definition::definition;
-use super::{Parsed, index_options, ordered_column, parenthesised, placement};
+use super::{Parsed, index_options, ordered_column, parenthesised, placement, plain_options};
 use crate::engine::tokens::{Cursor, ObjectName};
 use sqlparser::tokenizer::Token;
 
@@ -22,6 +22,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         columns: Vec::new(),
         included: Vec::new(),
         filter: None,
+        ignore_dup_key: false,
         placement: None,
     };
     if !(columnstore && clustered) {
@@ -37,6 +38,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         index.filter = Some(filter(cursor)?);
     }
     let options = index_options(cursor)?;
+    index.ignore_dup_key = options.ignore_dup_key;
     index.placement = placement(cursor)?;
     Ok(Ddl::CreateIndex(CreateIndex { table, index, drop_existing: options.drop_existing }))
 }
@@ -76,7 +78,7 @@ pub fn inline(cursor: &mut Cursor<'_>, column: Option<&str>) -> Parsed<IndexDef>
     let included =
         if cursor.take_word("INCLUDE") { parenthesised(cursor, Cursor::expect_name)? } else { Vec::new() };
     let filter = if cursor.take_word("WHERE") { Some(filter(cursor)?) } else { None };
-    index_options(cursor)?;
+    let ignore_dup_key = index_options(cursor)?.ignore_dup_key;
     Ok(IndexDef {
         name,
         unique,
@@ -85,6 +87,7 @@ pub fn inline(cursor: &mut Cursor<'_>, column: Option<&str>) -> Parsed<IndexDef>
         columns,
         included,
         filter,
+        ignore_dup_key,
         placement: placement(cursor)?,
     })
 }
@@ -106,7 +109,7 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
                     cursor.expect_integer()?;
                 }
             }
-            index_options(cursor)?;
+            plain_options(cursor)?;
             if word == "REBUILD" { AlterIndex::Rebuild } else { AlterIndex::Reorganize }
         }
         None => return Err(cursor.syntax_error()),
@@ -127,6 +130,6 @@ pub fn dropped(cursor: &mut Cursor<'_>) -> Parsed<(String, ObjectName)> {
         }
         _ => return Err(cursor.syntax_error()),
     };
-    index_options(cursor)?;
+    plain_options(cursor)?;
     Ok(dropped)
 }

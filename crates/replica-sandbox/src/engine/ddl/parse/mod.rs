@@ -193,8 +193,15 @@ fn placement(cursor: &mut Cursor<'_>) -> Parsed<Option<Placement>> {
     Ok(Some(Placement { space, column }))
 }
 
-/// `WITH (option = value, …)`, `WITH FILLFACTOR = n`: what they tune does not exist here. Those that would change
-/// results are refused.
+/// The options of what makes no index: those that would change results are refused.
+fn plain_options(cursor: &mut Cursor<'_>) -> Parsed<()> {
+    match index_options(cursor)? {
+        IndexOptions { ignore_dup_key: true, .. } => Err(unsupported("IGNORE_DUP_KEY = ON here")),
+        _ => Ok(()),
+    }
+}
+
+/// `WITH (option = value, …)`, `WITH FILLFACTOR = n`: what most of them tune does not exist here.
 fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
     let mut found = IndexOptions::default();
     if !cursor.take_word("WITH") {
@@ -210,9 +217,7 @@ fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
         let Some(option) = cursor.take_any(INDEX_OPTIONS) else { return Err(cursor.syntax_error()) };
         cursor.expect_token(&Token::Eq)?;
         let on = cursor.at_word("ON");
-        if option == "IGNORE_DUP_KEY" && on {
-            return Err(unsupported("IGNORE_DUP_KEY = ON"));
-        }
+        found.ignore_dup_key |= option == "IGNORE_DUP_KEY" && on;
         found.drop_existing |= option == "DROP_EXISTING" && on;
         cursor.advance();
         if cursor.at_token(&Token::LParen) {
@@ -235,6 +240,7 @@ fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
 #[derive(Clone, Copy, Debug, Default)]
 struct IndexOptions {
     drop_existing: bool,
+    ignore_dup_key: bool,
 }
 
 const INDEX_OPTIONS: &[&str] = &[

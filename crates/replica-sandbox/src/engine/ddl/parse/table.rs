@@ -1,6 +1,6 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
 use super::super::ast::{AlterTable, CreateTable, Ddl, DropItem};
-use super::{Parsed, column, index, index_options, list, parenthesised, placement, unsupported};
+use super::{Parsed, column, index, list, parenthesised, placement, plain_options, unsupported};
 use crate::engine::tokens::Cursor;
 use crate::engine::type_name::TypeName;
 use sqlparser::tokenizer::Token;
@@ -39,7 +39,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         cursor.advance();
     }
     if cursor.at_word("WITH") {
-        index_options(cursor)?;
+        plain_options(cursor)?;
     }
     Ok(Ddl::CreateTable(table))
 }
@@ -82,7 +82,7 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
             cursor.expect_word("TO")?;
             let target = cursor.expect_object_name()?;
             let to = partition(cursor)?;
-            index_options(cursor)?;
+            plain_options(cursor)?;
             Ok(AlterTable::Switch { from, target, to })
         }
         Some("REBUILD") => {
@@ -92,7 +92,7 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
                     cursor.expect_integer()?;
                 }
             }
-            index_options(cursor)?;
+            plain_options(cursor)?;
             Ok(AlterTable::Rebuild)
         }
         Some("SET") => {
@@ -149,7 +149,7 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
         }
         items.push(DropItem { column, name: cursor.expect_name()?, if_exists });
         if !cursor.take_token(&Token::Comma) {
-            index_options(cursor)?;
+            plain_options(cursor)?;
             return Ok(AlterTable::Drop { items });
         }
     }

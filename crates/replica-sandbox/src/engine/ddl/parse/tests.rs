@@ -70,6 +70,7 @@ fn a_table_with_everything() {
                 primary: true,
                 clustered: Some(false),
                 columns: vec![("id".into(), false)],
+                ignore_dup_key: false,
                 placement: None
             },
             column: Some("id".into()),

@@ -85,7 +85,9 @@ impl Builder<'_> {
     }
 
     fn add_key(&mut self, constraint: &ConstraintDef, clustered: bool) -> Result<(), SqlError> {
-        let ConstraintKind::Key { primary, columns, .. } = &constraint.kind else { return Ok(()) };
+        let ConstraintKind::Key { primary, columns, ignore_dup_key, .. } = &constraint.kind else {
+            return Ok(());
+        };
         let table_name = self.table.name.clone();
         if *primary {
             if self.table.primary_key().is_some() {
@@ -103,6 +105,7 @@ impl Builder<'_> {
             backs: if *primary { Backs::PrimaryKey } else { Backs::UniqueConstraint },
             columns,
             included: &[],
+            ignore_dup_key: *ignore_dup_key,
         };
         let index_id = keys::add_index(self.database, &mut self.table, &shape, self.now)?;
         if let Some(index) = self.table.indexes.iter_mut().find(|i| i.index_id == index_id) {

@@ -10,11 +10,14 @@ use crate::values::{CollationId, SqlType};
 use std::fmt::Write;
 use std::time::SystemTime;
 
+/// Microsoft docs, "Maximum capacity specifications".
+const MOST_COLUMNS: usize = 1024;
+
 /// The records of new columns, after the columns that the table has. Ids of the defaults are left 0 and names made
 /// up by the server empty; the table's builder fills them in.
 ///
 /// # Errors
-/// 2715 and what goes with types; 448; 2705, 2738, 2744, 2749, 1754; what the binder says of a computed column.
+/// 1702; 2715 and what goes with types; 448; 2705, 2738, 2744, 2749, 1754; what the binder says of a computed column.
 pub fn resolve(
     session: &mut Session,
     table: &str,
@@ -27,6 +30,13 @@ pub fn resolve(
     let first_id = existing.iter().map(|c| c.column_id).max().unwrap_or(0) + 1;
     for (n, def) in defs.iter().enumerate() {
         let ordinal = existing.len() + n + 1;
+        if ordinal > MOST_COLUMNS {
+            let text = format!(
+                "CREATE TABLE failed because column '{}' in table '{table}' exceeds the maximum of {MOST_COLUMNS} columns.",
+                def.name
+            );
+            return Err(SqlError::new(1702, 16, 1, text).into());
+        }
         if all.iter().any(|c| same_name(collation, &c.name, &def.name)) {
             let text = format!(
                 "Column names in each table must be unique. Column name '{}' in table '{table}' is specified more than once.",

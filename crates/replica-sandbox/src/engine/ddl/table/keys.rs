@@ -17,6 +17,7 @@ pub struct Shape<'a> {
     /// Name, descending.
     pub columns: &'a [(String, bool)],
     pub included: &'a [String],
+    pub ignore_dup_key: bool,
 }
 
 impl<'a> Shape<'a> {
@@ -34,6 +35,7 @@ impl<'a> Shape<'a> {
             backs: Backs::Nothing,
             columns: &index.columns,
             included: &index.included,
+            ignore_dup_key: index.ignore_dup_key,
         }
     }
 }
@@ -66,6 +68,10 @@ pub fn add_index(
             full_name(database, table)
         );
         return Err(SqlError::new(1913, 16, 1, text));
+    }
+    if shape.ignore_dup_key && !shape.unique {
+        let text = "CREATE INDEX options nonunique and ignore_dup_key are mutually exclusive.";
+        return Err(SqlError::new(1916, 16, 4, text));
     }
     if let Some(there) = table.indexes.iter().find(|i| i.index_id == 1)
         && clustered
@@ -130,6 +136,7 @@ pub fn add_index(
         keys,
         included,
         filter: None,
+        ignore_dup_key: shape.ignore_dup_key,
         created: now,
     };
     if clustered {
@@ -154,6 +161,7 @@ pub fn heap(now: SystemTime) -> Index {
         keys: Vec::new(),
         included: Vec::new(),
         filter: None,
+        ignore_dup_key: false,
         created: now,
     }
 }

@@ -295,3 +295,12 @@ fn a_value_tells_its_partition() {
         "1|1;2|4;3|2"
     );
 }
+
+#[test]
+fn a_table_has_1024_columns_at_most() {
+    let s = &mut session();
+    let columns = |n: usize| (1..=n).map(|n| format!("c{n} bit")).collect::<Vec<_>>().join(", ");
+    assert_eq!(numbers(s, &format!("CREATE TABLE t ({})", columns(1025))), [1702]);
+    ok(s, &format!("CREATE TABLE t ({})", columns(1024)));
+    assert_eq!(numbers(s, "ALTER TABLE t ADD d bit"), [1702]);
+}

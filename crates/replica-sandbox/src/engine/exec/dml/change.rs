@@ -9,7 +9,7 @@ use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source, row_lock};
 use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
-use crate::engine::exec::row::{Pen, RowWriter, Rules};
+use crate::engine::exec::row::{Conditions, Pen, RowWriter, Rules};
 use crate::engine::exec::{transaction, trigger};
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Scope as LockScope};
@@ -20,7 +20,6 @@ use crate::engine::store::table_name;
 use crate::engine::transactions::{Conflict, Fate, transaction_of};
 use crate::error::SqlError;
 use crate::values::SqlType;
-use crate::values::convert::Mode as Conversion;
 use rusqlite::types::Value as Stored;
 use sqlparser::ast::{Cte, Expr, Ident, TableWithJoins};
 use std::collections::HashSet;
@@ -89,7 +88,7 @@ struct Bound {
     target: Target,
     /// Gives a row's storage and rowid, its values, and for UPDATE its new values.
     sql: String,
-    checks: Vec<String>,
+    conditions: Conditions,
     partition_of: Partitioning,
     output: Option<Output>,
 }
@@ -115,12 +114,7 @@ fn attempt(
         target_unchanged(session, &bound.target)?;
         let children = Child::of(session, &bound.target);
         for child in &children {
-            session.lock_table(
-                (bound.target.database, child.table().object_id),
-                Mode::IS,
-                LockScope::Statement,
-                sink,
-            )?;
+            child.lock(session, &bound.target, change.deletes, sink)?;
         }
         let target = bound.target.clone();
         let done = session.write(|session| write(session, bound, &children, &needs, change.deletes, sink))?;
@@ -164,16 +158,14 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
         sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     }
     if let Some(top) = change.top {
-        let rows = binder.scalar(top, &Scope::default())?;
-        let rows = binder.convert(rows, &SqlType::BigInt, None, Conversion::Implicit)?;
-        sql.push_str(&format!(" LIMIT {}", rows.sql));
+        sql.push_str(&format!(" LIMIT {}", binder.row_count(top)?));
     } else if binder.session.options.rowcount > 0 {
         sql.push_str(&format!(" LIMIT {}", binder.session.options.rowcount));
     }
-    let checks = if change.deletes { Vec::new() } else { target.checks(binder)? };
+    let conditions = if change.deletes { Conditions::default() } else { target.conditions(binder, true)? };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
-    Ok(Bound { target, sql, checks, partition_of, output })
+    Ok(Bound { target, sql, conditions, partition_of, output })
 }
 
 /// The FROM clause, and which of its sources is the one that changes.
@@ -288,13 +280,13 @@ fn write(
     for row in &rows {
         mark(session, &bound.target, row, stamp)?;
     }
-    let Bound { target, checks, partition_of, output, .. } = bound;
+    let Bound { target, conditions, partition_of, output, .. } = bound;
     let mut returned = output.as_ref().map(Output::returned);
     if !deletes {
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
         let rules = Rules { checks: true, verb: "UPDATE" };
         let of = (target.database, Arc::clone(&target.table));
-        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&checks, partition_of))?;
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&conditions, partition_of))?;
         for row in &rows {
             writer.write(&row.new).map_err(|refusal| explained(session, refusal))?;
         }
@@ -302,7 +294,8 @@ fn write(
     for row in &rows {
         for child in children {
             if deletes || child.values(&row.values) != child.values(&row.new) {
-                child.hold(session, stamp, if deletes { "DELETE" } else { "UPDATE" }, &row.values)?;
+                let verb = if deletes { "DELETE" } else { "UPDATE" };
+                child.hold(session, (&target, stamp), verb, &row.values)?;
             }
         }
         if let (Some(output), Some(returned)) = (&output, &mut returned) {

@@ -1,9 +1,12 @@
 //! Rows of other tables that refer to rows that go: refused, or taken along by ON DELETE CASCADE.
-use super::Target;
+use super::{Target, announce, stored_row};
+use crate::engine::api::Sink;
 use crate::engine::bind::unsupported;
 use crate::engine::exec::read::Again;
 use crate::engine::exec::row::{Names, conflict};
+use crate::engine::failure::Outcome;
 use crate::engine::functions::keys::key_expression;
+use crate::engine::locks::{Mode, Scope};
 use crate::engine::schema::{ForeignKey, Table};
 use crate::engine::session::Session;
 use crate::engine::store::{column_name, table_name};
@@ -12,7 +15,16 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value as Stored;
 use std::sync::Arc;
 
+/// What a foreign key does when its parent goes (`delete_referential_action`).
+const NO_ACTION: u8 = 0;
 const CASCADE: u8 = 1;
+
+/// A child's row.
+struct Found {
+    storage: i64,
+    rowid: i64,
+    values: Vec<Stored>,
+}
 
 /// A foreign key that points at the table that is changed.
 pub struct Child {
@@ -47,8 +59,23 @@ impl Child {
             .collect()
     }
 
-    pub fn table(&self) -> &Arc<Table> {
-        &self.table
+    /// Locks the tables that are looked into, and those that lose rows, with the children of these.
+    ///
+    /// # Errors
+    /// As waiting for a lock.
+    pub fn lock(&self, session: &Session, target: &Target, deletes: bool, sink: &dyn Sink) -> Outcome {
+        let table = (target.database, self.table.object_id);
+        if !(deletes && self.key.on_delete == CASCADE) {
+            return session.lock_table(table, Mode::IS, Scope::Statement, sink);
+        }
+        session.lock_table(table, Mode::IX, Scope::Transaction, sink)?;
+        let own = self.target(target);
+        Child::of(session, &own).iter().try_for_each(|child| child.lock(session, &own, deletes, sink))
+    }
+
+    /// The child's table as one that changes; no permission is needed for what comes with a parent.
+    fn target(&self, parent: &Target) -> Target {
+        Target { table: Arc::clone(&self.table), names: self.names.clone(), ..parent.clone() }
     }
 
     /// The values that children of a parent's row refer to; `None` where a NULL can have none.
@@ -57,28 +84,76 @@ impl Child {
         (!values.contains(&&Stored::Null)).then_some(values)
     }
 
-    /// Looks for children of a parent's row that has gone.
+    /// Looks for children of a parent's row that has gone: they keep it, or go with it.
     ///
     /// # Errors
-    /// 547 where there are some.
-    pub fn hold(&self, session: &Session, stamp: i64, verb: &str, row: &[Stored]) -> Result<(), Again> {
+    /// 547 where there are some that keep it.
+    pub fn hold(
+        &self,
+        session: &mut Session,
+        parent: (&Target, i64),
+        verb: &str,
+        row: &[Stored],
+    ) -> Result<(), Again> {
+        let (target, stamp) = parent;
         let Some(values) = self.values(row) else { return Ok(()) };
+        let found = self.living(session, stamp, &values)?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let action = if verb == "DELETE" { self.key.on_delete } else { self.key.on_update };
+        match (action, verb) {
+            (NO_ACTION, _) => {
+                let column = self.key.columns.first().and_then(|id| self.table.column(*id));
+                let column = column.filter(|_| self.key.columns.len() == 1).map(|c| c.name.as_str());
+                Err(conflict(verb, "REFERENCE", &self.key.name, &self.names, column).into())
+            }
+            (CASCADE, "DELETE") => self.take_along(session, &self.target(target), &found),
+            _ => {
+                Err(unsupported("ON UPDATE CASCADE, SET NULL and SET DEFAULT where there are rows to change")
+                    .into())
+            }
+        }
+    }
+
+    /// Deletes rows whose parents are gone, and theirs.
+    fn take_along(&self, session: &mut Session, own: &Target, rows: &[Found]) -> Result<(), Again> {
+        let fires =
+            |t: &&crate::engine::schema::Trigger| !t.disabled && t.events.iter().any(|e| e == "DELETE");
+        if self.table.triggers.iter().any(|t| fires(&t)) {
+            return Err(unsupported("DELETE triggers of tables that ON DELETE CASCADE reaches").into());
+        }
+        let stamp = announce(session, own, true)?;
+        for row in rows {
+            let table = table_name(row.storage);
+            session
+                .connection
+                .prepare_cached(&format!("UPDATE {table} SET _del = ?1 WHERE rowid = ?2 AND _del IS NULL"))?
+                .execute([stamp, row.rowid])?;
+        }
+        for child in Child::of(session, own) {
+            for row in rows {
+                child.hold(session, (own, stamp), "DELETE", &row.values)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The children that are there for the writer.
+    fn living(&self, session: &Session, stamp: i64, values: &[&Stored]) -> Result<Vec<Found>, Again> {
+        let mut living = Vec::new();
         for &storage in &self.table.storage {
             let mut statement = session.connection.prepare_cached(&self.lookup(storage))?;
             let mut found = statement.query(params_from_iter(values.iter().copied()))?;
             while let Some(child) = found.next()? {
                 let (inserted, deleted): (i64, Option<i64>) = (child.get(0)?, child.get(1)?);
                 if lives(session, stamp, inserted, deleted)? {
-                    if self.key.on_delete == CASCADE && verb == "DELETE" {
-                        return Err(unsupported("ON DELETE CASCADE with rows to delete").into());
-                    }
-                    let column = self.key.columns.first().and_then(|id| self.table.column(*id));
-                    let column = column.filter(|_| self.key.columns.len() == 1).map(|c| c.name.as_str());
-                    return Err(conflict(verb, "REFERENCE", &self.key.name, &self.names, column).into());
+                    let values = stored_row(child, 3, self.table.columns.len())?;
+                    living.push(Found { storage, rowid: child.get(2)?, values });
                 }
             }
         }
-        Ok(())
+        Ok(living)
     }
 
     fn lookup(&self, storage: i64) -> String {
@@ -93,7 +168,9 @@ impl Child {
                 Some(format!("{stored} = {}", key_expression(&format!("?{}", n + 1), &column.sql_type)))
             })
             .collect();
-        format!("SELECT _ins, _del FROM {} WHERE {}", table_name(storage), equal.join(" AND "))
+        let all: String =
+            self.table.columns.iter().map(|c| format!(", {}", column_name(c.column_id))).collect();
+        format!("SELECT _ins, _del, rowid{all} FROM {} WHERE {}", table_name(storage), equal.join(" AND "))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::engine::bind::{Binder, Needs, Scope, Typed, resolve_visibility, unsup
 use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
-use crate::engine::exec::row::{Pen, Refusal, RowWriter, Rules};
+use crate::engine::exec::row::{Conditions, Pen, Refusal, RowWriter, Rules, Written};
 use crate::engine::exec::{transaction, trigger};
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::hints::Hints;
@@ -44,7 +44,7 @@ impl Run<'_> {
 struct Bound {
     target: Target,
     sql: String,
-    checks: Vec<String>,
+    conditions: Conditions,
     output: Option<Output>,
     /// Position of the identity column, where the server gives its numbers.
     numbered: Option<usize>,
@@ -95,12 +95,15 @@ fn write(
     let reading = Reading::begin(session, &needs.tables, view)?;
     let mut numbers = Numbers::of(session, target, bound.numbered);
     let returned = bound.output.as_ref().map(Output::returned);
-    let mut insertion = Insertion { bound, needs, stamp, numbers: &mut numbers, returned };
+    let mut insertion = Insertion { bound, needs, stamp, numbers: &mut numbers, returned, ignored: false };
     let result = insertion.run(session, &reading, sink);
-    let returned = insertion.returned;
+    let (returned, ignored) = (insertion.returned, insertion.ignored);
     reading.end(session)?;
     numbers.keep(session, target);
     let count = result?;
+    if ignored {
+        sink.message(&duplicate_ignored())?;
+    }
     escalate(session, target, usize::try_from(count).unwrap_or(usize::MAX));
     Ok((count, returned))
 }
@@ -112,6 +115,8 @@ struct Insertion<'a> {
     stamp: i64,
     numbers: &'a mut Numbers,
     returned: Option<Returned>,
+    /// Has a row been passed over for its key?
+    ignored: bool,
 }
 
 impl Insertion<'_> {
@@ -125,7 +130,7 @@ impl Insertion<'_> {
             pen,
             of,
             rules,
-            (&self.bound.checks, target.partitioning(session)),
+            (&self.bound.conditions, target.partitioning(session)),
         )
         .map_err(|e| session.ops.explain(&e))?;
         let sql = resolve_visibility(&self.bound.sql, reading.clean);
@@ -151,8 +156,10 @@ impl Insertion<'_> {
                 Some(row) => row,
                 None => return Ok(count),
             };
-            self.write(session, &mut writer, row)?;
-            count += 1;
+            match self.write(session, &mut writer, row)? {
+                Written::Row => count += 1,
+                Written::Ignored => self.ignored = true,
+            }
             if count.is_multiple_of(256) && sink.cancelled() {
                 return Err(Again::Failed(Failure::Cancelled));
             }
@@ -164,7 +171,7 @@ impl Insertion<'_> {
         session: &Session,
         writer: &mut RowWriter<'_>,
         mut row: Vec<Stored>,
-    ) -> Result<(), Again> {
+    ) -> Result<Written, Again> {
         let table = &self.bound.target.table;
         self.numbers.give(table, &mut row)?;
         for (column, value) in table.columns.iter().zip(&mut row) {
@@ -172,12 +179,20 @@ impl Insertion<'_> {
                 *value = Stored::Blob(session.engine.next_row_version().to_vec());
             }
         }
-        writer.write(&row).map_err(|refusal| explained(session, refusal))?;
+        let written = writer.write(&row).map_err(|refusal| explained(session, refusal))?;
+        if written == Written::Ignored {
+            return Ok(written);
+        }
         if let (Some(output), Some(returned)) = (&self.bound.output, &mut self.returned) {
             output.keep(&session.connection, &row, &[], returned).map_err(|e| session.ops.explain(&e))?;
         }
-        Ok(())
+        Ok(written)
     }
+}
+
+/// Told once, whatever the number of rows.
+pub fn duplicate_ignored() -> SqlError {
+    SqlError::new(3604, 0, 1, "Duplicate key was ignored.")
 }
 
 /// A refusal by SQLite may be an error of one of our functions in a check.
@@ -210,9 +225,9 @@ fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> 
     let result = listed.and_then(|listed| source(binder, insert, &target, &listed));
     binder.pop_common_tables(common);
     let (sql, numbered) = result?;
-    let checks = target.checks(binder)?;
+    let conditions = target.conditions(binder, true)?;
     let output = Output::bind(binder, insert.output.as_ref(), &target, (true, false))?;
-    Ok(Bound { target, sql, checks, output, numbered })
+    Ok(Bound { target, sql, conditions, output, numbered })
 }
 
 /// The SQL that gives all columns of the table, and where the server numbers rows.

@@ -9,7 +9,7 @@ mod into;
 mod output;
 
 use super::read::Again;
-use super::row::{Names, Partitioning, Refusal};
+use super::row::{Conditions, Names, Partitioning, Refusal};
 use super::trigger::Written;
 use crate::engine::bind::{Binder, Object, Scope, Source, Typed};
 use crate::engine::failure::Failure;
@@ -130,16 +130,18 @@ impl Target {
         binder.table_columns(self.database, &self.table, name, "", &|n, _| format!("?{}", n + first))
     }
 
-    /// SQLite's SQL of each enabled check, over a row as parameters.
-    pub fn checks(&self, binder: &Binder<'_>) -> Result<Vec<String>, SqlError> {
+    /// What rows have to be held against; the checks only where a bulk load asks for them.
+    pub fn conditions(&self, binder: &Binder<'_>, checked: bool) -> Result<Conditions, SqlError> {
         let mut scope = Scope::default();
         scope.sources.push(self.as_parameters(binder, None, 1)?);
-        self.table
-            .checks
-            .iter()
-            .filter(|c| !c.disabled)
-            .map(|c| binder.predicate(&parse::expression(&c.definition)?, &scope))
-            .collect()
+        let bound = |text: &str| binder.predicate(&parse::expression(text)?, &scope);
+        let checks = self.table.checks.iter().filter(|c| checked && !c.disabled);
+        let filtered = self.table.indexes.iter().filter(|i| i.unique && !i.disabled);
+        let filters = filtered.filter_map(|i| Some((i.index_id, i.filter.as_ref()?)));
+        Ok(Conditions {
+            checks: checks.map(|c| bound(&c.definition)).collect::<Result<_, _>>()?,
+            filters: filters.map(|(id, text)| Ok((id, bound(text)?))).collect::<Result<_, SqlError>>()?,
+        })
     }
 
     /// How rows are spread over partitions.

@@ -129,3 +129,73 @@ fn what_the_server_makes_cannot_be_given() {
     ok(&mut s, "truncate table t");
     assert_eq!(rows(&mut s, "select count(*) from t"), [["0"]]);
 }
+
+#[test]
+fn duplicates_are_passed_over_where_the_index_says_so() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(a int not null, b int null, constraint pk primary key (a) with (ignore_dup_key = on))",
+    );
+    let heard = ok(&mut s, "insert t values (1, 1), (1, 2), (2, 3); select @@rowcount");
+    assert_eq!(heard.messages.iter().map(|m| m.number).collect::<Vec<_>>(), [3604]);
+    assert_eq!(heard.done[0].count, Some(2));
+    assert_eq!(rows(&mut s, "select a, b from t order by a"), [["1", "1"], ["2", "3"]]);
+    assert_eq!(rows(&mut s, "insert t output inserted.b values (2, 9), (3, 4)"), [["4"]]);
+    assert_eq!(errors(&mut s, "update t set a = 1 where a = 2")[0].0, 2627, "an UPDATE has to fail");
+    assert_eq!(rows(&mut s, "select ignore_dup_key from sys.indexes where name = 'pk'"), [["1"]]);
+    assert_eq!(errors(&mut s, "create index i on t(b) with (ignore_dup_key = on)")[0].0, 1916);
+}
+
+#[test]
+fn a_filtered_unique_index_holds_for_its_rows_only() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(a int null, s varchar(9) null); create unique index u on t(a) where s is not null",
+    );
+    ok(&mut s, "insert t values (1, null), (1, null), (1, 'x'), (2, 'x')");
+    assert_eq!(errors(&mut s, "insert t values (1, 'y')")[0].0, 2601);
+    ok(&mut s, "insert t values (1, null)");
+    assert_eq!(errors(&mut s, "update t set s = 'z' where a = 1 and s is null")[0].0, 2601);
+    ok(&mut s, "update t set s = null where a = 1; update top (1) t set s = 'z' where a = 1");
+    assert_eq!(errors(&mut s, "update t set a = 1 where a = 2")[0].0, 2601);
+}
+
+#[test]
+fn deletes_cascade_to_children_and_theirs() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table p(id int not null primary key);
+         create table c(id int not null primary key, p int null references p(id) on delete cascade);
+         create table g(id int not null, c int not null references c(id) on delete cascade);
+         create table k(c int not null references c(id));
+         insert p values (1), (2), (3); insert c values (10, 1), (11, 1), (20, 2), (30, null);
+         insert g values (100, 10), (101, 10), (200, 20); insert k values (20)",
+    );
+    assert_eq!(errors(&mut s, "delete p")[0].0, 547, "k keeps one");
+    assert_eq!(rows(&mut s, "select (select count(*) from p), (select count(*) from c)"), [["3", "4"]]);
+    let heard = ok(&mut s, "delete p where id = 1");
+    assert_eq!(heard.done[0].count, Some(1), "only the table's own rows count");
+    assert_eq!(rows(&mut s, "select id from c order by id"), [["20"], ["30"]]);
+    assert_eq!(rows(&mut s, "select id from g"), [["200"]]);
+    ok(&mut s, "delete k; begin tran; delete p; rollback");
+    assert_eq!(rows(&mut s, "select (select count(*) from c), (select count(*) from g)"), [["2", "1"]]);
+    ok(&mut s, "delete p");
+    assert_eq!(rows(&mut s, "select (select count(*) from c), (select count(*) from g)"), [["1", "0"]]);
+}
+
+#[test]
+fn top_takes_whole_numbers_from_zero_on() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int); insert t values (1), (2)");
+    for (top, number) in [("-1", 127), ("0 - 1", 127), ("null", 1060), ("1.5", 1060)] {
+        for sql in [format!("select top ({top}) a from t"), format!("delete top ({top}) from t")] {
+            assert_eq!(errors(&mut s, &sql)[0].0, number, "{sql}");
+        }
+    }
+    assert_eq!(errors(&mut s, "declare @n int = -1; update top (@n) t set a = 1")[0].0, 127);
+    assert_eq!(rows(&mut s, "declare @n bigint = 1; select top (@n) a from t"), [["1"]]);
+    assert_eq!(rows(&mut s, "select top (0) a from t").len(), 0);
+}

@@ -1,30 +1,32 @@
 //! INSERT BULK and the load that follows it (server-facts.md sections 3 and 5).
-use super::aftermath;
-use super::dml::columns::{twice, writable};
+mod announce;
+mod order;
+mod trust;
+
+pub use announce::{announce, refuse_other_request};
+
 use super::dml::identity::Numbers;
-use super::dml::insert::{explained, target_unchanged};
+use super::dml::insert::{duplicate_ignored, explained, target_unchanged};
 use super::dml::{self, Target};
 use super::read::{self, Again};
-use super::row::{Pen, RowWriter, Rules, shown};
-use super::{COMMAND_OTHER, Run, transaction, trigger};
-use crate::engine::api::{BulkColumn, BulkRows, BulkTarget, Cancelled, Done, EnvChange, Sink};
+use super::row::{Conditions, Pen, RowWriter, Rules, Written};
+use super::{COMMAND_OTHER, aftermath, transaction, trigger};
+use crate::engine::api::{BulkRows, BulkTarget, Cancelled, Done, EnvChange, Sink};
 use crate::engine::bind::Binder;
 use crate::engine::exec::frame::Frame;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::locks::{Mode, Scope};
-use crate::engine::parse::{Hint, InsertBulk};
-use crate::engine::sandbox::TableName;
+use crate::engine::parse::Hint;
 use crate::engine::schema::{IndexKind, Table};
 use crate::engine::session::Session;
-use crate::engine::type_name::Place;
 use crate::error::SqlError;
-use crate::values::compare::compare;
 use crate::values::convert::fit;
-use crate::values::storage::{from_stored, to_stored};
-use crate::values::{CollationId, SqlType, Value};
+use crate::values::storage::to_stored;
+use crate::values::{SqlType, Value};
+use order::Promise;
 use rusqlite::types::Value as Stored;
-use std::cmp::Ordering;
 use std::sync::Arc;
+use trust::distrust;
 
 /// CurCmd of a bulk load.
 const COMMAND: u16 = 240;
@@ -40,67 +42,6 @@ pub struct PendingBulk {
     /// Positions in the table of the columns that come.
     positions: Vec<usize>,
     hints: Vec<Hint>,
-}
-
-/// INSERT BULK: checks all that can be checked before the data comes.
-pub fn announce(run: &mut Run<'_>, statement: &InsertBulk) -> Outcome {
-    let binder = Binder::new(run.session, run.frame);
-    let into = match Target::find(&binder, &statement.table, "INSERT") {
-        Ok(into) => into,
-        Err(error) => {
-            drop(binder);
-            // An unknown table is said twice.
-            if error.number == 208 {
-                run.sink.message(&error)?;
-            }
-            return Err(error.into());
-        }
-    };
-    drop(binder);
-    let (_, default_collation) = run.session.current_database();
-    let mut columns = Vec::with_capacity(statement.columns.len());
-    let mut positions = Vec::with_capacity(statement.columns.len());
-    for column in &statement.columns {
-        let collation = match &column.collation {
-            Some(name) => CollationId::by_name(name)?,
-            None => default_collation,
-        };
-        // Every column is #1 to the message that knows no such type.
-        let place = Place { ordinal: 1, name: &column.name, length: 1, collation };
-        let declared = column.type_name.resolve(&place).map_err(unknown_in_a_load)?.sql_type;
-        let Some(at) =
-            into.table.columns.iter().position(|c| c.name.to_lowercase() == column.name.to_lowercase())
-        else {
-            // SQL Server refuses an unknown column without a word.
-            run.session.last.error = 0;
-            run.frame.silent = true;
-            return Err(SqlError::new(207, 16, 1, format!("Invalid column name '{}'.", column.name)).into());
-        };
-        let known = &into.table.columns[at];
-        if positions.contains(&at) {
-            return Err(twice(&known.name).into());
-        }
-        writable(known)?;
-        positions.push(at);
-        columns.push(BulkColumn { name: known.name.clone(), declared, nullable: known.nullable });
-    }
-    let schema = into.names.table.split_once('.').map_or("dbo", |(schema, _)| schema);
-    let target = BulkTarget { table: TableName::new(schema, &into.table.name), columns };
-    run.session.pending_bulk = Some(PendingBulk { target, into, positions, hints: statement.hints.clone() });
-    run.session.last.rowcount = 0;
-    run.done(Done { command: COMMAND_OTHER, count: None, error: false })
-}
-
-/// Another request came instead of the data.
-pub fn refuse_other_request(session: &mut Session, sink: &mut dyn Sink) -> Result<(), Cancelled> {
-    session.pending_bulk = None;
-    sink.message(&SqlError::new(
-        4022,
-        16,
-        1,
-        "Bulk load data was expected but not sent. The batch will be terminated.",
-    ))?;
-    sink.done(Done { command: COMMAND_OTHER, count: None, error: true })
 }
 
 /// The load: all rows or none.
@@ -149,14 +90,20 @@ fn refused(session: &mut Session, error: &SqlError, sink: &mut dyn Sink) -> Resu
     sink.done(Done { command, count: None, error: true })
 }
 
+/// Rows that have come.
+#[derive(Default)]
+struct Loaded {
+    count: u64,
+    /// Whose keys were there already.
+    ignored: u64,
+}
+
 /// A load at work.
 struct Load {
     pending: PendingBulk,
     keep_nulls: bool,
     checks: bool,
-    /// Positions in the table, descending: the clustered key that ORDER has promised.
-    sorted_by: Vec<(usize, bool)>,
-    last_key: Option<Vec<Value>>,
+    order: Promise,
 }
 
 /// What a column takes where no value comes, or NULL does.
@@ -171,8 +118,8 @@ impl Load {
     fn new(pending: PendingBulk) -> Self {
         let keep_nulls = pending.hints.contains(&Hint::KeepNulls);
         let checks = pending.hints.contains(&Hint::CheckConstraints);
-        let sorted_by = promised_order(&pending.into.table, &pending.hints);
-        Self { pending, keep_nulls, checks, sorted_by, last_key: None }
+        let order = Promise::of(&pending.into.table, &pending.hints);
+        Self { pending, keep_nulls, checks, order }
     }
 
     fn run(&mut self, session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Outcome<u64> {
@@ -194,11 +141,14 @@ impl Load {
             }
         }
         let stamp = session.write(|session| dml::announce(session, &target, false)).map_err(settled)?;
-        let (checks, defaults) = self.prepare(session)?;
+        let (conditions, defaults) = self.prepare(session)?;
         let mut numbers = Numbers::of(session, &target, self.numbered());
-        let loaded = self.chunks(session, stamp, (&checks, &defaults), &mut numbers, rows, sink);
+        let loaded = self.chunks(session, stamp, (&conditions, &defaults), &mut numbers, rows, sink);
         numbers.keep(session, &target);
-        let count = loaded?;
+        let Loaded { count, ignored } = loaded?;
+        if ignored > 0 {
+            sink.message(&duplicate_ignored())?;
+        }
         if count > 0 && !self.checks {
             distrust(session, &target);
         }
@@ -215,11 +165,11 @@ impl Load {
     }
 
     /// SQL of the checks, and each column's default.
-    fn prepare(&self, session: &Session) -> Outcome<(Vec<String>, Vec<Default>)> {
+    fn prepare(&self, session: &Session) -> Outcome<(Conditions, Vec<Default>)> {
         let frame = Frame::default();
         let binder = Binder::new(session, &frame);
         let target = &self.pending.into;
-        let checks = if self.checks { target.checks(&binder)? } else { Vec::new() };
+        let conditions = target.conditions(&binder, self.checks)?;
         let mut defaults = Vec::with_capacity(target.table.columns.len());
         for column in &target.table.columns {
             let sql = format!("SELECT {}", target.default(&binder, column)?.sql);
@@ -230,19 +180,19 @@ impl Load {
                 .map_err(|e| session.ops.explain(&e))?;
             defaults.push(Default { sql, varies, value: Some(value) });
         }
-        Ok((checks, defaults))
+        Ok((conditions, defaults))
     }
 
     fn chunks(
         &mut self,
         session: &mut Session,
         stamp: i64,
-        (checks, defaults): (&[String], &[Default]),
+        (conditions, defaults): (&Conditions, &[Default]),
         numbers: &mut Numbers,
         rows: &mut dyn BulkRows,
         sink: &mut dyn Sink,
-    ) -> Outcome<u64> {
-        let mut count = 0_u64;
+    ) -> Outcome<Loaded> {
+        let mut loaded = Loaded::default();
         let mut chunk: Vec<Vec<Stored>> = Vec::with_capacity(CHUNK_ROWS);
         let mut incoming = Vec::new();
         loop {
@@ -260,12 +210,13 @@ impl Load {
                 let row = self.row(session, &mut incoming, defaults, numbers)?;
                 chunk.push(row);
             }
-            read::until_settled(session, sink, |session, _| {
-                session.write(|session| self.write(session, stamp, checks, &chunk))
+            let ignored = read::until_settled(session, sink, |session, _| {
+                session.write(|session| self.write(session, stamp, conditions, &chunk))
             })?;
-            count += chunk.len() as u64;
+            loaded.ignored += ignored;
+            loaded.count += chunk.len() as u64 - ignored;
             if !more {
-                return Ok(count);
+                return Ok(loaded);
             }
             if sink.cancelled() {
                 return Err(Failure::Cancelled);
@@ -309,69 +260,30 @@ impl Load {
             });
         }
         numbers.give(table, &mut stored)?;
-        self.hold_order(&stored)?;
+        self.order.hold(&table.columns, &stored)?;
         Ok(stored)
     }
 
+    /// How many rows were passed over for their keys.
     fn write(
         &self,
         session: &Session,
         stamp: i64,
-        checks: &[String],
+        conditions: &Conditions,
         chunk: &[Vec<Stored>],
-    ) -> Result<(), Again> {
+    ) -> Result<u64, Again> {
         let target = &self.pending.into;
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
         let rules = Rules { checks: self.checks, verb: "INSERT" };
         let of = (target.database, Arc::clone(&target.table));
         let partition_of = target.partitioning(session);
-        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (checks, partition_of))?;
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (conditions, partition_of))?;
+        let mut ignored = 0;
         for row in chunk {
-            writer.write(row).map_err(|refusal| explained(session, refusal))?;
+            let written = writer.write(row).map_err(|refusal| explained(session, refusal))?;
+            ignored += u64::from(written == Written::Ignored);
         }
-        Ok(())
-    }
-
-    /// Data that ORDER calls sorted must be so, where the clustered index is sorted that way.
-    fn hold_order(&mut self, row: &[Stored]) -> Result<(), SqlError> {
-        if self.sorted_by.is_empty() {
-            return Ok(());
-        }
-        let columns = &self.pending.into.table.columns;
-        let key: Vec<Value> = self
-            .sorted_by
-            .iter()
-            .map(|(at, _)| from_stored((&row[*at]).into(), &columns[*at].sql_type).unwrap_or(Value::Null))
-            .collect();
-        if let Some(last) = &self.last_key {
-            let mut order = Ordering::Equal;
-            for ((before, now), (at, descending)) in last.iter().zip(&key).zip(&self.sorted_by) {
-                let one = compare(before, now, &columns[*at].sql_type);
-                order = order.then(if *descending { one.reverse() } else { one });
-            }
-            if order == Ordering::Greater {
-                let text = |key: &[Value]| -> String {
-                    let one = |(value, (at, _)): (&Value, &(usize, bool))| {
-                        shown(&to_stored(value.clone()), &columns[*at].sql_type)
-                    };
-                    key.iter().zip(&self.sorted_by).map(one).collect::<Vec<_>>().join(", ")
-                };
-                return Err(SqlError::new(
-                    4819,
-                    16,
-                    1,
-                    format!(
-                        "Cannot bulk load. The bulk data stream was incorrectly specified as sorted or the data violates a \
-                         uniqueness constraint imposed by the target table. Sort order incorrect for the following two rows: \
-                         primary key of first row: ({}), primary key of second row: ({}).",
-                        text(last),
-                        text(&key)
-                    ),
-                ));
-            }
-        }
-        self.last_key = Some(key);
-        Ok(())
+        Ok(ignored)
     }
 }
 
@@ -387,14 +299,6 @@ impl Default {
     }
 }
 
-/// 2715 has a state of its own where INSERT BULK says it (server-facts.md section 3).
-fn unknown_in_a_load(error: SqlError) -> SqlError {
-    match error.number {
-        2715 => SqlError { state: 2, ..error },
-        _ => error,
-    }
-}
-
 /// loading.md: a load's lock by the target's shape and TABLOCK.
 fn lock_mode(table: &Table, tablock: bool) -> Mode {
     let heap = table.base_index().is_none_or(|i| i.kind == IndexKind::Heap);
@@ -404,59 +308,6 @@ fn lock_mode(table: &Table, tablock: bool) -> Mode {
         (true, true, false) => Mode::BU,
         (true, true, true) => Mode::SchM,
         (true, false, _) => Mode::X,
-    }
-}
-
-/// The columns of ORDER where they are the clustered key, or begin it.
-fn promised_order(table: &Table, hints: &[Hint]) -> Vec<(usize, bool)> {
-    let order = hints.iter().find_map(|h| if let Hint::Order(keys) = h { Some(keys) } else { None });
-    let clustered = table.indexes.iter().find(|i| i.kind == IndexKind::Clustered && !i.disabled);
-    let (Some(order), Some(clustered)) = (order, clustered) else { return Vec::new() };
-    let mut sorted = Vec::new();
-    for ((id, descending), (name, promised)) in clustered.keys.iter().zip(order) {
-        let at = table.columns.iter().position(|c| c.column_id == *id);
-        match at.filter(|&at| {
-            table.columns[at].name.to_lowercase() == name.to_lowercase() && descending == promised
-        }) {
-            Some(at) => sorted.push((at, *descending)),
-            // A hint for another order than the index's is passed over.
-            None => return Vec::new(),
-        }
-    }
-    sorted
-}
-
-/// Rows came in unchecked: the constraints are not to be trusted any more.
-fn distrust(session: &mut Session, target: &Target) {
-    let trusted = target.table.checks.iter().any(|c| !c.disabled && !c.not_trusted)
-        || target.table.foreign_keys.iter().any(|k| !k.disabled && !k.not_trusted);
-    if !trusted {
-        return;
-    }
-    let engine = Arc::clone(&session.engine);
-    let (database, object_id) = (target.database, target.table.object_id);
-    let set = move |instance: &mut crate::engine::schema::Instance, table: Arc<Table>| {
-        instance.databases.get_mut(&database).and_then(|d| d.tables.insert(object_id, table))
-    };
-    let mut instance = engine.instance_mut();
-    let Some(table) = instance.databases.get(&database).and_then(|d| d.tables.get(&object_id)).cloned()
-    else {
-        return;
-    };
-    let mut changed = (*table).clone();
-    for check in changed.checks.iter_mut().filter(|c| !c.disabled) {
-        check.not_trusted = true;
-    }
-    for key in changed.foreign_keys.iter_mut().filter(|k| !k.disabled) {
-        key.not_trusted = true;
-    }
-    set(&mut instance, Arc::new(changed));
-    if let Some(transaction) = &mut session.transaction {
-        transaction.changed_schema = true;
-        transaction.on_rollback(Box::new(move |instance, _| {
-            set(instance, table);
-            Ok(())
-        }));
     }
 }
 

@@ -19,6 +19,8 @@ use crate::session::Session;
 
 /// How long readers and writers of the table may hold ALTER INDEX up, and it others.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// A table that is never free is loaded with its indexes in place. But they must come back.
+const TRIES_TO_DISABLE: u32 = 3;
 
 /// What was done, and what was not.
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ pub async fn disable(session: &mut Session, run: &Run, table: &Table, indexes: &
     let mut work = Work::default();
     for index in indexes {
         ledger::record(session, run, table.object.id, index).await?;
-        match alter(session, &table.object.name, index, "DISABLE").await? {
+        match alter(session, &table.object.name, index, Action::Disable).await? {
             Ok(took) => work.done.push((index.clone(), took)),
             Err(error) => {
                 ledger::forget(session, &table.object.name, index).await?;
@@ -83,7 +85,7 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
             ledger::forget(session, name, index).await?;
             continue;
         }
-        match alter(session, name, index, "REBUILD").await? {
+        match alter(session, name, index, Action::Rebuild).await? {
             Ok(took) => {
                 ledger::forget(session, name, index).await?;
                 work.done.push((index.clone(), took));
@@ -102,15 +104,24 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
     Ok(work)
 }
 
+enum Action {
+    Disable,
+    Rebuild,
+}
+
 /// How long it took, or why the server refuses it.
 async fn alter(
     session: &mut Session,
     table: &TableName,
     index: &str,
-    action: &str,
+    action: Action,
 ) -> Result<Result<Duration, Error>> {
+    let (action, backoff) = match action {
+        Action::Disable => ("DISABLE", Backoff { max_retries: TRIES_TO_DISABLE - 1, ..Backoff::default() }),
+        Action::Rebuild => ("REBUILD", Backoff::default()),
+    };
     let sql = format!("ALTER INDEX {} ON {} {action}", quote(index), table.quoted());
-    let mut retries = Backoff::default().retries();
+    let mut retries = backoff.retries();
     loop {
         let begun = Instant::now();
         match session.execute_long(&sql).await {

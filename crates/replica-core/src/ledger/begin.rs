@@ -94,7 +94,10 @@ pub async fn begin(session: &mut Session, order: &Order<'_>) -> Result<Begun> {
         };
         let Err(error) = begun else { return begun };
         // A connection that is gone has taken the transaction and the lock with it.
-        session.lane()?.rollback().await?;
+        let Ok(lane) = session.lane() else { return Err(error) };
+        if lane.rollback().await.is_err() {
+            return Err(error);
+        }
         if !error.is_transient() || !retries.another_after(&error).await {
             applock::release(session, &lock).await?;
             return Err(error);

@@ -80,6 +80,22 @@ fn the_largest_comes_first_and_two_hosts_never_get_the_same() {
     assert!(stage.windows().iter().all(|window| window[3] == "1"));
 }
 
+#[test]
+fn two_workers_of_one_host_never_get_the_same() {
+    let stage = Stage::new();
+    run(async {
+        let (mut one, mut two) = (stage.session().await, stage.session().await);
+        let (subject, windows) = (subject(), months(&[1; 12]));
+        let begun = begin(&mut one, &order(&subject, &windows)).await.run;
+        for _ in 0..6 {
+            let (left, right) = tokio::join!(begun.next(&mut one), begun.next(&mut two));
+            assert_ne!(claimed(left.unwrap()).window, claimed(right.unwrap()).window);
+        }
+        assert!(matches!(begun.next(&mut one).await.unwrap(), Next::Done));
+    });
+    assert!(stage.windows().iter().all(|window| window[3] == "1"), "{:?}", stage.windows());
+}
+
 /// Many workers on many sessions: each window once, no deadlock among the ledger's writers.
 #[test]
 fn workers_that_write_at_once_do_not_fall_over_each_other() {

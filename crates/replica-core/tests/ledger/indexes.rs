@@ -59,6 +59,20 @@ fn what_a_run_disables_it_rebuilds_and_nothing_else() {
 }
 
 #[test]
+fn what_cannot_be_put_on_record_is_not_disabled() {
+    let stage = stage();
+    run(async {
+        let mut session = stage.session().await;
+        let run = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let target = table(&mut session).await;
+        stage.batch("DROP TABLE replica.disabled_indexes");
+        let error = indexes::disable(&mut session, &run, &target, &choice(&target)).await.unwrap_err();
+        assert!(error.has_number(208), "{error}");
+    });
+    assert_eq!(disabled(&stage), [["ix_off"]]);
+}
+
+#[test]
 fn after_a_crash_exactly_those_on_record_are_rebuilt() {
     let stage = stage();
     run(async {

@@ -1,5 +1,5 @@
 //! From options to an exit code: look at every table, then replace them, then say how it went.
-use std::io::{self, Write};
+use std::io;
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
@@ -11,7 +11,7 @@ use replica_core::exit::Code;
 use replica_core::load::Outcome;
 use replica_core::plan::{Plan, Request};
 use replica_core::pool;
-use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::report::{self, Progress, Record, Value};
 use replica_core::shape::Wishes;
 
 use crate::args::Options;
@@ -65,7 +65,7 @@ impl Run<'_> {
         let count = planned.len() + self.failures.len();
         if self.options.explain {
             for (_, plan) in &planned {
-                explain(plan, self.options.format)?;
+                report::explain(&plan.target, plan.explain(), self.options.format)?;
             }
             return Ok(self.verdict());
         }
@@ -157,46 +157,7 @@ struct Finished {
 
 impl Finished {
     fn record(&self) -> Record {
-        let elapsed = self.started.elapsed();
         let record = Record::new().with("table", Value::Text(self.table.to_string()));
-        match &self.result {
-            Ok(outcome) => {
-                let rows = outcome.fingerprint.rows;
-                record
-                    .with("outcome", Value::Text("ok".into()))
-                    .with("rows", Value::Count(rows))
-                    .with("bytes", Value::Bytes(outcome.bytes))
-                    .with("seconds", Value::Seconds(elapsed))
-                    .with("rows_per_s", Value::Rate(rows as f64 / elapsed.as_secs_f64()))
-                    .with("hash", Value::Hash(outcome.fingerprint.hash))
-                    .with("error", Value::Missing)
-            }
-            Err(error) => record
-                .with("outcome", Value::Text("failed".into()))
-                .with("rows", Value::Missing)
-                .with("bytes", Value::Missing)
-                .with("seconds", Value::Seconds(elapsed))
-                .with("rows_per_s", Value::Missing)
-                .with("hash", Value::Missing)
-                .with("error", Value::Text(error.to_string())),
-        }
+        report::outcome(record, &self.result, self.started.elapsed())
     }
-}
-
-fn explain(plan: &Plan, format: Format) -> Result<()> {
-    let mut out = io::stdout().lock();
-    if format == Format::Text {
-        writeln!(out, "{}", plan.target)?;
-    }
-    for (topic, text) in plan.explain() {
-        match format {
-            Format::Text => writeln!(out, "  {topic:<9} {text}")?,
-            Format::Tsv | Format::Json => Record::new()
-                .with("table", Value::Text(plan.target.to_string()))
-                .with("topic", Value::Text(topic.into()))
-                .with("text", Value::Text(text))
-                .write(format, &mut out)?,
-        }
-    }
-    Ok(())
 }

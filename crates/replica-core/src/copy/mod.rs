@@ -2,6 +2,9 @@
 mod advice;
 mod replace;
 mod source;
+mod stall;
+mod window;
+pub mod windows;
 
 use std::time::Duration;
 
@@ -90,7 +93,7 @@ async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + 
     loop {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let (source, target) = sides.tables(&job.table).await?;
-        hold(&mut sides.target, &target).await?;
+        hold(&mut sides.target, &target, Mode::Exclusive).await?;
         let plan = Plan::new(&source, &target, request)?;
         let mut timing = Timing::begin(job.table.to_string());
         match replace::replace(&mut sides, &plan, job.verify, &mut timing, progress).await {
@@ -112,9 +115,9 @@ async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + 
 
 /// Keeps other runs off the target table for the life of the session. A server without application locks leaves
 /// it to the table's own.
-async fn hold(target: &mut Session, table: &Table) -> Result<()> {
+async fn hold(target: &mut Session, table: &Table, mode: Mode) -> Result<()> {
     let resource = format!("replica table {}", table.object.id);
-    match applock::take(target, &resource, Mode::Exclusive, HOLD_WAIT).await? {
+    match applock::take(target, &resource, mode, HOLD_WAIT).await? {
         true => Ok(()),
         false => Err(Error::busy("another run holds this table")),
     }

@@ -120,7 +120,7 @@ async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerpr
     .remedy("The old rows were kept. Columns with warnings (--explain) are the first to look at"))
 }
 
-async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
+pub(super) async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
     let rows = read::numbers(Rows::open(target.lane()?, plan.count()).await?).await?;
     let count = rows.first().and_then(|row| row.first().copied().flatten());
     let count = count.and_then(|count| u64::try_from(count).ok());

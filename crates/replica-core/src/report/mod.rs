@@ -1,12 +1,14 @@
 //! What the tools tell people and pipelines: result lines on stdout; logs, timing and progress on stderr.
 mod duration;
 mod logging;
+mod outcome;
 mod progress;
 mod record;
 mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration};
 pub use logging::{init, init_from};
+pub use outcome::{explain, outcome};
 pub use progress::{Bar, Progress};
 pub use record::{Format, Record, Value};
 pub use timing::Timing;

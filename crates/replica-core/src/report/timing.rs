@@ -28,6 +28,16 @@ impl Timing {
         self.last = now;
     }
 
+    /// What came since the last phase belongs to none.
+    pub fn skip(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Phase by phase, how long it took.
+    pub fn phases(&self) -> &[(&'static str, Duration)] {
+        &self.phases
+    }
+
     /// Adds a phase that was measured elsewhere.
     pub fn add(&mut self, name: &'static str, took: Duration) {
         match self.phases.iter_mut().find(|(known, _)| *known == name) {

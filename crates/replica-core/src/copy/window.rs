@@ -1,0 +1,148 @@
+//! One window, begin to end: its old rows go, batch by batch or at once, then the new ones come, commit by commit.
+//!
+//! The order survives a crash: the ledger says `loading` before the first old row goes, and `complete` in the
+//! transaction of the last new one (see [`crate::ledger`]). No transaction takes a lock on the table after a weaker one.
+use std::time::{Duration, Instant};
+
+use super::replace::LOCK_WAIT;
+use super::source::{Side, open};
+use super::{Sides, Verify};
+use crate::applock::{self, Mode};
+use crate::error::{Error, Result};
+use crate::ledger::{Claim, Loaded};
+use crate::load::{self, Outcome, Progress};
+use crate::plan::Plan;
+use crate::read::{self, Rows};
+use crate::report::Timing;
+use crate::session::Session;
+use crate::tds::fingerprint::Fingerprint;
+
+/// How long a load waits for its turn before it says so and waits on.
+const TURN_WAIT: Duration = Duration::from_secs(60);
+
+/// A window that was not replaced.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub error: Error,
+    /// The connection broke at the last COMMIT: if that happened all the same, this is what was loaded.
+    pub unless_committed: Option<Outcome>,
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self { error, unless_committed: None }
+    }
+}
+
+/// Replaces the rows of a plan that is limited to a window.
+pub(super) async fn replace(
+    sides: &mut Sides,
+    plan: &Plan,
+    claim: &Claim,
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Outcome, Broken> {
+    let Sides { source, target } = sides;
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    let turn = format!("replica turn {}", plan.target);
+    if plan.strategy.turns {
+        take_turn(target, &turn, claim).await?;
+        timing.phase("WAIT");
+    }
+    let begun = Instant::now();
+    delete(target, plan, claim).await.map_err(|error| error.within("deleting the old rows"))?;
+    timing.phase("DELETE");
+    let (deleting, begun) = (begun.elapsed(), Instant::now());
+    let rows = source.rows(plan, timing, progress).await?;
+    let load = load::Load { fence: Some(claim.fence()), ..plan.load(rows.columns()) };
+    target.lane()?.begin().await?;
+    let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
+    let loaded =
+        Loaded { fingerprint: outcome.fingerprint, bytes: outcome.bytes, deleting, loading: begun.elapsed() };
+    claim.complete(target, &loaded).await?;
+    target
+        .lane()?
+        .commit()
+        .await
+        .map_err(|error| Broken { error: error.within("COMMIT"), unless_committed: Some(outcome) })?;
+    timing.phase("INSERT");
+    if plan.strategy.turns {
+        applock::release(target, &turn).await?;
+    }
+    Ok(outcome)
+}
+
+/// Loads that lock the table exclusively: one after the other, each before it holds anything else.
+async fn take_turn(target: &mut Session, turn: &str, claim: &Claim) -> Result<()> {
+    while !applock::take(target, turn, Mode::Exclusive, TURN_WAIT).await? {
+        log::info!("{}: waits for its turn to lock the table", claim.window);
+    }
+    Ok(())
+}
+
+/// In transactions of their own, so that no lock is kept that a load's stronger one could meet.
+async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> {
+    let (delete, batch) = plan.delete();
+    if batch.is_none() && is_empty(target, plan).await? {
+        // Nothing to lock the table for.
+        return Ok(());
+    }
+    loop {
+        target.lane()?.begin().await?;
+        let deleted = target.execute_long(delete.clone()).await?.rows.unwrap_or_default();
+        claim.check(target).await?;
+        target.lane()?.commit().await?;
+        if batch.is_none_or(|batch| deleted < batch) {
+            return Ok(());
+        }
+    }
+}
+
+/// A server that refuses to look may have rows.
+async fn is_empty(target: &mut Session, plan: &Plan) -> Result<bool> {
+    let rows = match Rows::open(target.lane()?, plan.any_old_row()).await {
+        Ok(rows) => read::numbers(rows).await,
+        Err(error) => Err(error),
+    };
+    match rows {
+        Ok(rows) => Ok(rows.is_empty()),
+        Err(error) if error.server().is_some() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a committed window back; `None`: it is what was sent. Otherwise what is different.
+pub(super) async fn difference(
+    target: &mut Session,
+    plan: &Plan,
+    verify: Verify,
+    sent: Fingerprint,
+) -> Result<Option<Error>> {
+    let stored = match verify {
+        Verify::Nothing => sent,
+        Verify::Count => Fingerprint { rows: super::replace::count(target, plan).await?, ..sent },
+        Verify::Hash => read::fingerprint(open(target, plan, plan.verify_select()).await?).await?,
+    };
+    Ok((stored != sent).then(|| {
+        Error::data(format!(
+            "the target holds {} rows with hash {stored}, the source sent {} rows with hash {sent}",
+            stored.rows, sent.rows
+        ))
+        .remedy(
+            "Columns with warnings (--explain) are the first to look at, triggers and other writers the next",
+        )
+    }))
+}
+
+/// The number by which the server's views know a session; 0 if it does not say.
+pub(super) async fn number(session: &mut Session) -> Result<i64> {
+    let rows = match Rows::open(session.lane()?, "SELECT CAST(@@SPID AS int)").await {
+        Ok(rows) => read::numbers(rows).await,
+        Err(error) => Err(error),
+    };
+    match rows {
+        Ok(rows) => Ok(rows.first().and_then(|row| row.first().copied().flatten()).unwrap_or_default()),
+        Err(error) if error.server().is_some() => Ok(0),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,319 @@
+//! The workers: each takes the largest window that is left, on two connections of its own, until none is.
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{Finished, IndexScope, Job};
+use crate::catalog::Table;
+use crate::copy::stall::Watched;
+use crate::copy::window::{self, Broken};
+use crate::copy::{Sides, Verify, advice};
+use crate::error::{Error, Result};
+use crate::indexes;
+use crate::ledger::{Claim, Next, Run, is_lost};
+use crate::load::Outcome;
+use crate::plan::{Plan, WindowedPlan};
+use crate::pool;
+use crate::report::{self, Bar, Timing};
+use crate::retry::{Backoff, Retries};
+use crate::session::Session;
+use crate::window::Window;
+
+/// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What the workers share.
+pub(super) struct Crew {
+    job: Job,
+    plan: WindowedPlan,
+    run: Run,
+    target: Table,
+    rows: HashMap<Window, u64>,
+    progress: report::Progress,
+    total: Option<Bar>,
+    moved: AtomicU64,
+}
+
+/// A worker's connections; `None` until they are needed, and after an error.
+type Connected = Option<Sides>;
+
+impl Crew {
+    pub fn new(
+        job: &Job,
+        plan: WindowedPlan,
+        run: Run,
+        target: Table,
+        rows: &[(Window, Option<u64>)],
+        progress: &report::Progress,
+    ) -> Self {
+        let rows: HashMap<_, _> =
+            rows.iter().filter_map(|(window, rows)| Some((*window, (*rows)?))).collect();
+        // One window has a bar of its own, which says it all.
+        let total = (rows.len() > 1)
+            .then(|| progress.bar(&format!("{} in total", job.table), Some(rows.values().sum())));
+        let moved = AtomicU64::new(0);
+        Self { job: job.clone(), plan, run, target, rows, progress: progress.clone(), total, moved }
+    }
+
+    /// Has `workers` at work until no window is left; `ended` hears how each of them ended.
+    pub async fn work(
+        self,
+        workers: usize,
+        finished: UnboundedSender<Finished>,
+        ended: impl FnMut(Result<()>),
+    ) {
+        let crew = Arc::new(self);
+        let work = move |_| {
+            let (crew, finished) = (crew.clone(), finished.clone());
+            async move { crew.worker(finished).await }
+        };
+        pool::run((0..workers).collect(), workers, |_| 0, work, ended).await;
+    }
+
+    async fn worker(&self, finished: UnboundedSender<Finished>) -> Result<()> {
+        let mut sides = None;
+        let mut retries = self.retries();
+        loop {
+            match self.next(&mut sides).await {
+                Ok(Some(claim)) => {
+                    if let Some(done) = self.replace(&mut sides, claim).await
+                        && finished.send(done).is_err()
+                    {
+                        return Ok(());
+                    }
+                    retries = self.retries();
+                }
+                Ok(None) => return Ok(()),
+                Err(error) if error.is_transient() && retries.another_after(&error).await => sides = None,
+                Err(error) => return Err(error.table(&self.job.table)),
+            }
+        }
+    }
+
+    fn retries(&self) -> Retries {
+        Backoff { max_retries: self.job.max_retries, ..Backoff::default() }.retries()
+    }
+
+    async fn next(&self, sides: &mut Connected) -> Result<Option<Claim>> {
+        loop {
+            let target = &mut self.connected(sides).await?.target;
+            match self.run.next(target).await? {
+                Next::Claimed(claim) => return Ok(Some(claim)),
+                Next::Wait => tokio::time::sleep(ASK_AGAIN).await,
+                Next::Done => return Ok(None),
+            }
+        }
+    }
+
+    async fn connected<'a>(&self, sides: &'a mut Connected) -> Result<&'a mut Sides> {
+        if sides.is_none() {
+            *sides = Some(Sides::connect(&self.job.source, &self.job.target).await?);
+        }
+        sides.as_mut().ok_or_else(|| Error::io("no connection"))
+    }
+
+    /// Replaces a window, and does it again after a transient error: from its delete. `None`: another host has taken
+    /// it over.
+    async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<Finished> {
+        let (window, begun) = (claim.window, Instant::now());
+        let mut timing = Timing::begin(format!("{} {window}", self.job.table));
+        let (mut retries, mut used, mut reloaded) = (self.retries(), 0, false);
+        let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
+        let result = loop {
+            let error = match self.attempt(sides, &claim, &mut timing, &bar).await {
+                Ok(outcome) => {
+                    timing.log();
+                    break Ok(outcome);
+                }
+                Err(error) => error,
+            };
+            *sides = None;
+            if matches!(&error, Failure::Other(error) if is_lost(error)) {
+                log::warn!("{} {window}: left to the host that has taken it over", self.job.table);
+                return None;
+            }
+            match error {
+                Failure::Different(error) if !reloaded => {
+                    log::warn!("{}; loading it once more", self.placed(error, window));
+                    reloaded = true;
+                }
+                Failure::Other(error) if error.is_transient() && retries.another_after(&error).await => {}
+                Failure::Different(error) | Failure::Other(error) => break Err(self.placed(error, window)),
+            }
+            used += 1;
+            match self.claim_again(sides, &claim).await {
+                Ok(Some(again)) => claim = again,
+                Ok(None) => return None,
+                Err(error) => break Err(self.placed(error, window)),
+            }
+        };
+        if let Err(error) = &result {
+            self.give_up(sides, &claim, error).await;
+        }
+        let phases = timing.phases().to_vec();
+        Some(Finished { window, result, retries: used, phases, elapsed: begun.elapsed() })
+    }
+
+    async fn attempt(
+        &self,
+        sides: &mut Connected,
+        claim: &Claim,
+        timing: &mut Timing,
+        bar: &Bar,
+    ) -> Result<Outcome, Failure> {
+        let (number, moved, what) =
+            (AtomicU64::new(0), AtomicU64::new(0), format!("{} {}", self.job.table, claim.window));
+        let watched = Watched { what: &what, target: &self.job.target, session: &number, moved: &moved };
+        let result = watched.run(async {
+            let sides = self.connected(sides).await?;
+            let session = window::number(&mut sides.target).await?;
+            number.store(u64::try_from(session).unwrap_or_default(), Ordering::Relaxed);
+            self.load(sides, claim, timing, &mut |rows| {
+                let before = moved.swap(rows, Ordering::Relaxed);
+                bar.set(rows);
+                self.count(rows.saturating_sub(before));
+            })
+            .await
+        });
+        let result = result.await;
+        if result.is_err() {
+            self.count(0_u64.wrapping_sub(moved.load(Ordering::Relaxed)));
+        }
+        result
+    }
+
+    /// Rows that all workers have moved; those of an attempt that failed are taken off again.
+    fn count(&self, rows: u64) {
+        let before = self.moved.fetch_add(rows, Ordering::Relaxed);
+        if let Some(total) = &self.total {
+            total.set(before.wrapping_add(rows));
+        }
+    }
+
+    async fn load(
+        &self,
+        sides: &mut Sides,
+        claim: &Claim,
+        timing: &mut Timing,
+        moved: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Outcome, Failure> {
+        let plan = self.plan.limited(claim.window);
+        if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
+            indexes::disable(&mut sides.target, &self.run, &self.target, &plan.strategy.disable).await?;
+            timing.phase("DISABLE_IDX");
+        }
+        let replaced = window::replace(sides, &plan, claim, timing, &mut |so_far| moved(so_far.rows)).await;
+        let outcome = match replaced {
+            Ok(outcome) => outcome,
+            Err(Broken { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
+                *sides = self.after_broken_commit(claim, error).await?;
+                timing.phase("INSERT");
+                outcome
+            }
+            Err(Broken { error, .. }) => return Err(advice::advise(error, &plan).into()),
+        };
+        if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
+            let work = indexes::rebuild(&mut sides.target, &self.target, None).await?;
+            timing.phase("REBUILD_IDX");
+            if let Some((_, error)) = work.refused.into_iter().next() {
+                return Err(error.into());
+            }
+        }
+        self.verify(&mut sides.target, &plan, claim, outcome, timing).await?;
+        Ok(outcome)
+    }
+
+    async fn verify(
+        &self,
+        target: &mut Session,
+        plan: &Plan,
+        claim: &Claim,
+        outcome: Outcome,
+        timing: &mut Timing,
+    ) -> Result<(), Failure> {
+        let verify = if plan.strategy.prove { Verify::Hash } else { self.job.verify };
+        if verify == Verify::Nothing {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let difference = window::difference(target, plan, verify, outcome.fingerprint).await;
+        timing.phase("VERIFY");
+        match difference.map_err(|error| error.within("reading the target back"))? {
+            None => Ok(claim.verified(target, begun.elapsed()).await?),
+            Some(different) => Err(Failure::Different(different)),
+        }
+    }
+
+    /// The connection was lost at COMMIT: the ledger's row, which was in that transaction, says whether it happened.
+    /// New connections if it did, the error if it did not.
+    async fn after_broken_commit(&self, claim: &Claim, lost: Error) -> Result<Sides> {
+        let mut retries = self.retries();
+        loop {
+            let asked = async {
+                let mut sides = Sides::connect(&self.job.source, &self.job.target).await?;
+                let complete = claim.is_complete(&mut sides.target).await?;
+                Ok((sides, complete))
+            };
+            match asked.await {
+                Ok((sides, true)) => {
+                    log::info!(
+                        "{} {}: {lost}; the ledger says that it happened",
+                        self.job.table,
+                        claim.window
+                    );
+                    return Ok(sides);
+                }
+                Ok((_, false)) => return Err(lost),
+                Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
+                Err(error) => return Err(error.within("asking the ledger whether the window is complete")),
+            }
+        }
+    }
+
+    /// The same window for another attempt; `None`: another host has it.
+    async fn claim_again(&self, sides: &mut Connected, claim: &Claim) -> Result<Option<Claim>> {
+        let mut retries = self.retries();
+        loop {
+            let claimed = match self.connected(sides).await {
+                Ok(sides) => self.run.claim(&mut sides.target, claim.window).await,
+                Err(error) => Err(error),
+            };
+            match claimed {
+                Err(error) if error.is_transient() && retries.another_after(&error).await => *sides = None,
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn give_up(&self, sides: &mut Connected, claim: &Claim, why: &Error) {
+        let noted = match self.connected(sides).await {
+            Ok(sides) => claim.fail(&mut sides.target, why).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            // It stays `loading`, which says as much: the next run loads it again.
+            log::warn!("{} {}: not noted in the ledger: {error}", self.job.table, claim.window);
+            *sides = None;
+        }
+    }
+
+    fn placed(&self, error: Error, window: Window) -> Error {
+        error.table(&self.job.table).window(window)
+    }
+}
+
+/// Why an attempt failed.
+enum Failure {
+    /// What was read back is not what was sent.
+    Different(Error),
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}

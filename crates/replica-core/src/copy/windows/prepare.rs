@@ -1,0 +1,118 @@
+//! Everything that can be known before the first window is touched.
+use super::{Job, Sides, day};
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+use crate::plan::WindowedPlan;
+use crate::read::{self, Rows};
+use crate::session::{Isolation, Session};
+use crate::tds::rpc::Query;
+use crate::window::Window;
+
+/// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
+const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
+
+/// A job that was looked at, with its connections.
+pub struct Prepared {
+    pub plan: WindowedPlan,
+    /// Rows of each window at the source.
+    pub rows: Vec<(Window, Option<u64>)>,
+    /// Rows at the source that are in no window, for want of a date.
+    pub undated: Option<u64>,
+    pub sides: Sides,
+    pub source: Table,
+    pub target: Table,
+}
+
+impl Prepared {
+    /// Connects, reads both catalogs, plans, and counts the source's rows. Changes nothing.
+    ///
+    /// # Errors
+    /// Everything that would keep any window from being copied.
+    pub async fn new(job: &Job) -> Result<Self> {
+        let mut sides = Sides::connect(&job.source, &job.target).await?;
+        let prepared = async {
+            let (source, target) = sides.tables(&job.table).await?;
+            let mut plan = WindowedPlan::new(&source, &target, job.request, job.date_column.as_deref())?;
+            isolate(&mut sides.source, &mut plan).await?;
+            let counted = count(&mut sides.source, &plan, &job.windows).await;
+            let (rows, undated) = counted.map_err(|error| error.within("counting the source's rows"))?;
+            Ok((plan, rows, undated, source, target))
+        };
+        let (plan, rows, undated, source, target) =
+            prepared.await.map_err(|error: Error| error.table(&job.table))?;
+        Ok(Self { plan, rows, undated, sides, source, target })
+    }
+
+    /// Everything that would happen, as (topic, text) lines.
+    pub fn explain(&self) -> Vec<(&'static str, String)> {
+        self.plan.explain(&self.rows, self.undated)
+    }
+
+    /// What the user ought to know before it happens.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.plan.plan.warnings.clone();
+        if let Some(rows) = self.undated.filter(|rows| *rows > 0) {
+            warnings.push(format!(
+                "{rows} rows of the source have no {}: they are in no window, and are not copied",
+                self.plan.date_column
+            ));
+        }
+        warnings
+    }
+}
+
+/// Finds out whether the source may be read under SNAPSHOT isolation: a view may reach into databases that forbid it.
+async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
+    if !plan.plan.snapshot {
+        return source.set_isolation(Isolation::ReadCommitted).await;
+    }
+    source.set_isolation(Isolation::Snapshot).await?;
+    let probe = format!("SELECT TOP (1) 1 FROM {}", plan.plan.source.quoted());
+    match numbers(source, probe.into()).await {
+        Err(error) if error.has_number(SNAPSHOT_NOT_ALLOWED) => {
+            plan.plan.snapshot = false;
+            source.set_isolation(Isolation::ReadCommitted).await
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Rows of each window, and of none. One window is all there is to do anyway: its rows are not worth a scan.
+async fn count(
+    source: &mut Session,
+    plan: &WindowedPlan,
+    windows: &[Window],
+) -> Result<(Vec<(Window, Option<u64>)>, Option<u64>)> {
+    let counts = match windows {
+        [first, .., last] => {
+            let all = Window { first: first.first, next: last.next };
+            let days = numbers(source, plan.days(all)).await?;
+            let mut counts = vec![0; windows.len()];
+            for day_and_rows in &days {
+                let [Some(number), Some(rows)] = day_and_rows[..] else { continue };
+                // An integer that is no day lies between two that are; its window is that of the day before.
+                let day = day(number).or_else(|| day(number - number % 100 + 1));
+                let within =
+                    |window: &Window| day.is_some_and(|day| window.first <= day && day < window.next);
+                if let Some(at) = windows.iter().position(within) {
+                    counts[at] += u64::try_from(rows).unwrap_or_default();
+                }
+            }
+            windows.iter().copied().zip(counts.into_iter().map(Some)).collect()
+        }
+        few => few.iter().map(|window| (*window, None)).collect(),
+    };
+    let undated = match plan.nullable_dates {
+        true => {
+            let rows = numbers(source, plan.undated()).await?;
+            let rows = rows.first().and_then(|row| row.first().copied().flatten());
+            rows.and_then(|rows| u64::try_from(rows).ok())
+        }
+        false => Some(0),
+    };
+    Ok((counts, undated))
+}
+
+async fn numbers(session: &mut Session, query: Query) -> Result<Vec<Vec<Option<i64>>>> {
+    read::numbers(Rows::open(session.lane()?, query).await?).await
+}

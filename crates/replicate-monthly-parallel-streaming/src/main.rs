@@ -1,0 +1,6 @@
+use replica_core::cli::{self, Tool};
+use replicate_monthly_parallel_streaming::Args;
+
+fn main() -> std::process::ExitCode {
+    cli::main::<Args>(Args::NAME)
+}

@@ -1,0 +1,180 @@
+//! From options to an exit code: look at the table, then replace its windows, then say how it went.
+use std::io;
+
+use replica_core::catalog::TableName;
+use replica_core::cli::{self, Tool};
+use replica_core::config::Config;
+use replica_core::copy::windows::{self, Finished, Job, Prepared, Summary};
+use replica_core::error::{Error, Result};
+use replica_core::exit::Code;
+use replica_core::plan::Request;
+use replica_core::report::{self, Progress, Record, Value, human_bytes, human_count, human_duration};
+use replica_core::shape::Wishes;
+use replica_core::signal::Stop;
+use replica_core::window::Range;
+
+use crate::Args;
+use crate::args::Options;
+
+pub fn run(options: &Options) -> Result<Code> {
+    let progress = Progress::on_stderr();
+    report::init(&progress);
+    let config = Config::load(options.config.as_deref())?;
+    let tables = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    cli::block_on(options.max_workers, |stop| async move {
+        let mut codes = Vec::new();
+        for table in tables {
+            let done = match options.range {
+                Some(range) => replicate(options, &config, &table, range, &stop, &progress).await,
+                None => repair(options, &config, &table, &stop, &progress).await,
+            };
+            match done {
+                Ok(code) => codes.push(code),
+                // Nothing that comes after could fare better.
+                Err(error) if ends_all(error.exit_code()) => return Err(error),
+                Err(error) => {
+                    log::error!("{error}");
+                    codes.push(error.exit_code());
+                }
+            }
+        }
+        Ok(Code::of_failures(codes.into_iter().filter(|code| *code != Code::Ok)))
+    })
+}
+
+fn ends_all(code: Code) -> bool {
+    matches!(code, Code::Connect | Code::Interrupted | Code::Terminated)
+}
+
+async fn replicate(
+    options: &Options,
+    config: &Config,
+    table: &TableName,
+    range: Range,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<Code> {
+    let job = job(options, config, table, range)?;
+    // Nothing is changed yet: a signal may end it anywhere.
+    let prepared = stop.or(Prepared::new(&job)).await?;
+    if options.explain {
+        report::explain(&prepared.plan.plan.target, prepared.explain(), options.format)?;
+        return Ok(Code::Ok);
+    }
+    prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
+    let mut written = Ok(());
+    let summary = windows::run(&job, prepared, stop, progress, &mut |finished| {
+        if let Err(error) = &finished.result {
+            log::error!("{error}");
+        }
+        let line = progress.suspended(|| record(table, &finished).write(options.format, io::stdout().lock()));
+        written = std::mem::replace(&mut written, Ok(())).and(line);
+    })
+    .await?;
+    written?;
+    tell(table, &summary);
+    Ok(summary.code())
+}
+
+fn job(options: &Options, config: &Config, table: &TableName, range: Range) -> Result<Job> {
+    let settings = cli::settings(config, table);
+    let wishes = Wishes {
+        check_constraints: options.check_constraints,
+        fire_triggers: options.fire_triggers,
+        chunk_rows: options.chunk_size.or(settings.chunk_size),
+        commit_rows: options.commit_interval.or(settings.commit_interval),
+        tablock: options.tablock,
+        keep_indexes: options.keep_indexes,
+        ..Wishes::default()
+    };
+    let request = Request {
+        ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
+        wishes,
+        ..Request::default()
+    };
+    let date_column = options.date_column.as_deref().or_else(|| cli::date_column(config, table));
+    Ok(Job {
+        tool: Args::NAME,
+        source: config.source()?.clone(),
+        target: config.target()?.clone(),
+        table: table.clone(),
+        date_column: date_column.map(str::to_owned),
+        windows: range.windows(options.unit)?,
+        request,
+        verify: options.verify,
+        workers: options.max_workers,
+        max_retries: options.max_retries,
+        wish: options.wish,
+        shared: options.shared,
+        index_scope: options.index_scope,
+    })
+}
+
+async fn repair(
+    options: &Options,
+    config: &Config,
+    table: &TableName,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<Code> {
+    let work = stop.or(windows::repair_indexes(config.target()?, table)).await?;
+    let line = |index: &str, outcome: &str, took, error| {
+        let record = Record::new()
+            .with("table", Value::Text(table.to_string()))
+            .with("index", Value::Text(index.into()))
+            .with("outcome", Value::Text(outcome.into()))
+            .with("seconds", took)
+            .with("error", error);
+        progress.suspended(|| record.write(options.format, io::stdout().lock()))
+    };
+    for (index, took) in &work.done {
+        line(index, "rebuilt", Value::Seconds(*took), Value::Missing)?;
+    }
+    for (index, error) in &work.refused {
+        log::error!("{error}");
+        line(index, "failed", Value::Missing, Value::Text(error.to_string()))?;
+    }
+    if work.done.is_empty() && work.refused.is_empty() {
+        log::info!("{table}: no index was left disabled by a run");
+    }
+    Ok(Code::of_failures(work.refused.iter().map(|(_, error)| error.exit_code())))
+}
+
+fn record(table: &TableName, finished: &Finished) -> Record {
+    let record = Record::new()
+        .with("table", Value::Text(table.to_string()))
+        .with("window", Value::Text(finished.window.to_string()));
+    report::outcome(record, &finished.result, finished.elapsed)
+        .with("retries", Value::Count(finished.retries.into()))
+}
+
+/// The last lines: what failed, and what it came to.
+fn tell(table: &TableName, summary: &Summary) {
+    for error in &summary.problems {
+        log::error!("{error}");
+    }
+    let mut parts = vec![
+        format!("{} rows", human_count(summary.rows)),
+        human_bytes(summary.bytes),
+        format!(
+            "{} rows/s",
+            human_count((summary.rows as f64 / summary.elapsed.as_secs_f64()).round() as u64)
+        ),
+        format!("{} retries", human_count(summary.retries)),
+    ];
+    if let Some((phase, took)) = summary.slowest() {
+        parts.push(format!("slowest phase {phase} {}", human_duration(took)));
+    }
+    let total = summary.done + (summary.failed.len() + summary.skipped.len()) as u64;
+    log::info!(
+        "{table}: {} of {total} windows replaced, {} skipped, in {}: {}",
+        summary.done,
+        summary.skipped.len(),
+        human_duration(summary.elapsed),
+        parts.join(", ")
+    );
+    if !summary.failed.is_empty() {
+        let windows: Vec<_> = summary.failed.iter().map(|(window, _)| window.to_string()).collect();
+        log::error!("{}", Error::data(format!("windows that failed: {}", windows.join(", "))).table(table));
+    }
+}

@@ -11,6 +11,7 @@ pub mod parse;
 mod partition;
 pub mod persist;
 pub mod rename;
+pub mod reseed;
 mod security;
 mod table;
 pub mod temporary;

@@ -1,7 +1,7 @@
 //! Transactions, flow of control, calls and messages.
 use super::bridge;
 use super::{Action, Statement};
-use crate::engine::tokens::{Cursor, ObjectName};
+use crate::engine::tokens::{Cursor, ObjectName, Source};
 use crate::engine::type_name::TypeName;
 use crate::error::SqlError;
 use sqlparser::ast::Expr;
@@ -92,6 +92,8 @@ pub fn control(cursor: &mut Cursor<'_>) -> Result<Option<Action>, SqlError> {
         wait_for(cursor)?
     } else if cursor.at_word("exec") || cursor.at_word("execute") {
         Action::Call(Box::new(called(cursor)?))
+    } else if cursor.take_words(&["dbcc", "checkident"]) {
+        Action::Call(Box::new(check_identity(cursor)?))
     } else {
         return Ok(None);
     };
@@ -220,6 +222,21 @@ pub fn called(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
     };
     let callee = Callee::Procedure(cursor.expect_object_name()?);
     Ok(Call { status, callee, arguments: arguments(cursor)? })
+}
+
+/// `DBCC CHECKIDENT (table, RESEED, number) [WITH NO_INFOMSGS]`, as a call of a procedure.
+fn check_identity(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
+    cursor.expect_token(&Token::LParen)?;
+    let table = argument(cursor)?;
+    cursor.expect_token(&Token::Comma)?;
+    cursor.expect_word("reseed")?;
+    cursor.expect_token(&Token::Comma)?;
+    let number = argument(cursor)?;
+    cursor.expect_token(&Token::RParen)?;
+    let silent = cursor.take_words(&["with", "no_infomsgs"]);
+    let name = if silent { "dbcc_checkident_silent" } else { "dbcc_checkident" };
+    let callee = Callee::Procedure(Source::new(name)?.cursor().expect_object_name()?);
+    Ok(Call { status: None, callee, arguments: vec![table, number] })
 }
 
 fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<Argument>, SqlError> {

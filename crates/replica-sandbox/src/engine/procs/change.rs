@@ -1,8 +1,8 @@
-//! Procedures that change the catalog: sp_rename, sp_addrolemember, sp_droprolemember.
+//! Procedures that change the catalog: sp_rename, sp_addrolemember, sp_droprolemember; and DBCC CHECKIDENT.
 use super::arguments::Arguments;
 use crate::engine::api::{Param, Sink};
 use crate::engine::ddl::ast::Ddl;
-use crate::engine::ddl::{self, rename};
+use crate::engine::ddl::{self, rename, reseed};
 use crate::engine::exec::transaction::within;
 use crate::engine::failure::Outcome;
 use crate::engine::session::Session;
@@ -36,5 +36,21 @@ pub fn rename(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> O
     within(session, |session| rename::rename(session, &name, &new, what, sink))?;
     let caution = "Caution: Changing any part of an object name could break scripts and stored procedures.";
     sink.message(&SqlError::new(15477, 10, 1, caution))?;
+    Ok(0)
+}
+
+/// `DBCC CHECKIDENT (table, RESEED, number)`.
+pub fn reseed(params: &[Param], session: &mut Session, sink: &mut dyn Sink, silent: bool) -> Outcome<i32> {
+    let given = Arguments::bind("DBCC CHECKIDENT", &["@table", "@number"], params)?;
+    let (text, number) = (given.required_text("@table")?, given.bigint("@number")?.unwrap_or_default());
+    let name = Source::new(&text)?.cursor().expect_object_name()?;
+    within(session, |session| reseed::reseed(session, &name, number, sink))?;
+    if !silent {
+        let now = format!("Checking identity information: current identity value '{number}'.");
+        sink.message(&SqlError::new(7998, 10, 1, now))?;
+        let done =
+            "DBCC execution completed. If DBCC printed error messages, contact your system administrator.";
+        sink.message(&SqlError::new(2528, 10, 1, done))?;
+    }
     Ok(0)
 }

@@ -26,6 +26,8 @@ pub fn call(
     // Whatever database and schema they are called in, names that begin with sp_ are found in master.
     let name = name.rsplit('.').next().unwrap_or(name).trim_matches(['[', ']']).to_ascii_lowercase();
     Some(match name.as_str() {
+        "dbcc_checkident" => change::reseed(arguments, session, sink, false),
+        "dbcc_checkident_silent" => change::reseed(arguments, session, sink, true),
         "sp_addrolemember" => change::role_member(arguments, session, true),
         "sp_columns" => catalog::columns(arguments, session, sink, false),
         "sp_columns_100" => catalog::columns(arguments, session, sink, true),

@@ -199,3 +199,23 @@ fn top_takes_whole_numbers_from_zero_on() {
     assert_eq!(rows(&mut s, "declare @n bigint = 1; select top (@n) a from t"), [["1"]]);
     assert_eq!(rows(&mut s, "select top (0) a from t").len(), 0);
 }
+
+/// Microsoft docs, "DBCC CHECKIDENT": a table that never had a row begins with the number, any other goes on after it.
+#[test]
+fn identities_are_reseeded() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table fresh(id int identity(10, 5), v int); create table used(id int identity, v int)",
+    );
+    ok(&mut s, "insert into used(v) values (1), (2)");
+    let heard = ok(&mut s, "dbcc checkident ('fresh', reseed, 7) with no_infomsgs");
+    assert!(heard.messages.is_empty());
+    let heard = ok(&mut s, "declare @t sysname = 'dbo.used'; dbcc checkident (@t, reseed, 40)");
+    assert_eq!(heard.messages.iter().map(|m| m.number).collect::<Vec<_>>(), [7998, 2528]);
+    ok(&mut s, "insert into fresh(v) values (1); insert into used(v) values (3)");
+    assert_eq!(rows(&mut s, "select max(id) from fresh union all select max(id) from used"), [["7"], ["41"]]);
+    assert_eq!(errors(&mut s, "dbcc checkident ('none', reseed, 1)")[0].0, 2501);
+    ok(&mut s, "create table plain(id int)");
+    assert_eq!(errors(&mut s, "dbcc checkident ('plain', reseed, 1)")[0].0, 7997);
+}

@@ -13,8 +13,10 @@ use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window};
 
+mod part;
 mod windowed;
 
+pub use part::Part;
 pub use windowed::WindowedPlan;
 
 /// One table's replacement.

@@ -7,10 +7,10 @@ use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
-use replica_core::find::{Filter, Finding, LookedFor, Search, find};
+use replica_core::find::{Finding, LookedFor, Search, find};
 use replica_core::report::{self, Format, Progress, Record, Value};
 use replica_core::types::mapping::{Mapping, map_what_can_be};
-use replica_core::window::{DateColumn, choose};
+use replica_core::window::{DateColumn, Filter, choose};
 
 use crate::args::Options;
 

@@ -4,20 +4,26 @@ use crate::plan::Plan;
 use crate::types::How;
 use crate::types::mapping::MappedColumn;
 
+pub(super) const DUPLICATES: &str = "The source's rows break a key that only the target has: rid the source of the duplicates, or the target of the key";
+
 /// Adds the columns that can have caused a refusal, and the way out.
 pub(super) fn advise(error: Error, plan: &Plan) -> Error {
     let Some(number) = error.server().map(|server| server.number) else { return error };
     let advice = match number {
         // Too long: 2628 names the column, 8152 of older servers does not. 4815 is a load's own.
         2628 | 8152 | 4815 => columns(plan, |c| c.conversion.how == How::Pass || c.source.sql_type.is_text())
-            .map(|columns| format!("Widen the target's column. Wider at the source than in the target: {columns}")),
+            .map(|columns| {
+                format!("Widen the target's column. Wider at the source than in the target: {columns}")
+            }),
         // Out of range in a CAST at the source; such an error names no column.
         220 | 232 | 242 | 517 | 8114 | 8115 => columns(plan, |c| c.conversion.how == How::Cast)
             .map(|columns| format!("Widen the target's column. Converted at the source: {columns}")),
         515 => names(plan, |c| c.source.nullable && !c.target.nullable).map(|columns| {
-            format!("Let the target's column take NULL, or fill it at the source. Nullable there only: {columns}")
+            format!(
+                "Let the target's column take NULL, or fill it at the source. Nullable there only: {columns}"
+            )
         }),
-        2601 | 2627 => Some("The source's rows break a key that only the target has: rid the source of the duplicates, or the target of the key".into()),
+        2601 | 2627 => Some(DUPLICATES.into()),
         1105 | 9002 => Some("Make room on the target's server and run again".into()),
         _ => None,
     };

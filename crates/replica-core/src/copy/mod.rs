@@ -1,5 +1,7 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
+mod narrow;
+mod pinpoint;
 mod replace;
 mod source;
 mod stall;
@@ -17,6 +19,7 @@ use crate::plan::{Plan, Request};
 use crate::report::Timing;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
+pub use pinpoint::{FailedLoad, pinpoint};
 use replace::LOCK_WAIT;
 pub use source::{Side, Source};
 
@@ -107,7 +110,14 @@ async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + 
                     log::warn!("{}: {}; going on without", job.table, failed.error);
                     request = other;
                 }
-                None => return Err(advice::advise(failed.error, &plan)),
+                None if failed.at.is_some() => return Err(advice::advise(failed.error, &plan)),
+                None => {
+                    // What it holds in the target must not be waited for.
+                    drop(sides);
+                    let (from, target) = (job.source.endpoint(), &job.target);
+                    let load = FailedLoad { source: from, target, table: &source, plan: &plan };
+                    return Err(pinpoint(failed.error, &load).await);
+                }
             },
         }
     }

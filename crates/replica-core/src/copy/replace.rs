@@ -25,7 +25,7 @@ const CONSTRAINT_CONFLICT: u32 = 547;
 pub(super) struct Failed {
     pub error: Error,
     /// The step that the server refused.
-    at: Option<Phase>,
+    pub at: Option<Phase>,
 }
 
 impl From<Error> for Failed {

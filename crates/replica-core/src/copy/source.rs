@@ -20,6 +20,11 @@ pub trait Source: Sync {
     /// # Errors
     /// It is not there, or does not let us in.
     fn connect(&self) -> impl Future<Output = Result<Self::Side>> + Send;
+
+    /// The server that the rows are on, if they are on one: it can be asked about them.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        None
+    }
 }
 
 /// A source that is ready to be asked.
@@ -55,6 +60,10 @@ impl Source for Endpoint {
 
     fn connect(&self) -> impl Future<Output = Result<Session>> + Send {
         Session::connect(self, Role::Source)
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(self)
     }
 }
 

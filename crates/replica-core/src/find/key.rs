@@ -1,6 +1,4 @@
-//! How a row of the source is named: by the values of its key, or by its place where the table has none.
-use std::fmt;
-
+//! What tells the rows of a table apart.
 use crate::catalog::index::Index;
 use crate::catalog::{Column, Length, SqlType, Table, quote};
 use crate::error::{Error, Result};
@@ -32,7 +30,7 @@ impl Key {
         self.columns.iter().map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// The row of these values, written as [`RowName`] shows them.
+    /// The row of these values, written as [`RowName`](super::RowName) shows them.
     ///
     /// # Errors
     /// Of kind `Usage`: another number of values.
@@ -109,45 +107,6 @@ fn from_text(text: &str, column: &Column) -> String {
     }
 }
 
-/// A row, for people and for `debug-single-row-insert`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RowName {
-    /// The key's values, as words of a shell.
-    Key(String),
-    /// Its place as the server reads the table, and its first values.
-    Place { number: String, values: Vec<(String, String)> },
-}
-
-impl RowName {
-    pub fn key(values: &[String]) -> Self {
-        Self::Key(values.iter().map(|value| word(value)).collect::<Vec<_>>().join(" "))
-    }
-}
-
-/// `17 2024-01-31`, or `row 4 (label = 'x', day = '2024-01-31')`.
-impl fmt::Display for RowName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => f.write_str(key),
-            Self::Place { number, values } => {
-                let values: Vec<_> = values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-                write!(f, "row {number} ({})", values.join(", "))
-            }
-        }
-    }
-}
-
-/// A word as a shell reads it.
-pub fn word(text: &str) -> String {
-    let plain =
-        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '+' | ',' | '@' | '%');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,14 +170,5 @@ mod tests {
         assert_eq!(params[1..], [Param::Text("7".into()), Param::Text("'; --".into())]);
         let error = key.predicate(&["7".into()], &mut params).unwrap_err();
         assert_eq!(error.exit_code().number(), 2);
-    }
-
-    #[test]
-    fn a_key_can_be_pasted_into_a_shell() {
-        let key = |values: &[&str]| {
-            RowName::key(&values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>()).to_string()
-        };
-        assert_eq!(key(&["17", "2024-01-31"]), "17 2024-01-31");
-        assert_eq!(key(&["", "a b", "it's"]), r"'' 'a b' 'it'\''s'");
     }
 }

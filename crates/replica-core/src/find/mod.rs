@@ -3,13 +3,17 @@
 //! The [checks](crate::types::Check) are made where the copy's conversions are decided. One scan of the table answers
 //! all of them, as aggregates; one more names the first rows, where these are asked for and there are any.
 mod key;
+mod naming;
+mod place;
 mod preflight;
 mod scan;
 
 use std::fmt;
 use std::ops::ControlFlow;
 
-pub use key::{Key, RowName};
+pub use key::Key;
+pub use naming::RowName;
+pub use place::Places;
 pub use preflight::preflight;
 
 use crate::catalog::{SqlType, Table, TableName};
@@ -18,10 +22,10 @@ use crate::error::{Error, Result};
 use crate::read::Rows;
 use crate::report::{Record, Value};
 use crate::session::Session;
-use crate::tds::rpc::{Param, Query};
+use crate::tds::rpc::Query;
 use crate::types::Problem;
 use crate::types::mapping::{Family, MappedColumn};
-use crate::window::{DateColumn, Window};
+use crate::window::Filter;
 use scan::Scan;
 
 /// What to look for, and where.
@@ -44,21 +48,6 @@ pub enum LookedFor {
     Refusals,
     /// Everything.
     All,
-}
-
-/// Which rows: a predicate on the source's columns, and the values of its parameters, which are `@P1` and so on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Filter {
-    pub predicate: String,
-    pub params: Vec<Param>,
-}
-
-impl Filter {
-    /// The rows of a window.
-    pub fn window(column: &DateColumn, window: &Window) -> Self {
-        let mut params = Vec::new();
-        Self { predicate: column.within(window, &mut params), params }
-    }
 }
 
 /// One problem of one column.
@@ -126,8 +115,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.summary())?;
         match self.offenders.first() {
-            Some(Offender { row: RowName::Key(key), .. }) => write!(f, ", the first is --key {key}"),
-            Some(Offender { row, .. }) => write!(f, ", the first is {row}"),
+            Some(Offender { row, .. }) => write!(f, ", the first is {}", row.options()),
             None => Ok(()),
         }
     }

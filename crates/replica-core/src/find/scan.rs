@@ -1,11 +1,12 @@
 //! The two SELECTs of a search, and how their answers read. No I/O.
-use super::{Filter, Finding, Key, LookedFor, Offender, RowName, Search};
-use crate::catalog::{Column, SqlType, Table, quote};
+use super::naming::Naming;
+use super::{Finding, LookedFor, Offender, Search};
 use crate::decode::{Row, Value};
 use crate::error::{Error, Result};
 use crate::tds::rpc::Query;
 use crate::types::mapping::MappedColumn;
 use crate::types::{Check, Measure, Problem};
+use crate::window::and_where;
 
 /// The checks of a search.
 pub(super) struct Scan<'a> {
@@ -47,7 +48,8 @@ impl<'a> Scan<'a> {
             format!("{}, {least}, {greatest}", of("COUNT_BIG", "1"))
         });
         let items = items.collect::<Vec<_>>().join(", ");
-        let sql = format!("SELECT {items} FROM {}{}", self.table(), and_where(&self.search.filter, None));
+        let sql =
+            format!("SELECT {items} FROM {}{}", self.table(), and_where(self.search.filter.as_ref(), None));
         Query { sql, params: self.params() }
     }
 
@@ -90,12 +92,6 @@ impl<'a> Scan<'a> {
     fn params(&self) -> Vec<crate::tds::rpc::Param> {
         self.search.filter.as_ref().map(|filter| filter.params.clone()).unwrap_or_default()
     }
-}
-
-fn and_where(filter: &Option<Filter>, more: Option<String>) -> String {
-    let filter = filter.as_ref().map(|filter| format!("({})", filter.predicate));
-    let terms: Vec<_> = filter.into_iter().chain(more).collect();
-    if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) }
 }
 
 fn count(value: &Value<'_>) -> Result<u64> {
@@ -142,12 +138,12 @@ impl Offenders<'_> {
         });
         let items: Vec<_> = self.naming.items().into_iter().chain(checks).collect();
         let any = self.checks.iter().map(|check| format!("({})", check.predicate)).collect::<Vec<_>>();
-        let any = format!("({})", any.join(" OR "));
+        let any = any.join(" OR ");
         let sql = format!(
             "SELECT {} FROM {}{}{}",
             items.join(", "),
             self.naming.table(self.scan.search.source),
-            and_where(&self.scan.search.filter, Some(any)),
+            and_where(self.scan.search.filter.as_ref(), Some(any)),
             self.naming.order_by()
         );
         Query { sql, params: self.scan.params() }
@@ -164,90 +160,5 @@ impl Offenders<'_> {
             .get(place)
             .and_then(|check| row.value(at + 1).map(|value| shown(&check.measure, &value)).transpose());
         Ok(Some(Offender { row: self.naming.name(row)?, value: value.transpose()? }))
-    }
-}
-
-/// How the rows of an answer are named.
-#[derive(Clone, Debug)]
-pub(crate) enum Naming {
-    Key(Key),
-    /// No key: the place in the order in which the server reads the table, and the first columns.
-    Place {
-        alias: String,
-        columns: Vec<Column>,
-    },
-}
-
-/// So many columns are shown of a row that has no key.
-const MOST_COLUMNS: usize = 6;
-
-impl Naming {
-    pub fn of(table: &Table) -> Self {
-        if let Some(key) = Key::of(table) {
-            return Self::Key(key);
-        }
-        // A name that no column has.
-        let mut alias = "row".to_owned();
-        while table.column_named(&alias).is_some() {
-            alias.push('_');
-        }
-        let short = |column: &&Column| {
-            !matches!(column.sql_type, SqlType::Xml | SqlType::Variant | SqlType::Clr(_) | SqlType::Other(_))
-                && column.sql_type.row_bytes() < 8000
-        };
-        Self::Place {
-            alias,
-            columns: table.columns.iter().filter(short).take(MOST_COLUMNS).cloned().collect(),
-        }
-    }
-
-    fn items(&self) -> Vec<String> {
-        match self {
-            Self::Key(key) => key.columns.iter().map(|column| quote(&column.name)).collect(),
-            Self::Place { alias, columns } => std::iter::once(alias)
-                .chain(columns.iter().map(|c| &c.name))
-                .map(|name| quote(name))
-                .collect(),
-        }
-    }
-
-    fn table(&self, source: &Table) -> String {
-        let table = source.object.name.quoted();
-        match self {
-            Self::Key(_) => table,
-            Self::Place { alias, .. } => {
-                // Named one by one: * leaves hidden columns out, and sparse ones behind a column set.
-                let columns = source.columns.iter().filter(|column| !column.column_set);
-                let columns = columns.map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
-                let number = format!("ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) AS {}", quote(alias));
-                format!("(SELECT {columns}, {number} FROM {table}) AS numbered")
-            }
-        }
-    }
-
-    fn order_by(&self) -> String {
-        match self {
-            Self::Key(key) => format!(" ORDER BY {}", key.list()),
-            Self::Place { alias, .. } => format!(" ORDER BY {}", quote(alias)),
-        }
-    }
-
-    /// Reads the name off the first columns of a row.
-    fn name(&self, row: Row<'_>) -> Result<RowName> {
-        let text = |at: usize| row.value(at).map(|value| value.to_string());
-        Ok(match self {
-            Self::Key(key) => {
-                let values = (0..key.columns.len()).map(text).collect::<Result<Vec<_>, _>>()?;
-                RowName::key(&values)
-            }
-            Self::Place { columns, .. } => RowName::Place {
-                number: text(0)?,
-                values: columns
-                    .iter()
-                    .zip(1..)
-                    .map(|(column, at)| Ok((column.name.clone(), format!("{:#}", row.value(at)?))))
-                    .collect::<Result<_>>()?,
-            },
-        })
     }
 }

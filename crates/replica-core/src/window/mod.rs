@@ -1,5 +1,6 @@
 //! Dates → windows, and which rows of a table a window holds. Pure.
 mod column;
+mod filter;
 mod range;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::fmt;
 use time::Date;
 
 pub use column::{DateColumn, choose};
+pub use filter::{Filter, and_where};
 pub use range::{Range, Unit, date};
 
 /// Days of a table's date column that are replaced together: `first` and all that come before `next`.

@@ -8,6 +8,7 @@ mod explain;
 mod indexes;
 mod interrupted;
 mod output;
+mod pinpoint;
 mod readers;
 mod refused;
 mod replace;

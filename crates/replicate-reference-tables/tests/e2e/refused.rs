@@ -60,7 +60,7 @@ fn a_null_for_a_not_null_column_names_it() {
     pair.target("CREATE TABLE dbo.t (id int NOT NULL, label varchar(10) NOT NULL)");
     pair.target("INSERT INTO dbo.t VALUES (901, 'old'), (902, 'older')");
     pair.source("INSERT INTO dbo.t VALUES (1, 'a'), (2, NULL)");
-    tool(&pair).run(&["dbo.t"]).exits(1).says("515").says("Nullable there only: label");
+    tool(&pair).run(&["dbo.t"]).exits(1).says("515").says("let the target's column take NULL");
     assert_old_rows(&pair);
 }
 

@@ -1,0 +1,114 @@
+//! Which row a target refuses, where neither its message nor the values tell: loads in a transaction that is rolled
+//! back, the failing chunk halved until one row is left.
+//!
+//! The session keeps its transaction over a failed load (XACT_ABORT OFF; server-facts.md section 3), so that what has
+//! been accepted so far stays in place: a row that is refused for another one, as a duplicate is, is found as well.
+use crate::copy::Sides;
+use crate::error::{Error, Result};
+use crate::find::{Places, RowName};
+use crate::load::{self, Load};
+use crate::plan::Plan;
+use crate::read::Rows;
+
+/// The first row that is refused, and why; `None` if all are accepted this time.
+///
+/// # Errors
+/// What keeps the search from being made.
+pub(super) async fn first_refused(
+    sides: &mut Sides,
+    plan: &Plan,
+    places: &Places<'_>,
+) -> Result<Option<(RowName, Error)>> {
+    sides.source.be_patient();
+    sides.target.execute("SET XACT_ABORT OFF").await?;
+    sides.target.lane()?.begin().await?;
+    let found = Narrowing { sides, plan, places }.search().await;
+    let rolled_back = sides.target.lane()?.rollback().await;
+    let found = found?;
+    rolled_back?;
+    let Some((place, error)) = found else { return Ok(None) };
+    Ok(Some((places.name(&mut sides.source, place).await?, error)))
+}
+
+struct Narrowing<'a> {
+    sides: &'a mut Sides,
+    plan: &'a Plan,
+    places: &'a Places<'a>,
+}
+
+impl Narrowing<'_> {
+    /// The place of the row, and the error.
+    async fn search(&mut self) -> Result<Option<(u64, Error)>> {
+        self.prepare().await?;
+        let chunk = self.plan.strategy.chunk_rows.min(LARGEST_CHUNK);
+        let mut sent = 0;
+        let refused = self.load(None, chunk, &mut sent).await?;
+        let Some(mut error) = refused else { return Ok(None) };
+        // A chunk's last rows count as sent when the chunk is in.
+        let mut first = sent / chunk * chunk;
+        let mut rows = chunk;
+        while rows > 1 {
+            self.begin_again().await?;
+            let half = rows / 2;
+            match self.load(Some(first..first + half), u64::MAX, &mut 0).await? {
+                Some(refused) => (error, rows) = (refused, half),
+                None => (first, rows) = (first + half, rows - half),
+            }
+        }
+        // Alone, it must be refused as well, or it was not this row.
+        self.begin_again().await?;
+        let last = self.load(Some(first..first + 1), u64::MAX, &mut 0).await?;
+        Ok(last.map(|last| (first, if last.server().is_some() { last } else { error })))
+    }
+
+    /// What the copy itself does before it loads.
+    async fn prepare(&mut self) -> Result<()> {
+        for statement in self.plan.before() {
+            self.sides.target.execute_long(statement.query).await?;
+        }
+        Ok(())
+    }
+
+    /// Some errors, those of a trigger for one, take the transaction with them.
+    async fn begin_again(&mut self) -> Result<()> {
+        let target = &mut self.sides.target;
+        let rows = target.query("SELECT CAST(XACT_STATE() AS int) AS state", &[]).await?;
+        let state = rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten());
+        if state == Some(1) {
+            return Ok(());
+        }
+        target.lane()?.rollback().await?;
+        target.lane()?.begin().await?;
+        self.prepare().await
+    }
+
+    /// Loads rows in the order of their places; `None`: they are in. `sent` is how many were on their way.
+    async fn load(
+        &mut self,
+        rows: Option<std::ops::Range<u64>>,
+        chunk: u64,
+        sent: &mut u64,
+    ) -> Result<Option<Error>> {
+        let query = self.plan.select_part(&self.places.part(rows));
+        let Sides { source, target } = &mut *self.sides;
+        let mut rows = Rows::open(source.lane()?, query).await?;
+        if self.plan.strategy.pad_decimals {
+            rows.pad_decimals();
+        }
+        let load = in_chunks(self.plan.load(rows.columns()), chunk);
+        match load::stream(rows, target.lane()?, &load, &mut |progress| *sent = progress.rows).await {
+            Ok(_) => Ok(None),
+            Err(error) if error.server().is_some() && !error.is_transient() => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Each chunk is one statement, and all of it is in or nothing.
+const LARGEST_CHUNK: u64 = 100_000;
+
+/// In chunks of exactly so many rows, without a promise of their order, in one transaction.
+fn in_chunks(load: Load, rows: u64) -> Load {
+    let hints = load.hints.into_iter().filter(|hint| !hint.starts_with("ORDER")).collect();
+    Load { hints, chunk_rows: rows, chunk_bytes: u64::MAX, commit_rows: None, ..load }
+}

@@ -1,0 +1,150 @@
+//! Which column and which row a load failed of.
+use super::{Sides, advice, narrow};
+use crate::catalog::Table;
+use crate::config::Endpoint;
+use crate::error::{Error, Result, ServerError};
+use crate::find::{Finding, LookedFor, Places, RowName, Search, find};
+use crate::plan::Plan;
+use crate::types::Problem;
+
+/// A load that failed, and what it was to do.
+pub struct FailedLoad<'a> {
+    /// `None`: the rows come from no server.
+    pub source: Option<&'a Endpoint>,
+    pub target: &'a Endpoint,
+    /// The source's table.
+    pub table: &'a Table,
+    pub plan: &'a Plan,
+}
+
+/// Errors about a value or a row (docs/COMMANDS.md lists them): too long 2628, 8152, 4815; out of range 220, 232, 242,
+/// 517, 8114, 8115; not to be converted 241, 245, 248, 295, 296; no NULL 515; not finite 7339; a constraint 547; a key
+/// 2601, 2627; a trigger's THROW or RAISERROR from 50000 on.
+fn is_about_data(number: u32) -> bool {
+    matches!(
+        number,
+        220 | 232
+            | 241
+            | 242
+            | 245
+            | 248
+            | 295
+            | 296
+            | 515
+            | 517
+            | 547
+            | 2601
+            | 2627
+            | 2628
+            | 4815
+            | 7339
+            | 8114
+            | 8115
+            | 8152
+    ) || number >= 50_000
+}
+
+/// Adds the column and the row to an error, and how to see the row, where they can be found.
+///
+/// Nothing is left behind: the values are looked at on the source's server, and loads are rolled back.
+pub async fn pinpoint(error: Error, failed: &FailedLoad<'_>) -> Error {
+    let is_about_data = error.server().is_some_and(|server| is_about_data(server.number));
+    let Some(source) = failed.source.filter(|_| is_about_data) else {
+        return advice::advise(error, failed.plan);
+    };
+    log::warn!("{}: {error}; looking for the row", failed.plan.target);
+    match look(&error, source, failed).await {
+        Ok(Some(Found { column, what, command })) => {
+            let error = match column {
+                Some(column) => error.column(column),
+                None => error,
+            };
+            error.remedy(format!("{what}. To see the row: {command}"))
+        }
+        Ok(None) => advice::advise(error, failed.plan),
+        Err(other) => {
+            log::warn!("{}: the row could not be found: {other}", failed.plan.target);
+            advice::advise(error, failed.plan)
+        }
+    }
+}
+
+struct Found {
+    column: Option<String>,
+    what: String,
+    command: String,
+}
+
+async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Result<Option<Found>> {
+    let FailedLoad { table, plan, .. } = failed;
+    let mut sides = Sides::connect(source, failed.target).await?;
+    if let Some(problem) = problem(error) {
+        let search = Search {
+            source: table,
+            columns: &plan.mapping.columns,
+            looked_for: LookedFor::Refusals,
+            filter: plan.filter(),
+            rows: 1,
+        };
+        let findings = find(&mut sides.source, &search).await?;
+        if let Some(finding) = culprit(error, problem, &findings)
+            && let Some(first) = finding.offenders.first()
+        {
+            return Ok(Some(Found {
+                column: Some(finding.column.clone()),
+                what: format!("Column {}; {}", finding.summary(), way_out(problem)),
+                command: first.row.command(&table.object.name),
+            }));
+        }
+    }
+    let places = Places::of(table, plan.filter());
+    let refused = narrow::first_refused(&mut sides, plan, &places).await?;
+    Ok(refused.map(|(row, why)| Found {
+        column: None,
+        what: first_refused(&row, error, &why),
+        command: row.command(&table.object.name),
+    }))
+}
+
+fn way_out(problem: Problem) -> &'static str {
+    match problem {
+        Problem::Null => "let the target's column take NULL, or fill it at the source",
+        _ => "widen the target's column, or mend the value",
+    }
+}
+
+fn first_refused(row: &RowName, error: &Error, why: &Error) -> String {
+    match (error.server(), why.server()) {
+        (_, Some(ServerError { number: 2601 | 2627, .. })) => {
+            format!(
+                "{}. With the rows before it in place, the first to be refused is {row}",
+                advice::DUPLICATES
+            )
+        }
+        (Some(one), Some(other)) if one.number != other.number => {
+            format!(
+                "The first row that is refused is {row}, with {}",
+                other.to_string().trim_end_matches('.')
+            )
+        }
+        _ => format!("The first row that is refused is {row}"),
+    }
+}
+
+/// What is wrong with a value that this error comes of; `None`: it is not about a single value.
+fn problem(error: &Error) -> Option<Problem> {
+    Some(match error.server()?.number {
+        515 => Problem::Null,
+        2628 | 8152 | 4815 => Problem::TooLong,
+        7339 => Problem::NotFinite,
+        547 | 2601 | 2627 | 50_000.. => return None,
+        _ => Problem::OutOfRange,
+    })
+}
+
+/// The finding that explains the error: of the column that the server names, or else the first of its kind.
+fn culprit<'a>(error: &Error, problem: Problem, findings: &'a [Finding]) -> Option<&'a Finding> {
+    let text = &error.server()?.text;
+    let of_kind = || findings.iter().filter(|finding| finding.problem == problem);
+    of_kind().find(|finding| text.contains(&format!("'{}'", finding.column))).or_else(|| of_kind().next())
+}

@@ -1,0 +1,25 @@
+//! Which rows of a table, as SQL.
+use super::{DateColumn, Window};
+use crate::tds::rpc::Param;
+
+/// A predicate on a table's columns, and the values of its parameters, which are `@P1` and so on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    pub predicate: String,
+    pub params: Vec<Param>,
+}
+
+impl Filter {
+    /// The rows of a window.
+    pub fn window(column: &DateColumn, window: &Window) -> Self {
+        let mut params = Vec::new();
+        Self { predicate: column.within(window, &mut params), params }
+    }
+}
+
+/// ` WHERE ...` of the terms that there are.
+pub fn and_where(filter: Option<&Filter>, more: Option<String>) -> String {
+    let filter = filter.map(|filter| filter.predicate.clone());
+    let terms: Vec<_> = filter.into_iter().chain(more).map(|term| format!("({term})")).collect();
+    if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) }
+}

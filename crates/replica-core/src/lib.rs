@@ -22,6 +22,7 @@ pub mod session;
 pub mod shape;
 pub mod signal;
 pub mod tds;
+pub mod trial;
 pub mod types;
 pub mod window;
 

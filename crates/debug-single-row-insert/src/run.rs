@@ -1,0 +1,146 @@
+//! From options to an exit code.
+use std::io::{self, Write};
+
+use replica_core::cli;
+use replica_core::config::{Config, Endpoint};
+use replica_core::copy::Sides;
+use replica_core::error::Result;
+use replica_core::exit::Code;
+use replica_core::plan::{Plan, Request};
+use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::shape::Wishes;
+use replica_core::trial::{self, Outcome, Shown, Subject, Trial};
+
+use crate::args::Options;
+
+pub fn run(options: &Options) -> Result<Code> {
+    report::init(&Progress::on_stderr());
+    let config = Config::load(options.config.as_deref())?;
+    let (source, target) = (config.source()?.clone(), config.target()?.clone());
+    cli::block_on(1, |stop| async move { stop.or(attempt(options, &source, &target)).await })
+}
+
+async fn attempt(options: &Options, source: &Endpoint, target: &Endpoint) -> Result<Code> {
+    let mut sides = Sides::connect(source, target).await?;
+    let (source, target) = sides.tables(&options.table).await?;
+    let plan = Plan::new(&source, &target, request())?;
+    for name in &plan.mapping.ignored {
+        log::warn!("{}: column {name} is in the source only", options.table);
+    }
+    let subject = Subject { source: &source, target: &target, plan: &plan };
+    let trial = trial::row(&mut sides, &subject, &options.which).await?;
+    if trial.is_first_of_many {
+        log::warn!("{}: several rows match; this is the first", options.table);
+    }
+    write(options, &plan, &trial)?;
+    Ok(if matches!(trial.outcome, Outcome::Refused { .. }) { Code::Failed } else { Code::Ok })
+}
+
+/// Everything that the target can check is checked.
+fn request() -> Request {
+    let wishes = Wishes { check_constraints: true, fire_triggers: true, ..Wishes::default() };
+    Request { ignore_extra_columns: true, wishes, ..Request::default() }
+}
+
+fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let lines = lines(plan, trial);
+    let widths: Vec<usize> =
+        (0..3).map(|n| lines.iter().map(|line| line.cells()[n].chars().count()).max().unwrap_or(0)).collect();
+    if options.format == Format::Text {
+        writeln!(out, "{}", plan.source)?;
+    }
+    for line in lines {
+        if options.format != Format::Text {
+            line.record(&plan.source.to_string()).write(options.format, &mut out)?;
+        } else if let Some(column) = &line.column {
+            let [_, types, value] = line.cells();
+            let [a, b, c] = [widths[0], widths[1], widths[2].min(40)];
+            writeln!(out, "  {column:a$}  {types:b$}  {value:c$}  {}", line.verdict)?;
+        } else {
+            writeln!(out, "  {}", line.verdict)?;
+        }
+    }
+    Ok(())
+}
+
+/// A column and its verdict, or the row's.
+#[derive(Default)]
+struct Line {
+    column: Option<String>,
+    source_type: Option<String>,
+    value: Option<String>,
+    target_type: Option<String>,
+    verdict: String,
+}
+
+fn lines(plan: &Plan, trial: &Trial) -> Vec<Line> {
+    let columns = trial.columns.iter().enumerate().map(|(number, shown)| Line {
+        column: Some(shown.column.target.name.clone()),
+        source_type: Some(shown.column.source.sql_type.to_string()),
+        value: Some(shown.value.clone().unwrap_or_else(|| "NULL".into())),
+        target_type: Some(shown.column.target.sql_type.to_string()),
+        verdict: verdict(number, shown, &trial.outcome),
+    });
+    let left_out = plan.mapping.left_out.iter().map(|(name, filler)| Line {
+        column: Some(name.clone()),
+        verdict: format!("left to the server: {filler}"),
+        ..Line::default()
+    });
+    let row = Line { verdict: outcome(trial), ..Line::default() };
+    columns.chain(left_out).chain([row]).collect()
+}
+
+/// What the types say of the value, and what the trial did.
+fn verdict(number: usize, shown: &Shown, outcome: &Outcome) -> String {
+    let fits = shown.verdict();
+    let Outcome::Refused { guilty, .. } = outcome else { return fits };
+    if let Some((_, error)) = guilty.all_of.iter().find(|(column, _)| *column == number) {
+        return format!("{fits}; to blame: {error}");
+    }
+    match guilty.any_of.as_slice() {
+        [only] if *only == number => format!("{fits}; to blame: without this value the row is accepted"),
+        [_, _, ..] if guilty.any_of.contains(&number) => {
+            format!("{fits}; to blame, with others: without this value the row is accepted")
+        }
+        _ => fits,
+    }
+}
+
+fn outcome(trial: &Trial) -> String {
+    match &trial.outcome {
+        Outcome::Accepted => "accepted, and rolled back".into(),
+        Outcome::Replaces => {
+            "accepted in the place of the target's row of the same key, and rolled back".into()
+        }
+        Outcome::Refused { error, guilty } if guilty.is_unknown() => {
+            format!("refused: {error} (no column is to blame alone)")
+        }
+        Outcome::Refused { error, .. } => format!("refused: {error}"),
+    }
+}
+
+impl Line {
+    /// For people: the column, its types, its value.
+    fn cells(&self) -> [String; 3] {
+        let types = match (&self.source_type, &self.target_type) {
+            (Some(source), Some(target)) if source == target => source.clone(),
+            (Some(source), Some(target)) => format!("{source} to {target}"),
+            _ => String::new(),
+        };
+        let value = self.value.clone().unwrap_or_default();
+        let value = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        [self.column.clone().unwrap_or_default(), types, value]
+    }
+
+    fn record(&self, table: &str) -> Record {
+        let text = |text: &Option<String>| text.clone().map_or(Value::Missing, Value::Text);
+        Record::new()
+            .with("table", Value::Text(table.to_owned()))
+            .with("column", text(&self.column))
+            .with("source_type", text(&self.source_type))
+            .with("value", text(&self.value))
+            .with("target_type", text(&self.target_type))
+            .with("verdict", Value::Text(self.verdict.clone()))
+    }
+}

@@ -1,0 +1,110 @@
+//! One row of the source, shown column by column and tried on the target: loaded as the copy would load it, with
+//! constraints and triggers, inside a transaction that is always rolled back.
+mod bench;
+mod guilty;
+mod identity;
+mod show;
+
+use crate::catalog::Table;
+use crate::copy::Sides;
+use crate::error::{Error, Result};
+use crate::find::{Key, Places};
+use crate::plan::Plan;
+use crate::window::Filter;
+use bench::Bench;
+pub use guilty::Guilty;
+pub use show::Shown;
+
+/// Which row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// By the values of the source's key, in its order.
+    Key(Vec<String>),
+    /// By a predicate in T-SQL on the source's columns; the first that it is true for.
+    Where(String),
+}
+
+/// What is known of a table on both sides, and how it would be copied.
+pub struct Subject<'a> {
+    pub source: &'a Table,
+    pub target: &'a Table,
+    pub plan: &'a Plan,
+}
+
+/// A row and what became of it.
+#[derive(Debug)]
+pub struct Trial {
+    pub columns: Vec<Shown>,
+    /// Others match as well.
+    pub is_first_of_many: bool,
+    pub outcome: Outcome,
+}
+
+/// What the target says to the row.
+#[derive(Debug)]
+pub enum Outcome {
+    Accepted,
+    /// Accepted once the target's own row of the same key was out of the way, as it is in a copy.
+    Replaces,
+    Refused {
+        error: Error,
+        guilty: Guilty,
+    },
+}
+
+impl Which {
+    /// # Errors
+    /// Of kind `Usage`: a key that the table does not have, or has with another number of columns.
+    pub fn filter(&self, source: &Table) -> Result<Filter> {
+        match self {
+            Self::Where(predicate) => Ok(Filter { predicate: predicate.clone(), params: Vec::new() }),
+            Self::Key(values) => {
+                let key = Key::of(source).ok_or_else(|| {
+                    Error::usage("the source's table has no key").remedy("Name the row with --where")
+                })?;
+                let mut params = Vec::new();
+                Ok(Filter { predicate: key.predicate(values, &mut params)?, params })
+            }
+        }
+    }
+}
+
+/// Shows a row and tries it.
+///
+/// # Errors
+/// No such row; what keeps the trial from being made, as a lost connection does. A refusal is no error.
+pub async fn row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Result<Trial> {
+    let name = &subject.source.object.name;
+    try_row(sides, subject, which).await.map_err(|error| error.table(name))
+}
+
+async fn try_row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Result<Trial> {
+    let places = Places::of(subject.source, Some(which.filter(subject.source)?));
+    let shown = show::show(&mut sides.source, subject, &places).await?;
+    let Some((columns, is_first_of_many)) = shown else {
+        return Err(Error::data("the source has no such row"));
+    };
+    let identity = identity::Identity::note(&mut sides.target, subject.target, &columns).await?;
+    let mut bench = Bench::new(sides, subject, &places);
+    let outcome = outcome(&mut bench, &columns).await;
+    identity.put_back(&mut sides.target).await;
+    Ok(Trial { columns, is_first_of_many, outcome: outcome? })
+}
+
+/// A row of this key is there, or was loaded twice (server-facts.md section 3).
+const DUPLICATE: [u32; 2] = [2601, 2627];
+
+async fn outcome(bench: &mut Bench<'_>, columns: &[Shown]) -> Result<Outcome> {
+    let Some(mut error) = bench.load(&[]).await? else { return Ok(Outcome::Accepted) };
+    if DUPLICATE.iter().any(|number| error.has_number(*number)) {
+        bench.make_room().await?;
+        match bench.load(&[]).await? {
+            None => return Ok(Outcome::Replaces),
+            Some(other) => error = other,
+        }
+    }
+    let suspects: Vec<usize> =
+        columns.iter().enumerate().filter(|(_, column)| column.is_refused()).map(|(n, _)| n).collect();
+    let guilty = guilty::find(bench, &suspects).await?;
+    Ok(Outcome::Refused { error, guilty })
+}

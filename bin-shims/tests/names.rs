@@ -14,6 +14,7 @@ fn old_names_run_the_tool_and_say_its_name() {
             env!("CARGO_BIN_EXE_replicate_reference_tables"),
             "replicate-reference-tables",
         ),
+        ("verify_replica", env!("CARGO_BIN_EXE_verify_replica"), "verify-replica"),
     ] {
         let loud = Program::new(binary).run(&["--version"]).exits(0);
         assert_eq!(loud.stdout.split(' ').next(), Some(name));

@@ -24,6 +24,7 @@ pub mod signal;
 pub mod tds;
 pub mod trial;
 pub mod types;
+pub mod verify;
 pub mod window;
 
 #[cfg(test)]

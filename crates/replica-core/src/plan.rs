@@ -396,7 +396,7 @@ fn within(statement: String, limits: Option<(&DateColumn, &Window)>) -> Query {
     query
 }
 
-fn select_list<'a>(
+pub(crate) fn select_list<'a>(
     columns: &'a [MappedColumn],
     expression: impl Fn(&'a MappedColumn) -> &'a String,
 ) -> String {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Reply};
 use crate::tds::columns::Column;
-use crate::tds::fingerprint::Fingerprint;
+use crate::tds::fingerprint::{Fingerprint, Sums};
 use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, Limits, RowScanner, Stop};
 use crate::tds::rpc::Query;
@@ -83,6 +83,16 @@ impl<'a> Rows<'a> {
     /// See [`RowScanner::pad_decimals`]; before the first [`next`](Self::next).
     pub fn pad_decimals(&mut self) {
         self.scanner.pad_decimals(&self.columns);
+    }
+
+    /// See [`RowScanner::set_lead`]; before the first [`next`](Self::next).
+    pub fn set_lead(&mut self, columns: usize, sums: bool) {
+        self.scanner.set_lead(columns, sums);
+    }
+
+    /// See [`RowScanner::take_sums`].
+    pub fn take_sums(&mut self) -> Option<Sums> {
+        self.scanner.take_sums()
     }
 
     /// The next rows; `None` after the last. `empty` is a buffer to use again.

@@ -33,7 +33,11 @@ impl Tool for Args {
     }
 
     fn run(folder: PathBuf) -> Result<Code> {
-        let tools = [described::<replicate_reference_tables::Args>(), described::<run_replica_etl::Args>()];
+        let tools = [
+            described::<replicate_reference_tables::Args>(),
+            described::<run_replica_etl::Args>(),
+            described::<verify_replica::Args>(),
+        ];
         for tool in &tools {
             let name = tool.name;
             write(&folder.join("man/man1").join(format!("{name}.1")), &page::page(tool, &tools))?;

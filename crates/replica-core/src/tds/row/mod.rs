@@ -15,7 +15,7 @@ mod nulls;
 mod strategy;
 
 use super::columns::Column;
-use super::fingerprint::{Fingerprint, RowHash};
+use super::fingerprint::{Fingerprint, Label, RowHash, Sums};
 use super::token::kind::{NBCROW, ROW};
 use super::wire::Malformed;
 use buffer::Buffer;
@@ -79,6 +79,12 @@ pub struct RowScanner {
     continues: bool,
     hash: RowHash,
     total: Fingerprint,
+    /// The row proper begins with this column.
+    lead: Option<usize>,
+    /// Where in `out` the row's first column begins.
+    begun: usize,
+    label: Label,
+    sums: Option<Sums>,
 }
 
 impl RowScanner {
@@ -97,7 +103,24 @@ impl RowScanner {
             continues: false,
             hash: RowHash::new(),
             total: Fingerprint::default(),
+            lead: None,
+            begun: 0,
+            label: Label::default(),
+            sums: None,
         })
+    }
+
+    /// The first columns, so many, are not part of the row: they are written down, but not hashed. Before the first
+    /// row. `sums`: also adds up the rows' hashes by the first of these columns, which has at most eight bytes.
+    pub fn set_lead(&mut self, columns: usize, sums: bool) {
+        self.lead = (columns > 0).then_some(columns);
+        self.sums = (columns > 0 && sums).then(Sums::default);
+        self.strategy.set_lead(columns);
+    }
+
+    /// Count and hash of the rows so far by the first column, where [`set_lead`](Self::set_lead) asked for them.
+    pub fn take_sums(&mut self) -> Option<Sums> {
+        self.sums.take()
     }
 
     /// Writes the decimals among `columns`, which are those of [`new`](Self::new), with 17 bytes each, and hashes them
@@ -199,7 +222,8 @@ impl RowScanner {
 
     fn begin_row(&mut self) {
         self.out.put(&[ROW]);
-        self.hash.begin(self.out.len());
+        self.begun = self.out.len();
+        self.hash.begin(self.begun);
         self.column = 0;
         self.place = Place::Column;
     }
@@ -213,6 +237,9 @@ impl RowScanner {
     fn columns(&mut self, input: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut at = 0;
         while let Some((form, columns)) = self.strategy.group(self.column) {
+            if self.lead == Some(self.column) {
+                self.end_lead();
+            }
             let rest = &input[at..];
             match form {
                 Form::Narrow | Form::Wide => {
@@ -256,10 +283,22 @@ impl RowScanner {
                 }
             }
         }
-        self.total += self.hash.end(self.out.filled());
+        let row = self.hash.end(self.out.filled());
+        self.total += row;
+        if let Some(sums) = &mut self.sums {
+            sums.add(self.label, row);
+        }
         self.rows += 1;
         self.place = Place::BetweenRows;
         Ok((at, true))
+    }
+
+    /// Comes by again when the input ended here: nothing was written since.
+    fn end_lead(&mut self) {
+        self.hash.begin(self.out.len());
+        if self.sums.is_some() {
+            self.label = Label::of(self.out.filled().get(self.begun..).unwrap_or_default());
+        }
     }
 
     /// One narrow or wide column.

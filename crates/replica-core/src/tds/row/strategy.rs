@@ -62,6 +62,8 @@ pub struct Strategy {
     forms: Box<[Form]>,
     /// For each column, the end of the columns of the same form that it is among.
     ends: Box<[usize]>,
+    /// So many columns come before the row proper, and are in no group with it.
+    lead: usize,
 }
 
 impl Strategy {
@@ -71,7 +73,12 @@ impl Strategy {
         let cells: Box<[Cell]> = cells;
         let steps =
             columns.iter().zip(&cells).map(|(column, cell)| [value(&column.type_info, cell), null(cell)]);
-        Ok(Self { steps: steps.collect(), cells, ends: ends(&forms), forms })
+        Ok(Self { steps: steps.collect(), cells, ends: ends(&forms, 0), forms, lead: 0 })
+    }
+
+    pub fn set_lead(&mut self, columns: usize) {
+        self.lead = columns;
+        self.ends = ends(&self.forms, columns);
     }
 
     /// Writes the decimals among `columns` at their full length from now on.
@@ -81,7 +88,7 @@ impl Strategy {
                 *form = Form::Padded;
             }
         }
-        self.ends = ends(&self.forms);
+        self.ends = ends(&self.forms, self.lead);
     }
 
     /// The columns from this one on that have the same form; `None` after the last.
@@ -91,10 +98,10 @@ impl Strategy {
     }
 }
 
-fn ends(forms: &[Form]) -> Box<[usize]> {
+fn ends(forms: &[Form], lead: usize) -> Box<[usize]> {
     let mut ends: Box<[usize]> = (1..=forms.len()).collect();
     for column in (1..forms.len()).rev() {
-        if forms[column - 1] == forms[column] {
+        if forms[column - 1] == forms[column] && column != lead {
             ends[column - 1] = ends[column];
         }
     }

@@ -496,3 +496,39 @@ fn decimals_are_padded_on_demand_in_any_pieces() {
     scanner.pad_decimals(&columns);
     assert!(scanner.scan(&[ROW, 1, 0, 0, 0, 18]).is_err());
 }
+
+#[test]
+fn columns_before_the_row_are_written_and_not_hashed_and_sum_it_up_by_the_first() {
+    // A day, another column that is not of the row, and one that is, of the same form as the first.
+    let columns = [
+        column(TypeInfo::Date),
+        column(TypeInfo::Binary { token: token::BIGVARBINARY, size: 90 }),
+        column(TypeInfo::Date),
+    ];
+    let long = [7; 90];
+    let cells: [(&[u8], &[u8], u8); 4] =
+        [(&[3, 1, 2, 3], b"a", 1), (&[0], b"", 2), (&[3, 1, 2, 3], &long, 1), (&[3, 9, 2, 3], b"", 3)];
+    let rows = cells
+        .map(|(day, more, value)| [&[ROW], day, &[more.len() as u8, 0], more, &[3, value, 0, 0]].concat());
+    let of_value = |value: u8| Fingerprint { rows: 1, hash: xxh3_128(&[3, value, 0, 0]) };
+    for piece in 1..60 {
+        let mut scanner = RowScanner::new(&columns, WHOLE).unwrap();
+        scanner.set_lead(2, true);
+        let stream = rows.concat();
+        let (mut from, mut to) = (0, 0);
+        while from < stream.len() {
+            to = (to + piece).min(stream.len());
+            from += scanner.scan(&stream[from..to]).unwrap().0;
+        }
+        assert_eq!(scanner.take(Vec::new()).bytes, stream);
+        let mut twice = of_value(1);
+        twice += of_value(1);
+        let sums = scanner.take_sums().unwrap().finish().unwrap();
+        let expected = [(&[3, 1, 2, 3][..], twice), (&[0], of_value(2)), (&[3, 9, 2, 3], of_value(3))];
+        assert_eq!(sums.len(), expected.len(), "in pieces of {piece}");
+        for (label, sum) in expected {
+            assert_eq!(sums.get(&Label::of(label)), Some(&sum), "in pieces of {piece}");
+        }
+        assert_eq!(scanner.fingerprint().rows, 4);
+    }
+}

@@ -1,0 +1,401 @@
+//! One table as both sides have it, and what to ask either of them. Pure.
+use super::key::{Key, sort_expression};
+use super::part::Part;
+use crate::catalog::{SqlType, Table, TableName, quote};
+use crate::error::{Error, Result};
+use crate::plan::select_list;
+use crate::session::Role;
+use crate::tds::rpc::{Param, Query};
+use crate::types::mapping::{MappedColumn, Mapping, map};
+use crate::window::{DateColumn, Window, choose};
+
+/// One table on both sides, read alike: in the target's types, as the copy reads them.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    pub source: TableName,
+    pub target: TableName,
+    pub mapping: Mapping,
+    /// What the rows are named by. Without one they are a multiset.
+    pub key: Option<Key>,
+    /// The source's own estimate.
+    pub rows: Option<u64>,
+    /// See [`RowScanner::pad_decimals`](crate::tds::row::RowScanner::pad_decimals).
+    pub pad_decimals: bool,
+    snapshot: [bool; 2],
+    dates: Option<[DateColumn; 2]>,
+    newer: Option<Newer>,
+}
+
+/// What the user asked of one table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    pub ignore_extra_columns: bool,
+    pub date_column: Option<&'a str>,
+    /// There are windows to compare.
+    pub windowed: bool,
+    pub as_of: Option<&'a AsOf>,
+}
+
+/// `--as-of`: which rows of the source are newer than the copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsOf {
+    /// `None`: the only rowversion, or the column that windows are cut by.
+    pub column: Option<String>,
+    pub value: Moment,
+}
+
+/// As `AsOf` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moment {
+    RowVersion([u8; 8]),
+    /// A date and time as ISO 8601 writes them.
+    Time(String),
+}
+
+/// A column of the source, and the value that it must not exceed.
+#[derive(Clone, Debug)]
+struct Newer {
+    column: String,
+    sql_type: SqlType,
+    value: Moment,
+}
+
+/// A SELECT with columns before the row proper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub query: Query,
+    pub lead: usize,
+}
+
+impl Comparison {
+    /// # Errors
+    /// Everything that can be known before anything is read: one table on both sides, columns that cannot be
+    /// compared, no permission, no column to cut windows by.
+    pub fn new(source: &Table, target: &Table, request: Request<'_>) -> Result<Self> {
+        let name = &target.object.name;
+        if source.is_same_as(target) {
+            return Err(Error::usage("source and target are the same table").table(name));
+        }
+        for (table, role) in [(source, Role::Source), (target, Role::Target)] {
+            if table.object.can_select == Some(false) {
+                return Err(Error::data(format!("no permission to read it at the {role}"))
+                    .remedy(format!("GRANT SELECT on it to the {role}'s login"))
+                    .table(&table.object.name));
+            }
+        }
+        let mapping = map(source, target, request.ignore_extra_columns)?;
+        let server = |table: &Table| table.server.clone().unwrap_or_default();
+        let key = Key::of(target, &mapping);
+        let newer = request.as_of.map(|as_of| Newer::new(as_of, source, request)).transpose()?;
+        if newer.is_some() && key.is_none() {
+            return Err(Error::usage("--as-of needs a key to tell changed rows from new ones")
+                .remedy("Give the target a primary key or a unique constraint")
+                .table(name));
+        }
+        Ok(Self {
+            source: source.object.name.clone(),
+            target: name.clone(),
+            key,
+            rows: source.rows(),
+            pad_decimals: server(target).babelfish,
+            snapshot: [source, target].map(|table| server(table).allows_snapshot),
+            dates: dates(source, &mapping, request)?,
+            newer,
+            mapping,
+        })
+    }
+
+    /// Does the side allow SNAPSHOT isolation?
+    pub fn allows_snapshot(&self, role: Role) -> bool {
+        self.snapshot[side(role)]
+    }
+
+    /// The rows of a window, or all of them; with `by_day` the day that each belongs to comes first.
+    pub(super) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> Question {
+        let mut params = Vec::new();
+        let predicate = window.and_then(|window| Some(self.date(role)?.within(window, &mut params)));
+        let day = by_day.then(|| self.date(role).map(DateColumn::day)).flatten();
+        self.ask(role, day.into_iter().collect(), predicate, params)
+    }
+
+    /// Can rows be told apart by days?
+    pub(super) fn has_days(&self) -> bool {
+        self.dates.is_some()
+    }
+
+    /// The rows of a part. In the order of the key, its columns come first and then, at the source, whether the row is
+    /// newer than the copy, where that was asked.
+    pub(super) fn part(&self, role: Role, part: &Part, key: Option<&Key>) -> Question {
+        let mut params = Vec::new();
+        let predicate = self.date(role).and_then(|date| part.predicate(date, &mut params));
+        let mut lead = Vec::new();
+        for at in key.into_iter().flat_map(|key| &key.columns) {
+            let column = &self.mapping.columns[*at];
+            lead.push(sort_expression(column, expression(role, column)));
+        }
+        let order: Vec<_> = (1..=lead.len()).map(|n| n.to_string()).collect();
+        if let (Some(_), Some(newer)) = (key, self.newer(role)) {
+            lead.push(format!("CASE WHEN {} THEN 1 ELSE 0 END", newer.predicate(&mut params)));
+        }
+        let mut question = self.ask(role, lead, predicate, params);
+        if !order.is_empty() {
+            question.query.sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
+        }
+        question
+    }
+
+    /// Whether rows of this side are told to be newer than the copy.
+    pub(super) fn tells_newer(&self, role: Role) -> bool {
+        self.newer(role).is_some()
+    }
+
+    fn newer(&self, role: Role) -> Option<&Newer> {
+        self.newer.as_ref().filter(|_| role == Role::Source)
+    }
+
+    fn date(&self, role: Role) -> Option<&DateColumn> {
+        self.dates.as_ref().map(|dates| &dates[side(role)])
+    }
+
+    fn ask(&self, role: Role, lead: Vec<String>, predicate: Option<String>, params: Vec<Param>) -> Question {
+        let list = match role {
+            Role::Source => select_list(&self.mapping.columns, |column| &column.conversion.expression),
+            Role::Target => select_list(&self.mapping.columns, |column| &column.conversion.verify),
+        };
+        let table = if role == Role::Source { &self.source } else { &self.target };
+        let (leads, lead) = (lead.len(), lead.into_iter().map(|column| column + ", ").collect::<String>());
+        let mut sql = format!("SELECT {lead}{list} FROM {}", table.quoted());
+        if let Some(predicate) = predicate {
+            sql.push_str(&format!(" WHERE {predicate}"));
+        }
+        Question { query: Query { sql, params }, lead: leads }
+    }
+}
+
+fn side(role: Role) -> usize {
+    usize::from(role == Role::Target)
+}
+
+fn expression(role: Role, column: &MappedColumn) -> &str {
+    match role {
+        Role::Source => &column.conversion.expression,
+        Role::Target => &column.conversion.verify,
+    }
+}
+
+/// The date column of either side. Without windows it is of use if there is one, and no loss if there is none.
+fn dates(source: &Table, mapping: &Mapping, request: Request<'_>) -> Result<Option<[DateColumn; 2]>> {
+    let required = request.windowed || request.date_column.is_some();
+    let column = match choose(source, request.date_column) {
+        Ok(column) => column,
+        Err(error) if required => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    match mapping.columns.iter().find(|mapped| mapped.source.id == column.id) {
+        Some(mapped) => Ok(Some([DateColumn::at_source(mapped), DateColumn::at_target(mapped)])),
+        None if required => Err(Error::usage("windows cannot be cut by a column that the target lacks")
+            .table(&source.object.name)
+            .column(&column.name)),
+        None => Ok(None),
+    }
+}
+
+impl Newer {
+    fn new(as_of: &AsOf, source: &Table, request: Request<'_>) -> Result<Self> {
+        let refused = |what: String| Error::usage(format!("--as-of: {what}")).table(&source.object.name);
+        let column = match (&as_of.column, &as_of.value) {
+            (Some(name), _) => source
+                .column_named(name)
+                .ok_or_else(|| refused(format!("the source has no column {name}")))?,
+            (None, Moment::RowVersion(_)) => {
+                let mut versions = source.columns.iter().filter(|c| c.sql_type == SqlType::RowVersion);
+                versions.next().ok_or_else(|| refused("the source has no rowversion column".into()))?
+            }
+            (None, Moment::Time(_)) => choose(source, request.date_column)?,
+        };
+        let fits = match as_of.value {
+            Moment::RowVersion(_) => matches!(column.sql_type, SqlType::RowVersion | SqlType::Binary(8)),
+            Moment::Time(_) => matches!(
+                column.sql_type,
+                SqlType::Date
+                    | SqlType::DateTime
+                    | SqlType::SmallDateTime
+                    | SqlType::DateTime2(_)
+                    | SqlType::DateTimeOffset(_)
+            ),
+        };
+        if !fits {
+            let what =
+                format!("column {} is {}, which is not what the value is", column.name, column.sql_type);
+            return Err(refused(what).remedy("Give a time for a column of dates, 0x… for a rowversion"));
+        }
+        let (name, sql_type) = (column.name.clone(), column.sql_type.clone());
+        Ok(Self { column: name, sql_type, value: as_of.value.clone() })
+    }
+
+    fn predicate(&self, params: &mut Vec<Param>) -> String {
+        let at = params.len() + 1;
+        let value = match &self.value {
+            Moment::RowVersion(bytes) => {
+                params.push(Param::Binary(bytes.to_vec()));
+                format!("CAST(@P{at} AS binary(8))")
+            }
+            Moment::Time(text) => {
+                params.push(Param::Text(text.clone()));
+                // These read year-month-day whatever the session's language, datetime does not
+                // (Microsoft docs, "SET DATEFORMAT").
+                match self.sql_type {
+                    SqlType::DateTimeOffset(_) => format!("CAST(@P{at} AS datetimeoffset(7))"),
+                    _ => format!("CAST(CAST(@P{at} AS datetime2(7)) AS {})", self.sql_type),
+                }
+            }
+        };
+        format!("{} > {value}", quote(&self.column))
+    }
+}
+
+impl std::str::FromStr for AsOf {
+    type Err = Error;
+
+    /// `[COLUMN=]VALUE`
+    fn from_str(text: &str) -> Result<Self> {
+        let (column, value) = match text.rsplit_once('=') {
+            Some((column, value)) => (Some(column.trim().to_owned()), value.trim()),
+            None => (None, text.trim()),
+        };
+        let value = match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
+            Some(digits) => u64::from_str_radix(digits, 16).ok().map(|n| Moment::RowVersion(n.to_be_bytes())),
+            None => (value.len() >= 10 && value.starts_with(|c: char| c.is_ascii_digit()))
+                .then(|| Moment::Time(value.to_owned())),
+        };
+        let value = value.ok_or_else(|| {
+            Error::usage(format!("--as-of {text} is neither a time nor a rowversion"))
+                .remedy("Write [COLUMN=]2024-01-31T06:00:00, or [COLUMN=]0x00000000000007D1")
+        })?;
+        Ok(Self { column: column.filter(|column| !column.is_empty()), value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::index::{Index, IndexKind, Key as IndexKey};
+    use crate::catalog::table::sample;
+    use crate::catalog::{Column, Length};
+    use crate::types::guide::column;
+    use time::macros::date;
+
+    fn table(name: &str) -> Table {
+        let mut table = sample(name);
+        table.columns = vec![
+            Column { id: 1, ..column("id", &SqlType::Int) },
+            Column { id: 2, ..column("co]de", &SqlType::VarChar(Length::N(10))) },
+            Column { id: 3, ..column("day", &SqlType::DateTime2(3)) },
+            Column { id: 4, ..column("stamp", &SqlType::RowVersion) },
+        ];
+        let index = Index {
+            id: 1,
+            name: Some("pk".into()),
+            kind: IndexKind::Clustered,
+            unique: true,
+            primary_key: true,
+            filtered: false,
+            backs_constraint: true,
+            ignores_duplicates: false,
+            disabled: false,
+            partitioned: false,
+            keys: [2, 1].map(|column_id| IndexKey { column_id, descending: false }).into(),
+        };
+        table.indexes = Some(vec![index]);
+        table
+    }
+
+    fn comparison(change: impl FnOnce(&mut Table, &mut Table), request: Request<'_>) -> Result<Comparison> {
+        let (mut source, mut target) = (table("s.t"), table("dbo.t"));
+        target.object.id = 2;
+        change(&mut source, &mut target);
+        Comparison::new(&source, &target, request)
+    }
+
+    #[test]
+    fn both_sides_are_asked_for_the_same_values() {
+        let to_bigint = |_: &mut Table, target: &mut Table| target.columns[0].sql_type = SqlType::BigInt;
+        let comparison = comparison(to_bigint, Request { windowed: true, ..Request::default() }).unwrap();
+        let window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
+        let source = comparison.all(Role::Source, Some(&window), true);
+        assert_eq!(
+            source.query.sql,
+            "SELECT CAST([day] AS date), CAST([id] AS bigint) AS [id], [co]]de], [day] FROM [s].[t] \
+             WHERE [day] >= CAST(@P1 AS datetime2(3)) AND [day] < CAST(@P2 AS datetime2(3))"
+        );
+        assert_eq!((source.lead, source.query.params.len()), (1, 2));
+        let target = comparison.all(Role::Target, None, false);
+        assert_eq!(target.query.sql, "SELECT [id], [co]]de], [day] FROM [dbo].[t]");
+        assert_eq!(comparison.mapping.left_out, [("stamp".to_owned(), "rowversion")]);
+    }
+
+    #[test]
+    fn parts_come_in_an_order_that_the_client_knows() {
+        let as_of: AsOf = "0x7D1".parse().unwrap();
+        let request = Request { as_of: Some(&as_of), ..Request::default() };
+        let comparison = comparison(|_, _| {}, request).unwrap();
+        let source = comparison.part(Role::Source, &Part::All(None), comparison.key.as_ref());
+        assert_eq!(
+            source.query.sql,
+            "SELECT CAST(CAST([co]]de] AS nvarchar(20)) AS varbinary(40)), [id], \
+             CASE WHEN [stamp] > CAST(@P1 AS binary(8)) THEN 1 ELSE 0 END, [id], [co]]de], [day] \
+             FROM [s].[t] ORDER BY 1, 2"
+        );
+        assert_eq!(source.query.params, [Param::Binary(vec![0, 0, 0, 0, 0, 0, 7, 0xD1])]);
+        let target = comparison.part(Role::Target, &Part::All(None), comparison.key.as_ref());
+        assert_eq!((source.lead, target.lead), (3, 2));
+    }
+
+    #[test]
+    fn a_key_that_does_not_arrive_whole_names_nothing() {
+        let nothing = Request::default();
+        assert!(
+            comparison(|_, t| t.columns[1].sql_type = SqlType::VarChar(Length::Max), nothing)
+                .unwrap()
+                .key
+                .is_none()
+        );
+        let rounded = |source: &mut Table, target: &mut Table| {
+            source.columns[0].sql_type = SqlType::DateTime2(7);
+            target.columns[0].sql_type = SqlType::DateTime2(0);
+        };
+        assert!(comparison(rounded, nothing).unwrap().key.is_none());
+        assert!(comparison(|_, t| t.indexes = None, nothing).unwrap().key.is_none());
+        let as_of: AsOf = "2024-01-31".parse().unwrap();
+        let error =
+            comparison(|_, t| t.indexes = None, Request { as_of: Some(&as_of), ..nothing }).unwrap_err();
+        assert!(error.to_string().contains("needs a key"), "{error}");
+    }
+
+    #[test]
+    fn windows_need_a_date_and_whole_tables_do_not() {
+        let undated = |source: &mut Table, target: &mut Table| {
+            source.columns.remove(2);
+            target.columns.remove(2);
+        };
+        assert!(!comparison(undated, Request::default()).unwrap().has_days());
+        assert!(comparison(undated, Request { windowed: true, ..Request::default() }).is_err());
+        assert!(comparison(|_, _| {}, Request::default()).unwrap().has_days());
+    }
+
+    #[test]
+    fn as_of_is_a_time_or_a_rowversion() {
+        let as_of = |text: &str| text.parse::<AsOf>();
+        assert_eq!(
+            as_of("made=2024-01-31T06:00").unwrap(),
+            AsOf { column: Some("made".into()), value: Moment::Time("2024-01-31T06:00".into()) }
+        );
+        assert_eq!(as_of("0x01").unwrap().value, Moment::RowVersion([0, 0, 0, 0, 0, 0, 0, 1]));
+        for text in ["", "yesterday", "0xZZ", "made=", "0x112233445566778899"] {
+            assert!(as_of(text).is_err(), "{text}");
+        }
+        let wrong: AsOf = "id=0x01".parse().unwrap();
+        let error = comparison(|_, _| {}, Request { as_of: Some(&wrong), ..Request::default() }).unwrap_err();
+        assert!(error.to_string().contains("column id is int"), "{error}");
+    }
+}

@@ -1,0 +1,94 @@
+//! A window's comparison on connections of its own, again where that can help.
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Comparison, Reading, Throttle, Verdict, window};
+use crate::config::Endpoint;
+use crate::copy::Sides;
+use crate::error::Result;
+use crate::retry::Backoff;
+use crate::window::Window;
+
+/// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
+const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
+
+/// Connections to both sides, used again by the next job. Clones share them.
+#[derive(Clone)]
+pub struct Connections {
+    source: Endpoint,
+    target: Endpoint,
+    idle: Arc<Mutex<Vec<Sides>>>,
+}
+
+impl Connections {
+    pub fn new(source: Endpoint, target: Endpoint) -> Self {
+        Self { source, target, idle: Arc::default() }
+    }
+
+    /// # Errors
+    /// Cannot connect.
+    pub async fn take(&self) -> Result<Sides> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(sides) => Ok(sides),
+            None => Sides::connect(&self.source, &self.target).await,
+        }
+    }
+
+    /// For sides with nothing under way.
+    pub fn give_back(&self, sides: Sides) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sides);
+    }
+}
+
+/// A window of a table to compare, and how.
+#[derive(Clone)]
+pub struct Job {
+    pub comparison: Arc<Comparison>,
+    /// `None`: the whole table.
+    pub window: Option<Window>,
+    pub throttle: Throttle,
+    pub show_rows: usize,
+}
+
+impl Job {
+    /// Compares, and does it again after a transient error.
+    ///
+    /// # Errors
+    /// The last attempt's, with table and window.
+    pub async fn run(
+        &self,
+        connections: &Connections,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Verdict> {
+        let mut retries = Backoff::default().retries();
+        let mut snapshot = true;
+        loop {
+            let settled = self.attempt(connections, snapshot, progress).await.map_err(|error| {
+                let error = error.table(&self.comparison.target);
+                self.window.iter().fold(error, |error, window| error.window(window))
+            });
+            match settled {
+                Err(error) if error.has_number(SNAPSHOT_NOT_ALLOWED) && snapshot => {
+                    log::warn!("{error}; going on without");
+                    snapshot = false;
+                }
+                Err(error) if error.is_transient() && retries.another_after(&error).await => {}
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        connections: &Connections,
+        snapshot: bool,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Verdict> {
+        let mut sides = connections.take().await?;
+        let Self { comparison, throttle, show_rows, .. } = self;
+        let reading = Reading { comparison, throttle, snapshot, show_rows: *show_rows };
+        let verdict = window(&mut sides, &reading, self.window, progress).await?;
+        connections.give_back(sides);
+        Ok(verdict)
+    }
+}

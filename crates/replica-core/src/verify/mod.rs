@@ -1,0 +1,223 @@
+//! Is the replica equal, row for row?
+//!
+//! Both sides of a window are read at once, as the copy reads them: nothing is decoded, and of every row only its hash
+//! is kept, added up for the window and, in the same pass, for each of its days. Days that differ are read once more
+//! on both sides, in the order of a key, and merged; that second reading also decides, since a source that changes
+//! meanwhile may differ for a moment. Without a key, a [sketch] taken in the first pass says which hashes
+//! make the difference, and the second picks their rows.
+mod comparison;
+mod finding;
+mod job;
+mod key;
+mod narrow;
+mod part;
+mod sketch;
+mod stream;
+mod throttle;
+
+use std::time::Duration;
+
+pub use comparison::{AsOf, Comparison, Request};
+pub use finding::{Finding, Kind, Values};
+pub use job::{Connections, Job};
+pub use throttle::Throttle;
+
+use crate::copy::Sides;
+use crate::error::Result;
+use crate::session::{Isolation, Role, Session};
+use crate::tds::fingerprint::Fingerprint;
+use crate::window::Window;
+use narrow::Narrowed;
+use part::Part;
+use stream::{Sums, sums};
+
+/// Whoever holds the table for longer is let go first.
+const LOCK_WAIT: Duration = Duration::from_secs(120);
+
+/// How a table is read.
+#[derive(Clone, Copy, Debug)]
+struct Reading<'a> {
+    comparison: &'a Comparison,
+    throttle: &'a Throttle,
+    /// SNAPSHOT isolation, where the databases allow it.
+    snapshot: bool,
+    /// At most so many rows that differ are shown.
+    show_rows: usize,
+}
+
+/// What became of a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    pub source: Fingerprint,
+    pub target: Fingerprint,
+    pub differences: Differences,
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Equal,
+    /// The source has newer rows; all others are equal.
+    Behind,
+    Different,
+}
+
+impl Outcome {
+    /// As the tools print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Behind => "behind",
+            Self::Different => "different",
+        }
+    }
+}
+
+/// How many rows differ, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    pub missing: u64,
+    pub extra: u64,
+    pub changed: u64,
+    pub newer: u64,
+    /// There are too many to tell apart, in a table without a key.
+    pub uncounted: bool,
+}
+
+impl Differences {
+    fn count(&mut self, kind: Kind, rows: u64) {
+        *match kind {
+            Kind::Missing => &mut self.missing,
+            Kind::Extra => &mut self.extra,
+            Kind::Changed => &mut self.changed,
+            Kind::Newer => &mut self.newer,
+        } += rows;
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self { missing: 0, extra: 0, changed: 0, uncounted: false, newer } => {
+                if *newer == 0 {
+                    Outcome::Equal
+                } else {
+                    Outcome::Behind
+                }
+            }
+            _ => Outcome::Different,
+        }
+    }
+}
+
+/// Compares a window of a table, or all of it. After an error the connections are of no use any more.
+///
+/// # Errors
+/// The servers'; lost connections.
+async fn window(
+    sides: &mut Sides,
+    reading: &Reading<'_>,
+    window: Option<Window>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Verdict> {
+    for (session, role) in [(&mut sides.source, Role::Source), (&mut sides.target, Role::Target)] {
+        begin(session, reading.snapshot && reading.comparison.allows_snapshot(role)).await?;
+    }
+    let verdict = compare(sides, reading, window, progress).await?;
+    end(&mut sides.source).await?;
+    end(&mut sides.target).await?;
+    Ok(verdict)
+}
+
+/// Where row versions are kept, both readings are of one point in time and take no locks.
+async fn begin(session: &mut Session, snapshot: bool) -> Result<()> {
+    session.set_isolation(if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted }).await?;
+    session.set_lock_timeout(LOCK_WAIT).await?;
+    if snapshot { session.lane()?.begin().await } else { Ok(()) }
+}
+
+async fn end(session: &mut Session) -> Result<()> {
+    let lane = session.lane()?;
+    if lane.in_transaction() { lane.commit().await } else { Ok(()) }
+}
+
+async fn compare(
+    sides: &mut Sides,
+    reading: &Reading<'_>,
+    window: Option<Window>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Verdict> {
+    let comparison = reading.comparison;
+    let is_day = window.is_some_and(|window| window.first == window.last());
+    let by_day = comparison.has_days() && !is_day;
+    let question = |role| comparison.all(role, window.as_ref(), by_day);
+    let sketch = comparison.key.is_none();
+    let mut ignore = |_| {};
+    let (source, target) = tokio::try_join!(
+        sums(&mut sides.source, question(Role::Source), reading, sketch, progress),
+        sums(&mut sides.target, question(Role::Target), reading, sketch, &mut ignore),
+    )?;
+    if source.total == target.total {
+        return Ok(Verdict {
+            outcome: Outcome::Equal,
+            source: source.total,
+            target: target.total,
+            differences: Differences::default(),
+            findings: Vec::new(),
+        });
+    }
+    let part = Part::differing(window, source.days.as_ref(), target.days.as_ref());
+    let totals = [&source, &target].map(|sums| (sums.total, part.sum(sums.total, sums.days.as_ref())));
+    let narrowed = match &comparison.key {
+        Some(key) => match narrow::merge(sides, reading, &part, key).await? {
+            Some(narrowed) => Some(narrowed),
+            None => by_hash(sides, reading, &part).await?,
+        },
+        None => match surplus(source, target) {
+            Some(surplus) => Some(narrow::pick(sides, reading, &part, &surplus).await?),
+            None => None,
+        },
+    };
+    let [source, target] = totals;
+    let Some(Narrowed { source: source_now, target: target_now, differences, findings }) = narrowed else {
+        let differences = Differences { uncounted: true, ..Differences::default() };
+        let (source, target) = (source.0, target.0);
+        return Ok(Verdict {
+            outcome: Outcome::Different,
+            source,
+            target,
+            differences,
+            findings: Vec::new(),
+        });
+    };
+    Ok(Verdict {
+        outcome: differences.outcome(),
+        source: now(source, source_now),
+        target: now(target, target_now),
+        differences,
+        findings: findings.into_list(),
+    })
+}
+
+/// The whole, with its part as it was when it was read again.
+fn now((mut total, part): (Fingerprint, Fingerprint), part_now: Fingerprint) -> Fingerprint {
+    total -= part;
+    total += part_now;
+    total
+}
+
+fn surplus(source: Sums, target: Sums) -> Option<sketch::Surplus> {
+    source.sketch?.less(&target.sketch?)
+}
+
+/// For servers that order a key in another way than we do.
+async fn by_hash(sides: &mut Sides, reading: &Reading<'_>, part: &Part) -> Result<Option<Narrowed>> {
+    let comparison = reading.comparison;
+    log::info!("{}: the rows do not come in the order of the key; matched by hash", comparison.target);
+    match narrow::surplus(sides, reading, part).await? {
+        Some(surplus) => narrow::pick(sides, reading, part, &surplus).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

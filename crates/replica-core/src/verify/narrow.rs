@@ -1,0 +1,151 @@
+//! Which rows make a part differ: both sides are read once more, and merged by the key, or matched as multisets.
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::finding::{Findings, Kind};
+use super::key::Key;
+use super::part::Part;
+use super::sketch::{self, Surplus};
+use super::stream::{Stream, sums};
+use super::{Differences, Reading};
+use crate::copy::Sides;
+use crate::error::Result;
+use crate::session::Role;
+use crate::tds::fingerprint::Fingerprint;
+
+/// What the second reading says.
+pub struct Narrowed {
+    pub source: Fingerprint,
+    pub target: Fingerprint,
+    pub differences: Differences,
+    pub findings: Findings,
+}
+
+/// Merges the two sides of a part, row by row in the order of the key. `None`: a side does not come in that order.
+pub async fn merge(
+    sides: &mut Sides,
+    reading: &Reading<'_>,
+    part: &Part,
+    key: &Key,
+) -> Result<Option<Narrowed>> {
+    let comparison = reading.comparison;
+    let question = |role| comparison.part(role, part, Some(key));
+    let mut source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
+    let mut target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
+    let mut findings = Findings::new(reading, source.columns(), target.columns());
+    let mut differences = Differences::default();
+    let tells_newer = comparison.tells_newer(Role::Source);
+    // Whether either side has a current row.
+    let mut heads = (source.next().await?, target.next().await?);
+    let mut in_order = true;
+    while in_order && (heads.0 || heads.1) {
+        let ordering = match heads {
+            (true, true) => key.compare(&source.row, &target.row),
+            (true, false) => Ordering::Less,
+            (false, _) => Ordering::Greater,
+        };
+        let newer = tells_newer && ordering.is_le() && key.is_newer(&source.row);
+        let kind = match ordering {
+            Ordering::Equal if source.hash == target.hash => None,
+            _ if newer => Some(Kind::Newer),
+            Ordering::Less => Some(Kind::Missing),
+            Ordering::Equal => Some(Kind::Changed),
+            Ordering::Greater => Some(Kind::Extra),
+        };
+        if let Some(kind) = kind {
+            differences.count(kind, 1);
+            let rows = [ordering.is_le().then_some(&*source.row), ordering.is_ge().then_some(&*target.row)];
+            findings.add(kind, 1, rows);
+        }
+        if ordering.is_le() {
+            heads.0 = source.next().await?;
+            in_order &= !heads.0 || key.compare(&source.previous, &source.row).is_le();
+        }
+        if ordering.is_ge() {
+            heads.1 = target.next().await?;
+            in_order &= !heads.1 || key.compare(&target.previous, &target.row).is_le();
+        }
+    }
+    let fingerprints = (source.fingerprint(), target.fingerprint());
+    source.cancel().await?;
+    target.cancel().await?;
+    let (source, target) = fingerprints;
+    Ok(in_order.then_some(Narrowed { source, target, differences, findings }))
+}
+
+/// Finds out which rows of a part one side has more often than the other, without any order. `None`: too many.
+pub async fn surplus(sides: &mut Sides, reading: &Reading<'_>, part: &Part) -> Result<Option<Surplus>> {
+    let question = |role| reading.comparison.part(role, part, None);
+    let (mut ignore, mut ignore_too) = (|_| {}, |_| {});
+    let (source, target) = tokio::try_join!(
+        sums(&mut sides.source, question(Role::Source), reading, true, &mut ignore),
+        sums(&mut sides.target, question(Role::Target), reading, true, &mut ignore_too),
+    )?;
+    Ok(source.sketch.zip(target.sketch).and_then(|(source, target)| source.less(&target)))
+}
+
+/// Reads the rows of a surplus: how often each is there now, and what is in it.
+pub async fn pick(
+    sides: &mut Sides,
+    reading: &Reading<'_>,
+    part: &Part,
+    surplus: &Surplus,
+) -> Result<Narrowed> {
+    let question = |role| reading.comparison.part(role, part, None);
+    let mut source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
+    let mut target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
+    let mut findings = Findings::new(reading, source.columns(), target.columns());
+    let mut picked: BTreeMap<u64, Picked> = BTreeMap::new();
+    let (source, target) = tokio::try_join!(
+        collect(&mut source, surplus, 1, findings.room()),
+        collect(&mut target, surplus, -1, findings.room()),
+    )?;
+    let fingerprints = (source.0, target.0);
+    for (id, more) in source.1.into_iter().chain(target.1) {
+        let row = picked.entry(id).or_default();
+        row.count += more.count;
+        row.row = row.row.take().or(more.row);
+    }
+    let mut differences = Differences::default();
+    for Picked { count, row } in picked.into_values() {
+        let kind = match count.cmp(&0) {
+            Ordering::Greater => Kind::Missing,
+            Ordering::Less => Kind::Extra,
+            Ordering::Equal => continue,
+        };
+        differences.count(kind, count.unsigned_abs());
+        let rows = [row.as_deref().filter(|_| count > 0), row.as_deref().filter(|_| count < 0)];
+        findings.add(kind, count.unsigned_abs(), rows);
+    }
+    Ok(Narrowed { source: fingerprints.0, target: fingerprints.1, differences, findings })
+}
+
+/// How often a row is there, and the row where it is to be shown.
+#[derive(Default)]
+struct Picked {
+    count: i64,
+    row: Option<Vec<u8>>,
+}
+
+type Collected = (Fingerprint, BTreeMap<u64, Picked>);
+
+async fn collect(
+    stream: &mut Stream<'_>,
+    surplus: &Surplus,
+    sign: i64,
+    mut room: usize,
+) -> Result<Collected> {
+    let mut picked = BTreeMap::<u64, Picked>::new();
+    while stream.next().await? {
+        let id = sketch::id(stream.hash);
+        let Some(more) = surplus.get(&id) else { continue };
+        let row = picked.entry(id).or_default();
+        row.count += sign;
+        // The side that has it more often shows it.
+        if row.row.is_none() && room > 0 && more.signum() == sign {
+            row.row = Some(stream.row.clone());
+            room -= 1;
+        }
+    }
+    Ok((stream.fingerprint(), picked))
+}

@@ -1,0 +1,197 @@
+//! Which days of a window differ, and how to ask for them again. Pure.
+use std::collections::{BTreeSet, HashMap};
+
+use time::{Date, Month};
+
+use crate::tds::fingerprint::{Fingerprint, Label};
+use crate::tds::rpc::Param;
+use crate::window::{DateColumn, Window};
+
+/// The rows that are read a second time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of a window, or of the table.
+    All(Option<Window>),
+    /// Some days, in order, and the rows without a date.
+    Days { days: Vec<Window>, undated: bool },
+}
+
+/// The rows of a side by the day that they belong to.
+pub type Days = HashMap<Label, Fingerprint>;
+
+/// More ranges than this are joined over the narrowest gaps: a query is not to grow without bound.
+const MOST_RANGES: usize = 32;
+
+/// 0001-01-01, where the wire's dates begin.
+const FIRST_JULIAN_DAY: i32 = 1_721_426;
+
+/// What a label says of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Day {
+    Undated,
+    Of(Date),
+    /// An integer that is no date, for example.
+    Other(i64),
+}
+
+impl Part {
+    /// The days of `window` whose sums differ; all of it where days do not tell.
+    pub fn differing(window: Option<Window>, source: Option<&Days>, target: Option<&Days>) -> Self {
+        let (Some(source), Some(target)) = (source.map(by_day), target.map(by_day)) else {
+            return Self::All(window);
+        };
+        let days: BTreeSet<Day> = source.keys().chain(target.keys()).copied().collect();
+        let differing: Vec<Day> = days.into_iter().filter(|day| source.get(day) != target.get(day)).collect();
+        if differing.iter().any(|day| matches!(day, Day::Other(_))) {
+            return Self::All(window);
+        }
+        let dates = differing.iter().filter_map(|day| match day {
+            Day::Of(date) => Some(*date),
+            _ => None,
+        });
+        Self::Days { days: ranges(dates), undated: differing.contains(&Day::Undated) }
+    }
+
+    /// The sum of this part's rows among those of the whole.
+    pub fn sum(&self, total: Fingerprint, days: Option<&Days>) -> Fingerprint {
+        let (Self::Days { days: ranges, undated }, Some(days)) = (self, days) else { return total };
+        let mut sum = Fingerprint::default();
+        for (day, fingerprint) in by_day(days) {
+            let is_in = match day {
+                Day::Undated => *undated,
+                Day::Of(date) => ranges.iter().any(|range| range.first <= date && date < range.next),
+                Day::Other(_) => false,
+            };
+            if is_in {
+                sum += fingerprint;
+            }
+        }
+        sum
+    }
+
+    /// `None`: all rows.
+    pub fn predicate(&self, date: &DateColumn, params: &mut Vec<Param>) -> Option<String> {
+        match self {
+            Self::All(window) => window.map(|window| date.within(&window, params)),
+            Self::Days { days, undated } => {
+                let days = days.iter().map(|days| format!("({})", date.within(days, params)));
+                let mut terms: Vec<_> = days.collect();
+                terms.extend(undated.then(|| date.missing()));
+                Some(terms.join(" OR "))
+            }
+        }
+    }
+}
+
+fn by_day(days: &Days) -> HashMap<Day, Fingerprint> {
+    days.iter().map(|(label, fingerprint)| (day(label), *fingerprint)).collect()
+}
+
+/// A date has three bytes; integers of either side may differ in size.
+fn day(label: &Label) -> Day {
+    let bytes = label.bytes();
+    let number = bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    let (number, date) = match bytes.len() {
+        0 => return Day::Undated,
+        3 => {
+            let number = number as i32;
+            (i64::from(number), Date::from_julian_day(FIRST_JULIAN_DAY + number).ok())
+        }
+        4 => (i64::from(number as i32), date(i64::from(number as i32))),
+        _ => (number as i64, date(number as i64)),
+    };
+    // The last day that there is cannot end a window.
+    date.filter(|date| date.next_day().is_some()).map_or(Day::Other(number), Day::Of)
+}
+
+/// From yyyymmdd.
+fn date(number: i64) -> Option<Date> {
+    let year = i32::try_from(number / 10_000).ok().filter(|year| (1..=9999).contains(year))?;
+    let (month, day) = (u8::try_from(number / 100 % 100).ok()?, u8::try_from(number % 100).ok()?);
+    Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
+}
+
+/// Days that follow each other, together.
+fn ranges(dates: impl Iterator<Item = Date>) -> Vec<Window> {
+    let mut ranges: Vec<Window> = Vec::new();
+    for first in dates {
+        let next = first.next_day().unwrap_or(first);
+        match ranges.last_mut() {
+            Some(last) if last.next == first => last.next = next,
+            _ => ranges.push(Window { first, next }),
+        }
+    }
+    while ranges.len() > MOST_RANGES {
+        let gap = |at: usize| (ranges[at + 1].first - ranges[at].next).whole_days();
+        let Some(narrowest) = (0..ranges.len() - 1).min_by_key(|at| gap(*at)) else { break };
+        let joined = ranges.remove(narrowest + 1);
+        ranges[narrowest].next = joined.next;
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tds::fingerprint::Sums;
+    use time::macros::date;
+
+    /// As the row scanner would add them up.
+    fn days(rows: &[(&[u8], u128)]) -> Days {
+        let mut sums = Sums::default();
+        for (bytes, hash) in rows {
+            let cell = [&[bytes.len() as u8], *bytes].concat();
+            sums.add(Label::of(&cell), Fingerprint { rows: 1, hash: *hash });
+        }
+        sums.finish().unwrap()
+    }
+
+    fn differing(source: &[(&[u8], u128)], target: &[(&[u8], u128)]) -> Part {
+        Part::differing(None, Some(&days(source)), Some(&days(target)))
+    }
+
+    fn window(first: Date, next: Date) -> Window {
+        Window { first, next }
+    }
+
+    #[test]
+    fn the_days_that_differ_are_found_and_joined() {
+        // 738,944 days since 0001-01-01: 2024-02-29.
+        let (feb28, feb29, mar1, mar3) =
+            ([0x7F, 0x46, 0x0B], [0x80, 0x46, 0x0B], [0x81, 0x46, 0x0B], [0x83, 0x46, 0x0B]);
+        let source: &[(&[u8], u128)] =
+            &[(&feb28, 1), (&feb29, 2), (&mar1, 3), (&mar3, 4), (&feb28, 5), (&[], 6)];
+        let target: &[(&[u8], u128)] = &[(&feb28, 1), (&feb28, 5), (&feb29, 9), (&mar3, 7), (&[], 6)];
+        let expected = vec![
+            window(date!(2024 - 02 - 29), date!(2024 - 03 - 02)),
+            window(date!(2024 - 03 - 03), date!(2024 - 03 - 04)),
+        ];
+        let part = differing(source, target);
+        assert_eq!(part, Part::Days { days: expected, undated: false });
+        let sum = part.sum(Fingerprint::default(), Some(&days(source)));
+        assert_eq!(sum, Fingerprint { rows: 3, hash: 9 });
+        assert_eq!(differing(&[(&[], 1)], &[(&[], 2)]), Part::Days { days: vec![], undated: true });
+    }
+
+    #[test]
+    fn integers_of_either_size_are_days_or_make_it_a_whole() {
+        let (small, large) = (20_240_229i32.to_le_bytes(), 20_240_229i64.to_le_bytes());
+        let same = differing(&[(&small, 1)], &[(&large, 1)]);
+        assert_eq!(same, Part::Days { days: vec![], undated: false });
+        let expected = vec![window(date!(2024 - 02 - 29), date!(2024 - 03 - 01))];
+        assert_eq!(differing(&[(&small, 1)], &[(&large, 2)]), Part::Days { days: expected, undated: false });
+        for number in [20_240_230i64, 0, -20_240_229, i64::MAX, i64::MIN] {
+            assert_eq!(differing(&[(&number.to_le_bytes(), 1)], &[]), Part::All(None), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_query_stays_short_however_many_days_differ() {
+        let every_other: Vec<Date> =
+            (0..200).filter_map(|n| Date::from_julian_day(2_460_000 + 2 * n + 10 * (n / 50)).ok()).collect();
+        let ranges = ranges(every_other.iter().copied());
+        assert_eq!(ranges.len(), MOST_RANGES);
+        assert!(every_other.iter().all(|date| ranges.iter().any(|r| r.first <= *date && *date < r.next)));
+        assert_eq!(ranges.iter().map(|range| range.first).min(), every_other.first().copied());
+    }
+}

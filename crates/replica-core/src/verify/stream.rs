@@ -1,0 +1,143 @@
+//! A side's rows, in blocks or one by one, without decoding them.
+use super::Reading;
+use super::comparison::Question;
+use super::part::Days;
+use super::sketch::Sketch;
+use crate::error::Result;
+use crate::read::Rows;
+use crate::session::Session;
+use crate::tds::columns::Column;
+use crate::tds::fingerprint::Fingerprint;
+use crate::tds::row::Block;
+
+/// Of a row that is longer, the end is not kept: memory is bounded, and its hash is known all the same.
+const MOST_ROW: usize = 16 << 20;
+
+/// Everything that one pass over a side says.
+#[derive(Debug)]
+pub struct Sums {
+    pub total: Fingerprint,
+    /// By the day, where days were asked for and are not too many.
+    pub days: Option<Days>,
+    pub sketch: Option<Sketch>,
+}
+
+/// Reads a side to its end. `sketch`: notes every row's hash, to tell which ones the other side lacks.
+pub async fn sums(
+    session: &mut Session,
+    question: Question,
+    reading: &Reading<'_>,
+    sketch: bool,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Sums> {
+    let by_day = question.lead > 0;
+    let mut stream = Stream::open(session, question, reading, by_day).await?;
+    let mut sketch = sketch.then(Sketch::default);
+    if let Some(sketch) = &mut sketch {
+        while stream.next().await? {
+            sketch.add(stream.hash);
+            if stream.number % 1000 == 0 {
+                progress(stream.number);
+            }
+        }
+    } else {
+        while let Some(block) = stream.block().await? {
+            stream.buffer = block.bytes;
+            progress(stream.rows.fingerprint().rows);
+        }
+    }
+    let days = stream.rows.take_sums().and_then(|sums| sums.finish());
+    Ok(Sums { total: stream.rows.fingerprint(), days, sketch })
+}
+
+/// Rows one by one.
+pub struct Stream<'a> {
+    rows: Rows<'a>,
+    reading: &'a Reading<'a>,
+    buffer: Vec<u8>,
+    one_by_one: bool,
+    so_far: Fingerprint,
+    lead: usize,
+    /// The current row in bulk form, or as much of it as is kept.
+    pub row: Vec<u8>,
+    /// The row before it.
+    pub previous: Vec<u8>,
+    /// Without the columns before the row proper.
+    pub hash: u128,
+    pub number: u64,
+}
+
+impl<'a> Stream<'a> {
+    pub async fn open(
+        session: &'a mut Session,
+        question: Question,
+        reading: &'a Reading<'a>,
+        sums: bool,
+    ) -> Result<Self> {
+        let mut rows = Rows::open(session.lane()?, question.query).await?;
+        rows.set_lead(question.lead, sums);
+        if reading.comparison.pad_decimals {
+            rows.pad_decimals();
+        }
+        Ok(Self {
+            rows,
+            reading,
+            buffer: Vec::new(),
+            one_by_one: false,
+            so_far: Fingerprint::default(),
+            lead: question.lead,
+            row: Vec::new(),
+            previous: Vec::new(),
+            hash: 0,
+            number: 0,
+        })
+    }
+
+    /// The columns as they arrive, and how many of them come before the row proper.
+    pub fn columns(&self) -> (&[Column], usize) {
+        (self.rows.columns(), self.lead)
+    }
+
+    /// Count and hash of all rows so far.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.rows.fingerprint()
+    }
+
+    /// The next rows, whatever their number.
+    async fn block(&mut self) -> Result<Option<Block>> {
+        let block = self.rows.next(std::mem::take(&mut self.buffer)).await?;
+        if let Some(block) = &block {
+            self.reading.throttle.take(block.bytes.len()).await;
+        }
+        Ok(block)
+    }
+
+    /// Goes to the next row; `false` after the last.
+    pub async fn next(&mut self) -> Result<bool> {
+        if !self.one_by_one {
+            self.rows.set_stride(1);
+            self.one_by_one = true;
+        }
+        std::mem::swap(&mut self.row, &mut self.previous);
+        self.row.clear();
+        while let Some(block) = self.block().await? {
+            let room = MOST_ROW.saturating_sub(self.row.len()).min(block.bytes.len());
+            self.row.extend_from_slice(&block.bytes[..room]);
+            self.buffer = block.bytes;
+            if block.whole {
+                let mut this = self.rows.fingerprint();
+                this -= self.so_far;
+                self.so_far = self.rows.fingerprint();
+                self.hash = this.hash;
+                self.number += 1;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Leaves the rest unread; the connection is ready for the next request.
+    pub async fn cancel(self) -> Result<()> {
+        self.rows.cancel().await
+    }
+}

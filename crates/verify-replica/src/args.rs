@@ -1,0 +1,183 @@
+//! The command line: as typed ([`Args`]), and as resolved ([`Options`]).
+use std::path::PathBuf;
+
+use argh::{ArgsInfo, FromArgs};
+use replica_core::cli::{self, Selection, Tool};
+use replica_core::error::{Error, Result};
+use replica_core::exit::Code;
+use replica_core::report::Format;
+use replica_core::verify::AsOf;
+use replica_core::window::{Range, Unit, Window};
+
+use crate::run;
+
+/// Compares tables of the target with the source's, every byte of every row, and says which rows differ. Reads only.
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+#[argh(
+    note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
+Options may be written --name value or --name=value.
+Exit codes: 0 equal; 1 different, or something failed; 2 bad usage or configuration;
+  3 cannot connect or log in; 130/143 stopped by a signal."
+)]
+pub struct Args {
+    /// tables as name, schema.name or [schema].[name]; - reads names from stdin, one a line
+    #[argh(positional, arg_name = "TABLE")]
+    tables: Vec<String>,
+    /// the tables that the configuration lists (reference_tables)
+    #[argh(switch)]
+    all: bool,
+    /// first day to compare (default: whole tables)
+    #[argh(option, arg_name = "day")]
+    start_date: Option<String>,
+    /// last day to compare
+    #[argh(option, arg_name = "day")]
+    end_date: Option<String>,
+    /// length of a window: month, week or day (default month)
+    #[argh(option, arg_name = "unit")]
+    window: Option<String>,
+    /// the column that windows are cut by (default: that of the configuration, or the only one with dates)
+    #[argh(option, arg_name = "column")]
+    date_column: Option<String>,
+    /// windows at once, each on a connection to either side (default 2)
+    #[argh(option, arg_name = "n")]
+    max_workers: Option<usize>,
+    /// read no faster than this, all connections together
+    #[argh(option, arg_name = "mb")]
+    max_mb_per_second: Option<f64>,
+    /// print so many rows of each window that differ: key, columns, both values (default 0)
+    #[argh(option, arg_name = "n", default = "0")]
+    show_rows: usize,
+    /// when the copy was made, as [COLUMN=]VALUE: rows of the source with a later time, or a greater rowversion, count as
+    /// newer, not as different
+    #[argh(option, arg_name = "as-of")]
+    as_of: Option<String>,
+    /// leave out source columns that the target lacks
+    #[argh(switch)]
+    ignore_extra_columns: bool,
+    /// read this file instead of replica.toml in the current folder
+    #[argh(option, arg_name = "file")]
+    config: Option<PathBuf>,
+    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
+    #[argh(option, arg_name = "format")]
+    output: Option<String>,
+    /// print the version
+    #[argh(switch)]
+    #[expect(dead_code, reason = "answered before the rest is looked at")]
+    version: bool,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    pub selection: Selection,
+    /// `None`: whole tables.
+    pub windows: Option<Vec<Window>>,
+    pub date_column: Option<String>,
+    pub max_workers: usize,
+    pub bytes_per_second: Option<u64>,
+    pub show_rows: usize,
+    pub as_of: Option<AsOf>,
+    pub ignore_extra_columns: bool,
+    pub config: Option<PathBuf>,
+    pub format: Format,
+}
+
+/// Each reads both sides.
+const DEFAULT_WORKERS: usize = 2;
+/// Rows that differ are kept until their window is done.
+const MOST_SHOWN: usize = 10_000;
+
+impl Tool for Args {
+    const NAME: &'static str = "verify-replica";
+    type Options = Options;
+
+    fn resolve(self, stdin: bool) -> Result<Options> {
+        let selection = Selection { named: self.tables, stdin, all: self.all };
+        let range = Range::typed(self.start_date.as_deref(), self.end_date.as_deref())?;
+        let unit = self.window.as_deref().map(str::parse::<Unit>).transpose()?;
+        if range.is_none() && unit.is_some() {
+            return Err(Error::usage("--window needs --start-date and --end-date"));
+        }
+        if self.show_rows > MOST_SHOWN {
+            return Err(Error::usage(format!("--show-rows is a number of rows, at most {MOST_SHOWN}")));
+        }
+        Ok(Options {
+            selection: selection.required(
+                "Name tables, - to read them from stdin, or --all for those of the configuration",
+            )?,
+            windows: range.map(|range| range.windows(unit.unwrap_or_default())).transpose()?,
+            date_column: self.date_column,
+            max_workers: cli::workers(self.max_workers, DEFAULT_WORKERS)?,
+            bytes_per_second: self.max_mb_per_second.map(bytes_per_second).transpose()?,
+            show_rows: self.show_rows,
+            as_of: self.as_of.as_deref().map(str::parse).transpose()?,
+            ignore_extra_columns: self.ignore_extra_columns,
+            config: self.config,
+            format: cli::format(self.output.as_deref())?,
+        })
+    }
+
+    fn run(options: Options) -> Result<Code> {
+        run::run(&options)
+    }
+}
+
+fn bytes_per_second(megabytes: f64) -> Result<u64> {
+    let bytes = megabytes * 1e6;
+    if (1.0..1e15).contains(&bytes) {
+        Ok(bytes as u64)
+    } else {
+        Err(Error::usage("--max-mb-per-second is a number of megabytes above 0"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use replica_core::cli::{Parsed, parse};
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Parsed<Options>> {
+        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
+    }
+
+    fn options(line: &str) -> Options {
+        match parsed(line).unwrap() {
+            Parsed::Run(options) => options,
+            Parsed::Print(text) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn dates_make_windows() {
+        assert_eq!(options("t").windows, None);
+        let count = |line: &str| options(line).windows.map(|windows| windows.len());
+        assert_eq!(count("t --start-date 2024-01-15 --end-date=2024-03-01"), Some(3));
+        assert_eq!(count("t --start-date 2024-01-01 --end-date 2024-01-31 --window day"), Some(31));
+    }
+
+    #[test]
+    fn limits_are_resolved() {
+        let o = options("t --max-mb-per-second 2.5 --show-rows 5 --max-workers 3 --as-of made=2024-01-31");
+        assert_eq!((o.bytes_per_second, o.show_rows, o.max_workers), (Some(2_500_000), 5, 3));
+        assert_eq!(o.as_of.and_then(|as_of| as_of.column).as_deref(), Some("made"));
+    }
+
+    #[test]
+    fn bad_values_are_usage_errors() {
+        for line in [
+            "",
+            "t --start-date 2024-01-01",
+            "t --window day",
+            "t --start-date 2024-01-01 --end-date 2024-01-31 --window year",
+            "t --max-workers 0",
+            "t --max-mb-per-second 0",
+            "t --max-mb-per-second NaN",
+            "t --show-rows 99999",
+            "t --as-of then",
+            "t --output xml",
+        ] {
+            assert_eq!(parsed(line).unwrap_err().exit_code().number(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The real binary against a real server: the one that REPLICA_TEST_SERVER names, or the sandbox.
+mod util;
+
+mod edits;
+mod options;
+mod random;
+mod reads;
+mod windows;

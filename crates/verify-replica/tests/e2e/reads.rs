@@ -1,0 +1,57 @@
+//! How often a server is asked, as it counts itself.
+use replica_core::catalog::record::Record;
+use replica_testkit::{Program, Server};
+
+struct Side {
+    server: Server,
+    database: &'static str,
+}
+
+impl Side {
+    fn new(database: &'static str) -> Self {
+        let side = Self { server: Server::sandbox(), database };
+        side.server.client("master").batch(&format!("CREATE DATABASE {database}"));
+        side
+    }
+
+    fn run(&self, sql: &str) {
+        self.server.client(self.database).batch(sql);
+    }
+
+    /// How often dbo.t was read so far.
+    fn scans(&self) -> i64 {
+        let rows = self.server.client(self.database).rows("EXEC sp_sandbox_counters 'dbo.t'");
+        Record::from(&rows[0]).int("scans").unwrap()
+    }
+}
+
+/// Source and target on servers of their own, which count by the table's name.
+fn read(source: &Side, target: &Side, args: &[&str], code: i32) -> (i64, i64) {
+    let before = (source.scans(), target.scans());
+    Program::new(env!("CARGO_BIN_EXE_verify-replica"))
+        .with("REPLICA_SOURCE", &source.server.connection(source.database))
+        .with("REPLICA_TARGET", &target.server.connection(target.database))
+        .run(&[args, &["--show-rows=9"]].concat())
+        .exits(code);
+    (source.scans() - before.0, target.scans() - before.1)
+}
+
+#[test]
+fn equal_tables_are_read_once_and_others_twice() {
+    for key in [" PRIMARY KEY", ""] {
+        let (source, target) = (Side::new("a"), Side::new("b"));
+        for side in [&source, &target] {
+            side.run(&format!(
+                "CREATE TABLE dbo.t (id int NOT NULL{key}, day date NOT NULL, n int NOT NULL)"
+            ));
+            side.run(
+                "INSERT INTO dbo.t VALUES (1, '2024-01-05', 1), (2, '2024-01-06', 2), (3, '2024-02-01', 3)",
+            );
+        }
+        assert_eq!(read(&source, &target, &["dbo.t"], 0), (1, 1));
+        target.run("UPDATE dbo.t SET n = 0 WHERE id = 2");
+        assert_eq!(read(&source, &target, &["dbo.t"], 1), (2, 2));
+        let months = ["dbo.t", "--start-date=2024-01-01", "--end-date=2024-02-29"];
+        assert_eq!(read(&source, &target, &months, 1), (3, 3), "January twice, February once");
+    }
+}

@@ -1,0 +1,88 @@
+//! Windows and days.
+use replica_testkit::Pair;
+
+use crate::util::{each, findings, tool, verify, windows};
+
+const QUARTER: &[&str] = &["dbo.t", "--start-date=2024-01-01", "--end-date=2024-03-31"];
+
+/// A row a day of the first quarter of 2024, and one without a date.
+fn quarter(day: &str) -> Pair {
+    let pair = Pair::new();
+    pair.both(&format!("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, day {day} NULL, n int NOT NULL)"));
+    let rows: Vec<String> = (0..91)
+        .map(|n| {
+            let date = replica_core::window::date("day", "2024-01-01").unwrap()
+                + std::time::Duration::from_secs(86_400 * n);
+            match day {
+                "int" => format!("({n}, {}, {n})", date.to_string().replace('-', "")),
+                _ => format!("({n}, '{date}', {n})"),
+            }
+        })
+        .collect();
+    pair.both(&format!("INSERT INTO dbo.t VALUES {}, (500, NULL, 0)", rows.join(", ")));
+    pair
+}
+
+#[test]
+fn months_are_compared_one_by_one() {
+    for day in ["date", "datetime2(3)", "int", "datetimeoffset(0)"] {
+        let pair = quarter(day);
+        let column = if day == "int" { "--date-column=day" } else { "--window=month" };
+        let args = [QUARTER, &[column]].concat();
+        let run = verify(&pair, &args, 0);
+        let mut months: Vec<_> = windows(&run).iter().map(|line| (line[1], line[3])).collect();
+        months.sort_unstable();
+        assert_eq!(months, [("2024-01", "31"), ("2024-02", "29"), ("2024-03", "31")], "{day}");
+        // From one month to the next, and a row that no window holds.
+        let moved = if day == "int" { "20240301" } else { "'2024-03-01'" };
+        each(
+            &mut pair.target.client(),
+            &[
+                &format!("UPDATE dbo.t SET day = {moved} WHERE id = 40"),
+                "UPDATE dbo.t SET n = 9 WHERE id = 500",
+            ],
+        );
+        let run = verify(&pair, &args, 1);
+        let mut outcomes: Vec<_> = windows(&run).iter().map(|line| (line[1], line[2])).collect();
+        outcomes.sort_unstable();
+        assert_eq!(
+            outcomes,
+            [("2024-01", "equal"), ("2024-02", "different"), ("2024-03", "different")],
+            "{day}"
+        );
+        let mut found: Vec<_> = findings(&run).iter().map(|line| (line[0], line[1])).collect();
+        found.sort_unstable();
+        assert_eq!(found, [("extra", "id=40"), ("missing", "id=40")], "{day}\n{run}");
+    }
+}
+
+#[test]
+fn the_whole_table_includes_rows_without_a_date() {
+    let pair = quarter("date");
+    pair.target("UPDATE dbo.t SET n = 9 WHERE id IN (7, 500)");
+    let run = verify(&pair, &["dbo.t"], 1);
+    let found: Vec<_> = findings(&run).iter().map(|line| (line[0], line[1], line[4], line[5])).collect();
+    assert_eq!(found, [("changed", "id=7", "7", "9"), ("changed", "id=500", "0", "9")], "{run}");
+}
+
+#[test]
+fn days_and_weeks_are_windows_too() {
+    let pair = quarter("date");
+    pair.target("DELETE FROM dbo.t WHERE id = 31");
+    for (unit, count, bad) in [("day", 91, "2024-02-01"), ("week", 13, "2024-01-29..2024-02-04")] {
+        let run = tool(&pair).run(&[QUARTER, &["--window", unit, "--max-workers=3"]].concat()).exits(1);
+        let different: Vec<_> = windows(&run).into_iter().filter(|line| line[2] == "different").collect();
+        assert_eq!(windows(&run).len(), count);
+        assert_eq!((different.len(), different[0][1], different[0][5]), (1, bad, "1"), "{run}");
+    }
+}
+
+#[test]
+fn a_table_with_several_dates_wants_to_know_which() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, a date NULL, b date NULL)");
+    tool(&pair).run(QUARTER).exits(2).says("--date-column");
+    tool(&pair).run(&["dbo.t"]).exits(0);
+    let config = tool(&pair).file("replica.toml", "[date_filter_columns]\n\"dbo.t\" = \"b\"");
+    config.run(QUARTER).exits(0);
+}

@@ -67,8 +67,9 @@ pub struct Redone {
 /// string may ask for answers sooner than that.
 const WAIT: Duration = Duration::from_secs(5);
 const MOST_WAITS: u32 = 120;
-/// Rows in one INSERT: a request has at most 2,100 parameters.
+/// A request has at most 2,100 parameters: three for each row of an INSERT, and some that all have in common.
 const ROWS_PER_INSERT: usize = 600;
+const DAYS_PER_UPDATE: usize = 2_000;
 
 /// Begins a run: puts it and its windows on record, or joins the hosts that are at work on the same ones. Until
 /// [`Run::started`] nobody else can begin on this table: the time to disable its indexes.
@@ -238,11 +239,18 @@ impl Run {
     /// contradict, and puts the others down as pending.
     async fn put(&self, session: &mut Session, order: &Order<'_>, skipped: &[Window]) -> Result<()> {
         let (schema, table) = names(&self.table);
-        for window in skipped {
-            let sql = "UPDATE replica.windows SET batch_id = @P5 OUTPUT inserted.batch_id WHERE schema_name = @P1 \
-                       AND table_name = @P2 AND first_date = @P3 AND next_date = @P4";
-            let (first, next) = (window.first.to_string(), window.next.to_string());
-            change(session, sql, &[&schema, &table, &first, &next, &self.batch]).await?;
+        // Windows on record do not overlap, so that the first day tells them apart.
+        for windows in skipped.chunks(DAYS_PER_UPDATE) {
+            let days: Vec<_> = windows.iter().map(|window| window.first.to_string()).collect();
+            let list: Vec<_> = (4..).take(days.len()).map(|n| format!("@P{n}")).collect();
+            let sql = format!(
+                "UPDATE replica.windows SET batch_id = @P3 OUTPUT inserted.batch_id \
+                 WHERE schema_name = @P1 AND table_name = @P2 AND first_date IN ({})",
+                list.join(", ")
+            );
+            let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &self.batch];
+            params.extend(days.iter().map(|day| day as &dyn ToSql));
+            ask(session, &sql, &params).await?;
         }
         // A window that overlaps is no longer what it says. Nor is one along another date column, wherever it lies.
         let from =

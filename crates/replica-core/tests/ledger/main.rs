@@ -1,4 +1,5 @@
 //! The ledger and the care of indexes, through the library, on a server.
+mod applock;
 mod claims;
 mod document;
 mod indexes;

@@ -200,9 +200,16 @@ fn thousands_of_windows_are_put_down() {
         let windows: Vec<_> =
             windows.into_iter().map(|window| Planned { window, estimated_rows: 9 }).collect();
         assert_eq!(windows.len(), 1827);
-        begin(&mut stage.session().await, &order(&subject(), &windows)).await;
+        let first = begin(&mut stage.session().await, &order(&subject(), &windows)).await;
+        assert_eq!(stage.number("SELECT COUNT(*) FROM replica.windows WHERE estimated_rows = 9"), 1827);
+        stage.batch("UPDATE replica.windows SET state = 'complete' WHERE first_date < '2024-12-31'");
+        let second = again(&stage, &subject(), Wish::Resume, &windows).await;
+        assert_eq!((second.skipped.len(), second.redone.len()), (1826, 1));
+        let taken_over =
+            format!("SELECT COUNT(*) FROM replica.windows WHERE batch_id = {}", second.run.batch);
+        assert_eq!(stage.number(&taken_over), 1827);
+        assert_ne!(first.run.batch, second.run.batch);
     });
-    assert_eq!(stage.number("SELECT COUNT(*) FROM replica.windows WHERE estimated_rows = 9"), 1827);
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub struct Args {
     #[argh(switch)]
     dry_run: bool,
     /// look for values that would not fit before anything is written
-    #[argh(switch, hidden_help)]
+    #[argh(switch)]
     preflight: bool,
     /// re-read each window after its commit: none, count or hash (default none)
     #[argh(option, arg_name = "what")]
@@ -123,6 +123,7 @@ pub struct Options {
     pub tablock: Tablock,
     pub max_retries: u32,
     pub explain: bool,
+    pub preflight: bool,
     pub verify: Verify,
     pub ignore_extra_columns: bool,
     pub check_constraints: bool,
@@ -141,11 +142,6 @@ impl Tool for Args {
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {
-        if self.preflight {
-            return Err(
-                Error::usage("--preflight: not in this version").remedy("--explain says what would be done")
-            );
-        }
         let range = match Range::typed(self.start_date.as_deref(), self.end_date.as_deref())? {
             None if !self.repair_indexes => {
                 return Err(Error::usage("no dates are given").remedy(
@@ -202,6 +198,7 @@ impl Tool for Args {
             },
             max_retries: self.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
             explain: self.explain || self.dry_run,
+            preflight: self.preflight,
             verify: cli::verify(self.verify.as_deref())?,
             ignore_extra_columns: self.ignore_extra_columns,
             check_constraints: self.check_constraints,
@@ -270,7 +267,6 @@ mod tests {
             "--commit-interval 0",
             "--verify all",
             "--output xml",
-            "--preflight",
         ] {
             let line = format!("t --start-date 2024-01-01 --end-date 2024-01-02 {words}");
             assert_eq!(parsed(&line).unwrap_err().exit_code().number(), 2, "{words}");

@@ -56,12 +56,15 @@ async fn replicate(
 ) -> Result<Code> {
     let job = job(options, config, table, range)?;
     // Nothing is changed yet: a signal may end it anywhere.
-    let prepared = stop.or(Prepared::new(&job)).await?;
+    let mut prepared = stop.or(Prepared::new(&job)).await?;
     if options.explain {
         report::explain(&prepared.plan.plan.target, prepared.explain(), options.format)?;
         return Ok(Code::Ok);
     }
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
+    if options.preflight {
+        stop.or(prepared.preflight()).await?;
+    }
     let mut written = Ok(());
     let summary = windows::run(&job, prepared, stop, progress, &mut |finished| {
         if let Err(error) = &finished.result {

@@ -3,7 +3,8 @@
 //!
 //! The session keeps its transaction over a failed load (XACT_ABORT OFF; server-facts.md section 3), so that what has
 //! been accepted so far stays in place: a row that is refused for another one, as a duplicate is, is found as well.
-use crate::copy::Sides;
+use super::Sides;
+use super::replace::LOCK_WAIT;
 use crate::error::{Error, Result};
 use crate::find::{Places, RowName};
 use crate::load::{self, Load};
@@ -20,6 +21,7 @@ pub(super) async fn first_refused(
     places: &Places<'_>,
 ) -> Result<Option<(RowName, Error)>> {
     sides.source.be_patient();
+    sides.target.set_lock_timeout(LOCK_WAIT).await?;
     sides.target.execute("SET XACT_ABORT OFF").await?;
     sides.target.lane()?.begin().await?;
     let found = Narrowing { sides, plan, places }.search().await;
@@ -63,8 +65,8 @@ impl Narrowing<'_> {
 
     /// What the copy itself does before it loads.
     async fn prepare(&mut self) -> Result<()> {
-        for statement in self.plan.before() {
-            self.sides.target.execute_long(statement.query).await?;
+        for query in self.plan.make_room() {
+            self.sides.target.execute_long(query).await?;
         }
         Ok(())
     }
@@ -107,8 +109,10 @@ impl Narrowing<'_> {
 /// Each chunk is one statement, and all of it is in or nothing.
 const LARGEST_CHUNK: u64 = 100_000;
 
-/// In chunks of exactly so many rows, without a promise of their order, in one transaction.
+/// In chunks of exactly so many rows, without a promise of their order, in one transaction, and without a lock on the
+/// table: other windows may be at work.
 fn in_chunks(load: Load, rows: u64) -> Load {
-    let hints = load.hints.into_iter().filter(|hint| !hint.starts_with("ORDER")).collect();
+    let wanted = |hint: &String| !hint.starts_with("ORDER") && hint != "TABLOCK";
+    let hints = load.hints.into_iter().filter(wanted).collect();
     Load { hints, chunk_rows: rows, chunk_bytes: u64::MAX, commit_rows: None, ..load }
 }

@@ -50,6 +50,15 @@ impl Plan {
         self.limits.as_ref().map(|limits| Filter::window(&limits.at_source, &limits.window))
     }
 
+    /// What has to go before the rows can be loaded. The indexes of a table of which only a window is replaced are
+    /// others' business.
+    pub fn make_room(&self) -> Vec<Query> {
+        match self.limits {
+            Some(_) => vec![self.empty()],
+            None => self.before().into_iter().map(|statement| statement.query).collect(),
+        }
+    }
+
     /// The SELECT of some of the rows.
     pub fn select_part(&self, part: &Part) -> Query {
         let list = select_list(&self.mapping.columns, |column| &column.conversion.expression);

@@ -1,3 +1,4 @@
 //! The tool end to end, on the sandbox or on the server that REPLICA_TEST_SERVER names.
 mod copy;
+mod pinpoint;
 mod util;

@@ -10,7 +10,7 @@ use super::{Finished, IndexScope, Job};
 use crate::catalog::Table;
 use crate::copy::stall::Watched;
 use crate::copy::window::{self, Broken};
-use crate::copy::{Sides, Verify, advice};
+use crate::copy::{FailedLoad, Sides, Verify, pinpoint};
 use crate::error::{Error, Result};
 use crate::indexes;
 use crate::ledger::{Claim, Next, Run, is_lost};
@@ -30,6 +30,7 @@ pub(super) struct Crew {
     job: Job,
     plan: WindowedPlan,
     run: Run,
+    source: Table,
     target: Table,
     rows: HashMap<Window, u64>,
     progress: report::Progress,
@@ -45,7 +46,7 @@ impl Crew {
         job: &Job,
         plan: WindowedPlan,
         run: Run,
-        target: Table,
+        (source, target): (Table, Table),
         rows: &[(Window, Option<u64>)],
         progress: &report::Progress,
     ) -> Self {
@@ -55,7 +56,7 @@ impl Crew {
         let total = (rows.len() > 1)
             .then(|| progress.bar(&format!("{} in total", job.table), Some(rows.values().sum())));
         let moved = AtomicU64::new(0);
-        Self { job: job.clone(), plan, run, target, rows, progress: progress.clone(), total, moved }
+        Self { job: job.clone(), plan, run, source, target, rows, progress: progress.clone(), total, moved }
     }
 
     /// Has `workers` at work until no window is left; `ended` hears how each of them ended.
@@ -141,7 +142,8 @@ impl Crew {
                     reloaded = true;
                 }
                 Failure::Other(error) if error.is_transient() && retries.another_after(&error).await => {}
-                Failure::Different(error) | Failure::Other(error) => break Err(self.placed(error, window)),
+                Failure::Different(error) => break Err(self.placed(error, window)),
+                Failure::Other(error) => break Err(self.placed(self.pinpointed(error, window).await, window)),
             }
             used += 1;
             match self.claim_again(sides, &claim).await {
@@ -213,7 +215,7 @@ impl Crew {
                 timing.phase("INSERT");
                 outcome
             }
-            Err(Broken { error, .. }) => return Err(advice::advise(error, &plan).into()),
+            Err(Broken { error, .. }) => return Err(error.into()),
         };
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             let work = indexes::rebuild(&mut sides.target, &self.target, None).await?;
@@ -298,6 +300,13 @@ impl Crew {
             log::warn!("{} {}: not noted in the ledger: {error}", self.job.table, claim.window);
             *sides = None;
         }
+    }
+
+    async fn pinpointed(&self, error: Error, window: Window) -> Error {
+        let (plan, job) = (self.plan.limited(window), &self.job);
+        let load =
+            FailedLoad { source: Some(&job.source), target: &job.target, table: &self.source, plan: &plan };
+        pinpoint(error, &load).await
     }
 
     fn placed(&self, error: Error, window: Window) -> Error {

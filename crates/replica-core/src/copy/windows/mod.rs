@@ -172,7 +172,7 @@ pub async fn run(
         summary.spent("DISABLE_IDX", work.took());
     }
     run.started(&mut control).await.map_err(named)?;
-    let crew = Crew::new(job, plan, run.clone(), target.clone(), &rows, progress);
+    let crew = Crew::new(job, plan, run.clone(), (source, target.clone()), &rows, progress);
     let copied = copy(job, crew, &run, stop, &mut |finished| {
         summary.add(&finished);
         done(finished);

@@ -2,6 +2,7 @@
 use super::{Job, Sides, day};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
+use crate::find;
 use crate::plan::WindowedPlan;
 use crate::read::{self, Rows};
 use crate::session::{Isolation, Session};
@@ -41,6 +42,18 @@ impl Prepared {
         let (plan, rows, undated, source, target) =
             prepared.await.map_err(|error: Error| error.table(&job.table))?;
         Ok(Self { plan, rows, undated, sides, source, target })
+    }
+
+    /// Looks for values that the target would refuse, in all windows at once. Changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`find::preflight`].
+    pub async fn preflight(&mut self) -> Result<()> {
+        let (Some((first, _)), Some((last, _))) = (self.rows.first(), self.rows.last()) else {
+            return Ok(());
+        };
+        let all = self.plan.limited(Window { first: first.first, next: last.next });
+        find::preflight(&mut self.sides.source, &self.source, &all.mapping, all.filter()).await
     }
 
     /// Everything that would happen, as (topic, text) lines.

@@ -303,6 +303,9 @@ impl Plan {
         for name in &self.mapping.ignored {
             add("ignored", format!("{name} (in the source only)"));
         }
+        if let Some(limits) = &self.limits {
+            add("window", limits.window.to_string());
+        }
         for reason in &self.strategy.reasons {
             add("strategy", reason.clone());
         }

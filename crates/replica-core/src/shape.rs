@@ -27,6 +27,8 @@ pub struct Wishes {
     pub commit_rows: Option<u64>,
     /// Whether windows are loaded under a table lock.
     pub tablock: Tablock,
+    /// A window is replaced by one writer in one transaction, as a whole table is.
+    pub one_transaction: bool,
     /// The server refused TRUNCATE.
     pub delete_only: bool,
     /// The server refused to suspend a foreign key of another table.

@@ -7,6 +7,7 @@ use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::Format;
+use replica_core::window::Range;
 
 use crate::run;
 
@@ -28,7 +29,6 @@ pub struct Args {
     all: bool,
     /// replace the whole table: the default
     #[argh(switch)]
-    #[expect(dead_code, reason = "what it asks for is the default")]
     full_table: bool,
     /// how a whole table is moved: stream
     #[argh(option, arg_name = "mode")]
@@ -70,14 +70,14 @@ pub struct Args {
     #[argh(switch)]
     #[expect(dead_code, reason = "answered before the rest is looked at")]
     version: bool,
-    /// first day of a date window
-    #[argh(option, hidden_help)]
+    /// replace only the days from this one, as 2024-01-31
+    #[argh(option, arg_name = "day")]
     start_date: Option<String>,
-    /// last day of a date window
-    #[argh(option, hidden_help)]
+    /// to this one, included
+    #[argh(option, arg_name = "day")]
     end_date: Option<String>,
-    /// the column that the window is cut by
-    #[argh(option, hidden_help)]
+    /// by this column (default: date_filter_columns in replica.toml, or the only one with dates)
+    #[argh(option, arg_name = "column")]
     date_column: Option<String>,
     /// where Parquet files go
     #[argh(option, hidden_help)]
@@ -107,6 +107,9 @@ pub struct Options {
     pub fire_triggers: bool,
     pub config: Option<PathBuf>,
     pub format: Format,
+    /// Only these days.
+    pub range: Option<Range>,
+    pub date_column: Option<String>,
 }
 
 /// Two writers keep source and target busy; more contend on one server (loading.md).
@@ -118,6 +121,7 @@ impl Tool for Args {
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         self.refuse_what_is_not_there()?;
+        let range = self.range()?;
         let selection = Selection { named: self.tables, stdin, all: self.all };
         Ok(Options {
             selection: selection.required(
@@ -133,6 +137,8 @@ impl Tool for Args {
             fire_triggers: self.fire_triggers,
             config: self.config,
             format: cli::format(self.output.as_deref())?,
+            range,
+            date_column: self.date_column,
         })
     }
 
@@ -142,16 +148,21 @@ impl Tool for Args {
 }
 
 impl Args {
+    fn range(&self) -> Result<Option<Range>> {
+        let range = Range::typed(self.start_date.as_deref(), self.end_date.as_deref())?;
+        match range {
+            None if self.date_column.is_some() => {
+                Err(Error::usage("--date-column needs --start-date and --end-date"))
+            }
+            Some(_) if self.full_table => Err(Error::usage("--full-table and dates exclude each other")),
+            range => Ok(range),
+        }
+    }
+
     /// Options of the contract whose feature this version lacks: ignoring them would do something else than asked.
     fn refuse_what_is_not_there(&self) -> Result<()> {
-        let dates = self.start_date.is_some() || self.end_date.is_some() || self.date_column.is_some();
         let parquet = self.parquet_dir.is_some() || self.keep_parquet || self.from.is_some();
         for (asked, what, instead) in [
-            (
-                dates,
-                "--start-date, --end-date and --date-column (a date window)",
-                "Without them the whole table is replaced",
-            ),
             (
                 parquet,
                 "--parquet-dir, --keep-parquet and --from (Parquet files)",
@@ -223,9 +234,6 @@ mod tests {
     #[test]
     fn what_this_version_lacks_is_refused_not_ignored() {
         for line in [
-            "t --start-date 2024-01-01",
-            "t --end-date=2024-01-31",
-            "t --date-column d",
             "t --parquet-dir x",
             "t --keep-parquet",
             "t --from x",
@@ -235,6 +243,21 @@ mod tests {
             assert!(refused(line).contains("not in this version"), "{line}");
         }
         assert!(options("t --full-table --full-table-mode stream").chunk_size.is_none());
+    }
+
+    #[test]
+    fn days_come_with_both_ends() {
+        let o = options("t --start-date 2024-01-01 --end-date 2024-01-31 --date-column d");
+        assert_eq!(o.range.unwrap().whole().to_string(), "2024-01");
+        assert_eq!(o.date_column.as_deref(), Some("d"));
+        for line in [
+            "t --start-date 2024-01-01",
+            "t --end-date=2024-01-31",
+            "t --date-column d",
+            "t --full-table --start-date 2024-01-01 --end-date 2024-01-31",
+        ] {
+            assert!(!refused(line).is_empty(), "{line}");
+        }
     }
 
     #[test]

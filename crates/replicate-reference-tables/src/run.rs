@@ -5,7 +5,7 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::cli;
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, Job, Sides};
+use replica_core::copy::{self, Days, Job, Sides};
 use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
 use replica_core::load::Outcome;
@@ -44,7 +44,11 @@ fn job(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint,
         wishes,
         ..Request::default()
     };
-    Job { source: source.clone(), target: target.clone(), table, request, verify: options.verify }
+    let days = options.range.map(|range| {
+        let date_column = options.date_column.as_deref().or_else(|| cli::date_column(config, &table));
+        Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
+    });
+    Job { source: source.clone(), target: target.clone(), table, days, request, verify: options.verify }
 }
 
 struct Run<'a> {
@@ -137,7 +141,7 @@ async fn plan(sides: &mut Option<Sides>, job: &Job) -> Result<Plan> {
         None => sides.insert(Sides::connect(&job.source, &job.target).await?),
     };
     let (source, target) = connected.tables(&job.table).await?;
-    Plan::new(&source, &target, job.request)
+    job.plan(&source, &target, job.request)
 }
 
 async fn replace(ready: Ready, progress: Progress) -> Finished {

@@ -67,6 +67,7 @@ async fn whole(sides: &Sides, step: &Step) -> Done {
         source: sides.source.clone(),
         target: sides.target.clone(),
         table: step.table.clone(),
+        days: None,
         request: request(step),
         verify: sides.verify,
     };

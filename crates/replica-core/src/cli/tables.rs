@@ -74,8 +74,11 @@ pub fn date_column<'a>(config: &'a Config, name: &TableName) -> Option<&'a str> 
     found.map(|(_, column)| column.as_str())
 }
 
+/// Where no schema is written, dbo is meant: what the login's own is, only its server knows.
 fn is_spelling_of(key: &str, name: &TableName) -> bool {
-    key.parse::<TableName>().is_ok_and(|key| key == *name)
+    let full =
+        |name: &TableName| TableName { schema: name.schema.clone().or(Some("dbo".into())), ..name.clone() };
+    key.parse::<TableName>().is_ok_and(|key| full(&key) == full(name))
 }
 
 #[cfg(test)]
@@ -117,5 +120,7 @@ mod tests {
         assert_eq!(settings(&config, &"dbo.a".parse().unwrap()), set);
         assert_eq!(settings(&config, &"dbo.b".parse().unwrap()), TableSettings::default());
         assert_eq!(date_column(&config, &"dbo.a".parse().unwrap()), Some("DAY"));
+        assert_eq!(date_column(&config, &"a".parse().unwrap()), Some("DAY"));
+        assert_eq!(date_column(&config, &"other.a".parse().unwrap()), None);
     }
 }

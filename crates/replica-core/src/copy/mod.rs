@@ -15,10 +15,11 @@ use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::load::{Outcome, Progress};
-use crate::plan::{Plan, Request};
+use crate::plan::{Plan, Request, WindowedPlan};
 use crate::report::Timing;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
+use crate::window::Window;
 pub use pinpoint::{FailedLoad, pinpoint};
 use replace::LOCK_WAIT;
 pub use source::{Side, Source};
@@ -40,8 +41,39 @@ pub struct Job<S = Endpoint> {
     pub target: Endpoint,
     /// The same name on both sides.
     pub table: TableName,
+    /// Only these days of it; `None`: all.
+    pub days: Option<Days>,
     pub request: Request,
     pub verify: Verify,
+}
+
+/// Days of a table that are replaced in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Days {
+    pub window: Window,
+    /// `None`: the only column that holds dates.
+    pub date_column: Option<String>,
+}
+
+impl<S> Job<S> {
+    /// For people: the table, and its days.
+    pub fn what(&self) -> String {
+        match &self.days {
+            Some(days) => format!("{} {}", self.table, days.window),
+            None => self.table.to_string(),
+        }
+    }
+
+    /// What will be done. `request`: that of the job, or what has become of it.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`] and [`WindowedPlan::new`].
+    pub fn plan(&self, source: &Table, target: &Table, mut request: Request) -> Result<Plan> {
+        let Some(days) = &self.days else { return Plan::new(source, target, request) };
+        request.wishes.one_transaction = true;
+        let plan = WindowedPlan::new(source, target, request, days.date_column.as_deref())?;
+        Ok(plan.limited(days.window))
+    }
 }
 
 /// Another run that was cut off holds its table until the server notices.
@@ -97,8 +129,8 @@ async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + 
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let (source, target) = sides.tables(&job.table).await?;
         hold(&mut sides.target, &target, Mode::Exclusive).await?;
-        let plan = Plan::new(&source, &target, request)?;
-        let mut timing = Timing::begin(job.table.to_string());
+        let plan = job.plan(&source, &target, request)?;
+        let mut timing = Timing::begin(job.what());
         match replace::replace(&mut sides, &plan, job.verify, &mut timing, progress).await {
             Ok(outcome) => {
                 sides.source.done();

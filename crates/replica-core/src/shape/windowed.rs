@@ -42,10 +42,10 @@ fn decide(target: &Table, date_id: i32, wishes: Wishes) -> Result<Strategy> {
     s.constraints(target)?;
     s.referenced(target);
     s.windowed_indexes(target, date_id, wishes);
-    s.deletion(target, date_id);
+    s.deletion(target, date_id, wishes);
     s.windowed_lock(target, wishes.tablock);
     s.chunks(target, wishes);
-    s.commits(target, wishes.commit_rows);
+    s.commits(target, wishes);
     Ok(s)
 }
 
@@ -71,6 +71,13 @@ impl Strategy {
         let list = |indexes: &[&Index]| {
             indexes.iter().filter_map(|index| index.name.as_deref()).collect::<Vec<_>>().join(", ")
         };
+        if wishes.one_transaction {
+            self.reasons.push(format!(
+                "indexes kept up row by row, since other rows than the window's are in them: {}",
+                list(&candidates)
+            ));
+            return;
+        }
         if wishes.keep_indexes {
             self.reasons.push(format!("indexes kept up row by row, as asked: {}", list(&candidates)));
             return;
@@ -104,14 +111,17 @@ impl Strategy {
         }
     }
 
-    fn deletion(&mut self, target: &Table, date_id: i32) {
+    fn deletion(&mut self, target: &Table, date_id: i32, wishes: Wishes) {
         let finder = self.active_indexes(target).find(|index| finds(index, date_id));
         let deletion = match finder {
             Some(index) => {
                 let name = index.name.as_deref().unwrap_or_default();
-                self.reasons.push(format!(
-                    "DELETE in batches of {ROWS_WITHOUT_ESCALATION} rows, found by {name}: no lock on the table"
-                ));
+                self.reasons.push(match wishes.one_transaction {
+                    true => format!("DELETE of the window's rows, found by {name}"),
+                    false => format!(
+                        "DELETE in batches of {ROWS_WITHOUT_ESCALATION} rows, found by {name}: no lock on the table"
+                    ),
+                });
                 Deletion::Batches(ROWS_WITHOUT_ESCALATION)
             }
             None => {
@@ -178,9 +188,12 @@ impl Strategy {
         });
     }
 
-    fn commits(&mut self, target: &Table, asked: Option<u64>) {
+    fn commits(&mut self, target: &Table, wishes: Wishes) {
+        if wishes.one_transaction {
+            return;
+        }
         let columnstore = target.base_index().is_some_and(|i| i.kind == IndexKind::ClusteredColumnstore);
-        let rows = asked.unwrap_or(if columnstore { super::ROWGROUP } else { COMMIT_ROWS });
+        let rows = wishes.commit_rows.unwrap_or(if columnstore { super::ROWGROUP } else { COMMIT_ROWS });
         // A message is the least that can be committed.
         self.commit_rows = Some(rows.max(1));
         self.chunk_rows = self.chunk_rows.min(rows.max(1));

@@ -4,6 +4,7 @@ mod util;
 mod columns;
 mod constraints;
 mod conversions;
+mod days;
 mod explain;
 mod indexes;
 mod interrupted;

@@ -35,7 +35,8 @@ fn blocks(columns: &[Column], stream: &[u8], bytes: usize) -> Vec<Block> {
             let (used, _) = scanner.scan(&stream[at..]).unwrap();
             at += used;
         }
-        if at == stream.len() {
+        // NULLs of the last row may still be to come: they take no bytes.
+        if at == stream.len() && !scanner.in_row() {
             blocks.push(scanner.take(Vec::new()));
             return blocks;
         }

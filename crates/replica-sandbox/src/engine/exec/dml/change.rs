@@ -88,6 +88,8 @@ struct Bound {
     target: Target,
     /// Gives a row's storage and rowid, its values, and for UPDATE its new values.
     sql: String,
+    /// How many old values there are: all of the row's, or none.
+    width: usize,
     conditions: Conditions,
     partition_of: Partitioning,
     output: Option<Output>,
@@ -140,7 +142,10 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     let raw = |c: &crate::engine::schema::Column| {
         format!("{alias}.{}", crate::engine::store::column_name(c.column_id))
     };
-    items.extend(target.table.columns.iter().map(raw));
+    // A row that goes without a word and without children takes its values with it.
+    let values = !change.deletes || change.output.is_some() || !Child::of(binder.session, &target).is_empty();
+    let width = if values { target.table.columns.len() } else { 0 };
+    items.extend(target.table.columns.iter().take(width).map(raw));
     if !change.deletes {
         let new = assigned(binder, change, &target, &scope)?;
         items.extend(target.table.columns.iter().zip(new).map(|(c, new)| new.unwrap_or_else(|| raw(c))));
@@ -165,7 +170,7 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     let conditions = if change.deletes { Conditions::default() } else { target.conditions(binder, true)? };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
-    Ok(Bound { target, sql, conditions, partition_of, output })
+    Ok(Bound { target, sql, width, conditions, partition_of, output })
 }
 
 /// The FROM clause, and which of its sources is the one that changes.
@@ -319,7 +324,7 @@ fn old_rows(
     deletes: bool,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Old>, Again> {
-    let width = bound.target.table.columns.len();
+    let width = bound.width;
     let (mut found, mut known) = (Vec::new(), HashSet::new());
     read::rows(session, reading, &bound.sql, needs, sink, &mut |row, _| {
         let (storage, rowid) = (row.get(0)?, row.get(1)?);

@@ -1,26 +1,17 @@
 //! Functions that ask the catalog, the permissions and the session's names.
+mod asker;
+mod property;
+
 use super::Call;
-use super::system::PRODUCT_VERSION;
-use crate::engine::Engine;
 use crate::engine::bind::{Typed, units};
-use crate::engine::locks::SessionId;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Database, Instance, Table};
-use crate::engine::tokens::{ObjectName, Source};
 use crate::error::SqlError;
 use crate::values::collation::utf16le;
 use crate::values::{CollationId, Len, SqlType, Value};
+use asker::{Asker, database};
+use property::{collation_property, column_property, database_property, object_property};
 use std::sync::Arc;
-
-const TEMPDB: i16 = 2;
-
-/// What such a function may look at while SQLite runs it.
-struct Asker {
-    engine: Arc<Engine>,
-    session: SessionId,
-    database: i16,
-    login: String,
-}
 
 pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
     let binder = call.binder;
@@ -199,87 +190,6 @@ fn ask(
     Ok(Typed { nullable: true, ..typed })
 }
 
-/// An object that a name means, as far as the asker may see it.
-struct Found {
-    target: Target,
-    kind: &'static str,
-    table: Option<Arc<Table>>,
-    database: i16,
-}
-
-impl Asker {
-    fn here<'i>(&self, instance: &'i Instance) -> Option<&'i Database> {
-        instance.databases.get(&self.database)
-    }
-
-    fn object(&self, instance: &Instance, name: &str) -> Option<Found> {
-        let name = object_name(name)?;
-        if name.name.starts_with('#') {
-            let table = instance.databases.get(&TEMPDB)?.temporary_table(self.session, &name.name)?;
-            let target = Target::from(&**table);
-            return Some(Found { target, kind: "U", table: Some(Arc::clone(table)), database: TEMPDB });
-        }
-        let home = match &name.database {
-            Some(wanted) => database(instance, wanted)?,
-            None => self.here(instance)?,
-        };
-        let schema = name.schema.as_deref().map_or(Some(1), |s| home.schema_id(s))?;
-        let found = if let Some(table) = home.table(schema, &name.name) {
-            let target = Target::from(&**table);
-            Found { target, kind: "U", table: Some(Arc::clone(table)), database: home.id }
-        } else {
-            let view = home.view(schema, &name.name)?;
-            let target = Target { object_id: view.object_id, schema_id: view.schema_id };
-            Found { target, kind: "V", table: None, database: home.id }
-        };
-        permissions::rights(instance, home, &self.login).sees(found.target).then_some(found)
-    }
-
-    /// Schema and name.
-    fn by_id(&self, instance: &Instance, id: i64, database: Option<i64>) -> Option<(String, String)> {
-        let home = match database {
-            Some(id) => instance.databases.get(&i16::try_from(id).ok()?)?,
-            None => self.here(instance)?,
-        };
-        let id = i32::try_from(id).ok()?;
-        let (schema, name) = match home.tables.get(&id) {
-            Some(table) => (table.schema_id, &table.name),
-            None => home.views.get(&id).map(|v| (v.schema_id, &v.name))?,
-        };
-        let seen = permissions::rights(instance, home, &self.login)
-            .sees(Target { object_id: id, schema_id: schema });
-        seen.then(|| (home.schema_name(schema).to_owned(), name.clone()))
-    }
-
-    fn table_by_id(&self, instance: &Instance, id: i64) -> Option<Arc<Table>> {
-        self.here(instance)?.tables.get(&i32::try_from(id).ok()?).cloned()
-    }
-
-    fn server_property(&self, name: &str) -> Option<Value> {
-        let server = self.engine.options.server_name.as_str();
-        Some(match name.to_lowercase().as_str() {
-            "servername" | "machinename" | "computernamephysicalnetbios" => variant(server),
-            "productversion" => variant(PRODUCT_VERSION),
-            "productmajorversion" => variant("16"),
-            "productminorversion" => variant("0"),
-            "productlevel" => variant("RTM"),
-            "edition" => variant("replica-sandbox"),
-            // 3 is Enterprise and Developer: all features.
-            "engineedition" => variant_int(3),
-            "collation" => variant(&CollationId::SERVER_DEFAULT.get().name),
-            "isintegratedsecurityonly"
-            | "isclustered"
-            | "ishadrenabled"
-            | "isfulltextinstalled"
-            | "issingleuser"
-            | "isxtpsupported"
-            | "ispolybaseinstalled" => variant_int(0),
-            "instancename" => return None,
-            _ => return None,
-        })
-    }
-}
-
 /// HAS_PERMS_BY_NAME(securable, class, permission[, sub-securable, class]).
 fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
     let binder = call.binder;
@@ -326,103 +236,8 @@ fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
     Ok(Typed { nullable: true, ..typed })
 }
 
-fn object_name(text: &str) -> Option<ObjectName> {
-    let source = Source::new(text).ok()?;
-    let mut cursor = source.cursor();
-    let name = cursor.expect_object_name().ok()?;
-    cursor.is_done().then_some(name)
-}
-
-fn database<'i>(instance: &'i Instance, name: &str) -> Option<&'i Database> {
-    instance.database(name.trim_end())
-}
-
 fn column<'t>(table: &'t Table, name: &str) -> Option<&'t crate::engine::schema::Column> {
     table.columns.iter().find(|c| c.name.to_lowercase() == name.to_lowercase())
-}
-
-fn column_property(table: &Table, name: &str, property: &str) -> Option<Value> {
-    let column = column(table, name)?;
-    Some(match property.to_lowercase().as_str() {
-        "allowsnull" => flag(column.nullable),
-        "columnid" | "ordinal" => Value::Int(column.column_id.into()),
-        "iscomputed" => flag(column.computed.is_some()),
-        "isidentity" => flag(column.identity),
-        "isrowguidcol" => flag(column.rowguidcol),
-        "generatedalwaystype" => Value::Int(column.generated_always.into()),
-        "precision" => Value::Int(column.sql_type.precision().into()),
-        "scale" => Value::Int(column.sql_type.scale().into()),
-        "charmaxlen" => Value::Int(column.sql_type.max_length().into()),
-        "ishidden" | "issparse" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
-        _ => return None,
-    })
-}
-
-fn object_property(database: &Database, id: i32, property: &str) -> Option<Value> {
-    let property = property.to_lowercase();
-    if database.views.contains_key(&id) {
-        return Some(flag(property == "isview"));
-    }
-    let table = database.tables.get(&id)?;
-    Some(match property.as_str() {
-        "istable" | "isusertable" => flag(true),
-        "isview" | "isprocedure" | "ismsshipped" | "issystemtable" | "tableismemoryoptimized" => flag(false),
-        "tabletemporaltype" => Value::Int(0),
-        "tablehasidentity" => flag(table.identity.is_some()),
-        "tablehasprimarykey" => flag(table.primary_key().is_some()),
-        "tablehasforeignkey" => flag(!table.foreign_keys.is_empty()),
-        "tablehasforeignref" => {
-            flag(database.tables.values().any(|t| t.foreign_keys.iter().any(|f| f.references == id)))
-        }
-        "tablehasclustindex" => flag(table.base_index().is_some_and(|i| i.index_id == 1)),
-        "tablehasindex" => flag(table.indexes.iter().any(|i| i.index_id > 0)),
-        "tablehasuniquecnst" => {
-            flag(table.indexes.iter().any(|i| i.backs == crate::engine::schema::Backs::UniqueConstraint))
-        }
-        "schemaid" => Value::Int(table.schema_id.into()),
-        "ownerid" => Value::Int(1),
-        _ => return None,
-    })
-}
-
-fn database_property(database: &Database, property: &str) -> Option<Value> {
-    Some(match property.to_lowercase().as_str() {
-        "collation" => variant(&database.collation.get().name),
-        "status" => variant("ONLINE"),
-        "updateability" => variant(if database.read_only { "READ_ONLY" } else { "READ_WRITE" }),
-        "useraccess" => variant("MULTI_USER"),
-        "recovery" => variant(match database.recovery_model {
-            1 => "FULL",
-            2 => "BULK_LOGGED",
-            _ => "SIMPLE",
-        }),
-        "version" => variant_int(957),
-        "lcid" => variant_int(database.collation.get().lcid as i64),
-        "sqlsortorder" => variant_int(database.collation.get().sort_id.into()),
-        "isansinullsenabled" | "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" => {
-            variant_int(0)
-        }
-        _ => return None,
-    })
-}
-
-fn collation_property(name: &str, property: &str) -> Option<Value> {
-    let collation = CollationId::by_name(name).ok()?.get();
-    let ignores = |sensitive: bool, bit: i64| if sensitive { 0 } else { bit };
-    Some(match property.to_lowercase().as_str() {
-        "codepage" => variant_int(collation.code_page.into()),
-        "lcid" => variant_int(collation.lcid.into()),
-        "version" => variant_int(collation.version.into()),
-        // Microsoft docs, COLLATIONPROPERTY: ignore case 1, accents 2, kana 65536, width 131072.
-        "comparisonstyle" if collation.order == crate::values::collation::Order::Linguistic => variant_int(
-            ignores(collation.case_sensitive, 1)
-                + ignores(collation.accent_sensitive, 2)
-                + ignores(collation.kana_sensitive, 65_536)
-                + ignores(collation.width_sensitive, 131_072),
-        ),
-        "comparisonstyle" => variant_int(0),
-        _ => return None,
-    })
 }
 
 /// One of each type, for their names.

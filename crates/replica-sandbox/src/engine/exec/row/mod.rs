@@ -1,16 +1,21 @@
 //! Writing rows: constraints held, keys unique, stamps set.
+mod parent;
+mod unique;
+
 use crate::engine::Engine;
 use crate::engine::functions::keys::key_expression;
-use crate::engine::schema::{Backs, ForeignKey, Index, IndexKind, Table};
+use crate::engine::schema::{IndexKind, Table};
 use crate::engine::store::{column_name, table_name};
 use crate::engine::transactions::{Fate, transaction_of};
 use crate::error::SqlError;
 use crate::values::SqlType;
 use crate::values::storage::from_stored;
+use parent::Parent;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use unique::Unique;
 
 /// Why a row was not written.
 pub enum Refusal {
@@ -159,24 +164,6 @@ pub struct RowWriter<'c> {
 /// Finds a row's partition: the number of boundaries below its value.
 pub type Partitioning = Box<dyn Fn(&[Stored]) -> usize>;
 
-struct Unique<'c> {
-    index: Index,
-    /// Positions of its columns in a row.
-    columns: Vec<usize>,
-    /// Is a row, given whole, in the index?
-    filter: Option<Statement<'c>>,
-    lookups: Vec<Statement<'c>>,
-}
-
-struct Parent<'c> {
-    key: ForeignKey,
-    columns: Vec<usize>,
-    parent: String,
-    /// The referenced column, where it is but one.
-    referenced: Option<String>,
-    lookups: Vec<Statement<'c>>,
-}
-
 impl<'c> RowWriter<'c> {
     pub fn new(
         connection: &'c Connection,
@@ -289,14 +276,6 @@ pub fn conflict(verb: &str, kind: &str, constraint: &str, names: &Names, column:
     )
 }
 
-/// Does the row pass the filter, if there is one?
-fn in_filter(filter: &mut Option<Statement<'_>>, row: &[Stored]) -> rusqlite::Result<bool> {
-    let Some(statement) = filter else { return Ok(true) };
-    let used = statement.parameter_count();
-    let passes: Option<i64> = statement.query_row(params_from_iter(row.iter().take(used)), |r| r.get(0))?;
-    Ok(passes == Some(1))
-}
-
 fn position(table: &Table, column_id: i32) -> Option<usize> {
     table.columns.iter().position(|c| c.column_id == column_id)
 }
@@ -319,75 +298,6 @@ fn lookup(table: &Table, storage: i64, columns: &[i32], values: bool) -> String 
     format!("SELECT _ins, _del{all} FROM {} WHERE {}", table_name(storage), equal.join(" AND "))
 }
 
-impl<'c> Unique<'c> {
-    fn new(
-        connection: &'c Connection,
-        table: &Table,
-        index: &Index,
-        filter: Option<&String>,
-    ) -> rusqlite::Result<Self> {
-        let ids: Vec<i32> = index.keys.iter().map(|(id, _)| *id).collect();
-        let columns = ids.iter().filter_map(|id| position(table, *id)).collect();
-        let mut lookups = Vec::with_capacity(table.storage.len());
-        for &storage in &table.storage {
-            lookups.push(connection.prepare(&lookup(table, storage, &ids, filter.is_some()))?);
-        }
-        let filter = filter.map(|sql| connection.prepare(&format!("SELECT {sql}"))).transpose()?;
-        Ok(Self { index: index.clone(), columns, filter, lookups })
-    }
-
-    fn hold(&mut self, pen: &Pen, table: &Table, names: &Names, row: &[Stored]) -> Result<(), Refusal> {
-        if !self.contains(row)? {
-            return Ok(());
-        }
-        let keys: Vec<&Stored> = self.columns.iter().filter_map(|&n| row.get(n)).collect();
-        let width = if self.filter.is_some() { table.columns.len() } else { 0 };
-        for statement in &mut self.lookups {
-            for other in pen.found(statement, &keys, width)? {
-                if width == 0 || in_filter(&mut self.filter, &other)? {
-                    return Err(self.duplicate(table, names, &keys).into());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn contains(&mut self, row: &[Stored]) -> rusqlite::Result<bool> {
-        in_filter(&mut self.filter, row)
-    }
-
-    fn duplicate(&self, table: &Table, names: &Names, keys: &[&Stored]) -> SqlError {
-        let types: Vec<&SqlType> = self.columns.iter().map(|&n| &table.columns[n].sql_type).collect();
-        let shown: Vec<String> =
-            keys.iter().zip(types).map(|(value, sql_type)| shown(value, sql_type)).collect();
-        let (index, object, values) =
-            (self.index.name.as_deref().unwrap_or_default(), &names.table, shown.join(", "));
-        match self.index.backs {
-            Backs::Nothing => SqlError::new(
-                2601,
-                14,
-                1,
-                format!(
-                    "Cannot insert duplicate key row in object '{object}' with unique index '{index}'. The duplicate key \
-                     value is ({values})."
-                ),
-            ),
-            backs => {
-                let kind = if backs == Backs::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE KEY" };
-                SqlError::new(
-                    2627,
-                    14,
-                    1,
-                    format!(
-                        "Violation of {kind} constraint '{index}'. Cannot insert duplicate key in object '{object}'. The \
-                         duplicate key value is ({values})."
-                    ),
-                )
-            }
-        }
-    }
-}
-
 /// A stored value as duplicate-key messages show it.
 pub fn shown(value: &Stored, sql_type: &SqlType) -> String {
     use crate::values::{CollationId, Len, Value};
@@ -399,46 +309,5 @@ pub fn shown(value: &Stored, sql_type: &SqlType) -> String {
             String::from_utf16_lossy(&crate::engine::bind::units(&value, &text)).trim_end().to_owned()
         }
         _ => "<NULL>".to_owned(),
-    }
-}
-
-impl<'c> Parent<'c> {
-    /// `None` where the parent is gone.
-    fn new(
-        connection: &'c Connection,
-        engine: &Engine,
-        database: i16,
-        table: &Table,
-        key: &ForeignKey,
-    ) -> rusqlite::Result<Option<Self>> {
-        let parent =
-            engine.instance().databases.get(&database).and_then(|d| d.tables.get(&key.references).cloned());
-        let Some(parent) = parent else { return Ok(None) };
-        let columns = key.columns.iter().filter_map(|id| position(table, *id)).collect();
-        let mut lookups = Vec::with_capacity(parent.storage.len());
-        for &storage in &parent.storage {
-            lookups.push(connection.prepare(&lookup(&parent, storage, &key.referenced_columns, false))?);
-        }
-        let referenced = match key.referenced_columns.as_slice() {
-            [id] => parent.column(*id).map(|c| c.name.clone()),
-            _ => None,
-        };
-        let parent = Names::of(engine, database, &parent).table;
-        Ok(Some(Self { key: key.clone(), columns, parent, referenced, lookups }))
-    }
-
-    fn hold(&mut self, pen: &Pen, names: &Names, verb: &str, row: &[Stored]) -> Result<(), Refusal> {
-        let keys: Vec<&Stored> = self.columns.iter().filter_map(|&n| row.get(n)).collect();
-        // A NULL in the key refers to nothing.
-        if keys.contains(&&Stored::Null) {
-            return Ok(());
-        }
-        for statement in &mut self.lookups {
-            if !pen.found(statement, &keys, 0)?.is_empty() {
-                return Ok(());
-            }
-        }
-        let parent = Names { table: self.parent.clone(), ..names.clone() };
-        Err(conflict(verb, "FOREIGN KEY", &self.key.name, &parent, self.referenced.as_deref()).into())
     }
 }

@@ -1,0 +1,112 @@
+//! What a function may look at while SQLite runs it: the catalog, with the asker's permissions.
+use super::{variant, variant_int};
+use crate::engine::Engine;
+use crate::engine::functions::system::PRODUCT_VERSION;
+use crate::engine::locks::SessionId;
+use crate::engine::permissions::{self, Target};
+use crate::engine::schema::{Database, Instance, Table};
+use crate::engine::tokens::{ObjectName, Source};
+use crate::values::{CollationId, Value};
+use std::sync::Arc;
+
+const TEMPDB: i16 = 2;
+
+/// What such a function may look at while SQLite runs it.
+pub struct Asker {
+    pub engine: Arc<Engine>,
+    pub session: SessionId,
+    pub database: i16,
+    pub login: String,
+}
+
+/// An object that a name means, as far as the asker may see it.
+pub struct Found {
+    pub target: Target,
+    pub kind: &'static str,
+    pub table: Option<Arc<Table>>,
+    pub database: i16,
+}
+
+impl Asker {
+    pub fn here<'i>(&self, instance: &'i Instance) -> Option<&'i Database> {
+        instance.databases.get(&self.database)
+    }
+
+    pub fn object(&self, instance: &Instance, name: &str) -> Option<Found> {
+        let name = object_name(name)?;
+        if name.name.starts_with('#') {
+            let table = instance.databases.get(&TEMPDB)?.temporary_table(self.session, &name.name)?;
+            let target = Target::from(&**table);
+            return Some(Found { target, kind: "U", table: Some(Arc::clone(table)), database: TEMPDB });
+        }
+        let home = match &name.database {
+            Some(wanted) => database(instance, wanted)?,
+            None => self.here(instance)?,
+        };
+        let schema = name.schema.as_deref().map_or(Some(1), |s| home.schema_id(s))?;
+        let found = if let Some(table) = home.table(schema, &name.name) {
+            let target = Target::from(&**table);
+            Found { target, kind: "U", table: Some(Arc::clone(table)), database: home.id }
+        } else {
+            let view = home.view(schema, &name.name)?;
+            let target = Target { object_id: view.object_id, schema_id: view.schema_id };
+            Found { target, kind: "V", table: None, database: home.id }
+        };
+        permissions::rights(instance, home, &self.login).sees(found.target).then_some(found)
+    }
+
+    /// Schema and name.
+    pub fn by_id(&self, instance: &Instance, id: i64, database: Option<i64>) -> Option<(String, String)> {
+        let home = match database {
+            Some(id) => instance.databases.get(&i16::try_from(id).ok()?)?,
+            None => self.here(instance)?,
+        };
+        let id = i32::try_from(id).ok()?;
+        let (schema, name) = match home.tables.get(&id) {
+            Some(table) => (table.schema_id, &table.name),
+            None => home.views.get(&id).map(|v| (v.schema_id, &v.name))?,
+        };
+        let seen = permissions::rights(instance, home, &self.login)
+            .sees(Target { object_id: id, schema_id: schema });
+        seen.then(|| (home.schema_name(schema).to_owned(), name.clone()))
+    }
+
+    pub fn table_by_id(&self, instance: &Instance, id: i64) -> Option<Arc<Table>> {
+        self.here(instance)?.tables.get(&i32::try_from(id).ok()?).cloned()
+    }
+
+    pub fn server_property(&self, name: &str) -> Option<Value> {
+        let server = self.engine.options.server_name.as_str();
+        Some(match name.to_lowercase().as_str() {
+            "servername" | "machinename" | "computernamephysicalnetbios" => variant(server),
+            "productversion" => variant(PRODUCT_VERSION),
+            "productmajorversion" => variant("16"),
+            "productminorversion" => variant("0"),
+            "productlevel" => variant("RTM"),
+            "edition" => variant("replica-sandbox"),
+            // 3 is Enterprise and Developer: all features.
+            "engineedition" => variant_int(3),
+            "collation" => variant(&CollationId::SERVER_DEFAULT.get().name),
+            "isintegratedsecurityonly"
+            | "isclustered"
+            | "ishadrenabled"
+            | "isfulltextinstalled"
+            | "issingleuser"
+            | "isxtpsupported"
+            | "ispolybaseinstalled" => variant_int(0),
+            "instancename" => return None,
+            _ => return None,
+        })
+    }
+}
+
+fn object_name(text: &str) -> Option<ObjectName> {
+    let source = Source::new(text).ok()?;
+    let mut cursor = source.cursor();
+    let name = cursor.expect_object_name().ok()?;
+    cursor.is_done().then_some(name)
+}
+
+pub fn database<'i>(instance: &'i Instance, name: &str) -> Option<&'i Database> {
+    instance.database(name.trim_end())
+}

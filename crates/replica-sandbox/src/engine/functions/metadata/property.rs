@@ -1,0 +1,88 @@
+//! COLUMNPROPERTY, OBJECTPROPERTY, DATABASEPROPERTYEX, COLLATIONPROPERTY.
+use super::{column, flag, variant, variant_int};
+use crate::engine::schema::{Database, Table};
+use crate::values::{CollationId, Value};
+
+pub fn column_property(table: &Table, name: &str, property: &str) -> Option<Value> {
+    let column = column(table, name)?;
+    Some(match property.to_lowercase().as_str() {
+        "allowsnull" => flag(column.nullable),
+        "columnid" | "ordinal" => Value::Int(column.column_id.into()),
+        "iscomputed" => flag(column.computed.is_some()),
+        "isidentity" => flag(column.identity),
+        "isrowguidcol" => flag(column.rowguidcol),
+        "generatedalwaystype" => Value::Int(column.generated_always.into()),
+        "precision" => Value::Int(column.sql_type.precision().into()),
+        "scale" => Value::Int(column.sql_type.scale().into()),
+        "charmaxlen" => Value::Int(column.sql_type.max_length().into()),
+        "ishidden" | "issparse" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
+        _ => return None,
+    })
+}
+
+pub fn object_property(database: &Database, id: i32, property: &str) -> Option<Value> {
+    let property = property.to_lowercase();
+    if database.views.contains_key(&id) {
+        return Some(flag(property == "isview"));
+    }
+    let table = database.tables.get(&id)?;
+    Some(match property.as_str() {
+        "istable" | "isusertable" => flag(true),
+        "isview" | "isprocedure" | "ismsshipped" | "issystemtable" | "tableismemoryoptimized" => flag(false),
+        "tabletemporaltype" => Value::Int(0),
+        "tablehasidentity" => flag(table.identity.is_some()),
+        "tablehasprimarykey" => flag(table.primary_key().is_some()),
+        "tablehasforeignkey" => flag(!table.foreign_keys.is_empty()),
+        "tablehasforeignref" => {
+            flag(database.tables.values().any(|t| t.foreign_keys.iter().any(|f| f.references == id)))
+        }
+        "tablehasclustindex" => flag(table.base_index().is_some_and(|i| i.index_id == 1)),
+        "tablehasindex" => flag(table.indexes.iter().any(|i| i.index_id > 0)),
+        "tablehasuniquecnst" => {
+            flag(table.indexes.iter().any(|i| i.backs == crate::engine::schema::Backs::UniqueConstraint))
+        }
+        "schemaid" => Value::Int(table.schema_id.into()),
+        "ownerid" => Value::Int(1),
+        _ => return None,
+    })
+}
+
+pub fn database_property(database: &Database, property: &str) -> Option<Value> {
+    Some(match property.to_lowercase().as_str() {
+        "collation" => variant(&database.collation.get().name),
+        "status" => variant("ONLINE"),
+        "updateability" => variant(if database.read_only { "READ_ONLY" } else { "READ_WRITE" }),
+        "useraccess" => variant("MULTI_USER"),
+        "recovery" => variant(match database.recovery_model {
+            1 => "FULL",
+            2 => "BULK_LOGGED",
+            _ => "SIMPLE",
+        }),
+        "version" => variant_int(957),
+        "lcid" => variant_int(database.collation.get().lcid as i64),
+        "sqlsortorder" => variant_int(database.collation.get().sort_id.into()),
+        "isansinullsenabled" | "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" => {
+            variant_int(0)
+        }
+        _ => return None,
+    })
+}
+
+pub fn collation_property(name: &str, property: &str) -> Option<Value> {
+    let collation = CollationId::by_name(name).ok()?.get();
+    let ignores = |sensitive: bool, bit: i64| if sensitive { 0 } else { bit };
+    Some(match property.to_lowercase().as_str() {
+        "codepage" => variant_int(collation.code_page.into()),
+        "lcid" => variant_int(collation.lcid.into()),
+        "version" => variant_int(collation.version.into()),
+        // Microsoft docs, COLLATIONPROPERTY: ignore case 1, accents 2, kana 65536, width 131072.
+        "comparisonstyle" if collation.order == crate::values::collation::Order::Linguistic => variant_int(
+            ignores(collation.case_sensitive, 1)
+                + ignores(collation.accent_sensitive, 2)
+                + ignores(collation.kana_sensitive, 65_536)
+                + ignores(collation.width_sensitive, 131_072),
+        ),
+        "comparisonstyle" => variant_int(0),
+        _ => return None,
+    })
+}

@@ -1,0 +1,200 @@
+//! Who holds what and who waits: grants, queues, and the circles that waiting closes.
+use super::log::{Event, Log};
+use super::{Mode, Request, Resource, Scope, SessionId};
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+#[derive(Default)]
+pub struct State {
+    pub locks: HashMap<Resource, Lock>,
+    /// A session waits for one thing at a time.
+    pub waits: HashMap<SessionId, Wait>,
+    pub log: Log,
+}
+
+#[derive(Default)]
+pub struct Lock {
+    pub granted: Vec<Grant>,
+    pub queue: VecDeque<SessionId>,
+}
+
+pub struct Grant {
+    pub session: SessionId,
+    pub scope: Scope,
+    pub mode: Mode,
+    /// An application lock asked for twice is released twice.
+    pub count: u32,
+}
+
+pub struct Wait {
+    pub resource: Resource,
+    pub scope: Scope,
+    pub requested: Mode,
+    /// With what the session already holds there.
+    pub target: Mode,
+    pub converts: bool,
+    pub priority: i8,
+    pub victim: bool,
+    pub since: Instant,
+}
+
+impl Lock {
+    /// What a session holds here over all scopes.
+    fn held_by(&self, session: SessionId) -> Option<Mode> {
+        self.granted
+            .iter()
+            .filter(|grant| grant.session == session)
+            .map(|grant| grant.mode)
+            .reduce(Mode::join)
+    }
+
+    fn conflicting(&self, session: SessionId, mode: Mode) -> impl Iterator<Item = SessionId> {
+        self.granted
+            .iter()
+            .filter(move |grant| grant.session != session && !grant.mode.compatible(mode))
+            .map(|grant| grant.session)
+    }
+
+    fn grant(&mut self, session: SessionId, scope: Scope, mode: Mode) {
+        match self.granted.iter_mut().find(|grant| grant.session == session && grant.scope == scope) {
+            Some(grant) => {
+                grant.mode = grant.mode.join(mode);
+                grant.count += 1;
+            }
+            None => self.granted.push(Grant { session, scope, mode, count: 1 }),
+        }
+    }
+}
+
+impl State {
+    pub fn grant_at_once(&mut self, request: &Request) -> bool {
+        let lock = self.locks.entry(request.resource.clone()).or_default();
+        let held = lock.held_by(request.session);
+        let target = held.map_or(request.mode, |held| held.join(request.mode));
+        let no_more_than_held = held == Some(target);
+        let first_in_line = held.is_some() || lock.queue.is_empty();
+        let free = lock.conflicting(request.session, target).next().is_none();
+        if !(no_more_than_held || first_in_line && free) {
+            return false;
+        }
+        lock.grant(request.session, request.scope, request.mode);
+        if !no_more_than_held {
+            self.log.push(Event::Granted, request.session, &request.resource, (target, request.scope));
+        }
+        true
+    }
+
+    pub fn enqueue(&mut self, request: &Request) {
+        let lock = self.locks.entry(request.resource.clone()).or_default();
+        let held = lock.held_by(request.session);
+        let converting = lock.queue.iter().take_while(|session| self.waits[session].converts).count();
+        lock.queue.insert(if held.is_some() { converting } else { lock.queue.len() }, request.session);
+        let wait = Wait {
+            resource: request.resource.clone(),
+            scope: request.scope,
+            requested: request.mode,
+            target: held.map_or(request.mode, |held| held.join(request.mode)),
+            converts: held.is_some(),
+            priority: request.deadlock_priority,
+            victim: false,
+            since: Instant::now(),
+        };
+        self.log.push(Event::Waiting, request.session, &request.resource, (wait.target, request.scope));
+        self.waits.insert(request.session, wait);
+    }
+
+    /// Serves the queue in order, up to the first that must go on waiting.
+    fn serve(&mut self, resource: &Resource) {
+        let Some(lock) = self.locks.get_mut(resource) else { return };
+        while let Some(&session) = lock.queue.front() {
+            let wait = &self.waits[&session];
+            if lock.conflicting(session, wait.target).next().is_some() {
+                break;
+            }
+            lock.grant(session, wait.scope, wait.requested);
+            self.log.push(Event::Granted, session, resource, (wait.target, wait.scope));
+            lock.queue.pop_front();
+            self.waits.remove(&session);
+        }
+        if lock.granted.is_empty() && lock.queue.is_empty() {
+            self.locks.remove(resource);
+        }
+    }
+
+    pub fn withdraw(&mut self, session: SessionId, event: Event) {
+        let Some(wait) = self.waits.remove(&session) else { return };
+        self.log.push(event, session, &wait.resource, (wait.target, wait.scope));
+        if let Some(lock) = self.locks.get_mut(&wait.resource) {
+            lock.queue.retain(|&waiter| waiter != session);
+        }
+        self.serve(&wait.resource);
+    }
+
+    pub fn release_one(&mut self, session: SessionId, scope: Scope, resource: &Resource) -> bool {
+        let Some(lock) = self.locks.get_mut(resource) else { return false };
+        let mut grants = lock.granted.iter_mut();
+        let Some(grant) = grants.find(|grant| grant.session == session && grant.scope == scope) else {
+            return false;
+        };
+        grant.count -= 1;
+        if grant.count == 0 {
+            self.drop_grant(session, scope, resource);
+        }
+        true
+    }
+
+    pub fn drop_grant(&mut self, session: SessionId, scope: Scope, resource: &Resource) {
+        let Some(lock) = self.locks.get_mut(resource) else { return };
+        let Some(at) = lock.granted.iter().position(|grant| grant.session == session && grant.scope == scope)
+        else {
+            return;
+        };
+        let grant = lock.granted.remove(at);
+        self.log.push(Event::Released, session, resource, (grant.mode, scope));
+        self.serve(resource);
+    }
+
+    /// Whom a waiting session waits for: holders in its way, then all who stand before it.
+    pub fn blockers(&self, session: SessionId) -> Vec<SessionId> {
+        let Some(wait) = self.waits.get(&session).filter(|wait| !wait.victim) else { return Vec::new() };
+        let Some(lock) = self.locks.get(&wait.resource) else { return Vec::new() };
+        let before = lock.queue.iter().copied().take_while(|&waiter| waiter != session);
+        lock.conflicting(session, wait.target).chain(before).collect()
+    }
+
+    /// Every new edge of the graph touches the session that has just begun to wait, so only cycles through it
+    /// need be looked for. The victim is the one of the lowest DEADLOCK_PRIORITY, and among equals the session
+    /// that closed the circle (SQL Server takes the one with the least log to undo).
+    pub fn break_deadlocks(&mut self, closer: SessionId) {
+        while let Some(cycle) = self.cycle(closer) {
+            let rank = |session: &SessionId| (self.waits[session].priority, *session != closer);
+            let Some(victim) = cycle.into_iter().min_by_key(rank) else { return };
+            if let Some(wait) = self.waits.get_mut(&victim) {
+                wait.victim = true;
+            }
+        }
+    }
+
+    /// The sessions of a cycle through `start`, by depth-first search.
+    fn cycle(&self, start: SessionId) -> Option<Vec<SessionId>> {
+        let mut path = vec![start];
+        let mut todo = vec![self.blockers(start)];
+        let mut seen = vec![start];
+        while let Some(next) = todo.last_mut() {
+            match next.pop() {
+                Some(session) if session == start => return Some(path),
+                Some(session) if seen.contains(&session) => {}
+                Some(session) => {
+                    seen.push(session);
+                    path.push(session);
+                    todo.push(self.blockers(session));
+                }
+                None => {
+                    todo.pop();
+                    path.pop();
+                }
+            }
+        }
+        None
+    }
+}

@@ -11,7 +11,8 @@ use replica_core::window::{Range, Unit, Window};
 
 use crate::run;
 
-/// Compares tables of the target with the source's, every byte of every row, and says which rows differ. Reads only.
+/// Compares tables of the target with the source's, every byte of every row, and says which rows differ.
+/// Writes nothing without --repair.
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
 #[argh(
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
@@ -51,6 +52,13 @@ pub struct Args {
     /// newer, not as different
     #[argh(option, arg_name = "as-of")]
     as_of: Option<String>,
+    /// compare the target with the hashes that the copy has recorded in its ledger, without reading the source's rows
+    #[argh(switch)]
+    against_ledger: bool,
+    /// load the windows that differ again, as the monthly copy does (whole tables in one transaction), and compare
+    /// them once more
+    #[argh(switch)]
+    repair: bool,
     /// leave out source columns that the target lacks
     #[argh(switch)]
     ignore_extra_columns: bool,
@@ -77,9 +85,18 @@ pub struct Options {
     pub bytes_per_second: Option<u64>,
     pub show_rows: usize,
     pub as_of: Option<AsOf>,
+    pub against_ledger: bool,
+    pub repair: bool,
     pub ignore_extra_columns: bool,
     pub config: Option<PathBuf>,
     pub format: Format,
+}
+
+impl Options {
+    /// Rows that differ to keep of each window.
+    pub fn kept_rows(&self) -> usize {
+        self.show_rows
+    }
 }
 
 /// Each reads both sides.
@@ -101,6 +118,10 @@ impl Tool for Args {
         if self.show_rows > MOST_SHOWN {
             return Err(Error::usage(format!("--show-rows is a number of rows, at most {MOST_SHOWN}")));
         }
+        if self.against_ledger && (self.show_rows > 0 || self.as_of.is_some()) {
+            return Err(Error::usage("--against-ledger goes with neither --show-rows nor --as-of")
+                .remedy("The ledger knows the rows' number and hash, not the rows"));
+        }
         Ok(Options {
             selection: selection.required(
                 "Name tables, - to read them from stdin, or --all for those of the configuration",
@@ -111,6 +132,8 @@ impl Tool for Args {
             bytes_per_second: self.max_mb_per_second.map(bytes_per_second).transpose()?,
             show_rows: self.show_rows,
             as_of: self.as_of.as_deref().map(str::parse).transpose()?,
+            against_ledger: self.against_ledger,
+            repair: self.repair,
             ignore_extra_columns: self.ignore_extra_columns,
             config: self.config,
             format: cli::format(self.output.as_deref())?,
@@ -175,6 +198,7 @@ mod tests {
             "t --max-mb-per-second NaN",
             "t --show-rows 99999",
             "t --as-of then",
+            "t --against-ledger --show-rows 1",
             "t --output xml",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code().number(), 2, "{line}");

@@ -1,7 +1,9 @@
 //! Proves that a replica is equal, row for row, or says where it is not. The command line is the interface; see
 //! docs/COMMANDS.md.
 mod args;
+mod jobs;
 mod line;
+mod repair;
 mod run;
 
 pub use args::Args;

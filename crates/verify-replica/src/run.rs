@@ -1,6 +1,6 @@
-//! From options to an exit code: look at every table, compare window by window, say how it went.
+//! From options to an exit code: look at every table, compare window by window, repair what is to be repaired, say how
+//! it went.
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
@@ -10,11 +10,14 @@ use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
 use replica_core::pool;
 use replica_core::report::{self, Progress};
-use replica_core::verify::{Comparison, Connections, Job, Outcome, Request, Throttle, Verdict};
+use replica_core::signal::Stop;
+use replica_core::verify::{Connections, Job, Outcome, Throttle, Verdict};
 use replica_core::window::Window;
 
 use crate::args::Options;
+use crate::jobs::{self, Planned, Planner, left_out};
 use crate::line;
+use crate::repair::{Broken, Repair, is_stop};
 
 pub fn run(options: &Options) -> Result<Code> {
     let progress = Progress::on_stderr();
@@ -23,8 +26,9 @@ pub fn run(options: &Options) -> Result<Code> {
     let connections = Connections::new(config.source()?.clone(), config.target()?.clone());
     let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
     cli::block_on(options.max_workers, |stop| async move {
-        let run = Run { options, config: &config, connections, progress, finished: Vec::new() };
-        stop.or(run.all(names)).await
+        let throttle = Throttle::new(options.bytes_per_second);
+        let run = Run { options, config: &config, connections, throttle, progress, finished: Vec::new() };
+        run.all(names, stop).await
     })
 }
 
@@ -32,6 +36,7 @@ struct Run<'a> {
     options: &'a Options,
     config: &'a Config,
     connections: Connections,
+    throttle: Throttle,
     progress: Progress,
     finished: Vec<Finished>,
 }
@@ -42,13 +47,60 @@ pub struct Finished {
     pub window: Option<Window>,
     pub result: Result<Verdict>,
     pub took: Duration,
+    /// To compare it again; none where it could not be compared at all.
+    pub job: Option<Job>,
     /// Columns that were not compared, and why.
     pub left_out: String,
 }
 
 impl Run<'_> {
-    async fn all(mut self, names: Vec<TableName>) -> Result<Code> {
-        let jobs = self.plan(names).await?;
+    async fn all(mut self, names: Vec<TableName>, stop: Stop) -> Result<Code> {
+        stop.or(async {
+            let jobs = self.plan(names).await?;
+            self.compare(jobs).await
+        })
+        .await?;
+        if self.options.repair {
+            self.repair(&stop).await?;
+        }
+        self.sum_up();
+        Ok(Code::of_failures(self.finished.iter().filter_map(Finished::failure)))
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            options: self.options,
+            config: self.config,
+            connections: &self.connections,
+            throttle: self.throttle.clone(),
+        }
+    }
+
+    /// Looks at every table before any is read.
+    async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<Job>> {
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut connected = false;
+        for table in names {
+            let started = Instant::now();
+            let planned = self.planner().plan(&table).await;
+            connected |= planned.as_ref().map_or_else(|error| error.kind() != Kind::Connect, |_| true);
+            match planned {
+                Ok(planned) if is_planned(&jobs, &planned) => {
+                    log::warn!("{table}: named twice, compared once");
+                }
+                Ok(planned) => {
+                    jobs.extend(planned.jobs);
+                    planned.failed.into_iter().try_for_each(|finished| self.finish(finished))?;
+                }
+                // Without a connection there is nothing to be said of any table.
+                Err(error) if !connected => return Err(error),
+                Err(error) => self.finish(jobs::failed(table, error, started))?,
+            }
+        }
+        Ok(jobs)
+    }
+
+    async fn compare(&mut self, jobs: Vec<Job>) -> Result<()> {
         let (progress, connections) = (self.progress.clone(), self.connections.clone());
         let work = move |job: Job| compare(job, connections.clone(), progress.clone());
         let workers = self.options.max_workers;
@@ -57,68 +109,54 @@ impl Run<'_> {
             let written = self.finish(finished);
             broken = std::mem::replace(&mut broken, Ok(())).and(written);
         };
-        let size = |job: &Job| job.comparison.rows.unwrap_or(u64::MAX);
-        pool::run(jobs, workers, size, work, done).await;
-        broken?;
-        self.sum_up();
-        Ok(Code::of_failures(self.finished.iter().filter_map(Finished::failure)))
+        pool::run(jobs, workers, |job| job.comparison.rows.unwrap_or(u64::MAX), work, done).await;
+        Ok(broken?)
     }
 
-    /// Looks at every table before any is read.
-    async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<Job>> {
-        let throttle = Throttle::new(self.options.bytes_per_second);
-        let mut jobs: Vec<Job> = Vec::new();
-        let mut connected = false;
-        for table in names {
-            let started = Instant::now();
-            match self.comparison(&table).await {
-                Ok(comparison) if jobs.iter().any(|job| job.comparison.target == comparison.target) => {
-                    log::warn!("{}: named twice, compared once", comparison.target);
-                    connected = true;
-                }
-                Ok(comparison) => {
-                    connected = true;
-                    let comparison = Arc::new(comparison);
-                    let windows = match &self.options.windows {
-                        Some(windows) => windows.iter().copied().map(Some).collect(),
-                        None => vec![None],
-                    };
-                    jobs.extend(windows.into_iter().map(|window| Job {
-                        comparison: comparison.clone(),
-                        window,
-                        throttle: throttle.clone(),
-                        show_rows: self.options.show_rows,
-                    }));
-                }
-                // Without a connection there is nothing to be said of any table.
-                Err(error) if !connected && error.kind() == Kind::Connect => return Err(error),
-                Err(error) => {
-                    let (result, took) = (Err(error.table(&table)), started.elapsed());
-                    self.finish(Finished { table, window: None, result, took, left_out: String::new() })?;
-                }
+    /// Loads every window that differs again, and compares it once more.
+    async fn repair(&mut self, stop: &Stop) -> Result<()> {
+        for broken in self.broken() {
+            let repair =
+                Repair { options: self.options, config: self.config, progress: &self.progress, stop };
+            match repair.table(&broken).await {
+                Ok(()) => stop.or(self.compare_again(&broken)).await?,
+                Err(error) if is_stop(&error) => return Err(error),
+                // What is different stays so, and is on record as such.
+                Err(error) => log::error!("{}", error.within("not repaired").table(&broken.table)),
             }
         }
-        Ok(jobs)
+        Ok(())
     }
 
-    async fn comparison(&self, table: &TableName) -> Result<Comparison> {
-        let mut sides = self.connections.take().await?;
-        let (source, target) = sides.tables(table).await?;
-        self.connections.give_back(sides);
-        let date_column =
-            self.options.date_column.as_deref().or_else(|| cli::date_column(self.config, table));
-        let settings = cli::settings(self.config, table);
-        let request = Request {
-            ignore_extra_columns: self.options.ignore_extra_columns || settings.ignore_extra_columns,
-            date_column,
-            windowed: self.options.windows.is_some(),
-            as_of: self.options.as_of.as_ref(),
-        };
-        let comparison = Comparison::new(&source, &target, request)?;
-        for column in left_out(&comparison) {
-            log::info!("{}: left out, as by the copy: {column}", comparison.target);
+    fn broken(&self) -> Vec<Broken> {
+        let mut tables: Vec<Broken> = Vec::new();
+        for finished in self.finished.iter().filter(|done| done.outcome() == Some(Outcome::Different)) {
+            let Some(job) = &finished.job else { continue };
+            let windows = finished.window.into_iter();
+            match tables.iter_mut().find(|broken| broken.table == finished.table) {
+                Some(broken) => broken.windows.extend(windows),
+                None => tables.push(Broken {
+                    table: finished.table.clone(),
+                    windows: windows.collect(),
+                    date_column: job.comparison.date_column.clone(),
+                }),
+            }
         }
-        Ok(comparison)
+        tables.iter_mut().for_each(|broken| broken.windows.sort_unstable());
+        tables
+    }
+
+    async fn compare_again(&mut self, broken: &Broken) -> Result<()> {
+        // The ledger has other hashes now.
+        let Planned { jobs, failed } = self.planner().plan(&broken.table).await?;
+        let was_broken = |window: &Option<Window>| match window {
+            Some(window) => broken.windows.contains(window),
+            None => broken.windows.is_empty(),
+        };
+        self.finished.retain(|done| done.table != broken.table || !was_broken(&done.window));
+        let failed = failed.into_iter().filter(|done| was_broken(&done.window));
+        failed.map(|done| self.finish(done)).collect::<io::Result<Vec<()>>>()?;
+        self.compare(jobs.into_iter().filter(|job| was_broken(&job.window)).collect()).await
     }
 
     fn finish(&mut self, finished: Finished) -> io::Result<()> {
@@ -130,9 +168,8 @@ impl Run<'_> {
             let mut out = io::stdout().lock();
             line::record(&finished).write(format, &mut out)?;
             let findings = finished.result.iter().flat_map(|verdict| &verdict.findings);
-            findings
-                .take(self.options.show_rows)
-                .try_for_each(|found| line::finding(&finished, found, format, &mut out))
+            let mut shown = findings.take(self.options.show_rows);
+            shown.try_for_each(|found| line::finding(&finished, found, format, &mut out))
         });
         self.finished.push(finished);
         written
@@ -142,18 +179,21 @@ impl Run<'_> {
         let count = |wanted: fn(&Finished) -> bool| self.finished.iter().filter(|done| wanted(done)).count();
         let failed = count(|done| done.result.is_err());
         let different = count(|done| done.outcome() == Some(Outcome::Different));
-        let equal = self.finished.len() - failed - different;
-        let what = if self.options.windows.is_some() { "windows" } else { "tables" };
-        let text = format!(
-            "{equal} of {} {what} equal, {different} different, {failed} failed",
-            self.finished.len()
-        );
+        let (all, equal) = (self.finished.len(), self.finished.len() - failed - different);
+        let windowed = self.options.windows.is_some() || self.options.against_ledger;
+        let what = if windowed { "windows" } else { "tables" };
+        let text = format!("{equal} of {all} {what} equal, {different} different, {failed} failed");
         if failed + different == 0 { log::info!("{text}") } else { log::error!("{text}") }
     }
 }
 
+fn is_planned(jobs: &[Job], planned: &Planned) -> bool {
+    let table = planned.jobs.first().map(|job| &job.comparison.target);
+    table.is_some_and(|table| jobs.iter().any(|job| job.comparison.target == *table))
+}
+
 impl Finished {
-    fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<Outcome> {
         self.result.as_ref().ok().map(|verdict| verdict.outcome)
     }
 
@@ -173,11 +213,5 @@ async fn compare(job: Job, connections: Connections, progress: Progress) -> Fini
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let result = job.run(&connections, &mut |rows| bar.set(rows)).await;
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
-    Finished { table, window, result, took: started.elapsed(), left_out }
-}
-
-fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
-    let mapping = &comparison.mapping;
-    let columns = mapping.left_out.iter().map(|(name, filler)| format!("{name} ({filler})"));
-    columns.chain(mapping.ignored.iter().map(|name| format!("{name} (in the source only)")))
+    Finished { table, window, result, took: started.elapsed(), job: Some(job), left_out }
 }

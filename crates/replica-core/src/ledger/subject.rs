@@ -39,7 +39,7 @@ impl Subject {
     }
 
     /// `None`: a window that was loaded as `self` is one of `wanted`. Otherwise what is different.
-    pub(super) fn difference(&self, wanted: &Self) -> Option<&'static str> {
+    pub fn difference(&self, wanted: &Self) -> Option<&'static str> {
         let differences = [
             (self.object_id != wanted.object_id, "the table was dropped and made again"),
             (self.date_column != wanted.date_column, "another date column"),

@@ -3,6 +3,7 @@ use super::key::{Key, sort_expression};
 use super::part::Part;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
+use crate::ledger::Subject;
 use crate::plan::select_list;
 use crate::session::Role;
 use crate::tds::rpc::{Param, Query};
@@ -21,6 +22,10 @@ pub struct Comparison {
     pub rows: Option<u64>,
     /// See [`RowScanner::pad_decimals`](crate::tds::row::RowScanner::pad_decimals).
     pub pad_decimals: bool,
+    /// As the ledger knows windows of it, where they are cut by a column.
+    pub subject: Option<Subject>,
+    /// The column that windows are cut by, as the source names it.
+    pub date_column: Option<String>,
     snapshot: [bool; 2],
     dates: Option<[DateColumn; 2]>,
     newer: Option<Newer>,
@@ -92,14 +97,18 @@ impl Comparison {
                 .remedy("Give the target a primary key or a unique constraint")
                 .table(name));
         }
+        let dates = dates(source, &mapping, request)?;
+        let (date_column, dates) = dates.unzip();
         Ok(Self {
             source: source.object.name.clone(),
             target: name.clone(),
             key,
+            subject: date_column.as_ref().map(|column| Subject::new(source, target, &mapping, column)),
+            date_column,
+            dates,
             rows: source.rows(),
             pad_decimals: server(target).babelfish,
             snapshot: [source, target].map(|table| server(table).allows_snapshot),
-            dates: dates(source, &mapping, request)?,
             newer,
             mapping,
         })
@@ -183,8 +192,12 @@ fn expression(role: Role, column: &MappedColumn) -> &str {
     }
 }
 
-/// The date column of either side. Without windows it is of use if there is one, and no loss if there is none.
-fn dates(source: &Table, mapping: &Mapping, request: Request<'_>) -> Result<Option<[DateColumn; 2]>> {
+/// The date column, and what it is on either side. Without windows it is of use if there is one, and no loss if there is none.
+fn dates(
+    source: &Table,
+    mapping: &Mapping,
+    request: Request<'_>,
+) -> Result<Option<(String, [DateColumn; 2])>> {
     let required = request.windowed || request.date_column.is_some();
     let column = match choose(source, request.date_column) {
         Ok(column) => column,
@@ -192,7 +205,10 @@ fn dates(source: &Table, mapping: &Mapping, request: Request<'_>) -> Result<Opti
         Err(_) => return Ok(None),
     };
     match mapping.columns.iter().find(|mapped| mapped.source.id == column.id) {
-        Some(mapped) => Ok(Some([DateColumn::at_source(mapped), DateColumn::at_target(mapped)])),
+        Some(mapped) => {
+            let sides = [DateColumn::at_source(mapped), DateColumn::at_target(mapped)];
+            Ok(Some((column.name.clone(), sides)))
+        }
         None if required => Err(Error::usage("windows cannot be cut by a column that the target lacks")
             .table(&source.object.name)
             .column(&column.name)),

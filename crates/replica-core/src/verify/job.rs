@@ -1,11 +1,12 @@
 //! A window's comparison on connections of its own, again where that can help.
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Comparison, Reading, Throttle, Verdict, window};
+use super::{Comparison, Reading, Throttle, Verdict, unchanged, window};
 use crate::config::Endpoint;
 use crate::copy::Sides;
 use crate::error::Result;
 use crate::retry::Backoff;
+use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 
 /// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
@@ -46,6 +47,8 @@ pub struct Job {
     pub comparison: Arc<Comparison>,
     /// `None`: the whole table.
     pub window: Option<Window>,
+    /// What the target is compared with, instead of the source.
+    pub recorded: Option<Fingerprint>,
     pub throttle: Throttle,
     pub show_rows: usize,
 }
@@ -87,7 +90,10 @@ impl Job {
         let mut sides = connections.take().await?;
         let Self { comparison, throttle, show_rows, .. } = self;
         let reading = Reading { comparison, throttle, snapshot, show_rows: *show_rows };
-        let verdict = window(&mut sides, &reading, self.window, progress).await?;
+        let verdict = match self.recorded {
+            Some(recorded) => unchanged(&mut sides.target, &reading, self.window, recorded, progress).await?,
+            None => window(&mut sides, &reading, self.window, progress).await?,
+        };
         connections.give_back(sides);
         Ok(verdict)
     }

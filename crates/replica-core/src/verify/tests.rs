@@ -23,7 +23,8 @@ fn compare(pair: &Pair, change: impl FnOnce(&mut Comparison), meanwhile: impl Fn
         let mut comparison = Comparison::new(&source, &target, Request::default()).unwrap();
         change(&mut comparison);
         let comparison = Arc::new(comparison);
-        let job = Job { comparison, window: None, throttle: Throttle::new(None), show_rows: 9 };
+        let job =
+            Job { comparison, window: None, recorded: None, throttle: Throttle::new(None), show_rows: 9 };
         // On a thread of its own: the client there blocks.
         let mut meanwhile = |_| std::thread::scope(|scope| scope.spawn(&meanwhile).join().unwrap());
         job.run(&connections, &mut meanwhile).await.unwrap()

@@ -2,7 +2,9 @@
 mod util;
 
 mod edits;
+mod ledger;
 mod options;
 mod random;
 mod reads;
+mod repair;
 mod windows;

@@ -1,11 +1,11 @@
-//! Random edits of small tables: exactly those are reported.
+//! Random edits of small tables: exactly those are reported, and repaired.
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use replica_testkit::Pair;
+use replica_testkit::{Database, Pair};
 
-use crate::util::{findings, verify};
+use crate::util::{findings, tool, verify};
 
 type Rows = BTreeMap<i32, (Option<String>, Option<i32>)>;
 
@@ -28,7 +28,7 @@ fn insert(rows: &Rows) -> String {
 }
 
 #[test]
-fn exactly_the_rows_that_differ_are_reported() {
+fn exactly_the_rows_that_differ_are_reported_and_repaired() {
     let pair = Pair::new();
     pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, a nvarchar(5) NULL, n int NULL)");
     let config = Config { cases: 24, max_shrink_iters: 50, ..Config::default() };
@@ -56,6 +56,9 @@ fn exactly_the_rows_that_differ_are_reported() {
             expected.push((format!("id={id}"), kind.to_owned()));
         }
         prop_assert_eq!(found, expected, "{}", run);
+        tool(&pair).run(&["dbo.t", "--repair"]).exits(0);
+        let rows = |database: &Database| database.client().values("SELECT * FROM dbo.t ORDER BY id");
+        prop_assert_eq!(rows(&pair.source), rows(&pair.target));
         Ok(())
     });
     if let Err(error) = checked {

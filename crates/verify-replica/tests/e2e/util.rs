@@ -35,3 +35,28 @@ pub fn each(client: &mut Client, statements: &[&str]) {
 pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }
+
+pub const QUARTER: &[&str] = &["dbo.t", "--start-date=2024-01-01", "--end-date=2024-03-31"];
+
+/// A row a day of the first quarter of 2024, and one without a date.
+pub fn quarter(day: &str) -> Pair {
+    let pair = Pair::new();
+    pair.both(&format!("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, day {day} NULL, n int NOT NULL)"));
+    let rows: Vec<String> = (0..91)
+        .map(|n| {
+            let date = replica_core::window::date("day", "2024-01-01").unwrap()
+                + std::time::Duration::from_secs(86_400 * n);
+            match day {
+                "int" => format!("({n}, {}, {n})", date.to_string().replace('-', "")),
+                _ => format!("({n}, '{date}', {n})"),
+            }
+        })
+        .collect();
+    pair.both(&format!("INSERT INTO dbo.t VALUES {}, (500, NULL, 0)", rows.join(", ")));
+    pair
+}
+
+/// Asks the sandbox for a fault.
+pub fn fault(pair: &Pair, arguments: &str) {
+    pair.server.client("master").batch(&format!("EXEC sp_sandbox_fault {arguments}"));
+}

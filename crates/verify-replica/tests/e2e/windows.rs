@@ -1,27 +1,7 @@
 //! Windows and days.
 use replica_testkit::Pair;
 
-use crate::util::{each, findings, tool, verify, windows};
-
-const QUARTER: &[&str] = &["dbo.t", "--start-date=2024-01-01", "--end-date=2024-03-31"];
-
-/// A row a day of the first quarter of 2024, and one without a date.
-fn quarter(day: &str) -> Pair {
-    let pair = Pair::new();
-    pair.both(&format!("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, day {day} NULL, n int NOT NULL)"));
-    let rows: Vec<String> = (0..91)
-        .map(|n| {
-            let date = replica_core::window::date("day", "2024-01-01").unwrap()
-                + std::time::Duration::from_secs(86_400 * n);
-            match day {
-                "int" => format!("({n}, {}, {n})", date.to_string().replace('-', "")),
-                _ => format!("({n}, '{date}', {n})"),
-            }
-        })
-        .collect();
-    pair.both(&format!("INSERT INTO dbo.t VALUES {}, (500, NULL, 0)", rows.join(", ")));
-    pair
-}
+use crate::util::{QUARTER, each, findings, quarter, tool, verify, windows};
 
 #[test]
 fn months_are_compared_one_by_one() {

@@ -1,0 +1,142 @@
+//! From tables to windows to compare: the catalogs of both sides, and what the ledger says.
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use replica_core::catalog::TableName;
+use replica_core::cli;
+use replica_core::config::Config;
+use replica_core::copy::Sides;
+use replica_core::error::{Error, Result};
+use replica_core::ledger::{self, Known, State};
+use replica_core::verify::{Comparison, Connections, Job, Request, Throttle};
+use replica_core::window::Window;
+
+use crate::args::Options;
+use crate::run::Finished;
+
+/// Looks at tables, and says what is to be compared.
+pub struct Planner<'a> {
+    pub options: &'a Options,
+    pub config: &'a Config,
+    pub connections: &'a Connections,
+    pub throttle: Throttle,
+}
+
+/// A table's windows.
+#[derive(Default)]
+pub struct Planned {
+    pub jobs: Vec<Job>,
+    /// Those of which it is known beforehand that they cannot be compared.
+    pub failed: Vec<Finished>,
+}
+
+impl Planner<'_> {
+    /// # Errors
+    /// What keeps the whole table from being compared.
+    pub async fn plan(&self, table: &TableName) -> Result<Planned> {
+        let mut sides = self.connections.take().await?;
+        let planned = self.planned(&mut sides, table).await?;
+        self.connections.give_back(sides);
+        Ok(planned)
+    }
+
+    async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<Planned> {
+        let (source, target) = sides.tables(table).await?;
+        let options = self.options;
+        let settings = cli::settings(self.config, table);
+        let request = Request {
+            ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
+            date_column: options.date_column.as_deref().or_else(|| cli::date_column(self.config, table)),
+            windowed: options.windows.is_some() || options.against_ledger,
+            as_of: options.as_of.as_ref(),
+        };
+        let comparison = Arc::new(Comparison::new(&source, &target, request)?);
+        for column in left_out(&comparison) {
+            log::info!("{}: left out, as by the copy: {column}", comparison.target);
+        }
+        if options.against_ledger {
+            return self.recorded(sides, comparison).await;
+        }
+        let windows = match &options.windows {
+            Some(windows) => windows.iter().copied().map(Some).collect(),
+            None => vec![None],
+        };
+        let jobs = windows.into_iter().map(|window| self.job(&comparison, window));
+        Ok(Planned { jobs: jobs.collect(), failed: Vec::new() })
+    }
+
+    fn job(&self, comparison: &Arc<Comparison>, window: Option<Window>) -> Job {
+        Job {
+            comparison: comparison.clone(),
+            window,
+            recorded: None,
+            throttle: self.throttle.clone(),
+            show_rows: self.options.kept_rows(),
+        }
+    }
+
+    /// The windows that are on record and lie within the days asked for.
+    async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<Planned> {
+        let known = match ledger::exists(&mut sides.target).await? {
+            true => ledger::windows(&mut sides.target, &comparison.target).await?,
+            false => Vec::new(),
+        };
+        let windows = self.options.windows.as_deref();
+        let days = windows.and_then(|windows| Some((windows.first()?.first, windows.last()?.next)));
+        let within = |known: &Known| {
+            days.is_none_or(|(first, next)| first <= known.window.first && known.window.next <= next)
+        };
+        let mut planned = Planned::default();
+        for known in known.into_iter().filter(within) {
+            match record(&known, &comparison) {
+                Ok(recorded) => {
+                    let job = self.job(&comparison, Some(known.window));
+                    planned.jobs.push(Job { recorded: Some(recorded), ..job });
+                }
+                Err(error) => planned.failed.push(Finished {
+                    table: comparison.target.clone(),
+                    window: Some(known.window),
+                    result: Err(error.table(&comparison.target).window(known.window)),
+                    took: Duration::ZERO,
+                    job: None,
+                    left_out: String::new(),
+                }),
+            }
+        }
+        if planned.jobs.is_empty() && planned.failed.is_empty() {
+            return Err(Error::data("the ledger has no window of it that lies within these days")
+                .remedy("Leave out --against-ledger to compare with the source"));
+        }
+        Ok(planned)
+    }
+}
+
+/// The fingerprint of a window's rows as the copy left them.
+fn record(known: &Known, comparison: &Comparison) -> Result<replica_core::tds::fingerprint::Fingerprint> {
+    let difference = comparison.subject.as_ref().and_then(|subject| known.subject.difference(subject));
+    if let Some(difference) = difference {
+        return Err(Error::data(format!("the window on record is not this one: {difference}"))
+            .remedy("Leave out --against-ledger to compare with the source"));
+    }
+    known.fingerprint.ok_or_else(|| {
+        let state = known.state.name();
+        let error = Error::data(format!("the window is not complete: it is {state}"));
+        match known.state {
+            State::Loading => error.remedy("Wait until the run that loads it has ended"),
+            _ => error.remedy("Load it again, with --resume if the other windows are to stay"),
+        }
+    })
+}
+
+/// Columns that are not compared, and why.
+pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
+    let mapping = &comparison.mapping;
+    let columns = mapping.left_out.iter().map(|(name, filler)| format!("{name} ({filler})"));
+    columns.chain(mapping.ignored.iter().map(|name| format!("{name} (in the source only)")))
+}
+
+/// A table that cannot be compared at all.
+pub fn failed(table: TableName, error: Error, since: Instant) -> Finished {
+    let result = Err(error.table(&table));
+    Finished { table, window: None, result, took: since.elapsed(), job: None, left_out: String::new() }
+}

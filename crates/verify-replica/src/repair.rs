@@ -1,0 +1,109 @@
+//! Loads what differs again, by the copy's own way: windows as the monthly copy does, whole tables in one transaction.
+use replica_core::catalog::TableName;
+use replica_core::cli::{self, Tool};
+use replica_core::config::Config;
+use replica_core::copy::windows::{self, IndexScope, Prepared};
+use replica_core::copy::{self, Verify};
+use replica_core::error::{Error, Kind, Result};
+use replica_core::ledger::Wish;
+use replica_core::plan::Request;
+use replica_core::report::Progress;
+use replica_core::shape::Wishes;
+use replica_core::signal::Stop;
+use replica_core::window::Window;
+
+use crate::Args;
+use crate::args::Options;
+
+/// Attempts after the first, of each window.
+const MOST_RETRIES: u32 = 5;
+
+pub struct Repair<'a> {
+    pub options: &'a Options,
+    pub config: &'a Config,
+    pub progress: &'a Progress,
+    pub stop: &'a Stop,
+}
+
+/// What differs of one table.
+#[derive(Debug)]
+pub struct Broken {
+    pub table: TableName,
+    /// In order; none: the whole table.
+    pub windows: Vec<Window>,
+    /// As the source names it.
+    pub date_column: Option<String>,
+}
+
+impl Repair<'_> {
+    /// # Errors
+    /// What kept the table, or one of its windows, from being loaded; a signal.
+    pub async fn table(&self, broken: &Broken) -> Result<()> {
+        let settings = cli::settings(self.config, &broken.table);
+        let wishes = Wishes {
+            chunk_rows: settings.chunk_size,
+            commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
+            ..Wishes::default()
+        };
+        let request = Request {
+            ignore_extra_columns: self.options.ignore_extra_columns || settings.ignore_extra_columns,
+            wishes,
+            ..Request::default()
+        };
+        if broken.windows.is_empty() {
+            self.whole(broken, request).await
+        } else {
+            self.windows(broken, request).await
+        }
+    }
+
+    async fn whole(&self, broken: &Broken, request: Request) -> Result<()> {
+        log::info!("{}: loading the whole table again", broken.table);
+        let job = copy::Job {
+            source: self.config.source()?.clone(),
+            target: self.config.target()?.clone(),
+            table: broken.table.clone(),
+            days: None,
+            request,
+            verify: Verify::Nothing,
+        };
+        let bar = self.progress.bar(&broken.table.to_string(), None);
+        self.stop.or(copy::table(&job, &mut |so_far| bar.set(so_far.rows))).await.map(drop)
+    }
+
+    async fn windows(&self, broken: &Broken, request: Request) -> Result<()> {
+        let names = broken.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        log::info!("{}: loading again: {names}", broken.table);
+        let job = windows::Job {
+            tool: Args::NAME,
+            source: self.config.source()?.clone(),
+            target: self.config.target()?.clone(),
+            table: broken.table.clone(),
+            date_column: broken.date_column.clone(),
+            windows: broken.windows.clone(),
+            request,
+            verify: Verify::Nothing,
+            workers: self.options.max_workers,
+            max_retries: MOST_RETRIES,
+            wish: Wish::Replace,
+            shared: false,
+            index_scope: IndexScope::Run,
+        };
+        let prepared = self.stop.or(Prepared::new(&job)).await?;
+        prepared.warnings().iter().for_each(|warning| log::warn!("{}: {warning}", broken.table));
+        let mut failed = Ok(());
+        let summary = windows::run(&job, prepared, self.stop, self.progress, &mut |finished| {
+            if let Err(error) = finished.result {
+                log::error!("{error}");
+                failed = Err(error);
+            }
+        })
+        .await?;
+        failed.and(summary.problems.into_iter().next().map_or(Ok(()), Err))
+    }
+}
+
+/// After a signal, nothing else is begun.
+pub fn is_stop(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Interrupted | Kind::Terminated)
+}

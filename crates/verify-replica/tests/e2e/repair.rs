@@ -1,0 +1,74 @@
+//! What differs is loaded again, and nothing else.
+use replica_testkit::Pair;
+
+use crate::util::{QUARTER, each, fault, quarter, tool, windows};
+
+/// Everything in the target, of which the rows are equal to the source's.
+#[track_caller]
+fn assert_equal(pair: &Pair) {
+    pair.assert_equal("SELECT id, day, n FROM dbo.t ORDER BY id");
+}
+
+#[test]
+fn the_windows_that_differ_are_loaded_again_and_no_others() {
+    let pair = quarter("date");
+    each(
+        &mut pair.target.client(),
+        &["UPDATE dbo.t SET n = -1 WHERE id IN (3, 40)", "DELETE FROM dbo.t WHERE id IN (41, 42)"],
+    );
+    let run = tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0);
+    let lines: Vec<_> = windows(&run).iter().map(|line| (line[1], line[2])).collect();
+    assert_eq!(lines.len(), 5, "January and February twice\n{run}");
+    let count = |wanted| lines.iter().filter(|line| **line == wanted).count();
+    for month in ["2024-01", "2024-02"] {
+        assert_eq!((count((month, "different")), count((month, "equal"))), (1, 1), "{run}");
+    }
+    assert_eq!(count(("2024-03", "equal")), 1, "{run}");
+    run.says("loading again: 2024-01, 2024-02").says("3 of 3 windows equal");
+    assert_equal(&pair);
+    let loaded = pair.target.client().number("SELECT COUNT(*) FROM replica.windows WHERE state = 'complete'");
+    assert_eq!(loaded, 2, "March was not touched");
+}
+
+#[test]
+fn an_empty_target_is_filled() {
+    let pair = quarter("int");
+    pair.target("DELETE FROM dbo.t WHERE day IS NOT NULL");
+    let args = [QUARTER, &["--repair", "--date-column=day", "--max-workers=3"]].concat();
+    tool(&pair).run(&args).exits(0);
+    assert_equal(&pair);
+}
+
+#[test]
+fn a_whole_table_is_replaced_in_one_transaction() {
+    let pair = quarter("date");
+    pair.target("UPDATE dbo.t SET n = -1 WHERE id = 500");
+    let run = tool(&pair).run(&["dbo.t", "--repair"]).exits(0);
+    assert_eq!(windows(&run).iter().map(|line| line[2]).collect::<Vec<_>>(), ["different", "equal"], "{run}");
+    assert_equal(&pair);
+}
+
+#[test]
+fn without_the_flag_and_without_a_difference_nothing_is_written() {
+    let pair = quarter("date");
+    tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0);
+    pair.target("UPDATE dbo.t SET n = -1 WHERE id = 3");
+    tool(&pair).run(QUARTER).exits(1);
+    let mut target = pair.target.client();
+    assert_eq!(target.number("SELECT n FROM dbo.t WHERE id = 3"), -1);
+    assert_eq!(target.number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'"), 0);
+}
+
+#[test]
+fn what_cannot_be_repaired_stays_different() {
+    let pair = quarter("date");
+    if !pair.server.is_sandbox() {
+        return crate::util::skip("only the sandbox takes faults");
+    }
+    pair.target("DELETE FROM dbo.t WHERE id = 3");
+    pair.target("DELETE FROM dbo.t WHERE id = 40");
+    // The log is full, whatever is loaded.
+    fault(&pair, "'log_full', 'dbo.t', 1, 100");
+    let run = tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(1);
+    run.says("not repaired").says("1 of 3 windows equal, 2 different");
+}

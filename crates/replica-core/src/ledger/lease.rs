@@ -1,6 +1,8 @@
 //! A run's signs of life.
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::{Run, change, lost, milliseconds32};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
@@ -27,13 +29,15 @@ impl Run {
         }
     }
 
-    /// Renews the lease, again and again, on a connection of its own; to be polled beside the work.
-    ///
-    /// # Errors
-    /// Ends only with one: of kind [`Busy`](crate::error::Kind::Busy) when another run has taken this one for dead, or when the server
-    /// refuses. A lost connection is made anew: if that takes too long, others may take over, and the windows' fences
-    /// tell.
-    pub async fn keep_alive(&self, target: &Endpoint) -> Error {
+    /// Renews the lease from now on, on a task and a connection of its own, until what it returns is dropped. Due from
+    /// the beginning to the end: disabling and rebuilding indexes takes its time, too.
+    pub fn heartbeat(&self, target: &Endpoint) -> Heartbeat {
+        let (run, target) = (self.clone(), target.clone());
+        Heartbeat(tokio::spawn(async move { run.keep_alive(&target).await }))
+    }
+
+    /// A lost connection is made anew. If that takes too long others take over, and the windows' fences tell.
+    async fn keep_alive(&self, target: &Endpoint) -> Error {
         loop {
             match self.renew_while_connected(target).await {
                 error if error.is_transient() => log::warn!("the run's lease could not be renewed: {error}"),
@@ -54,5 +58,26 @@ impl Run {
             }
             tokio::time::sleep(self.lease / RENEWALS).await;
         }
+    }
+}
+
+/// Keeps a run's lease alive until it is dropped.
+#[derive(Debug)]
+pub struct Heartbeat(JoinHandle<Error>);
+
+impl Heartbeat {
+    /// Waits for the lease to be lost: of kind [`Busy`](crate::error::Kind::Busy) when another run has taken this one
+    /// for dead; or the server's refusal. To be waited for once.
+    pub async fn lost(&mut self) -> Error {
+        match (&mut self.0).await {
+            Ok(error) => error,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -43,7 +43,7 @@ pub use begin::{Begun, Order, Planned, Redone, Wish, begin, resume};
 pub use claim::{Claim, Loaded, Next, is_lost};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
 pub use known::{Known, State, windows};
-pub use lease::LEASE;
+pub use lease::{Heartbeat, LEASE};
 pub use run::{Ended, Run};
 pub use schema::{DDL, exists, open};
 pub use subject::Subject;

@@ -1,7 +1,7 @@
 //! A run, and how it ends.
 use std::time::Duration;
 
-use super::{ask, change, milliseconds, names, shortened, signed};
+use super::{ask, change, lost, milliseconds, names, shortened, signed};
 use crate::applock;
 use crate::catalog::TableName;
 use crate::error::Result;
@@ -49,11 +49,13 @@ impl Run {
     /// the one that takes it (see [`take`](super::take)).
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; of kind [`Busy`](crate::error::Kind::Busy) when another run has taken this one for dead.
     pub async fn leave(&self, session: &mut Session) -> Result<bool> {
         let sql = "UPDATE replica.runs SET phase = 'finishing' OUTPUT inserted.run_id \
                    WHERE run_id = @P1 AND ended IS NULL";
-        change(session, sql, &[&self.id]).await?;
+        if !change(session, sql, &[&self.id]).await? {
+            return Err(lost("the run"));
+        }
         let sql = "SELECT (SELECT COUNT(*) FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
                    AND batch_id = @P3 AND state IN ('pending', 'loading')) AS windows, \
                    (SELECT COUNT(*) FROM replica.runs WHERE batch_id = @P3 AND run_id <> @P4 \

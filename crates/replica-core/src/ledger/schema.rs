@@ -1,6 +1,7 @@
 //! The ledger's tables: made when they are missing, and refused when a later version made them.
 use crate::catalog::record::Record;
 use crate::error::{Error, Result};
+use crate::retry::Backoff;
 use crate::session::Session;
 
 /// What [`DDL`] makes, and all that this program understands.
@@ -23,7 +24,14 @@ pub async fn open(session: &mut Session) -> Result<()> {
     if let Some(version) = version(session).await? {
         return check(version);
     }
-    create(session).await?;
+    let mut retries = Backoff::default().retries();
+    while let Err(error) = create(session).await {
+        // Hosts that create it at the same time can meet in a deadlock.
+        let refused = error.server().is_some() && error.is_transient();
+        if !refused || !retries.another_after(&error).await {
+            return Err(error);
+        }
+    }
     match version(session).await? {
         Some(version) => check(version),
         None => Err(Error::data("the ledger (schema replica) is there, but this login may not see it")
@@ -82,7 +90,8 @@ async fn create(session: &mut Session) -> Result<()> {
         }
         match made {
             Ok(_) => {}
-            Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => return Ok(()),
+            // Someone else is at it: whatever of it is missing still is for either to make.
+            Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => {}
             Err(error) if error.server().is_some() && !error.is_transient() => {
                 log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
                 return Err(error.within("the ledger's tables are missing and cannot be created").remedy(
@@ -93,7 +102,6 @@ async fn create(session: &mut Session) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    log::info!("the ledger's tables were created in schema replica of the target database");
     Ok(())
 }
 

@@ -251,8 +251,8 @@ fn nobody_joins_a_dead_host() {
         let first = begin(&mut session, &shared).await;
         stage.kill(&first.run);
         assert!(!begin(&mut session, &shared).await.joined);
-        let error = first.run.renew(&mut session).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Busy);
+        assert_eq!(first.run.renew(&mut session).await.unwrap_err().kind(), Kind::Busy);
+        assert_eq!(first.run.leave(&mut session).await.unwrap_err().kind(), Kind::Busy);
     });
 }
 
@@ -338,11 +338,12 @@ fn a_lease_is_renewed_for_as_long_as_the_run_lives() {
                 leases.insert(lease(&mut session).await);
             }
         };
+        let mut heartbeat = begun.heartbeat(&endpoint);
         tokio::select! {
-            error = begun.keep_alive(&endpoint) => panic!("{error}"),
+            error = heartbeat.lost() => panic!("{error}"),
             () = seen_twice => {}
         }
         begun.end(&mut session, &Ended { outcome: "ok", ..Ended::default() }).await.unwrap();
-        assert_eq!(begun.keep_alive(&endpoint).await.kind(), Kind::Busy);
+        assert_eq!(heartbeat.lost().await.kind(), Kind::Busy);
     });
 }

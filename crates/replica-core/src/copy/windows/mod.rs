@@ -14,7 +14,7 @@ use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
 use crate::indexes::{self, Work};
-use crate::ledger::{self, Begun, Ended, Order, Planned, Run, Subject, Wish};
+use crate::ledger::{self, Begun, Ended, Heartbeat, Order, Planned, Run, Subject, Wish};
 use crate::load::Outcome;
 use crate::plan::Request;
 use crate::report::{self, Timing};
@@ -151,6 +151,7 @@ pub async fn run(
         lease: ledger::LEASE,
     };
     let Begun { run, joined, skipped, redone } = ledger::begin(&mut control, &order).await.map_err(named)?;
+    let mut heartbeat = run.heartbeat(&job.target);
     for window in &skipped {
         log::info!("{} {window}: skipped, complete already", job.table);
     }
@@ -173,7 +174,7 @@ pub async fn run(
     }
     run.started(&mut control).await.map_err(named)?;
     let crew = Crew::new(job, plan, run.clone(), (source, target.clone()), &rows, progress);
-    let copied = copy(job, crew, &run, stop, &mut |finished| {
+    let copied = copy(job, crew, &mut heartbeat, stop, &mut |finished| {
         summary.add(&finished);
         done(finished);
     })
@@ -210,7 +211,7 @@ pub async fn run(
 async fn copy(
     job: &Job,
     crew: Crew,
-    run: &Run,
+    heartbeat: &mut Heartbeat,
     stop: &Stop,
     done: &mut (dyn FnMut(Finished) + Send),
 ) -> Result<Vec<Error>> {
@@ -226,16 +227,10 @@ async fn copy(
         tokio::join!(workers, heard);
         Ok(())
     };
-    let alive = async {
-        match job.shared {
-            true => run.keep_alive(&job.target).await,
-            false => std::future::pending().await,
-        }
-    };
     stop.or(async {
         tokio::select! {
             done = work => done,
-            lost = alive => Err(lost),
+            lost = heartbeat.lost() => Err(lost),
         }
     })
     .await?;

@@ -51,7 +51,9 @@ impl Stop {
     /// Waits for a signal.
     pub async fn requested(&self) -> Signal {
         let mut receiver = self.0.clone();
-        match receiver.wait_for(Option::is_some).await {
+        // Copied out: what wait_for lends is not to be held while waiting, or tasks could not wait.
+        let heard = receiver.wait_for(Option::is_some).await.map(|signal| *signal);
+        match heard {
             Ok(signal) => signal.unwrap_or(Signal::Terminate),
             // The sender is gone without a signal: none will come.
             Err(_) => std::future::pending().await,

@@ -9,6 +9,7 @@ use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::{self, Progress};
 use replica_core::session::{Role, Session};
+use replica_core::signal::Stop;
 
 use crate::agenda::Agenda;
 use crate::args::Options;
@@ -46,9 +47,12 @@ pub fn run(options: &Options) -> Result<Code> {
         });
     }
     let run = Run::begin(options.asked.name(), day);
-    let mut tally = Tally::new(options, &config, Book::open(config.etl.record_dir.as_deref(), run)?);
-    let all = All { sides, workers, tally: &mut tally };
-    let result = cli::block_on(workers, |stop| async move { stop.or(all.run(&steps)).await });
+    let book = Book::open(config.etl.record_dir.as_deref(), run)?;
+    let mut tally = Tally::new(options, &config, sides.progress.clone(), book);
+    let result = cli::block_on(workers, |stop| {
+        let all = All { sides, workers, stop, tally: &mut tally };
+        async move { all.run(&steps).await }
+    });
     tally.end(result)
 }
 
@@ -56,16 +60,15 @@ pub fn run(options: &Options) -> Result<Code> {
 struct All<'a> {
     sides: Arc<Sides>,
     workers: usize,
+    stop: Stop,
     tally: &'a mut Tally,
 }
 
 impl All<'_> {
     async fn run(mut self, steps: &[Step]) -> Result<Code> {
-        let mut target = Session::connect(&self.sides.target, Role::Target).await?;
-        if !applock::take(&mut target, LOCK, Mode::Exclusive, Duration::ZERO).await? {
-            return Err(Error::busy("another run of run-replica-etl is at work on this replica"));
-        }
-        let agenda = Agenda::new(&mut target, steps).await?;
+        let stop = self.stop.clone();
+        // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
+        let (agenda, _locked) = stop.or(begin(&self.sides, steps)).await?;
         for (step, error) in agenda.refused {
             self.tally.add(&step, vec![Done::failed(error)])?;
         }
@@ -81,15 +84,17 @@ impl All<'_> {
         Ok(self.tally.verdict())
     }
 
-    /// Runs every step. Those that break a foreign key come back while there is `another` pass to come: the rows at the
+    /// Runs every step, until the last or the first signal. Those that break a foreign key come back while there is `another` pass to come: the rows at the
     /// key's other end may be replaced by then.
     async fn pass(&mut self, steps: &[Step], jobs: &[Job], another: bool) -> Result<Vec<usize>> {
         let (mut again, mut broken) = (Vec::new(), Ok(()));
         let work = |place: usize| {
-            let (sides, step) = (self.sides.clone(), steps[place].clone());
-            async move { refresh(&sides, &step).await }
+            let (sides, step, stop) = (self.sides.clone(), steps[place].clone(), self.stop.clone());
+            async move { refresh(&sides, &step, &stop).await }
         };
+        let mut stopped = false;
         let done = |place: usize, done: Vec<Done>| {
+            stopped |= done.iter().any(Done::is_stopped);
             if another && done.iter().any(Done::breaks_a_key) {
                 again.push(place);
                 return;
@@ -98,6 +103,18 @@ impl All<'_> {
             broken = std::mem::replace(&mut broken, Ok(())).and(added);
         };
         schedule::run(jobs, self.workers, work, done).await;
+        if stopped {
+            return Err(self.stop.requested().await.error());
+        }
         broken.map(|()| again)
     }
+}
+
+/// Keeps other runs off, and looks at the tables.
+async fn begin(sides: &Sides, steps: &[Step]) -> Result<(Agenda, Session)> {
+    let mut target = Session::connect(&sides.target, Role::Target).await?;
+    if !applock::take(&mut target, LOCK, Mode::Exclusive, Duration::ZERO).await? {
+        return Err(Error::busy("another run of run-replica-etl is at work on this replica"));
+    }
+    Ok((Agenda::new(&mut target, steps).await?, target))
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use replica_core::config::Config;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
-use replica_core::report::{Format, Record, Value, human_duration};
+use replica_core::report::{self, Format, Progress, Record, Value, human_duration};
 
 use crate::args::Options;
 use crate::metrics::{self, Metric, Sample};
@@ -16,6 +16,7 @@ use crate::refresh::Done;
 use crate::steps::Step;
 
 pub struct Tally {
+    progress: Progress,
     format: Format,
     quiet: bool,
     book: Book,
@@ -32,10 +33,11 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(options: &Options, config: &Config, book: Book) -> Self {
+    pub fn new(options: &Options, config: &Config, progress: Progress, book: Book) -> Self {
         let listed = config.reference_tables.iter().chain(&config.date_tables);
         let listed = listed.filter_map(|name| name.parse::<replica_core::catalog::TableName>().ok());
         Self {
+            progress,
             format: options.format,
             quiet: options.quiet,
             book,
@@ -51,33 +53,31 @@ impl Tally {
         }
     }
 
-    /// A step has ended, well or not.
+    /// A step has ended, well or not. Where a signal came first, what it had done by then counts.
     ///
     /// # Errors
     /// Nobody can be told: stdout or the record cannot be written.
     pub fn add(&mut self, step: &Step, done: Vec<Done>) -> Result<()> {
         let table = step.table.to_string();
         self.tables += 1;
-        let failures = done.iter().filter_map(|part| part.result.as_ref().err()).map(Error::exit_code);
-        let failures: Vec<Code> = failures.collect();
-        if let Some(failed) = Some(Code::of_failures(failures)).filter(|code| *code != Code::Ok) {
-            self.failures.push((table.clone(), failed));
-        }
         self.measure(&table, &done);
-        for part in &done {
-            self.tell(&table, part)?;
+        let done: Vec<Done> = done.into_iter().filter(|part| !part.is_stopped()).collect();
+        let codes = done.iter().filter_map(|part| part.result.as_ref().err()).map(Error::exit_code);
+        let code = Code::of_failures(codes);
+        if code != Code::Ok {
+            self.failures.push((table.clone(), code));
         }
-        Ok(())
+        done.iter().try_for_each(|part| self.tell(&table, part))
     }
 
     fn measure(&mut self, table: &str, done: &[Done]) {
-        let copied = || done.iter().filter_map(|part| part.result.as_ref().ok());
-        let well = copied().count() == done.len();
-        let rows: u64 = copied().map(|copied| copied.fingerprint.rows).sum();
-        let retries: u32 = done.iter().map(|part| part.retries).sum();
+        let outcomes = || done.iter().filter_map(|part| part.result.as_ref().ok());
+        let well = outcomes().count() == done.len();
+        let rows: u64 = outcomes().map(|outcome| outcome.fingerprint.rows).sum();
+        let retries: u32 = done.iter().map(|part| part.effort.retries).sum();
         let seconds: Duration = done.iter().map(|part| part.elapsed).sum();
         self.rows += rows;
-        self.bytes += copied().map(|copied| copied.bytes).sum::<u64>();
+        self.bytes += outcomes().map(|outcome| outcome.bytes).sum::<u64>();
         self.retries += retries;
         let mut sample = |metric, value| {
             let kind = self.book.run().kind;
@@ -97,19 +97,22 @@ impl Tally {
             log::error!("{error}");
         }
         if part.result.is_err() || !self.quiet {
-            line(table, part).write(self.format, io::stdout().lock())?;
+            let window = part.window.clone().map_or(Value::Missing, Value::Text);
+            let record = Record::new().with("table", Value::Text(table.to_owned())).with("window", window);
+            let line = report::outcome(record, &part.result, part.elapsed);
+            self.progress.suspended(|| line.write(self.format, io::stdout().lock()))?;
         }
-        let copied = part.result.as_ref().ok();
+        let outcome = part.result.as_ref().ok();
         self.book.write(&Entry {
             table: Some(table.to_owned()),
             window: part.window.clone(),
-            outcome: if copied.is_some() { "ok" } else { "failed" },
-            rows: copied.map(|copied| copied.fingerprint.rows),
-            bytes: copied.map(|copied| copied.bytes),
+            outcome: if outcome.is_some() { "ok" } else { "failed" },
+            rows: outcome.map(|outcome| outcome.fingerprint.rows),
+            bytes: outcome.map(|outcome| outcome.bytes),
             seconds: part.elapsed,
-            phases: copied.map(|copied| copied.phases.clone()).unwrap_or_default(),
-            retries: part.retries,
-            hash: copied.map(|copied| copied.fingerprint.to_string()),
+            phases: part.effort.phases.clone(),
+            retries: part.effort.retries,
+            hash: outcome.map(|outcome| outcome.fingerprint.to_string()),
             error: part.result.as_ref().err().map(ToString::to_string),
         })
     }
@@ -182,30 +185,4 @@ impl Tally {
 /// Seconds since 1970, as Prometheus counts time.
 fn now() -> f64 {
     Timestamp::now().as_second() as f64
-}
-
-fn line(table: &str, part: &Done) -> Record {
-    let window = part.window.clone().map_or(Value::Missing, Value::Text);
-    let record = Record::new().with("table", Value::Text(table.to_owned())).with("window", window);
-    match &part.result {
-        Ok(copied) => {
-            let rows = copied.fingerprint.rows;
-            record
-                .with("outcome", Value::Text("ok".into()))
-                .with("rows", Value::Count(rows))
-                .with("bytes", Value::Bytes(copied.bytes))
-                .with("seconds", Value::Seconds(part.elapsed))
-                .with("rows_per_s", Value::Rate(rows as f64 / part.elapsed.as_secs_f64()))
-                .with("hash", Value::Hash(copied.fingerprint.hash))
-                .with("error", Value::Missing)
-        }
-        Err(error) => record
-            .with("outcome", Value::Text("failed".into()))
-            .with("rows", Value::Missing)
-            .with("bytes", Value::Missing)
-            .with("seconds", Value::Seconds(part.elapsed))
-            .with("rows_per_s", Value::Missing)
-            .with("hash", Value::Missing)
-            .with("error", Value::Text(error.to_string())),
-    }
 }

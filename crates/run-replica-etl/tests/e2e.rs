@@ -221,6 +221,152 @@ fn a_signal_ends_the_run_and_its_record() {
     replica.pair.assert_equal("SELECT id, parent FROM dbo.child ORDER BY id");
 }
 
+/// `dbo.sales`, with a row for each of six days of 2024 in the source, and old rows in the target; and a reference table.
+fn sales() -> Replica {
+    let replica = Replica::new();
+    let pair = &replica.pair;
+    pair.both("CREATE TABLE dbo.shops (id int NOT NULL PRIMARY KEY)");
+    pair.source("INSERT INTO dbo.shops VALUES (1), (2)");
+    pair.both(
+        "CREATE TABLE dbo.sales (id int NOT NULL PRIMARY KEY, sold datetime2(3) NOT NULL, entered date NOT NULL, \
+         label varchar(10) NULL)",
+    );
+    pair.both("CREATE INDEX ix_sold ON dbo.sales (sold)");
+    for day in 25..=30 {
+        pair.source(&format!(
+            "INSERT INTO dbo.sales VALUES ({day}, '2024-03-{day} 23:59:59.999', '2024-04-01', 'new')"
+        ));
+        pair.target(&format!("INSERT INTO dbo.sales VALUES ({day}, '2024-03-{day}', '2024-04-01', 'old')"));
+    }
+    replica
+}
+
+const SALES: &str = "reference_tables = ['dbo.shops']\ndate_tables = ['dbo.sales']\n\
+                     [date_filter_columns]\n'dbo.sales' = 'sold'\n$etl";
+
+/// The days of March that have new rows in the target.
+fn renewed(replica: &Replica) -> Vec<i32> {
+    let mut target = replica.pair.target.client();
+    let rows = target.rows("SELECT id FROM dbo.sales WHERE label = 'new' ORDER BY id");
+    rows.iter().filter_map(|row| row.get::<i32, _>(0)).collect()
+}
+
+#[test]
+fn a_day_and_its_look_back_are_replaced_after_the_reference_tables() {
+    let replica = sales();
+    // A row that came late, and one that is gone.
+    replica.pair.source("INSERT INTO dbo.sales VALUES (99, '2024-03-27 08:00', '2024-04-01', 'new')");
+    replica.pair.target("INSERT INTO dbo.sales VALUES (98, '2024-03-28 08:00', '2024-04-01', 'old')");
+    let tool = replica.tool(&format!("{SALES}look_back_days = 1\nverify = 'hash'\n"));
+    let run =
+        tool.run(&["--as-of", "2024-03-28", "--max-workers", "4"]).exits(0).says("2 of 2 tables refreshed");
+    let mut lines: Vec<_> = run.lines().iter().map(|line| (line[0], line[1], line[2], line[3])).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            ("dbo.sales", "2024-03-27", "ok", "2"),
+            ("dbo.sales", "2024-03-28", "ok", "1"),
+            ("dbo.shops", "", "ok", "2")
+        ]
+    );
+    assert_eq!(run.lines()[0][0], "dbo.shops", "reference tables come first");
+    assert_eq!(renewed(&replica), [27, 28, 99]);
+    let mut target = replica.pair.target.client();
+    assert_eq!(target.number("SELECT COUNT(*) FROM dbo.sales"), 7, "the other days are as they were");
+    assert_eq!(target.number("SELECT CAST(is_disabled AS int) FROM sys.indexes WHERE name = 'ix_sold'"), 0);
+    assert_eq!(target.number("SELECT COUNT(*) FROM replica.windows WHERE state = 'complete'"), 2);
+
+    let record = replica.record();
+    let day = record.iter().find(|line| line["window"] == "2024-03-27").unwrap();
+    assert_eq!((&day["rows"], &day["retries"]), (&Value::from(2), &Value::from(0)));
+    assert!(day["phases"]["INSERT"].is_number() && day["phases"]["DELETE"].is_number(), "{day}");
+    let shops = record.iter().find(|line| line["table"] == "dbo.shops").unwrap();
+    assert!(shops["phases"]["COMMIT"].is_number(), "{shops}");
+    let line = "replica_table_rows{run=\"as-of\",table=\"dbo.sales\"} 3";
+    assert!(replica.figures().lines().any(|found| found == line), "{}", replica.figures());
+}
+
+#[test]
+fn t1_is_yesterday_and_t0_today() {
+    let replica = Replica::new();
+    replica.pair.both("CREATE TABLE dbo.sales (sold datetime2(0) NOT NULL)");
+    let today =
+        |replica: &Replica| replica.pair.source.client().values("SELECT CAST(SYSUTCDATETIME() AS date)");
+    let before = today(&replica);
+    for days in -2..=1 {
+        replica.pair.source(&format!(
+            "INSERT INTO dbo.sales SELECT DATEADD(day, {days}, CAST(CAST(SYSUTCDATETIME() AS date) AS datetime2(0)))"
+        ));
+    }
+    let tool = replica.tool("date_tables = ['dbo.sales']\n$etl\ntime_zone = 'UTC'\n");
+    let days = "SELECT DATEDIFF(day, CAST(SYSUTCDATETIME() AS date), MAX(sold)) FROM dbo.sales";
+    tool.run(&["--t1"]).exits(0);
+    let after_t1 = (replica.pair.target.client().number(days), count(&replica));
+    tool.run(&["--t0"]).exits(0);
+    let after_t0 = (replica.pair.target.client().number(days), count(&replica));
+    // Midnight came in between: who knows what was today.
+    if before == today(&replica) {
+        assert_eq!((after_t1, after_t0), ((-1, 1), (0, 2)));
+    }
+    let kinds: Vec<_> = replica.record().iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["t1", "t1", "t0", "t0"]);
+}
+
+fn count(replica: &Replica) -> i64 {
+    replica.pair.target.client().number("SELECT COUNT(*) FROM dbo.sales")
+}
+
+#[test]
+fn a_deadlock_is_tried_again_and_counted() {
+    let replica = sales();
+    if !replica.pair.server.is_sandbox() {
+        eprintln!("skipped: only the sandbox breaks on request");
+        return;
+    }
+    for table in ["dbo.shops", "dbo.sales"] {
+        let mut client = replica.pair.server.client("master");
+        client.batch(&format!("EXEC sp_sandbox_fault @fault = 'deadlock', @table = '{table}'"));
+    }
+    replica.tool(SALES).run(&["--as-of=2024-03-28"]).exits(0).says("1205");
+    assert_eq!(renewed(&replica), [28]);
+    let retries: Vec<_> = replica.record().iter().map(|line| line["retries"].clone()).collect();
+    assert_eq!(retries, [1, 1, 2]);
+}
+
+#[test]
+fn a_choice_of_date_columns_is_that_tables_failure() {
+    let replica = sales();
+    let config = "reference_tables = ['dbo.shops']\ndate_tables = ['dbo.sales']\n";
+    let run = replica.tool(config).run(&["--as-of=2024-03-28"]);
+    let run = run.says("sold, entered").says("1 of 2 tables refreshed");
+    assert_ne!(run.code, Some(0), "{run}");
+    assert_eq!(renewed(&replica), [0; 0]);
+    replica.pair.assert_equal("SELECT id FROM dbo.shops ORDER BY id");
+}
+
+#[test]
+fn a_signal_leaves_a_day_to_the_next_run() {
+    let replica = sales();
+    let mut other = replica.pair.target.client();
+    other.batch("BEGIN TRANSACTION; UPDATE dbo.sales SET label = label WHERE id = 28");
+    other.batch("SELECT * INTO #held FROM dbo.sales WITH (TABLOCKX, HOLDLOCK)");
+    let tool = replica.tool(SALES);
+    let running = tool.start(&["--as-of=2024-03-28"]);
+    replica.somebody_waits();
+    running.signal("INT");
+    running.finish().exits(130);
+    let record = replica.record();
+    let outcomes: Vec<_> = record.iter().map(|line| (&line["table"], &line["outcome"])).collect();
+    assert_eq!(
+        outcomes,
+        [(&Value::from("dbo.shops"), &Value::from("ok")), (&Value::Null, &Value::from("interrupted"))]
+    );
+    other.batch("ROLLBACK");
+    tool.run(&["--as-of=2024-03-28"]).exits(0);
+    assert_eq!(renewed(&replica), [28]);
+}
+
 #[test]
 fn a_target_that_is_not_there_is_on_record() {
     let replica = Replica::new();

@@ -113,17 +113,42 @@ impl<S: Side> Sides<S> {
 /// # Errors
 /// The last attempt's, with the table.
 pub async fn table<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+    table_with_effort(job, progress, &mut Effort::default()).await
+}
+
+/// What a copy took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Of the attempt that went well, phase by phase, as [TIMING] names them.
+    pub phases: Vec<(&'static str, Duration)>,
+}
+
+/// As [`table`], and says what it took.
+///
+/// # Errors
+/// As [`table`].
+pub async fn table_with_effort<S: Source>(
+    job: &Job<S>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+    effort: &mut Effort,
+) -> Result<Outcome> {
     let mut retries = Backoff::default().retries();
     loop {
-        match attempt(job, progress).await.map_err(|error| error.table(&job.table)) {
-            Err(error) if error.is_transient() && retries.another_after(&error).await => {}
+        match attempt(job, progress, effort).await.map_err(|error| error.table(&job.table)) {
+            Err(error) if error.is_transient() && retries.another_after(&error).await => effort.retries += 1,
             settled => return settled,
         }
     }
 }
 
 /// One attempt, or several where the server refuses a step that there is another way around.
-async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+async fn attempt<S: Source>(
+    job: &Job<S>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+    effort: &mut Effort,
+) -> Result<Outcome> {
     let mut request = job.request;
     loop {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
@@ -135,6 +160,7 @@ async fn attempt<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + 
             Ok(outcome) => {
                 sides.source.done();
                 timing.log();
+                effort.phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
             Err(failed) => match failed.way_around(request) {

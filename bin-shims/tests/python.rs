@@ -59,6 +59,43 @@ fn every_old_line_does_its_work() {
 }
 
 #[test]
+fn every_old_script_reaches_its_program() {
+    let pair = Pair::new();
+    pair.both(
+        "CREATE TABLE dbo.APP_4_SALES (ID int NOT NULL PRIMARY KEY, SALE_DATE date NOT NULL, NAME nvarchar(20) NULL)",
+    );
+    for (id, day) in [(1, "2024-01-01"), (2, "2024-01-31"), (3, "2024-02-29"), (4, "2024-03-01")] {
+        pair.source(&format!("INSERT INTO dbo.APP_4_SALES VALUES ({id}, '{day}', N'Überraschung')"));
+    }
+    let folder = installed();
+    std::fs::write(folder.path().join("replica.toml"), "date_tables = ['APP_4_SALES']\n").unwrap();
+    // In the order in which each finds what the one before has left.
+    for (line, rows) in [
+        (
+            "python scripts/replicate_monthly_parallel.py APP_4_SALES --start-date 2024-01-01 --end-date=2024-01-31 --max-workers=2",
+            2,
+        ),
+        (
+            "python scripts/replicate_monthly_parallel_streaming.py APP_4_SALES --start 2024-01-01 --end=2024-02-29 --max-w 1 --resu",
+            3,
+        ),
+        ("python scripts/run_replica_etl.py --as-of=2024-03-01", 4),
+        ("python scripts/verify_replica.py APP_4_SALES --start-date=2024-01-01 --end-date 2024-03-31", 4),
+        ("python scripts/find_string_overflows.py APP_4_SALES --rows=3", 4),
+        ("python scripts/debug_numeric_overflow.py APP_4_SALES", 4),
+        (
+            "python scripts/debug_datetime_range.py APP_4_SALES --date-column SALE_DATE --start-date 2024-01-01 --end-date=2024-12-31",
+            4,
+        ),
+        ("python scripts/debug_single_row_insert.py APP_4_SALES --key=4", 4),
+    ] {
+        crontab(&folder, shell().between(&pair), line).exits(0);
+        assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.APP_4_SALES"), rows, "{line}");
+    }
+    pair.assert_equal("SELECT * FROM dbo.APP_4_SALES ORDER BY ID");
+}
+
+#[test]
 fn the_programs_exit_codes_are_the_scripts() {
     let folder = installed();
     let run = crontab(&folder, shell(), "python scripts/replicate_reference_tables.py t --max 1").exits(2);

@@ -1,9 +1,6 @@
-//! Tries one row of the source on the target, and says which columns it is refused for. Nothing stays behind.
-mod args;
-mod run;
-
+use debug_single_row_insert::Args;
 use replica_core::cli::{self, Tool};
 
 fn main() -> std::process::ExitCode {
-    cli::main::<args::Args>(args::Args::NAME)
+    cli::main::<Args>(Args::NAME)
 }

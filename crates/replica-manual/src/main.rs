@@ -9,6 +9,7 @@ use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{self, Tool};
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
+use replica_finder::{DATES, NUMBERS, STRINGS};
 
 use tool::described;
 
@@ -35,8 +36,13 @@ impl Tool for Args {
     fn run(folder: PathBuf) -> Result<Code> {
         let tools = [
             described::<replicate_reference_tables::Args>(),
+            described::<replicate_monthly_parallel_streaming::Args>(),
             described::<run_replica_etl::Args>(),
             described::<verify_replica::Args>(),
+            described::<replica_finder::Args<STRINGS>>(),
+            described::<replica_finder::Args<NUMBERS>>(),
+            described::<replica_finder::Args<DATES>>(),
+            described::<debug_single_row_insert::Args>(),
         ];
         for tool in &tools {
             let name = tool.name;

@@ -70,6 +70,16 @@ fn every_option_of_the_help_and_no_other() {
 }
 
 #[test]
+fn no_program_is_forgotten() {
+    let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let crates = files(Path::new(crates)).into_iter().filter(|folder| folder.join("src/main.rs").exists());
+    let names = crates.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned());
+    // What is there for development alone is called replica-something.
+    let programs: Vec<_> = names.filter(|name| !name.starts_with("replica-")).collect();
+    assert_eq!(tools(&manual()), programs);
+}
+
+#[test]
 fn groff_takes_every_page_without_a_warning() {
     let folder = manual();
     for page in files(&folder.path().join("man/man1")) {

@@ -1,0 +1,6 @@
+//! debug-datetime-range, spelled with underscores.
+fn main() -> std::process::ExitCode {
+    replica_core::cli::main_under_old_name::<replica_finder::Args<{ replica_finder::DATES }>>(
+        "debug_datetime_range",
+    )
+}

@@ -21,6 +21,7 @@ pub mod rows;
 pub mod session;
 pub mod shape;
 pub mod signal;
+pub mod staging;
 pub mod tds;
 pub mod trial;
 pub mod types;

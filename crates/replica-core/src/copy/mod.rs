@@ -4,6 +4,7 @@ mod narrow;
 mod pinpoint;
 mod replace;
 mod source;
+mod staged;
 mod stall;
 mod window;
 pub mod windows;

@@ -4,6 +4,7 @@ use crate::catalog::Table;
 use crate::error::Result;
 use crate::report::human_count;
 use crate::shape::{Deletion, Emptying, no_date_column, windowed};
+use crate::staging::{Layout, Staging};
 use crate::tds::rpc::Query;
 use crate::window::{DateColumn, Window, choose};
 
@@ -14,6 +15,9 @@ pub struct WindowedPlan {
     /// The source's name of the column that windows are cut by.
     pub date_column: String,
     pub nullable_dates: bool,
+    /// Windows that are partitions of the target change places with them.
+    pub staging: Option<Staging>,
+    target_date_id: i32,
     at_source: DateColumn,
     at_target: DateColumn,
 }
@@ -30,10 +34,31 @@ impl WindowedPlan {
             return Err(no_date_column(target, &date.name));
         };
         let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
-        let strategy = windowed(target, mapped.target.id, request.wishes)?;
+        let target_date_id = mapped.target.id;
+        let strategy = windowed(target, target_date_id, request.wishes)?;
         let plan = Plan::of(source, target, request, (mapping, strategy));
         let (date_column, nullable_dates) = (date.name.clone(), date.nullable);
-        Ok(Self { plan, date_column, nullable_dates, at_source, at_target })
+        Ok(Self { plan, date_column, nullable_dates, staging: None, target_date_id, at_source, at_target })
+    }
+
+    /// Has windows that are partitions of their own change places with them, if the target is built for that.
+    pub fn consider_staging(&mut self, target: &Table, layout: Layout, windows: &[Window]) {
+        let reasons = &mut self.plan.strategy.reasons;
+        let staging = Staging::new(target, self.target_date_id, self.at_target.clone(), layout);
+        match staging {
+            Ok(staging) if windows.iter().any(|window| staging.stage(window).is_some()) => {
+                reasons.push(
+                    "windows that are partitions are loaded beside the table and switched in: readers see the old rows until then".into(),
+                );
+                if !self.plan.strategy.disable.is_empty() {
+                    reasons.push("no index is disabled: SWITCH wants those of the table enabled".into());
+                    self.plan.strategy.disable.clear();
+                }
+                self.staging = Some(staging);
+            }
+            Ok(_) => reasons.push("no window is a partition of its own: no SWITCH".into()),
+            Err(reason) => reasons.push(format!("no SWITCH: {reason}")),
+        }
     }
 
     /// The plan for one window alone.
@@ -80,6 +105,10 @@ impl WindowedPlan {
         add("locks", plan.windowed_locks().into());
         for index in &plan.strategy.disable {
             add("statement", format!("{} -- once, before the first window", plan.disable(index)));
+        }
+        if let Some(stage) = self.staging.as_ref().and_then(|staging| staging.stage(window)) {
+            let steps = stage.create.iter().chain(&stage.finish).chain(&stage.switch).chain(&stage.drop);
+            steps.for_each(|sql| add("statement", format!("{sql} -- for a window that is a partition")));
         }
         let (delete, batch) = first.delete();
         let again = if batch.is_some() { "until none is left, each a transaction" } else { "a transaction" };

@@ -188,6 +188,11 @@ impl Strategy {
         });
     }
 
+    /// May rows come in past the table, in a table beside it? Not where triggers are to see them.
+    pub(crate) fn may_stage(&self) -> bool {
+        !self.fire_triggers
+    }
+
     fn commits(&mut self, target: &Table, wishes: Wishes) {
         if wishes.one_transaction {
             return;

@@ -86,9 +86,26 @@ impl DateColumn {
         }
     }
 
+    /// A column as it is.
+    pub fn plain(column: &Column) -> Self {
+        Self { expression: quote(&column.name), sql_type: column.sql_type.clone() }
+    }
+
     /// As the target has it.
     pub fn at_target(mapped: &MappedColumn) -> Self {
-        Self { expression: quote(&mapped.target.name), sql_type: mapped.target.sql_type.clone() }
+        Self::plain(&mapped.target)
+    }
+
+    /// That all rows are in the window, as a CHECK constraint says it: the server's DDL takes no parameters, and these
+    /// bounds are days, which are digits.
+    pub fn promise(&self, window: &Window) -> String {
+        let bound = |date: Date| match self.sql_type {
+            SqlType::Int | SqlType::BigInt => yyyymmdd(date).to_string(),
+            _ => format!("'{:08}'", yyyymmdd(date)),
+        };
+        let Self { expression, .. } = self;
+        let (first, next) = (bound(window.first), bound(window.next));
+        format!("{expression} IS NOT NULL AND {expression} >= {first} AND {expression} < {next}")
     }
 
     /// Which rows are in a window, on the column's own type, so that an index on it is of use. Values go to `params`.
@@ -137,7 +154,7 @@ impl DateColumn {
     }
 
     fn value(&self, date: Date, params: &mut Vec<Param>) -> String {
-        let number = date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
+        let number = yyyymmdd(date);
         params.push(match self.sql_type {
             SqlType::Int => Param::Int(number),
             SqlType::BigInt => Param::BigInt(number.into()),
@@ -150,6 +167,10 @@ impl DateColumn {
             _ => format!("CAST({parameter} AS {})", self.sql_type),
         }
     }
+}
+
+fn yyyymmdd(date: Date) -> i32 {
+    date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day())
 }
 
 /// What no row is.

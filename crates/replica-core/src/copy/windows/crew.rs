@@ -1,7 +1,7 @@
 //! The workers: each takes the largest window that is left, on two connections of its own, until none is.
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -10,7 +10,7 @@ use super::{Finished, IndexScope, Job};
 use crate::catalog::Table;
 use crate::copy::stall::Watched;
 use crate::copy::window::{self, Broken};
-use crate::copy::{FailedLoad, Sides, Verify, pinpoint};
+use crate::copy::{FailedLoad, Sides, Verify, pinpoint, staged};
 use crate::error::{Error, Result};
 use crate::indexes;
 use crate::ledger::{Claim, Next, Run, is_lost};
@@ -20,6 +20,7 @@ use crate::pool;
 use crate::report::{self, Bar, Timing};
 use crate::retry::{Backoff, Retries};
 use crate::session::Session;
+use crate::staging::Stage;
 use crate::window::Window;
 
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
@@ -36,6 +37,8 @@ pub(super) struct Crew {
     progress: report::Progress,
     total: Option<Bar>,
     moved: AtomicU64,
+    /// What the server has refused once it is not asked for again.
+    switch_refused: AtomicBool,
 }
 
 /// A worker's connections; `None` until they are needed, and after an error.
@@ -55,8 +58,19 @@ impl Crew {
         // One window has a bar of its own, which says it all.
         let total = (rows.len() > 1)
             .then(|| progress.bar(&format!("{} in total", job.table), Some(rows.values().sum())));
-        let moved = AtomicU64::new(0);
-        Self { job: job.clone(), plan, run, source, target, rows, progress: progress.clone(), total, moved }
+        let (moved, switch_refused) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self {
+            job: job.clone(),
+            plan,
+            run,
+            source,
+            target,
+            rows,
+            progress: progress.clone(),
+            total,
+            moved,
+            switch_refused,
+        }
     }
 
     /// Has `workers` at work until no window is left; `ended` hears how each of them ended.
@@ -207,7 +221,19 @@ impl Crew {
             indexes::disable(&mut sides.target, &self.run, &self.target, &plan.strategy.disable).await?;
             timing.phase("DISABLE_IDX");
         }
-        let replaced = window::replace(sides, &plan, claim, timing, &mut |so_far| moved(so_far.rows)).await;
+        let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
+        let replaced = match self.stage(&claim.window) {
+            Some(stage) => match staged::replace(sides, &plan, &stage, claim, timing, progress).await {
+                Err(staged::Failed::Refused(error)) => {
+                    log::warn!("{}: no SWITCH, since the server refuses: {error}", self.job.table);
+                    self.switch_refused.store(true, Ordering::Relaxed);
+                    window::replace(sides, &plan, claim, timing, progress).await
+                }
+                Err(staged::Failed::Broken(broken)) => Err(broken),
+                Ok(outcome) => Ok(outcome),
+            },
+            None => window::replace(sides, &plan, claim, timing, progress).await,
+        };
         let outcome = match replaced {
             Ok(outcome) => outcome,
             Err(Broken { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
@@ -226,6 +252,12 @@ impl Crew {
         }
         self.verify(&mut sides.target, &plan, claim, outcome, timing).await?;
         Ok(outcome)
+    }
+
+    /// The tables to load a window beside the target, if that is how it goes.
+    fn stage(&self, window: &Window) -> Option<Stage> {
+        let staging = self.plan.staging.as_ref().filter(|_| !self.switch_refused.load(Ordering::Relaxed));
+        staging.and_then(|staging| staging.stage(window))
     }
 
     async fn verify(

@@ -173,6 +173,7 @@ pub async fn run(
         summary.spent("DISABLE_IDX", work.took());
     }
     run.started(&mut control).await.map_err(named)?;
+    let staging = plan.staging.clone().filter(|_| !job.shared);
     let crew = Crew::new(job, plan, run.clone(), (source, target.clone()), &rows, progress);
     let copied = copy(job, crew, &mut heartbeat, stop, &mut |finished| {
         summary.add(&finished);
@@ -189,6 +190,10 @@ pub async fn run(
     // Hours may have passed.
     let mut control = revived(control, job, &target, mode).await.map_err(named)?;
     timing.skip();
+    if let Some(staging) = staging {
+        // Alone on the table: what is still beside it belongs to nobody.
+        staging.sweep(&mut control).await.map_err(named)?;
+    }
     let rebuilt = leave(&mut control, job, &run, &target, interrupted.is_some()).await.map_err(named)?;
     if !rebuilt.done.is_empty() || !rebuilt.refused.is_empty() {
         timing.phase("REBUILD_IDX");

@@ -6,6 +6,7 @@ use crate::find;
 use crate::plan::WindowedPlan;
 use crate::read::{self, Rows};
 use crate::session::{Isolation, Session};
+use crate::staging::Layout;
 use crate::tds::rpc::Query;
 use crate::window::Window;
 
@@ -35,6 +36,7 @@ impl Prepared {
             let (source, target) = sides.tables(&job.table).await?;
             let mut plan = WindowedPlan::new(&source, &target, job.request, job.date_column.as_deref())?;
             isolate(&mut sides.source, &mut plan).await?;
+            stage(&mut sides.target, &target, &mut plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
             let (rows, undated) = counted.map_err(|error| error.within("counting the source's rows"))?;
             Ok((plan, rows, undated, source, target))
@@ -88,6 +90,30 @@ async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
         }
         other => other.map(drop),
     }
+}
+
+/// Finds out whether windows can be switched in. A server that does not say leaves them to the ordinary way.
+async fn stage(
+    session: &mut Session,
+    target: &Table,
+    plan: &mut WindowedPlan,
+    windows: &[Window],
+) -> Result<()> {
+    let wanted = plan.plan.strategy.may_stage();
+    if !wanted || !target.base_index().is_some_and(|index| index.partitioned) {
+        return Ok(());
+    }
+    match Layout::read(session, target).await {
+        Ok(layout) => plan.consider_staging(target, layout, windows),
+        Err(error) if error.server().is_some() && !error.is_transient() => {
+            plan.plan
+                .strategy
+                .reasons
+                .push(format!("no SWITCH: the partitions are not to be learnt ({error})"));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Rows of each window, and of none. One window is all there is to do anyway: its rows are not worth a scan.

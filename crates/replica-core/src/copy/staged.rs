@@ -1,0 +1,100 @@
+//! One window that is a partition: loaded into a table beside the target, then switched in (see [`crate::staging`]).
+//!
+//! A failure before the switch leaves the old rows; the switch itself is one transaction, with the ledger's row in it.
+use std::time::Instant;
+
+use super::Sides;
+use super::replace::LOCK_WAIT;
+use super::source::Side;
+use super::window::Broken;
+use crate::error::{Error, Result};
+use crate::ledger::{Claim, Loaded};
+use crate::load::{self, Load, Outcome, Progress};
+use crate::plan::Plan;
+use crate::report::Timing;
+use crate::session::Session;
+use crate::staging::Stage;
+
+/// Why a window was not switched in.
+pub(super) enum Failed {
+    /// The server does not let us: there is the ordinary way.
+    Refused(Error),
+    Broken(Broken),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// Replaces the rows of a plan that is limited to a window with a partition of its own.
+pub(super) async fn replace(
+    sides: &mut Sides,
+    plan: &Plan,
+    stage: &Stage,
+    claim: &Claim,
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Outcome, Failed> {
+    let Sides { source, target } = sides;
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    let begun = Instant::now();
+    // An attempt that was cut off may have left them.
+    run(target, &stage.drop).await?;
+    run(target, &stage.create).await?;
+    let rows = source.rows(plan, timing, progress).await?;
+    let load = staged(plan.load(rows.columns()), stage);
+    target.lane()?.begin().await?;
+    let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
+    target.lane()?.commit().await?;
+    timing.phase("INSERT");
+    run(target, &stage.finish).await?;
+    timing.phase("BUILD_IDX");
+    let loaded = Loaded {
+        fingerprint: outcome.fingerprint,
+        bytes: outcome.bytes,
+        loading: begun.elapsed(),
+        ..Loaded::default()
+    };
+    target.lane()?.begin().await?;
+    if let Err(refused) = run(target, &stage.switch).await {
+        target.lane()?.rollback().await?;
+        run(target, &stage.drop).await?;
+        return Err(refused);
+    }
+    claim.complete(target, &loaded).await?;
+    let committed = target.lane()?.commit().await;
+    committed.map_err(|error| {
+        Failed::Broken(Broken { error: error.within("COMMIT"), unless_committed: Some(outcome) })
+    })?;
+    timing.phase("SWITCH");
+    // They hold the old rows by now, which nobody wants.
+    if let Err(Failed::Refused(error)) = run(target, &stage.drop).await {
+        log::warn!("{}: {} is left behind: {error}", plan.target, stage.outgoing);
+    }
+    Ok(outcome)
+}
+
+/// A load for the table beside the target, which nobody else has.
+fn staged(load: Load, stage: &Stage) -> Load {
+    let mut hints = load.hints;
+    if !hints.iter().any(|hint| hint == "TABLOCK") {
+        hints.push("TABLOCK".into());
+    }
+    Load { table: stage.incoming.quoted(), hints, ..load }
+}
+
+/// Statements of DDL. What the server refuses, and would refuse again, is told apart.
+async fn run(target: &mut Session, statements: &[String]) -> Result<(), Failed> {
+    for sql in statements {
+        match target.execute_long(sql).await {
+            Ok(_) => {}
+            Err(error) if error.server().is_some() && !error.is_transient() => {
+                return Err(Failed::Refused(error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! How a partitioned target is laid out, as its catalog says.
+use time::Date;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use crate::catalog::record::Record;
+use crate::catalog::{SqlType, Table};
+use crate::error::Result;
+use crate::session::Session;
+use crate::window::Window;
+
+/// Partitions and indexes of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The column that decides the partition.
+    pub column_id: i32,
+    /// The first day of each partition but the first; `None` where a boundary is no day.
+    pub first_days: Option<Vec<Date>>,
+    pub indexes: Vec<StagedIndex>,
+    pub partitions: Vec<Partition>,
+}
+
+/// An index that the staging tables must have, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedIndex {
+    pub id: i32,
+    pub name: String,
+    /// As in sys.indexes: 0 heap, 1 clustered, 2 nonclustered, 5 clustered columnstore.
+    pub kind: i64,
+    pub unique: bool,
+    pub primary_key: bool,
+    pub unique_constraint: bool,
+    pub disabled: bool,
+    pub filtered: bool,
+    pub partitioned: bool,
+    /// Columns and whether they descend.
+    pub keys: Vec<(i32, bool)>,
+    pub included: Vec<i32>,
+}
+
+/// One partition of one index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub index_id: i32,
+    pub number: usize,
+    pub compression: String,
+    pub filegroup: String,
+}
+
+impl Layout {
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// The server's: the caller can do without.
+    pub async fn read(session: &mut Session, table: &Table) -> Result<Self> {
+        let name = table.object.name.quoted();
+        let boundaries = ask(session, include_str!("layout.sql"), &name).await?;
+        let indexes = ask(session, include_str!("indexes.sql"), &name).await?;
+        let partitions = ask(session, include_str!("partitions.sql"), &name).await?;
+        let column_id = boundaries.first().and_then(|row| row.int("column_id")).unwrap_or_default();
+        let column_id = i32::try_from(column_id).unwrap_or_default();
+        let sql_type = table.column(column_id).map(|column| &column.sql_type);
+        Ok(Self {
+            column_id,
+            first_days: first_days(&boundaries, sql_type),
+            indexes: grouped(&indexes)?,
+            partitions: partitions.iter().map(partition).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The number of the partition that holds a window and nothing else.
+    pub fn partition_of(&self, window: &Window) -> Option<usize> {
+        let days = self.first_days.as_ref()?;
+        let at = days.iter().position(|day| *day == window.first)?;
+        // Partition 1 comes before the first boundary.
+        (days.get(at + 1) == Some(&window.next)).then_some(at + 2)
+    }
+}
+
+async fn ask(session: &mut Session, sql: &str, table: &str) -> Result<Vec<Record>> {
+    Ok(session.query(sql, &[&table]).await?.iter().map(Record::from).collect())
+}
+
+fn partition(row: &Record) -> Result<Partition> {
+    Ok(Partition {
+        index_id: row.number("index_id")?,
+        number: row.number("partition_number")?,
+        compression: row.text("compression").unwrap_or("NONE").to_owned(),
+        filegroup: row.name("filegroup_name")?,
+    })
+}
+
+/// One index after the other, from one row for each of its columns.
+fn grouped(rows: &[Record]) -> Result<Vec<StagedIndex>> {
+    let mut indexes: Vec<StagedIndex> = Vec::new();
+    for row in rows {
+        let id: i32 = row.number("index_id")?;
+        if indexes.last().is_none_or(|index| index.id != id) {
+            indexes.push(StagedIndex {
+                id,
+                name: row.text("index_name").unwrap_or_default().to_owned(),
+                kind: row.number("index_type")?,
+                unique: row.flag("is_unique"),
+                primary_key: row.flag("is_primary_key"),
+                unique_constraint: row.flag("is_unique_constraint"),
+                disabled: row.flag("is_disabled"),
+                filtered: row.flag("has_filter"),
+                partitioned: row.text("data_space_type") == Some("PS"),
+                keys: Vec::new(),
+                included: Vec::new(),
+            });
+        }
+        let (Some(index), Some(column)) = (indexes.last_mut(), row.int("column_id")) else { continue };
+        let column = i32::try_from(column).unwrap_or_default();
+        if row.int("key_ordinal").is_some_and(|ordinal| ordinal > 0) {
+            index.keys.push((column, row.flag("is_descending_key")));
+        } else if row.flag("is_included_column") {
+            index.included.push(column);
+        }
+    }
+    Ok(indexes)
+}
+
+/// A boundary belongs to the partition on its right, or else to the one on its left: then that one ends with it, which
+/// is the end of a day only where values are whole days.
+fn first_days(boundaries: &[Record], sql_type: Option<&SqlType>) -> Option<Vec<Date>> {
+    let whole_days = matches!(sql_type, Some(SqlType::Date | SqlType::Int | SqlType::BigInt));
+    let on_right = boundaries.first()?.flag("on_right");
+    if !on_right && !whole_days {
+        return None;
+    }
+    let first_day = |row: &Record| {
+        let day = day(row.text("boundary")?)?;
+        if on_right { Some(day) } else { day.next_day() }
+    };
+    boundaries.iter().map(first_day).collect()
+}
+
+/// A day as `2024-01-31T00:00:00` or 20240131; `None` for a moment within a day.
+fn day(text: &str) -> Option<Date> {
+    const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+    const COMPACT: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
+    match text.split_once('T') {
+        Some((day, time)) => {
+            let midnight = time.chars().all(|c| matches!(c, '0' | ':' | '.'));
+            Date::parse(day, ISO).ok().filter(|_| midnight)
+        }
+        None => Date::parse(text, COMPACT).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+    use crate::catalog::record::Cell;
+
+    fn boundaries(on_right: bool, values: &[&str]) -> Vec<Record> {
+        let row = |value: &&str| {
+            Record::new([
+                ("on_right".to_owned(), Cell::Int(on_right.into())),
+                ("boundary".to_owned(), Cell::Text((*value).to_owned())),
+            ])
+        };
+        values.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_window_that_is_a_partition_is_found() {
+        let rows =
+            boundaries(true, &["2024-01-01T00:00:00", "2024-02-01T00:00:00.0000000", "2024-03-01T00:00:00"]);
+        let layout = Layout { first_days: first_days(&rows, Some(&SqlType::DateTime)), ..Layout::default() };
+        let of = |first, next| layout.partition_of(&Window { first, next });
+        assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 02 - 01)), Some(2));
+        assert_eq!(of(date!(2024 - 02 - 01), date!(2024 - 03 - 01)), Some(3));
+        assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 03 - 01)), None);
+        assert_eq!(of(date!(2024 - 03 - 01), date!(2024 - 04 - 01)), None, "the last one has no end");
+    }
+
+    #[test]
+    fn a_boundary_may_be_the_last_day() {
+        let days = [date!(2024 - 02 - 01), date!(2024 - 03 - 01)];
+        let rows = boundaries(false, &["2024-01-31T00:00:00", "2024-02-29T00:00:00"]);
+        assert_eq!(first_days(&rows, Some(&SqlType::Date)), Some(days.to_vec()));
+        assert_eq!(first_days(&rows, Some(&SqlType::DateTime2(7))), None, "the day would be cut");
+        let rows = boundaries(false, &["20240131", "20240229"]);
+        assert_eq!(first_days(&rows, Some(&SqlType::Int)), Some(days.to_vec()));
+    }
+
+    #[test]
+    fn a_boundary_within_a_day_is_none() {
+        assert_eq!(first_days(&boundaries(true, &["2024-01-01T12:00:00"]), Some(&SqlType::DateTime)), None);
+        assert_eq!(first_days(&boundaries(true, &["20241399"]), Some(&SqlType::Int)), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! Partitioned targets: a window that is a partition is loaded into a table beside the target, built like it, and
+//! changes places with the old rows in an instant (ALTER TABLE … SWITCH, Microsoft docs, "Partition switching").
+//! Readers see the old rows until then, and writers of other windows are not in the way.
+//!
+//! What SWITCH demands is much: the same columns, indexes, filegroup and compression, and a CHECK that promises the
+//! partition's range. What is not known to meet it goes the ordinary way, and so does what the server refuses.
+mod layout;
+
+use crate::catalog::record::Record;
+use crate::catalog::{Column, Table, TableName, quote};
+use crate::error::Result;
+use crate::session::Session;
+use crate::window::{DateColumn, Window};
+pub use layout::{Layout, Partition, StagedIndex};
+
+/// How to build the tables beside the target.
+#[derive(Clone, Debug)]
+pub struct Staging {
+    target: TableName,
+    object_id: i64,
+    columns: Vec<Column>,
+    date: DateColumn,
+    layout: Layout,
+}
+
+/// One window's tables, statement by statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// The new rows.
+    pub incoming: TableName,
+    /// The old rows, on their way out.
+    pub outgoing: TableName,
+    pub create: Vec<String>,
+    /// Once the new rows are there.
+    pub finish: Vec<String>,
+    /// The old rows out, the new ones in: in one transaction.
+    pub switch: Vec<String>,
+    pub drop: Vec<String>,
+}
+
+/// The schema of the ledger: whoever may write that may make tables there.
+const SCHEMA: &str = "replica";
+
+impl Staging {
+    /// For windows of `target` along `date`, its column `date_id`.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in words for `--explain`.
+    pub fn new(target: &Table, date_id: i32, date: DateColumn, layout: Layout) -> Result<Self, String> {
+        if layout.column_id != date_id {
+            return Err("partitioned by another column than the windows' date".into());
+        }
+        if layout.first_days.is_none() {
+            return Err("partitioned at other moments than midnights".into());
+        }
+        let special =
+            target.columns.iter().find(|column| column.computed || column.generated || column.column_set);
+        if let Some(column) = special {
+            return Err(format!("column {} is computed or generated", column.name));
+        }
+        if target.foreign_keys.as_ref().is_none_or(|keys| !keys.is_empty()) {
+            return Err("foreign keys, of which SWITCH wants copies".into());
+        }
+        if target.checks.as_ref().is_none_or(|checks| !checks.is_empty()) {
+            return Err("CHECK constraints, of which SWITCH wants copies".into());
+        }
+        for index in &layout.indexes {
+            let name = &index.name;
+            if !matches!(index.kind, 0 | 1 | 2 | 5) || index.filtered {
+                return Err(format!("index {name} is of a kind that is not rebuilt beside it"));
+            }
+            if index.disabled {
+                return Err(format!("index {name} is disabled"));
+            }
+            if !index.partitioned {
+                return Err(format!("index {name} is not partitioned"));
+            }
+        }
+        let (target, columns) = (target.object.clone(), target.columns.clone());
+        Ok(Self { target: target.name, object_id: target.id, columns, date, layout })
+    }
+
+    /// The tables for one window; `None` if it is not a partition of its own.
+    pub fn stage(&self, window: &Window) -> Option<Stage> {
+        let partition = self.layout.partition_of(window)?;
+        let name = |part: &str| {
+            let days = format!("{}_{}", window.first, window.next).replace('-', "");
+            TableName::new(SCHEMA, &format!("{}{days}_{part}", self.prefix()))
+        };
+        let (incoming, outgoing) = (name("in"), name("out"));
+        let mut create = Vec::new();
+        for table in [&incoming, &outgoing] {
+            create.push(self.create(table, partition));
+            create.extend(self.base().and_then(|index| self.index(table, index, partition)));
+        }
+        let others = || self.layout.indexes.iter().filter(|index| index.id > 1);
+        create.extend(others().filter_map(|index| self.index(&outgoing, index, partition)));
+        let mut finish: Vec<_> =
+            others().filter_map(|index| self.index(&incoming, index, partition)).collect();
+        let promise = self.date.promise(window);
+        finish.push(format!("ALTER TABLE {} WITH CHECK ADD CHECK ({promise})", incoming.quoted()));
+        let target = self.target.quoted();
+        let switch = vec![
+            format!("ALTER TABLE {target} SWITCH PARTITION {partition} TO {}", outgoing.quoted()),
+            format!("ALTER TABLE {} SWITCH TO {target} PARTITION {partition}", incoming.quoted()),
+        ];
+        let drop = [&incoming, &outgoing].map(|table| {
+            let table = table.quoted();
+            // DROP TABLE IF EXISTS came with SQL Server 2016. The name is ours: digits and letters.
+            format!("IF OBJECT_ID(N'{table}') IS NOT NULL DROP TABLE {table}")
+        });
+        Some(Stage { incoming, outgoing, create, finish, switch, drop: drop.to_vec() })
+    }
+
+    /// What the names of this target's staging tables begin with.
+    fn prefix(&self) -> String {
+        format!("stage_{}_", self.object_id)
+    }
+
+    /// Drops what runs that were cut off have left beside the target. For the last one out: others may be at work on
+    /// theirs.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn sweep(&self, session: &mut Session) -> Result<()> {
+        let sql =
+            "SELECT name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P1) AND LEFT(name, LEN(@P2)) = @P2";
+        let left = session.query(sql, &[&SCHEMA, &self.prefix().as_str()]).await?;
+        for row in &left {
+            let table = TableName::new(SCHEMA, &Record::from(row).name("name")?);
+            session.execute(&format!("DROP TABLE {}", table.quoted())).await?;
+        }
+        Ok(())
+    }
+
+    fn base(&self) -> Option<&StagedIndex> {
+        self.layout.indexes.iter().find(|index| index.id <= 1)
+    }
+
+    fn partition(&self, index: &StagedIndex, number: usize) -> Option<&Partition> {
+        self.layout.partitions.iter().find(|known| known.index_id == index.id && known.number == number)
+    }
+
+    fn create(&self, table: &TableName, partition: usize) -> String {
+        let columns = self.columns.iter().map(|column| {
+            let collation =
+                column.collation.as_ref().map(|c| format!(" COLLATE {}", c.name)).unwrap_or_default();
+            let null = if column.nullable { "NULL" } else { "NOT NULL" };
+            format!("{} {}{collation} {null}", quote(&column.name), column.sql_type)
+        });
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        let heap = self.base().filter(|index| index.kind == 0);
+        let place =
+            self.base().and_then(|index| self.partition(index, partition)).map_or(String::new(), |place| {
+                let compressed = heap.filter(|_| place.compression != "NONE");
+                let compression =
+                    compressed.map(|_| format!(" WITH (DATA_COMPRESSION = {})", place.compression));
+                format!(" ON {}{}", quote(&place.filegroup), compression.unwrap_or_default())
+            });
+        format!("CREATE TABLE {} ({columns}){place}", table.quoted())
+    }
+
+    /// `None` for a heap. Constraints go without a name, which would have to be one of its own.
+    fn index(&self, table: &TableName, index: &StagedIndex, partition: usize) -> Option<String> {
+        let place = self.partition(index, partition);
+        let on = place.map(|place| format!(" ON {}", quote(&place.filegroup))).unwrap_or_default();
+        let compression = place.filter(|place| place.compression != "NONE" && index.kind != 5);
+        let with = compression
+            .map(|place| format!(" WITH (DATA_COMPRESSION = {})", place.compression))
+            .unwrap_or_default();
+        let column = |id: i32| self.columns.iter().find(|column| column.id == id).map(|c| quote(&c.name));
+        let keys = index.keys.iter().filter_map(|(id, descending)| {
+            Some(format!("{} {}", column(*id)?, if *descending { "DESC" } else { "ASC" }))
+        });
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        let included = index.included.iter().filter_map(|id| column(*id)).collect::<Vec<_>>().join(", ");
+        let include = if included.is_empty() { String::new() } else { format!(" INCLUDE ({included})") };
+        let (table, name) = (table.quoted(), quote(&index.name));
+        let clustered = if index.kind == 1 { "CLUSTERED" } else { "NONCLUSTERED" };
+        Some(match (index.kind, index.primary_key, index.unique_constraint) {
+            (0, ..) => return None,
+            (5, ..) => format!("CREATE CLUSTERED COLUMNSTORE INDEX {name} ON {table}{on}"),
+            (_, true, _) => format!("ALTER TABLE {table} ADD PRIMARY KEY {clustered} ({keys}){with}{on}"),
+            (_, _, true) => format!("ALTER TABLE {table} ADD UNIQUE {clustered} ({keys}){with}{on}"),
+            _ => {
+                let unique = if index.unique { "UNIQUE " } else { "" };
+                format!("CREATE {unique}{clustered} INDEX {name} ON {table} ({keys}){include}{with}{on}")
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+    use crate::catalog::SqlType;
+    use crate::catalog::table::sample;
+    use crate::types::guide::column;
+
+    const JANUARY: Window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
+
+    fn layout() -> Layout {
+        let index = |id, kind, keys: &[i32]| StagedIndex {
+            id,
+            name: format!("ix]{id}"),
+            kind,
+            unique: false,
+            primary_key: false,
+            unique_constraint: false,
+            disabled: false,
+            filtered: false,
+            partitioned: true,
+            keys: keys.iter().map(|id| (*id, false)).collect(),
+            included: Vec::new(),
+        };
+        let place = |index_id, compression: &str| Partition {
+            index_id,
+            number: 2,
+            compression: compression.into(),
+            filegroup: "FG 2".into(),
+        };
+        Layout {
+            column_id: 2,
+            first_days: Some(vec![JANUARY.first, JANUARY.next]),
+            indexes: vec![
+                StagedIndex { primary_key: true, unique: true, ..index(1, 1, &[2, 1]) },
+                StagedIndex { included: vec![1], ..index(2, 2, &[2]) },
+            ],
+            partitions: vec![place(1, "PAGE"), place(2, "NONE")],
+        }
+    }
+
+    fn table() -> Table {
+        let mut table = sample("dbo.t");
+        let id = Column { id: 1, nullable: false, ..column("id", &SqlType::Int) };
+        table.columns = vec![id, Column { id: 2, nullable: false, ..column("d", &SqlType::Date) }];
+        table
+    }
+
+    fn staging(table: &Table, layout: Layout) -> Result<Staging, String> {
+        let date = DateColumn::plain(&table.columns[1]);
+        Staging::new(table, 2, date, layout)
+    }
+
+    #[test]
+    fn statements_of_a_partition() {
+        let stage = staging(&table(), layout()).unwrap().stage(&JANUARY).unwrap();
+        let (new, old) =
+            ("[replica].[stage_1_20240101_20240201_in]", "[replica].[stage_1_20240101_20240201_out]");
+        assert_eq!(
+            stage.create[..2],
+            [
+                format!("CREATE TABLE {new} ([id] int NOT NULL, [d] date NOT NULL) ON [FG 2]"),
+                format!(
+                    "ALTER TABLE {new} ADD PRIMARY KEY CLUSTERED ([d] ASC, [id] ASC) WITH (DATA_COMPRESSION = PAGE) ON [FG 2]"
+                ),
+            ]
+        );
+        assert_eq!(
+            stage.finish,
+            [
+                format!("CREATE NONCLUSTERED INDEX [ix]]2] ON {new} ([d] ASC) INCLUDE ([id]) ON [FG 2]"),
+                format!(
+                    "ALTER TABLE {new} WITH CHECK ADD CHECK ([d] IS NOT NULL AND [d] >= '20240101' AND [d] < '20240201')"
+                ),
+            ]
+        );
+        assert_eq!(
+            stage.switch,
+            [
+                format!("ALTER TABLE [dbo].[t] SWITCH PARTITION 2 TO {old}"),
+                format!("ALTER TABLE {new} SWITCH TO [dbo].[t] PARTITION 2"),
+            ]
+        );
+        assert_eq!(
+            staging(&table(), layout()).unwrap().stage(&Window { next: date!(2024 - 01 - 31), ..JANUARY }),
+            None
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_to_switch_is_left_alone() {
+        let mut computed = table();
+        computed.columns[0].computed = true;
+        assert!(staging(&computed, layout()).unwrap_err().contains("id"));
+        assert!(staging(&table(), Layout { column_id: 1, ..layout() }).is_err());
+        assert!(staging(&table(), Layout { first_days: None, ..layout() }).is_err());
+        let mut disabled = layout();
+        disabled.indexes[1].disabled = true;
+        assert!(staging(&table(), disabled).unwrap_err().contains("ix]2"));
+        let mut elsewhere = layout();
+        elsewhere.indexes[1].partitioned = false;
+        assert!(staging(&table(), elsewhere).is_err());
+    }
+}

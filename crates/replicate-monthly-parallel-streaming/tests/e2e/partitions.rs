@@ -1,0 +1,85 @@
+//! A target that is partitioned on the date: windows are loaded beside it and switched in.
+use replica_testkit::Pair;
+
+use crate::util::{HALF_A_YEAR, assert_half_a_year, copy, pair, tool};
+
+/// dbo.t of [`pair`], with the target in monthly partitions; `None` where that cannot be.
+fn partitioned(indexes: &str) -> Option<Pair> {
+    let pair = pair("");
+    let mut target = pair.target.client();
+    target.run("DROP TABLE dbo.t");
+    let months = (1..=12).map(|month| format!("'2024-{month:02}-01'")).collect::<Vec<_>>().join(", ");
+    for sql in [
+        &format!("CREATE PARTITION FUNCTION by_month (date) AS RANGE RIGHT FOR VALUES ({months})"),
+        "CREATE PARTITION SCHEME by_month AS PARTITION by_month ALL TO ([PRIMARY])",
+        "CREATE TABLE dbo.t (id int NOT NULL, day date NOT NULL, label nvarchar(20) NULL) ON by_month (day)",
+        indexes,
+    ] {
+        if let Err(error) = target.try_batch(sql) {
+            eprintln!("skipped: {error}");
+            return None;
+        }
+    }
+    target.run(
+        "INSERT INTO dbo.t (id, day, label) VALUES (-1, '2024-02-29', N'old'), (-2, '2024-07-01', N'stays')",
+    );
+    Some(pair)
+}
+
+#[test]
+fn months_change_places_with_their_partitions() {
+    for indexes in [
+        "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)",
+        "ALTER TABLE dbo.t ADD CONSTRAINT PK_t PRIMARY KEY (day, id)",
+        "CREATE CLUSTERED INDEX ix ON dbo.t (day, id); CREATE INDEX by_label ON dbo.t (label) INCLUDE (id)",
+    ] {
+        let Some(pair) = partitioned(indexes) else { return };
+        for _ in 0..2 {
+            let run = copy(&pair, &["--max-workers", "3", "--verify", "hash"]);
+            assert_eq!(run.stderr.matches(" | SWITCH ").count(), 6, "{indexes}\n{run}");
+            assert!(!run.stderr.contains("DELETE"), "{run}");
+            pair.assert_equal("SELECT id, day, label FROM dbo.t WHERE day < '2024-07-01' ORDER BY id");
+        }
+        let mut target = pair.target.client();
+        assert_eq!(target.number("SELECT COUNT(*) FROM dbo.t WHERE label = N'stays'"), 1);
+        assert_eq!(target.number("SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'"), 0);
+        assert_eq!(target.number("SELECT COUNT(*) FROM sys.indexes WHERE is_disabled = 1"), 0);
+    }
+}
+
+#[test]
+fn what_is_no_partition_goes_the_ordinary_way() {
+    let Some(pair) = partitioned("CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
+    let run = copy(&pair, &["--window", "week", "--explain"]);
+    assert!(run.stdout.contains("no window is a partition of its own"), "{run}");
+    let days = ["dbo.t", "--start-date", "2024-01-15", "--end-date", "2024-06-30"];
+    let run = tool(&pair).run(&days).exits(0);
+    assert_eq!(run.stderr.matches(" | SWITCH ").count(), 5, "half of January is none\n{run}");
+    assert_eq!(run.stderr.matches("DELETE").count(), 1, "{run}");
+    copy(&pair, &[]);
+    assert_half_a_year(&pair);
+}
+
+#[test]
+fn what_switch_cannot_do_is_found_before() {
+    let Some(pair) = partitioned("ALTER TABLE dbo.t ADD CONSTRAINT low CHECK (id > -100)") else { return };
+    let run = copy(&pair, &["--explain"]);
+    assert!(run.stdout.contains("no SWITCH: CHECK constraints"), "{run}");
+    copy(&pair, &[]);
+    assert_half_a_year(&pair);
+}
+
+#[test]
+fn a_failure_leaves_the_old_rows_of_a_partition() {
+    let Some(pair) = partitioned("CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
+    pair.source("UPDATE dbo.t SET label = N'12345678901234567890' WHERE day = '2024-02-29'");
+    pair.source("ALTER TABLE dbo.t ALTER COLUMN label nvarchar(30) NULL");
+    pair.source("UPDATE dbo.t SET label = N'123456789012345678901' WHERE day = '2024-02-29'");
+    tool(&pair).run(&HALF_A_YEAR).exits(1).says("2024-02");
+    let mut target = pair.target.client();
+    assert_eq!(
+        target.number("SELECT COUNT(*) FROM dbo.t WHERE day >= '2024-02-01' AND day < '2024-03-01'"),
+        1
+    );
+    assert_eq!(target.number("SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'"), 0);
+}

@@ -47,6 +47,18 @@ pub struct SessionInfo {
     pub logged_in: SystemTime,
     /// The request at work, or else the last one.
     pub request: Option<Activity>,
+    /// Ends its connection.
+    pub kill: Option<Kill>,
+}
+
+/// What KILL calls.
+#[derive(Clone)]
+pub struct Kill(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Kill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kill")
+    }
 }
 
 /// A request as `sys.dm_exec_requests` shows it while it is at work.

@@ -174,3 +174,20 @@ pub fn check_database(rights: &Rights<'_>, permission: &str) -> Result<(), SqlEr
     let text = format!("{permission} permission denied in database '{}'.", rights.database.name);
     Err(SqlError::new(262, 14, 1, text))
 }
+
+/// May the login see what the whole server does?
+///
+/// # Errors
+/// 300 where it may not.
+pub fn needs_server_state(instance: &Instance, login: &str) -> Result<(), SqlError> {
+    let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(login));
+    if known.is_some_and(|l| l.sysadmin) {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        300,
+        14,
+        1,
+        "VIEW SERVER STATE permission was denied on object 'server', database 'master'.",
+    ))
+}

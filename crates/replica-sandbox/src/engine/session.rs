@@ -3,7 +3,7 @@ use super::api::{BulkRows, BulkTarget, Cancelled, Param, Sink};
 use super::exec::{self, bulk::PendingBulk};
 use super::failure::{Failure, Outcome, storage_error};
 use super::functions::{self, ops::Ops};
-use super::instance::{Activity, Engine, SessionInfo};
+use super::instance::{Activity, Engine, Kill, SessionInfo};
 use super::locks::{Mode, Request, Resource, Scope, SessionId};
 use super::options::{Isolation, SetOptions};
 use super::permissions;
@@ -77,6 +77,7 @@ impl Session {
             database,
             logged_in: SystemTime::now(),
             request: None,
+            kill: None,
         };
         let id = {
             let mut sessions = engine.sessions();
@@ -175,6 +176,11 @@ impl Session {
     /// As the query's.
     pub fn query(&mut self, sql: &str) -> Outcome<Vec<Vec<Value>>> {
         exec::internal_query(self, sql)
+    }
+
+    /// What ends this session's connection, for others to call.
+    pub fn killed_by(&self, kill: impl Fn() + Send + Sync + 'static) {
+        self.tell(|info| info.kill = Some(Kill(Arc::new(kill))));
     }
 
     pub(super) fn enter_database(&mut self, id: i16) {

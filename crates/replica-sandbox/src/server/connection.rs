@@ -216,6 +216,13 @@ impl Beginning {
         let session = match answer {
             Ok(session) => {
                 outbox.set_spid(session.id);
+                session.killed_by({
+                    let (signals, engine) = (signals.clone(), shared.engine.clone());
+                    move || {
+                        signals.kill();
+                        engine.interrupt();
+                    }
+                });
                 self.accept(shared, &session, &mut tokens);
                 Some(session)
             }

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 #[derive(Debug)]
 pub struct Packet {
@@ -47,6 +47,7 @@ pub async fn read_packet(stream: &mut (impl AsyncRead + Unpin), limit: usize) ->
 pub struct Signals {
     attentions: AtomicU32,
     gone: AtomicBool,
+    killed: Notify,
 }
 
 impl Signals {
@@ -62,6 +63,13 @@ impl Signals {
     /// The connection is as good as closed.
     pub fn hang_up(&self) {
         self.gone.store(true, Ordering::SeqCst);
+    }
+
+    /// Another session has ended this one: nothing more is read.
+    pub fn kill(&self) {
+        self.hang_up();
+        // Whoever waits later finds the permit.
+        self.killed.notify_one();
     }
 
     /// The session has taken an attention from its queue and answers it.
@@ -83,6 +91,7 @@ pub async fn pump_in(
         let packet = tokio::select! {
             packet = read_packet(&mut stream, packet_size) => packet,
             () = packets.closed() => break,
+            () = signals.killed.notified() => break,
         };
         let packet = match packet {
             Ok(Some(packet)) => packet,

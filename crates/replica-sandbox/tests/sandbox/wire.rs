@@ -303,3 +303,38 @@ fn a_load_that_differs_from_its_announcement_is_refused() {
         assert_eq!((error.number, error.class, error.state), expected, "{load:02x?}");
     }
 }
+
+/// KILL ends sessions that are idle, and sessions that wait; what they had open is rolled back.
+#[test]
+fn a_killed_session_leaves_nothing() {
+    let sandbox = Sandbox::start(&["--database", "killed"]);
+    let client = || RawClient::login_to(sandbox.address, "killed");
+    let (mut idle, mut waiting, mut killer) = (client(), client(), client());
+    idle.must("CREATE TABLE t (id int NOT NULL)");
+    idle.must("BEGIN TRANSACTION; INSERT t VALUES (1)");
+    // The transaction's descriptor is another now: what waits is a session of its own.
+    waiting.send_batch("SELECT * FROM t");
+    let id = |what: &str| {
+        format!(
+            "DECLARE @id int; SELECT @id = session_id FROM sys.dm_exec_requests WHERE {what}; \
+                 IF @id IS NULL RAISERROR('not yet', 16, 1) ELSE "
+        )
+    };
+    let kill = id("blocking_session_id <> 0")
+        + "BEGIN DECLARE @sql nvarchar(99) = N'KILL ' + CAST(@id AS nvarchar(9)); EXEC (@sql) END";
+    while errors(&killer.batch(&kill)) == [50000] {}
+    assert_eq!(waiting.try_reply(), None);
+    assert_eq!(errors(&killer.batch("SET LOCK_TIMEOUT 0; DELETE t WHERE id = 1")), [1222]);
+    // The first to log in is session 51.
+    killer.must("KILL 51");
+    assert_eq!(idle.try_reply(), None);
+    killer.must("SET LOCK_TIMEOUT -1; DELETE t WHERE id = 1");
+    let wrong = [
+        ("KILL 51", 6106),
+        ("KILL 99999", 6106),
+        ("DECLARE @s nvarchar(20) = N'KILL ' + CAST(@@SPID AS nvarchar(9)); EXEC (@s)", 6104),
+    ];
+    for (sql, number) in wrong {
+        assert_eq!(errors(&killer.batch(sql)), [number], "{sql}");
+    }
+}

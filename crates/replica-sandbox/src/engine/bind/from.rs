@@ -14,9 +14,11 @@ use std::sync::Arc;
 /// A WITH clause's query, bound anew wherever it is named.
 #[derive(Clone)]
 pub struct CommonTable {
-    name: String,
-    columns: Vec<String>,
-    query: Arc<Query>,
+    pub name: String,
+    pub columns: Vec<String>,
+    pub query: Arc<Query>,
+    /// While its own recursive members are bound: what it has so far, under this alias.
+    pub so_far: Option<(String, Arc<[SourceColumn]>)>,
 }
 
 /// A FROM clause, or a part of it.
@@ -37,6 +39,7 @@ impl Binder<'_> {
             name: cte.alias.name.value.clone(),
             columns: cte.alias.columns.iter().map(|c| c.name.value.clone()).collect(),
             query: Arc::from(cte.query.clone()),
+            so_far: None,
         }));
         before
     }
@@ -178,11 +181,17 @@ impl Binder<'_> {
             at.map(|at| (at, work.common_tables[at].clone()))
         };
         let Some((at, table)) = found else { return Ok(None) };
-        // Its own query sees only those before it, so a recursive one finds no table.
-        let hidden = self.work.borrow_mut().common_tables.split_off(at);
-        let emitted = self.deeper(|| self.query(&table.query, None));
-        self.work.borrow_mut().common_tables.extend(hidden);
         let exposed = alias.map_or(name, |a| a.name.value.as_str());
+        if let Some((so_far, columns)) = &table.so_far {
+            return Ok(Some(self.itself(so_far, columns, exposed)));
+        }
+        // Its own query sees only those before it, and itself where it is recursive.
+        let hidden = self.work.borrow_mut().common_tables.split_off(at);
+        let emitted = self.deeper(|| match self.recursive(&table)? {
+            Some(emitted) => Ok(emitted),
+            None => self.query(&table.query, None),
+        });
+        self.work.borrow_mut().common_tables.extend(hidden);
         self.derived(emitted?, exposed, table.columns).map(Some)
     }
 

@@ -13,6 +13,7 @@ mod names;
 mod order;
 mod predicate;
 mod query;
+mod recursion;
 mod scope;
 mod sets;
 mod sources;
@@ -64,6 +65,8 @@ pub struct Binder<'s> {
     pub ops: Ops,
     /// Where unqualified names are looked up: the current database, or that of a view's body.
     pub database: Cell<i16>,
+    /// OPTION (MAXRECURSION n): how often a query may read itself; 0 is without end.
+    max_recursion: Cell<i64>,
     work: RefCell<Work>,
     accumulators: RefCell<Accumulators>,
 }
@@ -95,6 +98,7 @@ impl<'s> Binder<'s> {
             frame,
             ops: session.ops.clone(),
             database: Cell::new(session.database),
+            max_recursion: Cell::new(recursion::DEFAULT_LIMIT),
             work: RefCell::new(Work::default()),
             accumulators: RefCell::new(Accumulators::new()),
         }

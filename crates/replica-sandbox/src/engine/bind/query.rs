@@ -2,10 +2,12 @@
 use super::Binder;
 use super::from::unsupported;
 use super::names::object_name;
+use super::recursion::LEVEL;
 use super::scope::Scope;
 use super::typed::{Column, Origin, Typed};
 use crate::engine::api::OutColumn;
 use crate::engine::functions::keys::key_expression;
+use crate::engine::parse::bridge;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
 use sqlparser::ast::{
@@ -107,6 +109,9 @@ impl Binder<'_> {
     pub fn query(&self, query: &Query, outer: Option<&Scope<'_>>) -> Result<Emitted, SqlError> {
         if query.for_clause.is_some() {
             return Err(unsupported("FOR XML and FOR JSON"));
+        }
+        if let Some(limit) = bridge::max_recursion(query) {
+            self.max_recursion.set(limit);
         }
         let common = query.with.as_ref().map_or(&[][..], |w| &w.cte_tables);
         let before = self.push_common_tables(common);
@@ -263,7 +268,7 @@ impl Binder<'_> {
         if sources.is_empty() {
             return Err(SqlError::new(263, 16, 1, "Must specify table to select from."));
         }
-        for column in sources.into_iter().flat_map(|s| &s.columns) {
+        for column in sources.into_iter().flat_map(|s| &s.columns).filter(|c| c.name != LEVEL) {
             columns.push(Output { name: Some(column.name.clone()), typed: column.typed.clone() });
         }
         Ok(())

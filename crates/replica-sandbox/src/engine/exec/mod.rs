@@ -7,6 +7,7 @@ pub mod trigger;
 mod aftermath;
 mod call;
 mod dml;
+mod kill;
 mod read;
 mod replay;
 mod row;
@@ -210,6 +211,10 @@ impl Run<'_> {
                 if self.sink.cancelled() {
                     return Err(Failure::Cancelled);
                 }
+            }
+            Action::Kill(session) => {
+                kill::kill(self.session, *session)?;
+                self.done(Done { command: COMMAND_OTHER, count: None, error: false })?;
             }
             Action::Nothing => self.done(Done { command: COMMAND_OTHER, count: None, error: false })?,
         }

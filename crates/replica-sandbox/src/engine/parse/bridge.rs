@@ -1,7 +1,7 @@
 //! Lets `sqlparser` read from a [`Cursor`].
 use crate::engine::tokens::{Cursor, DEEPEST, Lexeme, too_deep};
 use crate::error::SqlError;
-use sqlparser::ast::{Expr, Query};
+use sqlparser::ast::{Expr, Ident, Query, Setting, Value};
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
@@ -13,19 +13,40 @@ pub fn expression(cursor: &mut Cursor<'_>) -> Result<Expr, SqlError> {
     read(cursor, |parser| parser.parse_expr())
 }
 
-/// A query, with the hints of OPTION () left unread.
+/// A query, with what OPTION () says of it.
 pub fn query(cursor: &mut Cursor<'_>) -> Result<Box<Query>, SqlError> {
-    let query = read(cursor, |parser| parser.parse_query())?;
-    option_clause(cursor)?;
+    let mut query = read(cursor, |parser| parser.parse_query())?;
+    if let Some(limit) = option_clause(cursor)? {
+        let value = Expr::value(Value::Number(limit.to_string(), false));
+        query.settings = Some(vec![Setting { key: Ident::new(MAX_RECURSION), value }]);
+    }
     Ok(query)
 }
 
-/// `OPTION (hint, ...)`: how to run it is the sandbox's own affair.
-pub fn option_clause(cursor: &mut Cursor<'_>) -> Result<(), SqlError> {
-    if cursor.take_word("option") {
-        cursor.expect_parenthesised()?;
+/// The parser has a place for settings of other dialects' queries: the limit is kept there.
+const MAX_RECURSION: &str = "maxrecursion";
+
+/// OPTION (MAXRECURSION n) of a query.
+pub fn max_recursion(query: &Query) -> Option<i64> {
+    let setting = query.settings.as_ref()?.iter().find(|s| s.key.value == MAX_RECURSION)?;
+    setting.value.to_string().parse().ok()
+}
+
+/// `OPTION (hint, ...)`: the limit of recursion; how to run it otherwise is the sandbox's own affair.
+pub fn option_clause(cursor: &mut Cursor<'_>) -> Result<Option<i64>, SqlError> {
+    if !cursor.take_word("option") {
+        return Ok(None);
     }
-    Ok(())
+    let (from, to) = cursor.expect_parenthesised()?;
+    let mut inside = *cursor;
+    inside.set_position(from);
+    while inside.position() < to {
+        if inside.take_word(MAX_RECURSION) {
+            return inside.expect_integer().map(Some);
+        }
+        inside.advance();
+    }
+    Ok(None)
 }
 
 /// Reads with `sqlparser` from the cursor on, at most to the end of the statement.
@@ -63,8 +84,8 @@ fn refused(message: &str) -> Option<usize> {
     line.checked_sub(1)
 }
 
-/// Words that begin a statement and stand nowhere inside one: T-SQL needs no semicolons between statements, but
-/// `sqlparser` would take some of these for aliases.
+/// Words that begin a statement, or its OPTION clause, and stand nowhere inside a query: T-SQL needs no semicolons
+/// between statements, but `sqlparser` would take some of these for aliases.
 const BEGINNINGS: &[&str] = &[
     "alter",
     "begin",
@@ -87,6 +108,7 @@ const BEGINNINGS: &[&str] = &[
     "if",
     "insert",
     "kill",
+    "option",
     "print",
     "raiserror",
     "return",

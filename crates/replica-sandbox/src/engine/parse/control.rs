@@ -57,6 +57,9 @@ pub struct RaiseError {
 pub fn control(cursor: &mut Cursor<'_>) -> Result<Option<Action>, SqlError> {
     let action = if cursor.at_words(&["begin", "try"]) {
         try_catch(cursor)?
+    } else if cursor.take_word("kill") {
+        let session = cursor.expect_integer()?;
+        Action::Kill(session)
     } else if cursor.take_word("begin") {
         begin(cursor)?
     } else if cursor.take_word("commit") {

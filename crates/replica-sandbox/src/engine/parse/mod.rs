@@ -2,7 +2,7 @@
 //!
 //! Queries and expressions are `sqlparser`'s ([`bridge`]); statements around them, of which it knows few in their
 //! T-SQL form, are walked by hand.
-mod bridge;
+pub mod bridge;
 mod bulk;
 mod control;
 mod dml;
@@ -74,6 +74,8 @@ pub enum Action {
     /// Number, message, state; `None` raises the caught error again.
     Throw(Option<Box<(Expr, Expr, Expr)>>),
     WaitFor(std::time::Duration),
+    /// The session.
+    Kill(i64),
     /// Accepted, with nothing to do here: CHECKPOINT, UPDATE STATISTICS.
     Nothing,
 }
@@ -94,6 +96,7 @@ impl Action {
             Action::Rollback { .. } => "ROLLBACK TRANSACTION",
             Action::Call(_) => "EXECUTE",
             Action::WaitFor(_) => "WAITFOR",
+            Action::Kill(_) => "KILL",
             _ => return None,
         })
     }

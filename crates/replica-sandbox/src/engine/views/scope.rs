@@ -1,7 +1,7 @@
 //! What a view's rows are made from: one database, seen by one session.
 use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
-use crate::engine::permissions::{Rights, Target};
+use crate::engine::permissions::{Rights, Target, needs_server_state};
 use crate::engine::schema::{Database, Instance, Table, View};
 use crate::engine::session::Session;
 use crate::error::SqlError;
@@ -47,16 +47,6 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// 300 and 297 where the login may not see the server's state.
     pub fn needs_server_state(&self) -> Result<(), SqlError> {
-        let known =
-            self.instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(&self.session.login.user));
-        if known.is_some_and(|l| l.sysadmin) {
-            return Ok(());
-        }
-        Err(SqlError::new(
-            300,
-            14,
-            1,
-            "VIEW SERVER STATE permission was denied on object 'server', database 'master'.",
-        ))
+        needs_server_state(self.instance, &self.session.login.user)
     }
 }

@@ -143,3 +143,45 @@ fn a_variable_assigned_from_itself_takes_up_every_row() {
         select @s, @n, @@rowcount";
     assert_eq!(rows(&mut s, joined), [["[a], [b]", "3", "2"]]);
 }
+
+#[test]
+fn a_query_may_read_itself() {
+    let mut s = session();
+    let months = "with m(d) as (select cast('20240131' as date)
+                  union all select eomonth(d, 1) from m where d < '20240430') select d from m order by d";
+    assert_eq!(rows(&mut s, months).len(), 4);
+    let numbers = |to: u32, option: &str| {
+        format!(
+            "with n as (select 0 as i union all select i + 1 from n where i < {to}) select count(*), max(i) from n {option}"
+        )
+    };
+    assert_eq!(rows(&mut s, &numbers(100, "")), [["101", "100"]]);
+    assert_eq!(errors(&mut s, &numbers(101, ""))[0].0, 530);
+    assert_eq!(rows(&mut s, &numbers(1000, "option (maxrecursion 0)")), [["1001", "1000"]]);
+    assert_eq!(errors(&mut s, &numbers(11, "option (recompile, maxrecursion 10)"))[0].0, 530);
+    ok(&mut s, "create table e(id int, boss int); insert e values (1, null), (2, 1), (3, 2), (4, 1), (5, 9)");
+    let below = "with b(id, depth) as (select id, 0 from e where boss is null
+                 union all select e.id, b.depth + 1 from e join b on e.boss = b.id) select * from b order by id";
+    assert_eq!(rows(&mut s, below), [["1", "0"], ["2", "1"], ["3", "2"], ["4", "1"]]);
+    ok(
+        &mut s,
+        "with n as (select 1 as i union all select i + 1 from n where i < 3) insert e select i, 0 from n",
+    );
+    assert_eq!(rows(&mut s, "select count(*) from e where boss = 0"), [["3"]]);
+    for (wrong, number) in [
+        ("with n as (select i from n union all select 1) select * from n", 246),
+        ("with n as (select 1 as i union select i + 1 from n) select * from n", 252),
+        ("with n as (select 1 as i union all select a.i from n a, n b) select * from n", 253),
+        ("with n as (select 1 as i union all select cast(i as bigint) from n) select * from n", 240),
+        ("with n as (select 1 as i union all select i, i from n) select * from n", 205),
+        ("with n as (select 1 as i union all select distinct i from n) select * from n", 460),
+        ("with n as (select 1 as i union all select top 1 i from n) select * from n", 461),
+        (
+            "with n as (select 1 as i union all select n.i from n left join e on e.id = n.i) select * from n",
+            462,
+        ),
+        ("with n as (select 1 as i union all select max(i) from n) select * from n", 467),
+    ] {
+        assert_eq!(errors(&mut s, wrong)[0].0, number, "{wrong}");
+    }
+}

@@ -1,6 +1,10 @@
 //! The tokens of a server's reply, rows excepted ([MS-TDS] 2.2.7).
 //!
 //! [`parse`] reads one token; ROW and NBCROW are the row scanner's, since only it knows the columns.
+mod env_change;
+
+pub use env_change::EnvChange;
+
 use super::columns::{self, Column, Form};
 use super::types::TypeInfo;
 use super::value;
@@ -133,101 +137,6 @@ impl Message {
             out.extend_from_slice(&self.line.to_le_bytes());
         });
     }
-}
-
-/// A change of the session's state ([MS-TDS] 2.2.7.9).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnvChange {
-    Database { new: String, old: String },
-    Language { new: String, old: String },
-    PacketSize { new: u32, old: u32 },
-    Collation { new: Vec<u8>, old: Vec<u8> },
-    BeginTransaction(u64),
-    Commit(u64),
-    Rollback(u64),
-    Routing { port: u16, host: String },
-    Other { kind: u8, body: Vec<u8> },
-}
-
-impl EnvChange {
-    fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(body);
-        wire::complete(Self::parse_body(&mut reader), "ENVCHANGE")
-    }
-
-    fn parse_body(reader: &mut Reader<'_>) -> Result<Self, Stop> {
-        Ok(match reader.u8()? {
-            1 => Self::Database { new: reader.b_varchar()?, old: reader.b_varchar()? },
-            2 => Self::Language { new: reader.b_varchar()?, old: reader.b_varchar()? },
-            4 => Self::PacketSize { new: size(&reader.b_varchar()?)?, old: size(&reader.b_varchar()?)? },
-            7 => Self::Collation { new: reader.b_varbyte()?.to_vec(), old: reader.b_varbyte()?.to_vec() },
-            8 => Self::BeginTransaction(descriptor(reader.b_varbyte()?)?),
-            9 => Self::Commit(old_descriptor(reader)?),
-            10 => Self::Rollback(old_descriptor(reader)?),
-            // Length, protocol (0 is TCP), port, host ([MS-TDS] 2.2.7.9, type 20).
-            20 => {
-                let _ = (reader.u16()?, reader.u8()?);
-                Self::Routing { port: reader.u16()?, host: reader.us_varchar()? }
-            }
-            kind => Self::Other { kind, body: reader.bytes(reader.remaining())?.to_vec() },
-        })
-    }
-
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let strings = |kind: u8, new: &str, old: &str, out: &mut Vec<u8>| {
-            out.push(kind);
-            put_b_varchar(new, out);
-            put_b_varchar(old, out);
-        };
-        let bytes = |kind: u8, new: &[u8], old: &[u8], out: &mut Vec<u8>| {
-            out.push(kind);
-            wire::put_b_varbyte(new, out);
-            wire::put_b_varbyte(old, out);
-        };
-        out.push(kind::ENV_CHANGE);
-        with_u16_length(out, |out| match self {
-            Self::Database { new, old } => strings(1, new, old, out),
-            Self::Language { new, old } => strings(2, new, old, out),
-            Self::PacketSize { new, old } => strings(4, &new.to_string(), &old.to_string(), out),
-            Self::Collation { new, old } => bytes(7, new, old, out),
-            Self::BeginTransaction(new) => bytes(8, &new.to_le_bytes(), &[], out),
-            Self::Commit(old) => bytes(9, &[], &old.to_le_bytes(), out),
-            Self::Rollback(old) => bytes(10, &[], &old.to_le_bytes(), out),
-            Self::Routing { port, host } => {
-                out.push(20);
-                with_u16_length(out, |out| {
-                    out.push(0);
-                    out.extend_from_slice(&port.to_le_bytes());
-                    put_us_varchar(host, MOST_TEXT, out);
-                });
-                out.extend_from_slice(&[0, 0]);
-            }
-            Self::Other { kind, body } => {
-                out.push(*kind);
-                out.extend_from_slice(body);
-            }
-        });
-    }
-}
-
-fn size(digits: &str) -> Result<u32, Stop> {
-    digits.parse().map_err(|_| Stop::malformed(format!("a packet size of {digits:?}")))
-}
-
-/// Eight bytes, or none for "no transaction".
-fn descriptor(bytes: &[u8]) -> Result<u64, Stop> {
-    match bytes {
-        [] => Ok(0),
-        _ => bytes
-            .try_into()
-            .map(u64::from_le_bytes)
-            .map_err(|_| Stop::malformed(format!("a transaction descriptor of {} bytes", bytes.len()))),
-    }
-}
-
-fn old_descriptor(reader: &mut Reader<'_>) -> Result<u64, Stop> {
-    reader.b_varbyte()?;
-    descriptor(reader.b_varbyte()?)
 }
 
 /// The server accepts the login ([MS-TDS] 2.2.7.14).
@@ -407,5 +316,4 @@ pub fn encode_features(features: &[(u8, Vec<u8>)], out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-#[path = "token_tests.rs"]
 mod tests;

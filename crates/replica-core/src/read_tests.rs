@@ -1,6 +1,8 @@
 use super::*;
 use crate::error::Kind;
 use crate::fake::{self, PATIENCE, done, error, lane, metadata, row, run};
+use crate::tds::packet::{frame, kind};
+use proptest::prelude::*;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
@@ -124,4 +126,54 @@ fn a_silent_server_is_given_up() {
         let (result, ()) = tokio::join!(fingerprint_of(&mut lane), serve);
         assert_eq!(result.unwrap_err().kind(), Kind::Timeout);
     });
+}
+
+/// What a client makes of a reply that arrives as these packets, from a server that then hangs up: its rows, and the
+/// bytes of its largest block.
+async fn read_packets(packets: &[u8]) -> Result<(Fingerprint, usize)> {
+    let (mut lane, mut server) = lane(PATIENCE).await;
+    let serve = async {
+        server.request().await;
+        // The client may have had enough before the end.
+        if server.stream.write_all(packets).await.is_ok() {
+            server.stream.shutdown().await.ok();
+        }
+    };
+    let read = async {
+        let mut rows = Rows::open(&mut lane, "SELECT 1").await?;
+        let mut largest = 0;
+        while let Some(block) = rows.next(Vec::new()).await? {
+            largest = largest.max(block.bytes.len());
+        }
+        Ok((rows.fingerprint(), largest))
+    };
+    let (result, ()) = tokio::join!(read, serve);
+    result
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Packet headers, column metadata, rows and the end alike.
+    #[test]
+    fn a_corrupted_reply_is_an_error_or_other_rows(
+        lengths in prop::collection::vec(0usize..700, 0..12),
+        size in 512usize..4096,
+        at in any::<prop::sample::Index>(),
+        flip in 1u8..=255,
+    ) {
+        let rows = lengths.iter().enumerate().flat_map(|(n, length)| row(n as i32, &vec![b'x'; *length]));
+        let reply: Vec<u8> = metadata().into_iter().chain(rows).chain(done(lengths.len() as u64)).collect();
+        let mut packets = Vec::new();
+        frame(kind::REPLY, &reply, size, &mut packets);
+        let intact = run(read_packets(&packets)).unwrap();
+        prop_assert_eq!(intact.0.rows, lengths.len() as u64);
+        let at = at.index(packets.len());
+        packets[at] ^= flip;
+        let read = run(async { tokio::time::timeout(Duration::from_secs(10), read_packets(&packets)).await });
+        let Ok(read) = read else { return Err(TestCaseError::fail("it hangs")) };
+        if let Ok((_, largest)) = read {
+            prop_assert!(largest <= 3 * BLOCK);
+        }
+    }
 }

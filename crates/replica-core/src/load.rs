@@ -177,7 +177,9 @@ impl<'a> Writer<'a> {
         loop {
             match queue.recv().await {
                 Some(Next::Rows(block)) => {
-                    self.write(block).await?;
+                    // Blocks that wait go out together: a call to the kernel, and a waking of whoever reads there,
+                    // for all of them.
+                    self.write(block, !queue.is_empty()).await?;
                     self.message.give_back(used);
                     progress(self.sent);
                 }
@@ -193,21 +195,25 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn write(&mut self, block: Block) -> Result<()> {
+    /// `more`: another block follows at once.
+    async fn write(&mut self, block: Block, more: bool) -> Result<()> {
         if self.message.is_closed() {
             self.lane.batch(&self.statement).await?;
             self.message.open(self.head.clone());
         }
         let (rows, bytes, whole) = (block.rows, block.bytes.len() as u64, block.whole);
         self.message.push(block.bytes);
-        self.send(Until::LastWholePacket).await?;
         self.chunk.rows += rows;
         self.chunk.bytes += bytes;
         self.sent.rows += rows;
         self.sent.bytes += bytes;
         let is_full = self.chunk.bytes >= self.load.chunk_bytes
             || self.sent.rows.is_multiple_of(self.load.chunk_rows.max(1));
-        if whole && is_full { self.end_chunk().await } else { Ok(()) }
+        match whole && is_full {
+            true => self.end_chunk().await,
+            false if more => Ok(()),
+            false => self.send(Until::LastWholePacket).await,
+        }
     }
 
     async fn end_chunk(&mut self) -> Result<()> {

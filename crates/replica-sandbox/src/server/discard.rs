@@ -22,14 +22,13 @@ pub fn count_rows(message: &mut Message) -> Result<Option<u64>, Malformed> {
     };
     bytes.drain(..used);
     let mut scanner = RowScanner::new(&columns, LIMITS)?;
+    // Used again and again.
+    let mut dropped = Vec::new();
     loop {
         let (used, stop) = scanner.scan(&bytes)?;
         bytes.drain(..used);
         match stop {
-            Stop::Full => {
-                let block = scanner.take(Vec::new());
-                drop(block);
-            }
+            Stop::Full => dropped = scanner.take(dropped).bytes,
             Stop::Short if message.append_packet(&mut bytes) => {}
             Stop::Token if bytes.first() == Some(&kind::DONE) => {
                 let complete = message.skip_rest() == End::Complete;

@@ -28,10 +28,11 @@ impl Packet {
 /// Of the stream; also for a length that is below the header's, or above `limit`, or a packet cut short.
 pub async fn read_packet(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Option<Packet>> {
     let mut header = [0; HEADER];
-    if stream.read(&mut header[..1]).await? == 0 {
+    let read = stream.read(&mut header).await?;
+    if read == 0 {
         return Ok(None);
     }
-    stream.read_exact(&mut header[1..]).await?;
+    stream.read_exact(&mut header[read..]).await?;
     let header = Header::parse(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     let length = usize::from(header.length);
     if length > limit {

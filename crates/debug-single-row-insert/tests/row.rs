@@ -115,7 +115,7 @@ fn the_guilty_column_or_combination_is_found_and_nothing_stays() {
     for (column, what, error) in [
         ("label", "too long: 8 bytes, and the column holds 5 bytes", "error 2628"),
         ("day", "out of range: the column holds 1900-01-01 to 2079-06-06", "error 242"),
-        ("must", "NULL: the column holds NOT NULL", "error 515"),
+        ("must", "NULL: the column holds no NULL", "error 515"),
     ] {
         assert!(verdict(&run, column).starts_with(what) && verdict(&run, column).contains(error), "{run}");
     }

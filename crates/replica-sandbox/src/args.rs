@@ -52,6 +52,10 @@ pub struct Args {
     #[argh(option, from_str_fn(generated))]
     pub generate: Option<Dataset>,
 
+    /// run the T-SQL of this file before listening; lines with GO alone part its batches; may be repeated
+    #[argh(option)]
+    pub run: Vec<PathBuf>,
+
     /// rows to generate (default 100000)
     #[argh(option, default = "100_000")]
     pub rows: u64,

@@ -44,10 +44,13 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
         bring_data(&engine, &login, &args)?;
     }
     if let Some(database) = &args.empty {
-        let mut session = engine.connect(&Login { database: database.clone(), ..login })?;
+        let mut session = engine.connect(&Login { database: database.clone(), ..login.clone() })?;
         for dataset in args.load.into_iter().chain(args.generate) {
             run_batch(&mut session, ddl(dataset), |_| false)?;
         }
+    }
+    for file in &args.run {
+        run_script(&mut engine.connect(&login)?, file)?;
     }
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -128,6 +131,31 @@ fn create_database(session: &mut Session, name: &str) -> Result<(), SqlError> {
     run_batch(session, &format!("CREATE DATABASE [{quoted}]"), |error| error.number == 1801)
 }
 
+/// Runs the batches of a file, as sqlcmd would.
+fn run_script(session: &mut Session, file: &Path) -> Result<(), Box<dyn Error>> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    for batch in batches(&text) {
+        run_batch(session, &batch, |_| false).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn batches(text: &str) -> Vec<String> {
+    let mut batches = vec![String::new()];
+    for line in text.lines() {
+        match batches.last_mut() {
+            Some(batch) if !line.trim().eq_ignore_ascii_case("go") => {
+                batch.push_str(line);
+                batch.push('\n');
+            }
+            _ => batches.push(String::new()),
+        }
+    }
+    batches.retain(|batch| !batch.trim().is_empty());
+    batches
+}
+
 fn run_batch(session: &mut Session, sql: &str, forgive: impl Fn(&SqlError) -> bool) -> Result<(), SqlError> {
     let mut answer = Heard::default();
     // Without a client nothing can be cancelled.
@@ -136,5 +164,19 @@ fn run_batch(session: &mut Session, sql: &str, forgive: impl Fn(&SqlError) -> bo
     match answer.error {
         Some(error) if !forgive(&error) => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batches;
+
+    #[test]
+    fn go_parts_batches() {
+        assert_eq!(
+            batches("use a\nGO\n\n go \nselect 1\nselect 'go'\n"),
+            ["use a\n", "select 1\nselect 'go'\n"]
+        );
+        assert!(batches("go\n").is_empty());
     }
 }

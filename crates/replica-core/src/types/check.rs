@@ -84,7 +84,7 @@ impl Check {
             problem: Problem::Null,
             predicate: format!("{column} IS NULL"),
             measure: Measure::Nothing,
-            capacity: "NOT NULL".into(),
+            capacity: "no NULL".into(),
         }
     }
 

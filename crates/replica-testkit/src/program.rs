@@ -62,6 +62,11 @@ impl Program {
         self
     }
 
+    /// The folder that the program runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Starts it, for a test that has something to do meanwhile.
     pub fn start(&self, args: &[&str]) -> Running {
         let child = std::process::Command::new(&self.binary)

@@ -30,9 +30,18 @@ pub struct Args {
     /// replace the whole table: the default
     #[argh(switch)]
     full_table: bool,
-    /// how a whole table is moved: stream
+    /// how a whole table is moved: stream (default), or parquet, through a file
     #[argh(option, arg_name = "mode")]
     full_table_mode: Option<String>,
+    /// with parquet: the folder for the files (default: the current one)
+    #[argh(option, arg_name = "dir")]
+    parquet_dir: Option<PathBuf>,
+    /// with parquet: leave the files there, as schema.table.parquet
+    #[argh(switch)]
+    keep_parquet: bool,
+    /// with parquet: load such files from this folder; no source is connected to
+    #[argh(option, arg_name = "dir")]
+    from: Option<PathBuf>,
     /// tables at once, largest first (default 2)
     #[argh(option, arg_name = "n")]
     max_workers: Option<usize>,
@@ -79,15 +88,6 @@ pub struct Args {
     /// by this column (default: date_filter_columns in replica.toml, or the only one with dates)
     #[argh(option, arg_name = "column")]
     date_column: Option<String>,
-    /// where Parquet files go
-    #[argh(option, hidden_help)]
-    parquet_dir: Option<PathBuf>,
-    /// keep the Parquet files
-    #[argh(switch, hidden_help)]
-    keep_parquet: bool,
-    /// load Parquet files
-    #[argh(option, hidden_help)]
-    from: Option<PathBuf>,
     /// compare both sides before the run
     #[argh(switch, hidden_help)]
     preflight: bool,
@@ -97,6 +97,7 @@ pub struct Args {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub selection: Selection,
+    pub way: Way,
     pub max_workers: usize,
     pub chunk_size: Option<u64>,
     pub commit_interval: Option<u64>,
@@ -112,6 +113,19 @@ pub struct Options {
     pub date_column: Option<String>,
 }
 
+/// How the rows come from the source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Way {
+    Stream,
+    /// Through files in this folder.
+    ThroughParquet {
+        folder: PathBuf,
+        keep: bool,
+    },
+    /// Out of the files in this folder.
+    FromParquet(PathBuf),
+}
+
 /// Two writers keep source and target busy; more contend on one server (loading.md).
 const DEFAULT_WORKERS: usize = 2;
 
@@ -122,11 +136,13 @@ impl Tool for Args {
     fn resolve(self, stdin: bool) -> Result<Options> {
         self.refuse_what_is_not_there()?;
         let range = self.range()?;
+        let way = self.way()?;
         let selection = Selection { named: self.tables, stdin, all: self.all };
         Ok(Options {
             selection: selection.required(
                 "Name tables, - to read them from stdin, or --all for those of the configuration",
             )?,
+            way,
             max_workers: cli::workers(self.max_workers, DEFAULT_WORKERS)?,
             chunk_size: cli::at_least_one_row("--chunk-size", self.chunk_size)?,
             commit_interval: cli::at_least_one_row("--commit-interval", self.commit_interval)?,
@@ -155,33 +171,46 @@ impl Args {
                 Err(Error::usage("--date-column needs --start-date and --end-date"))
             }
             Some(_) if self.full_table => Err(Error::usage("--full-table and dates exclude each other")),
+            Some(_) if self.full_table_mode.as_deref() == Some("parquet") => {
+                Err(Error::usage("--full-table-mode parquet and dates exclude each other")
+                    .remedy("Days are always streamed"))
+            }
             range => Ok(range),
         }
     }
 
     /// Options of the contract whose feature this version lacks: ignoring them would do something else than asked.
     fn refuse_what_is_not_there(&self) -> Result<()> {
-        let parquet = self.parquet_dir.is_some() || self.keep_parquet || self.from.is_some();
-        for (asked, what, instead) in [
-            (
-                parquet,
-                "--parquet-dir, --keep-parquet and --from (Parquet files)",
-                "Without them rows are streamed",
-            ),
-            (self.preflight, "--preflight", "--explain says what would be done"),
-        ] {
-            if asked {
-                return Err(Error::usage(format!("{what}: not in this version")).remedy(instead));
-            }
+        if self.preflight {
+            return Err(
+                Error::usage("--preflight: not in this version").remedy("--explain says what would be done")
+            );
         }
-        match self.full_table_mode.as_deref() {
-            None | Some("stream") => Ok(()),
-            Some("parquet") => {
-                Err(Error::usage("--full-table-mode parquet: not in this version").remedy("Use stream"))
+        Ok(())
+    }
+
+    fn way(&self) -> Result<Way> {
+        match (self.full_table_mode.as_deref(), &self.from) {
+            (Some("parquet"), None) => Ok(Way::ThroughParquet {
+                folder: self.parquet_dir.clone().unwrap_or_else(|| ".".into()),
+                keep: self.keep_parquet,
+            }),
+            (Some("parquet"), Some(_)) if self.parquet_dir.is_some() || self.keep_parquet => {
+                Err(Error::usage(
+                    "--parquet-dir and --keep-parquet are for files to be written, and --from reads them",
+                )
+                .remedy("Leave out either"))
             }
-            Some(other) => {
-                Err(Error::usage(format!("--full-table-mode {other} is unknown")).remedy("It is stream"))
+            (Some("parquet"), Some(folder)) => Ok(Way::FromParquet(folder.clone())),
+            (None | Some("stream"), from) => {
+                if from.is_some() || self.parquet_dir.is_some() || self.keep_parquet {
+                    return Err(Error::usage("--parquet-dir, --keep-parquet and --from are for files")
+                        .remedy("Add --full-table-mode parquet"));
+                }
+                Ok(Way::Stream)
             }
+            (Some(other), _) => Err(Error::usage(format!("--full-table-mode {other} is unknown"))
+                .remedy("It is stream or parquet")),
         }
     }
 }
@@ -233,15 +262,7 @@ mod tests {
 
     #[test]
     fn what_this_version_lacks_is_refused_not_ignored() {
-        for line in [
-            "t --parquet-dir x",
-            "t --keep-parquet",
-            "t --from x",
-            "t --preflight",
-            "t --full-table-mode parquet",
-        ] {
-            assert!(refused(line).contains("not in this version"), "{line}");
-        }
+        assert!(refused("t --preflight").contains("not in this version"));
         assert!(options("t --full-table --full-table-mode stream").chunk_size.is_none());
     }
 
@@ -255,8 +276,25 @@ mod tests {
             "t --end-date=2024-01-31",
             "t --date-column d",
             "t --full-table --start-date 2024-01-01 --end-date 2024-01-31",
+            "t --full-table-mode parquet --start-date 2024-01-01 --end-date 2024-01-31",
         ] {
             assert!(!refused(line).is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn files_are_on_the_way_or_where_it_begins() {
+        assert_eq!(options("t").way, Way::Stream);
+        let through = |folder: &str, keep| Way::ThroughParquet { folder: folder.into(), keep };
+        assert_eq!(options("t --full-table-mode parquet").way, through(".", false));
+        assert_eq!(
+            options("t --full-table-mode parquet --parquet-dir x --keep-parquet").way,
+            through("x", true)
+        );
+        assert_eq!(options("t --full-table-mode parquet --from x").way, Way::FromParquet("x".into()));
+        assert!(refused("t --full-table-mode parquet --from x --keep-parquet").contains("Leave out either"));
+        for line in ["t --from x", "t --keep-parquet", "t --full-table-mode stream --parquet-dir x"] {
+            assert!(refused(line).contains("--full-table-mode parquet"), "{line}");
         }
     }
 
@@ -270,6 +308,7 @@ mod tests {
             "t --commit-interval 0",
             "t --verify all",
             "t --output xml",
+            "t --full-table-mode csv",
             "t --no-such-option",
             "t --config",
             "t --all=yes=no --max-workers",
@@ -281,7 +320,7 @@ mod tests {
     #[test]
     fn help_and_version_succeed() {
         let Parsed::Print(help) = parsed("--help").unwrap() else { panic!() };
-        assert!(help.contains("--max-workers") && help.contains("130/143") && !help.contains("parquet"));
+        assert!(help.contains("--max-workers") && help.contains("130/143") && !help.contains("preflight"));
         assert_eq!(
             parsed("--version").unwrap(),
             Parsed::Print(format!("tool {}\n", env!("CARGO_PKG_VERSION")))

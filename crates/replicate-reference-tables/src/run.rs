@@ -5,7 +5,7 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::cli;
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, Days, Job, Sides};
+use replica_core::copy::{self, Days, Job, Sides, Source};
 use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
 use replica_core::load::Outcome;
@@ -13,25 +13,46 @@ use replica_core::plan::{Plan, Request};
 use replica_core::pool;
 use replica_core::report::{self, Progress, Record, Value};
 use replica_core::shape::Wishes;
+use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
-use crate::args::Options;
+use crate::args::{Options, Way};
 
 pub fn run(options: &Options) -> Result<Code> {
     let progress = Progress::on_stderr();
     report::init(&progress);
     let config = Config::load(options.config.as_deref())?;
-    let (source, target) = (config.source()?.clone(), config.target()?.clone());
+    match &options.way {
+        Way::Stream => copy_from(config.source()?.clone(), options, &config, progress),
+        Way::ThroughParquet { folder, keep } => {
+            let source = config.source()?.clone();
+            let source = ThroughParquet { source, folder: Folder::new(folder)?, keep: *keep };
+            copy_from(source, options, &config, progress)
+        }
+        Way::FromParquet(folder) => {
+            copy_from(FromParquet { folder: Folder::new(folder)? }, options, &config, progress)
+        }
+    }
+}
+
+fn copy_from<S: Source + Clone + Send + 'static>(
+    source: S,
+    options: &Options,
+    config: &Config,
+    progress: Progress,
+) -> Result<Code> {
+    let target = config.target()?.clone();
     let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
     if options.commit_interval.is_some() {
         log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
     }
-    let jobs = names.into_iter().map(|table| job(options, &config, &source, &target, table)).collect();
+    let job = |table| job(options, config, source.clone(), target.clone(), table);
+    let jobs = names.into_iter().map(job).collect();
     cli::block_on(options.max_workers, |stop| async move {
         stop.or(Run { options, progress, failures: Vec::new() }.all(jobs)).await
     })
 }
 
-fn job(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint, table: TableName) -> Job {
+fn job<S>(options: &Options, config: &Config, source: S, target: Endpoint, table: TableName) -> Job<S> {
     let settings = cli::settings(config, &table);
     let wishes = Wishes {
         check_constraints: options.check_constraints,
@@ -48,7 +69,7 @@ fn job(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint,
         let date_column = options.date_column.as_deref().or_else(|| cli::date_column(config, &table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
-    Job { source: source.clone(), target: target.clone(), table, days, request, verify: options.verify }
+    Job { source, target, table, days, request, verify: options.verify }
 }
 
 struct Run<'a> {
@@ -58,24 +79,26 @@ struct Run<'a> {
 }
 
 /// A table that can be replaced, with its size.
-struct Ready {
-    job: Job,
+struct Ready<S> {
+    job: Job<S>,
     rows: Option<u64>,
 }
 
 impl Run<'_> {
-    async fn all(mut self, jobs: Vec<Job>) -> Result<Code> {
+    async fn all<S: Source + Send + 'static>(mut self, jobs: Vec<Job<S>>) -> Result<Code> {
         let planned = self.plan(jobs).await?;
         let count = planned.len() + self.failures.len();
         if self.options.explain {
-            for (_, plan) in &planned {
-                report::explain(&plan.target, plan.explain(), self.options.format)?;
+            for (job, plan) in &planned {
+                let mut lines = plan.explain();
+                job.source.explain(plan, &mut lines);
+                report::explain(&plan.target, lines, self.options.format)?;
             }
             return Ok(self.verdict());
         }
         let ready = planned.into_iter().map(|(job, plan)| Ready { job, rows: plan.rows }).collect();
         let (progress, workers) = (self.progress.clone(), self.options.max_workers);
-        let work = move |ready: Ready| replace(ready, progress.clone());
+        let work = move |ready: Ready<S>| replace(ready, progress.clone());
         let mut broken = Ok(());
         let done = |finished: Finished| {
             let written = self.finish(finished);
@@ -94,9 +117,9 @@ impl Run<'_> {
     }
 
     /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.
-    async fn plan(&mut self, jobs: Vec<Job>) -> Result<Vec<(Job, Plan)>> {
+    async fn plan<S: Source>(&mut self, jobs: Vec<Job<S>>) -> Result<Vec<(Job<S>, Plan)>> {
         let mut sides = None;
-        let mut planned: Vec<(Job, Plan)> = Vec::new();
+        let mut planned: Vec<(Job<S>, Plan)> = Vec::new();
         for job in jobs {
             let started = Instant::now();
             match plan(&mut sides, &job).await {
@@ -135,16 +158,18 @@ impl Run<'_> {
     }
 }
 
-async fn plan(sides: &mut Option<Sides>, job: &Job) -> Result<Plan> {
+async fn plan<S: Source>(sides: &mut Option<Sides<S::Side>>, job: &Job<S>) -> Result<Plan> {
     let connected = match sides {
         Some(connected) => connected,
         None => sides.insert(Sides::connect(&job.source, &job.target).await?),
     };
     let (source, target) = connected.tables(&job.table).await?;
-    job.plan(&source, &target, job.request)
+    let plan = job.plan(&source, &target, job.request)?;
+    job.source.check(&plan)?;
+    Ok(plan)
 }
 
-async fn replace(ready: Ready, progress: Progress) -> Finished {
+async fn replace<S: Source>(ready: Ready<S>, progress: Progress) -> Finished {
     let started = Instant::now();
     let Ready { job, rows } = ready;
     let bar = progress.bar(&job.table.to_string(), rows);

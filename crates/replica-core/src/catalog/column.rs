@@ -2,8 +2,9 @@
 use super::record::Record;
 use super::sql_type::{Described, SqlType};
 use crate::error::Result;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     pub id: i32,
     pub name: String,
@@ -19,7 +20,7 @@ pub struct Column {
     pub column_set: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collation {
     pub name: String,
     /// Windows code page; 65001 is UTF-8, 0 none (Unicode only). `None`: the server does not say.

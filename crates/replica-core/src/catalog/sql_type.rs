@@ -1,15 +1,17 @@
 //! A column's type, as the catalog describes it and as T-SQL writes it.
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A length in bytes or UTF-16 units, or (max).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Length {
     N(u16),
     Max,
 }
 
 /// A T-SQL type. `numeric` is `Decimal`: they differ in name only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SqlType {
     Bit,
     TinyInt,

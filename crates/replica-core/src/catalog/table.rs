@@ -83,6 +83,36 @@ impl Object {
 }
 
 impl Table {
+    /// A table that no server describes, such as one in a file: its columns and its size are all that is known of it.
+    pub fn unserved(name: TableName, columns: Vec<Column>, rows: u64) -> Self {
+        let object = Object {
+            id: 0,
+            name,
+            is_view: false,
+            created: String::new(),
+            temporal: Temporal::No,
+            memory_optimized: false,
+            referenced: None,
+            can_select: None,
+            can_insert: None,
+            can_delete: None,
+            can_alter: None,
+        };
+        Self {
+            server: None,
+            object,
+            columns,
+            indexes: None,
+            foreign_keys: None,
+            checks: None,
+            triggers: None,
+            partitions: Some(vec![Partition { number: 1, rows }]),
+            protected: Vec::new(),
+            row_filters: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
     pub fn column(&self, id: i32) -> Option<&Column> {
         self.columns.iter().find(|column| column.id == id)
     }

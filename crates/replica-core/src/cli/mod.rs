@@ -7,6 +7,7 @@ mod tables;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
 use tokio::runtime::{Builder, Runtime};
@@ -103,6 +104,9 @@ pub fn parse<T: Tool>(name: &str, args: impl IntoIterator<Item = String>) -> Res
     }
 }
 
+/// Work that was stopped has so long to remove its files.
+const CLEANING_UP: Duration = Duration::from_secs(2);
+
 /// Runs `work` to its end, on as many threads as `workers` streams can use. A stream is one task, which gains nothing
 /// from a second thread.
 ///
@@ -114,8 +118,9 @@ pub fn block_on<F: Future<Output = Result<Code>>>(
 ) -> Result<Code> {
     let runtime = runtime(workers)?;
     let code = runtime.block_on(async { work(Stop::on_signals()?).await });
-    // The system's name lookup can't be cancelled; nobody waits for its answer any more.
-    runtime.shutdown_background();
+    // What was stopped cleans up as it is dropped. The system's name lookup can't be cancelled; nobody waits for its
+    // answer any more.
+    runtime.shutdown_timeout(CLEANING_UP);
     code
 }
 

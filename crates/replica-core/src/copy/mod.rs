@@ -159,7 +159,6 @@ async fn attempt<S: Source>(
         let mut timing = Timing::begin(job.what());
         match replace::replace(&mut sides, &plan, job.verify, &mut timing, progress).await {
             Ok(outcome) => {
-                sides.source.done();
                 timing.log();
                 effort.phases = timing.phases().to_vec();
                 return Ok(outcome);

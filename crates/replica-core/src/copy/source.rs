@@ -25,6 +25,17 @@ pub trait Source: Sync {
     fn endpoint(&self) -> Option<&Endpoint> {
         None
     }
+
+    /// Whether a plan's rows can be had, as far as that can be known without reading them.
+    ///
+    /// # Errors
+    /// They cannot.
+    fn check(&self, _: &Plan) -> Result<()> {
+        Ok(())
+    }
+
+    /// Brings [`Plan::explain`] into line with how the rows are had from here.
+    fn explain(&self, _: &Plan, _: &mut Vec<(&'static str, String)>) {}
 }
 
 /// A source that is ready to be asked.
@@ -50,9 +61,6 @@ pub trait Side: Send {
         timing: &mut Timing,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> impl Future<Output = Result<Self::Rows<'_>>> + Send;
-
-    /// The rows are committed in the target.
-    fn done(&mut self) {}
 }
 
 impl Source for Endpoint {

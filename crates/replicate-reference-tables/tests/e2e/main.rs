@@ -9,6 +9,7 @@ mod explain;
 mod indexes;
 mod interrupted;
 mod output;
+mod parquet;
 mod pinpoint;
 mod readers;
 mod refused;

@@ -23,24 +23,22 @@ fn columns(writer: &RowWriter) -> Vec<Column> {
 /// Blocks as the copy has them.
 fn blocks(columns: &[Column], stream: &[u8], bytes: usize) -> Vec<Block> {
     let mut scanner = RowScanner::new(columns, Limits { bytes, rows: u64::MAX }).unwrap();
-    let (mut blocks, mut at) = (Vec::new(), 0);
+    let (mut blocks, mut from, mut to) = (Vec::new(), 0, 0);
     loop {
-        let (used, stop) = scanner.scan(&stream[at..stream.len().min(at + bytes)]).unwrap();
-        at += used;
+        let (used, stop) = scanner.scan(&stream[from..to]).unwrap();
+        from += used;
         if scanner.is_full() {
             blocks.push(scanner.take(Vec::new()));
         }
-        if stop == Stop::Short && used == 0 && at + bytes < stream.len() {
-            // A length or a short value is wanted whole.
-            let (used, _) = scanner.scan(&stream[at..]).unwrap();
-            at += used;
-        }
-        // NULLs of the last row may still be to come: they take no bytes.
-        if at == stream.len() && !scanner.in_row() {
-            blocks.push(scanner.take(Vec::new()));
-            return blocks;
+        match stop {
+            Stop::Short if to < stream.len() => to = stream.len().min(to + bytes),
+            Stop::Short => break,
+            Stop::Full => {}
+            Stop::Token => panic!("a token among rows"),
         }
     }
+    blocks.push(scanner.take(Vec::new()));
+    blocks
 }
 
 /// The same value, as the sandbox has it.

@@ -6,8 +6,8 @@ import sys
 import uuid
 
 D = decimal.Decimal
-HOST, PORT = os.environ["SANDBOX_HOST"], int(os.environ["SANDBOX_PORT"])
-PASSWORD, CA = os.environ["SANDBOX_PASSWORD"], os.environ["SANDBOX_CA"]
+HOST, PORT = os.environ.get("SANDBOX_HOST"), int(os.environ.get("SANDBOX_PORT", 0))
+PASSWORD, CA = os.environ.get("SANDBOX_PASSWORD"), os.environ.get("SANDBOX_CA")
 DATABASE = "clients"
 
 

@@ -1,0 +1,283 @@
+//! Rows out of a file.
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use replica_core::catalog::Table;
+use replica_core::decode::Kind;
+use replica_core::error::{Error, Result};
+use replica_core::plan::Plan;
+use replica_core::rows::RowSource;
+use replica_core::tds::bulk;
+use replica_core::tds::columns::Column;
+use replica_core::tds::fingerprint::Fingerprint;
+use replica_core::tds::row::{Block, Limits, RowScanner, Stop};
+use replica_core::tds::token::kind::ROW;
+use tempfile::TempPath;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::bulk_row::Form;
+use crate::cells::{Cell, Cells, restore};
+use crate::exact;
+use crate::leaf::{Leaf, leaf};
+use crate::metadata::{KEY, Metadata};
+use crate::schema::{Beside, beside, schema};
+
+/// Bytes of a block, as of those that are read from a server.
+const BLOCK: usize = 64 << 10;
+/// Rows that are read from every leaf at once.
+const ROWS: usize = 1024;
+
+/// A complete file of these tools.
+pub struct File {
+    path: PathBuf,
+    reader: SerializedFileReader<fs::File>,
+    metadata: Metadata,
+    result: Vec<Column>,
+    kinds: Box<[Kind]>,
+}
+
+impl File {
+    /// # Errors
+    /// There is none, it is cut short, or it is not these tools' own.
+    pub fn open(path: &Path) -> Result<Self> {
+        let at = |error: Error| error.within(path.display());
+        let file = fs::File::open(path).map_err(|error| at(Error::data(error.to_string())))?;
+        let reader = SerializedFileReader::new(file);
+        let reader =
+            reader.map_err(|error| at(Error::data(format!("not a complete file of Parquet: {error}"))))?;
+        let about = reader.metadata().file_metadata();
+        let metadata = about.key_value_metadata().into_iter().flatten().find(|entry| entry.key == KEY);
+        let metadata = metadata.and_then(|entry| entry.value.as_ref()).ok_or_else(|| {
+            at(Error::data("these tools did not write it")
+                .remedy("Load it with a tool that knows its columns"))
+        })?;
+        let metadata = Metadata::parse(metadata).map_err(at)?;
+        let result = metadata.result().map_err(at)?;
+        let kinds =
+            result.iter().map(|column| Kind::of(&column.type_info)).collect::<Result<Box<[Kind]>, _>>()?;
+        let names = result.iter().map(|column| column.name.as_str());
+        let expected = schema(names.zip(kinds.iter().copied())).map_err(|error| failed(path, &error))?;
+        if expected.get_fields() != about.schema().get_fields() {
+            return Err(at(Error::data("its columns are not those that it was written with")));
+        }
+        Ok(Self { path: path.to_owned(), reader, metadata, result, kinds })
+    }
+
+    /// What a plan has to know of the table.
+    pub fn table(&self) -> Table {
+        self.metadata.table()
+    }
+
+    /// Reads the file through: a byte that changed since it was written is found before any row is loaded.
+    ///
+    /// # Errors
+    /// A byte changed, or the file cannot be read.
+    pub fn check_bytes(&self) -> Result<()> {
+        let at = |error: std::io::Error| Error::data(format!("{}: {error}", self.path.display()));
+        let mut file = fs::File::open(&self.path).map_err(at)?.take(self.metadata.bytes);
+        let mut hash = Box::new(Xxh3::new());
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer).map_err(at)? {
+                0 => break,
+                read => hash.update(&buffer[..read]),
+            }
+        }
+        if file.limit() == 0 && format!("{:032x}", hash.digest128()) == self.metadata.bytes_hash {
+            return Ok(());
+        }
+        Err(Error::data(format!("{}: it was changed after it was written", self.path.display())))
+    }
+
+    /// # Errors
+    /// Its rows are not those that the plan would select.
+    pub fn check(&self, plan: &Plan) -> Result<()> {
+        self.metadata.check(plan, &self.result).map_err(|error| error.within(self.path.display()))
+    }
+
+    /// The rows, for a plan; `temporary` is removed with them.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn rows(self, plan: &Plan, temporary: Option<TempPath>) -> Result<FileRows> {
+        self.check(plan)?;
+        let bulk: Vec<Column> = self.result.iter().map(bulk_column).collect();
+        let scanner = RowScanner::new(&bulk, Limits { bytes: BLOCK, rows: u64::MAX })?;
+        Ok(FileRows {
+            forms: bulk.iter().map(|column| Form::of(&column.type_info)).collect(),
+            file: self,
+            scanner,
+            stride: u64::MAX,
+            to_stride: u64::MAX,
+            group: 0,
+            leaves: Vec::new(),
+            batch: Vec::new(),
+            scanned: 0,
+            restored: Vec::new(),
+            _temporary: temporary,
+        })
+    }
+}
+
+fn bulk_column(column: &Column) -> Column {
+    Column { type_info: bulk::type_info(&column.type_info), ..column.clone() }
+}
+
+/// The rows of a file.
+pub struct FileRows {
+    file: File,
+    forms: Box<[Form]>,
+    /// Makes blocks of the rows, and hashes them, as it does with those of a server.
+    scanner: RowScanner,
+    stride: u64,
+    to_stride: u64,
+    /// The next row group.
+    group: usize,
+    /// Of the current one.
+    leaves: Vec<Box<dyn Leaf>>,
+    /// Rows in bulk form, and how many bytes of them the scanner has.
+    batch: Vec<u8>,
+    scanned: usize,
+    restored: Vec<u8>,
+    _temporary: Option<TempPath>,
+}
+
+impl FileRows {
+    fn block(&mut self, empty: Vec<u8>) -> Result<Option<Block>> {
+        loop {
+            let (used, stop) = self.scanner.scan(&self.batch[self.scanned..])?;
+            self.scanned += used;
+            if self.scanner.is_full() {
+                return Ok(Some(self.take(empty)));
+            }
+            match stop {
+                Stop::Full => {}
+                Stop::Short if self.fill()? => {}
+                Stop::Short => break,
+                Stop::Token => return Err(self.damaged()),
+            }
+        }
+        self.file.metadata.prove(self.scanner.fingerprint()).map_err(|error| error.within(self.path()))?;
+        let last = self.take(empty);
+        Ok((!last.bytes.is_empty()).then_some(last))
+    }
+
+    fn take(&mut self, empty: Vec<u8>) -> Block {
+        let block = self.scanner.take(empty);
+        self.to_stride -= block.rows.min(self.to_stride);
+        if self.to_stride == 0 {
+            self.to_stride = self.stride;
+        }
+        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+        block
+    }
+
+    /// Makes the next rows; `false`: there are no more.
+    fn fill(&mut self) -> Result<bool> {
+        self.batch.clear();
+        self.scanned = 0;
+        loop {
+            let mut rows = self.leaves.iter_mut().map(|leaf| leaf.read(ROWS));
+            let read = match rows.next() {
+                None => 0,
+                Some(first) => {
+                    let first = first.map_err(|error| failed(&self.file.path, &error))?;
+                    for other in rows {
+                        if other.map_err(|error| failed(&self.file.path, &error))? != first {
+                            return Err(self.damaged());
+                        }
+                    }
+                    first
+                }
+            };
+            if read > 0 {
+                (0..read).try_for_each(|_| self.row())?;
+                return Ok(true);
+            }
+            if self.group == self.file.reader.num_row_groups() {
+                return Ok(false);
+            }
+            self.leaves = self.open_group().map_err(|error| failed(&self.file.path, &error))?;
+            self.group += 1;
+        }
+    }
+
+    fn open_group(&self) -> Result<Vec<Box<dyn Leaf>>, ParquetError> {
+        let group = self.file.reader.get_row_group(self.group)?;
+        (0..group.num_columns()).map(|column| leaf(group.get_column_reader(column)?)).collect()
+    }
+
+    fn row(&mut self) -> Result<()> {
+        let damaged = || Error::data(format!("{}: it is damaged", self.file.path.display()));
+        let (exact, leaves) = self.leaves.split_last_mut().ok_or_else(damaged)?;
+        let exact = exact.next();
+        let mut exact = match &exact {
+            Some(Cell::Bytes(bytes)) => bytes.as_ref(),
+            _ => &[],
+        };
+        let mut leaves = leaves.iter_mut();
+        self.batch.push(ROW);
+        for (column, (kind, form)) in self.file.kinds.iter().zip(&self.forms).enumerate() {
+            let value = leaves.next().ok_or_else(damaged)?.next();
+            let (mut ticks, mut offset) = (0, 0);
+            for beside in beside(*kind) {
+                let Some(Cell::Int32(n)) = leaves.next().ok_or_else(damaged)?.next() else { continue };
+                match beside {
+                    Beside::Ticks => ticks = n,
+                    Beside::Offset => offset = n,
+                }
+            }
+            let put = match (exact::take(&mut exact, column).map_err(|()| damaged())?, value) {
+                (Some(bytes), _) => form.put(Some(bytes), &mut self.batch),
+                (None, None) => form.put(None, &mut self.batch),
+                (None, Some(value)) => {
+                    self.restored.clear();
+                    let cells = Cells { value, ticks, offset };
+                    let padded = self.file.metadata.padded_decimals;
+                    restore(*kind, &cells, padded, &mut self.restored).ok_or_else(damaged)?;
+                    form.put(Some(&self.restored), &mut self.batch)
+                }
+            };
+            put.ok_or_else(damaged)?;
+        }
+        if exact.is_empty() { Ok(()) } else { Err(damaged()) }
+    }
+
+    fn damaged(&self) -> Error {
+        Error::data(format!("{}: it is damaged", self.path()))
+    }
+
+    fn path(&self) -> std::path::Display<'_> {
+        self.file.path.display()
+    }
+}
+
+impl RowSource for FileRows {
+    fn columns(&self) -> &[Column] {
+        &self.file.result
+    }
+
+    fn set_stride(&mut self, stride: u64) {
+        (self.stride, self.to_stride) = (stride.max(1), stride.max(1));
+        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+    }
+
+    async fn next(&mut self, empty: Vec<u8>) -> Result<Option<Block>> {
+        self.block(empty)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.scanner.fingerprint()
+    }
+
+    async fn cancel(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn failed(path: &Path, error: &ParquetError) -> Error {
+    Error::data(format!("reading {}: {error}", path.display()))
+}

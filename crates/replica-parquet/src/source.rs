@@ -1,0 +1,131 @@
+//! Tables copied out of files, or through them.
+use replica_core::catalog::{Table, TableName};
+use replica_core::config::Endpoint;
+use replica_core::copy::{Side, Source};
+use replica_core::error::{Error, Result};
+use replica_core::load::Progress;
+use replica_core::plan::Plan;
+use replica_core::report::Timing;
+use replica_core::session::Session;
+
+use crate::Folder;
+use crate::read::{File, FileRows};
+use crate::write::write;
+
+/// Tables that are in files.
+#[derive(Clone, Debug)]
+pub struct FromParquet {
+    pub folder: Folder,
+}
+
+impl Source for FromParquet {
+    type Side = Self;
+
+    async fn connect(&self) -> Result<Self> {
+        Ok(self.clone())
+    }
+
+    fn check(&self, plan: &Plan) -> Result<()> {
+        self.open(&plan.source)?.check(plan)
+    }
+
+    fn explain(&self, plan: &Plan, lines: &mut Vec<(&'static str, String)>) {
+        let Ok(path) = self.folder.find(&plan.source) else { return };
+        for (_, text) in lines.iter_mut().filter(|(topic, _)| *topic == "read") {
+            *text = path.display().to_string();
+        }
+    }
+}
+
+impl Side for FromParquet {
+    type Rows<'a> = FileRows;
+
+    async fn table(&mut self, name: &TableName) -> Result<Table> {
+        Ok(self.open(name)?.table())
+    }
+
+    async fn rows(
+        &mut self,
+        plan: &Plan,
+        timing: &mut Timing,
+        _: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<FileRows> {
+        let file = self.open(&plan.source)?;
+        file.check_bytes()?;
+        timing.phase("CHECK_FILE");
+        file.rows(plan, None)
+    }
+}
+
+impl FromParquet {
+    fn open(&self, table: &TableName) -> Result<File> {
+        File::open(&self.folder.find(table)?)
+    }
+}
+
+/// A server's tables, each written into a file first, which is then loaded.
+#[derive(Clone, Debug)]
+pub struct ThroughParquet {
+    pub source: Endpoint,
+    pub folder: Folder,
+    /// Whether the files stay.
+    pub keep: bool,
+}
+
+/// The server of a [`ThroughParquet`], and where its files go.
+pub struct Through {
+    session: Session,
+    folder: Folder,
+    keep: bool,
+}
+
+impl Source for ThroughParquet {
+    type Side = Through;
+
+    async fn connect(&self) -> Result<Through> {
+        let session = self.source.connect().await?;
+        Ok(Through { session, folder: self.folder.clone(), keep: self.keep })
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.source)
+    }
+
+    fn explain(&self, plan: &Plan, lines: &mut Vec<(&'static str, String)>) {
+        let stays = if self.keep { "stays" } else { "is removed" };
+        for (_, text) in lines.iter_mut().filter(|(topic, _)| *topic == "read") {
+            let path = self.folder.file(&plan.target);
+            text.push_str(&format!("; through {}, which {stays}", path.display()));
+        }
+    }
+}
+
+impl Side for Through {
+    type Rows<'a> = FileRows;
+
+    fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {
+        Side::table(&mut self.session, name)
+    }
+
+    async fn rows(
+        &mut self,
+        plan: &Plan,
+        timing: &mut Timing,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<FileRows> {
+        // First of all: if nothing can be written, nothing need be read.
+        let file = self.folder.temporary(&plan.target, self.keep)?;
+        let rows = Side::rows(&mut self.session, plan, timing, progress).await?;
+        let file = write(rows, plan, file, progress).await?;
+        timing.phase("WRITE_FILE");
+        if !self.keep {
+            let path = file.into_temp_path();
+            return File::open(&path)?.rows(plan, Some(path));
+        }
+        let path = self.folder.file(&plan.target);
+        let failed = |error: std::io::Error| Error::data(format!("{}: {error}", path.display()));
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        File::open(&path)?.rows(plan, None)
+    }
+}

@@ -1,0 +1,379 @@
+//! Whatever bytes a row has, a file gives them back.
+use std::path::Path;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use replica_core::catalog::column::Collation;
+use replica_core::catalog::{Column as CatalogColumn, Length, SqlType, Table, TableName};
+use replica_core::decode::Kind;
+use replica_core::error::Result;
+use replica_core::plan::{Plan, Request};
+use replica_core::rows::RowSource;
+use replica_core::tds::bulk;
+use replica_core::tds::columns::Column;
+use replica_core::tds::fingerprint::Fingerprint;
+use replica_core::tds::row::{Block, Limits, RowScanner, Stop};
+use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
+use tempfile::TempDir;
+
+use crate::Folder;
+use crate::bulk_row::Form;
+use crate::read::File;
+use crate::write::write;
+
+/// Rows at hand: what a server would have sent.
+struct Given {
+    columns: Vec<Column>,
+    blocks: Vec<Block>,
+    fingerprint: Fingerprint,
+}
+
+impl Given {
+    fn new(infos: &[TypeInfo], rows: &[Vec<Option<Vec<u8>>>], block: usize) -> Self {
+        let column = |(n, info): (usize, &TypeInfo)| Column {
+            name: format!("c{n}"),
+            user_type: 0,
+            flags: 9,
+            type_info: info.clone(),
+            table: Vec::new(),
+        };
+        let columns: Vec<_> = infos.iter().enumerate().map(column).collect();
+        let mut stream = Vec::new();
+        for row in rows {
+            stream.push(0xD1);
+            for (value, info) in row.iter().zip(infos) {
+                Form::of(&bulk::type_info(info)).put(value.as_deref(), &mut stream).unwrap();
+            }
+        }
+        let bulk =
+            |column: &Column| Column { type_info: bulk::type_info(&column.type_info), ..column.clone() };
+        let bulk: Vec<_> = columns.iter().map(bulk).collect();
+        let mut scanner = RowScanner::new(&bulk, Limits { bytes: block, rows: u64::MAX }).unwrap();
+        let (mut blocks, mut at) = (Vec::new(), 0);
+        loop {
+            let (used, stop) = scanner.scan(&stream[at..]).unwrap();
+            at += used;
+            blocks.push(scanner.take(Vec::new()));
+            if stop == Stop::Short {
+                break;
+            }
+        }
+        assert_eq!(at, stream.len());
+        blocks.reverse();
+        Self { columns, blocks, fingerprint: scanner.fingerprint() }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.blocks.iter().rev().flat_map(|block| block.bytes.clone()).collect()
+    }
+}
+
+impl RowSource for &mut Given {
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn set_stride(&mut self, _: u64) {}
+
+    async fn next(&mut self, _: Vec<u8>) -> Result<Option<Block>> {
+        Ok(self.blocks.pop())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    async fn cancel(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+/// A plan for columns of that many names, whatever they are on the wire.
+fn plan(columns: usize, sql_type: &SqlType) -> Plan {
+    let column = |n| CatalogColumn {
+        id: n as i32 + 1,
+        name: format!("c{n}"),
+        sql_type: sql_type.clone(),
+        collation: sql_type
+            .is_text()
+            .then(|| Collation { name: "Latin1_General_CI_AS".into(), code_page: Some(1252) }),
+        nullable: true,
+        identity: false,
+        computed: false,
+        has_default: false,
+        generated: false,
+        column_set: false,
+    };
+    let columns: Vec<_> = (0..columns).map(column).collect();
+    let table = |name| Table::unserved(TableName::new("dbo", name), columns.clone(), 0);
+    Plan::new(&table("s"), &table("t"), Request::default()).unwrap()
+}
+
+/// Writes the rows and opens the file.
+fn written(given: &mut Given, plan: &Plan) -> (TempDir, File) {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::new(dir.path()).unwrap();
+    let file = folder.temporary(&plan.target, true).unwrap();
+    let file = block_on(write(given, plan, file, &mut |_| ())).unwrap();
+    let path = folder.file(&plan.target);
+    file.persist(&path).unwrap();
+    (dir, File::open(&path).unwrap())
+}
+
+fn rows_of(file: File, plan: &Plan) -> Result<(Vec<u8>, Fingerprint)> {
+    let mut rows = file.rows(plan, None)?;
+    rows.set_stride(1000);
+    let mut bytes = Vec::new();
+    while let Some(block) = block_on(rows.next(Vec::new()))? {
+        assert!(block.rows <= 1000);
+        bytes.extend_from_slice(&block.bytes);
+    }
+    Ok((bytes, rows.fingerprint()))
+}
+
+#[track_caller]
+fn round_trip(infos: &[TypeInfo], rows: &[Vec<Option<Vec<u8>>>]) {
+    let mut given = Given::new(infos, rows, 300);
+    let expected = (given.bytes(), given.fingerprint);
+    let plan = plan(infos.len(), &SqlType::Int);
+    let (_dir, file) = written(&mut given, &plan);
+    file.check_bytes().unwrap();
+    let read = rows_of(file, &plan).unwrap();
+    assert_eq!(read.1, expected.1);
+    assert!(read.0 == expected.0, "the bytes differ");
+}
+
+const LATIN: CollationBytes = CollationBytes([0x09, 0x04, 0xD0, 0x00, 0x34]);
+
+/// One or more of every type.
+fn types() -> Vec<TypeInfo> {
+    let collations = [LATIN, CollationBytes([0x11, 0x04, 0xD0, 0, 0]), CollationBytes([9, 4, 0, 0x26, 0])];
+    let mut types = vec![
+        TypeInfo::Fixed { token: token::INT4 },
+        TypeInfo::Fixed { token: token::DATETIME },
+        TypeInfo::Date,
+        TypeInfo::Variant { size: 8009 },
+        TypeInfo::Xml { schema: None },
+        TypeInfo::Binary { token: token::BIGBINARY, size: 8 },
+        TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH },
+        TypeInfo::LongLen { token: token::IMAGE, size: 100, collation: None },
+        TypeInfo::LongLen { token: token::NTEXT, size: 100, collation: Some(LATIN) },
+    ];
+    for (token, sizes) in [
+        (token::INTN, &[1, 2, 4, 8][..]),
+        (token::BITN, &[1]),
+        (token::FLTN, &[4, 8]),
+        (token::MONEYN, &[4, 8]),
+        (token::DATETIMN, &[4, 8]),
+        (token::GUID, &[16]),
+    ] {
+        types.extend(sizes.iter().map(|size| TypeInfo::ByteLen { token, size: *size }));
+    }
+    for precision in [1, 9, 10, 18, 19, 28, 29, 38] {
+        let scale = precision / 2;
+        types.push(TypeInfo::Decimal { token: token::DECIMALN, size: 17, precision, scale });
+    }
+    for token in [token::TIMEN, token::DATETIME2N, token::DATETIMEOFFSETN] {
+        types.extend((0..=7).map(|scale| TypeInfo::Scaled { token, scale }));
+    }
+    for collation in collations {
+        for (token, size) in [(token::BIGVARCHAR, 100), (token::NVARCHAR, MAX_WIDTH), (token::BIGCHAR, 20)] {
+            types.push(TypeInfo::Chars { token, size, collation });
+        }
+    }
+    types
+}
+
+/// Bytes that are a value of the type, if there are any that random bytes can be made into.
+fn value(info: &TypeInfo) -> BoxedStrategy<Option<Vec<u8>>> {
+    let info = bulk::type_info(info);
+    let kind = Kind::of(&info).unwrap();
+    let bytes = match info {
+        TypeInfo::ByteLen { size, .. } => vec(any::<u8>(), usize::from(size)).boxed(),
+        TypeInfo::Decimal { precision, .. } => {
+            let length = sample(&[4, 8, 12, 16]);
+            (any::<bool>(), any::<u128>(), length)
+                .prop_map(move |(sign, digits, length)| {
+                    let digits = digits % 10u128.pow(precision.min(9).into());
+                    [&[sign.into()][..], &digits.to_le_bytes()[..length]].concat()
+                })
+                .boxed()
+        }
+        TypeInfo::Variant { .. } => prop_oneof![
+            any::<i32>().prop_map(|n| [&[token::INT4, 0][..], &n.to_le_bytes()].concat()),
+            vec(any::<u8>(), 0..9).prop_map(|bytes| [&[token::BIGVARBINARY, 2, 9, 0][..], &bytes].concat()),
+        ]
+        .boxed(),
+        TypeInfo::Date | TypeInfo::Scaled { .. } => vec(any::<u8>(), 3..=10).boxed(),
+        TypeInfo::Binary { size, .. } | TypeInfo::Chars { size, .. } => {
+            vec(any::<u8>(), 0..=usize::from(size.min(40))).boxed()
+        }
+        _ => vec(any::<u8>(), 0..40).boxed(),
+    };
+    let valid = bytes.prop_map(move |mut bytes| {
+        if matches!(kind, Kind::Bit) {
+            bytes[0] &= 1;
+        }
+        while !bytes.is_empty() && kind.decode(&bytes).is_err() {
+            bytes.pop();
+        }
+        kind.decode(&bytes).is_ok().then_some(bytes)
+    });
+    prop_oneof![1 => Just(None), 4 => valid].boxed()
+}
+
+fn sample(lengths: &'static [usize]) -> impl Strategy<Value = usize> {
+    proptest::sample::select(lengths)
+}
+
+type Rows = Vec<Vec<Option<Vec<u8>>>>;
+
+fn table() -> impl Strategy<Value = (Vec<TypeInfo>, Rows)> {
+    vec(proptest::sample::select(types()), 1..8).prop_flat_map(|infos| {
+        let row: Vec<_> = infos.iter().map(value).collect();
+        (Just(infos), vec(row, 0..6))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_row_comes_back_bit_for_bit((infos, rows) in table()) {
+        round_trip(&infos, &rows);
+    }
+}
+
+/// The lowest and highest values, and those between which a representation changes.
+#[test]
+fn boundaries_come_back() {
+    let scaled = |token, scale| TypeInfo::Scaled { token, scale };
+    let decimal = |precision| TypeInfo::Decimal { token: token::NUMERICN, size: 17, precision, scale: 0 };
+    let money = TypeInfo::ByteLen { token: token::MONEYN, size: 8 };
+    let float = TypeInfo::ByteLen { token: token::FLTN, size: 8 };
+    let utf16 = TypeInfo::Chars { token: token::NVARCHAR, size: 100, collation: LATIN };
+    for (info, values) in [
+        (scaled(token::DATETIME2N, 7), &["0000000000000000", "ffbf692ac9dab937", "0100000000000000"][..]),
+        (scaled(token::DATETIMEOFFSETN, 7), &["00000000000000004803", "ffbf692ac9dab937b8fc"]),
+        (scaled(token::TIMEN, 7), &["0000000000", "ffbf692ac9"]),
+        (decimal(38), &["01ffffffff3f228a097ac4865aa84c3b4b", "00ffffffff3f228a097ac4865aa84c3b4b"]),
+        // Zero below zero, and four bytes where there should be sixteen.
+        (decimal(38), &["0000000000000000000000000000000000", "0105000000"]),
+        (decimal(18), &["01ffff63a7b3b6e00d", "010000000000000000"]),
+        (money, &["0000008000000000", "ffffff7fffffffff", "ffffffffffffffff"]),
+        // A NaN with something to say, and a zero below zero.
+        (float, &["010000000000f07f", "0000000000000080"]),
+        // Nothing, NUL, half a surrogate pair, an odd byte.
+        (utf16, &["", "0000", "61003dd8", "3d"]),
+    ] {
+        let values = values.iter().map(|hex| vec![Some(hex_bytes(hex))]).chain([vec![None]]);
+        let valid = values
+            .filter(|row| row[0].as_ref().is_none_or(|bytes| Kind::of(&info).unwrap().decode(bytes).is_ok()));
+        round_trip(std::slice::from_ref(&info), &valid.collect::<Vec<_>>());
+    }
+}
+
+fn hex_bytes(hex: &str) -> Vec<u8> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+#[test]
+fn many_rows_and_long_values_take_several_row_groups() {
+    let long = TypeInfo::Binary { token: token::BIGVARBINARY, size: MAX_WIDTH };
+    let values = (0..17).map(|n: u8| vec![Some(vec![n; 1 << 21]), Some(vec![n])]);
+    let byte = TypeInfo::ByteLen { token: token::INTN, size: 1 };
+    round_trip(&[long, byte.clone()], &values.collect::<Vec<_>>());
+    let rows = (0..130_000).map(|n: u32| vec![(!n.is_multiple_of(7)).then(|| vec![n as u8])]);
+    round_trip(&[byte], &rows.collect::<Vec<_>>());
+}
+
+fn small() -> (TempDir, File, Plan) {
+    let byte = TypeInfo::ByteLen { token: token::INTN, size: 1 };
+    let mut given = Given::new(&[byte], &[vec![Some(vec![7])], vec![Some(vec![8])]], 300);
+    let plan = plan(1, &SqlType::TinyInt);
+    let (dir, file) = written(&mut given, &plan);
+    (dir, file, plan)
+}
+
+fn refused(path: &Path) -> String {
+    File::open(path).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn files_that_are_not_whole_or_not_ours_are_refused() {
+    let (dir, _, plan) = small();
+    let path = Folder::new(dir.path()).unwrap().file(&plan.target);
+    let whole = std::fs::read(&path).unwrap();
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(refused(&path).contains("not a complete file of Parquet"), "{length} bytes");
+    }
+    std::fs::write(&path, replaced(&whole, b"replica\x18", b"another\x18")).unwrap();
+    assert!(refused(&path).contains("these tools did not write it"));
+    std::fs::write(&path, replaced(&whole, b"\"format\":1", b"\"format\":2")).unwrap();
+    assert!(refused(&path).contains("format 2"), "{}", refused(&path));
+    assert!(refused(&dir.path().join("none.parquet")).contains("No such file"));
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(from.len()).position(|window| window == from).expect("it is there");
+    [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+}
+
+#[test]
+fn no_changed_byte_goes_unseen() {
+    let (dir, file, plan) = small();
+    let path = Folder::new(dir.path()).unwrap().file(&plan.target);
+    let expected = rows_of(file, &plan).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x10;
+        std::fs::write(&path, &changed).unwrap();
+        let Ok(file) = File::open(&path) else { continue };
+        if file.check_bytes().is_err() {
+            continue;
+        }
+        // What is left says nothing of the rows: names and numbers that only people read.
+        if let Ok(read) = rows_of(file, &plan) {
+            assert!(read == expected, "byte {at} of {}", whole.len());
+        }
+    }
+}
+
+#[test]
+fn a_file_for_another_target_is_refused() {
+    let (_dir, file, _) = small();
+    let source = file.table();
+    let mut target = Table::unserved(TableName::new("dbo", "t"), source.columns.clone(), 0);
+    target.columns[0].sql_type = SqlType::BigInt;
+    let other = Plan::new(&source, &target, Request::default()).unwrap();
+    let error = rows_of(file, &other).unwrap_err().to_string();
+    assert!(error.contains("column c0: ") && error.contains("CAST([c0] AS bigint)"), "{error}");
+
+    let (_dir, file, _) = small();
+    let error = rows_of(file, &plan(2, &SqlType::TinyInt)).unwrap_err().to_string();
+    assert!(error.contains("the file's columns are c0; the target's c0, c1"), "{error}");
+}
+
+#[test]
+fn the_catalog_comes_back_from_the_file() {
+    for sql_type in [
+        SqlType::Decimal { precision: 9, scale: 2 },
+        SqlType::VarChar(Length::Max),
+        SqlType::Clr("geography".into()),
+    ] {
+        let plan = plan(1, &sql_type);
+        let byte = TypeInfo::ByteLen { token: token::INTN, size: 1 };
+        let (_dir, file) = written(&mut Given::new(&[byte], &[], 300), &plan);
+        assert_eq!(file.table().columns, [plan.mapping.columns[0].source.clone()]);
+        assert_eq!((file.table().object.name, file.table().rows()), (TableName::new("dbo", "s"), Some(0)));
+    }
+}

@@ -31,8 +31,9 @@ pub fn run(options: &Options) -> Result<Code> {
     report::init_from(&progress, if options.quiet { "warn" } else { "info" });
     let config = Config::load(options.config.as_deref())?;
     let day = options.asked.day(config.etl.time_zone.as_deref())?;
-    let steps = steps(&config, day, &Wishes { only: &options.only, look_back: options.look_back })?;
+    let mut steps = steps(&config, day, &Wishes { only: &options.only, look_back: options.look_back })?;
     let workers = cli::workers(options.max_workers.or(config.etl.max_workers), DEFAULT_WORKERS)?;
+    steps.iter_mut().for_each(|step| step.workers = step.workers.min(workers));
     let sides = Arc::new(Sides {
         source: config.source()?.clone(),
         target: config.target()?.clone(),

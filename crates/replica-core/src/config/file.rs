@@ -278,12 +278,12 @@ mod tests {
     #[test]
     fn the_runs_example_in_the_docs_is_read() {
         let page = include_str!("../../../../docs/ETL.md");
-        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let config = parse(example).unwrap();
+        let example = page.split("```toml replica.toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let config = parse(example.unwrap()).unwrap();
         assert_eq!(config.date_tables, ["dbo.flights", "dbo.weather"]);
         assert_eq!(config.groups["schedule"], ["dbo.flights", "dbo.planes"]);
         let flights = &config.tables["dbo.flights"];
-        assert_eq!((flights.max_workers, flights.look_back_days), (Some(2), Some(7)));
+        assert_eq!((flights.max_workers, flights.look_back_days), (Some(2), Some(3)));
         let etl = config.etl;
         assert_eq!((etl.max_workers, etl.look_back_days), (Some(4), 2));
         assert_eq!(etl.time_zone.as_deref(), Some("America/New_York"));

@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane or typed
+    /// relay, lane, months or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -49,6 +49,10 @@ pub struct Measure {
     /// columns that the typed copy leaves out; may be repeated
     #[argh(option)]
     pub without: Vec<String>,
+
+    /// months at once
+    #[argh(option, default = "1")]
+    pub workers: usize,
 }
 
 /// How the rows get from source to target.
@@ -58,6 +62,8 @@ pub enum Mode {
     Relay,
     /// As the tools do it.
     Lane,
+    /// The same month by month, with a ledger.
+    Months,
     /// Values decoded and encoded by tiberius.
     Typed,
 }
@@ -67,6 +73,7 @@ impl Mode {
         match self {
             Self::Relay => "relay",
             Self::Lane => "lane",
+            Self::Months => "months",
             Self::Typed => "typed",
         }
     }
@@ -76,7 +83,8 @@ impl std::str::FromStr for Mode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mode = [Self::Relay, Self::Lane, Self::Typed].into_iter().find(|mode| mode.name() == text);
-        mode.ok_or_else(|| format!("{text}: expected relay, lane or typed"))
+        let mode =
+            [Self::Relay, Self::Lane, Self::Months, Self::Typed].into_iter().find(|mode| mode.name() == text);
+        mode.ok_or_else(|| format!("{text}: expected relay, lane, months or typed"))
     }
 }

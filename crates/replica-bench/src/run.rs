@@ -17,6 +17,14 @@ const MOST_LANE_OVER_RELAY: f64 = 2.0;
 const LEAST_TYPED_OVER_LANE: f64 = 15.0;
 /// What a long stream may cost more, for each row, than a short one.
 const MOST_LONG_OVER_SHORT: f64 = 1.1;
+/// CPU time for each row, month by month with a ledger, over that of one stream.
+const MOST_MONTHS_OVER_LANE: f64 = 1.15;
+/// Rows a second of two workers over those of one, where each connection of the source has its limit.
+const LEAST_TWO_OVER_ONE: f64 = 1.7;
+const MONTHS: u64 = 12;
+/// Bytes a second of a source's connection that is slow, and rows of a month to be read from it.
+const SLOW: u64 = 20_000_000;
+const SLOW_ROWS: u64 = 2_000;
 /// Rows of the short and the long stream.
 const SHORT: u64 = 100_000;
 const LONG: u64 = 5_000_000;
@@ -37,6 +45,9 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     for case in case::all(args.quick, |data| Sandbox::ddl(&program, data))? {
         if args.case.as_deref().is_none_or(|name| name == case.name) {
             met &= bench.case(&case)?;
+            if case.name == "sales" {
+                met &= bench.months(&case)?;
+            }
             if case.name == "sales" && !args.quick {
                 met &= bench.length(&case)?;
             }
@@ -120,6 +131,51 @@ impl Bench {
         Ok(met)
     }
 
+    /// What twelve months cost beside one stream of as many rows, and what a second worker brings when the source is
+    /// what limits the first.
+    fn months(&self, case: &Case) -> Result<bool, Box<dyn Error>> {
+        let select = self.select(case)?;
+        let (mut lanes, mut months) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            self.replay(case, case.rows.fast)?;
+            lanes.push(self.measure(Mode::Lane, case, &select)?);
+            self.replay(case, case.rows.fast / MONTHS)?;
+            months.push(self.measure_months(case, 1)?);
+        }
+        let (lane, months) = (best(lanes), best(months));
+        let over_lane = months.cpu_per_row() / lane.cpu_per_row();
+        println!("ratio {} cpu_months_over_lane {over_lane:.2}", case.name);
+        let mut met = meets(case, "cpu_months_over_lane", over_lane <= MOST_MONTHS_OVER_LANE, over_lane);
+        self.replay(case, SLOW_ROWS)?;
+        let slow = "EXEC sp_sandbox_fault @fault = 'slow_select'";
+        let slow = format!("{slow}, @table = '{}', @value = {SLOW}, @count = 1000000", case.table);
+        self.sandbox.execute(SOURCE, &[slow])?;
+        let mut rates = Vec::new();
+        for workers in [1, 2] {
+            let figures = self.measure_months(case, workers)?;
+            let rate = figures.rows as f64 / figures.wall.as_secs_f64();
+            let peak_mib = figures.peak_rss_kib as f64 / 1024.0;
+            println!(
+                "months {} slow_source workers {workers} rows_per_s {rate:.0} peak_rss_mb {peak_mib:.1}",
+                case.name
+            );
+            let most = (24 + 16 * workers) as f64;
+            met &= meets(case, "months_peak_rss_mb", peak_mib <= most, peak_mib);
+            rates.push(rate);
+        }
+        self.sandbox.execute(SOURCE, &["EXEC sp_sandbox_fault @fault = 'none'".to_owned()])?;
+        let gain = rates[1] / rates[0];
+        println!("ratio {} rows_per_s_two_workers_over_one {gain:.2}", case.name);
+        Ok(met & meets(case, "two_workers_over_one", gain >= LEAST_TWO_OVER_ONE, gain))
+    }
+
+    fn measure_months(&self, case: &Case, workers: usize) -> Result<Figures, Box<dyn Error>> {
+        // What the run before has put on record is not what is measured.
+        let forget = "IF SCHEMA_ID(N'replica') IS NOT NULL DELETE FROM replica.windows";
+        self.sandbox.execute(TARGET, &[forget.to_owned()])?;
+        self.measure_with(Mode::Months, case, "", &["--workers", &workers.to_string()])
+    }
+
     /// What the tools would read: the relay reads the same.
     fn select(&self, case: &Case) -> Result<String, Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -132,6 +188,16 @@ impl Bench {
 
     /// One measurement, in a process of its own.
     fn measure(&self, mode: Mode, case: &Case, select: &str) -> Result<Figures, Box<dyn Error>> {
+        self.measure_with(mode, case, select, &[])
+    }
+
+    fn measure_with(
+        &self,
+        mode: Mode,
+        case: &Case,
+        select: &str,
+        more: &[&str],
+    ) -> Result<Figures, Box<dyn Error>> {
         let child = Command::new(std::env::current_exe()?)
             .args([
                 "measure",
@@ -143,6 +209,7 @@ impl Bench {
                 &self.sink,
             ])
             .args(["--select", select])
+            .args(more)
             .args(case.untyped.iter().flat_map(|column| ["--without", column]))
             .stderr(Stdio::inherit())
             .output()?;

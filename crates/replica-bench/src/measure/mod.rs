@@ -1,5 +1,6 @@
 //! One measurement, in a process of its own.
 mod lane;
+mod months;
 mod relay;
 mod typed;
 
@@ -18,13 +19,18 @@ use crate::sandbox::{PASSWORD, USER};
 pub const SOURCE: &str = "bench_source";
 pub const TARGET: &str = "bench_target";
 
-/// Runs it on one thread, as the tools run one stream.
+/// Runs it on one thread, as the tools run one stream; several workers on several, as they do.
 pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut builder = match measure.workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build()?;
     runtime.block_on(async {
         match measure.mode {
             Mode::Relay => relay::run(measure).await,
             Mode::Lane => lane::run(measure).await,
+            Mode::Months => months::run(measure).await,
             Mode::Typed => typed::run(measure).await,
         }
     })

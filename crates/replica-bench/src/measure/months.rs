@@ -1,0 +1,46 @@
+//! Month by month, as replicate-monthly-parallel-streaming does it: ledger, deletes and commits included.
+use std::error::Error;
+
+use super::{SOURCE, TARGET, connection_string};
+use crate::args::Measure;
+use crate::figures::{Figures, Stopwatch};
+use replica_core::config::Endpoint;
+use replica_core::copy::Verify;
+use replica_core::copy::windows::{self, IndexScope, Job, Prepared};
+use replica_core::ledger::Wish;
+use replica_core::plan::Request;
+use replica_core::report::Progress;
+use replica_core::signal::Stop;
+use replica_core::window::{Range, Unit};
+
+/// The column that months are cut by, and a year that the sandbox's sales have rows in.
+const DATE: &str = "SALE_DATE";
+const YEAR: (&str, &str) = ("2024-01-01", "2024-12-31");
+
+pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
+    let endpoint = |database| Endpoint::from_connection_string(&connection_string(&measure.server, database));
+    let range = Range::typed(Some(YEAR.0), Some(YEAR.1))?.ok_or("no range")?;
+    let job = Job {
+        tool: "replica-bench",
+        source: endpoint(SOURCE)?,
+        target: endpoint(TARGET)?,
+        table: measure.table.parse()?,
+        date_column: Some(DATE.to_owned()),
+        windows: range.windows(Unit::Month)?,
+        request: Request::default(),
+        verify: Verify::Nothing,
+        workers: measure.workers,
+        max_retries: 0,
+        wish: Wish::Replace,
+        shared: false,
+        index_scope: IndexScope::Run,
+    };
+    let prepared = Prepared::new(&job).await?;
+    let stopwatch = Stopwatch::start();
+    let (stop, progress) = (Stop::on_signals()?, Progress::on_stderr());
+    let summary = windows::run(&job, prepared, &stop, &progress, &mut |_| ()).await?;
+    if summary.done != job.windows.len() as u64 {
+        return Err(format!("{} of {} months copied", summary.done, job.windows.len()).into());
+    }
+    Ok(stopwatch.stop(summary.rows, summary.bytes)?)
+}

@@ -10,7 +10,7 @@ use super::rpc::{self, Unreadable};
 use super::transport::Packet;
 use crate::engine::Engine;
 use crate::engine::api::{Cancelled, Done, Sink};
-use crate::engine::sandbox::FaultKind;
+use crate::engine::sandbox::{FaultKind, TableName};
 use crate::engine::session::{Session, TransactionRequest};
 use crate::error::SqlError;
 use crate::values::CollationId;
@@ -44,6 +44,14 @@ impl From<Malformed> for Closed {
         log::info!("closing: {malformed}");
         Closed
     }
+}
+
+/// A load has ended well.
+fn count_load(engine: &Engine, table: &TableName, rows: u64) {
+    engine.sandbox.count(table, |counters| {
+        counters.bulk_loads += 1;
+        counters.bulk_rows += rows;
+    });
 }
 
 impl Conversation {
@@ -152,7 +160,7 @@ impl Conversation {
         };
         let engine = self.channel.engine.clone();
         if engine.sandbox.discards(&target.table) {
-            return self.discard(first);
+            return self.discard(first, target.table);
         }
         let faults = BulkFaults::take(&engine, &self.channel.signals, &target.table, self.session.id);
         let cut_replying = faults.cut_replying;
@@ -172,10 +180,7 @@ impl Conversation {
             }
             (End::Complete, Ok(())) => {
                 if reply.succeeded() {
-                    engine.sandbox.count(&target.table, |counters| {
-                        counters.bulk_loads += 1;
-                        counters.bulk_rows += rows.count();
-                    });
+                    count_load(&engine, &target.table, rows.count());
                 }
                 Ok(reply.finish()?)
             }
@@ -186,13 +191,18 @@ impl Conversation {
         }
     }
 
-    fn discard(&mut self, first: Packet) -> Result<(), Closed> {
+    fn discard(&mut self, first: Packet, table: TableName) -> Result<(), Closed> {
+        let engine = self.channel.engine.clone();
         let mut message = Message::new(&mut self.input, first);
         let counted = discard::count_rows(&mut message)?;
         match (message.skip_rest(), counted) {
             (End::Complete, Some(rows)) => self.answer(Answers::Batch, false, |session, reply| {
                 reply.count_discarded(rows);
-                session.bulk(&mut NoRows, reply)
+                session.bulk(&mut NoRows, reply)?;
+                if reply.succeeded() {
+                    count_load(&engine, &table, rows);
+                }
+                Ok(())
             }),
             (End::Ignored, _) => self.taken_back(),
             (End::Attention, _) => self.acknowledge_attention(),

@@ -98,6 +98,9 @@ async fn loads_are_counted_and_dropped() {
     }
     assert_eq!(load.finalize().await.expect("the load ends well").total(), 500);
     assert_eq!(number(&mut client, "SELECT COUNT(*) FROM dbo.copied").await, 0);
+    let counters = client.simple_query("EXEC sp_sandbox_counters 'dbo.copied'").await.expect("counters");
+    let counters = counters.into_row().await.expect("counters").expect("a row");
+    assert_eq!((counters.get("bulk_loads"), counters.get("bulk_rows")), (Some(1i64), Some(500i64)));
 }
 
 /// Each connection has the whole rate for itself.

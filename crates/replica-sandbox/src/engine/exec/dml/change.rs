@@ -109,7 +109,7 @@ fn attempt(
     let result = bound.and_then(|bound| {
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&change.target.hints), LockScope::Transaction, sink)?;
-        if !change.deletes {
+        if changes_keys(change, &bound.target) {
             session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
         }
         read::lock_tables(session, &needs.tables, sink)?;
@@ -126,6 +126,16 @@ fn attempt(
     });
     read::drop_temporaries(session, &needs)?;
     result
+}
+
+/// Do rows move to other places in an index? Only there can they come into a range that someone holds.
+fn changes_keys(change: &Change<'_>, target: &Target) -> bool {
+    let table = &target.table;
+    let keys = table.indexes.iter().filter(|i| !i.disabled).flat_map(|i| &i.keys);
+    let mut names = keys.filter_map(|(id, _)| table.column(*id)).map(|c| c.name.to_lowercase());
+    names.any(|key| {
+        change.set.iter().any(|(to, _)| matches!(to, Assigned::Column(name) if name.to_lowercase() == key))
+    })
 }
 
 fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {

@@ -85,6 +85,8 @@ fn what_is_not_there_stays_away_while_it_is_held() {
     for waits in [ask, "insert t(id) values (9)", "insert t(id) select 9"] {
         assert_eq!(errors(&mut two, waits)[0].0, 1222, "{waits}");
     }
+    assert_eq!(errors(&mut two, "update t set id = 9 where id = 1")[0].0, 1222);
+    ok(&mut two, "update t set s = 'x' where id = 1; delete t where id = 2");
     assert_eq!(rows(&mut two, "select id from t where id = 9"), NOBODY);
     ok(&mut one, &format!("{ask}; commit"));
     ok(&mut two, ask);

@@ -6,7 +6,7 @@ use crate::session::{Lane, Reply};
 use crate::tds::columns::Column;
 use crate::tds::fingerprint::{Fingerprint, Sums};
 use crate::tds::packet::Inbox;
-use crate::tds::row::{Block, Limits, RowScanner, Stop};
+use crate::tds::row::{Block, RowScanner, Stop, Stride};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
 
@@ -24,9 +24,7 @@ pub struct Rows<'a> {
     reply: Reply,
     columns: Vec<Column>,
     scanner: RowScanner,
-    /// A block ends after each multiple of so many rows.
-    stride: u64,
-    to_stride: u64,
+    stride: Stride,
     ended: bool,
 }
 
@@ -43,18 +41,9 @@ impl<'a> Rows<'a> {
             match token::parse(inbox.payload())? {
                 Some((Token::Columns(columns), used)) => {
                     inbox.consume(used);
-                    let scanner = RowScanner::new(&columns, Limits { bytes: BLOCK, rows: u64::MAX })?;
-                    let (stride, to_stride) = (u64::MAX, u64::MAX);
-                    return Ok(Self {
-                        lane,
-                        inbox,
-                        reply,
-                        columns,
-                        scanner,
-                        stride,
-                        to_stride,
-                        ended: false,
-                    });
+                    let stride = Stride::default();
+                    let scanner = RowScanner::new(&columns, stride.limits(BLOCK))?;
+                    return Ok(Self { lane, inbox, reply, columns, scanner, stride, ended: false });
                 }
                 Some((token, used)) => {
                     inbox.consume(used);
@@ -76,8 +65,8 @@ impl<'a> Rows<'a> {
 
     /// Makes a block end after each multiple of `stride` rows, counted from here on.
     pub fn set_stride(&mut self, stride: u64) {
-        (self.stride, self.to_stride) = (stride.max(1), stride.max(1));
-        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+        self.stride = Stride::new(stride);
+        self.scanner.set_limits(self.stride.limits(BLOCK));
     }
 
     /// See [`RowScanner::pad_decimals`]; before the first [`next`](Self::next).
@@ -128,11 +117,8 @@ impl<'a> Rows<'a> {
 
     fn take(&mut self, empty: Vec<u8>) -> Block {
         let block = self.scanner.take(empty);
-        self.to_stride -= block.rows.min(self.to_stride);
-        if self.to_stride == 0 {
-            self.to_stride = self.stride;
-        }
-        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+        self.stride.count(&block);
+        self.scanner.set_limits(self.stride.limits(BLOCK));
         block
     }
 

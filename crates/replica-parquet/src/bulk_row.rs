@@ -43,7 +43,7 @@ impl Form {
                 out.extend_from_slice(&length.to_le_bytes());
             }
             Self::Long => out.extend_from_slice(&length.to_le_bytes()),
-            // A text pointer and a timestamp, which nobody reads.
+            // A text pointer and a timestamp. The row scanner puts its own in their place.
             Self::Pointed => {
                 out.push(16);
                 out.extend_from_slice(&[0xFF; 16 + 8]);

@@ -1,6 +1,5 @@
 //! Where the files are: one a table, `schema.table.parquet`.
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use replica_core::catalog::TableName;
@@ -67,9 +66,13 @@ impl Folder {
     /// It cannot be created.
     pub fn temporary(&self, table: &TableName, keep: bool) -> Result<NamedTempFile> {
         let prefix = format!(".{}.", file_name(table).trim_end_matches(EXTENSION));
-        let mode = if keep { 0o666 } else { 0o600 };
         let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".partial").permissions(Permissions::from_mode(mode));
+        builder.prefix(&prefix).suffix(".partial");
+        #[cfg(unix)]
+        if keep {
+            use std::os::unix::fs::PermissionsExt as _;
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
         builder.tempfile_in(&self.path).map_err(|error| self.failed(&error))
     }
 

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 /// The key of the metadata; the value is JSON.
 pub const KEY: &str = "replica";
 
-/// Files of another format are refused.
+/// Files of another format are refused: also of one whose rows are hashed in another way.
 const FORMAT: u32 = 1;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metadata {
     pub format: u32,
-    /// The table that the rows come from.
+    /// The table that the rows come from, for people.
     pub schema: String,
     pub table: String,
     /// In the order of the leaves.
@@ -98,9 +98,9 @@ impl Metadata {
     }
 
     /// The table, as far as a plan has to know it.
-    pub fn table(&self) -> Table {
+    pub fn table(&self, name: &TableName) -> Table {
         let columns = self.columns.iter().map(|column| column.source.clone()).collect();
-        Table::unserved(TableName::new(&self.schema, &self.table), columns, self.rows)
+        Table::unserved(name.clone(), columns, self.rows)
     }
 
     /// # Errors

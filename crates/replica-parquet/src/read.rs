@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use replica_core::catalog::Table;
+use replica_core::catalog::{Table, TableName};
 use replica_core::decode::Kind;
 use replica_core::error::{Error, Result};
 use replica_core::plan::Plan;
@@ -13,7 +13,7 @@ use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
 use replica_core::tds::columns::Column;
 use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, Limits, RowScanner, Stop};
+use replica_core::tds::row::{Block, RowScanner, Stop, Stride};
 use replica_core::tds::token::kind::ROW;
 use tempfile::TempPath;
 use xxhash_rust::xxh3::Xxh3;
@@ -66,9 +66,9 @@ impl File {
         Ok(Self { path: path.to_owned(), reader, metadata, result, kinds })
     }
 
-    /// What a plan has to know of the table.
-    pub fn table(&self) -> Table {
-        self.metadata.table()
+    /// What a plan has to know of the table, which goes by the name that the file was found under.
+    pub fn table(&self, name: &TableName) -> Table {
+        self.metadata.table(name)
     }
 
     /// Reads the file through: a byte that changed since it was written is found before any row is loaded.
@@ -105,13 +105,13 @@ impl File {
     pub fn rows(self, plan: &Plan, temporary: Option<TempPath>) -> Result<FileRows> {
         self.check(plan)?;
         let bulk: Vec<Column> = self.result.iter().map(bulk_column).collect();
-        let scanner = RowScanner::new(&bulk, Limits { bytes: BLOCK, rows: u64::MAX })?;
+        let stride = Stride::default();
+        let scanner = RowScanner::new(&bulk, stride.limits(BLOCK))?;
         Ok(FileRows {
             forms: bulk.iter().map(|column| Form::of(&column.type_info)).collect(),
             file: self,
             scanner,
-            stride: u64::MAX,
-            to_stride: u64::MAX,
+            stride,
             group: 0,
             leaves: Vec::new(),
             batch: Vec::new(),
@@ -132,8 +132,7 @@ pub struct FileRows {
     forms: Box<[Form]>,
     /// Makes blocks of the rows, and hashes them, as it does with those of a server.
     scanner: RowScanner,
-    stride: u64,
-    to_stride: u64,
+    stride: Stride,
     /// The next row group.
     group: usize,
     /// Of the current one.
@@ -167,11 +166,8 @@ impl FileRows {
 
     fn take(&mut self, empty: Vec<u8>) -> Block {
         let block = self.scanner.take(empty);
-        self.to_stride -= block.rows.min(self.to_stride);
-        if self.to_stride == 0 {
-            self.to_stride = self.stride;
-        }
-        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+        self.stride.count(&block);
+        self.scanner.set_limits(self.stride.limits(BLOCK));
         block
     }
 
@@ -261,8 +257,8 @@ impl RowSource for FileRows {
     }
 
     fn set_stride(&mut self, stride: u64) {
-        (self.stride, self.to_stride) = (stride.max(1), stride.max(1));
-        self.scanner.set_limits(Limits { bytes: BLOCK, rows: self.to_stride });
+        self.stride = Stride::new(stride);
+        self.scanner.set_limits(self.stride.limits(BLOCK));
     }
 
     async fn next(&mut self, empty: Vec<u8>) -> Result<Option<Block>> {

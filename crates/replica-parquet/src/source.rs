@@ -41,7 +41,7 @@ impl Side for FromParquet {
     type Rows<'a> = FileRows;
 
     async fn table(&mut self, name: &TableName) -> Result<Table> {
-        Ok(self.open(name)?.table())
+        Ok(self.open(name)?.table(name))
     }
 
     async fn rows(

@@ -349,9 +349,21 @@ fn no_changed_byte_goes_unseen() {
 }
 
 #[test]
+fn a_value_that_is_none_is_refused_with_the_way_out() {
+    let bit = TypeInfo::ByteLen { token: token::BITN, size: 1 };
+    let mut given = Given::new(&[bit], &[vec![Some(vec![2])]], 300);
+    let plan = plan(1, &SqlType::Bit);
+    let dir = tempfile::tempdir().unwrap();
+    let file = Folder::new(dir.path()).unwrap().temporary(&plan.target, false).unwrap();
+    let error = block_on(write(&mut given, &plan, file, &mut |_| ())).unwrap_err().to_string();
+    assert!(error.contains("row 1, column 1 (c0): a bit of 2") && error.contains("stream"), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_file_for_another_target_is_refused() {
     let (_dir, file, _) = small();
-    let source = file.table();
+    let source = file.table(&TableName::new("dbo", "s"));
     let mut target = Table::unserved(TableName::new("dbo", "t"), source.columns.clone(), 0);
     target.columns[0].sql_type = SqlType::BigInt;
     let other = Plan::new(&source, &target, Request::default()).unwrap();
@@ -373,7 +385,8 @@ fn the_catalog_comes_back_from_the_file() {
         let plan = plan(1, &sql_type);
         let byte = TypeInfo::ByteLen { token: token::INTN, size: 1 };
         let (_dir, file) = written(&mut Given::new(&[byte], &[], 300), &plan);
-        assert_eq!(file.table().columns, [plan.mapping.columns[0].source.clone()]);
-        assert_eq!((file.table().object.name, file.table().rows()), (TableName::new("dbo", "s"), Some(0)));
+        let table = file.table(&TableName::new("dbo", "s"));
+        assert_eq!(table.columns, [plan.mapping.columns[0].source.clone()]);
+        assert_eq!((&table.object.name, table.rows()), (&TableName::new("dbo", "s"), Some(0)));
     }
 }

@@ -14,6 +14,7 @@ use replica_core::load::Progress;
 use replica_core::plan::Plan;
 use replica_core::rows::RowSource;
 use replica_core::tds::columns::Column;
+use replica_core::tds::wire::Malformed;
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -44,7 +45,9 @@ pub async fn write(
     let mut metadata = Metadata::new(plan, rows.columns());
     let mut writer = Writer::new(file, rows.columns(), metadata.padded_decimals)?;
     let (mut buffer, mut so_far) = (Vec::new(), Progress::default());
-    while let Some(block) = rows.next(buffer).await? {
+    while let Some(block) =
+        rows.next(buffer).await.map_err(|error| error.within("reading from the source"))?
+    {
         writer.block(&block.bytes)?;
         so_far.rows += block.rows;
         so_far.bytes += block.bytes.len() as u64;
@@ -94,7 +97,7 @@ impl Writer {
     }
 
     fn block(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while let Some(row) = self.rows.next(&mut bytes)? {
+        while let Some(row) = self.rows.next(&mut bytes).map_err(unfit)? {
             let (restored, exact) = (&mut self.restored, &mut self.exact);
             let added = Columns { kinds: &self.kinds, padded: self.padded, restored, exact };
             self.group.bytes += added.push(row, &mut self.leaves, &self.path)?;
@@ -158,7 +161,7 @@ impl Columns<'_> {
         };
         for (column, kind) in self.kinds.iter().enumerate() {
             let raw = row.raw(column).unwrap_or_default();
-            let value = row.value(column)?;
+            let value = row.value(column).map_err(unfit)?;
             let cells = cells(*kind, &value);
             if let Some(cells) = &cells {
                 self.restored.clear();
@@ -196,6 +199,11 @@ fn properties() -> WriterProperties {
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .build()
+}
+
+/// A value that is none, or a row too long for a file.
+fn unfit(error: Malformed) -> Error {
+    Error::from(error).remedy("--full-table-mode stream moves rows unread")
 }
 
 /// Trying again will not help: a full disk stays full, and a lost one lost.

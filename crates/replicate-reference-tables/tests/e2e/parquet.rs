@@ -94,6 +94,12 @@ fn files_are_loaded_without_a_source() {
     assert_eq!(first.lines()[0][6], streamed.lines()[0][6], "{first}{streamed}");
     // The table is found by a name without schema, in another case.
     stopped.through(&["T", "--from=."]).exits(0);
+    // It is the file's name that counts, not the name of the table that it was written from.
+    pair.target("CREATE TABLE dbo.u (id int NOT NULL, label nvarchar(20) NULL)");
+    fs::copy(stopped.folder().join("dbo.t.parquet"), stopped.folder().join("dbo.u.parquet")).expect("a copy");
+    fs::write(stopped.folder().join("dbo.t.parquet"), "").expect("the file");
+    stopped.through(&["dbo.u", "--from=."]).exits(0);
+    assert_eq!(pair.target.client().rows("SELECT id FROM dbo.u").len(), 3);
     stopped.through(&["other", "--from=."]).exits(1).says("no file other.parquet");
     stopped.through(&["t", "--from=nowhere"]).exits(2).says("nowhere is no folder");
 }

@@ -13,6 +13,7 @@ mod copy;
 mod long;
 mod nulls;
 mod strategy;
+mod stride;
 
 use super::columns::Column;
 use super::fingerprint::{Fingerprint, Label, RowHash, Sums};
@@ -22,6 +23,7 @@ use buffer::Buffer;
 use long::{LONGEST, POINTER, Plp, too_long};
 use nulls::Nulls;
 use strategy::{Form, Strategy, WIDEST_DECIMAL};
+pub use stride::Stride;
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,52 @@
+//! Blocks that end where a load's chunks do.
+use super::{Block, Limits};
+
+/// Makes a block end after each multiple of so many rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Stride {
+    rows: u64,
+    left: u64,
+}
+
+impl Stride {
+    /// Counted from here on; a stride of 0 is one of 1.
+    pub fn new(rows: u64) -> Self {
+        Self { rows: rows.max(1), left: rows.max(1) }
+    }
+
+    /// Those of the next block, which has about so many bytes.
+    pub fn limits(&self, bytes: usize) -> Limits {
+        Limits { bytes, rows: self.left }
+    }
+
+    /// Counts a block.
+    pub fn count(&mut self, block: &Block) {
+        self.left -= block.rows.min(self.left);
+        if self.left == 0 {
+            self.left = self.rows;
+        }
+    }
+}
+
+/// None.
+impl Default for Stride {
+    fn default() -> Self {
+        Self::new(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_block_lacks_is_left_to_the_next() {
+        let mut stride = Stride::new(10);
+        let mut after = |rows| {
+            stride.count(&Block { rows, ..Block::default() });
+            stride.limits(1).rows
+        };
+        assert_eq!([after(4), after(0), after(6), after(10), after(9)], [6, 6, 10, 10, 1]);
+        assert_eq!(Stride::new(0).limits(1).rows, 1);
+    }
+}

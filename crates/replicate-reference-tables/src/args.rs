@@ -88,8 +88,8 @@ pub struct Args {
     /// by this column (default: date_filter_columns in replica.toml, or the only one with dates)
     #[argh(option, arg_name = "column")]
     date_column: Option<String>,
-    /// compare both sides before the run
-    #[argh(switch, hidden_help)]
+    /// look for values that would not fit before anything is written
+    #[argh(switch)]
     preflight: bool,
 }
 
@@ -102,6 +102,7 @@ pub struct Options {
     pub chunk_size: Option<u64>,
     pub commit_interval: Option<u64>,
     pub explain: bool,
+    pub preflight: bool,
     pub verify: Verify,
     pub ignore_extra_columns: bool,
     pub check_constraints: bool,
@@ -134,9 +135,11 @@ impl Tool for Args {
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {
-        self.refuse_what_is_not_there()?;
         let range = self.range()?;
         let way = self.way()?;
+        if self.preflight && matches!(way, Way::FromParquet(_)) {
+            return Err(Error::usage("--preflight asks the source's server, and --from has none"));
+        }
         let selection = Selection { named: self.tables, stdin, all: self.all };
         Ok(Options {
             selection: selection.required(
@@ -147,6 +150,7 @@ impl Tool for Args {
             chunk_size: cli::at_least_one_row("--chunk-size", self.chunk_size)?,
             commit_interval: cli::at_least_one_row("--commit-interval", self.commit_interval)?,
             explain: self.explain || self.dry_run,
+            preflight: self.preflight,
             verify: cli::verify(self.verify.as_deref())?,
             ignore_extra_columns: self.ignore_extra_columns,
             check_constraints: self.check_constraints,
@@ -177,16 +181,6 @@ impl Args {
             }
             range => Ok(range),
         }
-    }
-
-    /// Options of the contract whose feature this version lacks: ignoring them would do something else than asked.
-    fn refuse_what_is_not_there(&self) -> Result<()> {
-        if self.preflight {
-            return Err(
-                Error::usage("--preflight: not in this version").remedy("--explain says what would be done")
-            );
-        }
-        Ok(())
     }
 
     fn way(&self) -> Result<Way> {
@@ -261,8 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_lacks_is_refused_not_ignored() {
-        assert!(refused("t --preflight").contains("not in this version"));
+    fn a_preflight_needs_a_server() {
+        assert!(options("t --preflight").preflight);
+        assert!(refused("t --preflight --from x").contains("--from"));
+    }
+
+    #[test]
+    fn the_default_may_be_named() {
         assert!(options("t --full-table --full-table-mode stream").chunk_size.is_none());
     }
 
@@ -320,7 +319,7 @@ mod tests {
     #[test]
     fn help_and_version_succeed() {
         let Parsed::Print(help) = parsed("--help").unwrap() else { panic!() };
-        assert!(help.contains("--max-workers") && help.contains("130/143") && !help.contains("preflight"));
+        assert!(help.contains("--max-workers") && help.contains("130/143") && help.contains("--preflight"));
         assert_eq!(
             parsed("--version").unwrap(),
             Parsed::Print(format!("tool {}\n", env!("CARGO_PKG_VERSION")))

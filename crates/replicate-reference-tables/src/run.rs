@@ -6,7 +6,7 @@ use replica_core::catalog::TableName;
 use replica_core::cli;
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Days, Job, Sides, Source};
-use replica_core::error::{Kind, Result};
+use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
 use replica_core::load::Outcome;
 use replica_core::plan::{Plan, Request};
@@ -96,6 +96,13 @@ impl Run<'_> {
             }
             return Ok(self.verdict());
         }
+        if self.options.preflight {
+            self.preflight(&planned).await?;
+            if !self.failures.is_empty() {
+                log::error!("nothing was written: see what failed");
+                return Ok(self.verdict());
+            }
+        }
         let ready = planned.into_iter().map(|(job, plan)| Ready { job, rows: plan.rows }).collect();
         let (progress, workers) = (self.progress.clone(), self.options.max_workers);
         let work = move |ready: Ready<S>| replace(ready, progress.clone());
@@ -143,6 +150,33 @@ impl Run<'_> {
             }
         }
         Ok(planned)
+    }
+
+    /// Looks at every table before any is touched. Where one would fail, the others are not replaced either.
+    async fn preflight<S: Source>(&mut self, planned: &[(Job<S>, Plan)]) -> io::Result<()> {
+        let mut fine = Vec::new();
+        for (job, plan) in planned {
+            let started = Instant::now();
+            match copy::preflight(job, plan).await {
+                Ok(()) => {
+                    fine.push(Finished {
+                        table: job.table.clone(),
+                        result: Err(
+                            Error::data("not replaced, since another table would fail").table(&job.table)
+                        ),
+                        started,
+                    })
+                }
+                Err(error) => {
+                    self.finish(Finished { table: job.table.clone(), result: Err(error), started })?;
+                }
+            }
+        }
+        if self.failures.is_empty() {
+            Ok(())
+        } else {
+            fine.into_iter().try_for_each(|fine| self.finish(fine))
+        }
     }
 
     fn finish(&mut self, finished: Finished) -> io::Result<()> {

@@ -15,6 +15,7 @@ use crate::applock::{self, Mode};
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
+use crate::find;
 use crate::load::{Outcome, Progress};
 use crate::plan::{Plan, Request, WindowedPlan};
 use crate::report::Timing;
@@ -104,6 +105,23 @@ impl<S: Side> Sides<S> {
         let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, name));
         Ok((source?, target?))
     }
+}
+
+/// Looks for values that the target would refuse, in the rows and columns that a plan of the job is about to copy.
+/// Changes nothing.
+///
+/// # Errors
+/// Those of [`find::preflight`], with the table; of kind `Usage` where the rows come from no server.
+pub async fn preflight<S: Source>(job: &Job<S>, plan: &Plan) -> Result<()> {
+    let Some(source) = job.source.endpoint() else {
+        return Err(Error::usage("--preflight asks the source's server, and there is none"));
+    };
+    let look = async {
+        let mut session = Session::connect(source, Role::Source).await?;
+        let table = catalog::read(&mut session, Role::Source, &job.table).await?;
+        find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await
+    };
+    look.await.map_err(|error| error.table(&job.table))
 }
 
 /// Replaces a table, and does it again after a transient error: from the start, since a replacement that did not

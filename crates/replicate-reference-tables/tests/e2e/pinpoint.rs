@@ -97,3 +97,42 @@ fn a_row_without_a_key_is_named_by_its_values() {
     let run = tool(&pair).run(&["dbo.t", "--check-constraints"]).exits(1);
     assert!(run.lines()[0][7].ends_with("--where '[a] = 7 AND [label] IS NULL'"), "{run}");
 }
+
+#[test]
+fn a_preflight_stops_before_any_table_is_touched() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n int NULL, label varchar(10) NULL, day datetime NULL)",
+    );
+    pair.both("CREATE TABLE dbo.fine (id int NOT NULL)");
+    pair.target("INSERT INTO dbo.fine VALUES (-1)");
+    pair.source("UPDATE dbo.t SET label = 'eleven char', n = 3000000000 WHERE id = 777");
+    let run = tool(&pair).run(&["dbo.fine", "dbo.t", "--preflight"]).exits(1);
+    let lines = run.lines();
+    assert_eq!(
+        [lines[0][..2].to_vec(), lines[1][..2].to_vec()],
+        [["dbo.t", "failed"], ["dbo.fine", "failed"]]
+    );
+    for said in [
+        "n (bigint to int): out of range, 1 row, 3000000000, the first is --key 777",
+        "label (varchar(50) to varchar(10)): too long, 1 row, 11 bytes, the first is --key 777",
+    ] {
+        assert!(lines[0][7].contains(said), "{run}");
+    }
+    assert!(lines[1][7].contains("not replaced, since another table would fail"), "{run}");
+    let mut target = pair.target.client();
+    assert_eq!(target.number("SELECT COUNT(*) FROM dbo.t"), 1);
+    assert_eq!(target.number("SELECT MAX(id) FROM dbo.fine"), -1);
+    pair.source("UPDATE dbo.t SET label = 'fits', n = 777 WHERE id = 777");
+    tool(&pair).run(&["dbo.fine", "dbo.t", "--preflight"]).exits(0);
+}
+
+#[test]
+fn a_preflight_looks_at_the_days_that_are_copied() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n int NULL, label varchar(10) NULL, day datetime NULL)",
+    );
+    pair.source("UPDATE dbo.t SET label = 'eleven char', day = '2024-02-01' WHERE id = 777");
+    let days = |first, last| ["dbo.t", "--preflight", "--start-date", first, "--end-date", last];
+    tool(&pair).run(&days("2024-01-01", "2024-01-31")).exits(0);
+    tool(&pair).run(&days("2024-02-01", "2024-02-29")).exits(1).says("the first is --key 777");
+}

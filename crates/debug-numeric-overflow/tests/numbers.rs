@@ -1,12 +1,12 @@
 //! The real binary against a server.
+use replica_testkit::offenders::{Offender, assert_found};
 use replica_testkit::{Pair, Program};
 
 fn finder(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_debug-numeric-overflow")).between(pair)
 }
 
-/// Source type, target type, a value that fits, and one with the problem.
-const OFFENDERS: &[(&str, &str, &str, &str, &str)] = &[
+const OFFENDERS: &[Offender] = &[
     ("int", "tinyint", "255", "-1", "out of range"),
     ("int", "smallint", "-32768", "32768", "out of range"),
     ("bigint", "int", "2147483647", "-2147483649", "out of range"),
@@ -38,44 +38,7 @@ const OFFENDERS: &[(&str, &str, &str, &str, &str)] = &[
 #[test]
 fn every_kind_of_offender_is_found_and_nothing_else() {
     let pair = Pair::new();
-    let columns = |side: fn(&(&str, &str, &str, &str, &str)) -> String| {
-        OFFENDERS
-            .iter()
-            .enumerate()
-            .map(|(n, row)| format!("c{n} {} NULL", side(row)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    pair.source(&format!(
-        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, {})",
-        columns(|row| row.0.into())
-    ));
-    pair.target(&format!(
-        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, {})",
-        columns(|row| row.1.into())
-    ));
-    let clean = OFFENDERS.iter().map(|row| row.2).collect::<Vec<_>>().join(", ");
-    let nulls = OFFENDERS.iter().map(|_| "NULL").collect::<Vec<_>>().join(", ");
-    pair.source(&format!("INSERT INTO dbo.t VALUES (1, {clean}), (2, {nulls})"));
-    finder(&pair).run(&["dbo.t", "--rows", "1"]).exits(0);
-    for n in 0..11 {
-        let names: Vec<_> = (0..OFFENDERS.len()).map(|n| format!("c{n}")).collect();
-        let names = names.join(", ");
-        pair.source(&format!("INSERT INTO dbo.t SELECT id + {}, {names} FROM dbo.t", 2 << n));
-    }
-    for (n, row) in OFFENDERS.iter().enumerate() {
-        pair.source(&format!("UPDATE dbo.t SET c{n} = {} WHERE id = {}", row.3, 1000 + n));
-    }
-    let run = finder(&pair).run(&["dbo.t", "--rows", "3"]).exits(1);
-    let found: Vec<_> = run
-        .lines()
-        .iter()
-        .filter(|line| !line[8].is_empty())
-        .map(|l| format!("{} {} {} {}", l[1], l[5], l[7], l[8]))
-        .collect();
-    let expected: Vec<_> =
-        OFFENDERS.iter().enumerate().map(|(n, row)| format!("c{n} {} 1 {}", row.4, 1000 + n)).collect();
-    assert_eq!(found, expected, "{run}");
+    assert_found(&finder(&pair), &pair, OFFENDERS);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
 mod client;
 mod database;
+pub mod offenders;
 mod program;
 pub mod proxy;
 mod server;

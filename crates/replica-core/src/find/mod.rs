@@ -126,15 +126,16 @@ impl fmt::Display for Finding {
 /// # Errors
 /// The server's, with the table; a lost connection.
 pub async fn find(session: &mut Session, search: &Search<'_>) -> Result<Vec<Finding>> {
-    let scan = Scan::new(search);
-    if scan.is_empty() {
-        return Ok(Vec::new());
+    session.be_patient();
+    let mut findings = Vec::new();
+    for scan in Scan::all(search) {
+        let found = search_with(session, search, &scan).await;
+        findings.extend(found.map_err(|error| error.table(&search.source.object.name))?);
     }
-    search_with(session, search, &scan).await.map_err(|error| error.table(&search.source.object.name))
+    Ok(findings)
 }
 
 async fn search_with(session: &mut Session, search: &Search<'_>, scan: &Scan<'_>) -> Result<Vec<Finding>> {
-    session.be_patient();
     let mut findings = Vec::new();
     each_row(session, scan.aggregate(), |row| {
         findings = scan.findings(row)?;

@@ -17,8 +17,12 @@ pub(super) struct Scan<'a> {
 /// How many values an aggregate row has for each check: the count, the least and the greatest.
 const AGGREGATES: usize = 3;
 
+/// A SELECT has at most 4,096 columns (Microsoft docs, error 1056): a search of more checks than fit takes more scans.
+const MOST_CHECKS: usize = 4_096 / AGGREGATES - 60;
+
 impl<'a> Scan<'a> {
-    pub fn new(search: &'a Search<'a>) -> Self {
+    /// One scan; none where there is nothing to look for; several for a table of a thousand columns.
+    pub fn all(search: &'a Search<'a>) -> Vec<Self> {
         let of_column =
             |column: &'a MappedColumn| column.checks().into_iter().map(move |check| (column, check));
         let wanted = |(column, check): &(&MappedColumn, Check)| match search.looked_for {
@@ -26,11 +30,8 @@ impl<'a> Scan<'a> {
             LookedFor::Refusals => check.problem.is_refused(),
             LookedFor::All => true,
         };
-        Self { search, checks: search.columns.iter().flat_map(of_column).filter(wanted).collect() }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.checks.is_empty()
+        let checks: Vec<_> = search.columns.iter().flat_map(of_column).filter(wanted).collect();
+        checks.chunks(MOST_CHECKS).map(|checks| Self { search, checks: checks.to_vec() }).collect()
     }
 
     /// One row: for each check the number of rows, and the extremes of what it measures.

@@ -5,7 +5,8 @@ page.py PAGE FOLDER: works in FOLDER, with the environment that it has. Blocks t
 
 ```sh            commands that must work
 ```console       `$ command`, and below it what it prints, on stdout and stderr. A line of three dots stands for any
-                 lines; times, rates, ports and the like need not be the same
+                 lines; times, rates, ports and the like need not be the same. A command that must end with another
+                 code than 0 says so: `$ command  # exit code 1`
 ```toml FILE     a file to be written
 """
 import os
@@ -96,7 +97,8 @@ def main():
             code = read(f"{outputs}/{number}.code").strip()
             printed = read(f"{outputs}/{number}").splitlines()
             expected = shown is None or matches(shown, printed)
-            if code != "0" or not expected:
+            wanted = re.search(r"# exit code (\d+)$", command)
+            if code != (wanted[1] if wanted else "0") or not expected:
                 failed += 1
                 print(f"{path}: $ {command}\nended with {code or 'the whole shell'} and printed:", file=sys.stderr)
                 print("\n".join(printed), file=sys.stderr)

@@ -7,6 +7,7 @@ use encoding_rs::{
 };
 
 use crate::tds::types::CollationBytes;
+use crate::tds::wire::put_utf16le;
 
 /// How characters lie in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +101,11 @@ impl Charset {
     /// The bytes of a text, if it has any here.
     pub fn encode(self, text: &str) -> Option<Cow<'_, [u8]>> {
         Some(match self {
-            Self::Utf16 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Self::Utf16 => {
+                let mut bytes = Vec::with_capacity(2 * text.len());
+                put_utf16le(text, &mut bytes);
+                bytes.into()
+            }
             Self::Utf8 => Cow::Borrowed(text.as_bytes()),
             Self::Page(encoding) => match encoding.encode(text) {
                 (bytes, _, false) => bytes,

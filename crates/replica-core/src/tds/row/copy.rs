@@ -8,13 +8,20 @@ use super::strategy::{Cell, Step};
 use crate::tds::value::SHORT_NULL;
 
 /// Bytes copied for each value: at least a narrow value with its length, 1 + 17 bytes, and most strings with theirs.
-/// What counts of them is less, so that five bits hold it.
 const WINDOW: usize = 32;
-/// Room for it, with as many bytes before it as a step can ask for.
-const PLACE: usize = WINDOW + u8::MAX as usize;
-/// What it takes up of that room at the most: the bytes before it are a length or a NULL's mark.
-const MOST: usize = WINDOW + 2;
-/// Room for strings that are longer.
+/// Columns that are copied at once, at the most: there is a bit for each.
+const COLUMNS: usize = 64;
+/// Room for a narrow value, with as many bytes before it as a step can ask for.
+const NARROW: usize = u8::MAX as usize + WINDOW;
+/// What it takes up of that at the most.
+const MOST_NARROW: usize = 1 + WINDOW;
+/// Room for a wide value, and the marks of NULLs before it.
+const WIDE: usize = MARKS + WINDOW;
+/// Bytes of the marks of all columns.
+const MARKS: usize = 2 * COLUMNS;
+/// Of these so many are written whether there are NULLs or not.
+const FEW_MARKS: usize = 16;
+/// Room for values that are longer than a window.
 const LONG: usize = 4096;
 
 /// Where a copy stands: how many of the columns, and of the input's bytes, are done.
@@ -30,23 +37,27 @@ pub struct Copied {
 /// Copies values of narrow columns. `nulls`: a bit for each, least significant first.
 #[inline]
 pub fn narrow(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(steps.len() * MOST + PLACE);
+    let mut room = &mut *out.room(steps.len() * MOST_NARROW + NARROW);
     let (mut rest, before) = (input, room.len());
     let mut left = steps;
     while let [step, others @ ..] = left {
         let step = &step[(nulls & 1) as usize];
-        let (Some(window), Some(place)) = (rest.first_chunk(), room.first_chunk_mut()) else { break };
+        let (Some(window), Some(place)) = (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<NARROW>())
+        else {
+            break;
+        };
         // A guess that nearly always holds: the next column need not wait for this length to be read.
         let mut used = step.used;
-        let length = step.length_in(window);
+        let length = window[0] & step.mask;
         if length != step.length {
             if length > step.length {
                 break;
             }
-            used -= (step.length - length) as u8;
+            used -= step.length - length;
         }
-        let used = usize::from(used) % WINDOW;
-        let lead = step.put(window, place);
+        let (lead, used) = (usize::from(step.lead), usize::from(used) % WINDOW);
+        place[0] = step.head;
+        place[lead..lead + WINDOW].copy_from_slice(window);
         rest = &rest[used..];
         room = &mut room[lead + used..];
         nulls >>= 1;
@@ -57,53 +68,51 @@ pub fn narrow(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffe
     Copied { columns: steps.len() - left.len(), bytes: input.len() - rest.len(), all: left.is_empty() }
 }
 
-/// Copies values of wide columns, likewise.
+/// Copies values of wide columns, which are at most [`COLUMNS`]. Here each value has to wait for the length of the one
+/// before, so that it is worth going straight from value to value.
 #[inline]
-pub fn wide(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(steps.len() * MOST + PLACE + LONG);
+pub fn wide(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+    let mut room = &mut *out.room(cells.len() * WINDOW + WIDE + MARKS + LONG);
     let (mut rest, before) = (input, room.len());
-    let mut left = steps;
-    while let [step, others @ ..] = left {
-        let step = &step[(nulls & 1) as usize];
-        let (Some(window), Some(place)) = (rest.first_chunk(), room.first_chunk_mut()) else { break };
-        let length = step.length_in(window);
-        let used = usize::from(step.used) + usize::from(length);
-        if used < WINDOW {
-            let lead = step.put(window, place);
-            rest = &rest[used..];
-            room = &mut room[lead + used..];
-        } else {
-            let (Some(value), Some(place)) = (rest.get(..used), room.get_mut(..used)) else { break };
-            if length > step.length {
-                break;
-            }
-            place.copy_from_slice(value);
-            rest = &rest[used..];
-            room = &mut room[used..];
+    let mut values = !nulls;
+    let mut next = 0;
+    loop {
+        let column = (values.trailing_zeros() as usize).min(cells.len());
+        let (Some(window), Some(place)) = (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<WIDE>())
+        else {
+            break;
+        };
+        let marks = 2 * (column - next);
+        place[..FEW_MARKS].fill(0xFF);
+        if marks > FEW_MARKS {
+            place[..MARKS].fill(0xFF);
         }
-        nulls >>= 1;
-        left = others;
+        let Some(cell) = cells.get(column) else {
+            room = &mut room[marks..];
+            next = column;
+            break;
+        };
+        let length = u16::from_le_bytes([window[0], window[1]]);
+        if length > cell.most {
+            break;
+        }
+        let used = 2 + usize::from(length);
+        if used < WINDOW {
+            place[marks..marks + WINDOW].copy_from_slice(window);
+        } else {
+            let (Some(value), Some(place)) = (rest.get(..used), room.get_mut(marks..marks + used)) else {
+                break;
+            };
+            place.copy_from_slice(value);
+        }
+        rest = &rest[used..];
+        room = &mut room[marks + used..];
+        next = column + 1;
+        values &= values.wrapping_sub(1);
     }
     let written = before - room.len();
     out.grow(written);
-    Copied { columns: steps.len() - left.len(), bytes: input.len() - rest.len(), all: left.is_empty() }
-}
-
-impl Step {
-    /// What the value says of its length.
-    #[inline(always)]
-    fn length_in(&self, window: &[u8; WINDOW]) -> u16 {
-        u16::from_le_bytes([window[0], window[1]]) & self.mask
-    }
-
-    /// Copies the value, with what a bulk load has before it. Says how much that is.
-    #[inline(always)]
-    fn put(&self, window: &[u8; WINDOW], place: &mut [u8; PLACE]) -> usize {
-        let lead = usize::from(self.lead);
-        place[..2].copy_from_slice(&self.head);
-        place[lead..lead + WINDOW].copy_from_slice(window);
-        lead
-    }
+    Copied { columns: next, bytes: input.len() - rest.len(), all: next == cells.len() }
 }
 
 /// Copies one value of a narrow or wide column, which is not NULL by a bitmap, without a look at what lies beyond.

@@ -247,10 +247,11 @@ impl RowScanner {
                 Form::Narrow | Form::Wide => {
                     let columns = columns.start..columns.end.min(columns.start + Nulls::AT_ONCE);
                     let nulls = self.nulls.from(columns.start);
-                    let steps = &self.strategy.steps[columns];
                     let copied = match form {
-                        Form::Narrow => copy::narrow(steps, nulls, rest, &mut self.out),
-                        _ => copy::wide(steps, nulls, rest, &mut self.out),
+                        Form::Narrow => {
+                            copy::narrow(&self.strategy.steps[columns], nulls, rest, &mut self.out)
+                        }
+                        _ => copy::wide(&self.strategy.cells[columns], nulls, rest, &mut self.out),
                     };
                     self.column += copied.columns;
                     at += copied.bytes;

@@ -23,23 +23,24 @@ pub enum Form {
 /// The longest decimal: a sign and 16 bytes ([MS-TDS] 2.2.5.5.1.6).
 pub const WIDEST_DECIMAL: u8 = 17;
 
-/// The numbers that make narrow columns, or wide ones, differ among themselves, and values from NULLs: with them in a
-/// table, all are copied by the same instructions.
+/// The numbers that make narrow columns differ among themselves, and values from NULLs: with them in a table, all are
+/// copied by the same instructions.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(8))]
 pub struct Step {
-    /// What of the first two bytes is the value's length: nothing in a fixed type and of a NULL.
-    pub mask: u16,
-    /// That length: in a narrow column the usual one, in a wide one the longest.
-    pub length: u16,
-    /// Bytes in the input: of a narrow value of that length all, of a wide one those that say its length.
+    /// What of the first byte is the value's length: nothing in a fixed type and of a NULL.
+    pub mask: u8,
+    /// The usual length.
+    pub length: u8,
+    /// Bytes in the input of a value of that length, with its length.
     pub used: u8,
     /// Bytes that a bulk load has before these: a length, or a NULL's mark.
     pub lead: u8,
-    /// Which they are.
-    pub head: [u8; 2],
+    /// Which it is.
+    pub head: u8,
 }
 
-/// What is known of a column's values when they are not copied along with others.
+/// What is known of a column's values.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
     /// A length is to be put before the value, of a fixed type.
@@ -57,7 +58,7 @@ pub struct Cell {
 #[derive(Debug)]
 pub struct Strategy {
     pub cells: Box<[Cell]>,
-    /// For each narrow or wide column: of a value, and of a NULL.
+    /// For each column, of a value and of a NULL, if it is narrow.
     pub steps: Box<[[Step; 2]]>,
     forms: Box<[Form]>,
     /// For each column, the end of the columns of the same form that it is among.
@@ -70,10 +71,9 @@ impl Strategy {
     pub fn new(columns: &[Column]) -> Result<Self, Malformed> {
         let forms: Box<[Form]> = columns.iter().map(|column| form(&column.type_info)).collect();
         let cells = columns.iter().map(|column| cell(&column.type_info)).collect::<Result<_, _>>()?;
-        let cells: Box<[Cell]> = cells;
-        let steps =
-            columns.iter().zip(&cells).map(|(column, cell)| [value(&column.type_info, cell), null(cell)]);
-        Ok(Self { steps: steps.collect(), cells, ends: ends(&forms, 0), forms, lead: 0 })
+        let steps = columns.iter().map(|column| steps(&column.type_info)).collect();
+        let ends = ends(&forms, 0);
+        Ok(Self { cells, steps, forms, ends, lead: 0 })
     }
 
     pub fn set_lead(&mut self, columns: usize) {
@@ -141,25 +141,25 @@ fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
     })
 }
 
-fn value(type_info: &TypeInfo, cell: &Cell) -> Step {
+/// For a value and for a NULL. A wide column needs none.
+fn steps(type_info: &TypeInfo) -> [Step; 2] {
+    let null = Step { lead: 1, ..Step::default() };
     let narrow = |length: u8| {
         let length = length.min(WIDEST_DECIMAL);
-        Step { mask: 0xFF, length: length.into(), used: 1 + length, ..Step::default() }
+        Step { mask: 0xFF, length, used: 1 + length, ..Step::default() }
     };
-    match type_info {
-        TypeInfo::Fixed { .. } => Step { used: cell.size, lead: 1, head: [cell.size, 0], ..Step::default() },
+    let value = match type_info {
+        TypeInfo::Fixed { token } => {
+            let size = fixed_size(*token).unwrap_or_default();
+            Step { used: size, lead: 1, head: size, ..Step::default() }
+        }
         TypeInfo::ByteLen { size, .. } => narrow(*size),
         TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision)),
         TypeInfo::Date => narrow(3),
         TypeInfo::Scaled { token, scale } => narrow(scaled(*token, *scale)),
-        _ => Step { mask: 0xFFFF, length: cell.most, used: 2, ..Step::default() },
-    }
-}
-
-fn null(cell: &Cell) -> Step {
-    let [first, second, ..] = cell.null;
-    // One byte or two, in a narrow or wide column.
-    Step { lead: cell.null_length.min(2), head: [first, second], ..Step::default() }
+        _ => Step::default(),
+    };
+    [value, null]
 }
 
 /// Bytes of a decimal, sign included ([MS-TDS] 2.2.5.5.1.6).

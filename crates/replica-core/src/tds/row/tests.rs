@@ -238,6 +238,7 @@ impl Kind {
             Self::Scaled(token::DATETIME2N) => vec![8],
             Self::Scaled(_) => vec![10],
             // Around a window's end, too.
+            Self::Short(size @ 0..30) => vec![0, 1, size.into()],
             Self::Short(size) => vec![0, 1, 29, 30, size.into()],
             Self::Variant => vec![3, 40],
             _ => vec![0, 1, 7, 300],
@@ -259,6 +260,8 @@ fn kinds() -> impl Generator<Value = Kind> {
         Kind::Scaled(token::DATETIME2N),
         Kind::Scaled(token::DATETIMEOFFSETN),
         Kind::Short(50),
+        // Its values fit in a window even if they are longer than they may be.
+        Kind::Short(4),
         Kind::Max,
         Kind::Xml,
         Kind::Udt,
@@ -388,6 +391,29 @@ fn plain(kind: &Kind, cell: &Cell, data: &[u8]) -> Vec<u8> {
             [&pointer[..], &[9; 8], &(data.len() as u32).to_le_bytes(), data].concat()
         }
         _ => [&[data.len() as u8], data].concat(),
+    }
+}
+
+#[test]
+fn nulls_are_put_back_however_many_there_are_in_a_row() {
+    for kind in [Kind::Short(50), Kind::ByteLen(token::INTN, 8)] {
+        for columns in [1, 8, 9, 63, 64, 65, 130] {
+            let value = Cell { data: Some(vec![7; 8]), known_length: true, chunk: 1, pointer: 1 };
+            let null = Cell { data: None, ..value.clone() };
+            let row = |only: usize| {
+                (0..columns).map(|n| if n == only { value.clone() } else { null.clone() }).collect::<Vec<_>>()
+            };
+            // The last row has no value at all.
+            let rows = (0..=columns).map(|only| (true, row(only))).collect();
+            let table: Table = (vec![kind.clone(); columns], rows);
+            let metadata: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+            let (expected, fingerprint) = wanted(&table);
+            for piece in [usize::MAX / 2, 1000] {
+                let (blocks, ours) = scan(&metadata, WHOLE, &sent(&table), &[piece]).unwrap();
+                assert!(joined(&blocks) == expected, "{columns} columns of {kind:?}");
+                assert_eq!(ours, fingerprint);
+            }
+        }
     }
 }
 

@@ -146,6 +146,7 @@ fn range(sql_type: &SqlType) -> String {
 
 fn precision(sql_type: &SqlType) -> String {
     match (exact(sql_type), float_digits(sql_type)) {
+        (Some(Exact { scale: 1, .. }), _) => "1 decimal".into(),
         (Some(exact), _) => format!("{} decimals", exact.scale),
         (None, digits) => format!("{} digits", digits.unwrap_or_default()),
     }
@@ -242,6 +243,21 @@ mod tests {
             let c = decide(&from, &to).unwrap();
             assert_eq!((!c.losses.is_empty(), !c.limits.is_empty()), (loses, limited), "{from} to {to}");
         }
+    }
+
+    /// SQL Server holds no NaN, its relatives do; wherever it goes, no load takes it.
+    #[test]
+    fn floats_are_looked_at_for_what_is_no_number() {
+        for to in [SqlType::Float, SqlType::Real, decimal(9, 2), SqlType::Money] {
+            let c = decide(&SqlType::Float, &to).unwrap();
+            let check = c.checks.iter().find(|check| check.problem == Problem::NotFinite).unwrap();
+            let between = "[c] BETWEEN -1.7976931348623157E308 AND 1.7976931348623157E308";
+            assert_eq!(check.predicate, format!("NOT ({between})"));
+            // What is out of range is a number.
+            let others = c.checks.iter().filter(|check| check.problem == Problem::OutOfRange);
+            others.for_each(|check| assert!(check.predicate.starts_with(&format!("({between}) AND "))));
+        }
+        assert_eq!(decide(&SqlType::Int, &SqlType::TinyInt).unwrap().checks.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The real binary, in a folder of its own.
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ impl Program {
 
     /// Starts it, for a test that has something to do meanwhile.
     pub fn start(&self, args: &[&str]) -> Running {
-        let child = std::process::Command::new(&self.binary)
+        let mut child = std::process::Command::new(&self.binary)
             .args(args)
             .current_dir(self.folder.path())
             .env_remove("REPLICA_SOURCE")
@@ -80,7 +81,9 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        Running(child)
+        let stdout = child.stdout.take().map(heard);
+        let stderr = child.stderr.take().map(heard);
+        Running { child, stdout, stderr, said: String::new() }
     }
 
     pub fn run(&self, args: &[&str]) -> Run {
@@ -98,30 +101,91 @@ impl Program {
     }
 }
 
-/// A binary at work.
-pub struct Running(Child);
+/// Lines as they come.
+fn heard(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        // The test may have lost interest.
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0)
+            && tell.send(String::from_utf8_lossy(&line).into_owned()).is_ok()
+        {
+            line.clear();
+        }
+    });
+    told
+}
+
+/// A binary at work. It is killed with the test that gives it up.
+pub struct Running {
+    child: Child,
+    stdout: Option<Receiver<String>>,
+    stderr: Option<Receiver<String>>,
+    /// What was heard on stderr so far.
+    said: String,
+}
 
 impl Running {
-    /// Sends it a signal by name: `INT`, `TERM`.
+    /// Sends it a signal by name: `INT`, `TERM`, `KILL`.
     pub fn signal(&self, name: &str) {
-        let pid = self.0.id().to_string();
+        let pid = self.child.id().to_string();
         let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name} {pid}");
     }
 
-    /// Waits for its end.
-    pub fn finish(self) -> Run {
-        let pid = self.0.id().to_string();
-        let (tell, told) = mpsc::channel();
-        thread::spawn(move || tell.send(self.0.wait_with_output()));
-        match told.recv_timeout(LIMIT) {
-            Ok(output) => Run::from(output.expect("the binary ends")),
-            Err(_) => {
-                // It may have ended just now.
-                let _ = std::process::Command::new("kill").args(["-s", "KILL", &pid]).status();
-                panic!("no end within {LIMIT:?}");
+    /// Waits until it says something on stderr.
+    #[track_caller]
+    pub fn until_it_says(&mut self, text: &str) {
+        assert!(self.says_before_it_ends(text), "{text:?} is not said\n{}", self.said);
+    }
+
+    /// Waits until it says something on stderr, or ends without.
+    pub fn says_before_it_ends(&mut self, text: &str) -> bool {
+        let lines = self.stderr.as_ref().expect("stderr is heard");
+        while let Ok(line) = lines.recv_timeout(LIMIT) {
+            self.said.push_str(&line);
+            if line.contains(text) {
+                return true;
             }
         }
+        false
+    }
+
+    /// Ends it as a power cut would; says how it would have ended if it was faster.
+    pub fn kill(mut self) -> Run {
+        // It may have ended already.
+        let _ = self.child.kill();
+        self.finish()
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Run {
+        let mut collect = |lines: Option<Receiver<String>>| {
+            let mut text = String::new();
+            let Some(lines) = lines else { return text };
+            loop {
+                match lines.recv_timeout(LIMIT) {
+                    Ok(line) => text.push_str(&line),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return text,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        let _ = self.child.kill();
+                        panic!("no end within {LIMIT:?}\n{text}");
+                    }
+                }
+            }
+        };
+        let stdout = collect(self.stdout.take());
+        let stderr = std::mem::take(&mut self.said) + &collect(self.stderr.take());
+        let status = self.child.wait().expect("the binary ends");
+        Run { code: status.code(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -23,11 +23,12 @@ impl Mode {
 }
 
 /// Takes `resource` for the life of the session, or until [`release`]; `false` when others hold it for longer than
-/// `wait`. On a server without application locks everybody gets it, and a warning.
+/// `wait`, or than the session waits for an answer. On a server without application locks everybody gets it, and a warning.
 ///
 /// # Errors
 /// A lost connection.
 pub async fn take(session: &mut Session, resource: &str, mode: Mode, wait: Duration) -> Result<bool> {
+    let wait = wait.min(session.silence() / 2);
     let sql = format!(
         "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = '{}', \
          @LockOwner = 'Session', @LockTimeout = {}; SELECT @result AS result",

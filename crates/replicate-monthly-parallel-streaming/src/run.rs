@@ -4,8 +4,8 @@ use std::io;
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Tool};
 use replica_core::config::Config;
-use replica_core::copy::windows::{self, Finished, Job, Prepared, Summary};
-use replica_core::error::{Error, Result};
+use replica_core::copy::windows::{self, Failed, Finished, Job, Prepared, Summary};
+use replica_core::error::Result;
 use replica_core::exit::Code;
 use replica_core::plan::Request;
 use replica_core::report::{self, Progress, Record, Value, human_bytes, human_count, human_duration};
@@ -76,7 +76,10 @@ async fn replicate(
     .await?;
     written?;
     tell(table, &summary);
-    Ok(summary.code())
+    match summary.stopped {
+        Some(stopped) => Err(stopped),
+        None => Ok(summary.code()),
+    }
 }
 
 fn job(options: &Options, config: &Config, table: &TableName, range: Range) -> Result<Job> {
@@ -168,16 +171,15 @@ fn tell(table: &TableName, summary: &Summary) {
     if let Some((phase, took)) = summary.slowest() {
         parts.push(format!("slowest phase {phase} {}", human_duration(took)));
     }
-    let total = summary.done + (summary.failed.len() + summary.skipped.len()) as u64;
     log::info!(
-        "{table}: {} of {total} windows replaced, {} skipped, in {}: {}",
+        "{table}: {} of {} windows replaced, {} skipped, in {}: {}",
         summary.done,
+        summary.windows,
         summary.skipped.len(),
         human_duration(summary.elapsed),
         parts.join(", ")
     );
-    if !summary.failed.is_empty() {
-        let windows: Vec<_> = summary.failed.iter().map(|(window, _)| window.to_string()).collect();
-        log::error!("{}", Error::data(format!("windows that failed: {}", windows.join(", "))).table(table));
+    for Failed { why, .. } in &summary.failed {
+        log::error!("failed: {why}");
     }
 }

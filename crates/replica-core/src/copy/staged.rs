@@ -44,9 +44,11 @@ pub(super) async fn replace(
     run(target, &stage.drop).await?;
     run(target, &stage.create).await?;
     let rows = source.rows(plan, timing, progress).await?;
-    let load = staged(plan.load(rows.columns()), stage);
+    let load = Load { fence: Some(claim.fence()), ..staged(plan.load(rows.columns()), stage) };
     target.lane()?.begin().await?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
+    // Whoever has taken the window over has tables of the same names.
+    claim.check(target).await?;
     target.lane()?.commit().await?;
     timing.phase("INSERT");
     run(target, &stage.finish).await?;

@@ -5,11 +5,12 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use log::Level;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::catalog::record::Record;
 use crate::config::Endpoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::{Role, Session};
 
 /// A load that has not moved for so long is worth a question.
@@ -52,12 +53,14 @@ impl Watched<'_> {
                     done = &mut work => return done,
                     said = asked => said,
                 };
-                let said = match said {
-                    Ok(Ok(said)) => said,
-                    Ok(Err(error)) => format!("why is not to be learnt: {error}"),
-                    Err(_) => "why is not to be learnt: no answer".to_owned(),
+                let (level, said) = match said {
+                    Ok(Ok(Some(blocker))) => (Level::Warn, blocker),
+                    // A long DELETE moves no rows either.
+                    Ok(Ok(None)) => (Level::Debug, "no session blocks it".to_owned()),
+                    Ok(Err(error)) => (Level::Warn, format!("why is not to be learnt: {error}")),
+                    Err(_) => (Level::Warn, "why is not to be learnt: no answer".to_owned()),
                 };
-                log::warn!("{}: no progress for {:.0}s; {said}", self.what, ticks.period().as_secs_f64());
+                log::log!(level, "{}: no progress for {:.0?}; {said}", self.what, ticks.period());
             }
             before = now;
         }
@@ -65,7 +68,7 @@ impl Watched<'_> {
 
     /// Needs VIEW SERVER STATE (from 2022 on VIEW SERVER PERFORMANCE STATE) to see other sessions (Microsoft docs,
     /// "sys.dm_exec_requests").
-    async fn blocker(&self) -> Result<String> {
+    async fn blocker(&self) -> Result<Option<String>> {
         const SQL: &str = "SELECT r.blocking_session_id AS blocker, r.wait_type AS wait_type, \
              s.login_name AS login_name, s.host_name AS host_name, s.program_name AS program_name \
              FROM sys.dm_exec_requests AS r LEFT JOIN sys.dm_exec_sessions AS s \
@@ -74,20 +77,19 @@ impl Watched<'_> {
         let mut session = Session::connect(self.target, Role::Target).await?;
         let rows = session.query(SQL, &[&number]).await?;
         let Some(row) = rows.first().map(Record::from) else {
-            return Ok(format!("session {number} is not among those that this login sees"));
+            return Err(Error::data(format!("session {number} is not among those that this login sees"))
+                .remedy("GRANT VIEW SERVER STATE"));
         };
         let wait = row.text("wait_type").unwrap_or("nothing");
-        Ok(match row.int("blocker") {
-            Some(blocker) if blocker != 0 => {
-                let part = |name| row.text(name).unwrap_or("?").trim_end();
-                format!(
-                    "session {number} waits for {wait}, held by session {blocker} (login {}, host {}, program {})",
-                    part("login_name"),
-                    part("host_name"),
-                    part("program_name")
-                )
-            }
-            _ => format!("session {number} waits for {wait}, and no session blocks it"),
-        })
+        let part = |name| row.text(name).unwrap_or("?").trim_end();
+        let blocker = row.int("blocker").filter(|blocker| *blocker != 0);
+        Ok(blocker.map(|blocker| {
+            format!(
+                "session {number} waits for {wait}, held by session {blocker} (login {}, host {}, program {})",
+                part("login_name"),
+                part("host_name"),
+                part("program_name")
+            )
+        }))
     }
 }

@@ -115,6 +115,41 @@ impl Run {
     }
 }
 
+impl Run {
+    /// The windows that this run is loading, as far as the ledger knows.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn loading(&self, session: &mut Session) -> Result<Vec<Window>> {
+        let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
+                   CONVERT(varchar(10), next_date, 126) AS next_date FROM replica.windows \
+                   WHERE schema_name = @P1 AND table_name = @P2 AND run_id = @P3 AND state = 'loading'";
+        let (schema, table) = names(&self.table);
+        let rows = ask(session, sql, &[&schema, &table, &self.id]).await?;
+        rows.iter().map(window).collect()
+    }
+
+    /// Gives back all windows that this run is loading, once nobody works on them any more: a commit that is under way
+    /// comes first. Says how many.
+    ///
+    /// # Errors
+    /// The server's. That a window is another's by now is none.
+    pub async fn release(&self, session: &mut Session) -> Result<u64> {
+        let sql = format!(
+            "UPDATE replica.windows SET state = 'pending', run_id = NULL OUTPUT inserted.attempts \
+             WHERE {KEY} AND run_id = @P5 AND state = 'loading'"
+        );
+        let (schema, table) = names(&self.table);
+        let mut released = 0;
+        for window in self.loading(session).await? {
+            let (first, next) = (window.first.to_string(), window.next.to_string());
+            let params: [&dyn ToSql; 5] = [&schema, &table, &first, &next, &self.id];
+            released += u64::from(change(session, &sql, &params).await?);
+        }
+        Ok(released)
+    }
+}
+
 impl Claim {
     /// What every transaction that changes the window's rows must run last before its COMMIT. Where the claim is
     /// another's by now it fails, which takes the transaction back; [`is_lost`] tells.
@@ -179,14 +214,6 @@ impl Claim {
         let error = shortened(&error.to_string());
         let ours = "run_id = @P5 AND attempts = @P6 AND state IN ('loading', 'complete')";
         self.set(session, "state = 'failed', error = @P7", ours, &[&error.as_str()]).await.map(drop)
-    }
-
-    /// Gives the window back for others to take.
-    ///
-    /// # Errors
-    /// The server's. That the window is another's by now is none.
-    pub async fn release(&self, session: &mut Session) -> Result<()> {
-        self.set(session, "state = 'pending', run_id = NULL", OURS, &[]).await.map(drop)
     }
 
     fn key<'a>(

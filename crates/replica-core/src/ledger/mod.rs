@@ -13,7 +13,7 @@
 //! | state | set by | when |
 //! |---|---|---|
 //! | `pending` | [`begin`] | a run means to replace the window; its rows are still the old ones |
-//! | `pending` | [`Claim::release`] | a run was stopped while it loaded the window; its rows are any number |
+//! | `pending` | [`Run::release`] | a run was stopped while it loaded the window; its rows are any number |
 //! | `loading` | [`Run::claim`], [`Run::next`] | committed before the window's first row is deleted |
 //! | `complete` | [`Claim::complete`] | in the transaction of the window's last rows |
 //! | `failed` | [`Claim::fail`] | it was given up; its rows are any number |

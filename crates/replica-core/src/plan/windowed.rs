@@ -143,8 +143,15 @@ impl Plan {
 
     /// One row if there are any old rows. It waits for nobody's load: only the window's own writer puts rows into it,
     /// and that is who asks.
+    ///
+    /// In a clustered index NOLOCK could miss a row that a page split moves meanwhile (Microsoft docs, "Table hints",
+    /// READUNCOMMITTED). READPAST walks it in order, and passes over rows that others are loading; where readers see
+    /// versions it wants READCOMMITTEDLOCK (ibid.). It would wait for the bulk update lock on a heap, whose rows stay
+    /// where they are. A refusal counts as a row.
     pub fn any_old_row(&self) -> Query {
-        self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH (NOLOCK)", self.target.quoted()))
+        let shared = self.strategy.tablock && !self.strategy.turns;
+        let hints = if shared { "NOLOCK" } else { "READPAST, READCOMMITTEDLOCK" };
+        self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH ({hints})", self.target.quoted()))
     }
 
     pub(super) fn windowed_locks(&self) -> &'static str {

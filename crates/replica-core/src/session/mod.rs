@@ -130,6 +130,11 @@ impl Session {
         }
     }
 
+    /// A server that says nothing for so long is given up.
+    pub fn silence(&self) -> Duration {
+        self.silence
+    }
+
     /// The isolation level of all that follows.
     pub async fn set_isolation(&mut self, level: Isolation) -> Result<()> {
         self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level}")).await.map(drop)

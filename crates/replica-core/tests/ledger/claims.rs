@@ -168,7 +168,7 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
         assert_eq!(old.complete(&mut one, &loaded(1)).await.unwrap_err().kind(), Kind::Busy);
         assert_eq!(rows(&stage), 0, "what it had loaded is rolled back");
         old.fail(&mut one, &Error::data("no")).await.unwrap();
-        old.release(&mut one).await.unwrap();
+        assert_eq!(first.release(&mut one).await.unwrap(), 0);
         assert!(!old.is_complete(&mut one).await.unwrap());
         assert_eq!(stage.windows(), [["2024-01-01", "loading", "NULL", "2"]]);
         complete(&mut two, &new, 5).await;
@@ -209,7 +209,8 @@ fn a_window_is_retried_given_back_and_given_up() {
         assert_eq!((first.attempt, again.attempt), (1, 2));
         session.lane().unwrap().begin().await.unwrap();
         assert_eq!(first.check(&mut session).await.unwrap_err().kind(), Kind::Busy);
-        again.release(&mut session).await.unwrap();
+        assert_eq!(begun.loading(&mut session).await.unwrap(), [windows[0].window]);
+        assert_eq!(begun.release(&mut session).await.unwrap(), 1);
         assert_eq!(stage.windows(), [["2024-01-01", "pending", "NULL", "2"]]);
         let third = claimed(begun.next(&mut session).await.unwrap());
         third

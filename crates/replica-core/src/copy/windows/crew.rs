@@ -1,7 +1,7 @@
 //! The workers: each takes the largest window that is left, on two connections of its own, until none is.
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -26,6 +26,9 @@ use crate::window::Window;
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
+/// Time of attempts that failed, and between attempts.
+const LOST: &str = "LOST";
+
 /// What the workers share.
 pub(super) struct Crew {
     job: Job,
@@ -39,6 +42,10 @@ pub(super) struct Crew {
     moved: AtomicU64,
     /// What the server has refused once it is not asked for again.
     switch_refused: AtomicBool,
+    /// A claim's answer was lost: a window may be ours without a worker that knows.
+    unsure: AtomicBool,
+    /// So that what the ledger could not be told is not taken for such a window.
+    given_up: Mutex<HashSet<Window>>,
 }
 
 /// A worker's connections; `None` until they are needed, and after an error.
@@ -50,15 +57,14 @@ impl Crew {
         plan: WindowedPlan,
         run: Run,
         (source, target): (Table, Table),
-        rows: &[(Window, Option<u64>)],
+        left: Vec<(Window, Option<u64>)>,
         progress: &report::Progress,
     ) -> Self {
         let rows: HashMap<_, _> =
-            rows.iter().filter_map(|(window, rows)| Some((*window, (*rows)?))).collect();
+            left.into_iter().filter_map(|(window, rows)| Some((window, rows?))).collect();
         // One window has a bar of its own, which says it all.
         let total = (rows.len() > 1)
             .then(|| progress.bar(&format!("{} in total", job.table), Some(rows.values().sum())));
-        let (moved, switch_refused) = (AtomicU64::new(0), AtomicBool::new(false));
         Self {
             job: job.clone(),
             plan,
@@ -68,27 +74,65 @@ impl Crew {
             rows,
             progress: progress.clone(),
             total,
-            moved,
-            switch_refused,
+            moved: AtomicU64::new(0),
+            switch_refused: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
+            given_up: Mutex::default(),
         }
     }
 
-    /// Has `workers` at work until no window is left; `ended` hears how each of them ended.
-    pub async fn work(
-        self,
-        workers: usize,
-        finished: UnboundedSender<Finished>,
-        ended: impl FnMut(Result<()>),
-    ) {
+    /// Has `workers` at work until no window is left; answers what kept them from it.
+    pub async fn work(self, workers: usize, finished: UnboundedSender<Finished>) -> Vec<Error> {
         let crew = Arc::new(self);
-        let work = move |_| {
+        let work = {
             let (crew, finished) = (crew.clone(), finished.clone());
-            async move { crew.worker(finished).await }
+            move |_| {
+                let (crew, finished) = (crew.clone(), finished.clone());
+                async move { crew.worker(&finished).await }
+            }
+        };
+        let (mut problems, mut none_left) = (Vec::new(), false);
+        let ended = |ended: Result<()>| match ended {
+            Ok(()) => none_left = true,
+            Err(problem) => problems.push(problem),
         };
         pool::run((0..workers).collect(), workers, |_| 0, work, ended).await;
+        if none_left {
+            for problem in problems.drain(..) {
+                log::warn!("a worker has left its windows to the others: {problem}");
+            }
+            problems.extend(crew.take_stranded(&finished).await.err());
+        }
+        problems
     }
 
-    async fn worker(&self, finished: UnboundedSender<Finished>) -> Result<()> {
+    /// Windows that were claimed by an UPDATE whose answer was lost. The workers have ended, so that what the ledger
+    /// says is being loaded is not.
+    async fn take_stranded(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
+        if !self.unsure.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut sides = None;
+        for window in self.run.loading(&mut self.connected(&mut sides).await?.target).await? {
+            if self.given_up().contains(&window) {
+                continue;
+            }
+            let target = &mut self.connected(&mut sides).await?.target;
+            if let Some(claim) = self.run.claim(target, window).await?
+                && let Some(done) = self.replace(&mut sides, claim).await
+                && finished.send(done).is_err()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn given_up(&self) -> std::sync::MutexGuard<'_, HashSet<Window>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn worker(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
         let mut sides = None;
         let mut retries = self.retries();
         loop {
@@ -102,8 +146,13 @@ impl Crew {
                     retries = self.retries();
                 }
                 Ok(None) => return Ok(()),
-                Err(error) if error.is_transient() && retries.another_after(&error).await => sides = None,
-                Err(error) => return Err(error.table(&self.job.table)),
+                Err(error) => {
+                    self.unsure.store(true, Ordering::Relaxed);
+                    if !error.is_transient() || !retries.another_after(&error).await {
+                        return Err(error.table(&self.job.table));
+                    }
+                    sides = None;
+                }
             }
         }
     }
@@ -135,14 +184,13 @@ impl Crew {
     async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<Finished> {
         let (window, begun) = (claim.window, Instant::now());
         let mut timing = Timing::begin(format!("{} {window}", self.job.table));
+        // First in the line, whatever comes first in time.
+        timing.add("DELETE", Duration::ZERO);
         let (mut retries, mut used, mut reloaded) = (self.retries(), 0, false);
         let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
         let result = loop {
             let error = match self.attempt(sides, &claim, &mut timing, &bar).await {
-                Ok(outcome) => {
-                    timing.log();
-                    break Ok(outcome);
-                }
+                Ok(outcome) => break Ok(outcome),
                 Err(error) => error,
             };
             *sides = None;
@@ -162,13 +210,19 @@ impl Crew {
             used += 1;
             match self.claim_again(sides, &claim).await {
                 Ok(Some(again)) => claim = again,
-                Ok(None) => return None,
+                Ok(None) => {
+                    log::warn!("{} {window}: left to the host that has taken it over", self.job.table);
+                    return None;
+                }
                 Err(error) => break Err(self.placed(error, window)),
             }
+            timing.phase(LOST);
         };
         if let Err(error) = &result {
+            timing.phase(LOST);
             self.give_up(sides, &claim, error).await;
         }
+        timing.log();
         let phases = timing.phases().to_vec();
         Some(Finished { window, result, retries: used, phases, elapsed: begun.elapsed() })
     }
@@ -323,6 +377,7 @@ impl Crew {
     }
 
     async fn give_up(&self, sides: &mut Connected, claim: &Claim, why: &Error) {
+        self.given_up().insert(claim.window);
         let noted = match self.connected(sides).await {
             Ok(sides) => claim.fail(&mut sides.target, why).await,
             Err(error) => Err(error),

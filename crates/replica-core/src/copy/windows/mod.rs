@@ -18,8 +18,10 @@ use crate::ledger::{self, Begun, Ended, Heartbeat, Order, Planned, Run, Subject,
 use crate::load::Outcome;
 use crate::plan::Request;
 use crate::report::{self, Timing};
+use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
+use crate::staging::Staging;
 use crate::window::Window;
 use crew::Crew;
 pub use prepare::Prepared;
@@ -71,11 +73,14 @@ pub struct Finished {
 /// How a run went.
 #[derive(Debug, Default)]
 pub struct Summary {
+    pub windows: u64,
     pub done: u64,
     pub skipped: Vec<Window>,
-    pub failed: Vec<(Window, Code)>,
+    pub failed: Vec<Failed>,
     /// What failed beside windows: indexes left disabled, workers that could not connect.
     pub problems: Vec<Error>,
+    /// What ended the run before its last window: a signal, or another run that has taken it over.
+    pub stopped: Option<Error>,
     pub rows: u64,
     pub bytes: u64,
     pub retries: u64,
@@ -83,10 +88,21 @@ pub struct Summary {
     pub elapsed: Duration,
 }
 
+/// A window that was given up.
+#[derive(Debug)]
+pub struct Failed {
+    pub window: Window,
+    pub code: Code,
+    pub why: String,
+}
+
 impl Summary {
     /// What to tell the shell.
     pub fn code(&self) -> Code {
-        let windows = self.failed.iter().map(|(_, code)| *code);
+        if let Some(stopped) = &self.stopped {
+            return stopped.exit_code();
+        }
+        let windows = self.failed.iter().map(|failed| failed.code);
         Code::of_failures(windows.chain(self.problems.iter().map(Error::exit_code)))
     }
 
@@ -103,9 +119,23 @@ impl Summary {
                 self.rows += outcome.fingerprint.rows;
                 self.bytes += outcome.bytes;
             }
-            Err(error) => self.failed.push((finished.window, error.exit_code())),
+            Err(error) => {
+                let (window, code, why) = (finished.window, error.exit_code(), error.to_string());
+                self.failed.push(Failed { window, code, why });
+            }
         }
         finished.phases.iter().for_each(|(phase, took)| self.spent(phase, *took));
+    }
+
+    /// A run that has the table to itself and met no problem has an answer for every window.
+    fn account_for_all(&mut self, job: &Job) {
+        let answered = self.done + (self.skipped.len() + self.failed.len()) as u64;
+        if !job.shared && self.stopped.is_none() && self.problems.is_empty() && answered < self.windows {
+            let missing = self.windows - answered;
+            self.problems.push(
+                Error::busy(format!("{missing} windows were taken over by another run")).table(&job.table),
+            );
+        }
     }
 
     fn spent(&mut self, phase: &'static str, took: Duration) {
@@ -121,8 +151,7 @@ impl Summary {
 /// At a signal no more windows are begun, those at work are rolled back, and the indexes are rebuilt.
 ///
 /// # Errors
-/// What keeps the run from beginning, a signal, a lost connection at its end. What fails a window, or an index, is in
-/// the summary.
+/// What keeps the run from beginning. What comes later is in the summary.
 pub async fn run(
     job: &Job,
     prepared: Prepared,
@@ -131,12 +160,10 @@ pub async fn run(
     done: &mut (dyn FnMut(Finished) + Send),
 ) -> Result<Summary> {
     let named = |error: Error| error.table(&job.table);
-    let Prepared { plan, rows, sides, source, target, .. } = prepared;
-    let Sides { target: mut control, .. } = sides;
-    let mode = if job.shared { Mode::Shared } else { Mode::Exclusive };
-    hold(&mut control, &target, mode).await.map_err(named)?;
-    ledger::open(&mut control).await.map_err(named)?;
-    let begun = Instant::now();
+    let Prepared { plan, rows, sides: Sides { source: reader, target: control }, source, target, .. } =
+        prepared;
+    drop(reader);
+    let (begun, mut timing) = (Instant::now(), Timing::begin(job.table.to_string()));
     let subject = Subject::new(&source, &target, &plan.plan.mapping, &plan.date_column);
     let windows: Vec<_> = rows
         .iter()
@@ -150,7 +177,8 @@ pub async fn run(
         shared: job.shared,
         lease: ledger::LEASE,
     };
-    let Begun { run, joined, skipped, redone } = ledger::begin(&mut control, &order).await.map_err(named)?;
+    let (mut control, on_record) = begin(control, job, &target, &order).await.map_err(named)?;
+    let Begun { run, joined, skipped, redone } = on_record;
     let mut heartbeat = run.heartbeat(&job.target);
     for window in &skipped {
         log::info!("{} {window}: skipped, complete already", job.table);
@@ -158,61 +186,88 @@ pub async fn run(
     for again in &redone {
         log::info!("{} {}: loaded again, since {}", job.table, again.window, again.because);
     }
-    let mut summary = Summary { skipped, ..Summary::default() };
-    let mut timing = Timing::begin(job.table.to_string());
+    let mut summary = Summary { windows: windows.len() as u64, skipped, ..Summary::default() };
     let indexes = match job.index_scope {
         IndexScope::Run if !joined && summary.skipped.len() < windows.len() => {
             plan.plan.strategy.disable.clone()
         }
         _ => Vec::new(),
     };
-    let mut work = Work::default();
-    if !indexes.is_empty() {
-        work = indexes::disable(&mut control, &run, &target, &indexes).await.map_err(named)?;
-        timing.phase("DISABLE_IDX");
-        summary.spent("DISABLE_IDX", work.took());
-    }
-    run.started(&mut control).await.map_err(named)?;
+    let mut disabled = Work::default();
     let staging = plan.staging.clone().filter(|_| !job.shared);
-    let crew = Crew::new(job, plan, run.clone(), (source, target.clone()), &rows, progress);
-    let copied = copy(job, crew, &mut heartbeat, stop, &mut |finished| {
-        summary.add(&finished);
-        done(finished);
-    })
-    .await;
-    let interrupted = match copied {
-        Ok(problems) => {
-            summary.problems.extend(problems);
-            None
+    let left = rows.into_iter().filter(|(window, _)| !summary.skipped.contains(window)).collect();
+    let crew = Crew::new(job, plan, run.clone(), (source, target.clone()), left, progress);
+    let worked = async {
+        if !indexes.is_empty() {
+            disabled = indexes::disable(&mut control, &run, &target, &indexes).await?;
+            timing.phase("DISABLE_IDX");
         }
-        Err(error) => Some(error),
+        run.started(&mut control).await?;
+        let mut told = |finished| {
+            summary.add(&finished);
+            done(finished);
+        };
+        copy(job, crew, &mut heartbeat, stop, &mut told).await
     };
-    // Hours may have passed.
-    let mut control = revived(control, job, &target, mode).await.map_err(named)?;
+    match worked.await {
+        Ok(problems) => summary.problems = problems,
+        Err(error) => summary.stopped = Some(named(error)),
+    }
+    summary.account_for_all(job);
+    summary.spent("DISABLE_IDX", disabled.took());
     timing.skip();
-    if let Some(staging) = staging {
-        // Alone on the table: what is still beside it belongs to nobody.
-        staging.sweep(&mut control).await.map_err(named)?;
+    match (Closing { job, run: &run, target: &target, staging }).close(control).await {
+        Ok((mut control, rebuilt)) => {
+            let rebuilding = rebuilt.took();
+            summary.spent("REBUILD_IDX", rebuilding);
+            if !rebuilt.done.is_empty() {
+                timing.phase("REBUILD_IDX");
+            }
+            if !disabled.done.is_empty() || !rebuilt.done.is_empty() {
+                timing.log();
+            }
+            summary.problems.extend(rebuilt.refused.into_iter().map(|(_, error)| error));
+            summary.elapsed = begun.elapsed();
+            let ended = ended(&summary, disabled.took(), rebuilding);
+            if let Err(error) = run.end(&mut control, &ended).await {
+                // All is done; the next run calls this one crashed.
+                log::warn!("{}: the run's end is not noted: {error}", job.table);
+            }
+        }
+        Err(error) => {
+            summary.elapsed = begun.elapsed();
+            summary.problems.push(named(error));
+        }
     }
-    let rebuilt = leave(&mut control, job, &run, &target, interrupted.is_some()).await.map_err(named)?;
-    if !rebuilt.done.is_empty() || !rebuilt.refused.is_empty() {
-        timing.phase("REBUILD_IDX");
-        summary.spent("REBUILD_IDX", rebuilt.took());
-    }
-    if !work.done.is_empty() || !rebuilt.done.is_empty() {
-        timing.log();
-    }
-    let rebuilding = rebuilt.took();
-    summary.problems.extend(rebuilt.refused.into_iter().map(|(_, error)| error));
-    summary.elapsed = begun.elapsed();
-    run.end(&mut control, &ended(&summary, &work, rebuilding, interrupted.as_ref())).await.map_err(named)?;
-    match interrupted {
-        Some(error) => Err(named(error)),
-        None => Ok(summary),
+    Ok(summary)
+}
+
+/// Holds the table and puts the run on record, on this session or on another one where it is lost.
+async fn begin(control: Session, job: &Job, target: &Table, order: &Order<'_>) -> Result<(Session, Begun)> {
+    let (mut control, mut retries) = (Some(control), Backoff::default().retries());
+    loop {
+        let begun = async {
+            let mut session = match control.take() {
+                Some(session) => session,
+                None => Session::connect(&job.target, Role::Target).await?,
+            };
+            hold(&mut session, target, mode(job)).await?;
+            ledger::open(&mut session).await?;
+            let begun = ledger::begin(&mut session, order).await?;
+            Ok((session, begun))
+        };
+        match begun.await {
+            Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
+            settled => return settled,
+        }
     }
 }
 
-/// The workers at work, until the last window or the first signal. Answers what kept workers from working.
+fn mode(job: &Job) -> Mode {
+    if job.shared { Mode::Shared } else { Mode::Exclusive }
+}
+
+/// The workers at work, until the last window or the first signal. Answers what kept windows from being taken.
 async fn copy(
     job: &Job,
     crew: Crew,
@@ -221,69 +276,104 @@ async fn copy(
     done: &mut (dyn FnMut(Finished) + Send),
 ) -> Result<Vec<Error>> {
     let (finished, mut results) = mpsc::unbounded_channel();
-    let mut problems = Vec::new();
-    let workers = crew.work(job.workers, finished, |result| problems.extend(result.err()));
     let heard = async {
         while let Some(finished) = results.recv().await {
             done(finished);
         }
     };
     let work = async {
-        tokio::join!(workers, heard);
-        Ok(())
+        let (problems, ()) = tokio::join!(crew.work(job.workers, finished), heard);
+        Ok(problems)
     };
-    stop.or(async {
+    let worked = stop.or(async {
         tokio::select! {
             done = work => done,
             lost = heartbeat.lost() => Err(lost),
         }
-    })
-    .await?;
-    Ok(problems)
+    });
+    let worked = worked.await;
+    // What was committed before a signal counts, though nobody has heard of it yet.
+    while let Ok(finished) = results.try_recv() {
+        done(finished);
+    }
+    worked
 }
 
-/// The session, or another one where it has not survived.
-async fn revived(mut control: Session, job: &Job, target: &Table, mode: Mode) -> Result<Session> {
-    match control.execute("SET NOCOUNT OFF").await {
-        Ok(_) => return Ok(control),
-        Err(error) => log::debug!("{}: the connection that held the table is gone: {error}", job.table),
-    }
-    let mut control = Session::connect(&job.target, Role::Target).await?;
-    hold(&mut control, target, mode).await?;
-    Ok(control)
+/// A run that copies no more.
+struct Closing<'a> {
+    job: &'a Job,
+    run: &'a Run,
+    target: &'a Table,
+    staging: Option<Staging>,
 }
 
-/// The last one out rebuilds the indexes: all that are on record, those of a run that died among them.
-async fn leave(
-    control: &mut Session,
-    job: &Job,
-    run: &Run,
-    target: &Table,
-    interrupted: bool,
-) -> Result<Work> {
-    if !job.shared {
-        return indexes::rebuild(control, target, None).await;
-    }
-    match run.leave(control).await {
-        Ok(true) => indexes::rebuild(control, target, Some(run)).await,
-        Ok(false) => {
-            log::info!("{}: other hosts go on; the last one rebuilds the indexes", job.table);
-            Ok(Work::default())
+impl Closing<'_> {
+    /// Leaves windows and indexes as they are to be left: on the session that held the table, or on another one where
+    /// it has not survived.
+    async fn close(&self, control: Session) -> Result<(Session, Work)> {
+        let (mut control, mut retries) = (Some(control), Backoff::default().retries());
+        loop {
+            let closed = async {
+                let mut session = self.session(control.take()).await?;
+                self.run.release(&mut session).await?;
+                if let Some(staging) = &self.staging {
+                    // Alone on the table: what is still beside it belongs to nobody.
+                    staging.sweep(&mut session).await?;
+                }
+                let work = self.leave(&mut session).await?;
+                Ok((session, work))
+            };
+            match closed.await {
+                Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
+                settled => return settled,
+            }
         }
-        // Whoever took this run for dead sees to the indexes.
-        Err(error) if interrupted && error.kind() == Kind::Busy => Ok(Work::default()),
-        Err(error) => Err(error),
+    }
+
+    async fn session(&self, control: Option<Session>) -> Result<Session> {
+        if let Some(mut session) = control {
+            // Hours may have passed.
+            match session.execute("SET NOCOUNT OFF").await {
+                Ok(_) => return Ok(session),
+                Err(error) => {
+                    log::debug!("{}: the connection that held the table is gone: {error}", self.job.table);
+                }
+            }
+        }
+        let mut session = Session::connect(&self.job.target, Role::Target).await?;
+        let mut retries = Backoff::default().retries();
+        loop {
+            match hold(&mut session, self.target, mode(self.job)).await {
+                // The server may not have noticed that the other session is gone.
+                Err(error) if error.kind() == Kind::Busy && retries.another_after(&error).await => {}
+                settled => return settled.map(|()| session),
+            }
+        }
+    }
+
+    /// The last one out rebuilds the indexes: all that are on record, those of a run that died among them.
+    async fn leave(&self, session: &mut Session) -> Result<Work> {
+        let last = self.run.leave(session).await?;
+        if !self.job.shared {
+            return indexes::rebuild(session, self.target, None).await;
+        }
+        if last {
+            return indexes::rebuild(session, self.target, Some(self.run)).await;
+        }
+        log::info!("{}: other hosts go on; the last one rebuilds the indexes", self.job.table);
+        Ok(Work::default())
     }
 }
 
-fn ended(summary: &Summary, disabled: &Work, rebuilding: Duration, interrupted: Option<&Error>) -> Ended {
-    let outcome = match interrupted.map(Error::kind) {
+fn ended(summary: &Summary, disabling: Duration, rebuilding: Duration) -> Ended {
+    let outcome = match summary.stopped.as_ref().map(Error::kind) {
         Some(Kind::Interrupted) => "interrupted",
         Some(Kind::Terminated) => "terminated",
         Some(_) => "failed",
         None if summary.code() == Code::Ok => "ok",
         None => "failed",
     };
+    let first = summary.stopped.iter().chain(&summary.problems).map(ToString::to_string);
     Ended {
         outcome,
         windows_done: summary.done,
@@ -292,9 +382,9 @@ fn ended(summary: &Summary, disabled: &Work, rebuilding: Duration, interrupted: 
         rows: summary.rows,
         bytes: summary.bytes,
         retries: summary.retries,
-        disabling: disabled.took(),
+        disabling,
         rebuilding,
-        error: interrupted.or(summary.problems.first()).map(ToString::to_string),
+        error: first.chain(summary.failed.iter().map(|failed| failed.why.clone())).next(),
     }
 }
 

@@ -1,5 +1,14 @@
 //! The tool end to end, on the sandbox or on the server that REPLICA_TEST_SERVER names.
+mod bad;
 mod copy;
+mod crash;
+mod deadlock;
+mod faults;
+mod indexes;
 mod partitions;
 mod pinpoint;
+mod shared;
+mod signals;
 mod util;
+mod verify;
+mod windows;

@@ -1,22 +1,48 @@
 //! What the tests share.
-use replica_testkit::{Pair, Program, Run};
+use std::time::{Duration, Instant};
+
+use replica_testkit::{Client, Pair, Program, Run, Server};
 
 /// The tool, copying between the pair's databases.
 pub fn tool(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_replicate-monthly-parallel-streaming")).between(pair)
 }
 
+/// The same without TLS beyond the login, which costs more than these tables do.
+pub fn plain(pair: &Pair, more: &str) -> Program {
+    let connection = |of: &str| format!("{of};Encrypt=false;{more}");
+    tool(pair)
+        .with("REPLICA_SOURCE", &connection(&pair.source.connection))
+        .with("REPLICA_TARGET", &connection(&pair.target.connection))
+}
+
 /// Replaces the months of dbo.t in the first half of 2024, and expects success.
 #[track_caller]
 pub fn copy(pair: &Pair, more: &[&str]) -> Run {
-    tool(pair).run(&[&HALF_A_YEAR, more].concat()).exits(0)
+    tool(pair).run(&half_a_year(more)).exits(0)
 }
 
 pub const HALF_A_YEAR: [&str; 5] = ["dbo.t", "--start-date", "2024-01-01", "--end-date", "2024-06-30"];
 
+pub const MONTHS: [&str; 6] = ["2024-01", "2024-02", "2024-03", "2024-04", "2024-05", "2024-06"];
+
+/// [`HALF_A_YEAR`] and more.
+pub fn half_a_year<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&HALF_A_YEAR, more].concat()
+}
+
 /// dbo.t (id, day, label) with `key` on both sides, and 600 rows at the source over the days of 2024.
 pub fn pair(key: &str) -> Pair {
-    let pair = Pair::new();
+    pair_on(Server::start(), key)
+}
+
+/// [`pair`] on the sandbox, for what only it can show.
+pub fn sandbox(key: &str) -> Pair {
+    pair_on(Server::sandbox(), key)
+}
+
+fn pair_on(server: Server, key: &str) -> Pair {
+    let pair = Pair::on(server);
     pair.both(&format!(
         "CREATE TABLE dbo.t (id int NOT NULL, day date NOT NULL, label nvarchar(20) NULL{key})"
     ));
@@ -36,5 +62,60 @@ pub fn pair(key: &str) -> Pair {
 /// The rows of the first half of 2024 are the same on both sides.
 #[track_caller]
 pub fn assert_half_a_year(pair: &Pair) {
-    pair.assert_equal("SELECT id, day, label FROM dbo.t WHERE day < '2024-07-01' ORDER BY id");
+    pair.assert_equal(
+        "SELECT id, day, label FROM dbo.t WHERE day >= '2024-01-01' AND day < '2024-07-01' ORDER BY id",
+    );
+}
+
+/// Asks the sandbox for a fault.
+pub fn fault(pair: &Pair, arguments: &str) {
+    pair.server.client("master").batch(&format!("EXEC sp_sandbox_fault {arguments}"));
+}
+
+/// Disarms all faults, and lets go who is stalled.
+pub fn no_fault(pair: &Pair) {
+    fault(pair, "@fault = 'none'");
+}
+
+/// The target's disabled indexes.
+pub fn disabled(pair: &Pair) -> Vec<String> {
+    texts(
+        &mut pair.target.client(),
+        "SELECT name FROM sys.indexes WHERE object_id = OBJECT_ID('dbo.t') AND is_disabled = 1 ORDER BY name",
+    )
+}
+
+/// The first column of a result, as text.
+#[track_caller]
+pub fn texts(client: &mut Client, sql: &str) -> Vec<String> {
+    let rows = client.rows(sql);
+    rows.iter().map(|row| row.get::<&str, _>(0).expect("a text").to_owned()).collect()
+}
+
+/// (window, outcome) of the lines on stdout, in order of the windows.
+pub fn outcomes(run: &Run) -> Vec<(String, String)> {
+    let mut outcomes: Vec<_> =
+        run.lines().iter().map(|line| (line[1].to_owned(), line[2].to_owned())).collect();
+    outcomes.sort_unstable();
+    outcomes
+}
+
+/// All six months, each with one outcome.
+pub fn all_months(outcome: &str) -> Vec<(String, String)> {
+    MONTHS.map(|month| (month.to_owned(), outcome.to_owned())).to_vec()
+}
+
+/// Asks again and again until the answer is at least `least`: something happens on another connection.
+#[track_caller]
+pub fn until(client: &mut Client, least: i64, sql: &str) {
+    let begun = Instant::now();
+    while client.number(sql) < least {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never: {sql}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// How many requests for a lock of this mode have had to wait.
+pub fn waited(mode: &str) -> String {
+    format!("SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'waiting' AND request_mode = '{mode}'")
 }

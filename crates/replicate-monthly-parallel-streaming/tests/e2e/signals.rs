@@ -1,0 +1,64 @@
+//! Stopped by a signal: everything is left in order, and `--resume` goes on from there.
+use replica_testkit::{Pair, Running};
+
+use crate::util::{
+    assert_half_a_year, copy, disabled, fault, half_a_year, no_fault, outcomes, plain, sandbox, until, waited,
+};
+
+/// A heap with an index, whose loads stay where they are from the third on.
+fn stalled(args: &[&str]) -> (Pair, Running) {
+    let pair = sandbox(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)");
+    pair.target("CREATE INDEX ix_label ON dbo.t (label)");
+    fault(&pair, "@fault = 'stall', @table = 'dbo.t', @at = 3, @count = 100");
+    let mut running = plain(&pair, "").start(&half_a_year(args));
+    running.until_it_says("[TIMING] dbo.t 2024-");
+    running.until_it_says("[TIMING] dbo.t 2024-");
+    let mut client = pair.target.client();
+    until(&mut client, 1, "SELECT COUNT(*) FROM replica.windows WITH (NOLOCK) WHERE state = 'loading'");
+    (pair, running)
+}
+
+#[test]
+fn the_first_signal_leaves_everything_in_order() {
+    for (signal, code, outcome) in [("INT", 130, "interrupted"), ("TERM", 143, "terminated")] {
+        let (pair, running) = stalled(&["--max-workers", "2"]);
+        running.signal(signal);
+        let run = running.finish().exits(code).says("2 of 6 windows replaced");
+        no_fault(&pair);
+        assert!(outcomes(&run).iter().all(|(_, outcome)| outcome == "ok"), "{run}");
+        assert_eq!(disabled(&pair), [""; 0]);
+        let mut client = pair.target.client();
+        let state = |state: &str| format!("SELECT COUNT(*) FROM replica.windows WHERE state = '{state}'");
+        assert_eq!(client.number(&state("complete")), 2, "{run}");
+        assert_eq!(client.number(&state("pending")), 4, "{run}");
+        let ended =
+            format!("SELECT COUNT(*) FROM replica.runs WHERE outcome = '{outcome}' AND windows_done = 2");
+        assert_eq!(client.number(&ended), 1);
+        // Locks are gone: a run that needs the table alone begins at once.
+        let run = copy(&pair, &["--resume"]);
+        assert_eq!(run.lines().len(), 4, "{run}");
+        assert_half_a_year(&pair);
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_at_once_and_the_next_run_repairs() {
+    let (pair, mut running) = stalled(&["--max-workers", "1"]);
+    // Someone else uses the table: the index cannot be rebuilt yet.
+    let mut other = pair.target.client();
+    let before = other.number(&waited("Sch-M"));
+    pair.target("INSERT INTO dbo.t VALUES (999, '2025-01-01', N'other')");
+    other.batch("BEGIN TRANSACTION");
+    other.batch("UPDATE dbo.t SET label = N'others' WHERE id = 999");
+    running.signal("INT");
+    running.until_it_says("a second signal stops at once");
+    until(&mut pair.target.client(), before + 1, &waited("Sch-M"));
+    running.signal("INT");
+    running.finish().exits(130);
+    no_fault(&pair);
+    assert_eq!(disabled(&pair), ["ix_label"]);
+    other.batch("COMMIT");
+    copy(&pair, &["--resume"]);
+    assert_eq!(disabled(&pair), [""; 0]);
+    assert_half_a_year(&pair);
+}

@@ -1,0 +1,38 @@
+//! What is read back after a window's commit.
+use crate::util::{all_months, assert_half_a_year, half_a_year, outcomes, pair, tool};
+
+const CLUSTERED: &str = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
+
+#[test]
+fn a_window_that_is_not_what_was_sent_is_loaded_once_more_and_then_fails() {
+    let pair = pair(CLUSTERED);
+    pair.target(
+        "CREATE TRIGGER dbo.meddle ON dbo.t AFTER INSERT AS \
+         UPDATE dbo.t SET label = N'meddled' WHERE id = 60",
+    );
+    let run = tool(&pair).run(&half_a_year(&["--fire-triggers", "--verify", "hash"])).exits(1);
+    let mut expected = all_months("ok");
+    // id 60 is of 1 March.
+    "failed".clone_into(&mut expected[2].1);
+    assert_eq!(outcomes(&run), expected, "{run}");
+    let run = run.says("loading it once more");
+    let lines = run.lines();
+    let line = lines.iter().find(|line| line[1] == "2024-03").unwrap();
+    assert_eq!(line.last(), Some(&"1"), "loaded once more: {line:?}");
+    assert!(line.iter().any(|field| field.contains("hash") && field.contains("the source sent")), "{line:?}");
+    pair.target("DROP TRIGGER dbo.meddle");
+    tool(&pair).run(&half_a_year(&["--resume", "--verify", "hash"])).exits(0);
+    assert_half_a_year(&pair);
+}
+
+#[test]
+fn a_count_finds_rows_that_went_missing() {
+    let pair = pair(CLUSTERED);
+    pair.target("CREATE TRIGGER dbo.meddle ON dbo.t AFTER INSERT AS DELETE FROM dbo.t WHERE id = 60");
+    for (verify, code) in [("none", 0), ("count", 1)] {
+        // Its own DELETE is not the trigger's business.
+        tool(&pair).run(&half_a_year(&["--fire-triggers", "--verify", verify])).exits(code);
+    }
+    let verified = "SELECT COUNT(*) FROM replica.windows WHERE verify_ms IS NOT NULL AND state = 'complete'";
+    assert_eq!(pair.target.client().number(verified), 5);
+}

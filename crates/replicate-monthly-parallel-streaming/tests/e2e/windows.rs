@@ -1,0 +1,168 @@
+//! Which rows a window holds: days at the ends of months and of types, in every type that holds dates.
+use replica_testkit::{Pair, Run, Server};
+
+use crate::util::{all_months, copy, outcomes, pair, tool};
+
+/// dbo.w (id, d) with these types of d, and these values of it at the source.
+fn stage(source: &str, target: &str, values: &[&str]) -> Pair {
+    let pair = Pair::new();
+    pair.source(&format!("CREATE TABLE dbo.w (id int NOT NULL, d {source} NULL)"));
+    pair.target(&format!("CREATE TABLE dbo.w (id int NOT NULL, d {target} NULL)"));
+    for (id, value) in values.iter().enumerate() {
+        pair.source(&format!("INSERT INTO dbo.w (id, d) VALUES ({id}, {value})"));
+    }
+    pair
+}
+
+/// Replaces windows of dbo.w twice, since it must be safe to repeat; the rows of each window, in order.
+#[track_caller]
+fn windows(pair: &Pair, first: &str, last: &str, more: &[&str]) -> (Run, Vec<(String, u64)>) {
+    let args = ["dbo.w", "--start-date", first, "--end-date", last, "--date-column", "d", "--verify", "hash"];
+    let args = [&args, more].concat();
+    tool(pair).run(&args).exits(0);
+    let run = tool(pair).run(&args).exits(0);
+    let mut rows: Vec<_> =
+        run.lines().iter().map(|line| (line[1].to_owned(), line[3].parse().unwrap())).collect();
+    rows.sort_unstable();
+    (run, rows)
+}
+
+fn expected<const N: usize>(rows: [(&str, u64); N]) -> Vec<(String, u64)> {
+    rows.map(|(window, rows)| (window.to_owned(), rows)).to_vec()
+}
+
+#[track_caller]
+fn ids(pair: &Pair) -> Vec<i32> {
+    let rows = pair.target.client().rows("SELECT id FROM dbo.w ORDER BY id");
+    rows.iter().map(|row| row.get(0).unwrap()).collect()
+}
+
+#[test]
+fn the_ends_of_months_in_every_type() {
+    // Of 31 January, 1 and 29 February, 1 March; the first and the last moment that the type knows of each day.
+    for (of, last_moment) in [
+        ("datetime", "23:59:59.997"),
+        ("smalldatetime", "23:59:00"),
+        ("datetime2(0)", "23:59:59"),
+        ("datetime2(1)", "23:59:59.9"),
+        ("datetime2(3)", "23:59:59.999"),
+        ("datetime2(6)", "23:59:59.999999"),
+        ("datetime2(7)", "23:59:59.9999999"),
+        ("datetimeoffset(7)", "23:59:59.9999999"),
+    ] {
+        let moment = |day: &str, time: &str| format!("CAST('2024-{day}T{time}' AS {of})");
+        let values: Vec<String> = ["01-31", "02-01", "02-29", "03-01"]
+            .into_iter()
+            .flat_map(|day| [moment(day, "00:00:00"), moment(day, last_moment)])
+            .collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let pair = stage(of, of, &values);
+        let (run, rows) = windows(&pair, "2024-02-01", "2024-02-29", &[]);
+        assert_eq!(rows, expected([("2024-02", 4)]), "{of}\n{run}");
+        assert_eq!(ids(&pair), [2, 3, 4, 5], "{of}");
+        let (run, rows) = windows(&pair, "2024-01-31", "2024-03-01", &[]);
+        let all = expected([("2024-01-31", 2), ("2024-02", 4), ("2024-03-01", 2)]);
+        assert_eq!(rows, all, "{of}\n{run}");
+        pair.assert_equal("SELECT id, d FROM dbo.w ORDER BY id");
+    }
+}
+
+#[test]
+fn days_and_numbers_of_days() {
+    for (of, days) in [
+        ("date", ["'2023-12-31'", "'2024-01-01'", "'2024-02-29'", "'2024-03-31'", "'2024-04-01'"]),
+        ("int", ["20231231", "20240101", "20240229", "20240331", "20240401"]),
+        ("bigint", ["20231231", "20240101", "20240229", "20240331", "20240401"]),
+    ] {
+        let pair = stage(of, of, &days);
+        let (run, rows) = windows(&pair, "2024-01-01", "2024-03-31", &["--max-workers", "3"]);
+        assert_eq!(rows, expected([("2024-01", 1), ("2024-02", 1), ("2024-03", 1)]), "{of}\n{run}");
+        assert_eq!(ids(&pair), [1, 2, 3], "{of}");
+    }
+}
+
+#[test]
+fn a_moment_with_an_offset_is_of_its_day_in_utc() {
+    let values =
+        ["'2024-02-01T00:30:00+02:00'", "'2024-01-31T23:30:00-02:00'", "'2024-02-29T23:00:00-05:00'"];
+    let pair = stage("datetimeoffset(3)", "datetimeoffset(3)", &values);
+    let (run, rows) = windows(&pair, "2024-01-01", "2024-03-31", &[]);
+    assert_eq!(rows, expected([("2024-01", 1), ("2024-02", 1), ("2024-03", 1)]), "{run}");
+    pair.assert_equal("SELECT id, d FROM dbo.w ORDER BY id");
+}
+
+#[test]
+fn a_moment_that_is_rounded_into_the_next_month_is_copied_with_that() {
+    let values = ["'2024-01-31T23:59:59.9999999'", "'2024-01-31T23:59:29'", "'2024-02-01T00:00:00'"];
+    for (to, rounds) in
+        [("datetime", true), ("smalldatetime", true), ("datetime2(0)", true), ("datetime2(7)", false)]
+    {
+        let pair = stage("datetime2(7)", to, &values);
+        let january = if rounds { 1 } else { 2 };
+        let (run, rows) = windows(&pair, "2024-01-01", "2024-02-29", &[]);
+        assert_eq!(rows, expected([("2024-01", january), ("2024-02", 3 - january)]), "{to}\n{run}");
+        assert_eq!(ids(&pair), [0, 1, 2], "{to}: each once");
+    }
+}
+
+#[test]
+fn weeks_and_days_meet_without_a_gap() {
+    let days: Vec<String> = (1..=29).map(|day| format!("'2024-02-{day:02}'")).collect();
+    let pair = stage("date", "date", &days.iter().map(String::as_str).collect::<Vec<_>>());
+    for unit in ["week", "day"] {
+        let (run, rows) =
+            windows(&pair, "2024-02-01", "2024-02-29", &["--window", unit, "--max-workers", "2"]);
+        assert_eq!(rows.iter().map(|(_, rows)| rows).sum::<u64>(), 29, "{run}");
+        pair.assert_equal("SELECT id, d FROM dbo.w ORDER BY id");
+    }
+}
+
+#[test]
+fn empty_months_a_single_row_and_rows_without_a_date() {
+    let pair = stage("date", "date", &["'2024-02-14'", "NULL", "NULL"]);
+    // The source has none in March any more.
+    pair.target("INSERT INTO dbo.w VALUES (77, '2024-03-15')");
+    let (run, rows) = windows(&pair, "2024-01-01", "2024-03-31", &[]);
+    assert_eq!(rows, expected([("2024-01", 0), ("2024-02", 1), ("2024-03", 0)]), "{run}");
+    assert_eq!(ids(&pair), [0]);
+    run.says("2 rows of the source have no d");
+}
+
+#[test]
+fn a_table_that_is_nothing_but_dates() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.w (d date NOT NULL)");
+    pair.source("INSERT INTO dbo.w VALUES ('2024-01-01'), ('2024-01-01'), ('2024-01-31'), ('2024-02-01')");
+    let (run, rows) = windows(&pair, "2024-01-01", "2024-02-29", &["--max-workers", "2"]);
+    assert_eq!(rows, expected([("2024-01", 3), ("2024-02", 1)]), "{run}");
+    pair.assert_equal("SELECT d FROM dbo.w ORDER BY d");
+}
+
+#[test]
+fn a_table_of_184_columns() {
+    let pair = Pair::on(Server::sandbox());
+    for database in [&pair.source, &pair.target] {
+        assert!(pair.server.generate_sales(&database.name, 400));
+    }
+    pair.target("DELETE FROM dbo.APP_4_SALES WHERE SALE_DATE >= '2024-03-01'");
+    let args = [
+        "APP_4_SALES",
+        "--start-date",
+        "2024-01-01",
+        "--end-date",
+        "2024-12-31",
+        "--date-column",
+        "SALE_DATE",
+    ];
+    let run = tool(&pair).run(&[&args[..], &["--verify", "hash", "--max-workers", "2"]].concat()).exits(0);
+    assert_eq!(run.lines().len(), 12, "{run}");
+    let rows = pair.source.client().number("SELECT COUNT(*) FROM dbo.APP_4_SALES");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.APP_4_SALES"), rows);
+}
+
+#[test]
+fn the_first_half_of_a_leap_year() {
+    let pair = pair("");
+    assert_eq!(outcomes(&copy(&pair, &["--window", "month"])), all_months("ok"));
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE day = '2024-02-29'"), 2);
+}

@@ -13,6 +13,10 @@ pub const TRANSIENT: &[(u32, &str)] = &[
     (3960, "a snapshot transaction met a newer version of a row"),
     (4060, "the database cannot be opened, which happens during a failover"),
     (4221, "a readable secondary waits for row versions"),
+    (
+        4891,
+        "the table changed between a load's announcement and its rows: a partition was switched, an index disabled",
+    ),
     (8645, "no memory grant within the limit"),
     (8651, "the memory to start the query is not free"),
     (10928, "Azure SQL: a resource limit is reached"),

@@ -46,6 +46,7 @@ pub(super) async fn replace(
     target.set_lock_timeout(LOCK_WAIT).await?;
     let turn = format!("replica turn {}", plan.target);
     if plan.strategy.turns {
+        timing.add("DELETE", Duration::ZERO);
         take_turn(target, &turn, claim).await?;
         timing.phase("WAIT");
     }

@@ -184,8 +184,6 @@ impl Crew {
     async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<Finished> {
         let (window, begun) = (claim.window, Instant::now());
         let mut timing = Timing::begin(format!("{} {window}", self.job.table));
-        // First in the line, whatever comes first in time.
-        timing.add("DELETE", Duration::ZERO);
         let (mut retries, mut used, mut reloaded) = (self.retries(), 0, false);
         let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
         let result = loop {
@@ -272,6 +270,8 @@ impl Crew {
     ) -> Result<Outcome, Failure> {
         let plan = self.plan.limited(claim.window);
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
+            // First in the line, whatever comes first in time.
+            timing.add("DELETE", Duration::ZERO);
             indexes::disable(&mut sides.target, &self.run, &self.target, &plan.strategy.disable).await?;
             timing.phase("DISABLE_IDX");
         }

@@ -145,3 +145,30 @@ fn bad_usage_needs_no_server() {
     program.run(&["--all"]).exits(2).says("reference_tables");
     program.run(&["dbo.t"]).exits(3).says("source");
 }
+
+#[test]
+fn what_may_not_be_learnt_is_said_and_the_careful_way_taken() {
+    let pair = pair_with_old_rows("nvarchar(20) NULL");
+    pair.source("INSERT INTO dbo.t (id, label) VALUES (1, N'new')");
+    let Some(login) = User::of(&pair) else { return };
+    pair.source(&format!("GRANT SELECT ON dbo.t TO [{}]", login.name));
+    pair.target(&format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO [{}]", login.name));
+    for view in ["sys.indexes", "sys.foreign_keys", "sys.triggers"] {
+        if let Err(error) =
+            pair.target.client().try_batch(&format!("DENY SELECT ON {view} TO [{}]", login.name))
+        {
+            return crate::util::skip(&format!("{view} cannot be denied: {error}"));
+        }
+    }
+    let run = login.program.run(&["--explain", "dbo.t"]).exits(0);
+    for part in [
+        "could not learn from the target: indexes",
+        "could not learn from the target: foreign keys",
+        "DELETE FROM",
+    ] {
+        assert!(run.stdout.contains(part), "{part}\n{run}");
+    }
+    assert!(!run.stdout.contains("TABLOCK)") && !run.stdout.contains("ORDER ("), "{run}");
+    let run = login.program.run(&["--verify", "hash", "dbo.t"]).exits(0).says("could not learn");
+    assert_eq!(crate::util::ids(&mut pair.target.client()), [1], "{run}");
+}

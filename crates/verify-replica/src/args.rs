@@ -59,6 +59,9 @@ pub struct Args {
     /// them once more
     #[argh(switch)]
     repair: bool,
+    /// also write an HTML page: a calendar of the windows, the rows that differ, the last runs
+    #[argh(option, arg_name = "file")]
+    report: Option<PathBuf>,
     /// leave out source columns that the target lacks
     #[argh(switch)]
     ignore_extra_columns: bool,
@@ -87,6 +90,7 @@ pub struct Options {
     pub as_of: Option<AsOf>,
     pub against_ledger: bool,
     pub repair: bool,
+    pub report: Option<PathBuf>,
     pub ignore_extra_columns: bool,
     pub config: Option<PathBuf>,
     pub format: Format,
@@ -95,12 +99,15 @@ pub struct Options {
 impl Options {
     /// Rows that differ to keep of each window.
     pub fn kept_rows(&self) -> usize {
-        self.show_rows
+        let reported = if self.report.is_some() { REPORTED_ROWS } else { 0 };
+        self.show_rows.max(reported)
     }
 }
 
 /// Each reads both sides.
 const DEFAULT_WORKERS: usize = 2;
+/// Rows that differ that a report has of each window, at least.
+const REPORTED_ROWS: usize = 100;
 /// Rows that differ are kept until their window is done.
 const MOST_SHOWN: usize = 10_000;
 
@@ -134,6 +141,7 @@ impl Tool for Args {
             as_of: self.as_of.as_deref().map(str::parse).transpose()?,
             against_ledger: self.against_ledger,
             repair: self.repair,
+            report: self.report.map(writable).transpose()?,
             ignore_extra_columns: self.ignore_extra_columns,
             config: self.config,
             format: cli::format(self.output.as_deref())?,
@@ -142,6 +150,18 @@ impl Tool for Args {
 
     fn run(options: Options) -> Result<Code> {
         run::run(&options)
+    }
+}
+
+/// What takes hours must not fail at its end.
+fn writable(file: PathBuf) -> Result<PathBuf> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::usage(format!("--report {}: there is no folder {}", file.display(), folder.display())))
+        }
+        _ if file.is_dir() => Err(Error::usage(format!("--report {} is a folder", file.display()))),
+        _ => Ok(file),
     }
 }
 
@@ -199,6 +219,7 @@ mod tests {
             "t --show-rows 99999",
             "t --as-of then",
             "t --against-ledger --show-rows 1",
+            "t --report /no/such/folder/r.html",
             "t --output xml",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code().number(), 2, "{line}");

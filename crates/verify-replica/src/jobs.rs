@@ -99,6 +99,7 @@ impl Planner<'_> {
                     result: Err(error.table(&comparison.target).window(known.window)),
                     took: Duration::ZERO,
                     job: None,
+                    before: None,
                     left_out: String::new(),
                 }),
             }
@@ -138,5 +139,13 @@ pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
 /// A table that cannot be compared at all.
 pub fn failed(table: TableName, error: Error, since: Instant) -> Finished {
     let result = Err(error.table(&table));
-    Finished { table, window: None, result, took: since.elapsed(), job: None, left_out: String::new() }
+    Finished {
+        table,
+        window: None,
+        result,
+        took: since.elapsed(),
+        job: None,
+        before: None,
+        left_out: String::new(),
+    }
 }

@@ -4,6 +4,7 @@ mod args;
 mod jobs;
 mod line;
 mod repair;
+mod report;
 mod run;
 
 pub use args::Args;

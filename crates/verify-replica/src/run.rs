@@ -1,6 +1,7 @@
 //! From options to an exit code: look at every table, compare window by window, repair what is to be repaired, say how
 //! it went.
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
@@ -8,16 +9,22 @@ use replica_core::cli;
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
+use replica_core::ledger::{self, Past};
 use replica_core::pool;
 use replica_core::report::{self, Progress};
 use replica_core::signal::Stop;
 use replica_core::verify::{Connections, Job, Outcome, Throttle, Verdict};
 use replica_core::window::Window;
+use time::OffsetDateTime;
 
 use crate::args::Options;
 use crate::jobs::{self, Planned, Planner, left_out};
 use crate::line;
 use crate::repair::{Broken, Repair, is_stop};
+use crate::report::Report;
+
+/// Runs of a table that a report shows.
+const MOST_RUNS: u16 = 10;
 
 pub fn run(options: &Options) -> Result<Code> {
     let progress = Progress::on_stderr();
@@ -49,6 +56,8 @@ pub struct Finished {
     pub took: Duration,
     /// To compare it again; none where it could not be compared at all.
     pub job: Option<Job>,
+    /// How it was before it was repaired.
+    pub before: Option<Verdict>,
     /// Columns that were not compared, and why.
     pub left_out: String,
 }
@@ -64,6 +73,9 @@ impl Run<'_> {
             self.repair(&stop).await?;
         }
         self.sum_up();
+        if let Some(file) = &self.options.report {
+            stop.or(self.report(file)).await?;
+        }
         Ok(Code::of_failures(self.finished.iter().filter_map(Finished::failure)))
     }
 
@@ -153,10 +165,18 @@ impl Run<'_> {
             Some(window) => broken.windows.contains(window),
             None => broken.windows.is_empty(),
         };
-        self.finished.retain(|done| done.table != broken.table || !was_broken(&done.window));
-        let failed = failed.into_iter().filter(|done| was_broken(&done.window));
-        failed.map(|done| self.finish(done)).collect::<io::Result<Vec<()>>>()?;
-        self.compare(jobs.into_iter().filter(|job| was_broken(&job.window)).collect()).await
+        let is_again = |done: &mut Finished| done.table == broken.table && was_broken(&done.window);
+        let before: Vec<Finished> = self.finished.extract_if(.., is_again).collect();
+        let at = self.finished.len();
+        let mut failed = failed.into_iter().filter(|done| was_broken(&done.window));
+        failed.try_for_each(|done| self.finish(done))?;
+        self.compare(jobs.into_iter().filter(|job| was_broken(&job.window)).collect()).await?;
+        for was in before {
+            if let Some(is) = self.finished[at..].iter_mut().find(|is| is.window == was.window) {
+                is.before = was.result.ok();
+            }
+        }
+        Ok(())
     }
 
     fn finish(&mut self, finished: Finished) -> io::Result<()> {
@@ -173,6 +193,37 @@ impl Run<'_> {
         });
         self.finished.push(finished);
         written
+    }
+
+    async fn report(&self, file: &Path) -> Result<()> {
+        let mut runs = Vec::new();
+        let mut tables: Vec<&TableName> = self.finished.iter().map(|done| &done.table).collect();
+        tables.sort();
+        tables.dedup();
+        for table in tables {
+            match self.past(table).await {
+                Ok(past) => runs.push((table.clone(), past)),
+                // The page is worth having without them.
+                Err(error) => log::warn!("{table}: the report lacks its runs: {error}"),
+            }
+        }
+        let (source, target) = (self.config.source()?, self.config.target()?);
+        let against_ledger = self.options.against_ledger;
+        let (finished, made) = (&self.finished, OffsetDateTime::now_utc());
+        Report { source, target, against_ledger, finished, runs: &runs, made }.write(file)?;
+        log::info!("the report is in {}", file.display());
+        Ok(())
+    }
+
+    /// The last runs on a table.
+    async fn past(&self, table: &TableName) -> Result<Vec<Past>> {
+        let mut sides = self.connections.take().await?;
+        let past = match ledger::exists(&mut sides.target).await? {
+            true => ledger::history(&mut sides.target, table, MOST_RUNS).await?,
+            false => Vec::new(),
+        };
+        self.connections.give_back(sides);
+        Ok(past)
     }
 
     fn sum_up(&self) {
@@ -197,6 +248,12 @@ impl Finished {
         self.result.as_ref().ok().map(|verdict| verdict.outcome)
     }
 
+    /// The differences to tell of: those that were repaired, too.
+    pub fn told(&self) -> Option<&Verdict> {
+        let differs = |verdict: &&Verdict| verdict.outcome != Outcome::Equal;
+        self.result.as_ref().ok().filter(differs).or(self.before.as_ref())
+    }
+
     fn failure(&self) -> Option<Code> {
         match &self.result {
             Err(error) => Some(error.exit_code()),
@@ -213,5 +270,5 @@ async fn compare(job: Job, connections: Connections, progress: Progress) -> Fini
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let result = job.run(&connections, &mut |rows| bar.set(rows)).await;
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
-    Finished { table, window, result, took: started.elapsed(), job: Some(job), left_out }
+    Finished { table, window, result, took: started.elapsed(), job: Some(job), before: None, left_out }
 }

@@ -234,6 +234,20 @@ async fn insert(session: &mut Session, order: &Order<'_>, joined: Option<i64>) -
     Ok((run, run))
 }
 
+/// Windows that follow each other, together: between others lie windows that stay as they are.
+fn stretches(windows: &[Planned]) -> Vec<Window> {
+    let mut windows: Vec<_> = windows.iter().map(|planned| planned.window).collect();
+    windows.sort_unstable();
+    let mut stretches: Vec<Window> = Vec::new();
+    for window in windows {
+        match stretches.last_mut() {
+            Some(last) if last.next >= window.first => last.next = last.next.max(window.next),
+            _ => stretches.push(window),
+        }
+    }
+    stretches
+}
+
 impl Run {
     /// Replaces the windows on record: takes over those that are skipped, forgets all that the new ones cover or
     /// contradict, and puts the others down as pending.
@@ -253,17 +267,16 @@ impl Run {
             ask(session, &sql, &params).await?;
         }
         // A window that overlaps is no longer what it says. Nor is one along another date column, wherever it lies.
-        let from =
-            order.windows.iter().map(|planned| planned.window.first).min().map(|date| date.to_string());
-        let to = order.windows.iter().map(|planned| planned.window.next).max().map(|date| date.to_string());
         let sql = "DELETE FROM replica.windows OUTPUT deleted.batch_id WHERE schema_name = @P1 AND table_name = @P2 \
                    AND batch_id <> @P3 \
                    AND (@P4 = 1 OR date_column <> @P5 OR (first_date < @P6 AND next_date > @P7))";
         let all = order.wish == Wish::Restart;
         let column = order.subject.date_column.as_str();
-        let params: [&dyn ToSql; 7] =
-            [&schema, &table, &self.batch, &all, &column, &to.unwrap_or_default(), &from.unwrap_or_default()];
-        ask(session, sql, &params).await?;
+        for stretch in stretches(order.windows) {
+            let (from, to) = (stretch.first.to_string(), stretch.next.to_string());
+            let params: [&dyn ToSql; 7] = [&schema, &table, &self.batch, &all, &column, &to, &from];
+            ask(session, sql, &params).await?;
+        }
         let skipped: HashSet<_> = skipped.iter().collect();
         let new: Vec<_> = order.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
         for windows in new.chunks(ROWS_PER_INSERT) {

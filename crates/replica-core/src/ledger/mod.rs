@@ -32,6 +32,7 @@
 //! on all windows of its table, under an application lock.
 mod begin;
 mod claim;
+mod history;
 mod index;
 mod known;
 mod lease;
@@ -41,6 +42,7 @@ mod subject;
 
 pub use begin::{Begun, Order, Planned, Redone, Wish, begin, resume};
 pub use claim::{Claim, Loaded, Next, is_lost};
+pub use history::{Past, PastWindow, history};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
 pub use known::{Known, State, windows};
 pub use lease::{Heartbeat, LEASE};

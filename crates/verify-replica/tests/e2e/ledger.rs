@@ -29,6 +29,17 @@ fn what_changed_on_the_replica_since_it_was_loaded_is_found_without_the_source()
 }
 
 #[test]
+fn a_repair_leaves_the_record_of_what_lies_between() {
+    let pair = quarter("date");
+    pair.target("DELETE FROM dbo.t WHERE day IS NOT NULL");
+    tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0);
+    pair.target("DELETE FROM dbo.t WHERE id IN (1, 88)");
+    tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0).says("loading again: 2024-01, 2024-03");
+    let run = tool(&pair).run(&["dbo.t", "--against-ledger"]).exits(0);
+    assert_eq!(windows(&run).len(), 3, "{run}");
+}
+
+#[test]
 fn only_the_target_is_read() {
     let pair = quarter("date");
     if !pair.server.is_sandbox() {

@@ -7,4 +7,5 @@ mod options;
 mod random;
 mod reads;
 mod repair;
+mod report;
 mod windows;

@@ -1,0 +1,128 @@
+//! What earlier runs on a table did, for whoever looks back.
+use std::time::Duration;
+
+use time::PrimitiveDateTime;
+use time::format_description::well_known::Iso8601;
+
+use super::known::window;
+use super::{ask, names};
+use crate::catalog::TableName;
+use crate::catalog::record::Record;
+use crate::error::Result;
+use crate::session::Session;
+use crate::window::Window;
+
+/// A run that is on record. Times are the server's, in UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    pub id: i64,
+    pub tool: String,
+    pub host: String,
+    pub started: PrimitiveDateTime,
+    /// `None`: it has not ended, or has died.
+    pub ended: Option<PrimitiveDateTime>,
+    pub outcome: Option<String>,
+    pub windows_done: u64,
+    pub windows_failed: u64,
+    pub windows_skipped: u64,
+    pub rows: u64,
+    pub retries: u64,
+    pub disabling: Duration,
+    pub rebuilding: Duration,
+    pub error: Option<String>,
+    /// Those that no later run has loaded since, in the order in which they were begun.
+    pub windows: Vec<PastWindow>,
+}
+
+/// A window's last attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastWindow {
+    pub window: Window,
+    pub state: String,
+    pub attempts: u64,
+    pub started: PrimitiveDateTime,
+    pub rows: u64,
+    pub deleting: Duration,
+    pub loading: Duration,
+    pub verifying: Duration,
+}
+
+/// The last runs on a table, at most so many, the newest first.
+///
+/// # Errors
+/// The server's.
+pub async fn history(session: &mut Session, table: &TableName, most: u16) -> Result<Vec<Past>> {
+    let (schema, name) = names(table);
+    let sql = format!(
+        "SELECT TOP ({most}) run_id, tool, host, CONVERT(varchar(30), started, 126) AS started, \
+         CONVERT(varchar(30), ended, 126) AS ended, outcome, windows_done, windows_failed, windows_skipped, \
+         row_count, retries, disable_ms, rebuild_ms, error FROM replica.runs \
+         WHERE schema_name = @P1 AND table_name = @P2 ORDER BY run_id DESC"
+    );
+    let rows = ask(session, &sql, &[&schema, &name]).await?;
+    let mut runs: Vec<Past> = rows.iter().filter_map(past).collect();
+    let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
+               CONVERT(varchar(10), next_date, 126) AS next_date, run_id, state, attempts, \
+               CONVERT(varchar(30), started, 126) AS started, row_count, delete_ms, load_ms, verify_ms \
+               FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 AND started IS NOT NULL";
+    for row in ask(session, sql, &[&schema, &name]).await? {
+        let run = runs.iter_mut().find(|run| Some(run.id) == row.int("run_id"));
+        if let (Some(run), Some(past)) = (run, past_window(&row)?) {
+            run.windows.push(past);
+        }
+    }
+    runs.iter_mut().for_each(|run| run.windows.sort_by_key(|window| window.started));
+    Ok(runs)
+}
+
+/// A row without a time is of no use here.
+fn past(row: &Record) -> Option<Past> {
+    Some(Past {
+        id: row.int("run_id")?,
+        tool: text(row, "tool"),
+        host: text(row, "host"),
+        started: moment(row, "started")?,
+        ended: moment(row, "ended"),
+        outcome: row.text("outcome").map(str::to_owned),
+        windows_done: count(row, "windows_done"),
+        windows_failed: count(row, "windows_failed"),
+        windows_skipped: count(row, "windows_skipped"),
+        rows: count(row, "row_count"),
+        retries: count(row, "retries"),
+        disabling: milliseconds(row, "disable_ms"),
+        rebuilding: milliseconds(row, "rebuild_ms"),
+        error: row.text("error").map(str::to_owned),
+        windows: Vec::new(),
+    })
+}
+
+fn past_window(row: &Record) -> Result<Option<PastWindow>> {
+    let Some(started) = moment(row, "started") else { return Ok(None) };
+    Ok(Some(PastWindow {
+        window: window(row)?,
+        state: text(row, "state"),
+        attempts: count(row, "attempts"),
+        started,
+        rows: count(row, "row_count"),
+        deleting: milliseconds(row, "delete_ms"),
+        loading: milliseconds(row, "load_ms"),
+        verifying: milliseconds(row, "verify_ms"),
+    }))
+}
+
+fn text(row: &Record, column: &str) -> String {
+    row.text(column).unwrap_or_default().to_owned()
+}
+
+fn count(row: &Record, column: &str) -> u64 {
+    row.int(column).and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
+}
+
+fn milliseconds(row: &Record, column: &str) -> Duration {
+    Duration::from_millis(count(row, column))
+}
+
+/// As style 126 writes it.
+fn moment(row: &Record, column: &str) -> Option<PrimitiveDateTime> {
+    PrimitiveDateTime::parse(row.text(column)?, &Iso8601::DEFAULT).ok()
+}

@@ -1,0 +1,239 @@
+//! `--report`: one HTML page that needs no network. The template has the markup, and escapes all that it is given;
+//! here is what goes into it.
+mod calendar;
+mod timeline;
+
+use std::fmt::Display;
+use std::path::Path;
+
+use askama::Template;
+use replica_core::catalog::TableName;
+use replica_core::error::{Error, Result};
+use replica_core::ledger::Past;
+use replica_core::report::human_count;
+use replica_core::verify::{Differences, Finding, Outcome, Verdict};
+use time::OffsetDateTime;
+
+use crate::run::Finished;
+use calendar::Calendar;
+use timeline::Timeline;
+
+/// Lines of rows that differ, for a table.
+const MOST_LINES: usize = 500;
+
+/// Everything that the page tells of.
+pub struct Report<'a> {
+    pub source: &'a dyn Display,
+    pub target: &'a dyn Display,
+    pub against_ledger: bool,
+    pub finished: &'a [Finished],
+    /// The last runs on each table, from the ledger.
+    pub runs: &'a [(TableName, Vec<Past>)],
+    pub made: OffsetDateTime,
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    title: String,
+    source: String,
+    target: String,
+    made: String,
+    against_ledger: bool,
+    tiles: Vec<Tile>,
+    legend: [(&'static str, &'static str); 6],
+    phases: [(&'static str, &'static str); 5],
+    tables: Vec<Table>,
+}
+
+struct Tile {
+    class: &'static str,
+    number: String,
+    text: &'static str,
+}
+
+struct Table {
+    name: String,
+    class: &'static str,
+    outcome: &'static str,
+    summary: String,
+    left_out: String,
+    errors: Vec<String>,
+    calendar: Option<Calendar>,
+    rows: Vec<Line>,
+    not_shown: String,
+    runs: Vec<Timeline>,
+}
+
+/// A value that differs, or a row that one side lacks.
+#[derive(Default)]
+struct Line {
+    window: String,
+    finding: String,
+    key: String,
+    column: String,
+    source: String,
+    target: String,
+    note: String,
+}
+
+/// Text in an SVG.
+struct Label {
+    x: usize,
+    y: usize,
+    text: String,
+}
+
+const LEGEND: [(&str, &str); 6] = [
+    ("equal", "equal"),
+    ("different", "different"),
+    ("repaired", "repaired: different before, equal now"),
+    ("behind", "behind: the source has newer rows"),
+    ("failed", "failed"),
+    ("none", "not checked"),
+];
+
+impl Report<'_> {
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let page = self.page().render().map_err(|error| Error::io(format!("the report: {error}")))?;
+        std::fs::write(path, page).map_err(|error| Error::io(format!("{}: {error}", path.display())))
+    }
+
+    fn page(&self) -> Page {
+        let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+        let classes: Vec<_> = self.finished.iter().map(class).collect();
+        let count = |wanted: &str| classes.iter().filter(|class| **class == wanted).count();
+        let mut tiles: Vec<_> = LEGEND[..5]
+            .iter()
+            .map(|(class, _)| Tile { class, number: count(class).to_string(), text: class })
+            .filter(|tile| tile.number != "0" || tile.class == "different")
+            .collect();
+        let rows = self.verdicts().map(|verdict| verdict.source.rows).sum();
+        tiles.push(Tile { class: "", number: human_count(rows), text: "rows" });
+        let mut names: Vec<&TableName> = self.finished.iter().map(|finished| &finished.table).collect();
+        names.sort();
+        names.dedup();
+        Page {
+            title: "Is the replica equal?".into(),
+            source: self.source.to_string(),
+            target: self.target.to_string(),
+            made: self.made.format(format).unwrap_or_default(),
+            against_ledger: self.against_ledger,
+            tiles,
+            legend: LEGEND,
+            phases: timeline::PHASES,
+            tables: names.into_iter().map(|name| self.table(name)).collect(),
+        }
+    }
+
+    fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.finished.iter().filter_map(|finished| finished.result.as_ref().ok())
+    }
+
+    fn table(&self, name: &TableName) -> Table {
+        let mut windows: Vec<_> = self.finished.iter().filter(|finished| finished.table == *name).collect();
+        windows.sort_by_key(|finished| finished.window);
+        let worst = ["failed", "different", "repaired", "behind"].into_iter();
+        let class = worst.into_iter().find(|wanted| windows.iter().any(|done| class(done) == *wanted));
+        let class = class.unwrap_or("equal");
+        let rows: u64 =
+            windows.iter().filter_map(|done| done.result.as_ref().ok()).map(|v| v.source.rows).sum();
+        let summary = match windows.len() {
+            1 => format!("{} rows", human_count(rows)),
+            count => format!("{} rows in {count} windows", human_count(rows)),
+        };
+        let mut lines = Vec::new();
+        let mut rest = 0;
+        for finished in &windows {
+            let Some(told) = finished.told() else { continue };
+            let shown = told.findings.iter().map(|finding| finding.count).sum::<u64>();
+            rest += total(&told.differences).saturating_sub(shown);
+            lines.extend(told.findings.iter().flat_map(|finding| lines_of(finished, finding)));
+        }
+        let cut = lines.len().saturating_sub(MOST_LINES);
+        lines.truncate(MOST_LINES);
+        let not_shown = match (rest, cut) {
+            (0, 0) => String::new(),
+            (0, _) => format!("{cut} more lines are not shown."),
+            (rest, _) => format!("{} more rows that differ are not shown.", human_count(rest)),
+        };
+        let runs = self.runs.iter().find(|(table, _)| table == name).map(|(_, runs)| runs.as_slice());
+        Table {
+            name: name.to_string(),
+            class,
+            outcome: class,
+            summary,
+            left_out: windows.first().map(|done| done.left_out.clone()).unwrap_or_default(),
+            errors: windows.iter().filter_map(|done| Some(done.result.as_ref().err()?.to_string())).collect(),
+            calendar: Calendar::of(&windows),
+            rows: lines,
+            not_shown,
+            runs: runs.unwrap_or_default().iter().map(Timeline::of).collect(),
+        }
+    }
+}
+
+/// The colour of a window.
+fn class(finished: &Finished) -> &'static str {
+    match (&finished.result, &finished.before) {
+        (Err(_), _) => "failed",
+        (Ok(verdict), Some(_)) if verdict.outcome != Outcome::Different => "repaired",
+        (Ok(verdict), _) => verdict.outcome.name(),
+    }
+}
+
+/// What a window says when the mouse is over it.
+fn title(finished: &Finished) -> String {
+    let what = finished.window.map_or_else(|| "all rows".to_owned(), |window| window.to_string());
+    match &finished.result {
+        Err(error) => format!("{what}: failed\n{error}"),
+        Ok(verdict) => {
+            let side = |name, sum: &replica_core::tds::fingerprint::Fingerprint| {
+                format!("{name}: {} rows, hash {sum}", human_count(sum.rows))
+            };
+            let (source, target) = (side("source", &verdict.source), side("target", &verdict.target));
+            let mut text = format!("{what}: {}\n{source}\n{target}", class(finished));
+            if let Some(told) = finished.told() {
+                text.push_str(&format!("\n{}", counts(&told.differences)));
+            }
+            text
+        }
+    }
+}
+
+fn counts(differences: &Differences) -> String {
+    let Differences { missing, extra, changed, newer, uncounted } = differences;
+    if *uncounted {
+        return "rows that differ were not counted".into();
+    }
+    let counts = [(missing, "missing"), (extra, "extra"), (changed, "changed"), (newer, "newer")];
+    let counts = counts.iter().filter(|(count, _)| **count > 0);
+    counts.map(|(count, what)| format!("{} {what}", human_count(**count))).collect::<Vec<_>>().join(", ")
+}
+
+fn total(differences: &Differences) -> u64 {
+    differences.missing + differences.extra + differences.changed + differences.newer
+}
+
+fn lines_of(finished: &Finished, finding: &Finding) -> Vec<Line> {
+    let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
+    let line = || Line {
+        window: finished.window.map(|window| window.to_string()).unwrap_or_default(),
+        finding: format!("{}{times}", finding.kind.name()),
+        key: finding.key.clone(),
+        ..Line::default()
+    };
+    if finding.values.is_empty() {
+        return vec![line()];
+    }
+    let values = finding.values.iter().map(|values| Line {
+        column: values.column.clone(),
+        source: values.source.clone(),
+        target: values.target.clone(),
+        note: values.note.clone(),
+        ..line()
+    });
+    values.collect()
+}

@@ -134,7 +134,7 @@ fn bad_usage_needs_no_server() {
     let program = Program::new(env!("CARGO_BIN_EXE_replicate-reference-tables"));
     program.run(&["dbo.t"]).exits(2).says("REPLICA_SOURCE");
     program.run(&[]).exits(2).says("no table is named");
-    program.run(&["t", "--start-date=2024-01-01"]).exits(2).says("not in this version");
+    program.run(&["t", "--start-date=2024-01-01"]).exits(2).says("go together");
     program.run(&["t", "--no-such-option"]).exits(2).says("--no-such-option");
     program.run(&["--version"]).exits(0).says("replicate-reference-tables ");
     assert!(program.run(&["--help"]).exits(0).stdout.contains("--max-workers"));

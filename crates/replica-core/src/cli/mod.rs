@@ -127,7 +127,8 @@ pub fn block_on<F: Future<Output = Result<Code>>>(
 fn runtime(workers: usize) -> Result<Runtime> {
     let runtime = match workers {
         1 => Builder::new_current_thread().enable_all().build(),
-        _ => Builder::new_multi_thread().enable_all().build(),
+        // As much as the main thread has: a copy is many calls deep, and without optimisation each takes its room.
+        _ => Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build(),
     };
     Ok(runtime?)
 }

@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane, months or typed
+    /// relay, lane, months, verify or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -64,6 +64,8 @@ pub enum Mode {
     Lane,
     /// The same month by month, with a ledger.
     Months,
+    /// Both sides read and compared.
+    Verify,
     /// Values decoded and encoded by tiberius.
     Typed,
 }
@@ -74,6 +76,7 @@ impl Mode {
             Self::Relay => "relay",
             Self::Lane => "lane",
             Self::Months => "months",
+            Self::Verify => "verify",
             Self::Typed => "typed",
         }
     }
@@ -83,8 +86,8 @@ impl std::str::FromStr for Mode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mode =
-            [Self::Relay, Self::Lane, Self::Months, Self::Typed].into_iter().find(|mode| mode.name() == text);
-        mode.ok_or_else(|| format!("{text}: expected relay, lane, months or typed"))
+        let modes = [Self::Relay, Self::Lane, Self::Months, Self::Verify, Self::Typed];
+        let mode = modes.into_iter().find(|mode| mode.name() == text);
+        mode.ok_or_else(|| format!("{text}: expected relay, lane, months, verify or typed"))
     }
 }

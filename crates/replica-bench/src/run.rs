@@ -15,6 +15,8 @@ const MOST_RSS_KIB: u64 = 32 << 10;
 const MOST_LANE_OVER_RELAY: f64 = 2.0;
 /// CPU time of the typed copy over that of the lane, for sales.
 const LEAST_TYPED_OVER_LANE: f64 = 15.0;
+/// CPU time of a comparison of both sides over that of the lane, for sales.
+const MOST_VERIFY_OVER_LANE: f64 = 1.3;
 /// What a long stream may cost more, for each row, than a short one.
 const MOST_LONG_OVER_SHORT: f64 = 1.1;
 /// CPU time for each row, month by month with a ledger, over that of one stream.
@@ -47,6 +49,9 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             met &= bench.case(&case)?;
             if case.name == "sales" {
                 met &= bench.months(&case)?;
+            }
+            if case.name == "sales" {
+                met &= bench.verify(&case)?;
             }
             if case.name == "sales" && !args.quick {
                 met &= bench.length(&case)?;
@@ -105,6 +110,22 @@ impl Bench {
                 meets(case, "cpu_typed_over_lane", typed_over_lane >= LEAST_TYPED_OVER_LANE, typed_over_lane);
         }
         Ok(met)
+    }
+
+    /// Whether a comparison of both sides costs little more than the copy.
+    fn verify(&self, case: &Case) -> Result<bool, Box<dyn Error>> {
+        let select = self.select(case)?;
+        self.replay(case, case.rows.fast)?;
+        let (mut lanes, mut verifications) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            lanes.push(self.measure(Mode::Lane, case, &select)?);
+            verifications.push(self.measure(Mode::Verify, case, &select)?);
+        }
+        let (lane, verification) = (best(lanes), best(verifications));
+        print_line(case, Mode::Verify, verification, lane.bytes as f64 / lane.rows as f64);
+        let over_lane = verification.cpu_per_row() / lane.cpu_per_row();
+        println!("ratio {} cpu_verify_over_lane {over_lane:.2}", case.name);
+        Ok(meets(case, "cpu_verify_over_lane", over_lane <= MOST_VERIFY_OVER_LANE, over_lane))
     }
 
     /// Whether a long stream costs more, for each row or in memory, than a short one.

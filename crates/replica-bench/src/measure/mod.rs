@@ -3,6 +3,7 @@ mod lane;
 mod months;
 mod relay;
 mod typed;
+mod verify;
 
 use std::error::Error;
 
@@ -31,6 +32,7 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
             Mode::Relay => relay::run(measure).await,
             Mode::Lane => lane::run(measure).await,
             Mode::Months => months::run(measure).await,
+            Mode::Verify => verify::run(measure).await,
             Mode::Typed => typed::run(measure).await,
         }
     })

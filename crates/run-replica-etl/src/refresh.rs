@@ -119,7 +119,8 @@ async fn days(
         done.push(Done { window, result: day.result, elapsed: day.elapsed, effort });
     };
     let summary = windows::run(&job, prepared, stop, &sides.progress, &mut hear).await?;
-    done.extend(summary.problems.into_iter().map(|problem| Done::failed(problem.table(&step.table))));
+    let wrong = summary.problems.into_iter().chain(summary.stopped);
+    done.extend(wrong.map(|error| Done::failed(error.table(&step.table))));
     Ok(())
 }
 

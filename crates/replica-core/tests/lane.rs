@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use common::{Peer, done, endpoint, error, run, scripted};
 use replica_core::error::Kind;
 use replica_core::session::{Role, Sent, Session};
+use replica_core::tds::login7::Login7;
 use replica_core::tds::packet::{HEADER, frame, kind};
 use replica_core::tds::token::{EnvChange, done};
 use tokio::sync::oneshot;
@@ -51,6 +52,28 @@ fn requests_are_cut_into_packets_of_the_granted_size() {
         let (last, full) = lengths.split_last().unwrap();
         assert!(full.len() == 5 && full.iter().all(|length| *length == 600) && *last <= 600, "{lengths:?}");
     });
+}
+
+/// fReadOnlyIntent ([MS-TDS] 2.2.6.4): an availability group sends such a login on to a secondary.
+#[test]
+fn read_only_intent_is_told_at_login() {
+    const READ_ONLY_INTENT: u8 = 0x20;
+    for (more, intent) in [("ApplicationIntent=ReadOnly", READ_ONLY_INTENT), ("", 0)] {
+        let (tell, heard) = oneshot::channel();
+        let address = scripted(|stream| {
+            let mut peer = Peer(stream);
+            peer.refuse_tls();
+            let (_, login, _) = peer.message().unwrap();
+            peer.reply(&common::welcome(4096));
+            peer.message();
+            peer.reply(&done(0, 0));
+            tell.send(Login7::parse(&login).unwrap().type_flags).unwrap();
+        });
+        run(async {
+            connect(address, more).await;
+            assert_eq!(heard.await.unwrap() & READ_ONLY_INTENT, intent, "{more}");
+        });
+    }
 }
 
 #[test]

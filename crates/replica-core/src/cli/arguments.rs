@@ -55,7 +55,7 @@ pub(super) fn normalise(
     Ok(out)
 }
 
-/// argh's own switch, which is not among a command's flags.
+/// argh's own switch, whether or not it is among a command's flags.
 const HELP: &str = "--help";
 
 fn is_switch(flag: &FlagInfo<'_>) -> bool {

@@ -50,6 +50,10 @@ pub struct Measure {
     #[argh(option)]
     pub without: Vec<String>,
 
+    /// the core to keep to; the servers keep to the others
+    #[argh(option)]
+    pub core: Option<usize>,
+
     /// months at once
     #[argh(option, default = "1")]
     pub workers: usize,

@@ -1,6 +1,7 @@
 //! Prints by how much the data lane beats a typed copy, next to a plain byte relay.
 mod args;
 mod case;
+mod cores;
 mod figures;
 mod measure;
 mod run;

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::args::{Args, Mode};
 use crate::case::{self, Case};
+use crate::cores;
 use crate::figures::Figures;
 use crate::measure::{SOURCE, TARGET, plan};
 use crate::sandbox::{self, Sandbox};
@@ -33,7 +34,7 @@ const LONG: u64 = 5_000_000;
 /// What the peak memory of a long stream may exceed that of a short one by: noise, not growth.
 const MOST_GROWTH_KIB: u64 = 1 << 10;
 /// Other processes disturb: the best of so many measurements counts, for relay and lane alike.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Runs all cases and prints their lines. `false`: a target was missed.
 pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
@@ -41,7 +42,8 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         Some(program) => program.clone(),
         None => beside("replica-sandbox")?,
     };
-    let bench = Bench { sandbox: Sandbox::start(&program, &case::SANDBOX)?, sink: sandbox::sink()? };
+    let core = cores::leave_one()?;
+    let bench = Bench { sandbox: Sandbox::start(&program, &case::SANDBOX)?, sink: sandbox::sink()?, core };
     bench.sandbox.execute(TARGET, &["CREATE SCHEMA typed".to_owned()])?;
     let mut met = true;
     for case in case::all(args.quick, |data| Sandbox::ddl(&program, data))? {
@@ -68,6 +70,8 @@ fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
 struct Bench {
     sandbox: Sandbox,
     sink: String,
+    /// The core that is left to the measuring processes.
+    core: Option<usize>,
 }
 
 impl Bench {
@@ -230,6 +234,7 @@ impl Bench {
                 &self.sink,
             ])
             .args(["--select", select])
+            .args(self.core.iter().flat_map(|core| ["--core".to_owned(), core.to_string()]))
             .args(more)
             .args(case.untyped.iter().flat_map(|column| ["--without", column]))
             .stderr(Stdio::inherit())

@@ -13,6 +13,7 @@ use replica_core::plan::{Plan, Request};
 use replica_core::session::{Role, Session};
 
 use crate::args::{Measure, Mode};
+use crate::cores;
 use crate::figures::Figures;
 use crate::sandbox::{PASSWORD, USER};
 
@@ -22,6 +23,9 @@ pub const TARGET: &str = "bench_target";
 
 /// Runs it on one thread, as the tools run one stream; several workers on several, as they do.
 pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
+    if let Some(core) = measure.core {
+        cores::keep_to(core)?;
+    }
     let mut builder = match measure.workers {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),

@@ -79,38 +79,22 @@ impl Tool for Args {
 
 #[cfg(test)]
 mod tests {
-    use replica_core::cli::{Parsed, parse};
+    use replica_testkit::{options, refusal};
 
     use super::*;
-
-    fn options(words: &[&str]) -> Result<Options> {
-        match parse::<Args>("tool", words.iter().map(|word| (*word).to_owned()))? {
-            Parsed::Run(options) => Ok(options),
-            Parsed::Print(text) => panic!("{text}"),
-        }
-    }
 
     #[test]
     fn a_key_may_have_several_values() {
         let key = |values: &[&str]| Which::Key(values.iter().map(|value| (*value).to_owned()).collect());
-        assert_eq!(
-            options(&["dbo.t", "--key", "-5", "2024-01-31"]).unwrap().which,
-            key(&["-5", "2024-01-31"])
-        );
-        assert_eq!(options(&["dbo.t", "--key=-5", "--key", "-6"]).unwrap().which, key(&["-5", "-6"]));
-        assert_eq!(options(&["t", "--where", "a = 1"]).unwrap().which, Which::Where("a = 1".into()));
+        assert_eq!(options::<Args>("dbo.t --key -5 2024-01-31").which, key(&["-5", "2024-01-31"]));
+        assert_eq!(options::<Args>("dbo.t --key=-5 --key -6").which, key(&["-5", "-6"]));
+        assert_eq!(options::<Args>("t --where a=1").which, Which::Where("a=1".into()));
     }
 
     #[test]
     fn a_row_is_named_once() {
-        for words in [
-            &["t"][..],
-            &[],
-            &["t", "--key", "1", "--where", "a = 1"],
-            &["t", "1", "--where", "a = 1"],
-            &["a.b.c", "--key", "1"],
-        ] {
-            assert_eq!(options(words).unwrap_err().exit_code(), Code::Usage, "{words:?}");
+        for line in ["t", "", "t --key 1 --where a=1", "t 1 --where a=1", "a.b.c --key 1"] {
+            refusal::<Args>(line);
         }
     }
 }

@@ -97,20 +97,13 @@ impl<const FINDER: usize> Tool for Args<FINDER> {
 
 #[cfg(test)]
 mod tests {
-    use replica_core::cli::{Parsed, parse};
+    use replica_testkit::{options, refusal};
 
     use super::*;
 
-    fn options(line: &str) -> Result<Options> {
-        match parse::<Args<DATES>>("tool", line.split_whitespace().map(str::to_owned))? {
-            Parsed::Run(options) => Ok(options),
-            Parsed::Print(text) => panic!("{text}"),
-        }
-    }
-
     #[test]
     fn a_finder_knows_its_family() {
-        let found = options("dbo.t - --rows=3 --start-date 2024-01-01 --end-date 2024-01-31").unwrap();
+        let found = options::<Args<DATES>>("dbo.t - --rows=3 --start-date 2024-01-01 --end-date 2024-01-31");
         assert_eq!((found.family, found.rows, found.selection.stdin), (Family::Dates, 3, true));
         assert_eq!(found.range.unwrap().whole().to_string(), "2024-01");
         assert_eq!(Args::<STRINGS>::NAME, "find-string-overflows");
@@ -119,7 +112,7 @@ mod tests {
     #[test]
     fn bad_usage_is_refused() {
         for line in ["", "t --rows -1", "t --start-date 2024-01-01", "t --output xml"] {
-            assert_eq!(options(line).unwrap_err().exit_code(), Code::Usage, "{line}");
+            refusal::<Args<DATES>>(line);
         }
     }
 }

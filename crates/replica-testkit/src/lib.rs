@@ -3,6 +3,7 @@
 //! The server is the one that `REPLICA_TEST_SERVER` names (an ADO.NET string of a login that may create databases),
 //! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
 mod client;
+mod command_line;
 mod database;
 pub mod offenders;
 mod program;
@@ -10,6 +11,7 @@ pub mod proxy;
 mod server;
 
 pub use client::Client;
+pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
 pub use program::{Program, Run, Running};
 pub use server::Server;

@@ -215,24 +215,13 @@ impl Tool for Args {
 
 #[cfg(test)]
 mod tests {
-    use replica_core::cli::{Parsed, parse};
+    use replica_testkit::{options, refusal};
 
     use super::*;
 
-    fn parsed(line: &str) -> Result<Parsed<Options>> {
-        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
-    }
-
-    fn options(line: &str) -> Options {
-        match parsed(line).unwrap() {
-            Parsed::Run(options) => options,
-            Parsed::Print(text) => panic!("{text}"),
-        }
-    }
-
     #[test]
     fn the_old_command_line() {
-        let o = options("APP_4_SALES --start-date 2024-01-01 --end-date=2024-12-31 --max-workers=4");
+        let o = options::<Args>("APP_4_SALES --start-date 2024-01-01 --end-date=2024-12-31 --max-workers=4");
         assert_eq!((o.selection.named.as_slice(), o.max_workers), (&["APP_4_SALES".to_owned()][..], 4));
         assert_eq!(o.range.unwrap().windows(o.unit).unwrap().len(), 12);
         assert_eq!((o.wish, o.tablock, o.index_scope), (Wish::Replace, Tablock::Auto, IndexScope::Run));
@@ -241,18 +230,18 @@ mod tests {
 
     #[test]
     fn dates_are_needed_but_to_repair_indexes() {
-        assert!(parsed("t").unwrap_err().to_string().contains("--start-date"));
-        assert_eq!(options("t --repair-indexes").range, None);
-        assert!(parsed("--start-date 2024-01-01 --end-date 2024-01-02").is_err());
+        assert!(refusal::<Args>("t").contains("--start-date"));
+        assert_eq!(options::<Args>("t --repair-indexes").range, None);
+        refusal::<Args>("--start-date 2024-01-01 --end-date 2024-01-02");
     }
 
     #[test]
     fn months_of_index_work_are_for_one_worker() {
         let line = "t --start-date 2024-01-01 --end-date 2024-01-02 --index-scope month";
-        let o = options(line);
+        let o = options::<Args>(line);
         assert_eq!((o.index_scope, o.max_workers), (IndexScope::Window, 1));
-        assert!(parsed(&format!("{line} --max-workers 2")).is_err());
-        assert!(parsed(&format!("{line} --shared")).is_err());
+        refusal::<Args>(&format!("{line} --max-workers 2"));
+        refusal::<Args>(&format!("{line} --shared"));
     }
 
     #[test]
@@ -268,8 +257,7 @@ mod tests {
             "--verify all",
             "--output xml",
         ] {
-            let line = format!("t --start-date 2024-01-01 --end-date 2024-01-02 {words}");
-            assert_eq!(parsed(&line).unwrap_err().exit_code().number(), 2, "{words}");
+            refusal::<Args>(&format!("t --start-date 2024-01-01 --end-date 2024-01-02 {words}"));
         }
     }
 }

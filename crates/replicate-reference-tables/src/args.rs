@@ -212,33 +212,27 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use replica_core::cli::{Parsed, parse};
+    use replica_testkit::{options, refusal};
 
     use super::*;
 
-    fn parsed(line: &str) -> Result<Parsed<Options>> {
-        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
-    }
-
-    fn options(line: &str) -> Options {
-        match parsed(line).unwrap() {
-            Parsed::Run(options) => options,
-            Parsed::Print(text) => panic!("{text}"),
+    fn printed(word: &str) -> String {
+        match parse::<Args>("tool", [word.to_owned()]) {
+            Ok(Parsed::Print(text)) => text,
+            other => panic!("{word}: {other:?}"),
         }
-    }
-
-    fn refused(line: &str) -> String {
-        let error = parsed(line).unwrap_err();
-        assert_eq!(error.exit_code().number(), 2, "{line}");
-        error.to_string()
     }
 
     #[test]
     fn options_come_with_a_space_or_an_equals_sign() {
-        let spaced =
-            options("dbo.t --max-workers 3 --chunk-size 7 --verify hash --config a=b.toml --output json");
+        let spaced = options::<Args>(
+            "dbo.t --max-workers 3 --chunk-size 7 --verify hash --config a=b.toml --output json",
+        );
         assert_eq!(
             spaced,
-            options("--max-workers=3 --chunk-size=7 --verify=hash --config=a=b.toml --output=json dbo.t")
+            options::<Args>(
+                "--max-workers=3 --chunk-size=7 --verify=hash --config=a=b.toml --output=json dbo.t"
+            )
         );
         assert_eq!((spaced.max_workers, spaced.chunk_size, spaced.verify), (3, Some(7), Verify::Hash));
         assert_eq!(spaced.config, Some("a=b.toml".into()));
@@ -246,28 +240,28 @@ mod tests {
 
     #[test]
     fn tables_come_from_arguments_stdin_or_the_configuration() {
-        let o = options("a - [b=c].[d]");
+        let o = options::<Args>("a - [b=c].[d]");
         assert!(o.selection.stdin && !o.selection.all);
         assert_eq!(o.selection.named, ["a", "[b=c].[d]"]);
-        assert!(options("--all").selection.all);
-        assert!(options("-- --odd=name").selection.named == ["--odd=name"]);
-        assert!(refused("").contains("--all"));
+        assert!(options::<Args>("--all").selection.all);
+        assert!(options::<Args>("-- --odd=name").selection.named == ["--odd=name"]);
+        assert!(refusal::<Args>("").contains("--all"));
     }
 
     #[test]
     fn a_preflight_needs_a_server() {
-        assert!(options("t --preflight").preflight);
-        assert!(refused("t --preflight --from x").contains("--from"));
+        assert!(options::<Args>("t --preflight").preflight);
+        assert!(refusal::<Args>("t --preflight --from x").contains("--from"));
     }
 
     #[test]
     fn the_default_may_be_named() {
-        assert!(options("t --full-table --full-table-mode stream").chunk_size.is_none());
+        assert!(options::<Args>("t --full-table --full-table-mode stream").chunk_size.is_none());
     }
 
     #[test]
     fn days_come_with_both_ends() {
-        let o = options("t --start-date 2024-01-01 --end-date 2024-01-31 --date-column d");
+        let o = options::<Args>("t --start-date 2024-01-01 --end-date 2024-01-31 --date-column d");
         assert_eq!(o.range.unwrap().whole().to_string(), "2024-01");
         assert_eq!(o.date_column.as_deref(), Some("d"));
         for line in [
@@ -277,23 +271,26 @@ mod tests {
             "t --full-table --start-date 2024-01-01 --end-date 2024-01-31",
             "t --full-table-mode parquet --start-date 2024-01-01 --end-date 2024-01-31",
         ] {
-            assert!(!refused(line).is_empty(), "{line}");
+            refusal::<Args>(line);
         }
     }
 
     #[test]
     fn files_are_on_the_way_or_where_it_begins() {
-        assert_eq!(options("t").way, Way::Stream);
+        assert_eq!(options::<Args>("t").way, Way::Stream);
         let through = |folder: &str, keep| Way::ThroughParquet { folder: folder.into(), keep };
-        assert_eq!(options("t --full-table-mode parquet").way, through(".", false));
+        assert_eq!(options::<Args>("t --full-table-mode parquet").way, through(".", false));
         assert_eq!(
-            options("t --full-table-mode parquet --parquet-dir x --keep-parquet").way,
+            options::<Args>("t --full-table-mode parquet --parquet-dir x --keep-parquet").way,
             through("x", true)
         );
-        assert_eq!(options("t --full-table-mode parquet --from x").way, Way::FromParquet("x".into()));
-        assert!(refused("t --full-table-mode parquet --from x --keep-parquet").contains("Leave out either"));
+        assert_eq!(options::<Args>("t --full-table-mode parquet --from x").way, Way::FromParquet("x".into()));
+        assert!(
+            refusal::<Args>("t --full-table-mode parquet --from x --keep-parquet")
+                .contains("Leave out either")
+        );
         for line in ["t --from x", "t --keep-parquet", "t --full-table-mode stream --parquet-dir x"] {
-            assert!(refused(line).contains("--full-table-mode parquet"), "{line}");
+            assert!(refusal::<Args>(line).contains("--full-table-mode parquet"), "{line}");
         }
     }
 
@@ -312,17 +309,14 @@ mod tests {
             "t --config",
             "t --all=yes=no --max-workers",
         ] {
-            assert!(!refused(line).is_empty(), "{line}");
+            refusal::<Args>(line);
         }
     }
 
     #[test]
     fn help_and_version_succeed() {
-        let Parsed::Print(help) = parsed("--help").unwrap() else { panic!() };
+        let help = printed("--help");
         assert!(help.contains("--max-workers") && help.contains("130/143") && help.contains("--preflight"));
-        assert_eq!(
-            parsed("--version").unwrap(),
-            Parsed::Print(format!("tool {}\n", env!("CARGO_PKG_VERSION")))
-        );
+        assert_eq!(printed("--version"), format!("tool {}\n", env!("CARGO_PKG_VERSION")));
     }
 }

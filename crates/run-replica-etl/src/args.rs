@@ -129,35 +129,24 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use replica_core::cli::{Parsed, parse};
+    use replica_testkit::{options, refusal};
     use time::macros::date;
 
     use super::*;
 
-    fn parsed(line: &str) -> Result<Parsed<Options>> {
-        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
-    }
-
-    fn options(line: &str) -> Options {
-        match parsed(line).unwrap() {
-            Parsed::Run(options) => options,
-            Parsed::Print(text) => panic!("{text}"),
-        }
-    }
-
     #[test]
     fn the_day_is_named_in_one_of_three_ways() {
-        assert_eq!(options("--t0").asked, Asked::Today);
-        assert_eq!(options("--t1").asked, Asked::Yesterday);
-        assert_eq!(options("--as-of=2024-02-29").asked, Asked::On(date!(2024 - 02 - 29)));
-        assert_eq!(options("--as 20240229").asked, Asked::On(date!(2024 - 02 - 29)));
+        assert_eq!(options::<Args>("--t0").asked, Asked::Today);
+        assert_eq!(options::<Args>("--t1").asked, Asked::Yesterday);
+        assert_eq!(options::<Args>("--as-of=2024-02-29").asked, Asked::On(date!(2024 - 02 - 29)));
+        assert_eq!(options::<Args>("--as 20240229").asked, Asked::On(date!(2024 - 02 - 29)));
     }
 
     #[test]
     fn only_takes_one_or_several() {
-        assert_eq!(options("--t0 --only a b --quiet c").only, ["a", "b", "c"]);
-        assert_eq!(options("--t0 --only a --only=b").only, ["a", "b"]);
-        assert!(options("--t0 --dry-run").explain && options("--t0 --explain").explain);
+        assert_eq!(options::<Args>("--t0 --only a b --quiet c").only, ["a", "b", "c"]);
+        assert_eq!(options::<Args>("--t0 --only a --only=b").only, ["a", "b"]);
+        assert!(options::<Args>("--t0 --dry-run").explain && options::<Args>("--t0 --explain").explain);
     }
 
     #[test]
@@ -173,9 +162,8 @@ mod tests {
             ("--t0 --output xml", "xml"),
             ("--t", "--t0 or --t1"),
         ] {
-            let error = parsed(line).unwrap_err();
-            assert_eq!(error.exit_code().number(), 2, "{line}");
-            assert!(error.to_string().contains(reason), "{line}: {error}");
+            let refusal = refusal::<Args>(line);
+            assert!(refusal.contains(reason), "{line}: {refusal}");
         }
     }
 }

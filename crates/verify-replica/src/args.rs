@@ -176,32 +176,23 @@ fn bytes_per_second(megabytes: f64) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use replica_core::cli::{Parsed, parse};
+    use replica_testkit::{options, refusal};
 
     use super::*;
 
-    fn parsed(line: &str) -> Result<Parsed<Options>> {
-        parse::<Args>("tool", line.split_whitespace().map(str::to_owned))
-    }
-
-    fn options(line: &str) -> Options {
-        match parsed(line).unwrap() {
-            Parsed::Run(options) => options,
-            Parsed::Print(text) => panic!("{text}"),
-        }
-    }
-
     #[test]
     fn dates_make_windows() {
-        assert_eq!(options("t").windows, None);
-        let count = |line: &str| options(line).windows.map(|windows| windows.len());
+        assert_eq!(options::<Args>("t").windows, None);
+        let count = |line: &str| options::<Args>(line).windows.map(|windows| windows.len());
         assert_eq!(count("t --start-date 2024-01-15 --end-date=2024-03-01"), Some(3));
         assert_eq!(count("t --start-date 2024-01-01 --end-date 2024-01-31 --window day"), Some(31));
     }
 
     #[test]
     fn limits_are_resolved() {
-        let o = options("t --max-mb-per-second 2.5 --show-rows 5 --max-workers 3 --as-of made=2024-01-31");
+        let o = options::<Args>(
+            "t --max-mb-per-second 2.5 --show-rows 5 --max-workers 3 --as-of made=2024-01-31",
+        );
         assert_eq!((o.bytes_per_second, o.show_rows, o.max_workers), (Some(2_500_000), 5, 3));
         assert_eq!(o.as_of.and_then(|as_of| as_of.column).as_deref(), Some("made"));
     }
@@ -222,7 +213,7 @@ mod tests {
             "t --report /no/such/folder/r.html",
             "t --output xml",
         ] {
-            assert_eq!(parsed(line).unwrap_err().exit_code().number(), 2, "{line}");
+            refusal::<Args>(line);
         }
     }
 }

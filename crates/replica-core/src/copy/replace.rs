@@ -9,14 +9,12 @@ use crate::plan::{Phase, Plan, Request, Statement};
 use crate::read::{self, Rows};
 use crate::report::Timing;
 use crate::rows::RowSource as _;
-use crate::session::Session;
+use crate::session::{SNAPSHOT_NOT_ALLOWED, Session};
 use crate::tds::fingerprint::Fingerprint;
 
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
 
-/// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
-const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
 /// A constraint conflict (server-facts.md section 3).
 const CONSTRAINT_CONFLICT: u32 = 547;
 

@@ -249,6 +249,9 @@ impl fmt::Display for Isolation {
     }
 }
 
+/// SNAPSHOT isolation is not allowed in a database that a SELECT touches (Microsoft docs, error 3952).
+pub const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
+
 fn cut_off() -> Error {
     Error::io("an earlier request on this connection was cut off: it can't be used any more")
 }

@@ -6,11 +6,9 @@ use crate::config::Endpoint;
 use crate::copy::Sides;
 use crate::error::Result;
 use crate::retry::Backoff;
+use crate::session::SNAPSHOT_NOT_ALLOWED;
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
-
-/// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
-const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
 
 /// Connections to both sides, used again by the next job. Clones share them.
 #[derive(Clone)]

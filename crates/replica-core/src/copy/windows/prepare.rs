@@ -5,13 +5,10 @@ use crate::error::{Error, Result};
 use crate::find;
 use crate::plan::WindowedPlan;
 use crate::read::{self, Rows};
-use crate::session::{Isolation, Session};
+use crate::session::{Isolation, SNAPSHOT_NOT_ALLOWED, Session};
 use crate::staging::Layout;
 use crate::tds::rpc::Query;
 use crate::window::Window;
-
-/// SNAPSHOT isolation is not allowed in a database that the SELECT touches (Microsoft docs, error 3952).
-const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
 
 /// A job that was looked at, with its connections.
 pub struct Prepared {

@@ -185,11 +185,12 @@ pub async fn fingerprint(mut rows: Rows<'_>) -> Result<Fingerprint> {
     Ok(rows.fingerprint())
 }
 
-/// The rows of a small result whose columns are integers.
+/// The rows of a query whose few columns are integers.
 ///
 /// # Errors
-/// Those of [`Rows::next`]; columns of another type.
-pub async fn numbers(mut rows: Rows<'_>) -> Result<Vec<Vec<Option<i64>>>> {
+/// Those of [`Rows::open`] and [`Rows::next`]; columns of another type.
+pub async fn numbers(lane: &mut Lane, query: impl Into<Query>) -> Result<Vec<Vec<Option<i64>>>> {
+    let mut rows = Rows::open(lane, query).await?;
     let mut reader = RowReader::new(rows.columns(), MOST_NUMBERS)?;
     let mut numbers = Vec::new();
     let mut buffer = Vec::new();
@@ -206,6 +207,15 @@ pub async fn numbers(mut rows: Rows<'_>) -> Result<Vec<Vec<Option<i64>>>> {
         buffer = block.bytes;
     }
     Ok(numbers)
+}
+
+/// The first of them; `None`: there is none.
+///
+/// # Errors
+/// Those of [`numbers`].
+pub async fn number(lane: &mut Lane, query: impl Into<Query>) -> Result<Option<i64>> {
+    let rows = numbers(lane, query).await?;
+    Ok(rows.first().and_then(|row| row.first().copied().flatten()))
 }
 
 /// Bytes of a row of numbers, and more.

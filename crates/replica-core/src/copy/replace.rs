@@ -6,7 +6,7 @@ use super::{Side, Sides, Verify};
 use crate::error::{Error, Result};
 use crate::load::{self, Outcome, Progress};
 use crate::plan::{Phase, Plan, Request, Statement};
-use crate::read::{self, Rows};
+use crate::read;
 use crate::report::Timing;
 use crate::rows::RowSource as _;
 use crate::session::{SNAPSHOT_NOT_ALLOWED, Session};
@@ -119,10 +119,10 @@ async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerpr
 }
 
 pub(super) async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
-    let rows = read::numbers(Rows::open(target.lane()?, plan.count()).await?).await?;
-    let count = rows.first().and_then(|row| row.first().copied().flatten());
-    let count = count.and_then(|count| u64::try_from(count).ok());
-    count.ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
+    let count = read::number(target.lane()?, plan.count()).await?;
+    count
+        .and_then(|count| u64::try_from(count).ok())
+        .ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Claim, Loaded};
 use crate::load::{self, Outcome, Progress};
 use crate::plan::Plan;
-use crate::read::{self, Rows};
+use crate::read;
 use crate::report::Timing;
 use crate::session::Session;
 use crate::tds::fingerprint::Fingerprint;
@@ -101,11 +101,7 @@ async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> 
 
 /// A server that refuses to look may have rows.
 async fn is_empty(target: &mut Session, plan: &Plan) -> Result<bool> {
-    let rows = match Rows::open(target.lane()?, plan.any_old_row()).await {
-        Ok(rows) => read::numbers(rows).await,
-        Err(error) => Err(error),
-    };
-    match rows {
+    match read::numbers(target.lane()?, plan.any_old_row()).await {
         Ok(rows) => Ok(rows.is_empty()),
         Err(error) if error.server().is_some() => Ok(false),
         Err(error) => Err(error),
@@ -137,12 +133,8 @@ pub(super) async fn difference(
 
 /// The number by which the server's views know a session; 0 if it does not say.
 pub(super) async fn number(session: &mut Session) -> Result<i64> {
-    let rows = match Rows::open(session.lane()?, "SELECT CAST(@@SPID AS int)").await {
-        Ok(rows) => read::numbers(rows).await,
-        Err(error) => Err(error),
-    };
-    match rows {
-        Ok(rows) => Ok(rows.first().and_then(|row| row.first().copied().flatten()).unwrap_or_default()),
+    match read::number(session.lane()?, "SELECT CAST(@@SPID AS int)").await {
+        Ok(number) => Ok(number.unwrap_or_default()),
         Err(error) if error.server().is_some() => Ok(0),
         Err(error) => Err(error),
     }

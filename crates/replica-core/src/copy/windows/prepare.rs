@@ -4,10 +4,9 @@ use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::plan::WindowedPlan;
-use crate::read::{self, Rows};
+use crate::read;
 use crate::session::{Isolation, SNAPSHOT_NOT_ALLOWED, Session};
 use crate::staging::Layout;
-use crate::tds::rpc::Query;
 use crate::window::Window;
 
 /// A job that was looked at, with its connections.
@@ -80,7 +79,7 @@ async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
     }
     source.set_isolation(Isolation::Snapshot).await?;
     let probe = format!("SELECT TOP (1) 1 FROM {}", plan.plan.source.quoted());
-    match numbers(source, probe.into()).await {
+    match read::numbers(source.lane()?, probe).await {
         Err(error) if error.has_number(SNAPSHOT_NOT_ALLOWED) => {
             plan.plan.snapshot = false;
             source.set_isolation(Isolation::ReadCommitted).await
@@ -122,7 +121,7 @@ async fn count(
     let counts = match windows {
         [first, .., last] => {
             let all = Window { first: first.first, next: last.next };
-            let days = numbers(source, plan.days(all)).await?;
+            let days = read::numbers(source.lane()?, plan.days(all)).await?;
             let mut counts = vec![0; windows.len()];
             for day_and_rows in &days {
                 let [Some(number), Some(rows)] = day_and_rows[..] else { continue };
@@ -140,15 +139,10 @@ async fn count(
     };
     let undated = match plan.nullable_dates {
         true => {
-            let rows = numbers(source, plan.undated()).await?;
-            let rows = rows.first().and_then(|row| row.first().copied().flatten());
+            let rows = read::number(source.lane()?, plan.undated()).await?;
             rows.and_then(|rows| u64::try_from(rows).ok())
         }
         false => Some(0),
     };
     Ok((counts, undated))
-}
-
-async fn numbers(session: &mut Session, query: Query) -> Result<Vec<Vec<Option<i64>>>> {
-    read::numbers(Rows::open(session.lane()?, query).await?).await
 }

@@ -2,6 +2,7 @@
 mod advice;
 mod narrow;
 mod pinpoint;
+mod proof;
 mod replace;
 mod source;
 mod staged;

@@ -1,12 +1,11 @@
 //! The replacement itself: one transaction on one session of the target.
 use std::time::Duration;
 
-use super::source::open;
+use super::proof::difference;
 use super::{Side, Sides, Verify};
 use crate::error::{Error, Result};
 use crate::load::{self, Outcome, Progress};
 use crate::plan::{Phase, Plan, Request, Statement};
-use crate::read;
 use crate::report::Timing;
 use crate::rows::RowSource as _;
 use crate::session::{SNAPSHOT_NOT_ALLOWED, Session};
@@ -103,26 +102,11 @@ async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timi
 
 /// Reads the target back inside the transaction: what is not equal is never committed.
 async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerprint) -> Result<()> {
-    let stored = match verify {
-        Verify::Nothing => return Ok(()),
-        Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
-        Verify::Hash => read::fingerprint(open(target, plan, plan.verify_select()).await?).await?,
-    };
-    if stored == sent {
-        return Ok(());
+    match difference(target, plan, verify, sent).await? {
+        None => Ok(()),
+        Some(different) => Err(different
+            .remedy("The old rows were kept. Columns with warnings (--explain) are the first to look at")),
     }
-    Err(Error::data(format!(
-        "the target holds {} rows with hash {stored}, the source sent {} rows with hash {sent}",
-        stored.rows, sent.rows
-    ))
-    .remedy("The old rows were kept. Columns with warnings (--explain) are the first to look at"))
-}
-
-pub(super) async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
-    let count = read::number(target.lane()?, plan.count()).await?;
-    count
-        .and_then(|count| u64::try_from(count).ok())
-        .ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
 }
 
 #[cfg(test)]

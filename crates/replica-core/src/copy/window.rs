@@ -4,9 +4,9 @@
 //! transaction of the last new one (see [`crate::ledger`]). No transaction takes a lock on the table after a weaker one.
 use std::time::{Duration, Instant};
 
+use super::Sides;
 use super::replace::LOCK_WAIT;
-use super::source::{Side, open};
-use super::{Sides, Verify};
+use super::source::Side;
 use crate::applock::{self, Mode};
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, Loaded};
@@ -15,7 +15,6 @@ use crate::plan::Plan;
 use crate::read;
 use crate::report::Timing;
 use crate::session::Session;
-use crate::tds::fingerprint::Fingerprint;
 
 /// How long a load waits for its turn before it says so and waits on.
 const TURN_WAIT: Duration = Duration::from_secs(60);
@@ -106,29 +105,6 @@ async fn is_empty(target: &mut Session, plan: &Plan) -> Result<bool> {
         Err(error) if error.server().is_some() => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Reads a committed window back; `None`: it is what was sent. Otherwise what is different.
-pub(super) async fn difference(
-    target: &mut Session,
-    plan: &Plan,
-    verify: Verify,
-    sent: Fingerprint,
-) -> Result<Option<Error>> {
-    let stored = match verify {
-        Verify::Nothing => sent,
-        Verify::Count => Fingerprint { rows: super::replace::count(target, plan).await?, ..sent },
-        Verify::Hash => read::fingerprint(open(target, plan, plan.verify_select()).await?).await?,
-    };
-    Ok((stored != sent).then(|| {
-        Error::data(format!(
-            "the target holds {} rows with hash {stored}, the source sent {} rows with hash {sent}",
-            stored.rows, sent.rows
-        ))
-        .remedy(
-            "Columns with warnings (--explain) are the first to look at, triggers and other writers the next",
-        )
-    }))
 }
 
 /// The number by which the server's views know a session; 0 if it does not say.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Finished, IndexScope, Job};
 use crate::catalog::Table;
+use crate::copy::proof::difference;
 use crate::copy::stall::Watched;
 use crate::copy::window::{self, Broken};
 use crate::copy::{FailedLoad, Sides, Verify, pinpoint, staged};
@@ -327,11 +328,13 @@ impl Crew {
             return Ok(());
         }
         let begun = Instant::now();
-        let difference = window::difference(target, plan, verify, outcome.fingerprint).await;
+        let difference = difference(target, plan, verify, outcome.fingerprint).await;
         timing.phase("VERIFY");
         match difference.map_err(|error| error.within("reading the target back"))? {
             None => Ok(claim.verified(target, begun.elapsed()).await?),
-            Some(different) => Err(Failure::Different(different)),
+            Some(different) => Err(Failure::Different(different.remedy(
+                "Columns with warnings (--explain) are the first to look at, triggers and other writers the next",
+            ))),
         }
     }
 

@@ -1,0 +1,34 @@
+//! Whether the target holds what was sent.
+use super::Verify;
+use super::source::open;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::read;
+use crate::session::Session;
+use crate::tds::fingerprint::Fingerprint;
+
+/// Reads a plan's rows back; `None`: they are what was sent. Otherwise what is different.
+pub(super) async fn difference(
+    target: &mut Session,
+    plan: &Plan,
+    verify: Verify,
+    sent: Fingerprint,
+) -> Result<Option<Error>> {
+    let stored = match verify {
+        Verify::Nothing => return Ok(None),
+        Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
+        Verify::Hash => read::fingerprint(open(target, plan, plan.verify_select()).await?).await?,
+    };
+    Ok((stored != sent).then(|| {
+        Error::data(format!(
+            "the target holds {} rows with hash {stored}, the source sent {} rows with hash {sent}",
+            stored.rows, sent.rows
+        ))
+    }))
+}
+
+async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
+    let count = read::number(target.lane()?, plan.count()).await?;
+    let count = count.and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
+}

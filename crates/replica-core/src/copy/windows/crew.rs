@@ -186,9 +186,10 @@ impl Crew {
         let (window, begun) = (claim.window, Instant::now());
         let mut timing = Timing::begin(format!("{} {window}", self.job.table));
         let (mut retries, mut used, mut reloaded) = (self.retries(), 0, false);
+        let plan = self.plan.limited(window);
         let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
         let result = loop {
-            let error = match self.attempt(sides, &claim, &mut timing, &bar).await {
+            let error = match self.attempt(sides, &plan, &claim, &mut timing, &bar).await {
                 Ok(outcome) => break Ok(outcome),
                 Err(error) => error,
             };
@@ -204,7 +205,7 @@ impl Crew {
                 }
                 Failure::Other(error) if error.is_transient() && retries.another_after(&error).await => {}
                 Failure::Different(error) => break Err(self.placed(error, window)),
-                Failure::Other(error) => break Err(self.placed(self.pinpointed(error, window).await, window)),
+                Failure::Other(error) => break Err(self.placed(self.pinpointed(error, &plan).await, window)),
             }
             used += 1;
             match self.claim_again(sides, &claim).await {
@@ -229,6 +230,7 @@ impl Crew {
     async fn attempt(
         &self,
         sides: &mut Connected,
+        plan: &Plan,
         claim: &Claim,
         timing: &mut Timing,
         bar: &Bar,
@@ -240,7 +242,7 @@ impl Crew {
             let sides = self.connected(sides).await?;
             let session = window::number(&mut sides.target).await?;
             number.store(u64::try_from(session).unwrap_or_default(), Ordering::Relaxed);
-            self.load(sides, claim, timing, &mut |rows| {
+            self.load(sides, plan, claim, timing, &mut |rows| {
                 let before = moved.swap(rows, Ordering::Relaxed);
                 bar.set(rows);
                 self.count(rows.saturating_sub(before));
@@ -265,11 +267,11 @@ impl Crew {
     async fn load(
         &self,
         sides: &mut Sides,
+        plan: &Plan,
         claim: &Claim,
         timing: &mut Timing,
         moved: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Outcome, Failure> {
-        let plan = self.plan.limited(claim.window);
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             // First in the line, whatever comes first in time.
             timing.add("DELETE", Duration::ZERO);
@@ -278,16 +280,16 @@ impl Crew {
         }
         let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
         let replaced = match self.stage(&claim.window) {
-            Some(stage) => match staged::replace(sides, &plan, &stage, claim, timing, progress).await {
+            Some(stage) => match staged::replace(sides, plan, &stage, claim, timing, progress).await {
                 Err(staged::Failed::Refused(error)) => {
                     log::warn!("{}: no SWITCH, since the server refuses: {error}", self.job.table);
                     self.switch_refused.store(true, Ordering::Relaxed);
-                    window::replace(sides, &plan, claim, timing, progress).await
+                    window::replace(sides, plan, claim, timing, progress).await
                 }
                 Err(staged::Failed::Broken(broken)) => Err(broken),
                 Ok(outcome) => Ok(outcome),
             },
-            None => window::replace(sides, &plan, claim, timing, progress).await,
+            None => window::replace(sides, plan, claim, timing, progress).await,
         };
         let outcome = match replaced {
             Ok(outcome) => outcome,
@@ -305,7 +307,7 @@ impl Crew {
                 return Err(error.into());
             }
         }
-        self.verify(&mut sides.target, &plan, claim, outcome, timing).await?;
+        self.verify(&mut sides.target, plan, claim, outcome, timing).await?;
         Ok(outcome)
     }
 
@@ -392,10 +394,9 @@ impl Crew {
         }
     }
 
-    async fn pinpointed(&self, error: Error, window: Window) -> Error {
-        let (plan, job) = (self.plan.limited(window), &self.job);
-        let load =
-            FailedLoad { source: Some(&job.source), target: &job.target, table: &self.source, plan: &plan };
+    async fn pinpointed(&self, error: Error, plan: &Plan) -> Error {
+        let (source, target) = (Some(&self.job.source), &self.job.target);
+        let load = FailedLoad { source, target, table: &self.source, plan };
         pinpoint(error, &load).await
     }
 

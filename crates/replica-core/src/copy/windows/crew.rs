@@ -1,4 +1,6 @@
 //! The workers: each takes the largest window that is left, on two connections of its own, until none is.
+mod attempt;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,23 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Finished, IndexScope, Job};
+use super::{Finished, Job};
 use crate::catalog::Table;
-use crate::copy::proof::difference;
-use crate::copy::stall::Watched;
-use crate::copy::window::{self, Broken};
-use crate::copy::{FailedLoad, Sides, Verify, pinpoint, staged};
+use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
-use crate::indexes;
 use crate::ledger::{Claim, Next, Run, is_lost};
-use crate::load::Outcome;
 use crate::plan::{Plan, WindowedPlan};
 use crate::pool;
 use crate::report::{self, Bar, Timing};
 use crate::retry::{Backoff, Retries};
-use crate::session::Session;
-use crate::staging::Stage;
 use crate::window::Window;
+use attempt::Failure;
 
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -227,145 +223,6 @@ impl Crew {
         Some(Finished { window, result, retries: used, phases, elapsed: begun.elapsed() })
     }
 
-    async fn attempt(
-        &self,
-        sides: &mut Connected,
-        plan: &Plan,
-        claim: &Claim,
-        timing: &mut Timing,
-        bar: &Bar,
-    ) -> Result<Outcome, Failure> {
-        let (number, moved, what) =
-            (AtomicU64::new(0), AtomicU64::new(0), format!("{} {}", self.job.table, claim.window));
-        let watched = Watched { what: &what, target: &self.job.target, session: &number, moved: &moved };
-        let result = watched.run(async {
-            let sides = self.connected(sides).await?;
-            let session = window::number(&mut sides.target).await?;
-            number.store(u64::try_from(session).unwrap_or_default(), Ordering::Relaxed);
-            self.load(sides, plan, claim, timing, &mut |rows| {
-                let before = moved.swap(rows, Ordering::Relaxed);
-                bar.set(rows);
-                self.count(rows.saturating_sub(before));
-            })
-            .await
-        });
-        let result = result.await;
-        if result.is_err() {
-            self.count(0_u64.wrapping_sub(moved.load(Ordering::Relaxed)));
-        }
-        result
-    }
-
-    /// Rows that all workers have moved; those of an attempt that failed are taken off again.
-    fn count(&self, rows: u64) {
-        let before = self.moved.fetch_add(rows, Ordering::Relaxed);
-        if let Some(total) = &self.total {
-            total.set(before.wrapping_add(rows));
-        }
-    }
-
-    async fn load(
-        &self,
-        sides: &mut Sides,
-        plan: &Plan,
-        claim: &Claim,
-        timing: &mut Timing,
-        moved: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<Outcome, Failure> {
-        if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
-            // First in the line, whatever comes first in time.
-            timing.add("DELETE", Duration::ZERO);
-            indexes::disable(&mut sides.target, &self.run, &self.target, &plan.strategy.disable).await?;
-            timing.phase("DISABLE_IDX");
-        }
-        let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
-        let replaced = match self.stage(&claim.window) {
-            Some(stage) => match staged::replace(sides, plan, &stage, claim, timing, progress).await {
-                Err(staged::Failed::Refused(error)) => {
-                    log::warn!("{}: no SWITCH, since the server refuses: {error}", self.job.table);
-                    self.switch_refused.store(true, Ordering::Relaxed);
-                    window::replace(sides, plan, claim, timing, progress).await
-                }
-                Err(staged::Failed::Broken(broken)) => Err(broken),
-                Ok(outcome) => Ok(outcome),
-            },
-            None => window::replace(sides, plan, claim, timing, progress).await,
-        };
-        let outcome = match replaced {
-            Ok(outcome) => outcome,
-            Err(Broken { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
-                *sides = self.after_broken_commit(claim, error).await?;
-                timing.phase("INSERT");
-                outcome
-            }
-            Err(Broken { error, .. }) => return Err(error.into()),
-        };
-        if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
-            let work = indexes::rebuild(&mut sides.target, &self.target, None).await?;
-            timing.phase("REBUILD_IDX");
-            if let Some((_, error)) = work.refused.into_iter().next() {
-                return Err(error.into());
-            }
-        }
-        self.verify(&mut sides.target, plan, claim, outcome, timing).await?;
-        Ok(outcome)
-    }
-
-    /// The tables to load a window beside the target, if that is how it goes.
-    fn stage(&self, window: &Window) -> Option<Stage> {
-        let staging = self.plan.staging.as_ref().filter(|_| !self.switch_refused.load(Ordering::Relaxed));
-        staging.and_then(|staging| staging.stage(window))
-    }
-
-    async fn verify(
-        &self,
-        target: &mut Session,
-        plan: &Plan,
-        claim: &Claim,
-        outcome: Outcome,
-        timing: &mut Timing,
-    ) -> Result<(), Failure> {
-        let verify = if plan.strategy.prove { Verify::Hash } else { self.job.verify };
-        if verify == Verify::Nothing {
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let difference = difference(target, plan, verify, outcome.fingerprint).await;
-        timing.phase("VERIFY");
-        match difference.map_err(|error| error.within("reading the target back"))? {
-            None => Ok(claim.verified(target, begun.elapsed()).await?),
-            Some(different) => Err(Failure::Different(different.remedy(
-                "Columns with warnings (--explain) are the first to look at, triggers and other writers the next",
-            ))),
-        }
-    }
-
-    /// The connection was lost at COMMIT: the ledger's row, which was in that transaction, says whether it happened.
-    /// New connections if it did, the error if it did not.
-    async fn after_broken_commit(&self, claim: &Claim, lost: Error) -> Result<Sides> {
-        let mut retries = self.retries();
-        loop {
-            let asked = async {
-                let mut sides = Sides::connect(&self.job.source, &self.job.target).await?;
-                let complete = claim.is_complete(&mut sides.target).await?;
-                Ok((sides, complete))
-            };
-            match asked.await {
-                Ok((sides, true)) => {
-                    log::info!(
-                        "{} {}: {lost}; the ledger says that it happened",
-                        self.job.table,
-                        claim.window
-                    );
-                    return Ok(sides);
-                }
-                Ok((_, false)) => return Err(lost),
-                Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
-                Err(error) => return Err(error.within("asking the ledger whether the window is complete")),
-            }
-        }
-    }
-
     /// The same window for another attempt; `None`: another host has it.
     async fn claim_again(&self, sides: &mut Connected, claim: &Claim) -> Result<Option<Claim>> {
         let mut retries = self.retries();
@@ -402,18 +259,5 @@ impl Crew {
 
     fn placed(&self, error: Error, window: Window) -> Error {
         error.table(&self.job.table).window(window)
-    }
-}
-
-/// Why an attempt failed.
-enum Failure {
-    /// What was read back is not what was sent.
-    Different(Error),
-    Other(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
     }
 }

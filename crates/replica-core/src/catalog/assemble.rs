@@ -25,7 +25,7 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
     let keys = answers.optional(question::INDEX_COLUMNS);
     let indexes = answers.optional(question::INDEXES).zip(keys).map(|(indexes, keys)| {
         let mut indexes = read(&indexes, Index::from_record)?;
-        indexes.iter_mut().try_for_each(|index| index.take_keys(&keys))?;
+        indexes.iter_mut().try_for_each(|index| index.take_columns(&keys))?;
         Ok(indexes)
     });
     let foreign_keys = answers.optional(question::FOREIGN_KEYS).map(|r| read(&r, ForeignKey::from_record));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn index_keys_follow_their_ordinals() {
+    fn index_keys_follow_their_ordinals_and_the_rest_is_included_or_neither() {
         let mut given = answers();
         let index = [("index_id", Cell::Int(1)), ("index_name", text("pk")), ("index_type", Cell::Int(1))];
         given[3] = Ok(vec![record(&index)]);
@@ -161,14 +161,13 @@ mod tests {
                 ("column_id", Cell::Int(column)),
                 ("key_ordinal", Cell::Int(ordinal)),
                 ("is_descending_key", Cell::Int(descending)),
+                ("is_included_column", Cell::Int((column == 5).into())),
             ])
         };
-        given[4] = Ok(vec![key(7, 2, 1), key(3, 1, 0), key(9, 0, 0)]);
+        given[4] = Ok(vec![key(7, 2, 1), key(3, 1, 0), key(5, 0, 0), key(9, 0, 0)]);
         let table = assemble(given).unwrap().unwrap();
-        let keys = &table.base_index().unwrap().keys;
-        assert_eq!(
-            keys.iter().map(|k| (k.column_id, k.descending)).collect::<Vec<_>>(),
-            [(3, false), (7, true)]
-        );
+        let index = table.base_index().unwrap();
+        let keys = index.keys.iter().map(|k| (k.column_id, k.descending)).collect::<Vec<_>>();
+        assert_eq!((keys, &index.included[..]), (vec![(3, false), (7, true)], &[5][..]));
     }
 }

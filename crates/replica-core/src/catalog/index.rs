@@ -31,6 +31,8 @@ pub struct Index {
     pub partitioned: bool,
     /// Key columns in order.
     pub keys: Vec<Key>,
+    /// Columns that it carries beside its keys (INCLUDE).
+    pub included: Vec<i32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,27 +62,46 @@ impl Index {
             filtered: record.flag("has_filter"),
             partitioned: record.text("data_space_type").is_some_and(|kind| kind.trim() == "PS"),
             keys: Vec::new(),
+            included: Vec::new(),
         })
     }
 
-    /// Takes those of the index-column rows that are keys of this index.
-    pub fn take_keys(&mut self, records: &[Record]) -> Result<()> {
+    /// Takes those of the index-column rows that are of this index.
+    pub fn take_columns(&mut self, records: &[Record]) -> Result<()> {
         let mine = records.iter().filter(|r| r.int("index_id") == Some(self.id.into()));
         let mut keys = Vec::new();
         for record in mine {
+            let column_id = record.number("column_id")?;
             // 0 for included columns, and for a partitioning column that is no key.
             let ordinal = record.int("key_ordinal").unwrap_or_default();
             if ordinal > 0 {
-                let key = Key {
-                    column_id: record.number("column_id")?,
-                    descending: record.flag("is_descending_key"),
-                };
-                keys.push((ordinal, key));
+                keys.push((ordinal, Key { column_id, descending: record.flag("is_descending_key") }));
+            } else if record.flag("is_included_column") {
+                self.included.push(column_id);
             }
         }
         keys.sort_by_key(|(ordinal, _)| *ordinal);
         self.keys = keys.into_iter().map(|(_, key)| key).collect();
         Ok(())
+    }
+}
+
+/// One that is nothing special, for tests to change.
+#[cfg(test)]
+pub(crate) fn sample(id: i32, kind: IndexKind, keys: &[i32]) -> Index {
+    Index {
+        id,
+        name: (id > 0).then(|| format!("ix]{id}")),
+        kind,
+        unique: false,
+        primary_key: false,
+        backs_constraint: false,
+        ignores_duplicates: false,
+        disabled: false,
+        filtered: false,
+        partitioned: false,
+        keys: keys.iter().map(|id| Key { column_id: *id, descending: false }).collect(),
+        included: Vec::new(),
     }
 }
 

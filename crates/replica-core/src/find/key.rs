@@ -110,25 +110,12 @@ fn from_text(text: &str, column: &Column) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::index::{IndexKind, Key as IndexKey};
+    use crate::catalog::index::{IndexKind, sample as index};
     use crate::catalog::table::sample;
     use crate::types::guide::column;
 
     fn unique(id: i32, columns: &[i32]) -> Index {
-        let keys = columns.iter().map(|&column_id| IndexKey { column_id, descending: false });
-        Index {
-            id,
-            name: Some(format!("i{id}")),
-            kind: IndexKind::Nonclustered,
-            unique: true,
-            primary_key: false,
-            backs_constraint: false,
-            ignores_duplicates: false,
-            disabled: false,
-            filtered: false,
-            partitioned: false,
-            keys: keys.collect(),
-        }
+        Index { unique: true, ..index(id, IndexKind::Nonclustered, columns) }
     }
 
     fn table(indexes: Vec<Index>) -> Table {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::constraint::ForeignKey;
-use crate::catalog::index::{Index, IndexKind};
+use crate::catalog::index::{IndexKind, sample as index};
 use crate::catalog::server::Server;
 use crate::catalog::table::sample;
 use crate::catalog::{Column, Length, SqlType};
@@ -9,22 +9,6 @@ use crate::types::guide::{collated, column};
 
 fn varchar(n: u16) -> SqlType {
     SqlType::VarChar(Length::N(n))
-}
-
-fn index(id: i32, kind: IndexKind, keys: &[i32]) -> Index {
-    Index {
-        id,
-        name: Some(format!("ix]{id}")),
-        kind,
-        unique: false,
-        backs_constraint: false,
-        primary_key: false,
-        filtered: false,
-        ignores_duplicates: false,
-        disabled: false,
-        partitioned: false,
-        keys: keys.iter().map(|id| Key { column_id: *id, descending: false }).collect(),
-    }
 }
 
 fn table(name: &str) -> Table {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::constraint::Check;
-use crate::catalog::index::Index;
+use crate::catalog::index::{self, Index};
 use crate::catalog::server::Server;
 use crate::catalog::table::sample;
 use crate::catalog::{Column, SqlType};
@@ -9,19 +9,7 @@ use crate::types::guide::column;
 const MANY: Option<u64> = Some(10_000_000);
 
 pub(super) fn index(id: i32, kind: IndexKind) -> Index {
-    Index {
-        id,
-        name: (id > 0).then(|| format!("ix{id}")),
-        kind,
-        unique: false,
-        backs_constraint: false,
-        primary_key: false,
-        filtered: false,
-        ignores_duplicates: false,
-        disabled: false,
-        partitioned: false,
-        keys: vec![Key { column_id: 1, descending: false }],
-    }
+    index::sample(id, kind, &[1])
 }
 
 fn table(indexes: Vec<Index>) -> Table {
@@ -90,7 +78,7 @@ fn nonclustered_indexes_are_disabled_only_for_many_rows() {
     let columnstore = index(6, IndexKind::NonclusteredColumnstore);
     let plain = index(2, IndexKind::Nonclustered);
     let mut t = table(vec![index(1, IndexKind::Clustered), plain, unique, disabled, backing, columnstore]);
-    assert_eq!(decided(&t).disable, ["ix2", "ix6"]);
+    assert_eq!(decided(&t).disable, ["ix]2", "ix]6"]);
     assert!(strategy(&t, Some(99_999), Wishes::default()).unwrap().disable.is_empty());
     assert!(strategy(&t, None, Wishes::default()).unwrap().disable.is_empty());
     t.object.can_alter = Some(false);
@@ -253,7 +241,7 @@ mod windows {
         let with_index = table(vec![index(0, IndexKind::Heap), on(2, IndexKind::Nonclustered, 1)]);
         let s = plain(&with_index);
         assert!(s.tablock, "once its index is disabled it is bare");
-        assert_eq!(s.disable, ["ix2"]);
+        assert_eq!(s.disable, ["ix]2"]);
         let s = decided(&with_index, Wishes { keep_indexes: true, ..Wishes::default() });
         assert!(!s.tablock && s.disable.is_empty());
     }
@@ -263,7 +251,7 @@ mod windows {
         let t = table(vec![on(1, IndexKind::Clustered, DATE), on(2, IndexKind::Nonclustered, 1)]);
         let s = plain(&t);
         assert!(!s.tablock && !s.turns && s.emptying == BATCHES);
-        assert_eq!((s.order.len(), s.disable), (1, vec!["ix2".to_owned()]));
+        assert_eq!((s.order.len(), s.disable), (1, vec!["ix]2".to_owned()]));
     }
 
     #[test]
@@ -274,7 +262,7 @@ mod windows {
             on(3, IndexKind::Nonclustered, 1),
         ]);
         let s = plain(&t);
-        assert_eq!((s.disable, s.emptying), (vec!["ix3".to_owned()], BATCHES));
+        assert_eq!((s.disable, s.emptying), (vec!["ix]3".to_owned()], BATCHES));
         let unfound = table(vec![on(1, IndexKind::Clustered, 1)]);
         assert_eq!(plain(&unfound).emptying, AT_ONCE);
     }

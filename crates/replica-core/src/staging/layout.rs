@@ -9,33 +9,14 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::window::Window;
 
-/// Partitions and indexes of a table.
+/// The partitions of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The column that decides the partition.
     pub column_id: i32,
     /// The first day of each partition but the first; `None` where a boundary is no day.
     pub first_days: Option<Vec<Date>>,
-    pub indexes: Vec<StagedIndex>,
     pub partitions: Vec<Partition>,
-}
-
-/// An index that the staging tables must have, too.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StagedIndex {
-    pub id: i32,
-    pub name: String,
-    /// As in sys.indexes: 0 heap, 1 clustered, 2 nonclustered, 5 clustered columnstore.
-    pub kind: i64,
-    pub unique: bool,
-    pub primary_key: bool,
-    pub unique_constraint: bool,
-    pub disabled: bool,
-    pub filtered: bool,
-    pub partitioned: bool,
-    /// Columns and whether they descend.
-    pub keys: Vec<(i32, bool)>,
-    pub included: Vec<i32>,
 }
 
 /// One partition of one index.
@@ -55,7 +36,6 @@ impl Layout {
     pub async fn read(session: &mut Session, table: &Table) -> Result<Self> {
         let name = table.object.name.quoted();
         let boundaries = ask(session, include_str!("layout.sql"), &name).await?;
-        let indexes = ask(session, include_str!("indexes.sql"), &name).await?;
         let partitions = ask(session, include_str!("partitions.sql"), &name).await?;
         let column_id = boundaries.first().and_then(|row| row.int("column_id")).unwrap_or_default();
         let column_id = i32::try_from(column_id).unwrap_or_default();
@@ -63,7 +43,6 @@ impl Layout {
         Ok(Self {
             column_id,
             first_days: first_days(&boundaries, sql_type),
-            indexes: grouped(&indexes)?,
             partitions: partitions.iter().map(partition).collect::<Result<_>>()?,
         })
     }
@@ -88,37 +67,6 @@ fn partition(row: &Record) -> Result<Partition> {
         compression: row.text("compression").unwrap_or("NONE").to_owned(),
         filegroup: row.name("filegroup_name")?,
     })
-}
-
-/// One index after the other, from one row for each of its columns.
-fn grouped(rows: &[Record]) -> Result<Vec<StagedIndex>> {
-    let mut indexes: Vec<StagedIndex> = Vec::new();
-    for row in rows {
-        let id: i32 = row.number("index_id")?;
-        if indexes.last().is_none_or(|index| index.id != id) {
-            indexes.push(StagedIndex {
-                id,
-                name: row.text("index_name").unwrap_or_default().to_owned(),
-                kind: row.number("index_type")?,
-                unique: row.flag("is_unique"),
-                primary_key: row.flag("is_primary_key"),
-                unique_constraint: row.flag("is_unique_constraint"),
-                disabled: row.flag("is_disabled"),
-                filtered: row.flag("has_filter"),
-                partitioned: row.text("data_space_type") == Some("PS"),
-                keys: Vec::new(),
-                included: Vec::new(),
-            });
-        }
-        let (Some(index), Some(column)) = (indexes.last_mut(), row.int("column_id")) else { continue };
-        let column = i32::try_from(column).unwrap_or_default();
-        if row.int("key_ordinal").is_some_and(|ordinal| ordinal > 0) {
-            index.keys.push((column, row.flag("is_descending_key")));
-        } else if row.flag("is_included_column") {
-            index.included.push(column);
-        }
-    }
-    Ok(indexes)
 }
 
 /// A boundary belongs to the partition on its right, or else to the one on its left: then that one ends with it, which

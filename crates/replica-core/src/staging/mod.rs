@@ -6,12 +6,13 @@
 //! partition's range. What is not known to meet it goes the ordinary way, and so does what the server refuses.
 mod layout;
 
+use crate::catalog::index::{Index, IndexKind};
 use crate::catalog::record::Record;
 use crate::catalog::{Column, Table, TableName, quote};
 use crate::error::Result;
 use crate::session::Session;
 use crate::window::{DateColumn, Window};
-pub use layout::{Layout, Partition, StagedIndex};
+pub use layout::{Layout, Partition};
 
 /// How to build the tables beside the target.
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ pub struct Staging {
     target: TableName,
     object_id: i64,
     columns: Vec<Column>,
+    indexes: Vec<Index>,
     date: DateColumn,
     layout: Layout,
 }
@@ -64,9 +66,12 @@ impl Staging {
         if target.checks.as_ref().is_none_or(|checks| !checks.is_empty()) {
             return Err("CHECK constraints, of which SWITCH wants copies".into());
         }
-        for index in &layout.indexes {
-            let name = &index.name;
-            if !matches!(index.kind, 0 | 1 | 2 | 5) || index.filtered {
+        let Some(indexes) = &target.indexes else {
+            return Err("its indexes are unknown".into());
+        };
+        for index in indexes {
+            let name = index.name.as_deref().unwrap_or_default();
+            if matches!(index.kind, IndexKind::NonclusteredColumnstore | IndexKind::Other) || index.filtered {
                 return Err(format!("index {name} is of a kind that is not rebuilt beside it"));
             }
             if index.disabled {
@@ -76,8 +81,9 @@ impl Staging {
                 return Err(format!("index {name} is not partitioned"));
             }
         }
-        let (target, columns) = (target.object.clone(), target.columns.clone());
-        Ok(Self { target: target.name, object_id: target.id, columns, date, layout })
+        let (indexes, columns) = (indexes.clone(), target.columns.clone());
+        let target = target.object.clone();
+        Ok(Self { target: target.name, object_id: target.id, columns, indexes, date, layout })
     }
 
     /// The tables for one window; `None` if it is not a partition of its own.
@@ -93,7 +99,7 @@ impl Staging {
             create.push(self.create(table, partition));
             create.extend(self.base().and_then(|index| self.index(table, index, partition)));
         }
-        let others = || self.layout.indexes.iter().filter(|index| index.id > 1);
+        let others = || self.indexes.iter().filter(|index| index.id > 1);
         create.extend(others().filter_map(|index| self.index(&outgoing, index, partition)));
         let mut finish: Vec<_> =
             others().filter_map(|index| self.index(&incoming, index, partition)).collect();
@@ -133,11 +139,11 @@ impl Staging {
         Ok(())
     }
 
-    fn base(&self) -> Option<&StagedIndex> {
-        self.layout.indexes.iter().find(|index| index.id <= 1)
+    fn base(&self) -> Option<&Index> {
+        self.indexes.iter().find(|index| index.id <= 1)
     }
 
-    fn partition(&self, index: &StagedIndex, number: usize) -> Option<&Partition> {
+    fn partition(&self, index: &Index, number: usize) -> Option<&Partition> {
         self.layout.partitions.iter().find(|known| known.index_id == index.id && known.number == number)
     }
 
@@ -149,7 +155,7 @@ impl Staging {
             format!("{} {}{collation} {null}", quote(&column.name), column.sql_type)
         });
         let columns = columns.collect::<Vec<_>>().join(", ");
-        let heap = self.base().filter(|index| index.kind == 0);
+        let heap = self.base().filter(|index| index.kind == IndexKind::Heap);
         let place =
             self.base().and_then(|index| self.partition(index, partition)).map_or(String::new(), |place| {
                 let compressed = heap.filter(|_| place.compression != "NONE");
@@ -161,25 +167,28 @@ impl Staging {
     }
 
     /// `None` for a heap. Constraints go without a name, which would have to be one of its own.
-    fn index(&self, table: &TableName, index: &StagedIndex, partition: usize) -> Option<String> {
+    fn index(&self, table: &TableName, index: &Index, partition: usize) -> Option<String> {
         let place = self.partition(index, partition);
         let on = place.map(|place| format!(" ON {}", quote(&place.filegroup))).unwrap_or_default();
-        let compression = place.filter(|place| place.compression != "NONE" && index.kind != 5);
+        let compression = place
+            .filter(|place| place.compression != "NONE" && index.kind != IndexKind::ClusteredColumnstore);
         let with = compression
             .map(|place| format!(" WITH (DATA_COMPRESSION = {})", place.compression))
             .unwrap_or_default();
         let column = |id: i32| self.columns.iter().find(|column| column.id == id).map(|c| quote(&c.name));
-        let keys = index.keys.iter().filter_map(|(id, descending)| {
-            Some(format!("{} {}", column(*id)?, if *descending { "DESC" } else { "ASC" }))
+        let keys = index.keys.iter().filter_map(|key| {
+            Some(format!("{} {}", column(key.column_id)?, if key.descending { "DESC" } else { "ASC" }))
         });
         let keys = keys.collect::<Vec<_>>().join(", ");
         let included = index.included.iter().filter_map(|id| column(*id)).collect::<Vec<_>>().join(", ");
         let include = if included.is_empty() { String::new() } else { format!(" INCLUDE ({included})") };
-        let (table, name) = (table.quoted(), quote(&index.name));
-        let clustered = if index.kind == 1 { "CLUSTERED" } else { "NONCLUSTERED" };
-        Some(match (index.kind, index.primary_key, index.unique_constraint) {
-            (0, ..) => return None,
-            (5, ..) => format!("CREATE CLUSTERED COLUMNSTORE INDEX {name} ON {table}{on}"),
+        let (table, name) = (table.quoted(), quote(index.name.as_deref().unwrap_or_default()));
+        let clustered = if index.kind == IndexKind::Clustered { "CLUSTERED" } else { "NONCLUSTERED" };
+        Some(match (index.kind, index.primary_key, index.backs_constraint) {
+            (IndexKind::Heap, ..) => return None,
+            (IndexKind::ClusteredColumnstore, ..) => {
+                format!("CREATE CLUSTERED COLUMNSTORE INDEX {name} ON {table}{on}")
+            }
             (_, true, _) => format!("ALTER TABLE {table} ADD PRIMARY KEY {clustered} ({keys}){with}{on}"),
             (_, _, true) => format!("ALTER TABLE {table} ADD UNIQUE {clustered} ({keys}){with}{on}"),
             _ => {
@@ -196,25 +205,13 @@ mod tests {
 
     use super::*;
     use crate::catalog::SqlType;
+    use crate::catalog::index::sample as index;
     use crate::catalog::table::sample;
     use crate::types::guide::column;
 
     const JANUARY: Window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
 
     fn layout() -> Layout {
-        let index = |id, kind, keys: &[i32]| StagedIndex {
-            id,
-            name: format!("ix]{id}"),
-            kind,
-            unique: false,
-            primary_key: false,
-            unique_constraint: false,
-            disabled: false,
-            filtered: false,
-            partitioned: true,
-            keys: keys.iter().map(|id| (*id, false)).collect(),
-            included: Vec::new(),
-        };
         let place = |index_id, compression: &str| Partition {
             index_id,
             number: 2,
@@ -224,10 +221,6 @@ mod tests {
         Layout {
             column_id: 2,
             first_days: Some(vec![JANUARY.first, JANUARY.next]),
-            indexes: vec![
-                StagedIndex { primary_key: true, unique: true, ..index(1, 1, &[2, 1]) },
-                StagedIndex { included: vec![1], ..index(2, 2, &[2]) },
-            ],
             partitions: vec![place(1, "PAGE"), place(2, "NONE")],
         }
     }
@@ -236,6 +229,12 @@ mod tests {
         let mut table = sample("dbo.t");
         let id = Column { id: 1, nullable: false, ..column("id", &SqlType::Int) };
         table.columns = vec![id, Column { id: 2, nullable: false, ..column("d", &SqlType::Date) }];
+        let index = |id, kind, keys: &[i32]| Index { partitioned: true, ..index(id, kind, keys) };
+        let key = index(1, IndexKind::Clustered, &[2, 1]);
+        table.indexes = Some(vec![
+            Index { primary_key: true, backs_constraint: true, unique: true, ..key },
+            Index { included: vec![1], ..index(2, IndexKind::Nonclustered, &[2]) },
+        ]);
         table
     }
 
@@ -287,11 +286,16 @@ mod tests {
         assert!(staging(&computed, layout()).unwrap_err().contains("id"));
         assert!(staging(&table(), Layout { column_id: 1, ..layout() }).is_err());
         assert!(staging(&table(), Layout { first_days: None, ..layout() }).is_err());
-        let mut disabled = layout();
-        disabled.indexes[1].disabled = true;
-        assert!(staging(&table(), disabled).unwrap_err().contains("ix]2"));
-        let mut elsewhere = layout();
-        elsewhere.indexes[1].partitioned = false;
-        assert!(staging(&table(), elsewhere).is_err());
+        let second = |change: fn(&mut Index)| {
+            let mut table = table();
+            change(&mut table.indexes.as_mut().unwrap()[1]);
+            staging(&table, layout()).unwrap_err()
+        };
+        assert!(second(|index| index.disabled = true).contains("ix]2"));
+        assert!(second(|index| index.partitioned = false).contains("ix]2"));
+        assert!(second(|index| index.filtered = true).contains("ix]2"));
+        assert!(second(|index| index.kind = IndexKind::NonclusteredColumnstore).contains("ix]2"));
+        let unknown = Table { indexes: None, ..table() };
+        assert!(staging(&unknown, layout()).unwrap_err().contains("unknown"));
     }
 }

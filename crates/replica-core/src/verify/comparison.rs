@@ -295,7 +295,7 @@ impl std::str::FromStr for AsOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::index::{Index, IndexKind, Key as IndexKey};
+    use crate::catalog::index::{Index, IndexKind, sample as index};
     use crate::catalog::table::sample;
     use crate::catalog::{Column, Length};
     use crate::types::guide::column;
@@ -309,20 +309,8 @@ mod tests {
             Column { id: 3, ..column("day", &SqlType::DateTime2(3)) },
             Column { id: 4, ..column("stamp", &SqlType::RowVersion) },
         ];
-        let index = Index {
-            id: 1,
-            name: Some("pk".into()),
-            kind: IndexKind::Clustered,
-            unique: true,
-            primary_key: true,
-            filtered: false,
-            backs_constraint: true,
-            ignores_duplicates: false,
-            disabled: false,
-            partitioned: false,
-            keys: [2, 1].map(|column_id| IndexKey { column_id, descending: false }).into(),
-        };
-        table.indexes = Some(vec![index]);
+        let primary = Index { unique: true, primary_key: true, ..index(1, IndexKind::Clustered, &[2, 1]) };
+        table.indexes = Some(vec![primary]);
         table
     }
 

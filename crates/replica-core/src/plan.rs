@@ -4,7 +4,6 @@ use crate::catalog::index::Key;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::load::{self, Load};
-use crate::report::human_count;
 use crate::shape::{Deletion, Emptying, Strategy, Wishes, strategy};
 use crate::tds::bulk;
 use crate::tds::columns::Column as WireColumn;
@@ -13,6 +12,7 @@ use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window};
 
+mod explain;
 mod part;
 mod windowed;
 
@@ -283,98 +283,6 @@ impl Plan {
         }
         statements
     }
-
-    /// What goes where, how, and why.
-    fn explain_columns(&self) -> Vec<(&'static str, String)> {
-        let mut lines = Vec::new();
-        let mut add = |topic, text: String| lines.push((topic, text));
-        add("source", self.source.to_string());
-        add("target", self.target.to_string());
-        add(
-            "rows",
-            self.rows.map_or_else(|| "unknown".into(), |rows| format!("about {}", human_count(rows))),
-        );
-        for column in &self.mapping.columns {
-            add("column", describe(column));
-        }
-        for (name, filler) in &self.mapping.left_out {
-            add("left out", format!("{name} ({filler})"));
-        }
-        for name in &self.mapping.ignored {
-            add("ignored", format!("{name} (in the source only)"));
-        }
-        if let Some(limits) = &self.limits {
-            add("window", limits.window.to_string());
-        }
-        for reason in &self.strategy.reasons {
-            add("strategy", reason.clone());
-        }
-        lines
-    }
-
-    fn isolation(&self) -> &'static str {
-        if self.snapshot {
-            "SNAPSHOT: no locks, one point in time"
-        } else {
-            "READ COMMITTED: shared locks as it reads"
-        }
-    }
-
-    /// INSERT BULK as it will be, and how often.
-    fn explain_load(&self) -> String {
-        let declared = self.mapping.columns.iter().map(declared);
-        let chunk = match self.strategy.chunk_rows {
-            u64::MAX => "one message".to_owned(),
-            rows => format!("a message every {rows} rows"),
-        };
-        format!("{} -- {chunk}", self.load_declared(declared).statement())
-    }
-
-    /// Everything that would happen, as (topic, text) lines.
-    pub fn explain(&self) -> Vec<(&'static str, String)> {
-        let mut lines = self.explain_columns();
-        let mut add = |topic, text: String| lines.push((topic, text));
-        add("read", format!("{}; {}", self.isolation(), self.select().sql));
-        add("locks", self.locks().into());
-        for table in self.children() {
-            add(
-                "locks",
-                format!(
-                    "schema modification (Sch-M) on {table}, whose key is suspended, to the commit: its readers wait"
-                ),
-            );
-        }
-        add("statement", "BEGIN TRANSACTION".into());
-        self.before().into_iter().for_each(|statement| add("statement", statement.query.sql));
-        add("statement", self.explain_load());
-        self.after().into_iter().for_each(|statement| add("statement", statement.query.sql));
-        add("statement", "COMMIT TRANSACTION".into());
-        self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
-        lines
-    }
-
-    /// The other tables whose keys are suspended, each once.
-    fn children(&self) -> Vec<&TableName> {
-        let mut children: Vec<&TableName> = Vec::new();
-        for key in &self.strategy.suspend {
-            if key.table != self.target && !children.contains(&&key.table) {
-                children.push(&key.table);
-            }
-        }
-        children
-    }
-
-    fn locks(&self) -> &'static str {
-        match self.strategy.emptying {
-            Emptying::Truncate => {
-                "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
-            }
-            Emptying::Window(_) => self.windowed_locks(),
-            Emptying::Delete => {
-                "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
-            }
-        }
-    }
 }
 
 /// What can be known of the columns before anything is written.
@@ -408,32 +316,6 @@ pub(crate) fn select_list<'a>(
         if *expression == alias { alias } else { format!("{expression} AS {alias}") }
     });
     items.collect::<Vec<_>>().join(", ")
-}
-
-fn declared(column: &MappedColumn) -> String {
-    let sent = &column.conversion.sent;
-    match &column.conversion.collation {
-        Some(collation) => format!("{sent} COLLATE {collation}"),
-        None => sent.to_string(),
-    }
-}
-
-fn describe(column: &MappedColumn) -> String {
-    let MappedColumn { source, target, conversion } = column;
-    let mut text = format!("{}: {} -> {}: {}", target.name, source.sql_type, target.sql_type, conversion.how);
-    if conversion.expression != quote(&source.name) {
-        text.push_str(&format!(" {}", conversion.expression));
-    }
-    for loss in &conversion.losses {
-        text.push_str(&format!("; loses: {loss}"));
-    }
-    for limit in &conversion.limits {
-        text.push_str(&format!("; refused: {limit}"));
-    }
-    if source.nullable && !target.nullable {
-        text.push_str("; refused: NULL");
-    }
-    text
 }
 
 /// Rows come in the order of the target's clustered key when the source has them in that order anyway, and when

@@ -2,7 +2,6 @@
 use super::{Limits, Plan, Request, mapping};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::report::human_count;
 use crate::shape::{Deletion, Emptying, no_date_column, windowed};
 use crate::staging::{Layout, Staging};
 use crate::tds::rpc::Query;
@@ -81,51 +80,6 @@ impl WindowedPlan {
         let (table, missing) = (self.plan.source.quoted(), self.at_source.missing());
         format!("SELECT COUNT_BIG(*) FROM {table} WHERE {missing}").into()
     }
-
-    /// Everything that would happen, as (topic, text) lines; `rows` of each window where they are known.
-    pub fn explain(
-        &self,
-        windows: &[(Window, Option<u64>)],
-        undated: Option<u64>,
-    ) -> Vec<(&'static str, String)> {
-        let plan = &self.plan;
-        let mut lines = plan.explain_columns();
-        let mut add = |topic, text: String| lines.push((topic, text));
-        add("date", format!("windows are cut by {}", self.date_column));
-        for (window, rows) in windows {
-            let rows = rows.map_or_else(|| "unknown".into(), human_count);
-            add("window", format!("{window}: {rows} rows"));
-        }
-        if let Some(rows) = undated.filter(|rows| *rows > 0) {
-            add("left out", format!("{} rows without a date are in no window", human_count(rows)));
-        }
-        let Some((window, _)) = windows.first() else { return lines };
-        let first = self.limited(*window);
-        add("read", format!("{}; {}", plan.isolation(), first.select().sql));
-        add("locks", plan.windowed_locks().into());
-        for index in &plan.strategy.disable {
-            add("statement", format!("{} -- once, before the first window", plan.disable(index)));
-        }
-        if let Some(stage) = self.staging.as_ref().and_then(|staging| staging.stage(window)) {
-            let steps = stage.create.iter().chain(&stage.finish).chain(&stage.switch).chain(&stage.drop);
-            steps.for_each(|sql| add("statement", format!("{sql} -- for a window that is a partition")));
-        }
-        let (delete, batch) = first.delete();
-        let again = if batch.is_some() { "until none is left, each a transaction" } else { "a transaction" };
-        add("statement", format!("{} -- for each window, {again}", delete.sql));
-        add("statement", "BEGIN TRANSACTION".into());
-        add("statement", plan.explain_load());
-        let commit = match plan.strategy.commit_rows {
-            Some(rows) => format!("COMMIT TRANSACTION -- every {rows} rows; the last with the ledger's row"),
-            None => "COMMIT TRANSACTION".into(),
-        };
-        add("statement", commit);
-        for index in &plan.strategy.disable {
-            add("statement", format!("{} -- once, after the last window", plan.rebuild(index)));
-        }
-        plan.warnings.iter().for_each(|warning| add("warning", warning.clone()));
-        lines
-    }
 }
 
 impl Plan {
@@ -152,17 +106,5 @@ impl Plan {
         let shared = self.strategy.tablock && !self.strategy.turns;
         let hints = if shared { "NOLOCK" } else { "READPAST, READCOMMITTEDLOCK" };
         self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH ({hints})", self.target.quoted()))
-    }
-
-    pub(super) fn windowed_locks(&self) -> &'static str {
-        match (self.strategy.tablock, self.strategy.turns) {
-            (true, true) => {
-                "exclusive (X) on the target while a load's transaction lasts; one load at a time"
-            }
-            (true, false) => "bulk update (BU) on the target: loads share it, readers wait",
-            (false, _) => {
-                "intent exclusive (IX) on the target, exclusive (X) on its new rows: readers of other rows go on"
-            }
-        }
     }
 }

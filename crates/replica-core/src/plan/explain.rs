@@ -1,0 +1,186 @@
+//! Plans in words and statements, for `--explain`.
+use super::{Plan, WindowedPlan};
+use crate::catalog::{TableName, quote};
+use crate::report::human_count;
+use crate::shape::Emptying;
+use crate::types::mapping::MappedColumn;
+use crate::window::Window;
+
+impl Plan {
+    /// What goes where, how, and why.
+    fn explain_columns(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        let mut add = |topic, text: String| lines.push((topic, text));
+        add("source", self.source.to_string());
+        add("target", self.target.to_string());
+        add(
+            "rows",
+            self.rows.map_or_else(|| "unknown".into(), |rows| format!("about {}", human_count(rows))),
+        );
+        for column in &self.mapping.columns {
+            add("column", describe(column));
+        }
+        for (name, filler) in &self.mapping.left_out {
+            add("left out", format!("{name} ({filler})"));
+        }
+        for name in &self.mapping.ignored {
+            add("ignored", format!("{name} (in the source only)"));
+        }
+        if let Some(limits) = &self.limits {
+            add("window", limits.window.to_string());
+        }
+        for reason in &self.strategy.reasons {
+            add("strategy", reason.clone());
+        }
+        lines
+    }
+
+    fn isolation(&self) -> &'static str {
+        if self.snapshot {
+            "SNAPSHOT: no locks, one point in time"
+        } else {
+            "READ COMMITTED: shared locks as it reads"
+        }
+    }
+
+    /// INSERT BULK as it will be, and how often.
+    fn explain_load(&self) -> String {
+        let declared = self.mapping.columns.iter().map(declared);
+        let chunk = match self.strategy.chunk_rows {
+            u64::MAX => "one message".to_owned(),
+            rows => format!("a message every {rows} rows"),
+        };
+        format!("{} -- {chunk}", self.load_declared(declared).statement())
+    }
+
+    /// Everything that would happen, as (topic, text) lines.
+    pub fn explain(&self) -> Vec<(&'static str, String)> {
+        let mut lines = self.explain_columns();
+        let mut add = |topic, text: String| lines.push((topic, text));
+        add("read", format!("{}; {}", self.isolation(), self.select().sql));
+        add("locks", self.locks().into());
+        for table in self.children() {
+            add(
+                "locks",
+                format!(
+                    "schema modification (Sch-M) on {table}, whose key is suspended, to the commit: its readers wait"
+                ),
+            );
+        }
+        add("statement", "BEGIN TRANSACTION".into());
+        self.before().into_iter().for_each(|statement| add("statement", statement.query.sql));
+        add("statement", self.explain_load());
+        self.after().into_iter().for_each(|statement| add("statement", statement.query.sql));
+        add("statement", "COMMIT TRANSACTION".into());
+        self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
+        lines
+    }
+
+    /// The other tables whose keys are suspended, each once.
+    fn children(&self) -> Vec<&TableName> {
+        let mut children: Vec<&TableName> = Vec::new();
+        for key in &self.strategy.suspend {
+            if key.table != self.target && !children.contains(&&key.table) {
+                children.push(&key.table);
+            }
+        }
+        children
+    }
+
+    fn locks(&self) -> &'static str {
+        match self.strategy.emptying {
+            Emptying::Truncate => {
+                "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
+            }
+            Emptying::Window(_) => self.windowed_locks(),
+            Emptying::Delete => {
+                "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
+            }
+        }
+    }
+
+    fn windowed_locks(&self) -> &'static str {
+        match (self.strategy.tablock, self.strategy.turns) {
+            (true, true) => {
+                "exclusive (X) on the target while a load's transaction lasts; one load at a time"
+            }
+            (true, false) => "bulk update (BU) on the target: loads share it, readers wait",
+            (false, _) => {
+                "intent exclusive (IX) on the target, exclusive (X) on its new rows: readers of other rows go on"
+            }
+        }
+    }
+}
+
+impl WindowedPlan {
+    /// Everything that would happen, as (topic, text) lines; `rows` of each window where they are known.
+    pub fn explain(
+        &self,
+        windows: &[(Window, Option<u64>)],
+        undated: Option<u64>,
+    ) -> Vec<(&'static str, String)> {
+        let plan = &self.plan;
+        let mut lines = plan.explain_columns();
+        let mut add = |topic, text: String| lines.push((topic, text));
+        add("date", format!("windows are cut by {}", self.date_column));
+        for (window, rows) in windows {
+            let rows = rows.map_or_else(|| "unknown".into(), human_count);
+            add("window", format!("{window}: {rows} rows"));
+        }
+        if let Some(rows) = undated.filter(|rows| *rows > 0) {
+            add("left out", format!("{} rows without a date are in no window", human_count(rows)));
+        }
+        let Some((window, _)) = windows.first() else { return lines };
+        let first = self.limited(*window);
+        add("read", format!("{}; {}", plan.isolation(), first.select().sql));
+        add("locks", plan.windowed_locks().into());
+        for index in &plan.strategy.disable {
+            add("statement", format!("{} -- once, before the first window", plan.disable(index)));
+        }
+        if let Some(stage) = self.staging.as_ref().and_then(|staging| staging.stage(window)) {
+            let steps = stage.create.iter().chain(&stage.finish).chain(&stage.switch).chain(&stage.drop);
+            steps.for_each(|sql| add("statement", format!("{sql} -- for a window that is a partition")));
+        }
+        let (delete, batch) = first.delete();
+        let again = if batch.is_some() { "until none is left, each a transaction" } else { "a transaction" };
+        add("statement", format!("{} -- for each window, {again}", delete.sql));
+        add("statement", "BEGIN TRANSACTION".into());
+        add("statement", plan.explain_load());
+        let commit = match plan.strategy.commit_rows {
+            Some(rows) => format!("COMMIT TRANSACTION -- every {rows} rows; the last with the ledger's row"),
+            None => "COMMIT TRANSACTION".into(),
+        };
+        add("statement", commit);
+        for index in &plan.strategy.disable {
+            add("statement", format!("{} -- once, after the last window", plan.rebuild(index)));
+        }
+        plan.warnings.iter().for_each(|warning| add("warning", warning.clone()));
+        lines
+    }
+}
+
+fn declared(column: &MappedColumn) -> String {
+    let sent = &column.conversion.sent;
+    match &column.conversion.collation {
+        Some(collation) => format!("{sent} COLLATE {collation}"),
+        None => sent.to_string(),
+    }
+}
+
+fn describe(column: &MappedColumn) -> String {
+    let MappedColumn { source, target, conversion } = column;
+    let mut text = format!("{}: {} -> {}: {}", target.name, source.sql_type, target.sql_type, conversion.how);
+    if conversion.expression != quote(&source.name) {
+        text.push_str(&format!(" {}", conversion.expression));
+    }
+    for loss in &conversion.losses {
+        text.push_str(&format!("; loses: {loss}"));
+    }
+    for limit in &conversion.limits {
+        text.push_str(&format!("; refused: {limit}"));
+    }
+    if source.nullable && !target.nullable {
+        text.push_str("; refused: NULL");
+    }
+    text
+}

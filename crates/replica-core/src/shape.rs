@@ -4,15 +4,17 @@
 //! A table that is replaced as a whole ([`strategy`]) is so by one session in one transaction: readers see the old rows
 //! or wait, never an empty or half-full table, and a failure at any point leaves the old rows in place. Windows of a
 //! table ([`windowed`]) are replaced by several writers side by side.
-use crate::catalog::constraint::{ForeignKey, Trigger};
+use crate::catalog::constraint::Trigger;
 use crate::catalog::index::{Index, IndexKind, Key};
 use crate::catalog::table::Temporal;
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 
 pub mod indexes;
+mod whole;
 mod windowed;
 
+pub use whole::strategy;
 pub(crate) use windowed::no_date_column;
 pub use windowed::{Deletion, windowed};
 
@@ -97,9 +99,6 @@ pub struct SuspendedKey {
     pub trusted: bool,
 }
 
-/// Fewer rows than this are put into the indexes as they come: rebuilding them costs more than it saves.
-const WORTH_DISABLING_INDEXES: u64 = 100_000;
-
 /// Measured on 184 columns: 10,000 rows a message beat 50,000 (loading.md). Narrow rows make small messages,
 /// and each message waits for an answer, so that a slow line wants more of them at once.
 const CHUNK_OF_WIDE_ROWS: u64 = 10_000;
@@ -109,24 +108,6 @@ const NARROW_ROW_BYTES: u32 = 1_000;
 const CHUNK_BYTES: u64 = 64 << 20;
 /// A rowgroup of a columnstore (Microsoft docs, "Columnstore indexes - data loading guidance").
 const ROWGROUP: u64 = 1_048_576;
-
-/// Decides how to replace `target` by about `rows` rows. Refuses what would lose data or could not work.
-pub fn strategy(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
-    decide(target, rows, wishes).map_err(|error| error.table(&target.object.name))
-}
-
-fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
-    refuse_kinds(target)?;
-    let mut s = Strategy::new(Emptying::Truncate, wishes);
-    s.distrust(target);
-    s.base_index(target)?;
-    s.emptying(target, wishes)?;
-    s.triggers(target)?;
-    s.constraints(target)?;
-    s.indexes(target, rows, wishes);
-    s.chunks(target, wishes);
-    Ok(s)
-}
 
 fn refuse_kinds(target: &Table) -> Result<()> {
     let object = &target.object;
@@ -198,99 +179,10 @@ impl Strategy {
         }
     }
 
-    fn base_index(&mut self, target: &Table) -> Result<()> {
-        let Some(base) = target.base_index() else {
-            self.reasons.push("its indexes are unknown: no TABLOCK, no order".into());
-            return Ok(());
-        };
-        let name = base.name.as_deref().unwrap_or_default();
-        if base.disabled {
-            return Err(disabled_base(target, base));
-        }
-        match base.kind {
-            IndexKind::Heap => {
-                self.tablock = true;
-                self.reasons.push("heap: TABLOCK, one bulk-update lock and minimal logging".into());
-            }
-            IndexKind::ClusteredColumnstore => {
-                self.reasons.push(format!(
-                    "clustered columnstore {name}: no TABLOCK, messages of a whole rowgroup go straight to compressed rowgroups"
-                ));
-            }
-            _ => {
-                self.tablock = true;
-                // A partitioned table's order begins with the partition.
-                self.order = if base.partitioned { Vec::new() } else { base.keys.clone() };
-                self.reasons.push(format!(
-                    "clustered index {name}: one writer that holds the table anyway, so TABLOCK costs nothing and saves log"
-                ));
-            }
-        }
-        if base.partitioned {
-            self.reasons.push("partitioned: replaced as a whole, all partitions in one load".into());
-        }
-        Ok(())
-    }
-
-    fn emptying(&mut self, target: &Table, wishes: Wishes) -> Result<()> {
-        let Some(keys) = &target.foreign_keys else {
-            self.emptying = Emptying::Delete;
-            self.reasons.push("foreign keys unknown: DELETE, which they can refuse".into());
-            return self.need_delete(target);
-        };
-        let incoming: Vec<&ForeignKey> = keys.iter().filter(|key| key.incoming && !key.own).collect();
-        let unseen = target.object.referenced == Some(true) && !keys.iter().any(|key| key.incoming);
-        if let Some(key) = incoming.first() {
-            self.emptying = Emptying::Delete;
-            self.reasons.push(format!(
-                "DELETE: foreign key {} of {} makes TRUNCATE impossible (error 4712)",
-                key.name, key.table
-            ));
-        } else if unseen {
-            self.emptying = Emptying::Delete;
-            self.reasons
-                .push("DELETE: a foreign key that this login cannot see makes TRUNCATE impossible".into());
-        } else if target.object.can_alter == Some(false) {
-            self.emptying = Emptying::Delete;
-            self.reasons.push("DELETE: no ALTER permission, which TRUNCATE needs".into());
-        } else if wishes.delete_only {
-            self.emptying = Emptying::Delete;
-            self.reasons.push("DELETE: the server refused TRUNCATE".into());
-        } else {
-            self.reasons.push("TRUNCATE: no other table points at it".into());
-        }
-        for key in incoming.into_iter().filter(|key| !key.disabled) {
-            if wishes.keep_keys {
-                let ForeignKey { name, table, .. } = key;
-                self.reasons.push(format!("{name} of {table} stays: it can refuse the DELETE"));
-            } else {
-                self.suspend(key)?;
-            }
-        }
-        if self.emptying == Emptying::Delete { self.need_delete(target) } else { Ok(()) }
-    }
-
     fn need_delete(&self, target: &Table) -> Result<()> {
         if target.object.can_delete == Some(false) {
             return Err(Error::data("no permission to delete the target's rows").remedy("GRANT DELETE on it"));
         }
-        Ok(())
-    }
-
-    fn suspend(&mut self, key: &ForeignKey) -> Result<()> {
-        let ForeignKey { name, table, trusted, .. } = key;
-        if key.can_alter == Some(false) {
-            return Err(Error::data(format!(
-                "foreign key {name} of {table} points at this table, and this login may not suspend it"
-            ))
-            .remedy(format!("GRANT ALTER on {table}, or disable the key for the load")));
-        }
-        self.reasons.push(if *trusted {
-            format!("{name} of {table} is suspended, then checked against the new rows before the commit")
-        } else {
-            format!("{name} of {table} is suspended, then enabled as it was: not trusted, not checked")
-        });
-        self.suspend.push(SuspendedKey { name: name.clone(), table: table.clone(), trusted: *trusted });
         Ok(())
     }
 
@@ -369,28 +261,6 @@ impl Strategy {
                 "index {} has IGNORE_DUP_KEY: duplicates would be dropped, which the row count then shows",
                 index.name.as_deref().unwrap_or_default()
             ));
-        }
-    }
-
-    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {
-        self.warn_of_dropped_duplicates(target);
-        let names: Vec<String> = indexes::disposable(target).filter_map(|i| i.name.clone()).collect();
-        if names.is_empty() {
-            return;
-        }
-        let list = names.join(", ");
-        if target.object.can_alter == Some(false) {
-            self.reasons.push(format!("indexes kept up row by row, for want of ALTER permission: {list}"));
-        } else if wishes.keep_indexes {
-            self.reasons.push(format!(
-                "indexes kept up row by row, since the server refused to switch them off: {list}"
-            ));
-        } else if rows.is_none_or(|rows| rows < WORTH_DISABLING_INDEXES) {
-            self.reasons.push(format!("indexes kept up row by row, too few rows to rebuild for: {list}"));
-        } else {
-            self.reasons
-                .push(format!("nonclustered indexes disabled, then rebuilt before the commit: {list}"));
-            self.disable = names;
         }
     }
 

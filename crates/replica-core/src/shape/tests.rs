@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::constraint::Check;
+use crate::catalog::constraint::{Check, ForeignKey};
 use crate::catalog::index::{self, Index};
 use crate::catalog::server::Server;
 use crate::catalog::table::sample;

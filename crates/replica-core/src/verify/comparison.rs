@@ -1,7 +1,8 @@
 //! One table as both sides have it, and what to ask either of them. Pure.
+use super::as_of::{AsOf, Newer};
 use super::key::{Key, sort_expression};
 use super::part::Part;
-use crate::catalog::{SqlType, Table, TableName, quote};
+use crate::catalog::{Table, TableName};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
 use crate::plan::select_list;
@@ -41,30 +42,6 @@ pub struct Request<'a> {
     pub as_of: Option<&'a AsOf>,
 }
 
-/// `--as-of`: which rows of the source are newer than the copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AsOf {
-    /// `None`: the only rowversion, or the column that windows are cut by.
-    pub column: Option<String>,
-    pub value: Moment,
-}
-
-/// As `AsOf` has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Moment {
-    RowVersion([u8; 8]),
-    /// A date and time as ISO 8601 writes them.
-    Time(String),
-}
-
-/// A column of the source, and the value that it must not exceed.
-#[derive(Clone, Debug)]
-struct Newer {
-    column: String,
-    sql_type: SqlType,
-    value: Moment,
-}
-
 /// A SELECT with columns before the row proper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -91,7 +68,7 @@ impl Comparison {
         let mapping = map(source, target, request.ignore_extra_columns)?;
         let server = |table: &Table| table.server.clone().unwrap_or_default();
         let key = Key::of(target, &mapping);
-        let newer = request.as_of.map(|as_of| Newer::new(as_of, source, request)).transpose()?;
+        let newer = request.as_of.map(|as_of| Newer::new(as_of, source, request.date_column)).transpose()?;
         if newer.is_some() && key.is_none() {
             return Err(Error::usage("--as-of needs a key to tell changed rows from new ones")
                 .remedy("Give the target a primary key or a unique constraint")
@@ -216,88 +193,12 @@ fn dates(
     }
 }
 
-impl Newer {
-    fn new(as_of: &AsOf, source: &Table, request: Request<'_>) -> Result<Self> {
-        let refused = |what: String| Error::usage(format!("--as-of: {what}")).table(&source.object.name);
-        let column = match (&as_of.column, &as_of.value) {
-            (Some(name), _) => source
-                .column_named(name)
-                .ok_or_else(|| refused(format!("the source has no column {name}")))?,
-            (None, Moment::RowVersion(_)) => {
-                let mut versions = source.columns.iter().filter(|c| c.sql_type == SqlType::RowVersion);
-                versions.next().ok_or_else(|| refused("the source has no rowversion column".into()))?
-            }
-            (None, Moment::Time(_)) => choose(source, request.date_column)?,
-        };
-        let fits = match as_of.value {
-            Moment::RowVersion(_) => matches!(column.sql_type, SqlType::RowVersion | SqlType::Binary(8)),
-            Moment::Time(_) => matches!(
-                column.sql_type,
-                SqlType::Date
-                    | SqlType::DateTime
-                    | SqlType::SmallDateTime
-                    | SqlType::DateTime2(_)
-                    | SqlType::DateTimeOffset(_)
-            ),
-        };
-        if !fits {
-            let what =
-                format!("column {} is {}, which is not what the value is", column.name, column.sql_type);
-            return Err(refused(what).remedy("Give a time for a column of dates, 0x… for a rowversion"));
-        }
-        let (name, sql_type) = (column.name.clone(), column.sql_type.clone());
-        Ok(Self { column: name, sql_type, value: as_of.value.clone() })
-    }
-
-    fn predicate(&self, params: &mut Vec<Param>) -> String {
-        let at = params.len() + 1;
-        let value = match &self.value {
-            Moment::RowVersion(bytes) => {
-                params.push(Param::Binary(bytes.to_vec()));
-                format!("CAST(@P{at} AS binary(8))")
-            }
-            Moment::Time(text) => {
-                params.push(Param::Text(text.clone()));
-                // These read year-month-day whatever the session's language, datetime does not
-                // (Microsoft docs, "SET DATEFORMAT").
-                match self.sql_type {
-                    SqlType::DateTimeOffset(_) => format!("CAST(@P{at} AS datetimeoffset(7))"),
-                    _ => format!("CAST(CAST(@P{at} AS datetime2(7)) AS {})", self.sql_type),
-                }
-            }
-        };
-        format!("{} > {value}", quote(&self.column))
-    }
-}
-
-impl std::str::FromStr for AsOf {
-    type Err = Error;
-
-    /// `[COLUMN=]VALUE`
-    fn from_str(text: &str) -> Result<Self> {
-        let (column, value) = match text.rsplit_once('=') {
-            Some((column, value)) => (Some(column.trim().to_owned()), value.trim()),
-            None => (None, text.trim()),
-        };
-        let value = match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
-            Some(digits) => u64::from_str_radix(digits, 16).ok().map(|n| Moment::RowVersion(n.to_be_bytes())),
-            None => (value.len() >= 10 && value.starts_with(|c: char| c.is_ascii_digit()))
-                .then(|| Moment::Time(value.to_owned())),
-        };
-        let value = value.ok_or_else(|| {
-            Error::usage(format!("--as-of {text} is neither a time nor a rowversion"))
-                .remedy("Write [COLUMN=]2024-01-31T06:00:00, or [COLUMN=]0x00000000000007D1")
-        })?;
-        Ok(Self { column: column.filter(|column| !column.is_empty()), value })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::index::{Index, IndexKind, sample as index};
     use crate::catalog::table::sample;
-    use crate::catalog::{Column, Length};
+    use crate::catalog::{Column, Length, SqlType};
     use crate::types::guide::column;
     use time::macros::date;
 
@@ -388,16 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn as_of_is_a_time_or_a_rowversion() {
-        let as_of = |text: &str| text.parse::<AsOf>();
-        assert_eq!(
-            as_of("made=2024-01-31T06:00").unwrap(),
-            AsOf { column: Some("made".into()), value: Moment::Time("2024-01-31T06:00".into()) }
-        );
-        assert_eq!(as_of("0x01").unwrap().value, Moment::RowVersion([0, 0, 0, 0, 0, 0, 0, 1]));
-        for text in ["", "yesterday", "0xZZ", "made=", "0x112233445566778899"] {
-            assert!(as_of(text).is_err(), "{text}");
-        }
+    fn as_of_wants_a_column_of_its_kind() {
         let wrong: AsOf = "id=0x01".parse().unwrap();
         let error = comparison(|_, _| {}, Request { as_of: Some(&wrong), ..Request::default() }).unwrap_err();
         assert!(error.to_string().contains("column id is int"), "{error}");

@@ -5,6 +5,7 @@
 //! on both sides, in the order of a key, and merged; that second reading also decides, since a source that changes
 //! meanwhile may differ for a moment. Without a key, a [sketch] taken in the first pass says which hashes
 //! make the difference, and the second picks their rows.
+mod as_of;
 mod comparison;
 mod finding;
 mod job;
@@ -17,7 +18,8 @@ mod throttle;
 
 use std::time::Duration;
 
-pub use comparison::{AsOf, Comparison, Request};
+pub use as_of::AsOf;
+pub use comparison::{Comparison, Request};
 pub use finding::{Finding, Kind, Values};
 pub use job::{Connections, Job};
 pub use throttle::Throttle;

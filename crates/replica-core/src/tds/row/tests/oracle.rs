@@ -1,0 +1,220 @@
+//! Values, written down as a server would (ROW or NBCROW, fixed or nullable types, PLP of known or unknown length in
+//! any chunks) and, by other code than the scanner's, as a bulk load wants them.
+use proptest::prelude::*;
+use proptest::strategy::Strategy as Generator;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::tds::fingerprint::Fingerprint;
+use crate::tds::row::{NBCROW, ROW, long};
+use crate::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
+use crate::tds::value::PLP_UNKNOWN;
+
+/// How a value's bytes are laid down, apart from NULL.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    Fixed(u8, u8),
+    ByteLen(u8, u8),
+    Decimal,
+    Date,
+    Scaled(u8),
+    Short(u16),
+    Max,
+    Xml,
+    Udt,
+    Text,
+    Image,
+    Variant,
+}
+
+impl Kind {
+    pub(super) fn type_info(&self) -> TypeInfo {
+        let collation = CollationBytes([0x09, 0x04, 0xD0, 0x00, 0x34]);
+        match *self {
+            Self::Fixed(token, _) => TypeInfo::Fixed { token },
+            Self::ByteLen(token, size) => TypeInfo::ByteLen { token, size },
+            Self::Decimal => TypeInfo::Decimal { token: token::DECIMALN, size: 17, precision: 38, scale: 4 },
+            Self::Date => TypeInfo::Date,
+            Self::Scaled(token) => TypeInfo::Scaled { token, scale: 7 },
+            Self::Short(size) => TypeInfo::Chars { token: token::BIGVARCHAR, size, collation },
+            Self::Max => TypeInfo::Chars { token: token::NVARCHAR, size: MAX_WIDTH, collation },
+            Self::Xml => TypeInfo::Xml { schema: None },
+            Self::Udt => TypeInfo::Udt {
+                size: MAX_WIDTH,
+                database: String::new(),
+                schema: String::new(),
+                name: String::new(),
+                assembly: String::new(),
+            },
+            Self::Text => {
+                TypeInfo::LongLen { token: token::TEXT, size: 0x7FFF_FFFF, collation: Some(collation) }
+            }
+            Self::Image => TypeInfo::LongLen { token: token::IMAGE, size: 0x7FFF_FFFF, collation: None },
+            Self::Variant => TypeInfo::Variant { size: 8009 },
+        }
+    }
+
+    /// Lengths of values that the type can have.
+    fn lengths(&self) -> Vec<usize> {
+        match *self {
+            Self::Fixed(_, size) | Self::ByteLen(_, size) => vec![size.into()],
+            Self::Decimal => vec![5, 9, 13, 17],
+            Self::Date => vec![3],
+            Self::Scaled(token::TIMEN) => vec![5],
+            Self::Scaled(token::DATETIME2N) => vec![8],
+            Self::Scaled(_) => vec![10],
+            // Around a window's end, too.
+            Self::Short(size @ 0..30) => vec![0, 1, size.into()],
+            Self::Short(size) => vec![0, 1, 29, 30, size.into()],
+            Self::Variant => vec![3, 40],
+            _ => vec![0, 1, 7, 300],
+        }
+    }
+}
+
+fn kinds() -> impl Generator<Value = Kind> {
+    prop::sample::select(vec![
+        Kind::Fixed(token::INT1, 1),
+        Kind::Fixed(token::INT2, 2),
+        Kind::Fixed(token::INT4, 4),
+        Kind::Fixed(token::FLT8, 8),
+        Kind::ByteLen(token::INTN, 8),
+        Kind::ByteLen(token::GUID, 16),
+        Kind::Decimal,
+        Kind::Date,
+        Kind::Scaled(token::TIMEN),
+        Kind::Scaled(token::DATETIME2N),
+        Kind::Scaled(token::DATETIMEOFFSETN),
+        Kind::Short(50),
+        // Its values fit in a window even if they are longer than they may be.
+        Kind::Short(4),
+        Kind::Max,
+        Kind::Xml,
+        Kind::Udt,
+        Kind::Text,
+        Kind::Image,
+        Kind::Variant,
+    ])
+}
+
+/// A value, and how its sender chooses to write it.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    /// `None` is NULL.
+    pub(super) data: Option<Vec<u8>>,
+    pub(super) known_length: bool,
+    pub(super) chunk: usize,
+    pub(super) pointer: u8,
+}
+
+fn cells(kind: Kind) -> impl Generator<Value = Cell> {
+    let fixed = matches!(kind, Kind::Fixed(..));
+    let data = (prop::sample::select(kind.lengths()), any::<u8>())
+        .prop_map(|(length, seed)| (0..length).map(|n| seed.wrapping_add(n as u8)).collect::<Vec<u8>>());
+    let data = if fixed { data.prop_map(Some).boxed() } else { prop::option::of(data).boxed() };
+    (data, any::<bool>(), 1usize..200, 1u8..20).prop_map(|(data, known_length, chunk, pointer)| Cell {
+        data,
+        known_length,
+        chunk,
+        pointer,
+    })
+}
+
+/// Columns, rows, and for each row whether it is an NBCROW.
+pub(super) type Table = (Vec<Kind>, Vec<(bool, Vec<Cell>)>);
+
+pub(super) fn tables() -> impl Generator<Value = Table> {
+    prop::collection::vec(kinds(), 1..20).prop_flat_map(|kinds| {
+        let row = kinds.iter().cloned().map(cells).collect::<Vec<_>>();
+        (Just(kinds), prop::collection::vec((any::<bool>(), row), 0..8))
+    })
+}
+
+/// What a server sends.
+pub(super) fn sent((kinds, rows): &Table) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (nbc, cells) in rows {
+        out.push(if *nbc { NBCROW } else { ROW });
+        if *nbc {
+            let mut bitmap = vec![0u8; cells.len().div_ceil(8)];
+            let nulls = cells.iter().enumerate().filter(|(_, cell)| cell.data.is_none());
+            nulls.for_each(|(n, _)| bitmap[n / 8] |= 1 << (n % 8));
+            out.extend(bitmap);
+        }
+        for (kind, cell) in kinds.iter().zip(cells) {
+            match &cell.data {
+                None if *nbc => {}
+                None => out.extend(null(kind)),
+                Some(data) => match kind {
+                    Kind::Fixed(..) => out.extend(data),
+                    Kind::Max | Kind::Xml | Kind::Udt => {
+                        let length = if cell.known_length { data.len() as u64 } else { PLP_UNKNOWN };
+                        out.extend(length.to_le_bytes());
+                        out.extend(chunked(data, cell.chunk));
+                    }
+                    _ => out.extend(plain(kind, cell, data)),
+                },
+            }
+        }
+    }
+    out
+}
+
+/// What a bulk load is to get, and the fingerprint.
+pub(super) fn wanted((kinds, rows): &Table) -> (Vec<u8>, Fingerprint) {
+    let mut out = Vec::new();
+    let mut fingerprint = Fingerprint::default();
+    for (_, cells) in rows {
+        let mut row = Vec::new();
+        for (kind, cell) in kinds.iter().zip(cells) {
+            match &cell.data {
+                None => row.extend(null(kind)),
+                Some(data) => match kind {
+                    Kind::Max | Kind::Xml | Kind::Udt => row.extend(in_chunks(data)),
+                    Kind::Text | Kind::Image => {
+                        row.push(16);
+                        row.extend([0xFF; 24]);
+                        row.extend((data.len() as u32).to_le_bytes());
+                        row.extend(data);
+                    }
+                    _ => row.extend(plain(kind, cell, data)),
+                },
+            }
+        }
+        out.push(ROW);
+        out.extend(&row);
+        fingerprint += Fingerprint { rows: 1, hash: xxh3_128(&row) };
+    }
+    (out, fingerprint)
+}
+
+/// A (max) value as it is to be written.
+pub(super) fn in_chunks(data: &[u8]) -> Vec<u8> {
+    [&PLP_UNKNOWN.to_le_bytes()[..], &chunked(data, long::CHUNK)].concat()
+}
+
+fn null(kind: &Kind) -> Vec<u8> {
+    match kind {
+        Kind::Short(_) => vec![0xFF; 2],
+        Kind::Max | Kind::Xml | Kind::Udt => vec![0xFF; 8],
+        Kind::Variant => vec![0; 4],
+        _ => vec![0],
+    }
+}
+
+fn chunked(data: &[u8], size: usize) -> Vec<u8> {
+    let chunks = data.chunks(size).flat_map(|chunk| [&(chunk.len() as u32).to_le_bytes(), chunk].concat());
+    chunks.chain([0; 4]).collect()
+}
+
+/// Forms that are the same on both sides.
+fn plain(kind: &Kind, cell: &Cell, data: &[u8]) -> Vec<u8> {
+    match kind {
+        Kind::Short(_) => [&(data.len() as u16).to_le_bytes(), data].concat(),
+        Kind::Variant => [&(data.len() as u32).to_le_bytes(), data].concat(),
+        Kind::Text | Kind::Image => {
+            let pointer = vec![cell.pointer; usize::from(cell.pointer) + 1];
+            [&pointer[..], &[9; 8], &(data.len() as u32).to_le_bytes(), data].concat()
+        }
+        _ => [&[data.len() as u8], data].concat(),
+    }
+}

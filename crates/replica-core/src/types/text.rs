@@ -87,9 +87,16 @@ impl Draft {
     }
 
     fn trim(&mut self) {
-        self.expression = format!("RTRIM({})", self.expression);
         self.shape.fixed = false;
+        self.expression = trimmed(&self.expression, self.shape);
     }
+}
+
+/// Without trailing blanks, in a type of the length that it had: RTRIM alone gives "varchar or nvarchar" (Microsoft docs,
+/// "RTRIM"), which is as long as its argument in SQL Server and (max) in Babelfish (`sys.RTRIM`), where the bytes of a
+/// row would differ. CAST keeps the collation (Microsoft docs, "Collation precedence").
+fn trimmed(expression: &str, shape: Shape) -> String {
+    cast(&format!("RTRIM({expression})"), &shape.sql_type())
 }
 
 fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversion {
@@ -105,22 +112,23 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
     let utf8 = !to.unicode && is_utf8(target);
     let wide = |shape: Shape| to.length.is_some_and(|m| shape.length.is_none_or(|n| n > m));
     let mut verify = quote(&target.name);
-    let mut blanks_lost = false;
+    let (mut is_trimmed, mut blanks_lost) = (false, false);
     // Longer than the target: the server refuses what does not fit. (A UTF-8 column pads in bytes, a result
     // in characters, so that padding is compared on neither side.)
     if to.fixed && (wide(draft.shape) || utf8) {
         draft.trim();
-        verify = format!("RTRIM({verify})");
+        is_trimmed = true;
+        verify = trimmed(&verify, Shape { fixed: false, length: draft.shape.length.and(to.length), ..to });
     } else if to.fixed && draft.shape != to {
         draft.cast(to);
     } else if draft.shape.fixed && wide(draft.shape) {
         draft.trim();
-        blanks_lost = true;
+        (is_trimmed, blanks_lost) = (true, true);
     } else if to.length.is_none() && draft.shape != to {
         draft.cast(to);
     }
     let limited = wide(draft.shape);
-    if limited && draft.shape.length.is_none() {
+    if limited && draft.shape.length.is_none() && !is_trimmed {
         verify = cast(&verify, &draft.shape.sql_type());
     }
     let unit = if to.unicode { UNITS } else { "bytes" };
@@ -137,7 +145,7 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
     } else if !to.unicode {
         conversion.collation = target.collation.as_ref().map(|collation| collation.name.clone());
     }
-    conversion
+    let conversion = conversion
         .loss(question_marks, format!("characters that {} lacks become ?", page_name(target)))
         .loss(blanks_lost, "trailing blanks")
         .loss(
@@ -145,8 +153,8 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
             format!("a value of more than {size} bytes in UTF-8 may be cut: use --verify hash"),
         )
         .limit(limited, format!("values of more than {size} {unit}"))
-        .check(question_marks, || characters_lost(&original, encoded, page_name(target)))
-        .too_long(to, limited, !from.fixed)
+        .check(question_marks, || characters_lost(&original, encoded, page_name(target)));
+    if limited { conversion.too_long(to, !from.fixed, is_trimmed) } else { conversion }
 }
 
 /// What does not come back from the target's code page as it was. Trailing blanks do not count, in no comparison.
@@ -165,11 +173,11 @@ fn characters_lost(original: &Draft, mut encoded: Draft, page: String) -> Check 
 impl Conversion {
     /// The checks of text that may be too long. The target cuts trailing blanks without a word, whatever their number
     /// (server-facts.md section 7); those of a char or nchar are padding, and no loss.
-    fn too_long(self, to: Shape, limited: bool, blanks_count: bool) -> Self {
+    fn too_long(self, to: Shape, blanks_count: bool, is_trimmed: bool) -> Self {
         let (unit, unit_bytes) = if to.unicode { (UNITS, 2) } else { ("bytes", 1) };
         let size = u32::from(to.length.unwrap_or_default());
         let sent = self.expression.clone();
-        let trimmed = if sent.starts_with("RTRIM(") { sent.clone() } else { format!("RTRIM({sent})") };
+        let trimmed = if is_trimmed { sent.clone() } else { format!("RTRIM({sent})") };
         let bytes = size * unit_bytes;
         let check = |problem, predicate| {
             let measured = if blanks_count { &sent } else { &trimmed };
@@ -182,8 +190,8 @@ impl Conversion {
         };
         let longer = format!("DATALENGTH({trimmed}) > {bytes}");
         let blanks = format!("DATALENGTH({sent}) > {bytes} AND DATALENGTH({trimmed}) <= {bytes}");
-        self.check(limited, || check(Problem::TooLong, longer))
-            .check(limited && blanks_count && !to.fixed, || check(Problem::BlanksCut, blanks))
+        self.check(true, || check(Problem::TooLong, longer))
+            .check(blanks_count && !to.fixed, || check(Problem::BlanksCut, blanks))
     }
 }
 
@@ -254,7 +262,7 @@ fn other(source: &Column, target: &Column, to: Shape) -> Outcome {
             conversion.verify = cast(&conversion.verify, &unbounded);
             conversion = conversion
                 .limit(true, format!("values of more than {size} {UNITS}"))
-                .too_long(to, true, true);
+                .too_long(to, true, false);
         }
         return Some(Ok(conversion));
     }
@@ -340,10 +348,18 @@ mod tests {
         assert_eq!(plain(&SqlType::Char(5), &SqlType::Char(8)).expression, "CAST([c] AS char(8))");
         assert_eq!(plain(&nvarchar(5), &SqlType::NChar(8)).expression, "CAST([c] AS nchar(8))");
         let c = plain(&SqlType::Char(8), &SqlType::Char(5));
-        assert_eq!((c.expression.as_str(), c.verify.as_str()), ("RTRIM([c])", "RTRIM([c])"));
+        assert_eq!(c.expression, "CAST(RTRIM([c]) AS varchar(8))");
+        assert_eq!(c.verify, "CAST(RTRIM([c]) AS varchar(5))");
         let c = plain(&SqlType::Char(8), &varchar(5));
-        assert_eq!((c.expression.as_str(), c.verify.as_str()), ("RTRIM([c])", "[c]"));
+        assert_eq!((c.expression.as_str(), c.verify.as_str()), ("CAST(RTRIM([c]) AS varchar(8))", "[c]"));
         assert_eq!(c.losses, ["trailing blanks"]);
+        assert_eq!(c.checks[0].predicate, "DATALENGTH(CAST(RTRIM([c]) AS varchar(8))) > 5");
+        let c = plain(&SqlType::VarChar(Length::Max), &SqlType::Char(5));
+        assert_eq!(c.verify, "CAST(RTRIM([c]) AS varchar(max))");
+        let utf8 = collated("c", &SqlType::Char(8), "Latin1_General_100_CI_AS_SC_UTF8", 65001);
+        let c = decide(&utf8, &utf8);
+        assert_eq!((c.how, c.verify), (How::Cast, c.expression.clone()));
+        assert_eq!((c.expression.as_str(), c.sent), ("CAST(RTRIM([c]) AS varchar(8))", nvarchar(8)));
         assert_eq!(plain(&SqlType::Char(5), &varchar(8)).how, How::Pass);
     }
 

@@ -2,7 +2,7 @@
 use crate::engine::api::Param;
 use crate::error::SqlError;
 use crate::values::CollationId;
-use crate::values::wire::{read_value, sql_type};
+use crate::values::wire::{read_parameter, sql_type};
 use replica_core::tds::types::TypeInfo;
 use replica_core::tds::wire::{Malformed, Reader, Stop, complete};
 
@@ -133,7 +133,7 @@ fn param(
     let sql_type = sql_type(&type_info, default).ok_or_else(unknown)?;
     let mut rest = &body[reader.position()..];
     let before = rest.len();
-    let value = read_value(&mut rest, &type_info).map_err(|error| {
+    let value = read_parameter(&mut rest, &type_info).map_err(|error| {
         Unreadable::Malformed(Malformed::new(format!("RPC parameter {ordinal} ({name}): {error}")))
     })?;
     complete(reader.bytes(before - rest.len()), "an RPC parameter")?;
@@ -172,6 +172,17 @@ mod tests {
         assert_eq!(text.value, Value::Bytes(b"S\0E\0L\0E\0C\0T\0 \0@\0n\0".to_vec()));
         assert!(!declaration.output);
         assert_eq!((n.name.as_str(), &n.value, n.output), ("@n", &Value::Int(7), true));
+    }
+
+    /// What FreeTDS 1.3 sends for `select ?` with 123.456 and a long text.
+    #[test]
+    fn long_texts_and_short_decimals() {
+        let mut body = vec![2, 0, b's', 0, b'p', 0, 0, 0];
+        body.extend([0, 0, 0x63, 4, 0, 0, 0, 9, 4, 0xD0, 0, 0x34, 4, 0, 0, 0, b'h', 0, b'i', 0]);
+        body.extend([0, 0, 0x23, 4, 0, 0, 0, 9, 4, 0xD0, 0, 0x34, 0xFF, 0xFF, 0xFF, 0xFF]);
+        body.extend([0, 0, 0x6C, 4, 6, 3, 4, 1, 0x40, 0xE2, 0x01]);
+        let values: Vec<_> = parsed(&body)[0].params.iter().map(|param| param.value.clone()).collect();
+        assert_eq!(values, [Value::Bytes(b"h\0i\0".to_vec()), Value::Null, Value::Decimal(123_456)]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 pub use bulk::{BulkColumnInfo, BulkError, BulkRowReader};
 pub use payload::TICKS_A_DAY;
 pub use payload::decimal_len;
-pub use read::{ReadError, read_value};
+pub use read::{ReadError, read_parameter, read_value};
 pub use row::{Plp, RowWriter, UnexpectedNull};
 
 /// What the client can take, as LOGIN7 said.

@@ -153,14 +153,12 @@ fn finite(x: f64) -> Result<Value, Bad> {
     if x.is_finite() { Ok(Value::Float(x)) } else { Err(Bad::Value) }
 }
 
-/// Any of the four lengths is taken: clients send the shortest that holds the digits, or the longest.
+/// Any length is taken: clients send the shortest of the four that holds the digits, or the longest, and FreeTDS as
+/// many bytes as the precision takes (its tds/data.c, tds_numeric_put).
 fn decimal(bytes: &[u8], precision: u8) -> Result<Value, Bad> {
     let (&sign, magnitude) = bytes.split_first().ok_or(Bad::Length)?;
-    if !matches!(magnitude.len(), 4 | 8 | 12 | 16) {
-        return Err(Bad::Length);
-    }
     let mut wide = [0; 16];
-    wide[..magnitude.len()].copy_from_slice(magnitude);
+    wide.get_mut(..magnitude.len()).ok_or(Bad::Length)?.copy_from_slice(magnitude);
     let magnitude = u128::from_le_bytes(wide);
     if sign > 1 || magnitude >= 10u128.pow(precision.min(38).into()) {
         return Err(Bad::Value);

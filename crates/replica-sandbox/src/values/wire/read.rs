@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 const PLP_NULL: u64 = u64::MAX;
 const PLP_UNKNOWN: u64 = u64::MAX - 1;
+const LONG_NULL: u32 = u32::MAX;
 /// 2 GiB less a byte: the largest value of a (max) type.
 const LARGEST: u64 = i32::MAX as u64;
 /// Memory set aside on a length's word alone; more only as bytes come.
@@ -41,7 +42,26 @@ impl From<Bad> for ReadError {
 /// # Errors
 /// [`ReadError`]; the stream's position is then undefined.
 pub fn read_value(input: &mut impl Read, info: &TypeInfo) -> Result<Value, ReadError> {
-    let Some(data) = read_data(input, info)? else { return Ok(Value::Null) };
+    let data = read_data(input, info)?;
+    value(data, info)
+}
+
+/// As [`read_value`], of an RPC's parameter: text, ntext and image have no text pointer there (FreeTDS 1.3,
+/// tds/query.c, and tedious 19, data-types/ntext.js, send none).
+///
+/// # Errors
+/// As [`read_value`].
+pub fn read_parameter(input: &mut impl Read, info: &TypeInfo) -> Result<Value, ReadError> {
+    let TypeInfo::LongLen { .. } = info else { return read_value(input, info) };
+    let data = match u32::from_le_bytes(array(input)?) {
+        LONG_NULL => None,
+        len => Some(take(input, len.into())?),
+    };
+    value(data, info)
+}
+
+fn value(data: Option<Vec<u8>>, info: &TypeInfo) -> Result<Value, ReadError> {
+    let Some(data) = data else { return Ok(Value::Null) };
     if let TypeInfo::Variant { .. } = info {
         return Ok(variant::read_body(&data)?);
     }

@@ -8,15 +8,26 @@ use crate::engine::functions::ops::Op;
 use crate::error::SqlError;
 use crate::values::convert::Mode;
 use crate::values::{self, SqlType};
-use sqlparser::ast::{Expr, OrderByExpr, OrderBySort, TopQuantity, Value};
+use sqlparser::ast::{Expr, Ident, OrderByExpr, OrderBySort, SelectItem, TopQuantity, Value, ValueWithSpan};
+
+/// What ORDER BY can name beside the result columns.
+#[derive(Clone, Copy)]
+pub enum Sortable<'a> {
+    /// Whatever the FROM clause has.
+    Any(&'a Scope<'a>),
+    /// After DISTINCT: an expression that is selected.
+    Distinct(&'a Scope<'a>),
+    /// Of a set operation: an expression that its first query selects.
+    Set(&'a [SelectItem]),
+}
 
 impl Binder<'_> {
-    /// ` ORDER BY ...` and the ordinals of result columns in it. Without a scope only result columns can be named.
+    /// ` ORDER BY ...` and the ordinals of result columns in it.
     pub fn order(
         &self,
         items: &[OrderByExpr],
         columns: &[Output],
-        scope: Option<&Scope<'_>>,
+        sortable: Sortable<'_>,
     ) -> Result<(String, Vec<u16>), SqlError> {
         let (mut terms, mut ordinals) = (Vec::new(), Vec::new());
         for item in items {
@@ -24,18 +35,22 @@ impl Binder<'_> {
                 Expr::Collate { expr, collation } => (&**expr, Some(collation)),
                 expr => (expr, None),
             };
-            let at = output_column(expr, columns)?;
-            let mut typed = match (at, scope) {
-                (Some(n), Some(_)) => columns[n].typed.clone(),
-                (Some(n), None) => Typed { sql: format!("c{}", n + 1), ..columns[n].typed.clone() },
-                (None, Some(scope)) => self.scalar(expr, scope)?,
-                (None, None) => {
-                    return Err(SqlError::new(
-                        145,
-                        15,
-                        1,
-                        "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
-                    ));
+            let named = output_column(expr, columns)?;
+            let selected = |n: usize| Typed { sql: format!("c{}", n + 1), ..columns[n].typed.clone() };
+            let (at, mut typed) = match (named, sortable) {
+                (Some(n), Sortable::Any(_)) => (Some(n), columns[n].typed.clone()),
+                (Some(n), _) => (Some(n), selected(n)),
+                (None, Sortable::Any(scope)) => (None, self.scalar(expr, scope)?),
+                (None, Sortable::Distinct(scope)) => {
+                    let sql = self.scalar(expr, scope)?.sql;
+                    let at = columns.iter().position(|c| c.typed.sql == sql).ok_or_else(not_distinct)?;
+                    (Some(at), selected(at))
+                }
+                (None, Sortable::Set(items)) => {
+                    let at = items.iter().position(|item| selects(item, expr));
+                    // A `*` stands for several columns, and nothing can be counted.
+                    let at = at.filter(|_| items.len() == columns.len()).ok_or_else(not_in_set)?;
+                    (Some(at), selected(at))
                 }
             };
             if let Some(collation) = collation {
@@ -74,7 +89,14 @@ impl Binder<'_> {
             let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
             SqlError::new(1060, 15, 1, text)
         };
-        let typed = self.scalar(expr, &Scope::default())?;
+        let scope = Scope::default();
+        let typed = match expr {
+            // A variable after FETCH, see `bridge`.
+            Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => {
+                self.scalar(&Expr::Identifier(Ident::new(name)), &scope)?
+            }
+            expr => self.scalar(expr, &scope)?,
+        };
         if !typed.sql_type.is_integer() && !typed.is_untyped_null() {
             return Err(not_whole());
         }
@@ -105,6 +127,26 @@ impl Binder<'_> {
             (rows, Some(offset)) => format!(" LIMIT {} OFFSET {offset}", rows.as_deref().unwrap_or("-1")),
         })
     }
+}
+
+fn selects(item: &SelectItem, wanted: &Expr) -> bool {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            expr.to_string().eq_ignore_ascii_case(&wanted.to_string())
+        }
+        _ => false,
+    }
+}
+
+fn not_distinct() -> SqlError {
+    let text = "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.";
+    SqlError::new(145, 15, 1, text)
+}
+
+fn not_in_set() -> SqlError {
+    let text = "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT \
+                operator.";
+    SqlError::new(104, 16, 1, text)
 }
 
 /// The result column that an ORDER BY item names, by its number or its name.

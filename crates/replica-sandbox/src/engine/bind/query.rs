@@ -2,8 +2,10 @@
 use super::Binder;
 use super::from::unsupported;
 use super::names::object_name;
+use super::order::Sortable;
 use super::recursion::LEVEL;
 use super::scope::Scope;
+use super::sets::first_items;
 use super::typed::{Column, Origin, Typed};
 use crate::engine::api::OutColumn;
 use crate::engine::functions::keys::key_expression;
@@ -139,7 +141,7 @@ impl Binder<'_> {
             SetExpr::Select(select) => self.select(select, &tail, outer),
             body => {
                 let emitted = self.set_expression(body, outer)?;
-                self.finish_set(emitted, &tail)
+                self.finish_set(emitted, first_items(body), &tail)
             }
         }
     }
@@ -203,18 +205,18 @@ impl Binder<'_> {
                 return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{other}'.")));
             }
         };
-        let order_scope = if distinct {
+        let sortable = if distinct {
             let keys: Vec<String> = (1..)
                 .zip(&columns)
                 .map(|(n, c): (usize, _)| key_expression(&format!("c{n}"), &c.typed.sql_type))
                 .collect();
             let names: Vec<String> = (1..=columns.len()).map(|n| format!("c{n}")).collect();
             sql = format!("SELECT {} FROM ({sql}) GROUP BY {}", names.join(", "), keys.join(", "));
-            None
+            Sortable::Distinct(&scope)
         } else {
-            Some(&scope)
+            Sortable::Any(&scope)
         };
-        let (order, ordered_by) = self.order(tail.order_by, &columns, order_scope)?;
+        let (order, ordered_by) = self.order(tail.order_by, &columns, sortable)?;
         sql.push_str(&order);
         let top = match &select.top {
             None => None,

@@ -1,4 +1,5 @@
 //! UNION, EXCEPT, INTERSECT, and VALUES.
+use super::order::Sortable;
 use super::query::{Emitted, Output, Tail};
 use super::scope::Scope;
 use super::typed::Typed;
@@ -6,17 +7,32 @@ use super::types::{common_collation, common_type};
 use super::{Binder, Label};
 use crate::engine::functions::keys::key_expression;
 use crate::error::SqlError;
-use sqlparser::ast::{SetOperator, Values};
+use sqlparser::ast::{SelectItem, SetExpr, SetOperator, Values};
+
+/// What the first query of a set operation selects.
+pub fn first_items(body: &SetExpr) -> &[SelectItem] {
+    match body {
+        SetExpr::Select(select) => &select.projection,
+        SetExpr::SetOperation { left, .. } => first_items(left),
+        SetExpr::Query(query) => first_items(&query.body),
+        _ => &[],
+    }
+}
 
 impl Binder<'_> {
     /// ORDER BY and OFFSET over a set operation: by its result columns.
-    pub fn finish_set(&self, emitted: Emitted, tail: &Tail<'_>) -> Result<Emitted, SqlError> {
+    pub fn finish_set(
+        &self,
+        emitted: Emitted,
+        first: &[SelectItem],
+        tail: &Tail<'_>,
+    ) -> Result<Emitted, SqlError> {
         if tail.order_by.is_empty() {
             return Ok(emitted);
         }
         let names: Vec<String> = (1..=emitted.columns.len()).map(|n| format!("c{n}")).collect();
         let mut sql = format!("SELECT {} FROM ({})", names.join(", "), emitted.sql);
-        let (order, ordered_by) = self.order(tail.order_by, &emitted.columns, None)?;
+        let (order, ordered_by) = self.order(tail.order_by, &emitted.columns, Sortable::Set(first))?;
         sql.push_str(&order);
         sql.push_str(&self.limit(None, tail)?);
         Ok(Emitted { sql, columns: emitted.columns, ordered_by })

@@ -171,7 +171,7 @@ impl Binder<'_> {
         let exposed = alias.map_or(name, |a| a.name.value.as_str()).to_owned();
         let source = Source {
             name: exposed,
-            schema: alias.is_none().then(|| "sys".to_owned()),
+            schema: alias.is_none().then(|| view.schema().to_owned()),
             database: None,
             alias: alias_sql.clone(),
             columns,

@@ -3,8 +3,9 @@ use crate::engine::tokens::{Cursor, DEEPEST, Lexeme, too_deep};
 use crate::error::SqlError;
 use sqlparser::ast::{Expr, Ident, Query, Setting, Value};
 use sqlparser::dialect::MsSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 /// A subquery in parentheses takes the parser several calls.
 const RECURSION: usize = 2 * DEEPEST;
@@ -56,7 +57,9 @@ pub fn read<T>(
 ) -> Result<T, SqlError> {
     let from = cursor.position();
     let length = statement_end(cursor) - from;
-    let tokens = cursor.rest()[..length].iter().enumerate().map(|(n, lexeme)| numbered(n, lexeme)).collect();
+    let mut tokens: Vec<_> =
+        cursor.rest()[..length].iter().enumerate().map(|(n, lexeme)| numbered(n, lexeme)).collect();
+    mark_fetched_variables(&mut tokens);
     let dialect = MsSqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     match with(&mut parser) {
@@ -76,6 +79,23 @@ pub fn read<T>(
 fn numbered(n: usize, lexeme: &Lexeme) -> TokenWithSpan {
     let location = Location::new(n as u64 + 1, 1);
     TokenWithSpan::new(lexeme.token.clone(), Span::new(location, location))
+}
+
+/// `FETCH NEXT @n ROWS`: the parser takes a value there, and no name.
+fn mark_fetched_variables(tokens: &mut [TokenWithSpan]) {
+    for at in 2..tokens.len() {
+        let (before, rest) = tokens.split_at_mut(at);
+        let [.., fetch, next] = before else { continue };
+        let is = |token: &Token, wanted: &[Keyword]| matches!(token, Token::Word(w) if wanted.contains(&w.keyword));
+        if is(&fetch.token, &[Keyword::FETCH])
+            && is(&next.token, &[Keyword::NEXT, Keyword::FIRST])
+            && let Some(TokenWithSpan { token, .. }) = rest.first_mut()
+            && let Token::Word(Word { value, quote_style: None, .. }) = token
+            && value.starts_with('@')
+        {
+            *token = Token::Placeholder(std::mem::take(value));
+        }
+    }
 }
 
 fn refused(message: &str) -> Option<usize> {

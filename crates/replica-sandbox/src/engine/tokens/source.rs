@@ -3,6 +3,7 @@ use super::limits::within_limits;
 use super::{Cursor, PARTITION};
 use crate::error::SqlError;
 use sqlparser::dialect::MsSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 use std::cell::Cell;
 
@@ -44,6 +45,7 @@ impl<'a> Source<'a> {
                 lexemes.push(Lexeme { token: word_of_a_dollar(one.token), start, end, line });
             }
         }
+        let lexemes = without_foreign_operators(lexemes);
         within_limits(&lexemes)?;
         Ok(Self { text, lexemes, nesting: Cell::new(0) })
     }
@@ -59,6 +61,32 @@ fn word_of_a_dollar(token: Token) -> Token {
         Token::Placeholder(text) if text.eq_ignore_ascii_case(PARTITION) => Token::make_word(&text, None),
         other => other,
     }
+}
+
+/// `a<@b` and `a^@b` compare with a variable; the tokenizer takes `<@` and `^@` for operators of PostgreSQL.
+fn without_foreign_operators(lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
+    let mut mended = Vec::with_capacity(lexemes.len());
+    let mut lexemes = lexemes.into_iter().peekable();
+    while let Some(mut lexeme) = lexemes.next() {
+        let operator = match lexeme.token {
+            Token::ArrowAt => Some(Token::Lt),
+            Token::CaretAt => Some(Token::Caret),
+            _ => None,
+        };
+        if let Some(operator) = operator
+            && let Some(Lexeme { token: Token::Word(word), start, .. }) = lexemes.peek_mut()
+            && *start == lexeme.end
+            && word.quote_style.is_none()
+        {
+            word.value.insert(0, '@');
+            word.keyword = Keyword::NoKeyword;
+            *start -= 1;
+            lexeme.token = operator;
+            lexeme.end -= 1;
+        }
+        mended.push(lexeme);
+    }
+    mended
 }
 
 /// Turns the tokenizer's lines and columns, which only grow, into byte offsets.
@@ -114,6 +142,16 @@ mod tests {
         let source = Source::new(text).unwrap();
         let seen: Vec<_> = source.lexemes.iter().map(|l| (&text[l.start..l.end], l.line)).collect();
         assert_eq!(seen, [("select", 1), ("N'é😀''x'", 1), (",", 3), ("[a]]b]", 3), ("from", 4), ("t", 4)]);
+    }
+
+    #[test]
+    fn variables_begin_right_after_an_operator() {
+        let text = "a<@b^@select<@@rowcount<=@c";
+        let source = Source::new(text).unwrap();
+        let seen: Vec<_> =
+            source.lexemes.iter().map(|l| (l.token.to_string(), &text[l.start..l.end])).collect();
+        let expected = ["a", "<", "@b", "^", "@select", "<", "@@rowcount", "<=", "@c"];
+        assert_eq!(seen, expected.map(|part| (part.to_owned(), part)));
     }
 
     #[test]

@@ -22,7 +22,8 @@ use crate::values::Value;
 use definition::Definition;
 use scope::Scope;
 
-/// schema_id of sys.
+/// schema_id of INFORMATION_SCHEMA and of sys.
+const INFORMATION_SCHEMA: i32 = 3;
 const SYS: i32 = 4;
 
 /// A view's columns and how to get its rows in a database. The binder puts the rows into a temporary SQLite table
@@ -37,14 +38,17 @@ pub struct SystemView {
 
 /// The view of that name, without regard to case; its strings have the database's collation.
 pub fn find(database: &Database, schema: &str, name: &str) -> Option<SystemView> {
-    let mut numbered = all().enumerate();
-    let (at, definition) =
-        numbered.find(|(_, d)| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
-    let object_id = -1 - at as i32;
+    let (object_id, definition) = numbered()
+        .find(|(_, d)| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
     Some(SystemView { object_id, columns: definition.columns.describe(database.collation), definition })
 }
 
 impl SystemView {
+    /// sys or INFORMATION_SCHEMA.
+    pub fn schema(&self) -> &'static str {
+        self.definition.schema
+    }
+
     /// The view's rows in that database: what the session's user may see of them.
     ///
     /// # Errors
@@ -64,6 +68,11 @@ impl SystemView {
         let rows = (self.definition.rows)(&scope)?;
         Ok(rows.into_iter().map(|row| self.definition.columns.row(row, &self.columns)).collect())
     }
+}
+
+/// Every system view, with its object_id.
+fn numbered() -> impl Iterator<Item = (i32, &'static Definition)> {
+    (1..).map(|n: i32| -n).zip(all())
 }
 
 /// Every system view.

@@ -1,14 +1,31 @@
 //! Objects: tables, views, triggers, constraints as objects, and their text.
 use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
+use super::{INFORMATION_SCHEMA, SYS};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Backs, Table, Trigger};
 use std::time::SystemTime;
 
 /// The twelve columns that every view of objects begins with.
-pub const OBJECT: &str = "name sysname, object_id int, principal_id int null = null, schema_id int, \
-    parent_object_id int, type char(2), type_desc nvarchar(60) null, create_date datetime, modify_date datetime, \
-    is_ms_shipped bit = 0, is_published bit = 0, is_schema_published bit = 0";
+macro_rules! object {
+    (is_ms_shipped = $shipped:literal) => {
+        concat!(
+            "name sysname, object_id int, principal_id int null = null, schema_id int, parent_object_id int, ",
+            "type char(2), type_desc nvarchar(60) null, create_date datetime, modify_date datetime, ",
+            "is_ms_shipped bit = ",
+            $shipped,
+            ", is_published bit = 0, is_schema_published bit = 0",
+        )
+    };
+}
+pub const OBJECT: &str = object!(is_ms_shipped = 0);
+
+/// What a view has more than an object.
+const VIEW_MORE: &str = "is_replicated bit null = 0, has_replication_filter bit null = 0, \
+    has_opaque_metadata bit = 0, has_unchecked_assembly_data bit = 0, with_check_option bit = 0, \
+    is_date_correlation_view bit = 0, is_tracked_by_cdc bit null = 0, has_snapshot bit null = 0, \
+    ledger_view_type tinyint null = 0, ledger_view_type_desc nvarchar(60) null = NON_LEDGER_VIEW, \
+    is_dropped_ledger_view bit null = 0";
 
 pub const VIEWS: &[Definition] = &[
     Definition { schema: "sys", name: "objects", columns: Columns(&[OBJECT]), rows: objects },
@@ -39,18 +56,12 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: tables,
     },
+    Definition { schema: "sys", name: "views", columns: Columns(&[OBJECT, VIEW_MORE]), rows: views },
     Definition {
         schema: "sys",
-        name: "views",
-        columns: Columns(&[
-            OBJECT,
-            "is_replicated bit null = 0, has_replication_filter bit null = 0, has_opaque_metadata bit = 0",
-            "has_unchecked_assembly_data bit = 0, with_check_option bit = 0",
-            "is_date_correlation_view bit = 0, is_tracked_by_cdc bit null = 0, has_snapshot bit null = 0",
-            "ledger_view_type tinyint null = 0, ledger_view_type_desc nvarchar(60) null = NON_LEDGER_VIEW",
-            "is_dropped_ledger_view bit null = 0",
-        ]),
-        rows: views,
+        name: "system_views",
+        columns: Columns(&[object!(is_ms_shipped = 1), VIEW_MORE]),
+        rows: system_views,
     },
     Definition {
         schema: "sys",
@@ -269,6 +280,20 @@ fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 
 fn views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope.views().map(|v| view(v).row()).collect())
+}
+
+fn system_views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let created = scope.database.created;
+    let object = |(object_id, d): (i32, &'static Definition)| Object {
+        name: d.name,
+        object_id,
+        schema_id: if d.schema == "sys" { SYS } else { INFORMATION_SCHEMA },
+        parent: 0,
+        kind: VIEW,
+        created,
+        modified: created,
+    };
+    Ok(super::numbered().map(|view| object(view).row()).collect())
 }
 
 fn all_triggers<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Trigger)> {

@@ -85,7 +85,7 @@ fn allowed(from: &SqlType, to: &SqlType) -> Allowed {
         (_, Variant) if matches!(source, Long | Image | RowVersion | Xml | Clr) || from.is_large() => Never,
         (_, Variant) => Implicitly,
         (Variant, Long | Image | RowVersion | Xml | Clr) => Never,
-        (Variant, _) if to.is_large() => Never,
+        // To the (max) types too: SQLAlchemy's mssql dialect casts the values of sys.extended_properties so.
         (Variant, _) => Explicitly,
 
         (Text, Binary | RowVersion) => Explicitly,
@@ -150,6 +150,7 @@ mod tests {
             (&SqlType::Xml, &varchar, Allowed::Explicitly),
             (&varchar, &SqlType::Xml, Allowed::Implicitly),
             (&SqlType::Variant, &SqlType::Int, Allowed::Explicitly),
+            (&SqlType::Variant, &SqlType::VarBinary(Len::Max), Allowed::Explicitly),
             (&SqlType::Int, &SqlType::Variant, Allowed::Implicitly),
             (&SqlType::VarBinary(Len::Max), &SqlType::Variant, Allowed::Never),
             (&varbinary, &SqlType::Float, Allowed::Never),

@@ -185,3 +185,40 @@ fn a_query_may_read_itself() {
         assert_eq!(errors(&mut s, wrong)[0].0, number, "{wrong}");
     }
 }
+
+#[test]
+fn what_is_selected_can_be_sorted_by_after_distinct_and_union() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int, b int); insert t values(2,1),(1,1),(2,1)");
+    let text = |rows: Vec<Vec<String>>| rows.into_iter().map(|r| r.join(",")).collect::<Vec<_>>();
+    assert_eq!(text(rows(&mut s, "select distinct t.a, b from t order by t.b, t.a desc")), ["2,1", "1,1"]);
+    assert_eq!(text(rows(&mut s, "select distinct a + 1 from t order by a + 1")), ["2", "3"]);
+    assert_eq!(text(rows(&mut s, "select t.a from t union select 5 order by T.A desc")), ["5", "2", "1"]);
+    assert_eq!(text(rows(&mut s, "select t.a as x from t union select 0 order by t.a")), ["0", "1", "2"]);
+    assert_eq!(errors(&mut s, "select distinct a from t order by b")[0].0, 145);
+    assert_eq!(errors(&mut s, "select a from t union select 5 order by t.b")[0].0, 104);
+    assert_eq!(errors(&mut s, "select * from t union select 5, 6 order by t.b")[0].0, 104);
+}
+
+#[test]
+fn variables_page_and_compare_without_blanks() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int); insert t values(1),(2),(3),(4)");
+    let page = "declare @o int = 1, @n int = 2 select a from t where a<@@spid and a<@o+3
+                order by a offset @o rows fetch next @n rows only";
+    assert_eq!(rows(&mut s, page), [["2"], ["3"]]);
+    assert_eq!(errors(&mut s, "select 1 a order by a offset 0 rows fetch next @m rows only")[0].0, 137);
+}
+
+/// How SQLAlchemy asks.
+#[test]
+fn system_views_are_named_with_their_schema_and_listed() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int)");
+    let qualified = "select INFORMATION_SCHEMA.TABLES.TABLE_NAME from [INFORMATION_SCHEMA].[TABLES]
+                     where [INFORMATION_SCHEMA].[TABLES].TABLE_SCHEMA = cast(N'dbo' as nvarchar(max))";
+    assert_eq!(rows(&mut s, qualified), [["t"]]);
+    let listed = "select name, schema_name(schema_id) from sys.system_views
+                  where name in ('dm_exec_sessions', 'dm_pdw_nodes_exec_sessions', 'schemata')";
+    assert_eq!(rows(&mut s, listed), [["dm_exec_sessions", "sys"], ["SCHEMATA", "INFORMATION_SCHEMA"]]);
+}

@@ -15,7 +15,7 @@ use crate::error::SqlError;
 use crate::values::CollationId;
 
 /// Makes rows from the current database as the session sees it.
-fn read(
+pub(super) fn read(
     session: &Session,
     work: impl FnOnce(&Scope<'_>) -> Outcome<Vec<Row>>,
 ) -> Outcome<(Vec<Row>, CollationId)> {
@@ -25,7 +25,7 @@ fn read(
 }
 
 /// 15250 where another database than the current one is asked for.
-fn own_database(database: &Database, qualifier: Option<&str>) -> Result<(), SqlError> {
+pub(super) fn own_database(database: &Database, qualifier: Option<&str>) -> Result<(), SqlError> {
     match qualifier {
         Some(other) if !database.same_name(other, &database.name) => Err(SqlError::new(
             15250,
@@ -166,7 +166,7 @@ pub fn columns(params: &[Param], session: &mut Session, sink: &mut dyn Sink, new
 }
 
 /// The table that `@table_name` and `@table_owner` mean.
-fn table<'a>(scope: &Scope<'a>, given: &Arguments<'_>) -> Result<Option<&'a Table>, SqlError> {
+pub(super) fn table<'a>(scope: &Scope<'a>, given: &Arguments<'_>) -> Result<Option<&'a Table>, SqlError> {
     own_database(scope.database, given.text("@table_qualifier").as_deref())?;
     let name = given.required_text("@table_name")?;
     let owner = given.text("@table_owner");

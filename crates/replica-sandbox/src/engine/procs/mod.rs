@@ -5,9 +5,12 @@ mod arguments;
 mod catalog;
 mod change;
 mod collations;
+mod datatype_info;
 mod first_result;
+mod keys;
 mod odbc;
 mod pattern;
+mod routines;
 mod sandbox;
 
 pub use arguments::Arguments;
@@ -32,8 +35,11 @@ pub fn call(
         "sp_columns" => catalog::columns(arguments, session, sink, false),
         "sp_columns_100" => catalog::columns(arguments, session, sink, true),
         "sp_databases" => catalog::databases(session, sink),
+        "sp_datatype_info" => datatype_info::datatype_info(arguments, session, sink, false),
+        "sp_datatype_info_100" => datatype_info::datatype_info(arguments, session, sink, true),
         "sp_describe_first_result_set" => first_result::describe_first(arguments, session, sink),
         "sp_droprolemember" => change::role_member(arguments, session, false),
+        "sp_fkeys" => keys::foreign_keys(arguments, session, sink),
         "sp_getapplock" => applock::get(arguments, session, sink),
         "sp_helpindex" => catalog::help_index(arguments, session, sink),
         "sp_pkeys" => catalog::primary_keys(arguments, session, sink),
@@ -45,7 +51,11 @@ pub fn call(
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        "sp_special_columns" => keys::special_columns(arguments, session, sink, false),
+        "sp_special_columns_100" => keys::special_columns(arguments, session, sink, true),
+        "sp_sproc_columns" | "sp_sproc_columns_100" => routines::procedure_columns(arguments, session, sink),
         "sp_statistics" | "sp_statistics_100" => catalog::statistics(arguments, session, sink),
+        "sp_stored_procedures" => routines::procedures(arguments, session, sink),
         "sp_tablecollations_100" => collations::table_collations(arguments, session, sink),
         "sp_tables" => catalog::tables(arguments, session, sink),
         _ => return None,

@@ -67,6 +67,55 @@ fn drivers_find_tables_columns_and_keys() {
 }
 
 #[test]
+fn drivers_find_foreign_keys_and_what_tells_rows_apart() {
+    let mut session = session();
+    let s = &mut session;
+    ok(
+        s,
+        "CREATE TABLE parent (a int, b int, CONSTRAINT pk PRIMARY KEY (b, a))
+         CREATE TABLE child (x int, y int, v rowversion, u int NULL UNIQUE,
+             CONSTRAINT fk FOREIGN KEY (x, y) REFERENCES parent (b, a) ON DELETE CASCADE)",
+    );
+    let by_parent = exec(s, "sp_fkeys", &["parent"]);
+    assert_eq!(column(&by_parent, "FKTABLE_NAME"), ["child", "child"]);
+    assert_eq!(column(&by_parent, "PKCOLUMN_NAME"), ["b", "a"]);
+    assert_eq!(column(&by_parent, "FKCOLUMN_NAME"), ["x", "y"]);
+    assert_eq!(column(&by_parent, "UPDATE_RULE"), ["1", "1"]);
+    assert_eq!(column(&by_parent, "DELETE_RULE"), ["0", "0"]);
+    assert_eq!(column(&by_parent, "PK_NAME"), ["pk", "pk"]);
+    assert_eq!(column(&exec(s, "sp_fkeys", &["child"]), "FK_NAME"), [""; 0]);
+    let mut heard = Recorder::default();
+    let error = call("sp_fkeys", &mut [], s, &mut heard).unwrap().unwrap_err();
+    assert!(matches!(error, crate::engine::failure::Failure::Error(e) if e.number == 15252));
+
+    assert_eq!(column(&exec(s, "sp_special_columns", &["parent"]), "COLUMN_NAME"), ["b", "a"]);
+    assert_eq!(column(&exec(s, "sp_special_columns", &["child"]), "COLUMN_NAME"), ["u"]);
+    let given = ["child", "dbo", "master", "R", "T", "O"];
+    assert_eq!(column(&exec(s, "sp_special_columns", &given), "COLUMN_NAME"), [""; 0]);
+    let versions = exec(s, "sp_special_columns_100", &["child", "dbo", "master", "V"]);
+    assert_eq!(column(&versions, "COLUMN_NAME"), ["v"]);
+    assert_eq!(column(&versions, "SCOPE"), ["NULL"]);
+}
+
+#[test]
+fn drivers_find_types_and_no_procedures() {
+    let mut session = session();
+    let s = &mut session;
+    let all = exec(s, "sp_datatype_info_100", &["0", "3"]);
+    assert_eq!(all.results[0].0.len(), 20);
+    let names = column(&all, "TYPE_NAME");
+    assert_eq!((names.len(), names[0].as_str()), (37, "datetimeoffset"));
+    let nvarchar = exec(s, "sp_datatype_info_100", &["-9", "3"]);
+    assert_eq!(column(&nvarchar, "TYPE_NAME"), ["nvarchar", "sysname"]);
+    assert_eq!(column(&nvarchar, "PRECISION"), ["4000", "128"]);
+    assert_eq!(column(&nvarchar, "LITERAL_PREFIX"), ["N'", "N'"]);
+    assert_eq!(column(&nvarchar, "CASE_SENSITIVE"), ["0", "0"]);
+    assert_eq!(column(&exec(s, "sp_datatype_info", &["11"]), "TYPE_NAME"), ["datetime", "smalldatetime"]);
+    assert_eq!(column(&exec(s, "..sp_stored_procedures", &["%"]), "PROCEDURE_NAME"), [""; 0]);
+    assert_eq!(column(&exec(s, "sp_sproc_columns_100", &["%"]), "COLUMN_NAME"), [""; 0]);
+}
+
+#[test]
 fn things_are_renamed() {
     let mut session = with_tables();
     let s = &mut session;

@@ -48,6 +48,10 @@ fn a_connection_string_that_makes_no_sense() {
         run_on(&format!("Server=h;User Id=u;Password={PASSWORD};Encypt=true")).exits(2).says("'Encypt'");
     one_error(&run);
     run_on(&format!("Server=h;User Id=u;Password='{PASSWORD}")).exits(2).says("closing quote");
+    // Braces are ODBC's: here the password ends at the semicolon.
+    one_error(
+        &run_on(&format!("Server=h;User Id=u;Password={{a;{PASSWORD}=b}}")).exits(2).says("double quotes"),
+    );
     run_on(&format!("Server=h;Integrated Security=true;PWD={PASSWORD}")).exits(2).says("Windows logins");
 }
 
@@ -109,6 +113,13 @@ fn a_certificate_that_nobody_vouches_for() {
     let connection = format!("{};TrustServerCertificate=false", server.connection("master"));
     let run = run_on(&connection).exits(3).says("certificate is not trusted").says("ServerCertificate=");
     one_error(&run);
+    let strict = format!("{};Encrypt=strict", server.connection("master"));
+    one_error(
+        &run_on(&strict)
+            .exits(3)
+            .says("certificate is not trusted")
+            .says("does not count under Encrypt=strict"),
+    );
 }
 
 #[test]

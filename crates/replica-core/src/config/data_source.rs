@@ -14,10 +14,10 @@ impl DataSource {
         let text = text.trim();
         let lower = text.to_ascii_lowercase();
         for (prefix, what) in
-            [("np:", "Named pipes"), ("lpc:", "Shared memory"), ("admin:", "Admin connections")]
+            [("np:", "Named pipes are"), ("lpc:", "Shared memory is"), ("admin:", "Admin connections are")]
         {
             if lower.starts_with(prefix) || (prefix == "np:" && text.starts_with(r"\\")) {
-                return Err(Error::usage(format!("{what} are not supported"))
+                return Err(Error::usage(format!("{what} not supported"))
                     .remedy("Connect over TCP: Server=host,port."));
             }
         }

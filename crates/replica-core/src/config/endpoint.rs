@@ -202,9 +202,14 @@ impl Endpoint {
                     .remedy("Leave it out: the tools do not depend on the session's language."));
             }
             known if WITHOUT_EFFECT.contains(&known) => {}
-            _ => {
+            unknown if unknown.chars().all(|c| c.is_ascii_alphabetic()) => {
                 return Err(Error::usage(format!("Unknown connection keyword '{keyword}'"))
                     .remedy("The keywords are those of Microsoft.Data.SqlClient."));
+            }
+            // The tail of a password with a semicolon, more likely than not: it is not repeated.
+            _ => {
+                return Err(Error::usage("What stands before an equals sign is no connection keyword")
+                    .remedy("A value with a semicolon or a quote in it goes in double quotes."));
             }
         }
         Ok(())
@@ -362,6 +367,8 @@ mod tests {
         assert!(!format!("{e:?} {e}").contains("hunter2"));
         // A password with an unquoted semicolon makes its tail look like a keyword, but not like a value.
         assert!(!error("Server=h;UID=u;Encrypt=hunter2").contains("hunter2"));
+        let message = error("Server=h;UID=u;PWD={a;hunter2=}");
+        assert!(message.contains("double quotes") && !message.contains("hunter2"), "{message}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
 
 use super::Link;
 use super::transport::Handshake;
-use crate::config::Endpoint;
+use crate::config::{Encrypt, Endpoint};
 use crate::error::{Error, Result};
 
 /// [MS-TDS] 3.2.5.1: the protocol name that TDS 8.0 announces.
@@ -78,17 +78,27 @@ fn explain(error: &io::Error, endpoint: &Endpoint) -> Error {
     };
     let name = endpoint.certificate_name();
     match cause {
-        rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
-            Error::connect(format!("the server's certificate is not for the name '{name}'"))
-                .remedy("Use the name that the certificate carries in Server=, or give it with HostNameInCertificate.")
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => Error::connect(format!("the server's certificate is not for the name '{name}'")).remedy(
+            "Use the name that the certificate carries in Server=, or give it with HostNameInCertificate.",
+        ),
+        rustls::Error::InvalidCertificate(reason) => {
+            let unchecked = match endpoint.encrypt {
+                Encrypt::Strict => "TrustServerCertificate does not count under Encrypt=strict",
+                _ => "TrustServerCertificate=true would let whoever sits in between read everything",
+            };
+            Error::connect(format!("the server's certificate is not trusted: {reason}")).remedy(format!(
+                "Name the certificate or its authority with ServerCertificate=FILE.pem, or add the authority to the \
+                 system's; {unchecked}."
+            ))
         }
-        rustls::Error::InvalidCertificate(reason) => Error::connect(format!("the server's certificate is not trusted: {reason}"))
-            .remedy(
-                "Name the certificate or its authority with ServerCertificate=FILE.pem, add the authority to the \
-                 system's, or say TrustServerCertificate=true, which lets whoever sits in between read everything.",
-            ),
-        rustls::Error::InvalidMessage(_) => Error::connect("what listens there answers TLS with something else")
-            .remedy("Check host and port, and whether the server takes Encrypt=strict (SQL Server 2022 and later)."),
+        rustls::Error::InvalidMessage(_) => Error::connect(
+            "what listens there answers TLS with something else",
+        )
+        .remedy(
+            "Check host and port, and whether the server takes Encrypt=strict (SQL Server 2022 and later).",
+        ),
         other => Error::connect(format!("the TLS handshake failed: {other}"))
             .remedy("The server must offer TLS 1.2 with a cipher of today."),
     }

@@ -62,6 +62,10 @@ fn a_configuration_that_makes_no_sense() {
     let run = run.says("replica.toml: line 4").says("`pasword`");
     assert!(!run.to_string().contains(PASSWORD), "{run}");
     one_error(&run);
+    let toml = "[tables.'a.b.c']\nchunk_size = 1\n";
+    one_error(
+        &Program::new(BINARY).file("replica.toml", toml).run(&["dbo.t"]).exits(2).says("is not a table name"),
+    );
     Program::new(BINARY).run(&["dbo.t", "--config", "elsewhere.toml"]).exits(2).says("elsewhere.toml");
 }
 

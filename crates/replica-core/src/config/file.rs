@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Endpoint, Etl, Secret};
+use crate::catalog::TableName;
 use crate::error::{Error, Result};
 
 /// The file that is read when none is named, in the current folder.
@@ -97,7 +98,7 @@ impl Config {
             Some(raw) => raw.resolve(environment).map(Some).map_err(|e| e.within(name)),
             None => Ok(None),
         };
-        Ok(Self {
+        Self {
             source: side("[source]", raw.source)?,
             target: side("[target]", raw.target)?,
             reference_tables: raw.reference_tables,
@@ -106,7 +107,23 @@ impl Config {
             etl: raw.etl,
             tables: raw.tables,
             date_filter_columns: raw.date_filter_columns,
-        })
+        }
+        .validated()
+    }
+
+    /// Checks what no single value can say.
+    fn validated(self) -> Result<Self> {
+        for name in self.tables.keys().chain(self.date_filter_columns.keys()) {
+            name.parse::<TableName>().map_err(|error| Error::usage(format!("{error}")))?;
+        }
+        for (name, settings) in &self.tables {
+            if [settings.chunk_size, settings.commit_interval].contains(&Some(0)) {
+                return Err(Error::usage(format!(
+                    "[tables] {name}: chunk_size and commit_interval are numbers of rows, at least 1"
+                )));
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -313,6 +330,9 @@ mod tests {
             "{message}"
         );
         assert!(error("[tables.x]\nchunksize = 1\n").contains("`chunksize`"));
+        assert!(error("[tables.'a.b.c']\nchunk_size = 1\n").contains("\"a.b.c\" is not a table name"));
+        assert!(error("[date_filter_columns]\n'a.b.c' = 'd'\n").contains("is not a table name"));
+        assert!(error("[tables.x]\ncommit_interval = 0\n").contains("at least 1"));
         assert!(error("[etl]\nlook_back = 1\n").contains("`look_back`"));
         assert!(error("reference_table = []").contains("`reference_table`"));
         let message = error("[source]\nserver = 'h'\nuser = 'u'\npassword = 20202\n");

@@ -43,8 +43,10 @@ impl Selection {
             for line in stdin.lines() {
                 let line = line
                     .map_err(|error| Error::usage(format!("cannot read table names from stdin: {error}")))?;
-                if !line.trim().is_empty() {
-                    add(line.trim())?;
+                // Windows' editors begin a file with a byte order mark.
+                let name = line.trim_start_matches('\u{feff}').trim();
+                if !name.is_empty() && !name.starts_with('#') {
+                    add(name)?;
                 }
             }
         }
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_table_is_named_once() {
-        let stdin = Some("[dbo].[b]\r\n\n  dbo.a \n");
+        let stdin = Some("\u{feff}[dbo].[b]\r\n\n  # dbo.d\n  dbo.a \n");
         let found = names(&["dbo.a"], stdin, Some(&["dbo.c", "[dbo].[b]"])).unwrap();
         assert_eq!(found, ["dbo.a", "dbo.b", "dbo.c"]);
     }

@@ -174,11 +174,20 @@ impl Plan {
     }
 
     /// The load of a SELECT whose columns have arrived: each is declared as it lies on the wire.
-    pub fn load(&self, arrived: &[WireColumn]) -> Load {
+    ///
+    /// # Errors
+    /// Not as many have arrived as were asked for.
+    pub fn load(&self, arrived: &[WireColumn]) -> Result<Load> {
+        let (asked, sent) = (self.mapping.columns.len(), arrived.len());
+        if asked != sent {
+            return Err(Error::protocol(format!(
+                "the source answers a SELECT of {asked} columns with {sent}"
+            )));
+        }
         let declared = arrived.iter().zip(&self.mapping.columns).map(|(arrived, column)| {
             declare(&bulk::type_info(&arrived.type_info), column.conversion.collation.as_deref())
         });
-        self.load_declared(declared)
+        Ok(self.load_declared(declared))
     }
 
     fn load_declared(&self, declared: impl Iterator<Item = String>) -> Load {

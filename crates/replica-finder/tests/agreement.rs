@@ -252,7 +252,7 @@ async fn agree(sides: &mut Sides, source: &Table, plan: &Plan) -> BTreeSet<Strin
 async fn load_rows(sides: &mut Sides, plan: &Plan, predicate: String) -> Result<()> {
     let part = Part { filter: Some(Filter { predicate, params: Vec::new() }), ..Part::default() };
     let rows = Rows::open(sides.source.lane()?, plan.select_part(&part)).await?;
-    let load = plan.load(rows.columns());
+    let load = plan.load(rows.columns())?;
     load::stream(rows, sides.target.lane()?, &load, &mut |_| ()).await.map(drop)
 }
 

@@ -11,7 +11,7 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     let Planned { mut source, mut target, plan } = plan(&measure.server, &measure.table).await?;
     let stopwatch = Stopwatch::start();
     let rows = Rows::open(source.lane()?, plan.select()).await?;
-    let load = plan.load(rows.columns());
+    let load = plan.load(rows.columns())?;
     let outcome = load::stream(rows, target.lane()?, &load, &mut |_| ()).await?;
     Ok(stopwatch.stop(outcome.fingerprint.rows, outcome.bytes)?)
 }

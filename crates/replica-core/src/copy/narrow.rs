@@ -97,7 +97,7 @@ impl Narrowing<'_> {
         if self.plan.strategy.pad_decimals {
             rows.pad_decimals();
         }
-        let load = in_chunks(self.plan.load(rows.columns()), chunk);
+        let load = in_chunks(self.plan.load(rows.columns())?, chunk);
         match load::stream(rows, target.lane()?, &load, &mut |progress| *sent = progress.rows).await {
             Ok(_) => Ok(None),
             Err(error) if error.server().is_some() && !error.is_transient() => Ok(Some(error)),

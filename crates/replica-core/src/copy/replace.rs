@@ -66,7 +66,7 @@ pub(super) async fn replace(
     let rows = source.rows(plan, timing, progress).await?;
     target.lane()?.begin().await?;
     run(target, plan.before(), timing).await?;
-    let load = plan.load(rows.columns());
+    let load = plan.load(rows.columns())?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");
     run(target, plan.after(), timing).await?;

@@ -44,7 +44,7 @@ pub(super) async fn replace(
     run(target, &stage.drop).await?;
     run(target, &stage.create).await?;
     let rows = source.rows(plan, timing, progress).await?;
-    let load = Load { fence: Some(claim.fence()), ..staged(plan.load(rows.columns()), stage) };
+    let load = Load { fence: Some(claim.fence()), ..staged(plan.load(rows.columns())?, stage) };
     target.lane()?.begin().await?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     // Whoever has taken the window over has tables of the same names.

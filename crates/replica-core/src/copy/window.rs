@@ -54,7 +54,7 @@ pub(super) async fn replace(
     timing.phase("DELETE");
     let (deleting, begun) = (begun.elapsed(), Instant::now());
     let rows = source.rows(plan, timing, progress).await?;
-    let load = load::Load { fence: Some(claim.fence()), ..plan.load(rows.columns()) };
+    let load = load::Load { fence: Some(claim.fence()), ..plan.load(rows.columns())? };
     target.lane()?.begin().await?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     let loaded =

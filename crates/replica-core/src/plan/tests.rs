@@ -47,8 +47,10 @@ fn statements_of_a_plain_table() {
         type_info,
         table: Vec::new(),
     });
+    let fewer = p.load(&wire[..1]).unwrap_err().to_string();
+    assert!(fewer.contains("a SELECT of 2 columns with 1"), "{fewer}");
     assert_eq!(
-        p.load(&wire).statement(),
+        p.load(&wire).unwrap().statement(),
         "INSERT BULK [rep].[t] ([id] int, [na]]me] varchar(10) COLLATE Latin1_General_CI_AS) \
          WITH (KEEP_NULLS, TABLOCK, ORDER ([id] ASC))"
     );

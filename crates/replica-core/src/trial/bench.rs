@@ -59,7 +59,7 @@ impl<'a> Bench<'a> {
         }
         let rows = Rows::open(source.lane()?, plan.select_part(&self.part)).await;
         let rows = rows.map_err(|error| error.within("reading from the source"))?;
-        let mut load = plan.load(rows.columns());
+        let mut load = plan.load(rows.columns())?;
         load.hints.retain(|hint| hint != "TABLOCK");
         load::stream(rows, target.lane()?, &load, &mut |_| ()).await?;
         Ok(())

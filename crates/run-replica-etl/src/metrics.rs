@@ -1,8 +1,9 @@
 //! A text file for the textfile collector of Prometheus' node exporter.
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use replica_core::cli;
 use replica_core::error::{Error, Result};
 
 /// One number about one kind of run, or about one table in it.
@@ -63,6 +64,18 @@ impl Metric {
             }
         }
     }
+}
+
+/// The file, if a run can replace it at its end.
+///
+/// # Errors
+/// Of kind `Usage`: not a file, or in no folder.
+pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
+    let file = cli::writable("--prometheus", file)?;
+    if file.exists() && !file.is_file() {
+        return Err(Error::usage(format!("--prometheus {} is not a file", file.display())));
+    }
+    Ok(file)
 }
 
 /// Replaces `file` by one with these samples. Of what it holds, samples of other kinds of runs stay, and those of

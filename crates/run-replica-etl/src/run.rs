@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<Code> {
     }
     let run = Run::begin(options.asked.name(), day);
     let book = Book::open(config.etl.record_dir.as_deref(), run)?;
-    let mut tally = Tally::new(options, &config, sides.progress.clone(), book);
+    let mut tally = Tally::new(options, &config, sides.progress.clone(), book)?;
     let result = cli::block_on(workers, |stop| {
         let all = All { sides, workers, stop, tally: &mut tally };
         async move { all.run(&steps).await }

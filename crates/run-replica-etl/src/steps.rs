@@ -6,7 +6,11 @@ use replica_core::cli;
 use replica_core::config::{Config, TableSettings};
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
+use time::macros::date;
 use time::{Date, Duration};
+
+/// The first day of the type date.
+const FIRST_DAY: Date = date!(0001 - 01 - 01);
 
 /// One table's part of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +63,7 @@ pub fn steps(config: &Config, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step
     for table in dated {
         let look_back = wishes.look_back.or(cli::settings(config, &table).look_back_days);
         let look_back = look_back.unwrap_or(config.etl.look_back_days);
-        let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(Date::MIN);
+        let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(Date::MIN).max(FIRST_DAY);
         let range = Range::new(first, day)?;
         let column = cli::date_column(config, &table).map(str::to_owned);
         steps.push(step(config, table, Part::Days { range, column })?);
@@ -193,6 +197,13 @@ mod tests {
         assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
         let steps = steps(&config(), date!(2024 - 03 - 01), &Wishes::default()).unwrap();
         assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
+    }
+
+    #[test]
+    fn no_look_back_goes_beyond_the_first_day_that_there_is() {
+        let steps = steps(&config(), date!(0001 - 01 - 02), &Wishes::default()).unwrap();
+        let Part::Days { range, .. } = &steps[2].part else { panic!("{:?}", steps[2]) };
+        assert_eq!(range.whole().to_string(), "0001-01-01..0001-01-02");
     }
 
     #[test]

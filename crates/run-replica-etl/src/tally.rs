@@ -33,15 +33,18 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(options: &Options, config: &Config, progress: Progress, book: Book) -> Self {
+    /// # Errors
+    /// Of kind `Usage`: there can be no file of figures.
+    pub fn new(options: &Options, config: &Config, progress: Progress, book: Book) -> Result<Self> {
+        let prometheus = options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone());
         let listed = config.reference_tables.iter().chain(&config.date_tables);
         let listed = listed.filter_map(|name| name.parse::<replica_core::catalog::TableName>().ok());
-        Self {
+        Ok(Self {
             progress,
             format: options.format,
             quiet: options.quiet,
             book,
-            prometheus: options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone()),
+            prometheus: prometheus.map(metrics::replaceable).transpose()?,
             listed: listed.map(|name| name.to_string()).collect(),
             started: Instant::now(),
             rows: 0,
@@ -50,7 +53,7 @@ impl Tally {
             tables: 0,
             failures: Vec::new(),
             samples: Vec::new(),
-        }
+        })
     }
 
     /// A step has ended, well or not. Where a signal came first, what it had done by then counts.

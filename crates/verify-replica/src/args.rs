@@ -141,7 +141,7 @@ impl Tool for Args {
             as_of: self.as_of.as_deref().map(str::parse).transpose()?,
             against_ledger: self.against_ledger,
             repair: self.repair,
-            report: self.report.map(writable).transpose()?,
+            report: self.report.map(|file| cli::writable("--report", file)).transpose()?,
             ignore_extra_columns: self.ignore_extra_columns,
             config: self.config,
             format: cli::format(self.output.as_deref())?,
@@ -150,18 +150,6 @@ impl Tool for Args {
 
     fn run(options: Options) -> Result<Code> {
         run::run(&options)
-    }
-}
-
-/// What takes hours must not fail at its end.
-fn writable(file: PathBuf) -> Result<PathBuf> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => {
-            Err(Error::usage(format!("--report {}: there is no folder {}", file.display(), folder.display())))
-        }
-        _ if file.is_dir() => Err(Error::usage(format!("--report {} is a folder", file.display()))),
-        _ => Ok(file),
     }
 }
 

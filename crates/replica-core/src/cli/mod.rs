@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::error::{Error, Result};
 use crate::exit::Code;
 use crate::signal::Stop;
-pub use options::{at_least_one_row, format, verify, workers};
+pub use options::{at_least_one_row, format, verify, workers, writable};
 pub use tables::{Selection, date_column, settings};
 
 /// A tool's command line as typed: an argh struct, with a `--version` switch for the help's sake.

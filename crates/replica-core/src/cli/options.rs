@@ -1,4 +1,6 @@
 //! Options that several tools have, from what was typed to what it means.
+use std::path::PathBuf;
+
 use crate::copy::Verify;
 use crate::error::{Error, Result};
 use crate::report::Format;
@@ -42,6 +44,21 @@ pub fn verify(typed: Option<&str>) -> Result<Verify> {
         Some(other) => {
             Err(Error::usage(format!("--verify {other} is unknown")).remedy("It is none, count or hash"))
         }
+    }
+}
+
+/// An option `name` that is a file, written at the end: what takes hours must not fail there.
+///
+/// # Errors
+/// Of kind `Usage`: a folder, or a file in none.
+pub fn writable(name: &str, file: PathBuf) -> Result<PathBuf> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::usage(format!("{name} {}: there is no folder {}", file.display(), folder.display())))
+        }
+        _ if file.is_dir() => Err(Error::usage(format!("{name} {} is a folder", file.display()))),
+        _ => Ok(file),
     }
 }
 

@@ -296,9 +296,7 @@ impl Plan {
 
 /// What can be known of the columns before anything is written.
 fn mapping(source: &Table, target: &Table, request: Request) -> Result<Mapping> {
-    if source.is_same_as(target) {
-        return Err(Error::usage("source and target are the same table").table(&target.object.name));
-    }
+    source.tell_from(target)?;
     if source.object.can_select == Some(false) {
         return Err(Error::data("no permission to read it at the source")
             .remedy("GRANT SELECT on it to the source's login")

@@ -22,6 +22,10 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
     let within = |error: Error| error.table(&object.name);
     let columns = read(&answers.required(question::COLUMNS).map_err(within)?, Column::from_record);
     let server = answers.optional(question::SERVER).and_then(|records| records.into_iter().next());
+    // There may be no row: without VIEW ANY DATABASE a login sees those it owns (Microsoft docs on that permission; those
+    // on sys.databases have it see the one it is connected to, always).
+    let database = answers.optional(question::DATABASE).and_then(|records| records.into_iter().next());
+    let database = database.unwrap_or_default();
     let keys = answers.optional(question::INDEX_COLUMNS);
     let indexes = answers.optional(question::INDEXES).zip(keys).map(|(indexes, keys)| {
         let mut indexes = read(&indexes, Index::from_record)?;
@@ -37,7 +41,7 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
     let filters = answers.optional(question::POLICIES).unwrap_or_default();
     let filters = read(&filters, |record| record.name("policy_name")).map_err(within)?;
     Ok(Some(Table {
-        server: server.as_ref().map(Server::from_record).transpose().map_err(within)?,
+        server: server.map(|server| Server::from_records(&server, &database)).transpose().map_err(within)?,
         columns: columns.map_err(within)?,
         indexes: indexes.transpose().map_err(within)?,
         foreign_keys: foreign_keys.transpose().map_err(within)?,
@@ -100,15 +104,20 @@ mod tests {
         Cell::Text(text.into())
     }
 
+    fn answer(answers: &mut Answers, question: Question) -> &mut Result<Vec<Record>, String> {
+        let at = question::ALL.iter().position(|one| *one == question).unwrap();
+        &mut answers[at]
+    }
+
     fn answers() -> Answers {
         let mut answers: Answers = question::ALL.iter().map(|_| Ok(Vec::new())).collect();
-        answers[1] = Ok(vec![record(&[
+        *answer(&mut answers, question::TABLE) = Ok(vec![record(&[
             ("object_id", Cell::Int(5)),
             ("schema_name", text("dbo")),
             ("table_name", text("t")),
             ("object_type", text("U")),
         ])]);
-        answers[2] = Ok(vec![record(&[
+        *answer(&mut answers, question::COLUMNS) = Ok(vec![record(&[
             ("column_id", Cell::Int(1)),
             ("column_name", text("id")),
             ("type_name", text("int")),
@@ -126,17 +135,23 @@ mod tests {
     #[test]
     fn what_a_server_lacks_is_noted_and_the_rest_is_learnt() {
         let mut given = answers();
-        given[0] = Err("Invalid object name 'sys.databases'.".into());
-        given[7] = Err("Invalid object name 'sys.triggers'.".into());
-        given[10] = Err("Invalid object name 'sys.security_predicates'.".into());
+        let server =
+            [("server_name", text("S")), ("database_name", text("d")), ("is_babelfish", Cell::Int(1))];
+        *answer(&mut given, question::SERVER) = Ok(vec![record(&server)]);
+        *answer(&mut given, question::DATABASE) = Err("Invalid object name 'sys.databases'.".into());
+        *answer(&mut given, question::TRIGGERS) = Err("Invalid object name 'sys.triggers'.".into());
+        *answer(&mut given, question::POLICIES) =
+            Err("Invalid object name 'sys.security_predicates'.".into());
         let table = assemble(given).unwrap().unwrap();
         assert_eq!(table.columns.len(), 1);
-        assert!(table.server.is_none() && table.triggers.is_none());
+        let server = table.server.as_ref().unwrap();
+        assert!(server.babelfish && !server.allows_snapshot && server.database_created.is_empty());
+        assert!(table.triggers.is_none());
         assert_eq!(table.foreign_keys.as_deref(), Some(&[][..]));
         assert_eq!(
             table.unknown,
             [
-                "server and database options: Invalid object name 'sys.databases'.",
+                "database options: Invalid object name 'sys.databases'.",
                 "triggers: Invalid object name 'sys.triggers'."
             ]
         );
@@ -145,7 +160,7 @@ mod tests {
     #[test]
     fn columns_cannot_be_done_without() {
         let mut given = answers();
-        given[2] = Err("denied".into());
+        *answer(&mut given, question::COLUMNS) = Err("denied".into());
         let error = assemble(given).unwrap_err().to_string();
         assert!(error.contains("columns: denied") && error.contains("VIEW DEFINITION"), "{error}");
     }
@@ -154,7 +169,7 @@ mod tests {
     fn index_keys_follow_their_ordinals_and_the_rest_is_included_or_neither() {
         let mut given = answers();
         let index = [("index_id", Cell::Int(1)), ("index_name", text("pk")), ("index_type", Cell::Int(1))];
-        given[3] = Ok(vec![record(&index)]);
+        *answer(&mut given, question::INDEXES) = Ok(vec![record(&index)]);
         let key = |column, ordinal, descending| {
             record(&[
                 ("index_id", Cell::Int(1)),
@@ -164,7 +179,8 @@ mod tests {
                 ("is_included_column", Cell::Int((column == 5).into())),
             ])
         };
-        given[4] = Ok(vec![key(7, 2, 1), key(3, 1, 0), key(5, 0, 0), key(9, 0, 0)]);
+        *answer(&mut given, question::INDEX_COLUMNS) =
+            Ok(vec![key(7, 2, 1), key(3, 1, 0), key(5, 0, 0), key(9, 0, 0)]);
         let table = assemble(given).unwrap().unwrap();
         let index = table.base_index().unwrap();
         let keys = index.keys.iter().map(|k| (k.column_id, k.descending)).collect::<Vec<_>>();

@@ -19,7 +19,8 @@ const fn question(topic: &'static str, sql: &'static str) -> Question {
     Question { topic, sql, since_2016: false }
 }
 
-pub const SERVER: Question = question("server and database options", include_str!("sql/server.sql"));
+pub const SERVER: Question = question("the server", include_str!("sql/server.sql"));
+pub const DATABASE: Question = question("database options", include_str!("sql/database.sql"));
 pub const TABLE: Question = question("the table and the permissions on it", include_str!("sql/table.sql"));
 pub const COLUMNS: Question = question("columns", include_str!("sql/columns.sql"));
 pub const INDEXES: Question = question("indexes", include_str!("sql/indexes.sql"));
@@ -39,8 +40,9 @@ pub const POLICIES: Question =
 pub const NAMES: Question = question("names of tables", include_str!("sql/names.sql"));
 
 /// What is asked of every table, in this order, in one batch.
-pub const ALL: [Question; 11] = [
+pub const ALL: [Question; 12] = [
     SERVER,
+    DATABASE,
     TABLE,
     COLUMNS,
     INDEXES,

@@ -9,6 +9,7 @@ pub struct Server {
     pub version: String,
     pub database: String,
     /// When the database was made: tells apart databases of one name on servers of one name.
+    /// Empty where the login may not see it.
     pub database_created: String,
     /// The collation of the database's catalog decides which column names are equal.
     pub collation: String,
@@ -23,21 +24,37 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn from_record(record: &Record) -> Result<Self> {
-        let text = |column| record.text(column).unwrap_or_default().to_owned();
+    /// `database`: empty where the server does not show it.
+    pub fn from_records(server: &Record, database: &Record) -> Result<Self> {
+        let text = |column| server.text(column).unwrap_or_default().to_owned();
         Ok(Self {
             name: text("server_name"),
             version: text("product_version"),
-            database: record.name("database_name")?,
-            database_created: text("database_created"),
+            database: server.name("database_name")?,
+            database_created: database.text("database_created").unwrap_or_default().to_owned(),
             collation: text("database_collation"),
             user: text("user_name"),
             // 1 is ON; 2 and 3 are on the way (Microsoft docs, sys.databases).
-            allows_snapshot: record.int("snapshot_isolation_state") == Some(1),
-            read_committed_snapshot: record.flag("is_read_committed_snapshot_on"),
-            read_only: record.flag("is_read_only"),
-            babelfish: record.flag("is_babelfish"),
+            allows_snapshot: database.int("snapshot_isolation_state") == Some(1),
+            read_committed_snapshot: database.flag("is_read_committed_snapshot_on"),
+            read_only: database.flag("is_read_only"),
+            babelfish: server.flag("is_babelfish"),
         })
+    }
+
+    /// One database under two connections? `None`: what they say does not tell.
+    pub fn is_same_database(&self, other: &Self) -> Option<bool> {
+        let facts = [
+            (&self.name, &other.name),
+            (&self.database, &other.database),
+            (&self.database_created, &other.database_created),
+        ];
+        let both_said = |(mine, theirs): (&String, &String)| !mine.is_empty() && !theirs.is_empty();
+        let differ = |(mine, theirs): (&String, &String)| !mine.eq_ignore_ascii_case(theirs);
+        if facts.into_iter().any(|fact| both_said(fact) && differ(fact)) {
+            return Some(false);
+        }
+        facts.into_iter().all(both_said).then_some(true)
     }
 
     /// Are two identifiers one name in this database?

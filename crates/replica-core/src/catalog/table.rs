@@ -140,21 +140,36 @@ impl Table {
         })
     }
 
-    /// The same table under two connections? Names of servers and databases may be aliases; what the server
-    /// says of itself, of its database and of the object's birth is not.
+    /// Refuses one table under two connections. Names in connection strings may be aliases; what the server says of
+    /// itself, of its database and of the object's birth is not: SERVERPROPERTY('ServerName') names the instance, however
+    /// it was reached (Microsoft docs).
     ///
-    /// A server that says nothing of itself is told by the object alone: two tables of one id that were made in the
-    /// same millisecond are one.
-    pub fn is_same_as(&self, other: &Self) -> bool {
-        let same_database = match (&self.server, &other.server) {
-            (Some(mine), Some(theirs)) => {
-                mine.name.eq_ignore_ascii_case(&theirs.name)
-                    && mine.database == theirs.database
-                    && mine.database_created == theirs.database_created
-            }
-            _ => !self.object.created.is_empty(),
+    /// What nothing tells apart counts as one. The object alone does not tell: a table that was restored from a backup
+    /// has the id and the birth of the one that was backed up.
+    ///
+    /// # Errors
+    /// They are one table, or may be.
+    pub fn tell_from(&self, other: &Self) -> Result<()> {
+        if self.object.id != other.object.id || self.object.created != other.object.created {
+            return Ok(());
+        }
+        let is_same_database = match (&self.server, &other.server) {
+            (Some(mine), Some(theirs)) => mine.is_same_database(theirs),
+            // On no server at all.
+            _ if self.object.created.is_empty() => Some(false),
+            _ => None,
         };
-        same_database && self.object.id == other.object.id && self.object.created == other.object.created
+        let error = match is_same_database {
+            Some(false) => return Ok(()),
+            Some(true) => Error::usage("source and target are the same table"),
+            None => Error::usage(
+                "source and target may be the same table: the servers do not say enough to tell",
+            )
+            .remedy(
+                "If they are two, let both logins see their database in sys.databases (VIEW ANY DATABASE)",
+            ),
+        };
+        Err(error.table(&other.object.name))
     }
 }
 

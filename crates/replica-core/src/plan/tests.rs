@@ -119,12 +119,33 @@ fn a_table_is_not_copied_onto_itself_whatever_the_server_is_called() {
     let here = |database: &str| {
         let mut t = table("dbo.t");
         t.object.created = "2026-01-01T00:00:00".into();
-        t.server = Some(Server { name: "SQL1".into(), database: database.into(), ..Server::default() });
+        t.server = Some(Server {
+            name: "SQL1".into(),
+            database: database.into(),
+            database_created: "2025-01-01T00:00:00".into(),
+            ..Server::default()
+        });
         t
     };
     let error = Plan::new(&here("a"), &here("a"), Request::default()).unwrap_err();
-    assert!(error.to_string().contains("same table"), "{error}");
+    assert!(error.to_string().contains("are the same table"), "{error}");
     assert!(Plan::new(&here("a"), &here("b"), Request::default()).is_ok());
+
+    let but = |change: fn(&mut Server)| {
+        let mut t = here("a");
+        change(t.server.as_mut().unwrap());
+        t
+    };
+    let restored = but(|server| server.name = "SQL2".into());
+    assert!(Plan::new(&here("a"), &restored, Request::default()).is_ok());
+    let of_one_name = but(|server| server.database_created = "2025-01-02T00:00:00".into());
+    assert!(Plan::new(&here("a"), &of_one_name, Request::default()).is_ok());
+    let unseen = but(|server| server.database_created.clear());
+    assert!(Plan::new(&unseen, &restored, Request::default()).is_ok());
+    for table in [&unseen, &but(|server| server.name.clear())] {
+        let error = Plan::new(&here("a"), table, Request::default()).unwrap_err().to_string();
+        assert!(error.contains("may be the same table") && error.contains("VIEW ANY DATABASE"), "{error}");
+    }
 
     let silent = || Table { server: None, ..here("a") };
     assert!(Plan::new(&silent(), &silent(), Request::default()).is_err());

@@ -55,9 +55,7 @@ impl Comparison {
     /// compared, no permission, no column to cut windows by.
     pub fn new(source: &Table, target: &Table, request: Request<'_>) -> Result<Self> {
         let name = &target.object.name;
-        if source.is_same_as(target) {
-            return Err(Error::usage("source and target are the same table").table(name));
-        }
+        source.tell_from(target)?;
         for (table, role) in [(source, Role::Source), (target, Role::Target)] {
             if table.object.can_select == Some(false) {
                 return Err(Error::data(format!("no permission to read it at the {role}"))

@@ -1,7 +1,7 @@
 //! Bad input: one clear message, the exit code of the contract, and the target as it was.
 use replica_testkit::{Pair, Program};
 
-use crate::util::{User, assert_old_rows, pair_with_old_rows, tool};
+use crate::util::{PASSWORD, User, assert_old_rows, pair_with_old_rows, tool};
 
 #[test]
 fn an_unknown_table_names_the_near_ones() {
@@ -27,6 +27,27 @@ fn the_same_table_on_both_sides_is_refused() {
     let program = tool(&pair).with("REPLICA_SOURCE", &alias);
     program.run(&["dbo.t"]).exits(2).says("source and target are the same table");
     assert_old_rows(&pair);
+}
+
+#[test]
+fn a_login_that_sees_no_database_still_tells_two_apart_and_is_told_of_one() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t (id, label) VALUES (1, 'new')");
+    let Some(login) = User::of(&pair) else { return };
+    pair.both(&format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO [{}]", login.name));
+    for side in [&pair.source, &pair.target] {
+        let deny = format!("DENY SELECT ON sys.databases TO [{}]", login.name);
+        if let Err(error) = side.client().try_batch(&deny) {
+            return crate::util::skip(&format!("sys.databases cannot be denied: {error}"));
+        }
+    }
+    let itself = pair.server.connection_as(&pair.target.name, &login.name, PASSWORD);
+    let onto_itself = tool(&pair).with("REPLICA_SOURCE", &itself).with("REPLICA_TARGET", &itself);
+    let run = onto_itself.run(&["dbo.t"]).exits(2);
+    run.says("source and target may be the same table").says("VIEW ANY DATABASE");
+    assert_old_rows(&pair);
+    login.program.run(&["dbo.t"]).exits(0).says("could not learn from the source: database options");
+    assert_eq!(crate::util::ids(&mut pair.target.client()), [1]);
 }
 
 #[test]

@@ -48,6 +48,9 @@ pub fn fault(pair: &Pair, arguments: &str) {
     pair.server.client("master").batch(&format!("EXEC sp_sandbox_fault {arguments}"));
 }
 
+/// Of every [`User`].
+pub const PASSWORD: &str = "Reader-4711-pw";
+
 /// A login that may connect to both databases and nothing else, and the tool under it.
 pub struct User {
     pub name: String,
@@ -66,14 +69,14 @@ impl Drop for User {
 impl User {
     /// `None` where logins cannot be made.
     pub fn of(pair: &Pair) -> Option<Self> {
-        let (name, password) = (format!("u_{}", pair.source.name), "Reader-4711-pw");
-        let create = format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'");
+        let name = format!("u_{}", pair.source.name);
+        let create = format!("CREATE LOGIN [{name}] WITH PASSWORD = '{PASSWORD}'");
         if let Err(error) = pair.server.client("master").try_batch(&create) {
             skip(&format!("no logins here: {error}"));
             return None;
         }
         pair.both(&format!("CREATE USER [{name}] FOR LOGIN [{name}]"));
-        let connection = |database: &str| pair.server.connection_as(database, &name, password);
+        let connection = |database: &str| pair.server.connection_as(database, &name, PASSWORD);
         let program = tool(pair)
             .with("REPLICA_SOURCE", &connection(&pair.source.name))
             .with("REPLICA_TARGET", &connection(&pair.target.name));

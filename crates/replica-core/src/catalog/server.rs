@@ -11,6 +11,9 @@ pub struct Server {
     /// When the database was made: tells apart databases of one name on servers of one name.
     /// Empty where the login may not see it.
     pub database_created: String,
+    /// Its name in an availability group, one for all replicas (Microsoft docs, "sys.availability_databases_cluster").
+    /// Empty for most databases, which are in none.
+    pub group_database_id: String,
     /// The collation of the database's catalog decides which column names are equal.
     pub collation: String,
     pub user: String,
@@ -26,14 +29,15 @@ pub struct Server {
 impl Server {
     /// `database`: empty where the server does not show it.
     pub fn from_records(server: &Record, database: &Record) -> Result<Self> {
-        let text = |column| server.text(column).unwrap_or_default().to_owned();
+        let text = |record: &Record, column| record.text(column).unwrap_or_default().to_owned();
         Ok(Self {
-            name: text("server_name"),
-            version: text("product_version"),
+            name: text(server, "server_name"),
+            version: text(server, "product_version"),
             database: server.name("database_name")?,
-            database_created: database.text("database_created").unwrap_or_default().to_owned(),
-            collation: text("database_collation"),
-            user: text("user_name"),
+            database_created: text(database, "database_created"),
+            group_database_id: text(database, "group_database_id"),
+            collation: text(server, "database_collation"),
+            user: text(server, "user_name"),
             // 1 is ON; 2 and 3 are on the way (Microsoft docs, sys.databases).
             allows_snapshot: database.int("snapshot_isolation_state") == Some(1),
             read_committed_snapshot: database.flag("is_read_committed_snapshot_on"),
@@ -51,6 +55,10 @@ impl Server {
         ];
         let both_said = |(mine, theirs): (&String, &String)| !mine.is_empty() && !theirs.is_empty();
         let differ = |(mine, theirs): (&String, &String)| !mine.eq_ignore_ascii_case(theirs);
+        let replica = (&self.group_database_id, &other.group_database_id);
+        if both_said(replica) && !differ(replica) {
+            return Some(true);
+        }
         if facts.into_iter().any(|fact| both_said(fact) && differ(fact)) {
             return Some(false);
         }

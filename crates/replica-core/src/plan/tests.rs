@@ -140,6 +140,14 @@ fn a_table_is_not_copied_onto_itself_whatever_the_server_is_called() {
     assert!(Plan::new(&here("a"), &restored, Request::default()).is_ok());
     let of_one_name = but(|server| server.database_created = "2025-01-02T00:00:00".into());
     assert!(Plan::new(&here("a"), &of_one_name, Request::default()).is_ok());
+    let primary = but(|server| server.group_database_id = "5C81".into());
+    let replica = but(|server| {
+        server.name = "SQL2".into();
+        server.database_created = "2025-01-02T00:00:00".into();
+        server.group_database_id = "5C81".into();
+    });
+    assert!(Plan::new(&replica, &primary, Request::default()).is_err());
+    assert!(Plan::new(&here("a"), &replica, Request::default()).is_ok());
     let unseen = but(|server| server.database_created.clear());
     assert!(Plan::new(&unseen, &restored, Request::default()).is_ok());
     for table in [&unseen, &but(|server| server.name.clear())] {

@@ -16,6 +16,7 @@ use replica_core::tds::login7::{Login7, feature, flags2};
 use replica_core::tds::packet::{self, DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
 use replica_core::tds::prelogin::Prelogin;
 use replica_core::tds::token::{self, DoneKind, EnvChange, LoginAck, Message, done};
+use replica_core::tds::wire::Reader;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +119,9 @@ async fn open(mut tcp: TcpStream, shared: &Shared) -> io::Result<Option<Opened>>
     if first[0] == TLS_HANDSHAKE {
         return open_strict(tcp, shared).await;
     }
+    if first[0] == kind::LOGIN7 {
+        return open_bare(tcp, shared).await;
+    }
     let Some(asked) = read_message(&mut tcp, kind::PRELOGIN).await? else { return Ok(None) };
     let asked = Prelogin::parse(&asked).map_err(io::Error::other)?;
     let (answer, agreed) = prelogin::answer(&asked, shared.policy, false);
@@ -127,16 +131,25 @@ async fn open(mut tcp: TcpStream, shared: &Shared) -> io::Result<Option<Opened>>
         return Ok(None);
     }
     if agreed == Encryption::Nothing {
-        let login = read_login(&mut tcp).await?;
+        let login = read_login(&mut tcp, shared).await?;
         return Ok(login.map(|login| Opened { stream: Box::new(tcp), encrypted: false, tds8: false, login }));
     }
     let mut tls = shared.tds7.accept(Tunnel::new(tcp)).await?;
     tls.get_mut().0.open();
-    let Some(login) = read_login(&mut tls).await? else { return Ok(None) };
+    let Some(login) = read_login(&mut tls, shared).await? else { return Ok(None) };
     let encrypted = agreed == Encryption::Everything;
     let stream: Box<dyn Stream> =
         if encrypted { Box::new(tls) } else { Box::new(tls.into_inner().0.into_inner()) };
     Ok(Some(Opened { stream, encrypted, tds8: false, login }))
+}
+
+/// No PRELOGIN, so nothing has been said of encryption: jTDS begins so.
+async fn open_bare(mut tcp: TcpStream, shared: &Shared) -> io::Result<Option<Opened>> {
+    if !matches!(shared.policy, Policy::Off | Policy::On) {
+        return Ok(None);
+    }
+    let login = read_login(&mut tcp, shared).await?;
+    Ok(login.map(|login| Opened { stream: Box::new(tcp), encrypted: false, tds8: false, login }))
 }
 
 /// TDS 8.0: TLS first, and all of TDS inside.
@@ -151,13 +164,40 @@ async fn open_strict(tcp: TcpStream, shared: &Shared) -> io::Result<Option<Opene
     let Some(asked) = read_message(&mut tls, kind::PRELOGIN).await? else { return Ok(None) };
     let asked = Prelogin::parse(&asked).map_err(io::Error::other)?;
     write_message(&mut tls, &prelogin::answer(&asked, shared.policy, true).0).await?;
-    let login = read_login(&mut tls).await?;
+    let login = read_login(&mut tls, shared).await?;
     Ok(login.map(|login| Opened { stream: Box::new(tls), encrypted: true, tds8: true, login }))
 }
 
-async fn read_login(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Login7>> {
+/// `None` also for a client of a TDS below 7.2, which is told so.
+async fn read_login(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    shared: &Shared,
+) -> io::Result<Option<Login7>> {
     let Some(message) = read_message(stream, kind::LOGIN7).await? else { return Ok(None) };
+    if is_outdated(&message) {
+        let text = "replica-sandbox speaks TDS 7.2 to 8.0; the client asks for an older version.";
+        let refusal = refusal(vec![SqlError::new(17803, 20, 1, text)], shared);
+        write_message(stream, &refusal).await?;
+        stream.shutdown().await?;
+        return Ok(None);
+    }
     Login7::parse(&message).map(Some).map_err(io::Error::other)
+}
+
+/// LOGIN7 begins with its length and the client's version; those of old versions are shorter than ours.
+fn is_outdated(login: &[u8]) -> bool {
+    let mut reader = Reader::new(login);
+    let version = reader.u32().and_then(|_| reader.u32());
+    version.is_ok_and(|version| version < version::TDS72 && version != version::TDS80)
+}
+
+/// What a client gets that may not log in.
+fn refusal(errors: Vec<SqlError>, shared: &Shared) -> Vec<u8> {
+    let mut tokens = Vec::new();
+    let server = &shared.engine.options.server_name;
+    errors.into_iter().for_each(|error| put_message(error, server, &mut tokens));
+    token::Done { kind: DoneKind::Done, status: done::ERROR, command: 0, count: 0 }.encode(&mut tokens);
+    tokens
 }
 
 async fn read_message(stream: &mut (impl AsyncRead + Unpin), kind: u8) -> io::Result<Option<Vec<u8>>> {
@@ -227,10 +267,7 @@ impl Beginning {
                 Some(session)
             }
             Err(errors) => {
-                let server = &shared.engine.options.server_name;
-                errors.into_iter().for_each(|error| put_message(error, server, &mut tokens));
-                token::Done { kind: DoneKind::Done, status: done::ERROR, command: 0, count: 0 }
-                    .encode(&mut tokens);
+                tokens = refusal(errors, shared);
                 None
             }
         };
@@ -251,10 +288,6 @@ impl Beginning {
 
     fn connect(&self, shared: &Shared) -> Result<Session, Vec<SqlError>> {
         let login = &self.login;
-        if !self.tds8 && login.tds_version < version::TDS72 {
-            let text = "replica-sandbox speaks TDS 7.2 to 8.0; the client asks for an older version.";
-            return Err(vec![SqlError::new(17803, 20, 1, text)]);
-        }
         if login.option_flags2 & flags2::INTEGRATED_SECURITY != 0 {
             let text = "Login failed. The login is from an untrusted domain and cannot be used with Integrated \
                         authentication.";

@@ -4,6 +4,7 @@ use crate::support::raw::{self, Argument, RawClient, errors, hex};
 use replica_core::tds::login7::feature;
 use replica_core::tds::packet::kind;
 use replica_core::tds::token::{Done, DoneKind, EnvChange, Token, done};
+use std::io::{ErrorKind, Read};
 
 /// server-facts.md section 2: an attention's acknowledgement, and a batch that was taken back.
 const ACKNOWLEDGED: &str = "fd2000fd000000000000000000";
@@ -30,6 +31,25 @@ fn the_login_reply_is_in_sql_servers_order() {
         ),
         "{tokens:#?}"
     );
+}
+
+#[test]
+fn a_client_may_log_in_without_a_prelogin_but_not_by_an_old_tds() {
+    let sandbox = Sandbox::start(&[]);
+    let tokens = RawClient::connect_bare(sandbox.address).log_in(&raw::login());
+    assert!(tokens.iter().any(|token| matches!(token, Token::LoginAck(_))), "{tokens:?}");
+    // TDS 7.1, as jTDS asks for it: its LOGIN7 is shorter.
+    let mut login = vec![0; 86];
+    login[4..8].copy_from_slice(&0x7100_0001_u32.to_le_bytes());
+    let mut client = RawClient::connect_bare(sandbox.address);
+    client.send(kind::LOGIN7, &login);
+    assert_eq!(errors(&client.tokens()), [17803]);
+
+    let encrypted = Sandbox::start(&["--encrypt", "required"]);
+    let mut client = RawClient::connect_bare(encrypted.address);
+    client.send(kind::LOGIN7, &login);
+    let end = client.stream.read(&mut [0; 1]);
+    assert!(matches!(&end, Ok(0)) || end.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
 }
 
 #[test]

@@ -16,9 +16,7 @@ pub struct RawClient {
 impl RawClient {
     /// Connects, says PRELOGIN without encryption and reads the answer.
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the sandbox listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out can be set");
-        let mut client = Self { stream, packet_size: 4096 };
+        let mut client = Self::connect_bare(address);
         let mut prelogin = Prelogin::default();
         prelogin.set(option::VERSION, &[16, 0, 0, 0, 0, 0]);
         prelogin.set(option::ENCRYPTION, &[encryption::NOT_SUPPORTED]);
@@ -28,6 +26,13 @@ impl RawClient {
         let answer = Prelogin::parse(&client.reply()).expect("a PRELOGIN answer");
         assert_eq!(answer.encryption(), Some(encryption::NOT_SUPPORTED));
         client
+    }
+
+    /// Connects, and says nothing yet.
+    pub fn connect_bare(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the sandbox listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out can be set");
+        Self { stream, packet_size: 4096 }
     }
 
     /// Connects and logs in as sa.

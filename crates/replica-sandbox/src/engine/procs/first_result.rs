@@ -6,7 +6,7 @@ use crate::engine::describe::describe;
 use crate::engine::failure::Outcome;
 use crate::engine::session::Session;
 use crate::engine::views::definition::{Cell, Columns, Row, row};
-use crate::values::CollationId;
+use crate::values::{CollationId, SqlType};
 
 const COLUMNS: Columns = Columns(&[
     "is_hidden bit = 0, column_ordinal int, name sysname null, is_nullable bit, system_type_id int",
@@ -45,7 +45,7 @@ fn line(ordinal: usize, column: &OutColumn) -> Row {
     let wire = t.collation().map(|c| c.get().wire().0);
     let sort_id = wire.map(|bytes| bytes[4]);
     let collation_id = wire.map(|[a, b, c, d, _]| i32::from_le_bytes([a, b, c, d]));
-    let (tds_type, tds_length) = on_the_wire(column);
+    let (tds_type, tds_length) = on_the_wire(t, column.nullable);
     row![
         ordinal,
         Some(&column.name).filter(|n| !n.is_empty()),
@@ -68,9 +68,9 @@ fn line(ordinal: usize, column: &OutColumn) -> Row {
 }
 
 /// TYPE_INFO's type byte and length.
-fn on_the_wire(column: &OutColumn) -> (u8, i32) {
+pub(super) fn on_the_wire(sql_type: &SqlType, nullable: bool) -> (u8, i32) {
     use crate::values::wire::{Client, type_info};
-    let info = type_info(&column.sql_type, column.nullable, Client::default());
-    let length = i32::from(column.sql_type.max_length());
+    let info = type_info(sql_type, nullable, Client::default());
+    let length = i32::from(sql_type.max_length());
     (info.token(), if length < 0 { 65535 } else { length })
 }

@@ -12,6 +12,7 @@ mod odbc;
 mod pattern;
 mod routines;
 mod sandbox;
+mod undeclared;
 
 pub use arguments::Arguments;
 
@@ -38,6 +39,7 @@ pub fn call(
         "sp_datatype_info" => datatype_info::datatype_info(arguments, session, sink, false),
         "sp_datatype_info_100" => datatype_info::datatype_info(arguments, session, sink, true),
         "sp_describe_first_result_set" => first_result::describe_first(arguments, session, sink),
+        "sp_describe_undeclared_parameters" => undeclared::describe_undeclared(arguments, session, sink),
         "sp_droprolemember" => change::role_member(arguments, session, false),
         "sp_fkeys" => keys::foreign_keys(arguments, session, sink),
         "sp_getapplock" => applock::get(arguments, session, sink),

@@ -116,6 +116,49 @@ fn drivers_find_types_and_no_procedures() {
 }
 
 #[test]
+fn types_of_undeclared_parameters_are_those_of_their_columns() {
+    let mut session = with_tables();
+    let s = &mut session;
+    let mut asked = |sql: &str, declared: &str| {
+        let heard = exec(s, "sp_describe_undeclared_parameters", &[sql, declared]);
+        let of = |name: &str| column(&heard, name);
+        let (names, types) = (of("name"), of("suggested_system_type_name"));
+        names.into_iter().zip(types).map(|(name, t)| format!("{name} {t}")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        asked("insert into app_sales(s, at) values (@P1, @P2)", ""),
+        ["@P1 nvarchar(10)", "@P2 datetime2(3)"]
+    );
+    assert_eq!(asked("insert app_sales values (@a, (@b))", ""), ["@a datetime2(3)", "@b nvarchar(10)"]);
+    let update =
+        "update app_sales set s = @s where id = @id and (at between @from and @to or s in (N'y', @z))";
+    assert_eq!(
+        asked(update, "@from datetime"),
+        ["@s nvarchar(10)", "@id int", "@to datetime2(3)", "@z nvarchar(10)"]
+    );
+    assert_eq!(asked("delete app_sales where id<@P1", ""), ["@P1 int"]);
+    let query = "select * from other o join app_sales as b on o.a = b.id where @x = b.id and o.a <> @y and b.s like @z";
+    assert_eq!(asked(query, ""), ["@x int", "@y int", "@z nvarchar(10)"]);
+    assert_eq!(asked("select 1", ""), [""; 0]);
+    let mut refused = |sql: &str| {
+        let mut params = [Param {
+            name: String::new(),
+            sql_type: SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT),
+            value: Value::Bytes(utf16le(&sql.encode_utf16().collect::<Vec<_>>())),
+            output: false,
+        }];
+        let mut heard = Recorder::default();
+        match call("sp_describe_undeclared_parameters", &mut params, s, &mut heard).unwrap() {
+            Err(crate::engine::failure::Failure::Error(error)) => error.number,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refused("select @what"), 11502);
+    assert_eq!(refused("select * from other where a = @x or a = @x"), 11508);
+    assert_eq!(refused("insert other values (@x"), 102);
+}
+
+#[test]
 fn things_are_renamed() {
     let mut session = with_tables();
     let s = &mut session;

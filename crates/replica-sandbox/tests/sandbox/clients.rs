@@ -79,6 +79,11 @@ fn pymssql() {
 }
 
 #[test]
+fn freetds_odbc_pyodbc_and_sqlalchemy() {
+    run(python(), "odbc_client.py");
+}
+
+#[test]
 fn mssql_python() {
     run(python(), "mssql_python_client.py");
 }

@@ -197,6 +197,7 @@ mod tests {
             "t --max-mb-per-second NaN",
             "t --show-rows 99999",
             "t --as-of then",
+            "t --as-of 2024-02-30",
             "t --against-ledger --show-rows 1",
             "t --report /no/such/folder/r.html",
             "t --output xml",

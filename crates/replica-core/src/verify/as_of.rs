@@ -2,7 +2,7 @@
 use crate::catalog::{SqlType, Table, quote};
 use crate::error::{Error, Result};
 use crate::tds::rpc::Param;
-use crate::window::choose;
+use crate::window::{choose, date};
 
 /// `--as-of`: which rows of the source are newer than the copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,10 @@ impl std::str::FromStr for AsOf {
         };
         let value = match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
             Some(digits) => u64::from_str_radix(digits, 16).ok().map(|n| Moment::RowVersion(n.to_be_bytes())),
-            None => (value.len() >= 10 && value.starts_with(|c: char| c.is_ascii_digit()))
+            // Whether there is such a day must not depend on whether a row differs; the time is the server's to read.
+            None => value
+                .get(..10)
+                .is_some_and(|day| date("--as-of", day).is_ok())
                 .then(|| Moment::Time(value.to_owned())),
         };
         let value = value.ok_or_else(|| {
@@ -117,7 +120,9 @@ mod tests {
             AsOf { column: Some("made".into()), value: Moment::Time("2024-01-31T06:00".into()) }
         );
         assert_eq!(as_of("0x01").unwrap().value, Moment::RowVersion([0, 0, 0, 0, 0, 0, 0, 1]));
-        for text in ["", "yesterday", "0xZZ", "made=", "0x112233445566778899"] {
+        for text in
+            ["", "yesterday", "2024-02-30", "made=2024-13-01T06:00", "0xZZ", "made=", "0x112233445566778899"]
+        {
             assert!(as_of(text).is_err(), "{text}");
         }
     }

@@ -128,8 +128,7 @@ impl Line {
             (Some(source), Some(target)) => format!("{source} to {target}"),
             _ => String::new(),
         };
-        let value = self.value.clone().unwrap_or_default();
-        let value = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let value = report::one_line(self.value.as_deref().unwrap_or_default());
         [self.column.clone().unwrap_or_default(), types, value]
     }
 

@@ -163,6 +163,18 @@ fn names_may_be_anything_and_come_from_stdin() {
 }
 
 #[test]
+fn a_value_stays_on_its_line_and_has_no_hold_of_the_terminal() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (k nvarchar(9) NOT NULL PRIMARY KEY, v nvarchar(9) NULL)");
+    pair.target("CREATE TABLE dbo.t (k nvarchar(9) NOT NULL, v varchar(9) NULL)");
+    pair.source("INSERT INTO dbo.t VALUES (N'1' + NCHAR(10) + N'2', NCHAR(1046) + NCHAR(27) + N'[2J')");
+    let run = finder(&pair).run(&["t", "--rows", "1", "--output", "text"]).exits(1);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines[1..], ["    '1 2': \u{416} [2J"], "{run}");
+    assert!(lines[0].ends_with("characters lost, 1 row, \u{416} [2J"), "{run}");
+}
+
+#[test]
 fn a_row_without_a_key_is_shown_by_place_and_values() {
     let pair = Pair::new();
     pair.source("CREATE TABLE dbo.t ([row] int NULL, v varchar(9) NULL)");

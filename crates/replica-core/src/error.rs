@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::exit::Code;
+use crate::report::one_line;
 use crate::retry;
 use crate::tds::token::Message;
 use crate::tds::wire::Malformed;
@@ -250,9 +251,7 @@ impl fmt::Display for Error {
             text = format!("{}. {remedy}", text.trim_end_matches(['.', ' ']));
         }
         // A server's text may hold line breaks, or worse; the log is one line an error.
-        text.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .try_for_each(|c| fmt::Write::write_char(f, c))
+        f.write_str(&one_line(&text))
     }
 }
 

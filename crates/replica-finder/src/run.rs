@@ -8,7 +8,7 @@ use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
 use replica_core::find::{Finding, LookedFor, Search, find};
-use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::report::{self, Format, Progress, Record, Value, one_line};
 use replica_core::types::mapping::{Mapping, map_what_can_be};
 use replica_core::window::{DateColumn, Filter, choose};
 
@@ -96,10 +96,10 @@ impl Run<'_> {
         let mut out = io::stdout().lock();
         for finding in &looked.findings {
             if self.options.format == Format::Text {
-                writeln!(out, "{}: {}", finding.table, finding.summary())?;
+                writeln!(out, "{}: {}", finding.table, one_line(&finding.summary()))?;
                 for offender in &finding.offenders {
                     let value = offender.value.as_deref().unwrap_or("NULL");
-                    writeln!(out, "    {}: {value}", offender.row)?;
+                    writeln!(out, "    {}", one_line(&format!("{}: {value}", offender.row)))?;
                 }
             } else {
                 finding

@@ -10,5 +10,5 @@ pub use duration::{human_bytes, human_count, human_duration};
 pub use logging::{init, init_from};
 pub use outcome::{explain, outcome};
 pub use progress::{Bar, Progress};
-pub use record::{Format, Record, Value};
+pub use record::{Format, Record, Value, one_line};
 pub use timing::Timing;

@@ -3,7 +3,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Format, Record, Value};
+use super::{Format, Record, Value, one_line};
 use crate::error::Result;
 use crate::load::Outcome;
 
@@ -47,7 +47,7 @@ pub fn explain(
     }
     for (topic, text) in lines {
         match format {
-            Format::Text => writeln!(out, "  {topic:<9} {text}")?,
+            Format::Text => writeln!(out, "  {topic:<9} {}", one_line(&text))?,
             Format::Tsv | Format::Json => Record::new()
                 .with("table", Value::Text(table.to_string()))
                 .with("topic", Value::Text(topic.into()))

@@ -130,8 +130,8 @@ fn json(value: &Value) -> String {
     }
 }
 
-/// A tab or line break within a value would make two of it.
-fn one_line(text: &str) -> String {
+/// For a line that people or pipelines read: a tab or line break would make two of it, and a terminal obeys the rest.
+pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -43,7 +43,7 @@ fn request() -> Request {
 }
 
 fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = report::stdout();
     let lines = lines(plan, trial);
     let widths: Vec<usize> =
         (0..3).map(|n| lines.iter().map(|line| line.cells()[n].chars().count()).max().unwrap_or(0)).collect();

@@ -93,7 +93,7 @@ impl Run<'_> {
     }
 
     fn write(&self, name: &TableName, looked: &Looked) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = report::stdout();
         for finding in &looked.findings {
             if self.options.format == Format::Text {
                 writeln!(out, "{}: {}", finding.table, one_line(&finding.summary()))?;

@@ -70,7 +70,7 @@ async fn replicate(
         if let Err(error) = &finished.result {
             log::error!("{error}");
         }
-        let line = progress.suspended(|| record(table, &finished).write(options.format, io::stdout().lock()));
+        let line = progress.suspended(|| record(table, &finished).write(options.format, report::stdout()));
         written = std::mem::replace(&mut written, Ok(())).and(line);
     })
     .await?;
@@ -131,7 +131,7 @@ async fn repair(
             .with("outcome", Value::Text(outcome.into()))
             .with("seconds", took)
             .with("error", error);
-        progress.suspended(|| record.write(options.format, io::stdout().lock()))
+        progress.suspended(|| record.write(options.format, report::stdout()))
     };
     for (index, took) in &work.done {
         line(index, "rebuilt", Value::Seconds(*took), Value::Missing)?;

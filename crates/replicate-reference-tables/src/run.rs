@@ -184,7 +184,7 @@ impl Run<'_> {
             log::error!("{error}");
             self.failures.push((finished.table.clone(), error.exit_code()));
         }
-        self.progress.suspended(|| finished.record().write(self.options.format, io::stdout().lock()))
+        self.progress.suspended(|| finished.record().write(self.options.format, report::stdout()))
     }
 
     fn verdict(&self) -> Code {

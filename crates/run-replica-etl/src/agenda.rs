@@ -1,9 +1,8 @@
 //! What runs, in which order: the steps, and what the target knows of their tables.
-use std::io;
 
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
-use replica_core::report::{Format, Record, Value};
+use replica_core::report::{self, Format, Record, Value};
 use replica_core::session::Session;
 
 use crate::order::order;
@@ -65,7 +64,7 @@ impl Agenda {
                 .with("what", Value::Text(what))
                 .with("rows", Value::Count(self.jobs[place].size))
                 .with("after", after)
-                .write(format, io::stdout().lock())?;
+                .write(format, report::stdout())?;
         }
         for (_, error) in &self.refused {
             log::error!("{error}");

@@ -1,5 +1,4 @@
 //! How a run goes: a line on stdout, an entry in its record, figures for Prometheus, and the exit code.
-use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -103,7 +102,7 @@ impl Tally {
             let window = part.window.clone().map_or(Value::Missing, Value::Text);
             let record = Record::new().with("table", Value::Text(table.to_owned())).with("window", window);
             let line = report::outcome(record, &part.result, part.elapsed);
-            self.progress.suspended(|| line.write(self.format, io::stdout().lock()))?;
+            self.progress.suspended(|| line.write(self.format, report::stdout()))?;
         }
         let outcome = part.result.as_ref().ok();
         self.book.write(&Entry {

@@ -185,7 +185,7 @@ impl Run<'_> {
         }
         let format = self.options.format;
         let written = self.progress.suspended(|| {
-            let mut out = io::stdout().lock();
+            let mut out = report::stdout();
             line::record(&finished).write(format, &mut out)?;
             let findings = finished.result.iter().flat_map(|verdict| &verdict.findings);
             let mut shown = findings.take(self.options.show_rows);

@@ -1,6 +1,7 @@
 //! What the tools tell people and pipelines: result lines on stdout; logs, timing and progress on stderr.
 mod duration;
 mod logging;
+mod out;
 mod outcome;
 mod progress;
 mod record;
@@ -8,6 +9,7 @@ mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration};
 pub use logging::{init, init_from};
+pub use out::stdout;
 pub use outcome::{explain, outcome};
 pub use progress::{Bar, Progress};
 pub use record::{Format, Record, Value, one_line};

@@ -3,7 +3,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Format, Record, Value, one_line};
+use super::{Format, Record, Value, one_line, stdout};
 use crate::error::Result;
 use crate::load::Outcome;
 
@@ -41,7 +41,7 @@ pub fn explain(
     lines: impl IntoIterator<Item = (&'static str, String)>,
     format: Format,
 ) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     if format == Format::Text {
         writeln!(out, "{table}")?;
     }

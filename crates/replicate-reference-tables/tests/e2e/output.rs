@@ -1,4 +1,6 @@
 //! Lines on stdout, and what goes to stderr.
+use replica_testkit::Program;
+
 use crate::util::{copy, pair_with_old_rows, skip, tool};
 
 #[test]
@@ -34,6 +36,16 @@ fn timing_goes_to_stderr_and_nothing_else_to_stdout() {
     for phase in ["DELETE ", "INSERT ", "VERIFY ", "COMMIT ", "TOTAL "] {
         assert!(timing.contains(phase), "{phase}\n{run}");
     }
+}
+
+#[test]
+fn lines_that_nobody_can_have_are_a_failure_that_says_so() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
+    let shell = Program::new("/bin/sh").between(&pair);
+    let run =
+        shell.run(&["-c", "exec \"$0\" dbo.t >/dev/full", env!("CARGO_BIN_EXE_replicate-reference-tables")]);
+    run.exits(1).says("replicate-reference-tables: stdout: No space left on device");
 }
 
 #[test]

@@ -166,3 +166,40 @@ fn the_first_half_of_a_leap_year() {
     assert_eq!(outcomes(&copy(&pair, &["--window", "month"])), all_months("ok"));
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE day = '2024-02-29'"), 2);
 }
+
+/// A key without the date, so that the row which has moved can't be in both months; January, the larger month, is
+/// first.
+const MOVED: [&str; 2] = [
+    "INSERT INTO dbo.w VALUES (1, '2024-01-01'), (2, '2024-01-02'), (3, '2024-01-31'), (4, '2024-02-29')",
+    "INSERT INTO dbo.w VALUES (1, '2024-01-01'), (3, '2024-02-01'), (4, '2024-02-29')",
+];
+
+fn moved(source: &str, target: &str) -> Pair {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.w (id int NOT NULL PRIMARY KEY NONCLUSTERED, d date NOT NULL)");
+    pair.source(source);
+    pair.target(target);
+    pair
+}
+
+#[test]
+fn a_row_that_has_moved_to_an_earlier_month() {
+    let pair = moved(MOVED[0], MOVED[1]);
+    let args = ["dbo.w", "--start-date", "2024-01-01", "--end-date", "2024-02-29", "--max-workers", "1"];
+    let run = tool(&pair).run(&args).exits(0).says("2024-01: tried again after all others").says("2627");
+    let lines: Vec<_> = run.lines().iter().map(|line| (line[1], line[2], line[3], line[9])).collect();
+    assert_eq!(lines, [("2024-02", "ok", "1", "0"), ("2024-01", "ok", "3", "1")], "{run}");
+    pair.assert_equal("SELECT id, d FROM dbo.w ORDER BY id");
+}
+
+#[test]
+fn a_key_that_is_taken_outside_of_all_windows() {
+    let pair = moved(MOVED[0], &MOVED[1].replace("2024-02-01", "2023-12-31"));
+    let args = ["dbo.w", "--start-date", "2024-01-01", "--end-date", "2024-02-29", "--max-workers", "1"];
+    let run = tool(&pair).run(&args).exits(1).says("2627");
+    assert_eq!(run.stderr.matches("tried again after all others").count(), 1, "{run}");
+    let lines: Vec<_> = run.lines().iter().map(|line| (line[1], line[2])).collect();
+    assert_eq!(lines, [("2024-02", "ok"), ("2024-01", "failed")], "{run}");
+    let left = pair.target.client().rows("SELECT id FROM dbo.w WHERE id > 1 ORDER BY id");
+    assert_eq!(left.iter().map(|row| row.get::<i32, _>(0).unwrap()).collect::<Vec<_>>(), [3, 4], "{run}");
+}

@@ -3,7 +3,7 @@ mod attempt;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -22,6 +22,9 @@ use attempt::Failure;
 
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// A key or a unique index has the value already (Microsoft docs, "Database engine events and errors").
+const DUPLICATE: [u32; 2] = [2601, 2627];
 
 /// Time of attempts that failed, and between attempts.
 const LOST: &str = "LOST";
@@ -43,6 +46,9 @@ pub(super) struct Crew {
     unsure: AtomicBool,
     /// So that what the ledger could not be told is not taken for such a window.
     given_up: Mutex<HashSet<Window>>,
+    /// Windows that a key has kept out once. The row in their way may have moved here from a window that was still to
+    /// be replaced then.
+    postponed: Mutex<Vec<Window>>,
 }
 
 /// A worker's connections; `None` until they are needed, and after an error.
@@ -75,6 +81,7 @@ impl Crew {
             switch_refused: AtomicBool::new(false),
             unsure: AtomicBool::new(false),
             given_up: Mutex::default(),
+            postponed: Mutex::default(),
         }
     }
 
@@ -98,22 +105,17 @@ impl Crew {
             for problem in problems.drain(..) {
                 log::warn!("a worker has left its windows to the others: {problem}");
             }
-            problems.extend(crew.take_stranded(&finished).await.err());
+            problems.extend(crew.take_the_rest(&finished).await.err());
         }
         problems
     }
 
-    /// Windows that were claimed by an UPDATE whose answer was lost. The workers have ended, so that what the ledger
-    /// says is being loaded is not.
-    async fn take_stranded(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
-        if !self.unsure.load(Ordering::Relaxed) {
-            return Ok(());
-        }
+    /// What is left when the workers have ended.
+    async fn take_the_rest(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
         let mut sides = None;
-        for window in self.run.loading(&mut self.connected(&mut sides).await?.target).await? {
-            if self.given_up().contains(&window) {
-                continue;
-            }
+        let mut rest = self.stranded(&mut sides).await?;
+        rest.extend(locked(&self.postponed).iter());
+        for window in rest {
             let target = &mut self.connected(&mut sides).await?.target;
             if let Some(claim) = self.run.claim(target, window).await?
                 && let Some(done) = self.replace(&mut sides, claim).await
@@ -125,8 +127,28 @@ impl Crew {
         Ok(())
     }
 
-    fn given_up(&self) -> std::sync::MutexGuard<'_, HashSet<Window>> {
-        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Windows that were claimed by an UPDATE whose answer was lost. The workers have ended, so that what the ledger
+    /// says is being loaded is not.
+    async fn stranded(&self, sides: &mut Connected) -> Result<Vec<Window>> {
+        if !self.unsure.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
+        let loading = self.run.loading(&mut self.connected(sides).await?.target).await?;
+        let given_up = locked(&self.given_up);
+        Ok(loading.into_iter().filter(|window| !given_up.contains(window)).collect())
+    }
+
+    /// Whether a window is to be tried again at the end, which happens once: another window of the run may hold the
+    /// row whose key is in the way.
+    fn postpones(&self, window: Window, error: &Error) -> bool {
+        let is_duplicate = DUPLICATE.iter().any(|number| error.has_number(*number));
+        let mut postponed = locked(&self.postponed);
+        let postpones = is_duplicate && self.job.windows.len() > 1 && !postponed.contains(&window);
+        if postpones {
+            log::warn!("{} {window}: tried again after all others, since {error}", self.job.table);
+            postponed.push(window);
+        }
+        postpones
     }
 
     async fn worker(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
@@ -177,11 +199,12 @@ impl Crew {
     }
 
     /// Replaces a window, and does it again after a transient error: from its delete. `None`: another host has taken
-    /// it over.
+    /// it over, or it is postponed.
     async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<Finished> {
         let (window, begun) = (claim.window, Instant::now());
         let mut timing = Timing::begin(format!("{} {window}", self.job.table));
-        let (mut retries, mut used, mut reloaded) = (self.retries(), 0, false);
+        let (mut retries, mut reloaded) = (self.retries(), false);
+        let mut used = u32::from(locked(&self.postponed).contains(&window));
         let plan = self.plan.limited(window);
         let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
         let result = loop {
@@ -201,6 +224,12 @@ impl Crew {
                 }
                 Failure::Other(error) if error.is_transient() && retries.another_after(&error).await => {}
                 Failure::Different(error) => break Err(self.placed(error, window)),
+                Failure::Other(error) if self.postpones(window, &error) => {
+                    timing.phase(LOST);
+                    timing.log();
+                    self.give_up(sides, &claim, &error).await;
+                    return None;
+                }
                 Failure::Other(error) => break Err(self.placed(self.pinpointed(error, &plan).await, window)),
             }
             used += 1;
@@ -239,7 +268,7 @@ impl Crew {
     }
 
     async fn give_up(&self, sides: &mut Connected, claim: &Claim, why: &Error) {
-        self.given_up().insert(claim.window);
+        locked(&self.given_up).insert(claim.window);
         let noted = match self.connected(sides).await {
             Ok(sides) => claim.fail(&mut sides.target, why).await,
             Err(error) => Err(error),
@@ -260,4 +289,9 @@ impl Crew {
     fn placed(&self, error: Error, window: Window) -> Error {
         error.table(&self.job.table).window(window)
     }
+}
+
+/// A worker that panicked ends the run; what it knew counts all the same.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

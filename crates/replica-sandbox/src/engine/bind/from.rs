@@ -137,6 +137,7 @@ impl Binder<'_> {
         closed: bool,
     ) -> Result<From, SqlError> {
         match factor {
+            TableFactor::Table { sample: Some(_), .. } => Err(unsupported("TABLESAMPLE")),
             TableFactor::Table { name, alias, args: None, with_hints, .. } => {
                 let name = object_name(name)?;
                 if name.schema.is_none()

@@ -7,7 +7,10 @@ use super::typed::Typed;
 use crate::engine::functions::keys::key_expression;
 use crate::error::SqlError;
 use crate::values::SqlType;
-use sqlparser::ast::{Expr, Function, OrderByExpr, OrderBySort, WindowType};
+use sqlparser::ast::{
+    Expr, Function, OrderByExpr, OrderBySort, Value, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowType,
+};
 
 impl Binder<'_> {
     pub fn windowed(
@@ -17,9 +20,6 @@ impl Binder<'_> {
         scope: &Scope<'_>,
     ) -> Result<Typed, SqlError> {
         let WindowType::WindowSpec(spec) = window else { return Err(unsupported("named windows")) };
-        if spec.window_frame.is_some() {
-            return Err(unsupported("ROWS and RANGE in windows"));
-        }
         let partitions: Vec<String> = spec
             .partition_by
             .iter()
@@ -31,8 +31,11 @@ impl Binder<'_> {
             over.push_str(&format!("PARTITION BY {} ", partitions.join(", ")));
         }
         over.push_str(&order);
-        over.push(')');
         let name = function.name.to_string().to_ascii_lowercase();
+        if let Some(frame) = &spec.window_frame {
+            over.push_str(&window_frame(frame, &name, !order.is_empty())?);
+        }
+        over.push(')');
         let arguments: Vec<&Expr> = arguments(function).into_iter().flatten().collect();
         match (name.as_str(), arguments.as_slice()) {
             ("row_number" | "rank" | "dense_rank", []) => {
@@ -93,4 +96,39 @@ impl Binder<'_> {
         }
         Ok(format!("ORDER BY {}", terms.join(", ")))
     }
+}
+
+/// Functions that look at one other row, or number them.
+const WITHOUT_FRAME: [&str; 6] = ["row_number", "rank", "dense_rank", "ntile", "lag", "lead"];
+
+/// ` ROWS ...` or ` RANGE ...`, which SQLite writes as T-SQL does.
+fn window_frame(frame: &WindowFrame, function: &str, ordered: bool) -> Result<String, SqlError> {
+    if WITHOUT_FRAME.contains(&function) {
+        let text = format!("The function '{function}' may not have a window frame.");
+        return Err(SqlError::new(10752, 15, 1, text));
+    }
+    if !ordered {
+        let text = "Window frame with ROWS or RANGE must have an ORDER BY clause.";
+        return Err(SqlError::new(10756, 15, 1, text));
+    }
+    let bounds = [Some(&frame.start_bound), frame.end_bound.as_ref()];
+    let offsets = bounds.into_iter().flatten().filter_map(|bound| match bound {
+        WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => offset.as_deref(),
+        WindowFrameBound::CurrentRow => None,
+    });
+    for offset in offsets {
+        if frame.units != WindowFrameUnits::Rows {
+            let text = "RANGE is only supported with UNBOUNDED and CURRENT ROW window frame delimiters.";
+            return Err(SqlError::new(4194, 16, 1, text));
+        }
+        let number = matches!(offset, Expr::Value(v) if matches!(&v.value, Value::Number(digits, _) if digits.parse::<u32>().is_ok()));
+        if !number {
+            return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{offset}'.")));
+        }
+    }
+    let (units, start) = (frame.units, &frame.start_bound);
+    Ok(match &frame.end_bound {
+        Some(end) => format!(" {units} BETWEEN {start} AND {end}"),
+        None => format!(" {units} {start}"),
+    })
 }

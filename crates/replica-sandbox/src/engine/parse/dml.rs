@@ -1,9 +1,11 @@
 //! INSERT, UPDATE and DELETE.
 use super::Action;
 use super::bridge;
+use crate::engine::api::OutColumn;
 use crate::engine::hints::Hints;
 use crate::engine::tokens::{Cursor, ObjectName};
 use crate::error::SqlError;
+use crate::values::Value;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{BinaryOperator, Cte, Expr, Ident, Query, SelectItem, TableWithJoins, With};
 use sqlparser::parser::Parser;
@@ -40,6 +42,8 @@ pub enum Rows {
     Query(Box<Query>),
     DefaultValues,
     Call(Box<super::Call>),
+    /// What OUTPUT gave for its INTO: no text says so.
+    Given(Vec<OutColumn>, Vec<Vec<Value>>),
 }
 
 #[derive(Clone, Debug)]

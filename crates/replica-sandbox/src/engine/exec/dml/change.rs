@@ -122,7 +122,8 @@ fn attempt(
         let done = session.write(|session| write(session, bound, &children, &needs, change.deletes, sink))?;
         let event = if change.deletes { "DELETE" } else { "UPDATE" };
         trigger::fire(session, target.written(event, done.0), sink)?;
-        Ok(done)
+        let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
+        Ok((done.0, returned.flatten()))
     });
     read::drop_temporaries(session, &needs)?;
     result

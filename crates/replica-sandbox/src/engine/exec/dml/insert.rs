@@ -67,7 +67,8 @@ pub fn attempt(
         target_unchanged(session, &bound.target)?;
         let done = session.write(|session| write(session, &bound, &needs, sink))?;
         trigger::fire(session, bound.target.written("INSERT", done.0), sink)?;
-        Ok(done)
+        let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
+        Ok((done.0, returned.flatten()))
     });
     read::drop_temporaries(session, &needs)?;
     result
@@ -247,19 +248,17 @@ fn source(
         Rows::Query(query) => {
             let emitted = binder.query(query, None)?;
             count_columns(insert, listed.len(), emitted.columns.len())?;
-            let mut items = Vec::with_capacity(listed.len());
-            for (n, (column, &at)) in emitted.columns.into_iter().zip(listed).enumerate() {
-                let typed = Typed { sql: format!("c{}", n + 1), ..column.typed };
-                items.push(format!(
-                    "{} AS c{}",
-                    target.stored(binder, typed, &table.columns[at])?.sql,
-                    n + 1
-                ));
-            }
-            (
-                by_position(table.columns.len(), listed),
-                format!("SELECT {} FROM ({})", items.join(", "), emitted.sql),
-            )
+            let columns = emitted.columns.into_iter().map(|column| column.typed);
+            let items = converted(binder, target, listed, columns)?;
+            (by_position(table.columns.len(), listed), format!("SELECT {items} FROM ({})", emitted.sql))
+        }
+        Rows::Given(columns, rows) => {
+            count_columns(insert, listed.len(), columns.len())?;
+            let given = binder.materialise(columns.len(), rows.clone())?;
+            let columns =
+                columns.iter().map(|c| Typed::expression(String::new(), c.sql_type.clone(), c.nullable));
+            let items = converted(binder, target, listed, columns)?;
+            (by_position(table.columns.len(), listed), format!("SELECT {items} FROM {given}"))
         }
         Rows::Call(_) => return Err(unsupported("INSERT ... EXEC")),
     };
@@ -273,6 +272,22 @@ fn source(
     }
     let sql = format!("SELECT {}", items.join(", "));
     Ok((if from.is_empty() { sql } else { format!("{sql} FROM ({from}) AS s") }, numbered))
+}
+
+/// The columns `c1`, `c2`, ... of a query, each as the listed column keeps it.
+fn converted(
+    binder: &Binder<'_>,
+    target: &Target,
+    listed: &[usize],
+    columns: impl Iterator<Item = Typed>,
+) -> Result<String, SqlError> {
+    let mut items = Vec::with_capacity(listed.len());
+    for (n, (column, &at)) in (1..).zip(columns.zip(listed)) {
+        let typed = Typed { sql: format!("c{n}"), ..column };
+        let stored = target.stored(binder, typed, &target.table.columns[at])?;
+        items.push(format!("{} AS c{n}", stored.sql));
+    }
+    Ok(items.join(", "))
 }
 
 /// For each column of the table the position of its value, if one is given.

@@ -1,9 +1,15 @@
-//! OUTPUT: rows of what was inserted and deleted.
-use super::Target;
+//! OUTPUT: rows of what was inserted and deleted, for the client or for a table.
+use super::{Target, insert};
 use crate::engine::api::{OutColumn, Sink};
-use crate::engine::bind::{Binder, Scope, unsupported};
+use crate::engine::bind::{Binder, Object, Scope};
+use crate::engine::exec::frame::Frame;
+use crate::engine::exec::read::Again;
 use crate::engine::failure::Outcome;
+use crate::engine::hints::Hints;
 use crate::engine::parse;
+use crate::engine::schema::Table;
+use crate::engine::session::Session;
+use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
 use crate::values::Value;
 use crate::values::storage::from_stored;
@@ -14,17 +20,19 @@ use rusqlite::{Connection, params_from_iter};
 pub struct Output {
     sql: String,
     columns: Vec<OutColumn>,
+    into: Option<(ObjectName, Vec<String>)>,
 }
 
-/// The rows that an OUTPUT clause has to send once the statement has succeeded.
+/// The rows that an OUTPUT clause has to send, or to store, once the statement has succeeded.
 pub struct Returned {
     columns: Vec<OutColumn>,
     pub rows: Vec<Vec<Value>>,
+    into: Option<(ObjectName, Vec<String>)>,
 }
 
 impl Output {
     /// # Errors
-    /// 207 and the like; OUTPUT INTO is not supported.
+    /// 207 and the like; 330 to 333 for a table that INTO can't have.
     pub fn bind(
         binder: &Binder<'_>,
         output: Option<&parse::Output>,
@@ -32,8 +40,14 @@ impl Output {
         (inserted, deleted): (bool, bool),
     ) -> Result<Option<Self>, SqlError> {
         let Some(output) = output else { return Ok(None) };
-        if output.into.is_some() {
-            return Err(unsupported("OUTPUT INTO"));
+        if let Some((name, _)) = &output.into {
+            let Object::Table { database, table } = binder.object(name)? else {
+                let text = format!(
+                    "The target '{name}' of the OUTPUT INTO clause cannot be a view or common table expression."
+                );
+                return Err(SqlError::new(330, 15, 1, text));
+            };
+            may_take_output(binder.session, database, &table, name)?;
         }
         let mut scope = Scope::default();
         if inserted {
@@ -49,11 +63,11 @@ impl Output {
         let outputs = binder.projection(&output.items, &scope)?;
         let items: Vec<&str> = outputs.iter().map(|o| o.typed.sql.as_str()).collect();
         let columns = outputs.iter().map(|o| o.described()).collect();
-        Ok(Some(Self { sql: format!("SELECT {}", items.join(", ")), columns }))
+        Ok(Some(Self { sql: format!("SELECT {}", items.join(", ")), columns, into: output.into.clone() }))
     }
 
     pub fn returned(&self) -> Returned {
-        Returned { columns: self.columns.clone(), rows: Vec::new() }
+        Returned { columns: self.columns.clone(), rows: Vec::new(), into: self.into.clone() }
     }
 
     /// Adds a row.
@@ -79,7 +93,72 @@ impl Output {
     }
 }
 
+/// 331 for triggers, 332 for foreign keys on either side, 333 for checks (Microsoft docs, "OUTPUT clause").
+fn may_take_output(
+    session: &Session,
+    database: i16,
+    table: &Table,
+    name: &ObjectName,
+) -> Result<(), SqlError> {
+    let refused = |number: i32, why: String| {
+        Err(SqlError::new(
+            number,
+            16,
+            1,
+            format!("The target table '{name}' of the OUTPUT INTO clause cannot {why}."),
+        ))
+    };
+    if table.triggers.iter().any(|t| !t.disabled) {
+        return refused(331, "have any enabled triggers".to_owned());
+    }
+    let instance = session.engine.instance();
+    let tables = instance.databases.get(&database).into_iter().flat_map(|d| d.tables.values());
+    let pointing = tables.flat_map(|t| &t.foreign_keys).filter(|key| key.references == table.object_id);
+    if let Some(key) = table.foreign_keys.iter().chain(pointing).next() {
+        let found = &key.name;
+        return refused(
+            332,
+            format!(
+                "be on either side of a (primary key, foreign key) relationship. Found reference constraint '{found}'"
+            ),
+        );
+    }
+    if let Some(check) = table.checks.iter().find(|c| !c.disabled) {
+        let found = &check.name;
+        return refused(
+            333,
+            format!(
+                "have any enabled check constraints or any enabled rules. Found check constraint or rule '{found}'"
+            ),
+        );
+    }
+    Ok(())
+}
+
 impl Returned {
+    /// Puts the rows into INTO's table; gives back what is for the client.
+    ///
+    /// # Errors
+    /// As INSERT.
+    pub fn stored(
+        self,
+        session: &mut Session,
+        frame: &Frame,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Self>, Again> {
+        let Some((name, columns)) = self.into else { return Ok(Some(self)) };
+        let insert = parse::Insert {
+            with: Vec::new(),
+            top: None,
+            target: parse::Target { name, hints: Hints::default() },
+            columns: (!columns.is_empty()).then_some(columns),
+            output: None,
+            rows: parse::Rows::Given(self.columns, self.rows),
+        };
+        insert::attempt(session, frame, &insert, sink)?;
+        Ok(None)
+    }
+
     pub fn send(&self, sink: &mut dyn Sink) -> Outcome {
         sink.columns(&self.columns)?;
         for row in &self.rows {

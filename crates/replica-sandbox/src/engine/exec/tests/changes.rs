@@ -219,3 +219,43 @@ fn identities_are_reseeded() {
     ok(&mut s, "create table plain(id int)");
     assert_eq!(errors(&mut s, "dbcc checkident ('plain', reseed, 1)")[0].0, 7997);
 }
+
+#[test]
+fn output_goes_into_a_table() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(id int identity primary key, n varchar(10)); create table log_(at int identity, id bigint, n varchar(20))",
+    );
+    assert_eq!(
+        rows(
+            &mut s,
+            "insert t output inserted.id, upper(inserted.n) into log_ values('a'),('b'); select id, n from log_"
+        ),
+        [["1", "A"], ["2", "B"]]
+    );
+    ok(&mut s, "create table #o(was varchar(10), id int null)");
+    let update = "update t set n = n + 'x' output deleted.n into #o(was) where id = 1; select @@rowcount, was, id from #o";
+    assert_eq!(rows(&mut s, update), [["1", "a", "NULL"]]);
+    assert_eq!(
+        rows(
+            &mut s,
+            "delete t output deleted.id into log_(id); select id, n from log_ where n is null order by id"
+        ),
+        [["1", "NULL"], ["2", "NULL"]]
+    );
+    // What INTO refuses takes the change with it.
+    ok(&mut s, "insert t values('c'); create table small(n varchar(1) primary key)");
+    let refused = "update t set n = 'long' output inserted.n into small";
+    assert_eq!(errors(&mut s, refused)[0].0, 2628);
+    assert_eq!(rows(&mut s, "select n from t"), [["c"]]);
+    assert_eq!(errors(&mut s, "insert t output inserted.id, inserted.n into small values('d')")[0].0, 213);
+    ok(
+        &mut s,
+        "create table checked(a int check (a > 0)); create table pointing(a varchar(1) references small)",
+    );
+    assert_eq!(errors(&mut s, "insert t output inserted.id into checked values('d')")[0].0, 333);
+    assert_eq!(errors(&mut s, "insert t output inserted.n into small values('d')")[0].0, 332);
+    assert_eq!(errors(&mut s, "insert t output inserted.n into sys.tables values('d')")[0].0, 330);
+    assert_eq!(rows(&mut s, "select n from t"), [["c"]]);
+}

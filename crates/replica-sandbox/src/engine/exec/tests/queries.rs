@@ -222,3 +222,32 @@ fn system_views_are_named_with_their_schema_and_listed() {
                   where name in ('dm_exec_sessions', 'dm_pdw_nodes_exec_sessions', 'schemata')";
     assert_eq!(rows(&mut s, listed), [["dm_exec_sessions", "sys"], ["SCHEMATA", "INFORMATION_SCHEMA"]]);
 }
+
+#[test]
+fn windows_have_frames() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int, b int); insert t values(1,10),(2,20),(3,30),(4,40)");
+    let sums = "select sum(b) over (order by a rows between 1 preceding and 1 following),
+                       sum(b) over (order by a rows unbounded preceding),
+                       max(b) over (order by a rows between current row and unbounded following),
+                       last_value(b) over (order by a range between unbounded preceding and unbounded following)
+                from t order by a";
+    assert_eq!(
+        rows(&mut s, sums),
+        [
+            ["30", "10", "40", "40"],
+            ["60", "30", "40", "40"],
+            ["90", "60", "40", "40"],
+            ["70", "100", "40", "40"]
+        ]
+    );
+    for (window, number) in [
+        ("rank() over (order by a rows 1 preceding)", 10752),
+        ("sum(b) over (partition by a rows 1 preceding)", 10756),
+        ("sum(b) over (order by a range 1 preceding)", 4194),
+        ("sum(b) over (order by a rows b preceding)", 102),
+    ] {
+        assert_eq!(errors(&mut s, &format!("select {window} from t"))[0].0, number, "{window}");
+    }
+    assert_eq!(errors(&mut s, "select a from t tablesample (10 percent)")[0].0, 50000);
+}

@@ -93,6 +93,11 @@ pub struct Needs {
 impl<'s> Binder<'s> {
     pub fn new(session: &'s Session, frame: &'s Frame) -> Self {
         session.ops.clear();
+        Self::beside(session, frame)
+    }
+
+    /// While another statement runs: what has been bound for it stays.
+    pub fn beside(session: &'s Session, frame: &'s Frame) -> Self {
         Self {
             session,
             frame,

@@ -1,4 +1,5 @@
 //! Puts constraints into a table's record.
+use super::cascade;
 use super::keys::{self, Shape};
 use crate::engine::ddl::ast::{ConstraintDef, ConstraintKind, ForeignDef};
 use crate::engine::ddl::names;
@@ -261,7 +262,7 @@ impl Builder<'_> {
         }
         self.table.foreign_keys.push(ForeignKey {
             object_id,
-            name: named,
+            name: named.clone(),
             system_named: name.is_none(),
             created: self.now,
             columns: columns.iter().map(|c| c.column_id).collect(),
@@ -273,6 +274,14 @@ impl Builder<'_> {
             on_delete: def.on_delete,
             on_update: def.on_update,
         });
+        if cascade::is_tangled(self.database, &self.table) {
+            let text = format!(
+                "Introducing FOREIGN KEY constraint '{named}' on table '{}' may cause cycles or multiple cascade paths. \
+                 Specify ON DELETE NO ACTION or ON UPDATE NO ACTION, or modify other FOREIGN KEY constraints.",
+                self.table.name
+            );
+            return Err(SqlError::new(1785, 16, 0, text));
+        }
         Ok(())
     }
 

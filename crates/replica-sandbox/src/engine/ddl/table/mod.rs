@@ -3,6 +3,7 @@ mod add;
 pub mod alter;
 mod alter_column;
 mod build;
+mod cascade;
 mod columns;
 mod constraints;
 pub mod create;

@@ -310,8 +310,8 @@ fn write(
     for row in &rows {
         for child in children {
             if deletes || child.values(&row.values) != child.values(&row.new) {
-                let verb = if deletes { "DELETE" } else { "UPDATE" };
-                child.hold(session, (&target, stamp), verb, &row.values)?;
+                let new = (!deletes).then_some(row.new.as_slice());
+                child.hold(session, (&target, stamp), &row.values, new)?;
             }
         }
         if let (Some(output), Some(returned)) = (&output, &mut returned) {

@@ -1,29 +1,45 @@
-//! Rows of other tables that refer to rows that go: refused, or taken along by ON DELETE CASCADE.
+//! Rows of other tables that refer to rows that go or change: refused, taken along, or changed with them.
+use super::insert::explained;
 use super::{Target, announce, stored_row};
 use crate::engine::api::Sink;
-use crate::engine::bind::unsupported;
+use crate::engine::bind::{Binder, unsupported};
+use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::Again;
-use crate::engine::exec::row::{Names, conflict};
+use crate::engine::exec::row::{Conditions, Names, Pen, RowWriter, Rules, conflict};
 use crate::engine::failure::Outcome;
 use crate::engine::functions::keys::key_expression;
 use crate::engine::locks::{Mode, Scope};
-use crate::engine::schema::{ForeignKey, Table};
+use crate::engine::schema::{ForeignKey, Table, Trigger};
 use crate::engine::session::Session;
 use crate::engine::store::{column_name, table_name};
 use crate::engine::transactions::{Conflict, Fate, transaction_of};
+use crate::error::SqlError;
+use crate::values::SqlType;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Stored;
 use std::sync::Arc;
 
-/// What a foreign key does when its parent goes (`delete_referential_action`).
+/// What a foreign key does when its parent goes or changes (`delete_referential_action`).
 const NO_ACTION: u8 = 0;
 const CASCADE: u8 = 1;
+const SET_NULL: u8 = 2;
 
 /// A child's row.
 struct Found {
     storage: i64,
     rowid: i64,
     values: Vec<Stored>,
+}
+
+impl Found {
+    fn mark(&self, session: &Session, stamp: i64) -> Result<(), Again> {
+        let table = table_name(self.storage);
+        session
+            .connection
+            .prepare_cached(&format!("UPDATE {table} SET _del = ?1 WHERE rowid = ?2 AND _del IS NULL"))?
+            .execute([stamp, self.rowid])?;
+        Ok(())
+    }
 }
 
 /// A foreign key that points at the table that is changed.
@@ -59,17 +75,19 @@ impl Child {
             .collect()
     }
 
-    /// Locks the tables that are looked into, and those that lose rows, with the children of these.
+    /// Locks the tables that are looked into, and those whose rows go or change, with the children of these.
     ///
     /// # Errors
     /// As waiting for a lock.
     pub fn lock(&self, session: &Session, target: &Target, deletes: bool, sink: &dyn Sink) -> Outcome {
         let table = (target.database, self.table.object_id);
-        if !(deletes && self.key.on_delete == CASCADE) {
+        let action = if deletes { self.key.on_delete } else { self.key.on_update };
+        if action == NO_ACTION {
             return session.lock_table(table, Mode::IS, Scope::Statement, sink);
         }
         session.lock_table(table, Mode::IX, Scope::Transaction, sink)?;
         let own = self.target(target);
+        let deletes = deletes && action == CASCADE;
         Child::of(session, &own).iter().try_for_each(|child| child.lock(session, &own, deletes, sink))
     }
 
@@ -84,16 +102,16 @@ impl Child {
         (!values.contains(&&Stored::Null)).then_some(values)
     }
 
-    /// Looks for children of a parent's row that has gone: they keep it, or go with it.
+    /// Looks for children of a parent's row that has gone, or has got the new values: they keep it, or follow.
     ///
     /// # Errors
-    /// 547 where there are some that keep it.
+    /// 547 where there are some that keep it; what refuses the rows that follow.
     pub fn hold(
         &self,
         session: &mut Session,
         parent: (&Target, i64),
-        verb: &str,
         row: &[Stored],
+        new: Option<&[Stored]>,
     ) -> Result<(), Again> {
         let (target, stamp) = parent;
         let Some(values) = self.values(row) else { return Ok(()) };
@@ -101,42 +119,127 @@ impl Child {
         if found.is_empty() {
             return Ok(());
         }
-        let action = if verb == "DELETE" { self.key.on_delete } else { self.key.on_update };
-        match (action, verb) {
+        let (verb, action) = match new {
+            None => ("DELETE", self.key.on_delete),
+            Some(_) => ("UPDATE", self.key.on_update),
+        };
+        match (action, new) {
             (NO_ACTION, _) => {
                 let column = self.key.columns.first().and_then(|id| self.table.column(*id));
                 let column = column.filter(|_| self.key.columns.len() == 1).map(|c| c.name.as_str());
                 Err(conflict(verb, "REFERENCE", &self.key.name, &self.names, column).into())
             }
-            (CASCADE, "DELETE") => self.take_along(session, &self.target(target), &found),
-            _ => {
-                Err(unsupported("ON UPDATE CASCADE, SET NULL and SET DEFAULT where there are rows to change")
-                    .into())
-            }
+            (CASCADE, None) => self.take_along(session, &self.target(target), &found),
+            (action, new) => self.change_along(session, &self.target(target), &found, action, new),
         }
+    }
+
+    /// Triggers of a table that an action reaches would have to fire.
+    fn refuse_triggers(&self, event: &str) -> Result<(), SqlError> {
+        let fires = |t: &Trigger| !t.disabled && t.events.iter().any(|e| e == event);
+        if self.table.triggers.iter().any(fires) {
+            return Err(unsupported(&format!(
+                "{event} triggers of tables that a foreign key's action reaches"
+            )));
+        }
+        Ok(())
     }
 
     /// Deletes rows whose parents are gone, and theirs.
     fn take_along(&self, session: &mut Session, own: &Target, rows: &[Found]) -> Result<(), Again> {
-        let fires =
-            |t: &&crate::engine::schema::Trigger| !t.disabled && t.events.iter().any(|e| e == "DELETE");
-        if self.table.triggers.iter().any(|t| fires(&t)) {
-            return Err(unsupported("DELETE triggers of tables that ON DELETE CASCADE reaches").into());
-        }
+        self.refuse_triggers("DELETE")?;
         let stamp = announce(session, own, true)?;
         for row in rows {
-            let table = table_name(row.storage);
-            session
-                .connection
-                .prepare_cached(&format!("UPDATE {table} SET _del = ?1 WHERE rowid = ?2 AND _del IS NULL"))?
-                .execute([stamp, row.rowid])?;
+            row.mark(session, stamp)?;
         }
         for child in Child::of(session, own) {
             for row in rows {
-                child.hold(session, (own, stamp), "DELETE", &row.values)?;
+                child.hold(session, (own, stamp), &row.values, None)?;
             }
         }
         Ok(())
+    }
+
+    /// Gives rows the values that the action says where they refer to their parent.
+    fn change_along(
+        &self,
+        session: &mut Session,
+        own: &Target,
+        rows: &[Found],
+        action: u8,
+        parent: Option<&[Stored]>,
+    ) -> Result<(), Again> {
+        self.refuse_triggers("UPDATE")?;
+        let stamp = announce(session, own, true)?;
+        let (conditions, defaults) = self.bound(session, own)?;
+        let mut changed = Vec::with_capacity(rows.len());
+        for row in rows {
+            row.mark(session, stamp)?;
+            let mut new = row.values.clone();
+            for (n, (id, referenced)) in self.key.columns.iter().zip(&self.referenced).enumerate() {
+                let value = match (action, parent) {
+                    (CASCADE, Some(parent)) => parent.get(*referenced),
+                    (SET_NULL, _) => None,
+                    _ => defaults.get(n),
+                };
+                let at = self.table.columns.iter().position(|c| c.column_id == *id);
+                if let Some(place) = at.and_then(|at| new.get_mut(at)) {
+                    *place = value.cloned().unwrap_or(Stored::Null);
+                }
+            }
+            for (column, value) in self.table.columns.iter().zip(&mut new) {
+                if column.sql_type == SqlType::RowVersion {
+                    *value = Stored::Blob(session.engine.next_row_version().to_vec());
+                }
+            }
+            changed.push(new);
+        }
+        self.write(session, own, stamp, &conditions, &changed)?;
+        for child in Child::of(session, own) {
+            for (row, new) in rows.iter().zip(&changed) {
+                if child.values(&row.values) != child.values(new) {
+                    child.hold(session, (own, stamp), &row.values, Some(new))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        session: &Session,
+        own: &Target,
+        stamp: i64,
+        conditions: &Conditions,
+        rows: &[Vec<Stored>],
+    ) -> Result<(), Again> {
+        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let rules = Rules { checks: true, verb: "UPDATE" };
+        let of = (own.database, Arc::clone(&own.table));
+        let partitioning = own.partitioning(session);
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (conditions, partitioning))?;
+        for row in rows {
+            writer.write(row).map_err(|refusal| explained(session, refusal))?;
+        }
+        Ok(())
+    }
+
+    /// What the table's new rows are held against, and the defaults of the key's columns.
+    fn bound(&self, session: &Session, own: &Target) -> Result<(Conditions, Vec<Stored>), Again> {
+        let frame = Frame::default();
+        let binder = Binder::beside(session, &frame);
+        let conditions = own.conditions(&binder, true)?;
+        let columns = self.key.columns.iter().filter_map(|id| self.table.column(*id));
+        let defaults: Vec<String> =
+            columns.map(|c| Ok(own.default(&binder, c)?.sql)).collect::<Result<_, SqlError>>()?;
+        let params = binder.finish().params;
+        let values = session
+            .connection
+            .query_row(&format!("SELECT {}", defaults.join(", ")), params_from_iter(params), |row| {
+                stored_row(row, 0, defaults.len())
+            })
+            .map_err(|error| session.ops.explain(&error))?;
+        Ok((conditions, values))
     }
 
     /// The children that are there for the writer.

@@ -187,6 +187,58 @@ fn deletes_cascade_to_children_and_theirs() {
 }
 
 #[test]
+fn children_change_with_their_parents() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table p(id int not null primary key, n int not null);
+         create table c(id int not null primary key, v rowversion,
+             p int null default (1 + 2) references p(id) on update cascade on delete set null);
+         create table u(id int not null unique references c(id) on update cascade);
+         create table d(id int not null, p int default 3 check (p <> 5) references p(id) on delete set default
+             on update set default);
+         insert p values (1, 0), (2, 0), (3, 0), (4, 0); insert c(id, p) values (10, 1), (11, 1), (20, 2);
+         insert d values (1, 2), (2, 4); insert u values (20)",
+    );
+    let both = "select (select string_agg(concat(id, ':', p), ' ') from c), (select string_agg(concat(id, ':', p), ' ') from d)";
+    let heard = ok(&mut s, "update p set id = id + 10 output inserted.id + deleted.n where id <= 2");
+    assert_eq!(heard.done[0].count, Some(2), "only the table's own rows count");
+    assert_eq!(rows(&mut s, both), [["10:11 11:11 20:12", "2:4 1:3"]]);
+    ok(&mut s, "update p set n = 1");
+    ok(&mut s, "begin tran; delete p where id in (11, 4); rollback");
+    assert_eq!(rows(&mut s, both), [["10:11 11:11 20:12", "2:4 1:3"]]);
+    ok(&mut s, "delete p where id in (11, 4)");
+    assert_eq!(rows(&mut s, both), [["20:12 10: 11:", "1:3 2:3"]]);
+    assert_eq!(errors(&mut s, "delete p where id = 3")[0].0, 547, "the default's own parent");
+    ok(&mut s, "update c set id = 21 where id = 20");
+    assert_eq!(rows(&mut s, "select id from u"), [["21"]]);
+    ok(&mut s, "insert p values (5, 0)");
+    ok(&mut s, "create table must(p int not null references p(id) on delete set null)");
+    ok(&mut s, "insert must values (5)");
+    assert_eq!(errors(&mut s, "delete p where id = 5")[0].0, 515);
+    assert_eq!(rows(&mut s, "select count(*) from p where id = 5"), [["1"]]);
+}
+
+#[test]
+fn actions_that_meet_are_refused() {
+    let mut s = session();
+    let own = "create table own(id int primary key, p int references own(id) on delete cascade)";
+    assert_eq!(errors(&mut s, own)[0].0, 1785);
+    ok(
+        &mut s,
+        "create table own(id int primary key, p int references own(id));
+         create table a(id int primary key); create table b(id int primary key references a on delete cascade)",
+    );
+    let twice = "create table c(b int references b on delete cascade, a int references a on delete set null)";
+    assert_eq!(errors(&mut s, twice)[0].0, 1785);
+    ok(&mut s, "create table c(b int references b on delete cascade, a int references a on update cascade)");
+    assert_eq!(
+        errors(&mut s, "alter table a add foreign key (id) references b on delete set default")[0].0,
+        1785
+    );
+}
+
+#[test]
 fn top_takes_whole_numbers_from_zero_on() {
     let mut s = session();
     ok(&mut s, "create table t(a int); insert t values (1), (2)");

@@ -7,6 +7,7 @@ mod change;
 mod collations;
 mod datatype_info;
 mod first_result;
+mod help;
 mod keys;
 mod odbc;
 mod pattern;
@@ -44,6 +45,7 @@ pub fn call(
         "sp_fkeys" => keys::foreign_keys(arguments, session, sink),
         "sp_getapplock" => applock::get(arguments, session, sink),
         "sp_helpindex" => catalog::help_index(arguments, session, sink),
+        "sp_helptext" => help::help_text(arguments, session, sink),
         "sp_pkeys" => catalog::primary_keys(arguments, session, sink),
         "sp_releaseapplock" => applock::release(arguments, session, sink),
         "sp_rename" => change::rename(arguments, session, sink),
@@ -53,6 +55,7 @@ pub fn call(
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        "sp_spaceused" => help::space_used(arguments, session, sink),
         "sp_special_columns" => keys::special_columns(arguments, session, sink, false),
         "sp_special_columns_100" => keys::special_columns(arguments, session, sink, true),
         "sp_sproc_columns" | "sp_sproc_columns_100" => routines::procedure_columns(arguments, session, sink),

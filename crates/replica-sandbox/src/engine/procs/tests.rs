@@ -1,23 +1,34 @@
 use super::call;
 use crate::engine::Session;
 use crate::engine::api::Param;
+use crate::engine::failure::Failure;
 use crate::engine::testing::{Recorder, ok, session};
 use crate::values::collation::utf16le;
 use crate::values::{CollationId, Len, SqlType, Value};
 
+fn texts(arguments: &[&str]) -> Vec<Param> {
+    let param = |text: &&str| Param {
+        name: String::new(),
+        sql_type: SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT),
+        value: Value::Bytes(utf16le(&text.encode_utf16().collect::<Vec<_>>())),
+        output: false,
+    };
+    arguments.iter().map(param).collect()
+}
+
+/// The number of the error that a procedure ends with.
+fn refused(session: &mut Session, name: &str, arguments: &[&str]) -> i32 {
+    let mut heard = Recorder::default();
+    match call(name, &mut texts(arguments), session, &mut heard).unwrap() {
+        Err(Failure::Error(error)) => error.number,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Calls a procedure with text arguments, in order.
 fn exec(session: &mut Session, name: &str, arguments: &[&str]) -> Recorder {
-    let mut params: Vec<Param> = arguments
-        .iter()
-        .map(|text| Param {
-            name: String::new(),
-            sql_type: SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT),
-            value: Value::Bytes(utf16le(&text.encode_utf16().collect::<Vec<_>>())),
-            output: false,
-        })
-        .collect();
     let mut heard = Recorder::default();
-    let status = call(name, &mut params, session, &mut heard).unwrap().unwrap();
+    let status = call(name, &mut texts(arguments), session, &mut heard).unwrap().unwrap();
     assert_eq!(status, 0);
     heard
 }
@@ -84,9 +95,7 @@ fn drivers_find_foreign_keys_and_what_tells_rows_apart() {
     assert_eq!(column(&by_parent, "DELETE_RULE"), ["0", "0"]);
     assert_eq!(column(&by_parent, "PK_NAME"), ["pk", "pk"]);
     assert_eq!(column(&exec(s, "sp_fkeys", &["child"]), "FK_NAME"), [""; 0]);
-    let mut heard = Recorder::default();
-    let error = call("sp_fkeys", &mut [], s, &mut heard).unwrap().unwrap_err();
-    assert!(matches!(error, crate::engine::failure::Failure::Error(e) if e.number == 15252));
+    assert_eq!(refused(s, "sp_fkeys", &[]), 15252);
 
     assert_eq!(column(&exec(s, "sp_special_columns", &["parent"]), "COLUMN_NAME"), ["b", "a"]);
     assert_eq!(column(&exec(s, "sp_special_columns", &["child"]), "COLUMN_NAME"), ["u"]);
@@ -140,22 +149,41 @@ fn types_of_undeclared_parameters_are_those_of_their_columns() {
     let query = "select * from other o join app_sales as b on o.a = b.id where @x = b.id and o.a <> @y and b.s like @z";
     assert_eq!(asked(query, ""), ["@x int", "@y int", "@z nvarchar(10)"]);
     assert_eq!(asked("select 1", ""), [""; 0]);
-    let mut refused = |sql: &str| {
-        let mut params = [Param {
-            name: String::new(),
-            sql_type: SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT),
-            value: Value::Bytes(utf16le(&sql.encode_utf16().collect::<Vec<_>>())),
-            output: false,
-        }];
-        let mut heard = Recorder::default();
-        match call("sp_describe_undeclared_parameters", &mut params, s, &mut heard).unwrap() {
-            Err(crate::engine::failure::Failure::Error(error)) => error.number,
-            other => panic!("{other:?}"),
-        }
-    };
+    let mut refused = |sql: &str| refused(s, "sp_describe_undeclared_parameters", &[sql]);
     assert_eq!(refused("select @what"), 11502);
     assert_eq!(refused("select * from other where a = @x or a = @x"), 11508);
     assert_eq!(refused("insert other values (@x"), 102);
+}
+
+#[test]
+fn people_ask_for_texts_and_sizes() {
+    let mut session = with_tables();
+    let s = &mut session;
+    let long = "x".repeat(300);
+    ok(s, &format!("create view v as\r\nselect a\r\nfrom other where '{long}' > ''"));
+    let text = column(&exec(s, "sp_helptext", &["dbo.v"]), "Text");
+    assert_eq!(text[..2], ["create view v as\r\n", "select a\r\n"]);
+    assert_eq!(text[2..].concat(), format!("from other where '{long}' > ''"));
+    assert_eq!(text[2].len(), 255);
+    ok(s, "create trigger g on other after insert as select 1");
+    assert_eq!(
+        column(&exec(s, "sp_helptext", &["g"]), "Text"),
+        ["create trigger g on other after insert as select 1"]
+    );
+    assert_eq!(refused(s, "sp_helptext", &["other"]), 15197);
+    assert_eq!(refused(s, "sp_helptext", &["none"]), 15009);
+
+    ok(s, "disable trigger g on other; insert other values (1), (2), (3)");
+    let space = exec(s, "sp_spaceused", &["dbo.other"]);
+    assert_eq!(column(&space, "rows")[0].trim_end(), "3");
+    let kilobytes = |name: &str| column(&space, name)[0].strip_suffix(" KB").unwrap().parse::<i32>().unwrap();
+    assert_eq!(kilobytes("reserved"), kilobytes("data") + kilobytes("index_size"));
+    assert!(kilobytes("data") > 0 && kilobytes("unused") == 0);
+    assert_eq!(refused(s, "sp_spaceused", &["none"]), 15009);
+    let database = exec(s, "sp_spaceused", &[]);
+    assert_eq!(database.results.len(), 2);
+    assert_eq!(column(&database, "database_name"), ["master"]);
+    assert_eq!(column(&database, "unallocated space"), ["0.00 MB"]);
 }
 
 #[test]
@@ -168,7 +196,5 @@ fn things_are_renamed() {
     exec(s, "sp_rename", &["app_sales", "sales"]);
     assert_eq!(column(&exec(s, "sp_columns", &["sales"]), "COLUMN_NAME"), ["id", "sold_at", "s"]);
     assert_eq!(column(&exec(s, "sp_helpindex", &["sales"]), "index_name"), ["ix2", "pk2"]);
-    let mut heard = Recorder::default();
-    let error = call("sp_rename", &mut [], s, &mut heard).unwrap().unwrap_err();
-    assert!(matches!(error, crate::engine::failure::Failure::Error(e) if e.number == 201));
+    assert_eq!(refused(s, "sp_rename", &[]), 201);
 }

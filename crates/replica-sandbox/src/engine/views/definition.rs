@@ -89,7 +89,7 @@ impl Columns {
                 Some(text) => (text, true),
                 None => (text, false),
             };
-            let (name, type_name) = text.split_once(' ').unwrap_or((text, "int"));
+            let (name, type_name) = text.rsplit_once(' ').unwrap_or((text, "int"));
             Part { name, type_name, nullable, constant }
         })
     }

@@ -209,6 +209,14 @@ impl Partition<'_> {
         let row: i64 = self.table.columns.iter().map(|c| width(c.sql_type.max_length())).sum();
         (self.rows * (row + 9) + 8095) / 8096
     }
+
+    /// With the page that says where the others are.
+    fn used_pages(&self) -> i64 {
+        match self.pages() {
+            0 => 0,
+            pages => pages + 1,
+        }
+    }
 }
 
 /// A disabled nonclustered index has no data and so no partitions (its b-tree is dropped: Microsoft docs, "Disable
@@ -225,6 +233,28 @@ fn all_partitions<'a>(scope: &Scope<'a>) -> Outcome<Vec<Partition<'a>>> {
         }
     }
     Ok(all)
+}
+
+/// Pages, but for the rows.
+#[derive(Default)]
+pub struct Space {
+    pub rows: i64,
+    pub used: i64,
+    /// Those of heaps and clustered indexes.
+    pub data: i64,
+}
+
+/// What a table, or all that the user sees, takes.
+pub fn space(scope: &Scope<'_>, table: Option<i32>) -> Outcome<Space> {
+    let mut space = Space::default();
+    for p in all_partitions(scope)?.iter().filter(|p| table.is_none_or(|id| id == p.table.object_id)) {
+        space.used += p.used_pages();
+        if p.index.index_id <= 1 {
+            space.data += p.pages();
+            space.rows += p.rows;
+        }
+    }
+    Ok(space)
 }
 
 fn partitions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
@@ -251,8 +281,7 @@ fn partition_stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(all_partitions(scope)?
         .iter()
         .map(|p| {
-            let pages = p.pages();
-            let used = if pages == 0 { 0 } else { pages + 1 };
+            let (pages, used) = (p.pages(), p.used_pages());
             row![p.id, p.table.object_id, p.index.index_id, p.number, pages, used, used, used, used, p.rows]
         })
         .collect())

@@ -3,7 +3,7 @@
 mod columns;
 mod constraints;
 pub mod definition;
-mod indexes;
+pub mod indexes;
 mod information_schema;
 mod objects;
 pub mod scope;

@@ -16,8 +16,13 @@ pub fn init(progress: &Progress) {
 /// As [`init`], from this level on.
 pub fn init_from(progress: &Progress, level: &str) {
     // tiberius warns of encryption that it does not do because the link does, and logs errors that come back anyway.
-    let environment = env_logger::Env::default().default_filter_or(format!("{level},tiberius=off"));
-    let logger = env_logger::Builder::from_env(environment)
+    let default = format!("{level},tiberius=off");
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(&default));
+    // Empty, it would hide all but errors.
+    if std::env::var(env_logger::DEFAULT_FILTER_ENV).is_ok_and(|spec| spec.trim().is_empty()) {
+        builder.parse_filters(&default);
+    }
+    let logger = builder
         .format(|out, record| match record.target() {
             BARE => writeln!(out, "{}", record.args()),
             _ => {

@@ -30,7 +30,8 @@ fn json_is_an_object_a_line() {
 #[test]
 fn timing_goes_to_stderr_and_nothing_else_to_stdout() {
     let pair = pair_with_old_rows("varchar(10) NULL");
-    let run = copy(&pair, &["dbo.t", "--verify", "count", "--output=text"]);
+    let program = tool(&pair).with("RUST_LOG", "");
+    let run = program.run(&["dbo.t", "--verify", "count", "--output=text"]).exits(0);
     assert!(run.stdout.starts_with("dbo.t: ok, 0 rows, "), "{run}");
     let timing = run.stderr.lines().find(|line| line.starts_with("[TIMING] dbo.t: ")).unwrap_or_default();
     for phase in ["DELETE ", "INSERT ", "VERIFY ", "COMMIT ", "TOTAL "] {

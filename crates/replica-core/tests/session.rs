@@ -52,6 +52,22 @@ fn long_texts_pass_in_both_directions() {
 }
 
 #[test]
+fn an_answer_without_end_is_given_up() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    run(async {
+        let mut session = Session::connect(&sandbox.endpoint("Encrypt=false"), Role::Target).await.unwrap();
+        session.execute("CREATE TABLE dbo.t (bit bit NOT NULL); INSERT INTO dbo.t VALUES (1)").await.unwrap();
+        for (rows, fit) in [(900_000, true), (1_100_000, false)] {
+            session.execute(&format!("EXEC sp_sandbox_replay 'dbo.t', {rows}")).await.unwrap();
+            let answer = session.query("SELECT bit FROM dbo.t", &[]).await;
+            assert_eq!(answer.as_ref().map_or(0, Vec::len), if fit { rows } else { 0 });
+            assert!(fit || answer.is_err_and(|error| error.to_string().contains("without end")));
+        }
+        assert!(session.query("SELECT 1", &[]).await.is_err(), "the rest of the answer is still to come");
+    });
+}
+
+#[test]
 fn several_result_sets() {
     everywhere(async |mut session| {
         let results = session.query_all("SELECT 1; SELECT 2 WHERE 1 = 0; SELECT 3, 4", &[]).await.unwrap();

@@ -13,7 +13,8 @@ mod reply;
 use std::fmt;
 use std::time::Duration;
 
-use tiberius::Client;
+use futures_util::TryStreamExt;
+use tiberius::{Client, QueryItem, QueryStream};
 use tokio::time::timeout;
 use tokio_util::compat::Compat;
 
@@ -25,6 +26,9 @@ pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
 pub use reply::Reply;
 pub use tiberius::{FromSql, Row, ToSql};
+
+/// More than any control query has. A row of six bytes takes twenty times as many in memory.
+const MOST_ROWS: usize = 1_000_000;
 
 /// A silent server is given up after this, unless `Command Timeout` says otherwise.
 const SILENCE: Duration = Duration::from_secs(600);
@@ -168,8 +172,8 @@ impl Session {
         // Without parameters as a batch of its own: what sp_executesql sets or creates ends with it.
         let answer = async move {
             match params {
-                [] => client.simple_query(sql).await?.into_results().await,
-                _ => client.query(sql, params).await?.into_results().await,
+                [] => collected(client.simple_query(sql).await?).await,
+                _ => collected(client.query(sql, params).await?).await,
             }
         };
         let answer = match timeout(self.silence, answer).await {
@@ -229,6 +233,25 @@ impl Session {
         let lane = self.lane.as_mut().ok_or_else(cut_off)?;
         if lane.is_idle() { Ok(lane) } else { Err(cut_off()) }
     }
+}
+
+/// The rows of every result set: what tiberius' `into_results` does, with an end.
+async fn collected(mut answer: QueryStream<'_>) -> tiberius::Result<Vec<Vec<Row>>> {
+    let mut results: Vec<Vec<Row>> = Vec::new();
+    let mut items = 0;
+    while let Some(item) = answer.try_next().await? {
+        items += 1;
+        if items > MOST_ROWS {
+            let what = "the server answers a control query without end";
+            return Err(tiberius::error::Error::Protocol(what.into()));
+        }
+        match (item, results.last_mut()) {
+            (QueryItem::Row(row), Some(rows)) => rows.push(row),
+            (QueryItem::Row(row), None) => results.push(vec![row]),
+            (QueryItem::Metadata(_), _) => results.push(Vec::new()),
+        }
+    }
+    Ok(results)
 }
 
 /// Isolation levels of use here.

@@ -51,6 +51,8 @@ pub struct Session {
     pub(super) last: LastStatement,
     /// The triggers that are running, the innermost last.
     pub(super) firing: Vec<exec::trigger::Firing>,
+    /// Inside INSERT ... EXEC.
+    pub(super) collecting: bool,
     pub(super) ops: Ops,
     pub(super) eyes: Eyes,
     temporaries: Cell<u64>,
@@ -104,6 +106,7 @@ impl Session {
             pending_bulk: None,
             last: LastStatement::default(),
             firing: Vec::new(),
+            collecting: false,
             ops,
             eyes,
             temporaries: Cell::new(0),

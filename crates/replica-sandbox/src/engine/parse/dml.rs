@@ -42,7 +42,7 @@ pub enum Rows {
     Query(Box<Query>),
     DefaultValues,
     Call(Box<super::Call>),
-    /// What OUTPUT gave for its INTO: no text says so.
+    /// What a call gave, or OUTPUT for its INTO: no text says so.
     Given(Vec<OutColumn>, Vec<Vec<Value>>),
 }
 

@@ -27,10 +27,28 @@ const COMMAND: u16 = 195;
 
 impl Run<'_> {
     pub fn insert(&mut self, insert: &parse::Insert) -> Outcome {
+        match &insert.rows {
+            Rows::Call(call) => {
+                let inserts = self.with_results(insert, call)?;
+                self.insert_all(&inserts)
+            }
+            _ => self.insert_all(std::slice::from_ref(insert)),
+        }
+    }
+
+    /// Several for the results of one call: all of them or none.
+    fn insert_all(&mut self, inserts: &[parse::Insert]) -> Outcome {
         let frame = &*self.frame;
         let sink = &mut *self.sink;
         let (count, returned) = transaction::within(self.session, |session| {
-            read::until_settled(session, sink, |session, sink| attempt(session, frame, insert, sink))
+            let mut done = (0, None);
+            for insert in inserts {
+                let (count, returned) = read::until_settled(session, sink, |session, sink| {
+                    attempt(session, frame, insert, sink)
+                })?;
+                done = (done.0 + count, returned);
+            }
+            Ok(done)
         })?;
         if let Some(returned) = returned {
             returned.send(self.sink)?;
@@ -260,7 +278,7 @@ fn source(
             let items = converted(binder, target, listed, columns)?;
             (by_position(table.columns.len(), listed), format!("SELECT {items} FROM {given}"))
         }
-        Rows::Call(_) => return Err(unsupported("INSERT ... EXEC")),
+        Rows::Call(_) => return Err(unsupported("INSERT ... EXEC in this place")),
     };
     let mut items = Vec::with_capacity(table.columns.len());
     for (n, column) in table.columns.iter().enumerate() {

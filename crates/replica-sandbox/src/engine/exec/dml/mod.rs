@@ -1,5 +1,6 @@
 //! INSERT, UPDATE, DELETE. A statement reads and writes in one SQLite transaction; where a row is in another
 //! transaction's hands it lets go of everything, waits, and begins again.
+mod called;
 mod change;
 mod children;
 pub mod columns;

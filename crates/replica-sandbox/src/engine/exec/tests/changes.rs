@@ -311,3 +311,26 @@ fn output_goes_into_a_table() {
     assert_eq!(errors(&mut s, "insert t output inserted.n into sys.tables values('d')")[0].0, 330);
     assert_eq!(rows(&mut s, "select n from t"), [["c"]]);
 }
+
+#[test]
+fn results_of_calls_are_inserted() {
+    let mut s = session();
+    ok(&mut s, "create table t(a int, n nvarchar(10)); insert t values (7, N'x')");
+    let heard = ok(&mut s, "insert t exec ('select 1, N''a''; print N''said''; select a + 1, n from t')");
+    assert_eq!(heard.done[0].count, Some(2));
+    assert_eq!((heard.done.len(), heard.results.len(), heard.messages.len()), (1, 0, 1));
+    assert_eq!(rows(&mut s, "select * from t order by a"), [["1", "a"], ["7", "x"], ["8", "x"]]);
+    ok(
+        &mut s,
+        "create table #files(name sysname, size int, remarks varchar(254)); insert #files exec sp_databases",
+    );
+    assert_eq!(rows(&mut s, "select count(*) from #files where name = 'master'"), [["1"]]);
+    let heard = ok(&mut s, "insert t(a) exec sp_executesql N'declare @n int = 1'");
+    assert_eq!(heard.done[0].count, Some(0));
+    assert_eq!(errors(&mut s, "insert t exec sp_databases")[0].0, 213);
+    assert_eq!(errors(&mut s, "insert t exec ('insert t exec (''select 1, 2'')')")[0].0, 8164);
+    assert_eq!(errors(&mut s, "insert t output inserted.a exec ('select 1, 2')")[0].0, 483);
+    assert_eq!(errors(&mut s, "insert t exec ('select 1, N''a''; select N''a'', 1')")[0].0, 245);
+    assert_eq!(rows(&mut s, "select count(*) from t"), [["3"]]);
+    ok(&mut s, "insert t exec ('select 1, 2')");
+}

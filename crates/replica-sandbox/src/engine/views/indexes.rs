@@ -194,24 +194,24 @@ fn index_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// One partition of one index.
-struct Partition<'a> {
+pub struct Partition<'a> {
     id: i64,
-    table: &'a Table,
-    index: &'a Index,
+    pub table: &'a Table,
+    pub index: &'a Index,
     number: usize,
-    rows: i64,
+    pub rows: i64,
 }
 
 impl Partition<'_> {
     /// An estimate: rows at half their declared width, 8 KiB a page.
-    fn pages(&self) -> i64 {
+    pub fn pages(&self) -> i64 {
         let width = |length: i16| if length < 0 { 64 } else { i64::from(length) / 2 + 1 };
         let row: i64 = self.table.columns.iter().map(|c| width(c.sql_type.max_length())).sum();
         (self.rows * (row + 9) + 8095) / 8096
     }
 
     /// With the page that says where the others are.
-    fn used_pages(&self) -> i64 {
+    pub fn used_pages(&self) -> i64 {
         match self.pages() {
             0 => 0,
             pages => pages + 1,
@@ -221,7 +221,7 @@ impl Partition<'_> {
 
 /// A disabled nonclustered index has no data and so no partitions (its b-tree is dropped: Microsoft docs, "Disable
 /// indexes and constraints"; that sys.partitions loses the row is unconfirmed).
-fn all_partitions<'a>(scope: &Scope<'a>) -> Outcome<Vec<Partition<'a>>> {
+pub fn all_partitions<'a>(scope: &Scope<'a>) -> Outcome<Vec<Partition<'a>>> {
     let mut all = Vec::new();
     for table in scope.tables() {
         for (at, storage) in table.storage.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! System views: `sys.*` and `INFORMATION_SCHEMA.*`, made from the catalog when a query names them. Names, types
 //! and order of the columns are those of SQL Server 2022 (Microsoft docs, "System catalog views").
 mod columns;
+mod compatibility;
 mod constraints;
 pub mod definition;
 pub mod indexes;
@@ -85,6 +86,7 @@ fn all() -> impl Iterator<Item = &'static Definition> {
         security::VIEWS,
         server::VIEWS,
         information_schema::VIEWS,
+        compatibility::VIEWS,
     ]
     .into_iter()
     .flatten()

@@ -243,7 +243,7 @@ pub fn child<'a>(
     }
 }
 
-fn objects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+pub fn objects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let mut rows: Vec<Row> = scope.views().map(|v| view(v).row()).collect();
     for t in scope.tables() {
         rows.push(table(t).row());

@@ -251,3 +251,33 @@ fn windows_have_frames() {
     }
     assert_eq!(errors(&mut s, "select a from t tablesample (10 percent)")[0].0, 50000);
 }
+
+/// How scripts of old ask.
+#[test]
+fn the_old_system_tables_are_views() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "create table t(id int identity constraint pk primary key, n nvarchar(10) null, m varchar(max), d decimal(9, 2))
+         create index ix on t(n, d); insert t(n) values (N'a'), (N'b')",
+    );
+    assert_eq!(
+        rows(&mut s, "select name, xtype, type from sysobjects where xtype in ('U', 'PK') order by name"),
+        [["pk", "PK", "K "], ["t", "U ", "U "]]
+    );
+    assert_eq!(
+        rows(
+            &mut s,
+            "select name, length, prec, scale, isnullable, status from dbo.syscolumns where id = object_id('t')"
+        ),
+        [
+            ["id", "4", "10", "0", "0", "128"],
+            ["n", "20", "10", "NULL", "1", "8"],
+            ["m", "-1", "-1", "NULL", "1", "8"],
+            ["d", "5", "9", "2", "1", "8"]
+        ]
+    );
+    let counts = "select o.name, i.name, i.indid, i.keycnt, i.rowcnt, i.rows from sysobjects o, sysindexes i
+                  where i.id = o.id and o.type = 'U' order by i.indid";
+    assert_eq!(rows(&mut s, counts), [["t", "pk", "1", "1", "2", "2"], ["t", "ix", "2", "2", "0", "2"]]);
+}

@@ -1,0 +1,149 @@
+//! The old system tables as views (Microsoft docs, "System compatibility views"). What is documented as internal is 0,
+//! NULL or left as it was first.
+use super::columns::user_type_id;
+use super::definition::{Cell, Columns, Definition, Row, row};
+use super::indexes::all_partitions;
+use super::objects::objects;
+use super::scope::Scope;
+use crate::engine::failure::Outcome;
+use crate::engine::schema::Column;
+use crate::values::SqlType;
+use std::collections::BTreeMap;
+
+pub const VIEWS: &[Definition] = &[
+    Definition {
+        schema: "sys",
+        name: "sysobjects",
+        columns: Columns(&[
+            "name sysname, id int, xtype char(2), uid smallint null, info smallint null = 0, status int null = 0",
+            "base_schema_ver int null = 0, replinfo int null = 0, parent_obj int, crdate datetime",
+            "ftcatid smallint null = 0, schema_ver int null = 0, stats_schema_ver int null = 0, type char(2) null",
+            "userstat smallint null = null, sysstat smallint null = null, indexdel smallint null = 0",
+            "refdate datetime, version int null = 0, deltrig int null = 0, instrig int null = 0",
+            "updtrig int null = 0, seltrig int null = 0, category int null = 0, cache smallint null = 0",
+        ]),
+        rows: sysobjects,
+    },
+    Definition {
+        schema: "sys",
+        name: "syscolumns",
+        columns: Columns(&[
+            "name sysname null, id int, xtype tinyint, typestat tinyint null = 0, xusertype smallint null",
+            "length smallint, xprec tinyint, xscale tinyint, colid smallint null, xoffset smallint null = 0",
+            "bitpos tinyint null = 0, reserved tinyint null = 0, colstat smallint null = 0, cdefault int",
+            "domain int = 0, number smallint null = 0, colorder smallint null",
+            "autoval varbinary(8000) null = null, offset smallint null = 0, collationid int null = null",
+            "status tinyint null, type tinyint, usertype smallint null, printfmt varchar(255) null = null",
+            "prec smallint null, scale int null, iscomputed int null, isoutparam int null = 0",
+            "isnullable int null, collation sysname null",
+        ]),
+        rows: syscolumns,
+    },
+    Definition {
+        schema: "sys",
+        name: "sysindexes",
+        columns: Columns(&[
+            "id int, status int null = 0, first binary(6) null = null, indid smallint null",
+            "root binary(6) null = null, minlen smallint null = 0, keycnt smallint null, groupid smallint null = 1",
+            "dpages int null, reserved int null, used int null, rowcnt bigint null, rowmodctr int null = 0",
+            "reserved3 int null = 0, reserved4 int null = 0, xmaxlen smallint null = 0, maxirow smallint null = 0",
+            "OrigFillFactor tinyint null = 0, StatVersion tinyint null = 0, reserved2 int null = 0",
+            "FirstIAM binary(6) null = null, impid smallint null = 0, lockflags smallint null = 0",
+            "pgmodctr int null = 0, keys varbinary(816) null = null, name sysname null",
+            "statblob image null = null, maxlen int null = 8000, rows int null",
+        ]),
+        rows: sysindexes,
+    },
+];
+
+fn sysobjects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let old = |row: Row| {
+        let [name, id, schema, parent, kind, _, created, modified] = row.as_slice() else {
+            return Vec::new();
+        };
+        let is_key = [Cell::from("PK"), Cell::from("UQ")].contains(kind);
+        let group = if is_key { Cell::from("K ") } else { kind.clone() };
+        let cells = [name, id, kind, schema, parent, created, &group, modified];
+        cells.into_iter().cloned().collect()
+    };
+    Ok(objects(scope)?.into_iter().map(old).collect())
+}
+
+/// Bits of syscolumns.status.
+const NULLABLE: i32 = 0x08;
+const IDENTITY: i32 = 0x80;
+
+fn syscolumns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let tables = scope.tables().flat_map(|t| t.columns.iter().map(|c| (t.object_id, c)));
+    let views = scope.views().flat_map(|v| v.columns.iter().map(|c| (v.object_id, c)));
+    Ok(tables.chain(views).map(|(id, c)| syscolumn(id, c)).collect())
+}
+
+fn syscolumn(id: i32, column: &Column) -> Row {
+    let t = &column.sql_type;
+    let bit = |set: bool, bit: i32| if set { bit } else { 0 };
+    // Characters, not bytes; -1 for large values.
+    let precision = match t {
+        SqlType::NChar(..) | SqlType::NVarChar(..) if t.max_length() > 0 => t.max_length() / 2,
+        _ if t.is_character() || t.is_binary() || t.max_length() < 0 => t.max_length(),
+        _ => i16::from(t.precision()),
+    };
+    row![
+        &column.name,
+        id,
+        t.system_type_id(),
+        user_type_id(column),
+        t.max_length(),
+        t.precision(),
+        t.scale(),
+        column.column_id,
+        column.default.as_ref().map_or(0, |d| d.object_id),
+        column.column_id,
+        bit(column.nullable, NULLABLE) | bit(column.identity, IDENTITY),
+        t.system_type_id(),
+        user_type_id(column),
+        precision,
+        t.is_number().then(|| t.scale()),
+        column.computed.is_some(),
+        column.nullable,
+        t.collation().map(|c| c.get().name.to_owned()),
+    ]
+}
+
+#[derive(Default)]
+struct Counted {
+    partitions: usize,
+    pages: i64,
+    used: i64,
+    rows: i64,
+}
+
+/// Of a partitioned index only `rows` is counted, as documented.
+fn sysindexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let mut counted: BTreeMap<(i32, i32), Counted> = BTreeMap::new();
+    for p in all_partitions(scope)? {
+        let index = counted.entry((p.table.object_id, p.index.index_id)).or_default();
+        index.partitions += 1;
+        index.pages += p.pages();
+        index.used += p.used_pages();
+        index.rows += p.rows;
+    }
+    let mut rows = Vec::new();
+    for (t, i) in scope.tables().flat_map(|t| t.indexes.iter().map(move |i| (t, i))) {
+        let Counted { partitions, pages, used, rows: count } =
+            counted.remove(&(t.object_id, i.index_id)).unwrap_or_default();
+        let whole = |n: i64| if partitions == 1 { n } else { 0 };
+        rows.push(row![
+            t.object_id,
+            i.index_id,
+            i.keys.len(),
+            whole(pages),
+            whole(used),
+            whole(used),
+            whole(if i.index_id <= 1 { count } else { 0 }),
+            i.name.as_ref(),
+            count,
+        ]);
+    }
+    Ok(rows)
+}

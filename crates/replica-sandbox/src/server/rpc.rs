@@ -2,7 +2,7 @@
 use crate::engine::api::Param;
 use crate::error::SqlError;
 use crate::values::CollationId;
-use crate::values::wire::{read_parameter, sql_type};
+use crate::values::wire::{ReadError, read_parameter, sql_type};
 use replica_core::tds::types::TypeInfo;
 use replica_core::tds::wire::{Malformed, Reader, Stop, complete};
 
@@ -133,8 +133,20 @@ fn param(
     let sql_type = sql_type(&type_info, default).ok_or_else(unknown)?;
     let mut rest = &body[reader.position()..];
     let before = rest.len();
-    let value = read_parameter(&mut rest, &type_info).map_err(|error| {
-        Unreadable::Malformed(Malformed::new(format!("RPC parameter {ordinal} ({name}): {error}")))
+    let value = read_parameter(&mut rest, &type_info).map_err(|error| match error {
+        ReadError::Invalid => Unreadable::Refused(SqlError::new(
+            8023,
+            16,
+            5,
+            format!(
+                "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. \
+                 Parameter {ordinal} (\"{name}\"): The supplied value is not a valid instance of data type {}. Check \
+                 the source data for invalid values. An example of an invalid value is data of numeric type with scale \
+                 greater than precision.",
+                sql_type.name()
+            ),
+        )),
+        error => Unreadable::Malformed(Malformed::new(format!("RPC parameter {ordinal} ({name}): {error}"))),
     })?;
     complete(reader.bytes(before - rest.len()), "an RPC parameter")?;
     Ok(Param { name, sql_type, value, output: flags & BY_REFERENCE != 0 })
@@ -191,6 +203,20 @@ mod tests {
             let body = [execute_sql(), vec![separator], vec![2, 0, b's', 0, b'p', 0, 0, 0]].concat();
             let names: Vec<_> = parsed(&body).into_iter().map(|call| call.name).collect();
             assert_eq!(names, ["sp_executesql", "sp"]);
+        }
+    }
+
+    #[test]
+    fn a_value_that_the_type_cannot_have_is_8023() {
+        let mut body = vec![2, 0, b's', 0, b'p', 0, 0, 0, 0, 0, 0x6D, 8, 8];
+        body.extend(f64::NAN.to_le_bytes());
+        match parse(&body, CollationId::SERVER_DEFAULT) {
+            Err(Unreadable::Refused(error)) => {
+                assert_eq!(error.number, 8023);
+                assert!(error.text.contains("Parameter 1 (\"\"): The supplied value"), "{}", error.text);
+                assert!(error.text.contains("of data type float."), "{}", error.text);
+            }
+            other => panic!("{other:?}"),
         }
     }
 

@@ -37,7 +37,9 @@ pub fn call(
         "sp_columns" => catalog::columns(arguments, session, sink, false),
         "sp_columns_100" => catalog::columns(arguments, session, sink, true),
         "sp_databases" => catalog::databases(session, sink),
-        "sp_datatype_info" => datatype_info::datatype_info(arguments, session, sink, false),
+        "sp_datatype_info" | "sp_datatype_info_90" => {
+            datatype_info::datatype_info(arguments, session, sink, false)
+        }
         "sp_datatype_info_100" => datatype_info::datatype_info(arguments, session, sink, true),
         "sp_describe_first_result_set" => first_result::describe_first(arguments, session, sink),
         "sp_describe_undeclared_parameters" => undeclared::describe_undeclared(arguments, session, sink),
@@ -56,9 +58,13 @@ pub fn call(
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
         "sp_spaceused" => help::space_used(arguments, session, sink),
-        "sp_special_columns" => keys::special_columns(arguments, session, sink, false),
+        "sp_special_columns" | "sp_special_columns_90" => {
+            keys::special_columns(arguments, session, sink, false)
+        }
         "sp_special_columns_100" => keys::special_columns(arguments, session, sink, true),
-        "sp_sproc_columns" | "sp_sproc_columns_100" => routines::procedure_columns(arguments, session, sink),
+        "sp_sproc_columns" | "sp_sproc_columns_90" | "sp_sproc_columns_100" => {
+            routines::procedure_columns(arguments, session, sink)
+        }
         "sp_statistics" | "sp_statistics_100" => catalog::statistics(arguments, session, sink),
         "sp_stored_procedures" => routines::procedures(arguments, session, sink),
         "sp_tablecollations_100" => collations::table_collations(arguments, session, sink),

@@ -16,7 +16,7 @@ use replica_core::tds::fingerprint::Fingerprint;
 use replica_core::tds::row::{Block, RowScanner, Stop, Stride};
 use replica_core::tds::token::kind::ROW;
 use tempfile::TempPath;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::bulk_row::Form;
 use crate::cells::{Cell, Cells, restore};
@@ -78,15 +78,15 @@ impl File {
     pub fn check_bytes(&self) -> Result<()> {
         let at = |error: std::io::Error| Error::data(format!("{}: {error}", self.path.display()));
         let mut file = fs::File::open(&self.path).map_err(at)?.take(self.metadata.bytes);
-        let mut hash = Box::new(Xxh3::new());
+        let mut hash = XxHash3_128::new();
         let mut buffer = vec![0; 1 << 20];
         loop {
             match file.read(&mut buffer).map_err(at)? {
                 0 => break,
-                read => hash.update(&buffer[..read]),
+                read => hash.write(&buffer[..read]),
             }
         }
-        if file.limit() == 0 && format!("{:032x}", hash.digest128()) == self.metadata.bytes_hash {
+        if file.limit() == 0 && format!("{:032x}", hash.finish_128()) == self.metadata.bytes_hash {
             return Ok(());
         }
         Err(Error::data(format!("{}: it was changed after it was written", self.path.display())))

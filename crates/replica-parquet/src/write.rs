@@ -16,7 +16,7 @@ use replica_core::rows::RowSource;
 use replica_core::tds::columns::Column;
 use replica_core::tds::wire::Malformed;
 use tempfile::NamedTempFile;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::cells::{Cell, Cells, cells, restore};
 use crate::exact;
@@ -214,25 +214,25 @@ fn failed(path: &Path, error: ParquetError) -> Error {
 /// Hashes what it writes.
 struct Hashed {
     file: NamedTempFile,
-    hash: Box<Xxh3>,
+    hash: XxHash3_128,
     bytes: u64,
 }
 
 impl Hashed {
     fn new(file: NamedTempFile) -> Self {
-        Self { file, hash: Box::new(Xxh3::new()), bytes: 0 }
+        Self { file, hash: XxHash3_128::new(), bytes: 0 }
     }
 
     /// So many bytes, and their hash.
     fn digest(&self) -> (u64, String) {
-        (self.bytes, format!("{:032x}", self.hash.digest128()))
+        (self.bytes, format!("{:032x}", self.hash.finish_128()))
     }
 }
 
 impl Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
+        self.hash.write(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)
     }

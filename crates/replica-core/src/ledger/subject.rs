@@ -1,7 +1,7 @@
 //! What is loaded from where: windows are the same only if all of this is.
 use std::fmt::Write;
 
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use crate::catalog::{Table, TableName};
 use crate::types::mapping::Mapping;
@@ -66,5 +66,5 @@ fn fingerprint(mapping: &Mapping) -> String {
             column.target.sql_type,
         );
     }
-    format!("{:032x}", xxh3_128(text.as_bytes()))
+    format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))
 }

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use twox_hash::XxHash3_128;
 
 /// Count and hash of rows in any order: xxh3-128 of each row's canonical form, added modulo 2^128.
 ///
@@ -98,44 +98,38 @@ impl fmt::Display for Fingerprint {
 }
 
 /// Hashes the row that is being appended to a buffer, in one go where it lies there in one piece.
+#[derive(Default)]
 pub(super) struct RowHash {
-    parts: Box<Xxh3>,
-    /// `parts` holds the beginning of the row.
-    has_parts: bool,
+    /// The beginning of a row that goes on in the next buffer.
+    begun: Option<XxHash3_128>,
     /// Where in the buffer the bytes begin that were not hashed yet.
     from: usize,
 }
 
 impl RowHash {
-    pub fn new() -> Self {
-        Self { parts: Box::new(Xxh3::new()), has_parts: false, from: 0 }
-    }
-
     /// A row begins at this place of the buffer.
     #[inline]
     pub fn begin(&mut self, from: usize) {
-        self.has_parts = false;
+        self.begun = None;
         self.from = from;
     }
 
     /// Takes what was appended since; the buffer is emptied next.
     pub fn cut(&mut self, buffer: &[u8]) {
-        if !self.has_parts {
-            self.parts.reset();
-            self.has_parts = true;
-        }
-        self.parts.update(&buffer[self.from..]);
+        self.begun.get_or_insert_default().write(&buffer[self.from..]);
         self.from = 0;
     }
 
     /// The row ends at the buffer's end.
     #[inline]
     pub fn end(&mut self, buffer: &[u8]) -> Fingerprint {
-        let hash = if self.has_parts {
-            self.parts.update(&buffer[self.from..]);
-            self.parts.digest128()
-        } else {
-            xxh3_128(&buffer[self.from..])
+        let rest = &buffer[self.from..];
+        let hash = match &mut self.begun {
+            None => XxHash3_128::oneshot(rest),
+            Some(begun) => {
+                begun.write(rest);
+                begun.finish_128()
+            }
         };
         Fingerprint { rows: 1, hash }
     }

@@ -103,7 +103,7 @@ impl RowScanner {
             out: Buffer::default(),
             rows: 0,
             continues: false,
-            hash: RowHash::new(),
+            hash: RowHash::default(),
             total: Fingerprint::default(),
             lead: None,
             begun: 0,

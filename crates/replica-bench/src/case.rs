@@ -31,7 +31,7 @@ pub fn all<E>(quick: bool, ddl: impl Fn(&str) -> Result<Vec<String>, E>) -> Resu
         false => Rows { fast, typed },
     };
     Ok(vec![
-        sales(rows(1_000_000, 100_000, 5), ddl("sales")?),
+        sales(rows(800_000, 100_000, 2), ddl("sales")?),
         flights(rows(5_000_000, 500_000, 5), ddl("nycflights13")?),
         int(rows(20_000_000, 1_000_000, 5)),
         wide(rows(20_000, 10_000, 5)),

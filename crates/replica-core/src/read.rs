@@ -1,5 +1,5 @@
 //! The source's side of the data lane: a SELECT as blocks of rows in bulk form, with their count and hash.
-use crate::decode::{RowReader, Value};
+use crate::decode::{Row, RowReader, Value};
 use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Reply};
@@ -9,6 +9,7 @@ use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, RowScanner, Stop, Stride};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
+use std::ops::ControlFlow;
 
 /// Bytes received at a time, and bytes of a block: large enough that calls to the kernel do not count, small enough to
 /// stay in a core's own cache.
@@ -185,27 +186,48 @@ pub async fn fingerprint(mut rows: Rows<'_>) -> Result<Fingerprint> {
     Ok(rows.fingerprint())
 }
 
+/// Hands each row of an answer to `take`, until that has seen enough. A row is held whole, and has at most `most_row`
+/// bytes.
+///
+/// # Errors
+/// Those of [`Rows::open`], [`Rows::next`] and `take`; a longer row.
+pub(crate) async fn each_row(
+    lane: &mut Lane,
+    query: impl Into<Query>,
+    most_row: usize,
+    mut take: impl FnMut(Row<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let mut rows = Rows::open(lane, query).await?;
+    let mut reader = RowReader::new(rows.columns(), most_row)?;
+    let mut buffer = Vec::new();
+    while let Some(block) = rows.next(buffer).await? {
+        let mut input = block.bytes.as_slice();
+        while let Some(row) = reader.next(&mut input)? {
+            if take(row)?.is_break() {
+                return rows.cancel().await;
+            }
+        }
+        buffer = block.bytes;
+    }
+    if reader.is_between_rows() { Ok(()) } else { Err(Error::protocol("an answer ends within a row")) }
+}
+
 /// The rows of a query whose few columns are integers.
 ///
 /// # Errors
 /// Those of [`Rows::open`] and [`Rows::next`]; columns of another type.
 pub async fn numbers(lane: &mut Lane, query: impl Into<Query>) -> Result<Vec<Vec<Option<i64>>>> {
-    let mut rows = Rows::open(lane, query).await?;
-    let mut reader = RowReader::new(rows.columns(), MOST_NUMBERS)?;
     let mut numbers = Vec::new();
-    let mut buffer = Vec::new();
-    while let Some(block) = rows.next(buffer).await? {
-        let mut bytes = block.bytes.as_slice();
-        while let Some(row) = reader.next(&mut bytes)? {
-            let row = row.values().map(|value| match value? {
-                Value::Int(number) => Ok(Some(number)),
-                Value::Null => Ok(None),
-                other => Err(Error::protocol(format!("a number is expected where the server sends {other}"))),
-            });
-            numbers.push(row.collect::<Result<_>>()?);
-        }
-        buffer = block.bytes;
-    }
+    each_row(lane, query, MOST_NUMBERS, |row| {
+        let row = row.values().map(|value| match value? {
+            Value::Int(number) => Ok(Some(number)),
+            Value::Null => Ok(None),
+            other => Err(Error::protocol(format!("a number is expected where the server sends {other}"))),
+        });
+        numbers.push(row.collect::<Result<_>>()?);
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
     Ok(numbers)
 }
 

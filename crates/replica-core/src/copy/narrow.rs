@@ -5,11 +5,11 @@
 //! been accepted so far stays in place: a row that is refused for another one, as a duplicate is, is found as well.
 use super::Sides;
 use super::replace::LOCK_WAIT;
+use super::source::open;
 use crate::error::{Error, Result};
 use crate::find::{Places, RowName};
 use crate::load::{self, Load};
 use crate::plan::Plan;
-use crate::read::Rows;
 
 /// The first row that is refused, and why; `None` if all are accepted this time.
 ///
@@ -93,10 +93,7 @@ impl Narrowing<'_> {
     ) -> Result<Option<Error>> {
         let query = self.plan.select_part(&self.places.part(rows));
         let Sides { source, target } = &mut *self.sides;
-        let mut rows = Rows::open(source.lane()?, query).await?;
-        if self.plan.strategy.pad_decimals {
-            rows.pad_decimals();
-        }
+        let rows = open(source, self.plan, query).await?;
         let load = in_chunks(self.plan.load(rows.columns())?, chunk);
         match load::stream(rows, target.lane()?, &load, &mut |progress| *sent = progress.rows).await {
             Ok(_) => Ok(None),

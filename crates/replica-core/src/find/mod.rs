@@ -17,9 +17,9 @@ pub use place::Places;
 pub use preflight::preflight;
 
 use crate::catalog::{SqlType, Table, TableName};
-use crate::decode::{Row, RowReader};
-use crate::error::{Error, Result};
-use crate::read::Rows;
+use crate::decode::Row;
+use crate::error::Result;
+use crate::read;
 use crate::report::{Record, Value};
 use crate::session::Session;
 use crate::tds::rpc::Query;
@@ -183,19 +183,7 @@ const MOST_ROW: usize = 1 << 20;
 pub(crate) async fn each_row(
     session: &mut Session,
     query: Query,
-    mut take: impl FnMut(Row<'_>) -> Result<ControlFlow<()>>,
+    take: impl FnMut(Row<'_>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    let mut rows = Rows::open(session.lane()?, query).await?;
-    let mut reader = RowReader::new(rows.columns(), MOST_ROW)?;
-    let mut buffer = Vec::new();
-    while let Some(block) = rows.next(buffer).await? {
-        let mut input = block.bytes.as_slice();
-        while let Some(row) = reader.next(&mut input)? {
-            if take(row)?.is_break() {
-                return rows.cancel().await;
-            }
-        }
-        buffer = block.bytes;
-    }
-    if reader.is_between_rows() { Ok(()) } else { Err(Error::protocol("an answer ends within a row")) }
+    read::each_row(session.lane()?, query, MOST_ROW, take).await
 }

@@ -1,4 +1,5 @@
 //! Many windows of one table: looked at, claimed in the ledger, replaced by several workers, and the indexes with them.
+mod closing;
 mod crew;
 mod prepare;
 
@@ -14,15 +15,15 @@ use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
 use crate::indexes::{self, Work};
-use crate::ledger::{self, Begun, Ended, Heartbeat, Order, Planned, Run, Subject, Wish};
+use crate::ledger::{self, Begun, Ended, Heartbeat, Order, Planned, Subject, Wish};
 use crate::load::Outcome;
 use crate::plan::Request;
 use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
-use crate::staging::Staging;
 use crate::window::Window;
+use closing::Closing;
 use crew::Crew;
 pub use prepare::Prepared;
 
@@ -297,72 +298,6 @@ async fn copy(
         done(finished);
     }
     worked
-}
-
-/// A run that copies no more.
-struct Closing<'a> {
-    job: &'a Job,
-    run: &'a Run,
-    target: &'a Table,
-    staging: Option<Staging>,
-}
-
-impl Closing<'_> {
-    /// Leaves windows and indexes as they are to be left: on the session that held the table, or on another one where
-    /// it has not survived.
-    async fn close(&self, control: Session) -> Result<(Session, Work)> {
-        let (mut control, mut retries) = (Some(control), Backoff::default().retries());
-        loop {
-            let closed = async {
-                let mut session = self.session(control.take()).await?;
-                self.run.release(&mut session).await?;
-                if let Some(staging) = &self.staging {
-                    // Alone on the table: what is still beside it belongs to nobody.
-                    staging.sweep(&mut session).await?;
-                }
-                let work = self.leave(&mut session).await?;
-                Ok((session, work))
-            };
-            match closed.await {
-                Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
-                settled => return settled,
-            }
-        }
-    }
-
-    async fn session(&self, control: Option<Session>) -> Result<Session> {
-        if let Some(mut session) = control {
-            // Hours may have passed.
-            match session.execute("SET NOCOUNT OFF").await {
-                Ok(_) => return Ok(session),
-                Err(error) => {
-                    log::debug!("{}: the connection that held the table is gone: {error}", self.job.table);
-                }
-            }
-        }
-        let mut session = Session::connect(&self.job.target, Role::Target).await?;
-        let mut retries = Backoff::default().retries();
-        loop {
-            match hold(&mut session, self.target, mode(self.job)).await {
-                // The server may not have noticed that the other session is gone.
-                Err(error) if error.kind() == Kind::Busy && retries.another_after(&error).await => {}
-                settled => return settled.map(|()| session),
-            }
-        }
-    }
-
-    /// The last one out rebuilds the indexes: all that are on record, those of a run that died among them.
-    async fn leave(&self, session: &mut Session) -> Result<Work> {
-        let last = self.run.leave(session).await?;
-        if !self.job.shared {
-            return indexes::rebuild(session, self.target, None).await;
-        }
-        if last {
-            return indexes::rebuild(session, self.target, Some(self.run)).await;
-        }
-        log::info!("{}: other hosts go on; the last one rebuilds the indexes", self.job.table);
-        Ok(Work::default())
-    }
 }
 
 fn ended(summary: &Summary, disabling: Duration, rebuilding: Duration) -> Ended {

@@ -50,13 +50,8 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         if args.case.as_deref().is_none_or(|name| name == case.name) {
             met &= bench.case(&case)?;
             if case.name == "sales" {
-                met &= bench.months(&case)?;
-            }
-            if case.name == "sales" {
-                met &= bench.verify(&case)?;
-            }
-            if case.name == "sales" && !args.quick {
-                met &= bench.length(&case)?;
+                met &= bench.months(&case)? & bench.verify(&case)?;
+                met &= args.quick || bench.length(&case)?;
             }
         }
     }
@@ -87,12 +82,8 @@ impl Bench {
         }
         self.replay(case, case.rows.fast)?;
         let select = self.select(case)?;
-        let (mut relays, mut lanes) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            relays.push(self.measure(Mode::Relay, case, &select)?);
-            lanes.push(self.measure(Mode::Lane, case, &select)?);
-        }
-        let (relay, lane) = (best(relays), best(lanes));
+        let (relay, lane) =
+            in_turn(|| self.measure(Mode::Relay, case, &select), || self.measure(Mode::Lane, case, &select))?;
         let bytes_per_row = relay.bytes as f64 / relay.rows as f64;
         print_line(case, Mode::Lane, lane, bytes_per_row);
         print_line(case, Mode::Relay, relay, bytes_per_row);
@@ -120,12 +111,10 @@ impl Bench {
     fn verify(&self, case: &Case) -> Result<bool, Box<dyn Error>> {
         let select = self.select(case)?;
         self.replay(case, case.rows.fast)?;
-        let (mut lanes, mut verifications) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            lanes.push(self.measure(Mode::Lane, case, &select)?);
-            verifications.push(self.measure(Mode::Verify, case, &select)?);
-        }
-        let (lane, verification) = (best(lanes), best(verifications));
+        let (lane, verification) = in_turn(
+            || self.measure(Mode::Lane, case, &select),
+            || self.measure(Mode::Verify, case, &select),
+        )?;
         print_line(case, Mode::Verify, verification, lane.bytes as f64 / lane.rows as f64);
         let over_lane = verification.cpu_per_row() / lane.cpu_per_row();
         println!("ratio {} cpu_verify_over_lane {over_lane:.2}", case.name);
@@ -160,14 +149,15 @@ impl Bench {
     /// what limits the first.
     fn months(&self, case: &Case) -> Result<bool, Box<dyn Error>> {
         let select = self.select(case)?;
-        let (mut lanes, mut months) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
+        let of_lane = || {
             self.replay(case, case.rows.fast)?;
-            lanes.push(self.measure(Mode::Lane, case, &select)?);
+            self.measure(Mode::Lane, case, &select)
+        };
+        let of_months = || {
             self.replay(case, case.rows.fast / MONTHS)?;
-            months.push(self.measure_months(case, 1)?);
-        }
-        let (lane, months) = (best(lanes), best(months));
+            self.measure_months(case, 1)
+        };
+        let (lane, months) = in_turn(of_lane, of_months)?;
         let over_lane = months.cpu_per_row() / lane.cpu_per_row();
         println!("ratio {} cpu_months_over_lane {over_lane:.2}", case.name);
         let mut met = meets(case, "cpu_months_over_lane", over_lane <= MOST_MONTHS_OVER_LANE, over_lane);
@@ -244,6 +234,21 @@ impl Bench {
         }
         Ok(String::from_utf8(child.stdout)?.parse()?)
     }
+}
+
+type Measured = Result<Figures, Box<dyn Error>>;
+
+/// The best of each of two measurements, made by turns: what disturbs for a while disturbs both.
+fn in_turn(
+    first: impl Fn() -> Measured,
+    second: impl Fn() -> Measured,
+) -> Result<(Figures, Figures), Box<dyn Error>> {
+    let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        firsts.push(first()?);
+        seconds.push(second()?);
+    }
+    Ok((best(firsts), best(seconds)))
 }
 
 /// The one that was disturbed least.

@@ -54,7 +54,7 @@ struct Tile {
 
 struct Table {
     name: String,
-    class: &'static str,
+    /// The worst outcome, by which it is coloured, too.
     outcome: &'static str,
     summary: String,
     left_out: String,
@@ -135,9 +135,8 @@ impl Report<'_> {
     fn table(&self, name: &TableName) -> Table {
         let mut windows: Vec<_> = self.finished.iter().filter(|finished| finished.table == *name).collect();
         windows.sort_by_key(|finished| finished.window);
-        let worst = ["failed", "different", "repaired", "behind"].into_iter();
-        let class = worst.into_iter().find(|wanted| windows.iter().any(|done| class(done) == *wanted));
-        let class = class.unwrap_or("equal");
+        let worst = ["failed", "different", "repaired", "behind"];
+        let outcome = worst.into_iter().find(|wanted| windows.iter().any(|done| class(done) == *wanted));
         let rows: u64 =
             windows.iter().filter_map(|done| done.result.as_ref().ok()).map(|v| v.source.rows).sum();
         let summary = match windows.len() {
@@ -162,8 +161,7 @@ impl Report<'_> {
         let runs = self.runs.iter().find(|(table, _)| table == name).map(|(_, runs)| runs.as_slice());
         Table {
             name: name.to_string(),
-            class,
-            outcome: class,
+            outcome: outcome.unwrap_or("equal"),
             summary,
             left_out: windows.first().map(|done| done.left_out.clone()).unwrap_or_default(),
             errors: windows.iter().filter_map(|done| Some(done.result.as_ref().err()?.to_string())).collect(),

@@ -133,7 +133,7 @@ fn rows_that_a_copy_would_replace_are_not_in_the_way() {
     assert_eq!(state(&pair), before);
 }
 
-/// A load moves an identity column on, and a rollback does not move it back (server-facts.md section 5).
+/// A load moves an identity column on, and a rollback does not move it back (docs/SERVER.md, "Identity columns").
 #[test]
 fn numbers_go_on_where_they_were() {
     let pair = strict();

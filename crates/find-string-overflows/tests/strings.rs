@@ -95,7 +95,7 @@ fn a_clean_table_costs_one_scan_and_is_silent() {
     }
 }
 
-/// server-facts.md section 7: what the target takes although it looks too long, and what it does not.
+/// docs/SERVER.md, "Text in bulk loads": what the target takes although it looks too long, and what it does not.
 #[test]
 fn what_fits_is_not_what_one_thinks() {
     let pair = Pair::new();

@@ -27,9 +27,9 @@ const QUEUE: usize = 4;
 pub struct Column {
     pub name: String,
     /// The type of the values on the wire as T-SQL declares it, with COLLATE where it has a collation: what char,
-    /// varchar and text bytes mean is said by this clause alone (wire-facts.md, trap 3).
+    /// varchar and text bytes mean is said by this clause alone (docs/WIRE.md, "Three rules for a relay of rows", 3).
     pub declared: String,
-    /// As the target's catalog has it (wire-facts.md, trap 2).
+    /// As the target's catalog has it (docs/WIRE.md, "Three rules for a relay of rows", 2).
     pub nullable: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Load {
     /// Quoted for SQL: `[schema].[name]`.
     pub table: String,
     pub columns: Vec<Column>,
-    /// Hints of INSERT BULK's WITH clause: `KEEP_NULLS`, `TABLOCK`, `ORDER([a] ASC)` (wire-facts.md, Types).
+    /// Hints of INSERT BULK's WITH clause: `KEEP_NULLS`, `TABLOCK`, `ORDER([a] ASC)` (docs/WIRE.md, "INSERT BULK").
     pub hints: Vec<String>,
     /// A chunk, which is one INSERT BULK, has no more rows than this.
     pub chunk_rows: u64,

@@ -99,8 +99,9 @@ pub struct SuspendedKey {
     pub trusted: bool,
 }
 
-/// Measured on 184 columns: 10,000 rows a message beat 50,000 (loading.md). Narrow rows make small messages,
-/// and each message waits for an answer, so that a slow line wants more of them at once.
+/// Measured on 184 columns: 10,000 rows a message beat 50,000 (docs/LOADING.md, "Sizes of messages and
+/// transactions"). Narrow rows make small messages, and each message waits for an answer, so that a slow line wants more
+/// of them at once.
 const CHUNK_OF_WIDE_ROWS: u64 = 10_000;
 const CHUNK_OF_NARROW_ROWS: u64 = 100_000;
 const NARROW_ROW_BYTES: u32 = 1_000;

@@ -288,7 +288,7 @@ fn a_message_sent_in_part_can_be_abandoned() {
     let address = server(|peer| {
         let (kind, payload, lengths) = peer.message().unwrap();
         tell.send((kind, payload.len(), lengths)).unwrap();
-        // The answer to an ignored message (server-facts.md section 2).
+        // The answer to an ignored message (docs/WIRE.md, "Attention and ignored messages").
         peer.reply(&done(done::ERROR, 0));
         peer.message();
         peer.reply(&done(0, 0));

@@ -132,7 +132,8 @@ pub struct Options {
     pub format: Format,
 }
 
-/// Two writers keep source and target busy; more contend on one rowstore (loading.md).
+/// Two writers keep source and target busy; more contend on one rowstore (docs/LOADING.md, "Sizes of messages and
+/// transactions").
 const DEFAULT_WORKERS: usize = 2;
 const DEFAULT_RETRIES: u32 = 5;
 const MOST_RETRIES: u32 = 100;

@@ -127,7 +127,8 @@ pub enum Way {
     FromParquet(PathBuf),
 }
 
-/// Two writers keep source and target busy; more contend on one server (loading.md).
+/// Two writers keep source and target busy; more contend on one server (docs/LOADING.md, "Sizes of messages and
+/// transactions").
 const DEFAULT_WORKERS: usize = 2;
 
 impl Tool for Args {

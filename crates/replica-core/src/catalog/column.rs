@@ -59,7 +59,7 @@ impl Column {
     }
 
     /// Does the server fill it, so that no load may name it?
-    /// (271 computed, 273 rowversion, 13536 generated always: wire-facts.md.)
+    /// (271 computed, 273 rowversion, 13536 generated always: docs/WIRE.md, "INSERT BULK".)
     pub fn filled_by_server(&self) -> Option<&'static str> {
         match self {
             Self { computed: true, .. } => Some("computed"),

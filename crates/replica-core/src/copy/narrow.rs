@@ -1,8 +1,8 @@
 //! Which row a target refuses, where neither its message nor the values tell: loads in a transaction that is rolled
 //! back, the failing chunk halved until one row is left.
 //!
-//! The session keeps its transaction over a failed load (XACT_ABORT OFF; server-facts.md section 3), so that what has
-//! been accepted so far stays in place: a row that is refused for another one, as a duplicate is, is found as well.
+//! The session keeps its transaction over a failed load (XACT_ABORT OFF; docs/SERVER.md, "What an error ends"), so that
+//! what has been accepted so far stays in place: a row that is refused for another one, as a duplicate is, is found, too.
 use super::Sides;
 use super::replace::LOCK_WAIT;
 use super::source::open;

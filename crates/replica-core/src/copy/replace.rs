@@ -14,7 +14,7 @@ use crate::tds::fingerprint::Fingerprint;
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
 
-/// A constraint conflict (server-facts.md section 3).
+/// A constraint conflict (docs/SERVER.md, "Errors of a bulk load").
 const CONSTRAINT_CONFLICT: u32 = 547;
 
 /// A replacement that did not happen.

@@ -63,7 +63,7 @@ impl Reply {
     }
 
     /// The reply, or what it says went wrong. Some refusals come without an ERROR token: a bulk load into an
-    /// unknown column ends with the error bit alone (server-facts.md section 3).
+    /// unknown column ends with the error bit alone (docs/SERVER.md, "Errors of a bulk load").
     pub(crate) fn settled(mut self) -> Result<Self> {
         if self.failed || !self.errors.is_empty() {
             return Err(Error::from_server(std::mem::take(&mut self.errors)));

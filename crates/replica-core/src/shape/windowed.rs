@@ -1,4 +1,4 @@
-//! How windows of a table are replaced while its other rows stay, by several writers at once (loading.md).
+//! How windows of a table are replaced while its other rows stay, by several writers at once (docs/LOADING.md).
 //!
 //! No transaction here takes a table lock after a weaker one, which is what made writers deadlock: the old rows are
 //! deleted in transactions of their own, and a load's first lock is its strongest.
@@ -21,7 +21,7 @@ pub enum Deletion {
 /// problems caused by lock escalation"); a row takes one in its table and none in an index that is disabled.
 const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
 
-/// 100,000 rows a commit beat 500,000 by 45% on 184 columns (loading.md).
+/// 100,000 rows a commit beat 500,000 by 45% on 184 columns (docs/LOADING.md, "Sizes of messages and transactions").
 const COMMIT_ROWS: u64 = 100_000;
 
 /// Decides how to replace windows of `target` that are cut by the column `date_id`.

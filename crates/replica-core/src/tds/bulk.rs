@@ -1,17 +1,17 @@
 //! A bulk load's own tokens: COLMETADATA of the rows that [`row`](super::row) writes, and the DONE after them
-//! ([MS-TDS] 2.2.6.1; wire-facts.md, "The three traps").
+//! ([MS-TDS] 2.2.6.1; docs/WIRE.md, "Three rules for a relay of rows").
 use super::columns::{self, Column, Form, flags::NULLABLE};
 use super::token::{Done, DoneKind};
 use super::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 
-/// The updatability that clients say (server-facts.md section 1).
+/// usUpdateable as clients send it (docs/WIRE.md, "Bulk load message").
 const READ_WRITE: u16 = 0x04;
 
 /// What a bulk load must know of a target's column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub name: String,
-    /// fNullable must equal it, or the server answers 4816 (server-facts.md section 3).
+    /// fNullable must equal it, or the server answers 4816 (docs/SERVER.md, "Errors of a bulk load").
     pub nullable: bool,
     /// schema.table, for text, ntext and image.
     pub table: String,
@@ -71,7 +71,7 @@ pub fn head(columns: &[Column]) -> Vec<u8> {
     out
 }
 
-/// The bytes after them: DONE with an 8-byte count of 0, as other clients send it (wire-facts.md, Messages).
+/// The bytes after them: DONE with an 8-byte count of 0, as other clients send it (docs/WIRE.md, "Bulk load message").
 pub fn tail() -> Vec<u8> {
     let mut out = Vec::new();
     Done { kind: DoneKind::Done, status: 0, command: 0, count: 0 }.encode(&mut out);

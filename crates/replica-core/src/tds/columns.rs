@@ -5,7 +5,7 @@ use super::wire::{self, Malformed, Reader, Stop, resumable};
 /// The token byte.
 pub const COLMETADATA: u8 = 0x81;
 
-/// Bits of a column's flags as servers send them (server-facts.md section 2).
+/// Bits of a column's flags as servers send them (docs/WIRE.md, "Column flags").
 pub mod flags {
     pub const NULLABLE: u16 = 0x01;
     pub const CASE_SENSITIVE: u16 = 0x02;
@@ -22,7 +22,7 @@ const NO_METADATA: u16 = 0xFFFF;
 const MOST_PARTS: u8 = 4;
 
 /// Which way COLMETADATA travels: the table name of text, ntext and image columns differs
-/// (wire-facts.md, Messages).
+/// (docs/WIRE.md, "Bulk load message").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// From a server: a part count, then so many US_VARCHARs.

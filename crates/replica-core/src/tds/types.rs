@@ -236,7 +236,7 @@ fn collation(reader: &mut Reader<'_>) -> Result<CollationBytes, Stop> {
 mod tests {
     use super::*;
 
-    /// TYPE_INFOs of the captures in server-facts.md section 1, and one of each remaining shape.
+    /// TYPE_INFOs of docs/WIRE.md, "Captured packets", and one of each remaining shape.
     fn samples() -> Vec<(Vec<u8>, TypeInfo)> {
         let sql_latin1 = CollationBytes([0x09, 0x04, 0xD0, 0x00, 0x34]);
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();

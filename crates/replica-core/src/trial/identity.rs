@@ -1,5 +1,5 @@
 //! The number that the target's identity column has come to: a load that keeps identity values moves it, and a rollback
-//! does not take that back (server-facts.md sections 2 and 5). Numbers that triggers take from other tables' identity
+//! does not take that back (docs/SERVER.md, "Identity columns"). Numbers that triggers take from other tables' identity
 //! columns are gone, as after any rollback.
 use super::Shown;
 use crate::catalog::{Table, quote};

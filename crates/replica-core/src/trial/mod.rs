@@ -91,7 +91,7 @@ async fn try_row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Res
     Ok(Trial { columns, is_first_of_many, outcome: outcome? })
 }
 
-/// A row of this key is there, or was loaded twice (server-facts.md section 3).
+/// A row of this key is there, or was loaded twice (docs/SERVER.md, "Errors of a bulk load").
 const DUPLICATE: [u32; 2] = [2601, 2627];
 
 async fn outcome(bench: &mut Bench<'_>, columns: &[Shown]) -> Result<Outcome> {

@@ -3,7 +3,7 @@ use crate::tds::types::{MAX_WIDTH, TypeInfo, token};
 
 /// T-SQL for a bulk column's TYPE_INFO (as [`crate::tds::bulk::type_info`] writes it), with the collation of the
 /// bytes where they need one. The declared width equals the wire's, or the server may answer 4816
-/// (server-facts.md section 7).
+/// (docs/SERVER.md, "Text in bulk loads").
 pub fn declare(type_info: &TypeInfo, collation: Option<&str>) -> String {
     let declared = match type_info {
         TypeInfo::Fixed { token } | TypeInfo::ByteLen { token, .. } => {

@@ -172,7 +172,7 @@ fn characters_lost(original: &Draft, mut encoded: Draft, page: String) -> Check 
 
 impl Conversion {
     /// The checks of text that may be too long. The target cuts trailing blanks without a word, whatever their number
-    /// (server-facts.md section 7); those of a char or nchar are padding, and no loss.
+    /// (docs/SERVER.md, "Text in bulk loads"); those of a char or nchar are padding, and no loss.
     fn too_long(self, to: Shape, blanks_count: bool, is_trimmed: bool) -> Self {
         let (unit, unit_bytes) = if to.unicode { (UNITS, 2) } else { ("bytes", 1) };
         let size = u32::from(to.length.unwrap_or_default());

@@ -26,7 +26,7 @@ enum Order {
     Real,
     Float,
     /// A time of so many bytes before the day, if there is a day, and an offset that counts for nothing: the moment
-    /// is UTC (server-facts.md; [MS-TDS] 2.2.5.5.1.8).
+    /// is UTC ([MS-TDS] 2.2.5.5.1.8).
     Moment {
         time: usize,
     },

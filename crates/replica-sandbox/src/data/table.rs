@@ -33,7 +33,7 @@ impl ColumnSpec {
     }
 
     /// The type that INSERT BULK declares: XML and CLR types travel as nvarchar(max) and varbinary(max)
-    /// (wire-facts.md).
+    /// (docs/WIRE.md, "From a result's row to a bulk row").
     pub fn bulk_type(&self) -> SqlType {
         match &self.sql_type {
             SqlType::Xml => SqlType::NVarChar(Len::Max, CollationId::SERVER_DEFAULT),

@@ -10,7 +10,7 @@ pub struct OutColumn {
     pub name: String,
     pub sql_type: SqlType,
     pub nullable: bool,
-    /// COLMETADATA flags as server-facts.md section 2 captured them (01 nullable, 02 case-sensitive, 08 updatable, 10 identity, 20 computed).
+    /// The flags of COLMETADATA (docs/WIRE.md, "Column flags").
     pub flags: u16,
     /// 0, or 0x100 sysname, 0x50 timestamp.
     pub user_type: u32,
@@ -18,7 +18,7 @@ pub struct OutColumn {
     pub table: Option<(String, String)>,
 }
 
-/// The end of a statement: DONE, with CurCmd as in server-facts.md section 2.
+/// The end of a statement: DONE, with CurCmd (docs/WIRE.md, "DONE").
 #[derive(Clone, Copy, Debug)]
 pub struct Done {
     pub command: u16,

@@ -1,4 +1,4 @@
-//! `sp_getapplock` and `sp_releaseapplock` (server-facts.md section 5; Microsoft's pages on both).
+//! `sp_getapplock` and `sp_releaseapplock` (docs/SERVER.md, "Application locks"; Microsoft's pages on both).
 use super::locks::{Granted, LockError, LockManager, Mode, Request, Resource, Scope, SessionId};
 use crate::error::SqlError;
 use std::time::Duration;

@@ -171,7 +171,7 @@ impl Read for Bytes<'_, '_> {
 fn metadata(message: &mut Message, head: &mut Vec<u8>) -> Result<(Vec<Column>, usize), SqlError> {
     match metadata::read(message, head) {
         Ok(Some(parsed)) => Ok(parsed),
-        // Collation bytes left out of a TYPE_INFO end here as well (server-facts.md section 3).
+        // Collation bytes left out of a TYPE_INFO end here as well (docs/SERVER.md, "Errors of a bulk load").
         Ok(None) => Err(stream_incorrect()),
         Err(_) if head.first() != Some(&COLMETADATA) => Err(no_metadata()),
         Err(malformed) => {

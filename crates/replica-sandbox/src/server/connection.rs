@@ -37,7 +37,7 @@ mod version {
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// PRELOGIN and LOGIN7 are small; a token of a federated login would be the longest part.
 const LONGEST_LOGIN: usize = 128 * 1024;
-/// What SQL Server grants at most when TLS carries the packets (wire-facts.md, Messages).
+/// What SQL Server grants at most when TLS carries the packets (docs/WIRE.md, "Packets and messages").
 const LARGEST_SIZE_UNDER_TLS: usize = 16383;
 /// First byte of a TLS record that holds a handshake message.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -317,7 +317,7 @@ impl Beginning {
         if self.tds8 { version::TDS80 } else { self.login.tds_version.min(version::TDS74) }
     }
 
-    /// The order of server-facts.md section 2.
+    /// In the order of docs/WIRE.md, "Login reply".
     fn accept(&self, shared: &Shared, session: &Session, out: &mut Vec<u8>) {
         let server = &shared.engine.options.server_name;
         let (database, collation) = session.current_database();

@@ -18,7 +18,7 @@ use replica_core::tds::packet::{kind, status};
 use replica_core::tds::token::{self, DoneKind, done};
 use replica_core::tds::wire::Malformed;
 
-/// CurCmd of attentions and of what fails before it runs (server-facts.md section 2).
+/// CurCmd of attentions and of what fails before it runs (docs/WIRE.md, "DONE").
 const COMMAND_OTHER: u16 = 253;
 
 pub struct Conversation {
@@ -170,7 +170,7 @@ impl Conversation {
         if reply.is_gone() || cut_replying {
             return Err(Closed);
         }
-        // Errors go out after the end of the message, as SQL Server sends them (wire-facts.md, Errors).
+        // Errors go out after the end of the message, as SQL Server sends them (docs/WIRE.md, "Errors in a bulk load").
         match (rows.skip_rest(), loaded) {
             (End::Gone, _) => Err(Closed),
             (End::Ignored, _) => Ok(reply.finish_cancelled(0)?),
@@ -234,12 +234,13 @@ impl Conversation {
         })
     }
 
-    /// server-facts.md section 2: an attention's acknowledgement is a message of its own.
+    /// An attention's acknowledgement is a message of its own (docs/WIRE.md, "Attention and ignored messages").
     fn acknowledge_attention(&mut self) -> Result<(), Closed> {
         self.lone_done(done::ATTENTION, COMMAND_OTHER)
     }
 
-    /// The client took its request back with status 03: it was not executed (server-facts.md section 2).
+    /// The client took its request back with status 03: it was not executed (docs/WIRE.md, "Attention and
+    /// ignored messages").
     fn taken_back(&mut self) -> Result<(), Closed> {
         self.lone_done(done::ERROR, 0)
     }

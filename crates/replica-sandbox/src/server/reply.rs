@@ -13,7 +13,7 @@ use replica_core::tds::token::{self, DoneKind, Message, ReturnValue, done, kind}
 use std::sync::Arc;
 use std::time::Instant;
 
-/// CurCmd of EXECUTE, which ends an RPC (server-facts.md section 2).
+/// CurCmd of EXECUTE, which ends an RPC (docs/WIRE.md, "DONE").
 const EXECUTE: u16 = 224;
 /// Errors from this class on are ERROR tokens, below it INFO ([MS-TDS] 2.2.7.10, 2.2.7.13).
 const FIRST_ERROR_CLASS: u8 = 11;
@@ -105,7 +105,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Ends the message of a request that an attention has stopped: an error bit, no ERROR token
-    /// (server-facts.md section 2).
+    /// (docs/WIRE.md, "Attention and ignored messages").
     pub fn finish_cancelled(mut self, command: u16) -> Result<(), Cancelled> {
         self.release_held()?;
         let kind = if self.answers == Answers::Rpc { DoneKind::Proc } else { DoneKind::Done };

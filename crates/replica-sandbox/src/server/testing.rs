@@ -4,7 +4,7 @@ use super::transport::Packet;
 use replica_core::tds::packet::kind::BULK_LOAD;
 use tokio::sync::mpsc;
 
-/// The captured load of three rows (server-facts.md section 1), without its packet header:
+/// The captured load of three rows (docs/WIRE.md, "Captured packets"), without its packet header:
 /// (3, 'alpha', 0102), (4, NULL, empty), (5, 'Ω', NULL).
 pub fn three_rows() -> Vec<u8> {
     let digits = "810300000000000400260402690064000000\

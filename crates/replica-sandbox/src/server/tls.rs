@@ -76,7 +76,7 @@ impl Identity {
         Ok(Self { chain, key, authority: None })
     }
 
-    /// For TDS 7.x, whose handshake travels in PRELOGIN packets: TLS 1.2 only (wire-facts.md, "tiberius").
+    /// For TDS 7.x, whose handshake travels in PRELOGIN packets: TLS 1.2 only (docs/WIRE.md, "TLS").
     ///
     /// # Errors
     /// If key and certificate do not belong together.

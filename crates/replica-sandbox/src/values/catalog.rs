@@ -43,7 +43,7 @@ impl SqlType {
         }
     }
 
-    /// `system_type_id` of the catalog views (server-facts.md section 6).
+    /// `system_type_id` of the catalog views (docs/SERVER.md, "Catalog views").
     pub fn system_type_id(&self) -> u8 {
         match self {
             SqlType::Bit => 104,
@@ -288,7 +288,7 @@ pub(super) fn time_bytes(scale: u8) -> i16 {
 mod tests {
     use super::*;
 
-    /// server-facts.md section 6.
+    /// docs/SERVER.md, "Catalog views".
     #[test]
     fn the_catalog_numbers_are_those_of_sys_types() {
         for (sql_type, name, id, length, precision, scale) in [

@@ -6,7 +6,7 @@ use replica_core::tds::packet::kind;
 use replica_core::tds::token::{Done, DoneKind, EnvChange, Token, done};
 use std::io::{ErrorKind, Read};
 
-/// server-facts.md section 2: an attention's acknowledgement, and a batch that was taken back.
+/// docs/WIRE.md, "Attention and ignored messages": an attention's acknowledgement, and a batch that was taken back.
 const ACKNOWLEDGED: &str = "fd2000fd000000000000000000";
 const TAKEN_BACK: &str = "fd020000000000000000000000";
 
@@ -228,7 +228,7 @@ fn a_procedure_that_is_not_there_is_2812() {
     assert_eq!(errors(&client.rpc("sp_sandbox_fault", &[("@fault", Argument::Text("flood"))])), [50000]);
 }
 
-/// Captured from tedious 20 against SQL Server 2025 (server-facts.md section 1), packet headers and all.
+/// Captured from tedious 20 against SQL Server 2025 (docs/WIRE.md, "Captured packets"), packet headers and all.
 mod captured {
     pub const INSERT_BULK: &str = "010100ca000001001600000012000000020000000000000000000100000069006e007300650072007400200\
         0620075006c006b002000640062006f002e00420075006c006b005700690072006500500072006f0062006500280\

@@ -1,4 +1,4 @@
-//! Targets of every shape of loading.md: the same rows, by the way that the shape asks for.
+//! Targets of every shape (docs/LOADING.md, "Locks by the target's shape"): the same rows, as the shape asks.
 use replica_testkit::Pair;
 
 use crate::util::{copy, fill, skip, tool};

@@ -1,7 +1,7 @@
 //! The row scanner: finds where the rows of a result set end and writes them down as a bulk load wants them.
 //!
 //! No value is decoded. What happens to each column is decided once, from COLMETADATA; bytes that stay as they are,
-//! across as many columns as possible, are copied in one run. See wire-facts.md, "Types: result row to bulk row":
+//! across as many columns as possible, are copied in one run. See docs/WIRE.md, "From a result's row to a bulk row":
 //! - NBCROW becomes ROW ([MS-TDS] 2.2.7.15: not allowed in a bulk load);
 //! - fixed-length types become their nullable sisters, with a length byte;
 //! - the length of a PLP value becomes "unknown", which every server reads right.

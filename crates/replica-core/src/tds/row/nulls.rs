@@ -1,7 +1,6 @@
 //! The bitmap of an NBCROW.
 
-/// Which columns of a row are NULL: one bit a column, least significant first (server-facts.md section 2); all 0 in
-/// a ROW.
+/// Which columns of a row are NULL: one bit a column, least significant first (docs/WIRE.md, "NBCROW"); all 0 in a ROW.
 pub struct Nulls {
     columns: usize,
     words: Box<[u64]>,

@@ -70,7 +70,7 @@ pub struct Done {
     pub kind: DoneKind,
     /// See [`done`].
     pub status: u16,
-    /// CurCmd (server-facts.md section 2).
+    /// CurCmd (docs/WIRE.md, "DONE").
     pub command: u16,
     /// Rows, if `status` has [`done::COUNT`].
     pub count: u64,

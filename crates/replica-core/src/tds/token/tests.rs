@@ -38,8 +38,8 @@ fn order_as_captured() {
     assert_eq!(out, payload[used..used + 5]);
 }
 
-/// server-facts.md section 1: the reply to `load-done-only` begins `aa6402c412000002101f01`. Its length also fixes
-/// the server's name: 612 bytes in all, 287 units of text, no procedure, one line number.
+/// docs/WIRE.md, "Captured packets": the reply to a load of DONE alone begins `aa6402c412000002101f01`. Its length also
+/// fixes the server's name: 612 bytes in all, 287 units of text, no procedure, one line number.
 #[test]
 fn error_4804_as_captured() {
     let text = "While reading current row from host, a premature end-of-message was encountered--an incoming data \

@@ -129,7 +129,7 @@ impl Binder<'_> {
         let label = if value.sql_type.collation().is_some() { value.label } else { Label::CoercibleDefault };
         let style = style.map(|s| constant_int(s).ok_or_else(|| near(&s.to_string()))).transpose()?;
         let converted = self.convert(value, &to, style, mode)?;
-        // Clients see every CAST as nullable (server-facts.md section 2).
+        // Clients see every CAST as nullable (docs/WIRE.md, "Column flags").
         Ok(Typed { origin: Origin::Expression, nullable: true, label, ..converted })
     }
 

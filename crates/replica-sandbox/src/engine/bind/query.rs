@@ -42,7 +42,7 @@ pub struct Bound {
 }
 
 impl Output {
-    /// As COLMETADATA says it: flags by server-facts.md section 2.
+    /// As COLMETADATA says it, with its flags (docs/WIRE.md, "Column flags").
     pub fn described(&self) -> OutColumn {
         let typed = &self.typed;
         let nullable = u16::from(typed.nullable);

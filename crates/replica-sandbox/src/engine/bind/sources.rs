@@ -223,7 +223,7 @@ fn system_column(column: &OutColumn, alias: &str, n: usize) -> SourceColumn {
     SourceColumn { name: column.name.clone(), typed }
 }
 
-/// 8655 for a table whose clustered index is disabled (server-facts.md section 4).
+/// 8655 for a table whose clustered index is disabled (docs/SERVER.md, "Indexes").
 pub fn readable(table: &Table) -> Result<(), SqlError> {
     match table.base_index() {
         Some(index) if index.disabled => Err(SqlError::new(

@@ -12,7 +12,7 @@ pub struct Typed {
     pub label: Label,
 }
 
-/// Where a value comes from: decides the COLMETADATA flags (server-facts.md section 2).
+/// Where a value comes from: decides the COLMETADATA flags (docs/WIRE.md, "Column flags").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Column(Column),

@@ -123,7 +123,7 @@ impl Ddl {
     }
 }
 
-/// CurCmd (server-facts.md section 2).
+/// CurCmd (docs/WIRE.md, "DONE").
 fn command(ddl: &Ddl) -> u16 {
     match ddl {
         Ddl::CreateTable(_) => 198,

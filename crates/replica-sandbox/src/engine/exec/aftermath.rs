@@ -1,4 +1,4 @@
-//! What an error ends: the statement, the batch, the transaction (server-facts.md section 3).
+//! What an error ends: the statement, the batch, the transaction (docs/SERVER.md, "What an error ends").
 use super::transaction;
 use super::{COMMAND_OTHER, Flow, Run};
 use crate::engine::api::{Cancelled, Done, EnvChange, Sink};
@@ -250,8 +250,8 @@ pub fn doomed_error() -> SqlError {
     )
 }
 
-/// A request ends without having been heard to its end: by an attention or a lost client (server-facts.md
-/// section 2, [A]), or by an error that no statement owns.
+/// A request ends without having been heard to its end: by an attention or a lost client (docs/WIRE.md,
+/// "Attention and ignored messages"), or by an error that no statement owns.
 pub fn unheard(session: &mut Session, failure: Failure, sink: &mut dyn Sink) -> Result<(), Cancelled> {
     session.pending_bulk = None;
     match failure {

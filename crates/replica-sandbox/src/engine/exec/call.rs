@@ -14,7 +14,7 @@ use crate::values::{Len, SqlType, Value};
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
-/// CurCmd of EXEC (server-facts.md section 2).
+/// CurCmd of EXEC (docs/WIRE.md, "DONE").
 const COMMAND: u16 = 224;
 /// SQL Server's own limit of nesting (Microsoft docs, @@NESTLEVEL).
 const DEEPEST: u32 = 32;

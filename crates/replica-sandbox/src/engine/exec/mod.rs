@@ -30,7 +30,7 @@ use crate::values::{SqlType, Value};
 use frame::{Frame, Variable};
 use sqlparser::ast::Expr;
 
-/// CurCmd of what has no own number: compile failures, INSERT BULK, attention (server-facts.md section 2).
+/// CurCmd of what has no own number: compile failures, INSERT BULK, attention (docs/WIRE.md, "DONE").
 pub const COMMAND_OTHER: u16 = 253;
 /// IF, SET @v and other control statements.
 const COMMAND_CONTROL: u16 = 192;

@@ -11,7 +11,7 @@ use crate::values::{SqlType, Value};
 use sqlparser::ast::Query;
 use std::sync::Arc;
 
-/// CurCmd of SELECT (server-facts.md section 2).
+/// CurCmd of SELECT (docs/WIRE.md, "DONE").
 const COMMAND: u16 = 193;
 
 impl Run<'_> {

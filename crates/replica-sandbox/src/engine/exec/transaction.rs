@@ -10,7 +10,7 @@ use crate::engine::transactions::{Leftover, Transaction, purge};
 use crate::error::SqlError;
 use std::sync::Arc;
 
-/// CurCmd (server-facts.md section 2).
+/// CurCmd (docs/WIRE.md, "DONE").
 pub const ROLLBACK: u16 = 210;
 pub const BEGIN: u16 = 212;
 pub const COMMIT: u16 = 213;

@@ -1,5 +1,5 @@
 //! `INSERT BULK table (column type [COLLATE c] [[NOT] NULL], ...) [WITH (hint, ...)]`, which drivers send before a
-//! bulk load's rows ([MS-TDS] 2.2.6.1; server-facts.md section 3).
+//! bulk load's rows ([MS-TDS] 2.2.6.1; docs/WIRE.md, "INSERT BULK").
 use crate::engine::tokens::{Cursor, ObjectName};
 use crate::engine::type_name::TypeName;
 use crate::error::SqlError;

@@ -45,7 +45,7 @@ fn with_caller(session: &Session, sink: &dyn Sink, call: impl FnOnce(&Caller) ->
     })
 }
 
-/// The message goes out beside the status: `@@ERROR` stays 0 (server-facts.md section 5).
+/// The message goes out beside the status: `@@ERROR` stays 0 (docs/SERVER.md, "Application locks").
 fn answer(reply: Reply, sink: &mut dyn Sink) -> Outcome<i32> {
     if reply.status == applock::CANCELLED {
         return Err(Failure::Cancelled);

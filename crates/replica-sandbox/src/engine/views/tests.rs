@@ -71,7 +71,7 @@ fn every_view_is_written_down_right() {
     }
 }
 
-/// server-facts.md section 6.
+/// docs/SERVER.md, "Catalog views".
 #[test]
 fn columns_stand_in_the_documented_order() {
     let session = session();

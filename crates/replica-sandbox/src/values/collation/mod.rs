@@ -50,7 +50,7 @@ pub struct Collation {
 
 impl Collation {
     /// LCID, flags and version, sort id, as [MS-TDS] 2.2.5.1.2 lays them out; pinned by the captured bytes of
-    /// server-facts.md section 2.
+    /// docs/WIRE.md, "Collation bytes".
     pub fn wire(&self) -> CollationBytes {
         let linguistic = self.order == Order::Linguistic;
         let flag = |set: bool, bit: u32| u32::from(set) << bit;
@@ -67,8 +67,8 @@ impl Collation {
         CollationBytes([a, b, c, d, self.sort_id])
     }
 
-    /// Whether COLMETADATA carries the case-sensitive flag (02) for it: CS, BIN and BIN2 (server-facts.md
-    /// section 2).
+    /// Whether COLMETADATA carries the case-sensitive flag (02) for it: CS, BIN and BIN2 (docs/WIRE.md,
+    /// "Column flags").
     pub fn is_case_sensitive(&self) -> bool {
         self.order != Order::Linguistic || self.case_sensitive
     }
@@ -245,7 +245,7 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02X}")).collect()
     }
 
-    /// server-facts.md section 2.
+    /// docs/WIRE.md, "Collation bytes".
     #[test]
     fn wire_bytes_are_those_captured() {
         for (name, bytes) in [

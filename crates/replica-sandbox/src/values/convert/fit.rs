@@ -1,5 +1,5 @@
 //! Storing a value in a column: implicit conversion, then what does not fit is an error, not a cut
-//! (server-facts.md section 7).
+//! (docs/SERVER.md, "Text in bulk loads").
 use super::text::{self, Shape};
 use super::{Mode, cast};
 use crate::error::SqlError;
@@ -144,7 +144,7 @@ fn without_trailing_blanks(bytes: &[u8], charset: Charset) -> &[u8] {
 }
 
 /// A lead byte decides how many bytes follow; that these are continuation bytes is not checked: c3 28 and
-/// ed a0 80 were accepted as sent (server-facts.md section 3).
+/// ed a0 80 were accepted as sent (docs/SERVER.md, "Errors of a bulk load").
 fn check_utf8(bytes: &[u8], shape: &Shape, large: bool) -> Result<(), Misfit> {
     let collation = shape.collation.get();
     if shape.charset != Charset::CodePage || !collation.utf8 || bytes.is_ascii() {

@@ -1,4 +1,4 @@
-//! Rows of a bulk load ([MS-TDS] 2.2.6.1), as strict as server-facts.md section 3 and section 7 say.
+//! Rows of a bulk load ([MS-TDS] 2.2.6.1), as strict as docs/SERVER.md, "Errors of a bulk load", says.
 use super::read::{ReadError, read_value};
 use super::sql_type;
 use crate::error::SqlError;
@@ -37,8 +37,8 @@ pub struct BulkColumnInfo {
 impl BulkRowReader {
     /// # Errors
     /// 4816 where a column's wire type and its declaration are not of one kind (state 1), or their widths differ
-    /// (state 2). Captures disagree on widths (server-facts.md section 7), so the stricter is followed; a bounded
-    /// declaration with a (max) wire type is accepted.
+    /// (state 2). Captures disagree on widths (docs/SERVER.md, "Text in bulk loads"), so the stricter is followed; a
+    /// bounded declaration with a (max) wire type is accepted.
     pub fn new(columns: impl IntoIterator<Item = BulkColumnInfo>) -> Result<Self, SqlError> {
         let columns: Vec<_> = columns.into_iter().collect();
         for (index, column) in columns.iter().enumerate() {
@@ -86,7 +86,7 @@ fn io_error(error: io::Error) -> BulkError {
 }
 
 /// Capacity is checked against the declaration; char and nchar are padded to
-/// it, binary must fill it (server-facts.md section 7).
+/// it, binary must fill it (docs/SERVER.md, "Text in bulk loads").
 fn fit_declaration(value: Value, declared: &SqlType, index: usize) -> Result<Value, SqlError> {
     let Value::Bytes(mut bytes) = value else { return Ok(value) };
     let width = declared_width(declared).unwrap_or(usize::MAX);
@@ -161,7 +161,7 @@ fn invalid_column_type(index: usize, state: u8) -> SqlError {
     SqlError::new(4816, 16, state, format!("Invalid column type from bcp client for colid {}.", index + 1))
 }
 
-/// 4804 as captured (server-facts.md section 1), with the class and state of wrong row bytes.
+/// 4804 as captured (docs/WIRE.md, "Captured packets"), with the class and state of wrong row bytes.
 fn premature_end() -> SqlError {
     SqlError::new(
         4804,

@@ -22,7 +22,8 @@ pub use row::{Plp, RowWriter, UnexpectedNull};
 /// What the client can take, as LOGIN7 said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// UTF8SUPPORT was negotiated: UTF-8 columns go out as varchar, else as nvarchar (wire-facts.md).
+    /// UTF8SUPPORT was negotiated: UTF-8 columns go out as varchar, else as nvarchar (docs/WIRE.md, "From a result's row
+    /// to a bulk row").
     pub utf8: bool,
     /// NBCROW is understood: TDS 7.3B and later.
     pub nbcrow: bool,
@@ -39,7 +40,7 @@ impl Default for Client {
 const VARIANT_SIZE: u32 = 8009;
 
 /// The TYPE_INFO of a result column: NOT NULL columns come as fixed types, nullable ones as N types, decimal
-/// always with size 17, (max) with FFFF (server-facts.md section 2).
+/// always with size 17, (max) with FFFF (docs/WIRE.md, "TYPE_INFO in results").
 pub fn type_info(sql_type: &SqlType, nullable: bool, client: Client) -> TypeInfo {
     let fixed_or = |fixed: u8, nullable_token: u8, size: u8| {
         if nullable {

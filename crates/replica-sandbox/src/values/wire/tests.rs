@@ -1,4 +1,4 @@
-//! Both directions against bytes that real servers sent or took (server-facts.md section 1).
+//! Both directions against bytes that real servers sent or took (docs/WIRE.md, "Captured packets").
 use super::*;
 use crate::values::compare::compare;
 use crate::values::storage::{from_stored, to_stored};
@@ -163,7 +163,7 @@ fn a_null_that_a_fixed_type_cannot_say_is_an_error() {
     assert_eq!(out, [9]);
 }
 
-/// [MS-TDS] 2.2.5.5.1.8 and server-facts.md section 2: datetime2(7) and decimal as they lie.
+/// [MS-TDS] 2.2.5.5.1.8, and docs/WIRE.md, "TYPE_INFO in results": datetime2(7) and decimal as they lie.
 #[test]
 fn scaled_types_lie_as_specified() {
     let put = |sql_type: &SqlType, value: Value| {

@@ -8,7 +8,8 @@ use crate::engine::session::Session;
 use crate::error::SqlError;
 
 /// Enables or disables check constraints and foreign keys; no names mean all. WITH CHECK looks at every row and
-/// makes trusted; CHECK alone enables and leaves trust as it is; NOCHECK takes it away (server-facts.md section 5).
+/// makes trusted; CHECK alone enables and leaves trust as it is; NOCHECK takes it away (docs/SERVER.md, "Constraints and
+/// trust").
 ///
 /// # Errors
 /// 4917 for a name that is no constraint, 11415 for a key, 547 for a row.

@@ -118,7 +118,7 @@ pub fn add_index(
     } else if shape.kind == IndexKind::NonclusteredColumnstore {
         included = keys.drain(..).map(|(id, _)| id).collect();
     }
-    // Freed ids are used again (server-facts.md section 4).
+    // Freed ids are used again (docs/SERVER.md, "Indexes").
     let index_id = if clustered {
         1
     } else {

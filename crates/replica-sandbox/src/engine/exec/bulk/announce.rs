@@ -75,7 +75,7 @@ pub fn refuse_other_request(session: &mut Session, sink: &mut dyn Sink) -> Resul
     sink.done(Done { command: COMMAND_OTHER, count: None, error: true })
 }
 
-/// 2715 has a state of its own where INSERT BULK says it (server-facts.md section 3).
+/// 2715 has a state of its own where INSERT BULK says it (docs/SERVER.md, "Errors of a bulk load").
 fn unknown_in_a_load(error: SqlError) -> SqlError {
     match error.number {
         2715 => SqlError { state: 2, ..error },

@@ -1,4 +1,4 @@
-//! INSERT BULK and the load that follows it (server-facts.md sections 3 and 5).
+//! INSERT BULK and the load that follows it (docs/WIRE.md, "INSERT BULK"; docs/SERVER.md, "Errors of a bulk load").
 mod announce;
 mod order;
 mod trust;
@@ -299,7 +299,7 @@ impl Default {
     }
 }
 
-/// loading.md: a load's lock by the target's shape and TABLOCK.
+/// A load's lock by the target's shape and TABLOCK (docs/LOADING.md, "Locks by the target's shape").
 fn lock_mode(table: &Table, tablock: bool) -> Mode {
     let heap = table.base_index().is_none_or(|i| i.kind == IndexKind::Heap);
     let other_indexes = table.indexes.iter().any(|i| i.index_id > 1 && !i.disabled);

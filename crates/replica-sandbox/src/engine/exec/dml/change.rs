@@ -25,7 +25,7 @@ use sqlparser::ast::{Cte, Expr, Ident, TableWithJoins};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// CurCmd (server-facts.md section 2).
+/// CurCmd (docs/WIRE.md, "DONE").
 const DELETE: u16 = 196;
 const UPDATE: u16 = 197;
 

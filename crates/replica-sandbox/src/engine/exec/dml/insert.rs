@@ -22,7 +22,7 @@ use rusqlite::types::Value as Stored;
 use sqlparser::ast::Expr;
 use std::sync::Arc;
 
-/// CurCmd of INSERT (server-facts.md section 2).
+/// CurCmd of INSERT (docs/WIRE.md, "DONE").
 const COMMAND: u16 = 195;
 
 impl Run<'_> {

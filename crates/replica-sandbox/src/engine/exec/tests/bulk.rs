@@ -1,4 +1,5 @@
-//! Bulk loads as captured: server-facts.md sections 3, 5 and 7. What the wire refuses is `values::wire`'s to test.
+//! Bulk loads as captured (docs/SERVER.md, from "Errors of a bulk load" on). What the wire refuses is `values::wire`'s to
+//! test.
 use crate::engine::Session;
 use crate::engine::api::{BulkRows, Cancelled};
 use crate::engine::testing::{Recorder, ok, rows, run, session};

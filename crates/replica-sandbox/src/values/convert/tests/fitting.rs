@@ -1,4 +1,4 @@
-//! Storing values in columns: server-facts.md section 7.
+//! Storing values in columns (docs/SERVER.md, "Text in bulk loads" and "Values that are rounded").
 use super::*;
 
 fn column(collation: &str, width: u16) -> SqlType {

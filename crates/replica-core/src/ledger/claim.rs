@@ -38,11 +38,12 @@ pub struct Loaded {
 }
 
 /// The row of one window, by its key.
-const KEY: &str = "schema_name = @P1 AND table_name = @P2 AND first_date = @P3 AND next_date = @P4";
+const KEY: &str = "windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.first_date = @P3 \
+     AND windows.next_date = @P4";
 /// ... while it is still ours, and loading.
-const OURS: &str = "run_id = @P5 AND attempts = @P6 AND state = 'loading'";
+const OURS: &str = "windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'loading'";
 /// The run that holds the window is alive.
-const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = w.run_id \
+const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = windows.run_id \
      AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())";
 /// An error number of our own: those above 50,000 are free (Microsoft docs, THROW).
 const TAKEN_OVER: u32 = 50_971;
@@ -62,17 +63,18 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn claim(&self, session: &mut Session, window: Window) -> Result<Option<Claim>> {
-        let free = format!("w.state = 'pending' OR w.run_id = @P5 OR (w.state = 'loading' AND NOT {HELD})");
+        let free = format!(
+            "windows.state = 'pending' OR windows.run_id = @P5 OR (windows.state = 'loading' AND NOT {HELD})"
+        );
         self.claim_if(session, window, &free).await
     }
 
     async fn claim_if(&self, session: &mut Session, window: Window, free: &str) -> Result<Option<Claim>> {
         let sql = format!(
-            "UPDATE w SET state = 'loading', run_id = @P5, host = HOST_NAME(), attempts = w.attempts + 1, \
-             started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, byte_count = NULL, row_hash = NULL, \
+            "UPDATE replica.windows SET state = 'loading', run_id = @P5, host = HOST_NAME(), \
+             attempts = windows.attempts + 1, started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, byte_count = NULL, row_hash = NULL, \
              delete_ms = NULL, load_ms = NULL, verify_ms = NULL, error = NULL \
-             OUTPUT inserted.attempts AS attempts FROM replica.windows AS w \
-             WHERE {KEY} AND w.batch_id = @P6 AND ({free})"
+             OUTPUT inserted.attempts AS attempts WHERE {KEY} AND windows.batch_id = @P6 AND ({free})"
         );
         let (schema, table) = names(&self.table);
         let (first, next) = (window.first.to_string(), window.next.to_string());
@@ -88,14 +90,17 @@ impl Run {
     pub async fn next(&self, session: &mut Session) -> Result<Next> {
         let (schema, table) = names(&self.table);
         // What another worker of this run has taken meanwhile is not free, though it is ours.
-        let free = format!("w.state = 'pending' OR (w.state = 'loading' AND w.run_id <> @P5 AND NOT {HELD})");
+        let free = format!(
+            "windows.state = 'pending' OR (windows.state = 'loading' AND windows.run_id <> @P5 AND NOT {HELD})"
+        );
         loop {
             let sql = format!(
-                "SELECT TOP ({CANDIDATES}) CONVERT(varchar(10), first_date, 126) AS first_date, \
-                 CONVERT(varchar(10), next_date, 126) AS next_date FROM replica.windows AS w \
-                 WHERE w.schema_name = @P1 AND w.table_name = @P2 AND w.batch_id = @P3 \
-                 AND (w.state = 'pending' OR (w.state = 'loading' AND w.run_id <> @P4 AND NOT {HELD})) \
-                 ORDER BY w.estimated_rows DESC, w.first_date"
+                "SELECT TOP ({CANDIDATES}) CONVERT(varchar(10), windows.first_date, 126) AS first_date, \
+                 CONVERT(varchar(10), windows.next_date, 126) AS next_date FROM replica.windows \
+                 WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.batch_id = @P3 \
+                 AND (windows.state = 'pending' \
+                 OR (windows.state = 'loading' AND windows.run_id <> @P4 AND NOT {HELD})) \
+                 ORDER BY windows.estimated_rows DESC, windows.first_date"
             );
             let candidates = ask(session, &sql, &[&schema, &table, &self.batch, &self.id]).await?;
             if candidates.is_empty() {
@@ -137,7 +142,7 @@ impl Run {
     pub async fn release(&self, session: &mut Session) -> Result<u64> {
         let sql = format!(
             "UPDATE replica.windows SET state = 'pending', run_id = NULL OUTPUT inserted.attempts \
-             WHERE {KEY} AND run_id = @P5 AND state = 'loading'"
+             WHERE {KEY} AND windows.run_id = @P5 AND windows.state = 'loading'"
         );
         let (schema, table) = names(&self.table);
         let mut released = 0;
@@ -154,7 +159,7 @@ impl Claim {
     /// What every transaction that changes the window's rows must run last before its COMMIT. Where the claim is
     /// another's by now it fails, which takes the transaction back; [`is_lost`] tells.
     pub fn fence(&self) -> Query {
-        self.or_fail("attempts = attempts", &[])
+        self.or_fail("attempts = windows.attempts", &[])
     }
 
     /// Runs [`Self::fence`] within the open transaction.
@@ -191,7 +196,7 @@ impl Claim {
     pub async fn is_complete(&self, session: &mut Session) -> Result<bool> {
         let sql = format!(
             "SELECT state FROM replica.windows WITH (READCOMMITTEDLOCK) \
-             WHERE {KEY} AND run_id = @P5 AND attempts = @P6 AND state = 'complete'"
+             WHERE {KEY} AND windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'complete'"
         );
         let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
         Ok(!ask(session, &sql, &self.key(&names(&self.run.table), &first, &next)).await?.is_empty())
@@ -202,7 +207,7 @@ impl Claim {
     /// # Errors
     /// The server's.
     pub async fn verified(&self, session: &mut Session, took: Duration) -> Result<()> {
-        let ours = "run_id = @P5 AND attempts = @P6 AND state = 'complete'";
+        let ours = "windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'complete'";
         self.set(session, "verify_ms = @P7", ours, &[&milliseconds(took)]).await.map(drop)
     }
 
@@ -212,7 +217,8 @@ impl Claim {
     /// The server's. That the window is another's by now is none.
     pub async fn fail(&self, session: &mut Session, error: &Error) -> Result<()> {
         let error = shortened(&error.to_string());
-        let ours = "run_id = @P5 AND attempts = @P6 AND state IN ('loading', 'complete')";
+        let ours =
+            "windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state IN ('loading', 'complete')";
         self.set(session, "state = 'failed', error = @P7", ours, &[&error.as_str()]).await.map(drop)
     }
 

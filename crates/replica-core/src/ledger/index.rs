@@ -13,7 +13,8 @@ pub struct Recorded {
     pub run: i64,
 }
 
-const KEY: &str = "schema_name = @P1 AND table_name = @P2 AND index_name = @P3";
+const KEY: &str = "disabled_indexes.schema_name = @P1 AND disabled_indexes.table_name = @P2 \
+     AND disabled_indexes.index_name = @P3";
 
 /// Puts it on record that the run is about to disable an index. One that a run before has left there is now this
 /// run's.
@@ -59,10 +60,10 @@ pub async fn recorded(session: &mut Session, table: &TableName) -> Result<Vec<Re
 /// The server's.
 pub async fn take(session: &mut Session, run: &Run, index: &str) -> Result<bool> {
     let sql = format!(
-        "UPDATE i SET rebuilding_run = @P4 OUTPUT inserted.run_id FROM replica.disabled_indexes AS i WHERE {KEY} \
-         AND (i.rebuilding_run IS NULL OR i.rebuilding_run = @P4 OR NOT EXISTS (SELECT 1 FROM replica.runs AS r \
-         WHERE r.run_id = i.rebuilding_run AND r.ended IS NULL \
-         AND r.lease_until > SYSUTCDATETIME()))"
+        "UPDATE replica.disabled_indexes SET rebuilding_run = @P4 OUTPUT inserted.run_id WHERE {KEY} \
+         AND (disabled_indexes.rebuilding_run IS NULL OR disabled_indexes.rebuilding_run = @P4 \
+         OR NOT EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = disabled_indexes.rebuilding_run \
+         AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME()))"
     );
     let (schema, table) = names(&run.table);
     change(session, &sql, &[&schema, &table, &index, &run.id]).await
@@ -75,7 +76,7 @@ pub async fn take(session: &mut Session, run: &Run, index: &str) -> Result<bool>
 pub async fn give_back(session: &mut Session, run: &Run, index: &str) -> Result<()> {
     let sql = format!(
         "UPDATE replica.disabled_indexes SET rebuilding_run = NULL OUTPUT inserted.run_id WHERE {KEY} \
-         AND rebuilding_run = @P4"
+         AND disabled_indexes.rebuilding_run = @P4"
     );
     let (schema, table) = names(&run.table);
     change(session, &sql, &[&schema, &table, &index, &run.id]).await.map(drop)

@@ -22,7 +22,7 @@ impl Run {
     /// Of kind [`Busy`](crate::error::Kind::Busy) when another run has taken this one for dead.
     pub async fn renew(&self, session: &mut Session) -> Result<()> {
         let sql = "UPDATE replica.runs SET lease_until = DATEADD(millisecond, @P2, SYSUTCDATETIME()) \
-                   OUTPUT inserted.run_id WHERE run_id = @P1 AND ended IS NULL";
+                   OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL";
         match change(session, sql, &[&self.id, &milliseconds32(self.lease)]).await? {
             true => Ok(()),
             false => Err(lost("the run")),

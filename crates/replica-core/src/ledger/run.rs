@@ -52,7 +52,7 @@ impl Run {
     /// The server's; of kind [`Busy`](crate::error::Kind::Busy) when another run has taken this one for dead.
     pub async fn leave(&self, session: &mut Session) -> Result<bool> {
         let sql = "UPDATE replica.runs SET phase = 'finishing' OUTPUT inserted.run_id \
-                   WHERE run_id = @P1 AND ended IS NULL";
+                   WHERE runs.run_id = @P1 AND runs.ended IS NULL";
         if !change(session, sql, &[&self.id]).await? {
             return Err(lost("the run"));
         }
@@ -73,7 +73,7 @@ impl Run {
         let sql = "UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = @P2, \
                    windows_done = @P3, windows_failed = @P4, windows_skipped = @P5, row_count = @P6, \
                    byte_count = @P7, retries = @P8, disable_ms = @P9, rebuild_ms = @P10, error = NULLIF(@P11, N'') \
-                   OUTPUT inserted.run_id WHERE run_id = @P1 AND ended IS NULL";
+                   OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL";
         // tiberius sends NULL in a type that servers do not know as a parameter's.
         let error = ended.error.as_deref().map(shortened).unwrap_or_default();
         let params: [&dyn ToSql; 11] = [

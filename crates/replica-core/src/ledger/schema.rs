@@ -1,4 +1,4 @@
-//! The ledger's tables: made when they are missing, and refused when a later version made them.
+//! The ledger's tables: made when they are missing, and left alone when they are someone else's or a later version's.
 use crate::catalog::record::Record;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
@@ -15,27 +15,43 @@ const SCHEMA: &str = "IF SCHEMA_ID(N'replica') IS NULL EXEC(N'CREATE SCHEMA repl
 /// There is already such an object; CREATE SCHEMA failed (sys.messages).
 const THERE_ALREADY: [u32; 2] = [2714, 2759];
 
-/// Makes sure that the ledger is there. Costs one question where it is.
+/// What the schema `replica` has, as far as this login may see it.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// None of the ledger's tables; whether the schema itself is there.
+    Nothing { schema: bool },
+    /// The ledger, in its version.
+    Ledger(i64),
+    /// A table with one of the ledger's names that is not the ledger's.
+    Foreign(Error),
+}
+
+/// Makes sure that the ledger is there. Costs two questions where it is.
 ///
 /// # Errors
 /// The login may neither see nor create the tables: says which permissions it lacks, and logs the statements for
-/// someone who has them. Tables of a later version.
+/// someone who has them. Tables of a later version, or of someone else.
 pub async fn open(session: &mut Session) -> Result<()> {
-    if let Some(version) = version(session).await? {
-        return check(version);
-    }
+    let schema = match look(session).await? {
+        Found::Ledger(version) => return check(version),
+        Found::Foreign(error) => return Err(error),
+        Found::Nothing { schema } => schema,
+    };
     let mut retries = Backoff::default().retries();
-    while let Err(error) = create(session).await {
+    while let Err(error) = create(session, schema).await {
         // Hosts that create it at the same time can meet in a deadlock.
         let refused = error.server().is_some() && error.is_transient();
         if !refused || !retries.another_after(&error).await {
             return Err(error);
         }
     }
-    match version(session).await? {
-        Some(version) => check(version),
-        None => Err(Error::data("the ledger (schema replica) is there, but this login may not see it")
-            .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user")),
+    match look(session).await? {
+        Found::Ledger(version) => check(version),
+        Found::Foreign(error) => Err(error),
+        Found::Nothing { .. } => {
+            Err(Error::data("the ledger (schema replica) is there, but this login may not see it")
+                .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user"))
+        }
     }
 }
 
@@ -44,18 +60,40 @@ pub async fn open(session: &mut Session) -> Result<()> {
 /// # Errors
 /// As [`open`], but for a ledger that is missing.
 pub async fn exists(session: &mut Session) -> Result<bool> {
-    match version(session).await? {
-        Some(version) => check(version).map(|()| true),
-        None => Ok(false),
+    match look(session).await? {
+        Found::Ledger(version) => check(version).map(|()| true),
+        Found::Foreign(error) => Err(error),
+        Found::Nothing { .. } => Ok(false),
     }
 }
 
-/// `None`: there is no ledger that this login can see.
-async fn version(session: &mut Session) -> Result<Option<i64>> {
-    let there = session.query("SELECT OBJECT_ID(N'replica.ledger') AS id", &[]).await?;
-    if there.first().and_then(|row| Record::from(row).int("id")).is_none() {
-        return Ok(None);
+/// The columns of what bears the names of our tables. A row without a column stands for the schema, or for an object
+/// that has none.
+const COLUMNS: &str = "SELECT o.name AS table_name, c.name AS column_name FROM sys.schemas AS s \
+     LEFT JOIN sys.objects AS o ON o.schema_id = s.schema_id \
+     AND o.name IN (N'ledger', N'runs', N'windows', N'disabled_indexes') \
+     LEFT JOIN sys.columns AS c ON c.object_id = o.object_id WHERE s.name = N'replica'";
+
+/// Looks at the schema, and creates nothing.
+///
+/// # Errors
+/// The server's, with the GRANT that is missing.
+pub(super) async fn look(session: &mut Session) -> Result<Found> {
+    let mut seen = Seen::ask(session).await?;
+    if seen.has("ledger") && !seen.is_whole() {
+        // The answer may be of the moment when the tables are made, all at once: by now they are.
+        seen = Seen::ask(session).await?;
     }
+    if !seen.is_whole() || seen.lacks("ledger", "version") {
+        return Ok(seen.foreign().map_or(Found::Nothing { schema: seen.schema }, Found::Foreign));
+    }
+    let version = version(session).await?;
+    // Those of a later version may have other columns.
+    let foreign = seen.foreign().filter(|_| version <= VERSION);
+    Ok(foreign.map_or(Found::Ledger(version), Found::Foreign))
+}
+
+async fn version(session: &mut Session) -> Result<i64> {
     let rows = session.query("SELECT MAX(version) AS version FROM replica.ledger", &[]).await;
     let rows = rows.map_err(|error| match error.server() {
         Some(_) if !error.is_transient() => error
@@ -63,10 +101,86 @@ async fn version(session: &mut Session) -> Result<Option<i64>> {
             .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to the login's user"),
         _ => error,
     })?;
-    Ok(Some(rows.first().and_then(|row| Record::from(row).int("version")).unwrap_or_default()))
+    Ok(rows.first().and_then(|row| Record::from(row).int("version")).unwrap_or_default())
 }
 
-fn check(version: i64) -> Result<()> {
+/// What is there under our names. A server that tells names apart by case may have other ones beside ours; those it
+/// has not been asked for.
+struct Seen {
+    schema: bool,
+    /// Table and column.
+    columns: Vec<(String, String)>,
+}
+
+impl Seen {
+    async fn ask(session: &mut Session) -> Result<Self> {
+        let rows = session.query(COLUMNS, &[]).await?;
+        Ok(Self::new(&rows.iter().map(Record::from).collect::<Vec<_>>()))
+    }
+
+    fn new(rows: &[Record]) -> Self {
+        let lower = |text: &str| text.to_lowercase();
+        let columns = rows.iter().filter_map(|row| {
+            Some((lower(row.text("table_name")?), lower(row.text("column_name").unwrap_or_default())))
+        });
+        Self { schema: !rows.is_empty(), columns: columns.collect() }
+    }
+
+    fn has(&self, table: &str) -> bool {
+        self.columns.iter().any(|(name, _)| name == table)
+    }
+
+    fn lacks(&self, table: &str, column: &str) -> bool {
+        !self.columns.iter().any(|(name, its)| name == table && its == column)
+    }
+
+    /// Tables of all four names are there.
+    fn is_whole(&self) -> bool {
+        tables().iter().all(|(table, _)| self.has(table))
+    }
+
+    /// What is wrong with the first table that is not ours. Ours come together or not at all.
+    fn foreign(&self) -> Option<Error> {
+        let columns =
+            tables().into_iter().filter(|(table, _)| self.has(table)).find_map(|(table, columns)| {
+                let missing: Vec<_> =
+                    columns.into_iter().filter(|column| self.lacks(table, column)).collect();
+                (!missing.is_empty()).then(|| (table, format!("it has no column {}", missing.join(", "))))
+            });
+        let alone = || {
+            let (there, missing): (Vec<_>, Vec<_>) =
+                tables().into_iter().map(|(table, _)| table).partition(|table| self.has(table));
+            let missing = missing.iter().map(|table| format!("replica.{table}")).collect::<Vec<_>>();
+            let there = there.into_iter().next().filter(|_| !missing.is_empty())?;
+            Some((there, format!("there is no {} beside it", missing.join(", "))))
+        };
+        let (table, why) = columns.or_else(alone)?;
+        let error = Error::data(format!("replica.{table} in the target database is not the ledger's: {why}"));
+        Some(error.remedy(format!(
+            "The ledger needs the names ledger, runs, windows and disabled_indexes in the schema replica, and makes \
+             these tables itself: give this one another name, or another schema (ALTER SCHEMA ... TRANSFER \
+             replica.{table})"
+        )))
+    }
+}
+
+/// The tables that [`DDL`] makes, and their columns.
+fn tables() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut tables: Vec<(_, Vec<_>)> = Vec::new();
+    for line in DDL.lines() {
+        if let Some(table) = line.strip_prefix("CREATE TABLE replica.") {
+            tables.push((table.trim_end_matches(" ("), Vec::new()));
+        }
+        let column = line.strip_prefix("    ").and_then(|line| line.split(' ').next());
+        let column = column.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+        if let (Some((_, columns)), Some(column)) = (tables.last_mut(), column) {
+            columns.push(column);
+        }
+    }
+    tables
+}
+
+pub(super) fn check(version: i64) -> Result<()> {
     if version == VERSION {
         return Ok(());
     }
@@ -80,8 +194,8 @@ fn check(version: i64) -> Result<()> {
     }))
 }
 
-/// All tables or none. Who comes second finds them there.
-async fn create(session: &mut Session) -> Result<()> {
+/// All tables or none. Who comes second finds them there. `schema`: that was there before, and may be anybody's.
+async fn create(session: &mut Session, schema: bool) -> Result<()> {
     let script = format!("BEGIN TRANSACTION;\n{DDL}COMMIT TRANSACTION");
     for sql in [SCHEMA, &script] {
         let made = session.execute(sql).await;
@@ -94,10 +208,22 @@ async fn create(session: &mut Session) -> Result<()> {
             Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => {}
             Err(error) if error.server().is_some() && !error.is_transient() => {
                 log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
-                return Err(error.within("the ledger's tables are missing and cannot be created").remedy(
-                    "GRANT CREATE SCHEMA, CREATE TABLE to the login's user, or have an administrator run the \
+                // A schema of one's own is enough to create tables in; another's is not (Microsoft docs, "CREATE
+                // TABLE", Permissions).
+                let (place, rights) = match schema {
+                    true => (
+                        "the ledger's tables are missing, and cannot be created in the schema replica that is there",
+                        "GRANT CREATE TABLE, and ALTER ON SCHEMA::replica,",
+                    ),
+                    false => (
+                        "the ledger's tables are missing and cannot be created",
+                        "GRANT CREATE SCHEMA, CREATE TABLE",
+                    ),
+                };
+                return Err(error.within(place).remedy(format!(
+                    "{rights} to the login's user, or have an administrator run the \
                      statements logged above and GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica",
-                ));
+                )));
             }
             Err(error) => return Err(error),
         }
@@ -108,6 +234,7 @@ async fn create(session: &mut Session) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::record::Cell;
 
     #[test]
     fn a_later_version_is_refused() {
@@ -119,5 +246,41 @@ mod tests {
     #[test]
     fn the_script_survives_being_printed_as_one_line() {
         assert!(!DDL.contains("--"), "a comment would swallow what follows");
+    }
+
+    /// Table and column of each.
+    fn seen(columns: &[(&str, Option<&str>)]) -> Seen {
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let row = |(table, column): &(&str, Option<&str>)| {
+            let column = column.map_or(Cell::Null, text);
+            Record::new([("table_name".to_owned(), text(table)), ("column_name".to_owned(), column)])
+        };
+        Seen::new(&columns.iter().map(row).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_ledgers_own_tables_are_known_by_their_columns() {
+        let tables = tables();
+        let names: Vec<_> = tables.iter().map(|(table, columns)| (*table, columns.len())).collect();
+        assert_eq!(names, [("ledger", 1), ("runs", 26), ("windows", 23), ("disabled_indexes", 7)]);
+        let all = tables.iter().flat_map(|(table, columns)| columns.iter().map(|c| (*table, Some(*c))));
+        assert!(seen(&all.collect::<Vec<_>>()).foreign().is_none());
+        assert!(seen(&[]).foreign().is_none(), "none is there");
+    }
+
+    #[test]
+    fn a_table_of_another_is_named_with_what_it_lacks() {
+        let columns = [("disabled_indexes", Some("index_name")), ("disabled_indexes", Some("object_id"))];
+        let error = seen(&columns).foreign().unwrap().to_string();
+        assert!(error.contains("replica.disabled_indexes"), "{error}");
+        assert!(
+            error.contains("no column schema_name, table_name, run_id, recorded, rebuilding_run"),
+            "{error}"
+        );
+        let error = seen(&[("Ledger", Some("VERSION"))]).foreign().unwrap().to_string();
+        assert!(error.contains("there is no replica.runs, replica.windows, replica.disabled"), "{error}");
+        // Such as a procedure.
+        let error = seen(&[("ledger", None)]).foreign().unwrap().to_string();
+        assert!(error.contains("no column version") && error.contains("ALTER SCHEMA"), "{error}");
     }
 }

@@ -31,6 +31,77 @@ fn a_ledger_of_a_later_release_is_left_alone() {
     assert!(error.contains("newer release"), "{error}");
 }
 
+/// Nothing is made beside them, nor are rights asked for that would not help.
+#[test]
+fn tables_of_someone_else_are_named_and_left_alone() {
+    for (theirs, why) in [
+        (
+            "CREATE TABLE replica.windows (id int NOT NULL, state int NULL)",
+            "replica.windows in the target database is not the ledger's: it has no column schema_name, table_name",
+        ),
+        (
+            "CREATE TABLE replica.ledger (version varchar(9) NULL)",
+            "there is no replica.runs, replica.windows",
+        ),
+        ("CREATE VIEW replica.runs AS SELECT 1 AS run_id", "replica.runs in the target database is not"),
+    ] {
+        let stage = Stage::without_ledger();
+        stage.batch("CREATE SCHEMA replica");
+        stage.batch(theirs);
+        run(async {
+            let mut session = stage.session().await;
+            for error in [ledger::open(&mut session).await.err(), ledger::exists(&mut session).await.err()] {
+                let error = error.unwrap().to_string();
+                assert!(error.contains(why) && error.contains("ALTER SCHEMA"), "{theirs}: {error}");
+                assert!(!error.contains("GRANT"), "{error}");
+            }
+        });
+        let objects = "SELECT COUNT(*) FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id \
+                       WHERE s.name = 'replica' AND o.type IN ('U', 'V')";
+        assert_eq!(stage.number(objects), 1, "{theirs}");
+    }
+}
+
+/// One that is there for other tables has room for the ledger's.
+#[test]
+fn a_schema_of_someone_else_is_shared() {
+    let stage = Stage::without_ledger();
+    stage.batch("CREATE SCHEMA replica");
+    stage.batch("CREATE TABLE replica.orders (id int NOT NULL)");
+    run(async {
+        let mut session = stage.session().await;
+        assert!(!ledger::exists(&mut session).await.unwrap());
+        ledger::open(&mut session).await.unwrap();
+        ledger::open(&mut session).await.unwrap();
+    });
+}
+
+#[test]
+fn a_login_that_may_not_create_tables_in_the_schema_is_told_so() {
+    let stage = Stage::without_ledger();
+    let (name, password) = (format!("s_{}", stage.database.name), "Ledger-4711-pw");
+    if let Err(error) =
+        stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))
+    {
+        return eprintln!("skipped: no logins here: {error}");
+    }
+    stage.batch("CREATE SCHEMA replica");
+    stage.batch(&format!("CREATE USER [{name}] FOR LOGIN [{name}]"));
+    let endpoint = stage.server.connection_as(&stage.database.name, &name, password);
+    let endpoint = Endpoint::from_connection_string(&endpoint).unwrap();
+    let open = async || {
+        let mut session = Session::connect(&endpoint, Role::Target).await.unwrap();
+        ledger::open(&mut session).await
+    };
+    let refused = run(open()).unwrap_err().to_string();
+    assert!(refused.contains("in the schema replica that is there"), "{refused}");
+    assert!(refused.contains("GRANT CREATE TABLE, and ALTER ON SCHEMA::replica"), "{refused}");
+    stage.batch(&format!("GRANT CREATE TABLE TO [{name}]"));
+    stage.batch(&format!("GRANT ALTER, SELECT, INSERT ON SCHEMA::replica TO [{name}]"));
+    run(open()).unwrap();
+    stage.batch(&format!("DROP USER [{name}]; DROP LOGIN [{name}]"));
+}
+
 #[test]
 fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_when_they_are_there() {
     let stage = Stage::without_ledger();

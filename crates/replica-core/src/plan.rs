@@ -41,6 +41,8 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub window: Window,
+    /// The source's name of the column that windows are cut by.
+    pub date_column: String,
     pub at_source: DateColumn,
     pub at_target: DateColumn,
 }

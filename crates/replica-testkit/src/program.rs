@@ -42,6 +42,14 @@ impl Program {
         }
     }
 
+    /// Another tool of the workspace: its binary lies beside this one's.
+    #[track_caller]
+    pub fn beside(binary: impl AsRef<Path>, name: &str) -> Self {
+        let binary = binary.as_ref().with_file_name(name);
+        assert!(binary.exists(), "cargo build -p {name}: there is no {}", binary.display());
+        Self::new(binary)
+    }
+
     /// Copies from the pair's source to its target.
     pub fn between(self, pair: &Pair) -> Self {
         self.with("REPLICA_SOURCE", &pair.source.connection).with("REPLICA_TARGET", &pair.target.connection)

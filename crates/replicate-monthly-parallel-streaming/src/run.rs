@@ -150,8 +150,11 @@ fn record(table: &TableName, finished: &Finished) -> Record {
     let record = Record::new()
         .with("table", Value::Text(table.to_string()))
         .with("window", Value::Text(finished.window.to_string()));
-    report::outcome(record, &finished.result, finished.elapsed)
-        .with("retries", Value::Count(finished.retries.into()))
+    match &finished.result {
+        Ok(recorded) if finished.skipped => report::skipped(record, recorded).with("retries", Value::Missing),
+        result => report::outcome(record, result, finished.elapsed)
+            .with("retries", Value::Count(finished.retries.into())),
+    }
 }
 
 /// The last lines: what failed, and what it came to.

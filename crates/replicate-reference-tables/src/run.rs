@@ -3,7 +3,7 @@ use std::io;
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
-use replica_core::cli;
+use replica_core::cli::{self, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Days, Job, Sides, Source};
 use replica_core::error::{Error, Kind, Result};
@@ -15,6 +15,7 @@ use replica_core::report::{self, Progress, Record, Value};
 use replica_core::shape::Wishes;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
+use crate::Args;
 use crate::args::{Options, Way};
 
 pub fn run(options: &Options) -> Result<Code> {
@@ -69,7 +70,7 @@ fn job<S>(options: &Options, config: &Config, source: S, target: Endpoint, table
         let date_column = options.date_column.as_deref().or_else(|| cli::date_column(config, &table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
-    Job { source, target, table, days, request, verify: options.verify }
+    Job { tool: Args::NAME, source, target, table, days, request, verify: options.verify }
 }
 
 struct Run<'a> {

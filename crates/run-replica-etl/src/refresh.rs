@@ -74,6 +74,7 @@ pub async fn refresh(sides: &Sides, step: &Step, stop: &Stop) -> Vec<Done> {
 async fn whole(sides: &Sides, step: &Step, stop: &Stop) -> Done {
     let (started, mut effort) = (Instant::now(), Effort::default());
     let job = Job {
+        tool: Args::NAME,
         source: sides.source.clone(),
         target: sides.target.clone(),
         table: step.table.clone(),

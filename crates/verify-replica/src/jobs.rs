@@ -120,10 +120,18 @@ fn record(known: &Known, comparison: &Comparison) -> Result<replica_core::tds::f
             .remedy("Leave out --against-ledger to compare with the source"));
     }
     known.fingerprint.ok_or_else(|| {
-        let state = known.state.name();
-        let error = Error::data(format!("the window is not complete: it is {state}"));
+        let error = match (known.state, &known.reason) {
+            // By a load that has no windows.
+            (State::Pending, Some(reason)) => {
+                Error::data(format!("what is on record no longer holds: {reason}"))
+            }
+            (state, _) => Error::data(format!("the window is not complete: it is {}", state.name())),
+        };
         match known.state {
             State::Loading => error.remedy("Wait until the run that loads it has ended"),
+            State::Pending => error.remedy(
+                "Load it again with --resume, or leave out --against-ledger to compare with the source",
+            ),
             _ => error.remedy("Load it again, with --resume if the other windows are to stay"),
         }
     })

@@ -60,6 +60,7 @@ impl Repair<'_> {
     async fn whole(&self, broken: &Broken, request: Request) -> Result<()> {
         log::info!("{}: loading the whole table again", broken.table);
         let job = copy::Job {
+            tool: Args::NAME,
             source: self.config.source()?.clone(),
             target: self.config.target()?.clone(),
             table: broken.table.clone(),

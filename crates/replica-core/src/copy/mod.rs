@@ -17,6 +17,7 @@ use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
+use crate::ledger::Replaced;
 use crate::load::{Outcome, Progress};
 use crate::plan::{Plan, Request, WindowedPlan};
 use crate::report::Timing;
@@ -24,7 +25,7 @@ use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::window::Window;
 pub use pinpoint::{FailedLoad, pinpoint};
-use replace::LOCK_WAIT;
+use replace::{Checks, LOCK_WAIT};
 pub use source::{Side, Source};
 
 /// What is read back before the commit, to be sure.
@@ -40,6 +41,8 @@ pub enum Verify {
 /// A table to replace, and how.
 #[derive(Clone, Debug)]
 pub struct Job<S = Endpoint> {
+    /// As the ledger shows it.
+    pub tool: &'static str,
     pub source: S,
     pub target: Endpoint,
     /// The same name on both sides.
@@ -76,6 +79,12 @@ impl<S> Job<S> {
         request.wishes.one_transaction = true;
         let plan = WindowedPlan::new(source, target, request, days.date_column.as_deref())?;
         Ok(plan.limited(days.window))
+    }
+
+    /// What a plan of the job does to the windows on record.
+    fn replaced<'a>(&self, plan: &'a Plan) -> Replaced<'a> {
+        let days = plan.limits.as_ref().map(|limits| (limits.date_column.as_str(), limits.window));
+        Replaced { tool: self.tool, table: &plan.target, days }
     }
 }
 
@@ -175,8 +184,11 @@ async fn attempt<S: Source>(
         let (source, target) = sides.tables(&job.table).await?;
         hold(&mut sides.target, &target, Mode::Exclusive).await?;
         let plan = job.plan(&source, &target, request)?;
+        let replaced = job.replaced(&plan);
+        let on_record = replaced.is_on_record(&mut sides.target).await?;
+        let checks = Checks { verify: job.verify, replaced: on_record.then_some(&replaced) };
         let mut timing = Timing::begin(job.what());
-        match replace::replace(&mut sides, &plan, job.verify, &mut timing, progress).await {
+        match replace::replace(&mut sides, &plan, checks, &mut timing, progress).await {
             Ok(outcome) => {
                 timing.log();
                 effort.phases = timing.phases().to_vec();

@@ -17,7 +17,7 @@ pub(super) async fn difference(
     let stored = match verify {
         Verify::Nothing => return Ok(None),
         Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
-        Verify::Hash => read::fingerprint(open(target, plan, plan.verify_select()).await?).await?,
+        Verify::Hash => stored(target, plan).await?,
     };
     Ok((stored != sent).then(|| {
         Error::data(format!(
@@ -25,6 +25,11 @@ pub(super) async fn difference(
             stored.rows, sent.rows
         ))
     }))
+}
+
+/// What the target has of a plan's rows.
+pub(super) async fn stored(target: &mut Session, plan: &Plan) -> Result<Fingerprint> {
+    read::fingerprint(open(target, plan, plan.verify_select()).await?).await
 }
 
 async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::proof::difference;
 use super::{Side, Sides, Verify};
 use crate::error::{Error, Result};
+use crate::ledger::Replaced;
 use crate::load::{self, Outcome, Progress};
 use crate::plan::{Phase, Plan, Request, Statement};
 use crate::report::Timing;
@@ -50,12 +51,20 @@ impl Failed {
     }
 }
 
+/// What is done between the last row and the commit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checks<'a> {
+    pub verify: Verify,
+    /// The windows on record that say of these rows what will no longer hold.
+    pub replaced: Option<&'a Replaced<'a>>,
+}
+
 /// Replaces the table. What fails before the commit leaves the old rows: the session has XACT_ABORT ON, and a
 /// connection that is gone takes its transaction with it.
 pub(super) async fn replace(
     sides: &mut Sides<impl Side>,
     plan: &Plan,
-    verify: Verify,
+    checks: Checks<'_>,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Outcome, Failed> {
@@ -70,11 +79,14 @@ pub(super) async fn replace(
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");
     run(target, plan.after(), timing).await?;
-    let verify = if plan.strategy.prove { Verify::Hash } else { verify };
+    let verify = if plan.strategy.prove { Verify::Hash } else { checks.verify };
     if verify != Verify::Nothing {
         let proved = prove(target, plan, verify, outcome.fingerprint).await;
         proved.map_err(|error| error.within("reading the target back"))?;
         timing.phase("VERIFY");
+    }
+    if let Some(replaced) = checks.replaced {
+        replaced.mark(target).await?;
     }
     target.lane()?.commit().await?;
     timing.phase("COMMIT");

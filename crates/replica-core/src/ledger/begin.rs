@@ -9,6 +9,7 @@ use crate::catalog::record::Record;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
 use crate::session::{Session, ToSql};
+use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 
 /// What to do about windows that are complete already.
@@ -37,6 +38,8 @@ pub struct Order<'a> {
     pub subject: &'a Subject,
     pub windows: &'a [Planned],
     pub wish: Wish,
+    /// Complete windows that `Resume` is not to skip, since their rows are not those on record.
+    pub changed: &'a [Redone],
     /// Other hosts may join. Otherwise the caller holds the table (see [`applock`]), so that every other run that
     /// has not ended has died.
     pub shared: bool,
@@ -51,9 +54,17 @@ pub struct Begun {
     /// It takes part in what another host has begun.
     pub joined: bool,
     /// Complete already, so that nothing is to be done.
-    pub skipped: Vec<Window>,
+    pub skipped: Vec<Complete>,
     /// On record from an earlier run, but not to be skipped, though that was wished.
     pub redone: Vec<Redone>,
+}
+
+/// A window that is complete, with what is on record of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complete {
+    pub window: Window,
+    pub fingerprint: Fingerprint,
+    pub bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,29 +117,41 @@ pub async fn begin(session: &mut Session, order: &Order<'_>) -> Result<Begun> {
     }
 }
 
+/// The windows that [`begin`] would skip by what is on record: whoever relies on it looks first whether their rows are
+/// still those. None where the run would join others, whose first one has looked.
+///
+/// # Errors
+/// The server's.
+pub async fn skippable(session: &mut Session, order: &Order<'_>) -> Result<Vec<Complete>> {
+    let others = unended(session, order.subject).await?;
+    if order.wish != Wish::Resume || others.iter().any(|other| other.may_be_joined(order)) {
+        return Ok(Vec::new());
+    }
+    let known = known::windows(session, &order.subject.table).await?;
+    Ok(resume(order, &known).0)
+}
+
 async fn on_record(session: &mut Session, order: &Order<'_>, lock: &str) -> Result<Begun> {
     let others = unended(session, order.subject).await?;
-    let alive = others.iter().find(|other| order.shared && other.shared && other.alive);
-    let joined = alive.map(|other| other.batch);
+    let joined = others.iter().find(|other| other.may_be_joined(order)).map(|other| other.batch);
     let windows = known::windows(session, &order.subject.table).await?;
     if let Some(batch) = joined {
         check_same(order, &windows, batch)?;
     }
     for other in others.iter().filter(|other| joined.is_none() || !other.alive) {
         let sql = "UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'crashed' \
-                   OUTPUT inserted.run_id WHERE run_id = @P1 AND ended IS NULL";
+                   OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL";
         change(session, sql, &[&other.id]).await?;
     }
     let (id, batch) = insert(session, order, joined).await?;
     let table = order.subject.table.clone();
     let run = Run { id, batch, table, lock: lock.to_owned(), lease: order.lease };
-    let complete = |known: &&Known| known.batch == batch && known.state == State::Complete;
     if joined.is_some() {
-        let skipped = windows.iter().filter(complete).map(|known| known.window).collect();
+        let skipped = windows.iter().filter(|known| known.batch == batch).filter_map(complete).collect();
         return Ok(Begun { run, joined: true, skipped, redone: Vec::new() });
     }
     let (skipped, redone) = match order.wish {
-        Wish::Resume => resume(order.subject, order.windows, &windows),
+        Wish::Resume => resume(order, &windows),
         Wish::Replace | Wish::Restart => Default::default(),
     };
     run.put(session, order, &skipped).await?;
@@ -141,6 +164,12 @@ struct Other {
     batch: i64,
     shared: bool,
     alive: bool,
+}
+
+impl Other {
+    fn may_be_joined(&self, order: &Order<'_>) -> bool {
+        order.shared && self.shared && self.alive
+    }
 }
 
 async fn unended(session: &mut Session, subject: &Subject) -> Result<Vec<Other>> {
@@ -185,18 +214,35 @@ fn check_same(order: &Order<'_>, windows: &[Known], batch: i64) -> Result<()> {
 }
 
 /// Which of the windows `--resume` skips, and why it does the others again that are on record. Pure.
-pub fn resume(subject: &Subject, windows: &[Planned], known: &[Known]) -> (Vec<Window>, Vec<Redone>) {
+fn resume(order: &Order<'_>, known: &[Known]) -> (Vec<Complete>, Vec<Redone>) {
     let (mut skipped, mut redone) = (Vec::new(), Vec::new());
     let known: HashMap<_, _> = known.iter().map(|known| (known.window, known)).collect();
-    for &Planned { window, .. } in windows {
+    let changed: HashMap<_, _> = order.changed.iter().map(|changed| (changed.window, changed)).collect();
+    for &Planned { window, .. } in order.windows {
         let Some(known) = known.get(&window) else { continue };
-        match (known.state, known.subject.difference(subject)) {
-            (_, Some(difference)) => redone.push(Redone { window, because: difference.to_owned() }),
-            (State::Complete, None) => skipped.push(window),
-            (state, None) => redone.push(Redone { window, because: format!("it was {}", state.name()) }),
+        let because = |because: &str| Redone { window, because: because.to_owned() };
+        match (known.subject.difference(order.subject), complete(known), changed.get(&window)) {
+            (Some(difference), _, _) => redone.push(because(difference)),
+            (None, Some(_), Some(changed)) => redone.push((*changed).clone()),
+            (None, Some(complete), None) => skipped.push(complete),
+            (None, None, _) => redone.push(because(&unfinished(known))),
         }
     }
     (skipped, redone)
+}
+
+fn complete(known: &Known) -> Option<Complete> {
+    let Known { window, bytes, .. } = *known;
+    known.fingerprint.map(|fingerprint| Complete { window, fingerprint, bytes })
+}
+
+/// Why a window is not complete.
+fn unfinished(known: &Known) -> String {
+    match (known.state, &known.reason) {
+        (State::Pending, Some(reason)) => reason.clone(),
+        (State::Complete, _) => "the rows of it are not on record".to_owned(),
+        (state, _) => format!("it was {}", state.name()),
+    }
 }
 
 /// Run and batch.
@@ -229,7 +275,7 @@ async fn insert(session: &mut Session, order: &Order<'_>, joined: Option<i64>) -
     if let Some(batch) = joined {
         return Ok((run, batch));
     }
-    let sql = "UPDATE replica.runs SET batch_id = run_id OUTPUT inserted.run_id WHERE run_id = @P1";
+    let sql = "UPDATE replica.runs SET batch_id = runs.run_id OUTPUT inserted.run_id WHERE runs.run_id = @P1";
     change(session, sql, &[&run]).await?;
     Ok((run, run))
 }
@@ -251,15 +297,15 @@ fn stretches(windows: &[Planned]) -> Vec<Window> {
 impl Run {
     /// Replaces the windows on record: takes over those that are skipped, forgets all that the new ones cover or
     /// contradict, and puts the others down as pending.
-    async fn put(&self, session: &mut Session, order: &Order<'_>, skipped: &[Window]) -> Result<()> {
+    async fn put(&self, session: &mut Session, order: &Order<'_>, skipped: &[Complete]) -> Result<()> {
         let (schema, table) = names(&self.table);
         // Windows on record do not overlap, so that the first day tells them apart.
-        for windows in skipped.chunks(DAYS_PER_UPDATE) {
-            let days: Vec<_> = windows.iter().map(|window| window.first.to_string()).collect();
+        for complete in skipped.chunks(DAYS_PER_UPDATE) {
+            let days: Vec<_> = complete.iter().map(|complete| complete.window.first.to_string()).collect();
             let list: Vec<_> = (4..).take(days.len()).map(|n| format!("@P{n}")).collect();
             let sql = format!(
                 "UPDATE replica.windows SET batch_id = @P3 OUTPUT inserted.batch_id \
-                 WHERE schema_name = @P1 AND table_name = @P2 AND first_date IN ({})",
+                 WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.first_date IN ({})",
                 list.join(", ")
             );
             let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &self.batch];
@@ -277,7 +323,7 @@ impl Run {
             let params: [&dyn ToSql; 7] = [&schema, &table, &self.batch, &all, &column, &to, &from];
             ask(session, sql, &params).await?;
         }
-        let skipped: HashSet<_> = skipped.iter().collect();
+        let skipped: HashSet<_> = skipped.iter().map(|complete| complete.window).collect();
         let new: Vec<_> = order.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
         for windows in new.chunks(ROWS_PER_INSERT) {
             self.insert_windows(session, order.subject, windows).await?;

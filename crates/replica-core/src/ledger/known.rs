@@ -45,6 +45,9 @@ pub struct Known {
     pub subject: Subject,
     /// Of its rows, if it is complete.
     pub fingerprint: Option<Fingerprint>,
+    pub bytes: u64,
+    /// Why it failed, or why it is not complete any more.
+    pub reason: Option<String>,
     /// The run that has begun the windows that this one belongs to.
     pub batch: i64,
 }
@@ -56,7 +59,7 @@ pub struct Known {
 pub async fn windows(session: &mut Session, table: &TableName) -> Result<Vec<Known>> {
     let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
                CONVERT(varchar(10), next_date, 126) AS next_date, state, batch_id, object_id, date_column, \
-               fingerprint, source, row_count, row_hash FROM replica.windows \
+               fingerprint, source, row_count, byte_count, row_hash, error FROM replica.windows \
                WHERE schema_name = @P1 AND table_name = @P2 ORDER BY first_date, next_date";
     let (schema, name) = names(table);
     let rows = ask(session, sql, &[&schema, &name]).await?;
@@ -74,11 +77,20 @@ fn known(row: &Record, table: &TableName) -> Result<Known> {
         fingerprint: row.name("fingerprint")?,
         source: row.name("source")?,
     };
-    let rows = row.int("row_count").and_then(|rows| u64::try_from(rows).ok());
+    let count = |column| row.int(column).and_then(|count| u64::try_from(count).ok());
+    let rows = count("row_count");
     let hash = row.text("row_hash").and_then(|hash| u128::from_str_radix(hash.trim(), 16).ok());
     let fingerprint = rows.zip(hash).map(|(rows, hash)| Fingerprint { rows, hash });
     let fingerprint = fingerprint.filter(|_| state == State::Complete);
-    Ok(Known { window: window(row)?, state, subject, fingerprint, batch: row.number("batch_id")? })
+    Ok(Known {
+        window: window(row)?,
+        state,
+        subject,
+        fingerprint,
+        bytes: count("byte_count").unwrap_or_default(),
+        reason: row.text("error").map(str::to_owned),
+        batch: row.number("batch_id")?,
+    })
 }
 
 /// The window of a row that has its dates as style 126 writes them.

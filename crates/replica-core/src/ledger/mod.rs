@@ -30,22 +30,31 @@
 //!
 //! All other statements touch one row by its key, in a transaction of their own. [`begin`] is the exception: it works
 //! on all windows of its table, under an application lock.
+//!
+//! An UPDATE has one table and no alias, and its columns bear the table's name. Babelfish takes the target of
+//! `UPDATE w ... FROM windows AS w` for a table beside `w`, and calls a bare column ambiguous.
+//!
+//! # Rows that change past the ledger
+//! Loads that have no windows (whole tables, or days in one transaction) mark those on record as [`Replaced`] says.
+//! What others do to the rows is found by whoever relies on a record: see [`skippable`].
 mod begin;
 mod claim;
 mod history;
 mod index;
 mod known;
 mod lease;
+mod replaced;
 mod run;
 mod schema;
 mod subject;
 
-pub use begin::{Begun, Order, Planned, Redone, Wish, begin, resume};
+pub use begin::{Begun, Complete, Order, Planned, Redone, Wish, begin, skippable};
 pub use claim::{Claim, Loaded, Next, is_lost};
 pub use history::{Past, PastWindow, history};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
 pub use known::{Known, State, windows};
 pub use lease::{Heartbeat, LEASE};
+pub use replaced::Replaced;
 pub use run::{Ended, Run};
 pub use schema::{DDL, exists, open};
 pub use subject::Subject;

@@ -62,17 +62,24 @@ impl WindowedPlan {
 
     /// The plan for one window alone.
     pub fn limited(&self, window: Window) -> Plan {
-        let limits = Limits { window, at_source: self.at_source.clone(), at_target: self.at_target.clone() };
+        let limits = Limits {
+            window,
+            date_column: self.date_column.clone(),
+            at_source: self.at_source.clone(),
+            at_target: self.at_target.clone(),
+        };
         Plan { limits: Some(limits), ..self.plan.clone() }
     }
 
     /// Rows of the source for each day of a window that has any: the day as yyyymmdd, then their number.
     pub fn days(&self, window: Window) -> Query {
-        let (day, number) = (self.at_source.day(), self.at_source.day_number());
-        let list = format!("SELECT {number} AS [day], COUNT_BIG(*) AS [rows]");
-        let mut query = self.limited(window).at_source(&list);
-        query.sql.push_str(&format!(" GROUP BY {day}"));
-        query
+        by_day(&self.at_source, |list| self.limited(window).at_source(list))
+    }
+
+    /// The same of the target.
+    pub fn target_days(&self, window: Window) -> Query {
+        let target = self.plan.target.quoted();
+        by_day(&self.at_target, |list| self.limited(window).at_target(&format!("{list} FROM {target}")))
     }
 
     /// How many rows of the source are in no window, for want of a date.
@@ -80,6 +87,12 @@ impl WindowedPlan {
         let (table, missing) = (self.plan.source.quoted(), self.at_source.missing());
         format!("SELECT COUNT_BIG(*) FROM {table} WHERE {missing}").into()
     }
+}
+
+fn by_day(date: &DateColumn, select: impl FnOnce(&str) -> Query) -> Query {
+    let mut query = select(&format!("SELECT {} AS [day], COUNT_BIG(*) AS [rows]", date.day_number()));
+    query.sql.push_str(&format!(" GROUP BY {}", date.day()));
+    query
 }
 
 impl Plan {

@@ -7,6 +7,18 @@ use super::{Format, Record, Value, one_line, stdout};
 use crate::error::Result;
 use crate::load::Outcome;
 
+/// Adds to a line that nothing was done, and what is on record of the rows instead: the columns of [`outcome`].
+pub fn skipped(record: Record, recorded: &Outcome) -> Record {
+    record
+        .with("outcome", Value::Text("skipped".into()))
+        .with("rows", Value::Count(recorded.fingerprint.rows))
+        .with("bytes", Value::Bytes(recorded.bytes))
+        .with("seconds", Value::Missing)
+        .with("rows_per_s", Value::Missing)
+        .with("hash", Value::Hash(recorded.fingerprint.hash))
+        .with("error", Value::Missing)
+}
+
 /// Adds to a line how a copy ended: outcome, rows, bytes, seconds, rows_per_s, hash, error.
 pub fn outcome(record: Record, result: &Result<Outcome>, elapsed: Duration) -> Record {
     let word = |word: &str| Value::Text(word.into());

@@ -169,7 +169,8 @@ impl DateColumn {
     }
 }
 
-fn yyyymmdd(date: Date) -> i32 {
+/// A day as the integer that reads so.
+pub(crate) fn yyyymmdd(date: Date) -> i32 {
     date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day())
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 
 use time::Date;
 
+pub(crate) use column::yyyymmdd;
 pub use column::{DateColumn, choose};
 pub use filter::{Filter, and_where};
 pub use range::{Range, Unit, date};

@@ -2,7 +2,7 @@
 use replica_core::error::Kind;
 use replica_core::ledger::{self, Ended, Order, Planned, Redone, Subject, Wish};
 
-use crate::util::{Stage, begin, complete, months, order, run, subject};
+use crate::util::{Stage, begin, complete, months, order, run, skipped, subject};
 
 #[test]
 fn a_run_is_on_record_from_begin_to_end() {
@@ -91,7 +91,7 @@ fn resume_skips_what_is_complete_and_says_why_it_does_the_rest_again() {
         interrupted(&stage).await;
         let windows = months(&[1, 2, 3, 4]);
         let begun = again(&stage, &subject(), Wish::Resume, &windows).await;
-        assert_eq!(begun.skipped, [windows[0].window]);
+        assert_eq!(skipped(&begun), [windows[0].window]);
         assert_eq!(
             reasons(&begun.redone),
             [("2024-02".to_owned(), "it was loading"), ("2024-03".to_owned(), "it was failed")]
@@ -132,6 +132,45 @@ fn resume_trusts_nothing_that_was_loaded_in_another_way() {
         });
         assert_eq!(stage.windows()[0], ["2024-01-01", "pending", "NULL", "0"]);
     }
+}
+
+#[test]
+fn resume_does_not_skip_what_is_known_to_have_changed() {
+    let stage = Stage::new();
+    run(async {
+        interrupted(&stage).await;
+        let (subject, windows) = (subject(), months(&[1, 2, 3]));
+        let resume = Order { wish: Wish::Resume, ..order(&subject, &windows) };
+        let mut session = stage.session().await;
+        let complete = ledger::skippable(&mut session, &resume).await.unwrap();
+        let [january] = complete[..] else { panic!("{complete:?}") };
+        assert_eq!((january.window, january.fingerprint.rows, january.bytes), (windows[0].window, 11, 1100));
+        let changed = [Redone { window: january.window, because: "the rows have gone".into() }];
+        let begun = begin(&mut session, &Order { changed: &changed, ..resume }).await;
+        assert_eq!(skipped(&begun), []);
+        assert_eq!(begun.redone[0], changed[0]);
+        for wish in [Wish::Replace, Wish::Restart] {
+            assert_eq!(ledger::skippable(&mut session, &Order { wish, ..resume }).await.unwrap(), []);
+        }
+    });
+    assert_eq!(stage.windows()[0], ["2024-01-01", "pending", "NULL", "0"]);
+}
+
+/// Who joins takes the word of the host that has begun.
+#[test]
+fn a_host_that_would_join_has_nothing_to_look_at() {
+    let stage = Stage::new();
+    run(async {
+        interrupted(&stage).await;
+        let (subject, windows) = (subject(), months(&[1, 2, 3]));
+        let resume = Order { wish: Wish::Resume, shared: true, ..order(&subject, &windows) };
+        let mut session = stage.session().await;
+        assert_eq!(ledger::skippable(&mut session, &resume).await.unwrap().len(), 1);
+        let first = begin(&mut session, &resume).await.run;
+        assert_eq!(ledger::skippable(&mut session, &resume).await.unwrap(), []);
+        stage.kill(&first);
+        assert_eq!(ledger::skippable(&mut session, &resume).await.unwrap().len(), 1);
+    });
 }
 
 #[test]
@@ -202,7 +241,10 @@ fn thousands_of_windows_are_put_down() {
         assert_eq!(windows.len(), 1827);
         let first = begin(&mut stage.session().await, &order(&subject(), &windows)).await;
         assert_eq!(stage.number("SELECT COUNT(*) FROM replica.windows WHERE estimated_rows = 9"), 1827);
-        stage.batch("UPDATE replica.windows SET state = 'complete' WHERE first_date < '2024-12-31'");
+        stage.batch(
+            "UPDATE replica.windows SET state = 'complete', row_count = 9, row_hash = 'abc' \
+             WHERE first_date < '2024-12-31'",
+        );
         let second = again(&stage, &subject(), Wish::Resume, &windows).await;
         assert_eq!((second.skipped.len(), second.redone.len()), (1826, 1));
         let taken_over =
@@ -224,7 +266,7 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
         complete(&mut one, &claim, 11).await;
         let second = begin(&mut two, &shared).await;
         assert!(!first.joined && second.joined);
-        assert_eq!(second.skipped, [windows[0].window]);
+        assert_eq!(skipped(&second), [windows[0].window]);
         assert_eq!((second.run.batch, second.run.batch), (first.run.id, first.run.batch));
         assert_ne!(second.run.id, first.run.id);
 

@@ -150,7 +150,12 @@ fn whole_month(window: Window) -> Window {
 
 /// An order for these windows.
 pub fn order<'a>(subject: &'a Subject, windows: &'a [Planned]) -> Order<'a> {
-    Order { tool: "test", subject, windows, wish: Wish::Replace, shared: false, lease: LEASE }
+    Order { tool: "test", subject, windows, wish: Wish::Replace, changed: &[], shared: false, lease: LEASE }
+}
+
+/// The windows that are skipped.
+pub fn skipped(begun: &Begun) -> Vec<Window> {
+    begun.skipped.iter().map(|complete| complete.window).collect()
 }
 
 /// Begins, and lets others begin.

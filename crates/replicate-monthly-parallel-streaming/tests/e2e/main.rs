@@ -7,6 +7,7 @@ mod faults;
 mod indexes;
 mod partitions;
 mod pinpoint;
+mod resume;
 mod shared;
 mod signals;
 mod util;

@@ -2,7 +2,8 @@
 use replica_testkit::{Pair, Running};
 
 use crate::util::{
-    assert_half_a_year, copy, disabled, fault, half_a_year, no_fault, outcomes, plain, sandbox, until, waited,
+    assert_half_a_year, copy, disabled, fault, half_a_year, loaded, no_fault, outcomes, plain, sandbox,
+    until, waited,
 };
 
 /// A heap with an index, whose loads stay where they are from the third on.
@@ -36,7 +37,7 @@ fn the_first_signal_leaves_everything_in_order() {
         assert_eq!(client.number(&ended), 1);
         // Locks are gone: a run that needs the table alone begins at once.
         let run = copy(&pair, &["--resume"]);
-        assert_eq!(run.lines().len(), 4, "{run}");
+        assert_eq!(loaded(&run).len(), 4, "{run}");
         assert_half_a_year(&pair);
     }
 }

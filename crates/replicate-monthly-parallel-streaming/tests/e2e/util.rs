@@ -100,6 +100,12 @@ pub fn outcomes(run: &Run) -> Vec<(String, String)> {
     outcomes
 }
 
+/// The windows that were loaded, in order: those that were skipped have a line, too.
+pub fn loaded(run: &Run) -> Vec<String> {
+    let loaded = outcomes(run).into_iter().filter(|(_, outcome)| outcome != "skipped");
+    loaded.map(|(window, _)| window).collect()
+}
+
 /// All six months, each with one outcome.
 pub fn all_months(outcome: &str) -> Vec<(String, String)> {
     MONTHS.map(|month| (month.to_owned(), outcome.to_owned())).to_vec()

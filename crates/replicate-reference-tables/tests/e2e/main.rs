@@ -8,6 +8,7 @@ mod days;
 mod explain;
 mod indexes;
 mod interrupted;
+mod ledger;
 mod output;
 mod parquet;
 mod pinpoint;

@@ -249,7 +249,7 @@ impl Crew {
         }
         timing.log();
         let phases = timing.phases().to_vec();
-        Some(Finished { window, result, retries: used, phases, elapsed: begun.elapsed() })
+        Some(Finished { window, skipped: false, result, retries: used, phases, elapsed: begun.elapsed() })
     }
 
     /// The same window for another attempt; `None`: another host has it.

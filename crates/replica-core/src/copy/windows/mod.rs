@@ -2,10 +2,11 @@
 mod closing;
 mod crew;
 mod prepare;
+mod skip;
+mod tally;
 
 use std::time::{Duration, Instant};
 
-use time::Date;
 use tokio::sync::mpsc;
 
 use super::{Sides, Verify, hold};
@@ -15,9 +16,9 @@ use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
 use crate::indexes::{self, Work};
-use crate::ledger::{self, Begun, Ended, Heartbeat, Order, Planned, Subject, Wish};
+use crate::ledger::{self, Begun, Complete, Ended, Heartbeat, Order, Planned, Subject, Wish};
 use crate::load::Outcome;
-use crate::plan::Request;
+use crate::plan::{Request, WindowedPlan};
 use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
@@ -64,11 +65,21 @@ pub enum IndexScope {
 #[derive(Debug)]
 pub struct Finished {
     pub window: Window,
+    /// It was complete before: nothing was done, and the result is what is on record.
+    pub skipped: bool,
     pub result: Result<Outcome>,
     pub retries: u32,
     /// Phase by phase, as [TIMING] names them.
     pub phases: Vec<(&'static str, Duration)>,
     pub elapsed: Duration,
+}
+
+impl Finished {
+    fn skipped(complete: &Complete) -> Self {
+        let Complete { window, fingerprint, bytes } = *complete;
+        let result = Ok(Outcome { fingerprint, bytes, elapsed: Duration::ZERO });
+        Self { window, skipped: true, result, retries: 0, phases: Vec::new(), elapsed: Duration::ZERO }
+    }
 }
 
 /// How a run went.
@@ -147,7 +158,7 @@ impl Summary {
     }
 }
 
-/// Replaces the windows of a job that was looked at; `done` hears of each as it ends.
+/// Replaces the windows of a job that was looked at; `done` hears of each as it ends, first of those that are skipped.
 ///
 /// At a signal no more windows are begun, those at work are rolled back, and the indexes are rebuilt.
 ///
@@ -175,15 +186,16 @@ pub async fn run(
         subject: &subject,
         windows: &windows,
         wish: job.wish,
+        changed: &[],
         shared: job.shared,
         lease: ledger::LEASE,
     };
-    let (mut control, on_record) = begin(control, job, &target, &order).await.map_err(named)?;
+    let began = begin(control, job, &target, order, &plan, stop).await;
+    let (mut control, on_record) = began.map_err(named)?;
     let Begun { run, joined, skipped, redone } = on_record;
     let mut heartbeat = run.heartbeat(&job.target);
-    for window in &skipped {
-        log::info!("{} {window}: skipped, complete already", job.table);
-    }
+    skipped.iter().for_each(|complete| done(Finished::skipped(complete)));
+    let skipped = skipped.iter().map(|complete| complete.window).collect();
     for again in &redone {
         log::info!("{} {}: loaded again, since {}", job.table, again.window, again.because);
     }
@@ -244,7 +256,14 @@ pub async fn run(
 }
 
 /// Holds the table and puts the run on record, on this session or on another one where it is lost.
-async fn begin(control: Session, job: &Job, target: &Table, order: &Order<'_>) -> Result<(Session, Begun)> {
+async fn begin(
+    control: Session,
+    job: &Job,
+    target: &Table,
+    order: Order<'_>,
+    plan: &WindowedPlan,
+    stop: &Stop,
+) -> Result<(Session, Begun)> {
     let (mut control, mut retries) = (Some(control), Backoff::default().retries());
     loop {
         let begun = async {
@@ -254,7 +273,11 @@ async fn begin(control: Session, job: &Job, target: &Table, order: &Order<'_>) -
             };
             hold(&mut session, target, mode(job)).await?;
             ledger::open(&mut session).await?;
-            let begun = ledger::begin(&mut session, order).await?;
+            let skippable = ledger::skippable(&mut session, &order).await?;
+            // Nothing is changed yet: a signal may end it anywhere.
+            let changed = stop.or(skip::changed(job, plan, &skippable)).await?;
+            let order = Order { changed: &changed, ..order };
+            let begun = ledger::begin(&mut session, &order).await?;
             Ok((session, begun))
         };
         match begun.await {
@@ -336,11 +359,4 @@ pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<Work
         indexes::rebuild(&mut control, &target, None).await
     };
     repair.await.map_err(|error| error.table(table))
-}
-
-/// A day written as an integer.
-fn day(number: i64) -> Option<Date> {
-    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
-    let month = time::Month::try_from(u8::try_from(month).ok()?).ok()?;
-    Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()
 }

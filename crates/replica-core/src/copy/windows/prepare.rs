@@ -1,5 +1,6 @@
 //! Everything that can be known before the first window is touched.
-use super::{Job, Sides, day};
+use super::tally::tally;
+use super::{Job, Sides};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::find;
@@ -122,17 +123,7 @@ async fn count(
         [first, .., last] => {
             let all = Window { first: first.first, next: last.next };
             let days = read::numbers(source.lane()?, plan.days(all)).await?;
-            let mut counts = vec![0; windows.len()];
-            for day_and_rows in &days {
-                let [Some(number), Some(rows)] = day_and_rows[..] else { continue };
-                // An integer that is no day lies between two that are; its window is that of the day before.
-                let day = day(number).or_else(|| day(number - number % 100 + 1));
-                let within =
-                    |window: &Window| day.is_some_and(|day| window.first <= day && day < window.next);
-                if let Some(at) = windows.iter().position(within) {
-                    counts[at] += u64::try_from(rows).unwrap_or_default();
-                }
-            }
+            let counts = tally(windows, &days);
             windows.iter().copied().zip(counts.into_iter().map(Some)).collect()
         }
         few => few.iter().map(|window| (*window, None)).collect(),

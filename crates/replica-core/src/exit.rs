@@ -8,7 +8,7 @@ pub enum Code {
     Ok,
     /// Something failed or was found; the lines on stdout say what.
     Failed,
-    /// Bad usage or configuration: nothing was tried.
+    /// Bad usage or configuration: nothing was touched.
     Usage,
     /// Cannot connect or log in.
     Connect,
@@ -34,14 +34,15 @@ impl Code {
         }
     }
 
-    /// What to tell the shell of several tables or windows, of which some failed with these codes: the code that all
-    /// failures share, or the general one.
-    pub fn of_failures(failures: impl IntoIterator<Item = Self>) -> Self {
-        let mut failures = failures.into_iter();
-        match failures.next() {
-            None => Self::Ok,
-            Some(first) if failures.all(|code| code == first) => first,
-            Some(_) => Self::Failed,
+    /// What to tell the shell of several tables or windows, given the code of each: the code that all failures share,
+    /// or the general one. `Usage` promises that nothing was touched, so it stands only where nothing went well.
+    pub fn of_all(codes: impl IntoIterator<Item = Self>) -> Self {
+        let (well, failures): (Vec<Self>, Vec<Self>) = codes.into_iter().partition(|code| *code == Self::Ok);
+        match failures[..] {
+            [] => Self::Ok,
+            [Self::Usage, ..] if !well.is_empty() => Self::Failed,
+            [first, ref others @ ..] if others.iter().all(|code| *code == first) => first,
+            _ => Self::Failed,
         }
     }
 }
@@ -58,8 +59,17 @@ mod tests {
 
     #[test]
     fn failures_share_a_code_or_have_the_general_one() {
-        assert_eq!(Code::of_failures([]), Code::Ok);
-        assert_eq!(Code::of_failures([Code::Busy, Code::Busy]), Code::Busy);
-        assert_eq!(Code::of_failures([Code::Busy, Code::Connect]), Code::Failed);
+        assert_eq!(Code::of_all([]), Code::Ok);
+        assert_eq!(Code::of_all([Code::Ok, Code::Ok]), Code::Ok);
+        assert_eq!(Code::of_all([Code::Busy, Code::Busy]), Code::Busy);
+        assert_eq!(Code::of_all([Code::Busy, Code::Connect]), Code::Failed);
+        assert_eq!(Code::of_all([Code::Ok, Code::Connect]), Code::Connect);
+    }
+
+    #[test]
+    fn usage_promises_that_nothing_was_touched() {
+        assert_eq!(Code::of_all([Code::Usage, Code::Usage]), Code::Usage);
+        assert_eq!(Code::of_all([Code::Usage, Code::Ok]), Code::Failed);
+        assert_eq!(Code::of_all([Code::Ok, Code::Usage, Code::Usage]), Code::Failed);
     }
 }

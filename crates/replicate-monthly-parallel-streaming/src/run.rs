@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> Result<Code> {
                 }
             }
         }
-        Ok(Code::of_failures(codes.into_iter().filter(|code| *code != Code::Ok)))
+        Ok(Code::of_all(codes))
     })
 }
 
@@ -143,7 +143,7 @@ async fn repair(
     if work.done.is_empty() && work.refused.is_empty() {
         log::info!("{table}: no index was left disabled by a run");
     }
-    Ok(Code::of_failures(work.refused.iter().map(|(_, error)| error.exit_code())))
+    Ok(Code::of_all(work.refused.iter().map(|(_, error)| error.exit_code())))
 }
 
 fn record(table: &TableName, finished: &Finished) -> Record {

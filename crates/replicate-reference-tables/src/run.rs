@@ -121,7 +121,8 @@ impl Run<'_> {
                 log::error!("{} of {count} tables replaced; failed: {}", count - failed, names.join(", "));
             }
         }
-        Ok(self.verdict())
+        let replaced = std::iter::repeat_n(Code::Ok, count - self.failures.len());
+        Ok(Code::of_all(self.failures.iter().map(|(_, code)| *code).chain(replaced)))
     }
 
     /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.
@@ -188,8 +189,9 @@ impl Run<'_> {
         self.progress.suspended(|| finished.record().write(self.options.format, report::stdout()))
     }
 
+    /// Nothing was written.
     fn verdict(&self) -> Code {
-        Code::of_failures(self.failures.iter().map(|(_, code)| *code))
+        Code::of_all(self.failures.iter().map(|(_, code)| *code))
     }
 }
 

@@ -69,7 +69,7 @@ impl Agenda {
         for (_, error) in &self.refused {
             log::error!("{error}");
         }
-        Ok(Code::of_failures(self.refused.iter().map(|(_, error)| error.exit_code())))
+        Ok(Code::of_all(self.refused.iter().map(|(_, error)| error.exit_code())))
     }
 }
 

@@ -64,8 +64,9 @@ impl Tally {
         self.tables += 1;
         self.measure(&table, &done);
         let done: Vec<Done> = done.into_iter().filter(|part| !part.is_stopped()).collect();
-        let codes = done.iter().filter_map(|part| part.result.as_ref().err()).map(Error::exit_code);
-        let code = Code::of_failures(codes);
+        let code = Code::of_all(
+            done.iter().map(|part| part.result.as_ref().map_or_else(Error::exit_code, |_| Code::Ok)),
+        );
         if code != Code::Ok {
             self.failures.push((table.clone(), code));
         }
@@ -120,7 +121,8 @@ impl Tally {
     }
 
     pub fn verdict(&self) -> Code {
-        Code::of_failures(self.failures.iter().map(|(_, code)| *code))
+        let well = std::iter::repeat_n(Code::Ok, self.tables - self.failures.len());
+        Code::of_all(self.failures.iter().map(|(_, code)| *code).chain(well))
     }
 
     /// The run has ended, well or not.

@@ -76,7 +76,7 @@ impl Run<'_> {
         if let Some(file) = &self.options.report {
             stop.or(self.report(file)).await?;
         }
-        Ok(Code::of_failures(self.finished.iter().filter_map(Finished::failure)))
+        Ok(Code::of_all(self.finished.iter().map(|finished| finished.failure().unwrap_or(Code::Ok))))
     }
 
     fn planner(&self) -> Planner<'_> {

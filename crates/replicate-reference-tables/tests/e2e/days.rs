@@ -66,6 +66,11 @@ fn a_choice_of_date_columns_is_the_users() {
     pair.both("CREATE TABLE dbo.t (id int NOT NULL, day date NOT NULL, made datetime NOT NULL)");
     pair.source("INSERT INTO dbo.t (id, day, made) VALUES (1, '2024-02-01', '2024-03-01'), (2, '2024-03-01', '2024-02-01')");
     tool(&pair).run(&FEBRUARY).exits(2).says("day, made").says("--date-column");
+    // 2 says that nothing was touched: with a table that was replaced it is 1.
+    pair.both("CREATE TABLE dbo.u (id int NOT NULL, day date NOT NULL)");
+    pair.source("INSERT INTO dbo.u (id, day) VALUES (1, '2024-02-01')");
+    tool(&pair).run(&[&FEBRUARY[..], &["dbo.u"]].concat()).exits(1).says("1 of 2 tables replaced");
+    pair.assert_equal("SELECT id FROM dbo.u");
     copy(&pair, &[&FEBRUARY[..], &["--date-column", "made"]].concat());
     assert_eq!(ids(&pair), [2]);
     let configured = tool(&pair).file("replica.toml", "[date_filter_columns]\nt = 'day'\n");

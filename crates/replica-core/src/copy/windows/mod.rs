@@ -115,7 +115,7 @@ impl Summary {
             return stopped.exit_code();
         }
         let windows = self.failed.iter().map(|failed| failed.code);
-        Code::of_failures(windows.chain(self.problems.iter().map(Error::exit_code)))
+        Code::of_all(windows.chain(self.problems.iter().map(Error::exit_code)))
     }
 
     /// The phase that took the longest, over all windows.

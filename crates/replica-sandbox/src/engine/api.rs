@@ -41,6 +41,8 @@ pub struct Cancelled;
 /// What a result is read from.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
+    /// The current database, which names of CLR types begin with.
+    pub database: &'a str,
     pub tables: &'a [TableName],
     /// Where its rows may be replayed: the statement with its parameters, which has the same rows each time.
     pub statement: Option<&'a str>,

@@ -1,5 +1,6 @@
 //! Table hints: `WITH (UPDLOCK, HOLDLOCK)` (Microsoft docs, "Table hints").
 use super::options::Isolation;
+use super::schema::{IndexKind, Table};
 use crate::error::SqlError;
 
 /// The hints of one table in one statement, in lower case.
@@ -47,7 +48,7 @@ impl Hints {
         let words: Vec<String> = words.into_iter().map(|word| word.to_ascii_lowercase()).collect();
         let known = |word: &str| LOCKING.contains(&word) || OTHERS.contains(&word);
         match words.iter().find(|word| !known(word)) {
-            None => Ok(Self(words)),
+            None => Self(words).consistent(),
             Some(unknown) => Err(SqlError::new(
                 321,
                 15,
@@ -62,10 +63,67 @@ impl Hints {
     }
 
     /// With those that stood elsewhere in the statement.
-    #[must_use]
-    pub fn and(mut self, others: Self) -> Self {
+    ///
+    /// # Errors
+    /// 650, 1047.
+    pub fn and(mut self, others: Self) -> Result<Self, SqlError> {
         self.0.extend(others.0);
-        self
+        self.consistent()
+    }
+
+    /// One granularity and one isolation level (Microsoft docs, "Table hints", "Remarks"). READCOMMITTEDLOCK is listed among
+    /// the granularities there; it is taken for an isolation level here, as queues use it beside ROWLOCK.
+    fn consistent(self) -> Result<Self, SqlError> {
+        const GRANULARITIES: &[&[&str]] =
+            &[&["nolock", "readuncommitted"], &["paglock"], &["rowlock"], &["tablock"], &["tablockx"]];
+        const LEVELS: &[&[&str]] = &[
+            &["nolock", "readuncommitted"],
+            &["holdlock", "serializable"],
+            &["readcommitted", "readcommittedlock"],
+            &["repeatableread"],
+            &["snapshot"],
+        ];
+        if self.skips_locked() && self.any(&["nolock", "readuncommitted", "holdlock", "serializable"]) {
+            return Err(readpast_refused());
+        }
+        let several = |groups: &[&[&str]]| groups.iter().filter(|group| self.any(group)).count() > 1;
+        // What is read without locks can't be locked.
+        let unlocked = self.reads_uncommitted() && self.locks_rows();
+        if several(GRANULARITIES) || several(LEVELS) || unlocked {
+            return Err(SqlError::new(1047, 15, 1, "Conflicting locking hints specified."));
+        }
+        Ok(self)
+    }
+
+    /// # Errors
+    /// 651 for locks of rows and pages in a clustered columnstore, which has none.
+    pub fn fit(&self, table: &Table) -> Result<(), SqlError> {
+        let columnstore = table.base_index().is_some_and(|i| i.kind == IndexKind::ClusteredColumnstore);
+        match self.0.iter().find(|hint| ["rowlock", "paglock"].contains(&hint.as_str())) {
+            Some(hint) if columnstore => {
+                let text = format!(
+                    "Cannot use the {} granularity hint on the table \"{}\" because locking at the specified granularity is \
+                     inhibited.",
+                    hint.to_uppercase(),
+                    table.name
+                );
+                Err(SqlError::new(651, 16, 1, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As hints of a table that a statement changes.
+    ///
+    /// # Errors
+    /// 1065; 651.
+    pub fn fit_target(&self, table: &Table) -> Result<(), SqlError> {
+        if self.reads_uncommitted() {
+            let text = "The NOLOCK and READUNCOMMITTED lock hints are not allowed for target tables of INSERT, UPDATE, \
+                        DELETE or MERGE statements.";
+            return Err(SqlError::new(1065, 15, 1, text));
+        }
+        self.fit(table)
     }
 
     fn any(&self, words: &[&str]) -> bool {
@@ -104,8 +162,26 @@ impl Hints {
         self.any(&["tablockx"])
     }
 
+    /// An isolation level of the table's own.
+    pub fn names_isolation(&self) -> bool {
+        self.any(&["snapshot", "repeatableread", "serializable"])
+    }
+
+    /// A hint that memory-optimized tables do not take.
+    pub fn disk_only(&self) -> Option<&str> {
+        let locks = ["holdlock", "paglock", "readpast", "rowlock", "tablock", "tablockx", "updlock", "xlock"];
+        self.0.iter().map(String::as_str).find(|hint| locks.contains(hint))
+    }
+
     /// Locks are asked for even where READ COMMITTED reads versions.
     pub fn asks_for_locks(&self) -> bool {
         self.holds() || self.locks_rows() || self.locks_table() || self.any(&["readcommittedlock"])
     }
+}
+
+/// 650.
+pub fn readpast_refused() -> SqlError {
+    let text =
+        "You can only specify the READPAST lock in the READ COMMITTED or REPEATABLE READ isolation levels.";
+    SqlError::new(650, 16, 1, text)
 }

@@ -1,11 +1,12 @@
 //! The server instance: what all sessions share.
 use super::failure::storage_error;
+use super::functions::{self, ops::Ops};
 use super::locks::{LockManager, SessionId};
 use super::sandbox::Sandbox;
 use super::schema::{Instance, Password};
 use super::session::{Login, Session};
 use super::store::{self, Storage, Store};
-use super::transactions::Registry;
+use super::transactions::{Eyes, Registry};
 use crate::error::SqlError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -87,6 +88,8 @@ impl Engine {
             SqlError::new(5120, 16, 101, format!("Unable to open the sandbox's storage: {e}."))
         })?;
         let connection = store.connect().map_err(|e| storage_error(&e))?;
+        // Indexes on text call our functions, also where rows of an unfinished transaction leave them.
+        functions::register(&connection, &Ops::default(), &Eyes::default()).map_err(|e| storage_error(&e))?;
         let floor = store::start(&connection).map_err(|e| storage_error(&e))?;
         let instance = super::ddl::persist::load(&connection, &options)?;
         Ok(Arc::new(Self {

@@ -16,10 +16,12 @@ pub mod heard;
 pub mod hints;
 pub mod instance;
 pub mod locks;
+pub mod mask;
 pub mod options;
 pub mod parse;
 pub mod permissions;
 pub mod procs;
+pub mod product;
 pub mod sandbox;
 pub mod schema;
 pub mod session;
@@ -29,6 +31,7 @@ pub mod testing;
 pub mod tokens;
 pub mod transactions;
 pub mod type_name;
+
 pub mod views;
 
 pub use instance::{Engine, EngineOptions};

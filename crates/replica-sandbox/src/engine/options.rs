@@ -10,6 +10,25 @@ pub enum Isolation {
     Snapshot,
 }
 
+/// Options by their bits in `@@OPTIONS`, as DBCC USEROPTIONS and SESSIONPROPERTY name them (Microsoft docs, "Configure the
+/// user options").
+pub const SWITCH_BITS: &[(&str, u32)] = &[
+    ("implicit_transactions", 2),
+    ("cursor_close_on_commit", 4),
+    ("quoted_identifier", 256),
+    ("arithabort", 64),
+    ("arithignore", 128),
+    ("nocount", 512),
+    ("ansi_null_dflt_on", 1024),
+    ("ansi_null_dflt_off", 2048),
+    ("ansi_warnings", 8),
+    ("ansi_padding", 16),
+    ("ansi_nulls", 32),
+    ("concat_null_yields_null", 4096),
+    ("numeric_roundabort", 8192),
+    ("xact_abort", 16_384),
+];
+
 /// The options that change what the sandbox does; others are accepted by name and change nothing.
 #[derive(Clone, Debug)]
 pub struct SetOptions {

@@ -117,6 +117,20 @@ impl Rights<'_> {
                 .any(|permission| self.has(permission, on))
     }
 
+    /// Does it see a masked column as it is: by UNMASK in the database, or (since SQL Server 2022) on the schema, the
+    /// table or the column?
+    pub fn unmasks(&self, table: Target, column_id: i32) -> bool {
+        const UNMASK: &str = "UNMASK";
+        let column = Securable::Column(table.object_id, column_id);
+        let on_column = |wanted: fn(Grant) -> bool| {
+            let own = self.database.permissions.iter().filter(|p| p.securable == column && p.name == UNMASK);
+            own.into_iter().any(|p| wanted(p.state) && self.is(p.grantee))
+        };
+        self.all
+            || !on_column(|state| state == Grant::Deny)
+                && (on_column(|state| state != Grant::Deny) || self.has(UNMASK, Some(table)))
+    }
+
     /// Is the user that principal, or a member of that role? Those who may do all are members of all.
     pub fn is_member(&self, principal: i32) -> bool {
         self.all || self.is(principal)
@@ -137,7 +151,7 @@ impl Rights<'_> {
                 (Securable::Database, _) => true,
                 (Securable::Object(id), Some(target)) => id == target.object_id,
                 (Securable::Schema(id), Some(target)) => id == target.schema_id,
-                (_, None) => false,
+                (Securable::Column(..), _) | (_, None) => false,
             };
             covers && state(p.state) && p.name == permission && self.principals.contains(&p.grantee)
         })

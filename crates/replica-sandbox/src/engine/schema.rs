@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+mod modules;
 pub mod saved;
+
+pub use modules::{BlockedOperation, SecurityPolicy, SecurityPredicate, Synonym, TableFunction};
 
 /// What one server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +63,12 @@ pub struct Database {
     pub tables: BTreeMap<i32, Arc<Table>>,
     /// object_id → view.
     pub views: BTreeMap<i32, View>,
+    #[serde(default)]
+    pub functions: BTreeMap<i32, TableFunction>,
+    #[serde(default)]
+    pub policies: BTreeMap<i32, SecurityPolicy>,
+    #[serde(default)]
+    pub synonyms: BTreeMap<i32, Synonym>,
     /// principal_id → user or role; 0 public, 1 dbo.
     pub principals: BTreeMap<i32, Principal>,
     pub permissions: Vec<Permission>,
@@ -110,6 +119,8 @@ pub enum Securable {
     Database,
     /// object_id
     Object(i32),
+    /// object_id and column_id; only of UNMASK.
+    Column(i32, i32),
     /// schema_id
     Schema(i32),
 }
@@ -131,6 +142,12 @@ pub struct View {
     /// The whole CREATE VIEW statement as written, and its SELECT.
     pub definition: String,
     pub select: String,
+    /// The tables that SCHEMABINDING ties it to; `None` without it.
+    #[serde(default)]
+    pub bound_to: Option<Vec<i32>>,
+    /// A unique clustered one first. Its rows are what the SELECT gives: nothing is stored.
+    #[serde(default)]
+    pub indexes: Vec<Index>,
     pub created: SystemTime,
     pub modified: SystemTime,
 }
@@ -158,6 +175,15 @@ pub struct Table {
     pub storage: Vec<i64>,
     /// The partition scheme's id and the partitioning column's column_id.
     pub partitioned_on: Option<(i32, i32)>,
+    #[serde(default)]
+    pub memory_optimized: Option<Durability>,
+}
+
+/// What of a memory-optimized table outlives the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Durability {
+    SchemaAndData,
+    SchemaOnly,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -174,6 +200,11 @@ pub struct Column {
     pub rowguidcol: bool,
     /// 0 none, 1 AS_ROW_START, 2 AS_ROW_END.
     pub generated_always: u8,
+    #[serde(default)]
+    pub sparse: bool,
+    /// The masking function, as sys.masked_columns shows it.
+    #[serde(default)]
+    pub mask: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -279,6 +310,9 @@ pub struct Trigger {
     /// The whole CREATE TRIGGER statement as written, and what comes after its AS.
     pub definition: String,
     pub body: String,
+    /// It runs in the statement's stead, not after it.
+    #[serde(default)]
+    pub instead_of: bool,
     pub disabled: bool,
     pub created: SystemTime,
 }
@@ -340,6 +374,45 @@ impl Database {
         self.views.values().find(|v| v.schema_id == schema_id && self.same_name(&v.name, name))
     }
 
+    pub fn function(&self, schema_id: i32, name: &str) -> Option<&TableFunction> {
+        self.functions.values().find(|f| f.schema_id == schema_id && self.same_name(&f.name, name))
+    }
+
+    pub fn policy(&self, schema_id: i32, name: &str) -> Option<&SecurityPolicy> {
+        self.policies.values().find(|p| p.schema_id == schema_id && self.same_name(&p.name, name))
+    }
+
+    pub fn synonym(&self, schema_id: i32, name: &str) -> Option<&Synonym> {
+        self.synonyms.values().find(|s| s.schema_id == schema_id && self.same_name(&s.name, name))
+    }
+
+    /// The name of a schema-bound module or policy that needs this table or function.
+    pub fn bound_to(&self, object_id: i32) -> Option<&str> {
+        let needs = |ids: &Option<Vec<i32>>| ids.as_ref().is_some_and(|ids| ids.contains(&object_id));
+        let view = self.views.values().find(|v| needs(&v.bound_to)).map(|v| v.name.as_str());
+        let function = || self.functions.values().find(|f| needs(&f.bound_to)).map(|f| f.name.as_str());
+        let uses = |p: &SecurityPredicate| p.table == object_id || p.function == object_id;
+        let policy = || self.policies.values().find(|p| p.schema_bound && p.predicates.iter().any(uses));
+        view.or_else(function).or_else(|| policy().map(|p| p.name.as_str()))
+    }
+
+    /// An indexed view that reads this table.
+    pub fn indexed_view_of(&self, table: i32) -> Option<&View> {
+        let reads = |v: &&View| v.bound_to.as_ref().is_some_and(|ids| ids.contains(&table));
+        self.views.values().filter(reads).find(|v| !v.indexes.is_empty())
+    }
+
+    /// Every object that has a schema and is no part of a table: object_id, schema_id, name and sys.objects.type.
+    pub fn objects(&self) -> impl Iterator<Item = (i32, i32, &str, &'static str)> {
+        let tables = self.tables.values().filter(|t| t.owner_session.is_none());
+        let tables = tables.map(|t| (t.object_id, t.schema_id, t.name.as_str(), "U"));
+        let views = self.views.values().map(|v| (v.object_id, v.schema_id, v.name.as_str(), "V"));
+        let functions = self.functions.values().map(|f| (f.object_id, f.schema_id, f.name.as_str(), "IF"));
+        let policies = self.policies.values().map(|p| (p.object_id, p.schema_id, p.name.as_str(), "SP"));
+        let synonyms = self.synonyms.values().map(|s| (s.object_id, s.schema_id, s.name.as_str(), "SN"));
+        tables.chain(views).chain(functions).chain(policies).chain(synonyms)
+    }
+
     /// Identifiers compare by the database's collation.
     pub fn same_name(&self, a: &str, b: &str) -> bool {
         same_name(self.collation, a, b)
@@ -347,7 +420,13 @@ impl Database {
 
     /// The next object_id: SQL Server's go up in steps of 16,000,057, modulo 2^31.
     pub fn next_object_id(&mut self) -> i32 {
-        let used = |id: i32| self.tables.contains_key(&id) || self.views.contains_key(&id);
+        let used = |id: i32| {
+            self.tables.contains_key(&id)
+                || self.views.contains_key(&id)
+                || self.functions.contains_key(&id)
+                || self.policies.contains_key(&id)
+                || self.synonyms.contains_key(&id)
+        };
         let mut id = self.last_object_id;
         loop {
             id = (id.wrapping_add(16_000_057)) & i32::MAX;

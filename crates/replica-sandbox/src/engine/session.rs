@@ -6,8 +6,8 @@ use super::functions::{self, ops::Ops};
 use super::instance::{Activity, Engine, Kill, SessionInfo};
 use super::locks::{Mode, Request, Resource, Scope, SessionId};
 use super::options::{Isolation, SetOptions};
-use super::permissions;
-use super::schema::{Password, Table};
+use super::permissions::{self, Target};
+use super::schema::Password;
 use super::transactions::{Eyes, Transaction};
 use crate::error::SqlError;
 use crate::values::{CollationId, Value};
@@ -226,13 +226,17 @@ impl Session {
     }
 
     /// # Errors
-    /// 229 where the session's user may not do this to the table.
-    pub(super) fn may(&self, database: i16, table: &Table, permission: &str) -> Result<(), SqlError> {
+    /// 229 where the session's user may not do this to the object.
+    pub(super) fn may(
+        &self,
+        database: i16,
+        target: Target,
+        name: &str,
+        permission: &str,
+    ) -> Result<(), SqlError> {
         let instance = self.engine.instance();
         match instance.databases.get(&database) {
-            Some(database) => {
-                permissions::check(&self.rights(&instance, database), permission, table.into(), &table.name)
-            }
+            Some(database) => permissions::check(&self.rights(&instance, database), permission, target, name),
             None => Ok(()),
         }
     }

@@ -1,4 +1,5 @@
 //! A connection's beginning: PRELOGIN, TLS, LOGIN7, and the login's reply.
+use super::Shared;
 use super::conversation::Conversation;
 use super::input::Input;
 use super::outbox::Outbox;
@@ -8,7 +9,7 @@ use super::reply::Channel;
 use super::tls::ALPN;
 use super::transport::{Packet, Signals, pump_in, pump_out, read_packet};
 use super::tunnel::Tunnel;
-use super::{Shared, VERSION};
+use crate::engine::product;
 use crate::engine::session::{Login, Session};
 use crate::error::SqlError;
 use crate::values::wire::Client;
@@ -336,7 +337,7 @@ impl Beginning {
             interface: 1,
             tds_version: self.tds_version().to_be_bytes(),
             program: "Microsoft SQL Server".to_owned(),
-            version: VERSION,
+            version: product::on_the_wire(),
         }
         .encode(out);
         if with_features {

@@ -33,10 +33,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// Major, minor and build as PRELOGIN and LOGINACK tell them: those of SQL Server 2022, whose behaviour is
-/// modelled. `@@VERSION` says who answers.
-pub const VERSION: [u8; 4] = [16, 0, 0x10, 0x8C];
-
 /// How long busy sessions have to roll back when the server ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,4 +1,5 @@
 //! Which encryption a connection gets: the negotiation of [MS-TDS] 2.2.6.5.
+use crate::engine::product;
 use replica_core::tds::prelogin::{Prelogin, encryption, option};
 
 /// Set beside ON by clients that offer a certificate.
@@ -46,7 +47,7 @@ fn agree(client: u8, policy: Policy, strict: bool) -> (u8, Encryption) {
 /// The server's PRELOGIN message, and what was agreed on.
 pub fn answer(asked: &Prelogin, policy: Policy, strict: bool) -> (Vec<u8>, Encryption) {
     let (level, agreed) = agree(asked.encryption().unwrap_or(encryption::NOT_SUPPORTED), policy, strict);
-    let [major, minor, build_high, build_low] = super::VERSION;
+    let [major, minor, build_high, build_low] = product::on_the_wire();
     // Any instance name will do, MARS is refused, a federated login never asked for.
     let mut answer = Prelogin::default();
     answer.set(option::VERSION, &[major, minor, build_high, build_low, 0, 0]);

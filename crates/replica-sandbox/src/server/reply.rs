@@ -194,8 +194,11 @@ impl Sink for Reply<'_> {
         for table in reading.tables {
             self.channel.engine.sandbox.count(table, |counters| counters.scans += 1);
         }
-        self.from =
-            From { tables: reading.tables.to_vec(), statement: reading.statement.map(ToOwned::to_owned) };
+        self.from = From {
+            database: reading.database.to_owned(),
+            tables: reading.tables.to_vec(),
+            statement: reading.statement.map(ToOwned::to_owned),
+        };
     }
 
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {

@@ -6,6 +6,7 @@ use crate::engine::sandbox::{FaultKind, PlpLengths, Recording, TableName};
 use crate::values::Value;
 use crate::values::wire::{Client, Plp, RowWriter, UnexpectedNull};
 use replica_core::tds::columns::{self, Column, Form, flags};
+use replica_core::tds::types::TypeInfo;
 use std::sync::Arc;
 
 const FAULTS: [FaultKind; 3] = [FaultKind::HalfRow, FaultKind::LyingLength, FaultKind::Silence];
@@ -22,9 +23,20 @@ pub struct ResultSet {
     pub pace: Option<Pace>,
 }
 
+/// A CLR type's name has the current database before it: clients show `sales.sys.geography`.
+fn placed(type_info: &TypeInfo, current: &str) -> TypeInfo {
+    match type_info.clone() {
+        TypeInfo::Udt { size, schema, name, assembly, .. } => {
+            TypeInfo::Udt { size, database: current.to_owned(), schema, name, assembly }
+        }
+        other => other,
+    }
+}
+
 /// What a result is read from, kept until its columns come.
 #[derive(Default)]
 pub struct From {
+    pub database: String,
     pub tables: Vec<TableName>,
     pub statement: Option<String>,
 }
@@ -43,7 +55,7 @@ enum Source {
 
 impl ResultSet {
     pub fn new(engine: &Engine, client: Client, described: &[OutColumn], from: &From) -> Self {
-        let From { tables, statement } = from;
+        let From { database, tables, statement } = from;
         let sandbox = &engine.sandbox;
         let plp = match sandbox.plp() {
             PlpLengths::Known => Plp::Known,
@@ -58,7 +70,7 @@ impl ResultSet {
                 name: column.name.clone(),
                 user_type: column.user_type,
                 flags: column.flags,
-                type_info: type_info.clone(),
+                type_info: placed(type_info, database),
                 table: column
                     .table
                     .iter()

@@ -1,4 +1,5 @@
 //! Scalar expressions.
+use super::masking::{marked_as, unmarked};
 use super::names::object_name;
 use super::scope::Scope;
 use super::typed::{Label, Origin, Typed};
@@ -92,6 +93,10 @@ impl Binder<'_> {
     }
 
     fn variable(&self, name: &str) -> Result<Typed, SqlError> {
+        let wanted = name.to_lowercase();
+        if let Some((_, typed)) = self.module.borrow().parameters.iter().find(|(known, _)| *known == wanted) {
+            return Ok(typed.clone());
+        }
         let variable = self.frame.get(name)?;
         Ok(Typed {
             sql: self.accumulated(name).unwrap_or_else(|| self.param(variable.value.clone())),
@@ -253,7 +258,8 @@ impl Binder<'_> {
             ));
         };
         let label = column.typed.label;
-        let sql = format!("(SELECT only(c1) FROM ({}))", emitted.sql);
+        let sql = unmarked(format!("(SELECT only(c1) FROM ({}))", emitted.sql));
+        let sql = marked_as(&column.typed.sql, sql);
         Ok(Typed { label, ..Typed::expression(sql, column.typed.sql_type.clone(), true) })
     }
 }

@@ -1,8 +1,9 @@
 //! FROM: tables, views, subqueries and joins.
 use super::Binder;
+use super::masking::marked_as;
 use super::names::{Object, object_name};
 use super::query::Emitted;
-use super::scope::{Scope, Source, SourceColumn, same};
+use super::scope::{Scope, Source, SourceColumn};
 use super::typed::Typed;
 use crate::engine::hints::Hints;
 use crate::error::SqlError;
@@ -148,16 +149,23 @@ impl Binder<'_> {
                 let hints = Hints::new(with_hints.iter().map(hint_word))?;
                 match self.object(&name)? {
                     Object::Table { database, table } => {
-                        self.table(database, table, alias.as_ref(), hints, closed)
+                        // Under a synonym the table is known by that name alone.
+                        let synonym = Some(name.name.as_str()).filter(|_| self.is_synonym(&name));
+                        let exposed = alias.as_ref().map(|a| a.name.value.as_str()).or(synonym);
+                        self.table(database, table, exposed, hints, closed)
                     }
                     Object::View { database, view } => self.view(database, &view, alias.as_ref()),
                     Object::System { database, view } => {
                         self.system_view(database, &view, &name.name, alias.as_ref())
                     }
+                    Object::Function => {
+                        let text = format!("Parameters were not supplied for the function '{name}'.");
+                        Err(SqlError::new(216, 16, 1, text))
+                    }
                 }
             }
-            TableFactor::Table { name, args: Some(_), .. } => {
-                Err(SqlError::new(208, 16, 3, format!("Invalid object name '{}'.", object_name(name)?)))
+            TableFactor::Table { name, args: Some(arguments), alias, .. } => {
+                self.table_function(&object_name(name)?, arguments, alias.as_ref(), outer)
             }
             TableFactor::Derived { subquery, alias, .. } => {
                 let Some(alias) = alias else {
@@ -178,7 +186,7 @@ impl Binder<'_> {
     fn common_table(&self, name: &str, alias: Option<&TableAlias>) -> Result<Option<From>, SqlError> {
         let found = {
             let work = self.work.borrow();
-            let at = work.common_tables.iter().rposition(|c| same(&c.name, name));
+            let at = work.common_tables.iter().rposition(|c| self.same(&c.name, name));
             at.map(|at| (at, work.common_tables[at].clone()))
         };
         let Some((at, table)) = found else { return Ok(None) };
@@ -218,7 +226,10 @@ impl Binder<'_> {
             };
             columns.push(SourceColumn {
                 name,
-                typed: Typed { sql: format!("{alias}.c{}", n + 1), ..column.typed },
+                typed: Typed {
+                    sql: marked_as(&column.typed.sql, format!("{alias}.c{}", n + 1)),
+                    ..column.typed
+                },
             });
         }
         let source = Source {
@@ -227,6 +238,7 @@ impl Binder<'_> {
             database: None,
             alias: alias.clone(),
             columns,
+            exact: self.exact(),
             row: None,
         };
         Ok(From { sql: format!("({}) AS {alias}", emitted.sql), sources: vec![source], visible: Vec::new() })
@@ -245,7 +257,7 @@ fn make_nullable(sources: &mut [Source], nullable: bool) {
 
 fn unique_names(sources: &[Source]) -> Result<(), SqlError> {
     for (n, source) in sources.iter().enumerate() {
-        let clash = |other: &Source| same(&other.name, &source.name) && other.schema == source.schema;
+        let clash = |other: &Source| source.same(&other.name, &source.name) && other.schema == source.schema;
         if sources[..n].iter().any(clash) {
             return Err(SqlError::new(
                 1013,

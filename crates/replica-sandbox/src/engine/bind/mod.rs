@@ -9,6 +9,8 @@ mod chain;
 mod expr;
 mod from;
 mod literal;
+mod masking;
+mod module;
 mod names;
 mod order;
 mod predicate;
@@ -26,14 +28,15 @@ pub use arithmetic::{fits, joined_type, overflow};
 pub use expr::{constant_int, from_units, units};
 pub use from::{From, unsupported};
 pub use literal::{blob, value_literal};
-pub use names::{Object, object_name};
+pub use names::{Object, invalid_object, object_name};
 pub use query::Bound;
-pub use scope::{Scope, Source, SourceColumn};
+pub use scope::{Scope, Source, SourceColumn, unknown_column};
 pub use sources::readable;
 pub use typed::{Column, Label, Origin, Typed, nvarchar, width};
 pub use types::{common_collation, common_type, string_type};
 
 use self::accumulate::Accumulators;
+use self::module::Module;
 use super::exec::frame::Frame;
 use super::functions::ops::{Op, Ops};
 use super::hints::Hints;
@@ -67,6 +70,9 @@ pub struct Binder<'s> {
     pub database: Cell<i16>,
     /// OPTION (MAXRECURSION n): how often a query may read itself; 0 is without end.
     max_recursion: Cell<i64>,
+    module: RefCell<Module>,
+    /// The name of what is being bound with SCHEMABINDING.
+    schema_bound: Option<String>,
     work: RefCell<Work>,
     accumulators: RefCell<Accumulators>,
 }
@@ -104,9 +110,16 @@ impl<'s> Binder<'s> {
             ops: session.ops.clone(),
             database: Cell::new(session.database),
             max_recursion: Cell::new(recursion::DEFAULT_LIMIT),
+            module: RefCell::new(Module::default()),
+            schema_bound: None,
             work: RefCell::new(Work::default()),
             accumulators: RefCell::new(Accumulators::new()),
         }
+    }
+
+    /// Binds the body of a module that is being made WITH SCHEMABINDING.
+    pub fn schema_bound(self, name: &str) -> Self {
+        Self { schema_bound: Some(name.to_owned()), ..self }
     }
 
     pub fn finish(self) -> Needs {
@@ -125,6 +138,15 @@ impl<'s> Binder<'s> {
     pub fn collation(&self) -> CollationId {
         let instance = self.session.engine.instance();
         instance.databases.get(&self.database.get()).map_or(CollationId::SERVER_DEFAULT, |d| d.collation)
+    }
+
+    /// Does case count in names?
+    fn exact(&self) -> bool {
+        self.collation().get().is_case_sensitive()
+    }
+
+    fn same(&self, a: &str, b: &str) -> bool {
+        if self.exact() { a == b } else { scope::same(a, b) }
     }
 
     /// A value that SQLite gets as a parameter.

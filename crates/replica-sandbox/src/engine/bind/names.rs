@@ -1,6 +1,7 @@
 //! What an object's name stands for.
 use super::Binder;
-use crate::engine::schema::{Table, View};
+use crate::engine::ddl::login::default_schema;
+use crate::engine::schema::{Database, Instance, Table, View};
 use crate::engine::tokens::ObjectName;
 use crate::engine::views::{self, SystemView};
 use crate::error::SqlError;
@@ -13,9 +14,20 @@ const TEMPDB: i16 = 2;
 const DBO: i32 = 1;
 
 pub enum Object {
-    Table { database: i16, table: Arc<Table> },
-    View { database: i16, view: Box<View> },
-    System { database: i16, view: SystemView },
+    Table {
+        database: i16,
+        table: Arc<Table>,
+    },
+    View {
+        database: i16,
+        view: Box<View>,
+    },
+    System {
+        database: i16,
+        view: SystemView,
+    },
+    /// A table-valued function: its rows depend on its arguments.
+    Function,
 }
 
 /// A name as the SQL parser has it.
@@ -55,19 +67,30 @@ impl Binder<'_> {
         if let Some(table) = self.pseudo_table(name) {
             return Ok(Object::Table { database: TEMPDB, table });
         }
+        if let Some(module) = self.schema_bound.as_ref().filter(|_| name.schema.is_none()) {
+            let text = format!(
+                "Cannot schema bind view or function '{module}' because name '{name}' is invalid for schema binding. Names \
+                 must be in two-part format and an object cannot reference itself."
+            );
+            return Err(SqlError::new(4512, 16, 3, text));
+        }
         let database = self.database_id(name)?;
         let instance = engine.instance();
         let Some(in_database) = instance.databases.get(&database) else { return Err(invalid_object(name)) };
-        let schema = match &name.schema {
-            Some(schema) => in_database.schema_id(schema),
-            None => Some(DBO),
-        };
-        if let Some(schema) = schema {
+        for schema in self.schemas(&instance, in_database, name) {
             if let Some(table) = in_database.table(schema, &name.name) {
                 return Ok(Object::Table { database, table: Arc::clone(table) });
             }
             if let Some(view) = in_database.view(schema, &name.name) {
                 return Ok(Object::View { database, view: Box::new(view.clone()) });
+            }
+            if in_database.function(schema, &name.name).is_some() {
+                return Ok(Object::Function);
+            }
+            if let Some(synonym) = in_database.synonym(schema, &name.name) {
+                let base = synonym.base_in(in_database);
+                drop(instance);
+                return self.base_of(name, &base);
             }
         }
         // The old system tables are dbo's to the eye: master..sysdatabases.
@@ -75,6 +98,46 @@ impl Binder<'_> {
         let schema = if schema.eq_ignore_ascii_case("dbo") { "sys" } else { schema };
         let system = views::find(in_database, schema, &name.name);
         system.map(|view| Object::System { database, view }).ok_or_else(|| invalid_object(name))
+    }
+
+    /// What a synonym stands for.
+    ///
+    /// # Errors
+    /// 470 for another synonym, 5313 for what is not there.
+    fn base_of(&self, synonym: &ObjectName, base: &ObjectName) -> Result<Object, SqlError> {
+        if self.is_synonym(base) {
+            let text = format!(
+                "The synonym \"{synonym}\" referenced synonym \"{base}\". Synonym chaining is not allowed."
+            );
+            return Err(SqlError::new(470, 16, 1, text));
+        }
+        self.object(base).map_err(|error| match error.number {
+            208 => SqlError::new(5313, 16, 1, format!("Synonym '{synonym}' refers to an invalid object.")),
+            _ => error,
+        })
+    }
+
+    /// Does the name stand for another?
+    pub fn is_synonym(&self, name: &ObjectName) -> bool {
+        let Ok(database) = self.database_id(name) else { return false };
+        let instance = self.session.engine.instance();
+        instance.databases.get(&database).is_some_and(|d| {
+            let found = self.schemas(&instance, d, name).into_iter().find_map(|schema| {
+                d.objects().find(|object| object.1 == schema && d.same_name(object.2, &name.name))
+            });
+            found.is_some_and(|object| object.3 == "SN")
+        })
+    }
+
+    /// The schemas that a name is looked for in: its own, else the module's or the user's default schema, and dbo.
+    pub fn schemas(&self, instance: &Instance, database: &Database, name: &ObjectName) -> Vec<i32> {
+        if let Some(schema) = &name.schema {
+            return database.schema_id(schema).into_iter().collect();
+        }
+        let module = self.module.borrow().schema;
+        let first =
+            module.unwrap_or_else(|| default_schema(&self.session.rights(instance, database), database));
+        if first == DBO { vec![DBO] } else { vec![first, DBO] }
     }
 
     /// `inserted` and `deleted`, while a trigger runs.

@@ -1,6 +1,7 @@
 //! Conditions: true, false or unknown, which are no values in T-SQL.
 use super::chain::balanced;
 use super::expr::{near, units};
+use super::masking::unmarked;
 use super::scope::Scope;
 use super::typed::Typed;
 use super::types::common_type;
@@ -14,7 +15,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 impl Binder<'_> {
     /// SQLite's SQL for a condition.
     pub fn predicate(&self, expr: &Expr, scope: &Scope<'_>) -> Result<String, SqlError> {
-        self.deeper(|| self.condition(expr, scope))
+        self.deeper(|| self.condition(expr, scope)).map(unmarked)
     }
 
     fn condition(&self, expr: &Expr, scope: &Scope<'_>) -> Result<String, SqlError> {

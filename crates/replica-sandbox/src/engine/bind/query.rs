@@ -88,6 +88,7 @@ impl Binder<'_> {
             }
             for item in &select.projection {
                 if let SelectItem::ExprWithAlias { alias, .. } = item
+                    && alias.quote_style.is_none()
                     && alias.value.starts_with('@')
                 {
                     assigned.push(alias.value.clone());
@@ -104,7 +105,7 @@ impl Binder<'_> {
             }
             self.accumulate(&select.projection, &assigned)?;
         }
-        Ok(Bound { emitted: self.query(query, None)?, into, assigned })
+        Ok(Bound { emitted: self.shown_rows(self.query(query, None)?), into, assigned })
     }
 
     /// A query inside `outer`, if any.
@@ -280,7 +281,9 @@ impl Binder<'_> {
 /// The name that a result column has without AS: its column's.
 fn implied_name(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Identifier(name) if !name.value.starts_with('@') => Some(name.value.clone()),
+        Expr::Identifier(name) if name.quote_style.is_some() || !name.value.starts_with('@') => {
+            Some(name.value.clone())
+        }
         Expr::CompoundIdentifier(parts) => parts.last().map(|p| p.value.clone()),
         Expr::Nested(inner) => implied_name(inner),
         _ => None,

@@ -1,6 +1,7 @@
 //! Common table expressions that read themselves: an anchor, and members that add rows to those found so far.
 use super::Binder;
 use super::from::{CommonTable, From};
+use super::masking::marked_as;
 use super::query::Emitted;
 use super::scope::{Source, SourceColumn, same};
 use super::typed::Typed;
@@ -92,7 +93,10 @@ impl Binder<'_> {
             .enumerate()
             .map(|(n, column)| SourceColumn {
                 name: column.name.clone(),
-                typed: Typed { sql: format!("{alias}.c{}", n + 1), ..column.typed.clone() },
+                typed: Typed {
+                    sql: marked_as(&column.typed.sql, format!("{alias}.c{}", n + 1)),
+                    ..column.typed.clone()
+                },
             })
             .collect();
         let limit = self.max_recursion.get();
@@ -115,6 +119,7 @@ impl Binder<'_> {
             database: None,
             alias: alias.clone(),
             columns: own,
+            exact: self.exact(),
             row: None,
         };
         From { sql: format!("{so_far} AS {alias}"), sources: vec![source], visible: Vec::new() }

@@ -25,6 +25,8 @@ pub struct Source {
     /// Its name in SQLite's SQL.
     pub alias: String,
     pub columns: Vec<SourceColumn>,
+    /// Case counts in its own name and those of its columns.
+    pub exact: bool,
     /// Of a table: SQLite's SQL for the number of a row's storage, and for its rowid there.
     pub row: Option<(String, String)>,
 }
@@ -77,7 +79,7 @@ impl<'p> Scope<'p> {
     fn find(&self, column: &str, qualifier: &[Ident]) -> Result<Option<Typed>, SqlError> {
         let mut found: Option<(&Source, &SourceColumn)> = None;
         for source in self.sources.iter().filter(|s| s.answers_to(qualifier)) {
-            for candidate in source.columns.iter().filter(|c| same(&c.name, column)) {
+            for candidate in source.columns.iter().filter(|c| source.same(&c.name, column)) {
                 if found.is_some() {
                     return Err(SqlError::new(209, 16, 1, format!("Ambiguous column name '{column}'.")));
                 }
@@ -129,11 +131,15 @@ impl<'p> Scope<'p> {
 }
 
 impl Source {
+    pub fn same(&self, a: &str, b: &str) -> bool {
+        if self.exact { a == b } else { same(a, b) }
+    }
+
     pub fn answers_to(&self, qualifier: &[Ident]) -> bool {
         let mine = [Some(self.name.as_str()), self.schema.as_deref(), self.database.as_deref()];
         qualifier.len() <= mine.len()
             && qualifier.iter().rev().zip(mine).all(|(asked, mine)| {
-                asked.value.is_empty() || mine.is_some_and(|mine| same(mine, &asked.value))
+                asked.value.is_empty() || mine.is_some_and(|mine| self.same(mine, &asked.value))
             })
     }
 

@@ -1,4 +1,5 @@
 //! UNION, EXCEPT, INTERSECT, and VALUES.
+use super::masking::marked_as;
 use super::order::Sortable;
 use super::query::{Emitted, Output, Tail};
 use super::scope::Scope;
@@ -60,7 +61,8 @@ impl Binder<'_> {
             let label =
                 common_collation(&[&a.typed, &b.typed], "UNION")?.map_or(Label::CoercibleDefault, |(_, l)| l);
             let nullable = a.typed.nullable || b.typed.nullable;
-            let typed = Typed { label, ..Typed::expression(String::new(), sql_type, nullable) };
+            let sql = marked_as(&a.typed.sql, marked_as(&b.typed.sql, String::new()));
+            let typed = Typed { label, ..Typed::expression(sql, sql_type, nullable) };
             columns.push(Output { name: a.name.clone(), typed });
         }
         let (left, right) = (self.brought_to(left, &columns)?, self.brought_to(right, &columns)?);

@@ -2,12 +2,12 @@
 use super::from::From;
 use super::scope::{Scope, Source, SourceColumn};
 use super::typed::{Column, Label, Origin, Typed};
-use super::{Binder, TableUse, row_lock, seen};
+use super::{Binder, TableUse, masking, row_lock, seen};
 use crate::engine::api::OutColumn;
 use crate::engine::failure::Failure;
 use crate::engine::hints::Hints;
 use crate::engine::parse;
-use crate::engine::schema::{self, Table, View};
+use crate::engine::schema::{self, Table};
 use crate::engine::store::{column_name, table_name};
 use crate::engine::views::SystemView;
 use crate::error::SqlError;
@@ -23,14 +23,15 @@ impl Binder<'_> {
         &self,
         database: i16,
         table: Arc<Table>,
-        name: Option<&TableAlias>,
+        name: Option<&str>,
         hints: Hints,
         closed: bool,
     ) -> Result<From, SqlError> {
         readable(&table)?;
-        self.session.may(database, &table, "SELECT")?;
+        hints.fit(&table)?;
+        self.may(database, (&*table).into(), &table.name, "SELECT")?;
         let alias = self.alias();
-        let mut source = self.table_source(database, &table, name.map(|n| n.name.value.as_str()), &alias)?;
+        let mut source = self.table_source(database, &table, name, &alias)?;
         let mark = |alias: &str, storage: i64| {
             let visible = if hints.reads_uncommitted() {
                 format!("{alias}._del IS NULL")
@@ -47,17 +48,23 @@ impl Binder<'_> {
             [storage] if !closed => {
                 source.row = Some((storage.to_string(), format!("{alias}.rowid")));
                 let sql = format!("{} AS {alias}", table_name(*storage));
-                From { sql, sources: vec![source], visible: vec![mark(&alias, *storage)] }
+                let mut visible = self.filters(database, &table, &alias)?;
+                visible.push(mark(&alias, *storage));
+                From { sql, sources: vec![source], visible }
             }
             storages => {
                 source.row = Some((format!("{alias}._s"), format!("{alias}._r")));
+                let inner = self.alias();
+                let filters = self.filters(database, &table, &inner)?;
                 let parts: Vec<String> = storages
                     .iter()
                     .map(|s| {
+                        let mut conditions = filters.clone();
+                        conditions.push(mark(&inner, *s));
                         format!(
-                            "SELECT {s} AS _s, x.rowid AS _r, x.* FROM {} AS x WHERE {}",
+                            "SELECT {s} AS _s, {inner}.rowid AS _r, {inner}.* FROM {} AS {inner} WHERE {}",
                             table_name(*s),
-                            mark("x", *s)
+                            conditions.join(" AND ")
                         )
                     })
                     .collect();
@@ -96,16 +103,19 @@ impl Binder<'_> {
             let schema = found.map_or("", |d| d.schema_name(table.schema_id)).to_owned();
             (schema, found.map_or_else(String::new, |d| d.name.clone()))
         };
+        let masks = self.masks(database, table)?;
         let columns = table
             .columns
             .iter()
+            .zip(masks)
             .enumerate()
-            .map(|(n, c)| {
+            .map(|(n, (c, mask))| {
+                let sql = place(n, c.column_id);
                 let typed = Typed {
-                    sql: place(n, c.column_id),
+                    sql: if mask.is_some() { masking::marked(sql) } else { sql },
                     sql_type: c.sql_type.clone(),
                     nullable: c.nullable,
-                    origin: Origin::Column(column_facts(c, (&schema, &table.name))),
+                    origin: Origin::Column(Column { mask, ..column_facts(c, (&schema, &table.name)) }),
                     label: Label::Implicit,
                 };
                 SourceColumn { name: c.name.clone(), typed }
@@ -117,6 +127,7 @@ impl Binder<'_> {
             database: name.is_none().then_some(in_database),
             alias: alias.to_owned(),
             columns,
+            exact: self.exact(),
             row: None,
         };
         if table.columns.iter().any(|c| c.computed.is_some()) {
@@ -130,26 +141,6 @@ impl Binder<'_> {
             }
         }
         Ok(source)
-    }
-
-    pub fn view(&self, database: i16, view: &View, alias: Option<&TableAlias>) -> Result<From, SqlError> {
-        let statements = parse::batch(&view.select)?;
-        let [parse::Statement { action: parse::Action::Query(query), .. }] = statements.as_slice() else {
-            return Err(SqlError::new(
-                4413,
-                16,
-                1,
-                format!("Could not use view or function '{}' because of binding errors.", view.name),
-            ));
-        };
-        let (outside, tables) = (self.database.replace(database), self.push_common_tables(&[]));
-        let hidden = self.work.borrow_mut().common_tables.split_off(0);
-        let emitted = self.deeper(|| self.query(query, None));
-        self.work.borrow_mut().common_tables = hidden;
-        self.pop_common_tables(tables);
-        self.database.set(outside);
-        let names = view.columns.iter().map(|c| c.name.clone()).collect();
-        self.derived(emitted?, alias.map_or(view.name.as_str(), |a| a.name.value.as_str()), names)
     }
 
     /// Puts the view's rows where SQLite can read them.
@@ -175,6 +166,7 @@ impl Binder<'_> {
             database: None,
             alias: alias_sql.clone(),
             columns,
+            exact: self.exact(),
             row: None,
         };
         Ok(From { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
@@ -209,6 +201,7 @@ fn column_facts(column: &schema::Column, (schema, table): (&str, &str)) -> Colum
             _ => 0,
         },
         table: large.then(|| (schema.to_owned(), table.to_owned())),
+        mask: None,
     }
 }
 

@@ -1,4 +1,5 @@
 //! What the binder knows of an expression.
+use crate::engine::mask::Mask;
 use crate::values::{CollationId, Len, SqlType};
 
 /// An expression in SQLite's SQL, with its static T-SQL type.
@@ -31,6 +32,8 @@ pub struct Column {
     pub user_type: u32,
     /// schema and table, for text, ntext and image.
     pub table: Option<(String, String)>,
+    /// What hides its values from the session's user.
+    pub mask: Option<Mask>,
 }
 
 /// How firmly a string holds its collation (Microsoft docs, "Collation precedence").

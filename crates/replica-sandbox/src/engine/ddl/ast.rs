@@ -1,5 +1,5 @@
 //! Data definition statements, as parsed. Names are not resolved and expressions are kept as text.
-use crate::engine::schema::Password;
+use crate::engine::schema::{BlockedOperation, Durability, Password};
 use crate::engine::tokens::ObjectName;
 use crate::engine::type_name::TypeName;
 
@@ -54,6 +54,29 @@ pub enum Ddl {
     CreateView(CreateView),
     DropView {
         names: Vec<ObjectName>,
+        if_exists: bool,
+    },
+    CreateFunction(CreateFunction),
+    DropFunction {
+        names: Vec<ObjectName>,
+        if_exists: bool,
+    },
+    CreateSecurityPolicy(SecurityPolicyDef),
+    AlterSecurityPolicy {
+        name: ObjectName,
+        changes: Vec<PredicateChange>,
+        enable: Option<bool>,
+    },
+    DropSecurityPolicy {
+        name: ObjectName,
+        if_exists: bool,
+    },
+    CreateSynonym {
+        name: ObjectName,
+        base: ObjectName,
+    },
+    DropSynonym {
+        name: ObjectName,
         if_exists: bool,
     },
     CreateTrigger(CreateTrigger),
@@ -146,6 +169,7 @@ pub struct CreateTable {
     pub constraints: Vec<ConstraintDef>,
     pub indexes: Vec<IndexDef>,
     pub placement: Option<Placement>,
+    pub memory_optimized: Option<Durability>,
 }
 
 /// `ON data_space` or `ON scheme(column)`.
@@ -168,6 +192,9 @@ pub struct ColumnDef {
     pub identity: Option<(i64, i64)>,
     pub default: Option<DefaultDef>,
     pub rowguidcol: bool,
+    pub sparse: bool,
+    /// The masking function, as written.
+    pub mask: Option<String>,
     pub constraints: Vec<ConstraintDef>,
     pub indexes: Vec<IndexDef>,
 }
@@ -242,6 +269,12 @@ pub enum AlterTable {
         type_name: TypeName,
         collation: Option<String>,
         nullable: Option<bool>,
+        mask: Option<String>,
+    },
+    /// `ALTER COLUMN name ADD|DROP property`.
+    ColumnProperty {
+        name: String,
+        property: ColumnProperty,
     },
     /// `names` empty means ALL. `validate`: WITH CHECK.
     Constraints {
@@ -262,6 +295,13 @@ pub enum AlterTable {
     Rebuild,
     /// LOCK_ESCALATION and the like: accepted and without effect here.
     Ignored,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ColumnProperty {
+    /// The masking function as written; `None` drops it.
+    Mask(Option<String>),
+    Sparse(bool),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,15 +348,56 @@ pub struct CreateView {
     pub create: bool,
     /// Names given after the view's; empty means the SELECT's own.
     pub columns: Vec<String>,
+    pub schema_bound: bool,
+    pub select: String,
+    /// The whole statement as written.
+    pub definition: String,
+}
+
+/// An inline table-valued function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateFunction {
+    pub name: ObjectName,
+    pub alter: bool,
+    pub create: bool,
+    pub parameters: Vec<(String, TypeName)>,
+    pub schema_bound: bool,
     pub select: String,
     /// The whole statement as written.
     pub definition: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityPolicyDef {
+    pub name: ObjectName,
+    pub predicates: Vec<PredicateChange>,
+    pub enabled: bool,
+    pub schema_bound: bool,
+    pub not_for_replication: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PredicateChange {
+    pub verb: PredicateVerb,
+    pub blocks: bool,
+    pub table: ObjectName,
+    pub operation: Option<BlockedOperation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PredicateVerb {
+    /// The function, and its arguments as written.
+    Add(ObjectName, Vec<String>),
+    Alter(ObjectName, Vec<String>),
+    Drop,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTrigger {
     pub name: ObjectName,
     pub table: ObjectName,
+    /// INSTEAD OF, not AFTER.
+    pub instead: bool,
     pub events: Vec<String>,
     pub body: String,
     /// The whole statement as written.
@@ -358,6 +439,8 @@ pub struct PermissionChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecurableName {
     Object(ObjectName),
+    /// A table's column.
+    Column(ObjectName, String),
     Schema(String),
     Database(String),
 }

@@ -40,6 +40,9 @@ pub fn new_database(id: i16, name: &str, collation: CollationId, created: System
         schemas: schemas.into_iter().map(|(id, name)| (id, name.to_owned())).collect(),
         tables: BTreeMap::new(),
         views: BTreeMap::new(),
+        functions: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        synonyms: BTreeMap::new(),
         principals,
         permissions: Vec::new(),
         // The first user object of a new SQL Server 2022 database gets 901578250.
@@ -242,9 +245,7 @@ pub fn drop_schema(session: &mut Session, name: &str, if_exists: bool) -> Outcom
             );
             return Err(SqlError::new(15151, 16, 1, text).into());
         };
-        let table = database.tables.values().find(|t| t.schema_id == schema && t.owner_session.is_none());
-        let view = database.views.values().find(|v| v.schema_id == schema);
-        if let Some(object) = table.map(|t| &t.name).or(view.map(|v| &v.name)) {
+        if let Some((_, _, object, _)) = database.objects().find(|object| object.1 == schema) {
             let text =
                 format!("Cannot drop schema '{name}' because it is being referenced by object '{object}'.");
             return Err(SqlError::new(3729, 16, 1, text).into());

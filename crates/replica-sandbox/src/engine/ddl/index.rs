@@ -5,7 +5,9 @@ use super::table::alter::{self, Target};
 use super::table::drop_item::referencing;
 use super::table::keys::{self, Shape, full_name};
 use super::table::{placed, validate};
+use super::{indexed_view, memory};
 use crate::engine::api::Sink;
+use crate::engine::exec::required;
 use crate::engine::failure::Outcome;
 use crate::engine::sandbox::{FaultKind, IndexCounters, TableName};
 use crate::engine::schema::{Backs, Database, Index, Table};
@@ -26,11 +28,16 @@ pub fn create(session: &mut Session, def: &CreateIndex, sink: &dyn Sink) -> Outc
         );
         SqlError::new(1088, 16, 12, text)
     };
+    if let Some(view) = indexed_view::find(session, &def.table) {
+        return indexed_view::create(session, view, def);
+    }
     let target = alter::target(session, &def.table, sink, missing)?;
+    memory::refuse_statement(&target.table, "CREATE INDEX")?;
     if def.index.clustered && def.index.filter.is_some() {
         let text = "Cannot create a clustered index with a predicate clause. Filtered clustered indexes are not supported.";
         return Err(SqlError::new(1900, 16, 1, text).into());
     }
+    let wrong_options = required::options(session, "CREATE INDEX");
     let id = change(session, |change| {
         let mut table = change.table(target.database, target.table.object_id)?;
         if def.drop_existing {
@@ -60,6 +67,9 @@ pub fn create(session: &mut Session, def: &CreateIndex, sink: &dyn Sink) -> Outc
         }
         if let Some(index) = table.indexes.iter_mut().find(|i| i.index_id == id) {
             index.filter.clone_from(&def.index.filter);
+        }
+        if required::index(&table, id) {
+            wrong_options?;
         }
         aligned(&table)?;
         if let Some(index) = table.indexes.iter().find(|i| i.index_id == id) {
@@ -125,6 +135,10 @@ pub fn drop(
             );
             SqlError::new(3701, 11, 7, text)
         };
+        if let Some(view) = indexed_view::find(session, table) {
+            indexed_view::drop_index(session, view, name, missing)?;
+            continue;
+        }
         if if_exists && super::names::table(session, &session.engine.instance(), table).is_none() {
             continue;
         }
@@ -183,6 +197,9 @@ pub fn alter(
         return Err(missing().into());
     }
     let target = alter::target(session, table, sink, missing)?;
+    if action == AlterIndex::Disable {
+        memory::refuse_statement(&target.table, "ALTER INDEX DISABLE")?;
+    }
     let chosen = target.read(session, |database, record| {
         let Some(name) = index else {
             return Ok(record

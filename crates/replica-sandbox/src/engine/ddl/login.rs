@@ -1,7 +1,7 @@
 //! Who may come in.
-use crate::engine::permissions::rights;
+use crate::engine::permissions::{Rights, rights};
 use crate::engine::schema::{Database, Instance};
-use crate::engine::session::{Login, Session};
+use crate::engine::session::Login;
 use crate::error::SqlError;
 
 /// The database_id that the login lands in.
@@ -28,7 +28,7 @@ pub fn authenticate(instance: &Instance, login: &Login) -> Result<i16, SqlError>
 }
 
 /// schema_id where names without a schema are looked for first, and made: the user's default schema, or dbo.
-pub fn default_schema(session: &Session, instance: &Instance, database: &Database) -> i32 {
-    let user = session.rights(instance, database).user().and_then(|id| database.principals.get(&id));
+pub fn default_schema(rights: &Rights<'_>, database: &Database) -> i32 {
+    let user = rights.user().and_then(|id| database.principals.get(&id));
     user.and_then(|user| database.schema_id(&user.default_schema)).unwrap_or(1)
 }

@@ -3,21 +3,27 @@ pub mod ast;
 pub mod change;
 mod database;
 pub mod definition;
+mod function;
 mod index;
+pub mod indexed_view;
 pub mod login;
+pub mod memory;
 mod module;
 pub mod names;
 pub mod parse;
 mod partition;
 pub mod persist;
+mod policy;
 pub mod rename;
 pub mod reseed;
 mod security;
+mod synonym;
 mod table;
 pub mod temporary;
 
 pub use ast::Ddl;
 pub use parse::parse;
+pub use table::validate;
 
 use super::api::{Done, Sink};
 use super::failure::{Failure, Outcome};
@@ -64,6 +70,13 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
         }
         Ddl::CreateView(def) => module::create_view(session, def),
         Ddl::DropView { names, if_exists } => module::drop_view(session, names, *if_exists),
+        Ddl::CreateFunction(def) => function::create(session, def),
+        Ddl::DropFunction { names, if_exists } => function::remove(session, names, *if_exists),
+        Ddl::CreateSecurityPolicy(def) => policy::create(session, def),
+        Ddl::AlterSecurityPolicy { name, changes, enable } => policy::alter(session, name, changes, *enable),
+        Ddl::DropSecurityPolicy { name, if_exists } => policy::remove(session, name, *if_exists),
+        Ddl::CreateSynonym { name, base } => synonym::create(session, name, base),
+        Ddl::DropSynonym { name, if_exists } => synonym::remove(session, name, *if_exists),
         Ddl::CreateTrigger(def) => module::create_trigger(session, def, sink),
         Ddl::DropTrigger { names, if_exists } => module::drop_trigger(session, names, *if_exists, sink),
         Ddl::CreatePartitionFunction(def) => partition::create_function(session, def),

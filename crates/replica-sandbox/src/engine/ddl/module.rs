@@ -4,11 +4,12 @@ use super::change::change;
 use super::names;
 use super::table::alter;
 use super::table::remove::cannot_drop;
-use crate::engine::api::Sink;
-use crate::engine::describe::describe;
+use crate::engine::api::{OutColumn, Sink};
+use crate::engine::exec;
+use crate::engine::exec::frame::Frame;
 use crate::engine::failure::Outcome;
 use crate::engine::permissions::{self, Target};
-use crate::engine::schema::{Column, Database, Instance, Table, Trigger, View};
+use crate::engine::schema::{Column, Database, ForeignKey, Instance, Table, Trigger, View};
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
@@ -50,7 +51,9 @@ pub fn create_view(session: &mut Session, def: &CreateView) -> Outcome {
         }
         (place, existing)
     };
-    let columns = columns(session, def)?;
+    let body =
+        Body { name: &place.name, select: &def.select, names: &def.columns, schema_bound: def.schema_bound };
+    let (columns, bound_to) = describe(session, &Frame::default(), &body)?;
     change(session, |change| {
         let now = change.now;
         let database = change.database(place.database)?;
@@ -63,6 +66,8 @@ pub fn create_view(session: &mut Session, def: &CreateView) -> Outcome {
             columns,
             definition: def.definition.clone(),
             select: def.select.clone(),
+            bound_to,
+            indexes: Vec::new(),
             created,
             modified: now,
         };
@@ -71,21 +76,39 @@ pub fn create_view(session: &mut Session, def: &CreateView) -> Outcome {
     })
 }
 
-fn columns(session: &mut Session, def: &CreateView) -> Outcome<Vec<Column>> {
-    let fmtonly = std::mem::replace(&mut session.options.fmtonly, true);
-    let described = describe(session, &def.select);
-    session.options.fmtonly = fmtonly;
-    let described = described?;
-    let name = &def.name.name;
-    if !def.columns.is_empty() && def.columns.len() != described.len() {
-        let (number, word) =
-            if described.len() > def.columns.len() { (8158, "more") } else { (8159, "fewer") };
+/// A module's SELECT on its way into the catalog.
+pub struct Body<'a> {
+    pub name: &'a str,
+    pub select: &'a str,
+    /// Names given to its columns; empty means its own.
+    pub names: &'a [String],
+    pub schema_bound: bool,
+}
+
+/// The columns that a module's SELECT gives, and the tables that SCHEMABINDING ties it to.
+///
+/// # Errors
+/// 4506, 4511, 4512, 8158, 8159; what the SELECT does not allow.
+pub fn describe(
+    session: &mut Session,
+    frame: &Frame,
+    body: &Body<'_>,
+) -> Outcome<(Vec<Column>, Option<Vec<i32>>)> {
+    let bound_by = body.schema_bound.then_some(body.name);
+    let (described, tables) = exec::described(session, frame, body.select, bound_by)?;
+    Ok((columns(described, body)?, body.schema_bound.then_some(tables)))
+}
+
+fn columns(described: Vec<OutColumn>, def: &Body<'_>) -> Outcome<Vec<Column>> {
+    let name = def.name;
+    if !def.names.is_empty() && def.names.len() != described.len() {
+        let (number, word) = if described.len() > def.names.len() { (8158, "more") } else { (8159, "fewer") };
         let text = format!("'{name}' has {word} columns than were specified in the column list.");
         return Err(SqlError::new(number, 16, 1, text).into());
     }
     let mut columns: Vec<Column> = Vec::new();
     for (at, column) in described.into_iter().enumerate() {
-        let given = def.columns.get(at).cloned().unwrap_or(column.name);
+        let given = def.names.get(at).cloned().unwrap_or(column.name);
         if given.is_empty() {
             let text = format!(
                 "Create View or Function failed because no column name was specified for column {}.",
@@ -110,6 +133,8 @@ fn columns(session: &mut Session, def: &CreateView) -> Outcome<Vec<Column>> {
             default: None,
             rowguidcol: false,
             generated_always: 0,
+            sparse: false,
+            mask: None,
         });
     }
     Ok(columns)
@@ -161,18 +186,47 @@ pub fn create_trigger(session: &mut Session, def: &CreateTrigger, sink: &dyn Sin
         }
         let object_id = database.next_object_id();
         let mut record = change.table(target.database, target.table.object_id)?;
+        if def.instead {
+            may_be_instead(&record, def)?;
+        }
         record.triggers.push(Trigger {
             object_id,
             name: def.name.name.clone(),
             events: def.events.clone(),
             definition: def.definition.clone(),
             body: def.body.clone(),
+            instead_of: def.instead,
             disabled: false,
             created: now,
         });
         change.put_table(target.database, record.object_id, Some(record));
         Ok(())
     })
+}
+
+/// # Errors
+/// 2111 for a second one, 2113 where a foreign key cascades (Microsoft docs, CREATE TRIGGER, "Remarks").
+fn may_be_instead(table: &Table, def: &CreateTrigger) -> Result<(), SqlError> {
+    for event in &def.events {
+        let (trigger, name) = (&def.name, &table.name);
+        if table.triggers.iter().any(|t| t.instead_of && t.events.contains(event)) {
+            let text = format!(
+                "Cannot create trigger '{trigger}' on view or table '{name}' because an INSTEAD OF {event} trigger already \
+                 exists on this object."
+            );
+            return Err(SqlError::new(2111, 16, 1, text));
+        }
+        let cascades =
+            |f: &ForeignKey| event == "DELETE" && f.on_delete != 0 || event == "UPDATE" && f.on_update != 0;
+        if table.foreign_keys.iter().any(cascades) {
+            let text = format!(
+                "Cannot create INSTEAD OF DELETE or INSTEAD OF UPDATE TRIGGER '{trigger}' on table '{name}'. This is because \
+                 the table has a FOREIGN KEY with cascading DELETE or UPDATE."
+            );
+            return Err(SqlError::new(2113, 16, 1, text));
+        }
+    }
+    Ok(())
 }
 
 fn owner<'a>(database: &'a Database, schema: i32, name: &str) -> Option<&'a Table> {

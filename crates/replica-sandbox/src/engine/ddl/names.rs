@@ -58,7 +58,7 @@ pub fn place(session: &Session, instance: &Instance, name: &ObjectName) -> Resul
             );
             SqlError::new(2760, 16, 1, text)
         })?,
-        None => super::login::default_schema(session, instance, database),
+        None => super::login::default_schema(&session.rights(instance, database), database),
     };
     Ok(Place { database: id, schema, owner: None, name: name.name.clone() })
 }
@@ -94,13 +94,12 @@ pub fn exists(name: &str, state: u8) -> SqlError {
     SqlError::new(2714, 16, state, format!("There is already an object named '{name}' in the database."))
 }
 
-/// Tables, views, constraints and triggers of a schema share one space of names.
+/// Tables, views, functions, synonyms, constraints and triggers of a schema share one space of names.
 pub fn is_taken(database: &Database, schema: i32, name: &str) -> bool {
     let same = |other: &str| database.same_name(other, name);
-    database.view(schema, name).is_some()
+    database.objects().any(|(_, in_schema, object, _)| in_schema == schema && same(object))
         || database.tables.values().filter(|t| t.schema_id == schema && t.owner_session.is_none()).any(|t| {
-            same(&t.name)
-                || t.foreign_keys.iter().any(|f| same(&f.name))
+            t.foreign_keys.iter().any(|f| same(&f.name))
                 || t.checks.iter().any(|c| same(&c.name))
                 || t.triggers.iter().any(|c| same(&c.name))
                 || t.columns.iter().filter_map(|c| c.default.as_ref()).any(|d| same(&d.name))

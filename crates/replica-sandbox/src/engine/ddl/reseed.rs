@@ -7,6 +7,7 @@ use crate::engine::failure::Outcome;
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
+use crate::values::Value;
 
 /// The next row has the number after this one; in a table that never had a row, this one (Microsoft docs, "DBCC
 /// CHECKIDENT").
@@ -14,11 +15,7 @@ use crate::error::SqlError;
 /// # Errors
 /// 2501 where there is no such table, 7997 where it has no identity column.
 pub fn reseed(session: &mut Session, name: &ObjectName, number: i64, sink: &dyn Sink) -> Outcome {
-    let missing = || {
-        let text =
-            format!("Cannot find a table or object with the name \"{name}\". Check the system catalog.");
-        SqlError::new(2501, 16, 45, text)
-    };
+    let missing = || missing(name);
     let (database, table) = locks::table(session, name, sink, missing)?;
     {
         let instance = session.engine.instance();
@@ -27,8 +24,7 @@ pub fn reseed(session: &mut Session, name: &ObjectName, number: i64, sink: &dyn 
     change(session, |change| {
         let mut record = change.table(database, table.object_id)?;
         let Some(identity) = &mut record.identity else {
-            let text = format!("'{name}' does not contain an identity column.");
-            return Err(SqlError::new(7997, 16, 1, text).into());
+            return Err(no_identity(name).into());
         };
         identity.last = match identity.last {
             Some(_) => Some(number),
@@ -37,4 +33,41 @@ pub fn reseed(session: &mut Session, name: &ObjectName, number: i64, sink: &dyn 
         change.put_table(database, record.object_id, Some(record));
         Ok(())
     })
+}
+
+fn missing(name: &ObjectName) -> SqlError {
+    let text = format!("Cannot find a table or object with the name \"{name}\". Check the system catalog.");
+    SqlError::new(2501, 16, 45, text)
+}
+
+fn no_identity(name: &ObjectName) -> SqlError {
+    SqlError::new(7997, 16, 1, format!("'{name}' does not contain an identity column."))
+}
+
+/// The last number that was given, and the furthest that is there.
+///
+/// # Errors
+/// 2501, 7997.
+pub fn current(session: &mut Session, name: &ObjectName) -> Outcome<(Option<String>, Option<String>)> {
+    let (last, question) = {
+        let instance = session.engine.instance();
+        let (database, table) = names::table(session, &instance, name).ok_or_else(|| missing(name))?;
+        let records = names::database(&instance, database)?;
+        may_alter(session, &instance, records, &table, || missing(name))?;
+        let column = table.columns.iter().find(|c| c.identity);
+        let (Some(column), Some(identity)) = (column, &table.identity) else {
+            return Err(no_identity(name).into());
+        };
+        let furthest = if identity.increment > 0 { "MAX" } else { "MIN" };
+        let from = super::validate::qualified(records, &table);
+        let sql =
+            format!("SELECT CONVERT(bigint, {furthest}([{}])) FROM {from}", column.name.replace(']', "]]"));
+        (identity.last, sql)
+    };
+    let rows = session.query(&question)?;
+    let furthest = match rows.first().and_then(|row| row.first()) {
+        Some(Value::Int(n)) => Some(n.to_string()),
+        _ => None,
+    };
+    Ok((last.map(|n| n.to_string()), furthest))
 }

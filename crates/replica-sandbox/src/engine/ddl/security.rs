@@ -335,18 +335,32 @@ fn securable(
         SecurableName::Object(name) => object(session, instance, name)
             .map(Securable::Object)
             .ok_or_else(|| cannot("find", "object", &name.name)),
+        SecurableName::Column(name, column) => {
+            let table = names::table(session, instance, name).map(|(_, table)| table);
+            let table = table.ok_or_else(|| cannot("find", "object", &name.name))?;
+            let column = super::table::keys::column(database, &table, column).ok_or_else(|| {
+                SqlError::new(
+                    1911,
+                    16,
+                    1,
+                    format!("Column name '{column}' does not exist in the target table or view."),
+                )
+            })?;
+            Ok(Securable::Column(table.object_id, column.column_id))
+        }
     }
 }
 
-/// A table's or view's object_id; a system view's too.
+/// The object_id of a table, view, function or synonym; a system view's too.
 fn object(session: &Session, instance: &Instance, name: &ObjectName) -> Option<i32> {
     let place = names::place(session, instance, name).ok().filter(|p| p.database == session.database)?;
     let database = instance.databases.get(&place.database)?;
-    let table = database.table(place.schema, &place.name).map(|t| t.object_id);
-    let view = || database.view(place.schema, &place.name).map(|v| v.object_id);
+    let own = database
+        .objects()
+        .find(|object| object.1 == place.schema && database.same_name(object.2, &place.name));
     let system =
         || views::find(database, database.schema_name(place.schema), &place.name).map(|v| v.object_id);
-    table.or_else(view).or_else(system)
+    own.map(|object| object.0).or_else(system)
 }
 
 fn may_give(
@@ -355,20 +369,21 @@ fn may_give(
     securable: Securable,
     what: &PermissionChange,
 ) -> Result<(), SqlError> {
-    let schema_of = |id: i32| {
-        let table = database.tables.get(&id).map(|t| t.schema_id);
-        table.or_else(|| database.views.get(&id).map(|v| v.schema_id)).unwrap_or(0)
-    };
+    let schema_of = |id: i32| database.objects().find(|object| object.0 == id).map_or(0, |object| object.1);
     let on = match securable {
         Securable::Database => None,
-        Securable::Object(id) => Some(Target { object_id: id, schema_id: schema_of(id) }),
+        Securable::Object(id) | Securable::Column(id, _) => {
+            Some(Target { object_id: id, schema_id: schema_of(id) })
+        }
         Securable::Schema(id) => Some(Target { object_id: 0, schema_id: id }),
     };
     if rights.has("CONTROL", on) {
         return Ok(());
     }
     Err(match &what.on {
-        Some(SecurableName::Object(name)) => cannot("find", "object", &name.name),
+        Some(SecurableName::Object(name) | SecurableName::Column(name, _)) => {
+            cannot("find", "object", &name.name)
+        }
         Some(SecurableName::Schema(name)) => cannot("find", "schema", name),
         _ => SqlError::new(4613, 16, 1, "Grantor does not have GRANT permission."),
     })

@@ -75,7 +75,7 @@ impl Run<'_> {
     /// An argument's value; a bare word is text.
     fn argument(&mut self, argument: &Argument) -> Outcome<Param> {
         let (sql_type, value) = match &argument.value {
-            Some(Expr::Identifier(word)) if !word.value.starts_with('@') => {
+            Some(Expr::Identifier(word)) if word.quote_style.is_some() || !word.value.starts_with('@') => {
                 let units: Vec<u16> = word.value.encode_utf16().collect();
                 let sql_type = SqlType::NVarChar(Len::N(4000), self.session.current_database().1);
                 (sql_type, Value::Bytes(crate::values::collation::utf16le(&units)))
@@ -92,12 +92,26 @@ impl Run<'_> {
         if last.eq_ignore_ascii_case("sp_executesql") {
             return self.execute_sql(params);
         }
-        match procs::call(name, params, self.session, self.sink) {
-            Some(result) => result,
-            None => {
-                Err(SqlError::new(2812, 16, 62, format!("Could not find stored procedure '{name}'.")).into())
-            }
+        let missing = || SqlError::new(2812, 16, 62, format!("Could not find stored procedure '{name}'."));
+        // A system procedure works in the database that it is called in: `other..sp_help`.
+        let home = self.session.database;
+        if let Some(database) = named_database(name) {
+            let instance = self.session.engine.instance();
+            self.session.database = instance.database(&database).ok_or_else(missing)?.id;
         }
+        let result = match procs::scripts::find(&last.to_lowercase()) {
+            Some(script) => self.script(script, params),
+            None => {
+                procs::call(name, params, self.session, self.sink).unwrap_or_else(|| Err(missing().into()))
+            }
+        };
+        self.session.database = home;
+        result
+    }
+
+    fn script(&mut self, script: &procs::scripts::Script, params: &[Param]) -> Outcome<i32> {
+        let mut bound = procs::Arguments::bind(script.name, script.parameters, params)?.as_params();
+        self.nested(script.body, &mut bound).map(|flow| status(&flow))
     }
 
     /// `sp_executesql @stmt, @params, values...`
@@ -207,6 +221,12 @@ impl Run<'_> {
             other => other,
         })
     }
+}
+
+/// The database in `database.schema.procedure`.
+fn named_database(name: &str) -> Option<String> {
+    let source = Source::new(name).ok()?;
+    source.cursor().expect_object_name().ok()?.database
 }
 
 fn status(flow: &Flow) -> i32 {

@@ -17,6 +17,8 @@ mod settings;
 mod tests;
 
 pub use call::rpc;
+pub use dml::required;
+pub use select::described;
 
 use super::api::{Cancelled, Done, Param, Sink};
 use super::bind::{Binder, Scope};
@@ -238,7 +240,7 @@ impl Run<'_> {
         let frame = &*self.frame;
         read::until_settled(self.session, self.sink, |session, sink| {
             let binder = Binder::new(session, frame);
-            let mut typed = binder.scalar(expr, &Scope::default())?;
+            let mut typed = binder.shown(binder.scalar(expr, &Scope::default())?);
             if let Some(to) = to {
                 typed = binder.implicit(typed, to)?;
             }

@@ -3,8 +3,9 @@ use super::transaction;
 use crate::engine::Engine;
 use crate::engine::api::Sink;
 use crate::engine::bind::{Needs, TableUse, resolve_visibility};
+use crate::engine::ddl::memory;
 use crate::engine::failure::{Failure, Outcome};
-use crate::engine::hints::Hints;
+use crate::engine::hints::{Hints, readpast_refused};
 use crate::engine::locks::{Mode, Resource, Scope};
 use crate::engine::options::Isolation;
 use crate::engine::session::Session;
@@ -93,11 +94,11 @@ pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> R
     let view = view_of(session, tables);
     let isolation = session.options.isolation;
     for used in tables {
+        memory::may_read(session, &used.table, &used.hints)?;
         if used.hints.skips_locked()
             && !matches!(isolation, Isolation::ReadCommitted | Isolation::RepeatableRead)
         {
-            let text = "You can only specify the READPAST lock in the READ COMMITTED or REPEATABLE READ isolation levels.";
-            return Err(SqlError::new(650, 16, 1, text).into());
+            return Err(readpast_refused().into());
         }
         let (mode, scope) = read_lock(view, isolation, &used.hints);
         // Outside a transaction nothing is held longer than the statement.

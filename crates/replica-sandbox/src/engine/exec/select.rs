@@ -4,9 +4,12 @@ use super::read::{self, Again, Reading};
 use super::replay::{self, Replayed};
 use crate::engine::api::{self, Done, OutColumn, Sink};
 use crate::engine::bind::{Binder, Bound, Needs};
+use crate::engine::exec::frame::Frame;
 use crate::engine::failure::Outcome;
+use crate::engine::parse::{self, Action, Statement};
 use crate::engine::sandbox::TableName;
 use crate::engine::session::Session;
+use crate::error::SqlError;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::Query;
 use std::sync::Arc;
@@ -49,6 +52,36 @@ impl Run<'_> {
         self.session.last.rowcount = count;
         self.done(done)
     }
+}
+
+/// The columns of a module's SELECT and the object_ids of the tables that it reads, without running it.
+/// `schema_bound`: the name of the module that it ties to them.
+///
+/// # Errors
+/// What the SELECT does not allow.
+pub fn described(
+    session: &Session,
+    frame: &Frame,
+    select: &str,
+    schema_bound: Option<&str>,
+) -> Outcome<(Vec<OutColumn>, Vec<i32>)> {
+    let statements = parse::batch(select)?;
+    let [Statement { action: Action::Query(query), .. }] = statements.as_slice() else {
+        return Err(SqlError::new(156, 15, 1, "Incorrect syntax near the keyword 'SELECT'.").into());
+    };
+    let binder = Binder::new(session, frame);
+    let binder = match schema_bound {
+        Some(name) => binder.schema_bound(name),
+        None => binder,
+    };
+    let bound = binder.statement(query);
+    let needs = binder.finish();
+    read::drop_temporaries(session, &needs)?;
+    let columns = bound?.emitted.columns.iter().map(|c| c.described()).collect();
+    let mut tables: Vec<i32> = needs.tables.iter().map(|used| used.table.object_id).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    Ok((columns, tables))
 }
 
 type Assigned = Vec<(String, (SqlType, Value))>;
@@ -109,7 +142,8 @@ fn send(
     }
     if to_client {
         let statement = replayed.as_ref().and_then(Replayed::statement);
-        sink.reading(api::Reading { tables, statement });
+        let (database, _) = session.current_database();
+        sink.reading(api::Reading { database: &database, tables, statement });
         sink.columns(columns)?;
         if !bound.emitted.ordered_by.is_empty() {
             sink.order(&bound.emitted.ordered_by)?;

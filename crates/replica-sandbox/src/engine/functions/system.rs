@@ -2,17 +2,22 @@
 use super::Call;
 use crate::engine::bind::{Binder, Origin, Typed, value_literal};
 use crate::engine::locks::SessionId;
+use crate::engine::options::SWITCH_BITS;
+use crate::engine::product;
 use crate::error::SqlError;
 use crate::values::{Len, SqlType, Value};
 
-/// What `@@VERSION` says. Drivers read the numbers; people should see that this is no SQL Server.
-pub const VERSION: &str = concat!(
-    "replica-sandbox ",
-    env!("CARGO_PKG_VERSION"),
-    " (a stand-in for Microsoft SQL Server, not the product) - 16.0.1000.0"
-);
-/// The version that SERVERPROPERTY and LOGINACK claim, so that clients choose what SQL Server 2022 speaks.
-pub const PRODUCT_VERSION: &str = "16.0.1000.6";
+const NAME: SqlType = SqlType::NVarChar(Len::N(128), crate::values::CollationId::SERVER_DEFAULT);
+/// Microsoft docs, SESSIONPROPERTY.
+const SESSION_PROPERTIES: &[&str] = &[
+    "ansi_nulls",
+    "ansi_padding",
+    "ansi_warnings",
+    "arithabort",
+    "concat_null_yields_null",
+    "numeric_roundabort",
+    "quoted_identifier",
+];
 
 /// `@@NAME`
 ///
@@ -36,10 +41,10 @@ pub fn global(binder: &Binder<'_>, name: &str) -> Result<Typed, SqlError> {
         "@@nestlevel" => integer(binder.frame.nesting.into()),
         "@@langid" => Typed::literal("0".to_owned(), SqlType::SmallInt),
         "@@language" => text(binder, "us_english"),
-        "@@version" => text(binder, VERSION),
+        "@@version" => text(binder, &product::text()),
         "@@servername" => text(binder, &session.engine.options.server_name),
         "@@servicename" => text(binder, "MSSQLSERVER"),
-        "@@microsoftversion" => integer(0x1000_03E8),
+        "@@microsoftversion" => integer(product::number()),
         "@@fetch_status" => integer(-1),
         "@@dbts" => Typed::literal(
             value_literal(Value::Bytes(session.engine.row_version().to_vec())),
@@ -127,6 +132,28 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
                 Ok(Value::Guid(bytes))
             });
             Typed { sql: format!("fv{}", typed.sql.strip_prefix('f').unwrap_or(&typed.sql)), ..typed }
+        }
+        "sessionproperty" => {
+            let asked = call.bound(1, 1)?.pop().map(|a| binder.implicit(a, &NAME)).transpose()?;
+            let options = session.options.bits();
+            let arguments = asked.into_iter().collect();
+            let answer =
+                binder.op("sessionproperty", &options.to_string(), arguments, SqlType::Variant, move |v| {
+                    let name =
+                        String::from_utf16_lossy(&crate::engine::bind::units(&v[0], &NAME)).to_lowercase();
+                    let bit = SESSION_PROPERTIES.contains(&name.trim_end()).then(|| {
+                        SWITCH_BITS
+                            .iter()
+                            .find(|(known, _)| *known == name.trim_end())
+                            .map_or(0, |(_, bit)| *bit)
+                    });
+                    let shown = |bit: u32| {
+                        let on = Value::Int(i64::from(options & bit != 0));
+                        Value::Variant(Box::new((SqlType::Int, on)))
+                    };
+                    Ok(bit.map_or(Value::Null, shown))
+                });
+            Typed { nullable: true, ..answer }
         }
         "connectionproperty" => {
             let answer = match call

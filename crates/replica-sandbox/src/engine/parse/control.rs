@@ -97,6 +97,9 @@ pub fn control(cursor: &mut Cursor<'_>) -> Result<Option<Action>, SqlError> {
         Action::Call(Box::new(called(cursor)?))
     } else if cursor.take_words(&["dbcc", "checkident"]) {
         Action::Call(Box::new(check_identity(cursor)?))
+    } else if cursor.take_words(&["dbcc", "useroptions"]) {
+        cursor.take_words(&["with", "no_infomsgs"]);
+        Action::Call(Box::new(dbcc("dbcc_useroptions", Vec::new())?))
     } else {
         return Ok(None);
     };
@@ -216,7 +219,11 @@ pub fn called(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
         return Ok(Call { status: None, callee: Callee::Text(Box::new(text)), arguments: Vec::new() });
     }
     let status = match cursor.peek() {
-        Some(Token::Word(word)) if word.value.starts_with('@') && cursor.peek_at(1) == Some(&Token::Eq) => {
+        Some(Token::Word(word))
+            if word.quote_style.is_none()
+                && word.value.starts_with('@')
+                && cursor.peek_at(1) == Some(&Token::Eq) =>
+        {
             cursor.advance();
             cursor.advance();
             Some(word.value.clone())
@@ -227,19 +234,28 @@ pub fn called(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
     Ok(Call { status, callee, arguments: arguments(cursor)? })
 }
 
-/// `DBCC CHECKIDENT (table, RESEED, number) [WITH NO_INFOMSGS]`, as a call of a procedure.
+/// A DBCC statement, as a call of a procedure.
+fn dbcc(name: &str, arguments: Vec<Argument>) -> Result<Call, SqlError> {
+    let callee = Callee::Procedure(Source::new(name)?.cursor().expect_object_name()?);
+    Ok(Call { status: None, callee, arguments })
+}
+
+/// `DBCC CHECKIDENT (table, NORESEED | RESEED, number) [WITH NO_INFOMSGS]`.
 fn check_identity(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
     cursor.expect_token(&Token::LParen)?;
     let table = argument(cursor)?;
     cursor.expect_token(&Token::Comma)?;
+    if cursor.take_word("noreseed") {
+        cursor.expect_token(&Token::RParen)?;
+        return dbcc("dbcc_checkident_noreseed", vec![table]);
+    }
     cursor.expect_word("reseed")?;
     cursor.expect_token(&Token::Comma)?;
     let number = argument(cursor)?;
     cursor.expect_token(&Token::RParen)?;
     let silent = cursor.take_words(&["with", "no_infomsgs"]);
     let name = if silent { "dbcc_checkident_silent" } else { "dbcc_checkident" };
-    let callee = Callee::Procedure(Source::new(name)?.cursor().expect_object_name()?);
-    Ok(Call { status: None, callee, arguments: vec![table, number] })
+    dbcc(name, vec![table, number])
 }
 
 fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<Argument>, SqlError> {
@@ -270,7 +286,11 @@ fn ends_call(cursor: &Cursor<'_>) -> bool {
 
 fn argument(cursor: &mut Cursor<'_>) -> Result<Argument, SqlError> {
     let name = match cursor.peek() {
-        Some(Token::Word(word)) if word.value.starts_with('@') && cursor.peek_at(1) == Some(&Token::Eq) => {
+        Some(Token::Word(word))
+            if word.quote_style.is_none()
+                && word.value.starts_with('@')
+                && cursor.peek_at(1) == Some(&Token::Eq) =>
+        {
             cursor.advance();
             cursor.advance();
             word.value.clone()

@@ -99,7 +99,7 @@ pub fn insert(cursor: &mut Cursor<'_>, with: Vec<Cte>) -> Result<Insert, SqlErro
     let columns =
         if cursor.at_token(&Token::LParen) && !at_query(cursor) { Some(names(cursor)?) } else { None };
     // Hints may also stand after the column list.
-    target.hints = target.hints.and(hints(cursor)?);
+    target.hints = target.hints.and(hints(cursor)?)?;
     let output = output(cursor)?;
     let rows = if cursor.take_words(&["default", "values"]) {
         Rows::DefaultValues
@@ -216,6 +216,8 @@ fn column(cursor: &mut Cursor<'_>) -> Result<String, SqlError> {
 }
 
 fn assignment(cursor: &mut Cursor<'_>) -> Result<(Assigned, Option<Expr>), SqlError> {
+    let variable =
+        matches!(cursor.peek(), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.starts_with('@'));
     let name = column(cursor)?;
     let operator = match cursor.advance() {
         Some(Token::Eq) => None,
@@ -226,8 +228,7 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<(Assigned, Option<Expr>), SqlEr
         _ => return Err(cursor.syntax_error()),
     };
     let value = bridge::expression(cursor)?;
-    let assigned =
-        if name.starts_with('@') { Assigned::Variable(name.clone()) } else { Assigned::Column(name.clone()) };
+    let assigned = if variable { Assigned::Variable(name.clone()) } else { Assigned::Column(name.clone()) };
     let value = match operator {
         None => unless_default(value),
         Some(op) => {

@@ -61,6 +61,8 @@ const SWITCHES: &[(&str, Switch)] = &[
     ("ansi_defaults", Switch::Other(0)),
     ("cursor_close_on_commit", Switch::Other(4)),
     ("forceplan", Switch::Other(0)),
+    // SqlClient asks for the keys behind a result by it; undocumented, and browse information is not sent here.
+    ("no_browsetable", Switch::Other(0)),
     ("remote_proc_transactions", Switch::Other(0)),
     ("showplan_all", Switch::Other(0)),
     ("showplan_text", Switch::Other(0)),
@@ -75,7 +77,8 @@ pub fn setting(cursor: &mut Cursor<'_>) -> Result<Option<Action>, SqlError> {
     if !cursor.take_word("set") {
         return Ok(None);
     }
-    if matches!(cursor.peek(), Some(Token::Word(word)) if word.value.starts_with('@')) {
+    if matches!(cursor.peek(), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.starts_with('@'))
+    {
         return assignment(cursor).map(Some);
     }
     Ok(Some(Action::Set(option(cursor)?)))

@@ -9,7 +9,21 @@ const SELECT: u16 = 193;
 
 /// Sends one result set.
 pub fn rows(columns: Columns, rows: Vec<Row>, collation: CollationId, sink: &mut dyn Sink) -> Outcome {
-    let described = columns.describe(collation);
+    rows_named(columns, &[], rows, collation, sink)
+}
+
+/// The same, with names that no declaration can have.
+pub fn rows_named(
+    columns: Columns,
+    names: &[&str],
+    rows: Vec<Row>,
+    collation: CollationId,
+    sink: &mut dyn Sink,
+) -> Outcome {
+    let mut described = columns.describe(collation);
+    for (column, name) in described.iter_mut().zip(names) {
+        (*name).clone_into(&mut column.name);
+    }
     sink.columns(&described)?;
     let count = rows.len() as u64;
     for row in rows {

@@ -2,7 +2,7 @@
 use crate::engine::api::Param;
 use crate::error::SqlError;
 use crate::values::collation::units_from_utf16le;
-use crate::values::{SqlType, Value};
+use crate::values::{CollationId, Len, SqlType, Value};
 
 /// A call's arguments in the order of the procedure's parameters.
 pub struct Arguments<'a> {
@@ -45,6 +45,17 @@ impl<'a> Arguments<'a> {
             *value = Some(param);
         }
         Ok(Self { procedure, names, values })
+    }
+
+    /// All parameters by name; NULL where left out.
+    pub fn as_params(&self) -> Vec<Param> {
+        let missing = (SqlType::NVarChar(Len::N(128), CollationId::SERVER_DEFAULT), Value::Null);
+        let param = |(name, given): (&&str, &Option<&Param>)| {
+            let (sql_type, value) =
+                given.map_or_else(|| missing.clone(), |p| (p.sql_type.clone(), p.value.clone()));
+            Param { name: (*name).to_owned(), sql_type, value, output: false }
+        };
+        self.names.iter().zip(&self.values).map(param).collect()
     }
 
     /// `None` where NULL or left out.
@@ -112,7 +123,6 @@ fn not_convertible(target: &str) -> SqlError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::{CollationId, Len};
 
     fn param(name: &str, value: Value) -> Param {
         let sql_type = match value {

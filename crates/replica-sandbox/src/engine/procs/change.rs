@@ -48,9 +48,29 @@ pub fn reseed(params: &[Param], session: &mut Session, sink: &mut dyn Sink, sile
     if !silent {
         let now = format!("Checking identity information: current identity value '{number}'.");
         sink.message(&SqlError::new(7998, 10, 1, now))?;
-        let done =
-            "DBCC execution completed. If DBCC printed error messages, contact your system administrator.";
-        sink.message(&SqlError::new(2528, 10, 1, done))?;
+        sink.message(&dbcc_done())?;
     }
+    Ok(0)
+}
+
+fn dbcc_done() -> SqlError {
+    let text = "DBCC execution completed. If DBCC printed error messages, contact your system administrator.";
+    SqlError::new(2528, 10, 1, text)
+}
+
+/// `DBCC CHECKIDENT (table, NORESEED)`: what the identity is at, and the furthest value that is there.
+pub fn current_identity(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
+    let given = Arguments::bind("DBCC CHECKIDENT", &["@table"], params)?;
+    let text = given.required_text("@table")?;
+    let name = Source::new(&text)?.cursor().expect_object_name()?;
+    let (last, furthest) = reseed::current(session, &name)?;
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
+    let text = format!(
+        "Checking identity information: current identity value '{}', current column value '{}'.",
+        shown(last),
+        shown(furthest)
+    );
+    sink.message(&SqlError::new(7998, 10, 1, text))?;
+    sink.message(&dbcc_done())?;
     Ok(0)
 }

@@ -70,7 +70,12 @@ fn line(ordinal: usize, column: &OutColumn) -> Row {
 /// TYPE_INFO's type byte and length.
 pub(super) fn on_the_wire(sql_type: &SqlType, nullable: bool) -> (u8, i32) {
     use crate::values::wire::{Client, type_info};
+    use replica_core::tds::types::TypeInfo;
     let info = type_info(sql_type, nullable, Client::default());
-    let length = i32::from(sql_type.max_length());
+    let length = match &info {
+        // As COLMETADATA says it: of UTF-8 columns twice the declared one for clients without UTF-8.
+        TypeInfo::Chars { size, .. } | TypeInfo::Binary { size, .. } => i32::from(*size),
+        _ => i32::from(sql_type.max_length()),
+    };
     (info.token(), if length < 0 { 65535 } else { length })
 }

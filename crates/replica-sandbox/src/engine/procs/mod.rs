@@ -10,9 +10,11 @@ mod first_result;
 mod help;
 mod keys;
 mod odbc;
+mod options;
 mod pattern;
 mod routines;
 mod sandbox;
+pub mod scripts;
 mod undeclared;
 
 pub use arguments::Arguments;
@@ -32,7 +34,9 @@ pub fn call(
     let name = name.rsplit('.').next().unwrap_or(name).trim_matches(['[', ']']).to_ascii_lowercase();
     Some(match name.as_str() {
         "dbcc_checkident" => change::reseed(arguments, session, sink, false),
+        "dbcc_checkident_noreseed" => change::current_identity(arguments, session, sink),
         "dbcc_checkident_silent" => change::reseed(arguments, session, sink, true),
+        "dbcc_useroptions" => options::user_options(session, sink),
         "sp_addrolemember" => change::role_member(arguments, session, true),
         "sp_columns" => catalog::columns(arguments, session, sink, false),
         "sp_columns_100" => catalog::columns(arguments, session, sink, true),
@@ -49,6 +53,7 @@ pub fn call(
         "sp_helpindex" => catalog::help_index(arguments, session, sink),
         "sp_helptext" => help::help_text(arguments, session, sink),
         "sp_pkeys" => catalog::primary_keys(arguments, session, sink),
+        "sp_procedure_params_100_managed" => routines::managed_parameters(arguments, session, sink),
         "sp_releaseapplock" => applock::release(arguments, session, sink),
         "sp_rename" => change::rename(arguments, session, sink),
         "sp_sandbox_counters" => sandbox::counters(arguments, session, sink),

@@ -38,6 +38,25 @@ pub fn procedure_columns(params: &[Param], session: &mut Session, sink: &mut dyn
     none("sp_sproc_columns", &names, "@procedure_qualifier", columns, params, session, sink)
 }
 
+/// What SqlClient's `SqlCommandBuilder.DeriveParameters` reads by name. It is undocumented: the order of its columns is
+/// unconfirmed.
+pub fn managed_parameters(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
+    let names = ["@procedure_name", "@group_number", "@procedure_schema", "@parameter_name"];
+    let columns = Columns(&[
+        "PROCEDURE_CATALOG nvarchar(128) null, PROCEDURE_SCHEMA nvarchar(128) null",
+        "PROCEDURE_NAME nvarchar(134) null, PARAMETER_NAME nvarchar(128) null, ORDINAL_POSITION smallint null",
+        "PARAMETER_TYPE smallint null, PARAMETER_HASDEFAULT tinyint null, PARAMETER_DEFAULT nvarchar(255) null",
+        "IS_NULLABLE bit null, DATA_TYPE smallint null, CHARACTER_MAXIMUM_LENGTH int null",
+        "CHARACTER_OCTET_LENGTH int null, NUMERIC_PRECISION smallint null, NUMERIC_SCALE smallint null",
+        "DESCRIPTION nvarchar(255) null, TYPE_NAME nvarchar(128) null, LOCAL_TYPE_NAME nvarchar(128) null",
+        "TYPE_CATALOG_NAME nvarchar(128) null, TYPE_SCHEMA_NAME nvarchar(128) null",
+        "XML_CATALOGNAME nvarchar(128) null, XML_SCHEMANAME nvarchar(128) null",
+        "XML_SCHEMACOLLECTIONNAME nvarchar(128) null, MANAGED_DATA_TYPE smallint null",
+        "DATETIME_PRECISION smallint null",
+    ]);
+    none("sp_procedure_params_100_managed", &names, "", columns, params, session, sink)
+}
+
 fn none(
     procedure: &str,
     names: &[&str],

@@ -189,7 +189,9 @@ impl Deduced<'_> {
 
     fn goes_into(&mut self, value: &Expr, sql_type: Option<SqlType>) {
         match (value, sql_type) {
-            (Expr::Identifier(name), Some(sql_type)) if name.value.starts_with('@') => {
+            (Expr::Identifier(name), Some(sql_type))
+                if name.quote_style.is_none() && name.value.starts_with('@') =>
+            {
                 self.found.push((name.value.clone(), sql_type));
             }
             (Expr::Nested(inner), sql_type) => self.goes_into(inner, sql_type),

@@ -182,12 +182,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `[database.][schema.]name`; `database..name` leaves the schema out.
+    /// `[database.][schema.]name`; `database..name` leaves the schema out, `..name` and `.name` all that may come first.
     ///
     /// # Errors
     /// 102/156; 117 for more than three parts.
     pub fn expect_object_name(&mut self) -> Result<ObjectName, SqlError> {
-        let mut parts = vec![Some(self.expect_name()?)];
+        let mut parts = Vec::new();
+        while parts.len() < 2 && self.take_token(&Token::Period) {
+            parts.push(None);
+        }
+        parts.push(Some(self.expect_name()?));
         while self.take_token(&Token::Period) {
             let omitted = self.at_token(&Token::Period);
             parts.push(if omitted { None } else { Some(self.expect_name()?) });
@@ -312,5 +316,11 @@ mod tests {
         );
         cursor.advance();
         assert_eq!(cursor.expect_object_name().unwrap_err().number, 117);
+        for text in ["..t", ".t"] {
+            assert_eq!(
+                Source::new(text).unwrap().cursor().expect_object_name().unwrap(),
+                name(None, None, "t")
+            );
+        }
     }
 }

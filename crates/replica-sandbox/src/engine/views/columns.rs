@@ -14,11 +14,11 @@ const COLUMN: &[&str] = &[
     "is_identity bit, is_computed bit, is_filestream bit = 0, is_replicated bit null = 0",
     "is_non_sql_subscribed bit null = 0, is_merge_published bit null = 0, is_dts_replicated bit null = 0",
     "is_xml_document bit = 0, xml_collection_id int = 0, default_object_id int, rule_object_id int = 0",
-    "is_sparse bit null = 0, is_column_set bit null = 0, generated_always_type tinyint null",
+    "is_sparse bit null, is_column_set bit null = 0, generated_always_type tinyint null",
     "generated_always_type_desc nvarchar(60) null, encryption_type int null = null",
     "encryption_type_desc nvarchar(64) null = null, encryption_algorithm_name sysname null = null",
     "column_encryption_key_id int null = null, column_encryption_key_database_name sysname null = null",
-    "is_hidden bit null = 0, is_masked bit null = 0, graph_type int null = null",
+    "is_hidden bit null = 0, is_masked bit null, graph_type int null = null",
     "graph_type_desc nvarchar(60) null = null, is_data_deletion_filter_column bit null = 0",
     "ledger_view_column_type int null = null, ledger_view_column_type_desc nvarchar(60) null = null",
     "is_dropped_ledger_column bit null = 0",
@@ -77,7 +77,7 @@ pub const VIEWS: &[Definition] = &[
             COLUMN_START,
             "is_identity bit null, is_computed bit null, is_masked bit, masking_function nvarchar(4000) null",
         ]),
-        rows: super::objects::none,
+        rows: masked_columns,
     },
 ];
 
@@ -116,8 +116,10 @@ pub fn user_type_id(column: &Column) -> i32 {
 fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let tables = scope.tables().flat_map(|t| t.columns.iter().map(|c| (t.object_id, c)));
     let views = scope.views().flat_map(|v| v.columns.iter().map(|c| (v.object_id, c)));
+    let functions = scope.functions().flat_map(|f| f.columns.iter().map(|c| (f.object_id, c)));
     Ok(tables
         .chain(views)
+        .chain(functions)
         .map(|(object_id, c)| {
             let generated = match c.generated_always {
                 1 => "AS_ROW_START",
@@ -125,7 +127,15 @@ fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 _ => "NOT_APPLICABLE",
             };
             let default = c.default.as_ref().map_or(0, |d| d.object_id);
-            let more = row![c.identity, c.computed.is_some(), default, c.generated_always, generated];
+            let more = row![
+                c.identity,
+                c.computed.is_some(),
+                default,
+                c.sparse,
+                c.generated_always,
+                generated,
+                c.mask.is_some(),
+            ];
             start_and(object_id, c, more)
         })
         .collect())
@@ -133,6 +143,15 @@ fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 
 fn table_columns<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Column)> {
     scope.tables().flat_map(|t| t.columns.iter().map(move |c| (t, c)))
+}
+
+fn masked_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(table_columns(scope)
+        .filter_map(|(t, c)| {
+            let mask = c.mask.as_ref()?;
+            Some(start_and(t.object_id, c, row![c.identity, c.computed.is_some(), true, mask]))
+        })
+        .collect())
 }
 
 fn computed_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {

@@ -5,9 +5,10 @@ use super::definition::{Cell, Columns, Definition, Row, row};
 use super::indexes::all_partitions;
 use super::objects::objects;
 use super::scope::Scope;
+use super::security::login_sid;
 use crate::engine::failure::Outcome;
-use crate::engine::schema::Column;
-use crate::values::SqlType;
+use crate::engine::schema::{Column, PrincipalKind};
+use crate::values::{SqlType, Value};
 use std::collections::BTreeMap;
 
 pub const VIEWS: &[Definition] = &[
@@ -54,7 +55,73 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: sysindexes,
     },
+    Definition {
+        schema: "sys",
+        name: "sysdatabases",
+        columns: Columns(&[
+            "name sysname, dbid smallint, sid varbinary(85) null, mode smallint null = 0, status int null",
+            "status2 int null = 0, crdate datetime, reserved datetime null, category int null = 0",
+            "cmptlevel tinyint, filename nvarchar(260) null, version smallint null = 957",
+        ]),
+        rows: sysdatabases,
+    },
+    Definition {
+        schema: "sys",
+        name: "sysusers",
+        columns: Columns(&[
+            "uid smallint null, status smallint null = 0, name sysname null, sid varbinary(85) null",
+            "roles varbinary(2048) null = null, createdate datetime, updatedate datetime, altuid smallint null",
+            "password varbinary(256) null = null, gid smallint null, environ varchar(255) null = null",
+            "hasdbaccess int null, islogin int null, isntname int null = 0, isntgroup int null = 0",
+            "isntuser int null = 0, issqluser int null, isaliased int null = 0, issqlrole int null",
+            "isapprole int null = 0",
+        ]),
+        rows: sysusers,
+    },
 ];
+
+/// Bits of sysdatabases.status.
+const TRUNCATES_LOG: i32 = 8;
+const READ_ONLY: i32 = 1024;
+
+fn sysdatabases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let databases = scope.instance.databases.values();
+    Ok(databases
+        .map(|d| {
+            let status = if d.recovery_model == 3 { TRUNCATES_LOG } else { 0 }
+                | if d.read_only { READ_ONLY } else { 0 };
+            let owner = Value::Bytes(login_sid(1));
+            row![&d.name, d.id, owner, status, d.created, d.created, d.compatibility_level, &d.name]
+        })
+        .collect())
+}
+
+fn sysusers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let principals = scope.database.principals.values();
+    Ok(principals
+        .map(|p| {
+            let role = p.kind == PrincipalKind::Role;
+            let login = match p.kind {
+                PrincipalKind::User { login } => login,
+                PrincipalKind::Role => None,
+            };
+            // A uid is the principal's id; those of roles are their own group's.
+            row![
+                p.principal_id,
+                &p.name,
+                login.map(|id| Value::Bytes(login_sid(id))),
+                p.created,
+                p.created,
+                role.then_some(1),
+                if role { p.principal_id } else { 0 },
+                login.is_some(),
+                !role,
+                !role,
+                role,
+            ]
+        })
+        .collect())
+}
 
 fn sysobjects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let old = |row: Row| {

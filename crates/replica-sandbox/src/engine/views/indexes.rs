@@ -147,19 +147,27 @@ fn all<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Index)> {
     scope.tables().flat_map(|t| t.indexes.iter().map(move |i| (t, i)))
 }
 
+/// Those of views, by the view's object_id.
+fn of_views<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (i32, &'a Index)> {
+    scope.views().flat_map(|v| v.indexes.iter().map(move |i| (v.object_id, i)))
+}
+
 fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
-    Ok(all(scope)
-        .map(|(t, i)| {
+    // Every index is aligned with its table.
+    let space = |t: &Table| t.partitioned_on.map_or(1, |(scheme, _)| scheme);
+    let of_tables = all(scope).map(|(t, i)| (t.object_id, space(t), i));
+    Ok(of_tables
+        .chain(of_views(scope).map(|(view, i)| (view, 1, i)))
+        .map(|(object_id, space, i)| {
             let (number, desc) = kind(i.kind);
             row![
-                t.object_id,
+                object_id,
                 i.name.as_ref(),
                 i.index_id,
                 number,
                 desc,
                 i.unique,
-                // Every index is aligned with its table.
-                t.partitioned_on.map_or(1, |(scheme, _)| scheme),
+                space,
                 i.ignore_dup_key,
                 i.backs == Backs::PrimaryKey,
                 i.backs == Backs::UniqueConstraint,
@@ -174,8 +182,8 @@ fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 
 fn index_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
-    for (t, i) in all(scope) {
-        let partitioning = t.partitioned_on.map(|(_, column)| column);
+    let of_tables = all(scope).map(|(t, i)| (t.object_id, t.partitioned_on.map(|(_, column)| column), i));
+    for (object_id, partitioning, i) in of_tables.chain(of_views(scope).map(|(view, i)| (view, None, i))) {
         let mut columns: Vec<(i32, usize, bool, bool)> =
             i.keys.iter().enumerate().map(|(n, (id, descending))| (*id, n + 1, *descending, false)).collect();
         columns.extend(i.included.iter().map(|id| (*id, 0, false, true)));
@@ -187,7 +195,7 @@ fn index_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         }
         for (n, (id, ordinal, descending, included)) in columns.into_iter().enumerate() {
             let partition = i32::from(partitioning == Some(id));
-            rows.push(row![t.object_id, i.index_id, n + 1, id, ordinal, partition, descending, included]);
+            rows.push(row![object_id, i.index_id, n + 1, id, ordinal, partition, descending, included]);
         }
     }
     Ok(rows)

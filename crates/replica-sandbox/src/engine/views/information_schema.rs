@@ -101,7 +101,93 @@ pub const VIEWS: &[Definition] = &[
         ],
         views,
     ),
+    view(
+        "ROUTINES",
+        &[
+            "SPECIFIC_CATALOG nvarchar(128) null, SPECIFIC_SCHEMA nvarchar(128) null, SPECIFIC_NAME sysname",
+            "ROUTINE_CATALOG nvarchar(128) null, ROUTINE_SCHEMA nvarchar(128) null, ROUTINE_NAME sysname",
+            "ROUTINE_TYPE nvarchar(20) null, MODULE_CATALOG sysname null = null, MODULE_SCHEMA sysname null = null",
+            "MODULE_NAME sysname null = null, UDT_CATALOG sysname null = null, UDT_SCHEMA sysname null = null",
+            "UDT_NAME sysname null = null, DATA_TYPE sysname null, CHARACTER_MAXIMUM_LENGTH int null = null",
+            "CHARACTER_OCTET_LENGTH int null = null, COLLATION_CATALOG sysname null = null",
+            "COLLATION_SCHEMA sysname null = null, COLLATION_NAME sysname null = null",
+            "CHARACTER_SET_CATALOG sysname null = null, CHARACTER_SET_SCHEMA sysname null = null",
+            "CHARACTER_SET_NAME sysname null = null, NUMERIC_PRECISION tinyint null = null",
+            "NUMERIC_PRECISION_RADIX smallint null = null, NUMERIC_SCALE int null = null",
+            "DATETIME_PRECISION smallint null = null, INTERVAL_TYPE nvarchar(30) null = null",
+            "INTERVAL_PRECISION smallint null = null, TYPE_UDT_CATALOG sysname null = null",
+            "TYPE_UDT_SCHEMA sysname null = null, TYPE_UDT_NAME sysname null = null",
+            "SCOPE_CATALOG sysname null = null, SCOPE_SCHEMA sysname null = null, SCOPE_NAME sysname null = null",
+            "MAXIMUM_CARDINALITY bigint null = null, DTD_IDENTIFIER sysname null = null",
+            "ROUTINE_BODY nvarchar(30) null = SQL, ROUTINE_DEFINITION nvarchar(4000) null",
+            "EXTERNAL_NAME sysname null = null, EXTERNAL_LANGUAGE nvarchar(30) null = null",
+            "PARAMETER_STYLE nvarchar(30) null = null, IS_DETERMINISTIC nvarchar(10) null = NO",
+            "SQL_DATA_ACCESS nvarchar(30) null = READS, IS_NULL_CALL nvarchar(10) null = YES",
+            "SQL_PATH sysname null = null, SCHEMA_LEVEL_ROUTINE nvarchar(10) null = YES",
+            "MAX_DYNAMIC_RESULT_SETS smallint null = 0, IS_USER_DEFINED_CAST nvarchar(10) null = NO",
+            "IS_IMPLICITLY_INVOCABLE nvarchar(10) null = NO, CREATED datetime, LAST_ALTERED datetime",
+        ],
+        routines,
+    ),
+    view(
+        "PARAMETERS",
+        &[
+            "SPECIFIC_CATALOG nvarchar(128) null, SPECIFIC_SCHEMA nvarchar(128) null, SPECIFIC_NAME sysname",
+            "ORDINAL_POSITION int, PARAMETER_MODE nvarchar(10) null = IN, IS_RESULT nvarchar(10) null = NO",
+            "AS_LOCATOR nvarchar(10) null = NO, PARAMETER_NAME sysname null, DATA_TYPE sysname null",
+            "CHARACTER_MAXIMUM_LENGTH int null, CHARACTER_OCTET_LENGTH int null",
+            "COLLATION_CATALOG sysname null = null, COLLATION_SCHEMA sysname null = null",
+            "COLLATION_NAME sysname null, CHARACTER_SET_CATALOG sysname null = null",
+            "CHARACTER_SET_SCHEMA sysname null = null, CHARACTER_SET_NAME sysname null",
+            "NUMERIC_PRECISION tinyint null, NUMERIC_PRECISION_RADIX smallint null, NUMERIC_SCALE int null",
+            "DATETIME_PRECISION smallint null, INTERVAL_TYPE nvarchar(30) null = null",
+            "INTERVAL_PRECISION smallint null = null, USER_DEFINED_TYPE_CATALOG sysname null = null",
+            "USER_DEFINED_TYPE_SCHEMA sysname null = null, USER_DEFINED_TYPE_NAME sysname null = null",
+            "SCOPE_CATALOG sysname null = null, SCOPE_SCHEMA sysname null = null, SCOPE_NAME sysname null = null",
+        ],
+        parameters,
+    ),
 ];
+
+fn routines(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let functions = scope.functions();
+    Ok(functions
+        .map(|f| {
+            let (database, schema) = (&scope.database.name, schema(scope, f.schema_id));
+            let text: String = f.definition.chars().take(4000).collect();
+            row![
+                database, schema, &f.name, database, schema, &f.name, "FUNCTION", "TABLE", text, f.created,
+                f.modified,
+            ]
+        })
+        .collect())
+}
+
+fn parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let parameters = scope.functions().flat_map(|f| f.parameters.iter().enumerate().map(move |p| (f, p)));
+    Ok(parameters
+        .map(|(f, (at, (name, sql_type)))| {
+            let [characters, octets, precision, radix, scale, fraction, charset, collation] =
+                measures(sql_type);
+            row![
+                &scope.database.name,
+                schema(scope, f.schema_id),
+                &f.name,
+                at + 1,
+                name,
+                sql_type.name(),
+                characters,
+                octets,
+                collation,
+                charset,
+                precision,
+                radix,
+                scale,
+                fraction,
+            ]
+        })
+        .collect())
+}
 
 fn schema<'a>(scope: &Scope<'a>, id: i32) -> &'a str {
     scope.database.schema_name(id)
@@ -146,7 +232,7 @@ fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// CHARACTER_MAXIMUM_LENGTH to COLLATION_NAME.
-fn measures(t: &SqlType) -> Row {
+fn measures(t: &SqlType) -> [Cell; 8] {
     let wide = t.charset() == Some(Charset::Utf16);
     let old = matches!(t, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
     let bytes = match t {
@@ -176,15 +262,15 @@ fn measures(t: &SqlType) -> Row {
         SqlType::Time(scale) | SqlType::DateTime2(scale) | SqlType::DateTimeOffset(scale) => Some(*scale),
         _ => None,
     };
-    row![
-        characters,
-        bytes,
-        number.then_some(t.precision()),
-        number.then_some(if approximate { 2 } else { 10 }),
-        (number && !approximate).then_some(t.scale()),
-        fraction,
-        set,
-        t.collation().map(|c| c.get().name.to_owned()),
+    [
+        characters.into(),
+        bytes.into(),
+        number.then_some(t.precision()).into(),
+        number.then_some(if approximate { 2 } else { 10 }).into(),
+        (number && !approximate).then_some(t.scale()).into(),
+        fraction.into(),
+        set.into(),
+        t.collation().map(|c| c.get().name.to_owned()).into(),
     ]
 }
 

@@ -3,7 +3,7 @@ use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use super::{INFORMATION_SCHEMA, SYS};
 use crate::engine::failure::Outcome;
-use crate::engine::schema::{Backs, Table, Trigger};
+use crate::engine::schema::{Backs, BlockedOperation, Durability, SecurityPolicy, Synonym, Table, Trigger};
 use std::time::SystemTime;
 
 /// The twelve columns that every view of objects begins with.
@@ -42,8 +42,8 @@ pub const VIEWS: &[Definition] = &[
             "text_in_row_limit int null = 0, large_value_types_out_of_row bit null = 0",
             "is_tracked_by_cdc bit null = 0, lock_escalation tinyint null = 0",
             "lock_escalation_desc nvarchar(60) null = TABLE, is_filetable bit null = 0",
-            "is_memory_optimized bit null = 0, durability tinyint null = 0",
-            "durability_desc nvarchar(60) null = SCHEMA_AND_DATA, temporal_type tinyint null = 0",
+            "is_memory_optimized bit null, durability tinyint null",
+            "durability_desc nvarchar(60) null, temporal_type tinyint null = 0",
             "temporal_type_desc nvarchar(60) null = NON_TEMPORAL_TABLE, history_table_id int null = null",
             "is_remote_data_archive_enabled bit null = 0, is_external bit = 0",
             "history_retention_period int null = null, history_retention_period_unit int null = null",
@@ -71,7 +71,7 @@ pub const VIEWS: &[Definition] = &[
             "parent_class_desc nvarchar(60) null = OBJECT_OR_COLUMN, parent_id int, type char(2) = TR",
             "type_desc nvarchar(60) null = SQL_TRIGGER, create_date datetime, modify_date datetime",
             "is_ms_shipped bit = 0, is_disabled bit, is_not_for_replication bit = 0",
-            "is_instead_of_trigger bit = 0",
+            "is_instead_of_trigger bit",
         ]),
         rows: triggers,
     },
@@ -90,7 +90,7 @@ pub const VIEWS: &[Definition] = &[
         name: "sql_modules",
         columns: Columns(&[
             "object_id int, definition nvarchar(max) null, uses_ansi_nulls bit null = 1",
-            "uses_quoted_identifier bit null = 1, is_schema_bound bit null = 0",
+            "uses_quoted_identifier bit null = 1, is_schema_bound bit null",
             "uses_database_collation bit null = 0, is_recompiled bit null = 0, null_on_null_input bit null = 0",
             "execute_as_principal_id int null = null, uses_native_compilation bit null = 0",
             "inline_type bit null = 0, is_inlineable bit null = 0",
@@ -116,6 +116,33 @@ pub const VIEWS: &[Definition] = &[
         schema: "sys",
         name: "synonyms",
         columns: Columns(&[OBJECT, "base_object_name nvarchar(1035) null"]),
+        rows: synonyms,
+    },
+    Definition {
+        schema: "sys",
+        name: "system_objects",
+        columns: Columns(&[object!(is_ms_shipped = 1)]),
+        rows: system_views,
+    },
+    Definition {
+        schema: "sys",
+        name: "assemblies",
+        columns: Columns(&[
+            "name sysname, principal_id int, assembly_id int, clr_name nvarchar(4000) null",
+            "permission_set tinyint null, permission_set_desc nvarchar(60) null, is_visible bit",
+            "create_date datetime, modify_date datetime, is_user_defined bit null",
+        ]),
+        rows: assemblies,
+    },
+    Definition {
+        schema: "sys",
+        name: "table_types",
+        columns: Columns(&[
+            "name sysname, system_type_id tinyint, user_type_id int, schema_id int, principal_id int null",
+            "max_length smallint, precision tinyint, scale tinyint, collation_name sysname null",
+            "is_nullable bit null, is_user_defined bit, is_assembly_type bit, default_object_id int",
+            "rule_object_id int, is_table_type bit, type_table_object_id int, is_memory_optimized bit null",
+        ]),
         rows: none,
     },
     Definition { schema: "sys", name: "procedures", columns: Columns(&[OBJECT, PROCEDURE]), rows: none },
@@ -124,9 +151,9 @@ pub const VIEWS: &[Definition] = &[
         name: "security_policies",
         columns: Columns(&[
             OBJECT,
-            "is_enabled bit, is_not_for_replication bit, uses_database_collation bit null, is_schema_bound bit",
+            "is_enabled bit, is_not_for_replication bit, uses_database_collation bit null = 1, is_schema_bound bit",
         ]),
-        rows: none,
+        rows: security_policies,
     },
     Definition {
         schema: "sys",
@@ -136,7 +163,7 @@ pub const VIEWS: &[Definition] = &[
             "predicate_definition nvarchar(max) null, predicate_type int null",
             "predicate_type_desc nvarchar(60) null, operation int null, operation_desc nvarchar(60) null",
         ]),
-        rows: none,
+        rows: security_predicates,
     },
     Definition {
         schema: "sys",
@@ -199,6 +226,9 @@ pub const FOREIGN_KEY: (&str, &str) = ("F ", "FOREIGN_KEY_CONSTRAINT");
 pub const CHECK: (&str, &str) = ("C ", "CHECK_CONSTRAINT");
 pub const DEFAULT: (&str, &str) = ("D ", "DEFAULT_CONSTRAINT");
 pub const TRIGGER: (&str, &str) = ("TR", "SQL_TRIGGER");
+const FUNCTION: (&str, &str) = ("IF", "SQL_INLINE_TABLE_VALUED_FUNCTION");
+const SYNONYM: (&str, &str) = ("SN", "SYNONYM");
+const SECURITY_POLICY: (&str, &str) = ("SP", "SECURITY_POLICY");
 
 pub fn table(table: &Table) -> Object<'_> {
     Object {
@@ -224,6 +254,23 @@ fn view(view: &crate::engine::schema::View) -> Object<'_> {
     }
 }
 
+/// An object that is no part of a table.
+fn own<'a>(
+    name: &'a str,
+    (object_id, schema_id, kind): (i32, i32, (&'static str, &'static str)),
+    (created, modified): (SystemTime, SystemTime),
+) -> Object<'a> {
+    Object { name, object_id, schema_id, parent: 0, kind, created, modified }
+}
+
+fn synonym(s: &Synonym) -> Object<'_> {
+    own(&s.name, (s.object_id, s.schema_id, SYNONYM), (s.created, s.created))
+}
+
+fn policy(p: &SecurityPolicy) -> Object<'_> {
+    own(&p.name, (p.object_id, p.schema_id, SECURITY_POLICY), (p.created, p.modified))
+}
+
 /// A constraint or trigger of a table.
 pub fn child<'a>(
     table: &Table,
@@ -245,6 +292,12 @@ pub fn child<'a>(
 
 pub fn objects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let mut rows: Vec<Row> = scope.views().map(|v| view(v).row()).collect();
+    rows.extend(scope.functions().map(|f| {
+        let of = (f.object_id, f.schema_id, FUNCTION);
+        own(&f.name, of, (f.created, f.modified)).row()
+    }));
+    rows.extend(scope.synonyms().map(|s| synonym(s).row()));
+    rows.extend(scope.policies().map(|p| policy(p).row()));
     for t in scope.tables() {
         rows.push(table(t).row());
         for index in t.indexes.iter().filter(|i| i.backs != Backs::Nothing) {
@@ -273,13 +326,66 @@ fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .tables()
         .map(|t| {
             let large = t.columns.iter().any(|c| c.sql_type.is_large());
-            table(t).row_and(row![i32::from(large), t.max_column_id])
+            let (durability, described) = match t.memory_optimized {
+                Some(Durability::SchemaOnly) => (1, "SCHEMA_ONLY"),
+                _ => (0, "SCHEMA_AND_DATA"),
+            };
+            let in_memory = t.memory_optimized.is_some();
+            table(t).row_and(row![i32::from(large), t.max_column_id, in_memory, durability, described])
         })
         .collect())
 }
 
 fn views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope.views().map(|v| view(v).row()).collect())
+}
+
+fn synonyms(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let quoted = |part: &String| format!("[{}]", part.replace(']', "]]"));
+    Ok(scope
+        .synonyms()
+        .map(|s| {
+            let (database, schema, name) = &s.base;
+            let base = match (database, schema) {
+                (Some(database), None) => format!("{}..{}", quoted(database), quoted(name)),
+                (database, schema) => {
+                    let parts = [database.as_ref(), schema.as_ref(), Some(name)];
+                    parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(".")
+                }
+            };
+            synonym(s).row_and(row![base])
+        })
+        .collect())
+}
+
+fn security_policies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let row = |p| policy(p).row_and(row![p.enabled, p.not_for_replication, p.schema_bound]);
+    Ok(scope.policies().map(row).collect())
+}
+
+fn security_predicates(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let described = |operation: BlockedOperation| match operation {
+        BlockedOperation::AfterInsert => "AFTER INSERT",
+        BlockedOperation::AfterUpdate => "AFTER UPDATE",
+        BlockedOperation::BeforeUpdate => "BEFORE UPDATE",
+        BlockedOperation::BeforeDelete => "BEFORE DELETE",
+    };
+    Ok(scope
+        .policies()
+        .flat_map(|policy| policy.predicates.iter().map(move |p| (policy.object_id, p)))
+        .map(|(policy, p)| {
+            row![
+                policy,
+                p.id,
+                p.table,
+                &p.definition,
+                i32::from(p.blocks),
+                if p.blocks { "BLOCK" } else { "FILTER" },
+                p.operation.map(|operation| operation as i32),
+                p.operation.map(described),
+            ]
+        })
+        .collect())
 }
 
 fn system_views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
@@ -296,13 +402,22 @@ fn system_views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(super::numbered().map(|view| object(view).row()).collect())
 }
 
+/// The one that every database has: of geography, geometry and hierarchyid.
+fn assemblies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let name = "Microsoft.SqlServer.Types";
+    let full = "microsoft.sqlserver.types, version=11.0.0.0, culture=neutral, publickeytoken=89845dcd8080cc91, \
+                processorarchitecture=msil";
+    let created = scope.database.created;
+    Ok(vec![row![name, 4, 1, full, 3, "UNSAFE_ACCESS", true, created, created, false]])
+}
+
 fn all_triggers<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Trigger)> {
     scope.tables().flat_map(|t| t.triggers.iter().map(move |trigger| (t, trigger)))
 }
 
 fn triggers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(all_triggers(scope)
-        .map(|(t, g)| row![&g.name, g.object_id, t.object_id, g.created, g.created, g.disabled])
+        .map(|(t, g)| row![&g.name, g.object_id, t.object_id, g.created, g.created, g.disabled, g.instead_of])
         .collect())
 }
 
@@ -318,8 +433,10 @@ fn trigger_events(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 fn modules(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
-    let views = scope.views().map(|v| row![v.object_id, &v.definition]);
-    Ok(views.chain(all_triggers(scope).map(|(_, g)| row![g.object_id, &g.definition])).collect())
+    let views = scope.views().map(|v| row![v.object_id, &v.definition, v.bound_to.is_some()]);
+    let functions = scope.functions().map(|f| row![f.object_id, &f.definition, f.bound_to.is_some()]);
+    let triggers = all_triggers(scope).map(|(_, g)| row![g.object_id, &g.definition, false]);
+    Ok(views.chain(functions).chain(triggers).collect())
 }
 
 /// The schemas that are there in every database for its users and fixed roles belong to these; all others to dbo.

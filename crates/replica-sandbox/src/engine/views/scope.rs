@@ -2,7 +2,7 @@
 use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
 use crate::engine::permissions::{Rights, Target, needs_server_state};
-use crate::engine::schema::{Database, Instance, Table, View};
+use crate::engine::schema::{Database, Instance, SecurityPolicy, Synonym, Table, TableFunction, View};
 use crate::engine::session::Session;
 use crate::error::SqlError;
 
@@ -36,12 +36,39 @@ impl<'a> Scope<'a> {
             .filter(|v| self.rights.sees(Target { object_id: v.object_id, schema_id: v.schema_id }))
     }
 
-    /// Rows of one partition, as the storage counts them: what others have not committed yet is in.
+    /// The functions that the user may see.
+    pub fn functions(&self) -> impl Iterator<Item = &'a TableFunction> {
+        let all = self.database.functions.values();
+        all.filter(|f| self.rights.sees(Target { object_id: f.object_id, schema_id: f.schema_id }))
+    }
+
+    /// The synonyms that the user may see.
+    pub fn synonyms(&self) -> impl Iterator<Item = &'a Synonym> {
+        let all = self.database.synonyms.values();
+        all.filter(|s| self.rights.sees(Target { object_id: s.object_id, schema_id: s.schema_id }))
+    }
+
+    /// The security policies that the user may see: with ALTER ANY SECURITY POLICY all, else those with VIEW
+    /// DEFINITION (Microsoft docs, sys.security_policies, "Permissions").
+    pub fn policies(&self) -> impl Iterator<Item = &'a SecurityPolicy> {
+        let every = self.rights.has("ALTER ANY SECURITY POLICY", None);
+        self.database.policies.values().filter(move |p| {
+            let target = Target { object_id: p.object_id, schema_id: p.schema_id };
+            every || self.rights.has("VIEW DEFINITION", Some(target))
+        })
+    }
+
+    /// Rows of one partition, as the storage counts them: what others have not committed yet is in. A partition that is
+    /// being made or has just gone has none: the catalog is read without its tables' locks.
     pub fn row_count(&self, storage: i64) -> Outcome<i64> {
         let sql = format!(
             "SELECT (SELECT COUNT(*) FROM t{storage}) - (SELECT COUNT(*) FROM t{storage} WHERE _del IS NOT NULL)"
         );
-        Ok(self.session.connection.query_row(&sql, [], |row| row.get(0))?)
+        match self.session.connection.query_row(&sql, [], |row| row.get(0)) {
+            Err(rusqlite::Error::SqliteFailure(_, Some(text))) if text.starts_with("no such table") => Ok(0),
+            Err(rusqlite::Error::SqlInputError { msg, .. }) if msg.starts_with("no such table") => Ok(0),
+            counted => Ok(counted?),
+        }
     }
 
     /// # Errors

@@ -28,7 +28,7 @@ pub const VIEWS: &[Definition] = &[
         schema: "sys",
         name: "database_permissions",
         columns: Columns(&[
-            "class tinyint, class_desc nvarchar(60) null, major_id int, minor_id int = 0",
+            "class tinyint, class_desc nvarchar(60) null, major_id int, minor_id int",
             "grantee_principal_id int, grantor_principal_id int = 1, type char(4)",
             "permission_name nvarchar(128) null, state char(1), state_desc nvarchar(60) null",
         ]),
@@ -110,12 +110,16 @@ fn code(permission: &str) -> &'static str {
     match permission {
         "ALTER" => "AL  ",
         "ALTER ANY DATASPACE" => "ALDS",
+        "ALTER ANY MASK" => "AAMK",
         "ALTER ANY SCHEMA" => "ALSM",
+        "ALTER ANY SECURITY POLICY" => "ALSP",
         "ADMINISTER DATABASE BULK OPERATIONS" => "DABO",
         "CONNECT" => "CO  ",
         "CONTROL" => "CL  ",
         "CREATE DATABASE" => "CRDB",
+        "CREATE FUNCTION" => "CRFN",
         "CREATE SCHEMA" => "CRSM",
+        "CREATE SYNONYM" => "CRSN",
         "CREATE TABLE" => "CRTB",
         "CREATE VIEW" => "CRVW",
         "DELETE" => "DL  ",
@@ -140,17 +144,18 @@ fn permissions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .permissions
         .iter()
         .map(|p| {
-            let (class, described, major) = match p.securable {
-                Securable::Database => (0, "DATABASE", 0),
-                Securable::Object(id) => (1, "OBJECT_OR_COLUMN", id),
-                Securable::Schema(id) => (3, "SCHEMA", id),
+            let (class, described, major, minor) = match p.securable {
+                Securable::Database => (0, "DATABASE", 0, 0),
+                Securable::Object(id) => (1, "OBJECT_OR_COLUMN", id, 0),
+                Securable::Column(id, column) => (1, "OBJECT_OR_COLUMN", id, column),
+                Securable::Schema(id) => (3, "SCHEMA", id, 0),
             };
             let (state, state_desc) = match p.state {
                 Grant::Grant => ("G", "GRANT"),
                 Grant::GrantWithGrantOption => ("W", "GRANT_WITH_GRANT_OPTION"),
                 Grant::Deny => ("D", "DENY"),
             };
-            row![class, described, major, p.grantee, code(&p.name), &p.name, state, state_desc]
+            row![class, described, major, minor, p.grantee, code(&p.name), &p.name, state, state_desc]
         })
         .collect())
 }

@@ -32,6 +32,8 @@ pub fn column(cursor: &mut Cursor<'_>) -> Parsed<ColumnDef> {
         identity: None,
         default: None,
         rowguidcol: false,
+        sparse: false,
+        mask: None,
         constraints: Vec::new(),
         indexes: Vec::new(),
     };
@@ -69,6 +71,8 @@ fn option(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Parsed<bool> {
             column.identity = Some((seed, increment));
         }
         Some("ROWGUIDCOL") => column.rowguidcol = true,
+        Some("SPARSE") => column.sparse = true,
+        Some("MASKED") => column.mask = Some(masked_with(cursor)?),
         Some("INDEX") => column.indexes.push(index::inline(cursor, Some(&column.name))?),
         Some(other) => return Err(unsupported(&format!("{other} columns"))),
         None => {
@@ -90,6 +94,17 @@ fn option(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Parsed<bool> {
         }
     }
     Ok(true)
+}
+
+/// After MASKED: `WITH (FUNCTION = 'function')`.
+pub fn masked_with(cursor: &mut Cursor<'_>) -> Parsed<String> {
+    cursor.expect_word("WITH")?;
+    cursor.expect_token(&Token::LParen)?;
+    cursor.expect_word("FUNCTION")?;
+    cursor.expect_token(&Token::Eq)?;
+    let function = cursor.take_string().ok_or_else(|| cursor.syntax_error())?.to_owned();
+    cursor.expect_token(&Token::RParen)?;
+    Ok(function)
 }
 
 /// A constraint written with its column, after its name if it has one.

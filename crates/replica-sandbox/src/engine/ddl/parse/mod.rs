@@ -4,6 +4,7 @@ mod database;
 mod index;
 mod module;
 mod partition;
+mod policy;
 mod security;
 mod table;
 
@@ -15,7 +16,8 @@ use sqlparser::tokenizer::Token;
 type Parsed<T> = Result<T, SqlError>;
 
 /// Parses the data definition statement that starts at the cursor. `None`: it is another kind of statement, and
-/// the cursor has not moved. CREATE VIEW and CREATE TRIGGER take all that is left of the batch.
+/// the cursor has not moved. CREATE VIEW, CREATE FUNCTION and CREATE TRIGGER take all that is left of
+/// the batch.
 ///
 /// # Errors
 /// 102/156 for what T-SQL does not allow or the sandbox does not know.
@@ -44,8 +46,9 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Option<Ddl>> {
 
 fn create(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
     if cursor.take_words(&["OR", "ALTER"]) {
-        return match cursor.take_any(&["VIEW"]) {
-            Some(_) => module::view(cursor, start, true, true),
+        return match cursor.take_any(&["VIEW", "FUNCTION"]) {
+            Some("VIEW") => module::view(cursor, start, true, true),
+            Some(_) => policy::function(cursor, start, true, true),
             None => Err(cursor.syntax_error()),
         };
     }
@@ -58,9 +61,15 @@ fn create(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
         "LOGIN",
         "USER",
         "ROLE",
+        "FUNCTION",
+        "SECURITY",
+        "SYNONYM",
         "PARTITION",
     ]) {
         Some("TABLE") => table::create(cursor),
+        Some("FUNCTION") => policy::function(cursor, start, true, false),
+        Some("SECURITY") => policy::create(cursor),
+        Some("SYNONYM") => policy::synonym(cursor),
         Some("DATABASE") => database::create(cursor),
         Some("SCHEMA") => database::create_schema(cursor),
         Some("VIEW") => module::view(cursor, start, true, false),
@@ -84,8 +93,21 @@ fn create(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
 }
 
 fn alter(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
-    match cursor.take_any(&["TABLE", "DATABASE", "INDEX", "VIEW", "LOGIN", "ROLE", "SERVER", "PARTITION"]) {
+    match cursor.take_any(&[
+        "TABLE",
+        "DATABASE",
+        "INDEX",
+        "VIEW",
+        "FUNCTION",
+        "SECURITY",
+        "LOGIN",
+        "ROLE",
+        "SERVER",
+        "PARTITION",
+    ]) {
         Some("TABLE") => table::alter(cursor),
+        Some("FUNCTION") => policy::function(cursor, start, false, true),
+        Some("SECURITY") => policy::alter(cursor),
         Some("DATABASE") => database::alter(cursor),
         Some("INDEX") => index::alter(cursor),
         Some("VIEW") => module::view(cursor, start, false, true),
@@ -119,6 +141,9 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         "LOGIN",
         "USER",
         "ROLE",
+        "FUNCTION",
+        "SECURITY",
+        "SYNONYM",
         "PARTITION",
     ]) else {
         return Err(cursor.syntax_error());
@@ -130,8 +155,14 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
             None => Err(cursor.syntax_error()),
         };
     }
+    if what == "SECURITY" {
+        cursor.expect_word("POLICY")?;
+    }
     let if_exists = cursor.take_words(&["IF", "EXISTS"]);
     Ok(match what {
+        "FUNCTION" => Ddl::DropFunction { names: list(cursor, Cursor::expect_object_name)?, if_exists },
+        "SECURITY" => Ddl::DropSecurityPolicy { name: local_name(cursor)?, if_exists },
+        "SYNONYM" => Ddl::DropSynonym { name: local_name(cursor)?, if_exists },
         "TABLE" => Ddl::DropTable { names: list(cursor, Cursor::expect_object_name)?, if_exists },
         "VIEW" => Ddl::DropView { names: list(cursor, Cursor::expect_object_name)?, if_exists },
         "TRIGGER" => Ddl::DropTrigger { names: list(cursor, Cursor::expect_object_name)?, if_exists },
@@ -246,6 +277,7 @@ struct IndexOptions {
 const INDEX_OPTIONS: &[&str] = &[
     "ALLOW_PAGE_LOCKS",
     "ALLOW_ROW_LOCKS",
+    "BUCKET_COUNT",
     "COMPRESSION_DELAY",
     "COMPRESS_ALL_ROW_GROUPS",
     "DATA_COMPRESSION",

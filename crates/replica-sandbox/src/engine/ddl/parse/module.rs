@@ -6,7 +6,7 @@ use crate::error::SqlError;
 use sqlparser::tokenizer::Token;
 
 /// 111 unless the statement that started at this token is the first of its batch.
-fn must_be_first(start: usize, what: &str) -> Parsed<()> {
+pub fn must_be_first(start: usize, what: &str) -> Parsed<()> {
     if start == 0 {
         return Ok(());
     }
@@ -15,7 +15,7 @@ fn must_be_first(start: usize, what: &str) -> Parsed<()> {
 }
 
 /// Takes what is left of the batch; a last semicolon is not part of it.
-fn rest<'a>(cursor: &mut Cursor<'a>, from: usize) -> Parsed<&'a str> {
+pub fn rest<'a>(cursor: &mut Cursor<'a>, from: usize) -> Parsed<&'a str> {
     while cursor.advance().is_some() {}
     let end = cursor.position();
     let text = cursor.text(from, end);
@@ -31,17 +31,18 @@ pub fn view(cursor: &mut Cursor<'_>, start: usize, create: bool, alter: bool) ->
     } else {
         Vec::new()
     };
+    let mut schema_bound = false;
     if cursor.take_word("WITH") {
-        list(cursor, |cursor| match cursor.take_any(&["SCHEMABINDING", "VIEW_METADATA"]) {
-            Some(_) => Ok(()),
-            None => Err(cursor.syntax_error()),
+        let options = list(cursor, |cursor| {
+            cursor.take_any(&["SCHEMABINDING", "VIEW_METADATA"]).ok_or_else(|| cursor.syntax_error())
         })?;
+        schema_bound = options.contains(&"SCHEMABINDING");
     }
     cursor.expect_word("AS")?;
     let body = cursor.position();
     let select = rest(cursor, body)?.trim_end_matches(';').to_owned();
     let definition = cursor.text(start, cursor.position()).to_owned();
-    Ok(Ddl::CreateView(CreateView { name, alter, create, columns, select, definition }))
+    Ok(Ddl::CreateView(CreateView { name, alter, create, columns, schema_bound, select, definition }))
 }
 
 /// After `CREATE TRIGGER`: `name ON table AFTER|FOR events AS body`.
@@ -53,10 +54,8 @@ pub fn trigger(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
         return Err(unsupported("DDL triggers"));
     }
     let table = local_name(cursor)?;
-    if cursor.take_words(&["INSTEAD", "OF"]) {
-        return Err(unsupported("INSTEAD OF triggers"));
-    }
-    if cursor.take_any(&["AFTER", "FOR"]).is_none() {
+    let instead = cursor.take_words(&["INSTEAD", "OF"]);
+    if !instead && cursor.take_any(&["AFTER", "FOR"]).is_none() {
         return Err(cursor.syntax_error());
     }
     let events = list(cursor, |cursor| match cursor.take_any(&["INSERT", "UPDATE", "DELETE"]) {
@@ -68,7 +67,7 @@ pub fn trigger(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
     let from = cursor.position();
     let body = rest(cursor, from)?.to_owned();
     let definition = cursor.text(start, cursor.position()).to_owned();
-    Ok(Ddl::CreateTrigger(CreateTrigger { name, table, events, body, definition }))
+    Ok(Ddl::CreateTrigger(CreateTrigger { name, table, instead, events, body, definition }))
 }
 
 /// At TRIGGER of `ENABLE|DISABLE TRIGGER names|ALL ON table`.

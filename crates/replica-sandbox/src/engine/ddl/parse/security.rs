@@ -1,6 +1,6 @@
 //! Logins, users, roles and permissions.
 use super::super::ast::{Ddl, LoginChange, PermissionChange, SecurableName, Verb};
-use super::{Parsed, list, unsupported};
+use super::{Parsed, list, parenthesised, unsupported};
 use crate::engine::schema::Password;
 use crate::engine::tokens::Cursor;
 use sqlparser::tokenizer::Token;
@@ -88,6 +88,8 @@ pub fn membership(cursor: &mut Cursor<'_>) -> Parsed<(String, bool, String)> {
 /// "Permissions (Database Engine)").
 const PERMISSIONS: &[&[&str]] = &[
     &["ALTER", "ANY", "SCHEMA"],
+    &["ALTER", "ANY", "SECURITY", "POLICY"],
+    &["ALTER", "ANY", "MASK"],
     &["ALTER", "ANY", "DATASPACE"],
     &["ADMINISTER", "DATABASE", "BULK", "OPERATIONS"],
     &["VIEW", "DATABASE", "STATE"],
@@ -95,7 +97,9 @@ const PERMISSIONS: &[&[&str]] = &[
     &["VIEW", "DEFINITION"],
     &["VIEW", "CHANGE", "TRACKING"],
     &["CREATE", "DATABASE"],
+    &["CREATE", "FUNCTION"],
     &["CREATE", "SCHEMA"],
+    &["CREATE", "SYNONYM"],
     &["CREATE", "TABLE"],
     &["CREATE", "VIEW"],
     &["TAKE", "OWNERSHIP"],
@@ -127,7 +131,10 @@ pub fn permission(cursor: &mut Cursor<'_>, verb: &str) -> Parsed<Ddl> {
         }
         Ok(found.join(" "))
     })?;
-    let on = if cursor.take_word("ON") { Some(securable(cursor)?) } else { None };
+    let mut on = if cursor.take_word("ON") { Some(securable(cursor)?) } else { None };
+    if cursor.at_token(&Token::LParen) {
+        on = Some(column(cursor, on, &permissions)?);
+    }
     let named = cursor.take_word("TO") || verb == "REVOKE" && cursor.take_word("FROM");
     if !named {
         return Err(cursor.syntax_error());
@@ -144,6 +151,24 @@ pub fn permission(cursor: &mut Cursor<'_>, verb: &str) -> Parsed<Ddl> {
         _ => Verb::Revoke,
     };
     Ok(Ddl::Permission(PermissionChange { verb, permissions, on, principals }))
+}
+
+/// `(column)` after a table: UNMASK is given by the column (SQL Server 2022).
+fn column(
+    cursor: &mut Cursor<'_>,
+    on: Option<SecurableName>,
+    permissions: &[String],
+) -> Parsed<SecurableName> {
+    let (Some(SecurableName::Object(table)), ["UNMASK"]) =
+        (on, permissions.iter().map(String::as_str).collect::<Vec<_>>().as_slice())
+    else {
+        return Err(unsupported("permissions on columns"));
+    };
+    let mut columns = parenthesised(cursor, Cursor::expect_name)?;
+    match (columns.pop(), columns.is_empty()) {
+        (Some(column), true) => Ok(SecurableName::Column(table, column)),
+        _ => Err(unsupported("permissions on several columns in one statement")),
+    }
 }
 
 fn securable(cursor: &mut Cursor<'_>) -> Parsed<SecurableName> {

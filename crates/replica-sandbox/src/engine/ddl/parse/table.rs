@@ -1,6 +1,7 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
-use super::super::ast::{AlterTable, CreateTable, Ddl, DropItem};
+use super::super::ast::{AlterTable, ColumnProperty, CreateTable, Ddl, DropItem};
 use super::{Parsed, column, index, list, parenthesised, placement, plain_options, unsupported};
+use crate::engine::schema::Durability;
 use crate::engine::tokens::Cursor;
 use crate::engine::type_name::TypeName;
 use sqlparser::tokenizer::Token;
@@ -13,6 +14,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         constraints: Vec::new(),
         indexes: Vec::new(),
         placement: None,
+        memory_optimized: None,
     };
     cursor.expect_token(&Token::LParen)?;
     loop {
@@ -38,10 +40,42 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     if cursor.take_word("TEXTIMAGE_ON") {
         cursor.advance();
     }
-    if cursor.at_word("WITH") {
+    if in_memory(cursor) {
+        table.memory_optimized = memory_options(cursor)?;
+    } else if cursor.at_word("WITH") {
         plain_options(cursor)?;
     }
     Ok(Ddl::CreateTable(table))
+}
+
+/// Do the table's options have one of memory-optimized tables?
+fn in_memory(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = *cursor;
+    ahead.take_word("WITH")
+        && ahead.take_token(&Token::LParen)
+        && ["MEMORY_OPTIMIZED", "DURABILITY"].iter().any(|word| ahead.at_word(word))
+}
+
+/// `WITH (MEMORY_OPTIMIZED = ON|OFF, DURABILITY = SCHEMA_AND_DATA|SCHEMA_ONLY)`.
+fn memory_options(cursor: &mut Cursor<'_>) -> Parsed<Option<Durability>> {
+    cursor.expect_word("WITH")?;
+    let (mut on, mut durability) = (false, Durability::SchemaAndData);
+    parenthesised(cursor, |cursor| {
+        let option = cursor.take_any(&["MEMORY_OPTIMIZED", "DURABILITY"]);
+        cursor.expect_token(&Token::Eq)?;
+        match (option, cursor.take_any(&["ON", "OFF", "SCHEMA_AND_DATA", "SCHEMA_ONLY"])) {
+            (Some("MEMORY_OPTIMIZED"), Some(word @ ("ON" | "OFF"))) => Ok((Some(word == "ON"), None)),
+            (Some("DURABILITY"), Some("SCHEMA_AND_DATA")) => Ok((None, Some(Durability::SchemaAndData))),
+            (Some("DURABILITY"), Some("SCHEMA_ONLY")) => Ok((None, Some(Durability::SchemaOnly))),
+            _ => Err(cursor.syntax_error()),
+        }
+    })?
+    .into_iter()
+    .for_each(|(switched, lasting)| {
+        on = switched.unwrap_or(on);
+        durability = lasting.unwrap_or(durability);
+    });
+    Ok(on.then_some(durability))
 }
 
 pub fn alter(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
@@ -125,8 +159,19 @@ fn add(cursor: &mut Cursor<'_>, check: Option<bool>) -> Parsed<AlterTable> {
 fn alter_column(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
     cursor.expect_word("COLUMN")?;
     let name = cursor.expect_name()?;
+    if let Some(verb) = cursor.take_any(&["ADD", "DROP"]) {
+        let add = verb == "ADD";
+        let property = match cursor.take_any(&["MASKED", "SPARSE"]) {
+            Some("MASKED") if add => ColumnProperty::Mask(Some(column::masked_with(cursor)?)),
+            Some("MASKED") => ColumnProperty::Mask(None),
+            Some(_) => ColumnProperty::Sparse(add),
+            None => return Err(unsupported("this property of ALTER COLUMN … ADD|DROP")),
+        };
+        return Ok(AlterTable::ColumnProperty { name, property });
+    }
     let type_name = TypeName::parse(cursor)?;
     let collation = if cursor.take_word("COLLATE") { Some(cursor.expect_name()?) } else { None };
+    let mask = if cursor.take_word("MASKED") { Some(column::masked_with(cursor)?) } else { None };
     let nullable = if cursor.take_words(&["NOT", "NULL"]) {
         Some(false)
     } else if cursor.take_word("NULL") {
@@ -134,7 +179,7 @@ fn alter_column(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
     } else {
         None
     };
-    Ok(AlterTable::AlterColumn { name, type_name, collation, nullable })
+    Ok(AlterTable::AlterColumn { name, type_name, collation, nullable, mask })
 }
 
 /// `DROP [CONSTRAINT] a, b, COLUMN c`: the last word said holds for the names after it; without one it is

@@ -76,14 +76,18 @@ pub fn alter(session: &mut Session, name: &ObjectName, action: &AlterTable, sink
             sink,
         ),
         AlterTable::Drop { items } => super::drop_item::drop(session, &target, items),
-        AlterTable::AlterColumn { name, type_name, collation, nullable } => {
+        AlterTable::AlterColumn { name, type_name, collation, nullable, mask } => {
             let new = super::alter_column::NewType {
                 name,
                 type_name,
                 collation: collation.as_deref(),
                 nullable: *nullable,
+                mask: mask.as_deref(),
             };
             super::alter_column::alter_column(session, &target, &new)
+        }
+        AlterTable::ColumnProperty { name, property } => {
+            super::alter_column::change_property(session, &target, name, property)
         }
         AlterTable::Constraints { names, enable, validate } => {
             constraints::switch(session, &target, names, *enable, *validate)

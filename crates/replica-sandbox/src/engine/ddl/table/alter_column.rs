@@ -1,9 +1,12 @@
 //! ALTER TABLE … ALTER COLUMN.
 use super::alter::Target;
+use super::columns::check_sparse;
 use super::drop_item::dependent;
 use super::keys;
+use crate::engine::ddl::ast::ColumnProperty;
 use crate::engine::ddl::change::{Change, change};
 use crate::engine::failure::{Outcome, storage_error};
+use crate::engine::mask::Mask;
 use crate::engine::schema::{Column, Table};
 use crate::engine::session::Session;
 use crate::engine::store;
@@ -19,6 +22,8 @@ pub struct NewType<'a> {
     pub collation: Option<&'a str>,
     /// Where neither is written, the column becomes nullable.
     pub nullable: Option<bool>,
+    /// A new masking function; without one the column keeps its own.
+    pub mask: Option<&'a str>,
 }
 
 /// # Errors
@@ -60,12 +65,15 @@ pub fn alter_column(session: &mut Session, target: &Target, new: &NewType<'_>) -
             );
             return Err(SqlError::new(4922, 16, 9, text).into());
         }
-        let altered = Column {
+        let mut altered = Column {
             sql_type: resolved.sql_type,
             nullable: new.nullable.unwrap_or(!old.identity && resolved.alias.is_none()),
             type_name: resolved.alias,
             ..old.clone()
         };
+        if let Some(mask) = new.mask.or(old.mask.as_deref()) {
+            altered.mask = Some(Mask::parse(mask, new.name, &altered.sql_type)?.to_string());
+        }
         if altered.nullable
             && record.primary_key().is_some_and(|k| k.keys.iter().any(|(id, _)| *id == old.column_id))
         {
@@ -79,6 +87,46 @@ pub fn alter_column(session: &mut Session, target: &Target, new: &NewType<'_>) -
         rewrite(change, &mut record, (&old, &altered), &names)?;
         if let Some(column) = record.columns.iter_mut().find(|c| c.column_id == old.column_id) {
             *column = altered;
+        }
+        change.put_table(target.database, record.object_id, Some(record));
+        Ok(())
+    })
+}
+
+/// `ALTER COLUMN name ADD|DROP MASKED|SPARSE`: the rows stay as they are.
+///
+/// # Errors
+/// 4924, 16002 to 16005, 16007; 1731.
+pub fn change_property(
+    session: &mut Session,
+    target: &Target,
+    name: &str,
+    property: &ColumnProperty,
+) -> Outcome {
+    change(session, |change| {
+        let mut record = change.table(target.database, target.table.object_id)?;
+        let database = &*change.database(target.database)?;
+        let (table, at) =
+            (record.name.clone(), record.columns.iter().position(|c| database.same_name(&c.name, name)));
+        let Some(column) = at.and_then(|at| record.columns.get_mut(at)) else {
+            let text = format!(
+                "ALTER TABLE ALTER COLUMN failed because column '{name}' does not exist in table '{table}'."
+            );
+            return Err(SqlError::new(4924, 16, 1, text).into());
+        };
+        match property {
+            ColumnProperty::Mask(Some(mask)) => {
+                column.mask = Some(Mask::parse(mask, &column.name, &column.sql_type)?.to_string());
+            }
+            ColumnProperty::Mask(None) if column.mask.take().is_none() => {
+                let text = format!("The column '{}' does not have a data masking function.", column.name);
+                return Err(SqlError::new(16007, 16, 0, text).into());
+            }
+            ColumnProperty::Mask(None) => {}
+            ColumnProperty::Sparse(sparse) => {
+                column.sparse = *sparse;
+                check_sparse(&table, column)?;
+            }
         }
         change.put_table(target.database, record.object_id, Some(record));
         Ok(())

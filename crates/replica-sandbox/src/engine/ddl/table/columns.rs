@@ -2,6 +2,7 @@
 use crate::engine::ddl::ast::{ColumnDef, ColumnKind};
 use crate::engine::describe::describe;
 use crate::engine::failure::Outcome;
+use crate::engine::mask::Mask;
 use crate::engine::schema::{Column, Computed, Default, same_name};
 use crate::engine::session::Session;
 use crate::engine::type_name::Place;
@@ -50,6 +51,10 @@ pub fn resolve(
             computed.push(all.len());
         }
         check(table, &all, &column)?;
+        check_sparse(table, &column)?;
+        if let Some(mask) = &def.mask {
+            column.mask = Some(Mask::parse(mask, &column.name, &column.sql_type)?.to_string());
+        }
         all.push(column);
     }
     // Computed columns can use all others, also later ones.
@@ -85,6 +90,8 @@ fn plain(def: &ColumnDef, ordinal: usize, database: CollationId) -> Result<Colum
         }),
         rowguidcol: def.rowguidcol,
         generated_always: 0,
+        sparse: def.sparse,
+        mask: None,
     };
     match &def.kind {
         ColumnKind::Typed(type_name) => {
@@ -147,6 +154,30 @@ fn check(table: &str, before: &[Column], column: &Column) -> Result<(), SqlError
         return Err(SqlError::new(1754, 16, 0, text));
     }
     Ok(())
+}
+
+/// # Errors
+/// 1731 for what can't be sparse (Microsoft docs, "Use sparse columns", "Restrictions").
+pub fn check_sparse(table: &str, column: &Column) -> Result<(), SqlError> {
+    let large = matches!(column.sql_type, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
+    let fits = column.nullable
+        && !column.identity
+        && !column.rowguidcol
+        && column.computed.is_none()
+        && column.default.is_none()
+        && !large
+        && !column.sql_type.is_clr()
+        && column.sql_type != SqlType::RowVersion;
+    if !column.sparse || fits {
+        return Ok(());
+    }
+    let text = format!(
+        "Cannot create the sparse column '{}' in the table '{table}' because an option or data type specified is not valid. \
+         A sparse column must be nullable and cannot have the ROWGUIDCOL, IDENTITY, or FILESTREAM properties. A sparse column \
+         cannot be of the following data types: text, ntext, image, geometry, geography, or user-defined type.",
+        column.name
+    );
+    Err(SqlError::new(1731, 16, 1, text))
 }
 
 /// Type and nullability of an expression over these columns.

@@ -5,8 +5,10 @@ use super::{columns, locks};
 use crate::engine::api::Sink;
 use crate::engine::ddl::ast::{ConstraintDef, ConstraintKind, CreateTable, IndexDef, Placement};
 use crate::engine::ddl::change::{Change, change};
+use crate::engine::ddl::memory;
 use crate::engine::ddl::names::{self, Place};
 use crate::engine::failure::Outcome;
+use crate::engine::options::Isolation;
 use crate::engine::permissions;
 use crate::engine::schema::{Database, Identity, Table};
 use crate::engine::session::Session;
@@ -29,6 +31,9 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
     if place.owner.is_some() && def.constraints().any(|c| matches!(c.kind, ConstraintKind::Foreign(_))) {
         let text = "replica-sandbox does not support FOREIGN KEY constraints of temporary tables.";
         return Err(SqlError::new(50000, 16, 1, text).into());
+    }
+    if def.memory_optimized.is_some() && session.options.isolation == Isolation::Snapshot {
+        return Err(memory::not_under_snapshot().into());
     }
     let columns = columns::resolve(session, &place.name, &[], &def.columns, collation)?;
     for constraint in def.constraints() {
@@ -58,6 +63,7 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
             identity: identity.map(|(seed, increment)| Identity { seed, increment, last: None }),
             storage: Vec::new(),
             partitioned_on: None,
+            memory_optimized: def.memory_optimized,
         };
         let mut builder = Builder { database, table, now, new: true };
         builder.name_defaults()?;
@@ -66,6 +72,7 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
         builder.add_constraints(&constraints, true)?;
         add_other_indexes(&mut builder, def)?;
         let mut table = builder.table;
+        memory::check(&table)?;
         place_on(change, &place, &mut table, placement(def))?;
         let partitions = partitions(change.database(place.database)?, &table);
         table.storage = change.new_storages(partitions)?;

@@ -2,7 +2,7 @@
 use super::{locks, may_alter};
 use crate::engine::api::Sink;
 use crate::engine::ddl::change::change;
-use crate::engine::ddl::names;
+use crate::engine::ddl::{memory, names};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
@@ -38,12 +38,30 @@ fn drop_one(session: &mut Session, name: &ObjectName, sink: &dyn Sink) -> Outcom
             );
             return Err(SqlError::new(3726, 16, 1, text).into());
         }
+        referenced_by_module(records, table.object_id, "DROP TABLE", &name.to_string())?;
     }
     change(session, |change| {
         change.put_table(database, table.object_id, None);
         change.retire_storage(table.storage.clone());
         Ok(())
     })
+}
+
+/// 3729 where a schema-bound module or policy needs the object.
+pub fn referenced_by_module(
+    database: &Database,
+    object_id: i32,
+    statement: &str,
+    name: &str,
+) -> Result<(), SqlError> {
+    match database.bound_to(object_id) {
+        Some(module) => {
+            let text =
+                format!("Cannot {statement} '{name}' because it is being referenced by object '{module}'.");
+            Err(SqlError::new(3729, 16, 1, text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// 3701.
@@ -94,6 +112,15 @@ pub fn truncate(
                 "Cannot truncate table '{name}' because it is being referenced by a FOREIGN KEY constraint."
             );
             return Err(SqlError::new(4712, 16, 1, text).into());
+        }
+        memory::refuse_statement(&table, "TRUNCATE TABLE")?;
+        if let Some(view) = records.indexed_view_of(table.object_id) {
+            // Microsoft docs, TRUNCATE TABLE, "Restrictions": not for tables that an indexed view reads.
+            let text = format!(
+                "Cannot TRUNCATE TABLE '{name}' because it is being referenced by object '{}'.",
+                view.name
+            );
+            return Err(SqlError::new(3729, 16, 2, text).into());
         }
         (0..table.storage.len()).filter(|n| chosen(partitions, *n)).collect()
     };

@@ -3,6 +3,7 @@
 use super::alter::Target;
 use super::range::{Range, of_checks, of_partition};
 use crate::engine::ddl::change::change;
+use crate::engine::ddl::{indexed_view, memory};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Column, Database, Index, Table};
 use crate::engine::session::Session;
@@ -22,6 +23,8 @@ pub fn switch(
     target: (&Target, Option<i64>),
 ) -> Outcome {
     let ((source, from), (target, to)) = (source, target);
+    memory::refuse_statement(&source.table, "ALTER TABLE SWITCH")?;
+    memory::refuse_statement(&target.table, "ALTER TABLE SWITCH")?;
     let (from, to) = (at(&source.table, from)?, at(&target.table, to)?);
     let other = session_name(session, target.database);
     source.read(session, |database, s| {
@@ -120,6 +123,7 @@ fn alike(pair: &Pair<'_>) -> Result<(), SqlError> {
         same_column(pair, ordinal + 1, a, b)?;
     }
     same_indexes(pair)?;
+    indexed_view::switchable(pair.database, s, t)?;
     same_constraints(pair)
 }
 

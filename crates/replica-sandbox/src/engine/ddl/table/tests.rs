@@ -304,3 +304,24 @@ fn a_table_has_1024_columns_at_most() {
     ok(s, &format!("CREATE TABLE t ({})", columns(1024)));
     assert_eq!(numbers(s, "ALTER TABLE t ADD d bit"), [1702]);
 }
+
+#[test]
+fn sparse_columns_are_nullable_and_plain() {
+    let s = &mut session();
+    ok(
+        s,
+        "CREATE TABLE t (a int, b varchar(10) SPARSE NULL, c int NULL); ALTER TABLE t ALTER COLUMN c ADD SPARSE",
+    );
+    assert_eq!(
+        rows(s, "SELECT name FROM sys.columns WHERE is_sparse = 1 ORDER BY column_id"),
+        [["b"], ["c"]]
+    );
+    assert_eq!(rows(s, "SELECT COLUMNPROPERTY(OBJECT_ID('t'), 'b', 'IsSparse')"), [["1"]]);
+    for column in
+        ["a int SPARSE NOT NULL", "a int IDENTITY SPARSE", "a text SPARSE NULL", "a geometry SPARSE NULL"]
+    {
+        assert_eq!(errors(s, &format!("CREATE TABLE x ({column})"))[0].0, 1731, "{column}");
+    }
+    ok(s, "ALTER TABLE t ALTER COLUMN b DROP SPARSE");
+    assert_eq!(rows(s, "SELECT is_sparse FROM sys.columns WHERE name = 'b'"), [["0"]]);
+}

@@ -1,7 +1,7 @@
 //! Do the rows that are there satisfy a constraint? Asked in T-SQL, so that a constraint means the same here as when
 //! rows are written.
 use super::columns::quote;
-use crate::engine::failure::Outcome;
+use crate::engine::failure::{Failure, Outcome};
 use crate::engine::schema::{Check, Database, ForeignKey, Index, Table};
 use crate::engine::session::Session;
 use crate::error::SqlError;
@@ -49,6 +49,27 @@ pub fn ask(session: &mut Session, question: Question) -> Outcome {
             );
             SqlError::new(1505, 16, 1, text).into()
         }
+    })
+}
+
+/// As [`ask`], after a statement that wrote rows.
+///
+/// # Errors
+/// 2601, 547.
+pub fn hold(session: &mut Session, question: Question) -> Outcome {
+    let named = match &question.refusal {
+        Refusal::Duplicate(table, index) => Some((table.clone(), index.clone())),
+        Refusal::Conflict(_) => None,
+    };
+    ask(session, question).map_err(|failure| match (failure, named) {
+        (Failure::Error(error), Some((table, index))) if error.number == 1505 => {
+            let value = error.text.rsplit_once("value is ").map_or("", |(_, value)| value);
+            let text = format!(
+                "Cannot insert duplicate key row in object '{table}' with unique index '{index}'. The duplicate key value is {value}"
+            );
+            SqlError::new(2601, 14, 1, text).into()
+        }
+        (failure, _) => failure,
     })
 }
 

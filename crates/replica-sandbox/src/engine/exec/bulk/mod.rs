@@ -17,7 +17,7 @@ use crate::engine::exec::frame::Frame;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::locks::{Mode, Scope};
 use crate::engine::parse::Hint;
-use crate::engine::schema::{IndexKind, Table};
+use crate::engine::schema::{BlockedOperation, IndexKind, Table};
 use crate::engine::session::Session;
 use crate::error::SqlError;
 use crate::values::convert::fit;
@@ -96,6 +96,8 @@ struct Loaded {
     count: u64,
     /// Whose keys were there already.
     ignored: u64,
+    /// That refer to rows of the table itself.
+    unsettled: Vec<Vec<Stored>>,
 }
 
 /// A load at work.
@@ -145,15 +147,18 @@ impl Load {
         let mut numbers = Numbers::of(session, &target, self.numbered());
         let loaded = self.chunks(session, stamp, (&conditions, &defaults), &mut numbers, rows, sink);
         numbers.keep(session, &target);
-        let Loaded { count, ignored } = loaded?;
+        let Loaded { count, ignored, .. } = loaded?;
         if ignored > 0 {
             sink.message(&duplicate_ignored())?;
         }
         if count > 0 && !self.checks {
             distrust(session, &target);
         }
+        let written = target.written("INSERT", count);
         if self.pending.hints.contains(&Hint::FireTriggers) {
-            trigger::fire(session, target.written("INSERT", count), sink)?;
+            trigger::fire(session, written, sink)?;
+        } else {
+            trigger::hold_views(session, written)?;
         }
         Ok(count)
     }
@@ -169,7 +174,7 @@ impl Load {
         let frame = Frame::default();
         let binder = Binder::new(session, &frame);
         let target = &self.pending.into;
-        let conditions = target.conditions(&binder, self.checks)?;
+        let conditions = target.conditions(&binder, self.checks, BlockedOperation::AfterInsert)?;
         let mut defaults = Vec::with_capacity(target.table.columns.len());
         for column in &target.table.columns {
             let sql = format!("SELECT {}", target.default(&binder, column)?.sql);
@@ -210,9 +215,12 @@ impl Load {
                 let row = self.row(session, &mut incoming, defaults, numbers)?;
                 chunk.push(row);
             }
-            let ignored = read::until_settled(session, sink, |session, _| {
-                session.write(|session| self.write(session, stamp, conditions, &chunk))
+            let (ignored, mut unsettled) = read::until_settled(session, sink, |session, _| {
+                session.write(|session| {
+                    self.write(session, stamp, conditions, &chunk, (&loaded.unsettled, !more))
+                })
             })?;
+            loaded.unsettled.append(&mut unsettled);
             loaded.ignored += ignored;
             loaded.count += chunk.len() as u64 - ignored;
             if !more {
@@ -264,14 +272,16 @@ impl Load {
         Ok(stored)
     }
 
-    /// How many rows were passed over for their keys.
+    /// How many rows were passed over for their keys, and which refer to rows of the table itself. With the last chunk
+    /// those of the earlier ones are held to that as well.
     fn write(
         &self,
         session: &Session,
         stamp: i64,
         conditions: &Conditions,
         chunk: &[Vec<Stored>],
-    ) -> Result<u64, Again> {
+        (earlier, last): (&[Vec<Stored>], bool),
+    ) -> Result<(u64, Vec<Vec<Stored>>), Again> {
         let target = &self.pending.into;
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
         let rules = Rules { checks: self.checks, verb: "INSERT" };
@@ -283,7 +293,12 @@ impl Load {
             let written = writer.write(row).map_err(|refusal| explained(session, refusal))?;
             ignored += u64::from(written == Written::Ignored);
         }
-        Ok(ignored)
+        let unsettled = writer.take_unsettled();
+        if last {
+            writer.settle(&unsettled).map_err(|refusal| explained(session, refusal))?;
+            writer.settle(earlier).map_err(|refusal| explained(session, refusal))?;
+        }
+        Ok((ignored, unsettled))
     }
 }
 

@@ -5,16 +5,19 @@ use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Partitioning, Target, announce, escalate, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
-use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source, row_lock};
+use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source, row_lock, unknown_column};
+use crate::engine::ddl::names::TEMPDB;
 use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
-use crate::engine::exec::row::{Conditions, Pen, RowWriter, Rules};
-use crate::engine::exec::{transaction, trigger};
+use crate::engine::exec::row::{Conditions, Pen, RowWriter, Rules, blocked};
+use crate::engine::exec::transaction;
+use crate::engine::exec::trigger::{self, Instead};
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Scope as LockScope};
 use crate::engine::options::Isolation;
 use crate::engine::parse::{self, Assigned};
+use crate::engine::schema::BlockedOperation;
 use crate::engine::session::Session;
 use crate::engine::store::table_name;
 use crate::engine::transactions::{Conflict, Fate, transaction_of};
@@ -93,6 +96,7 @@ struct Bound {
     conditions: Conditions,
     partition_of: Partitioning,
     output: Option<Output>,
+    deletes: bool,
 }
 
 fn attempt(
@@ -119,8 +123,14 @@ fn attempt(
             child.lock(session, &bound.target, change.deletes, sink)?;
         }
         let target = bound.target.clone();
-        let done = session.write(|session| write(session, bound, &children, &needs, change.deletes, sink))?;
         let event = if change.deletes { "DELETE" } else { "UPDATE" };
+        if let Some(instead) = Instead::of(session, &target.table, event) {
+            let instead = Instead::begin(session, &target.table, instead)?;
+            let count = session.write(|session| hand_over(session, bound, &instead, &needs, sink))?;
+            instead.run(session, count, sink)?;
+            return Ok((count, None));
+        }
+        let done = session.write(|session| write(session, bound, &children, &needs, sink))?;
         trigger::fire(session, target.written(event, done.0), sink)?;
         let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
         Ok((done.0, returned.flatten()))
@@ -144,6 +154,7 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     let (database, table) = named_table(binder, change, &from.sources[at])?;
     let permission = if change.deletes { "DELETE" } else { "UPDATE" };
     let target = Target::of(binder.session, database, table, permission)?;
+    change.target.hints.fit_target(&target.table)?;
     let scope = Scope { sources: std::mem::take(&mut from.sources), ..Scope::default() };
     let Some((storage, rowid)) = scope.sources[at].row.clone() else {
         return Err(SqlError::new(4406, 16, 1, "replica-sandbox does not change derived tables.").into());
@@ -154,13 +165,20 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
         format!("{alias}.{}", crate::engine::store::column_name(c.column_id))
     };
     // A row that goes without a word and without children takes its values with it.
-    let values = !change.deletes || change.output.is_some() || !Child::of(binder.session, &target).is_empty();
+    let values = !change.deletes
+        || change.output.is_some()
+        || Instead::of(binder.session, &target.table, "DELETE").is_some()
+        || !Child::of(binder.session, &target).is_empty();
     let width = if values { target.table.columns.len() } else { 0 };
     items.extend(target.table.columns.iter().take(width).map(raw));
     if !change.deletes {
         let new = assigned(binder, change, &target, &scope)?;
         items.extend(target.table.columns.iter().zip(new).map(|(c, new)| new.unwrap_or_else(|| raw(c))));
     }
+    let before = if change.deletes { BlockedOperation::BeforeDelete } else { BlockedOperation::BeforeUpdate };
+    let mut blocks = target.blocks(binder, before, &scope)?;
+    blocks.push("1".to_owned());
+    items.push(blocks.join(" AND "));
     let mut conditions = Vec::new();
     if let Some(filter) = change.filter {
         conditions.push(binder.predicate(filter, &scope)?);
@@ -178,10 +196,14 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     } else if binder.session.options.rowcount > 0 {
         sql.push_str(&format!(" LIMIT {}", binder.session.options.rowcount));
     }
-    let conditions = if change.deletes { Conditions::default() } else { target.conditions(binder, true)? };
+    let conditions = if change.deletes {
+        Conditions::default()
+    } else {
+        target.conditions(binder, true, BlockedOperation::AfterUpdate)?
+    };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
-    Ok(Bound { target, sql, width, conditions, partition_of, output })
+    Ok(Bound { target, sql, width, conditions, partition_of, output, deletes: change.deletes })
 }
 
 /// The FROM clause, and which of its sources is the one that changes.
@@ -252,8 +274,7 @@ fn assigned(
         let Assigned::Column(name) = assigned else {
             return Err(crate::engine::bind::unsupported("assigning variables in UPDATE"));
         };
-        let at = table.columns.iter().position(|c| c.name.to_lowercase() == name.to_lowercase());
-        let at = at.ok_or_else(|| SqlError::new(207, 16, 1, format!("Invalid column name '{name}'.")))?;
+        let at = target.position(name).ok_or_else(|| unknown_column(name))?;
         let column = &table.columns[at];
         if new[at].is_some() {
             return Err(twice(name));
@@ -263,7 +284,7 @@ fn assigned(
             return Err(SqlError::new(8102, 16, 1, format!("Cannot update identity column '{name}'.")));
         }
         let typed = match value {
-            Some(expr) => target.stored(binder, binder.scalar(expr, scope)?, column)?,
+            Some(expr) => target.stored(binder, binder.shown(binder.scalar(expr, scope)?), column)?,
             None => target.default(binder, column)?,
         };
         new[at] = Some(typed.sql);
@@ -284,13 +305,13 @@ fn write(
     bound: Bound,
     children: &[Child],
     needs: &Needs,
-    deletes: bool,
     sink: &mut dyn Sink,
 ) -> Result<(u64, Option<Returned>), Again> {
+    let deletes = bound.deletes;
     let stamp = announce(session, &bound.target, true)?;
     let view = read::changing_view(session);
     let reading = Reading::begin(session, &needs.tables, view)?;
-    let rows = old_rows(session, &reading, &bound, needs, deletes, sink);
+    let rows = old_rows(session, &reading, &bound, needs, sink);
     reading.end(session)?;
     let rows = rows?;
     for row in &rows {
@@ -306,6 +327,7 @@ fn write(
         for row in &rows {
             writer.write(&row.new).map_err(|refusal| explained(session, refusal))?;
         }
+        writer.finish().map_err(|refusal| explained(session, refusal))?;
     }
     for row in &rows {
         for child in children {
@@ -327,15 +349,44 @@ fn write(
     Ok((rows.len() as u64, returned))
 }
 
+/// Puts the rows that would change, and what they would become, where an INSTEAD OF trigger finds them.
+fn hand_over(
+    session: &mut Session,
+    bound: Bound,
+    instead: &Instead,
+    needs: &Needs,
+    sink: &mut dyn Sink,
+) -> Result<u64, Again> {
+    let deletes = bound.deletes;
+    let inserted = bound.target.at(TEMPDB, Arc::clone(&instead.inserted));
+    let deleted = bound.target.at(TEMPDB, Arc::clone(&instead.deleted));
+    let stamp = announce(session, &deleted, false)?;
+    announce(session, &inserted, false)?;
+    let reading = Reading::begin(session, &needs.tables, read::changing_view(session))?;
+    let rows = old_rows(session, &reading, &bound, needs, sink);
+    reading.end(session)?;
+    let rows = rows?;
+    let (rules, nothing) = (Rules { checks: false, verb: "INSERT" }, Conditions::default());
+    for target in [&deleted, &inserted] {
+        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let of = (target.database, Arc::clone(&target.table));
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&nothing, Box::new(|_| 0)))?;
+        let old = Arc::ptr_eq(&target.table, &deleted.table);
+        for row in rows.iter().filter(|_| old || !deletes) {
+            writer.write(if old { &row.values } else { &row.new })?;
+        }
+    }
+    Ok(rows.len() as u64)
+}
+
 fn old_rows(
     session: &Session,
     reading: &Reading,
     bound: &Bound,
     needs: &Needs,
-    deletes: bool,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Old>, Again> {
-    let width = bound.width;
+    let (width, deletes) = (bound.width, bound.deletes);
     let (mut found, mut known) = (Vec::new(), HashSet::new());
     read::rows(session, reading, &bound.sql, needs, sink, &mut |row, _| {
         let (storage, rowid) = (row.get(0)?, row.get(1)?);
@@ -343,6 +394,10 @@ fn old_rows(
         if known.insert((storage, rowid)) {
             let values = stored_row(row, 2, width)?;
             let mut new = if deletes { Vec::new() } else { stored_row(row, 2 + width, width)? };
+            let allowed: Option<i64> = row.get(2 + width + new.len())?;
+            if allowed != Some(1) {
+                return Err(blocked(&bound.target.names).into());
+            }
             for (column, value) in bound.target.table.columns.iter().zip(&mut new) {
                 if column.sql_type == SqlType::RowVersion {
                     *value = Stored::Blob(session.engine.next_row_version().to_vec());

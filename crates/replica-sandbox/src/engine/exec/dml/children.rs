@@ -9,7 +9,7 @@ use crate::engine::exec::row::{Conditions, Names, Pen, RowWriter, Rules, conflic
 use crate::engine::failure::Outcome;
 use crate::engine::functions::keys::key_expression;
 use crate::engine::locks::{Mode, Scope};
-use crate::engine::schema::{ForeignKey, Table, Trigger};
+use crate::engine::schema::{BlockedOperation, ForeignKey, Table, Trigger};
 use crate::engine::session::Session;
 use crate::engine::store::{column_name, table_name};
 use crate::engine::transactions::{Conflict, Fate, transaction_of};
@@ -221,14 +221,14 @@ impl Child {
         for row in rows {
             writer.write(row).map_err(|refusal| explained(session, refusal))?;
         }
-        Ok(())
+        writer.finish().map_err(|refusal| explained(session, refusal))
     }
 
     /// What the table's new rows are held against, and the defaults of the key's columns.
     fn bound(&self, session: &Session, own: &Target) -> Result<(Conditions, Vec<Stored>), Again> {
         let frame = Frame::default();
         let binder = Binder::beside(session, &frame);
-        let conditions = own.conditions(&binder, true)?;
+        let conditions = own.conditions(&binder, true, BlockedOperation::AfterUpdate)?;
         let columns = self.key.columns.iter().filter_map(|id| self.table.column(*id));
         let defaults: Vec<String> =
             columns.map(|c| Ok(own.default(&binder, c)?.sql)).collect::<Result<_, SqlError>>()?;

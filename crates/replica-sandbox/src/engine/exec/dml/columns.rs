@@ -1,6 +1,7 @@
 //! Which columns an INSERT gives values for, and which it may not.
 use super::Target;
 use crate::engine::bind::Binder;
+use crate::engine::bind::unknown_column;
 use crate::engine::parse::{self, Rows};
 use crate::engine::schema::Column;
 use crate::error::SqlError;
@@ -37,8 +38,7 @@ pub fn listed_columns(
     };
     let mut listed = Vec::with_capacity(names.len());
     for name in names {
-        let at = table.columns.iter().position(|c| c.name.to_lowercase() == name.to_lowercase());
-        let at = at.ok_or_else(|| SqlError::new(207, 16, 1, format!("Invalid column name '{name}'.")))?;
+        let at = target.position(name).ok_or_else(|| unknown_column(name))?;
         if listed.contains(&at) {
             return Err(twice(name));
         }

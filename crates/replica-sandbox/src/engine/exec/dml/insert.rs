@@ -5,15 +5,18 @@ use super::output::{Output, Returned};
 use super::{Target, announce, escalate, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
 use crate::engine::bind::{Binder, Needs, Scope, Typed, resolve_visibility, unsupported};
+use crate::engine::ddl::names::TEMPDB;
 use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::{self, Again, Reading};
 use crate::engine::exec::row::{Conditions, Pen, Refusal, RowWriter, Rules, Written};
-use crate::engine::exec::{transaction, trigger};
+use crate::engine::exec::transaction;
+use crate::engine::exec::trigger::{self, Instead};
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::hints::Hints;
 use crate::engine::locks::{Mode, Scope as LockScope};
 use crate::engine::parse::{self, Rows};
+use crate::engine::schema::BlockedOperation;
 use crate::engine::session::Session;
 use crate::error::SqlError;
 use crate::values::SqlType;
@@ -68,6 +71,14 @@ struct Bound {
     numbered: Option<usize>,
 }
 
+impl Bound {
+    /// For the rows that an INSTEAD OF trigger gets: nothing is held against them, nothing numbered.
+    fn into_pseudo(self, instead: &Instead) -> Self {
+        let target = self.target.at(TEMPDB, Arc::clone(&instead.inserted));
+        Self { target, conditions: Conditions::default(), numbered: None, ..self }
+    }
+}
+
 pub fn attempt(
     session: &mut Session,
     frame: &Frame,
@@ -83,6 +94,13 @@ pub fn attempt(
         session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
+        if let Some(instead) = Instead::of(session, &bound.target.table, "INSERT") {
+            let instead = Instead::begin(session, &bound.target.table, instead)?;
+            let bound = bound.into_pseudo(&instead);
+            let (count, returned) = session.write(|session| write(session, &bound, &needs, sink))?;
+            instead.run(session, count, sink)?;
+            return Ok((count, returned));
+        }
         let done = session.write(|session| write(session, &bound, &needs, sink))?;
         trigger::fire(session, bound.target.written("INSERT", done.0), sink)?;
         let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
@@ -173,7 +191,10 @@ impl Insertion<'_> {
         loop {
             let row = match rows_next(own, &mut ahead, &mut rows, width).map_err(told)? {
                 Some(row) => row,
-                None => return Ok(count),
+                None => {
+                    writer.finish().map_err(|refusal| explained(session, refusal))?;
+                    return Ok(count);
+                }
             };
             match self.write(session, &mut writer, row)? {
                 Written::Row => count += 1,
@@ -239,12 +260,13 @@ fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> 
         return Err(unsupported("INSERT TOP"));
     }
     let target = Target::find(binder, &insert.target.name, "INSERT")?;
+    insert.target.hints.fit_target(&target.table)?;
     let common = binder.push_common_tables(&insert.with);
     let listed = listed_columns(binder, insert, &target);
     let result = listed.and_then(|listed| source(binder, insert, &target, &listed));
     binder.pop_common_tables(common);
     let (sql, numbered) = result?;
-    let conditions = target.conditions(binder, true)?;
+    let conditions = target.conditions(binder, true, BlockedOperation::AfterInsert)?;
     let output = Output::bind(binder, insert.output.as_ref(), &target, (true, false))?;
     Ok(Bound { target, sql, conditions, output, numbered })
 }
@@ -264,7 +286,7 @@ fn source(
             (by_position(table.columns.len(), listed), values(binder, target, listed, rows)?)
         }
         Rows::Query(query) => {
-            let emitted = binder.query(query, None)?;
+            let emitted = binder.shown_rows(binder.query(query, None)?);
             count_columns(insert, listed.len(), emitted.columns.len())?;
             let columns = emitted.columns.into_iter().map(|column| column.typed);
             let items = converted(binder, target, listed, columns)?;
@@ -330,7 +352,10 @@ fn values(
         for (value, &at) in row.iter().zip(listed) {
             let column = &target.table.columns[at];
             cells.push(match value {
-                Some(expr) => target.stored(binder, binder.scalar(expr, &scope)?, column)?.sql,
+                Some(expr) => {
+                    let value = binder.shown(binder.scalar(expr, &scope)?);
+                    target.stored(binder, value, column)?.sql
+                }
                 None => target.default(binder, column)?.sql,
             });
         }

@@ -8,21 +8,24 @@ pub mod identity;
 pub mod insert;
 mod into;
 mod output;
+pub mod required;
 
 use super::read::Again;
 use super::row::{Conditions, Names, Partitioning, Refusal};
 use super::trigger::Written;
-use crate::engine::bind::{Binder, Object, Scope, Source, Typed};
+use crate::engine::bind::{Binder, Object, Scope, Source, Typed, resolve_visibility};
+use crate::engine::ddl::memory;
 use crate::engine::failure::Failure;
 use crate::engine::hints::Hints;
 use crate::engine::locks::{self, Mode};
 use crate::engine::parse;
-use crate::engine::schema::{Column, Table};
+use crate::engine::schema::{BlockedOperation, Column, Table, same_name};
 use crate::engine::session::Session;
 use crate::engine::store;
 use crate::engine::tokens::ObjectName;
 use crate::engine::transactions::Conflict;
 use crate::error::SqlError;
+use crate::values::CollationId;
 use crate::values::convert::{self, fit};
 use crate::values::storage::from_stored;
 use rusqlite::types::Value as Stored;
@@ -38,6 +41,8 @@ pub struct Target {
     pub database: i16,
     pub table: Arc<Table>,
     pub names: Names,
+    /// Of the database: names of columns compare by it.
+    collation: CollationId,
     /// Compatibility levels before 150 say 8152 where later ones say 2628.
     verbose_truncation: bool,
 }
@@ -48,7 +53,7 @@ impl Target {
     pub fn find(binder: &Binder<'_>, name: &ObjectName, permission: &str) -> Result<Self, SqlError> {
         match binder.object(name)? {
             Object::Table { database, table } => Self::of(binder.session, database, table, permission),
-            Object::View { .. } | Object::System { .. } => Err(SqlError::new(
+            Object::View { .. } | Object::System { .. } | Object::Function => Err(SqlError::new(
                 4406,
                 16,
                 1,
@@ -66,7 +71,8 @@ impl Target {
         permission: &str,
     ) -> Result<Self, SqlError> {
         crate::engine::bind::readable(&table)?;
-        session.may(database, &table, permission)?;
+        session.may(database, (&*table).into(), &table.name, permission)?;
+        memory::may_touch(session, &table)?;
         let names = Names::of(&session.engine, database, &table);
         let instance = session.engine.instance();
         let found = instance.databases.get(&database);
@@ -78,7 +84,21 @@ impl Target {
             return Err(SqlError::new(3906, 16, 1, text));
         }
         let verbose_truncation = found.is_none_or(|d| d.compatibility_level >= 150);
-        Ok(Self { database, table, names, verbose_truncation })
+        let collation = found.map_or(CollationId::SERVER_DEFAULT, |d| d.collation);
+        if let Some(database) = found {
+            required::check(session, database, &table, permission)?;
+        }
+        Ok(Self { database, table, names, collation, verbose_truncation })
+    }
+
+    /// The position of a column.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.table.columns.iter().position(|c| same_name(self.collation, &c.name, name))
+    }
+
+    /// The same under its own name, with another table's rows.
+    pub fn at(&self, database: i16, table: Arc<Table>) -> Self {
+        Self { database, table, ..self.clone() }
     }
 
     /// What a statement did here, for the table's triggers.
@@ -131,8 +151,14 @@ impl Target {
         binder.table_columns(self.database, &self.table, name, "", &|n, _| format!("?{}", n + first))
     }
 
-    /// What rows have to be held against; the checks only where a bulk load asks for them.
-    pub fn conditions(&self, binder: &Binder<'_>, checked: bool) -> Result<Conditions, SqlError> {
+    /// What rows have to be held against: the checks only where a bulk load asks for them, block predicates always
+    /// (Microsoft docs, "Row-level security": bulk operations are no exception).
+    pub fn conditions(
+        &self,
+        binder: &Binder<'_>,
+        checked: bool,
+        operation: BlockedOperation,
+    ) -> Result<Conditions, SqlError> {
         let mut scope = Scope::default();
         scope.sources.push(self.as_parameters(binder, None, 1)?);
         let bound = |text: &str| binder.predicate(&parse::expression(text)?, &scope);
@@ -140,9 +166,25 @@ impl Target {
         let filtered = self.table.indexes.iter().filter(|i| i.unique && !i.disabled);
         let filters = filtered.filter_map(|i| Some((i.index_id, i.filter.as_ref()?)));
         Ok(Conditions {
+            blocks: self.blocks(binder, operation, &scope)?,
             checks: checks.map(|c| bound(&c.definition)).collect::<Result<_, _>>()?,
             filters: filters.map(|(id, text)| Ok((id, bound(text)?))).collect::<Result<_, SqlError>>()?,
         })
+    }
+
+    /// What the block predicates of an operation demand of a row. They see only what has been committed.
+    pub fn blocks(
+        &self,
+        binder: &Binder<'_>,
+        operation: BlockedOperation,
+        scope: &Scope<'_>,
+    ) -> Result<Vec<String>, SqlError> {
+        let predicates = binder.security_predicates(self.database, &self.table, |p| p.guards(operation));
+        let condition = |predicate| {
+            let sql = binder.security_condition(self.database, predicate, scope)?;
+            Ok(resolve_visibility(&sql, true))
+        };
+        predicates.iter().map(condition).collect()
     }
 
     /// How rows are spread over partitions.

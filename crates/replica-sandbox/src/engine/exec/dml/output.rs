@@ -60,7 +60,10 @@ impl Output {
                 target.table.columns.len() + 1,
             )?);
         }
-        let outputs = binder.projection(&output.items, &scope)?;
+        let mut outputs = binder.projection(&output.items, &scope)?;
+        for output in &mut outputs {
+            output.typed = binder.shown(output.typed.clone());
+        }
         let items: Vec<&str> = outputs.iter().map(|o| o.typed.sql.as_str()).collect();
         let columns = outputs.iter().map(|o| o.described()).collect();
         Ok(Some(Self { sql: format!("SELECT {}", items.join(", ")), columns, into: output.into.clone() }))

@@ -134,6 +134,8 @@ pub struct Rules {
 /// SQLite's SQL of conditions over a row's values as parameters.
 #[derive(Default)]
 pub struct Conditions {
+    /// Of block predicates.
+    pub blocks: Vec<String>,
     /// Of each enabled check.
     pub checks: Vec<String>,
     /// By index_id, of the filters of unique indexes.
@@ -158,6 +160,10 @@ pub struct RowWriter<'c> {
     inserts: Vec<Statement<'c>>,
     uniques: Vec<Unique<'c>>,
     parents: Vec<Parent<'c>>,
+    /// Keys that refer to the table itself, and the rows whose own are yet to be held: a later row may be the parent.
+    own_parents: Vec<Parent<'c>>,
+    unsettled: Vec<Vec<Stored>>,
+    blocks: Option<Statement<'c>>,
     checks: Option<Statement<'c>>,
 }
 
@@ -189,20 +195,38 @@ impl<'c> RowWriter<'c> {
         for index in table.indexes.iter().filter(|i| i.unique && !i.disabled && i.kind != IndexKind::Heap) {
             uniques.push(Unique::new(connection, &table, index, conditions.filters.get(&index.index_id))?);
         }
-        let mut parents = Vec::new();
+        let (mut parents, mut own_parents) = (Vec::new(), Vec::new());
         for key in table.foreign_keys.iter().filter(|k| rules.checks && !k.disabled) {
+            let own = key.references == table.object_id;
+            let parents = if own { &mut own_parents } else { &mut parents };
             parents.extend(Parent::new(connection, &pen.engine, database, &table, key)?);
         }
-        let checks = match conditions.checks.as_slice() {
-            [] => None,
-            checks => Some(connection.prepare(&format!("SELECT {}", checks.join(", ")))?),
+        let prepared = |conditions: &[String], between: &str| match conditions {
+            [] => Ok(None),
+            _ => connection.prepare(&format!("SELECT {}", conditions.join(between))).map(Some),
         };
-        Ok(Self { pen, table, names, rules, partition_of, inserts, uniques, parents, checks })
+        let blocks = prepared(&conditions.blocks, " AND ")?;
+        let checks = prepared(&conditions.checks, ", ")?;
+        Ok(Self {
+            pen,
+            table,
+            names,
+            rules,
+            partition_of,
+            inserts,
+            uniques,
+            parents,
+            own_parents,
+            unsettled: Vec::new(),
+            blocks,
+            checks,
+        })
     }
 
     /// Writes one row: a value for each column of the table.
     pub fn write(&mut self, row: &[Stored]) -> Result<Written, Refusal> {
         self.refuse_nulls(row)?;
+        self.hold_blocks(row)?;
         self.hold_checks(row)?;
         // An UPDATE is refused all the same (Microsoft docs, CREATE INDEX).
         let ignores = self.rules.verb == "INSERT";
@@ -223,7 +247,31 @@ impl<'c> RowWriter<'c> {
         if let Some(insert) = self.inserts.get_mut(partition) {
             insert.execute(params_from_iter(row))?;
         }
+        if !self.own_parents.is_empty() {
+            self.unsettled.push(row.to_vec());
+        }
         Ok(Written::Row)
+    }
+
+    /// The rows whose parents in the table itself have not been looked for yet: a statement is not over with its writer.
+    pub fn take_unsettled(&mut self) -> Vec<Vec<Stored>> {
+        std::mem::take(&mut self.unsettled)
+    }
+
+    /// Looks for them, once the statement's last row is there.
+    pub fn settle(&mut self, rows: &[Vec<Stored>]) -> Result<(), Refusal> {
+        for row in rows {
+            for parent in &mut self.own_parents {
+                parent.hold(&self.pen, &self.names, self.rules.verb, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, for a statement that had but this writer.
+    pub fn finish(mut self) -> Result<(), Refusal> {
+        let rows = self.take_unsettled();
+        self.settle(&rows)
     }
 
     fn refuse_nulls(&self, row: &[Stored]) -> Result<(), SqlError> {
@@ -244,6 +292,14 @@ impl<'c> RowWriter<'c> {
         Ok(())
     }
 
+    fn hold_blocks(&mut self, row: &[Stored]) -> Result<(), Refusal> {
+        let Some(statement) = &mut self.blocks else { return Ok(()) };
+        let used = statement.parameter_count();
+        let holds =
+            statement.query_row(params_from_iter(row.iter().take(used)), |r| r.get::<_, Option<i64>>(0))?;
+        if holds == Some(1) { Ok(()) } else { Err(blocked(&self.names).into()) }
+    }
+
     fn hold_checks(&mut self, row: &[Stored]) -> Result<(), Refusal> {
         let Some(statement) = &mut self.checks else { return Ok(()) };
         let used = statement.parameter_count();
@@ -259,6 +315,17 @@ impl<'c> RowWriter<'c> {
         }
         Ok(())
     }
+}
+
+/// 33504 (Microsoft docs, "Database engine events and errors").
+pub fn blocked(names: &Names) -> SqlError {
+    let text = format!(
+        "The attempted operation failed because the target object '{}.{}' has a block predicate that conflicts with this \
+         operation. If the operation is performed on a view, the block predicate might be enforced on the underlying table. \
+         Modify the operation to target only the rows that are allowed by the block predicate.",
+        names.database, names.table
+    );
+    SqlError::new(33504, 16, 1, text)
 }
 
 /// 547.

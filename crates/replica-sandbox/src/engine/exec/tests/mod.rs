@@ -1,12 +1,19 @@
 //! The engine as a session sees it.
+mod asked;
 mod blocking;
 mod bulk;
 mod changes;
 mod control;
 mod expressions;
 mod hints;
+mod in_memory;
+mod indexed_views;
 mod loading;
 mod loads;
+mod lone_rules;
+mod masking;
+mod names;
 mod queries;
+mod row_security;
 mod transactions;
 mod triggers;

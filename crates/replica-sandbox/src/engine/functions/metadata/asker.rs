@@ -1,9 +1,10 @@
 //! What a function may look at while SQLite runs it: the catalog, with the asker's permissions.
 use super::{variant, variant_int};
 use crate::engine::Engine;
-use crate::engine::functions::system::PRODUCT_VERSION;
+use crate::engine::ddl::login::default_schema;
 use crate::engine::locks::SessionId;
 use crate::engine::permissions::{self, Target};
+use crate::engine::product;
 use crate::engine::schema::{Database, Instance, Table};
 use crate::engine::tokens::{ObjectName, Source};
 use crate::values::{CollationId, Value};
@@ -43,15 +44,14 @@ impl Asker {
             Some(wanted) => database(instance, wanted)?,
             None => self.here(instance)?,
         };
-        let schema = name.schema.as_deref().map_or(Some(1), |s| home.schema_id(s))?;
-        let found = if let Some(table) = home.table(schema, &name.name) {
-            let target = Target::from(&**table);
-            Found { target, kind: "U", table: Some(Arc::clone(table)), database: home.id }
-        } else {
-            let view = home.view(schema, &name.name)?;
-            let target = Target { object_id: view.object_id, schema_id: view.schema_id };
-            Found { target, kind: "V", table: None, database: home.id }
+        let schemas = match &name.schema {
+            Some(schema) => vec![home.schema_id(schema)?],
+            None => vec![default_schema(&permissions::rights(instance, home, &self.login), home), 1],
         };
+        let named = |schema: i32| home.objects().find(|o| o.1 == schema && home.same_name(o.2, &name.name));
+        let (object_id, schema_id, _, kind) = schemas.into_iter().find_map(named)?;
+        let table = home.tables.get(&object_id).cloned();
+        let found = Found { target: Target { object_id, schema_id }, kind, table, database: home.id };
         permissions::rights(instance, home, &self.login).sees(found.target).then_some(found)
     }
 
@@ -62,13 +62,12 @@ impl Asker {
             None => self.here(instance)?,
         };
         let id = i32::try_from(id).ok()?;
-        let (schema, name) = match home.tables.get(&id) {
-            Some(table) => (table.schema_id, &table.name),
-            None => home.views.get(&id).map(|v| (v.schema_id, &v.name))?,
-        };
+        let temporary = home.tables.get(&id).map(|t| (t.schema_id, t.name.as_str()));
+        let own = || home.objects().find(|object| object.0 == id).map(|object| (object.1, object.2));
+        let (schema, name) = temporary.or_else(own)?;
         let seen = permissions::rights(instance, home, &self.login)
             .sees(Target { object_id: id, schema_id: schema });
-        seen.then(|| (home.schema_name(schema).to_owned(), name.clone()))
+        seen.then(|| (home.schema_name(schema).to_owned(), name.to_owned()))
     }
 
     pub fn table_by_id(&self, instance: &Instance, id: i64) -> Option<Arc<Table>> {
@@ -79,9 +78,10 @@ impl Asker {
         let server = self.engine.options.server_name.as_str();
         Some(match name.to_lowercase().as_str() {
             "servername" | "machinename" | "computernamephysicalnetbios" => variant(server),
-            "productversion" => variant(PRODUCT_VERSION),
-            "productmajorversion" => variant("16"),
-            "productminorversion" => variant("0"),
+            "productversion" => variant(&product::version()),
+            "productmajorversion" => variant(&product::MAJOR.to_string()),
+            "productminorversion" => variant(&product::MINOR.to_string()),
+            "productbuild" => variant(&product::BUILD.to_string()),
             "productlevel" => variant("RTM"),
             "edition" => variant("replica-sandbox"),
             // 3 is Enterprise and Developer: all features.

@@ -4,6 +4,7 @@ mod property;
 
 use super::Call;
 use crate::engine::bind::{Typed, units};
+use crate::engine::ddl::login::default_schema;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Database, Instance, Table};
 use crate::error::SqlError;
@@ -47,11 +48,17 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
         })?,
         "schema_name" => ask(call, 0, 1, sysname, |a, i, v| {
             let here = a.here(i)?;
-            let id = v.first().map_or(Some(1), int)?;
+            let id = match v.first() {
+                Some(id) => int(id)?,
+                None => default_schema(&permissions::rights(i, here, &a.login), here).into(),
+            };
             here.schemas.get(&i32::try_from(id).ok()?).map(|name| text(name))
         })?,
         "schema_id" => ask(call, 0, 1, SqlType::Int, |a, i, v| match v.first() {
-            None => Some(Value::Int(1)),
+            None => {
+                let here = a.here(i)?;
+                Some(Value::Int(default_schema(&permissions::rights(i, here, &a.login), here).into()))
+            }
             Some(name) => a.here(i)?.schema_id(&string(name)).map(|id| Value::Int(id.into())),
         })?,
         "col_name" => ask(call, 2, 2, sysname, |a, i, v| {

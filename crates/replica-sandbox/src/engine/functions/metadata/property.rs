@@ -15,20 +15,26 @@ pub fn column_property(table: &Table, name: &str, property: &str) -> Option<Valu
         "precision" => Value::Int(column.sql_type.precision().into()),
         "scale" => Value::Int(column.sql_type.scale().into()),
         "charmaxlen" => Value::Int(column.sql_type.max_length().into()),
-        "ishidden" | "issparse" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
+        "issparse" => flag(column.sparse),
+        "ishidden" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
         _ => return None,
     })
 }
 
 pub fn object_property(database: &Database, id: i32, property: &str) -> Option<Value> {
     let property = property.to_lowercase();
-    if database.views.contains_key(&id) {
-        return Some(flag(property == "isview"));
+    if let Some(view) = database.views.get(&id) {
+        return Some(match property.as_str() {
+            "isindexed" => flag(!view.indexes.is_empty()),
+            "isschemabound" => flag(view.bound_to.is_some()),
+            other => flag(other == "isview"),
+        });
     }
     let table = database.tables.get(&id)?;
     Some(match property.as_str() {
         "istable" | "isusertable" => flag(true),
-        "isview" | "isprocedure" | "ismsshipped" | "issystemtable" | "tableismemoryoptimized" => flag(false),
+        "isview" | "isprocedure" | "ismsshipped" | "issystemtable" => flag(false),
+        "tableismemoryoptimized" => flag(table.memory_optimized.is_some()),
         "tabletemporaltype" => Value::Int(0),
         "tablehasidentity" => flag(table.identity.is_some()),
         "tablehasprimarykey" => flag(table.primary_key().is_some()),

@@ -62,6 +62,17 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: databases,
     },
+    // SQL Server 2017 and later.
+    Definition {
+        schema: "sys",
+        name: "dm_os_host_info",
+        columns: Columns(&[
+            "host_platform nvarchar(256), host_distribution nvarchar(256), host_release nvarchar(256)",
+            "host_service_pack_level nvarchar(256), host_sku int null = null, os_language_version int = 0",
+            "host_architecture nvarchar(256)",
+        ]),
+        rows: host,
+    },
     Definition {
         schema: "sys",
         name: "configurations",
@@ -202,6 +213,11 @@ fn databases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
             ]
         })
         .collect())
+}
+
+fn host(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let architecture = if cfg!(target_arch = "x86_64") { "X64" } else { "ARM64" };
+    Ok(vec![row!["Linux", "replica-sandbox", "", "", architecture]])
 }
 
 /// Those that clients ask for.

@@ -4,6 +4,7 @@ use crate::fake::{
     self, PACKET_SIZE, PATIENCE, Server, bulk_row, done, done_without_count, error, lane, row, run,
 };
 use crate::read::Rows;
+use crate::tds::rpc::Param;
 use crate::tds::token::done as done_status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -163,6 +164,48 @@ fn commits_come_after_whole_chunks() {
         transfer(&committed, PATIENCE, &all_rows(5, b"a"), target).await.0.unwrap();
         assert_eq!(batches, ["COMMIT TRANSACTION", "BEGIN TRANSACTION"]);
     });
+}
+
+/// Whether a request is the call that runs this statement.
+fn calls(request: &fake::Request, sql: &str) -> bool {
+    let sql: Vec<u8> = sql.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    request.kind == kind::RPC && request.payload.windows(sql.len()).any(|part| part == sql)
+}
+
+fn fenced() -> Load {
+    let fence = Query { sql: "UPDATE ledger".into(), params: vec![Param::Int(1)] };
+    Load { commit_rows: Some(2), fence: Some(fence), ..load(2) }
+}
+
+#[test]
+fn a_fence_stands_before_each_commit_and_the_callers_is_its_own() {
+    let target = async |server: &mut Server| {
+        for _ in 0..2 {
+            chunk(server, &done(2)).await;
+            assert!(calls(&server.request().await.unwrap(), "UPDATE ledger"));
+            server.reply(&done(1)).await;
+            for sql in ["COMMIT TRANSACTION", "BEGIN TRANSACTION"] {
+                assert_eq!(server.request().await.unwrap().sql(), sql);
+                server.reply(&done_without_count(0)).await;
+            }
+        }
+        chunk(server, &done(1)).await;
+        assert!(server.request().await.is_none(), "the last commit is the caller's");
+    };
+    let (outcome, ..) = run(transfer(&fenced(), PATIENCE, &all_rows(5, b"a"), target));
+    assert_eq!(outcome.unwrap().fingerprint.rows, 5);
+}
+
+#[test]
+fn nothing_is_committed_after_a_fence_that_fails() {
+    let target = async |server: &mut Server| {
+        chunk(server, &done(2)).await;
+        assert!(calls(&server.request().await.unwrap(), "UPDATE ledger"));
+        server.reply(&error(50_971)).await;
+        assert!(server.request().await.is_none(), "neither a COMMIT nor rows");
+    };
+    let (result, ..) = run(transfer(&fenced(), PATIENCE, &all_rows(5, b"a"), target));
+    assert!(result.unwrap_err().has_number(50_971));
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use replica_testkit::{Client, Pair, Program, Running};
 
+use crate::partitions::partition;
 use crate::util::{
     MONTHS, assert_half_a_year, disabled, fault, half_a_year, no_fault, outcomes, plain, sandbox, until,
     waited,
 };
 
-/// Kills of one table; the four tables of this file make more than a hundred.
+/// Kills of one table; the five tables of this file make more than a hundred.
 const KILLS: usize = 27;
 /// So many kills strike a table before a run may come to its end.
 const KILLS_IN_A_ROW: usize = 5;
@@ -25,11 +26,13 @@ struct Stage {
     client: Client,
     kills: usize,
     random: u64,
+    /// Indexes that someone else has disabled.
+    off: &'static [&'static str],
 }
 
 impl Stage {
     fn new(key: &str, args: &[&'static str], seed: u64) -> Self {
-        let pair = sandbox(key);
+        let stage = Self::on(sandbox(key), args, seed);
         for sql in [
             "CREATE INDEX ix_label ON dbo.t (label)",
             "CREATE INDEX ix_two ON dbo.t (label, id)",
@@ -38,12 +41,16 @@ impl Stage {
             "CREATE UNIQUE INDEX ux ON dbo.t (id, day)",
             "INSERT INTO dbo.t VALUES (900, '2024-02-29', N'old'), (901, '2024-06-30', N'old'), (902, '2023-12-31', N'stays')",
         ] {
-            pair.target(sql);
+            stage.pair.target(sql);
         }
+        Self { off: &["ix_off"], ..stage }
+    }
+
+    fn on(pair: Pair, args: &[&'static str], seed: u64) -> Self {
         let (program, client) = (plain(&pair, ""), pair.target.client());
         let small = ["--chunk-size", "9", "--commit-interval", "18"];
         let args = half_a_year(&[&small, args].concat());
-        Self { pair, program, args, client, kills: 0, random: seed }
+        Self { pair, program, args, client, kills: 0, random: seed, off: &[] }
     }
 
     fn args(&self, more: &[&'static str]) -> Vec<&'static str> {
@@ -193,7 +200,7 @@ impl Stage {
         let well = |(_, outcome): &(String, String)| ["ok", "skipped"].contains(&outcome.as_str());
         assert!(outcomes(&run).iter().all(well), "{run}");
         assert_half_a_year(&self.pair);
-        assert_eq!(disabled(&self.pair), ["ix_off"], "{run}");
+        assert_eq!(disabled(&self.pair), self.off, "{run}");
         let count = |sql: &str| self.pair.target.client().number(sql);
         assert_eq!(count("SELECT COUNT(*) FROM replica.disabled_indexes"), 0);
         assert_eq!(
@@ -201,6 +208,7 @@ impl Stage {
             MONTHS.len() as i64
         );
         assert_eq!(count("SELECT COUNT(*) FROM dbo.t WHERE label = N'stays'"), 1);
+        assert_eq!(count("SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'"), 0);
         took
     }
 }
@@ -254,5 +262,15 @@ fn a_table_whose_indexes_are_cared_for_month_by_month_survives() {
     let args = ["--index-scope", "month", "--verify", "hash"];
     let mut stage = Stage::new(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)", &args, 1789);
     let usual = stage.finish(&[]);
+    survives_random_kills(&mut stage, usual);
+}
+
+#[test]
+fn a_table_whose_partitions_are_switched_survives() {
+    let Some(pair) = partition(sandbox(""), "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
+    let mut stage = Stage::on(pair, &["--max-workers", "2"], 1525);
+    let usual = stage.finish(&[]);
+    stage.kill_after_a_commit();
+    stage.finish(&["--resume"]);
     survives_random_kills(&mut stage, usual);
 }

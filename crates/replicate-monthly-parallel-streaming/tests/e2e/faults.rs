@@ -2,7 +2,8 @@
 use replica_testkit::{Pair, Run};
 
 use crate::util::{
-    all_months, assert_half_a_year, disabled, fault, half_a_year, loaded, no_fault, outcomes, plain, sandbox,
+    all_months, assert_half_a_year, disabled, fault, half_a_year, loaded, no_fault, outcomes, plain, retries,
+    sandbox,
 };
 
 const CLUSTERED: &str = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
@@ -10,11 +11,6 @@ const SMALL: [&str; 4] = ["--chunk-size", "10", "--commit-interval", "20"];
 
 fn run(pair: &Pair, more: &[&str]) -> Run {
     plain(pair, "").run(&half_a_year(&[&SMALL, more].concat()))
-}
-
-/// The last column of all lines on stdout, summed up.
-fn retries(run: &Run) -> u64 {
-    run.lines().iter().map(|line| line.last().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 #[test]

@@ -1,11 +1,18 @@
 //! A target that is partitioned on the date: windows are loaded beside it and switched in.
 use replica_testkit::Pair;
 
-use crate::util::{HALF_A_YEAR, assert_half_a_year, copy, pair, tool};
+use crate::util::{
+    HALF_A_YEAR, all_months, assert_half_a_year, copy, fault, half_a_year, outcomes, pair, plain, retries,
+    sandbox, tool,
+};
 
 /// dbo.t of [`pair`], with the target in monthly partitions; `None` where that cannot be.
 fn partitioned(indexes: &str) -> Option<Pair> {
-    let pair = pair("");
+    partition(pair(""), indexes)
+}
+
+/// [`partitioned`], with the tables that are there.
+pub fn partition(pair: Pair, indexes: &str) -> Option<Pair> {
     let mut target = pair.target.client();
     target.run("DROP TABLE dbo.t");
     let months = (1..=12).map(|month| format!("'2024-{month:02}-01'")).collect::<Vec<_>>().join(", ");
@@ -82,4 +89,33 @@ fn a_failure_leaves_the_old_rows_of_a_partition() {
         1
     );
     assert_eq!(target.number("SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'"), 0);
+}
+
+/// The COMMITs of one worker: the ledger's at its beginning, then for each window one of its load beside the table and
+/// one of its SWITCH, which completes it.
+#[test]
+fn after_a_lost_commit_of_a_switch_the_ledger_decides() {
+    for (kind, at, again) in [
+        ("cut_before_commit", 3, 1),
+        ("cut_after_commit", 3, 0),
+        ("cut_before_commit", 2, 1),
+        ("cut_after_commit", 2, 1),
+    ] {
+        let Some(pair) = partition(sandbox(""), "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else {
+            return;
+        };
+        // The tables of the ledger take a COMMIT of their own.
+        copy(&pair, &[]);
+        fault(&pair, &format!("@fault = '{kind}', @at = {at}"));
+        let run = plain(&pair, "").run(&half_a_year(&["--max-workers", "1"])).exits(0);
+        assert_eq!((outcomes(&run), retries(&run)), (all_months("ok"), again), "{kind} {at}\n{run}");
+        assert_eq!(run.stderr.contains("the ledger says that it happened"), again == 0, "{kind} {at}\n{run}");
+        assert_half_a_year(&pair);
+        let complete = "SELECT COUNT(*) FROM replica.windows WHERE state = 'complete'";
+        assert_eq!(pair.target.client().number(complete), 6, "{kind} {at}");
+        assert_eq!(
+            pair.target.client().number("SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'"),
+            0
+        );
+    }
 }

@@ -100,6 +100,11 @@ pub fn outcomes(run: &Run) -> Vec<(String, String)> {
     outcomes
 }
 
+/// The last column of all lines on stdout, summed up.
+pub fn retries(run: &Run) -> u64 {
+    run.lines().iter().map(|line| line.last().unwrap().parse::<u64>().unwrap()).sum()
+}
+
 /// The windows that were loaded, in order: those that were skipped have a line, too.
 pub fn loaded(run: &Run) -> Vec<String> {
     let loaded = outcomes(run).into_iter().filter(|(_, outcome)| outcome != "skipped");
@@ -119,6 +124,25 @@ pub fn until(client: &mut Client, least: i64, sql: &str) {
         assert!(begun.elapsed() < Duration::from_secs(60), "never: {sql}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Another host, which is alive, takes over the windows that a run is loading.
+pub fn overtake(other: &mut Client) {
+    other.run(
+        "INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, pid, shared, phase, \
+         started, lease_until, windows_done, windows_failed, windows_skipped, row_count, byte_count, retries, \
+         disable_ms, rebuild_ms) SELECT batch_id, N'other', schema_name, table_name, object_id, source, 0, 1, 'copying', \
+         started, DATEADD(hour, 1, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.runs",
+    );
+    other.run(
+        "UPDATE replica.windows SET run_id = (SELECT MAX(run_id) FROM replica.runs), attempts = attempts + 1 \
+         WHERE state = 'loading'",
+    );
+}
+
+/// The other host has loaded them.
+pub fn completed(other: &mut Client) {
+    other.run("UPDATE replica.windows SET state = 'complete', row_count = 3, row_hash = 'abc' WHERE state = 'loading'");
 }
 
 /// How many requests for a lock of this mode have had to wait.

@@ -128,6 +128,25 @@ fn empty_months_a_single_row_and_rows_without_a_date() {
     run.says("2 rows of the source have no d");
 }
 
+/// More than two batches of a DELETE, of rows that the source lacks.
+#[test]
+fn thousands_of_old_rows_go() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.w (id int NOT NULL, d date NOT NULL, CONSTRAINT PK_w PRIMARY KEY (d, id))");
+    pair.source("INSERT INTO dbo.w VALUES (1, '2024-01-01')");
+    pair.target("INSERT INTO dbo.w VALUES (10001, '2024-01-31'), (-1, '2024-02-01')");
+    for doubling in 0..14 {
+        let by = 1 << doubling;
+        pair.target(&format!(
+            "INSERT INTO dbo.w (id, d) SELECT id + {by}, d FROM dbo.w WHERE id > 10000 AND id + {by} <= 19001"
+        ));
+    }
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.w"), 9002);
+    let (run, rows) = windows(&pair, "2024-01-01", "2024-01-31", &[]);
+    assert_eq!(rows, expected([("2024-01", 1)]), "{run}");
+    assert_eq!(ids(&pair), [-1, 1]);
+}
+
 #[test]
 fn a_table_that_is_nothing_but_dates() {
     let pair = Pair::new();

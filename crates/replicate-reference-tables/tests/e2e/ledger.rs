@@ -181,3 +181,21 @@ fn a_login_without_rights_on_the_ledger_may_load_what_is_not_on_record() {
     assert_eq!(states(&pair), ["pending"; 3]);
     assert_equal(&pair);
 }
+
+/// Whichever tool replaces a whole table does it in the same way.
+#[test]
+fn the_record_says_which_tool_it_was() {
+    let pair = pair();
+    let says = |tool: &str| {
+        let by = format!("SELECT COUNT(*) FROM replica.windows WHERE error LIKE '%replaced by {tool} at%'");
+        assert_eq!(pair.target.client().number(&by), 3, "{tool}");
+    };
+    months(&pair, &[]);
+    let nightly = beside(&pair, "run-replica-etl").file("replica.toml", "reference_tables = ['dbo.t']\n");
+    nightly.run(&["--as-of", "2024-03-31"]).exits(0);
+    says("run-replica-etl");
+    pair.target("DELETE FROM dbo.t WHERE id = 2");
+    beside(&pair, "verify-replica").run(&["dbo.t", "--repair"]).exits(0);
+    says("verify-replica");
+    assert_equal(&pair);
+}

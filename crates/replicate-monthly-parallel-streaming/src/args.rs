@@ -48,7 +48,8 @@ pub struct Args {
     /// rows in one transaction (default: by the target's shape)
     #[argh(option, arg_name = "rows")]
     commit_interval: Option<u64>,
-    /// skip windows that are complete in the ledger and were loaded in the same way
+    /// skip windows that are complete in the ledger, were loaded in the same way, and whose rows are still there (by their
+    /// number; with --verify hash, all of them)
     #[argh(switch)]
     resume: bool,
     /// forget what the ledger says of this table

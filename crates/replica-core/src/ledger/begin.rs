@@ -18,7 +18,7 @@ pub enum Wish {
     /// Replace every window.
     #[default]
     Replace,
-    /// Skip those that are complete and were loaded in the same way.
+    /// Skip those that are complete, were loaded in the same way, and have not changed since.
     Resume,
     /// Forget all windows of the table, also outside the range; then as `Replace`.
     Restart,

@@ -153,3 +153,15 @@ fn no_log_level_shows_a_password() {
         assert!(!run.to_string().contains(PASSWORD), "{run}");
     }
 }
+
+/// It is not read to the end of memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_certificate_without_end() {
+    let server = Server::sandbox();
+    let connection = server.connection("master");
+    let run = run_on(&format!(
+        "{connection};ServerCertificate=/dev/zero;TrustServerCertificate=false;Encrypt=true"
+    ));
+    run.exits(2).says("ServerCertificate /dev/zero: it has more than 16 MiB");
+}

@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
 use crate::exit::Code;
+use crate::report;
 use crate::signal::Stop;
 pub use options::{at_least_one_row, format, verify, workers, writable};
 pub use tables::{Selection, date_column, settings};
@@ -75,9 +76,12 @@ fn run<T: Tool>(name: &str) -> Result<Code> {
     match parse::<T>(name, args.collect::<Result<Vec<_>>>()?)? {
         Parsed::Run(options) => T::run(options),
         Parsed::Print(text) => {
-            // A reader that closed the pipe has seen enough.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            Ok(Code::Ok)
+            let mut out = report::stdout();
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                // A reader that closed the pipe has seen enough.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+                _ => Ok(Code::Ok),
+            }
         }
     }
 }

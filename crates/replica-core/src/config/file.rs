@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Endpoint, Etl, Secret};
+use super::{Endpoint, Etl, Secret, read_small_text};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
 
@@ -137,7 +137,8 @@ fn not_configured(side: &str, variable: &str) -> Error {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| Error::usage(format!("Cannot read {}: {e}", path.display())))
+    let text = std::fs::File::open(path).and_then(read_small_text);
+    text.map_err(|e| Error::usage(format!("Cannot read {}: {e}", path.display())))
 }
 
 #[derive(Deserialize)]

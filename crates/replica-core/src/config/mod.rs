@@ -5,8 +5,10 @@ mod endpoint;
 mod etl;
 mod file;
 mod secret;
+mod small;
 
 pub use endpoint::{ApplicationIntent, Encrypt, Endpoint};
 pub use etl::Etl;
 pub use file::{Config, TableSettings};
 pub use secret::Secret;
+pub use small::{read_small, read_small_text};

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
 
 use super::Link;
 use super::transport::Handshake;
-use crate::config::{Encrypt, Endpoint};
+use crate::config::{Encrypt, Endpoint, read_small};
 use crate::error::{Error, Result};
 
 /// [MS-TDS] 3.2.5.1: the protocol name that TDS 8.0 announces.
@@ -153,9 +153,9 @@ fn roots(known: &[CertificateDer<'static>]) -> Result<RootCertStore> {
 
 fn from_file(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let unreadable = |why: String| Error::usage(format!("ServerCertificate {}: {why}", path.display()));
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|e| unreadable(e.to_string()))?;
-    let certificates: Vec<_> =
-        certificates.collect::<Result<_, _>>().map_err(|e| unreadable(e.to_string()))?;
+    let pem = std::fs::File::open(path).and_then(read_small).map_err(|e| unreadable(e.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(|e| unreadable(e.to_string()))?;
     if certificates.is_empty() {
         return Err(unreadable("it holds no PEM certificate".into()));
     }

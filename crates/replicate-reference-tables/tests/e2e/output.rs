@@ -50,6 +50,18 @@ fn lines_that_nobody_can_have_are_a_failure_that_says_so() {
 }
 
 #[test]
+fn help_that_nobody_can_have_is_a_failure() {
+    let tool = env!("CARGO_BIN_EXE_replicate-reference-tables");
+    for option in ["--help", "--version"] {
+        let run = Program::new("/bin/sh").run(&["-c", "exec \"$0\" $1 >/dev/full", tool, option]);
+        run.exits(1).says("replicate-reference-tables: stdout: No space left on device");
+        // Who has seen enough has closed the pipe.
+        let run = Program::new("/bin/sh").run(&["-c", "{ \"$0\" $1; echo $? >&2; } | :", tool, option]);
+        assert_eq!(run.stderr, "0\n");
+    }
+}
+
+#[test]
 fn what_an_option_cannot_do_is_said() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     copy(&pair, &["dbo.t", "--commit-interval=100"]).says("--commit-interval changes nothing");

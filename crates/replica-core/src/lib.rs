@@ -8,6 +8,7 @@ pub mod decode;
 pub mod error;
 pub mod exit;
 pub mod find;
+mod identity;
 pub mod indexes;
 pub mod ledger;
 pub mod link;

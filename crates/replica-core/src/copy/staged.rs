@@ -8,6 +8,7 @@ use super::replace::LOCK_WAIT;
 use super::source::Side;
 use super::window::Broken;
 use crate::error::{Error, Result};
+use crate::identity;
 use crate::ledger::{Claim, Loaded};
 use crate::load::{self, Load, Outcome, Progress};
 use crate::plan::Plan;
@@ -53,6 +54,9 @@ pub(super) async fn replace(
     timing.phase("INSERT");
     run(target, &stage.finish).await?;
     timing.phase("BUILD_IDX");
+    if stage.has_identity {
+        identity::move_on(target, &plan.target, &stage.incoming).await?;
+    }
     let loaded = Loaded {
         fingerprint: outcome.fingerprint,
         bytes: outcome.bytes,

@@ -17,6 +17,20 @@ pub struct Layout {
     /// The first day of each partition but the first; `None` where a boundary is no day.
     pub first_days: Option<Vec<Date>>,
     pub partitions: Vec<Partition>,
+    pub identity: Identity,
+}
+
+/// Where an identity column begins, and how it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub seed: i64,
+    pub increment: i64,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { seed: 1, increment: 1 }
+    }
 }
 
 /// One partition of one index.
@@ -37,6 +51,7 @@ impl Layout {
         let name = table.object.name.quoted();
         let boundaries = ask(session, include_str!("layout.sql"), &name).await?;
         let partitions = ask(session, include_str!("partitions.sql"), &name).await?;
+        let identity = ask(session, include_str!("identity.sql"), &name).await?;
         let column_id = boundaries.first().and_then(|row| row.int("column_id")).unwrap_or_default();
         let column_id = i32::try_from(column_id).unwrap_or_default();
         let sql_type = table.column(column_id).map(|column| &column.sql_type);
@@ -44,6 +59,7 @@ impl Layout {
             column_id,
             first_days: first_days(&boundaries, sql_type),
             partitions: partitions.iter().map(partition).collect::<Result<_>>()?,
+            identity: identity.first().and_then(Identity::from_record).unwrap_or_default(),
         })
     }
 
@@ -53,6 +69,13 @@ impl Layout {
         let at = days.iter().position(|day| *day == window.first)?;
         // Partition 1 comes before the first boundary.
         (days.get(at + 1) == Some(&window.next)).then_some(at + 2)
+    }
+}
+
+impl Identity {
+    /// `None`: beyond bigint, or unknown.
+    fn from_record(row: &Record) -> Option<Self> {
+        Some(Self { seed: row.int("seed")?, increment: row.int("increment")? })
     }
 }
 

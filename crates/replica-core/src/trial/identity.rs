@@ -1,11 +1,10 @@
-//! The number that the target's identity column has come to: a load that keeps identity values moves it, and a rollback
-//! does not take that back (docs/SERVER.md, "Identity columns"). Numbers that triggers take from other tables' identity
-//! columns are gone, as after any rollback.
+//! The target's identity column, which a trial moves on and puts back. Numbers that triggers take from other tables'
+//! identity columns are gone, as after any rollback.
 use super::Shown;
-use crate::catalog::{Table, quote};
+use crate::catalog::{Table, TableName, quote};
 use crate::error::Result;
+use crate::identity::{current, lock, reseed};
 use crate::session::Session;
-use crate::tds::rpc::{Param, Query};
 
 /// What the next number depended on before anything was tried; `None` without an identity column that the row has a
 /// value for, or where the server does not say.
@@ -14,7 +13,7 @@ pub(super) struct Identity {
 }
 
 struct Noted {
-    table: String,
+    table: TableName,
     column: String,
     before: i64,
     /// The row's own value, which a load moves the column on to.
@@ -26,7 +25,7 @@ impl Identity {
         let shown = row.iter().find(|shown| shown.column.target.identity);
         let loaded = shown.and_then(|shown| shown.value.as_ref()?.parse().ok());
         let (Some(shown), Some(loaded)) = (shown, loaded) else { return Ok(Self { noted: None }) };
-        let (table, column) = (table.object.name.quoted(), shown.column.target.name.clone());
+        let (table, column) = (table.object.name.clone(), shown.column.target.name.clone());
         let noted = current(target, &table).await?.map(|before| Noted { table, column, before, loaded });
         Ok(Self { noted })
     }
@@ -47,28 +46,10 @@ impl Noted {
             return Ok(());
         }
         target.lane()?.begin().await?;
-        // Nobody gets a number until the commit.
-        target
-            .query(&format!("SELECT TOP (0) 1 AS nothing FROM {} WITH (TABLOCKX, HOLDLOCK)", self.table), &[])
-            .await?;
+        lock(target, &self.table).await?;
         if current(target, &self.table).await? == Some(self.loaded) {
-            let sql = "DBCC CHECKIDENT (@P1, RESEED, @P2) WITH NO_INFOMSGS".to_owned();
-            let params = vec![Param::Text(self.table.clone()), Param::BigInt(self.before)];
-            target.execute_long(Query { sql, params }).await?;
+            reseed(target, &self.table, self.before).await?;
         }
         target.lane()?.commit().await
-    }
-}
-
-async fn current(target: &mut Session, table: &str) -> Result<Option<i64>> {
-    // last_value is NULL as long as no row was ever there: the next number is the seed then, as it is after a RESEED to
-    // the number before it. A number beyond bigint is none that anybody has come to.
-    let sql = "SELECT TRY_CAST(COALESCE(CAST(last_value AS decimal(38,0)), \
-               CAST(seed_value AS decimal(38,0)) - CAST(increment_value AS decimal(38,0))) AS bigint) \
-               FROM sys.identity_columns WHERE object_id = OBJECT_ID(@P1)";
-    match target.query(sql, &[&table]).await {
-        Ok(rows) => Ok(rows.first().and_then(|row| row.try_get::<i64, _>(0).ok().flatten())),
-        Err(error) if error.server().is_some() && !error.is_transient() => Ok(None),
-        Err(error) => Err(error),
     }
 }

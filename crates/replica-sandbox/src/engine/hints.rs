@@ -62,6 +62,11 @@ impl Hints {
         }
     }
 
+    /// Nothing is locked.
+    pub fn unlocked() -> Self {
+        Self(vec!["nolock".into()])
+    }
+
     /// With those that stood elsewhere in the statement.
     ///
     /// # Errors

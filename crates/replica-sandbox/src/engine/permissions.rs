@@ -16,7 +16,7 @@ pub const FIXED_ROLES: &[(i32, &str)] = &[
     (DB_DENYDATAWRITER, "db_denydatawriter"),
 ];
 const DB_OWNER: i32 = 16384;
-const DB_DDLADMIN: i32 = 16387;
+pub const DB_DDLADMIN: i32 = 16387;
 const DB_DATAREADER: i32 = 16390;
 const DB_DATAWRITER: i32 = 16391;
 const DB_DENYDATAREADER: i32 = 16392;

@@ -13,13 +13,24 @@ fn partitioned(indexes: &str) -> Option<Pair> {
 
 /// [`partitioned`], with the tables that are there.
 pub fn partition(pair: Pair, indexes: &str) -> Option<Pair> {
+    let pair = partition_by(pair, "int", indexes)?;
+    pair.target(
+        "INSERT INTO dbo.t (id, day, label) VALUES (-1, '2024-02-29', N'old'), (-2, '2024-07-01', N'stays')",
+    );
+    Some(pair)
+}
+
+/// The target in monthly partitions and empty, with what the column id is.
+fn partition_by(pair: Pair, id: &str, indexes: &str) -> Option<Pair> {
     let mut target = pair.target.client();
     target.run("DROP TABLE dbo.t");
     let months = (1..=12).map(|month| format!("'2024-{month:02}-01'")).collect::<Vec<_>>().join(", ");
     for sql in [
         &format!("CREATE PARTITION FUNCTION by_month (date) AS RANGE RIGHT FOR VALUES ({months})"),
         "CREATE PARTITION SCHEME by_month AS PARTITION by_month ALL TO ([PRIMARY])",
-        "CREATE TABLE dbo.t (id int NOT NULL, day date NOT NULL, label nvarchar(20) NULL) ON by_month (day)",
+        &format!(
+            "CREATE TABLE dbo.t (id {id} NOT NULL, day date NOT NULL, label nvarchar(20) NULL) ON by_month (day)"
+        ),
         indexes,
     ] {
         if let Err(error) = target.try_batch(sql) {
@@ -27,10 +38,54 @@ pub fn partition(pair: Pair, indexes: &str) -> Option<Pair> {
             return None;
         }
     }
-    target.run(
-        "INSERT INTO dbo.t (id, day, label) VALUES (-1, '2024-02-29', N'old'), (-2, '2024-07-01', N'stays')",
-    );
     Some(pair)
+}
+
+/// SWITCH moves rows, not the number that the identity column has come to.
+#[test]
+fn the_next_number_comes_after_the_rows_that_were_switched_in() {
+    for (id, before, next) in [
+        ("int IDENTITY", "", "SELECT MAX(id) + 1 FROM dbo.t WHERE day < '2024-07-01'"),
+        ("int IDENTITY(5000,10)", "INSERT INTO dbo.t (day) VALUES ('2024-11-01')", "SELECT 5010"),
+        ("int IDENTITY(-1,-1)", "", "SELECT -1"),
+    ] {
+        let Some(pair) = partition_by(pair(""), id, "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
+        let mut target = pair.target.client();
+        target.run(before);
+        let run = copy(&pair, &["--max-workers", "3"]);
+        assert_eq!(run.stderr.matches(" | SWITCH ").count(), 6, "{run}");
+        let next = target.number(next);
+        target.run("INSERT INTO dbo.t (day) VALUES ('2024-12-01')");
+        assert_eq!(target.number("SELECT id FROM dbo.t WHERE day = '2024-12-01'"), next, "{id}\n{run}");
+    }
+}
+
+/// What DBCC CHECKIDENT takes is more than ALTER.
+#[test]
+fn rows_are_switched_in_without_the_right_to_move_the_number_on() {
+    let Some(pair) = partition_by(pair(""), "int IDENTITY", "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else {
+        return;
+    };
+    let (name, password) = (format!("u_{}", pair.target.name), "Switcher-4711-pw");
+    let create = format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'");
+    if let Err(error) = pair.server.client("master").try_batch(&create) {
+        eprintln!("skipped: no logins here: {error}");
+        return;
+    }
+    pair.target("CREATE SCHEMA replica");
+    pair.target(&format!("CREATE USER [{name}] FOR LOGIN [{name}]"));
+    for grant in [
+        format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO [{name}]"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE, ALTER ON SCHEMA::replica TO [{name}]"),
+        format!("GRANT CREATE TABLE TO [{name}]"),
+    ] {
+        pair.target(&grant);
+    }
+    let connection = pair.server.connection_as(&pair.target.name, &name, password);
+    let program = tool(&pair).with("REPLICA_TARGET", &connection);
+    let run = program.run(&HALF_A_YEAR).exits(0).says("could not be moved on past the new rows");
+    assert_eq!(run.stderr.matches(" | SWITCH ").count(), 6, "{run}");
+    assert_half_a_year(&pair);
 }
 
 #[test]

@@ -9,12 +9,13 @@ use super::sets::first_items;
 use super::typed::{Column, Origin, Typed};
 use crate::engine::api::OutColumn;
 use crate::engine::functions::keys::key_expression;
+use crate::engine::hints::Hints;
 use crate::engine::parse::bridge;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, Ident, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier,
+    SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, Top, TopQuantity,
 };
 
 /// A query in SQLite's SQL. Its result columns are `c1`, `c2`, ...
@@ -169,7 +170,13 @@ impl Binder<'_> {
         tail: &Tail<'_>,
         outer: Option<&Scope<'_>>,
     ) -> Result<Emitted, SqlError> {
+        let read_before = self.work.borrow().tables.len();
         let from = self.from_clause(&select.from, outer)?;
+        if is_never_run(select) {
+            self.work.borrow_mut().tables[read_before..]
+                .iter_mut()
+                .for_each(|used| used.hints = Hints::unlocked());
+        }
         let mut scope = Scope::inside(outer);
         scope.sources = from.sources;
         let mut conditions = Vec::new();
@@ -275,6 +282,15 @@ impl Binder<'_> {
             columns.push(Output { name: Some(column.name.clone()), typed: column.typed.clone() });
         }
         Ok(())
+    }
+}
+
+/// TOP (0) is planned as no rows at all, without the tables: their hints lock nothing.
+fn is_never_run(select: &Select) -> bool {
+    let Some(Top { quantity: Some(quantity), .. }) = &select.top else { return false };
+    match quantity {
+        TopQuantity::Constant(rows) => *rows == 0,
+        TopQuantity::Expr(expr) => matches!(expr, Expr::Value(value) if value.to_string() == "0"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::names;
 use super::table::{locks, may_alter};
 use crate::engine::api::Sink;
 use crate::engine::failure::Outcome;
+use crate::engine::permissions::DB_DDLADMIN;
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
@@ -13,13 +14,22 @@ use crate::values::Value;
 /// CHECKIDENT").
 ///
 /// # Errors
-/// 2501 where there is no such table, 7997 where it has no identity column.
+/// 2501 where there is no such table, 2557 without the right (Microsoft docs, "DBCC CHECKIDENT", Permissions), 7997 where it has no identity column.
 pub fn reseed(session: &mut Session, name: &ObjectName, number: i64, sink: &dyn Sink) -> Outcome {
     let missing = || missing(name);
     let (database, table) = locks::table(session, name, sink, missing)?;
     {
         let instance = session.engine.instance();
-        may_alter(session, &instance, names::database(&instance, database)?, &table, missing)?;
+        let database = names::database(&instance, database)?;
+        may_alter(session, &instance, database, &table, missing)?;
+        // All schemas are dbo's here.
+        let may = session.rights(&instance, database).is_member(DB_DDLADMIN);
+        if !may && table.owner_session != Some(session.id) {
+            let (user, name) = (&session.login.user, &table.name);
+            let text =
+                format!("User '{user}' does not have permission to run DBCC CHECKIDENT for object '{name}'.");
+            return Err(SqlError::new(2557, 14, 5, text).into());
+        }
     }
     change(session, |change| {
         let mut record = change.table(database, table.object_id)?;

@@ -38,6 +38,18 @@ fn a_row_that_is_locked_for_a_change_changes_for_no_one_else() {
     ok(&mut two, "delete t where id = 2");
 }
 
+/// The plan of TOP (0) is a constant scan, which opens no table.
+#[test]
+fn a_query_of_no_rows_locks_no_table() {
+    let (mut one, mut two) = two();
+    ok(&mut one, "begin tran");
+    ok(&mut one, "select top (0) id from t with (tablockx, holdlock)");
+    ok(&mut two, "update t set s = 'x' where id = 1");
+    ok(&mut one, "select top (1) id from t with (tablockx, holdlock)");
+    assert_eq!(errors(&mut two, "update t set s = 'y' where id = 1")[0].0, 1222);
+    ok(&mut one, "commit");
+}
+
 /// A row lock ends with the statement where there is no transaction.
 #[test]
 fn without_a_transaction_nothing_stays_locked() {

@@ -115,6 +115,9 @@ fn refuse_kinds(target: &Table) -> Result<()> {
     if object.is_view {
         return Err(Error::data("the target is a view; a table is needed to load into"));
     }
+    if let Some(special) = object.special {
+        return Err(special.refused_as_target());
+    }
     match object.temporal {
         Temporal::SystemVersioned => {
             return Err(Error::data(

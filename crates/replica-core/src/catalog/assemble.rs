@@ -2,6 +2,7 @@
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{Check, ForeignKey, Trigger};
 use super::index::{Index, Partition};
+use super::kind::Special;
 use super::question::{self, Question};
 use super::record::Record;
 use super::server::Server;
@@ -15,10 +16,12 @@ pub type Answers = Vec<Result<Vec<Record>, String>>;
 /// What is missing is noted in [`Table::unknown`]; only the object and its columns cannot be done without.
 pub fn assemble(answers: Answers) -> Result<Option<Table>> {
     let mut answers = Book { answers, unknown: Vec::new() };
-    let Some(object) = answers.required(question::TABLE)?.first().map(Object::from_record).transpose()?
+    let Some(mut object) = answers.required(question::TABLE)?.first().map(Object::from_record).transpose()?
     else {
         return Ok(None);
     };
+    let kind = answers.optional(question::KIND).unwrap_or_default();
+    object.special = kind.first().and_then(Special::from_record).or(object.special);
     let within = |error: Error| error.table(&object.name);
     let columns = read(&answers.required(question::COLUMNS).map_err(within)?, Column::from_record);
     let server = answers.optional(question::SERVER).and_then(|records| records.into_iter().next());
@@ -57,6 +60,13 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
 
 fn read<T>(records: &[Record], from: impl Fn(&Record) -> Result<T>) -> Result<Vec<T>> {
     records.iter().map(from).collect()
+}
+
+/// Is it a synonym, which stands for something?
+pub fn is_synonym(answers: &Answers) -> bool {
+    let position = question::ALL.iter().position(|question| *question == question::TABLE);
+    let record = position.and_then(|position| answers.get(position)?.as_ref().ok()?.first());
+    record.and_then(|record| record.text("object_type")).is_some_and(|kind| kind.trim() == "SN")
 }
 
 struct Book {
@@ -155,6 +165,41 @@ mod tests {
                 "triggers: Invalid object name 'sys.triggers'."
             ]
         );
+    }
+
+    #[test]
+    fn a_special_table_is_known_by_what_its_server_has() {
+        for (column, value, special) in [
+            ("is_node", 1, Some(Special::Node)),
+            ("is_edge", 1, Some(Special::Edge)),
+            ("is_filetable", 1, Some(Special::FileTable)),
+            ("is_external", 1, Some(Special::External)),
+            ("ledger_type", 1, Some(Special::LedgerHistory)),
+            ("ledger_type", 2, Some(Special::UpdatableLedger)),
+            ("ledger_type", 3, Some(Special::AppendOnlyLedger)),
+            ("ledger_type", 0, None),
+        ] {
+            let mut given = answers();
+            *answer(&mut given, question::KIND) = Ok(vec![record(&[(column, Cell::Int(value))])]);
+            assert_eq!(assemble(given).unwrap().unwrap().object.special, special, "{column} {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_table_is_called_by_its_name() {
+        for (object_type, called) in [("P ", "a stored procedure"), ("SN", "a synonym"), ("??", "some other")]
+        {
+            let mut given = answers();
+            *answer(&mut given, question::TABLE) = Ok(vec![record(&[
+                ("object_id", Cell::Int(5)),
+                ("schema_name", text("dbo")),
+                ("table_name", text("t")),
+                ("object_type", text(object_type)),
+            ])]);
+            assert_eq!(is_synonym(&given), object_type == "SN");
+            let error = assemble(given).unwrap_err().to_string();
+            assert!(error.contains(called) && error.contains("neither a table nor a view"), "{error}");
+        }
     }
 
     #[test]

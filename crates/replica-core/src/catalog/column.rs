@@ -16,6 +16,9 @@ pub struct Column {
     pub has_default: bool,
     /// GENERATED ALWAYS: the server writes it.
     pub generated: bool,
+    /// Generated for the ledger: which transaction wrote the row, and when in it.
+    #[serde(default)]
+    pub of_ledger: bool,
     /// The XML view on a table's sparse columns.
     pub column_set: bool,
 }
@@ -26,6 +29,10 @@ pub struct Collation {
     /// Windows code page; 65001 is UTF-8, 0 none (Unicode only). `None`: the server does not say.
     pub code_page: Option<u32>,
 }
+
+/// generated_always_type: id and sequence number of the transaction that wrote a row, and of the one that removed it
+/// (Microsoft docs, sys.columns; 2022).
+const OF_LEDGER: std::ops::RangeInclusive<i64> = 7..=10;
 
 impl Column {
     pub fn from_record(record: &Record) -> Result<Self> {
@@ -53,6 +60,7 @@ impl Column {
             computed: record.flag("is_computed"),
             has_default: record.flag("has_default"),
             generated: record.flag("generated_always"),
+            of_ledger: record.int("generated_always").is_some_and(|kind| OF_LEDGER.contains(&kind)),
             column_set: record.flag("is_column_set"),
             name,
         })

@@ -3,6 +3,7 @@ pub mod assemble;
 pub mod column;
 pub mod constraint;
 pub mod index;
+mod kind;
 pub mod name;
 pub mod near;
 pub mod question;
@@ -13,6 +14,7 @@ pub mod sql_type;
 pub mod table;
 
 pub use column::Column;
+pub use kind::Special;
 pub use name::{TableName, quote};
 pub use read::read;
 pub use sql_type::{Length, SqlType};

@@ -36,14 +36,20 @@ pub const PROTECTION: Question = Question {
 pub const POLICIES: Question =
     Question { since_2016: true, ..question("row-level security", include_str!("sql/policies.sql")) };
 
+/// What sys.tables says, whatever its version: Special tables came one kind after the other.
+pub const KIND: Question = question("what kind of table it is", include_str!("sql/kind.sql"));
+/// Asked only of a synonym.
+pub const SYNONYM: Question = question("what a synonym stands for", include_str!("sql/synonym.sql"));
+
 /// Every table and view in sight; asked only when a name is not found.
 pub const NAMES: Question = question("names of tables", include_str!("sql/names.sql"));
 
 /// What is asked of every table, in this order, in one batch.
-pub const ALL: [Question; 12] = [
+pub const ALL: [Question; 13] = [
     SERVER,
     DATABASE,
     TABLE,
+    KIND,
     COLUMNS,
     INDEXES,
     INDEX_COLUMNS,

@@ -1,5 +1,5 @@
 //! Asks a server about one table.
-use super::assemble::{Answers, assemble};
+use super::assemble::{Answers, assemble, is_synonym};
 use super::name::TableName;
 use super::near::near;
 use super::question::{self, Question};
@@ -18,6 +18,9 @@ pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result
         Some(answers) => answers,
         None => one_by_one(session, name).await?,
     };
+    if is_synonym(&answers) {
+        return Err(synonym(session, role, name).await);
+    }
     match assemble(answers).map_err(|error| error.table(name))? {
         Some(table) => Ok(table),
         None => Err(not_found(session, role, name).await),
@@ -62,6 +65,20 @@ async fn ask(
 
 fn records(rows: &[Row]) -> Vec<Record> {
     rows.iter().map(Record::from).collect()
+}
+
+/// A synonym has neither columns nor permissions of its own, and may lead to another database or server.
+async fn synonym(session: &mut Session, role: Role, name: &TableName) -> Error {
+    let error =
+        Error::data(format!("at the {role} this is a synonym, neither a table nor a view")).table(name);
+    let stands_for = session.query(question::SYNONYM.sql, &[&name.quoted()]).await.ok();
+    let stands_for = stands_for.map(|rows| records(&rows)).unwrap_or_default();
+    match stands_for.first().and_then(|record| record.text("base_object_name")) {
+        Some(base) => error.remedy(format!(
+            "It stands for {base}: name that table, and connect to its database. As source a view over the synonym will do"
+        )),
+        None => error.remedy("Name the table that it stands for"),
+    }
 }
 
 async fn not_found(session: &mut Session, role: Role, name: &TableName) -> Error {

@@ -2,6 +2,7 @@
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{Check, ForeignKey, Trigger};
 use super::index::{Index, Partition};
+use super::kind::{Special, other_kind};
 use super::name::TableName;
 use super::record::Record;
 use super::server::Server;
@@ -39,6 +40,7 @@ pub struct Object {
     pub created: String,
     pub temporal: Temporal,
     pub memory_optimized: bool,
+    pub special: Option<Special>,
     /// Some foreign key points at it, even one that this user may not see.
     pub referenced: Option<bool>,
     pub can_select: Permission,
@@ -57,14 +59,20 @@ pub enum Temporal {
 impl Object {
     pub fn from_record(record: &Record) -> Result<Self> {
         let permission = |column| record.int(column).map(|value| value != 0);
-        let kind = record.name("object_type")?;
+        let object_type = record.name("object_type")?;
+        let object_type = object_type.trim();
         let name = TableName::new(&record.name("schema_name")?, &record.name("table_name")?);
-        if !matches!(kind.trim(), "U" | "V") {
-            return Err(Error::data("this is neither a table nor a view").table(name));
-        }
+        let special = match object_type {
+            "U" | "V" => None,
+            "ET" => Some(Special::External),
+            other => {
+                let error = Error::data(format!("this is {}, neither a table nor a view", other_kind(other)));
+                return Err(error.table(name));
+            }
+        };
         Ok(Self {
             id: record.number("object_id")?,
-            is_view: kind.trim() == "V",
+            is_view: object_type == "V",
             created: record.text("created").unwrap_or_default().to_owned(),
             temporal: match record.int("temporal_type") {
                 Some(1) => Temporal::History,
@@ -72,6 +80,7 @@ impl Object {
                 _ => Temporal::No,
             },
             memory_optimized: record.flag("is_memory_optimized"),
+            special,
             referenced: record.int("is_referenced").map(|value| value != 0),
             can_select: permission("can_select"),
             can_insert: permission("can_insert"),
@@ -92,6 +101,7 @@ impl Table {
             created: String::new(),
             temporal: Temporal::No,
             memory_optimized: false,
+            special: None,
             referenced: None,
             can_select: None,
             can_insert: None,

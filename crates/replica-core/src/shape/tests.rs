@@ -3,7 +3,7 @@ use crate::catalog::constraint::{Check, ForeignKey};
 use crate::catalog::index::{self, Index};
 use crate::catalog::server::Server;
 use crate::catalog::table::sample;
-use crate::catalog::{Column, SqlType};
+use crate::catalog::{Column, Special, SqlType};
 use crate::types::guide::column;
 
 const MANY: Option<u64> = Some(10_000_000);
@@ -41,6 +41,26 @@ fn decided(table: &Table) -> Strategy {
 
 fn refused(table: &Table, wishes: Wishes) -> String {
     strategy(table, MANY, wishes).unwrap_err().to_string()
+}
+
+#[test]
+fn special_tables_are_called_what_they_are() {
+    for (special, called) in [
+        (Special::Node, "a node table of a graph"),
+        (Special::Edge, "an edge table of a graph"),
+        (Special::FileTable, "a FileTable"),
+        (Special::External, "an external table"),
+        (Special::UpdatableLedger, "an updatable ledger table"),
+        (Special::AppendOnlyLedger, "neither deleted (error 37359)"),
+        (Special::LedgerHistory, "the history of a ledger table"),
+    ] {
+        let mut target = heap();
+        target.object.special = Some(special);
+        // A ledger's tables are temporal ones, too.
+        target.object.temporal = Temporal::SystemVersioned;
+        let error = refused(&target, Wishes::default());
+        assert!(error.contains(called) && error.contains("Replicate into a plain table"), "{error}");
+    }
 }
 
 #[test]

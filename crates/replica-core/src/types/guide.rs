@@ -23,6 +23,7 @@ pub fn collated(name: &str, sql_type: &SqlType, collation: &str, code_page: u32)
         computed: false,
         has_default: false,
         generated: false,
+        of_ledger: false,
         column_set: false,
     }
 }
@@ -127,7 +128,9 @@ mod tests {
         for sql_type in representatives().iter().filter(|t| **t != SqlType::RowVersion) {
             let conversion = convert(&column("c", sql_type), &column("c", sql_type)).unwrap();
             assert_eq!(conversion.expression, "[c]", "{sql_type}");
-            assert!(conversion.losses.is_empty() && conversion.limits.is_empty(), "{sql_type}");
+            // What a parse drops nobody can know from the types.
+            let is_whole = conversion.losses.is_empty() || *sql_type == SqlType::Xml;
+            assert!(is_whole && conversion.limits.is_empty(), "{sql_type}");
         }
     }
 }

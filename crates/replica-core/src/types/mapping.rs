@@ -1,7 +1,7 @@
 //! The columns of one table matched with those of another, by name.
 use super::{Check, Conversion, convert, number, temporal};
 use crate::catalog::server::Server;
-use crate::catalog::{Column, Table, quote};
+use crate::catalog::{Column, Special, Table, quote};
 use crate::error::Error;
 
 /// Which source column fills which target column, and how.
@@ -63,15 +63,21 @@ pub fn map_what_can_be(
     target: &Table,
     ignore_extra_columns: bool,
 ) -> (Mapping, Option<Error>) {
+    if let Some(error) = source.object.special.and_then(Special::refused_as_source) {
+        let nothing = Mapping { columns: Vec::new(), left_out: Vec::new(), ignored: Vec::new() };
+        return (nothing, Some(error.table(&source.object.name)));
+    }
     let mut problems = Problems::default();
     let mut columns = Vec::new();
     let mut left_out = Vec::new();
     let mut used = Vec::new();
+    let mut filled_by_server = Vec::new();
     for to in &target.columns {
         let from = source_of(source, target, to);
         used.extend(from.map(|column| column.id));
         if let Some(filler) = to.filled_by_server() {
             left_out.push((to.name.clone(), filler));
+            filled_by_server.extend(from.map(|_| format!("{} ({filler})", to.name)));
             continue;
         }
         let Some(from) = from else {
@@ -96,12 +102,21 @@ pub fn map_what_can_be(
             )),
         }
     }
-    let extra = source.columns.iter().filter(|column| !used.contains(&column.id) && !column.column_set);
+    let made = |column: &Column| column.column_set || column.of_ledger;
+    let extra = source.columns.iter().filter(|column| !used.contains(&column.id) && !made(column));
     let extra: Vec<String> = extra.map(|column| column.name.clone()).collect();
     let (ignored, extra) = if ignore_extra_columns { (extra, Vec::new()) } else { (Vec::new(), extra) };
     problems.extra = extra;
     let problem = if columns.is_empty() && problems.is_empty() {
-        Some(Error::mapping("source and target have no column in common").table(&target.object.name))
+        let problem = match filled_by_server[..] {
+            [] => Error::mapping("source and target have no column in common"),
+            _ => Error::mapping(format!(
+                "the target's server fills all columns that both sides have: {}",
+                filled_by_server.join(", ")
+            ))
+            .remedy("Give the target a column that takes values of the source"),
+        };
+        Some(problem.table(&target.object.name))
     } else {
         problems.into_error(target)
     };
@@ -230,6 +245,30 @@ mod tests {
         let left_out =
             mapping.left_out.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>();
         assert_eq!(left_out, ["stamp: rowversion", "made: its default", "note: NULL"]);
+    }
+
+    #[test]
+    fn graph_tables_have_ids_that_cannot_be_read() {
+        let mut source = table(&["a"]);
+        for (special, ids) in [(Special::Node, "$node_id"), (Special::Edge, "$from_id")] {
+            source.object.special = Some(special);
+            let error = map(&source, &table(&["a"]), false).unwrap_err().to_string();
+            assert!(error.contains(ids) && error.contains("Copy from a view"), "{error}");
+        }
+        source.object.special = Some(Special::AppendOnlyLedger);
+        source.columns[0].of_ledger = true;
+        source.columns.push(Column { id: 2, ..column("b", &SqlType::Int) });
+        let mapping = map(&source, &table(&["b"]), false).unwrap();
+        assert_eq!(mapping.columns.len(), 1, "a ledger's own columns are not missed");
+    }
+
+    #[test]
+    fn columns_that_the_server_fills_are_no_copy() {
+        let mut target = table(&["a", "b"]);
+        target.columns[0].sql_type = SqlType::RowVersion;
+        target.columns[1].computed = true;
+        let error = map(&target, &target, true).unwrap_err().to_string();
+        assert!(error.contains("both sides have: a (rowversion), b (computed)"), "{error}");
     }
 
     #[test]

@@ -19,5 +19,7 @@ SELECT c.column_id AS column_id,
 FROM sys.columns AS c
 LEFT JOIN sys.types AS t ON t.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
-WHERE c.object_id = OBJECT_ID(@P1)
+-- A column that was dropped from a ledger table (2022) stays under another name (Microsoft docs, sys.columns,
+-- is_dropped_ledger_column).
+WHERE c.object_id = OBJECT_ID(@P1) AND c.name NOT LIKE N'MSSQL[_]DroppedLedgerColumn[_]%'
 ORDER BY c.column_id

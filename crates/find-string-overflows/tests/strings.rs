@@ -145,6 +145,27 @@ fn characters_are_looked_at_in_every_code_page() {
     assert_eq!(named, [("a", "2", "\u{416}"), ("b", "2", "\u{6728}")]);
 }
 
+/// Half of a surrogate pair is a value of nvarchar and none of UTF-8.
+#[test]
+fn halves_of_surrogate_pairs_are_found() {
+    let pair = Pair::new();
+    let utf8 = "COLLATE Latin1_General_100_CI_AS_SC_UTF8";
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, a nvarchar(9) NULL, b nvarchar(max) NULL)");
+    pair.target(&format!(
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, a varchar(27) {utf8} NULL, b varchar(max) {utf8} NULL)"
+    ));
+    // U+D83D and U+DE00, in the wrong order for a pair; a whole pair; U+FFFD itself.
+    pair.source(
+        "INSERT INTO dbo.t VALUES (1, CAST(0x3DD8 AS nvarchar(9)), NULL), (2, N'\u{1F600}', N'\u{fffd}'), \
+         (3, N'x', N'x' + CAST(0x00DE3DD8 AS nvarchar(9)))",
+    );
+    let run = finder(&pair).run(&["dbo.t", "--rows", "9"]).exits(1);
+    let named: Vec<_> =
+        run.lines().iter().filter(|line| !line[8].is_empty()).map(|l| (l[1], l[5], l[8])).collect();
+    let problem = "halves of surrogate pairs lost";
+    assert_eq!(named, [("a", problem, "1"), ("b", problem, "3")]);
+}
+
 #[test]
 fn names_may_be_anything_and_come_from_stdin() {
     let pair = Pair::new();

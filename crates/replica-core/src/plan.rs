@@ -12,6 +12,7 @@ use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window};
 
+mod defaults;
 mod explain;
 mod part;
 mod windowed;
@@ -187,6 +188,11 @@ impl Plan {
             )));
         }
         let declared = arrived.iter().zip(&self.mapping.columns).map(|(arrived, column)| {
+            // The wire has no XML type for a load, and nvarchar(max) in its place; the statement says xml all the same, as
+            // SqlBulkCopy's does (dotnet/SqlClient, SqlBulkCopy.cs and TdsParser.cs, XML metadata substitute sequence).
+            if column.target.sql_type == SqlType::Xml {
+                return "xml".to_owned();
+            }
             declare(&bulk::type_info(&arrived.type_info), column.conversion.collation.as_deref())
         });
         Ok(self.load_declared(declared))

@@ -20,16 +20,34 @@ pub(super) async fn difference(
         Verify::Hash => stored(target, plan).await?,
     };
     Ok((stored != sent).then(|| {
-        Error::data(format!(
+        let error = Error::data(format!(
             "the target holds {} rows with hash {stored}, the source sent {} rows with hash {sent}",
             stored.rows, sent.rows
-        ))
+        ));
+        match may_change(plan) {
+            Some(reasons) if stored.rows == sent.rows => error.remedy(reasons),
+            _ => error,
+        }
     }))
 }
 
 /// What the target has of a plan's rows.
 pub(super) async fn stored(target: &mut Session, plan: &Plan) -> Result<Fingerprint> {
     read::fingerprint(open(target, plan, plan.verify_select()).await?).await
+}
+
+/// The columns whose values a target may store as others than were sent, and what to do about each.
+fn may_change(plan: &Plan) -> Option<String> {
+    let columns = plan.mapping.columns.iter().flat_map(|column| {
+        let ways = column.conversion.checks.iter().filter_map(|check| {
+            let way_out = check.problem.seen_by_hash(&column.source.name)?;
+            Some(format!("{} of column {}: {way_out}", check.problem, column.target.name))
+        });
+        ways.collect::<Vec<_>>()
+    });
+    let columns = columns.collect::<Vec<_>>().join("; ");
+    let all = format!("find-string-overflows tells whether it is one of these: {columns}");
+    (!columns.is_empty()).then_some(all)
 }
 
 async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {

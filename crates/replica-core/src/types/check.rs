@@ -4,6 +4,8 @@
 //! the copy itself would send: the finders and the copy cannot disagree.
 use std::fmt;
 
+use crate::catalog::quote;
+
 /// What happens to the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Problem {
@@ -15,6 +17,10 @@ pub enum Problem {
     BlanksCut,
     /// The target's code page lacks characters: they become `?`, or what looks like them.
     CharactersLost,
+    /// Half of a surrogate pair, which UTF-8 has no bytes for: it becomes U+FFFD.
+    HalvesLost,
+    /// Blanks between the tags of xml, which the source has kept and a load drops.
+    TagBlanksLost,
     /// Shorter than a binary(n), which fills it up.
     ZeroFilled,
     OutOfRange,
@@ -29,6 +35,19 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// A change that the target makes and the source knows nothing of, so that rows read back are others than those sent:
+    /// what to do about it, for a column of this name.
+    pub fn seen_by_hash(self, column: &str) -> Option<String> {
+        let column = quote(column);
+        match self {
+            Self::HalvesLost => Some(format!("mend the values, or make the target's {column} nvarchar")),
+            Self::TagBlanksLost => Some(format!(
+                "copy from a view that has CAST(CAST({column} AS nvarchar(max)) AS xml) in place of {column}"
+            )),
+            _ => None,
+        }
+    }
+
     /// Would a load fail of it? What does not fail changes the value.
     pub fn is_refused(self) -> bool {
         matches!(self, Self::Null | Self::TooLong | Self::OutOfRange | Self::NotFinite)
@@ -42,6 +61,8 @@ impl fmt::Display for Problem {
             Self::TooLong => "too long",
             Self::BlanksCut => "trailing blanks cut",
             Self::CharactersLost => "characters lost",
+            Self::HalvesLost => "halves of surrogate pairs lost",
+            Self::TagBlanksLost => "blanks between tags lost",
             Self::ZeroFilled => "filled with zero bytes",
             Self::OutOfRange => "out of range",
             Self::NotFinite => "not a finite number",

@@ -14,6 +14,7 @@ mod check;
 mod declare;
 mod number;
 mod other;
+mod plain;
 mod temporal;
 mod text;
 
@@ -23,6 +24,12 @@ pub mod mapping;
 use crate::catalog::{Column, SqlType, quote};
 pub use check::{Check, Measure, Problem};
 pub use declare::declare;
+pub use plain::plain_value;
+
+/// So much of a text is shown.
+const SHOWN: u32 = 60;
+/// Compares code by code.
+const BINARY: &str = "COLLATE Latin1_General_BIN2";
 
 /// How a column travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,12 @@
 //! Everything that becomes text.
-use super::{Check, Conversion, Measure, Outcome, Problem, Refusal, cast, number};
+use super::{BINARY, Check, Conversion, Measure, Outcome, Problem, Refusal, SHOWN, cast, number};
 use crate::catalog::column::Collation;
 use crate::catalog::{Column, Length, SqlType, quote};
 
 /// What nchar and nvarchar count: a supplementary character is two of them.
 const UNITS: &str = "UTF-16 units";
-/// So much of a text is shown.
-const SHOWN: u32 = 60;
-/// Compares code by code.
-const BINARY: &str = "COLLATE Latin1_General_BIN2";
-
+/// The widest nvarchar that is not (max), in UTF-16 units.
+const WIDEST_UNICODE: u16 = 4000;
 /// UTF-8 as a code page number (Microsoft docs, "Code Page Identifiers").
 const UTF_8: u32 = 65001;
 
@@ -55,7 +52,7 @@ impl Shape {
     /// The varying type of this encoding that holds `length`, or (max) where none does
     /// (Microsoft docs: varchar(8000) and nvarchar(4000) are the widest).
     fn varying(unicode: bool, length: Option<u32>) -> Self {
-        let widest = if unicode { 4000 } else { 8000 };
+        let widest = if unicode { u32::from(WIDEST_UNICODE) } else { 8000 };
         let length = length.filter(|n| *n <= widest).and_then(|n| u16::try_from(n).ok());
         Self { unicode, fixed: false, length, lob: false }
     }
@@ -107,35 +104,51 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
         draft.cast(Shape { lob: false, ..from });
     }
     let original = draft.clone();
-    let question_marks = !same_bytes && encode(&mut draft, target, to);
-    let encoded = draft.clone();
     let utf8 = !to.unicode && is_utf8(target);
+    let question_marks = !same_bytes && encode(&mut draft, target, to);
+    let mut stored = draft.clone();
+    if utf8 && !same_bytes {
+        // The target does what is left: it takes UTF-16. So the row that is sent, and hashed, has what UTF-8 cannot hold,
+        // and a source without UTF-8, before SQL Server 2019, need not know the collation.
+        draft = original.clone();
+        let units = Shape::varying(true, draft.shape.length.map(u32::from));
+        if draft.shape != units {
+            draft.cast(units);
+        }
+    }
+    // UTF-8 comes as UTF-16, for which as many units as there are bytes may be too many: then as (max), from both sides.
+    let too_wide = |shape: Shape| shape.length.is_none_or(|n| !shape.unicode && n > WIDEST_UNICODE);
+    if utf8 && draft.shape.length.is_some() && (too_wide(draft.shape) || too_wide(to)) {
+        draft.cast(Shape::varying(draft.shape.unicode, None));
+    }
     let wide = |shape: Shape| to.length.is_some_and(|m| shape.length.is_none_or(|n| n > m));
     let mut verify = quote(&target.name);
     let (mut is_trimmed, mut blanks_lost) = (false, false);
+    let limited = wide(stored.shape);
     // Longer than the target: the server refuses what does not fit. (A UTF-8 column pads in bytes, a result
     // in characters, so that padding is compared on neither side.)
-    if to.fixed && (wide(draft.shape) || utf8) {
+    if to.fixed && (limited || utf8) {
         draft.trim();
+        stored.trim();
         is_trimmed = true;
         verify = trimmed(&verify, Shape { fixed: false, length: draft.shape.length.and(to.length), ..to });
     } else if to.fixed && draft.shape != to {
         draft.cast(to);
-    } else if draft.shape.fixed && wide(draft.shape) {
+    } else if draft.shape.fixed && limited {
         draft.trim();
+        stored.trim();
         (is_trimmed, blanks_lost) = (true, true);
-    } else if to.length.is_none() && draft.shape != to {
+    } else if to.length.is_none() && !utf8 && draft.shape != to {
         draft.cast(to);
     }
-    let limited = wide(draft.shape);
-    if limited && draft.shape.length.is_none() && !is_trimmed {
+    if draft.shape.length.is_none() && to.length.is_some() && !is_trimmed {
         verify = cast(&verify, &draft.shape.sql_type());
     }
     let unit = if to.unicode { UNITS } else { "bytes" };
     let size = to.length.unwrap_or_default();
     let mut conversion = Conversion::pass(source, target);
     if draft.expression != start {
-        conversion = conversion.through(draft.expression, draft.shape.sql_type());
+        conversion = conversion.through(draft.expression.clone(), draft.shape.sql_type());
     }
     conversion.verify = verify;
     if utf8 {
@@ -145,20 +158,26 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
     } else if !to.unicode {
         conversion.collation = target.collation.as_ref().map(|collation| collation.name.clone());
     }
+    let halves = utf8 && from.unicode;
+    let measured = if utf8 { stored.expression.clone() } else { draft.expression };
     let conversion = conversion
         .loss(question_marks, format!("characters that {} lacks become ?", page_name(target)))
+        .loss(halves, "half of a surrogate pair becomes U+FFFD, which --verify hash refuses")
         .loss(blanks_lost, "trailing blanks")
         .loss(
             utf8 && limited && !same_bytes,
             format!("a value of more than {size} bytes in UTF-8 may be cut: use --verify hash"),
         )
         .limit(limited, format!("values of more than {size} {unit}"))
-        .check(question_marks, || characters_lost(&original, encoded, page_name(target)));
-    if limited { conversion.too_long(to, !from.fixed, is_trimmed) } else { conversion }
+        .check(question_marks, || {
+            characters_lost(Problem::CharactersLost, &original, stored.clone(), page_name(target))
+        })
+        .check(halves, || characters_lost(Problem::HalvesLost, &original, stored, page_name(target)));
+    if limited { conversion.too_long(&measured, to, !from.fixed, is_trimmed) } else { conversion }
 }
 
 /// What does not come back from the target's code page as it was. Trailing blanks do not count, in no comparison.
-fn characters_lost(original: &Draft, mut encoded: Draft, page: String) -> Check {
+fn characters_lost(problem: Problem, original: &Draft, mut encoded: Draft, page: String) -> Check {
     let mut original = original.clone();
     for draft in [&mut original, &mut encoded] {
         if !draft.shape.unicode {
@@ -167,20 +186,19 @@ fn characters_lost(original: &Draft, mut encoded: Draft, page: String) -> Check 
     }
     let predicate = format!("{} {BINARY} <> {} {BINARY}", encoded.expression, original.expression);
     let measure = Measure::Text(format!("LEFT({}, {SHOWN})", original.expression));
-    Check { problem: Problem::CharactersLost, predicate, measure, capacity: page }
+    Check { problem, predicate, measure, capacity: page }
 }
 
 impl Conversion {
-    /// The checks of text that may be too long. The target cuts trailing blanks without a word, whatever their number
-    /// (docs/SERVER.md, "Text in bulk loads"); those of a char or nchar are padding, and no loss.
-    fn too_long(self, to: Shape, blanks_count: bool, is_trimmed: bool) -> Self {
+    /// The checks of text that may be too long, as `value` stores it. The target cuts trailing blanks without a word,
+    /// whatever their number (docs/SERVER.md, "Text in bulk loads"); those of a char or nchar are padding, and no loss.
+    fn too_long(self, value: &str, to: Shape, blanks_count: bool, is_trimmed: bool) -> Self {
         let (unit, unit_bytes) = if to.unicode { (UNITS, 2) } else { ("bytes", 1) };
         let size = u32::from(to.length.unwrap_or_default());
-        let sent = self.expression.clone();
-        let trimmed = if is_trimmed { sent.clone() } else { format!("RTRIM({sent})") };
+        let trimmed = if is_trimmed { value.to_owned() } else { format!("RTRIM({value})") };
         let bytes = size * unit_bytes;
         let check = |problem, predicate| {
-            let measured = if blanks_count { &sent } else { &trimmed };
+            let measured = if blanks_count { value } else { &trimmed };
             let expression = match unit_bytes {
                 1 => format!("DATALENGTH({measured})"),
                 _ => format!("DATALENGTH({measured}) / {unit_bytes}"),
@@ -189,7 +207,7 @@ impl Conversion {
             Check { problem, predicate, measure, capacity: format!("{size} {unit}") }
         };
         let longer = format!("DATALENGTH({trimmed}) > {bytes}");
-        let blanks = format!("DATALENGTH({sent}) > {bytes} AND DATALENGTH({trimmed}) <= {bytes}");
+        let blanks = format!("DATALENGTH({value}) > {bytes} AND DATALENGTH({trimmed}) <= {bytes}");
         self.check(true, || check(Problem::TooLong, longer))
             .check(blanks_count && !to.fixed, || check(Problem::BlanksCut, blanks))
     }
@@ -243,6 +261,7 @@ fn bytes_a_unit(code_page: Option<u32>) -> u32 {
 fn page_name(column: &Column) -> String {
     let collation = column.collation.as_ref();
     match collation.and_then(|collation| collation.code_page) {
+        Some(UTF_8) => "UTF-8".into(),
         Some(page) => format!("code page {page}"),
         None => collation.map_or_else(|| "the target's code page".into(), |c| c.name.clone()),
     }
@@ -260,9 +279,10 @@ fn other(source: &Column, target: &Column, to: Shape) -> Outcome {
             Conversion::pass(source, target).through(cast(&start, &unbounded), unbounded.clone());
         if let Some(size) = to.length {
             conversion.verify = cast(&conversion.verify, &unbounded);
+            let sent = conversion.expression.clone();
             conversion = conversion
                 .limit(true, format!("values of more than {size} {UNITS}"))
-                .too_long(to, true, false);
+                .too_long(&sent, to, true, false);
         }
         return Some(Ok(conversion));
     }

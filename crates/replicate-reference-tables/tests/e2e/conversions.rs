@@ -2,7 +2,7 @@
 //! that the target gives the sent bytes back.
 use replica_testkit::Pair;
 
-use crate::util::{copy, skip};
+use crate::util::{copy, skip, tool};
 
 /// Source type, target type, a value, and the value as the target is to hold it.
 const CONVERSIONS: &[(&str, &str, &str, &str)] = &[
@@ -94,4 +94,22 @@ fn what_values_lose_is_a_warning() {
     run.says("column a: rounded to about 6 significant digits")
         .says("column b: characters that code page")
         .says("column c: rounded to 1/300 seconds");
+}
+
+/// U+FFFD in its place is another value. Without --verify hash the column is warned of.
+#[test]
+fn half_a_surrogate_pair_is_refused_by_the_hash() {
+    let pair = Pair::new();
+    let utf8 = "COLLATE Latin1_General_100_CI_AS_SC_UTF8";
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL, v nvarchar(9) NULL)");
+    pair.target(&format!("CREATE TABLE dbo.t (id int NOT NULL, v varchar(27) {utf8} NULL)"));
+    pair.source("INSERT INTO dbo.t VALUES (1, N'\u{1F600}'), (2, CAST(0x3DD8 AS nvarchar(9)))");
+    pair.target("INSERT INTO dbo.t VALUES (901, 'old')");
+    let run = tool(&pair).run(&["dbo.t", "--verify", "hash"]).exits(1);
+    run.says("column v: half of a surrogate pair becomes U+FFFD").says("make the target's [v] nvarchar");
+    assert_eq!(pair.target.client().number("SELECT id FROM dbo.t"), 901);
+    copy(&pair, &["dbo.t"]);
+    pair.source("DELETE FROM dbo.t WHERE id = 2");
+    copy(&pair, &["dbo.t", "--verify", "hash"]);
+    pair.assert_equal("SELECT id, CAST(v AS nvarchar(9)) AS v FROM dbo.t");
 }

@@ -102,10 +102,51 @@ fn utf8_travels_as_utf16() {
     assert_eq!((c.how, &c.sent, &c.collation), (How::Pass, &nvarchar(30), &None));
     let latin = collated("c", &varchar(10), LATIN, 1252);
     let c = decide(&latin, &utf8);
-    assert_eq!(c.expression, "CAST([c] AS varchar(30)) COLLATE Latin1_General_100_CI_AS_SC_UTF8");
+    assert_eq!(c.expression, "CAST([c] AS nvarchar(10))");
     assert!(c.losses.is_empty() && c.limits.is_empty());
     let tight = collated("c", &varchar(29), "Latin1_General_100_CI_AS_SC_UTF8", 65001);
-    assert!(decide(&latin, &tight).losses[0].contains("--verify hash"));
+    let c = decide(&latin, &tight);
+    assert!(c.losses[0].contains("--verify hash"));
+    let stored = "CAST([c] AS varchar(30)) COLLATE Latin1_General_100_CI_AS_SC_UTF8";
+    assert_eq!(c.checks[0].predicate, format!("DATALENGTH(RTRIM({stored})) > 29"));
+}
+
+/// What UTF-8 has no bytes for is sent as it is, so that a row read back is another one.
+#[test]
+fn half_a_surrogate_pair_is_not_hidden_by_the_source() {
+    let utf8 = |sql_type: &SqlType| collated("c", sql_type, "Latin1_General_100_CI_AS_SC_UTF8", 65001);
+    let c = decide(&column("c", &nvarchar(10)), &utf8(&varchar(30)));
+    assert_eq!((c.how, c.expression.as_str(), &c.sent), (How::Pass, "[c]", &nvarchar(10)));
+    assert_eq!(c.losses.len(), 1);
+    let stored = "CAST([c] COLLATE Latin1_General_100_CI_AS_SC_UTF8 AS varchar(30))";
+    let bin = "COLLATE Latin1_General_BIN2";
+    let check = &c.checks[0];
+    assert_eq!((check.problem, check.capacity.as_str()), (Problem::HalvesLost, "UTF-8"));
+    assert_eq!(check.predicate, format!("CAST({stored} AS nvarchar(30)) {bin} <> [c] {bin}"));
+}
+
+/// A client sees a UTF-8 column of more than 4,000 bytes as nvarchar(max), whose bytes in a row are others.
+#[test]
+fn utf8_is_bounded_on_both_sides_or_on_neither() {
+    let utf8 = |n| collated("c", &varchar(n), "Latin1_General_100_CI_AS_SC_UTF8", 65001);
+    let expressions = |from: &Column, to: &Column| {
+        let c = decide(from, to);
+        (c.expression, c.verify)
+    };
+    let plain = ("[c]".to_owned(), "[c]".to_owned());
+    assert_eq!(expressions(&column("c", &nvarchar(10)), &utf8(4000)), plain);
+    let (sent, stored) = expressions(&column("c", &nvarchar(10)), &utf8(4001));
+    assert_eq!(
+        (sent.as_str(), stored.as_str()),
+        ("CAST([c] AS nvarchar(max))", "CAST([c] AS nvarchar(max))")
+    );
+    let (sent, stored) = expressions(&column("c", &SqlType::NVarChar(Length::Max)), &utf8(10));
+    assert_eq!((sent.as_str(), stored.as_str()), ("[c]", "CAST([c] AS nvarchar(max))"));
+    let max = ("CAST([c] AS varchar(max))".to_owned(), "CAST([c] AS varchar(max))".to_owned());
+    assert_eq!(expressions(&utf8(4000), &utf8(4000)), plain);
+    for (from, to) in [(4001, 4000), (4000, 4001), (4001, 4001)] {
+        assert_eq!(expressions(&utf8(from), &utf8(to)), max);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use replica_core::exit::Code;
 use replica_core::plan::{Plan, Request};
 use replica_core::report::{self, Format, Progress, Record, Value};
 use replica_core::shape::Wishes;
-use replica_core::trial::{self, Outcome, Shown, Subject, Trial};
+use replica_core::trial::{self, Outcome, Subject, Trial};
 
 use crate::args::Options;
 
@@ -80,20 +80,26 @@ fn lines(plan: &Plan, trial: &Trial) -> Vec<Line> {
         source_type: Some(shown.column.source.sql_type.to_string()),
         value: Some(shown.value.clone().unwrap_or_else(|| "NULL".into())),
         target_type: Some(shown.column.target.sql_type.to_string()),
-        verdict: verdict(number, shown, &trial.outcome),
+        verdict: verdict(number, shown.verdict(), &trial.outcome),
     });
+    let verdict_on = |name: &String, filler: &str| {
+        let verdict_so_far = format!("left to the server: {filler}");
+        match trial.defaults.iter().position(|default| default == name) {
+            Some(number) => verdict(trial.columns.len() + number, verdict_so_far, &trial.outcome),
+            None => verdict_so_far,
+        }
+    };
     let left_out = plan.mapping.left_out.iter().map(|(name, filler)| Line {
         column: Some(name.clone()),
-        verdict: format!("left to the server: {filler}"),
+        verdict: verdict_on(name, filler),
         ..Line::default()
     });
     let row = Line { verdict: outcome(trial), ..Line::default() };
     columns.chain(left_out).chain([row]).collect()
 }
 
-/// What the types say of the value, and what the trial did.
-fn verdict(number: usize, shown: &Shown, outcome: &Outcome) -> String {
-    let fits = shown.verdict();
+/// What is known of the column without a trial, and what the trial did.
+fn verdict(number: usize, fits: String, outcome: &Outcome) -> String {
     let Outcome::Refused { guilty, .. } = outcome else { return fits };
     if let Some((_, error)) = guilty.all_of.iter().find(|(column, _)| *column == number) {
         return format!("{fits}; to blame: {error}");

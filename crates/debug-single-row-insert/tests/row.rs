@@ -149,6 +149,21 @@ fn numbers_go_on_where_they_were() {
     assert_eq!(target.number("SELECT MAX(id) FROM dbo.t"), 2);
 }
 
+/// Between the look at the number and its RESEED nobody may take one.
+#[test]
+fn nobody_takes_a_number_while_it_is_put_back() {
+    let pair = strict();
+    if !pair.server.is_sandbox() {
+        return;
+    }
+    tool(&pair).run(&["dbo.t", "--key", "900"]).exits(0);
+    let mut target = pair.target.client();
+    let locked = "SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'granted' AND request_mode = 'X' \
+                  AND resource_type = 'OBJECT' AND resource_associated_entity_id = OBJECT_ID('dbo.t') \
+                  AND resource_database_id = DB_ID() AND request_owner_type = 'TRANSACTION'";
+    assert_eq!(target.number(locked), 1);
+}
+
 #[test]
 fn rows_are_named_by_key_or_predicate() {
     let pair = Pair::new();
@@ -177,6 +192,20 @@ fn rows_are_named_by_key_or_predicate() {
     tool(&pair).run(&[&table, "--where", "nonsense = 1"]).exits(1).says("error 207");
 }
 
+/// It is put into a SELECT on the source.
+#[test]
+fn a_condition_cannot_change_the_source() {
+    let pair = strict();
+    for condition in
+        ["1=1); DELETE FROM dbo.t; --", "1=1) DELETE FROM dbo.t WHERE (1=1", "id = 900; DELETE FROM dbo.t"]
+    {
+        let run = tool(&pair).run(&["dbo.t", "--where", condition]).exits(2);
+        run.says("It is one condition");
+    }
+    assert_eq!(pair.source.client().number("SELECT COUNT(*) FROM dbo.t"), 8);
+    tool(&pair).run(&["dbo.t", "--where", "id = 900 -- the first"]).exits(0);
+}
+
 #[test]
 fn a_table_without_a_key_is_asked_with_where() {
     let pair = Pair::new();
@@ -187,4 +216,29 @@ fn a_table_without_a_key_is_asked_with_where() {
     let run = tool(&pair).run(&["dbo.t", "--where", "a = 256"]).exits(1);
     assert_eq!(blamed(&run), ["a", "b"]);
     assert_eq!(run.lines()[1][3].len(), 200, "the beginning of a long value");
+}
+
+/// Nothing asks a default whether it fits its column before it is used.
+#[test]
+fn a_default_is_to_blame_and_not_the_row() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(9) NULL)");
+    pair.target(
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(9) NULL, \
+         fine varchar(3) NULL DEFAULT 'abc', made varchar(3) NULL DEFAULT 'abcdef')",
+    );
+    pair.source("INSERT INTO dbo.t VALUES (1, 'x')");
+    let run = tool(&pair).run(&["dbo.t", "--key", "1"]).exits(1);
+    assert_eq!(blamed(&run), ["made"], "{run}");
+    assert!(verdict(&run, "made").starts_with("left to the server: its default; to blame: without"), "{run}");
+    assert_eq!(verdict(&run, "fine"), "left to the server: its default");
+
+    pair.target("DROP TABLE dbo.t");
+    pair.target(
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(9) NULL, \
+         made varchar(3) NULL DEFAULT 'abcdef', number int NOT NULL DEFAULT 'many')",
+    );
+    let run = tool(&pair).run(&["dbo.t", "--key", "1"]).exits(1);
+    assert_eq!(blamed(&run), ["made", "number"], "{run}");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 0);
 }

@@ -15,6 +15,7 @@ pub mod link;
 pub mod load;
 pub mod plan;
 pub mod pool;
+mod predicate;
 pub mod read;
 pub mod report;
 pub mod retry;

@@ -6,30 +6,47 @@
 use super::Sides;
 use super::replace::LOCK_WAIT;
 use super::source::open;
+use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::find::{Places, RowName};
 use crate::load::{self, Load};
 use crate::plan::Plan;
+use crate::types::mapping::MappedColumn;
 
-/// The first row that is refused, and why; `None` if all are accepted this time.
+/// A row that the target refuses.
+pub(super) struct Refused {
+    pub row: RowName,
+    pub error: Error,
+    /// With another value in this column, which takes its default, the row is accepted.
+    pub default: Option<String>,
+}
+
+/// The first row that is refused, and why; `None` if all are accepted this time. `target`: the target's table.
 ///
 /// # Errors
 /// What keeps the search from being made.
 pub(super) async fn first_refused(
     sides: &mut Sides,
     plan: &Plan,
+    target: &Table,
     places: &Places<'_>,
-) -> Result<Option<(RowName, Error)>> {
+) -> Result<Option<Refused>> {
     sides.source.be_patient();
     sides.target.set_lock_timeout(LOCK_WAIT).await?;
     sides.target.execute("SET XACT_ABORT OFF").await?;
     sides.target.lane()?.begin().await?;
-    let found = Narrowing { sides, plan, places }.search().await;
+    let mut narrowing = Narrowing { sides, plan, places };
+    let found = match narrowing.search().await {
+        Ok(Some((place, error))) => {
+            narrowing.default(place, plan.defaults(target)).await.map(|default| Some((place, error, default)))
+        }
+        other => other.map(|_| None),
+    };
     let rolled_back = sides.target.lane()?.rollback().await;
     let found = found?;
     rolled_back?;
-    let Some((place, error)) = found else { return Ok(None) };
-    Ok(Some((places.name(&mut sides.source, place).await?, error)))
+    let Some((place, error, default)) = found else { return Ok(None) };
+    Ok(Some(Refused { row: places.name(&mut sides.source, place).await?, error, default }))
 }
 
 struct Narrowing<'a> {
@@ -63,6 +80,20 @@ impl Narrowing<'_> {
         Ok(last.map(|last| (first, if last.server().is_some() { last } else { error })))
     }
 
+    /// The column whose default the row is refused for.
+    async fn default(&mut self, place: u64, defaults: Vec<MappedColumn>) -> Result<Option<String>> {
+        for column in defaults {
+            self.begin_again().await?;
+            let mut plan = self.plan.clone();
+            plan.mapping.columns.push(column.clone());
+            let load = Part { plan: &plan, rows: Some(place..place + 1), chunk: u64::MAX };
+            if self.load_part(load, &mut 0).await?.is_none() {
+                return Ok(Some(column.target.name));
+            }
+        }
+        Ok(None)
+    }
+
     /// What the copy itself does before it loads.
     async fn prepare(&mut self) -> Result<()> {
         for query in self.plan.make_room() {
@@ -84,23 +115,35 @@ impl Narrowing<'_> {
         self.prepare().await
     }
 
-    /// Loads rows in the order of their places; `None`: they are in. `sent` is how many were on their way.
     async fn load(
         &mut self,
         rows: Option<std::ops::Range<u64>>,
         chunk: u64,
         sent: &mut u64,
     ) -> Result<Option<Error>> {
-        let query = self.plan.select_part(&self.places.part(rows));
+        self.load_part(Part { plan: self.plan, rows, chunk }, sent).await
+    }
+
+    /// Loads rows in the order of their places; `None`: they are in. `sent` is how many were on their way.
+    async fn load_part(&mut self, part: Part<'_>, sent: &mut u64) -> Result<Option<Error>> {
+        let Part { plan, rows, chunk } = part;
+        let query = plan.select_part(&self.places.part(rows));
         let Sides { source, target } = &mut *self.sides;
-        let rows = open(source, self.plan, query).await?;
-        let load = in_chunks(self.plan.load(rows.columns())?, chunk);
+        let rows = open(source, plan, query).await?;
+        let load = in_chunks(plan.load(rows.columns())?, chunk);
         match load::stream(rows, target.lane()?, &load, &mut |progress| *sent = progress.rows).await {
             Ok(_) => Ok(None),
             Err(error) if error.server().is_some() && !error.is_transient() => Ok(Some(error)),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Rows by their places; `None`: all.
+struct Part<'p> {
+    plan: &'p Plan,
+    rows: Option<std::ops::Range<u64>>,
+    chunk: u64,
 }
 
 /// Each chunk is one statement, and all of it is in or nothing.

@@ -1,10 +1,12 @@
 //! Which column and which row a load failed of.
-use super::{Sides, advice, narrow};
-use crate::catalog::Table;
+use super::narrow::{self, Refused};
+use super::{Sides, advice};
+use crate::catalog::{self, Table};
 use crate::config::Endpoint;
 use crate::error::{Error, Result, ServerError};
 use crate::find::{Finding, LookedFor, Places, RowName, Search, find};
 use crate::plan::Plan;
+use crate::session::Role;
 use crate::types::Problem;
 
 /// A load that failed, and what it was to do.
@@ -78,7 +80,9 @@ struct Found {
 async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Result<Option<Found>> {
     let FailedLoad { table, plan, .. } = failed;
     let mut sides = Sides::connect(source, failed.target).await?;
-    if let Some(problem) = problem(error) {
+    // A default is no value of the source's.
+    let is_default = error.server().is_some_and(|server| names_a_default(&server.text, plan));
+    if let Some(problem) = problem(error).filter(|_| !is_default) {
         let search = Search {
             source: table,
             columns: &plan.mapping.columns,
@@ -98,12 +102,23 @@ async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Resu
         }
     }
     let places = Places::of(table, plan.filter());
-    let refused = narrow::first_refused(&mut sides, plan, &places).await?;
-    Ok(refused.map(|(row, why)| Found {
-        column: None,
-        what: first_refused(&row, error, &why),
+    let target = catalog::read(&mut sides.target, Role::Target, &plan.target).await?;
+    let refused = narrow::first_refused(&mut sides, plan, &target, &places).await?;
+    Ok(refused.map(|Refused { row, error: why, default }| Found {
+        what: match &default {
+            Some(column) => format!(
+                "Column {column} takes its default, which the target refuses: mend the default, or give the source such \
+                 a column"
+            ),
+            None => first_refused(&row, error, &why),
+        },
+        column: default,
         command: row.command(&table.object.name),
     }))
+}
+
+fn names_a_default(text: &str, plan: &Plan) -> bool {
+    plan.mapping.left_out.iter().any(|(column, _)| text.contains(&format!("'{column}'")))
 }
 
 fn way_out(problem: Problem) -> &'static str {

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 
 use super::Subject;
 use crate::catalog::index::Index;
-use crate::catalog::{Column, SqlType, quote};
+use crate::catalog::{Column, quote};
 use crate::copy::Sides;
 use crate::error::Error;
 use crate::error::Result;
@@ -13,28 +13,41 @@ use crate::plan::{Part, Plan};
 use crate::read::Rows;
 use crate::tds::rpc::Query;
 use crate::types::mapping::MappedColumn;
+use crate::types::plain_value;
 
 pub(super) struct Bench<'a> {
     sides: &'a mut Sides,
     subject: &'a Subject<'a>,
     part: Part,
+    /// Columns that take their default, as a load lists them instead.
+    defaults: Vec<MappedColumn>,
     /// What is deleted from the target before each load.
     in_the_way: Vec<Query>,
 }
 
 impl<'a> Bench<'a> {
     pub fn new(sides: &'a mut Sides, subject: &'a Subject<'a>, places: &Places<'_>) -> Self {
-        Self { sides, subject, part: places.part(Some(0..1)), in_the_way: Vec::new() }
+        let defaults = subject.plan.defaults(subject.target);
+        Self { sides, subject, part: places.part(Some(0..1)), defaults, in_the_way: Vec::new() }
+    }
+
+    /// The columns that can be tried apart: those of the plan by their number, and beyond them the defaults.
+    pub fn columns(&self) -> Vec<usize> {
+        let columns = &self.plan().mapping.columns;
+        let plain = (0..columns.len()).filter(|n| plain_value(&columns[*n]).is_some());
+        plain.chain((columns.len()..).take(self.defaults.len())).collect()
     }
 
     pub fn plan(&self) -> &'a Plan {
         self.subject.plan
     }
 
-    /// Loads the row, with NULL or a plain value in the columns of these numbers. `None`: the target takes it;
+    /// Loads the row, with NULL or a plain value in the [columns](Self::columns) of these numbers. `None`: the target takes it;
     /// otherwise why it does not.
     pub async fn load(&mut self, replaced: &[usize]) -> Result<Option<Error>> {
         let mut plan = self.subject.plan.clone();
+        let defaults = replaced.iter().filter_map(|number| number.checked_sub(plan.mapping.columns.len()));
+        let listed: Vec<_> = defaults.filter_map(|number| self.defaults.get(number).cloned()).collect();
         for number in replaced {
             if let Some(column) = plan.mapping.columns.get_mut(*number)
                 && let Some(plain) = plain_value(column)
@@ -42,6 +55,7 @@ impl<'a> Bench<'a> {
                 column.conversion.expression = plain;
             }
         }
+        plan.mapping.columns.extend(listed);
         self.sides.target.lane()?.begin().await?;
         let loaded = self.load_in_transaction(&plan).await;
         self.sides.target.lane()?.rollback().await?;
@@ -104,32 +118,6 @@ impl<'a> Bench<'a> {
         let target = self.subject.plan.target.quoted();
         Ok(Some(Query { sql: format!("DELETE FROM {target} WHERE {predicate}"), params }))
     }
-}
-
-/// An expression of the same type as the column's own, for a value that can hardly be refused: NULL, or else the
-/// plainest there is. `None`: there is none.
-pub(super) fn plain_value(column: &MappedColumn) -> Option<String> {
-    let nothing = format!("CASE WHEN 1 = 0 THEN {} END", column.conversion.expression);
-    if column.target.nullable {
-        return Some(nothing);
-    }
-    let plain = match &column.target.sql_type {
-        SqlType::Date
-        | SqlType::DateTime
-        | SqlType::SmallDateTime
-        | SqlType::DateTime2(_)
-        | SqlType::DateTimeOffset(_) => "'20000101'",
-        SqlType::Time(_) => "'00:00:00'",
-        SqlType::UniqueIdentifier => "'00000000-0000-0000-0000-000000000000'",
-        SqlType::Binary(_) | SqlType::VarBinary(_) | SqlType::Image => "0x00",
-        sql_type if sql_type.is_text() => "''",
-        SqlType::Xml | SqlType::Json | SqlType::Vector(_) | SqlType::Clr(_) | SqlType::Other(_) => {
-            return None;
-        }
-        _ => "0",
-    };
-    // ISNULL has the type of its first argument.
-    Some(format!("ISNULL({nothing}, {plain})"))
 }
 
 /// A column as SQL names it.

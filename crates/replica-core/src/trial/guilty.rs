@@ -1,8 +1,8 @@
 //! Which columns a row is refused for: those that make it acceptable when a plain value stands in their place.
-use super::bench::{Bench, plain_value};
+use super::bench::Bench;
 use crate::error::{Error, Result};
 
-/// Columns by their number in the plan's mapping.
+/// Columns by their number in the plan's mapping, and beyond them those that take their default.
 #[derive(Debug, Default)]
 pub struct Guilty {
     /// A plain value in any one of these will do. More than one: a constraint is about them together, or the trigger is.
@@ -20,8 +20,7 @@ impl Guilty {
 
 /// Tries the columns apart. `suspects` are those whose values are known not to fit.
 pub(super) async fn find(bench: &mut Bench<'_>, suspects: &[usize]) -> Result<Guilty> {
-    let columns = &bench.plan().mapping.columns;
-    let all: Vec<usize> = (0..columns.len()).filter(|n| plain_value(&columns[*n]).is_some()).collect();
+    let all = bench.columns();
     let mut any_of = Vec::new();
     for column in &all {
         if bench.load(&[*column]).await?.is_none() {

@@ -10,6 +10,7 @@ use crate::copy::Sides;
 use crate::error::{Error, Result};
 use crate::find::{Key, Places};
 use crate::plan::Plan;
+use crate::predicate::bracketed;
 use crate::window::Filter;
 use bench::Bench;
 pub use guilty::Guilty;
@@ -35,6 +36,8 @@ pub struct Subject<'a> {
 #[derive(Debug)]
 pub struct Trial {
     pub columns: Vec<Shown>,
+    /// The target's columns that take their default.
+    pub defaults: Vec<String>,
     /// Others match as well.
     pub is_first_of_many: bool,
     pub outcome: Outcome,
@@ -54,10 +57,10 @@ pub enum Outcome {
 
 impl Which {
     /// # Errors
-    /// Of kind `Usage`: a key that the table does not have, or has with another number of columns.
+    /// Of kind `Usage`: a key that the table does not have, or has with another number of columns; what is no condition.
     pub fn filter(&self, source: &Table) -> Result<Filter> {
         match self {
-            Self::Where(predicate) => Ok(Filter { predicate: predicate.clone(), params: Vec::new() }),
+            Self::Where(text) => Ok(Filter { predicate: bracketed(text)?, params: Vec::new() }),
             Self::Key(values) => {
                 let key = Key::of(source).ok_or_else(|| {
                     Error::usage("the source's table has no key").remedy("Name the row with --where")
@@ -88,7 +91,8 @@ async fn try_row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Res
     let mut bench = Bench::new(sides, subject, &places);
     let outcome = outcome(&mut bench, &columns).await;
     identity.put_back(&mut sides.target).await;
-    Ok(Trial { columns, is_first_of_many, outcome: outcome? })
+    let defaults = subject.plan.defaults(subject.target).into_iter().map(|column| column.target.name);
+    Ok(Trial { columns, defaults: defaults.collect(), is_first_of_many, outcome: outcome? })
 }
 
 /// A row of this key is there, or was loaded twice (docs/SERVER.md, "Errors of a bulk load").

@@ -14,7 +14,7 @@ fn pair(target: &str) -> Pair {
     for n in 0..10 {
         pair.source(&format!("INSERT INTO dbo.t SELECT id + {0}, id + {0}, label, day FROM dbo.t", 1 << n));
     }
-    pair.target("INSERT INTO dbo.t VALUES (9001, 9001, 'old', '2024-01-31T10:00:00')");
+    pair.target("INSERT INTO dbo.t (id, n, label, day) VALUES (9001, 9001, 'old', '2024-01-31T10:00:00')");
     pair
 }
 
@@ -135,4 +135,19 @@ fn a_preflight_looks_at_the_days_that_are_copied() {
     let days = |first, last| ["dbo.t", "--preflight", "--start-date", first, "--end-date", last];
     tool(&pair).run(&days("2024-01-01", "2024-01-31")).exits(0);
     tool(&pair).run(&days("2024-02-01", "2024-02-29")).exits(1).says("the first is --key 777");
+}
+
+/// It is no row's fault, and no other column's, even where that has a value that is too long as well.
+#[test]
+fn a_default_that_does_not_fit_its_column_is_named() {
+    for (default, error) in
+        [("varchar(3) NULL DEFAULT 'abcdef'", "error 2628"), ("int NULL DEFAULT 'many'", "error 245")]
+    {
+        let pair = pair(
+            "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n bigint NULL, label varchar(10) NULL, day datetime NULL)",
+        );
+        pair.target(&format!("ALTER TABLE dbo.t ADD made {default}"));
+        pair.source("UPDATE dbo.t SET label = 'eleven char' WHERE id = 777");
+        fails_with(&pair, &[], &[error, "column made", "takes its default"], "1");
+    }
 }

@@ -176,14 +176,17 @@ impl Load {
         let target = &self.pending.into;
         let conditions = target.conditions(&binder, self.checks, BlockedOperation::AfterInsert)?;
         let mut defaults = Vec::with_capacity(target.table.columns.len());
-        for column in &target.table.columns {
+        for (at, column) in target.table.columns.iter().enumerate() {
             let sql = format!("SELECT {}", target.default(&binder, column)?.sql);
             let varies = sql.contains("fv(") || sql.contains("random(");
-            let value = session
-                .connection
-                .query_row(&sql, [], |row| row.get(0))
-                .map_err(|e| session.ops.explain(&e))?;
-            defaults.push(Default { sql, varies, value: Some(value) });
+            // A default may be no value of its column, which shows when it is used: where the load brings none.
+            let value = if self.pending.positions.contains(&at) {
+                None
+            } else {
+                let value = session.connection.query_row(&sql, [], |row| row.get(0));
+                Some(value.map_err(|e| session.ops.explain(&e))?)
+            };
+            defaults.push(Default { sql, varies, value });
         }
         Ok((conditions, defaults))
     }

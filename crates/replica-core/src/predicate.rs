@@ -1,0 +1,107 @@
+//! What follows WHERE, as a user writes it: one condition, which cannot end the statement that it is put into.
+use std::iter::Peekable;
+use std::str::Chars;
+
+use crate::error::{Error, Result};
+
+/// The condition in brackets of its own.
+///
+/// # Errors
+/// Of kind `Usage`: quotes, brackets or comments that do not close, brackets that close what the condition has not opened, a
+/// semicolon.
+pub fn bracketed(text: &str) -> Result<String> {
+    check(text).map_err(|why| {
+        Error::usage(format!("the condition {text:?} {why}"))
+            .remedy("It is one condition, as it follows WHERE: col = 1 AND other > 'x'")
+    })?;
+    // On lines of its own: a comment to the end of the line leaves the bracket be.
+    Ok(format!("(\n{text}\n)"))
+}
+
+fn check(text: &str) -> Result<(), &'static str> {
+    let mut rest = text.chars().peekable();
+    let mut open = 0_u32;
+    let mut is_empty = true;
+    while let Some(c) = rest.next() {
+        is_empty &= c.is_whitespace();
+        match c {
+            '\'' => quoted(&mut rest, '\'')?,
+            '"' => quoted(&mut rest, '"')?,
+            '[' => quoted(&mut rest, ']')?,
+            '-' if rest.next_if_eq(&'-').is_some() => while rest.next_if(|c| *c != '\n').is_some() {},
+            '/' if rest.next_if_eq(&'*').is_some() => comment(&mut rest)?,
+            '(' => open += 1,
+            ')' => open = open.checked_sub(1).ok_or("closes a bracket that it has not opened")?,
+            ';' => return Err("has a semicolon, which ends a statement"),
+            _ => {}
+        }
+    }
+    match (is_empty, open) {
+        (true, _) => Err("is empty"),
+        (_, 0) => Ok(()),
+        _ => Err("does not close a bracket"),
+    }
+}
+
+/// Up to the closing quote; twice, it is one of the quoted characters.
+fn quoted(rest: &mut Peekable<Chars<'_>>, close: char) -> Result<(), &'static str> {
+    while let Some(c) = rest.next() {
+        if c == close && rest.next_if_eq(&close).is_none() {
+            return Ok(());
+        }
+    }
+    Err("does not close a quote")
+}
+
+/// T-SQL's comments nest (Microsoft docs, "Slash star (block comment)").
+fn comment(rest: &mut Peekable<Chars<'_>>) -> Result<(), &'static str> {
+    let mut depth = 1;
+    while let Some(c) = rest.next() {
+        match c {
+            '*' if rest.next_if_eq(&'/').is_some() => depth -= 1,
+            '/' if rest.next_if_eq(&'*').is_some() => depth += 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Ok(());
+        }
+    }
+    Err("does not close a comment")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_stays_one() {
+        for fine in [
+            "id = 7",
+            "a IN (1, 2) AND (b = 'it''s; --' OR [odd ]]; name] = \"x\"\";\")",
+            "a = 1 -- the first; of many )",
+            "a = 1 /* ) ; /* nested */ */ AND b = 2",
+            "EXISTS (SELECT 1 FROM x WHERE x.id = t.id)",
+        ] {
+            assert_eq!(bracketed(fine).unwrap(), format!("(\n{fine}\n)"));
+        }
+    }
+
+    #[test]
+    fn what_could_end_the_statement_is_refused() {
+        for (wrong, why) in [
+            ("1=1); DELETE FROM t; --", "closes a bracket"),
+            ("1=1; DELETE FROM t", "semicolon"),
+            ("1=1) DELETE FROM t WHERE (1=1", "closes a bracket"),
+            ("(1=1", "does not close a bracket"),
+            ("a = 'x", "does not close a quote"),
+            ("a = [x", "does not close a quote"),
+            ("a = 1 /* x", "does not close a comment"),
+            ("a = 1 /* /* x */", "does not close a comment"),
+            (" ", "is empty"),
+        ] {
+            let error = bracketed(wrong).unwrap_err();
+            assert_eq!(error.exit_code().number(), 2);
+            assert!(error.to_string().contains(why), "{wrong}: {error}");
+        }
+    }
+}

@@ -1,9 +1,5 @@
-//! Many tables on a few workers, largest first.
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+//! Many jobs on a few workers, largest first.
+use crate::schedule::{self, Job};
 
 /// Runs `work` on every job, at most `workers` at a time, the largest `size` first, so that no worker is left alone
 /// with a large one at the end. `done` gets each result as it comes; one job's failure does not stop the others.
@@ -13,45 +9,18 @@ use tokio::task::JoinSet;
 /// # Panics
 /// If `work` did, once the other workers have ended.
 pub async fn run<J, R, F>(
-    mut jobs: Vec<J>,
+    jobs: Vec<J>,
     workers: usize,
     size: impl Fn(&J) -> u64,
-    work: impl Fn(J) -> F + Clone + Send + 'static,
+    work: impl Fn(J) -> F,
     mut done: impl FnMut(R),
 ) where
-    J: Send + 'static,
     R: Send + 'static,
-    F: Future<Output = R> + Send,
+    F: Future<Output = R> + Send + 'static,
 {
-    jobs.sort_by_key(|job| std::cmp::Reverse(size(job)));
-    let workers = workers.clamp(1, jobs.len().max(1));
-    let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
-    let (results, mut finished) = mpsc::unbounded_channel();
-    let mut tasks = JoinSet::new();
-    for _ in 0..workers {
-        let (queue, results, work) = (queue.clone(), results.clone(), work.clone());
-        tasks.spawn(async move {
-            // A statement of its own: the lock must not be held while the job runs.
-            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            while let Some(job) = next() {
-                if results.send(work(job).await).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    drop(results);
-    while let Some(result) = finished.recv().await {
-        done(result);
-    }
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended
-            && let Ok(panic) = error.try_into_panic()
-        {
-            // Its job has no result: nobody may take what has arrived for all there is.
-            std::panic::resume_unwind(panic);
-        }
-    }
+    let jobs: Vec<(Job, J)> =
+        jobs.into_iter().map(|job| (Job { size: size(&job), weight: 1, after: Vec::new() }, job)).collect();
+    schedule::run(jobs, workers, work, |_, result| done(result)).await;
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use replica_core::copy::{self, Days, Job, Sides, Source};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
 use replica_core::load::Outcome;
+use replica_core::order::{Key, Parent, keys, order};
 use replica_core::plan::{Plan, Request};
-use replica_core::pool;
 use replica_core::report::{self, Progress, Record, Value};
+use replica_core::schedule;
 use replica_core::shape::Wishes;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
@@ -79,20 +80,44 @@ struct Run<'a> {
     failures: Vec<(TableName, Code)>,
 }
 
-/// A table that can be replaced, with its size.
-struct Ready<S> {
+/// A table that can be replaced.
+struct Planned<S> {
     job: Job<S>,
-    rows: Option<u64>,
+    plan: Plan,
+    parent: Parent,
+}
+
+/// For each table those that come before it: what checks foreign keys wants the rows that they point at.
+fn after<S>(planned: &[Planned<S>], keys: &[Key]) -> Vec<Vec<usize>> {
+    let checked = keys.iter().filter(|key| planned[key.child].plan.strategy.check_constraints);
+    let order = order(&vec![0; planned.len()], &checked.copied().collect::<Vec<_>>());
+    for key in &order.ignored {
+        let (child, parent) = (&planned[key.child].plan.target, &planned[key.parent].plan.target);
+        log::warn!(
+            "{child} does not wait for {parent}, to which its foreign key points: each would wait for the other"
+        );
+    }
+    order.after
 }
 
 impl Run<'_> {
-    async fn all<S: Source + Send + 'static>(mut self, jobs: Vec<Job<S>>) -> Result<Code> {
+    async fn all<S: Source + Clone + Send + 'static>(mut self, jobs: Vec<Job<S>>) -> Result<Code> {
         let planned = self.plan(jobs).await?;
         let count = planned.len() + self.failures.len();
         if self.options.explain {
-            for (job, plan) in &planned {
+            let after = after(&planned, &keys(planned.iter().map(|planned| &planned.parent)));
+            for (Planned { job, plan, .. }, after) in planned.iter().zip(after) {
                 let mut lines = plan.explain();
                 job.source.explain(plan, &mut lines);
+                for place in after {
+                    lines.push((
+                        "after",
+                        format!(
+                            "{}, to which a foreign key that is checked points",
+                            planned[place].plan.target
+                        ),
+                    ));
+                }
                 report::explain(&plan.target, lines, self.options.format)?;
             }
             return Ok(self.verdict());
@@ -104,16 +129,15 @@ impl Run<'_> {
                 return Ok(self.verdict());
             }
         }
-        let ready = planned.into_iter().map(|(job, plan)| Ready { job, rows: plan.rows }).collect();
-        let (progress, workers) = (self.progress.clone(), self.options.max_workers);
-        let work = move |ready: Ready<S>| replace(ready, progress.clone());
-        let mut broken = Ok(());
-        let done = |finished: Finished| {
-            let written = self.finish(finished);
-            broken = std::mem::replace(&mut broken, Ok(())).and(written);
-        };
-        pool::run(ready, workers, |ready| ready.rows.unwrap_or(u64::MAX), work, done).await;
-        broken?;
+        let again = self.pass(planned, true).await?;
+        if !again.is_empty() {
+            let names =
+                again.iter().map(|planned| planned.job.table.to_string()).collect::<Vec<_>>().join(", ");
+            log::warn!(
+                "{names}: once more, now that the tables that their foreign keys tie them to are replaced"
+            );
+            self.pass(again, false).await?;
+        }
         match self.failures.len() {
             0 => log::info!("{count} of {count} tables replaced"),
             failed => {
@@ -125,19 +149,55 @@ impl Run<'_> {
         Ok(Code::of_all(self.failures.iter().map(|(_, code)| *code).chain(replaced)))
     }
 
+    /// Replaces every table. Those that break a foreign key to or from another one of the run come back while there is
+    /// `another` pass to come: the rows at the key's other end may be replaced by then.
+    async fn pass<S: Source + Clone + Send + 'static>(
+        &mut self,
+        planned: Vec<Planned<S>>,
+        another: bool,
+    ) -> io::Result<Vec<Planned<S>>> {
+        let keys = keys(planned.iter().map(|planned| &planned.parent));
+        let after = after(&planned, &keys);
+        let jobs: Vec<_> = planned
+            .iter()
+            .zip(after)
+            .map(|(planned, after)| {
+                let size = planned.plan.rows.unwrap_or(u64::MAX);
+                (schedule::Job { after, weight: 1, size }, (planned.job.clone(), planned.plan.rows))
+            })
+            .collect();
+        let is_tied = |place: usize| {
+            keys.iter().any(|key| key.child != key.parent && (key.child == place || key.parent == place))
+        };
+        let (progress, workers) = (self.progress.clone(), self.options.max_workers);
+        let work = move |(job, rows): (Job<S>, Option<u64>)| replace(job, rows, progress.clone());
+        let (mut again, mut broken) = (vec![false; planned.len()], Ok(()));
+        let done = |place: usize, finished: Finished| {
+            if another && is_tied(place) && finished.breaks_a_key() {
+                again[place] = true;
+                return;
+            }
+            let written = self.finish(finished);
+            broken = std::mem::replace(&mut broken, Ok(())).and(written);
+        };
+        schedule::run(jobs, workers, work, done).await;
+        broken?;
+        Ok(planned.into_iter().zip(again).filter(|(_, again)| *again).map(|(planned, _)| planned).collect())
+    }
+
     /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.
-    async fn plan<S: Source>(&mut self, jobs: Vec<Job<S>>) -> Result<Vec<(Job<S>, Plan)>> {
+    async fn plan<S: Source>(&mut self, jobs: Vec<Job<S>>) -> Result<Vec<Planned<S>>> {
         let mut sides = None;
-        let mut planned: Vec<(Job<S>, Plan)> = Vec::new();
+        let mut planned: Vec<Planned<S>> = Vec::new();
         for job in jobs {
             let started = Instant::now();
             match plan(&mut sides, &job).await {
-                Ok(plan) if planned.iter().any(|(_, other)| other.target == plan.target) => {
+                Ok((plan, _)) if planned.iter().any(|other| other.plan.target == plan.target) => {
                     log::warn!("{}: named twice, replaced once", plan.target);
                 }
-                Ok(plan) => {
+                Ok((plan, parent)) => {
                     plan.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", job.table));
-                    planned.push((job, plan));
+                    planned.push(Planned { job, plan, parent });
                 }
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if sides.is_none() => return Err(error),
@@ -155,9 +215,9 @@ impl Run<'_> {
     }
 
     /// Looks at every table before any is touched. Where one would fail, the others are not replaced either.
-    async fn preflight<S: Source>(&mut self, planned: &[(Job<S>, Plan)]) -> io::Result<()> {
+    async fn preflight<S: Source>(&mut self, planned: &[Planned<S>]) -> io::Result<()> {
         let mut fine = Vec::new();
-        for (job, plan) in planned {
+        for Planned { job, plan, .. } in planned {
             let started = Instant::now();
             match copy::preflight(job, plan).await {
                 Ok(()) => {
@@ -195,7 +255,7 @@ impl Run<'_> {
     }
 }
 
-async fn plan<S: Source>(sides: &mut Option<Sides<S::Side>>, job: &Job<S>) -> Result<Plan> {
+async fn plan<S: Source>(sides: &mut Option<Sides<S::Side>>, job: &Job<S>) -> Result<(Plan, Parent)> {
     let connected = match sides {
         Some(connected) => connected,
         None => sides.insert(Sides::connect(&job.source, &job.target).await?),
@@ -203,12 +263,13 @@ async fn plan<S: Source>(sides: &mut Option<Sides<S::Side>>, job: &Job<S>) -> Re
     let (source, target) = connected.tables(&job.table).await?;
     let plan = job.plan(&source, &target, job.request)?;
     job.source.check(&plan)?;
-    Ok(plan)
+    let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
+    let parent = Parent::of(&target).unwrap_or_else(unknown);
+    Ok((plan, parent))
 }
 
-async fn replace<S: Source>(ready: Ready<S>, progress: Progress) -> Finished {
+async fn replace<S: Source>(job: Job<S>, rows: Option<u64>, progress: Progress) -> Finished {
     let started = Instant::now();
-    let Ready { job, rows } = ready;
     let bar = progress.bar(&job.table.to_string(), rows);
     let result = copy::table(&job, &mut |so_far| bar.set(so_far.rows)).await;
     Finished { table: job.table, result, started }
@@ -221,7 +282,15 @@ struct Finished {
     started: Instant,
 }
 
+/// A constraint does not hold (sys.messages).
+const CONSTRAINT_CONFLICT: u32 = 547;
+
 impl Finished {
+    /// Rows of another table stand against it, or are missing.
+    fn breaks_a_key(&self) -> bool {
+        self.result.as_ref().is_err_and(|error| error.has_number(CONSTRAINT_CONFLICT))
+    }
+
     fn record(&self) -> Record {
         let record = Record::new().with("table", Value::Text(self.table.to_string()));
         report::outcome(record, &self.result, self.started.elapsed())

@@ -2,11 +2,11 @@
 
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
+use replica_core::order::{keys, order};
 use replica_core::report::{self, Format, Record, Value};
+use replica_core::schedule::{self, Job};
 use replica_core::session::Session;
 
-use crate::order::order;
-use crate::schedule::{self, Job};
 use crate::steps::{Part, Step};
 use crate::survey;
 
@@ -35,7 +35,7 @@ impl Agenda {
             }
         }
         let stages: Vec<_> = ready.iter().map(|step| usize::from(step.part != Part::Whole)).collect();
-        let order = order(&stages, &survey::keys(&known));
+        let order = order(&stages, &keys(known.iter().map(|table| &table.parent)));
         for key in &order.ignored {
             let (child, parent) = (&ready[key.child].table, &ready[key.parent].table);
             log::warn!(
@@ -53,7 +53,8 @@ impl Agenda {
     /// Standard output's.
     pub async fn explain(self, format: Format) -> Result<Code> {
         let mut places = Vec::new();
-        schedule::run(&self.jobs, 1, |place| async move { place }, |_, place| places.push(place)).await;
+        let jobs = self.jobs.iter().cloned().zip(0..);
+        schedule::run(jobs, 1, |place: usize| async move { place }, |_, place| places.push(place)).await;
         for place in places {
             let after = self.jobs[place].after.iter().map(|&before| self.steps[before].table.to_string());
             let after = after.collect::<Vec<_>>().join(", ");

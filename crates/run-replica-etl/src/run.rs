@@ -8,6 +8,7 @@ use replica_core::config::Config;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::{self, Progress};
+use replica_core::schedule::{self, Job};
 use replica_core::session::{Role, Session};
 use replica_core::signal::Stop;
 
@@ -15,7 +16,6 @@ use crate::agenda::Agenda;
 use crate::args::Options;
 use crate::record::{Book, Run};
 use crate::refresh::{Done, Sides, refresh};
-use crate::schedule::{self, Job};
 use crate::steps::{Step, Wishes, steps};
 use crate::tally::Tally;
 
@@ -89,8 +89,8 @@ impl All<'_> {
     /// key's other end may be replaced by then.
     async fn pass(&mut self, steps: &[Step], jobs: &[Job], another: bool) -> Result<Vec<usize>> {
         let (mut again, mut broken) = (Vec::new(), Ok(()));
-        let work = |place: usize| {
-            let (sides, step, stop) = (self.sides.clone(), steps[place].clone(), self.stop.clone());
+        let work = |step: Step| {
+            let (sides, stop) = (self.sides.clone(), self.stop.clone());
             async move { refresh(&sides, &step, &stop).await }
         };
         let mut stopped = false;
@@ -103,7 +103,7 @@ impl All<'_> {
             let added = self.tally.add(&steps[place], done);
             broken = std::mem::replace(&mut broken, Ok(())).and(added);
         };
-        schedule::run(jobs, self.workers, work, done).await;
+        schedule::run(jobs.iter().cloned().zip(steps.iter().cloned()), self.workers, work, done).await;
         if stopped {
             return Err(self.stop.requested().await.error());
         }

@@ -1,7 +1,7 @@
 //! Runs jobs that wait for each other, several at once, under one limit.
 use std::collections::HashMap;
 
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// What the schedule knows of a job.
 #[derive(Clone, Debug, Default)]
@@ -14,55 +14,58 @@ pub struct Job {
     pub size: u64,
 }
 
-/// Runs every job once, with at most `limit` of weight at a time; `done` gets each result as it comes. Jobs must not
-/// wait for each other in a circle: those that do never run.
+/// Runs every job once, with at most `limit` of weight at a time; `done` gets each result as it comes, with the job's
+/// place. Jobs must not wait for each other in a circle: those that do never run.
 ///
 /// Jobs are tasks on the current tokio runtime; dropping the future stops them.
 ///
 /// # Panics
-/// If `work` did.
-pub async fn run<R, F>(
-    jobs: &[Job],
+/// If `work` did, once the other jobs have ended.
+pub async fn run<J, R, F>(
+    jobs: impl IntoIterator<Item = (Job, J)>,
     limit: usize,
-    mut work: impl FnMut(usize) -> F,
+    mut work: impl FnMut(J) -> F,
     mut done: impl FnMut(usize, R),
 ) where
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
-    let mut waiting: Vec<usize> = (0..jobs.len()).collect();
-    waiting.sort_by_key(|&job| std::cmp::Reverse(jobs[job].size));
+    let (jobs, what): (Vec<Job>, Vec<J>) = jobs.into_iter().unzip();
+    let mut waiting: Vec<(usize, J)> = what.into_iter().enumerate().collect();
+    waiting.sort_by_key(|(job, _)| std::cmp::Reverse(jobs[*job].size));
     let mut ended = vec![false; jobs.len()];
     let mut free = limit.max(1);
     let weight = |job: usize| jobs[job].weight.clamp(1, limit.max(1));
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Id, usize> = HashMap::new();
+    let mut panic = None;
     loop {
-        let ready = |&job: &usize| jobs[job].after.iter().all(|&before| ended[before]);
+        let ready = |(job, _): &(usize, J)| jobs[*job].after.iter().all(|&before| ended[before]);
         // The first that is ready, even if a lighter one behind it would fit: or a heavy one would wait for ever.
         while let Some(place) = waiting.iter().position(ready)
-            && weight(waiting[place]) <= free
+            && weight(waiting[place].0) <= free
         {
-            let job = waiting.remove(place);
+            let (job, what) = waiting.remove(place);
             free -= weight(job);
-            running.insert(tasks.spawn(work(job)).id(), job);
+            running.insert(tasks.spawn(work(what)).id(), job);
         }
-        let Some(next) = tasks.join_next_with_id().await else { return };
+        let Some(next) = tasks.join_next_with_id().await else { break };
+        let id = next.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(job) = running.remove(&id) else { continue };
+        ended[job] = true;
+        free += weight(job);
         match next {
-            Ok((id, result)) => {
-                let Some(job) = running.remove(&id) else { continue };
-                ended[job] = true;
-                free += weight(job);
-                done(job, result);
-            }
-            Err(error) => {
-                if let Ok(panic) = error.try_into_panic() {
-                    std::panic::resume_unwind(panic);
-                }
+            Ok((_, result)) => done(job, result),
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => panic = panic.or(Some(payload)),
                 // Cancelled: the runtime is going down, and nobody waits for results any more.
-                return;
-            }
+                Err(_) => return,
+            },
         }
+    }
+    if let Some(payload) = panic {
+        // Its job has no result: nobody may take what has arrived for all there is.
+        std::panic::resume_unwind(payload);
     }
 }
 
@@ -86,7 +89,7 @@ mod tests {
         let jobs = [job(&[2], 1, 9), job(&[], 1, 1), job(&[], 1, 5), job(&[0, 1], 1, 7)];
         let mut order = Vec::new();
         block_on(run(
-            &jobs,
+            jobs.into_iter().zip(0..),
             1,
             |job| async move { job },
             |job, result| {
@@ -111,7 +114,7 @@ mod tests {
                 WEIGHT.fetch_sub(weight, Ordering::SeqCst);
             }
         };
-        block_on(run(&jobs, 3, work, |_, ()| count += 1));
+        block_on(run(jobs.iter().cloned().zip(0..), 3, work, |_, ()| count += 1));
         let seen = SEEN.lock().unwrap();
         assert_eq!((count, seen.iter().max()), (7, Some(&3)));
         assert!(seen[0] < 3, "the first two run together");
@@ -119,6 +122,6 @@ mod tests {
 
     #[test]
     fn nothing_to_do_ends_at_once() {
-        block_on(run(&[], 1, |_| async {}, |_, ()| panic!("there was no job")));
+        block_on(run([], 1, |()| async {}, |_, ()| panic!("there was no job")));
     }
 }

@@ -1,10 +1,38 @@
 //! Which table waits for which: foreign keys, and reference tables before date-based ones. Pure.
+use crate::catalog::{Table, TableName};
 
 /// A foreign key between two tables, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     pub child: usize,
     pub parent: usize,
+}
+
+/// A table, and those that have foreign keys which point at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Always with its schema.
+    pub name: TableName,
+    pub children: Vec<TableName>,
+}
+
+impl Parent {
+    /// `None`: its foreign keys are unknown.
+    pub fn of(table: &Table) -> Option<Self> {
+        let incoming = table.foreign_keys.as_ref()?.iter().filter(|key| key.incoming);
+        let children = incoming.map(|key| key.table.clone()).collect();
+        Some(Self { name: table.object.name.clone(), children })
+    }
+}
+
+/// The foreign keys among tables, by their places.
+pub fn keys<'a>(tables: impl Iterator<Item = &'a Parent> + Clone) -> Vec<Key> {
+    let place = |name: &TableName| tables.clone().position(|table| table.name == *name);
+    let mut keys = Vec::new();
+    for (parent, table) in tables.clone().enumerate() {
+        keys.extend(table.children.iter().filter_map(place).map(|child| Key { child, parent }));
+    }
+    keys
 }
 
 /// Who waits for whom, free of cycles.
@@ -66,6 +94,16 @@ mod tests {
 
     fn keys(pairs: &[(usize, usize)]) -> Vec<Key> {
         pairs.iter().map(|&(child, parent)| Key { child, parent }).collect()
+    }
+
+    #[test]
+    fn keys_of_tables_that_are_not_in_the_run_do_not_count() {
+        let known = |name: &str, children: &[&str]| {
+            let children = children.iter().map(|child| TableName::new("dbo", child)).collect();
+            Parent { name: TableName::new("dbo", name), children }
+        };
+        let tables = [known("child", &[]), known("parent", &["other", "child", "parent"])];
+        assert_eq!(super::keys(tables.iter()), keys(&[(0, 1), (1, 1)]));
     }
 
     #[test]

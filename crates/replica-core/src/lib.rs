@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod link;
 pub mod load;
 pub mod order;
+pub mod output;
 pub mod plan;
 pub mod pool;
 mod predicate;

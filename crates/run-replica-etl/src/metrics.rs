@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use replica_core::cli;
 use replica_core::error::{Error, Result};
+use replica_core::output;
 
 /// One number about one kind of run, or about one table in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,11 +72,7 @@ impl Metric {
 /// # Errors
 /// Of kind `Usage`: not a file, or in no folder.
 pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
-    let file = cli::writable("--prometheus", file)?;
-    if file.exists() && !file.is_file() {
-        return Err(Error::usage(format!("--prometheus {} is not a file", file.display())));
-    }
-    Ok(file)
+    cli::writable("--prometheus", file)
 }
 
 /// Replaces `file` by one with these samples. Of what it holds, samples of other kinds of runs stay, and those of
@@ -85,17 +82,8 @@ pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
 /// The file cannot be written.
 pub fn write(file: &Path, samples: &[Sample], tables: &[String]) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(format!("the metrics: {}: {error}", file.display()));
-    let before = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(failed(error)),
-    };
-    // Not *.prom, which is what the exporter reads; in the same folder, where a rename is atomic.
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = file.with_file_name(name);
-    let written = std::fs::write(&new, text(&before, samples, tables));
-    written.and_then(|()| std::fs::rename(&new, file)).map_err(failed)
+    let before = output::written_before(file).map_err(failed)?.unwrap_or_default();
+    output::replace(file, text(&before, samples, tables).as_bytes()).map_err(failed)
 }
 
 /// Series by their name with labels, in the order of the metrics.

@@ -1,11 +1,12 @@
 //! The record of each run: a line of JSON for each table or day of a table, and one for the run.
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use replica_core::error::{Error, Result};
+use replica_core::output;
 use serde::{Serialize, Serializer};
 
 /// A file of lines, one file for the days on which runs begin (UTC). Without a folder it goes nowhere.
@@ -82,8 +83,7 @@ impl Book {
             Some(folder) => {
                 let date = run.run.split('T').next().unwrap_or_default();
                 let path = folder.join(format!("replica-{date}.jsonl"));
-                let file = std::fs::create_dir_all(folder)
-                    .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+                let file = std::fs::create_dir_all(folder).and_then(|()| output::append(&path));
                 Some(file.map_err(|error| {
                     Error::usage(format!("record_dir of [etl]: {}: {error}", path.display()))
                 })?)

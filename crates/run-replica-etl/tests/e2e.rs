@@ -392,7 +392,7 @@ fn a_configuration_that_makes_no_sense() {
         ("reference_tables = ['t']\n[etl]\ntime_zone = 'Mars/Olympus'\n", "Mars/Olympus"),
         ("reference_tables = ['t']\n[etl]\nrecord_dir = '/dev/null/runs'\n", "record_dir"),
         ("reference_tables = ['t']\n[etl]\nprometheus_file = '/dev/null/x'\n", "there is no folder"),
-        ("reference_tables = ['t']\n[etl]\nprometheus_file = '/dev/null'\n", "is not a file"),
+        ("reference_tables = ['t']\n[etl]\nprometheus_file = '/dev/null'\n", "it is no regular file"),
         ("reference_tables = ['t']\ndate_tables = ['t']\n", "date_tables"),
     ] {
         replica.tool(config).run(&["--t0"]).exits(2).says(says);

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use crate::copy::Verify;
 use crate::error::{Error, Result};
+use crate::output;
 use crate::report::Format;
 
 /// More connections than this are a slip of the finger.
@@ -50,7 +51,7 @@ pub fn verify(typed: Option<&str>) -> Result<Verify> {
 /// An option `name` that is a file, written at the end: what takes hours must not fail there.
 ///
 /// # Errors
-/// Of kind `Usage`: a folder, or a file in none.
+/// Of kind `Usage`: a folder, or a file in none; no regular file.
 pub fn writable(name: &str, file: PathBuf) -> Result<PathBuf> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
@@ -58,7 +59,10 @@ pub fn writable(name: &str, file: PathBuf) -> Result<PathBuf> {
             Err(Error::usage(format!("{name} {}: there is no folder {}", file.display(), folder.display())))
         }
         _ if file.is_dir() => Err(Error::usage(format!("{name} {} is a folder", file.display()))),
-        _ => Ok(file),
+        _ => match output::check(&file) {
+            Ok(()) => Ok(file),
+            Err(error) => Err(Error::usage(format!("{name} {}: {error}", file.display()))),
+        },
     }
 }
 

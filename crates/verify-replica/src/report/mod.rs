@@ -10,6 +10,7 @@ use askama::Template;
 use replica_core::catalog::TableName;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::Past;
+use replica_core::output;
 use replica_core::report::human_count;
 use replica_core::verify::{Differences, Finding, Outcome, Verdict};
 use time::OffsetDateTime;
@@ -98,7 +99,8 @@ impl Report<'_> {
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let page = self.page().render().map_err(|error| Error::io(format!("the report: {error}")))?;
-        std::fs::write(path, page).map_err(|error| Error::io(format!("{}: {error}", path.display())))
+        output::replace(path, page.as_bytes())
+            .map_err(|error| Error::io(format!("{}: {error}", path.display())))
     }
 
     fn page(&self) -> Page {

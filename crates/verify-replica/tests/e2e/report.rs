@@ -88,6 +88,9 @@ fn it_needs_no_network() {
 fn a_page_that_cannot_be_written_is_refused_at_once() {
     let pair = Pair::new();
     tool(&pair).run(&["dbo.t", "--report=no/such/folder.html"]).exits(2).says("no folder");
+    let program = tool(&pair);
+    std::os::unix::fs::symlink("/etc/passwd", program.folder().join("link.html")).expect("a link");
+    program.run(&["dbo.t", "--report=link.html"]).exits(2).says("it is no regular file");
 }
 
 #[test]

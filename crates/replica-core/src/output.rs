@@ -1,0 +1,131 @@
+//! Files that the tools write: regular ones alone. A name that others can foresee may be a link of theirs, to a file that
+//! is not theirs to change, or a pipe that nobody reads, on which a write waits for ever.
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::config::read_small_text;
+
+/// Puts these bytes in the file's place, all of them at once: through a file of a name that nobody can foresee, in the
+/// same folder, where a rename is atomic.
+///
+/// # Errors
+/// The file is there and no regular one; the file system's.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    check(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut prefix = format!(".{name}.");
+    prefix.truncate(prefix.floor_char_boundary(LONGEST_PREFIX));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As far as the user's umask says so.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// A name has up to 255 bytes, and six letters and a suffix are to come.
+const LONGEST_PREFIX: usize = 200;
+
+/// Opens a file to add to it, and makes it if it is not there.
+///
+/// # Errors
+/// It is there and no regular one; the file system's.
+pub fn append(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().create(true).append(true))
+}
+
+/// What an earlier run has written; `None`: nothing.
+///
+/// # Errors
+/// As [`append`]; it is too long, or no text.
+pub fn written_before(path: &Path) -> io::Result<Option<String>> {
+    match open(path, OpenOptions::new().read(true)) {
+        Ok(file) => read_small_text(file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Is it a regular file, or none?
+///
+/// # Errors
+/// It is something else.
+pub fn check(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => Err(irregular()),
+        _ => Ok(()),
+    }
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // Before it is opened, which for some files does something already; and after, since it may be another by then.
+    check(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        use rustix::fs::OFlags;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
+}
+
+fn irregular() -> io::Error {
+    io::Error::other("it is no regular file")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A folder with a file, and a link to it.
+    fn linked() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("theirs"), folder.path().join("link"));
+        fs::write(&file, "theirs").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        (folder, file, link)
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("\u{8868}".repeat(80));
+        for text in ["first", "second"] {
+            replace(&file, text.as_bytes()).unwrap();
+            assert_eq!(written_before(&file).unwrap().as_deref(), Some(text));
+        }
+        append(&file).unwrap().write_all(b", and more").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "second, and more");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(written_before(&folder.path().join("none")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let (_folder, theirs, link) = linked();
+        assert!(replace(&link, b"ours").is_err());
+        assert!(append(&link).is_err());
+        assert!(written_before(&link).is_err());
+        assert_eq!(fs::read_to_string(theirs).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        assert!(replace(&pipe, b"ours").is_err());
+        assert!(append(&pipe).is_err());
+        assert!(written_before(&pipe).is_err());
+    }
+}

@@ -7,10 +7,12 @@ mod bulk_row;
 mod cells;
 mod exact;
 mod folder;
+mod guard;
 mod leaf;
 mod metadata;
 mod read;
 mod schema;
+mod seal;
 mod source;
 mod write;
 

@@ -21,9 +21,11 @@ use twox_hash::XxHash3_128;
 use crate::bulk_row::Form;
 use crate::cells::{Cell, Cells, restore};
 use crate::exact;
+use crate::guard::guarded;
 use crate::leaf::{Leaf, leaf};
 use crate::metadata::{KEY, Metadata};
 use crate::schema::{Beside, beside, schema};
+use crate::seal;
 
 /// Bytes of a block, as of those that are read from a server.
 const BLOCK: usize = 64 << 10;
@@ -44,7 +46,13 @@ impl File {
     /// There is none, it is cut short, or it is not these tools' own.
     pub fn open(path: &Path) -> Result<Self> {
         let at = |error: Error| error.within(path.display());
-        let file = fs::File::open(path).map_err(|error| at(Error::data(error.to_string())))?;
+        let mut file = fs::File::open(path).map_err(|error| at(Error::data(error.to_string())))?;
+        seal::check(&mut file).map_err(at)?;
+        guarded(path, || Self::read(path, file))
+    }
+
+    fn read(path: &Path, file: fs::File) -> Result<Self> {
+        let at = |error: Error| error.within(path.display());
         let reader = SerializedFileReader::new(file);
         let reader =
             reader.map_err(|error| at(Error::data(format!("not a complete file of Parquet: {error}"))))?;
@@ -262,7 +270,8 @@ impl RowSource for FileRows {
     }
 
     async fn next(&mut self, empty: Vec<u8>) -> Result<Option<Block>> {
-        self.block(empty)
+        let path = self.file.path.clone();
+        guarded(&path, || self.block(empty))
     }
 
     fn fingerprint(&self) -> Fingerprint {

@@ -106,6 +106,7 @@ fn plan(columns: usize, sql_type: &SqlType) -> Plan {
         computed: false,
         has_default: false,
         generated: false,
+        of_ledger: false,
         column_set: false,
     };
     let columns: Vec<_> = (0..columns).map(column).collect();
@@ -315,9 +316,11 @@ fn files_that_are_not_whole_or_not_ours_are_refused() {
         std::fs::write(&path, &whole[..length]).unwrap();
         assert!(refused(&path).contains("not a complete file of Parquet"), "{length} bytes");
     }
-    std::fs::write(&path, replaced(&whole, b"replica\x18", b"another\x18")).unwrap();
+    std::fs::write(&path, resealed(replaced(&whole, b"replica\x18", b"another\x18"))).unwrap();
     assert!(refused(&path).contains("these tools did not write it"));
-    std::fs::write(&path, replaced(&whole, b"\"format\":1", b"\"format\":2")).unwrap();
+    std::fs::write(&path, replaced(&whole, b"REPLICA\x01", b"another\x01")).unwrap();
+    assert!(refused(&path).contains("these tools did not write it"));
+    std::fs::write(&path, resealed(replaced(&whole, b"\"format\":1", b"\"format\":2"))).unwrap();
     assert!(refused(&path).contains("format 2"), "{}", refused(&path));
     assert!(refused(&dir.path().join("none.parquet")).contains("No such file"));
 }
@@ -327,23 +330,47 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
+/// With the seal of what it holds now, as someone would give it who means harm.
+fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mark = bytes.windows(8).rposition(|window| window == b"REPLICA\x01").expect("it has a seal");
+    let hash = twox_hash::XxHash3_128::oneshot(&bytes[mark + 24..]);
+    bytes[mark + 8..mark + 24].copy_from_slice(&hash.to_le_bytes());
+    bytes
+}
+
 #[test]
-fn no_changed_byte_goes_unseen() {
+fn no_changed_bit_goes_unseen() {
+    let (dir, _, plan) = small();
+    let path = Folder::new(dir.path()).unwrap().file(&plan.target);
+    let whole = std::fs::read(&path).unwrap();
+    assert!(File::open(&path).and_then(|file| file.check_bytes()).is_ok());
+    for at in 0..whole.len() {
+        for bit in [0, 5] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << bit;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(File::open(&path).and_then(|file| file.check_bytes()).is_err(), "bit {bit} of byte {at}");
+        }
+    }
+}
+
+/// A footer that was made up: the library of Parquet may give up on it, and that is the file's error.
+#[test]
+fn a_footer_that_was_made_up_is_an_error_and_no_more() {
     let (dir, file, plan) = small();
     let path = Folder::new(dir.path()).unwrap().file(&plan.target);
     let expected = rows_of(file, &plan).unwrap();
     let whole = std::fs::read(&path).unwrap();
-    for at in 0..whole.len() {
-        let mut changed = whole.clone();
-        changed[at] ^= 0x10;
-        std::fs::write(&path, &changed).unwrap();
-        let Ok(file) = File::open(&path) else { continue };
-        if file.check_bytes().is_err() {
-            continue;
-        }
-        // What is left says nothing of the rows: names and numbers that only people read.
-        if let Ok(read) = rows_of(file, &plan) {
-            assert!(read == expected, "byte {at} of {}", whole.len());
+    let footer = whole.windows(8).rposition(|window| window == b"REPLICA\x01").unwrap() + 24;
+    for at in footer..whole.len() {
+        for bit in [3, 7] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << bit;
+            std::fs::write(&path, resealed(changed)).unwrap();
+            // What says nothing of the rows, names and numbers that only people read, may be other.
+            if let Ok(read) = File::open(&path).and_then(|file| rows_of(file, &plan)) {
+                assert!(read == expected, "bit {bit} of byte {at}");
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::exact;
 use crate::leaf::Buffer;
 use crate::metadata::{KEY, Metadata};
 use crate::schema::{Beside, beside, schema};
+use crate::seal;
 
 /// A row group ends with the row that brings it to either: what is gathered in memory, and what readers read at once.
 const GROUP_ROWS: usize = 122_880;
@@ -129,11 +130,17 @@ impl Writer {
         let path = &self.path;
         self.file.flush().map_err(|error| failed(path, error.into()))?;
         (metadata.bytes, metadata.bytes_hash) = self.file.inner().digest();
+        let failed_to_write = |error: io::Error| failed(path, error.into());
+        self.file.write_all(&seal::blank()).map_err(failed_to_write)?;
+        self.file.flush().map_err(failed_to_write)?;
+        self.file.inner_mut().hash = XxHash3_128::new();
         let json = serde_json::to_string(&metadata)
             .map_err(|error| failed(path, ParquetError::General(error.to_string())))?;
         self.file.append_key_value_metadata(KeyValue::new(KEY.to_owned(), json));
         // This writes the footer, too.
-        Ok(self.file.into_inner().map_err(|error| failed(path, error))?.file)
+        let Hashed { mut file, hash, .. } = self.file.into_inner().map_err(|error| failed(path, error))?;
+        seal::complete(&mut file, metadata.bytes, hash.finish_128()).map_err(failed_to_write)?;
+        Ok(file)
     }
 }
 

@@ -72,6 +72,25 @@ fn files_stay_only_where_they_are_asked_to() {
     assert!(files(program.folder()).is_empty());
 }
 
+/// An identifier has up to 128 characters, the name of a file up to 255 bytes.
+#[test]
+fn a_name_of_128_characters_has_a_file() {
+    let pair = Pair::new();
+    let name = |last: char| format!("\u{8868}{}{last}", "\u{683C}".repeat(126));
+    let (one, other) = (name('\u{4E00}'), name('\u{4E8C}'));
+    for (number, name) in [(1, &one), (2, &other)] {
+        pair.both(&format!("CREATE TABLE dbo.[{name}] (id int NOT NULL)"));
+        pair.source(&format!("INSERT INTO dbo.[{name}] VALUES ({number})"));
+    }
+    let program = tool(&pair);
+    program.through(&[&one, &other, "--keep-parquet"]).exits(0);
+    assert_eq!(files(program.folder()).len(), 2);
+    pair.target(&format!("DELETE FROM dbo.[{one}]; DELETE FROM dbo.[{other}]"));
+    program.through(&[&format!("dbo.{one}"), &other, "--from", "."]).exits(0);
+    pair.assert_equal(&format!("SELECT id FROM dbo.[{one}]"));
+    pair.assert_equal(&format!("SELECT id FROM dbo.[{other}]"));
+}
+
 #[test]
 fn a_failed_run_leaves_no_half_file_and_no_half_table() {
     let pair = pair_with_old_rows("varchar(10) NULL");
@@ -122,20 +141,19 @@ fn a_file_that_was_changed_is_refused() {
     changed[20] ^= 1;
     fs::write(&file, &changed).expect("the file");
     refused(&pair, &program, "changed after it was written");
-    // What does not show in the bytes of the rows shows in their hash, and nothing is committed.
+    // What the footer says of the rows has a hash of its own.
     let at = find(&bytes, br#""hash":""#) + br#""hash":""#.len();
     let mut changed = bytes;
     changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
     fs::write(&file, &changed).expect("the file");
-    refused(&pair, &program, "the rows were changed after they were written");
+    refused(&pair, &program, "its footer was changed after it was written");
 }
 
 #[test]
 fn a_file_that_others_wrote_is_refused() {
     let (pair, program, file) = pair_and_file();
     let mut bytes = fs::read(&file).expect("the file");
-    // The key of the metadata, and the length before it.
-    let at = find(&bytes, b"\x07replica") + 1;
+    let at = find(&bytes, b"REPLICA\x01");
     bytes[at..at + 7].copy_from_slice(b"another");
     fs::write(&file, &bytes).expect("the file");
     refused(&pair, &program, "these tools did not write it");

@@ -49,7 +49,9 @@ fn the_next_number_comes_after_the_rows_that_were_switched_in() {
         ("int IDENTITY(5000,10)", "INSERT INTO dbo.t (day) VALUES ('2024-11-01')", "SELECT 5010"),
         ("int IDENTITY(-1,-1)", "", "SELECT -1"),
     ] {
-        let Some(pair) = partition_by(pair(""), id, "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
+        let Some(pair) = partition_by(pair(""), id, "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else {
+            return;
+        };
         let mut target = pair.target.client();
         target.run(before);
         let run = copy(&pair, &["--max-workers", "3"]);
@@ -63,7 +65,8 @@ fn the_next_number_comes_after_the_rows_that_were_switched_in() {
 /// What DBCC CHECKIDENT takes is more than ALTER.
 #[test]
 fn rows_are_switched_in_without_the_right_to_move_the_number_on() {
-    let Some(pair) = partition_by(pair(""), "int IDENTITY", "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else {
+    let Some(pair) = partition_by(pair(""), "int IDENTITY", "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)")
+    else {
         return;
     };
     let (name, password) = (format!("u_{}", pair.target.name), "Switcher-4711-pw");

@@ -51,6 +51,31 @@ pub struct Rule {
     pub times: u32,
 }
 
+impl Rule {
+    /// Has the target say that it is Babelfish, wherever the catalog is asked.
+    pub fn babelfish() -> Self {
+        let asked = "SERVERPROPERTY('Babelfish')";
+        let yes = format!("{:width$}", "1", width = asked.len());
+        let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        Self { from: From::Client, pattern: bytes(asked), harm: Harm::Replace(bytes(&yes)), times: u32::MAX }
+    }
+}
+
+/// A relay before the server of a connection string, and the string that leads through it: without TLS beyond the
+/// login, so that there is something to be seen.
+///
+/// # Errors
+/// The system gives no port.
+///
+/// # Panics
+/// The string names no server and port.
+pub fn through(connection: &str, rule: Rule) -> io::Result<(Proxy, String)> {
+    let server = connection.split(';').find_map(|part| part.strip_prefix("Server=")).expect("a server");
+    let proxy = Proxy::before(server.replace(',', ":"), rule)?;
+    let through = connection.replace(server, &proxy.address().to_string().replace(':', ","));
+    Ok((proxy, format!("{through};Encrypt=false")))
+}
+
 /// A relay on a port of its own. It ends with the test's process.
 pub struct Proxy {
     address: SocketAddr,

@@ -1,5 +1,7 @@
 //! What is read back after a window's commit.
-use crate::util::{all_months, assert_half_a_year, half_a_year, outcomes, pair, tool};
+use replica_testkit::proxy::{Rule, through};
+
+use crate::util::{all_months, assert_half_a_year, half_a_year, outcomes, pair, plain, sandbox, tool};
 
 const CLUSTERED: &str = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
 
@@ -35,4 +37,22 @@ fn a_count_finds_rows_that_went_missing() {
     }
     let verified = "SELECT COUNT(*) FROM replica.windows WHERE verify_ms IS NOT NULL AND state = 'complete'";
     assert_eq!(pair.target.client().number(verified), 5);
+}
+
+/// Babelfish stores other values than it was sent: there nobody has to ask for the proof.
+#[test]
+fn on_babelfish_every_window_is_read_back() {
+    let pair = sandbox(CLUSTERED);
+    pair.target(
+        "CREATE TRIGGER dbo.meddle ON dbo.t AFTER INSERT AS \
+         UPDATE dbo.t SET label = N'meddled' WHERE id = 60",
+    );
+    let args = half_a_year(&["--fire-triggers"]);
+    plain(&pair, "").run(&args).exits(0);
+    let (_proxy, through) = through(&pair.target.connection, Rule::babelfish()).unwrap();
+    let run = plain(&pair, "").with("REPLICA_TARGET", &through).run(&args).exits(1).says("the source sent");
+    let mut expected = all_months("ok");
+    // id 60 is of 1 March.
+    "failed".clone_into(&mut expected[2].1);
+    assert_eq!(outcomes(&run), expected, "{run}");
 }

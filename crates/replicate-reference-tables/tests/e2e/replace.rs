@@ -1,5 +1,6 @@
 //! What a replacement leaves in the target.
-use replica_testkit::Pair;
+use replica_testkit::proxy::{Rule, through};
+use replica_testkit::{Pair, Server};
 
 use crate::util::{copy, fill, ids, pair_with_old_rows, skip, tool};
 
@@ -140,4 +141,26 @@ fn a_view_can_be_the_source() {
     }
     copy(&pair, &["dbo.t", "--verify=hash"]);
     assert_eq!(ids(&mut pair.target.client()), [11, 12]);
+}
+
+/// Babelfish stores other values than it was sent: there nobody has to ask for the proof, and nothing is committed
+/// without it.
+#[test]
+fn on_babelfish_every_row_is_read_back_before_the_commit() {
+    let pair = Pair::on(Server::sandbox());
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(10) NULL)");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'new'), (2, 'new')");
+    pair.target(
+        "CREATE TRIGGER dbo.meddle ON dbo.t AFTER INSERT AS UPDATE dbo.t SET label = 'meddled' WHERE id = 2",
+    );
+    copy(&pair, &["dbo.t", "--fire-triggers"]);
+    pair.target("UPDATE dbo.t SET label = 'old'");
+    let (_proxy, through) = through(&pair.target.connection, Rule::babelfish()).unwrap();
+    let babelfish = tool(&pair).with("REPLICA_TARGET", &through);
+    babelfish
+        .run(&["dbo.t", "--fire-triggers"])
+        .exits(1)
+        .says("the source sent")
+        .says("The old rows were kept");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE label = 'old'"), 2);
 }

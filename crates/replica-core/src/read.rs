@@ -6,7 +6,7 @@ use crate::session::{Lane, Reply};
 use crate::tds::columns::Column;
 use crate::tds::fingerprint::{Fingerprint, Sums};
 use crate::tds::packet::Inbox;
-use crate::tds::row::{Block, RowScanner, Stop, Stride};
+use crate::tds::row::{Block, RowScanner, ScanStop, Stride};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
 use std::ops::ControlFlow;
@@ -98,9 +98,9 @@ impl<'a> Rows<'a> {
                 return Ok(Some(self.take(empty)));
             }
             match stop {
-                Stop::Full => {}
-                Stop::Short => self.ended = !more(self.lane, &mut self.inbox).await?,
-                Stop::Token => match token::parse(self.inbox.payload())? {
+                ScanStop::BlockFull => {}
+                ScanStop::Incomplete => self.ended = !more(self.lane, &mut self.inbox).await?,
+                ScanStop::OtherToken => match token::parse(self.inbox.payload())? {
                     Some((token, used)) => {
                         self.inbox.consume(used);
                         self.reply.note(token)?;

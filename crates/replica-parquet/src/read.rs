@@ -13,7 +13,7 @@ use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
 use replica_core::tds::columns::Column;
 use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, RowScanner, Stop, Stride};
+use replica_core::tds::row::{Block, RowScanner, ScanStop, Stride};
 use replica_core::tds::token::kind::ROW;
 use tempfile::TempPath;
 use twox_hash::XxHash3_128;
@@ -161,10 +161,10 @@ impl FileRows {
                 return Ok(Some(self.take(empty)));
             }
             match stop {
-                Stop::Full => {}
-                Stop::Short if self.fill()? => {}
-                Stop::Short => break,
-                Stop::Token => return Err(self.damaged()),
+                ScanStop::BlockFull => {}
+                ScanStop::Incomplete if self.fill()? => {}
+                ScanStop::Incomplete => break,
+                ScanStop::OtherToken => return Err(self.damaged()),
             }
         }
         self.file.metadata.prove(self.scanner.fingerprint()).map_err(|error| error.within(self.path()))?;

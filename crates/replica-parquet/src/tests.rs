@@ -12,7 +12,7 @@ use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
 use replica_core::tds::columns::Column;
 use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, Limits, RowScanner, Stop};
+use replica_core::tds::row::{Block, Limits, RowScanner, ScanStop};
 use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 use tempfile::TempDir;
 
@@ -54,7 +54,7 @@ impl Given {
             let (used, stop) = scanner.scan(&stream[at..]).unwrap();
             at += used;
             blocks.push(scanner.take(Vec::new()));
-            if stop == Stop::Short {
+            if stop == ScanStop::Incomplete {
                 break;
             }
         }

@@ -4,7 +4,7 @@ use super::metadata;
 use crate::engine::api::{BulkRows, Cancelled};
 use crate::error::SqlError;
 use crate::values::Value;
-use replica_core::tds::row::{Limits, RowScanner, Stop};
+use replica_core::tds::row::{Limits, RowScanner, ScanStop};
 use replica_core::tds::token::kind;
 use replica_core::tds::wire::Malformed;
 
@@ -28,18 +28,20 @@ pub fn count_rows(message: &mut Message) -> Result<Option<u64>, Malformed> {
         let (used, stop) = scanner.scan(&bytes)?;
         bytes.drain(..used);
         match stop {
-            Stop::Full => dropped = scanner.take(dropped).bytes,
-            Stop::Short if message.append_packet(&mut bytes) => {}
-            Stop::Token if bytes.first() == Some(&kind::DONE) => {
+            ScanStop::BlockFull => dropped = scanner.take(dropped).bytes,
+            ScanStop::Incomplete if message.append_packet(&mut bytes) => {}
+            ScanStop::OtherToken if bytes.first() == Some(&kind::DONE) => {
                 let complete = message.skip_rest() == End::Complete;
                 return Ok(complete.then(|| scanner.fingerprint().rows));
             }
-            Stop::Short if message.skip_rest() != End::Complete => return Ok(None),
+            ScanStop::Incomplete if message.skip_rest() != End::Complete => return Ok(None),
             // As FreeTDS ends a load.
-            Stop::Short if bytes.is_empty() && !scanner.in_row() => {
+            ScanStop::Incomplete if bytes.is_empty() && !scanner.in_row() => {
                 return Ok(Some(scanner.fingerprint().rows));
             }
-            Stop::Short | Stop::Token => return Err(Malformed::new("a bulk load that ends within a row")),
+            ScanStop::Incomplete | ScanStop::OtherToken => {
+                return Err(Malformed::new("a bulk load that ends within a row"));
+            }
         }
     }
 }

@@ -46,13 +46,13 @@ pub struct Block {
 
 /// Why the scanner stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// It needs more input.
-    Short,
+pub enum ScanStop {
+    /// The input ends within a row, or between rows: the scanner needs more.
+    Incomplete,
     /// The next byte begins a token that is not a row.
-    Token,
-    /// The block is full; take it.
-    Full,
+    OtherToken,
+    /// The block is full: call [`take`](RowScanner::take).
+    BlockFull,
 }
 
 /// Where the scan stands between two calls.
@@ -136,11 +136,11 @@ impl RowScanner {
     ///
     /// # Errors
     /// Lengths that can't be. The scanner is of no use afterwards.
-    pub fn scan(&mut self, input: &[u8]) -> Result<(usize, Stop), Malformed> {
+    pub fn scan(&mut self, input: &[u8]) -> Result<(usize, ScanStop), Malformed> {
         let mut at = 0;
         loop {
             if self.is_full() {
-                return Ok((at, Stop::Full));
+                return Ok((at, ScanStop::BlockFull));
             }
             let went_on = match self.place {
                 Place::BetweenRows => match input.get(at) {
@@ -155,7 +155,7 @@ impl RowScanner {
                         self.begin_row();
                         at + 1 + bitmap.len()
                     }),
-                    Some(_) => return Ok((at, Stop::Token)),
+                    Some(_) => return Ok((at, ScanStop::OtherToken)),
                 },
                 Place::Column => {
                     let (used, all) = self.columns(&input[at..])?;
@@ -180,7 +180,7 @@ impl RowScanner {
             };
             match went_on {
                 Some(next) => at = next,
-                None => return Ok((at, Stop::Short)),
+                None => return Ok((at, ScanStop::Incomplete)),
             }
         }
     }

@@ -33,10 +33,10 @@ fn scan(
             blocks.push(scanner.take(Vec::new()));
         }
         match stop {
-            Stop::Full => continue,
-            Stop::Token => break,
-            Stop::Short if to == stream.len() => break,
-            Stop::Short => to = (to + piece).min(stream.len()),
+            ScanStop::BlockFull => continue,
+            ScanStop::OtherToken => break,
+            ScanStop::Incomplete if to == stream.len() => break,
+            ScanStop::Incomplete => to = (to + piece).min(stream.len()),
         }
     }
     if from < stream.len() || scanner.in_row() {

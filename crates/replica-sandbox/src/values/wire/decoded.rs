@@ -7,7 +7,7 @@ use crate::values::types::{CollationId, Len, SqlType, Value};
 use proptest::prelude::*;
 use replica_core::decode::{self, RowReader};
 use replica_core::tds::columns::Column;
-use replica_core::tds::row::{Block, Limits, RowScanner, Stop};
+use replica_core::tds::row::{Block, Limits, RowScanner, ScanStop};
 
 fn columns(writer: &RowWriter) -> Vec<Column> {
     let column = |info: &replica_core::tds::types::TypeInfo| Column {
@@ -31,10 +31,10 @@ fn blocks(columns: &[Column], stream: &[u8], bytes: usize) -> Vec<Block> {
             blocks.push(scanner.take(Vec::new()));
         }
         match stop {
-            Stop::Short if to < stream.len() => to = stream.len().min(to + bytes),
-            Stop::Short => break,
-            Stop::Full => {}
-            Stop::Token => panic!("a token among rows"),
+            ScanStop::Incomplete if to < stream.len() => to = stream.len().min(to + bytes),
+            ScanStop::Incomplete => break,
+            ScanStop::BlockFull => {}
+            ScanStop::OtherToken => panic!("a token among rows"),
         }
     }
     blocks.push(scanner.take(Vec::new()));

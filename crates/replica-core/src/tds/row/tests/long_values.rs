@@ -14,7 +14,7 @@ fn a_huge_value_is_never_held() {
     })];
     let mut scanner = RowScanner::new(&columns, Limits { bytes: 4096, rows: u64::MAX }).unwrap();
     let begin = [&[ROW][..], &PLP_UNKNOWN.to_le_bytes(), &0x4000_0000u32.to_le_bytes()].concat();
-    assert_eq!(scanner.scan(&begin).unwrap(), (begin.len(), Stop::Short));
+    assert_eq!(scanner.scan(&begin).unwrap(), (begin.len(), ScanStop::Incomplete));
     let piece = [b'x'; 4096];
     let mut passed = 0;
     for _ in 0..100 {

@@ -4,7 +4,7 @@ use super::calendar::{DAYS_TO_1900, LAST_DAY};
 use super::value::{Decimal, Moment, Text, Time, Value};
 use crate::tds::bulk;
 use crate::tds::types::{CollationBytes, TypeInfo, token};
-use crate::tds::wire::{Malformed, Reader, Stop, complete};
+use crate::tds::wire::{Malformed, ParseError, Reader, complete};
 
 /// What the values of a column are. Decided once a column; see [`decode`](Self::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ fn time(bytes: &[u8], scale: u8) -> Result<Parts<'_>, Malformed> {
 }
 
 /// Base type, its properties, the value ([MS-TDS] 2.2.5.5.4).
-fn variant(bytes: &[u8]) -> Result<Value<'_>, Stop> {
+fn variant(bytes: &[u8]) -> Result<Value<'_>, ParseError> {
     let mut reader = Reader::new(bytes);
     let base = reader.u8()?;
     let mut properties = Reader::new(reader.b_varbyte()?);
@@ -207,7 +207,7 @@ fn variant(bytes: &[u8]) -> Result<Value<'_>, Stop> {
         token::DECIMALN | token::NUMERICN => {
             let [precision, scale] = properties.array()?;
             if !(1..=38).contains(&precision) || scale > precision {
-                return Err(Stop::malformed(format!("decimal({precision},{scale})")));
+                return Err(ParseError::malformed(format!("decimal({precision},{scale})")));
             }
             Kind::Decimal { precision, scale }
         }
@@ -223,20 +223,20 @@ fn variant(bytes: &[u8]) -> Result<Value<'_>, Stop> {
         }
         token::GUID => Kind::Guid,
         token => match crate::tds::types::fixed_size(token) {
-            Some(_) => Kind::of(&TypeInfo::Fixed { token }).map_err(Stop::Malformed)?,
-            None => return Err(Stop::malformed(format!("a sql_variant of type 0x{token:02X}"))),
+            Some(_) => Kind::of(&TypeInfo::Fixed { token }).map_err(ParseError::Malformed)?,
+            None => return Err(ParseError::malformed(format!("a sql_variant of type 0x{token:02X}"))),
         },
     };
     if properties.remaining() > 0 {
-        return Err(Stop::malformed(format!("{} odd bytes in a sql_variant", properties.remaining())));
+        return Err(ParseError::malformed(format!("{} odd bytes in a sql_variant", properties.remaining())));
     }
-    let value = kind.decode(reader.bytes(reader.remaining())?).map_err(Stop::Malformed)?;
+    let value = kind.decode(reader.bytes(reader.remaining())?).map_err(ParseError::Malformed)?;
     Ok(Value::Variant(kind, Box::new(value)))
 }
 
-fn scale(properties: &mut Reader<'_>) -> Result<u8, Stop> {
+fn scale(properties: &mut Reader<'_>) -> Result<u8, ParseError> {
     match properties.u8()? {
         scale @ 0..=7 => Ok(scale),
-        scale => Err(Stop::malformed(format!("scale {scale} in a sql_variant"))),
+        scale => Err(ParseError::malformed(format!("scale {scale} in a sql_variant"))),
     }
 }

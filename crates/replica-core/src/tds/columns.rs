@@ -1,6 +1,6 @@
 //! COLMETADATA: the columns of a result set, or of a bulk load ([MS-TDS] 2.2.7.4).
 use super::types::TypeInfo;
-use super::wire::{self, Malformed, Reader, Stop, resumable};
+use super::wire::{self, Malformed, ParseError, Reader, resumable};
 
 /// The token byte.
 pub const COLMETADATA: u8 = 0x81;
@@ -55,27 +55,27 @@ pub fn parse(bytes: &[u8], form: Form) -> Result<Option<(Vec<Column>, usize)>, M
     let mut reader = Reader::new(bytes);
     let columns = reader.u8().and_then(|token| match token {
         COLMETADATA => parse_body(&mut reader, form),
-        other => Err(Stop::malformed(format!("token 0x{other:02X} where column metadata belongs"))),
+        other => Err(ParseError::malformed(format!("token 0x{other:02X} where column metadata belongs"))),
     });
     Ok(resumable(columns)?.map(|columns| (columns, reader.position())))
 }
 
-pub(super) fn parse_body(reader: &mut Reader<'_>, form: Form) -> Result<Vec<Column>, Stop> {
+pub(super) fn parse_body(reader: &mut Reader<'_>, form: Form) -> Result<Vec<Column>, ParseError> {
     match reader.u16()? {
         NO_METADATA => Ok(Vec::new()),
-        count if count > MOST_COLUMNS => Err(Stop::malformed(format!("{count} columns"))),
+        count if count > MOST_COLUMNS => Err(ParseError::malformed(format!("{count} columns"))),
         count => (0..count).map(|_| column(reader, form)).collect(),
     }
 }
 
-fn column(reader: &mut Reader<'_>, form: Form) -> Result<Column, Stop> {
+fn column(reader: &mut Reader<'_>, form: Form) -> Result<Column, ParseError> {
     let user_type = reader.u32()?;
     let flags = reader.u16()?;
     let type_info = TypeInfo::parse(reader)?;
     let table = match (&type_info, form) {
         (TypeInfo::LongLen { .. }, Form::Result) => match reader.u8()? {
             parts if parts > MOST_PARTS => {
-                return Err(Stop::malformed(format!("a table name of {parts} parts")));
+                return Err(ParseError::malformed(format!("a table name of {parts} parts")));
             }
             parts => (0..parts).map(|_| reader.us_varchar()).collect::<Result<_, _>>()?,
         },

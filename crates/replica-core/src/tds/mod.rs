@@ -1,6 +1,6 @@
 //! The wire format without I/O: bytes in, bytes out.
 //!
-//! "Need more bytes" is a value, not an error: public parsers answer `Ok(None)`, their parts [`wire::Stop::Short`].
+//! "Need more bytes" is a value, not an error: public parsers answer `Ok(None)`, their parts [`wire::ParseError::Incomplete`].
 pub mod bulk;
 pub mod columns;
 pub mod fingerprint;

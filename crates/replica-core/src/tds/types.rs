@@ -1,7 +1,7 @@
 //! TYPE_INFO: how a column's values lie on the wire ([MS-TDS] 2.2.5.4 to 2.2.5.6, v39).
 //!
-//! Too few bytes is [`Stop::Short`], as everywhere in this module.
-use super::wire::{self, Reader, Stop};
+//! Too few bytes is [`ParseError::Incomplete`], as everywhere in this module.
+use super::wire::{self, ParseError, Reader};
 
 /// The five collation bytes of a character column ([MS-TDS] 2.2.5.1.2): LCID, flags, sort id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -80,7 +80,7 @@ pub enum TypeInfo {
 
 impl TypeInfo {
     /// Reads a TYPE_INFO, as a result set, an RPC parameter or a bulk load has it.
-    pub fn parse(reader: &mut Reader<'_>) -> Result<Self, Stop> {
+    pub fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
         let token = reader.u8()?;
         Ok(match token {
             token::INT1 | token::BIT | token::INT2 | token::INT4 | token::INT8 => Self::Fixed { token },
@@ -89,7 +89,7 @@ impl TypeInfo {
             token::GUID | token::INTN | token::BITN | token::FLTN | token::MONEYN | token::DATETIMN => {
                 let size = reader.u8()?;
                 if !byte_len_sizes(token).contains(&size) {
-                    return Err(Stop::malformed(format!("size {size} for type 0x{token:02X}")));
+                    return Err(ParseError::malformed(format!("size {size} for type 0x{token:02X}")));
                 }
                 Self::ByteLen { token, size }
             }
@@ -98,7 +98,7 @@ impl TypeInfo {
                 // mssql-python 1.16 says 106 in a bulk load, and SQL Server takes it: no value has more than 17.
                 let size = size.min(17);
                 if !(1..=38).contains(&precision) || scale > precision {
-                    return Err(Stop::malformed(format!("decimal({precision},{scale})")));
+                    return Err(ParseError::malformed(format!("decimal({precision},{scale})")));
                 }
                 Self::Decimal { token, size, precision, scale }
             }
@@ -106,7 +106,7 @@ impl TypeInfo {
             token::TIMEN | token::DATETIME2N | token::DATETIMEOFFSETN => {
                 let scale = reader.u8()?;
                 if scale > 7 {
-                    return Err(Stop::malformed(format!("scale {scale} for type 0x{token:02X}")));
+                    return Err(ParseError::malformed(format!("scale {scale} for type 0x{token:02X}")));
                 }
                 Self::Scaled { token, scale }
             }
@@ -133,7 +133,7 @@ impl TypeInfo {
                 assembly: reader.us_varchar()?,
             },
             token::SSVARIANT => Self::Variant { size: reader.u32()? },
-            other => return Err(Stop::malformed(format!("unknown type 0x{other:02X}"))),
+            other => return Err(ParseError::malformed(format!("unknown type 0x{other:02X}"))),
         })
     }
 
@@ -221,14 +221,14 @@ pub fn fixed_size(token: u8) -> Option<u8> {
     })
 }
 
-fn short_size(reader: &mut Reader<'_>) -> Result<u16, Stop> {
+fn short_size(reader: &mut Reader<'_>) -> Result<u16, ParseError> {
     match reader.u16()? {
         size @ (0..=8000 | MAX_WIDTH) => Ok(size),
-        size => Err(Stop::malformed(format!("a declared width of {size} bytes"))),
+        size => Err(ParseError::malformed(format!("a declared width of {size} bytes"))),
     }
 }
 
-fn collation(reader: &mut Reader<'_>) -> Result<CollationBytes, Stop> {
+fn collation(reader: &mut Reader<'_>) -> Result<CollationBytes, ParseError> {
     Ok(CollationBytes(reader.array()?))
 }
 
@@ -302,7 +302,7 @@ mod tests {
     fn a_prefix_is_short_never_wrong() {
         for (bytes, _) in samples() {
             for end in 0..bytes.len() {
-                assert_eq!(TypeInfo::parse(&mut Reader::new(&bytes[..end])), Err(Stop::Short));
+                assert_eq!(TypeInfo::parse(&mut Reader::new(&bytes[..end])), Err(ParseError::Incomplete));
             }
         }
     }
@@ -313,7 +313,7 @@ mod tests {
             [&[0x26, 3][..], &[0x6A, 17, 39, 0], &[0x6A, 17, 5, 6], &[0x29, 8], &[0xA5, 0x41, 0x1F], &[0x1F]]
         {
             assert!(
-                matches!(TypeInfo::parse(&mut Reader::new(bytes)), Err(Stop::Malformed(_))),
+                matches!(TypeInfo::parse(&mut Reader::new(bytes)), Err(ParseError::Malformed(_))),
                 "{bytes:02X?}"
             );
         }

@@ -1,7 +1,7 @@
 //! Where one value ends: the length rules of [MS-TDS] 2.2.5.4 and 2.2.5.5, for values that are held whole.
 //! Rows are the row scanner's; this is for parameters and return values.
 use super::types::{MAX_WIDTH, TypeInfo, fixed_size};
-use super::wire::{Reader, Stop};
+use super::wire::{ParseError, Reader};
 
 /// A PLP value that is NULL.
 pub const PLP_NULL: u64 = u64::MAX;
@@ -14,16 +14,17 @@ pub const SHORT_NULL: u16 = 0xFFFF;
 const MOST_VALUE: u64 = 1 << 30;
 
 /// Takes one value's bytes, its length prefix included.
-pub fn take<'a>(type_info: &TypeInfo, reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
+pub fn take<'a>(type_info: &TypeInfo, reader: &mut Reader<'a>) -> Result<&'a [u8], ParseError> {
     let mut ahead = reader.clone();
     skip(type_info, &mut ahead)?;
     reader.bytes(ahead.position() - reader.position())
 }
 
-fn skip(type_info: &TypeInfo, reader: &mut Reader<'_>) -> Result<(), Stop> {
+fn skip(type_info: &TypeInfo, reader: &mut Reader<'_>) -> Result<(), ParseError> {
     match type_info {
         TypeInfo::Fixed { token } => {
-            let size = fixed_size(*token).ok_or_else(|| Stop::malformed("a fixed type without a size"))?;
+            let size =
+                fixed_size(*token).ok_or_else(|| ParseError::malformed("a fixed type without a size"))?;
             reader.bytes(usize::from(size))?;
         }
         TypeInfo::ByteLen { .. } | TypeInfo::Decimal { .. } | TypeInfo::Date | TypeInfo::Scaled { .. } => {
@@ -50,14 +51,14 @@ fn skip(type_info: &TypeInfo, reader: &mut Reader<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-fn skip_long(reader: &mut Reader<'_>) -> Result<(), Stop> {
+fn skip_long(reader: &mut Reader<'_>) -> Result<(), ParseError> {
     let length = reader.u32()?;
     bounded(u64::from(length))?;
     reader.bytes(length as usize)?;
     Ok(())
 }
 
-fn skip_plp(reader: &mut Reader<'_>) -> Result<(), Stop> {
+fn skip_plp(reader: &mut Reader<'_>) -> Result<(), ParseError> {
     let announced = reader.u64()?;
     if announced == PLP_NULL {
         return Ok(());
@@ -73,11 +74,15 @@ fn skip_plp(reader: &mut Reader<'_>) -> Result<(), Stop> {
         reader.bytes(chunk as usize)?;
     }
     if announced != PLP_UNKNOWN && announced != total {
-        return Err(Stop::malformed(format!("a value of {total} bytes announced as {announced}")));
+        return Err(ParseError::malformed(format!("a value of {total} bytes announced as {announced}")));
     }
     Ok(())
 }
 
-fn bounded(length: u64) -> Result<(), Stop> {
-    if length > MOST_VALUE { Err(Stop::malformed(format!("a value of {length} bytes"))) } else { Ok(()) }
+fn bounded(length: u64) -> Result<(), ParseError> {
+    if length > MOST_VALUE {
+        Err(ParseError::malformed(format!("a value of {length} bytes")))
+    } else {
+        Ok(())
+    }
 }

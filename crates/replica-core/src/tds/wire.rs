@@ -20,32 +20,32 @@ impl Malformed {
 
 /// Why a parser stopped before its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum ParseError {
     /// The rest has not arrived yet.
-    Short,
+    Incomplete,
     Malformed(Malformed),
 }
 
-impl Stop {
+impl ParseError {
     pub fn malformed(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Malformed(Malformed::new(what))
     }
 }
 
 /// Turns "too few bytes" into a value: `Ok(None)`.
-pub fn resumable<T>(parsed: Result<T, Stop>) -> Result<Option<T>, Malformed> {
+pub fn resumable<T>(parsed: Result<T, ParseError>) -> Result<Option<T>, Malformed> {
     match parsed {
         Ok(value) => Ok(Some(value)),
-        Err(Stop::Short) => Ok(None),
-        Err(Stop::Malformed(why)) => Err(why),
+        Err(ParseError::Incomplete) => Ok(None),
+        Err(ParseError::Malformed(why)) => Err(why),
     }
 }
 
 /// For bytes that are all there: "too few bytes" is then an error, which says what it was that is cut short.
-pub fn complete<T>(parsed: Result<T, Stop>, what: &'static str) -> Result<T, Malformed> {
+pub fn complete<T>(parsed: Result<T, ParseError>, what: &'static str) -> Result<T, Malformed> {
     parsed.map_err(|stop| match stop {
-        Stop::Short => Malformed::new(format!("{what} is cut short")),
-        Stop::Malformed(why) => why,
+        ParseError::Incomplete => Malformed::new(format!("{what} is cut short")),
+        ParseError::Malformed(why) => why,
     })
 }
 
@@ -70,57 +70,57 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
-    pub fn bytes(&mut self, n: usize) -> Result<&'a [u8], Stop> {
-        let end = self.at.checked_add(n).ok_or(Stop::Short)?;
-        let bytes = self.bytes.get(self.at..end).ok_or(Stop::Short)?;
+    pub fn bytes(&mut self, n: usize) -> Result<&'a [u8], ParseError> {
+        let end = self.at.checked_add(n).ok_or(ParseError::Incomplete)?;
+        let bytes = self.bytes.get(self.at..end).ok_or(ParseError::Incomplete)?;
         self.at = end;
         Ok(bytes)
     }
 
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
-        self.bytes(N)?.try_into().map_err(|_| Stop::Short)
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], ParseError> {
+        self.bytes(N)?.try_into().map_err(|_| ParseError::Incomplete)
     }
 
-    pub fn u8(&mut self) -> Result<u8, Stop> {
+    pub fn u8(&mut self) -> Result<u8, ParseError> {
         Ok(u8::from_le_bytes(self.array()?))
     }
 
-    pub fn u16(&mut self) -> Result<u16, Stop> {
+    pub fn u16(&mut self) -> Result<u16, ParseError> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
-    pub fn u32(&mut self) -> Result<u32, Stop> {
+    pub fn u32(&mut self) -> Result<u32, ParseError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    pub fn i32(&mut self) -> Result<i32, Stop> {
+    pub fn i32(&mut self) -> Result<i32, ParseError> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
-    pub fn u64(&mut self) -> Result<u64, Stop> {
+    pub fn u64(&mut self) -> Result<u64, ParseError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
     /// B_VARCHAR: a length byte in UTF-16 units, then the units.
-    pub fn b_varchar(&mut self) -> Result<String, Stop> {
+    pub fn b_varchar(&mut self) -> Result<String, ParseError> {
         let units = self.u8()?;
         self.utf16(usize::from(units))
     }
 
     /// US_VARCHAR: a USHORT length in UTF-16 units, then the units.
-    pub fn us_varchar(&mut self) -> Result<String, Stop> {
+    pub fn us_varchar(&mut self) -> Result<String, ParseError> {
         let units = self.u16()?;
         self.utf16(usize::from(units))
     }
 
     /// B_VARBYTE: a length byte, then the bytes.
-    pub fn b_varbyte(&mut self) -> Result<&'a [u8], Stop> {
+    pub fn b_varbyte(&mut self) -> Result<&'a [u8], ParseError> {
         let n = self.u8()?;
         self.bytes(usize::from(n))
     }
 
     /// Names and messages are for people and for quoting: a lone surrogate becomes U+FFFD.
-    pub fn utf16(&mut self, units: usize) -> Result<String, Stop> {
+    pub fn utf16(&mut self, units: usize) -> Result<String, ParseError> {
         Ok(from_utf16le(self.bytes(units * 2)?))
     }
 }

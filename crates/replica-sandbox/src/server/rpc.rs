@@ -4,7 +4,7 @@ use crate::error::SqlError;
 use crate::values::CollationId;
 use crate::values::wire::{ReadError, read_parameter, sql_type};
 use replica_core::tds::types::TypeInfo;
-use replica_core::tds::wire::{Malformed, Reader, Stop, complete};
+use replica_core::tds::wire::{Malformed, ParseError, Reader, complete};
 
 /// Procedures that have a number ([MS-TDS] 2.2.6.6, ProcID).
 pub mod procedure {
@@ -91,7 +91,7 @@ pub fn parse(body: &[u8], default: CollationId) -> Result<Vec<Call>, Unreadable>
     }
 }
 
-fn procedure_name(reader: &mut Reader) -> Result<String, Stop> {
+fn procedure_name(reader: &mut Reader) -> Result<String, ParseError> {
     match reader.u16()? {
         BY_NUMBER => {
             let number = reader.u16()?;
@@ -99,7 +99,7 @@ fn procedure_name(reader: &mut Reader) -> Result<String, Stop> {
             let known = index.and_then(|index| procedure::BY_NUMBER.get(index));
             known
                 .map(|&name| name.to_owned())
-                .ok_or_else(|| Stop::malformed(format!("procedure number {number}")))
+                .ok_or_else(|| ParseError::malformed(format!("procedure number {number}")))
         }
         units => reader.utf16(usize::from(units)),
     }
@@ -127,8 +127,8 @@ fn param(
     };
     let type_info = match TypeInfo::parse(reader) {
         Ok(type_info) => type_info,
-        Err(Stop::Short) => return Err(Malformed::new("an RPC parameter is cut short").into()),
-        Err(Stop::Malformed(_)) => return Err(unknown()),
+        Err(ParseError::Incomplete) => return Err(Malformed::new("an RPC parameter is cut short").into()),
+        Err(ParseError::Malformed(_)) => return Err(unknown()),
     };
     let sql_type = sql_type(&type_info, default).ok_or_else(unknown)?;
     let mut rest = &body[reader.position()..];

@@ -1,6 +1,6 @@
 //! ENVCHANGE: what a request changed in the session.
 use super::{MOST_TEXT, kind};
-use crate::tds::wire::{self, Malformed, Reader, Stop, put_b_varchar, put_us_varchar, with_u16_length};
+use crate::tds::wire::{self, Malformed, ParseError, Reader, put_b_varchar, put_us_varchar, with_u16_length};
 
 /// A change of the session's state ([MS-TDS] 2.2.7.9).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl EnvChange {
         wire::complete(Self::parse_body(&mut reader), "ENVCHANGE")
     }
 
-    fn parse_body(reader: &mut Reader<'_>) -> Result<Self, Stop> {
+    fn parse_body(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
         Ok(match reader.u8()? {
             1 => Self::Database { new: reader.b_varchar()?, old: reader.b_varchar()? },
             2 => Self::Language { new: reader.b_varchar()?, old: reader.b_varchar()? },
@@ -77,22 +77,22 @@ impl EnvChange {
     }
 }
 
-fn size(digits: &str) -> Result<u32, Stop> {
-    digits.parse().map_err(|_| Stop::malformed(format!("a packet size of {digits:?}")))
+fn size(digits: &str) -> Result<u32, ParseError> {
+    digits.parse().map_err(|_| ParseError::malformed(format!("a packet size of {digits:?}")))
 }
 
 /// Eight bytes, or none for "no transaction".
-fn descriptor(bytes: &[u8]) -> Result<u64, Stop> {
+fn descriptor(bytes: &[u8]) -> Result<u64, ParseError> {
     match bytes {
         [] => Ok(0),
         _ => bytes
             .try_into()
             .map(u64::from_le_bytes)
-            .map_err(|_| Stop::malformed(format!("a transaction descriptor of {} bytes", bytes.len()))),
+            .map_err(|_| ParseError::malformed(format!("a transaction descriptor of {} bytes", bytes.len()))),
     }
 }
 
-fn old_descriptor(reader: &mut Reader<'_>) -> Result<u64, Stop> {
+fn old_descriptor(reader: &mut Reader<'_>) -> Result<u64, ParseError> {
     reader.b_varbyte()?;
     descriptor(reader.b_varbyte()?)
 }

@@ -8,7 +8,9 @@ pub use env_change::EnvChange;
 use super::columns::{self, Column, Form};
 use super::types::TypeInfo;
 use super::value;
-use super::wire::{self, Malformed, Reader, Stop, put_b_varchar, put_us_varchar, resumable, with_u16_length};
+use super::wire::{
+    self, Malformed, ParseError, Reader, put_b_varchar, put_us_varchar, resumable, with_u16_length,
+};
 
 /// The token bytes ([MS-TDS] 2.2.4.2.1).
 pub mod kind {
@@ -178,7 +180,7 @@ pub struct ReturnValue {
 }
 
 impl ReturnValue {
-    fn parse(reader: &mut Reader<'_>) -> Result<Self, Stop> {
+    fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
         let ordinal = reader.u16()?;
         let name = reader.b_varchar()?;
         let status = reader.u8()?;
@@ -207,13 +209,15 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Token, usize)>, Malformed> {
     Ok(resumable(parse_token(&mut reader))?.map(|token| (token, reader.position())))
 }
 
-fn parse_token(reader: &mut Reader<'_>) -> Result<Token, Stop> {
+fn parse_token(reader: &mut Reader<'_>) -> Result<Token, ParseError> {
     Ok(match reader.u8()? {
         columns::COLMETADATA => Token::Columns(columns::parse_body(reader, Form::Result)?),
         kind::ORDER => Token::Order(short_body(reader)?.chunks_exact(2).map(le16).collect()),
         kind::ERROR => Token::Error(message(short_body(reader)?)?),
         kind::INFO => Token::Info(message(short_body(reader)?)?),
-        kind::ENV_CHANGE => Token::EnvChange(EnvChange::parse(short_body(reader)?).map_err(Stop::Malformed)?),
+        kind::ENV_CHANGE => {
+            Token::EnvChange(EnvChange::parse(short_body(reader)?).map_err(ParseError::Malformed)?)
+        }
         kind::LOGIN_ACK => Token::LoginAck(login_ack(short_body(reader)?)?),
         kind::RETURN_STATUS => Token::ReturnStatus(reader.i32()?),
         kind::RETURN_VALUE => Token::ReturnValue(ReturnValue::parse(reader)?),
@@ -230,19 +234,21 @@ fn parse_token(reader: &mut Reader<'_>) -> Result<Token, Stop> {
             long_body(reader)?;
             Token::Skipped(skipped)
         }
-        kind::ROW | kind::NBCROW => return Err(Stop::malformed("a row without column metadata")),
-        other => return Err(Stop::malformed(format!("unknown token 0x{other:02X}"))),
+        kind::ROW | kind::NBCROW => return Err(ParseError::malformed("a row without column metadata")),
+        other => return Err(ParseError::malformed(format!("unknown token 0x{other:02X}"))),
     })
 }
 
-fn short_body<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
+fn short_body<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ParseError> {
     let length = reader.u16()?;
     reader.bytes(usize::from(length))
 }
 
-fn long_body<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
+fn long_body<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ParseError> {
     match reader.u32()? {
-        length if length > MOST_LONG_TOKEN => Err(Stop::malformed(format!("a token of {length} bytes"))),
+        length if length > MOST_LONG_TOKEN => {
+            Err(ParseError::malformed(format!("a token of {length} bytes")))
+        }
         length => reader.bytes(length as usize),
     }
 }
@@ -251,11 +257,11 @@ fn le16(pair: &[u8]) -> u16 {
     u16::from_le_bytes([pair[0], pair[1]])
 }
 
-fn done_body(kind: DoneKind, reader: &mut Reader<'_>) -> Result<Done, Stop> {
+fn done_body(kind: DoneKind, reader: &mut Reader<'_>) -> Result<Done, ParseError> {
     Ok(Done { kind, status: reader.u16()?, command: reader.u16()?, count: reader.u64()? })
 }
 
-fn message(body: &[u8]) -> Result<Message, Stop> {
+fn message(body: &[u8]) -> Result<Message, ParseError> {
     let mut reader = Reader::new(body);
     let parsed = (|| {
         let number = reader.i32()?;
@@ -265,10 +271,10 @@ fn message(body: &[u8]) -> Result<Message, Stop> {
         let procedure = reader.b_varchar()?;
         Ok(Message { number, state, class, text, server, procedure, line: reader.u32()? })
     })();
-    wire::complete(parsed, "ERROR or INFO").map_err(Stop::Malformed)
+    wire::complete(parsed, "ERROR or INFO").map_err(ParseError::Malformed)
 }
 
-fn login_ack(body: &[u8]) -> Result<LoginAck, Stop> {
+fn login_ack(body: &[u8]) -> Result<LoginAck, ParseError> {
     let mut reader = Reader::new(body);
     let parsed = (|| {
         Ok(LoginAck {
@@ -278,10 +284,10 @@ fn login_ack(body: &[u8]) -> Result<LoginAck, Stop> {
             version: reader.array()?,
         })
     })();
-    wire::complete(parsed, "LOGINACK").map_err(Stop::Malformed)
+    wire::complete(parsed, "LOGINACK").map_err(ParseError::Malformed)
 }
 
-fn features(reader: &mut Reader<'_>) -> Result<Vec<(u8, Vec<u8>)>, Stop> {
+fn features(reader: &mut Reader<'_>) -> Result<Vec<(u8, Vec<u8>)>, ParseError> {
     const END: u8 = 0xFF;
     let mut features = Vec::new();
     loop {

@@ -12,7 +12,7 @@ use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
 use replica_core::tds::columns::Column;
 use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, Limits, RowScanner, ScanStop};
+use replica_core::tds::row::{Block, BlockLimits, RowScanner, ScanStop};
 use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 use tempfile::TempDir;
 
@@ -48,7 +48,7 @@ impl Given {
         let bulk =
             |column: &Column| Column { type_info: bulk::type_info(&column.type_info), ..column.clone() };
         let bulk: Vec<_> = columns.iter().map(bulk).collect();
-        let mut scanner = RowScanner::new(&bulk, Limits { bytes: block, rows: u64::MAX }).unwrap();
+        let mut scanner = RowScanner::new(&bulk, BlockLimits { bytes: block, rows: u64::MAX }).unwrap();
         let (mut blocks, mut at) = (Vec::new(), 0);
         loop {
             let (used, stop) = scanner.scan(&stream[at..]).unwrap();

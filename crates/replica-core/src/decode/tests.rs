@@ -3,7 +3,7 @@
 use super::*;
 use crate::tds::captured;
 use crate::tds::columns::{self, Column, Form};
-use crate::tds::row::{Limits, RowScanner};
+use crate::tds::row::{BlockLimits, RowScanner};
 use crate::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn printed(kind: Kind, bytes: &[u8]) -> String {
 fn captured_rows_are_read() {
     let stream = captured::bytes(captured::SELECT_NBCROW_ORDER);
     let (columns, used) = columns::parse(&stream, Form::Result).unwrap().unwrap();
-    let mut scanner = RowScanner::new(&columns, Limits { bytes: usize::MAX, rows: u64::MAX }).unwrap();
+    let mut scanner = RowScanner::new(&columns, BlockLimits { bytes: usize::MAX, rows: u64::MAX }).unwrap();
     scanner.scan(&stream[used + 5..]).unwrap();
     let block = scanner.take(Vec::new());
     let mut rows = RowReader::new(&columns, 100).unwrap();

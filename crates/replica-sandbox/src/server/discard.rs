@@ -4,12 +4,12 @@ use super::metadata;
 use crate::engine::api::{BulkRows, Cancelled};
 use crate::error::SqlError;
 use crate::values::Value;
-use replica_core::tds::row::{Limits, RowScanner, ScanStop};
+use replica_core::tds::row::{BlockLimits, RowScanner, ScanStop};
 use replica_core::tds::token::kind;
 use replica_core::tds::wire::Malformed;
 
 /// Scanned rows are thrown away once there are this many bytes of them.
-const LIMITS: Limits = Limits { bytes: 64 * 1024, rows: u64::MAX };
+const LIMITS: BlockLimits = BlockLimits { bytes: 64 * 1024, rows: u64::MAX };
 
 /// Reads a load to its end and counts its rows. `Ok(None)` where the client took it back, or went.
 ///

@@ -27,7 +27,7 @@ pub use stride::Stride;
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct BlockLimits {
     /// A block is full at the first end of a row at or after this many bytes; within a row at twice as many.
     pub bytes: usize,
     /// A block has no more rows than this.
@@ -70,7 +70,7 @@ enum Place {
 pub struct RowScanner {
     strategy: Strategy,
     names: Box<[String]>,
-    limits: Limits,
+    limits: BlockLimits,
     place: Place,
     column: usize,
     nulls: Nulls,
@@ -92,7 +92,7 @@ pub struct RowScanner {
 impl RowScanner {
     /// # Errors
     /// A column of a type that can't be in a result set.
-    pub fn new(columns: &[Column], limits: Limits) -> Result<Self, Malformed> {
+    pub fn new(columns: &[Column], limits: BlockLimits) -> Result<Self, Malformed> {
         Ok(Self {
             strategy: Strategy::new(columns)?,
             names: columns.iter().map(|column| column.name.clone()).collect(),
@@ -208,7 +208,7 @@ impl RowScanner {
     }
 
     /// Other limits, from this block on.
-    pub fn set_limits(&mut self, limits: Limits) {
+    pub fn set_limits(&mut self, limits: BlockLimits) {
         self.limits = limits;
     }
 

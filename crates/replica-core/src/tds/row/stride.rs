@@ -1,5 +1,5 @@
 //! Blocks that end where a load's chunks do.
-use super::{Block, Limits};
+use super::{Block, BlockLimits};
 
 /// Makes a block end after each multiple of so many rows.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +15,8 @@ impl Stride {
     }
 
     /// Those of the next block, which has about so many bytes.
-    pub fn limits(&self, bytes: usize) -> Limits {
-        Limits { bytes, rows: self.left }
+    pub fn limits(&self, bytes: usize) -> BlockLimits {
+        BlockLimits { bytes, rows: self.left }
     }
 
     /// Counts a block.

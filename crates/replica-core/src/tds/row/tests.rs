@@ -10,7 +10,7 @@ use crate::tds::types::{MAX_WIDTH, TypeInfo, token};
 use crate::tds::value::PLP_UNKNOWN;
 use xxhash_rust::xxh3::xxh3_128;
 
-const WHOLE: Limits = Limits { bytes: usize::MAX, rows: u64::MAX };
+const WHOLE: BlockLimits = BlockLimits { bytes: usize::MAX, rows: u64::MAX };
 
 fn column(type_info: TypeInfo) -> Column {
     Column { name: "c".into(), user_type: 0, flags: 9, type_info, table: Vec::new() }
@@ -19,7 +19,7 @@ fn column(type_info: TypeInfo) -> Column {
 /// Scans `stream` given in pieces of the sizes, over and over; what it leaves comes first in the next piece.
 fn scan(
     columns: &[Column],
-    limits: Limits,
+    limits: BlockLimits,
     stream: &[u8],
     pieces: &[usize],
 ) -> Result<(Vec<Block>, Fingerprint), Malformed> {

@@ -7,7 +7,7 @@ use crate::values::types::{CollationId, Len, SqlType, Value};
 use proptest::prelude::*;
 use replica_core::decode::{self, RowReader};
 use replica_core::tds::columns::Column;
-use replica_core::tds::row::{Block, Limits, RowScanner, ScanStop};
+use replica_core::tds::row::{Block, BlockLimits, RowScanner, ScanStop};
 
 fn columns(writer: &RowWriter) -> Vec<Column> {
     let column = |info: &replica_core::tds::types::TypeInfo| Column {
@@ -22,7 +22,7 @@ fn columns(writer: &RowWriter) -> Vec<Column> {
 
 /// Blocks as the copy has them.
 fn blocks(columns: &[Column], stream: &[u8], bytes: usize) -> Vec<Block> {
-    let mut scanner = RowScanner::new(columns, Limits { bytes, rows: u64::MAX }).unwrap();
+    let mut scanner = RowScanner::new(columns, BlockLimits { bytes, rows: u64::MAX }).unwrap();
     let (mut blocks, mut from, mut to) = (Vec::new(), 0, 0);
     loop {
         let (used, stop) = scanner.scan(&stream[from..to]).unwrap();

@@ -12,7 +12,7 @@ fn a_huge_value_is_never_held() {
         size: MAX_WIDTH,
         collation: CollationBytes([0; 5]),
     })];
-    let mut scanner = RowScanner::new(&columns, Limits { bytes: 4096, rows: u64::MAX }).unwrap();
+    let mut scanner = RowScanner::new(&columns, BlockLimits { bytes: 4096, rows: u64::MAX }).unwrap();
     let begin = [&[ROW][..], &PLP_UNKNOWN.to_le_bytes(), &0x4000_0000u32.to_le_bytes()].concat();
     assert_eq!(scanner.scan(&begin).unwrap(), (begin.len(), ScanStop::Incomplete));
     let piece = [b'x'; 4096];
@@ -39,7 +39,7 @@ fn blocks_end_at_rows_even_if_rows_are_longer_than_blocks() {
     let data = vec![1; length as usize];
     let row = [&[ROW][..], &u64::from(length).to_le_bytes(), &length.to_le_bytes(), &data, &[0; 4]].concat();
     let (blocks, fingerprint) =
-        scan(&columns, Limits { bytes: 512, rows: 10 }, &row.repeat(20), &[512]).unwrap();
+        scan(&columns, BlockLimits { bytes: 512, rows: 10 }, &row.repeat(20), &[512]).unwrap();
     assert_eq!(fingerprint.rows, 20);
     assert_eq!(blocks.iter().filter(|block| block.whole && block.rows == 1).count(), 20);
     assert!(blocks.iter().all(|block| block.bytes.len() <= 2 * 512 + long::CHUNK));
@@ -68,7 +68,7 @@ proptest! {
             }
         }
         let expected = [&[ROW][..], &in_chunks(&data)].concat();
-        let (blocks, fingerprint) = scan(&columns, Limits { bytes: 512, rows: 9 }, &stream, &pieces).unwrap();
+        let (blocks, fingerprint) = scan(&columns, BlockLimits { bytes: 512, rows: 9 }, &stream, &pieces).unwrap();
         prop_assert_eq!(joined(&blocks), &expected[..]);
         prop_assert_eq!(fingerprint, Fingerprint { rows: 1, hash: xxh3_128(&expected[1..]) });
     }

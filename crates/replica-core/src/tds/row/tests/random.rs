@@ -38,7 +38,7 @@ proptest! {
     ) {
         let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
         let (expected, fingerprint) = wanted(&table);
-        let (blocks, ours) = scan(&columns, Limits { bytes, rows }, &sent(&table), &pieces).unwrap();
+        let (blocks, ours) = scan(&columns, BlockLimits { bytes, rows }, &sent(&table), &pieces).unwrap();
         prop_assert_eq!(joined(&blocks), expected);
         prop_assert_eq!(ours, fingerprint);
         prop_assert!(blocks.iter().all(|block| block.rows <= rows));

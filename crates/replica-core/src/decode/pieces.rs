@@ -39,21 +39,21 @@ enum Form {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum PieceState {
     /// Before a row's token.
-    Row,
-    /// Before a value.
-    Value,
-    /// In a text pointer and its timestamp: bytes to come.
-    Pointer(usize),
-    /// Before the LONG after them.
-    LongLength,
-    /// In a value: bytes to come.
-    Data(u32),
+    BeforeRow,
+    /// Before a value, with its length.
+    BeforeValue,
+    /// In a text pointer and its timestamp: so many bytes are missing.
+    InTextPointer(usize),
+    /// Before the LONG length behind them.
+    BeforeLongLen,
+    /// In a value: so many bytes are missing.
+    InValue(u32),
     /// Before the length of a PLP chunk.
-    ChunkLength,
-    /// In a PLP chunk: bytes to come.
-    Chunk(u32),
+    BeforePlpChunk,
+    /// In a PLP chunk: so many bytes are missing.
+    InPlpChunk(u32),
 }
 
 /// After a text pointer ([MS-TDS] 2.2.5.5.1.1).
@@ -63,16 +63,16 @@ const TIMESTAMP: usize = 8;
 pub struct PieceReader {
     forms: Box<[Form]>,
     column: usize,
-    place: Place,
-    /// The beginning of a length that a block's end cut.
-    cut: Vec<u8>,
+    state: PieceState,
+    /// The first bytes of a length whose other bytes are in the next block.
+    partial_length: Vec<u8>,
 }
 
 impl PieceReader {
     /// For the columns of the SELECT that the blocks come from.
     pub fn new(columns: &[Column]) -> Self {
         let forms = columns.iter().map(|column| form(&bulk::type_info(&column.type_info))).collect();
-        Self { forms, column: 0, place: Place::Row, cut: Vec::new() }
+        Self { forms, column: 0, state: PieceState::BeforeRow, partial_length: Vec::new() }
     }
 
     /// Takes the next piece from the front of `input`. `None`: all of it is taken, and more is needed if the reader
@@ -82,70 +82,77 @@ impl PieceReader {
     /// A row that is none. The reader is of no use afterwards.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Malformed> {
         loop {
-            let part = match self.place {
-                Place::Row => {
+            let part = match self.state {
+                PieceState::BeforeRow => {
                     let Some([token]) = self.prefix(input) else { return Ok(None) };
                     if token != ROW {
                         return Err(Malformed::new(format!("token 0x{token:02X} where a row belongs")));
                     }
                     self.column = 0;
-                    self.place = if self.forms.is_empty() { Place::Row } else { Place::Value };
+                    self.state =
+                        if self.forms.is_empty() { PieceState::BeforeRow } else { PieceState::BeforeValue };
                     continue;
                 }
-                Place::Value => match self.begin(input) {
-                    Some(Some(place)) => {
-                        self.place = place;
+                PieceState::BeforeValue => match self.begin(input) {
+                    Some(Some(state)) => {
+                        self.state = state;
                         continue;
                     }
                     Some(None) => Part::Null,
                     None => return Ok(None),
                 },
-                Place::Pointer(left) => {
+                PieceState::InTextPointer(left) => {
                     let left = left - take(input, left).len();
-                    self.place = if left > 0 { Place::Pointer(left) } else { Place::LongLength };
+                    self.state =
+                        if left > 0 { PieceState::InTextPointer(left) } else { PieceState::BeforeLongLen };
                     if left > 0 {
                         return Ok(None);
                     }
                     continue;
                 }
-                Place::LongLength => {
+                PieceState::BeforeLongLen => {
                     let Some(length) = self.prefix(input) else { return Ok(None) };
-                    self.place = Place::Data(u32::from_le_bytes(length));
+                    self.state = PieceState::InValue(u32::from_le_bytes(length));
                     continue;
                 }
-                Place::Data(left) => {
+                PieceState::InValue(left) => {
                     if left > 0 && input.is_empty() {
                         return Ok(None);
                     }
                     let bytes = take(input, left as usize);
                     let left = left - bytes.len() as u32;
-                    self.place = Place::Data(left);
+                    self.state = PieceState::InValue(left);
                     Part::Bytes { bytes, last: left == 0 }
                 }
-                Place::ChunkLength => {
+                PieceState::BeforePlpChunk => {
                     let Some(length) = self.prefix(input) else { return Ok(None) };
                     match u32::from_le_bytes(length) {
                         0 => Part::Bytes { bytes: &[], last: true },
                         length => {
-                            self.place = Place::Chunk(length);
+                            self.state = PieceState::InPlpChunk(length);
                             continue;
                         }
                     }
                 }
-                Place::Chunk(left) => {
+                PieceState::InPlpChunk(left) => {
                     if input.is_empty() {
                         return Ok(None);
                     }
                     let bytes = take(input, left as usize);
                     let left = left - bytes.len() as u32;
-                    self.place = if left > 0 { Place::Chunk(left) } else { Place::ChunkLength };
+                    self.state =
+                        if left > 0 { PieceState::InPlpChunk(left) } else { PieceState::BeforePlpChunk };
                     Part::Bytes { bytes, last: false }
                 }
             };
             let column = self.column;
             if matches!(part, Part::Null | Part::Bytes { last: true, .. }) {
                 self.column += 1;
-                self.place = if self.column < self.forms.len() { Place::Value } else { Place::Row };
+                self.state = if self.column < self.forms.len() {
+                    PieceState::BeforeValue
+                } else {
+                    PieceState::BeforeRow
+                };
             }
             return Ok(Some(Piece { column, part }));
         }
@@ -153,47 +160,47 @@ impl PieceReader {
 
     /// Whether the rows may end here.
     pub fn is_between_rows(&self) -> bool {
-        matches!(self.place, Place::Row) && self.cut.is_empty()
+        matches!(self.state, PieceState::BeforeRow) && self.partial_length.is_empty()
     }
 
     /// The length at a value's beginning and where it leads: `Some(None)` for a NULL, `None` for want of input.
-    fn begin(&mut self, input: &mut &[u8]) -> Option<Option<Place>> {
+    fn begin(&mut self, input: &mut &[u8]) -> Option<Option<PieceState>> {
         Some(match self.forms.get(self.column)? {
             Form::Byte => match self.prefix(input)? {
                 [0] => None,
-                [length] => Some(Place::Data(length.into())),
+                [length] => Some(PieceState::InValue(length.into())),
             },
             Form::Short => match u16::from_le_bytes(self.prefix(input)?) {
                 SHORT_NULL => None,
-                length => Some(Place::Data(length.into())),
+                length => Some(PieceState::InValue(length.into())),
             },
             Form::Long => match u32::from_le_bytes(self.prefix(input)?) {
                 0 => None,
-                length => Some(Place::Data(length)),
+                length => Some(PieceState::InValue(length)),
             },
             Form::Pointed => match self.prefix(input)? {
                 [0] => None,
-                [length] => Some(Place::Pointer(usize::from(length) + TIMESTAMP)),
+                [length] => Some(PieceState::InTextPointer(usize::from(length) + TIMESTAMP)),
             },
             Form::Plp => match u64::from_le_bytes(self.prefix(input)?) {
                 PLP_NULL => None,
-                _ => Some(Place::ChunkLength),
+                _ => Some(PieceState::BeforePlpChunk),
             },
         })
     }
 
     /// `N` bytes that are wanted whole.
     fn prefix<const N: usize>(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
-        if self.cut.is_empty()
+        if self.partial_length.is_empty()
             && let Some((prefix, rest)) = input.split_first_chunk()
         {
             *input = rest;
             return Some(*prefix);
         }
-        let missing = N - self.cut.len().min(N);
-        self.cut.extend_from_slice(take(input, missing));
-        let prefix = <[u8; N]>::try_from(self.cut.as_slice()).ok()?;
-        self.cut.clear();
+        let missing = N - self.partial_length.len().min(N);
+        self.partial_length.extend_from_slice(take(input, missing));
+        let prefix = <[u8; N]>::try_from(self.partial_length.as_slice()).ok()?;
+        self.partial_length.clear();
         Some(prefix)
     }
 }

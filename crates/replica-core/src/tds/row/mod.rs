@@ -57,13 +57,13 @@ pub enum ScanStop {
 
 /// Where the scan stands between two calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ScanState {
     BetweenRows,
-    /// Before the column whose ordinal `RowScanner::column` says.
-    Column,
-    /// In the data of a counted value: bytes to come.
-    Counted(u32),
-    Plp(Plp),
+    /// Before the column whose ordinal is `RowScanner::column`.
+    BeforeColumn,
+    /// In the data of a LONGLEN value: so many bytes are missing.
+    InLongLen(u32),
+    InPlp(Plp),
 }
 
 /// Scans one result set.
@@ -71,7 +71,7 @@ pub struct RowScanner {
     strategy: Strategy,
     names: Box<[String]>,
     limits: BlockLimits,
-    place: Place,
+    state: ScanState,
     column: usize,
     nulls: Nulls,
     out: Buffer,
@@ -97,7 +97,7 @@ impl RowScanner {
             strategy: Strategy::new(columns)?,
             names: columns.iter().map(|column| column.name.clone()).collect(),
             limits,
-            place: Place::BetweenRows,
+            state: ScanState::BetweenRows,
             column: 0,
             nulls: Nulls::new(columns.len()),
             out: Buffer::default(),
@@ -142,8 +142,8 @@ impl RowScanner {
             if self.is_full() {
                 return Ok((at, ScanStop::BlockFull));
             }
-            let went_on = match self.place {
-                Place::BetweenRows => match input.get(at) {
+            let went_on = match self.state {
+                ScanState::BetweenRows => match input.get(at) {
                     None => None,
                     Some(&ROW) => {
                         self.nulls.clear();
@@ -157,24 +157,25 @@ impl RowScanner {
                     }),
                     Some(_) => return Ok((at, ScanStop::OtherToken)),
                 },
-                Place::Column => {
+                ScanState::BeforeColumn => {
                     let (used, all) = self.columns(&input[at..])?;
                     at += used;
                     all.then_some(at)
                 }
-                Place::Counted(left) => {
+                ScanState::InLongLen(left) => {
                     let here = &input[at..][..(left as usize).min(input.len() - at)];
                     self.out.put(here);
                     let left = left - here.len() as u32;
                     at += here.len();
-                    self.place = if left > 0 { Place::Counted(left) } else { self.next_column() };
+                    self.state = if left > 0 { ScanState::InLongLen(left) } else { self.next_column() };
                     (left == 0).then_some(at)
                 }
-                Place::Plp(mut plp) => {
+                ScanState::InPlp(mut plp) => {
                     let went_on = plp.go_on(&input[at..], &mut self.out);
                     let (used, step) = went_on.map_err(|what| self.malformed(what))?;
                     at += used;
-                    self.place = if step == long::Step::End { self.next_column() } else { Place::Plp(plp) };
+                    self.state =
+                        if step == long::Step::End { self.next_column() } else { ScanState::InPlp(plp) };
                     (step != long::Step::Short).then_some(at)
                 }
             };
@@ -188,12 +189,12 @@ impl RowScanner {
     /// Whether [`take`](Self::take) should be called.
     pub fn is_full(&self) -> bool {
         let (bytes, rows) = (self.out.len(), self.rows);
-        match self.place {
-            Place::BetweenRows => {
+        match self.state {
+            ScanState::BetweenRows => {
                 bytes >= self.limits.bytes || rows >= self.limits.rows || (self.continues && rows > 0)
             }
             // How long the chunk becomes is written at its beginning, so that must still be here.
-            Place::Plp(plp) if plp.is_in_chunk() => false,
+            ScanState::InPlp(plp) if plp.is_in_chunk() => false,
             _ => bytes >= self.limits.bytes.saturating_mul(2),
         }
     }
@@ -219,7 +220,7 @@ impl RowScanner {
 
     /// Whether the scan stands inside a row, so that the result set can't end here.
     pub fn in_row(&self) -> bool {
-        self.place != Place::BetweenRows
+        self.state != ScanState::BetweenRows
     }
 
     fn begin_row(&mut self) {
@@ -227,12 +228,12 @@ impl RowScanner {
         self.begun = self.out.len();
         self.hash.begin(self.begun);
         self.column = 0;
-        self.place = Place::Column;
+        self.state = ScanState::BeforeColumn;
     }
 
-    fn next_column(&mut self) -> Place {
+    fn next_column(&mut self) -> ScanState {
         self.column += 1;
-        Place::Column
+        ScanState::BeforeColumn
     }
 
     /// Goes on from column to column; `false`: it stopped for want of input.
@@ -280,7 +281,7 @@ impl RowScanner {
                         _ => self.begin_counted(rest, 0)?,
                     };
                     at += begun.unwrap_or(0);
-                    if begun.is_none() || self.place != Place::Column {
+                    if begun.is_none() || self.state != ScanState::BeforeColumn {
                         return Ok((at, begun.is_some()));
                     }
                 }
@@ -292,7 +293,7 @@ impl RowScanner {
             sums.add(self.label, row);
         }
         self.rows += 1;
-        self.place = Place::BetweenRows;
+        self.state = ScanState::BetweenRows;
         Ok((at, true))
     }
 
@@ -349,8 +350,8 @@ impl RowScanner {
     /// The eight bytes that begin a PLP value. `None`: they are not all here.
     fn begin_plp(&mut self, input: &[u8]) -> Option<usize> {
         let announced = u64::from_le_bytes(*input.first_chunk()?);
-        self.place = match Plp::begin(announced, &mut self.out) {
-            Some(plp) => Place::Plp(plp),
+        self.state = match Plp::begin(announced, &mut self.out) {
+            Some(plp) => ScanState::InPlp(plp),
             None => self.next_column(),
         };
         Some(8)
@@ -363,7 +364,7 @@ impl RowScanner {
             None => Ok(None),
             Some(0) => {
                 self.out.put(&[0]);
-                self.place = self.next_column();
+                self.state = self.next_column();
                 Ok(Some(1))
             }
             Some(&pointer) => {
@@ -387,12 +388,12 @@ impl RowScanner {
         let bytes = match input.get(at..at + 4 + length as usize) {
             Some(whole) => {
                 self.out.put(whole);
-                self.place = self.next_column();
+                self.state = self.next_column();
                 whole.len()
             }
             None => {
                 self.out.put(&length.to_le_bytes());
-                self.place = Place::Counted(length);
+                self.state = ScanState::InLongLen(length);
                 4
             }
         };

@@ -84,7 +84,7 @@ pub async fn stream(
 ) -> Result<Outcome> {
     let started = Instant::now();
     let mut writer = Writer::new(target, load, rows.columns())?;
-    rows.set_stride(load.chunk_rows);
+    rows.set_chunk_rows(load.chunk_rows);
     let (full, mut queue) = mpsc::channel(QUEUE);
     // Room for every block there is, so that buffers are used again.
     let (used, mut spare) = mpsc::channel(2 * QUEUE);

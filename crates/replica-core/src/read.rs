@@ -6,7 +6,7 @@ use crate::session::{Lane, Reply};
 use crate::tds::columns::Column;
 use crate::tds::fingerprint::{Fingerprint, Sums};
 use crate::tds::packet::Inbox;
-use crate::tds::row::{Block, RowScanner, ScanStop, Stride};
+use crate::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
 use std::ops::ControlFlow;
@@ -25,7 +25,7 @@ pub struct Rows<'a> {
     reply: Reply,
     columns: Vec<Column>,
     scanner: RowScanner,
-    stride: Stride,
+    chunks: ChunkCounter,
     ended: bool,
 }
 
@@ -42,9 +42,9 @@ impl<'a> Rows<'a> {
             match token::parse(inbox.payload())? {
                 Some((Token::Columns(columns), used)) => {
                     inbox.consume(used);
-                    let stride = Stride::default();
-                    let scanner = RowScanner::new(&columns, stride.limits(BLOCK))?;
-                    return Ok(Self { lane, inbox, reply, columns, scanner, stride, ended: false });
+                    let chunks = ChunkCounter::default();
+                    let scanner = RowScanner::new(&columns, chunks.limits(BLOCK))?;
+                    return Ok(Self { lane, inbox, reply, columns, scanner, chunks, ended: false });
                 }
                 Some((token, used)) => {
                     inbox.consume(used);
@@ -64,10 +64,10 @@ impl<'a> Rows<'a> {
         &self.columns
     }
 
-    /// Makes a block end after each multiple of `stride` rows, counted from here on.
-    pub fn set_stride(&mut self, stride: u64) {
-        self.stride = Stride::new(stride);
-        self.scanner.set_limits(self.stride.limits(BLOCK));
+    /// Makes a block end after each multiple of `rows` rows, counted from here on.
+    pub fn set_chunk_rows(&mut self, rows: u64) {
+        self.chunks = ChunkCounter::new(rows);
+        self.scanner.set_limits(self.chunks.limits(BLOCK));
     }
 
     /// See [`RowScanner::pad_decimals`]; before the first [`next`](Self::next).
@@ -118,8 +118,8 @@ impl<'a> Rows<'a> {
 
     fn take(&mut self, empty: Vec<u8>) -> Block {
         let block = self.scanner.take(empty);
-        self.stride.count(&block);
-        self.scanner.set_limits(self.stride.limits(BLOCK));
+        self.chunks.count(&block);
+        self.scanner.set_limits(self.chunks.limits(BLOCK));
         block
     }
 
@@ -157,8 +157,8 @@ impl RowSource for Rows<'_> {
         self.columns()
     }
 
-    fn set_stride(&mut self, stride: u64) {
-        self.set_stride(stride);
+    fn set_chunk_rows(&mut self, rows: u64) {
+        self.set_chunk_rows(rows);
     }
 
     fn next(&mut self, empty: Vec<u8>) -> impl Future<Output = Result<Option<Block>>> + Send {

@@ -34,7 +34,7 @@ fn blocks_end_at_every_stride_and_hold_all_rows() {
         let check = async {
             let mut rows = Rows::open(&mut lane, "SELECT 1").await.unwrap();
             assert_eq!(rows.columns(), fake::columns());
-            rows.set_stride(4);
+            rows.set_chunk_rows(4);
             let (mut sizes, mut bytes) = (Vec::new(), Vec::new());
             while let Some(block) = rows.next(Vec::new()).await.unwrap() {
                 assert!(block.whole);

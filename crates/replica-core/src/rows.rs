@@ -9,8 +9,8 @@ pub trait RowSource: Send {
     /// The columns as a server describes them in a result.
     fn columns(&self) -> &[Column];
 
-    /// Makes a block end after each multiple of `stride` rows, counted from here on.
-    fn set_stride(&mut self, stride: u64);
+    /// Makes a block end after each multiple of `rows` rows, counted from here on.
+    fn set_chunk_rows(&mut self, rows: u64);
 
     /// The next rows; `None` after the last. `empty` is a buffer to use again.
     ///

@@ -13,7 +13,7 @@ use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
 use replica_core::tds::columns::Column;
 use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, RowScanner, ScanStop, Stride};
+use replica_core::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use replica_core::tds::token::kind::ROW;
 use tempfile::TempPath;
 use twox_hash::XxHash3_128;
@@ -113,13 +113,13 @@ impl File {
     pub fn rows(self, plan: &Plan, temporary: Option<TempPath>) -> Result<FileRows> {
         self.check(plan)?;
         let bulk: Vec<Column> = self.result.iter().map(bulk_column).collect();
-        let stride = Stride::default();
-        let scanner = RowScanner::new(&bulk, stride.limits(BLOCK))?;
+        let chunks = ChunkCounter::default();
+        let scanner = RowScanner::new(&bulk, chunks.limits(BLOCK))?;
         Ok(FileRows {
             forms: bulk.iter().map(|column| Form::of(&column.type_info)).collect(),
             file: self,
             scanner,
-            stride,
+            chunks,
             group: 0,
             leaves: Vec::new(),
             batch: Vec::new(),
@@ -140,7 +140,7 @@ pub struct FileRows {
     forms: Box<[Form]>,
     /// Makes blocks of the rows, and hashes them, as it does with those of a server.
     scanner: RowScanner,
-    stride: Stride,
+    chunks: ChunkCounter,
     /// The next row group.
     group: usize,
     /// Of the current one.
@@ -174,8 +174,8 @@ impl FileRows {
 
     fn take(&mut self, empty: Vec<u8>) -> Block {
         let block = self.scanner.take(empty);
-        self.stride.count(&block);
-        self.scanner.set_limits(self.stride.limits(BLOCK));
+        self.chunks.count(&block);
+        self.scanner.set_limits(self.chunks.limits(BLOCK));
         block
     }
 
@@ -264,9 +264,9 @@ impl RowSource for FileRows {
         &self.file.result
     }
 
-    fn set_stride(&mut self, stride: u64) {
-        self.stride = Stride::new(stride);
-        self.scanner.set_limits(self.stride.limits(BLOCK));
+    fn set_chunk_rows(&mut self, rows: u64) {
+        self.chunks = ChunkCounter::new(rows);
+        self.scanner.set_limits(self.chunks.limits(BLOCK));
     }
 
     async fn next(&mut self, empty: Vec<u8>) -> Result<Option<Block>> {

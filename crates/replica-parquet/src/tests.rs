@@ -73,7 +73,7 @@ impl RowSource for &mut Given {
         &self.columns
     }
 
-    fn set_stride(&mut self, _: u64) {}
+    fn set_chunk_rows(&mut self, _: u64) {}
 
     async fn next(&mut self, _: Vec<u8>) -> Result<Option<Block>> {
         Ok(self.blocks.pop())
@@ -127,7 +127,7 @@ fn written(given: &mut Given, plan: &Plan) -> (TempDir, File) {
 
 fn rows_of(file: File, plan: &Plan) -> Result<(Vec<u8>, Fingerprint)> {
     let mut rows = file.rows(plan, None)?;
-    rows.set_stride(1000);
+    rows.set_chunk_rows(1000);
     let mut bytes = Vec::new();
     while let Some(block) = block_on(rows.next(Vec::new()))? {
         assert!(block.rows <= 1000);

@@ -115,7 +115,7 @@ impl<'a> Stream<'a> {
     /// Goes to the next row; `false` after the last.
     pub async fn next(&mut self) -> Result<bool> {
         if !self.one_by_one {
-            self.rows.set_stride(1);
+            self.rows.set_chunk_rows(1);
             self.one_by_one = true;
         }
         std::mem::swap(&mut self.row, &mut self.previous);

@@ -9,21 +9,21 @@
 //! A row's bytes depend on its values alone, so that their hash does: PLP values are cut into chunks of one size, and
 //! text pointers are all the same.
 mod buffer;
+mod chunk_counter;
 mod copy;
 mod long;
 mod nulls;
 mod strategy;
-mod stride;
 
 use super::columns::Column;
 use super::fingerprint::{Fingerprint, Label, RowHash, Sums};
 use super::token::kind::{NBCROW, ROW};
 use super::wire::Malformed;
 use buffer::Buffer;
+pub use chunk_counter::ChunkCounter;
 use long::{LONGEST, POINTER, Plp, too_long};
 use nulls::Nulls;
 use strategy::{Form, Strategy, WIDEST_DECIMAL};
-pub use stride::Stride;
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]

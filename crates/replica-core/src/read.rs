@@ -75,9 +75,9 @@ impl<'a> Rows<'a> {
         self.scanner.pad_decimals(&self.columns);
     }
 
-    /// See [`RowScanner::set_lead`]; before the first [`next`](Self::next).
-    pub fn set_lead(&mut self, columns: usize, sums: bool) {
-        self.scanner.set_lead(columns, sums);
+    /// See [`RowScanner::set_unhashed_columns`]; before the first [`next`](Self::next).
+    pub fn set_unhashed_columns(&mut self, columns: usize, sums: bool) {
+        self.scanner.set_unhashed_columns(columns, sums);
     }
 
     /// See [`RowScanner::take_sums`].

@@ -75,7 +75,7 @@ impl<'a> Stream<'a> {
         sums: bool,
     ) -> Result<Self> {
         let mut rows = Rows::open(session.lane()?, question.query).await?;
-        rows.set_lead(question.lead, sums);
+        rows.set_unhashed_columns(question.lead, sums);
         if reading.comparison.pad_decimals {
             rows.pad_decimals();
         }

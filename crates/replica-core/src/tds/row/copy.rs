@@ -55,11 +55,12 @@ pub fn narrow(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffe
             }
             used -= step.length - length;
         }
-        let (lead, used) = (usize::from(step.lead), usize::from(used) % WINDOW);
+        let prefix = usize::from(step.prefix);
+        let used = usize::from(used) % WINDOW;
         place[0] = step.head;
-        place[lead..lead + WINDOW].copy_from_slice(window);
+        place[prefix..prefix + WINDOW].copy_from_slice(window);
         rest = &rest[used..];
-        room = &mut room[lead + used..];
+        room = &mut room[prefix + used..];
         nulls >>= 1;
         left = others;
     }
@@ -119,7 +120,7 @@ pub fn wide(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) -> Copie
 /// `Ok(None)`: it is not all here. `Err`: longer than its type allows.
 #[cold]
 pub fn one(cell: &Cell, input: &[u8], out: &mut Buffer) -> Result<Option<usize>, u16> {
-    let (length, before) = match (cell.has_lead, cell.null_length) {
+    let (length, before) = match (cell.adds_length, cell.null_length) {
         (true, _) => (u16::from(cell.size), 0),
         (_, 1) => match input.first() {
             Some(&length) => (length.into(), 1),
@@ -135,7 +136,7 @@ pub fn one(cell: &Cell, input: &[u8], out: &mut Buffer) -> Result<Option<usize>,
         return Err(length);
     }
     let Some(value) = input.get(..before + usize::from(length)) else { return Ok(None) };
-    out.put(&[cell.size][..usize::from(cell.has_lead)]);
+    out.put(&[cell.size][..usize::from(cell.adds_length)]);
     out.put(value);
     Ok(Some(value.len()))
 }

@@ -81,8 +81,8 @@ pub struct RowScanner {
     continues: bool,
     hash: RowHash,
     total: Fingerprint,
-    /// The row proper begins with this column.
-    lead: Option<usize>,
+    /// The first column that is hashed, if those before it are not.
+    unhashed: Option<usize>,
     /// Where in `out` the row's first column begins.
     begun: usize,
     label: Label,
@@ -105,22 +105,23 @@ impl RowScanner {
             continues: false,
             hash: RowHash::default(),
             total: Fingerprint::default(),
-            lead: None,
+            unhashed: None,
             begun: 0,
             label: Label::default(),
             sums: None,
         })
     }
 
-    /// The first columns, so many, are not part of the row: they are written down, but not hashed. Before the first
-    /// row. `sums`: also adds up the rows' hashes by the first of these columns, which has at most eight bytes.
-    pub fn set_lead(&mut self, columns: usize, sums: bool) {
-        self.lead = (columns > 0).then_some(columns);
+    /// The first `columns` columns are not part of the row: they are written down, but not hashed. Call it before the
+    /// first row. With `sums` the scanner also adds up the rows' hashes by the first of these columns, which has at most
+    /// eight bytes.
+    pub fn set_unhashed_columns(&mut self, columns: usize, sums: bool) {
+        self.unhashed = (columns > 0).then_some(columns);
         self.sums = (columns > 0 && sums).then(Sums::default);
-        self.strategy.set_lead(columns);
+        self.strategy.set_unhashed_columns(columns);
     }
 
-    /// Count and hash of the rows so far by the first column, where [`set_lead`](Self::set_lead) asked for them.
+    /// Count and hash of the rows so far by the first column, where [`set_unhashed_columns`](Self::set_unhashed_columns) asked for them.
     pub fn take_sums(&mut self) -> Option<Sums> {
         self.sums.take()
     }
@@ -240,8 +241,8 @@ impl RowScanner {
     fn columns(&mut self, input: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut at = 0;
         while let Some((form, columns)) = self.strategy.group(self.column) {
-            if self.lead == Some(self.column) {
-                self.end_lead();
+            if self.unhashed == Some(self.column) {
+                self.end_unhashed();
             }
             let rest = &input[at..];
             match form {
@@ -298,7 +299,7 @@ impl RowScanner {
     }
 
     /// Comes by again when the input ended here: nothing was written since.
-    fn end_lead(&mut self) {
+    fn end_unhashed(&mut self) {
         self.hash.begin(self.out.len());
         if self.sums.is_some() {
             self.label = Label::of(self.out.filled().get(self.begun..).unwrap_or_default());

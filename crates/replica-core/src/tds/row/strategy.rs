@@ -34,17 +34,17 @@ pub struct Step {
     pub length: u8,
     /// Bytes in the input of a value of that length, with its length.
     pub used: u8,
-    /// Bytes that a bulk load has before these: a length, or a NULL's mark.
-    pub lead: u8,
-    /// Which it is.
+    /// Bytes that a bulk load has before these: the length of a fixed-length value, or the 0 of a NULL.
+    pub prefix: u8,
+    /// The first of these bytes.
     pub head: u8,
 }
 
 /// What is known of a column's values.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
-    /// A length is to be put before the value, of a fixed type.
-    pub has_lead: bool,
+    /// A bulk load has a length before the value, and the result has none: a fixed-length type.
+    pub adds_length: bool,
     /// That length; 0 in other types.
     pub size: u8,
     /// The longest length allowed.
@@ -63,8 +63,8 @@ pub struct Strategy {
     forms: Box<[Form]>,
     /// For each column, the end of the columns of the same form that it is among.
     ends: Box<[usize]>,
-    /// So many columns come before the row proper, and are in no group with it.
-    lead: usize,
+    /// The first `unhashed` columns are not hashed, and are in no group with those that are.
+    unhashed: usize,
 }
 
 impl Strategy {
@@ -73,11 +73,11 @@ impl Strategy {
         let cells = columns.iter().map(|column| cell(&column.type_info)).collect::<Result<_, _>>()?;
         let steps = columns.iter().map(|column| steps(&column.type_info)).collect();
         let ends = ends(&forms, 0);
-        Ok(Self { cells, steps, forms, ends, lead: 0 })
+        Ok(Self { cells, steps, forms, ends, unhashed: 0 })
     }
 
-    pub fn set_lead(&mut self, columns: usize) {
-        self.lead = columns;
+    pub fn set_unhashed_columns(&mut self, columns: usize) {
+        self.unhashed = columns;
         self.ends = ends(&self.forms, columns);
     }
 
@@ -88,7 +88,7 @@ impl Strategy {
                 *form = Form::Padded;
             }
         }
-        self.ends = ends(&self.forms, self.lead);
+        self.ends = ends(&self.forms, self.unhashed);
     }
 
     /// The columns from this one on that have the same form; `None` after the last.
@@ -98,10 +98,10 @@ impl Strategy {
     }
 }
 
-fn ends(forms: &[Form], lead: usize) -> Box<[usize]> {
+fn ends(forms: &[Form], unhashed: usize) -> Box<[usize]> {
     let mut ends: Box<[usize]> = (1..=forms.len()).collect();
     for column in (1..forms.len()).rev() {
-        if forms[column - 1] == forms[column] && column != lead {
+        if forms[column - 1] == forms[column] && column != unhashed {
             ends[column - 1] = ends[column];
         }
     }
@@ -119,13 +119,18 @@ fn form(type_info: &TypeInfo) -> Form {
 }
 
 fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
-    let nullable =
-        |byte, null_length, most: u16| Cell { has_lead: false, size: 0, most, null: [byte; 8], null_length };
+    let nullable = |byte, null_length, most: u16| Cell {
+        adds_length: false,
+        size: 0,
+        most,
+        null: [byte; 8],
+        null_length,
+    };
     Ok(match type_info {
         TypeInfo::Fixed { token } => {
             let size = fixed_size(*token);
             let size = size.ok_or_else(|| Malformed::new(format!("type 0x{token:02X} has no fixed size")))?;
-            Cell { has_lead: true, size, ..nullable(0, 1, size.into()) }
+            Cell { adds_length: true, size, ..nullable(0, 1, size.into()) }
         }
         TypeInfo::ByteLen { size, .. } => nullable(0, 1, (*size).into()),
         TypeInfo::Decimal { .. } => nullable(0, 1, WIDEST_DECIMAL.into()),
@@ -143,7 +148,7 @@ fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
 
 /// For a value and for a NULL. A wide column needs none.
 fn steps(type_info: &TypeInfo) -> [Step; 2] {
-    let null = Step { lead: 1, ..Step::default() };
+    let null = Step { prefix: 1, ..Step::default() };
     let narrow = |length: u8| {
         let length = length.min(WIDEST_DECIMAL);
         Step { mask: 0xFF, length, used: 1 + length, ..Step::default() }
@@ -151,7 +156,7 @@ fn steps(type_info: &TypeInfo) -> [Step; 2] {
     let value = match type_info {
         TypeInfo::Fixed { token } => {
             let size = fixed_size(*token).unwrap_or_default();
-            Step { used: size, lead: 1, head: size, ..Step::default() }
+            Step { used: size, prefix: 1, head: size, ..Step::default() }
         }
         TypeInfo::ByteLen { size, .. } => narrow(*size),
         TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision)),

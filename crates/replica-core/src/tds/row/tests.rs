@@ -168,7 +168,7 @@ fn columns_before_the_row_are_written_and_not_hashed_and_sum_it_up_by_the_first(
     let of_value = |value: u8| Fingerprint { rows: 1, hash: xxh3_128(&[3, value, 0, 0]) };
     for piece in 1..60 {
         let mut scanner = RowScanner::new(&columns, WHOLE).unwrap();
-        scanner.set_lead(2, true);
+        scanner.set_unhashed_columns(2, true);
         let stream = rows.concat();
         let (mut from, mut to) = (0, 0);
         while from < stream.len() {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Reply};
 use crate::tds::columns::Column;
-use crate::tds::fingerprint::{Fingerprint, Sums};
+use crate::tds::fingerprint::{Fingerprint, GroupedFingerprints};
 use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
@@ -76,13 +76,13 @@ impl<'a> Rows<'a> {
     }
 
     /// See [`RowScanner::set_unhashed_columns`]; before the first [`next`](Self::next).
-    pub fn set_unhashed_columns(&mut self, columns: usize, sums: bool) {
-        self.scanner.set_unhashed_columns(columns, sums);
+    pub fn set_unhashed_columns(&mut self, columns: usize, grouped: bool) {
+        self.scanner.set_unhashed_columns(columns, grouped);
     }
 
-    /// See [`RowScanner::take_sums`].
-    pub fn take_sums(&mut self) -> Option<Sums> {
-        self.scanner.take_sums()
+    /// See [`RowScanner::take_grouped`].
+    pub fn take_grouped(&mut self) -> Option<GroupedFingerprints> {
+        self.scanner.take_grouped()
     }
 
     /// The next rows; `None` after the last. `empty` is a buffer to use again.

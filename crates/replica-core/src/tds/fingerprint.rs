@@ -27,20 +27,20 @@ impl SubAssign for Fingerprint {
     }
 }
 
-/// What a column says of the part that a row belongs to: a value of at most eight bytes as a bulk row has it, with
-/// its length first; zeros for NULL.
+/// The value of a column by which rows are grouped, as SQL's GROUP BY does: at most eight bytes as a bulk row has them,
+/// with their length first; zeros for NULL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Label([u8; 9]);
+pub struct GroupKey([u8; 9]);
 
-impl Label {
+impl GroupKey {
     /// From the bytes that begin with the column's.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let mut label = [0; 9];
+        let mut key = [0; 9];
         let length = usize::from(bytes.first().copied().unwrap_or_default()) + 1;
-        for (to, from) in label.iter_mut().zip(bytes.iter().take(length)) {
+        for (to, from) in key.iter_mut().zip(bytes.iter().take(length)) {
             *to = *from;
         }
-        Self(label)
+        Self(key)
     }
 
     /// The value's bytes; none for NULL.
@@ -49,44 +49,44 @@ impl Label {
     }
 }
 
-/// Fingerprints of the rows of each label.
+/// The fingerprint of each group of rows.
 #[derive(Clone, Debug, Default)]
-pub struct Sums {
-    by_label: HashMap<Label, Fingerprint>,
-    /// Rows come in runs of one label, as a rule: this one's sum is not in the map yet.
-    current: (Label, Fingerprint),
+pub struct GroupedFingerprints {
+    by_key: HashMap<GroupKey, Fingerprint>,
+    /// Rows with one key mostly follow each other: the sum of this group is not in the map yet.
+    current: (GroupKey, Fingerprint),
     too_many: bool,
 }
 
-/// More labels than there are days in 270 years are not kept: memory has to stay bounded.
-const MOST_LABELS: usize = 100_000;
+/// The most groups that are kept, since memory has to stay bounded: the days of 270 years.
+const MOST_GROUPS: usize = 100_000;
 
-impl Sums {
+impl GroupedFingerprints {
     #[inline]
-    pub(crate) fn add(&mut self, label: Label, row: Fingerprint) {
-        if label != self.current.0 {
+    pub(crate) fn add(&mut self, key: GroupKey, row: Fingerprint) {
+        if key != self.current.0 {
             self.put_away();
-            self.current.0 = label;
+            self.current.0 = key;
         }
         self.current.1 += row;
     }
 
     fn put_away(&mut self) {
-        let (label, sum) = std::mem::take(&mut self.current);
+        let (key, sum) = std::mem::take(&mut self.current);
         if sum.rows == 0 {
             return;
         }
-        if self.by_label.len() < MOST_LABELS || self.by_label.contains_key(&label) {
-            *self.by_label.entry(label).or_default() += sum;
+        if self.by_key.len() < MOST_GROUPS || self.by_key.contains_key(&key) {
+            *self.by_key.entry(key).or_default() += sum;
         } else {
             self.too_many = true;
         }
     }
 
-    /// The sums by label; `None` if there were too many labels.
-    pub fn finish(mut self) -> Option<HashMap<Label, Fingerprint>> {
+    /// The sum of each group; `None` if there were too many groups.
+    pub fn finish(mut self) -> Option<HashMap<GroupKey, Fingerprint>> {
         self.put_away();
-        (!self.too_many).then_some(self.by_label)
+        (!self.too_many).then_some(self.by_key)
     }
 }
 

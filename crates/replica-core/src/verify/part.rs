@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use time::{Date, Month};
 
-use crate::tds::fingerprint::{Fingerprint, Label};
+use crate::tds::fingerprint::{Fingerprint, GroupKey};
 use crate::tds::rpc::Param;
 use crate::window::{DateColumn, Window};
 
@@ -17,7 +17,7 @@ pub enum Part {
 }
 
 /// The rows of a side by the day that they belong to.
-pub type Days = HashMap<Label, Fingerprint>;
+pub type Days = HashMap<GroupKey, Fingerprint>;
 
 /// More ranges than this are joined over the narrowest gaps: a query is not to grow without bound.
 const MOST_RANGES: usize = 32;
@@ -88,7 +88,7 @@ fn by_day(days: &Days) -> HashMap<Day, Fingerprint> {
 }
 
 /// A date has three bytes; integers of either side may differ in size.
-fn day(label: &Label) -> Day {
+fn day(label: &GroupKey) -> Day {
     let bytes = label.bytes();
     let number = bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     let (number, date) = match bytes.len() {
@@ -133,15 +133,15 @@ fn ranges(dates: impl Iterator<Item = Date>) -> Vec<Window> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tds::fingerprint::Sums;
+    use crate::tds::fingerprint::GroupedFingerprints;
     use time::macros::date;
 
     /// As the row scanner would add them up.
     fn days(rows: &[(&[u8], u128)]) -> Days {
-        let mut sums = Sums::default();
+        let mut sums = GroupedFingerprints::default();
         for (bytes, hash) in rows {
             let cell = [&[bytes.len() as u8], *bytes].concat();
-            sums.add(Label::of(&cell), Fingerprint { rows: 1, hash: *hash });
+            sums.add(GroupKey::of(&cell), Fingerprint { rows: 1, hash: *hash });
         }
         sums.finish().unwrap()
     }

@@ -46,7 +46,7 @@ pub async fn sums(
             progress(stream.rows.fingerprint().rows);
         }
     }
-    let days = stream.rows.take_sums().and_then(|sums| sums.finish());
+    let days = stream.rows.take_grouped().and_then(|sums| sums.finish());
     Ok(Sums { total: stream.rows.fingerprint(), days, sketch })
 }
 

@@ -16,7 +16,7 @@ mod nulls;
 mod strategy;
 
 use super::columns::Column;
-use super::fingerprint::{Fingerprint, Label, RowHash, Sums};
+use super::fingerprint::{Fingerprint, GroupKey, GroupedFingerprints, RowHash};
 use super::token::kind::{NBCROW, ROW};
 use super::wire::Malformed;
 use buffer::Buffer;
@@ -85,8 +85,8 @@ pub struct RowScanner {
     unhashed: Option<usize>,
     /// Where in `out` the row's first column begins.
     begun: usize,
-    label: Label,
-    sums: Option<Sums>,
+    group: GroupKey,
+    grouped: Option<GroupedFingerprints>,
 }
 
 impl RowScanner {
@@ -107,23 +107,23 @@ impl RowScanner {
             total: Fingerprint::default(),
             unhashed: None,
             begun: 0,
-            label: Label::default(),
-            sums: None,
+            group: GroupKey::default(),
+            grouped: None,
         })
     }
 
     /// The first `columns` columns are not part of the row: they are written down, but not hashed. Call it before the
-    /// first row. With `sums` the scanner also adds up the rows' hashes by the first of these columns, which has at most
+    /// first row. With `grouped` the scanner also adds up the rows' hashes by the first of these columns, which has at most
     /// eight bytes.
-    pub fn set_unhashed_columns(&mut self, columns: usize, sums: bool) {
+    pub fn set_unhashed_columns(&mut self, columns: usize, grouped: bool) {
         self.unhashed = (columns > 0).then_some(columns);
-        self.sums = (columns > 0 && sums).then(Sums::default);
+        self.grouped = (columns > 0 && grouped).then(GroupedFingerprints::default);
         self.strategy.set_unhashed_columns(columns);
     }
 
-    /// Count and hash of the rows so far by the first column, where [`set_unhashed_columns`](Self::set_unhashed_columns) asked for them.
-    pub fn take_sums(&mut self) -> Option<Sums> {
-        self.sums.take()
+    /// Count and hash of the rows so far by the first column, if [`set_unhashed_columns`](Self::set_unhashed_columns) asked for them.
+    pub fn take_grouped(&mut self) -> Option<GroupedFingerprints> {
+        self.grouped.take()
     }
 
     /// Writes the decimals among `columns`, which are those of [`new`](Self::new), with 17 bytes each, and hashes them
@@ -290,8 +290,8 @@ impl RowScanner {
         }
         let row = self.hash.end(self.out.filled());
         self.total += row;
-        if let Some(sums) = &mut self.sums {
-            sums.add(self.label, row);
+        if let Some(grouped) = &mut self.grouped {
+            grouped.add(self.group, row);
         }
         self.rows += 1;
         self.state = ScanState::BetweenRows;
@@ -301,8 +301,8 @@ impl RowScanner {
     /// Comes by again when the input ended here: nothing was written since.
     fn end_unhashed(&mut self) {
         self.hash.begin(self.out.len());
-        if self.sums.is_some() {
-            self.label = Label::of(self.out.filled().get(self.begun..).unwrap_or_default());
+        if self.grouped.is_some() {
+            self.group = GroupKey::of(self.out.filled().get(self.begun..).unwrap_or_default());
         }
     }
 

@@ -178,11 +178,11 @@ fn columns_before_the_row_are_written_and_not_hashed_and_sum_it_up_by_the_first(
         assert_eq!(scanner.take(Vec::new()).bytes, stream);
         let mut twice = of_value(1);
         twice += of_value(1);
-        let sums = scanner.take_sums().unwrap().finish().unwrap();
+        let sums = scanner.take_grouped().unwrap().finish().unwrap();
         let expected = [(&[3, 1, 2, 3][..], twice), (&[0], of_value(2)), (&[3, 9, 2, 3], of_value(3))];
         assert_eq!(sums.len(), expected.len(), "in pieces of {piece}");
         for (label, sum) in expected {
-            assert_eq!(sums.get(&Label::of(label)), Some(&sum), "in pieces of {piece}");
+            assert_eq!(sums.get(&GroupKey::of(label)), Some(&sum), "in pieces of {piece}");
         }
         assert_eq!(scanner.fingerprint().rows, 4);
     }

@@ -4,7 +4,7 @@
 //! costs as much as several columns. So there is one path for all: a window of fixed size is copied whatever the
 //! value, and a table says what of it counts.
 use super::buffer::Buffer;
-use super::strategy::{Cell, Step};
+use super::strategy::{ByteLenCopy, Cell};
 use crate::tds::value::SHORT_NULL;
 
 /// Bytes copied for each value: at least a narrow value with its length, 1 + 17 bytes, and most strings with theirs.
@@ -36,7 +36,7 @@ pub struct Copied {
 
 /// Copies values of narrow columns. `nulls`: a bit for each, least significant first.
 #[inline]
-pub fn narrow(steps: &[[Step; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+pub fn narrow(steps: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
     let mut room = &mut *out.room(steps.len() * MOST_NARROW + NARROW);
     let (mut rest, before) = (input, room.len());
     let mut left = steps;

@@ -22,22 +22,22 @@ pub const POINTER: [u8; 25] = {
 pub struct Plp {
     /// What the server said, or [`PLP_UNKNOWN`].
     announced: u64,
-    /// Bytes of all its chunks begun.
+    /// Bytes of all its chunks so far, those to come of the current one included.
     total: u64,
-    /// Bytes to come of its current chunk.
+    /// Bytes of its current chunk that are missing.
     to_come: usize,
-    /// Bytes in the chunk that is being written; none: it is not begun.
+    /// Bytes in the chunk that is being written; 0 before its first byte.
     filled: usize,
 }
 
-/// How far a step inside a value came.
+/// How far the scanner came in a PLP value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// All that was here is written, and the value goes on.
-    Short,
+pub enum PlpProgress {
+    /// All of the input is written, and the value needs more.
+    Incomplete,
     /// A chunk is written.
     Chunk,
-    /// The value is.
+    /// The value is written.
     End,
 }
 
@@ -49,7 +49,7 @@ impl Plp {
         (!is_null).then_some(Self { announced, total: 0, to_come: 0, filled: 0 })
     }
 
-    /// A chunk is begun whose length is not written yet.
+    /// The chunk that is being written has bytes, and no length yet.
     pub fn is_in_chunk(&self) -> bool {
         self.filled > 0
     }
@@ -58,13 +58,13 @@ impl Plp {
     ///
     /// # Errors
     /// What is wrong with the lengths.
-    pub fn go_on(&mut self, input: &[u8], out: &mut Buffer) -> Result<(usize, Step), String> {
+    pub fn advance(&mut self, input: &[u8], out: &mut Buffer) -> Result<(usize, PlpProgress), String> {
         let mut at = 0;
         loop {
             while self.to_come > 0 {
                 let rest = &input[at..];
                 if rest.is_empty() {
-                    return Ok((at, Step::Short));
+                    return Ok((at, PlpProgress::Incomplete));
                 }
                 let here = self.to_come.min(rest.len()).min(CHUNK - self.filled);
                 if self.filled == 0 {
@@ -76,11 +76,11 @@ impl Plp {
                 self.filled += here;
                 if self.filled == CHUNK {
                     self.end_chunk(out);
-                    return Ok((at, Step::Chunk));
+                    return Ok((at, PlpProgress::Chunk));
                 }
             }
             let Some(length) = input[at..].first_chunk::<4>() else {
-                return Ok((at, Step::Short));
+                return Ok((at, PlpProgress::Incomplete));
             };
             at += length.len();
             let length = u32::from_le_bytes(*length);
@@ -93,8 +93,8 @@ impl Plp {
                 self.end_chunk(out);
                 out.put(&[0; 4]);
                 return match self.announced {
-                    PLP_UNKNOWN => Ok((at, Step::End)),
-                    announced if announced == self.total => Ok((at, Step::End)),
+                    PLP_UNKNOWN => Ok((at, PlpProgress::End)),
+                    announced if announced == self.total => Ok((at, PlpProgress::End)),
                     announced => Err(format!("{} bytes were announced as {announced}", self.total)),
                 };
             }

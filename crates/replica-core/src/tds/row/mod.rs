@@ -21,7 +21,7 @@ use super::token::kind::{NBCROW, ROW};
 use super::wire::Malformed;
 use buffer::Buffer;
 pub use chunk_counter::ChunkCounter;
-use long::{LONGEST, POINTER, Plp, too_long};
+use long::{LONGEST, POINTER, Plp, PlpProgress, too_long};
 use nulls::Nulls;
 use strategy::{Form, Strategy, WIDEST_DECIMAL};
 
@@ -172,12 +172,12 @@ impl RowScanner {
                     (left == 0).then_some(at)
                 }
                 ScanState::InPlp(mut plp) => {
-                    let went_on = plp.go_on(&input[at..], &mut self.out);
+                    let went_on = plp.advance(&input[at..], &mut self.out);
                     let (used, step) = went_on.map_err(|what| self.malformed(what))?;
                     at += used;
                     self.state =
-                        if step == long::Step::End { self.next_column() } else { ScanState::InPlp(plp) };
-                    (step != long::Step::Short).then_some(at)
+                        if step == PlpProgress::End { self.next_column() } else { ScanState::InPlp(plp) };
+                    (step != PlpProgress::Incomplete).then_some(at)
                 }
             };
             match went_on {

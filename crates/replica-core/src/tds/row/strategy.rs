@@ -23,11 +23,11 @@ pub enum Form {
 /// The longest decimal: a sign and 16 bytes ([MS-TDS] 2.2.5.5.1.6).
 pub const WIDEST_DECIMAL: u8 = 17;
 
-/// The numbers that make narrow columns differ among themselves, and values from NULLs: with them in a table, all are
-/// copied by the same instructions.
+/// How a BYTELEN or fixed-length value is copied, in numbers: columns differ in them, and so do values and NULLs. With the
+/// numbers in a table the same instructions copy all of them.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(8))]
-pub struct Step {
+pub struct ByteLenCopy {
     /// What of the first byte is the value's length: nothing in a fixed type and of a NULL.
     pub mask: u8,
     /// The usual length.
@@ -59,7 +59,7 @@ pub struct Cell {
 pub struct Strategy {
     pub cells: Box<[Cell]>,
     /// For each column, of a value and of a NULL, if it is narrow.
-    pub steps: Box<[[Step; 2]]>,
+    pub steps: Box<[[ByteLenCopy; 2]]>,
     forms: Box<[Form]>,
     /// For each column, the end of the columns of the same form that it is among.
     ends: Box<[usize]>,
@@ -147,22 +147,22 @@ fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
 }
 
 /// For a value and for a NULL. A wide column needs none.
-fn steps(type_info: &TypeInfo) -> [Step; 2] {
-    let null = Step { prefix: 1, ..Step::default() };
+fn steps(type_info: &TypeInfo) -> [ByteLenCopy; 2] {
+    let null = ByteLenCopy { prefix: 1, ..ByteLenCopy::default() };
     let narrow = |length: u8| {
         let length = length.min(WIDEST_DECIMAL);
-        Step { mask: 0xFF, length, used: 1 + length, ..Step::default() }
+        ByteLenCopy { mask: 0xFF, length, used: 1 + length, ..ByteLenCopy::default() }
     };
     let value = match type_info {
         TypeInfo::Fixed { token } => {
             let size = fixed_size(*token).unwrap_or_default();
-            Step { used: size, prefix: 1, head: size, ..Step::default() }
+            ByteLenCopy { used: size, prefix: 1, head: size, ..ByteLenCopy::default() }
         }
         TypeInfo::ByteLen { size, .. } => narrow(*size),
         TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision)),
         TypeInfo::Date => narrow(3),
         TypeInfo::Scaled { token, scale } => narrow(scaled(*token, *scale)),
-        _ => Step::default(),
+        _ => ByteLenCopy::default(),
     };
     [value, null]
 }

@@ -14,7 +14,7 @@ pub struct RowReader {
     /// The values of the row, one after the other, and where each lies; `None` is NULL.
     bytes: Vec<u8>,
     cells: Vec<Option<Range<usize>>>,
-    begun: usize,
+    value_start: usize,
     rows: u64,
 }
 
@@ -34,7 +34,7 @@ impl RowReader {
             most,
             bytes: Vec::new(),
             cells: Vec::with_capacity(columns.len()),
-            begun: 0,
+            value_start: 0,
             rows: 0,
         })
     }
@@ -60,15 +60,15 @@ impl RowReader {
                     }
                     self.bytes.extend_from_slice(bytes);
                     if last {
-                        self.cells.push(Some(self.begun..self.bytes.len()));
+                        self.cells.push(Some(self.value_start..self.bytes.len()));
                     }
                 }
             }
             if self.cells.len() > piece.column {
-                self.begun = self.bytes.len();
+                self.value_start = self.bytes.len();
             }
         }
-        self.begun = 0;
+        self.value_start = 0;
         self.rows += 1;
         Ok(Some(Row { number: self.rows, columns: &self.columns, bytes: &self.bytes, cells: &self.cells }))
     }

@@ -100,9 +100,9 @@ impl fmt::Display for Fingerprint {
 /// Hashes the row that is being appended to a buffer, in one go where it lies there in one piece.
 #[derive(Default)]
 pub(super) struct RowHash {
-    /// The beginning of a row that goes on in the next buffer.
-    begun: Option<XxHash3_128>,
-    /// Where in the buffer the bytes begin that were not hashed yet.
+    /// The hash of what the buffers before had of the row.
+    partial: Option<XxHash3_128>,
+    /// The first byte of the buffer that is not hashed yet.
     from: usize,
 }
 
@@ -110,13 +110,13 @@ impl RowHash {
     /// A row begins at this place of the buffer.
     #[inline]
     pub fn begin(&mut self, from: usize) {
-        self.begun = None;
+        self.partial = None;
         self.from = from;
     }
 
-    /// Takes what was appended since; the buffer is emptied next.
-    pub fn cut(&mut self, buffer: &[u8]) {
-        self.begun.get_or_insert_default().write(&buffer[self.from..]);
+    /// The row goes on in the next buffer: hashes what this one has of it.
+    pub fn suspend(&mut self, buffer: &[u8]) {
+        self.partial.get_or_insert_default().write(&buffer[self.from..]);
         self.from = 0;
     }
 
@@ -124,11 +124,11 @@ impl RowHash {
     #[inline]
     pub fn end(&mut self, buffer: &[u8]) -> Fingerprint {
         let rest = &buffer[self.from..];
-        let hash = match &mut self.begun {
+        let hash = match &mut self.partial {
             None => XxHash3_128::oneshot(rest),
-            Some(begun) => {
-                begun.write(rest);
-                begun.finish_128()
+            Some(partial) => {
+                partial.write(rest);
+                partial.finish_128()
             }
         };
         Fingerprint { rows: 1, hash }

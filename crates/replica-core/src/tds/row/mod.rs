@@ -84,7 +84,7 @@ pub struct RowScanner {
     /// The first column that is hashed, if those before it are not.
     unhashed: Option<usize>,
     /// Where in `out` the row's first column begins.
-    begun: usize,
+    row_start: usize,
     group: GroupKey,
     grouped: Option<GroupedFingerprints>,
 }
@@ -106,7 +106,7 @@ impl RowScanner {
             hash: RowHash::default(),
             total: Fingerprint::default(),
             unhashed: None,
-            begun: 0,
+            row_start: 0,
             group: GroupKey::default(),
             grouped: None,
         })
@@ -143,7 +143,7 @@ impl RowScanner {
             if self.is_full() {
                 return Ok((at, ScanStop::BlockFull));
             }
-            let went_on = match self.state {
+            let next = match self.state {
                 ScanState::BetweenRows => match input.get(at) {
                     None => None,
                     Some(&ROW) => {
@@ -172,15 +172,15 @@ impl RowScanner {
                     (left == 0).then_some(at)
                 }
                 ScanState::InPlp(mut plp) => {
-                    let went_on = plp.advance(&input[at..], &mut self.out);
-                    let (used, step) = went_on.map_err(|what| self.malformed(what))?;
+                    let progress = plp.advance(&input[at..], &mut self.out);
+                    let (used, progress) = progress.map_err(|what| self.malformed(what))?;
                     at += used;
                     self.state =
-                        if step == PlpProgress::End { self.next_column() } else { ScanState::InPlp(plp) };
-                    (step != PlpProgress::Incomplete).then_some(at)
+                        if progress == PlpProgress::End { self.next_column() } else { ScanState::InPlp(plp) };
+                    (progress != PlpProgress::Incomplete).then_some(at)
                 }
             };
-            match went_on {
+            match next {
                 Some(next) => at = next,
                 None => return Ok((at, ScanStop::Incomplete)),
             }
@@ -204,7 +204,7 @@ impl RowScanner {
     pub fn take(&mut self, empty: Vec<u8>) -> Block {
         self.continues = self.in_row();
         if self.continues {
-            self.hash.cut(self.out.filled());
+            self.hash.suspend(self.out.filled());
         }
         Block { bytes: self.out.take(empty), rows: std::mem::take(&mut self.rows), whole: !self.continues }
     }
@@ -226,8 +226,8 @@ impl RowScanner {
 
     fn begin_row(&mut self) {
         self.out.put(&[ROW]);
-        self.begun = self.out.len();
-        self.hash.begin(self.begun);
+        self.row_start = self.out.len();
+        self.hash.begin(self.row_start);
         self.column = 0;
         self.state = ScanState::BeforeColumn;
     }
@@ -276,14 +276,14 @@ impl RowScanner {
                     at += bytes;
                 }
                 _ => {
-                    let begun = match form {
+                    let used = match form {
                         Form::Plp => self.begin_plp(rest),
                         Form::Pointed => self.begin_pointed(rest)?,
                         _ => self.begin_counted(rest, 0)?,
                     };
-                    at += begun.unwrap_or(0);
-                    if begun.is_none() || self.state != ScanState::BeforeColumn {
-                        return Ok((at, begun.is_some()));
+                    at += used.unwrap_or(0);
+                    if used.is_none() || self.state != ScanState::BeforeColumn {
+                        return Ok((at, used.is_some()));
                     }
                 }
             }
@@ -302,7 +302,7 @@ impl RowScanner {
     fn end_unhashed(&mut self) {
         self.hash.begin(self.out.len());
         if self.grouped.is_some() {
-            self.group = GroupKey::of(self.out.filled().get(self.begun..).unwrap_or_default());
+            self.group = GroupKey::of(self.out.filled().get(self.row_start..).unwrap_or_default());
         }
     }
 

@@ -15,10 +15,11 @@ use replica_core::tds::columns::Column;
 use replica_core::tds::fingerprint::Fingerprint;
 use replica_core::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use replica_core::tds::token::kind::ROW;
+use replica_core::tds::types::ValueLayout;
 use tempfile::TempPath;
 use twox_hash::XxHash3_128;
 
-use crate::bulk_row::Form;
+use crate::bulk_row;
 use crate::cells::{Cell, Cells, restore};
 use crate::exact;
 use crate::guard::guarded;
@@ -116,7 +117,7 @@ impl File {
         let chunks = ChunkCounter::default();
         let scanner = RowScanner::new(&bulk, chunks.limits(BLOCK))?;
         Ok(FileRows {
-            forms: bulk.iter().map(|column| Form::of(&column.type_info)).collect(),
+            layouts: bulk.iter().map(|column| column.type_info.layout()).collect(),
             file: self,
             scanner,
             chunks,
@@ -137,7 +138,7 @@ fn bulk_column(column: &Column) -> Column {
 /// The rows of a file.
 pub struct FileRows {
     file: File,
-    forms: Box<[Form]>,
+    layouts: Box<[ValueLayout]>,
     /// Makes blocks of the rows, and hashes them, as it does with those of a server.
     scanner: RowScanner,
     chunks: ChunkCounter,
@@ -224,7 +225,7 @@ impl FileRows {
         };
         let mut leaves = leaves.iter_mut();
         self.batch.push(ROW);
-        for (column, (kind, form)) in self.file.kinds.iter().zip(&self.forms).enumerate() {
+        for (column, (kind, &layout)) in self.file.kinds.iter().zip(&self.layouts).enumerate() {
             let value = leaves.next().ok_or_else(damaged)?.next();
             let (mut ticks, mut offset) = (0, 0);
             for beside in beside(*kind) {
@@ -235,14 +236,14 @@ impl FileRows {
                 }
             }
             let put = match (exact::take(&mut exact, column).map_err(|()| damaged())?, value) {
-                (Some(bytes), _) => form.put(Some(bytes), &mut self.batch),
-                (None, None) => form.put(None, &mut self.batch),
+                (Some(bytes), _) => bulk_row::put(layout, Some(bytes), &mut self.batch),
+                (None, None) => bulk_row::put(layout, None, &mut self.batch),
                 (None, Some(value)) => {
                     self.restored.clear();
                     let cells = Cells { value, ticks, offset };
                     let padded = self.file.metadata.padded_decimals;
                     restore(*kind, &cells, padded, &mut self.restored).ok_or_else(damaged)?;
-                    form.put(Some(&self.restored), &mut self.batch)
+                    bulk_row::put(layout, Some(&self.restored), &mut self.batch)
                 }
             };
             put.ok_or_else(damaged)?;

@@ -17,7 +17,7 @@ use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 use tempfile::TempDir;
 
 use crate::Folder;
-use crate::bulk_row::Form;
+use crate::bulk_row;
 use crate::read::File;
 use crate::write::write;
 
@@ -42,7 +42,7 @@ impl Given {
         for row in rows {
             stream.push(0xD1);
             for (value, info) in row.iter().zip(infos) {
-                Form::of(&bulk::type_info(info)).put(value.as_deref(), &mut stream).unwrap();
+                bulk_row::put(info.layout(), value.as_deref(), &mut stream).unwrap();
             }
         }
         let bulk =

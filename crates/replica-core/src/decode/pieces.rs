@@ -1,8 +1,7 @@
 //! Bulk rows as they lie, value by value, in pieces of whatever size the blocks have.
-use crate::tds::bulk;
 use crate::tds::columns::Column;
 use crate::tds::token::kind::ROW;
-use crate::tds::types::TypeInfo;
+use crate::tds::types::ValueLayout;
 use crate::tds::value::{PLP_NULL, SHORT_NULL};
 use crate::tds::wire::Malformed;
 
@@ -22,20 +21,6 @@ pub enum Part<'a> {
         bytes: &'a [u8],
         last: bool,
     },
-}
-
-/// How a bulk column's length is written.
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    /// A byte, 0 for NULL.
-    Byte,
-    /// A USHORT, 0xFFFF for NULL.
-    Short,
-    /// A LONG, 0 for NULL.
-    Long,
-    /// text, ntext, image: a pointer's length, 0 for NULL, the pointer and a timestamp, then a LONG.
-    Pointed,
-    Plp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +46,7 @@ const TIMESTAMP: usize = 8;
 
 /// Reads blocks of bulk rows in bounded memory. Blocks may end anywhere.
 pub struct PieceReader {
-    forms: Box<[Form]>,
+    layouts: Box<[ValueLayout]>,
     column: usize,
     state: PieceState,
     /// The first bytes of a length whose other bytes are in the next block.
@@ -71,8 +56,8 @@ pub struct PieceReader {
 impl PieceReader {
     /// For the columns of the SELECT that the blocks come from.
     pub fn new(columns: &[Column]) -> Self {
-        let forms = columns.iter().map(|column| form(&bulk::type_info(&column.type_info))).collect();
-        Self { forms, column: 0, state: PieceState::BeforeRow, partial_length: Vec::new() }
+        let layouts = columns.iter().map(|column| column.type_info.layout()).collect();
+        Self { layouts, column: 0, state: PieceState::BeforeRow, partial_length: Vec::new() }
     }
 
     /// Takes the next piece from the front of `input`. `None`: all of it is taken, and more is needed if the reader
@@ -90,7 +75,7 @@ impl PieceReader {
                     }
                     self.column = 0;
                     self.state =
-                        if self.forms.is_empty() { PieceState::BeforeRow } else { PieceState::BeforeValue };
+                        if self.layouts.is_empty() { PieceState::BeforeRow } else { PieceState::BeforeValue };
                     continue;
                 }
                 PieceState::BeforeValue => match self.begin(input) {
@@ -148,7 +133,7 @@ impl PieceReader {
             let column = self.column;
             if matches!(part, Part::Null | Part::Bytes { last: true, .. }) {
                 self.column += 1;
-                self.state = if self.column < self.forms.len() {
+                self.state = if self.column < self.layouts.len() {
                     PieceState::BeforeValue
                 } else {
                     PieceState::BeforeRow
@@ -165,24 +150,24 @@ impl PieceReader {
 
     /// The length at a value's beginning and where it leads: `Some(None)` for a NULL, `None` for want of input.
     fn begin(&mut self, input: &mut &[u8]) -> Option<Option<PieceState>> {
-        Some(match self.forms.get(self.column)? {
-            Form::Byte => match self.prefix(input)? {
+        Some(match self.layouts.get(self.column)? {
+            ValueLayout::ByteLen => match self.prefix(input)? {
                 [0] => None,
                 [length] => Some(PieceState::InValue(length.into())),
             },
-            Form::Short => match u16::from_le_bytes(self.prefix(input)?) {
+            ValueLayout::UShortLen => match u16::from_le_bytes(self.prefix(input)?) {
                 SHORT_NULL => None,
                 length => Some(PieceState::InValue(length.into())),
             },
-            Form::Long => match u32::from_le_bytes(self.prefix(input)?) {
+            ValueLayout::LongLen => match u32::from_le_bytes(self.prefix(input)?) {
                 0 => None,
                 length => Some(PieceState::InValue(length)),
             },
-            Form::Pointed => match self.prefix(input)? {
+            ValueLayout::TextPointer => match self.prefix(input)? {
                 [0] => None,
                 [length] => Some(PieceState::InTextPointer(usize::from(length) + TIMESTAMP)),
             },
-            Form::Plp => match u64::from_le_bytes(self.prefix(input)?) {
+            ValueLayout::Plp => match u64::from_le_bytes(self.prefix(input)?) {
                 PLP_NULL => None,
                 _ => Some(PieceState::BeforePlpChunk),
             },
@@ -210,14 +195,4 @@ fn take<'a>(input: &mut &'a [u8], n: usize) -> &'a [u8] {
     let (taken, rest) = input.split_at(n.min(input.len()));
     *input = rest;
     taken
-}
-
-fn form(type_info: &TypeInfo) -> Form {
-    match type_info {
-        TypeInfo::LongLen { .. } => Form::Pointed,
-        TypeInfo::Variant { .. } => Form::Long,
-        type_info if type_info.is_plp() => Form::Plp,
-        TypeInfo::Binary { .. } | TypeInfo::Chars { .. } => Form::Short,
-        _ => Form::Byte,
-    }
 }

@@ -78,6 +78,23 @@ pub enum TypeInfo {
     Variant { size: u32 },
 }
 
+/// How a value and its length lie in a bulk row ([MS-TDS] 2.2.5.2.3, 2.2.5.4). In a result a value of a FIXEDLENTYPE has no
+/// length; all others lie in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueLayout {
+    /// BYTELEN_TYPE: a length byte, 0 for NULL.
+    ByteLen,
+    /// USHORTLEN_TYPE: a USHORT length, 0xFFFF for NULL.
+    UShortLen,
+    /// sql_variant, a LONGLEN_TYPE: a LONG length, 0 for NULL.
+    LongLen,
+    /// text, ntext, image, LONGLEN_TYPEs behind a text pointer: the pointer's length byte, 0 for NULL, the pointer and a
+    /// timestamp, then a LONG length.
+    TextPointer,
+    /// PARTLENTYPE: eight bytes of length, then chunks.
+    Plp,
+}
+
 impl TypeInfo {
     /// Reads a TYPE_INFO, as a result set, an RPC parameter or a bulk load has it.
     pub fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
@@ -187,6 +204,17 @@ impl TypeInfo {
             Self::Xml { .. } => token::XML,
             Self::Udt { .. } => token::UDT,
             Self::Variant { .. } => token::SSVARIANT,
+        }
+    }
+
+    /// How its values lie in a bulk row.
+    pub fn layout(&self) -> ValueLayout {
+        match self {
+            Self::LongLen { .. } => ValueLayout::TextPointer,
+            Self::Variant { .. } => ValueLayout::LongLen,
+            type_info if type_info.is_plp() => ValueLayout::Plp,
+            Self::Binary { .. } | Self::Chars { .. } => ValueLayout::UShortLen,
+            _ => ValueLayout::ByteLen,
         }
     }
 

@@ -7,16 +7,16 @@ use super::buffer::Buffer;
 use super::strategy::{ByteLenCopy, Cell};
 use crate::tds::value::SHORT_NULL;
 
-/// Bytes copied for each value: at least a narrow value with its length, 1 + 17 bytes, and most strings with theirs.
+/// Bytes copied for each value: at least a BYTELEN value with its length, 1 + 17 bytes, and most strings with theirs.
 const WINDOW: usize = 32;
 /// Columns that are copied at once, at the most: there is a bit for each.
 const COLUMNS: usize = 64;
-/// Room for a narrow value, with as many bytes before it as a step can ask for.
-const NARROW: usize = u8::MAX as usize + WINDOW;
+/// Room for a BYTELEN value, with as many bytes before it as a [`ByteLenCopy`] can ask for.
+const BYTE_LEN_ROOM: usize = u8::MAX as usize + WINDOW;
 /// What it takes up of that at the most.
-const MOST_NARROW: usize = 1 + WINDOW;
-/// Room for a wide value, and the marks of NULLs before it.
-const WIDE: usize = MARKS + WINDOW;
+const MOST_BYTE_LEN: usize = 1 + WINDOW;
+/// Room for a USHORTLEN value, and the marks of NULLs before it.
+const USHORT_LEN_ROOM: usize = MARKS + WINDOW;
 /// Bytes of the marks of all columns.
 const MARKS: usize = 2 * COLUMNS;
 /// Of these so many are written whether there are NULLs or not.
@@ -34,30 +34,31 @@ pub struct Copied {
     pub all: bool,
 }
 
-/// Copies values of narrow columns. `nulls`: a bit for each, least significant first.
+/// Copies values of BYTELEN and fixed-length columns. `nulls`: a bit for each, least significant first.
 #[inline]
-pub fn narrow(steps: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(steps.len() * MOST_NARROW + NARROW);
+pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+    let mut room = &mut *out.room(copies.len() * MOST_BYTE_LEN + BYTE_LEN_ROOM);
     let (mut rest, before) = (input, room.len());
-    let mut left = steps;
-    while let [step, others @ ..] = left {
-        let step = &step[(nulls & 1) as usize];
-        let (Some(window), Some(place)) = (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<NARROW>())
+    let mut left = copies;
+    while let [copy, others @ ..] = left {
+        let copy = &copy[(nulls & 1) as usize];
+        let (Some(window), Some(place)) =
+            (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<BYTE_LEN_ROOM>())
         else {
             break;
         };
         // A guess that nearly always holds: the next column need not wait for this length to be read.
-        let mut used = step.used;
-        let length = window[0] & step.mask;
-        if length != step.length {
-            if length > step.length {
+        let mut used = copy.used;
+        let length = window[0] & copy.mask;
+        if length != copy.length {
+            if length > copy.length {
                 break;
             }
-            used -= step.length - length;
+            used -= copy.length - length;
         }
-        let prefix = usize::from(step.prefix);
+        let prefix = usize::from(copy.prefix);
         let used = usize::from(used) % WINDOW;
-        place[0] = step.head;
+        place[0] = copy.head;
         place[prefix..prefix + WINDOW].copy_from_slice(window);
         rest = &rest[used..];
         room = &mut room[prefix + used..];
@@ -66,20 +67,21 @@ pub fn narrow(steps: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mu
     }
     let written = before - room.len();
     out.grow(written);
-    Copied { columns: steps.len() - left.len(), bytes: input.len() - rest.len(), all: left.is_empty() }
+    Copied { columns: copies.len() - left.len(), bytes: input.len() - rest.len(), all: left.is_empty() }
 }
 
-/// Copies values of wide columns, which are at most [`COLUMNS`]. Here each value has to wait for the length of the one
+/// Copies values of USHORTLEN columns, which are at most [`COLUMNS`]. Here each value has to wait for the length of the one
 /// before, so that it is worth going straight from value to value.
 #[inline]
-pub fn wide(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(cells.len() * WINDOW + WIDE + MARKS + LONG);
+pub fn ushort_len(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+    let mut room = &mut *out.room(cells.len() * WINDOW + USHORT_LEN_ROOM + MARKS + LONG);
     let (mut rest, before) = (input, room.len());
     let mut values = !nulls;
     let mut next = 0;
     loop {
         let column = (values.trailing_zeros() as usize).min(cells.len());
-        let (Some(window), Some(place)) = (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<WIDE>())
+        let (Some(window), Some(place)) =
+            (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<USHORT_LEN_ROOM>())
         else {
             break;
         };
@@ -116,7 +118,7 @@ pub fn wide(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) -> Copie
     Copied { columns: next, bytes: input.len() - rest.len(), all: next == cells.len() }
 }
 
-/// Copies one value of a narrow or wide column, which is not NULL by a bitmap, without a look at what lies beyond.
+/// Copies one value of a BYTELEN, fixed-length or USHORTLEN column, which is not NULL by a bitmap, without a look at what lies beyond.
 /// `Ok(None)`: it is not all here. `Err`: longer than its type allows.
 #[cold]
 pub fn one(cell: &Cell, input: &[u8], out: &mut Buffer) -> Result<Option<usize>, u16> {

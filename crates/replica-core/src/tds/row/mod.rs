@@ -18,12 +18,13 @@ mod strategy;
 use super::columns::Column;
 use super::fingerprint::{Fingerprint, GroupKey, GroupedFingerprints, RowHash};
 use super::token::kind::{NBCROW, ROW};
+use super::types::ValueLayout;
 use super::wire::Malformed;
 use buffer::Buffer;
 pub use chunk_counter::ChunkCounter;
 use long::{LONGEST, POINTER, Plp, PlpProgress, too_long};
 use nulls::Nulls;
-use strategy::{Form, Strategy, WIDEST_DECIMAL};
+use strategy::{ColumnRule, Strategy, WIDEST_DECIMAL};
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
@@ -240,20 +241,23 @@ impl RowScanner {
     /// Goes on from column to column; `false`: it stopped for want of input.
     fn columns(&mut self, input: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut at = 0;
-        while let Some((form, columns)) = self.strategy.group(self.column) {
+        while let Some((rule, columns)) = self.strategy.group(self.column) {
             if self.unhashed == Some(self.column) {
                 self.end_unhashed();
             }
             let rest = &input[at..];
-            match form {
-                Form::Narrow | Form::Wide => {
+            match rule {
+                ColumnRule::Copy(layout @ (ValueLayout::ByteLen | ValueLayout::UShortLen)) => {
                     let columns = columns.start..columns.end.min(columns.start + Nulls::AT_ONCE);
                     let nulls = self.nulls.from(columns.start);
-                    let copied = match form {
-                        Form::Narrow => {
-                            copy::narrow(&self.strategy.steps[columns], nulls, rest, &mut self.out)
-                        }
-                        _ => copy::wide(&self.strategy.cells[columns], nulls, rest, &mut self.out),
+                    let copied = match layout {
+                        ValueLayout::ByteLen => copy::byte_len(
+                            &self.strategy.byte_len_copies[columns],
+                            nulls,
+                            rest,
+                            &mut self.out,
+                        ),
+                        _ => copy::ushort_len(&self.strategy.cells[columns], nulls, rest, &mut self.out),
                     };
                     self.column += copied.columns;
                     at += copied.bytes;
@@ -267,19 +271,21 @@ impl RowScanner {
                 _ if self.nulls.is_null(self.column) => {
                     self.put_null();
                 }
-                Form::Padded => match self.padded(rest)? {
+                ColumnRule::PadDecimal => match self.put_padded_decimal(rest)? {
                     Some(bytes) => at += bytes,
                     None => return Ok((at, false)),
                 },
-                Form::Plp if let Some(bytes) = long::whole_plp(rest, &mut self.out) => {
+                ColumnRule::Copy(ValueLayout::Plp)
+                    if let Some(bytes) = long::whole_plp(rest, &mut self.out) =>
+                {
                     self.column += 1;
                     at += bytes;
                 }
-                _ => {
-                    let used = match form {
-                        Form::Plp => self.begin_plp(rest),
-                        Form::Pointed => self.begin_pointed(rest)?,
-                        _ => self.begin_counted(rest, 0)?,
+                ColumnRule::Copy(layout) => {
+                    let used = match layout {
+                        ValueLayout::Plp => self.begin_plp(rest),
+                        ValueLayout::TextPointer => self.begin_text_pointer(rest)?,
+                        _ => self.begin_long_len(rest, 0)?,
                     };
                     at += used.unwrap_or(0);
                     if used.is_none() || self.state != ScanState::BeforeColumn {
@@ -306,7 +312,7 @@ impl RowScanner {
         }
     }
 
-    /// One narrow or wide column.
+    /// One BYTELEN, fixed-length or USHORTLEN value.
     fn one(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
         if self.nulls.is_null(self.column) {
             self.put_null();
@@ -323,7 +329,7 @@ impl RowScanner {
     }
 
     /// A decimal, with zero bytes up to the longest.
-    fn padded(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
+    fn put_padded_decimal(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
         let Some((&length, rest)) = input.split_first() else { return Ok(None) };
         if length > WIDEST_DECIMAL {
             return Err(self.malformed(too_long(length.into())));
@@ -359,7 +365,7 @@ impl RowScanner {
     }
 
     /// A text, ntext or image value, or its beginning. `None`: what comes before its data is not all here.
-    fn begin_pointed(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
+    fn begin_text_pointer(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
         const TIMESTAMP: usize = 8;
         match input.first() {
             None => Ok(None),
@@ -374,13 +380,13 @@ impl RowScanner {
                     return Ok(None);
                 }
                 self.out.put(&POINTER);
-                self.begin_counted(input, before)
+                self.begin_long_len(input, before)
             }
         }
     }
 
     /// A value with a LONG length, which lies at `at`, or its beginning. `None`: the length is not all here.
-    fn begin_counted(&mut self, input: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
+    fn begin_long_len(&mut self, input: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
         let Some(length) = input.get(at..).and_then(<[u8]>::first_chunk::<4>) else { return Ok(None) };
         let length = u32::from_le_bytes(*length);
         if u64::from(length) > LONGEST {

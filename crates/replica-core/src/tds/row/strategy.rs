@@ -1,23 +1,16 @@
 //! What to do with each column, decided once.
 use crate::tds::columns::Column;
-use crate::tds::types::{MAX_WIDTH, TypeInfo, fixed_size};
+use crate::tds::types::{MAX_WIDTH, TypeInfo, ValueLayout, fixed_size};
 use crate::tds::wire::Malformed;
 use std::ops::Range;
 
-/// How a column's values lie in a result.
+/// What the scanner does with the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// So many bytes and nothing else, or a length byte and the value. A bulk load always has the length byte.
-    Narrow,
-    /// A USHORT length, 0xFFFF for NULL, and the value.
-    Wide,
-    Plp,
-    /// text, ntext, image: pointer, timestamp, then like `Counted`.
-    Pointed,
-    /// sql_variant: a LONG length, 0 for NULL, then the data.
-    Counted,
-    /// A narrow decimal that is to be written at its full length.
-    Padded,
+pub enum ColumnRule {
+    /// It copies them. A value of a fixed-length type gets a length byte.
+    Copy(ValueLayout),
+    /// It writes decimals at their full length.
+    PadDecimal,
 }
 
 /// The longest decimal: a sign and 16 bytes ([MS-TDS] 2.2.5.5.1.6).
@@ -58,10 +51,10 @@ pub struct Cell {
 #[derive(Debug)]
 pub struct Strategy {
     pub cells: Box<[Cell]>,
-    /// For each column, of a value and of a NULL, if it is narrow.
-    pub steps: Box<[[ByteLenCopy; 2]]>,
-    forms: Box<[Form]>,
-    /// For each column, the end of the columns of the same form that it is among.
+    /// For each column with the layout ByteLen: how a value is copied, and how a NULL.
+    pub byte_len_copies: Box<[[ByteLenCopy; 2]]>,
+    rules: Box<[ColumnRule]>,
+    /// For each column, the end of the neighbouring columns that have the same rule.
     ends: Box<[usize]>,
     /// The first `unhashed` columns are not hashed, and are in no group with those that are.
     unhashed: usize,
@@ -69,53 +62,44 @@ pub struct Strategy {
 
 impl Strategy {
     pub fn new(columns: &[Column]) -> Result<Self, Malformed> {
-        let forms: Box<[Form]> = columns.iter().map(|column| form(&column.type_info)).collect();
+        let rules: Box<[ColumnRule]> =
+            columns.iter().map(|column| ColumnRule::Copy(column.type_info.layout())).collect();
         let cells = columns.iter().map(|column| cell(&column.type_info)).collect::<Result<_, _>>()?;
-        let steps = columns.iter().map(|column| steps(&column.type_info)).collect();
-        let ends = ends(&forms, 0);
-        Ok(Self { cells, steps, forms, ends, unhashed: 0 })
+        let byte_len_copies = columns.iter().map(|column| byte_len_copies(&column.type_info)).collect();
+        let ends = ends(&rules, 0);
+        Ok(Self { cells, byte_len_copies, rules, ends, unhashed: 0 })
     }
 
     pub fn set_unhashed_columns(&mut self, columns: usize) {
         self.unhashed = columns;
-        self.ends = ends(&self.forms, columns);
+        self.ends = ends(&self.rules, columns);
     }
 
     /// Writes the decimals among `columns` at their full length from now on.
     pub fn pad_decimals(&mut self, columns: &[Column]) {
-        for (form, column) in self.forms.iter_mut().zip(columns) {
+        for (rule, column) in self.rules.iter_mut().zip(columns) {
             if matches!(column.type_info, TypeInfo::Decimal { .. }) {
-                *form = Form::Padded;
+                *rule = ColumnRule::PadDecimal;
             }
         }
-        self.ends = ends(&self.forms, self.unhashed);
+        self.ends = ends(&self.rules, self.unhashed);
     }
 
-    /// The columns from this one on that have the same form; `None` after the last.
+    /// The columns from this one on that have the same rule; `None` after the last.
     #[inline]
-    pub fn group(&self, column: usize) -> Option<(Form, Range<usize>)> {
-        Some((*self.forms.get(column)?, column..*self.ends.get(column)?))
+    pub fn group(&self, column: usize) -> Option<(ColumnRule, Range<usize>)> {
+        Some((*self.rules.get(column)?, column..*self.ends.get(column)?))
     }
 }
 
-fn ends(forms: &[Form], unhashed: usize) -> Box<[usize]> {
-    let mut ends: Box<[usize]> = (1..=forms.len()).collect();
-    for column in (1..forms.len()).rev() {
-        if forms[column - 1] == forms[column] && column != unhashed {
+fn ends(rules: &[ColumnRule], unhashed: usize) -> Box<[usize]> {
+    let mut ends: Box<[usize]> = (1..=rules.len()).collect();
+    for column in (1..rules.len()).rev() {
+        if rules[column - 1] == rules[column] && column != unhashed {
             ends[column - 1] = ends[column];
         }
     }
     ends
-}
-
-fn form(type_info: &TypeInfo) -> Form {
-    match type_info {
-        TypeInfo::LongLen { .. } => Form::Pointed,
-        TypeInfo::Variant { .. } => Form::Counted,
-        type_info if type_info.is_plp() => Form::Plp,
-        TypeInfo::Binary { .. } | TypeInfo::Chars { .. } => Form::Wide,
-        _ => Form::Narrow,
-    }
 }
 
 fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
@@ -146,10 +130,10 @@ fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
     })
 }
 
-/// For a value and for a NULL. A wide column needs none.
-fn steps(type_info: &TypeInfo) -> [ByteLenCopy; 2] {
+/// For a value and for a NULL. Other layouts than ByteLen need none.
+fn byte_len_copies(type_info: &TypeInfo) -> [ByteLenCopy; 2] {
     let null = ByteLenCopy { prefix: 1, ..ByteLenCopy::default() };
-    let narrow = |length: u8| {
+    let byte_len = |length: u8| {
         let length = length.min(WIDEST_DECIMAL);
         ByteLenCopy { mask: 0xFF, length, used: 1 + length, ..ByteLenCopy::default() }
     };
@@ -158,10 +142,10 @@ fn steps(type_info: &TypeInfo) -> [ByteLenCopy; 2] {
             let size = fixed_size(*token).unwrap_or_default();
             ByteLenCopy { used: size, prefix: 1, head: size, ..ByteLenCopy::default() }
         }
-        TypeInfo::ByteLen { size, .. } => narrow(*size),
-        TypeInfo::Decimal { precision, .. } => narrow(decimal(*precision)),
-        TypeInfo::Date => narrow(3),
-        TypeInfo::Scaled { token, scale } => narrow(scaled(*token, *scale)),
+        TypeInfo::ByteLen { size, .. } => byte_len(*size),
+        TypeInfo::Decimal { precision, .. } => byte_len(decimal(*precision)),
+        TypeInfo::Date => byte_len(3),
+        TypeInfo::Scaled { token, scale } => byte_len(scaled(*token, *scale)),
         _ => ByteLenCopy::default(),
     };
     [value, null]

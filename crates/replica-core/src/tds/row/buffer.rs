@@ -1,7 +1,7 @@
-//! Where rows are written down.
+//! The buffer that the scanner writes rows to.
 
-/// Bytes of which the first `length` count. The rest is there to be written over, so that values of unknown length can
-/// be copied in windows of a known one.
+/// The first `length` bytes count. The rest may be written over, so that values of unknown length can be copied in windows
+/// of a known length.
 #[derive(Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -27,7 +27,7 @@ impl Buffer {
         &mut self.bytes[self.length..]
     }
 
-    /// So many more bytes count.
+    /// Makes `n` more bytes count.
     #[inline]
     pub fn grow(&mut self, n: usize) {
         self.length = (self.length + n).min(self.bytes.len());
@@ -47,7 +47,7 @@ impl Buffer {
         }
     }
 
-    /// Gives what is filled, and begins anew in `empty`.
+    /// Returns the filled bytes, and goes on in `empty`.
     pub fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         let mut bytes = std::mem::replace(&mut self.bytes, empty);
         bytes.truncate(self.length);

@@ -1,25 +1,25 @@
 //! Copies values of bounded length, many at a time.
 //!
-//! Which columns are NULL, and how long strings are, is nothing that a processor could guess, and each wrong guess
-//! costs as much as several columns. So there is one path for all: a window of fixed size is copied whatever the
-//! value, and a table says what of it counts.
+//! A processor cannot predict which columns are NULL and how long strings are, and each wrong prediction costs as much as
+//! several columns. So all values take one path: a window of fixed size is copied, and a table says how many of its bytes
+//! count.
 use super::buffer::Buffer;
 use super::strategy::{ByteLenCopy, Cell};
 use crate::tds::value::SHORT_NULL;
 
 /// Bytes copied for each value: at least a BYTELEN value with its length, 1 + 17 bytes, and most strings with theirs.
 const WINDOW: usize = 32;
-/// Columns that are copied at once, at the most: there is a bit for each.
+/// The most columns that are copied at once: each needs a bit of `nulls`.
 const COLUMNS: usize = 64;
 /// Room for a BYTELEN value, with as many bytes before it as a [`ByteLenCopy`] can ask for.
 const BYTE_LEN_ROOM: usize = u8::MAX as usize + WINDOW;
-/// What it takes up of that at the most.
+/// The most bytes of that room that one value uses.
 const MOST_BYTE_LEN: usize = 1 + WINDOW;
 /// Room for a USHORTLEN value, and the marks of NULLs before it.
 const USHORT_LEN_ROOM: usize = MARKS + WINDOW;
 /// Bytes of the marks of all columns.
 const MARKS: usize = 2 * COLUMNS;
-/// Of these so many are written whether there are NULLs or not.
+/// So many bytes of marks are written in any case, with or without NULLs.
 const FEW_MARKS: usize = 16;
 /// Room for values that are longer than a window.
 const LONG: usize = 4096;
@@ -29,8 +29,8 @@ const LONG: usize = 4096;
 pub struct Copied {
     pub columns: usize,
     pub bytes: usize,
-    /// These are all columns. Otherwise the next one is a case for [`one`]: its value is not all here, or so near the
-    /// end that a window would reach beyond it, or of a length that is not usual.
+    /// All columns are done. If not, [`one`] copies the next one: its value is incomplete, or a window would reach beyond
+    /// the input, or its length is unusual.
     pub all: bool,
 }
 
@@ -47,7 +47,7 @@ pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: 
         else {
             break;
         };
-        // A guess that nearly always holds: the next column need not wait for this length to be read.
+        // The usual length nearly always holds, so that the next column need not wait for this length.
         let mut used = copy.used;
         let length = window[0] & copy.mask;
         if length != copy.length {

@@ -1,12 +1,12 @@
-//! Values of any length, piece by piece: they are never held.
+//! Values of any length, copied piece by piece: no value is held as a whole.
 use super::buffer::Buffer;
 use crate::tds::value::{PLP_NULL, PLP_UNKNOWN};
 
 /// Longest text, ntext, image or (max) value: 2^31-1 bytes.
 pub const LONGEST: u64 = 0x7FFF_FFFF;
 
-/// Bytes of the chunks that PLP values are written in, the last one apart. Whatever chunks a server sends, a value's
-/// bytes in a row are always the same, and so is the row's hash.
+/// Length of the chunks of a PLP value in a bulk row; the last chunk may be shorter. A value's bytes in a row do not depend on
+/// the chunks that the server sends, and neither does the row's hash.
 pub const CHUNK: usize = 8 << 10;
 
 /// What stands for the pointer and the timestamp of a text, ntext or image value. A server reads over them
@@ -20,7 +20,7 @@ pub const POINTER: [u8; 25] = {
 /// Progress inside a PLP value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plp {
-    /// What the server said, or [`PLP_UNKNOWN`].
+    /// The length that the server announced, or [`PLP_UNKNOWN`].
     announced: u64,
     /// Bytes of all its chunks so far, those to come of the current one included.
     total: u64,
@@ -42,7 +42,7 @@ pub enum PlpProgress {
 }
 
 impl Plp {
-    /// What the eight bytes before a value say. `None`: it is NULL.
+    /// Begins a value whose first eight bytes are `announced`. `None`: it is NULL.
     pub fn begin(announced: u64, out: &mut Buffer) -> Option<Self> {
         let is_null = announced == PLP_NULL;
         out.put(&if is_null { PLP_NULL } else { PLP_UNKNOWN }.to_le_bytes());
@@ -110,8 +110,8 @@ impl Plp {
     }
 }
 
-/// Copies a PLP value that lies here in one chunk, as nearly all do, and says how many bytes it took. `None`: it has to
-/// be gone through piece by piece.
+/// Copies a PLP value that lies in the input as one chunk, as nearly all do, and returns how many bytes it took. `None`: the
+/// value has to be copied piece by piece.
 #[inline]
 pub fn whole_plp(input: &[u8], out: &mut Buffer) -> Option<usize> {
     let (announced, rest) = input.split_first_chunk()?;
@@ -131,7 +131,7 @@ pub fn whole_plp(input: &[u8], out: &mut Buffer) -> Option<usize> {
     Some(8 + value.len())
 }
 
-/// What there is to say of a value that is longer than it can be.
+/// The error for a value that is longer than its type allows.
 pub fn too_long(length: u64) -> String {
     format!("{length} bytes are more than its type has")
 }

@@ -1,13 +1,13 @@
-//! The row scanner: finds where the rows of a result set end and writes them down as a bulk load wants them.
+//! The row scanner: finds where the rows of a result set end and writes them as bulk rows.
 //!
 //! No value is decoded. What happens to each column is decided once, from COLMETADATA; bytes that stay as they are,
 //! across as many columns as possible, are copied in one run. See docs/WIRE.md, "From a result's row to a bulk row":
 //! - NBCROW becomes ROW ([MS-TDS] 2.2.7.15: not allowed in a bulk load);
-//! - fixed-length types become their nullable sisters, with a length byte;
-//! - the length of a PLP value becomes "unknown", which every server reads right.
+//! - fixed-length types become the nullable types, with a length byte;
+//! - the length of a PLP value becomes "unknown".
 //!
-//! A row's bytes depend on its values alone, so that their hash does: PLP values are cut into chunks of one size, and
-//! text pointers are all the same.
+//! A row's bytes, and so its hash, depend only on its values: the chunks of PLP values have one size, and text pointers are
+//! all the same.
 mod buffer;
 mod chunk_counter;
 mod copy;
@@ -78,7 +78,7 @@ pub struct RowScanner {
     out: Buffer,
     /// Rows that ended in it.
     rows: u64,
-    /// It began within a row. The block ends with that row, so that blocks end at rows again.
+    /// The block begins within a row. It ends with that row, so that the next block begins with a row.
     continues: bool,
     hash: RowHash,
     total: Fingerprint,
@@ -133,8 +133,8 @@ impl RowScanner {
         self.strategy.pad_decimals(columns);
     }
 
-    /// Takes rows from the front of `input`: how many bytes, and why no more. What is left of `input` comes first in
-    /// the next call.
+    /// Takes rows from the front of `input`. Returns how many bytes it took, and why it stopped. The rest of `input` comes
+    /// first in the next call.
     ///
     /// # Errors
     /// Lengths that can't be. The scanner is of no use afterwards.
@@ -195,7 +195,7 @@ impl RowScanner {
             ScanState::BetweenRows => {
                 bytes >= self.limits.bytes || rows >= self.limits.rows || (self.continues && rows > 0)
             }
-            // How long the chunk becomes is written at its beginning, so that must still be here.
+            // The chunk's length is written at its beginning once it is known, so the block must still have that place.
             ScanState::InPlp(plp) if plp.is_in_chunk() => false,
             _ => bytes >= self.limits.bytes.saturating_mul(2),
         }
@@ -238,7 +238,7 @@ impl RowScanner {
         ScanState::BeforeColumn
     }
 
-    /// Goes on from column to column; `false`: it stopped for want of input.
+    /// Copies column after column. `false`: the input is incomplete.
     fn columns(&mut self, input: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut at = 0;
         while let Some((rule, columns)) = self.strategy.group(self.column) {
@@ -304,7 +304,7 @@ impl RowScanner {
         Ok((at, true))
     }
 
-    /// Comes by again when the input ended here: nothing was written since.
+    /// Called once more if the input ended here; nothing was written in between.
     fn end_unhashed(&mut self) {
         self.hash.begin(self.out.len());
         if self.grouped.is_some() {

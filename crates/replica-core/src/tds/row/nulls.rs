@@ -7,15 +7,15 @@ pub struct Nulls {
 }
 
 impl Nulls {
-    /// So many columns are told of at once.
+    /// [`from`](Self::from) returns the bits of so many columns.
     pub const AT_ONCE: usize = 64;
 
     pub fn new(columns: usize) -> Self {
-        // A word more than there are bits, so that any column can be followed by 64 others.
+        // One word more than the bits need: `from` reads two words.
         Self { columns, words: vec![0; columns / 64 + 2].into() }
     }
 
-    /// Bytes of the bitmap.
+    /// The bitmap's length in bytes.
     pub fn bytes(&self) -> usize {
         self.columns.div_ceil(8)
     }
@@ -32,7 +32,7 @@ impl Nulls {
         }
     }
 
-    /// The bits of 64 columns from this one on.
+    /// The bits of 64 columns, of which `column` is the first.
     #[inline]
     pub fn from(&self, column: usize) -> u64 {
         let (at, shift) = (column / 64, column % 64);

@@ -1,13 +1,15 @@
 //! From options to an exit code.
 use std::io::{self, Write};
 
-use replica_core::cli;
+use replica_core::catalog::TableName;
+use replica_core::cli::{self, Configured};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::Result;
 use replica_core::exit::Code;
 use replica_core::plan::{Plan, Request};
 use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::retry::Backoff;
 use replica_core::shape::Wishes;
 use replica_core::trial::{self, Outcome, Subject, Trial};
 
@@ -17,23 +19,41 @@ pub fn run(options: &Options) -> Result<Code> {
     report::init(&Progress::on_stderr());
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
-    cli::block_on(1, |stop| async move { stop.or(attempt(options, &source, &target)).await })
+    cli::block_on(1, |stop| async move { stop.or(attempt(options, &config, &source, &target)).await })
 }
 
-async fn attempt(options: &Options, source: &Endpoint, target: &Endpoint) -> Result<Code> {
-    let mut sides = Sides::connect(source, target).await?;
-    let (source, target) = sides.tables(&options.table).await?;
-    let plan = Plan::new(&source, &target, request())?;
+async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint) -> Result<Code> {
+    let written = std::slice::from_ref(&options.table);
+    let table = &Configured::ask(config, written, Some(source), target).await?.names().of(&options.table);
+    let mut retries = Backoff::default().retries();
+    let (plan, trial) = loop {
+        // Whatever was tried is rolled back: it can be tried again.
+        if let Some(settled) = retries.settled(tried(options, table, source, target).await).await {
+            break settled?;
+        }
+    };
     for name in &plan.mapping.ignored {
-        log::warn!("{}: column {name} is in the source only", options.table);
+        log::warn!("{table}: column {name} is in the source only");
     }
-    let subject = Subject { source: &source, target: &target, plan: &plan };
-    let trial = trial::row(&mut sides, &subject, &options.which).await?;
     if trial.is_first_of_many {
-        log::warn!("{}: several rows match; this is the first", options.table);
+        log::warn!("{table}: several rows match; this is the first");
     }
     write(options, &plan, &trial)?;
     Ok(if matches!(trial.outcome, Outcome::Refused { .. }) { Code::Failed } else { Code::Ok })
+}
+
+async fn tried(
+    options: &Options,
+    table: &TableName,
+    source: &Endpoint,
+    target: &Endpoint,
+) -> Result<(Plan, Trial)> {
+    let mut sides = Sides::connect(source, target).await?;
+    let (source, target) = sides.tables(table).await?;
+    let plan = Plan::new(&source, &target, request())?;
+    let subject = Subject { source: &source, target: &target, plan: &plan };
+    let trial = trial::row(&mut sides, &subject, &options.which).await?;
+    Ok((plan, trial))
 }
 
 /// Everything that the target can check is checked.

@@ -1,5 +1,5 @@
 //! The real binary against a server: what it says of a row, and that nothing of it stays.
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, Run, Troubled};
 
 fn tool(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_debug-single-row-insert")).between(pair)
@@ -240,5 +240,16 @@ fn a_default_is_to_blame_and_not_the_row() {
     );
     let run = tool(&pair).run(&["dbo.t", "--key", "1"]).exits(1);
     assert_eq!(blamed(&run), ["made", "number"], "{run}");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 0);
+}
+
+#[test]
+fn servers_that_are_troubled_at_first() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)");
+    pair.source("INSERT INTO dbo.t VALUES (1)");
+    let Some((tool, troubled)) = tool(&pair).between_troubled(&pair) else { return };
+    let run = tool.run(&["dbo.t", "--key", "1"]).exits(0).says("40613").says("rolled back");
+    assert!(troubled.iter().all(Troubled::has_struck), "{run}");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 0);
 }

@@ -1,5 +1,5 @@
 //! The real binary against a server: what it finds, what it does not, and what that costs the source.
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, Run, Troubled};
 
 fn finder(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_find-string-overflows")).between(pair)
@@ -235,4 +235,16 @@ fn a_window_is_all_that_is_looked_at() {
     assert_eq!(run.lines().len(), 2);
     finder(&pair).run(&["dbo.t", "--start-date", "2023-01-01", "--end-date", "2023-12-31"]).exits(0);
     finder(&pair).run(&["dbo.t", "--start-date", "2023-01-01"]).exits(2);
+}
+
+#[test]
+fn servers_that_are_troubled_at_first() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, v varchar(9) NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, v varchar(2) NULL)");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'abc')");
+    let Some((tool, troubled)) = finder(&pair).between_troubled(&pair) else { return };
+    let run = tool.run(&["dbo.t"]).exits(1).says("40613");
+    assert!(troubled.iter().all(Troubled::has_struck), "{run}");
+    assert_eq!(found(&run), [("v", "too long")]);
 }

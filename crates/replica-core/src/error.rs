@@ -130,6 +130,11 @@ impl Error {
         Self::new(Kind::Io, message)
     }
 
+    /// The other end closed the connection, with or without a goodbye of TLS.
+    pub fn hung_up() -> Self {
+        Self::io("the server hung up")
+    }
+
     /// The other end was silent for too long.
     pub fn timeout(message: impl Into<String>) -> Self {
         Self::new(Kind::Timeout, message)
@@ -169,6 +174,12 @@ impl Error {
             self.0.kind = Kind::Connect;
         }
         self.within(place)
+    }
+
+    /// That trying again does not help, whatever the error looks like: it was tried.
+    pub fn settled(mut self) -> Self {
+        self.0.transient = false;
+        self
     }
 
     /// Puts the file, server or section that the message is about before it.
@@ -268,10 +279,18 @@ impl From<std::io::Error> for Error {
         match error.kind() {
             std::io::ErrorKind::TimedOut => Self::timeout(error.to_string()),
             // The link reports a violated protocol through the I/O traits this way.
-            std::io::ErrorKind::InvalidData => Self::protocol(error.to_string()),
-            _ => Self::io(error.to_string()),
+            std::io::ErrorKind::InvalidData => Self::protocol(without_link(&error.to_string())),
+            std::io::ErrorKind::UnexpectedEof => Self::hung_up(),
+            _ => Self::io(without_link(&error.to_string())),
         }
     }
+}
+
+/// A library's error may end with the address of its documentation, which is of no use to whoever meets it here.
+fn without_link(text: &str) -> &str {
+    let link = ["http://", "https://"].iter().filter_map(|scheme| text.find(scheme)).min();
+    let text = link.map_or(text, |at| &text[..at]);
+    text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | '(' | '-'))
 }
 
 impl From<Malformed> for Error {
@@ -307,9 +326,10 @@ impl From<tiberius::error::Error> for Error {
         match error {
             E::Server(token) => Self::from_server(vec![ServerError::from(&token)]),
             E::Io { kind: IoErrorKind::TimedOut, message } => Self::timeout(message),
-            E::Io { kind: IoErrorKind::InvalidData, message } => Self::protocol(message),
-            E::Io { message, .. } => Self::io(message),
-            other => Self::protocol(other.to_string()),
+            E::Io { kind: IoErrorKind::InvalidData, message } => Self::protocol(without_link(&message)),
+            E::Io { kind: IoErrorKind::UnexpectedEof, .. } => Self::hung_up(),
+            E::Io { message, .. } => Self::io(without_link(&message)),
+            other => Self::protocol(without_link(&other.to_string())),
         }
     }
 }
@@ -351,6 +371,17 @@ mod tests {
         assert!(Error::unreachable("refused").is_transient());
         assert!(!Error::connect("login failed").is_transient());
         assert!(!Error::protocol("lies").is_transient());
+    }
+
+    #[test]
+    fn no_library_sends_its_reader_to_its_documentation() {
+        let text = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/x#unexpected-eof";
+        for kind in [std::io::ErrorKind::UnexpectedEof, std::io::ErrorKind::Other] {
+            let error = Error::from(std::io::Error::new(kind, text));
+            assert!(error.is_transient() && !error.to_string().contains("://"), "{error}");
+        }
+        assert_eq!(without_link(text), "peer closed connection without sending TLS close_notify");
+        assert_eq!(without_link("reset: by peer"), "reset: by peer");
     }
 
     #[test]

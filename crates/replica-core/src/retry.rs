@@ -1,12 +1,20 @@
 //! What is worth trying again, as a table, and how long to wait before it.
 //!
-//! This module counts and sleeps; the caller says what is transient, usually with
-//! [`Error::is_transient`](crate::error::Error::is_transient).
+//! [`Retries::settled`] decides whether work is done again, for all that comes after the login. Until a server lets us in
+//! is [`Session::connect`](crate::session::Session::connect)'s own business, which waits for longer.
 use std::time::Duration;
+
+use crate::error::Result;
 
 /// Server errors after which the same work may succeed, each with its reason
 /// (Microsoft, "Database Engine events and errors" and "Troubleshoot transient connection errors").
+///
+/// A failed login, 18456, is none of them in any of its states (ibid., "MSSQLSERVER_18456"): what is transient at a
+/// login has a number of its own.
 pub const TRANSIENT: &[(u32, &str)] = &[
+    (921, "the database has not been recovered yet"),
+    (922, "the database is being recovered"),
+    (983, "the availability replica is neither primary nor secondary, which happens during a failover"),
     (1204, "the server is out of lock memory for now"),
     (1205, "chosen as the victim of a deadlock"),
     (1222, "a lock was not granted within LOCK_TIMEOUT"),
@@ -21,11 +29,14 @@ pub const TRANSIENT: &[(u32, &str)] = &[
     (8651, "the memory to start the query is not free"),
     (10928, "Azure SQL: a resource limit is reached"),
     (10929, "Azure SQL: the server is too busy for more than the guaranteed minimum"),
+    (18401, "the server is upgrading its system databases, and takes administrators only"),
     (40143, "Azure SQL: the service could not process the request"),
     (40197, "Azure SQL: the service is reconfigured or fails over"),
     (40501, "Azure SQL: the service is busy"),
     (40540, "Azure SQL: the service aborted the transaction"),
     (40613, "Azure SQL: the database is not available now"),
+    (42108, "Azure Synapse: the pool is paused"),
+    (42109, "Azure Synapse: the pool is warming up"),
     (49918, "Azure SQL: not enough resources to process the request"),
     (49919, "Azure SQL: too many create or update operations"),
     (49920, "Azure SQL: too many operations in the subscription"),
@@ -63,7 +74,7 @@ impl Backoff {
     ///
     /// The wait is spread evenly over the second half of the bound: workers that fell over each
     /// other do not meet again at the same moment, and none comes back at once.
-    fn delay(&self, retry: u32) -> Option<Duration> {
+    pub(crate) fn delay(&self, retry: u32) -> Option<Duration> {
         if retry == 0 || retry > self.max_retries {
             return None;
         }
@@ -80,6 +91,28 @@ pub struct Retries {
 }
 
 impl Retries {
+    /// What an attempt came to, if it stands. `None`: its error is transient, and it is time for another attempt, on
+    /// connections of its own: those of the one before may be beyond use, and hold what this one waits for.
+    ///
+    /// ```ignore
+    /// loop {
+    ///     if let Some(settled) = retries.settled(attempt().await).await {
+    ///         return settled;
+    ///     }
+    /// }
+    /// ```
+    pub async fn settled<T>(&mut self, attempted: Result<T>) -> Option<Result<T>> {
+        match attempted {
+            Err(error) if error.is_transient() && self.another_after(&error).await => None,
+            settled => Some(settled),
+        }
+    }
+
+    /// Attempts after the first, so far.
+    pub fn used(&self) -> u32 {
+        self.used
+    }
+
     /// Waits until it is time for another attempt, and says so in the log; `false` at once when they are used up.
     pub async fn another_after(&mut self, error: &impl std::fmt::Display) -> bool {
         let Some(delay) = self.backoff.delay(self.used + 1) else { return false };
@@ -109,6 +142,7 @@ fn unit_random() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn delays_grow_within_their_bounds_and_end() {
@@ -120,6 +154,36 @@ mod tests {
             }
         }
         assert_eq!(backoff.delay(4), None);
+    }
+
+    #[test]
+    fn work_is_done_again_while_that_can_help() {
+        let backoff = Backoff { max_retries: 3, base: Duration::ZERO, cap: Duration::ZERO };
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+            for (errors, done, attempts) in [
+                (vec![Error::io("lost"), Error::timeout("silent")], true, 3),
+                (vec![Error::io("lost"), Error::data("too long")], false, 2),
+                ((0..9).map(|_| Error::io("lost")).collect(), false, 4),
+            ] {
+                let (mut errors, mut retries) = (errors.into_iter(), backoff.clone().retries());
+                let mut begun = 0;
+                let settled = loop {
+                    begun += 1;
+                    let attempted = errors.next().map_or(Ok(()), Err);
+                    if let Some(settled) = retries.settled(attempted).await {
+                        break settled;
+                    }
+                };
+                assert_eq!((settled.is_ok(), begun, retries.used()), (done, attempts, attempts - 1));
+            }
+        });
+    }
+
+    #[test]
+    fn what_stands_for_the_rows_is_never_transient() {
+        for number in [245, 515, 547, 2601, 2627, 2628, 4815, 8114, 8115, 8152, 18456] {
+            assert!(!is_transient_number(number), "{number}");
+        }
     }
 
     #[test]

@@ -176,8 +176,47 @@ fn a_port_where_nobody_listens() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = run(visit(&endpoint(address, ""))).unwrap_err();
     assert_eq!(error.exit_code(), Code::Connect);
-    assert!(error.is_transient());
     assert!(error.to_string().contains("cannot connect"), "{error}");
+}
+
+#[test]
+fn a_server_that_comes_up_meanwhile() {
+    let error = run(Session::connect_once(&endpoint(unused(), ""), Role::Source)).err().unwrap();
+    assert!(error.is_transient(), "{error}");
+    for number in [40613, 4060, 18401] {
+        let address = refusing_first(number);
+        let counted = |count| endpoint(address, &format!("Encrypt=false;ConnectRetryCount={count}"));
+        let error = run(Session::connect(&counted(0), Role::Source)).err().unwrap();
+        assert!(error.has_number(number.unsigned_abs()), "{error}");
+        let error = run(Session::connect(&counted(1), Role::Source)).err().unwrap();
+        assert!(error.to_string().contains("after 2 attempts"), "{error}");
+        assert!(!error.is_transient(), "{error}");
+        run(Session::connect(&counted(2), Role::Source)).unwrap();
+    }
+}
+
+/// A port that was free a moment ago.
+fn unused() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Answers four logins with an error, and lets the others in.
+fn refusing_first(number: i32) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for (n, stream) in listener.incoming().enumerate() {
+            let mut peer = Peer(stream.unwrap());
+            if n < 4 {
+                peer.refuse_tls();
+                peer.message();
+                peer.reply(&[common::error(number), common::done(2, 0)].concat());
+            } else {
+                peer.log_in(4096);
+            }
+        }
+    });
+    address
 }
 
 #[test]

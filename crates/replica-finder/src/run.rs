@@ -2,13 +2,14 @@
 use std::io::{self, Write};
 
 use replica_core::catalog::{Table, TableName};
-use replica_core::cli;
+use replica_core::cli::{self, Configured};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
 use replica_core::find::{Finding, LookedFor, Search, find};
 use replica_core::report::{self, Format, Progress, Record, Value, one_line};
+use replica_core::retry::Backoff;
 use replica_core::types::mapping::{Mapping, map_what_can_be};
 use replica_core::window::{DateColumn, Filter, choose};
 
@@ -20,14 +21,18 @@ pub fn run(options: &Options) -> Result<Code> {
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
     let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
     cli::block_on(1, |stop| async move {
-        let run = Run { options, config: &config, source, target };
-        stop.or(run.all(names)).await
+        stop.or(async {
+            let configured = Configured::ask(&config, &names, Some(&source), &target).await?;
+            let tables = configured.tables(&names);
+            Run { options, configured, source, target }.all(tables).await
+        })
+        .await
     })
 }
 
 struct Run<'a> {
     options: &'a Options,
-    config: &'a Config,
+    configured: Configured,
     source: Endpoint,
     target: Endpoint,
 }
@@ -44,15 +49,10 @@ impl Run<'_> {
         let mut sides = None;
         let mut code = Code::Ok;
         for name in names {
-            let looked = self.table(&mut sides, &name).await;
-            if let Err(error) = &looked {
-                if sides.is_none() {
-                    return looked.map(|_| code);
-                }
-                if matches!(error.kind(), Kind::Io | Kind::Timeout | Kind::Protocol) {
-                    // That connection is beyond use; the next table gets another.
-                    sides = None;
-                }
+            let looked = self.patiently(&mut sides, &name).await;
+            // Without a connection there is nothing to be said of any table.
+            if looked.as_ref().is_err_and(|error| error.kind() == Kind::Connect) {
+                return looked.map(|_| code);
             }
             let failure = |error: Error| Looked { findings: Vec::new(), left_out: Some(error.table(&name)) };
             let looked = looked.unwrap_or_else(failure);
@@ -64,13 +64,27 @@ impl Run<'_> {
         Ok(code)
     }
 
+    /// On the connections there are; on new ones after an error, which may have left them beyond use.
+    async fn patiently(&self, sides: &mut Option<Sides>, name: &TableName) -> Result<Looked> {
+        let mut retries = Backoff::default().retries();
+        loop {
+            let looked = self.table(sides, name).await;
+            if looked.as_ref().is_err_and(|error| error.server().is_none()) {
+                *sides = None;
+            }
+            if let Some(settled) = retries.settled(looked).await {
+                return settled;
+            }
+        }
+    }
+
     async fn table(&self, sides: &mut Option<Sides>, name: &TableName) -> Result<Looked> {
         let sides = match sides {
             Some(sides) => sides,
             None => sides.insert(Sides::connect(&self.source, &self.target).await?),
         };
         let (source, target) = sides.tables(name).await?;
-        let ignore = cli::settings(self.config, name).ignore_extra_columns;
+        let ignore = self.configured.settings(name).ignore_extra_columns;
         let (mapping, left_out) = map_what_can_be(&source, &target, ignore);
         let search = Search {
             source: &source,
@@ -84,7 +98,7 @@ impl Run<'_> {
 
     fn filter(&self, name: &TableName, source: &Table, mapping: &Mapping) -> Result<Option<Filter>> {
         let Some(range) = &self.options.range else { return Ok(None) };
-        let named = self.options.date_column.as_deref().or_else(|| cli::date_column(self.config, name));
+        let named = self.options.date_column.as_deref().or_else(|| self.configured.date_column(name));
         let column = choose(source, named)?;
         let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == column.id) else {
             return Err(Error::mapping("the target has no column for the dates").column(&column.name));

@@ -9,9 +9,11 @@ pub mod offenders;
 mod program;
 pub mod proxy;
 mod server;
+mod troubled;
 
 pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
 pub use program::{Program, Run, Running};
 pub use server::Server;
+pub use troubled::Troubled;

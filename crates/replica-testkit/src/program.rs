@@ -9,7 +9,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-use crate::Pair;
+use crate::{Pair, Troubled};
 
 /// Longer than any test takes: a binary that hangs fails, and does not hang the tests.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -53,6 +53,14 @@ impl Program {
     /// Copies from the pair's source to its target.
     pub fn between(self, pair: &Pair) -> Self {
         self.with("REPLICA_SOURCE", &pair.source.connection).with("REPLICA_TARGET", &pair.target.connection)
+    }
+
+    /// As [`Self::between`], where both servers are troubled at first.
+    pub fn between_troubled(self, pair: &Pair) -> Option<(Self, [Troubled; 2])> {
+        let (source, target) = (Troubled::before(&pair.source)?, Troubled::before(&pair.target)?);
+        let program = self.with("REPLICA_SOURCE", &source.connection);
+        let program = program.with("REPLICA_TARGET", &target.connection);
+        Some((program, [source, target]))
     }
 
     pub fn with(mut self, variable: &str, value: &str) -> Self {

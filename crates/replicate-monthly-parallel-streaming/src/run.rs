@@ -2,7 +2,7 @@
 use std::io;
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Tool};
+use replica_core::cli::{self, Configured, Tool};
 use replica_core::config::Config;
 use replica_core::copy::windows::{self, Failed, Finished, Job, Prepared, Summary};
 use replica_core::error::Result;
@@ -19,14 +19,21 @@ use crate::args::Options;
 pub fn run(options: &Options) -> Result<Code> {
     let progress = Progress::on_stderr();
     report::init(&progress);
-    let config = Config::load(options.config.as_deref())?;
-    let tables = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    let config = &Config::load(options.config.as_deref())?;
+    let written = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    // Indexes are the target's alone.
+    let source = options.range.map(|_| config.source()).transpose()?;
+    let target = config.target()?;
     cli::block_on(options.max_workers, |stop| async move {
+        let configured = stop.or(Configured::ask(config, &written, source, target)).await?;
         let mut codes = Vec::new();
-        for table in tables {
+        for table in configured.tables(&written) {
             let done = match options.range {
-                Some(range) => replicate(options, &config, &table, range, &stop, &progress).await,
-                None => repair(options, &config, &table, &stop, &progress).await,
+                Some(range) => {
+                    let job = job(options, config, &configured, &table, range)?;
+                    replicate(options, &job, &stop, &progress).await
+                }
+                None => repair(options, config, &table, &stop, &progress).await,
             };
             match done {
                 Ok(code) => codes.push(code),
@@ -46,27 +53,20 @@ fn ends_all(code: Code) -> bool {
     matches!(code, Code::Connect | Code::Interrupted | Code::Terminated)
 }
 
-async fn replicate(
-    options: &Options,
-    config: &Config,
-    table: &TableName,
-    range: Range,
-    stop: &Stop,
-    progress: &Progress,
-) -> Result<Code> {
-    let job = job(options, config, table, range)?;
+async fn replicate(options: &Options, job: &Job, stop: &Stop, progress: &Progress) -> Result<Code> {
+    let table = &job.table;
     // Nothing is changed yet: a signal may end it anywhere.
-    let mut prepared = stop.or(Prepared::new(&job)).await?;
+    let mut prepared = stop.or(Prepared::new(job)).await?;
     if options.explain {
-        report::explain(&prepared.plan.plan.target, prepared.explain(), options.format)?;
+        report::explain(table, prepared.explain(), options.format)?;
         return Ok(Code::Ok);
     }
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
     if options.preflight {
-        stop.or(prepared.preflight()).await?;
+        stop.or(prepared.preflight(job)).await?;
     }
     let mut written = Ok(());
-    let summary = windows::run(&job, prepared, stop, progress, &mut |finished| {
+    let summary = windows::run(job, prepared, stop, progress, &mut |finished| {
         if let Err(error) = &finished.result {
             log::error!("{error}");
         }
@@ -82,8 +82,14 @@ async fn replicate(
     }
 }
 
-fn job(options: &Options, config: &Config, table: &TableName, range: Range) -> Result<Job> {
-    let settings = cli::settings(config, table);
+fn job(
+    options: &Options,
+    config: &Config,
+    configured: &Configured,
+    table: &TableName,
+    range: Range,
+) -> Result<Job> {
+    let settings = configured.settings(table);
     let wishes = Wishes {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
@@ -98,7 +104,7 @@ fn job(options: &Options, config: &Config, table: &TableName, range: Range) -> R
         wishes,
         ..Request::default()
     };
-    let date_column = options.date_column.as_deref().or_else(|| cli::date_column(config, table));
+    let date_column = options.date_column.as_deref().or_else(|| configured.date_column(table));
     Ok(Job {
         tool: Args::NAME,
         source: config.source()?.clone(),

@@ -3,7 +3,7 @@ use std::io;
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Tool};
+use replica_core::cli::{self, Configured, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Days, Job, Sides, Source};
 use replica_core::error::{Error, Kind, Result};
@@ -12,6 +12,7 @@ use replica_core::load::Outcome;
 use replica_core::order::{Key, Parent, keys, order};
 use replica_core::plan::{Plan, Request};
 use replica_core::report::{self, Progress, Record, Value};
+use replica_core::retry::Backoff;
 use replica_core::schedule;
 use replica_core::shape::Wishes;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
@@ -47,15 +48,25 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     if options.commit_interval.is_some() {
         log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
     }
-    let job = |table| job(options, config, source.clone(), target.clone(), table);
-    let jobs = names.into_iter().map(job).collect();
     cli::block_on(options.max_workers, |stop| async move {
-        stop.or(Run { options, progress, failures: Vec::new() }.all(jobs)).await
+        stop.or(async {
+            let configured = Configured::ask(config, &names, source.endpoint(), &target).await?;
+            let job = |table| job(options, &configured, source.clone(), target.clone(), table);
+            let jobs = configured.tables(&names).into_iter().map(job).collect();
+            Run { options, progress, failures: Vec::new() }.all(jobs).await
+        })
+        .await
     })
 }
 
-fn job<S>(options: &Options, config: &Config, source: S, target: Endpoint, table: TableName) -> Job<S> {
-    let settings = cli::settings(config, &table);
+fn job<S>(
+    options: &Options,
+    configured: &Configured,
+    source: S,
+    target: Endpoint,
+    table: TableName,
+) -> Job<S> {
+    let settings = configured.settings(&table);
     let wishes = Wishes {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
@@ -68,7 +79,7 @@ fn job<S>(options: &Options, config: &Config, source: S, target: Endpoint, table
         ..Request::default()
     };
     let days = options.range.map(|range| {
-        let date_column = options.date_column.as_deref().or_else(|| cli::date_column(config, &table));
+        let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
     Job { tool: Args::NAME, source, target, table, days, request, verify: options.verify }
@@ -118,7 +129,7 @@ impl Run<'_> {
                         ),
                     ));
                 }
-                report::explain(&plan.target, lines, self.options.format)?;
+                report::explain(&job.table, lines, self.options.format)?;
             }
             return Ok(self.verdict());
         }
@@ -191,7 +202,7 @@ impl Run<'_> {
         let mut planned: Vec<Planned<S>> = Vec::new();
         for job in jobs {
             let started = Instant::now();
-            match plan(&mut sides, &job).await {
+            match plan_patiently(&mut sides, &job).await {
                 Ok((plan, _)) if planned.iter().any(|other| other.plan.target == plan.target) => {
                     log::warn!("{}: named twice, replaced once", plan.target);
                 }
@@ -200,12 +211,8 @@ impl Run<'_> {
                     planned.push(Planned { job, plan, parent });
                 }
                 // Without a connection there is nothing to be said of any table.
-                Err(error) if sides.is_none() => return Err(error),
+                Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
-                    if matches!(error.kind(), Kind::Io | Kind::Timeout | Kind::Protocol) {
-                        // That connection is beyond use; the next table gets another.
-                        sides = None;
-                    }
                     let result = Err(error.table(&job.table));
                     self.finish(Finished { table: job.table, result, started })?;
                 }
@@ -252,6 +259,23 @@ impl Run<'_> {
     /// Nothing was written.
     fn verdict(&self) -> Code {
         Code::of_all(self.failures.iter().map(|(_, code)| *code))
+    }
+}
+
+/// On the connections there are; on new ones after an error, which may have left them beyond use.
+async fn plan_patiently<S: Source>(
+    sides: &mut Option<Sides<S::Side>>,
+    job: &Job<S>,
+) -> Result<(Plan, Parent)> {
+    let mut retries = Backoff::default().retries();
+    loop {
+        let planned = plan(sides, job).await;
+        if planned.as_ref().is_err_and(|error| error.server().is_none()) {
+            *sides = None;
+        }
+        if let Some(settled) = retries.settled(planned).await {
+            return settled;
+        }
     }
 }
 

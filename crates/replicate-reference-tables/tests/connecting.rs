@@ -19,7 +19,7 @@ fn run_on(connection: &str) -> Run {
 }
 
 fn login(port: u16) -> String {
-    format!("Server=127.0.0.1,{port};User Id=sa;Password={PASSWORD};Connect Timeout=2")
+    format!("Server=127.0.0.1,{port};User Id=sa;Password={PASSWORD};Connect Timeout=2;ConnectRetryCount=0")
 }
 
 /// One line on stderr says what is wrong.
@@ -74,7 +74,8 @@ fn a_host_that_does_not_answer() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let run = run_on(&login(free.port())).exits(3).says(" 127.0.0.1,").says("cannot connect");
     one_error(&run);
-    let run = run_on(&format!("Server=nowhere.invalid;User Id=u;Password={PASSWORD}")).exits(3);
+    let run =
+        run_on(&format!("Server=nowhere.invalid;User Id=u;Password={PASSWORD};ConnectRetryCount=0")).exits(3);
     one_error(&run.says("nowhere.invalid"));
 }
 

@@ -76,25 +76,27 @@ pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
 }
 
 /// Replaces `file` by one with these samples. Of what it holds, samples of other kinds of runs stay, and those of
-/// `tables` that this run has no word on: when a table that failed was last refreshed is what an alert asks for.
+/// `tables` (all, where these are not known) that this run has no word on: when a table that failed was last refreshed is what an alert asks for.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(file: &Path, samples: &[Sample], tables: &[String]) -> Result<()> {
+pub fn write(file: &Path, samples: &[Sample], tables: Option<&[String]>) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(format!("the metrics: {}: {error}", file.display()));
     let before = output::written_before(file).map_err(failed)?.unwrap_or_default();
     output::replace(file, text(&before, samples, tables).as_bytes()).map_err(failed)
 }
 
 /// Series by their name with labels, in the order of the metrics.
-fn text(before: &str, samples: &[Sample], tables: &[String]) -> String {
+fn text(before: &str, samples: &[Sample], tables: Option<&[String]>) -> String {
     let mut series: BTreeMap<(Metric, String), String> = BTreeMap::new();
-    let labels: Vec<String> = tables.iter().map(|table| format!("table=\"{}\"", escaped(table))).collect();
+    let label = |table: &String| format!("table=\"{}\"", escaped(table));
+    let labels: Option<Vec<String>> = tables.map(|tables| tables.iter().map(label).collect());
     for line in before.lines().filter(|line| !line.starts_with('#')) {
         let Some((name, value)) = line.rsplit_once(' ') else { continue };
         let metric =
             Metric::ALL.into_iter().find(|metric| name.split('{').next() == Some(metric.described().0));
-        let known = !name.contains("table=") || labels.iter().any(|label| name.contains(label));
+        let is_label = |labels: &Vec<String>| labels.iter().any(|label| name.contains(label));
+        let known = !name.contains("table=") || labels.as_ref().is_none_or(is_label);
         if let Some(metric) = metric.filter(|_| known) {
             series.insert((metric, name.to_owned()), value.to_owned());
         }
@@ -138,7 +140,12 @@ mod tests {
             sample(Metric::TableSuccess, "t0", Some("dbo.[b\"c]"), 1.0),
             sample(Metric::TableSuccess, "t0", Some("dbo.gone"), 1.0),
         ];
-        let before = text("", &first, &tables);
+        let before = text("", &first, Some(&tables[..]));
+        assert_eq!(
+            text(&before, &[], None),
+            before,
+            "nothing is forgotten before it is known what is listed"
+        );
         let second = [
             sample(Metric::RunSuccess, "t0", None, 0.0),
             sample(Metric::RunSuccess, "t1", None, 1.0),
@@ -146,7 +153,7 @@ mod tests {
             sample(Metric::TableSeconds, "t0", Some("dbo.a"), 0.25),
         ];
         assert_eq!(
-            text(&before, &second, &tables),
+            text(&before, &second, Some(&tables[..])),
             "# HELP replica_run_success 1 if every table of the last run is as it should be.\n\
              # TYPE replica_run_success gauge\n\
              replica_run_success{run=\"t0\"} 0\n\
@@ -169,12 +176,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("replica.prom");
         std::fs::write(&file, "nonsense\nother_metric 1\nreplica_run_success{run=\"t1\"} 1\n").unwrap();
-        write(&file, &[sample(Metric::RunSeconds, "t0", None, 1.5)], &[]).unwrap();
+        write(&file, &[sample(Metric::RunSeconds, "t0", None, 1.5)], None).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains("replica_run_success{run=\"t1\"} 1\n") && text.contains("{run=\"t0\"} 1.5\n"));
         assert!(!text.contains("nonsense") && !text.contains("other_metric"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let error = write(&folder.path().join("no/replica.prom"), &[], &[]).unwrap_err();
+        let error = write(&folder.path().join("no/replica.prom"), &[], None).unwrap_err();
         assert!(error.to_string().contains("replica.prom"), "{error}");
     }
 }

@@ -3,20 +3,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use replica_core::applock::{self, Mode};
-use replica_core::cli;
+use replica_core::catalog::TableName;
+use replica_core::cli::{self, Configured};
 use replica_core::config::Config;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::{self, Progress};
+use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Job};
 use replica_core::session::{Role, Session};
 use replica_core::signal::Stop;
+use time::Date;
 
 use crate::agenda::Agenda;
 use crate::args::Options;
 use crate::record::{Book, Run};
 use crate::refresh::{Done, Sides, refresh};
-use crate::steps::{Step, Wishes, steps};
+use crate::steps::{Step, Wishes, listed, steps, written};
 use crate::tally::Tally;
 
 /// Two writers keep source and target busy; more contend on one server.
@@ -26,25 +29,30 @@ const DEFAULT_WORKERS: usize = 2;
 /// its session, however the run ends.
 const LOCK: &str = "replica run";
 
+/// How long a lock may outlive the connection that held it.
+const LOST_LOCK: Duration = Duration::from_secs(10);
+
 pub fn run(options: &Options) -> Result<Code> {
     let progress = if options.quiet { Progress::hidden() } else { Progress::on_stderr() };
     report::init_from(&progress, if options.quiet { "warn" } else { "info" });
     let config = Config::load(options.config.as_deref())?;
     let day = options.asked.day(config.etl.time_zone.as_deref())?;
-    let mut steps = steps(&config, day, &Wishes { only: &options.only, look_back: options.look_back })?;
+    let written = written(&config, &options.only)?;
     let workers = cli::workers(options.max_workers.or(config.etl.max_workers), DEFAULT_WORKERS)?;
-    steps.iter_mut().for_each(|step| step.workers = step.workers.min(workers));
     let sides = Arc::new(Sides {
         source: config.source()?.clone(),
         target: config.target()?.clone(),
         verify: cli::verify(config.etl.verify.as_deref()).map_err(|error| error.within("[etl]"))?,
         progress,
     });
+    let plan = Plan { config: &config, written, day, options, workers };
     if options.explain {
         return cli::block_on(1, |stop| async move {
-            let mut target = Session::connect(&sides.target, Role::Target).await?;
-            let agenda = stop.or(Agenda::new(&mut target, &steps)).await?;
-            agenda.explain(options.format).await
+            let agenda = stop.or(async {
+                let steps = plan.steps(&sides).await?.1;
+                Ok(begin(&sides, &steps, false).await?.0)
+            });
+            agenda.await?.explain(options.format).await
         });
     }
     let run = Run::begin(options.asked.name(), day);
@@ -52,9 +60,30 @@ pub fn run(options: &Options) -> Result<Code> {
     let mut tally = Tally::new(options, &config, sides.progress.clone(), book)?;
     let result = cli::block_on(workers, |stop| {
         let all = All { sides, workers, stop, tally: &mut tally };
-        async move { all.run(&steps).await }
+        async move { all.run(&plan).await }
     });
     tally.end(result)
+}
+
+/// What there is to do, as far as it is known without a server.
+struct Plan<'a> {
+    config: &'a Config,
+    written: Vec<TableName>,
+    day: Date,
+    options: &'a Options,
+    workers: usize,
+}
+
+impl Plan<'_> {
+    /// The tables of the configuration, and the steps of this run.
+    async fn steps(&self, sides: &Sides) -> Result<(Vec<TableName>, Vec<Step>)> {
+        let Self { config, written, day, options, workers } = self;
+        let configured = Configured::ask(config, written, Some(&sides.source), &sides.target).await?;
+        let wishes = Wishes { only: &options.only, look_back: options.look_back };
+        let mut steps = steps(config, &configured, *day, &wishes)?;
+        steps.iter_mut().for_each(|step| step.workers = step.workers.min(*workers));
+        Ok((listed(config, &configured)?, steps))
+    }
 }
 
 /// Everything that a run refreshes.
@@ -66,10 +95,12 @@ struct All<'a> {
 }
 
 impl All<'_> {
-    async fn run(mut self, steps: &[Step]) -> Result<Code> {
+    async fn run(mut self, plan: &Plan<'_>) -> Result<Code> {
         let stop = self.stop.clone();
+        let (listed, steps) = stop.or(plan.steps(&self.sides)).await?;
+        self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
-        let (agenda, _locked) = stop.or(begin(&self.sides, steps)).await?;
+        let (agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
         for (step, error) in agenda.refused {
             self.tally.add(&step, vec![Done::failed(error)])?;
         }
@@ -111,11 +142,21 @@ impl All<'_> {
     }
 }
 
-/// Keeps other runs off, and looks at the tables.
-async fn begin(sides: &Sides, steps: &[Step]) -> Result<(Agenda, Session)> {
-    let mut target = Session::connect(&sides.target, Role::Target).await?;
-    if !applock::take(&mut target, LOCK, Mode::Exclusive, Duration::ZERO).await? {
-        return Err(Error::busy("another run of run-replica-etl is at work on this replica"));
+/// Keeps other runs off if it is `alone`, and looks at the tables.
+async fn begin(sides: &Sides, steps: &[Step], alone: bool) -> Result<(Agenda, Session)> {
+    let mut retries = Backoff::default().retries();
+    loop {
+        // The server may not have noticed yet that the connection before this one is gone, and its lock with it.
+        let wait = if retries.used() == 0 { Duration::ZERO } else { LOST_LOCK };
+        let begun = async {
+            let mut target = Session::connect(&sides.target, Role::Target).await?;
+            if alone && !applock::take(&mut target, LOCK, Mode::Exclusive, wait).await? {
+                return Err(Error::busy("another run of run-replica-etl is at work on this replica"));
+            }
+            Ok((Agenda::new(&mut target, steps).await?, target))
+        };
+        if let Some(settled) = retries.settled(begun.await).await {
+            return settled;
+        }
     }
-    Ok((Agenda::new(&mut target, steps).await?, target))
 }

@@ -1,8 +1,8 @@
 //! What there is to do for a day: the configuration's tables, with what is said of each. Pure.
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use replica_core::catalog::TableName;
-use replica_core::cli;
+use replica_core::catalog::{Names, TableName};
+use replica_core::cli::{self, Configured};
 use replica_core::config::{Config, TableSettings};
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
@@ -15,7 +15,7 @@ const FIRST_DAY: Date = date!(0001 - 01 - 01);
 /// One table's part of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// As the configuration writes it.
+    /// As the source has it.
     pub table: TableName,
     pub part: Part,
     /// Streams that it runs at once.
@@ -42,39 +42,66 @@ pub struct Wishes<'a> {
     pub look_back: Option<u16>,
 }
 
-/// The steps of a day: reference tables first, then date-based ones, each as listed.
+/// Every name that may be a table's, to be asked for: of the lists, of groups and their members, of `--only`. Where the
+/// schema is left out, each is meant that the lists write.
 ///
 /// # Errors
-/// Of kind `Usage`: nothing is listed, or what is listed or asked for makes no sense.
-pub fn steps(config: &Config, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step>> {
-    let reference = names("reference_tables", &config.reference_tables)?;
-    let dated = names("date_tables", &config.date_tables)?;
-    if let Some(both) = reference.iter().find(|table| dated.contains(table)) {
-        return Err(Error::usage("it is in reference_tables and in date_tables").table(both));
-    }
-    if reference.is_empty() && dated.is_empty() {
+/// Of kind `Usage`: nothing is listed, or what is no table name.
+pub fn written(config: &Config, only: &[String]) -> Result<Vec<TableName>> {
+    let mut names = lists(config)?.concat();
+    if names.is_empty() {
         return Err(Error::usage("the configuration lists no tables")
             .remedy("Write reference_tables = [\"dbo.Airports\", ...] and date_tables = [\"dbo.Flights\", ...] in replica.toml"));
     }
+    let mut mentioned = Vec::new();
+    for (name, members) in &config.groups {
+        let place = format!("[groups] {name}");
+        mentioned.extend(parse(&place, name).ok());
+        for member in members {
+            mentioned.push(parse(&place, member)?);
+        }
+    }
+    for typed in only.iter().filter(|typed| !config.groups.contains_key(*typed)) {
+        mentioned.push(parse("--only", typed)?);
+    }
+    let schemas = schemas(config)?;
+    for name in mentioned {
+        names.extend(in_schemas(&name, &schemas));
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// The steps of a day: reference tables first, then date-based ones, each as listed.
+///
+/// # Errors
+/// Of kind `Usage`: what is listed or asked for makes no sense.
+pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step>> {
+    let [reference, dated] = lists(config)?;
+    let (reference, dated) = (configured.tables(&reference), configured.tables(&dated));
+    if let Some(both) = reference.iter().find(|table| dated.contains(table)) {
+        return Err(Error::usage("it is in reference_tables and in date_tables").table(both));
+    }
     let mut steps = Vec::new();
     for table in reference {
-        steps.push(step(config, table, Part::Whole)?);
+        steps.push(step(configured, table, Part::Whole)?);
     }
     for table in dated {
-        let look_back = wishes.look_back.or(cli::settings(config, &table).look_back_days);
+        let look_back = wishes.look_back.or(configured.settings(&table).look_back_days);
         let look_back = look_back.unwrap_or(config.etl.look_back_days);
-        let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(Date::MIN).max(FIRST_DAY);
+        let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(FIRST_DAY).max(FIRST_DAY);
         let range = Range::new(first, day)?;
-        let column = cli::date_column(config, &table).map(str::to_owned);
-        steps.push(step(config, table, Part::Days { range, column })?);
+        let column = configured.date_column(&table).map(str::to_owned);
+        steps.push(step(configured, table, Part::Days { range, column })?);
     }
-    let chosen = chosen(config, &steps, wishes.only)?;
+    let listed = Listed { names: configured.names(), schemas: schemas(config)?, steps: &steps };
+    let chosen = listed.chosen(config, wishes.only)?;
     steps.retain(|step| chosen.as_ref().is_none_or(|chosen| chosen.contains(&step.table)));
     Ok(steps)
 }
 
-fn step(config: &Config, table: TableName, part: Part) -> Result<Step> {
-    let settings = cli::settings(config, &table);
+fn step(configured: &Configured, table: TableName, part: Part) -> Result<Step> {
+    let settings = configured.settings(&table);
     let workers = match part {
         Part::Whole => 1,
         Part::Days { .. } => cli::workers(settings.max_workers, 1).map_err(|error| error.table(&table))?,
@@ -82,67 +109,98 @@ fn step(config: &Config, table: TableName, part: Part) -> Result<Step> {
     Ok(Step { table, part, workers, settings })
 }
 
-/// A list's tables, each once.
-fn names(list: &str, texts: &[String]) -> Result<Vec<TableName>> {
-    let mut names = Vec::new();
-    for text in texts {
-        let name = parse(list, text)?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    Ok(names)
+/// Reference tables, and those with dates, as written.
+fn lists(config: &Config) -> Result<[Vec<TableName>; 2]> {
+    let names =
+        |list, texts: &[String]| texts.iter().map(|text| parse(list, text)).collect::<Result<Vec<_>>>();
+    Ok([names("reference_tables", &config.reference_tables)?, names("date_tables", &config.date_tables)?])
+}
+
+/// Every table of the configuration.
+///
+/// # Errors
+/// Of kind `Usage`: something is no table name.
+pub fn listed(config: &Config, configured: &Configured) -> Result<Vec<TableName>> {
+    Ok(lists(config)?.concat().iter().map(|name| configured.names().of(name)).collect())
+}
+
+/// The schemas that the lists write.
+fn schemas(config: &Config) -> Result<BTreeSet<String>> {
+    Ok(lists(config)?.concat().into_iter().filter_map(|name| name.schema).collect())
+}
+
+/// The names that a name without schema may be short for.
+fn in_schemas(name: &TableName, schemas: &BTreeSet<String>) -> Vec<TableName> {
+    let schemas = schemas.iter().filter(|_| name.schema.is_none());
+    schemas.map(|schema| TableName::new(schema, &name.name)).collect()
 }
 
 fn parse(place: &str, text: &str) -> Result<TableName> {
     text.parse().map_err(|error| Error::usage(format!("{place}: {error}")))
 }
 
-/// The tables that `--only` asks for; `None`: all.
-fn chosen(config: &Config, steps: &[Step], only: &[String]) -> Result<Option<HashSet<TableName>>> {
-    let mut groups = Vec::new();
-    // All groups, so that a slip in one shows before the day that it is needed.
-    for (name, members) in &config.groups {
-        let place = format!("[groups] {name}");
-        if parse(&place, name).is_ok_and(|table| steps.iter().any(|step| step.table == table)) {
-            return Err(Error::usage(format!("{place} is the name of a table, too"))
-                .remedy("Give the group another name"));
-        }
-        let members = members.iter().map(|member| listed(&place, steps, member));
-        groups.push((name, members.collect::<Result<Vec<_>>>()?));
-    }
-    if only.is_empty() {
-        return Ok(None);
-    }
-    let mut chosen = HashSet::new();
-    for typed in only {
-        match groups.iter().find(|(name, _)| *name == typed) {
-            Some((_, members)) => chosen.extend(members.iter().cloned()),
-            None => drop(chosen.insert(listed("--only", steps, typed)?)),
-        }
-    }
-    Ok(Some(chosen))
+/// What groups and `--only` are written of.
+struct Listed<'a> {
+    names: &'a Names,
+    schemas: BTreeSet<String>,
+    steps: &'a [Step],
 }
 
-/// The table of the configuration that a text means: the schema may be left out where that leaves no doubt.
-fn listed(place: &str, steps: &[Step], text: &str) -> Result<TableName> {
-    let name = parse(place, text)?;
-    let tables = || steps.iter().map(|step| &step.table);
-    if let Some(same) = tables().find(|table| **table == name) {
-        return Ok(same.clone());
+impl Listed<'_> {
+    /// The tables that `--only` asks for; `None`: all.
+    fn chosen(&self, config: &Config, only: &[String]) -> Result<Option<HashSet<TableName>>> {
+        let mut groups = Vec::new();
+        // All groups, so that a slip in one shows before the day that it is needed.
+        for (name, members) in &config.groups {
+            let place = format!("[groups] {name}");
+            if parse(&place, name).is_ok_and(|table| self.is_step(&self.names.of(&table))) {
+                return Err(Error::usage(format!("{place} is the name of a table, too"))
+                    .remedy("Give the group another name"));
+            }
+            let members = members.iter().map(|member| self.table(&place, member));
+            groups.push((name, members.collect::<Result<Vec<_>>>()?));
+        }
+        if only.is_empty() {
+            return Ok(None);
+        }
+        let mut chosen = HashSet::new();
+        for typed in only {
+            match groups.iter().find(|(name, _)| *name == typed) {
+                Some((_, members)) => chosen.extend(members.iter().cloned()),
+                None => drop(chosen.insert(self.table("--only", typed)?)),
+            }
+        }
+        Ok(Some(chosen))
     }
-    let mut alike =
-        tables().filter(|table| table.name == name.name && (name.schema.is_none() || table.schema.is_none()));
-    match (alike.next(), alike.next()) {
-        (Some(table), None) => Ok(table.clone()),
-        (Some(one), Some(other)) => Err(Error::usage(format!("{place}: {text} may be {one} or {other}"))),
-        (None, _) => Err(Error::usage(format!("{place}: {text} is not in the configuration"))
-            .remedy("List it in reference_tables or date_tables of replica.toml")),
+
+    fn is_step(&self, table: &TableName) -> bool {
+        self.steps.iter().any(|step| step.table == *table)
+    }
+
+    /// The table of the configuration that a text means: the schema may be left out where that leaves no doubt.
+    fn table(&self, place: &str, text: &str) -> Result<TableName> {
+        let name = parse(place, text)?;
+        let meant = self.names.of(&name);
+        if self.is_step(&meant) {
+            return Ok(meant);
+        }
+        let alike = in_schemas(&name, &self.schemas).into_iter().map(|name| self.names.of(&name));
+        let alike: BTreeSet<TableName> = alike.filter(|table| self.is_step(table)).collect();
+        match alike.iter().collect::<Vec<_>>()[..] {
+            [table] => Ok(table.clone()),
+            [one, other, ..] => {
+                Err(Error::usage(format!("{place}: {text} may be {one} or {other}"))
+                    .remedy("Write the schema"))
+            }
+            [] => Err(Error::usage(format!("{place}: {text} is not in the configuration"))
+                .remedy("List it in reference_tables or date_tables of replica.toml")),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use replica_core::session::Role;
     use time::macros::date;
 
     use super::*;
@@ -160,8 +218,26 @@ mod tests {
         config
     }
 
+    /// A server that compares without regard to case, and has dbo as the login's schema.
+    fn on(config: &Config, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step>> {
+        let written = written(config, wishes.only)?;
+        let keys = config.tables.keys().chain(config.date_filter_columns.keys());
+        let all = written.iter().cloned().chain(keys.map(|key| key.parse().unwrap()));
+        let real = all.map(|name| {
+            let schema = name.schema.as_deref().unwrap_or("dbo").to_lowercase();
+            let table = TableName::new(&schema, &name.name.to_lowercase());
+            (name, table)
+        });
+        let names = real.filter(|(_, table)| TABLES.contains(&table.to_string().as_str())).collect();
+        let configured = Configured::new(config, &written, names, Role::Source)?;
+        steps(config, &configured, day, wishes)
+    }
+
+    const TABLES: [&str; 6] =
+        ["dbo.airlines", "dbo.airports", "dbo.flights", "hr.flights", "hr.weather", "other.flights"];
+
     fn planned(config: &Config, wishes: &Wishes<'_>) -> Result<Vec<String>> {
-        let steps = steps(config, date!(2024 - 03 - 01), wishes)?;
+        let steps = on(config, date!(2024 - 03 - 01), wishes)?;
         let show = |step: &Step| match &step.part {
             Part::Whole => step.table.to_string(),
             Part::Days { range, column } => {
@@ -188,28 +264,30 @@ mod tests {
             planned(&config(), &Wishes::default()).unwrap(),
             [
                 "dbo.airlines",
-                "airports",
+                "dbo.airports",
                 "dbo.flights 2024-02-23..2024-03-01 time_hour",
                 "hr.weather 2024-02-29..2024-03-01 ?"
             ]
         );
         let found = planned(&config(), &Wishes { only: &[], look_back: Some(0) }).unwrap();
         assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
-        let steps = steps(&config(), date!(2024 - 03 - 01), &Wishes::default()).unwrap();
+        let steps = on(&config(), date!(2024 - 03 - 01), &Wishes::default()).unwrap();
         assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
     }
 
     #[test]
     fn no_look_back_goes_beyond_the_first_day_that_there_is() {
-        let steps = steps(&config(), date!(0001 - 01 - 02), &Wishes::default()).unwrap();
+        let steps = on(&config(), date!(0001 - 01 - 02), &Wishes::default()).unwrap();
         let Part::Days { range, .. } = &steps[2].part else { panic!("{:?}", steps[2]) };
         assert_eq!(range.whole().to_string(), "0001-01-01..0001-01-02");
     }
 
     #[test]
     fn only_takes_tables_and_groups_under_any_spelling() {
-        let found = only(&config(), &["[dbo].[flights]", "dbo.airports"]).unwrap();
-        assert_eq!(found, ["airports", "dbo.flights 2024-03-01 time_hour"]);
+        let found = only(&config(), &["[DBO].[flights]", "dbo.Airports"]).unwrap();
+        assert_eq!(found, ["dbo.airports", "dbo.flights 2024-03-01 time_hour"]);
+        // Not the login's own schema, but the only one in the configuration.
+        assert_eq!(only(&config(), &["Weather"]).unwrap(), ["hr.weather 2024-03-01 ?"]);
         let found = only(&config(), &["air", "flights"]).unwrap();
         assert_eq!(found, ["dbo.airlines", "dbo.flights 2024-03-01 time_hour"]);
         assert!(refused(only(&config(), &["dbo.weather"])).contains("date_tables"));
@@ -217,14 +295,17 @@ mod tests {
         let mut twice = config();
         twice.reference_tables.push("other.flights".into());
         twice.groups.clear();
-        assert!(refused(only(&twice, &["flights"])).contains("other.flights or dbo.flights"));
+        twice.date_tables = vec!["DBO.Flights".into()];
+        assert_eq!(only(&twice, &["flights"]).unwrap().len(), 1, "dbo's is the login's own");
+        twice.date_tables = vec!["hr.flights".into()];
+        assert!(refused(only(&twice, &["flights"])).contains("hr.flights or other.flights"));
     }
 
     #[test]
     fn a_configuration_that_makes_no_sense_is_refused() {
         assert!(refused(planned(&Config::default(), &Wishes::default())).contains("date_tables"));
         let mut both = config();
-        both.reference_tables.push("dbo.flights".into());
+        both.reference_tables.push("[DBO].Flights".into());
         assert!(refused(planned(&both, &Wishes::default())).starts_with("dbo.flights: it is in"));
         let mut group = config();
         group.groups.insert("night".into(), vec!["dbo.nights".into()]);

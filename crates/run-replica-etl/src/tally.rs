@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use replica_core::catalog::TableName;
 use replica_core::config::Config;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
@@ -20,8 +21,8 @@ pub struct Tally {
     quiet: bool,
     book: Book,
     prometheus: Option<PathBuf>,
-    /// Every table of the configuration, as the figures name them.
-    listed: Vec<String>,
+    /// Every table of the configuration, as the figures name them; `None` before a server was asked.
+    listed: Option<Vec<String>>,
     started: Instant,
     rows: u64,
     bytes: u64,
@@ -36,15 +37,13 @@ impl Tally {
     /// Of kind `Usage`: there can be no file of figures.
     pub fn new(options: &Options, config: &Config, progress: Progress, book: Book) -> Result<Self> {
         let prometheus = options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone());
-        let listed = config.reference_tables.iter().chain(&config.date_tables);
-        let listed = listed.filter_map(|name| name.parse::<replica_core::catalog::TableName>().ok());
         Ok(Self {
             progress,
             format: options.format,
             quiet: options.quiet,
             book,
             prometheus: prometheus.map(metrics::replaceable).transpose()?,
-            listed: listed.map(|name| name.to_string()).collect(),
+            listed: None,
             started: Instant::now(),
             rows: 0,
             bytes: 0,
@@ -53,6 +52,11 @@ impl Tally {
             failures: Vec::new(),
             samples: Vec::new(),
         })
+    }
+
+    /// The tables of the configuration are known.
+    pub fn know(&mut self, listed: &[TableName]) {
+        self.listed = Some(listed.iter().map(ToString::to_string).collect());
     }
 
     /// A step has ended, well or not. Where a signal came first, what it had done by then counts.
@@ -182,7 +186,7 @@ impl Tally {
         ] {
             self.samples.push(Sample { metric, kind, table: None, value });
         }
-        metrics::write(file, &self.samples, &self.listed)
+        metrics::write(file, &self.samples, self.listed.as_deref())
     }
 }
 

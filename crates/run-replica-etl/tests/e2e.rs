@@ -1,7 +1,7 @@
 //! Runs of the real binary, and what they leave in the target, in the record, and for Prometheus.
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, Run, Troubled};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,12 +80,12 @@ fn parents_come_before_their_children() {
     replica.pair.target("DELETE FROM dbo.child WHERE parent = 2");
     let tool = replica.tool("reference_tables = ['dbo.child', 'parent']");
     let explained = tool.run(&["--t0", "--explain"]).exits(0);
-    assert_eq!(tables(&explained), ["parent", "dbo.child"]);
-    explained.says("after parent");
+    assert_eq!(tables(&explained), ["dbo.parent", "dbo.child"]);
+    explained.says("after dbo.parent");
     assert_eq!(replica.pair.target.client().number("SELECT COUNT(*) FROM dbo.parent WHERE label = 'new'"), 0);
 
     let run = tool.run(&["--t0", "--max-workers", "2"]).exits(0).says("2 of 2 tables refreshed");
-    assert_eq!(tables(&run), ["parent", "dbo.child"]);
+    assert_eq!(tables(&run), ["dbo.parent", "dbo.child"]);
     assert_refreshed(&replica);
 }
 
@@ -371,7 +371,7 @@ fn a_signal_leaves_a_day_to_the_next_run() {
 #[test]
 fn a_target_that_is_not_there_is_on_record() {
     let replica = Replica::new();
-    let nowhere = "Server=127.0.0.1,1;User Id=sa;Password=hunter2;Connect Timeout=2";
+    let nowhere = "Server=127.0.0.1,1;User Id=sa;Password=hunter2;ConnectRetryCount=0";
     let tool = replica.tool("reference_tables = ['dbo.t']\n$etl").with("REPLICA_TARGET", nowhere);
     let run = tool.run(&["--t0"]).exits(3);
     assert!(!run.to_string().contains("hunter2"), "{run}");
@@ -397,4 +397,16 @@ fn a_configuration_that_makes_no_sense() {
     ] {
         replica.tool(config).run(&["--t0"]).exits(2).says(says);
     }
+}
+
+#[test]
+fn servers_that_are_troubled_at_first() {
+    let replica = family();
+    replica.pair.target("DELETE FROM dbo.child WHERE parent = 2");
+    let tool = replica.tool("reference_tables = ['dbo.child', 'dbo.parent']\n$etl");
+    let Some((tool, troubled)) = tool.between_troubled(&replica.pair) else { return };
+    let run = tool.run(&["--t0"]).exits(0).says("40613").says("2 of 2 tables refreshed");
+    assert!(troubled.iter().all(Troubled::has_struck), "{run}");
+    assert!(!run.stderr.contains("://"), "{run}");
+    assert_refreshed(&replica);
 }

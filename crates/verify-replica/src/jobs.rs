@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
-use replica_core::cli;
-use replica_core::config::Config;
+use replica_core::cli::Configured;
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::{self, Known, State};
+use replica_core::retry::Backoff;
 use replica_core::verify::{Comparison, Connections, Job, Request, Throttle};
 use replica_core::window::Window;
 
@@ -17,7 +17,7 @@ use crate::run::Finished;
 /// Looks at tables, and says what is to be compared.
 pub struct Planner<'a> {
     pub options: &'a Options,
-    pub config: &'a Config,
+    pub configured: &'a Configured,
     pub connections: &'a Connections,
     pub throttle: Throttle,
 }
@@ -34,25 +34,33 @@ impl Planner<'_> {
     /// # Errors
     /// What keeps the whole table from being compared.
     pub async fn plan(&self, table: &TableName) -> Result<Planned> {
-        let mut sides = self.connections.take().await?;
-        let planned = self.planned(&mut sides, table).await?;
-        self.connections.give_back(sides);
-        Ok(planned)
+        let mut retries = Backoff::default().retries();
+        loop {
+            let planned = async {
+                let mut sides = self.connections.take().await?;
+                let planned = self.planned(&mut sides, table).await?;
+                self.connections.give_back(sides);
+                Ok(planned)
+            };
+            if let Some(settled) = retries.settled(planned.await).await {
+                return settled;
+            }
+        }
     }
 
     async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<Planned> {
         let (source, target) = sides.tables(table).await?;
         let options = self.options;
-        let settings = cli::settings(self.config, table);
+        let settings = self.configured.settings(table);
         let request = Request {
             ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
-            date_column: options.date_column.as_deref().or_else(|| cli::date_column(self.config, table)),
+            date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
             windowed: options.windows.is_some() || options.against_ledger,
             as_of: options.as_of.as_ref(),
         };
         let comparison = Arc::new(Comparison::new(&source, &target, request)?);
         for column in left_out(&comparison) {
-            log::info!("{}: left out, as by the copy: {column}", comparison.target);
+            log::info!("{table}: left out, as by the copy: {column}");
         }
         if options.against_ledger {
             return self.recorded(sides, comparison).await;
@@ -94,9 +102,9 @@ impl Planner<'_> {
                     planned.jobs.push(Job { recorded: Some(recorded), ..job });
                 }
                 Err(error) => planned.failed.push(Finished {
-                    table: comparison.target.clone(),
+                    table: comparison.source.clone(),
                     window: Some(known.window),
-                    result: Err(error.table(&comparison.target).window(known.window)),
+                    result: Err(error.table(&comparison.source).window(known.window)),
                     took: Duration::ZERO,
                     job: None,
                     before: None,

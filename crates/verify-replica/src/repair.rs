@@ -1,6 +1,6 @@
 //! Loads what differs again, by the copy's own way: windows as the monthly copy does, whole tables in one transaction.
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Tool};
+use replica_core::cli::{Configured, Tool};
 use replica_core::config::Config;
 use replica_core::copy::windows::{self, IndexScope, Prepared};
 use replica_core::copy::{self, Verify};
@@ -21,6 +21,7 @@ const MOST_RETRIES: u32 = 5;
 pub struct Repair<'a> {
     pub options: &'a Options,
     pub config: &'a Config,
+    pub configured: &'a Configured,
     pub progress: &'a Progress,
     pub stop: &'a Stop,
 }
@@ -39,7 +40,7 @@ impl Repair<'_> {
     /// # Errors
     /// What kept the table, or one of its windows, from being loaded; a signal.
     pub async fn table(&self, broken: &Broken) -> Result<()> {
-        let settings = cli::settings(self.config, &broken.table);
+        let settings = self.configured.settings(&broken.table);
         let wishes = Wishes {
             chunk_rows: settings.chunk_size,
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
-use replica_core::cli;
+use replica_core::cli::{self, Configured};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
 use replica_core::ledger::{self, Past};
 use replica_core::pool;
 use replica_core::report::{self, Progress};
+use replica_core::retry::Backoff;
 use replica_core::signal::Stop;
 use replica_core::verify::{Connections, Job, Outcome, Throttle, Verdict};
 use replica_core::window::Window;
@@ -34,14 +35,19 @@ pub fn run(options: &Options) -> Result<Code> {
     let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
     cli::block_on(options.max_workers, |stop| async move {
         let throttle = Throttle::new(options.bytes_per_second);
-        let run = Run { options, config: &config, connections, throttle, progress, finished: Vec::new() };
-        run.all(names, stop).await
+        let configured = Configured::ask(&config, &names, Some(config.source()?), config.target()?);
+        let configured = stop.or(configured).await?;
+        let tables = configured.tables(&names);
+        let (config, finished) = (&config, Vec::new());
+        let run = Run { options, config, configured, connections, throttle, progress, finished };
+        run.all(tables, stop).await
     })
 }
 
 struct Run<'a> {
     options: &'a Options,
     config: &'a Config,
+    configured: Configured,
     connections: Connections,
     throttle: Throttle,
     progress: Progress,
@@ -82,7 +88,7 @@ impl Run<'_> {
     fn planner(&self) -> Planner<'_> {
         Planner {
             options: self.options,
-            config: self.config,
+            configured: &self.configured,
             connections: &self.connections,
             throttle: self.throttle.clone(),
         }
@@ -91,11 +97,9 @@ impl Run<'_> {
     /// Looks at every table before any is read.
     async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<Job>> {
         let mut jobs: Vec<Job> = Vec::new();
-        let mut connected = false;
         for table in names {
             let started = Instant::now();
             let planned = self.planner().plan(&table).await;
-            connected |= planned.as_ref().map_or_else(|error| error.kind() != Kind::Connect, |_| true);
             match planned {
                 Ok(planned) if is_planned(&jobs, &planned) => {
                     log::warn!("{table}: named twice, compared once");
@@ -105,7 +109,7 @@ impl Run<'_> {
                     planned.failed.into_iter().try_for_each(|finished| self.finish(finished))?;
                 }
                 // Without a connection there is nothing to be said of any table.
-                Err(error) if !connected => return Err(error),
+                Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => self.finish(jobs::failed(table, error, started))?,
             }
         }
@@ -128,8 +132,8 @@ impl Run<'_> {
     /// Loads every window that differs again, and compares it once more.
     async fn repair(&mut self, stop: &Stop) -> Result<()> {
         for broken in self.broken() {
-            let repair =
-                Repair { options: self.options, config: self.config, progress: &self.progress, stop };
+            let (options, config, progress) = (self.options, self.config, &self.progress);
+            let repair = Repair { options, config, configured: &self.configured, progress, stop };
             match repair.table(&broken).await {
                 Ok(()) => stop.or(self.compare_again(&broken)).await?,
                 Err(error) if is_stop(&error) => return Err(error),
@@ -217,13 +221,21 @@ impl Run<'_> {
 
     /// The last runs on a table.
     async fn past(&self, table: &TableName) -> Result<Vec<Past>> {
-        let mut sides = self.connections.take().await?;
-        let past = match ledger::exists(&mut sides.target).await? {
-            true => ledger::history(&mut sides.target, table, MOST_RUNS).await?,
-            false => Vec::new(),
-        };
-        self.connections.give_back(sides);
-        Ok(past)
+        let mut retries = Backoff::default().retries();
+        loop {
+            let past = async {
+                let mut sides = self.connections.take().await?;
+                let past = match ledger::exists(&mut sides.target).await? {
+                    true => ledger::history(&mut sides.target, table, MOST_RUNS).await?,
+                    false => Vec::new(),
+                };
+                self.connections.give_back(sides);
+                Ok(past)
+            };
+            if let Some(settled) = retries.settled(past.await).await {
+                return settled;
+            }
+        }
     }
 
     fn sum_up(&self) {
@@ -265,7 +277,7 @@ impl Finished {
 
 async fn compare(job: Job, connections: Connections, progress: Progress) -> Finished {
     let started = Instant::now();
-    let (table, window) = (job.comparison.target.clone(), job.window);
+    let (table, window) = (job.comparison.source.clone(), job.window);
     let name = window.map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let result = job.run(&connections, &mut |rows| bar.set(rows)).await;

@@ -14,16 +14,21 @@ use crate::session::{Role, Row, Session};
 /// No such table, or none that this login may see: names the near ones. Also a lost connection, and columns that
 /// may not be read. Anything else that the server cannot tell is in [`Table::unknown`].
 pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result<Table> {
-    let answers = match together(session, name).await? {
-        Some(answers) => answers,
-        None => one_by_one(session, name).await?,
-    };
+    let answers = answers(session, name).await;
+    let answers = answers.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
     if is_synonym(&answers) {
         return Err(synonym(session, role, name).await);
     }
     match assemble(answers).map_err(|error| error.table(name))? {
         Some(table) => Ok(table),
         None => Err(not_found(session, role, name).await),
+    }
+}
+
+async fn answers(session: &mut Session, name: &TableName) -> Result<Answers> {
+    match together(session, name).await? {
+        Some(answers) => Ok(answers),
+        None => one_by_one(session, name).await,
     }
 }
 

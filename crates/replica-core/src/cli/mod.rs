@@ -2,6 +2,7 @@
 //!
 //! A tool is an argh struct that implements [`Tool`], and a `main` that is one call of [`main`].
 mod arguments;
+mod configured;
 mod options;
 mod tables;
 
@@ -16,8 +17,9 @@ use crate::error::{Error, Result};
 use crate::exit::Code;
 use crate::report;
 use crate::signal::Stop;
+pub use configured::Configured;
 pub use options::{at_least_one_row, format, verify, workers, writable};
-pub use tables::{Selection, date_column, settings};
+pub use tables::Selection;
 
 /// A tool's command line as typed: an argh struct, with a `--version` switch for the help's sake.
 pub trait Tool: FromArgs + ArgsInfo {

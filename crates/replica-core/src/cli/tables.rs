@@ -1,8 +1,7 @@
-//! Which tables: from the arguments, from stdin, from the configuration; and what the configuration says of them.
+//! Which tables: from the arguments, from stdin, from the configuration.
 use std::io::BufRead;
 
 use crate::catalog::TableName;
-use crate::config::{Config, TableSettings};
 use crate::error::{Error, Result};
 
 /// The tables asked for, as typed.
@@ -64,25 +63,6 @@ impl Selection {
     }
 }
 
-/// What the configuration says of a table, under any spelling of its name.
-pub fn settings(config: &Config, name: &TableName) -> TableSettings {
-    let found = config.tables.iter().find(|(key, _)| is_spelling_of(key, name));
-    found.map(|(_, settings)| settings.clone()).unwrap_or_default()
-}
-
-/// The column that the configuration cuts a table's windows by.
-pub fn date_column<'a>(config: &'a Config, name: &TableName) -> Option<&'a str> {
-    let found = config.date_filter_columns.iter().find(|(key, _)| is_spelling_of(key, name));
-    found.map(|(_, column)| column.as_str())
-}
-
-/// Where no schema is written, dbo is meant: what the login's own is, only its server knows.
-fn is_spelling_of(key: &str, name: &TableName) -> bool {
-    let full =
-        |name: &TableName| TableName { schema: name.schema.clone().or(Some("dbo".into())), ..name.clone() };
-    key.parse::<TableName>().is_ok_and(|key| full(&key) == full(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,18 +91,5 @@ mod tests {
         {
             assert_eq!(error.unwrap_err().exit_code().number(), 2);
         }
-    }
-
-    #[test]
-    fn settings_are_found_under_any_spelling() {
-        let mut config = Config::default();
-        let set = TableSettings { chunk_size: Some(5), ..TableSettings::default() };
-        config.tables.insert("[dbo].[a]".into(), set.clone());
-        config.date_filter_columns.insert("dbo.[a]".into(), "DAY".into());
-        assert_eq!(settings(&config, &"dbo.a".parse().unwrap()), set);
-        assert_eq!(settings(&config, &"dbo.b".parse().unwrap()), TableSettings::default());
-        assert_eq!(date_column(&config, &"dbo.a".parse().unwrap()), Some("DAY"));
-        assert_eq!(date_column(&config, &"a".parse().unwrap()), Some("DAY"));
-        assert_eq!(date_column(&config, &"other.a".parse().unwrap()), None);
     }
 }

@@ -28,6 +28,16 @@ pub enum ApplicationIntent {
     ReadOnly,
 }
 
+/// The `ConnectRetryCount` and `ConnectRetryInterval` keywords. In SqlClient they are for connections that were lost
+/// while idle, and for logins; here they are for every connection, which is how often a server is asked to let us in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectRetry {
+    /// Attempts after the first. `None`: as many as there is time for.
+    pub count: Option<u8>,
+    /// Between two attempts. `None`: short waits first, longer ones later.
+    pub interval: Option<Duration>,
+}
+
 /// One server and database, and how to get there.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -61,6 +71,8 @@ pub struct Endpoint {
     pub multi_subnet_failover: bool,
     /// From the first packet to the end of the login. Default 15 s.
     pub connect_timeout: Duration,
+    /// How a connection that cannot be made now is tried again.
+    pub connect_retry: ConnectRetry,
     /// The longest silence of the server while a request runs, if one was given.
     pub command_timeout: Option<Duration>,
     /// The TDS packet size to ask for, 512 to 32767 bytes. Default 32767.
@@ -72,8 +84,6 @@ pub struct Endpoint {
 const WITHOUT_EFFECT: &[&str] = &[
     "connectionlifetime",
     "connectionreset",
-    "connectretrycount",
-    "connectretryinterval",
     "enlist",
     "failoverpartner",
     "failoverpartnerspn",
@@ -110,6 +120,7 @@ impl Endpoint {
             application_intent: ApplicationIntent::default(),
             multi_subnet_failover: false,
             connect_timeout: Duration::from_secs(15),
+            connect_retry: ConnectRetry::default(),
             command_timeout: None,
             packet_size: 32767,
         }
@@ -175,6 +186,11 @@ impl Endpoint {
                 // 0 means "without limit" in SqlClient; a tool that may hang for ever is of no use to cron.
                 let seconds: u32 = number(keyword, value, 0, u32::MAX)?;
                 self.connect_timeout = Duration::from_secs(if seconds == 0 { 3600 } else { seconds.into() });
+            }
+            "connectretrycount" => self.connect_retry.count = Some(number(keyword, value, 0, u8::MAX)?),
+            "connectretryinterval" => {
+                let seconds: u8 = number(keyword, value, 1, 60)?;
+                self.connect_retry.interval = Some(Duration::from_secs(seconds.into()));
             }
             "commandtimeout" => {
                 let seconds: u32 = number(keyword, value, 0, u32::MAX)?;
@@ -348,6 +364,17 @@ mod tests {
         assert_eq!(e.packet_size, 8000);
         assert_eq!(parse("Server=h;UID=u;PWD=p;Packet Size=32768").packet_size, 32767);
         assert_eq!(parse("Server=h;UID=u;PWD=p;Packet Size=").packet_size, 32767);
+    }
+
+    #[test]
+    fn retries_are_counted_if_the_string_says_so() {
+        let retry = |more: &str| parse(&format!("Server=h;UID=u;PWD=p;{more}")).connect_retry;
+        assert_eq!(retry(""), ConnectRetry::default());
+        let (count, interval) = (Some(3), Some(Duration::from_secs(20)));
+        assert_eq!(retry("ConnectRetryCount=3;Connect Retry Interval=20"), ConnectRetry { count, interval });
+        assert_eq!(retry("ConnectRetryCount=0").count, Some(0));
+        assert!(error("Server=h;UID=u;PWD=p;ConnectRetryCount=256").contains("0 to 255"));
+        assert!(error("Server=h;UID=u;PWD=p;ConnectRetryInterval=0").contains("1 to 60"));
     }
 
     #[test]

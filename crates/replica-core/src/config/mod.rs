@@ -7,7 +7,7 @@ mod file;
 mod secret;
 mod small;
 
-pub use endpoint::{ApplicationIntent, Encrypt, Endpoint};
+pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
 pub use etl::Etl;
 pub use file::{Config, TableSettings};
 pub use secret::Secret;

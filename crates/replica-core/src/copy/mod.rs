@@ -126,12 +126,17 @@ pub async fn preflight<S: Source>(job: &Job<S>, plan: &Plan) -> Result<()> {
     let Some(source) = job.source.endpoint() else {
         return Err(Error::usage("--preflight asks the source's server, and there is none"));
     };
-    let look = async {
-        let mut session = Session::connect(source, Role::Source).await?;
-        let table = catalog::read(&mut session, Role::Source, &job.table).await?;
-        find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await
-    };
-    look.await.map_err(|error| error.table(&job.table))
+    let mut retries = Backoff::default().retries();
+    loop {
+        let looked = async {
+            let mut session = Session::connect(source, Role::Source).await?;
+            let table = catalog::read(&mut session, Role::Source, &job.table).await?;
+            find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await
+        };
+        if let Some(settled) = retries.settled(looked.await.map_err(|error| error.table(&job.table))).await {
+            return settled;
+        }
+    }
 }
 
 /// Replaces a table, and does it again after a transient error: from the start, since a replacement that did not
@@ -165,9 +170,10 @@ pub async fn table_with_effort<S: Source>(
 ) -> Result<Outcome> {
     let mut retries = Backoff::default().retries();
     loop {
-        match attempt(job, progress, effort).await.map_err(|error| error.table(&job.table)) {
-            Err(error) if error.is_transient() && retries.another_after(&error).await => effort.retries += 1,
-            settled => return settled,
+        let replaced = attempt(job, progress, &mut effort.phases).await;
+        if let Some(settled) = retries.settled(replaced.map_err(|error| error.table(&job.table))).await {
+            effort.retries = retries.used();
+            return settled;
         }
     }
 }
@@ -176,7 +182,7 @@ pub async fn table_with_effort<S: Source>(
 async fn attempt<S: Source>(
     job: &Job<S>,
     progress: &mut (dyn FnMut(Progress) + Send),
-    effort: &mut Effort,
+    phases: &mut Vec<(&'static str, Duration)>,
 ) -> Result<Outcome> {
     let mut request = job.request;
     loop {
@@ -191,7 +197,7 @@ async fn attempt<S: Source>(
         match replace::replace(&mut sides, &plan, checks, &mut timing, progress).await {
             Ok(outcome) => {
                 timing.log();
-                effort.phases = timing.phases().to_vec();
+                *phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
             Err(failed) => match failed.way_around(request) {

@@ -6,6 +6,7 @@ use crate::config::Endpoint;
 use crate::error::{Error, Result, ServerError};
 use crate::find::{Finding, LookedFor, Places, RowName, Search, find};
 use crate::plan::Plan;
+use crate::retry::Backoff;
 use crate::session::Role;
 use crate::types::Problem;
 
@@ -55,7 +56,13 @@ pub async fn pinpoint(error: Error, failed: &FailedLoad<'_>) -> Error {
         return advice::advise(error, failed.plan);
     };
     log::warn!("{}: {error}; looking for the row", failed.plan.target);
-    match look(&error, source, failed).await {
+    let mut retries = Backoff::default().retries();
+    let looked = loop {
+        if let Some(settled) = retries.settled(look(&error, source, failed).await).await {
+            break settled;
+        }
+    };
+    match looked {
         Ok(Some(Found { column, what, command })) => {
             let error = match column {
                 Some(column) => error.column(column),

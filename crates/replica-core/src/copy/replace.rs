@@ -9,7 +9,7 @@ use crate::load::{self, Outcome, Progress};
 use crate::plan::{Phase, Plan, Request, Statement};
 use crate::report::Timing;
 use crate::rows::RowSource as _;
-use crate::session::{SNAPSHOT_NOT_ALLOWED, Session};
+use crate::session::{Session, forbids_snapshot};
 use crate::tds::fingerprint::Fingerprint;
 
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
@@ -44,7 +44,7 @@ impl Failed {
                 &mut request.wishes.delete_only
             }
             Some(Phase::DisableIndexes | Phase::RebuildIndexes) => &mut request.wishes.keep_indexes,
-            None if self.error.has_number(SNAPSHOT_NOT_ALLOWED) => &mut request.no_snapshot,
+            None if forbids_snapshot(&self.error) => &mut request.no_snapshot,
             _ => return None,
         };
         (!std::mem::replace(switch, true)).then_some(request)
@@ -138,7 +138,11 @@ mod tests {
         assert!(failed(4712, Some(Phase::Empty)).way_around(around).is_none());
         assert!(failed(1088, Some(Phase::DisableIndexes)).way_around(plain).unwrap().wishes.keep_indexes);
         assert!(failed(33557097, Some(Phase::Suspend)).way_around(plain).unwrap().wishes.keep_keys);
-        assert!(failed(3952, None).way_around(plain).unwrap().no_snapshot);
+        for number in [3952, 3961, 7420, 41332] {
+            let around = failed(number, None).way_around(plain).unwrap();
+            assert!(around.no_snapshot);
+            assert!(failed(number, None).way_around(around).is_none());
+        }
     }
 
     #[test]

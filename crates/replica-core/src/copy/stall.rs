@@ -74,7 +74,7 @@ impl Watched<'_> {
              FROM sys.dm_exec_requests AS r LEFT JOIN sys.dm_exec_sessions AS s \
              ON s.session_id = r.blocking_session_id WHERE r.session_id = @P1";
         let number = i64::try_from(self.session.load(Ordering::Relaxed)).unwrap_or_default();
-        let mut session = Session::connect(self.target, Role::Target).await?;
+        let mut session = Session::connect_once(self.target, Role::Target).await?;
         let rows = session.query(SQL, &[&number]).await?;
         let Some(row) = rows.first().map(Record::from) else {
             return Err(Error::data(format!("session {number} is not among those that this login sees"))

@@ -48,7 +48,7 @@ impl Run {
     }
 
     async fn renew_while_connected(&self, target: &Endpoint) -> Error {
-        let mut session = match Session::connect(target, Role::Target).await {
+        let mut session = match Session::connect_once(target, Role::Target).await {
             Ok(session) => session,
             Err(error) => return error,
         };

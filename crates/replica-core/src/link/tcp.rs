@@ -25,10 +25,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 pub async fn connect(host: &str, port: u16, at_once: bool) -> Result<TcpStream> {
     let addresses: Vec<SocketAddr> = match lookup_host((host, port)).await {
         Ok(addresses) => addresses.collect(),
-        Err(e) => {
-            return Err(Error::unreachable(format!("cannot find the address of {host}: {e}"))
-                .remedy("Check the spelling of Server= and the DNS."));
-        }
+        Err(error) => return Err(unknown(host, &error)),
     };
     let tcp = match addresses.as_slice() {
         [] => Err(std::io::ErrorKind::AddrNotAvailable.into()),
@@ -48,6 +45,24 @@ pub async fn connect(host: &str, port: u16, at_once: bool) -> Result<TcpStream> 
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     Ok(tcp)
+}
+
+/// What the system's resolver says of a name that does not exist (EAI_NONAME of glibc, musl and the BSDs; Windows'
+/// WSAHOST_NOT_FOUND): no retry makes it exist. The standard library passes on the text alone. Everything else, a
+/// name server that is out of reach above all (EAI_AGAIN), may pass.
+const NO_SUCH_NAME: [&str; 4] = [
+    "Name or service not known",
+    "Name does not resolve",
+    "nodename nor servname provided, or not known",
+    "No such host is known",
+];
+
+fn unknown(host: &str, error: &std::io::Error) -> Error {
+    let why = error.to_string();
+    let lasts = NO_SUCH_NAME.iter().any(|text| why.contains(text));
+    let what = format!("cannot find the address of {host}: {why}");
+    let error = if lasts { Error::connect(what) } else { Error::unreachable(what) };
+    error.remedy("Check the spelling of Server= and the DNS.")
 }
 
 async fn one_by_one(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
@@ -73,4 +88,19 @@ async fn first_of(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_server_out_of_reach_is_worth_waiting_for() {
+        let error = |text: &str| unknown("h", &std::io::Error::other(text));
+        let prefix = "failed to lookup address information: ";
+        for text in NO_SUCH_NAME {
+            assert!(!error(&format!("{prefix}{text}")).is_transient(), "{text}");
+        }
+        assert!(error(&format!("{prefix}Temporary failure in name resolution")).is_transient());
+    }
 }

@@ -1,7 +1,7 @@
 //! The log on stderr: `RUST_LOG` decides what is shown; otherwise `info`, or the level of the tool's choice.
 use std::io::Write;
 
-use log::{Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 use super::Progress;
 
@@ -15,12 +15,15 @@ pub fn init(progress: &Progress) {
 
 /// As [`init`], from this level on.
 pub fn init_from(progress: &Progress, level: &str) {
-    // tiberius warns of encryption that it does not do because the link does, and logs errors that come back anyway.
-    let default = format!("{level},tiberius=off");
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(&default));
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level));
+    let wanted = std::env::var(env_logger::DEFAULT_FILTER_ENV).unwrap_or_default();
     // Empty, it would hide all but errors.
-    if std::env::var(env_logger::DEFAULT_FILTER_ENV).is_ok_and(|spec| spec.trim().is_empty()) {
-        builder.parse_filters(&default);
+    if wanted.trim().is_empty() {
+        builder.parse_filters(level);
+    }
+    // It warns of encryption that it does not do because the link does, and logs errors that come back anyway.
+    if !wanted.contains("tiberius") {
+        builder.filter_module("tiberius", LevelFilter::Off);
     }
     let logger = builder
         .format(|out, record| match record.target() {

@@ -50,6 +50,8 @@ pub struct Lane {
     unanswered: u32,
     /// Bytes received while sending, before anyone asked for them.
     early: Vec<u8>,
+    /// Whose errors these are: side and server.
+    place: String,
 }
 
 impl Lane {
@@ -65,7 +67,17 @@ impl Lane {
             incoming,
             unanswered: 0,
             early: Vec::new(),
+            place: String::new(),
         }
+    }
+
+    /// From here on errors of the connection name the side and the server.
+    pub(super) fn set_place(&mut self, place: String) {
+        self.place = place;
+    }
+
+    fn placed(&self, error: Error) -> Error {
+        if self.place.is_empty() { error } else { error.within(&self.place) }
     }
 
     /// The granted packet size in bytes, header included: what every packet but a message's last must have.
@@ -156,7 +168,12 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn send_vectored(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<Sent> {
+    pub async fn send_vectored(&mut self, parts: &mut [IoSlice<'_>]) -> Result<Sent> {
+        let sent = self.send_parts(parts).await;
+        sent.map_err(|error| self.placed(error))
+    }
+
+    async fn send_parts(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<Sent> {
         let mut written = 0;
         // Parts that are empty from the start must not count as parts to come.
         IoSlice::advance_slices(&mut parts, 0);
@@ -184,7 +201,7 @@ impl Lane {
     /// Bytes written, or 0 when the server spoke instead.
     fn poll_send(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<Result<usize>> {
         match Pin::new(&mut self.link).poll_write_vectored(cx, parts) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(hung_up())),
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::hung_up())),
             Poll::Ready(Ok(written)) => {
                 let mut left = written;
                 for part in parts {
@@ -197,7 +214,7 @@ impl Lane {
             Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
             // Only a full send buffer is worth a look at the other direction.
             Poll::Pending => match ready!(self.poll_early(cx)).map_err(lost)? {
-                0 => Poll::Ready(Err(hung_up())),
+                0 => Poll::Ready(Err(Error::hung_up())),
                 _ => Poll::Ready(Ok(0)),
             },
         }
@@ -226,6 +243,11 @@ impl Lane {
     /// # Errors
     /// A lost connection, silence for too long, or more bytes than the reply has.
     pub async fn recv(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let received = self.receive(buf).await;
+        received.map_err(|error| self.placed(error))
+    }
+
+    async fn receive(&mut self, buf: &mut [u8]) -> Result<usize> {
         let read = if self.early.is_empty() {
             let limit = self.silence;
             let mut buf = ReadBuf::new(buf);
@@ -239,7 +261,7 @@ impl Lane {
             read
         };
         if read == 0 {
-            return Err(hung_up());
+            return Err(Error::hung_up());
         }
         let answered = self.incoming.advance(&buf[..read])?;
         // A server may also refuse a request that it has heard in part: then the lane never becomes idle again.
@@ -345,15 +367,12 @@ fn all_headers(transaction: u64, out: &mut Vec<u8>) {
 
 fn lost(error: std::io::Error) -> Error {
     match error.kind() {
-        std::io::ErrorKind::InvalidData => Error::protocol(error.to_string()),
+        // Refused by TLS or by the link: bytes that are wrong.
+        std::io::ErrorKind::InvalidData => error.into(),
         // TLS without its goodbye.
-        std::io::ErrorKind::UnexpectedEof => hung_up(),
-        _ => Error::io(format!("the connection to the server was lost: {error}")),
+        std::io::ErrorKind::UnexpectedEof => Error::hung_up(),
+        _ => Error::from(error).within("the connection to the server was lost"),
     }
-}
-
-fn hung_up() -> Error {
-    Error::io("the server hung up")
 }
 
 #[cfg(test)]

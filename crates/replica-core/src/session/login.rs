@@ -47,6 +47,7 @@ pub(super) struct LoggedIn {
     pub shared: Shared,
     pub lane: Lane,
     pub server: ServerInfo,
+    pub protection: Protection,
 }
 
 /// Connects and logs in, following the server's directions to another host if it gives any.
@@ -93,7 +94,8 @@ async fn login(prepared: Prepared, endpoint: &Endpoint, silence: Duration) -> Re
     })?;
     let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
     let lane = Lane::new(link, welcome.packet_size, silence);
-    Ok(Outcome::In(Box::new(LoggedIn { client, shared, lane, server: welcome.server })))
+    let server = welcome.server;
+    Ok(Outcome::In(Box::new(LoggedIn { client, shared, lane, server, protection })))
 }
 
 /// A login error with the way out of the most frequent ones (Microsoft, "Database Engine events and errors").

@@ -6,11 +6,14 @@
 //! run inside the one that is open.
 mod borrowed;
 mod boundary;
+mod connect;
+mod isolation;
 mod lane;
 mod login;
 mod reply;
 
 use std::fmt;
+use std::sync::Once;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -20,8 +23,11 @@ use tokio_util::compat::Compat;
 
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
+use crate::link::Protection;
 use crate::tds::rpc::Query;
 use borrowed::{Borrowed, Shared};
+use connect::Patience;
+pub use isolation::{Isolation, forbids_snapshot};
 pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
 pub use reply::Reply;
@@ -58,6 +64,8 @@ pub struct Session {
     server: ServerInfo,
     silence: Duration,
     command_timeout: Option<Duration>,
+    /// Side and server, for errors of the connection.
+    place: String,
 }
 
 /// What every session starts with: the options that SqlClient's and ODBC's sessions have, since indexed
@@ -80,28 +88,54 @@ const OPTIONS: &[&str] = &[
 ];
 
 impl Session {
-    /// Connects and logs in within the endpoint's connect timeout, and sets the session's options.
+    /// Connects, logs in and sets the session's options; tries again while the server refuses for a reason that
+    /// passes, for as long as the endpoint says.
     ///
     /// # Errors
     /// Of kind [`Connect`](crate::error::Kind::Connect) (or `Usage`, for an unreadable certificate file), and
-    /// names role and server.
+    /// names role and server. None is transient: what could be tried again was.
     pub async fn connect(endpoint: &Endpoint, role: Role) -> Result<Self> {
-        let limit = endpoint.connect_timeout;
+        let mut patience = Patience::new(endpoint.connect_retry);
+        loop {
+            let connected = Self::connect_once(endpoint, role).await;
+            if let Some(settled) = patience.settled(connected).await {
+                return settled;
+            }
+        }
+    }
+
+    /// As [`Self::connect`], in one attempt within the endpoint's connect timeout: for those who come back anyway.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; those that may pass are transient.
+    pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        let (limit, place) = (endpoint.connect_timeout, format!("{role} {endpoint}"));
+        log::debug!("{place}: connecting");
         let connected = match timeout(limit, Self::connect_unlimited(endpoint)).await {
             Ok(connected) => connected,
             Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
                 .remedy("Check Server= and the network, or raise Connect Timeout.")),
         };
-        connected.map_err(|e| e.while_connecting(format_args!("{role} {endpoint}")))
+        let (mut session, protection) = connected.map_err(|error| error.while_connecting(&place))?;
+        if protection != Protection::All {
+            tell_of_plain_text(role, &place);
+        }
+        if let Some(lane) = &mut session.lane {
+            lane.set_place(place.clone());
+        }
+        session.place = place;
+        Ok(session)
     }
 
-    async fn connect_unlimited(endpoint: &Endpoint) -> Result<Self> {
+    async fn connect_unlimited(endpoint: &Endpoint) -> Result<(Self, Protection)> {
         let silence = endpoint.command_timeout.unwrap_or(SILENCE);
-        let login::LoggedIn { client, shared, lane, server } = login::connect(endpoint, silence).await?;
+        let login::LoggedIn { client, shared, lane, server, protection } =
+            login::connect(endpoint, silence).await?;
         let command_timeout = endpoint.command_timeout;
-        let mut session = Self { client, shared, lane: Some(lane), server, silence, command_timeout };
+        let (lane, place) = (Some(lane), String::new());
+        let mut session = Self { client, shared, lane, server, silence, command_timeout, place };
         session.set_options().await?;
-        Ok(session)
+        Ok((session, protection))
     }
 
     /// All options in one batch; one by one where a relative of SQL Server lacks some of them.
@@ -180,7 +214,7 @@ impl Session {
             Ok(answer) => answer,
             Err(_) => {
                 self.shared.take_back();
-                return Err(silent(self.silence));
+                return Err(silent(self.silence).within(&self.place));
             }
         };
         let lane = self.shared.take_back();
@@ -197,7 +231,7 @@ impl Session {
                 }
                 Err(tiberius::error::Error::Server(e).into())
             }
-            Err(e) => Err(e.into()),
+            Err(e) => Err(Error::from(e).within(&self.place)),
         }
     }
 
@@ -254,26 +288,16 @@ async fn collected(mut answer: QueryStream<'_>) -> tiberius::Result<Vec<Vec<Row>
     Ok(results)
 }
 
-/// Isolation levels of use here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    ReadUncommitted,
-    ReadCommitted,
-    Snapshot,
+/// Once a side: what is said at every connection is read at none.
+fn tell_of_plain_text(role: Role, place: &str) {
+    static TOLD: [Once; 2] = [const { Once::new() }; 2];
+    TOLD[usize::from(role == Role::Target)].call_once(|| {
+        log::warn!(
+            "{place}: the rows are not encrypted (Encrypt=false): whoever is on the way can read them, and a bit that \
+             falls over is loaded as it is"
+        );
+    });
 }
-
-impl fmt::Display for Isolation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadUncommitted => "READ UNCOMMITTED",
-            Self::ReadCommitted => "READ COMMITTED",
-            Self::Snapshot => "SNAPSHOT",
-        })
-    }
-}
-
-/// SNAPSHOT isolation is not allowed in a database that a SELECT touches (Microsoft docs, error 3952).
-pub const SNAPSHOT_NOT_ALLOWED: u32 = 3952;
 
 fn cut_off() -> Error {
     Error::io("an earlier request on this connection was cut off: it can't be used any more")

@@ -6,7 +6,7 @@ use crate::config::Endpoint;
 use crate::copy::Sides;
 use crate::error::Result;
 use crate::retry::Backoff;
-use crate::session::SNAPSHOT_NOT_ALLOWED;
+use crate::session::forbids_snapshot;
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 
@@ -64,17 +64,20 @@ impl Job {
         let mut retries = Backoff::default().retries();
         let mut snapshot = true;
         loop {
-            let settled = self.attempt(connections, snapshot, progress).await.map_err(|error| {
-                let error = error.table(&self.comparison.target);
+            let compared = self.attempt(connections, snapshot, progress).await.map_err(|error| {
+                let error = error.table(&self.comparison.source);
                 self.window.iter().fold(error, |error, window| error.window(window))
             });
-            match settled {
-                Err(error) if error.has_number(SNAPSHOT_NOT_ALLOWED) && snapshot => {
-                    log::warn!("{error}; going on without");
+            match compared {
+                Err(error) if snapshot && forbids_snapshot(&error) => {
+                    log::warn!("{error}; going on without SNAPSHOT isolation");
                     snapshot = false;
                 }
-                Err(error) if error.is_transient() && retries.another_after(&error).await => {}
-                settled => return settled,
+                compared => {
+                    if let Some(settled) = retries.settled(compared).await {
+                        return settled;
+                    }
+                }
             }
         }
     }

@@ -237,7 +237,7 @@ fn surplus(source: Sums, target: Sums) -> Option<sketch::Surplus> {
 /// For servers that order a key in another way than we do.
 async fn by_hash(sides: &mut Sides, reading: &Reading<'_>, part: &Part) -> Result<Option<Narrowed>> {
     let comparison = reading.comparison;
-    log::info!("{}: the rows do not come in the order of the key; matched by hash", comparison.target);
+    log::info!("{}: the rows do not come in the order of the key; matched by hash", comparison.source);
     match narrow::surplus(sides, reading, part).await? {
         Some(surplus) => narrow::pick(sides, reading, part, &surplus).await.map(Some),
         None => Ok(None),

@@ -74,7 +74,8 @@ impl Drop for Sandbox {
 /// How to reach a server, and what else to say.
 pub fn endpoint(address: SocketAddr, more: &str) -> Endpoint {
     let password = PASSWORD.replace('"', "\"\"");
-    let text = format!("Server=localhost,{};User Id=sa;Password=\"{password}\";{more}", address.port());
+    let (port, server) = (address.port(), "Server=localhost");
+    let text = format!("{server},{port};User Id=sa;Password=\"{password}\";ConnectRetryCount=0;{more}");
     Endpoint::from_connection_string(&text).unwrap()
 }
 

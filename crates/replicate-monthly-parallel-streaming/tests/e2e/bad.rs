@@ -50,7 +50,8 @@ fn connections_that_will_not_do() {
     tool().run(&HALF_A_YEAR).exits(2).says("REPLICA_SOURCE");
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let nobody = format!("Server=127.0.0.1,{port};User Id=u;Password=secret-pw;Database=d;Connect Timeout=5");
+    let nobody =
+        format!("Server=127.0.0.1,{port};User Id=u;Password=secret-pw;Database=d;ConnectRetryCount=0");
     let run =
         tool().with("REPLICA_SOURCE", &nobody).with("REPLICA_TARGET", &nobody).run(&HALF_A_YEAR).exits(3);
     assert!(!run.stderr.contains("secret-pw"), "{run}");

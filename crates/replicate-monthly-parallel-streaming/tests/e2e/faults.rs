@@ -1,5 +1,5 @@
 //! What breaks while windows are replaced: what is tried again, what is given up, and that the rest goes on.
-use replica_testkit::{Pair, Run};
+use replica_testkit::{Pair, Run, Troubled};
 
 use crate::util::{
     all_months, assert_half_a_year, disabled, fault, half_a_year, loaded, no_fault, outcomes, plain, retries,
@@ -134,4 +134,29 @@ fn a_claim_whose_answer_is_lost_is_not_forgotten() {
     assert!(proxy.has_struck(std::time::Duration::ZERO));
     assert_eq!(outcomes(&run), all_months("ok"), "{run}");
     assert_half_a_year(&pair);
+}
+
+#[test]
+fn servers_that_are_troubled_at_first() {
+    let pair = sandbox(CLUSTERED);
+    let Some((tool, troubled)) = plain(&pair, "").between_troubled(&pair) else { return };
+    let run = tool.run(&half_a_year(&[])).exits(0).says("40613").says("tried again until");
+    assert!(troubled.iter().all(Troubled::has_struck), "{run}");
+    assert!(!run.stderr.contains("://"), "{run}");
+    assert_half_a_year(&pair);
+}
+
+#[test]
+fn windows_of_a_source_that_refuses_snapshots_are_read_without() {
+    let pair = sandbox(CLUSTERED);
+    let allow = format!("ALTER DATABASE [{}] SET ALLOW_SNAPSHOT_ISOLATION ON", pair.source.name);
+    pair.server.client("master").batch(&allow);
+    // Found before the first window; found by the second of them.
+    for (at, number) in [(1, 41332), (4, 3961)] {
+        let arguments = format!("'refuse_snapshot', @table = 'dbo.t', @at = {at}, @value = {number}");
+        fault(&pair, &format!("@fault = {arguments}"));
+        let run = plain(&pair, "").run(&half_a_year(&["--max-workers", "1"])).exits(0);
+        run.says(&format!("error {number} ")).says("going on without SNAPSHOT isolation");
+        assert_half_a_year(&pair);
+    }
 }

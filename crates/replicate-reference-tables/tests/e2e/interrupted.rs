@@ -1,5 +1,5 @@
 //! What breaks in the middle, and what is tried again.
-use replica_testkit::Pair;
+use replica_testkit::{Pair, Troubled};
 
 use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool};
 
@@ -68,4 +68,15 @@ fn two_runs_at_once_do_not_meet() {
     ));
     tool(&pair).run(&["dbo.t"]).exits(4).says("another run holds this table");
     assert_old_rows(&pair);
+}
+
+#[test]
+fn servers_that_are_troubled_at_first() {
+    let pair = pair_with_old_rows("nvarchar(20) NULL");
+    pair.source("INSERT INTO dbo.t (id, label) VALUES (1, N'new')");
+    let Some((tool, troubled)) = tool(&pair).between_troubled(&pair) else { return };
+    let run = tool.run(&["dbo.t"]).exits(0).says("40613").says("tried again until");
+    assert!(troubled.iter().all(Troubled::has_struck), "{run}");
+    assert!(!run.stderr.contains("://"), "{run}");
+    assert_eq!(ids(&mut pair.target.client()), [1]);
 }

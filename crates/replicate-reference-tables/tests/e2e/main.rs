@@ -9,6 +9,7 @@ mod explain;
 mod indexes;
 mod interrupted;
 mod ledger;
+mod names;
 mod output;
 mod parquet;
 mod pinpoint;

@@ -159,7 +159,7 @@ fn bad_usage_needs_no_server() {
     program.run(&["t", "--no-such-option"]).exits(2).says("--no-such-option");
     program.run(&["--version"]).exits(0).says("replicate-reference-tables ");
     assert!(program.run(&["--help"]).exits(0).stdout.contains("--max-workers"));
-    let nowhere = "Server=127.0.0.1,1;User Id=u;Password=p;Connect Timeout=5";
+    let nowhere = "Server=127.0.0.1,1;User Id=u;Password=p;ConnectRetryCount=0";
     let program = program.with("REPLICA_SOURCE", nowhere).with("REPLICA_TARGET", nowhere);
     program.run(&["a.b.c"]).exits(2).says("is not a table name");
     program.run(&["-"]).exits(2).says("no table is named on stdin");

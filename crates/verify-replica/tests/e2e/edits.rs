@@ -1,8 +1,8 @@
 //! One change in one row of the replica, of every kind that a comparison by value could overlook: found at its key,
 //! and nothing else reported.
-use replica_testkit::{Client, Pair};
+use replica_testkit::{Client, Pair, Troubled};
 
-use crate::util::{each, findings, skip, verify, windows};
+use crate::util::{each, findings, skip, tool, verify, windows};
 
 /// Columns that a server may lack are tables of their own.
 const COLUMNS: &str = "day date NULL, a varchar(20) NULL, b varchar(20) NULL, u nvarchar(20) NULL, n int NULL, \
@@ -219,4 +219,15 @@ fn the_scale_of_a_decimal_in_a_variant_is_a_difference() {
     let run = verify(&pair, &["dbo.t"], 1);
     let found = findings(&run);
     assert_eq!((found.len(), found[0][1], found[0][3]), (1, "id=1", "v"), "{run}");
+}
+
+#[test]
+fn servers_that_are_troubled_at_first() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)");
+    pair.both("INSERT INTO dbo.t VALUES (1), (2)");
+    let Some((tool, troubled)) = tool(&pair).between_troubled(&pair) else { return };
+    let run = tool.run(&["dbo.t"]).exits(0).says("40613").says("1 of 1 tables equal");
+    assert!(troubled.iter().all(Troubled::has_struck), "{run}");
+    assert!(!run.stderr.contains("://"), "{run}");
 }

@@ -2,7 +2,7 @@
 use super::{Job, mode};
 use crate::catalog::Table;
 use crate::copy::hold;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::indexes::{self, Work};
 use crate::ledger::Run;
 use crate::retry::Backoff;
@@ -33,9 +33,8 @@ impl Closing<'_> {
                 let work = self.leave(&mut session).await?;
                 Ok((session, work))
             };
-            match closed.await {
-                Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
-                settled => return settled,
+            if let Some(settled) = retries.settled(closed.await).await {
+                return settled;
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::plan::{Plan, WindowedPlan};
 use crate::pool;
 use crate::report::{self, Bar, Timing};
 use crate::retry::{Backoff, Retries};
+use crate::session::forbids_snapshot;
 use crate::window::Window;
 use attempt::Failure;
 
@@ -42,6 +43,8 @@ pub(super) struct Crew {
     moved: AtomicU64,
     /// What the server has refused once it is not asked for again.
     switch_refused: AtomicBool,
+    /// The source does not let the rows be read under SNAPSHOT isolation.
+    snapshot_refused: AtomicBool,
     /// A claim's answer was lost: a window may be ours without a worker that knows.
     unsure: AtomicBool,
     /// So that what the ledger could not be told is not taken for such a window.
@@ -79,6 +82,7 @@ impl Crew {
             total,
             moved: AtomicU64::new(0),
             switch_refused: AtomicBool::new(false),
+            snapshot_refused: AtomicBool::new(false),
             unsure: AtomicBool::new(false),
             given_up: Mutex::default(),
             postponed: Mutex::default(),
@@ -205,9 +209,10 @@ impl Crew {
         let mut timing = Timing::begin(format!("{} {window}", self.job.table));
         let (mut retries, mut reloaded) = (self.retries(), false);
         let mut used = u32::from(locked(&self.postponed).contains(&window));
-        let plan = self.plan.limited(window);
+        let mut plan = self.plan.limited(window);
         let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
         let result = loop {
+            plan.snapshot &= !self.snapshot_refused.load(Ordering::Relaxed);
             let error = match self.attempt(sides, &plan, &claim, &mut timing, &bar).await {
                 Ok(outcome) => break Ok(outcome),
                 Err(error) => error,
@@ -221,6 +226,10 @@ impl Crew {
                 Failure::Different(error) if !reloaded => {
                     log::warn!("{}; loading it once more", self.placed(error, window));
                     reloaded = true;
+                }
+                Failure::Other(error) if plan.snapshot && forbids_snapshot(&error) => {
+                    log::warn!("{}; going on without SNAPSHOT isolation", self.placed(error, window));
+                    self.snapshot_refused.store(true, Ordering::Relaxed);
                 }
                 Failure::Other(error) if error.is_transient() && retries.another_after(&error).await => {}
                 Failure::Different(error) => break Err(self.placed(error, window)),
@@ -260,9 +269,9 @@ impl Crew {
                 Ok(sides) => self.run.claim(&mut sides.target, claim.window).await,
                 Err(error) => Err(error),
             };
-            match claimed {
-                Err(error) if error.is_transient() && retries.another_after(&error).await => *sides = None,
-                settled => return settled,
+            match retries.settled(claimed).await {
+                Some(settled) => return settled,
+                None => *sides = None,
             }
         }
     }

@@ -280,9 +280,8 @@ async fn begin(
             let begun = ledger::begin(&mut session, &order).await?;
             Ok((session, begun))
         };
-        match begun.await {
-            Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
-            settled => return settled,
+        if let Some(settled) = retries.settled(begun.await).await {
+            return settled;
         }
     }
 }
@@ -351,12 +350,17 @@ fn ended(summary: &Summary, disabling: Duration, rebuilding: Duration) -> Ended 
 /// # Errors
 /// The table is not there, or another run holds it; those of [`indexes::rebuild`].
 pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<Work> {
-    let repair = async {
-        let mut control = Session::connect(target, Role::Target).await?;
-        let target = catalog::read(&mut control, Role::Target, table).await?;
-        hold(&mut control, &target, Mode::Exclusive).await?;
-        ledger::open(&mut control).await?;
-        indexes::rebuild(&mut control, &target, None).await
-    };
-    repair.await.map_err(|error| error.table(table))
+    let mut retries = Backoff::default().retries();
+    loop {
+        let repaired = async {
+            let mut control = Session::connect(target, Role::Target).await?;
+            let target = catalog::read(&mut control, Role::Target, table).await?;
+            hold(&mut control, &target, Mode::Exclusive).await?;
+            ledger::open(&mut control).await?;
+            indexes::rebuild(&mut control, &target, None).await
+        };
+        if let Some(settled) = retries.settled(repaired.await.map_err(|error| error.table(table))).await {
+            return settled;
+        }
+    }
 }

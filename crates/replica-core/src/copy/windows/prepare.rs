@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::find;
 use crate::plan::WindowedPlan;
 use crate::read;
-use crate::session::{Isolation, SNAPSHOT_NOT_ALLOWED, Session};
+use crate::retry::Backoff;
+use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::staging::Layout;
 use crate::window::Window;
 
@@ -28,6 +29,15 @@ impl Prepared {
     /// # Errors
     /// Everything that would keep any window from being copied.
     pub async fn new(job: &Job) -> Result<Self> {
+        let mut retries = Backoff { max_retries: job.max_retries, ..Backoff::default() }.retries();
+        loop {
+            if let Some(settled) = retries.settled(Self::attempt(job).await).await {
+                return settled;
+            }
+        }
+    }
+
+    async fn attempt(job: &Job) -> Result<Self> {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let prepared = async {
             let (source, target) = sides.tables(&job.table).await?;
@@ -47,12 +57,20 @@ impl Prepared {
     ///
     /// # Errors
     /// Those of [`find::preflight`].
-    pub async fn preflight(&mut self) -> Result<()> {
+    pub async fn preflight(&mut self, job: &Job) -> Result<()> {
         let (Some((first, _)), Some((last, _))) = (self.rows.first(), self.rows.last()) else {
             return Ok(());
         };
         let all = self.plan.limited(Window { first: first.first, next: last.next });
-        find::preflight(&mut self.sides.source, &self.source, &all.mapping, all.filter()).await
+        let mut retries = Backoff::default().retries();
+        loop {
+            let source = &mut self.sides.source;
+            let looked = find::preflight(source, &self.source, &all.mapping, all.filter()).await;
+            if let Some(settled) = retries.settled(looked).await {
+                return settled.map_err(|error| error.table(&job.table));
+            }
+            self.sides.source = Session::connect(&job.source, Role::Source).await?;
+        }
     }
 
     /// Everything that would happen, as (topic, text) lines.
@@ -81,7 +99,8 @@ async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
     source.set_isolation(Isolation::Snapshot).await?;
     let probe = format!("SELECT TOP (1) 1 FROM {}", plan.plan.source.quoted());
     match read::numbers(source.lane()?, probe).await {
-        Err(error) if error.has_number(SNAPSHOT_NOT_ALLOWED) => {
+        Err(error) if forbids_snapshot(&error) => {
+            log::warn!("{}: {error}; going on without SNAPSHOT isolation", plan.plan.source);
             plan.plan.snapshot = false;
             source.set_isolation(Isolation::ReadCommitted).await
         }

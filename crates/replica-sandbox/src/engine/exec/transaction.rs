@@ -4,6 +4,7 @@ use crate::engine::bind::TableUse;
 use crate::engine::ddl::persist;
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Resource, Scope};
+use crate::engine::sandbox::{FaultKind, TableName};
 use crate::engine::session::{Session, TransactionRequest};
 use crate::engine::store;
 use crate::engine::transactions::{Leftover, Transaction, purge};
@@ -219,11 +220,17 @@ pub fn save(session: &mut Session, name: &str) -> Outcome {
 }
 
 /// # Errors
-/// 3952 where a database does not allow SNAPSHOT.
+/// 3952 where a database does not allow SNAPSHOT; what a client has asked for.
 pub fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), SqlError> {
     let instance = session.engine.instance();
     for used in tables {
-        if let Some(database) = instance.databases.get(&used.database).filter(|d| !d.allow_snapshot) {
+        let Some(database) = instance.databases.get(&used.database) else { continue };
+        let table = TableName::new(database.schema_name(used.table.schema_id), &used.table.name);
+        if let Some(number) = session.engine.sandbox.take(FaultKind::RefuseSnapshot, Some(&table)) {
+            let number = i32::try_from(number).unwrap_or_default();
+            return Err(SqlError::new(number, 16, 1, "SNAPSHOT isolation is refused, as was asked for."));
+        }
+        if !database.allow_snapshot {
             return Err(SqlError::new(
                 3952,
                 16,

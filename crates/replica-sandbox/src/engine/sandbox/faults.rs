@@ -29,6 +29,8 @@ pub enum FaultKind {
     Silence,
     /// ALTER INDEX is refused.
     RefuseIndex,
+    /// A SELECT under SNAPSHOT isolation is refused with this error (the value).
+    RefuseSnapshot,
 }
 
 impl FaultKind {
@@ -48,6 +50,7 @@ impl FaultKind {
             ("lying_length", Self::LyingLength),
             ("silence", Self::Silence),
             ("refuse_index", Self::RefuseIndex),
+            ("refuse_snapshot", Self::RefuseSnapshot),
         ];
         kinds.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| kind)
     }

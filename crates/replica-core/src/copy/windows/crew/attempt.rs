@@ -150,25 +150,23 @@ impl Crew {
     /// New connections if it did, the error if it did not.
     async fn after_broken_commit(&self, claim: &Claim, lost: Error) -> Result<Sides> {
         let mut retries = self.retries();
-        loop {
+        let asked = loop {
             let asked = async {
                 let mut sides = Sides::connect(&self.job.source, &self.job.target).await?;
                 let complete = claim.is_complete(&mut sides.target).await?;
                 Ok((sides, complete))
             };
-            match asked.await {
-                Ok((sides, true)) => {
-                    log::info!(
-                        "{} {}: {lost}; the ledger says that it happened",
-                        self.job.table,
-                        claim.window
-                    );
-                    return Ok(sides);
-                }
-                Ok((_, false)) => return Err(lost),
-                Err(error) if Error::is_transient(&error) && retries.another_after(&error).await => {}
-                Err(error) => return Err(error.within("asking the ledger whether the window is complete")),
+            if let Some(settled) = retries.settled(asked.await).await {
+                break settled;
             }
+        };
+        match asked {
+            Ok((sides, true)) => {
+                log::info!("{} {}: {lost}; the ledger says that it happened", self.job.table, claim.window);
+                Ok(sides)
+            }
+            Ok((_, false)) => Err(lost),
+            Err(error) => Err(error.within("asking the ledger whether the window is complete")),
         }
     }
 }

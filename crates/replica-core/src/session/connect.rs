@@ -1,0 +1,143 @@
+//! Until a server lets us in: one policy for every connection of every tool, the first one included.
+//!
+//! A server that restarts, fails over or wakes up refuses for a while. Microsoft's advice is to try again after some
+//! seconds, and that most reconfigurations are over within a minute ("Troubleshoot transient connection errors").
+//! What waiting does not change (a name that does not exist, a certificate, a password) is told at once.
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tokio::time::{Instant, sleep};
+
+use crate::config::ConnectRetry;
+use crate::error::Result;
+use crate::report::human_duration;
+use crate::retry::Backoff;
+
+/// How long a server may refuse, unless the connection string counts attempts.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The longest wait between attempts. SqlClient's, whatever came before (Microsoft.Data.SqlClient,
+/// `SqlConnectionStringBuilder.ConnectRetryInterval`).
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What is left of it for one connection.
+pub(super) struct Patience {
+    policy: ConnectRetry,
+    backoff: Backoff,
+    begun: Instant,
+    attempts: u32,
+    /// The last failure that was told.
+    said: String,
+}
+
+impl Patience {
+    pub fn new(policy: ConnectRetry) -> Self {
+        let max_retries = policy.count.map_or(u32::MAX, u32::from);
+        let backoff = Backoff { max_retries, base: Duration::from_secs(1), cap: LONGEST_WAIT };
+        Self { policy, backoff, begun: Instant::now(), attempts: 0, said: String::new() }
+    }
+
+    /// What an attempt came to, if it stands; `None`: it is time for another one. An error that stands is nothing that
+    /// trying again could change: that was tried.
+    pub async fn settled<T>(&mut self, attempted: Result<T>) -> Option<Result<T>> {
+        let error = match attempted {
+            Err(error) if error.is_transient() => error,
+            settled => return Some(settled),
+        };
+        self.attempts += 1;
+        let Some(wait) = self.wait() else {
+            let tries =
+                format!("after {} attempts in {}", self.attempts, human_duration(self.begun.elapsed()));
+            let error = if self.attempts == 1 { error } else { error.within(tries) };
+            return Some(Err(error.settled()));
+        };
+        // Whoever looks on must not take it for a hang; but one line is enough.
+        let what = error.to_string();
+        if what == self.said {
+            log::debug!("{what}");
+        } else {
+            log::warn!("{}; tried again {}", what.trim_end_matches(['.', ' ']), self.until());
+            self.said = what;
+        }
+        sleep(wait).await;
+        None
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        let wait = self.backoff.delay(self.attempts)?;
+        let wait = self.policy.interval.unwrap_or(wait);
+        let in_time = self.policy.count.is_some() || self.begun.elapsed() + wait <= PATIENCE;
+        in_time.then_some(wait)
+    }
+
+    /// For people: how long this goes on.
+    fn until(&self) -> String {
+        if let Some(count) = self.policy.count {
+            return format!("{count} times at most");
+        }
+        let end = OffsetDateTime::now_utc() + PATIENCE.saturating_sub(self.begun.elapsed());
+        let clock = end.format(format_description!("[hour]:[minute]:[second]")).unwrap_or_default();
+        format!("until {clock} UTC (ConnectRetryCount=0 in the connection string gives up at once)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn refused() -> Result<()> {
+        Err(Error::unreachable("refused"))
+    }
+
+    fn counted(count: u8, seconds: u64) -> ConnectRetry {
+        ConnectRetry { count: Some(count), interval: Some(Duration::from_secs(seconds)) }
+    }
+
+    /// As it is after so many attempts in so much time.
+    fn later(policy: ConnectRetry, attempts: u32, seconds: u64) -> Patience {
+        let begun = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        Patience { attempts, begun, ..Patience::new(policy) }
+    }
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test)
+    }
+
+    #[test]
+    fn a_server_is_given_two_minutes() {
+        let wait = |attempts, seconds| later(ConnectRetry::default(), attempts, seconds).wait();
+        assert!(wait(1, 0).is_some_and(|wait| wait <= Duration::from_secs(1)));
+        assert!(wait(30, 100).is_some_and(|wait| wait <= LONGEST_WAIT));
+        assert_eq!(wait(30, 119), None);
+        let settled = run(later(ConnectRetry::default(), 9, 120).settled(refused()));
+        let error = settled.unwrap().unwrap_err();
+        assert!(error.to_string().starts_with("after 10 attempts in "), "{error}");
+        assert!(!error.is_transient(), "all was tried that there was to try");
+    }
+
+    #[test]
+    fn the_connection_string_may_count() {
+        assert_eq!(later(counted(20, 60), 20, 3600).wait(), Some(Duration::from_secs(60)));
+        assert_eq!(later(counted(20, 60), 21, 0).wait(), None);
+        let (mut patience, mut attempts) = (Patience::new(counted(3, 0)), 0);
+        let settled = run(async {
+            loop {
+                attempts += 1;
+                if let Some(settled) = patience.settled(refused()).await {
+                    return settled;
+                }
+            }
+        });
+        assert_eq!((attempts, settled.is_err()), (4, true));
+    }
+
+    #[test]
+    fn what_does_not_pass_is_told_at_once() {
+        let wrong = Err::<(), _>(Error::connect("a wrong password"));
+        assert!(run(Patience::new(ConnectRetry::default()).settled(wrong)).is_some());
+        let error = run(Patience::new(counted(0, 1)).settled(refused())).unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "refused");
+    }
+}

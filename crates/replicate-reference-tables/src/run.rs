@@ -125,7 +125,7 @@ impl Run<'_> {
                         "after",
                         format!(
                             "{}, to which a foreign key that is checked points",
-                            planned[place].plan.target
+                            planned[place].job.table
                         ),
                     ));
                 }

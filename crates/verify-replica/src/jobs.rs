@@ -7,9 +7,11 @@ use replica_core::cli::Configured;
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::{self, Known, State};
+use replica_core::read;
 use replica_core::retry::Backoff;
+use replica_core::session::Role;
 use replica_core::verify::{Comparison, Connections, Job, Request, Throttle};
-use replica_core::window::Window;
+use replica_core::window::{Outside, Window};
 
 use crate::args::Options;
 use crate::run::Finished;
@@ -69,8 +71,26 @@ impl Planner<'_> {
             Some(windows) => windows.iter().copied().map(Some).collect(),
             None => vec![None],
         };
+        self.tell_of_others(sides, &comparison).await?;
         let jobs = windows.into_iter().map(|window| self.job(&comparison, window));
         Ok(Planned { jobs: jobs.collect(), failed: Vec::new() })
+    }
+
+    /// Says which rows are in none of the windows, whichever they are.
+    async fn tell_of_others(&self, sides: &mut Sides, comparison: &Comparison) -> Result<()> {
+        let (Some(windows), Some(column)) = (&self.options.windows, &comparison.date_column) else {
+            return Ok(());
+        };
+        let endless = windows.iter().any(Window::is_endless);
+        for (role, session) in [(Role::Source, &mut sides.source), (Role::Target, &mut sides.target)] {
+            let Some(query) = comparison.outside(role) else { continue };
+            let outside = read::numbers(session.lane()?, query).await;
+            let outside = outside.map_err(|error| error.within("counting rows in no window"))?;
+            for rows in Outside::counted(&outside).told(column, endless, "not compared") {
+                log::warn!("{}: at the {role}, {rows}", comparison.source);
+            }
+        }
+        Ok(())
     }
 
     fn job(&self, comparison: &Arc<Comparison>, window: Option<Window>) -> Job {

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::known::{self, Known, State};
-use super::{Run, Subject, ask, change, milliseconds32, names, signed};
+use super::{Run, Subject, ask, change, milliseconds32, names, overlaps, signed};
 use crate::applock::{self, Mode};
 use crate::catalog::record::Record;
 use crate::error::{Error, Result};
@@ -313,15 +313,18 @@ impl Run {
             ask(session, &sql, &params).await?;
         }
         // A window that overlaps is no longer what it says. Nor is one along another date column, wherever it lies.
-        let sql = "DELETE FROM replica.windows OUTPUT deleted.batch_id WHERE schema_name = @P1 AND table_name = @P2 \
-                   AND batch_id <> @P3 \
-                   AND (@P4 = 1 OR date_column <> @P5 OR (first_date < @P6 AND next_date > @P7))";
+        let sql = format!(
+            "DELETE FROM replica.windows OUTPUT deleted.batch_id \
+             WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.batch_id <> @P3 \
+             AND (@P4 = 1 OR windows.date_column <> @P5 OR {})",
+            overlaps("@P6", "@P7")
+        );
         let all = order.wish == Wish::Restart;
         let column = order.subject.date_column.as_str();
         for stretch in stretches(order.windows) {
             let (from, to) = (stretch.first.to_string(), stretch.next.to_string());
-            let params: [&dyn ToSql; 7] = [&schema, &table, &self.batch, &all, &column, &to, &from];
-            ask(session, sql, &params).await?;
+            let params: [&dyn ToSql; 7] = [&schema, &table, &self.batch, &all, &column, &from, &to];
+            ask(session, &sql, &params).await?;
         }
         let skipped: HashSet<_> = skipped.iter().map(|complete| complete.window).collect();
         let new: Vec<_> = order.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();

@@ -83,6 +83,16 @@ fn names(table: &TableName) -> (&str, &str) {
     (table.schema.as_deref().unwrap_or_default(), &table.name)
 }
 
+/// Whether a window on record has any of the days from one parameter up to, and without, another. Without end
+/// (see [`Window::is_endless`](crate::window::Window::is_endless)) it has all from its first day on.
+fn overlaps(first: &str, next: &str) -> String {
+    const ENDLESS: &str = "'99991231'";
+    format!(
+        "((windows.first_date < {next} OR CAST({next} AS date) = {ENDLESS}) \
+         AND (windows.next_date > {first} OR windows.next_date = {ENDLESS}))"
+    )
+}
+
 /// The server's integers have a sign. No count comes near the end.
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)

@@ -1,6 +1,6 @@
 //! What a load that has no windows of its own does to those on record: they no longer say what the rows are.
 use super::schema::{self, Found};
-use super::{ask, names};
+use super::{ask, names, overlaps};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
 use crate::session::Session;
@@ -98,10 +98,8 @@ impl Replaced<'_> {
             vec![Param::Text(schema.to_owned()), Param::Text(table.to_owned()), Param::Text(String::new())];
         let mut sql = format!("{statement} WHERE windows.schema_name = @P1 AND windows.table_name = @P2");
         if let Some((column, days)) = self.days {
-            sql.push_str(
-                " AND (windows.date_column <> @P4 OR (windows.first_date < @P5 AND windows.next_date > @P6))",
-            );
-            params.extend([Param::Text(column.to_owned()), Param::Date(days.next), Param::Date(days.first)]);
+            sql.push_str(&format!(" AND (windows.date_column <> @P4 OR {})", overlaps("@P5", "@P6")));
+            params.extend([Param::Text(column.to_owned()), Param::Date(days.first), Param::Date(days.next)]);
         }
         Query { sql, params }
     }

@@ -113,11 +113,12 @@ impl Plan {
 }
 
 impl WindowedPlan {
-    /// Everything that would happen, as (topic, text) lines; `rows` of each window where they are known.
+    /// Everything that would happen, as (topic, text) lines; rows of each window where they are known, and what is said
+    /// of those in none.
     pub fn explain(
         &self,
         windows: &[(Window, Option<u64>)],
-        undated: Option<u64>,
+        outside: &[String],
     ) -> Vec<(&'static str, String)> {
         let plan = &self.plan;
         let mut lines = plan.explain_columns();
@@ -127,9 +128,7 @@ impl WindowedPlan {
             let rows = rows.map_or_else(|| "unknown".into(), human_count);
             add("window", format!("{window}: {rows} rows"));
         }
-        if let Some(rows) = undated.filter(|rows| *rows > 0) {
-            add("left out", format!("{} rows without a date are in no window", human_count(rows)));
-        }
+        outside.iter().for_each(|rows| add("left out", rows.clone()));
         let Some((window, _)) = windows.first() else { return lines };
         let first = self.limited(*window);
         add("read", format!("{}; {}", plan.isolation(), first.select().sql));

@@ -13,7 +13,6 @@ pub struct WindowedPlan {
     pub plan: Plan,
     /// The source's name of the column that windows are cut by.
     pub date_column: String,
-    pub nullable_dates: bool,
     /// Windows that are partitions of the target change places with them.
     pub staging: Option<Staging>,
     target_date_id: i32,
@@ -36,8 +35,8 @@ impl WindowedPlan {
         let target_date_id = mapped.target.id;
         let strategy = windowed(target, target_date_id, request.wishes)?;
         let plan = Plan::of(source, target, request, (mapping, strategy));
-        let (date_column, nullable_dates) = (date.name.clone(), date.nullable);
-        Ok(Self { plan, date_column, nullable_dates, staging: None, target_date_id, at_source, at_target })
+        let date_column = date.name.clone();
+        Ok(Self { plan, date_column, staging: None, target_date_id, at_source, at_target })
     }
 
     /// Has windows that are partitions of their own change places with them, if the target is built for that.
@@ -82,10 +81,9 @@ impl WindowedPlan {
         by_day(&self.at_target, |list| self.limited(window).at_target(&format!("{list} FROM {target}")))
     }
 
-    /// How many rows of the source are in no window, for want of a date.
-    pub fn undated(&self) -> Query {
-        let (table, missing) = (self.plan.source.quoted(), self.at_source.missing());
-        format!("SELECT COUNT_BIG(*) FROM {table} WHERE {missing}").into()
+    /// Counts the rows of the source that ordinary windows pass by: see [`Outside`](crate::window::Outside).
+    pub fn outside(&self) -> Query {
+        self.at_source.outside(&self.plan.source)
     }
 }
 

@@ -67,6 +67,10 @@ impl Layout {
     pub fn partition_of(&self, window: &Window) -> Option<usize> {
         let days = self.first_days.as_ref()?;
         let at = days.iter().position(|day| *day == window.first)?;
+        // What comes after the last boundary may be of any day, and a window without end wants all of them.
+        if window.is_endless() {
+            return None;
+        }
         // Partition 1 comes before the first boundary.
         (days.get(at + 1) == Some(&window.next)).then_some(at + 2)
     }

@@ -102,6 +102,12 @@ impl Comparison {
         self.ask(role, day.into_iter().collect(), predicate, params)
     }
 
+    /// Counts the rows of a side that ordinary windows pass by.
+    pub fn outside(&self, role: Role) -> Option<Query> {
+        let table = if role == Role::Source { &self.source } else { &self.target };
+        Some(self.date(role)?.outside(table))
+    }
+
     /// Can rows be told apart by days?
     pub(super) fn has_days(&self) -> bool {
         self.dates.is_some()

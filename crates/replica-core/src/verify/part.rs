@@ -5,7 +5,7 @@ use time::{Date, Month};
 
 use crate::tds::fingerprint::{Fingerprint, GroupKey};
 use crate::tds::rpc::Param;
-use crate::window::{DateColumn, Window};
+use crate::window::{DateColumn, LAST_DAY, Window};
 
 /// The rows that are read a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,8 @@ impl Part {
         for (day, fingerprint) in by_day(days) {
             let is_in = match day {
                 Day::Undated => *undated,
-                Day::Of(date) => ranges.iter().any(|range| range.first <= date && date < range.next),
-                Day::Other(_) => false,
+                Day::Of(date) => ranges.iter().any(|range| range.holds(date)),
+                Day::Other(number) => ranges.iter().any(|range| range.holds_number(number)),
             };
             if is_in {
                 sum += fingerprint;
@@ -100,8 +100,7 @@ fn day(label: &GroupKey) -> Day {
         4 => (i64::from(number as i32), date(i64::from(number as i32))),
         _ => (number as i64, date(number as i64)),
     };
-    // The last day that there is cannot end a window.
-    date.filter(|date| date.next_day().is_some()).map_or(Day::Other(number), Day::Of)
+    date.map_or(Day::Other(number), Day::Of)
 }
 
 /// From yyyymmdd.
@@ -115,7 +114,7 @@ fn date(number: i64) -> Option<Date> {
 fn ranges(dates: impl Iterator<Item = Date>) -> Vec<Window> {
     let mut ranges: Vec<Window> = Vec::new();
     for first in dates {
-        let next = first.next_day().unwrap_or(first);
+        let next = first.next_day().unwrap_or(LAST_DAY);
         match ranges.last_mut() {
             Some(last) if last.next == first => last.next = next,
             _ => ranges.push(Window { first, next }),
@@ -183,6 +182,18 @@ mod tests {
         for number in [20_240_230i64, 0, -20_240_229, i64::MAX, i64::MIN] {
             assert_eq!(differing(&[(&number.to_le_bytes(), 1)], &[]), Part::All(None), "{number}");
         }
+    }
+
+    #[test]
+    fn the_last_day_that_there_is_can_differ() {
+        let [before, last, beyond] = [99_991_230i32, 99_991_231, 99_999_999].map(i32::to_le_bytes);
+        let source: &[(&[u8], u128)] = &[(&before, 1), (&last, 2), (&beyond, 3)];
+        let target: &[(&[u8], u128)] = &[(&before, 1), (&last, 9), (&beyond, 3)];
+        let part = differing(source, target);
+        assert_eq!(part, Part::Days { days: vec![window(LAST_DAY, LAST_DAY)], undated: false });
+        // The predicate takes what is beyond along, and so does the sum.
+        let sum = part.sum(Fingerprint::default(), Some(&days(source)));
+        assert_eq!(sum, Fingerprint { rows: 2, hash: 5 });
     }
 
     #[test]

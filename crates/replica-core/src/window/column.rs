@@ -2,10 +2,11 @@
 use time::Date;
 use time::macros::date;
 
-use super::Window;
-use crate::catalog::{Column, SqlType, Table, quote};
+use super::{LAST_DAY, Window};
+use crate::catalog::{Column, SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
-use crate::tds::rpc::Param;
+use crate::report::human_count;
+use crate::tds::rpc::{Param, Query};
 use crate::types::How;
 use crate::types::mapping::MappedColumn;
 
@@ -49,6 +50,8 @@ pub fn choose<'a>(table: &'a Table, named: Option<&str>) -> Result<&'a Column> {
     }
 }
 
+const FIRST_DAY: Date = date!(0001 - 01 - 01);
+
 fn holds_dates(column: &Column) -> bool {
     days(&column.sql_type).is_some() && !matches!(column.sql_type, SqlType::Int | SqlType::BigInt)
 }
@@ -66,8 +69,8 @@ fn days(sql_type: &SqlType) -> Option<(Date, Date)> {
         | SqlType::DateTime2(_)
         | SqlType::DateTimeOffset(_)
         | SqlType::Int
-        | SqlType::BigInt => Some((date!(0001 - 01 - 01), date!(9999 - 12 - 31))),
-        SqlType::DateTime => Some((date!(1753 - 01 - 01), date!(9999 - 12 - 31))),
+        | SqlType::BigInt => Some((FIRST_DAY, LAST_DAY)),
+        SqlType::DateTime => Some((date!(1753 - 01 - 01), LAST_DAY)),
         SqlType::SmallDateTime => Some((date!(1900 - 01 - 01), date!(2079 - 06 - 06))),
         _ => None,
     }
@@ -104,8 +107,12 @@ impl DateColumn {
             _ => format!("'{:08}'", yyyymmdd(date)),
         };
         let Self { expression, .. } = self;
-        let (first, next) = (bound(window.first), bound(window.next));
-        format!("{expression} IS NOT NULL AND {expression} >= {first} AND {expression} < {next}")
+        let first = bound(window.first);
+        let end = match window.is_endless() {
+            true => String::new(),
+            false => format!(" AND {expression} < {}", bound(window.next)),
+        };
+        format!("{expression} IS NOT NULL AND {expression} >= {first}{end}")
     }
 
     /// Which rows are in a window, on the column's own type, so that an index on it is of use. Values go to `params`.
@@ -113,7 +120,7 @@ impl DateColumn {
     /// A moment with an offset belongs to the day that it is in UTC, which is how SQL Server compares it.
     pub fn within(&self, window: &Window, params: &mut Vec<Param>) -> String {
         let Some((earliest, latest)) = days(&self.sql_type) else { return NOTHING.into() };
-        if window.next <= earliest || window.first > latest {
+        if (window.next <= earliest && !window.is_endless()) || window.first > latest {
             return NOTHING.into();
         }
         let mut terms = Vec::new();
@@ -121,8 +128,11 @@ impl DateColumn {
         if window.first >= earliest {
             terms.push(format!("{} >= {}", self.expression, self.value(window.first, params)));
         }
-        if window.next <= latest {
+        if window.next <= latest && !window.is_endless() {
             terms.push(format!("{} < {}", self.expression, self.value(window.next, params)));
+        }
+        if terms.is_empty() {
+            terms.push(format!("{} IS NOT NULL", self.expression));
         }
         terms.join(" AND ")
     }
@@ -153,6 +163,32 @@ impl DateColumn {
         format!("{} IS NULL", self.expression)
     }
 
+    /// Counts the rows that ordinary windows pass by, see [`Outside`]: one row of numbers.
+    pub fn outside(&self, table: &TableName) -> Query {
+        let Self { expression, sql_type } = self;
+        let (mut terms, mut numbers) = (vec![self.missing()], Vec::new());
+        let mut count = |term: String| {
+            numbers.push(format!("SUM(CASE WHEN {term} THEN CAST(1 AS bigint) ELSE 0 END)"));
+            terms.push(term);
+        };
+        let is_number = matches!(sql_type, SqlType::Int | SqlType::BigInt);
+        if days(sql_type).is_some_and(|(_, latest)| latest == LAST_DAY) {
+            let last = yyyymmdd(LAST_DAY);
+            let quote = if is_number { "" } else { "'" };
+            count(format!("{expression} >= {quote}{last}{quote}"));
+        }
+        if is_number {
+            let none = format!("{expression} < {}", yyyymmdd(FIRST_DAY));
+            count(none.clone());
+            for extreme in ["MIN", "MAX"] {
+                numbers.push(format!("{extreme}(CASE WHEN {none} THEN {expression} END)"));
+            }
+        }
+        let more = numbers.iter().map(|number| format!(", {number}")).collect::<String>();
+        let missing = format!("SUM(CASE WHEN {} THEN CAST(1 AS bigint) ELSE 0 END)", self.missing());
+        format!("SELECT {missing}{more} FROM {} WHERE {}", table.quoted(), terms.join(" OR ")).into()
+    }
+
     fn value(&self, date: Date, params: &mut Vec<Param>) -> String {
         let number = yyyymmdd(date);
         params.push(match self.sql_type {
@@ -167,6 +203,55 @@ impl DateColumn {
             _ => format!("CAST({parameter} AS {})", self.sql_type),
         }
     }
+}
+
+/// Rows that ordinary windows pass by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// NULL: no window can hold them.
+    missing: u64,
+    /// The last day that there is, and in an integer column all beyond it: only a window without end holds them.
+    ever: u64,
+    /// Integers before the first day that there is, 0 above all: no window can hold them. Their number, and the
+    /// least and the greatest of them.
+    none: Option<(u64, i64, i64)>,
+}
+
+impl Outside {
+    /// From the answer to [`DateColumn::outside`].
+    pub fn counted(answer: &[Vec<Option<i64>>]) -> Self {
+        let number = |at: usize| answer.first().and_then(|row| row.get(at).copied().flatten());
+        let count = |at| number(at).and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default();
+        let none = number(3).zip(number(4)).map(|(least, greatest)| (count(2), least, greatest));
+        Self { missing: count(0), ever: count(1), none }
+    }
+
+    /// What the user ought to know: sentences that begin with a number of rows. `endless`: there is a window without
+    /// end. `fate`: what becomes of rows in no window.
+    pub fn told(&self, column: &str, endless: bool, fate: &str) -> Vec<String> {
+        let mut told = Vec::new();
+        if self.missing > 0 {
+            told.push(format!("{} without {column}: in no window, and {fate}", rows(self.missing)));
+        }
+        if let Some((count, least, greatest)) = self.none {
+            let values = if least == greatest { least.to_string() } else { format!("{least} to {greatest}") };
+            told.push(format!(
+                "{} with a {column} that is no day ({values}): in no window that there can be, and {fate}",
+                rows(count)
+            ));
+        }
+        if self.ever > 0 && !endless {
+            told.push(format!(
+                "{} with a {column} of {LAST_DAY} or later: only windows up to --end-date {LAST_DAY} hold them",
+                rows(self.ever)
+            ));
+        }
+        told
+    }
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", human_count(count)) }
 }
 
 /// A day as the integer that reads so.
@@ -238,6 +323,52 @@ mod tests {
             let year = |year| Date::from_ordinal_date(year, 1).unwrap();
             assert_eq!(within(&small, year(first), year(next)), ("1 = 0".into(), Vec::new()));
         }
+    }
+
+    #[test]
+    fn a_window_without_end_is_bounded_below() {
+        let of = |sql_type: SqlType| DateColumn::at_target(&mapped(&sql_type, &sql_type));
+        for (sql_type, expected) in [
+            (SqlType::Date, "[D] >= @P1"),
+            (SqlType::BigInt, "[D] >= @P1"),
+            (SqlType::SmallDateTime, "1 = 0"),
+        ] {
+            assert_eq!(within(&of(sql_type), date!(9999 - 12 - 01), LAST_DAY).0, expected);
+        }
+        assert_eq!(within(&of(SqlType::DateTime), FIRST_DAY, LAST_DAY).0, "[D] IS NOT NULL");
+        let ever = Window { first: LAST_DAY, next: LAST_DAY };
+        assert_eq!(of(SqlType::Int).promise(&ever), "[D] IS NOT NULL AND [D] >= 99991231");
+    }
+
+    #[test]
+    fn what_no_window_holds_is_counted_and_named() {
+        let table = TableName::new("dbo", "t");
+        let sql =
+            |sql_type: SqlType| DateColumn::at_target(&mapped(&sql_type, &sql_type)).outside(&table).sql;
+        let count = |term: &str| format!("SUM(CASE WHEN [D] {term} THEN CAST(1 AS bigint) ELSE 0 END)");
+        assert_eq!(
+            sql(SqlType::DateTime2(3)),
+            format!(
+                "SELECT {}, {} FROM [dbo].[t] WHERE [D] IS NULL OR [D] >= '99991231'",
+                count("IS NULL"),
+                count(">= '99991231'")
+            )
+        );
+        assert!(!sql(SqlType::SmallDateTime).contains("99991231"), "the type does not go that far");
+        let int = sql(SqlType::Int);
+        assert!(int.ends_with("WHERE [D] IS NULL OR [D] >= 99991231 OR [D] < 10101"), "{int}");
+        let told = |answer: &[Option<i64>], endless| {
+            Outside::counted(&[answer.to_vec()]).told("day", endless, "not copied").join("; ")
+        };
+        assert_eq!(told(&[None, None], false), "", "an empty table has sums of NULL");
+        let all = [Some(1), Some(20), Some(1_234), Some(-5), Some(0)];
+        assert_eq!(
+            told(&all, false),
+            "1 row without day: in no window, and not copied; \
+             1,234 rows with a day that is no day (-5 to 0): in no window that there can be, and not copied; \
+             20 rows with a day of 9999-12-31 or later: only windows up to --end-date 9999-12-31 hold them"
+        );
+        assert!(!told(&all, true).contains("9999"));
     }
 
     #[test]

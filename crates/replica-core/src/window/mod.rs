@@ -6,28 +6,50 @@ mod range;
 use std::fmt;
 
 use time::Date;
+use time::macros::date;
 
 pub(crate) use column::yyyymmdd;
-pub use column::{DateColumn, choose};
+pub use column::{DateColumn, Outside, choose};
 pub use filter::{Filter, and_where};
 pub use range::{Range, Unit, date};
+
+/// The calendar's last day, and "for ever" in many a table. No day comes after it, neither here nor on the server.
+pub const LAST_DAY: Date = date!(9999 - 12 - 31);
 
 /// Days of a table's date column that are replaced together: `first` and all that come before `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     pub first: Date,
     /// The first day that is no longer in it. Half-open, so that 23:59:59.9999999 is in and midnight is out.
+    /// [`LAST_DAY`] stands for none: such a window has no end, and holds that day and whatever an integer says that is
+    /// beyond it. No window ends on the day before, see [`Range::new`].
     pub next: Date,
 }
 
 impl Window {
+    /// Everything from `first` on.
+    pub fn is_endless(&self) -> bool {
+        self.next == LAST_DAY
+    }
+
     /// The last day in it.
     pub fn last(&self) -> Date {
-        self.next.previous_day().unwrap_or(self.first)
+        if self.is_endless() { LAST_DAY } else { self.next.previous_day().unwrap_or(self.first) }
+    }
+
+    /// Is this day in it?
+    pub fn holds(&self, day: Date) -> bool {
+        self.first <= day && (self.is_endless() || day < self.next)
+    }
+
+    /// The same for an integer of the form yyyymmdd, be it a day or lie between two.
+    pub fn holds_number(&self, number: i64) -> bool {
+        let of = |day| i64::from(column::yyyymmdd(day));
+        of(self.first) <= number && (self.is_endless() || number < of(self.next))
     }
 
     fn is_month(&self) -> bool {
-        self.first.day() == 1 && range::after(Unit::Month, self.first) == Some(self.next)
+        self.first.day() == 1 && range::after(Unit::Month, self.first) == self.next
     }
 }
 

@@ -5,7 +5,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, Duration, Month};
 
-use super::Window;
+use super::{LAST_DAY, Window};
 use crate::error::{Error, Result};
 
 /// `--start-date` to `--end-date`: all days from the first to the last, both included.
@@ -48,14 +48,17 @@ impl Range {
     /// Both days are included.
     ///
     /// # Errors
-    /// Of kind `Usage`: the last day is before the first, or the last that there is.
+    /// Of kind `Usage`: the last day is before the first, or the last but one that there is: a window that ends with
+    /// the day after it has no end.
     pub fn new(first: Date, last: Date) -> Result<Self> {
         if last < first {
             return Err(Error::usage(format!("--end-date {last} is before --start-date {first}")));
         }
-        let next = last.next_day().ok_or_else(|| {
-            Error::usage(format!("no day comes after --end-date {last}")).remedy("End a day earlier")
-        })?;
+        let next = last.next_day().unwrap_or(LAST_DAY);
+        if next == LAST_DAY && last < LAST_DAY {
+            return Err(Error::usage(format!("no window ends on {last}"))
+                .remedy(format!("End it a day earlier, or on {LAST_DAY}, the last day that there is")));
+        }
         Ok(Self { first, next })
     }
 
@@ -85,22 +88,24 @@ impl Range {
     pub fn windows(&self, unit: Unit) -> Result<Vec<Window>> {
         let mut windows = Vec::new();
         let mut first = self.first;
-        while first < self.next {
-            let next = after(unit, first).map_or(self.next, |next| next.min(self.next));
+        loop {
+            let next = after(unit, first).min(self.next);
             windows.push(Window { first, next });
-            if windows.len() > MOST_WINDOWS {
+            if next == self.next {
+                return Ok(windows);
+            }
+            if windows.len() == MOST_WINDOWS {
                 return Err(Error::usage(format!("more than {MOST_WINDOWS} windows"))
                     .remedy("Check --start-date and --end-date, or take a larger --window"));
             }
             first = next;
         }
-        Ok(windows)
     }
 }
 
-/// When the unit after the one that `date` lies in begins; `None` past the end of the calendar.
-pub(super) fn after(unit: Unit, date: Date) -> Option<Date> {
-    match unit {
+/// When the unit after the one that `date` lies in begins; [`LAST_DAY`] where none does.
+pub(super) fn after(unit: Unit, date: Date) -> Date {
+    let next = match unit {
         Unit::Day => date.next_day(),
         Unit::Week => {
             let days = 7 - i64::from(date.weekday().number_days_from_monday());
@@ -111,7 +116,8 @@ pub(super) fn after(unit: Unit, date: Date) -> Option<Date> {
             let year = date.year() + i32::from(month == Month::January);
             Date::from_calendar_date(year, month, 1).ok()
         }
-    }
+    };
+    next.unwrap_or(LAST_DAY)
 }
 
 impl FromStr for Unit {
@@ -159,6 +165,27 @@ mod tests {
     }
 
     #[test]
+    fn the_last_window_has_no_end() {
+        for unit in [Unit::Month, Unit::Week, Unit::Day] {
+            assert_eq!(labels("9999-12-31", "9999-12-31", unit), ["9999-12-31"]);
+        }
+        assert_eq!(labels("9999-11-30", "9999-12-31", Unit::Month), ["9999-11-30", "9999-12"]);
+        assert_eq!(labels("9999-12-26", "9999-12-31", Unit::Week), ["9999-12-26", "9999-12-27..9999-12-31"]);
+        assert_eq!(labels("9999-12-29", "9999-12-31", Unit::Day), ["9999-12-29", "9999-12-30..9999-12-31"]);
+        let last = Range::new(day!(9999 - 12 - 01), LAST_DAY).unwrap().whole();
+        assert!(last.is_endless() && last.holds(LAST_DAY) && last.holds_number(99_999_999));
+        let before = Range::new(day!(9999 - 11 - 01), day!(9999 - 11 - 30)).unwrap().whole();
+        assert!(!before.holds(LAST_DAY) && !before.holds(last.first) && before.holds(before.last()));
+        // 20240230 and 20240300 are of the day before them.
+        let february = Range::new(day!(2024 - 02 - 01), day!(2024 - 02 - 29)).unwrap().whole();
+        for (number, holds) in
+            [(20_240_200, false), (20_240_201, true), (20_240_300, true), (20_240_301, false)]
+        {
+            assert_eq!(february.holds_number(number), holds, "{number}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_range_is_a_usage_error() {
         for (start, end) in [
             (Some("2024-01-02"), Some("2024-01-01")),
@@ -166,12 +193,14 @@ mod tests {
             (None, Some("2024-01-02")),
             (Some("2024-13-01"), Some("2024-12-31")),
             (Some("01/02/2024"), Some("2024-12-31")),
-            (Some("2024-01-01"), Some("9999-12-31")),
+            (Some("2024-01-01"), Some("9999-12-30")),
             (Some("0000-01-01"), Some("2024-12-31")),
         ] {
             let error = Range::typed(start, end).unwrap_err();
             assert_eq!(error.exit_code().number(), 2, "{error}");
         }
+        let ever = Range::new(day!(9999 - 12 - 31), LAST_DAY).unwrap();
+        assert_eq!(ever.whole(), Window { first: LAST_DAY, next: LAST_DAY });
         let all = Range::new(day!(0001 - 01 - 01), day!(2024 - 01 - 01)).unwrap();
         assert!(all.windows(Unit::Day).is_err());
         assert_eq!(Range::typed(None, None).unwrap(), None);

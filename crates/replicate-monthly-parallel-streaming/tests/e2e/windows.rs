@@ -125,7 +125,7 @@ fn empty_months_a_single_row_and_rows_without_a_date() {
     let (run, rows) = windows(&pair, "2024-01-01", "2024-03-31", &[]);
     assert_eq!(rows, expected([("2024-01", 0), ("2024-02", 1), ("2024-03", 0)]), "{run}");
     assert_eq!(ids(&pair), [0]);
-    run.says("2 rows of the source have no d");
+    run.says("at the source, 2 rows without d: in no window, and not copied");
 }
 
 /// More than two batches of a DELETE, of rows that the source lacks.
@@ -221,4 +221,43 @@ fn a_key_that_is_taken_outside_of_all_windows() {
     assert_eq!(lines, [("2024-02", "ok"), ("2024-01", "failed")], "{run}");
     let left = pair.target.client().rows("SELECT id FROM dbo.w WHERE id > 1 ORDER BY id");
     assert_eq!(left.iter().map(|row| row.get::<i32, _>(0).unwrap()).collect::<Vec<_>>(), [3, 4], "{run}");
+}
+
+#[test]
+fn for_ever_is_a_day_that_can_be_asked_for() {
+    for (of, days) in [
+        ("date", ["'9999-11-30'", "'9999-12-30'", "'9999-12-31'"]),
+        ("datetime2(7)", ["'9999-11-30'", "'9999-12-30T00:00:00'", "'9999-12-31T23:59:59.9999999'"]),
+        ("datetime", ["'9999-11-30'", "'9999-12-30T23:59:59.997'", "'9999-12-31T23:59:59.997'"]),
+        ("int", ["99991130", "99991230", "99991231"]),
+        ("bigint", ["99991130", "99991230", "99999999"]),
+    ] {
+        let pair = stage(of, of, &days);
+        pair.target(&format!("INSERT INTO dbo.w VALUES (90, {}), (91, {})", days[0], days[2]));
+        let (run, rows) = windows(&pair, "9999-12-31", "9999-12-31", &["--window", "day"]);
+        assert_eq!(rows, expected([("9999-12-31", 1)]), "{of}\n{run}");
+        assert_eq!(ids(&pair), [2, 90], "{of}");
+        let (run, rows) = windows(&pair, "9999-12-01", "9999-12-31", &[]);
+        assert_eq!(rows, expected([("9999-12", 2)]), "{of}\n{run}");
+        assert_eq!(ids(&pair), [1, 2, 90], "{of}");
+        let (run, _) = windows(&pair, "9999-11-01", "9999-12-31", &["--max-workers", "2"]);
+        assert_eq!(ids(&pair), [0, 1, 2], "{of}\n{run}");
+        assert!(!run.stderr.contains("WARN"), "{of}\n{run}");
+        // One window on record, whichever was there before it.
+        let sql = "SELECT COUNT(*) FROM replica.windows WHERE state = 'complete'";
+        assert_eq!(pair.target.client().number(sql), 2, "{of}");
+        let (run, _) = windows(&pair, "9999-11-01", "9999-11-30", &[]);
+        run.says("with a d of 9999-12-31 or later: only windows up to --end-date 9999-12-31 hold them");
+    }
+}
+
+#[test]
+fn numbers_that_are_no_days_are_named() {
+    let days = ["0", "-1", "20240230", "20240301", "NULL", "10100"];
+    let pair = stage("int", "int", &days);
+    let (run, rows) = windows(&pair, "2024-01-01", "2024-03-31", &[]);
+    // What lies between two days is of the first of them.
+    assert_eq!(rows, expected([("2024-01", 0), ("2024-02", 1), ("2024-03", 1)]), "{run}");
+    let run = run.says("1 row without d: in no window, and not copied");
+    run.says("3 rows with a d that is no day (-1 to 10100): in no window that there can be, and not copied");
 }

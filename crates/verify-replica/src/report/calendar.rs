@@ -91,7 +91,7 @@ impl Calendar {
                 let at =
                     windows.partition_point(|done| done.window.is_none_or(|window| window.first <= date));
                 let done = at.checked_sub(1).map(|at| &windows[at]);
-                let done = done.filter(|done| done.window.is_some_and(|window| date < window.next));
+                let done = done.filter(|done| done.window.is_some_and(|window| window.holds(date)));
                 let x = LEFT + usize::from(day - 1) * DAY;
                 cells.push(cell(done, || format!("{date}: not checked"), (x, y, DAY - GAP)));
             }

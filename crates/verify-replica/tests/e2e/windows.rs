@@ -66,3 +66,37 @@ fn a_table_with_several_dates_wants_to_know_which() {
     let config = tool(&pair).file("replica.toml", "[date_filter_columns]\n\"dbo.t\" = \"b\"");
     config.run(QUARTER).exits(0);
 }
+
+#[test]
+fn the_last_day_that_there_is_is_compared_and_what_no_window_holds_is_named() {
+    for (of, days) in [
+        ("int", ["99991230", "99991231", "99999999", "0"]),
+        ("date", ["'9999-12-30'", "'9999-12-31'", "'9999-12-31'", "NULL"]),
+    ] {
+        let pair = Pair::new();
+        pair.both(&format!(
+            "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, day {of} NULL, n int NOT NULL)"
+        ));
+        for (id, day) in days.iter().enumerate() {
+            pair.both(&format!("INSERT INTO dbo.t VALUES ({id}, {day}, 0)"));
+        }
+        let december = ["dbo.t", "--date-column=day", "--start-date=9999-12-01", "--end-date=9999-12-31"];
+        let run = verify(&pair, &december, 0);
+        assert_eq!(windows(&run)[0][1..5], ["9999-12", "equal", "3", "3"], "{of}\n{run}");
+        let none = match of {
+            "int" => "1 row with a day that is no day (0): in no window that there can be, and not compared",
+            _ => "1 row without day: in no window, and not compared",
+        };
+        let run = run.says(&format!("at the source, {none}")).says(&format!("at the target, {none}"));
+        assert!(!run.stderr.contains("or later"), "{run}");
+        pair.target("UPDATE dbo.t SET n = 1 WHERE id = 1");
+        let run = verify(&pair, &december, 1);
+        assert_eq!(findings(&run), [["changed", "id=1", "1", "n", "0", "1", ""]], "{of}\n{run}");
+        assert_eq!(windows(&run)[0][3..5], ["3", "3"], "{of}\n{run}");
+        let november = ["dbo.t", "--date-column=day", "--start-date=9999-11-01", "--end-date=9999-11-30"];
+        let run = verify(&pair, &november, 0);
+        run.says(
+            "rows with a day of 9999-12-31 or later: only windows up to --end-date 9999-12-31 hold them",
+        );
+    }
+}

@@ -9,15 +9,14 @@ use crate::read;
 use crate::retry::Backoff;
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::staging::Layout;
-use crate::window::Window;
+use crate::window::{Outside, Window};
 
 /// A job that was looked at, with its connections.
 pub struct Prepared {
     pub plan: WindowedPlan,
     /// Rows of each window at the source.
     pub rows: Vec<(Window, Option<u64>)>,
-    /// Rows at the source that are in no window, for want of a date.
-    pub undated: Option<u64>,
+    outside: Outside,
     pub sides: Sides,
     pub source: Table,
     pub target: Table,
@@ -45,12 +44,12 @@ impl Prepared {
             isolate(&mut sides.source, &mut plan).await?;
             stage(&mut sides.target, &target, &mut plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
-            let (rows, undated) = counted.map_err(|error| error.within("counting the source's rows"))?;
-            Ok((plan, rows, undated, source, target))
+            let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
+            Ok((plan, rows, outside, source, target))
         };
-        let (plan, rows, undated, source, target) =
+        let (plan, rows, outside, source, target) =
             prepared.await.map_err(|error: Error| error.table(&job.table))?;
-        Ok(Self { plan, rows, undated, sides, source, target })
+        Ok(Self { plan, rows, outside, sides, source, target })
     }
 
     /// Looks for values that the target would refuse, in all windows at once. Changes nothing.
@@ -75,19 +74,21 @@ impl Prepared {
 
     /// Everything that would happen, as (topic, text) lines.
     pub fn explain(&self) -> Vec<(&'static str, String)> {
-        self.plan.explain(&self.rows, self.undated)
+        self.plan.explain(&self.rows, &self.outside())
     }
 
     /// What the user ought to know before it happens.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.plan.plan.warnings.clone();
-        if let Some(rows) = self.undated.filter(|rows| *rows > 0) {
-            warnings.push(format!(
-                "{rows} rows of the source have no {}: they are in no window, and are not copied",
-                self.plan.date_column
-            ));
-        }
+        let outside = self.outside();
+        warnings.extend(outside.into_iter().map(|rows| format!("at the source, {rows}")));
         warnings
+    }
+
+    /// What is to be said of rows in no window.
+    fn outside(&self) -> Vec<String> {
+        let endless = self.rows.iter().any(|(window, _)| window.is_endless());
+        self.outside.told(&self.plan.date_column, endless, "not copied")
     }
 }
 
@@ -137,7 +138,7 @@ async fn count(
     source: &mut Session,
     plan: &WindowedPlan,
     windows: &[Window],
-) -> Result<(Vec<(Window, Option<u64>)>, Option<u64>)> {
+) -> Result<(Vec<(Window, Option<u64>)>, Outside)> {
     let counts = match windows {
         [first, .., last] => {
             let all = Window { first: first.first, next: last.next };
@@ -147,12 +148,6 @@ async fn count(
         }
         few => few.iter().map(|window| (*window, None)).collect(),
     };
-    let undated = match plan.nullable_dates {
-        true => {
-            let rows = read::number(source.lane()?, plan.undated()).await?;
-            rows.and_then(|rows| u64::try_from(rows).ok())
-        }
-        false => Some(0),
-    };
-    Ok((counts, undated))
+    let outside = read::numbers(source.lane()?, plan.outside()).await?;
+    Ok((counts, Outside::counted(&outside)))
 }

@@ -9,7 +9,7 @@ pub(super) fn tally(windows: &[Window], days: &[Vec<Option<i64>>]) -> Vec<u64> {
         let [Some(day), Some(rows)] = day[..] else { continue };
         let after = windows.partition_point(|window| i64::from(yyyymmdd(window.first)) <= day);
         let Some(at) = after.checked_sub(1) else { continue };
-        if day < i64::from(yyyymmdd(windows[at].next)) {
+        if windows[at].holds_number(day) {
             counts[at] += u64::try_from(rows).unwrap_or_default();
         }
     }
@@ -22,6 +22,7 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+    use crate::window::LAST_DAY;
 
     fn window(first: Date, next: Date) -> Window {
         Window { first, next }
@@ -51,5 +52,10 @@ mod tests {
         assert_eq!(tally(&windows, &days), [6, 24, 64]);
         assert_eq!(tally(&windows, &[vec![None, Some(7)]]), [0, 0, 0]);
         assert_eq!(tally(&[], &days), [0; 0]);
+        let endless = window(date!(9999 - 12 - 01), LAST_DAY);
+        assert_eq!(
+            tally(&[endless], &[vec![Some(99_991_231), Some(2)], vec![Some(99_999_999), Some(3)]]),
+            [5]
+        );
     }
 }

@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn blanks_that_a_parse_drops_can_be_looked_for() {
+        let c = decide(&SqlType::Xml, &SqlType::Xml).unwrap().unwrap();
+        assert_eq!((c.how, c.expression.as_str(), c.checks.len()), (How::Patch, "[c]", 1));
+        let text = "CAST([c] AS nvarchar(max))";
+        assert_eq!(
+            c.checks[0].predicate,
+            format!("{text} {BINARY} <> CAST(CAST({text} AS xml) AS nvarchar(max)) {BINARY}")
+        );
+        let way_out = c.checks[0].problem.seen_by_hash("c").unwrap();
+        assert!(way_out.contains("CAST(CAST([c] AS nvarchar(max)) AS xml)"), "{way_out}");
+    }
+
+    #[test]
     fn rowversion_becomes_its_eight_bytes() {
         let c = decide(&SqlType::RowVersion, &SqlType::Binary(8)).unwrap().unwrap();
         assert_eq!((c.how, c.sent), (How::Pass, SqlType::Binary(8)));

@@ -177,6 +177,17 @@ pub struct Table {
     pub partitioned_on: Option<(i32, i32)>,
     #[serde(default)]
     pub memory_optimized: Option<Durability>,
+    #[serde(default)]
+    pub special: Option<Special>,
+}
+
+/// Of a graph or a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Special {
+    Node,
+    Edge,
+    UpdatableLedger,
+    AppendOnlyLedger,
 }
 
 /// What of a memory-optimized table outlives the server.

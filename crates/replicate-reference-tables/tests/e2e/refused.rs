@@ -193,3 +193,57 @@ fn what_may_not_be_learnt_is_said_and_the_careful_way_taken() {
     let run = login.program.run(&["--verify", "hash", "dbo.t"]).exits(0).says("could not learn");
     assert_eq!(crate::util::ids(&mut pair.target.client()), [1], "{run}");
 }
+
+/// What is refused before anything is written, in the words for what it is.
+#[test]
+fn special_tables_are_called_what_they_are() {
+    for (kind, source, target) in [
+        ("AS NODE", Some("a node table of a graph"), "a node table of a graph"),
+        ("AS EDGE", Some("an edge table of a graph"), "an edge table of a graph"),
+        ("WITH (LEDGER = ON)", None, "an updatable ledger table"),
+        (
+            "WITH (LEDGER = ON (APPEND_ONLY = ON))",
+            None,
+            "neither deleted (error 37359) nor truncated (error 13545)",
+        ),
+    ] {
+        let pair = Pair::new();
+        if let Err(error) =
+            pair.target.client().try_batch(&format!("CREATE TABLE dbo.t (id int NULL) {kind}"))
+        {
+            crate::util::skip(&format!("{kind}: {error}"));
+            continue;
+        }
+        pair.target("INSERT INTO dbo.t (id) VALUES (901)");
+        pair.source("CREATE TABLE dbo.t (id int NULL)");
+        tool(&pair).run(&["dbo.t"]).exits(1).says(target).says("Replicate into a plain table");
+        assert_eq!(crate::util::ids(&mut pair.target.client()), [901]);
+
+        let back = tool(&pair)
+            .with("REPLICA_SOURCE", &pair.target.connection)
+            .with("REPLICA_TARGET", &pair.source.connection);
+        match source {
+            Some(what) => {
+                back.run(&["dbo.t"]).exits(1).says(&format!("the source is {what}")).says("Copy from a view");
+            }
+            None => {
+                back.run(&["dbo.t"]).exits(0);
+                assert_eq!(crate::util::ids(&mut pair.source.client()), [901]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_synonym_says_what_it_stands_for() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.both("CREATE SYNONYM dbo.s FOR dbo.t");
+    tool(&pair).run(&["dbo.s"]).exits(1).says("at the source this is a synonym").says("[dbo].[t]");
+    pair.source("DROP SYNONYM dbo.s; CREATE TABLE dbo.s (id int NOT NULL, label varchar(10) NULL)");
+    tool(&pair)
+        .run(&["dbo.s"])
+        .exits(1)
+        .says("at the target this is a synonym")
+        .says("It stands for [dbo].[t]");
+    assert_old_rows(&pair);
+}

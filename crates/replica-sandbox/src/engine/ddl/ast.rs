@@ -1,5 +1,5 @@
 //! Data definition statements, as parsed. Names are not resolved and expressions are kept as text.
-use crate::engine::schema::{BlockedOperation, Durability, Password};
+use crate::engine::schema::{BlockedOperation, Durability, Password, Special};
 use crate::engine::tokens::ObjectName;
 use crate::engine::type_name::TypeName;
 
@@ -170,6 +170,7 @@ pub struct CreateTable {
     pub indexes: Vec<IndexDef>,
     pub placement: Option<Placement>,
     pub memory_optimized: Option<Durability>,
+    pub special: Option<Special>,
 }
 
 /// `ON data_space` or `ON scheme(column)`.

@@ -141,6 +141,7 @@ fn as_table(view: &View) -> Table {
         storage: Vec::new(),
         partitioned_on: None,
         memory_optimized: None,
+        special: None,
     }
 }
 

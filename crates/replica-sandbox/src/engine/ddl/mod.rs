@@ -17,6 +17,7 @@ mod policy;
 pub mod rename;
 pub mod reseed;
 mod security;
+pub mod special;
 mod synonym;
 mod table;
 pub mod temporary;

@@ -195,6 +195,7 @@ fn pseudo_table(change: &mut Change<'_>, table: &Table, name: &str, condition: &
         identity: None,
         partitioned_on: None,
         memory_optimized: None,
+        special: None,
         storage,
         columns: table.columns.iter().map(|c| Column { nullable: true, ..c.clone() }).collect(),
         ..table.clone()

@@ -3,7 +3,9 @@ use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use super::{INFORMATION_SCHEMA, SYS};
 use crate::engine::failure::Outcome;
-use crate::engine::schema::{Backs, BlockedOperation, Durability, SecurityPolicy, Synonym, Table, Trigger};
+use crate::engine::schema::{
+    Backs, BlockedOperation, Durability, SecurityPolicy, Special, Synonym, Table, Trigger,
+};
 use std::time::SystemTime;
 
 /// The twelve columns that every view of objects begins with.
@@ -47,11 +49,11 @@ pub const VIEWS: &[Definition] = &[
             "temporal_type_desc nvarchar(60) null = NON_TEMPORAL_TABLE, history_table_id int null = null",
             "is_remote_data_archive_enabled bit null = 0, is_external bit = 0",
             "history_retention_period int null = null, history_retention_period_unit int null = null",
-            "history_retention_period_unit_desc nvarchar(10) null = null, is_node bit null = 0",
-            "is_edge bit null = 0, data_retention_period int null = -1",
+            "history_retention_period_unit_desc nvarchar(10) null = null, is_node bit null",
+            "is_edge bit null, data_retention_period int null = -1",
             "data_retention_period_unit int null = -1",
-            "data_retention_period_unit_desc nvarchar(10) null = INFINITE, ledger_type tinyint null = 0",
-            "ledger_type_desc nvarchar(60) null = NON_LEDGER_TABLE, ledger_view_id int null = null",
+            "data_retention_period_unit_desc nvarchar(10) null = INFINITE, ledger_type tinyint null",
+            "ledger_type_desc nvarchar(60) null, ledger_view_id int null = null",
             "is_dropped_ledger_table bit null = 0",
         ]),
         rows: tables,
@@ -331,7 +333,23 @@ fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 _ => (0, "SCHEMA_AND_DATA"),
             };
             let in_memory = t.memory_optimized.is_some();
-            table(t).row_and(row![i32::from(large), t.max_column_id, in_memory, durability, described])
+            let (ledger, ledger_type) = match t.special {
+                Some(Special::UpdatableLedger) => (2, "UPDATABLE_LEDGER_TABLE"),
+                Some(Special::AppendOnlyLedger) => (3, "APPEND_ONLY_LEDGER_TABLE"),
+                _ => (0, "NON_LEDGER_TABLE"),
+            };
+            let is = |special| t.special == Some(special);
+            table(t).row_and(row![
+                i32::from(large),
+                t.max_column_id,
+                in_memory,
+                durability,
+                described,
+                is(Special::Node),
+                is(Special::Edge),
+                ledger,
+                ledger_type
+            ])
         })
         .collect())
 }

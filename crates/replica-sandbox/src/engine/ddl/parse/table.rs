@@ -1,7 +1,7 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
 use super::super::ast::{AlterTable, ColumnProperty, CreateTable, Ddl, DropItem};
 use super::{Parsed, column, index, list, parenthesised, placement, plain_options, unsupported};
-use crate::engine::schema::Durability;
+use crate::engine::schema::{Durability, Special};
 use crate::engine::tokens::Cursor;
 use crate::engine::type_name::TypeName;
 use sqlparser::tokenizer::Token;
@@ -15,6 +15,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         indexes: Vec::new(),
         placement: None,
         memory_optimized: None,
+        special: None,
     };
     cursor.expect_token(&Token::LParen)?;
     loop {
@@ -36,16 +37,52 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
             return Err(cursor.syntax_error());
         }
     }
+    table.special = graph(cursor);
     table.placement = placement(cursor)?;
     if cursor.take_word("TEXTIMAGE_ON") {
         cursor.advance();
     }
     if in_memory(cursor) {
         table.memory_optimized = memory_options(cursor)?;
+    } else if let Some(ledger) = ledger(cursor)? {
+        table.special = Some(ledger);
     } else if cursor.at_word("WITH") {
         plain_options(cursor)?;
     }
     Ok(Ddl::CreateTable(table))
+}
+
+/// `AS NODE`, `AS EDGE`.
+fn graph(cursor: &mut Cursor<'_>) -> Option<Special> {
+    if cursor.take_words(&["AS", "NODE"]) {
+        Some(Special::Node)
+    } else {
+        cursor.take_words(&["AS", "EDGE"]).then_some(Special::Edge)
+    }
+}
+
+/// `WITH (LEDGER = ON [(APPEND_ONLY = ON|OFF)])`.
+fn ledger(cursor: &mut Cursor<'_>) -> Parsed<Option<Special>> {
+    let mut ahead = *cursor;
+    if !(ahead.take_word("WITH") && ahead.take_token(&Token::LParen) && ahead.take_word("LEDGER")) {
+        return Ok(None);
+    }
+    *cursor = ahead;
+    cursor.expect_token(&Token::Eq)?;
+    cursor.expect_word("ON")?;
+    let mut special = Special::UpdatableLedger;
+    if cursor.take_token(&Token::LParen) {
+        cursor.expect_word("APPEND_ONLY")?;
+        cursor.expect_token(&Token::Eq)?;
+        match cursor.take_any(&["ON", "OFF"]) {
+            Some("ON") => special = Special::AppendOnlyLedger,
+            Some(_) => {}
+            None => return Err(cursor.syntax_error()),
+        }
+        cursor.expect_token(&Token::RParen)?;
+    }
+    cursor.expect_token(&Token::RParen)?;
+    Ok(Some(special))
 }
 
 /// Do the table's options have one of memory-optimized tables?

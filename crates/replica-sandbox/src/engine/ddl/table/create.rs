@@ -64,6 +64,7 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
             storage: Vec::new(),
             partitioned_on: None,
             memory_optimized: def.memory_optimized,
+            special: def.special,
         };
         let mut builder = Builder { database, table, now, new: true };
         builder.name_defaults()?;

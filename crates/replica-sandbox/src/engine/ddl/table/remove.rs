@@ -2,7 +2,7 @@
 use super::{locks, may_alter};
 use crate::engine::api::Sink;
 use crate::engine::ddl::change::change;
-use crate::engine::ddl::{memory, names};
+use crate::engine::ddl::{memory, names, special};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
@@ -114,6 +114,7 @@ pub fn truncate(
             return Err(SqlError::new(4712, 16, 1, text).into());
         }
         memory::refuse_statement(&table, "TRUNCATE TABLE")?;
+        special::may_truncate(&table, &name.to_string())?;
         if let Some(view) = records.indexed_view_of(table.object_id) {
             // Microsoft docs, TRUNCATE TABLE, "Restrictions": not for tables that an indexed view reads.
             let text = format!(

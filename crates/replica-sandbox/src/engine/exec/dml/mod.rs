@@ -14,7 +14,7 @@ use super::read::Again;
 use super::row::{Conditions, Names, Partitioning, Refusal};
 use super::trigger::Written;
 use crate::engine::bind::{Binder, Object, Scope, Source, Typed, resolve_visibility};
-use crate::engine::ddl::memory;
+use crate::engine::ddl::{memory, special};
 use crate::engine::failure::Failure;
 use crate::engine::hints::Hints;
 use crate::engine::locks::{self, Mode};
@@ -73,6 +73,7 @@ impl Target {
         crate::engine::bind::readable(&table)?;
         session.may(database, (&*table).into(), &table.name, permission)?;
         memory::may_touch(session, &table)?;
+        special::may_change(&table, permission)?;
         let names = Names::of(&session.engine, database, &table);
         let instance = session.engine.instance();
         let found = instance.databases.get(&database);

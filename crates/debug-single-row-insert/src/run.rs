@@ -51,6 +51,7 @@ async fn tried(
     let mut sides = Sides::connect(source, target).await?;
     let (source, target) = sides.tables(table).await?;
     let plan = Plan::new(&source, &target, request())?;
+    plan.allowed()?;
     let subject = Subject { source: &source, target: &target, plan: &plan };
     let trial = trial::row(&mut sides, &subject, &options.which).await?;
     Ok((plan, trial))

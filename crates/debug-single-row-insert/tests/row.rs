@@ -1,4 +1,5 @@
 //! The real binary against a server: what it says of a row, and that nothing of it stays.
+use replica_testkit::family::{family, others};
 use replica_testkit::{Pair, Program, Run, Troubled};
 
 fn tool(pair: &Pair) -> Program {
@@ -252,4 +253,17 @@ fn servers_that_are_troubled_at_first() {
     let run = tool.run(&["dbo.t", "--key", "1"]).exits(0).says("40613").says("rolled back");
     assert!(troubled.iter().all(Troubled::has_struck), "{run}");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 0);
+}
+
+#[test]
+fn rows_of_other_tables_come_back_with_the_row_that_is_in_the_way() {
+    let pair = family();
+    let before = (others(&pair), pair.target.client().values("SELECT id, d, v FROM dbo.p ORDER BY id"));
+    // Row 3 has no child that could keep it from going, and takes its children along; row 1 is what f's default needs.
+    for key in ["3", "1"] {
+        let run = tool(&pair).run(&["dbo.p", "--key", key]);
+        assert!(verdict(&run, "").contains("accepted") || verdict(&run, "").contains("547"), "{run}");
+        let after = (others(&pair), pair.target.client().values("SELECT id, d, v FROM dbo.p ORDER BY id"));
+        assert_eq!(after, before, "{key}");
+    }
 }

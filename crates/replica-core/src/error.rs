@@ -75,8 +75,10 @@ impl fmt::Display for ServerError {
 }
 
 /// An error with its place and its remedy. See the [module](self).
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
     message: String,

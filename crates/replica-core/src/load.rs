@@ -223,12 +223,14 @@ impl<'a> Writer<'a> {
         self.message.push(bulk::tail());
         self.send(Until::End).await?;
         let sent = std::mem::take(&mut self.chunk).rows;
-        let loaded = self.lane.reply().await?.rows;
-        if loaded != Some(sent) {
-            let loaded = loaded.map_or("no number".to_owned(), |rows| rows.to_string());
-            return Err(Error::data(format!(
-                "{sent} rows were sent, and the target says that it loaded {loaded}"
-            )));
+        let reply = self.lane.reply().await?;
+        if reply.rows != Some(sent) || reply.dropped.is_some() {
+            let loaded = reply.rows.map_or("no number".to_owned(), |rows| rows.to_string());
+            let what = format!("{sent} rows were sent, and the target says that it loaded {loaded}");
+            return Err(match reply.dropped {
+                Some(dropped) => Error::from_server(vec![dropped]).within(what),
+                None => Error::data(what),
+            });
         }
         self.uncommitted += sent;
         if self.load.commit_rows.is_some_and(|limit| self.uncommitted >= limit) {

@@ -7,7 +7,7 @@ use crate::load::{self, Load};
 use crate::shape::{Deletion, Emptying, Strategy, Wishes, strategy};
 use crate::tds::bulk;
 use crate::tds::columns::Column as WireColumn;
-use crate::tds::rpc::Query;
+use crate::tds::rpc::{Param, Query};
 use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window};
@@ -98,11 +98,11 @@ pub struct Request {
 
 impl Plan {
     /// # Errors
-    /// Everything that can be known before anything is written: one table on both sides, columns that cannot be
-    /// mapped, a target that cannot be replaced, missing permissions.
+    /// One table on both sides, columns that cannot be mapped, a source that may not be read. What else is refused is in
+    /// the plan: see [`Plan::allowed`].
     pub fn new(source: &Table, target: &Table, request: Request) -> Result<Self> {
         let (mapping, rows) = (mapping(source, target, request)?, source.rows());
-        let strategy = strategy(target, rows, request.wishes)?;
+        let strategy = strategy(target, rows, request.wishes);
         Ok(Self::of(source, target, request, (mapping, strategy)))
     }
 
@@ -133,6 +133,30 @@ impl Plan {
             limits: None,
             warnings,
         }
+    }
+
+    /// Whoever carries the plan out asks this first; whoever explains it need not.
+    ///
+    /// # Errors
+    /// Why it must not happen: the first reason, if there are several.
+    pub fn allowed(&self) -> Result<()> {
+        self.strategy.refusals.first().map_or(Ok(()), |refusal| Err(refusal.clone()))
+    }
+
+    /// How many keys point at the target by now whose actions would not rest while its rows are deleted; `None`: rows are
+    /// not deleted, or keys are nothing that this server can be asked for.
+    pub fn acting_keys(&self) -> Option<Query> {
+        let others = match self.strategy.emptying {
+            _ if !self.strategy.keys_known => return None,
+            Emptying::Truncate => return None,
+            Emptying::Delete => " AND fk.parent_object_id <> fk.referenced_object_id",
+            Emptying::Window(_) => "",
+        };
+        let sql = format!(
+            "SELECT COUNT_BIG(*) FROM sys.foreign_keys AS fk WHERE fk.referenced_object_id = OBJECT_ID(@P1) \
+             AND fk.is_disabled = 0 AND fk.delete_referential_action <> 0{others}"
+        );
+        Some(Query { sql, params: vec![Param::Text(self.target.quoted())] })
     }
 
     /// The SELECT on the source.

@@ -11,9 +11,11 @@ use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 
 pub mod indexes;
+mod referencing;
 mod whole;
 mod windowed;
 
+pub use referencing::Reached;
 pub use whole::strategy;
 pub(crate) use windowed::no_date_column;
 pub use windowed::{Deletion, windowed};
@@ -80,6 +82,12 @@ pub struct Strategy {
     pub disable: Vec<String>,
     /// Foreign keys of other tables, enabled now, to suspend while the rows change.
     pub suspend: Vec<SuspendedKey>,
+    /// Tables whose rows would go or change with this one's, where that is why it is refused.
+    pub reached: Vec<Reached>,
+    /// The foreign keys that point at the table could be asked for.
+    pub keys_known: bool,
+    /// An index drops rows whose key is there already, without an error: they are counted whatever the user asked.
+    pub count: bool,
     /// Bulk loads of this server can store something else than was sent, without a word: the rows are read back and
     /// compared by hash whatever the user asked.
     pub prove: bool,
@@ -89,6 +97,8 @@ pub struct Strategy {
     pub reasons: Vec<String>,
     /// What the user ought to know before it happens.
     pub warnings: Vec<String>,
+    /// Why it must not happen at all.
+    pub refusals: Vec<Error>,
 }
 
 /// A foreign key that points at the table and comes back as it was.
@@ -109,6 +119,15 @@ const NARROW_ROW_BYTES: u32 = 1_000;
 const CHUNK_BYTES: u64 = 64 << 20;
 /// A rowgroup of a columnstore (Microsoft docs, "Columnstore indexes - data loading guidance").
 const ROWGROUP: u64 = 1_048_576;
+
+/// What is refused of a target whatever its source has: of its windows, or as a whole.
+pub fn refusals(target: &Table, windows: bool, wishes: Wishes) -> Vec<Error> {
+    match windows {
+        // Which column cuts them decides how they are replaced, not whether.
+        true => windowed(target, 0, wishes).refusals,
+        false => strategy(target, None, wishes).refusals,
+    }
+}
 
 fn refuse_kinds(target: &Table) -> Result<()> {
     let object = &target.object;
@@ -162,11 +181,22 @@ impl Strategy {
             order: Vec::new(),
             disable: Vec::new(),
             suspend: Vec::new(),
+            reached: Vec::new(),
+            keys_known: false,
+            count: false,
             prove: false,
             pad_decimals: false,
             reasons: Vec::new(),
             warnings: Vec::new(),
+            refusals: Vec::new(),
         }
+    }
+
+    /// With what was refused on the way.
+    fn refuse<const N: usize>(mut self, target: &Table, decided: [Result<()>; N]) -> Self {
+        let refused = decided.into_iter().filter_map(Result::err);
+        self.refusals = refused.map(|error| error.table(&target.object.name)).collect();
+        self
     }
 
     /// Babelfish 4.3 loads NULL into NOT NULL columns unless CHECK_CONSTRAINTS is said, values that are too long in any
@@ -197,6 +227,21 @@ impl Strategy {
             triggers.iter().filter(|t| !t.disabled && t.event.eq_ignore_ascii_case(event)).collect()
         };
         let (delete, insert) = (enabled("DELETE"), enabled("INSERT"));
+        // What a login may not see fires all the same.
+        let unseen = |event: &str, there_are: Option<bool>| match &target.triggers {
+            Some(seen) => {
+                there_are == Some(true) && !seen.iter().any(|t| t.event.eq_ignore_ascii_case(event))
+            }
+            None => there_are != Some(false),
+        };
+        let object = &target.object;
+        let deletes = self.fire_triggers || self.emptying != Emptying::Truncate;
+        if deletes && unseen("DELETE", object.delete_triggers)
+            || self.fire_triggers && unseen("INSERT", object.insert_triggers)
+        {
+            return Err(Error::data("it has, or may have, triggers that this login cannot see")
+                .remedy("GRANT VIEW DEFINITION on it to the target's login"));
+        }
         if !self.fire_triggers {
             if self.emptying != Emptying::Truncate
                 && let Some(trigger) = delete.first()
@@ -261,8 +306,9 @@ impl Strategy {
     fn warn_of_dropped_duplicates(&mut self, target: &Table) {
         let indexes = target.indexes.iter().flatten();
         for index in indexes.filter(|index| index.ignores_duplicates && !index.disabled) {
+            self.count = true;
             self.warnings.push(format!(
-                "index {} has IGNORE_DUP_KEY: duplicates would be dropped, which the row count then shows",
+                "index {} has IGNORE_DUP_KEY: the rows are counted, and a load of which it drops one fails",
                 index.name.as_deref().unwrap_or_default()
             ));
         }

@@ -5,6 +5,7 @@
 mod client;
 mod command_line;
 mod database;
+pub mod family;
 pub mod offenders;
 mod program;
 pub mod proxy;

@@ -59,8 +59,9 @@ async fn replicate(options: &Options, job: &Job, stop: &Stop, progress: &Progres
     let mut prepared = stop.or(Prepared::new(job)).await?;
     if options.explain {
         report::explain(table, prepared.explain(), options.format)?;
-        return Ok(Code::Ok);
+        return Ok(prepared.allowed().map_or_else(|refused| refused.exit_code(), |()| Code::Ok));
     }
+    prepared.allowed()?;
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
     if options.preflight {
         stop.or(prepared.preflight(job)).await?;

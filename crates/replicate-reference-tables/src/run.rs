@@ -130,6 +130,8 @@ impl Run<'_> {
                     ));
                 }
                 report::explain(&job.table, lines, self.options.format)?;
+                let refused = plan.allowed().err();
+                self.failures.extend(refused.map(|error| (job.table.clone(), error.exit_code())));
             }
             return Ok(self.verdict());
         }
@@ -202,7 +204,11 @@ impl Run<'_> {
         let mut planned: Vec<Planned<S>> = Vec::new();
         for job in jobs {
             let started = Instant::now();
-            match plan_patiently(&mut sides, &job).await {
+            let allowed = |(plan, parent): (Plan, Parent)| match self.options.explain {
+                true => Ok((plan, parent)),
+                false => plan.allowed().map(|()| (plan, parent)),
+            };
+            match plan_patiently(&mut sides, &job).await.and_then(allowed) {
                 Ok((plan, _)) if planned.iter().any(|other| other.plan.target == plan.target) => {
                     log::warn!("{}: named twice, replaced once", plan.target);
                 }

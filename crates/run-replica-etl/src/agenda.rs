@@ -67,8 +67,14 @@ impl Agenda {
                 .with("after", after)
                 .write(format, report::stdout())?;
         }
-        for (_, error) in &self.refused {
+        for (step, error) in &self.refused {
             log::error!("{error}");
+            Record::new()
+                .with("table", Value::Text(step.table.to_string()))
+                .with("what", Value::Text(format!("refused: {error}")))
+                .with("rows", Value::Missing)
+                .with("after", Value::Missing)
+                .write(format, report::stdout())?;
         }
         Ok(Code::of_all(self.refused.iter().map(|(_, error)| error.exit_code())))
     }

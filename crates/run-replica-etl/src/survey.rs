@@ -1,11 +1,12 @@
 //! What the target knows of the tables before the run: whether they are there, how large they are, and which foreign
 //! keys tie them together.
-use replica_core::catalog;
+use replica_core::catalog::{self, Table};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::order::Parent;
 use replica_core::session::{Role, Session};
+use replica_core::shape;
 
-use crate::steps::Step;
+use crate::steps::{Part, Step};
 
 /// A table as the target has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +22,9 @@ pub struct Known {
 /// The connection is lost.
 pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<Known>>> {
     let mut found: Vec<Result<Known>> = Vec::with_capacity(steps.len());
-    for Step { table, .. } in steps {
+    for step @ Step { table, .. } in steps {
         let known = match catalog::read(target, Role::Target, table).await {
-            Ok(described) => Ok(Known {
+            Ok(described) => refused(&described, step).map(|()| Known {
                 rows: described.rows().unwrap_or_default(),
                 parent: Parent::of(&described).unwrap_or_else(|| {
                     log::warn!("{table}: its foreign keys are unknown, and with them what has to come after");
@@ -43,4 +44,10 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<K
         });
     }
     Ok(found)
+}
+
+/// What keeps the table from being refreshed, so that no other table is touched before it is known.
+fn refused(table: &Table, step: &Step) -> Result<()> {
+    let refusals = shape::refusals(table, step.part != Part::Whole, shape::Wishes::default());
+    refusals.into_iter().next().map_or(Ok(()), Err)
 }

@@ -48,6 +48,7 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
         columns: columns.map_err(within)?,
         indexes: indexes.transpose().map_err(within)?,
         foreign_keys: foreign_keys.transpose().map_err(within)?,
+        acting_keys: Vec::new(),
         checks: checks.transpose().map_err(within)?,
         triggers: triggers.transpose().map_err(within)?,
         partitions: partitions.transpose().map_err(within)?,

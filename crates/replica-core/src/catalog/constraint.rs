@@ -1,4 +1,6 @@
 //! Constraints and triggers.
+use std::fmt;
+
 use super::name::TableName;
 use super::record::Record;
 use super::table::Permission;
@@ -15,7 +17,46 @@ pub struct ForeignKey {
     pub incoming: bool,
     pub disabled: bool,
     pub trusted: bool,
+    pub on_delete: Action,
+    pub on_update: Action,
     pub can_alter: Permission,
+}
+
+/// What a foreign key does to the rows that refer to a row, when that row goes or its key changes (Microsoft docs,
+/// "sys.foreign_keys", delete_referential_action).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Refuses, with error 547.
+    NoAction,
+    Cascade,
+    SetNull,
+    SetDefault,
+    /// The server does not say.
+    Unknown,
+}
+
+impl Action {
+    fn from_record(record: &Record, column: &str) -> Self {
+        match record.int(column) {
+            Some(0) => Self::NoAction,
+            Some(1) => Self::Cascade,
+            Some(2) => Self::SetNull,
+            Some(3) => Self::SetDefault,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAction => "NO ACTION",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+            Self::Unknown => "an action that the server does not tell",
+        })
+    }
 }
 
 impl ForeignKey {
@@ -27,7 +68,37 @@ impl ForeignKey {
             incoming: record.flag("is_incoming"),
             disabled: record.flag("is_disabled"),
             trusted: !record.flag("is_not_trusted"),
+            on_delete: Action::from_record(record, "on_delete"),
+            on_update: Action::from_record(record, "on_update"),
             can_alter: record.int("can_alter").map(|value| value != 0),
+        })
+    }
+}
+
+/// An enabled foreign key, of whichever table, whose action deletes or changes rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActingKey {
+    pub name: String,
+    /// The table that has the key.
+    pub table: TableName,
+    pub table_id: i64,
+    /// The server's estimate.
+    pub table_rows: Option<u64>,
+    pub referenced_id: i64,
+    pub on_delete: Action,
+    pub on_update: Action,
+}
+
+impl ActingKey {
+    pub fn from_record(record: &Record) -> Result<Self> {
+        Ok(Self {
+            name: record.name("constraint_name")?,
+            table: TableName::new(&record.name("schema_name")?, &record.name("table_name")?),
+            table_id: record.number("table_id")?,
+            table_rows: record.int("table_rows").and_then(|rows| u64::try_from(rows).ok()),
+            referenced_id: record.number("referenced_id")?,
+            on_delete: Action::from_record(record, "on_delete"),
+            on_update: Action::from_record(record, "on_update"),
         })
     }
 }

@@ -41,6 +41,10 @@ pub const KIND: Question = question("what kind of table it is", include_str!("sq
 /// Asked only of a synonym.
 pub const SYNONYM: Question = question("what a synonym stands for", include_str!("sql/synonym.sql"));
 
+/// Of the whole database; asked only of a table that such a key points at.
+pub const ACTING_KEYS: Question =
+    question("what the actions of foreign keys reach", include_str!("sql/acting_keys.sql"));
+
 /// Every table and view in sight; asked only when a name is not found.
 pub const NAMES: Question = question("names of tables", include_str!("sql/names.sql"));
 

@@ -1,5 +1,6 @@
 //! Asks a server about one table.
 use super::assemble::{Answers, assemble, is_synonym};
+use super::constraint::{ActingKey, Action};
 use super::name::TableName;
 use super::near::near;
 use super::question::{self, Question};
@@ -20,7 +21,12 @@ pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result
         return Err(synonym(session, role, name).await);
     }
     match assemble(answers).map_err(|error| error.table(name))? {
-        Some(table) => Ok(table),
+        Some(mut table) => {
+            if role == Role::Target && table.incoming_keys().any(|key| key.on_delete != Action::NoAction) {
+                read_acting_keys(session, &mut table).await?;
+            }
+            Ok(table)
+        }
         None => Err(not_found(session, role, name).await),
     }
 }
@@ -30,6 +36,21 @@ async fn answers(session: &mut Session, name: &TableName) -> Result<Answers> {
         Some(answers) => Ok(answers),
         None => one_by_one(session, name).await,
     }
+}
+
+async fn read_acting_keys(session: &mut Session, table: &mut Table) -> Result<()> {
+    let question = question::ACTING_KEYS;
+    match session.query(question.sql, &[]).await {
+        Ok(rows) => {
+            let keys = records(&rows).iter().map(ActingKey::from_record).collect::<Result<_>>();
+            table.acting_keys = keys.map_err(|error| error.table(&table.object.name))?;
+        }
+        Err(error) if error.server().is_some() && !error.is_transient() => {
+            table.unknown.push(format!("{}: {error}", question.topic));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// `None`: the server refuses one of the questions, and with it the batch.

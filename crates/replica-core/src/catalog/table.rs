@@ -1,6 +1,6 @@
 //! What is known of one table, and what could not be learnt.
 use super::column::{Column, ProtectedColumn};
-use super::constraint::{Check, ForeignKey, Trigger};
+use super::constraint::{ActingKey, Check, ForeignKey, Trigger};
 use super::index::{Index, Partition};
 use super::kind::{Special, other_kind};
 use super::name::TableName;
@@ -17,6 +17,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub indexes: Option<Vec<Index>>,
     pub foreign_keys: Option<Vec<ForeignKey>>,
+    /// Those of the whole database, where one of them points at this table; otherwise none.
+    pub acting_keys: Vec<ActingKey>,
     pub checks: Option<Vec<Check>>,
     pub triggers: Option<Vec<Trigger>>,
     pub partitions: Option<Vec<Partition>>,
@@ -43,6 +45,9 @@ pub struct Object {
     pub special: Option<Special>,
     /// Some foreign key points at it, even one that this user may not see.
     pub referenced: Option<bool>,
+    /// It has DELETE triggers, even disabled ones and such that this user may not see.
+    pub delete_triggers: Option<bool>,
+    pub insert_triggers: Option<bool>,
     pub can_select: Permission,
     pub can_insert: Permission,
     pub can_delete: Permission,
@@ -58,7 +63,7 @@ pub enum Temporal {
 
 impl Object {
     pub fn from_record(record: &Record) -> Result<Self> {
-        let permission = |column| record.int(column).map(|value| value != 0);
+        let flag = |column| record.int(column).map(|value| value != 0);
         let object_type = record.name("object_type")?;
         let object_type = object_type.trim();
         let name = TableName::new(&record.name("schema_name")?, &record.name("table_name")?);
@@ -81,11 +86,13 @@ impl Object {
             },
             memory_optimized: record.flag("is_memory_optimized"),
             special,
-            referenced: record.int("is_referenced").map(|value| value != 0),
-            can_select: permission("can_select"),
-            can_insert: permission("can_insert"),
-            can_delete: permission("can_delete"),
-            can_alter: permission("can_alter"),
+            referenced: flag("is_referenced"),
+            delete_triggers: flag("has_delete_trigger"),
+            insert_triggers: flag("has_insert_trigger"),
+            can_select: flag("can_select"),
+            can_insert: flag("can_insert"),
+            can_delete: flag("can_delete"),
+            can_alter: flag("can_alter"),
             name,
         })
     }
@@ -103,6 +110,8 @@ impl Table {
             memory_optimized: false,
             special: None,
             referenced: None,
+            delete_triggers: None,
+            insert_triggers: None,
             can_select: None,
             can_insert: None,
             can_delete: None,
@@ -114,6 +123,7 @@ impl Table {
             columns,
             indexes: None,
             foreign_keys: None,
+            acting_keys: Vec::new(),
             checks: None,
             triggers: None,
             partitions: Some(vec![Partition { number: 1, rows }]),
@@ -121,6 +131,11 @@ impl Table {
             row_filters: Vec::new(),
             unknown: Vec::new(),
         }
+    }
+
+    /// The enabled foreign keys that point at it, those of its own among them.
+    pub fn incoming_keys(&self) -> impl Iterator<Item = &ForeignKey> {
+        self.foreign_keys.iter().flatten().filter(|key| key.incoming && !key.disabled)
     }
 
     pub fn column(&self, id: i32) -> Option<&Column> {
@@ -199,6 +214,7 @@ pub(crate) fn sample(name: &str) -> Table {
         columns: Vec::new(),
         indexes: Some(Vec::new()),
         foreign_keys: Some(Vec::new()),
+        acting_keys: Vec::new(),
         checks: Some(Vec::new()),
         triggers: Some(Vec::new()),
         partitions: Some(vec![Partition { number: 1, rows: 0 }]),

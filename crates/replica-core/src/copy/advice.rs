@@ -6,6 +6,8 @@ use crate::types::mapping::MappedColumn;
 
 pub(super) const DUPLICATES: &str = "The source's rows break a key that only the target has: rid the source of the duplicates, or the target of the key";
 
+const DROPPED: &str = "An index of the target has IGNORE_DUP_KEY, and drops rows whose key is there already: twice in the source, or in a row that this run does not replace. Load the days of both in one run, rid the source of the duplicates, or rebuild the index without the option";
+
 /// Adds the columns that can have caused a refusal, and the way out.
 pub(super) fn advise(error: Error, plan: &Plan) -> Error {
     let Some(number) = error.server().map(|server| server.number) else { return error };
@@ -24,6 +26,7 @@ pub(super) fn advise(error: Error, plan: &Plan) -> Error {
             )
         }),
         2601 | 2627 => Some(DUPLICATES.into()),
+        3604 => Some(DROPPED.into()),
         1105 | 9002 => Some("Make room on the target's server and run again".into()),
         _ => None,
     };

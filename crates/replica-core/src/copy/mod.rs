@@ -3,6 +3,7 @@ mod advice;
 mod narrow;
 mod pinpoint;
 mod proof;
+mod referencing;
 mod replace;
 mod source;
 mod staged;
@@ -36,6 +37,17 @@ pub enum Verify {
     Count,
     /// Every byte, by the hash of every row.
     Hash,
+}
+
+impl Verify {
+    /// What is read back by this plan, which may have reasons of its own.
+    fn by(self, plan: &Plan) -> Self {
+        match self {
+            _ if plan.strategy.prove => Self::Hash,
+            Self::Nothing if plan.strategy.count => Self::Count,
+            asked => asked,
+        }
+    }
 }
 
 /// A table to replace, and how.
@@ -190,6 +202,7 @@ async fn attempt<S: Source>(
         let (source, target) = sides.tables(&job.table).await?;
         hold(&mut sides.target, &target, Mode::Exclusive).await?;
         let plan = job.plan(&source, &target, request)?;
+        plan.allowed()?;
         let replaced = job.replaced(&plan);
         let on_record = replaced.is_on_record(&mut sides.target).await?;
         let checks = Checks { verify: job.verify, replaced: on_record.then_some(&replaced) };

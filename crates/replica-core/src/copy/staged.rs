@@ -14,7 +14,7 @@ use crate::load::{self, Load, Outcome, Progress};
 use crate::plan::Plan;
 use crate::report::Timing;
 use crate::session::Session;
-use crate::staging::Stage;
+use crate::staging::{Stage, Staging};
 
 /// Why a window was not switched in.
 pub(super) enum Failed {
@@ -33,7 +33,7 @@ impl From<Error> for Failed {
 pub(super) async fn replace(
     sides: &mut Sides,
     plan: &Plan,
-    stage: &Stage,
+    (staging, stage): (&Staging, &Stage),
     claim: &Claim,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
@@ -64,7 +64,7 @@ pub(super) async fn replace(
         ..Loaded::default()
     };
     target.lane()?.begin().await?;
-    if let Err(refused) = run(target, &stage.switch).await {
+    if let Err(refused) = switch(target, staging, stage, claim).await {
         target.lane()?.rollback().await?;
         run(target, &stage.drop).await?;
         return Err(refused);
@@ -80,6 +80,14 @@ pub(super) async fn replace(
         log::warn!("{}: {} is left behind: {error}", plan.target, stage.outgoing);
     }
     Ok(outcome)
+}
+
+async fn switch(target: &mut Session, staging: &Staging, stage: &Stage, claim: &Claim) -> Result<(), Failed> {
+    run(target, &stage.switch).await?;
+    match staging.holds(target, &claim.window).await? {
+        true => Ok(()),
+        false => Err(Failed::Refused(Error::data("the window is no partition of its own any more"))),
+    }
 }
 
 /// A load for the table beside the target, which nobody else has.

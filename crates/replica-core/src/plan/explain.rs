@@ -2,7 +2,7 @@
 use super::{Plan, WindowedPlan};
 use crate::catalog::{TableName, quote};
 use crate::report::human_count;
-use crate::shape::Emptying;
+use crate::shape::{Emptying, Reached};
 use crate::types::mapping::MappedColumn;
 use crate::window::Window;
 
@@ -32,7 +32,19 @@ impl Plan {
         for reason in &self.strategy.reasons {
             add("strategy", reason.clone());
         }
+        for refusal in &self.strategy.refusals {
+            add("refused", refusal.to_string());
+        }
+        for Reached { table, rows, by } in &self.strategy.reached {
+            let rows =
+                rows.map_or_else(|| "rows".into(), |rows| format!("rows, of about {}", human_count(rows)));
+            add("reached", format!("{table}: {rows}, by {by}"));
+        }
         lines
+    }
+
+    fn explain_warnings(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.warnings.iter().map(|warning| ("warning", warning.clone()))
     }
 
     fn isolation(&self) -> &'static str {
@@ -56,6 +68,10 @@ impl Plan {
     /// Everything that would happen, as (topic, text) lines.
     pub fn explain(&self) -> Vec<(&'static str, String)> {
         let mut lines = self.explain_columns();
+        if self.allowed().is_err() {
+            lines.extend(self.explain_warnings());
+            return lines;
+        }
         let mut add = |topic, text: String| lines.push((topic, text));
         add("read", format!("{}; {}", self.isolation(), self.select().sql));
         add("locks", self.locks().into());
@@ -72,7 +88,7 @@ impl Plan {
         add("statement", self.explain_load());
         self.after().into_iter().for_each(|statement| add("statement", statement.query.sql));
         add("statement", "COMMIT TRANSACTION".into());
-        self.warnings.iter().for_each(|warning| add("warning", warning.clone()));
+        lines.extend(self.explain_warnings());
         lines
     }
 
@@ -129,7 +145,10 @@ impl WindowedPlan {
             add("window", format!("{window}: {rows} rows"));
         }
         outside.iter().for_each(|rows| add("left out", rows.clone()));
-        let Some((window, _)) = windows.first() else { return lines };
+        let Some((window, _)) = windows.first().filter(|_| plan.allowed().is_ok()) else {
+            lines.extend(plan.explain_warnings());
+            return lines;
+        };
         let first = self.limited(*window);
         add("read", format!("{}; {}", plan.isolation(), first.select().sql));
         add("locks", plan.windowed_locks().into());
@@ -153,7 +172,7 @@ impl WindowedPlan {
         for index in &plan.strategy.disable {
             add("statement", format!("{} -- once, after the last window", plan.rebuild(index)));
         }
-        plan.warnings.iter().for_each(|warning| add("warning", warning.clone()));
+        lines.extend(plan.explain_warnings());
         lines
     }
 }

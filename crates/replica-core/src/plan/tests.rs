@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::constraint::ForeignKey;
+use crate::catalog::constraint::{Action, ForeignKey};
 use crate::catalog::index::{IndexKind, sample as index};
 use crate::catalog::server::Server;
 use crate::catalog::table::sample;
@@ -67,6 +67,8 @@ fn foreign_keys_and_indexes_come_back_in_the_transaction() {
         incoming: true,
         disabled: false,
         trusted,
+        on_delete: Action::NoAction,
+        on_update: Action::NoAction,
         can_alter: Some(true),
     };
     t.foreign_keys = Some(vec![key("fk1", true), key("fk2", false)]);

@@ -33,7 +33,7 @@ impl WindowedPlan {
         };
         let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
         let target_date_id = mapped.target.id;
-        let strategy = windowed(target, target_date_id, request.wishes)?;
+        let strategy = windowed(target, target_date_id, request.wishes);
         let plan = Plan::of(source, target, request, (mapping, strategy));
         let date_column = date.name.clone();
         Ok(Self { plan, date_column, staging: None, target_date_id, at_source, at_target })

@@ -8,6 +8,8 @@ pub struct Reply {
     /// The rows that the last statement to count any has counted: the batch's own, since those of its triggers
     /// and procedures come before it. `None` if none counted.
     pub rows: Option<u64>,
+    /// The server's word for rows that it has dropped, since an index with IGNORE_DUP_KEY has their keys.
+    pub dropped: Option<ServerError>,
     pub(super) errors: Vec<ServerError>,
     pub(super) failed: bool,
     pub(crate) transaction: Option<u64>,
@@ -15,6 +17,9 @@ pub struct Reply {
 
 /// A server that sends errors without end must not fill the memory.
 const MOST_ERRORS: usize = 1000;
+
+/// "Duplicate key was ignored.": a warning (Microsoft docs, "CREATE INDEX", IGNORE_DUP_KEY).
+const DUPLICATE_IGNORED: i32 = 3604;
 
 impl Reply {
     /// Takes the whole tokens at the front of `payload` and says how many bytes they were.
@@ -41,6 +46,9 @@ impl Reply {
         match token {
             Token::Done(done) => self.done(done),
             Token::Error(message) if self.errors.len() < MOST_ERRORS => self.errors.push(message.into()),
+            Token::Info(message) if message.number == DUPLICATE_IGNORED => {
+                self.dropped = Some(message.into())
+            }
             // PRINT and warnings.
             Token::Info(message) => log::debug!("the server says: {}", ServerError::from(message)),
             Token::EnvChange(EnvChange::BeginTransaction(descriptor)) => self.transaction = Some(descriptor),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::constraint::{Check, ForeignKey};
+use crate::catalog::constraint::{ActingKey, Action, Check, ForeignKey};
 use crate::catalog::index::{self, Index};
 use crate::catalog::server::Server;
 use crate::catalog::table::sample;
@@ -31,16 +31,18 @@ fn incoming(name: &str) -> ForeignKey {
         incoming: true,
         disabled: false,
         trusted: true,
+        on_delete: Action::NoAction,
+        on_update: Action::NoAction,
         can_alter: Some(true),
     }
 }
 
 fn decided(table: &Table) -> Strategy {
-    strategy(table, MANY, Wishes::default()).unwrap()
+    strategy(table, MANY, Wishes::default())
 }
 
 fn refused(table: &Table, wishes: Wishes) -> String {
-    strategy(table, MANY, wishes).unwrap_err().to_string()
+    strategy(table, MANY, wishes).refusals[0].to_string()
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn wide_rows_go_in_smaller_messages_and_a_wish_wins() {
     wide.columns = vec![column("c", &SqlType::Char(8000))];
     assert_eq!(decided(&wide).chunk_rows, CHUNK_OF_WIDE_ROWS);
     let wishes = Wishes { chunk_rows: Some(7), ..Wishes::default() };
-    assert_eq!(strategy(&wide, MANY, wishes).unwrap().chunk_rows, 7);
+    assert_eq!(strategy(&wide, MANY, wishes).chunk_rows, 7);
 }
 
 #[test]
@@ -99,8 +101,8 @@ fn nonclustered_indexes_are_disabled_only_for_many_rows() {
     let plain = index(2, IndexKind::Nonclustered);
     let mut t = table(vec![index(1, IndexKind::Clustered), plain, unique, disabled, backing, columnstore]);
     assert_eq!(decided(&t).disable, ["ix]2", "ix]6"]);
-    assert!(strategy(&t, Some(99_999), Wishes::default()).unwrap().disable.is_empty());
-    assert!(strategy(&t, None, Wishes::default()).unwrap().disable.is_empty());
+    assert!(strategy(&t, Some(99_999), Wishes::default()).disable.is_empty());
+    assert!(strategy(&t, None, Wishes::default()).disable.is_empty());
     t.object.can_alter = Some(false);
     assert!(decided(&t).disable.is_empty());
 }
@@ -140,19 +142,41 @@ fn a_table_that_points_at_itself_can_be_truncated() {
     let s = decided(&t);
     assert!(s.emptying == Emptying::Truncate && s.suspend.is_empty());
     let wishes = Wishes { check_constraints: true, ..Wishes::default() };
-    assert_eq!(strategy(&t, MANY, wishes).unwrap().chunk_rows, u64::MAX);
+    assert_eq!(strategy(&t, MANY, wishes).chunk_rows, u64::MAX);
 }
 
 #[test]
-fn what_cannot_be_seen_is_treated_with_care() {
+fn a_key_that_cannot_be_seen_is_refused() {
     let mut t = heap();
     t.object.referenced = Some(true);
-    assert_eq!(decided(&t).emptying, Emptying::Delete);
-    let mut t = heap();
+    assert!(refused(&t, Wishes::default()).contains("cannot see"));
     t.foreign_keys = None;
-    assert_eq!(decided(&t).emptying, Emptying::Delete);
+    assert!(refused(&t, Wishes::default()).contains("cannot learn"));
+    t.object.referenced = None;
+    let s = decided(&t);
+    assert!(s.refusals.is_empty() && s.emptying == Emptying::Truncate, "which no key survives in silence");
+    let delete_only = Wishes { delete_only: true, ..Wishes::default() };
+    assert!(refused(&t, delete_only).contains("cannot learn"));
+    t.object.referenced = Some(false);
+    let s = strategy(&t, MANY, delete_only);
+    assert!(s.refusals.is_empty() && s.emptying == Emptying::Delete);
     t.object.can_delete = Some(false);
-    assert!(refused(&t, Wishes::default()).contains("GRANT DELETE"));
+    assert!(refused(&t, delete_only).contains("GRANT DELETE"));
+}
+
+#[test]
+fn triggers_that_cannot_be_seen_are_refused_where_they_would_fire() {
+    let mut t = heap();
+    (t.object.delete_triggers, t.object.insert_triggers) = (Some(true), Some(true));
+    assert!(decided(&t).refusals.is_empty(), "TRUNCATE fires none, nor does the load");
+    let firing = Wishes { fire_triggers: true, ..Wishes::default() };
+    assert!(refused(&t, firing).contains("triggers that this login cannot see"));
+    let delete_only = Wishes { delete_only: true, ..Wishes::default() };
+    assert!(refused(&t, delete_only).contains("triggers that this login cannot see"));
+    t.object.delete_triggers = Some(false);
+    assert!(strategy(&t, MANY, delete_only).refusals.is_empty());
+    (t.triggers, t.object.delete_triggers) = (None, None);
+    assert!(refused(&t, delete_only).contains("or may have"));
 }
 
 #[test]
@@ -177,7 +201,7 @@ fn trust_that_will_be_lost_is_told() {
     let s = decided(&t);
     assert!(s.warnings[0].contains("ck1 ("), "{:?}", s.warnings);
     let wishes = Wishes { check_constraints: true, ..Wishes::default() };
-    assert!(strategy(&t, MANY, wishes).unwrap().warnings.is_empty());
+    assert!(strategy(&t, MANY, wishes).warnings.is_empty());
 }
 
 #[test]
@@ -192,7 +216,7 @@ fn triggers_do_not_fire_unless_asked_for() {
     let mut t = heap();
     t.triggers = Some(vec![trigger("DELETE", false)]);
     assert_eq!(decided(&t).emptying, Emptying::Truncate);
-    assert_eq!(strategy(&t, MANY, firing).unwrap().emptying, Emptying::Delete);
+    assert_eq!(strategy(&t, MANY, firing).emptying, Emptying::Delete);
     t.foreign_keys = Some(vec![incoming("fk")]);
     assert!(refused(&t, Wishes::default()).contains("--fire-triggers"));
     t.triggers = Some(vec![trigger("INSERT", true)]);
@@ -225,12 +249,19 @@ fn what_babelfish_stores_is_checked_and_proved() {
 }
 
 #[test]
-fn a_key_that_cannot_be_suspended_stays() {
+fn a_key_that_cannot_be_suspended_stays_unless_it_acts() {
     let mut table = heap();
     table.foreign_keys = Some(vec![incoming("fk")]);
     let wishes = Wishes { keep_keys: true, ..Wishes::default() };
-    let s = strategy(&table, MANY, wishes).unwrap();
-    assert!(s.suspend.is_empty() && s.emptying == Emptying::Delete);
+    let s = strategy(&table, MANY, wishes);
+    assert!(s.suspend.is_empty() && s.emptying == Emptying::Delete && s.refusals.is_empty());
+    for action in [Action::Cascade, Action::SetNull, Action::SetDefault, Action::Unknown] {
+        table.foreign_keys = Some(vec![ForeignKey { on_delete: action, ..incoming("fk") }]);
+        assert!(decided(&table).refusals.is_empty() && decided(&table).suspend.len() == 1);
+        let error = refused(&table, wishes);
+        assert!(error.contains(&format!("fk of dbo.child (ON DELETE {action})")), "{error}");
+        assert!(error.contains("NOCHECK CONSTRAINT [fk]"), "{error}");
+    }
 }
 
 mod windows {
@@ -243,7 +274,7 @@ mod windows {
     }
 
     fn decided(table: &Table, wishes: Wishes) -> Strategy {
-        windowed(table, DATE, wishes).unwrap()
+        windowed(table, DATE, wishes)
     }
 
     fn plain(table: &Table) -> Strategy {
@@ -312,9 +343,62 @@ mod windows {
     fn what_cannot_work_is_refused() {
         let mut t = heap();
         t.object.can_delete = Some(false);
-        assert!(windowed(&t, DATE, Wishes::default()).unwrap_err().to_string().contains("GRANT DELETE"));
+        assert!(decided(&t, Wishes::default()).refusals[0].to_string().contains("GRANT DELETE"));
         let mut disabled = table(vec![index(1, IndexKind::Clustered)]);
         disabled.indexes.as_mut().unwrap()[0].disabled = true;
-        assert!(windowed(&disabled, DATE, Wishes::default()).unwrap_err().to_string().contains("REBUILD"));
+        assert!(decided(&disabled, Wishes::default()).refusals[0].to_string().contains("REBUILD"));
+    }
+
+    #[test]
+    fn keys_that_act_are_refused_and_others_are_told() {
+        let mut t = heap();
+        let disabled = ForeignKey { disabled: true, on_delete: Action::Cascade, ..incoming("off") };
+        t.foreign_keys = Some(vec![incoming("plain"), disabled.clone()]);
+        let s = plain(&t);
+        assert!(s.refusals.is_empty() && s.warnings[0].contains("plain of dbo.child"), "{:?}", s.warnings);
+        let own = ForeignKey { own: true, ..disabled.clone() };
+        for key in [disabled, own].map(|key| ForeignKey { disabled: false, ..key }) {
+            t.foreign_keys = Some(vec![key]);
+            let error = plain(&t).refusals[0].to_string();
+            assert!(error.contains("off of dbo.child (ON DELETE CASCADE)"), "{error}");
+        }
+        t.foreign_keys = Some(Vec::new());
+        t.object.referenced = Some(true);
+        assert!(plain(&t).refusals[0].to_string().contains("VIEW DEFINITION"));
+    }
+
+    #[test]
+    fn what_an_action_reaches_is_followed_from_key_to_key() {
+        use Action::*;
+        let key = |name: &str, table_id, referenced_id, on_delete, on_update| ActingKey {
+            name: name.into(),
+            table: TableName::new("dbo", &format!("t{table_id}")),
+            table_id,
+            table_rows: Some(3),
+            referenced_id,
+            on_delete,
+            on_update,
+        };
+        let mut t = heap();
+        t.foreign_keys = Some(vec![ForeignKey { on_delete: Cascade, ..incoming("a") }]);
+        t.acting_keys = vec![
+            key("a", 2, t.object.id, Cascade, NoAction),
+            key("b", 3, 2, SetNull, NoAction),
+            key("c", 4, 3, Cascade, NoAction),
+            key("d", 5, 3, NoAction, Cascade),
+            key("e", 2, 5, NoAction, SetDefault),
+            key("f", 7, 6, Cascade, Cascade),
+        ];
+        let s = plain(&t);
+        let by: Vec<_> = s.reached.iter().map(|reached| reached.by.as_str()).collect();
+        let all = [
+            "a (ON DELETE CASCADE)",
+            "b (ON DELETE SET NULL)",
+            "d (ON UPDATE CASCADE)",
+            "e (ON UPDATE SET DEFAULT)",
+        ];
+        assert_eq!(by, all, "SET NULL changes rows and deletes none");
+        let error = s.refusals[0].to_string();
+        assert!(error.contains("and through them dbo.t2, dbo.t3, dbo.t5"), "{error}");
     }
 }

@@ -1,30 +1,28 @@
 //! How a table is replaced as a whole, by one session in one transaction.
 use super::indexes::disposable;
-use super::{Emptying, Strategy, SuspendedKey, Wishes, disabled_base, refuse_kinds};
+use super::{Emptying, Strategy, Wishes, disabled_base, refuse_kinds};
 use crate::catalog::Table;
-use crate::catalog::constraint::ForeignKey;
 use crate::catalog::index::IndexKind;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Fewer rows than this are put into the indexes as they come: rebuilding them costs more than it saves.
 const WORTH_DISABLING_INDEXES: u64 = 100_000;
 
-/// Decides how to replace `target` by about `rows` rows. Refuses what would lose data or could not work.
-pub fn strategy(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
-    decide(target, rows, wishes).map_err(|error| error.table(&target.object.name))
-}
-
-fn decide(target: &Table, rows: Option<u64>, wishes: Wishes) -> Result<Strategy> {
-    refuse_kinds(target)?;
+/// Decides how to replace `target` by about `rows` rows.
+pub fn strategy(target: &Table, rows: Option<u64>, wishes: Wishes) -> Strategy {
     let mut s = Strategy::new(Emptying::Truncate, wishes);
     s.distrust(target);
-    s.base_index(target)?;
-    s.emptying(target, wishes)?;
-    s.triggers(target)?;
-    s.constraints(target)?;
+    let decided = [
+        refuse_kinds(target),
+        s.base_index(target),
+        s.emptying(target, wishes),
+        s.triggers(target),
+        s.incoming_keys(target, wishes),
+        s.constraints(target),
+    ];
     s.indexes(target, rows, wishes);
     s.chunks(target, wishes);
-    Ok(s)
+    s.refuse(target, decided)
 }
 
 impl Strategy {
@@ -63,58 +61,31 @@ impl Strategy {
     }
 
     fn emptying(&mut self, target: &Table, wishes: Wishes) -> Result<()> {
-        let Some(keys) = &target.foreign_keys else {
-            self.emptying = Emptying::Delete;
-            self.reasons.push("foreign keys unknown: DELETE, which they can refuse".into());
-            return self.need_delete(target);
-        };
-        let incoming: Vec<&ForeignKey> = keys.iter().filter(|key| key.incoming && !key.own).collect();
-        let unseen = target.object.referenced == Some(true) && !keys.iter().any(|key| key.incoming);
-        if let Some(key) = incoming.first() {
-            self.emptying = Emptying::Delete;
-            self.reasons.push(format!(
-                "DELETE: foreign key {} of {} makes TRUNCATE impossible (error 4712)",
-                key.name, key.table
-            ));
+        let keys = target.foreign_keys.as_deref();
+        let points_here = keys.unwrap_or_default().iter().find(|key| key.incoming && !key.own);
+        let unseen = target.object.referenced == Some(true)
+            && !keys.unwrap_or_default().iter().any(|key| key.incoming);
+        let (emptying, why) = if let Some(key) = points_here {
+            let key = format!("foreign key {} of {}", key.name, key.table);
+            (Emptying::Delete, format!("{key} makes TRUNCATE impossible (error 4712)"))
         } else if unseen {
-            self.emptying = Emptying::Delete;
-            self.reasons
-                .push("DELETE: a foreign key that this login cannot see makes TRUNCATE impossible".into());
+            let why = "a foreign key that this login cannot see makes TRUNCATE impossible (error 4712)";
+            (Emptying::Delete, why.into())
         } else if target.object.can_alter == Some(false) {
-            self.emptying = Emptying::Delete;
-            self.reasons.push("DELETE: no ALTER permission, which TRUNCATE needs".into());
+            (Emptying::Delete, "no ALTER permission, which TRUNCATE needs".into())
         } else if wishes.delete_only {
-            self.emptying = Emptying::Delete;
-            self.reasons.push("DELETE: the server refused TRUNCATE".into());
+            (Emptying::Delete, "the server refused TRUNCATE".into())
+        } else if keys.is_none() && target.object.referenced.is_none() {
+            let why =
+                "foreign keys that point at it are not to be learnt, and would refuse this (error 4712)";
+            (Emptying::Truncate, why.into())
         } else {
-            self.reasons.push("TRUNCATE: no other table points at it".into());
-        }
-        for key in incoming.into_iter().filter(|key| !key.disabled) {
-            if wishes.keep_keys {
-                let ForeignKey { name, table, .. } = key;
-                self.reasons.push(format!("{name} of {table} stays: it can refuse the DELETE"));
-            } else {
-                self.suspend(key)?;
-            }
-        }
-        if self.emptying == Emptying::Delete { self.need_delete(target) } else { Ok(()) }
-    }
-
-    fn suspend(&mut self, key: &ForeignKey) -> Result<()> {
-        let ForeignKey { name, table, trusted, .. } = key;
-        if key.can_alter == Some(false) {
-            return Err(Error::data(format!(
-                "foreign key {name} of {table} points at this table, and this login may not suspend it"
-            ))
-            .remedy(format!("GRANT ALTER on {table}, or disable the key for the load")));
-        }
-        self.reasons.push(if *trusted {
-            format!("{name} of {table} is suspended, then checked against the new rows before the commit")
-        } else {
-            format!("{name} of {table} is suspended, then enabled as it was: not trusted, not checked")
-        });
-        self.suspend.push(SuspendedKey { name: name.clone(), table: table.clone(), trusted: *trusted });
-        Ok(())
+            (Emptying::Truncate, "no other table points at it".to_owned())
+        };
+        let statement = if emptying == Emptying::Truncate { "TRUNCATE" } else { "DELETE" };
+        self.reasons.push(format!("{statement}: {why}"));
+        self.emptying = emptying;
+        if emptying == Emptying::Delete { self.need_delete(target) } else { Ok(()) }
     }
 
     fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {

@@ -25,41 +25,26 @@ const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
 const COMMIT_ROWS: u64 = 100_000;
 
 /// Decides how to replace windows of `target` that are cut by the column `date_id`.
-///
-/// # Errors
-/// What would lose data or could not work.
-pub fn windowed(target: &Table, date_id: i32, wishes: Wishes) -> Result<Strategy> {
-    decide(target, date_id, wishes).map_err(|error| error.table(&target.object.name))
-}
-
-fn decide(target: &Table, date_id: i32, wishes: Wishes) -> Result<Strategy> {
-    refuse_kinds(target)?;
+pub fn windowed(target: &Table, date_id: i32, wishes: Wishes) -> Strategy {
     let mut s = Strategy::new(Emptying::Window(Deletion::AtOnce), wishes);
     s.distrust(target);
-    s.refuse_disabled_base(target)?;
-    s.need_delete(target)?;
-    s.triggers(target)?;
-    s.constraints(target)?;
-    s.referenced(target);
+    let decided = [
+        refuse_kinds(target),
+        s.refuse_disabled_base(target),
+        s.need_delete(target),
+        s.triggers(target),
+        s.incoming_keys(target, wishes),
+        s.constraints(target),
+    ];
     s.windowed_indexes(target, date_id, wishes);
     s.deletion(target, date_id, wishes);
     s.windowed_lock(target, wishes.tablock);
     s.chunks(target, wishes);
     s.commits(target, wishes);
-    Ok(s)
+    s.refuse(target, decided)
 }
 
 impl Strategy {
-    /// Rows of other tables that point at a window's rows refuse its DELETE.
-    fn referenced(&mut self, target: &Table) {
-        for key in target.foreign_keys.iter().flatten().filter(|key| key.incoming && !key.disabled) {
-            self.warnings.push(format!(
-                "foreign key {} of {} points at this table: rows that it holds cannot be deleted (error 547)",
-                key.name, key.table
-            ));
-        }
-    }
-
     /// Disabled once for all windows. Where rows lie in the order of another column, the index that finds a window's
     /// rows stays: each DELETE would read the whole table without it.
     fn windowed_indexes(&mut self, target: &Table, date_id: i32, wishes: Wishes) {

@@ -4,7 +4,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use crate::catalog::record::Record;
-use crate::catalog::{SqlType, Table};
+use crate::catalog::{Column, SqlType, TableName};
 use crate::error::Result;
 use crate::session::Session;
 use crate::window::Window;
@@ -47,14 +47,15 @@ impl Layout {
     ///
     /// # Errors
     /// The server's: the caller can do without.
-    pub async fn read(session: &mut Session, table: &Table) -> Result<Self> {
-        let name = table.object.name.quoted();
+    pub async fn read(session: &mut Session, table: &TableName, columns: &[Column]) -> Result<Self> {
+        let name = table.quoted();
         let boundaries = ask(session, include_str!("layout.sql"), &name).await?;
         let partitions = ask(session, include_str!("partitions.sql"), &name).await?;
         let identity = ask(session, include_str!("identity.sql"), &name).await?;
         let column_id = boundaries.first().and_then(|row| row.int("column_id")).unwrap_or_default();
         let column_id = i32::try_from(column_id).unwrap_or_default();
-        let sql_type = table.column(column_id).map(|column| &column.sql_type);
+        let partitioning = columns.iter().find(|column| column.id == column_id);
+        let sql_type = partitioning.map(|column| &column.sql_type);
         Ok(Self {
             column_id,
             first_days: first_days(&boundaries, sql_type),

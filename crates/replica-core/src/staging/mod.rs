@@ -121,6 +121,18 @@ impl Staging {
         Some(Stage { incoming, outgoing, has_identity, create, finish, switch, drop: drop.to_vec() })
     }
 
+    /// Is a window's partition still the one that it was? A boundary that somebody has merged away since makes it one of
+    /// other days, too, which would go out with the window's. Asked after a switch, which keeps the boundaries as they
+    /// are up to the commit: it locks the table as ALTER PARTITION FUNCTION would (Sch-M).
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn holds(&self, session: &mut Session, window: &Window) -> Result<bool> {
+        let layout = Layout::read(session, &self.target, &self.columns).await?;
+        Ok(layout.column_id == self.layout.column_id
+            && layout.partition_of(window) == self.layout.partition_of(window))
+    }
+
     /// What the names of this target's staging tables begin with.
     fn prefix(&self) -> String {
         format!("stage_{}_", self.object_id)

@@ -8,6 +8,7 @@ mod indexes;
 mod overtaken;
 mod partitions;
 mod pinpoint;
+mod referencing;
 mod resume;
 mod shared;
 mod signals;

@@ -14,6 +14,7 @@ mod output;
 mod parquet;
 mod pinpoint;
 mod readers;
+mod referencing;
 mod refused;
 mod replace;
 mod sales;

@@ -185,7 +185,8 @@ fn what_may_not_be_learnt_is_said_and_the_careful_way_taken() {
     for part in [
         "could not learn from the target: indexes",
         "could not learn from the target: foreign keys",
-        "DELETE FROM",
+        // No key points at it, as the table's own property says; one would refuse TRUNCATE, and could act on DELETE.
+        "TRUNCATE TABLE",
     ] {
         assert!(run.stdout.contains(part), "{part}\n{run}");
     }

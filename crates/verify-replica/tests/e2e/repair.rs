@@ -1,5 +1,6 @@
 //! What differs is loaded again, and nothing else.
 use replica_testkit::Pair;
+use replica_testkit::family::{JANUARY, family, others, replaced};
 
 use crate::util::{QUARTER, each, fault, quarter, tool, windows};
 
@@ -71,4 +72,18 @@ fn what_cannot_be_repaired_stays_different() {
     fault(&pair, "'log_full', 'dbo.t', 1, 100");
     let run = tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(1);
     run.says("not repaired").says("1 of 3 windows equal, 2 different");
+}
+
+#[test]
+fn rows_of_other_tables_stay_as_they_were() {
+    let pair = family();
+    let before = others(&pair);
+    let run = tool(&pair).run(&[&JANUARY[..], &["--repair"]].concat()).exits(1).says("not repaired");
+    let lines: Vec<_> = windows(&run).iter().map(|line| line[2]).collect();
+    assert_eq!(lines, ["different"], "{run}");
+    run.says("m_p of dbo.m (ON DELETE CASCADE)").says("NOCHECK CONSTRAINT");
+    assert_eq!((others(&pair), replaced(&pair)), (before.clone(), 0));
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'"), 0);
+    tool(&pair).run(&["dbo.p", "--repair"]).exits(0);
+    assert_eq!((others(&pair), replaced(&pair)), (before, 3));
 }

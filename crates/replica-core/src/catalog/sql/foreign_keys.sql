@@ -7,6 +7,8 @@ SELECT fk.name AS constraint_name,
        CAST(CASE WHEN fk.referenced_object_id = OBJECT_ID(@P1) THEN 1 ELSE 0 END AS int) AS is_incoming,
        fk.is_disabled AS is_disabled,
        fk.is_not_trusted AS is_not_trusted,
+       fk.delete_referential_action AS on_delete,
+       fk.update_referential_action AS on_update,
        HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'ALTER') AS can_alter
 FROM sys.foreign_keys AS fk
 JOIN sys.objects AS o ON o.object_id = fk.parent_object_id

@@ -24,8 +24,9 @@ use attempt::Failure;
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// A key or a unique index has the value already (Microsoft docs, "Database engine events and errors").
-const DUPLICATE: [u32; 2] = [2601, 2627];
+/// A key or a unique index has the value already (Microsoft docs, "Database engine events and errors"): the row is
+/// refused or, with IGNORE_DUP_KEY, dropped.
+const DUPLICATE: [u32; 3] = [2601, 2627, 3604];
 
 /// Time of attempts that failed, and between attempts.
 const LOST: &str = "LOST";

@@ -174,6 +174,8 @@ pub async fn run(
     let named = |error: Error| error.table(&job.table);
     let Prepared { plan, rows, sides: Sides { source: reader, target: control }, source, target, .. } =
         prepared;
+    // Before anything is written, the ledger's rows included.
+    plan.plan.allowed()?;
     drop(reader);
     let (begun, mut timing) = (Instant::now(), Timing::begin(job.table.to_string()));
     let subject = Subject::new(&source, &target, &plan.plan.mapping, &plan.date_column);

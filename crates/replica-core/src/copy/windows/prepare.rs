@@ -72,6 +72,14 @@ impl Prepared {
         }
     }
 
+    /// Asked again by [`super::run`].
+    ///
+    /// # Errors
+    /// Those of [`crate::plan::Plan::allowed`].
+    pub fn allowed(&self) -> Result<()> {
+        self.plan.plan.allowed()
+    }
+
     /// Everything that would happen, as (topic, text) lines.
     pub fn explain(&self) -> Vec<(&'static str, String)> {
         self.plan.explain(&self.rows, &self.outside())
@@ -120,7 +128,7 @@ async fn stage(
     if !wanted || !target.base_index().is_some_and(|index| index.partitioned) {
         return Ok(());
     }
-    match Layout::read(session, target).await {
+    match Layout::read(session, &target.object.name, &target.columns).await {
         Ok(layout) => plan.consider_staging(target, layout, windows),
         Err(error) if error.server().is_some() && !error.is_transient() => {
             plan.plan

@@ -15,7 +15,7 @@ use crate::load::Outcome;
 use crate::plan::Plan;
 use crate::report::{Bar, Timing};
 use crate::session::Session;
-use crate::staging::Stage;
+use crate::staging::{Stage, Staging};
 use crate::window::Window;
 
 /// Why an attempt failed.
@@ -86,15 +86,17 @@ impl Crew {
         }
         let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
         let replaced = match self.stage(&claim.window) {
-            Some(stage) => match staged::replace(sides, plan, &stage, claim, timing, progress).await {
-                Err(staged::Failed::Refused(error)) => {
-                    log::warn!("{}: no SWITCH, since the server refuses: {error}", self.job.table);
-                    self.switch_refused.store(true, Ordering::Relaxed);
-                    window::replace(sides, plan, claim, timing, progress).await
+            Some((staging, stage)) => {
+                match staged::replace(sides, plan, (staging, &stage), claim, timing, progress).await {
+                    Err(staged::Failed::Refused(error)) => {
+                        log::warn!("{}: no SWITCH: {error}", self.job.table);
+                        self.switch_refused.store(true, Ordering::Relaxed);
+                        window::replace(sides, plan, claim, timing, progress).await
+                    }
+                    Err(staged::Failed::Broken(broken)) => Err(broken),
+                    Ok(outcome) => Ok(outcome),
                 }
-                Err(staged::Failed::Broken(broken)) => Err(broken),
-                Ok(outcome) => Ok(outcome),
-            },
+            }
             None => window::replace(sides, plan, claim, timing, progress).await,
         };
         let outcome = match replaced {
@@ -118,9 +120,9 @@ impl Crew {
     }
 
     /// The tables to load a window beside the target, if that is how it goes.
-    fn stage(&self, window: &Window) -> Option<Stage> {
-        let staging = self.plan.staging.as_ref().filter(|_| !self.switch_refused.load(Ordering::Relaxed));
-        staging.and_then(|staging| staging.stage(window))
+    fn stage(&self, window: &Window) -> Option<(&Staging, Stage)> {
+        let staging = self.plan.staging.as_ref().filter(|_| !self.switch_refused.load(Ordering::Relaxed))?;
+        Some((staging, staging.stage(window)?))
     }
 
     async fn verify(
@@ -131,7 +133,7 @@ impl Crew {
         outcome: Outcome,
         timing: &mut Timing,
     ) -> Result<(), Failure> {
-        let verify = if plan.strategy.prove { Verify::Hash } else { self.job.verify };
+        let verify = self.job.verify.by(plan);
         if verify == Verify::Nothing {
             return Ok(());
         }

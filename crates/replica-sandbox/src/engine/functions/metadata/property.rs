@@ -42,6 +42,9 @@ pub fn object_property(database: &Database, id: i32, property: &str) -> Option<V
         "tablehasforeignref" => {
             flag(database.tables.values().any(|t| t.foreign_keys.iter().any(|f| f.references == id)))
         }
+        "tablehasdeletetrigger" => flag(has_trigger(table, "DELETE")),
+        "tablehasinserttrigger" => flag(has_trigger(table, "INSERT")),
+        "tablehasupdatetrigger" => flag(has_trigger(table, "UPDATE")),
         "tablehasclustindex" => flag(table.base_index().is_some_and(|i| i.index_id == 1)),
         "tablehasindex" => flag(table.indexes.iter().any(|i| i.index_id > 0)),
         "tablehasuniquecnst" => {
@@ -51,6 +54,10 @@ pub fn object_property(database: &Database, id: i32, property: &str) -> Option<V
         "ownerid" => Value::Int(1),
         _ => return None,
     })
+}
+
+fn has_trigger(table: &Table, event: &str) -> bool {
+    table.triggers.iter().any(|trigger| trigger.events.iter().any(|e| e == event))
 }
 
 pub fn database_property(database: &Database, property: &str) -> Option<Value> {

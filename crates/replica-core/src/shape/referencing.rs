@@ -1,0 +1,150 @@
+//! Foreign keys that point at the target, and what they do when its rows go: they refuse it (error 547), or the server
+//! deletes or changes rows of the tables that have them, and so on from there (Microsoft docs, "Primary and foreign key
+//! constraints", Cascading referential integrity).
+//!
+//! No row of another table changes: a key that would change one is suspended while the rows go, or the target is refused.
+//! TRUNCATE needs no such care. It is refused where any key points at the table (Microsoft docs, "TRUNCATE TABLE").
+use std::collections::VecDeque;
+
+use super::{Emptying, Strategy, SuspendedKey, Wishes};
+use crate::catalog::constraint::{Action, ForeignKey};
+use crate::catalog::{Table, TableName, quote};
+use crate::error::{Error, Result};
+
+/// A table whose rows could go or change with the target's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    pub table: TableName,
+    /// How many it has; about.
+    pub rows: Option<u64>,
+    /// The key that reaches it, and what that does.
+    pub by: String,
+}
+
+impl Strategy {
+    /// Once it is decided how the old rows go: the keys that are suspended meanwhile, and those that stand against it.
+    pub(super) fn incoming_keys(&mut self, target: &Table, wishes: Wishes) -> Result<()> {
+        self.keys_known = target.foreign_keys.is_some();
+        if self.emptying == Emptying::Truncate {
+            return Ok(());
+        }
+        refuse_unseen(target)?;
+        let whole = self.emptying == Emptying::Delete;
+        let keys: Vec<&ForeignKey> = target.incoming_keys().filter(|key| !(whole && key.own)).collect();
+        if whole && !wishes.keep_keys {
+            return keys.into_iter().try_for_each(|key| self.suspend(key));
+        }
+        let acting: Vec<&ForeignKey> =
+            keys.iter().copied().filter(|key| key.on_delete != Action::NoAction).collect();
+        if !acting.is_empty() {
+            self.reached = reached(target);
+            return Err(refuse(&acting, &self.reached, whole));
+        }
+        for ForeignKey { name, table, .. } in keys {
+            if whole {
+                self.reasons.push(format!("{name} of {table} stays: it can refuse the DELETE"));
+            } else {
+                self.warnings.push(format!(
+                    "foreign key {name} of {table} points at this table: rows that it holds cannot be deleted (error 547)"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// NOCHECK and CHECK hold the table that has the key locked (Sch-M), so that the key is back before anybody sees it.
+    fn suspend(&mut self, key: &ForeignKey) -> Result<()> {
+        let ForeignKey { name, table, trusted, .. } = key;
+        if key.can_alter == Some(false) {
+            return Err(Error::data(format!(
+                "foreign key {name} of {table} points at this table, and this login may not suspend it"
+            ))
+            .remedy(format!("GRANT ALTER on {table}, or disable the key for the load")));
+        }
+        self.reasons.push(if *trusted {
+            format!("{name} of {table} is suspended, then checked against the new rows before the commit")
+        } else {
+            format!("{name} of {table} is suspended, then enabled as it was: not trusted, not checked")
+        });
+        self.suspend.push(SuspendedKey { name: name.clone(), table: table.clone(), trusted: *trusted });
+        Ok(())
+    }
+}
+
+/// A key is shown to whoever has a right on the table that has it (Microsoft docs, "Metadata visibility configuration");
+/// that there is one, to whoever sees the table that it points at. Where some are seen and others not, nothing tells.
+fn refuse_unseen(target: &Table) -> Result<()> {
+    let referenced = target.object.referenced;
+    let why = match &target.foreign_keys {
+        Some(keys) if keys.iter().any(|key| key.incoming) || referenced != Some(true) => return Ok(()),
+        Some(_) => "a foreign key that this login cannot see points at this table",
+        None if referenced == Some(false) => return Ok(()),
+        None => "this login cannot learn whether foreign keys point at this table",
+    };
+    Err(Error::data(format!("{why}: with the old rows it could delete or change rows of other tables"))
+        .remedy("GRANT VIEW DEFINITION on the target's database to its login, or on the tables that have the keys"))
+}
+
+fn refuse(acting: &[&ForeignKey], reached: &[Reached], whole: bool) -> Error {
+    let keys =
+        acting.iter().map(|key| format!("{} of {} (ON DELETE {})", key.name, key.table, key.on_delete));
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    let mut further: Vec<String> = reached
+        .iter()
+        .filter(|reached| acting.iter().all(|key| key.table != reached.table))
+        .map(|reached| reached.table.to_string())
+        .collect();
+    further.dedup();
+    let further = match further.is_empty() {
+        true => String::new(),
+        false => format!(", and through them {}", further.join(", ")),
+    };
+    let disable = acting
+        .iter()
+        .map(|key| format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name)));
+    let disable = disable.collect::<Vec<_>>().join("; ");
+    let instead = match whole {
+        true => "Disable what the server did not let us suspend",
+        false => {
+            "Replace the table as a whole (replicate-reference-tables without dates), which suspends the keys meanwhile, or disable them for the load"
+        }
+    };
+    Error::data(format!(
+        "deleting the old rows would delete or change rows of other tables: by {keys}{further}"
+    ))
+    .remedy(format!("{instead}: {disable}"))
+}
+
+/// What becomes of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Gone,
+    Changed,
+}
+
+/// The tables that a DELETE could reach, from key to key.
+fn reached(target: &Table) -> Vec<Reached> {
+    let mut reached = Vec::new();
+    let mut seen = vec![(target.object.id, Change::Gone)];
+    let mut queue = VecDeque::from(seen.clone());
+    while let Some((id, change)) = queue.pop_front() {
+        for key in target.acting_keys.iter().filter(|key| key.referenced_id == id) {
+            let (verb, action) = match change {
+                Change::Gone => ("DELETE", key.on_delete),
+                Change::Changed => ("UPDATE", key.on_update),
+            };
+            let next = match action {
+                Action::NoAction => continue,
+                Action::SetNull | Action::SetDefault => Change::Changed,
+                Action::Cascade | Action::Unknown => change,
+            };
+            let by = format!("{} (ON {verb} {action})", key.name);
+            reached.push(Reached { table: key.table.clone(), rows: key.table_rows, by });
+            if !seen.contains(&(key.table_id, next)) {
+                seen.push((key.table_id, next));
+                queue.push_back((key.table_id, next));
+            }
+        }
+    }
+    reached
+}

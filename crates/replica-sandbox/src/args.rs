@@ -44,6 +44,10 @@ pub struct Args {
     #[argh(option, default = "32767", from_str_fn(packet_size))]
     pub max_packet_size: usize,
 
+    /// write what clients send to this file, one JSON object a line: statements, and the bytes of bulk loads
+    #[argh(option)]
+    pub record: Option<PathBuf>,
+
     /// make and fill the tables of this data set (nycflights13) in the first --database
     #[argh(option, from_str_fn(loaded))]
     pub load: Option<Dataset>,

@@ -5,7 +5,7 @@ use replica_sandbox::engine::heard::Heard;
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Password, Session, Storage};
 use replica_sandbox::error::SqlError;
 use replica_sandbox::server::tls::Identity;
-use replica_sandbox::server::{Server, ServerOptions};
+use replica_sandbox::server::{Recorder, Server, ServerOptions};
 use replica_sandbox::values::CollationId;
 use std::error::Error;
 use std::io::Write;
@@ -30,6 +30,7 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
         std::fs::write(path, authority)
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
+    let recorder = args.record.as_deref().map(recorder).transpose()?;
     let storage = args.data_dir.clone().map_or(Storage::Memory, Storage::Folder);
     let options = EngineOptions { sa_password: password.clone(), server_name: "REPLICA-SANDBOX".to_owned() };
     let engine = Engine::open(storage, options)?;
@@ -57,7 +58,8 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let options = ServerOptions { policy: args.encrypt, identity, max_packet_size: args.max_packet_size };
+        let options =
+            ServerOptions { policy: args.encrypt, identity, max_packet_size: args.max_packet_size, recorder };
         let server = Server::bind(&args.listen, engine, options).await?;
         announce(&server)?;
         server
@@ -106,6 +108,10 @@ fn announce(server: &Server) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{}", server.address()?)?;
     stdout.flush()
+}
+
+fn recorder(path: &Path) -> Result<Recorder, String> {
+    Recorder::open(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn password(file: Option<&Path>) -> Result<Password, Box<dyn Error>> {

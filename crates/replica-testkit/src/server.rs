@@ -93,7 +93,8 @@ impl Running {
         let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
         let identity = Identity::generate().expect("a certificate");
-        let options = ServerOptions { policy: Policy::On, identity, max_packet_size: PACKET_SIZE };
+        let options =
+            ServerOptions { policy: Policy::On, identity, max_packet_size: PACKET_SIZE, recorder: None };
         let (stop, stopped) = oneshot::channel();
         let served = engine.clone();
         let (tell, told) = mpsc::channel();

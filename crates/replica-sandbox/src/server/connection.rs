@@ -279,12 +279,12 @@ impl Beginning {
             nbcrow: self.tds_version() >= version::TDS73B || self.tds8,
         };
         let channel = Channel { outbox, signals: signals.clone(), client, engine: shared.engine.clone() };
-        Some(Conversation {
-            session: session?,
-            input: Input::new(packets, signals),
-            channel,
-            prepared: Prepared::default(),
-        })
+        let (session, mut input) = (session?, Input::new(packets, signals));
+        if let Some(recorder) = &shared.recorder {
+            let database = session.current_database().0;
+            input.record(recorder.connection(session.id, &self.login.application, &database));
+        }
+        Some(Conversation { session, input, channel, prepared: Prepared::default() })
     }
 
     fn connect(&self, shared: &Shared) -> Result<Session, Vec<SqlError>> {

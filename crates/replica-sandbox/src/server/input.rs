@@ -1,4 +1,5 @@
 //! The session's end of what the client sends: packets put together to messages, or read as they come.
+use super::record::Recording;
 use super::transport::{Packet, Signals};
 use replica_core::tds::packet::{kind, status};
 use std::io::{self, Read};
@@ -12,6 +13,7 @@ const LONGEST_REQUEST: usize = 64 << 20;
 pub struct Input {
     packets: mpsc::Receiver<Packet>,
     signals: Arc<Signals>,
+    recording: Option<Recording>,
 }
 
 /// How a message ended.
@@ -28,7 +30,12 @@ pub enum End {
 
 impl Input {
     pub fn new(packets: mpsc::Receiver<Packet>, signals: Arc<Signals>) -> Self {
-        Self { packets, signals }
+        Self { packets, signals, recording: None }
+    }
+
+    /// Writes down what comes from here on.
+    pub fn record(&mut self, recording: Recording) {
+        self.recording = Some(recording);
     }
 
     /// Blocks for the next packet; `None` when the connection is gone.
@@ -36,6 +43,9 @@ impl Input {
         let packet = self.packets.blocking_recv()?;
         if packet.kind == kind::ATTENTION {
             self.signals.attention_taken();
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.packet(&packet);
         }
         Some(packet)
     }

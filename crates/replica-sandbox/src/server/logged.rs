@@ -1,7 +1,5 @@
 //! What the log may show of a request: its text, never a password or a parameter's value.
-use super::rpc::{Call, procedure};
-use crate::values::collation::units_from_utf16le;
-use crate::values::{SqlType, Value};
+use super::rpc::Call;
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -18,21 +16,13 @@ pub fn batch(text: &str) -> Cow<'_, str> {
 /// A call: the procedure and its parameters' types, and of `sp_executesql` and its kin the statement.
 pub fn call(call: &Call) -> String {
     let mut shown = call.name.clone();
-    let statement = match call.name.as_str() {
-        procedure::EXECUTE_SQL => Some(0),
-        procedure::PREPARE | procedure::PREPARE_EXECUTE => Some(2),
-        _ => None,
-    };
     for (n, param) in call.params.iter().enumerate() {
         let separator = if n == 0 { ' ' } else { ',' };
         // Writing to a String does not fail.
         write!(shown, "{separator}{} {}", param.name, param.sql_type).ok();
-        if let (true, SqlType::NVarChar(..) | SqlType::NText(_), Value::Bytes(bytes)) =
-            (statement == Some(n), &param.sql_type, &param.value)
-        {
-            let text = String::from_utf16_lossy(&units_from_utf16le(bytes));
-            write!(shown, " {}", batch(&text)).ok();
-        }
+    }
+    if let (Some(statement), _) = call.statement() {
+        write!(shown, ": {}", batch(&statement)).ok();
     }
     shown
 }
@@ -42,7 +32,7 @@ mod tests {
     use super::*;
     use crate::engine::api::Param;
     use crate::values::collation::utf16le;
-    use crate::values::{CollationId, Len};
+    use crate::values::{CollationId, Len, SqlType, Value};
 
     fn text(name: &str, text: &str) -> Param {
         let units: Vec<u16> = text.encode_utf16().collect();
@@ -64,7 +54,7 @@ mod tests {
         let shown = call(&Call { name: "sp_executesql".to_owned(), params });
         assert_eq!(
             shown,
-            "sp_executesql  nvarchar(4000) ALTER LOGIN l WITH PASSWORD = '***', nvarchar(4000),@s nvarchar(4000)"
+            "sp_executesql  nvarchar(4000), nvarchar(4000),@s nvarchar(4000): ALTER LOGIN l WITH PASSWORD = '***'"
         );
     }
 }

@@ -10,6 +10,7 @@ mod outbox;
 mod pace;
 mod prelogin;
 mod prepared;
+mod record;
 mod reply;
 mod requests;
 mod result_set;
@@ -21,6 +22,7 @@ mod transport;
 mod tunnel;
 
 pub use prelogin::Policy;
+pub use record::Recorder;
 
 use crate::engine::Engine;
 use std::io;
@@ -43,6 +45,8 @@ pub struct ServerOptions {
     pub identity: Identity,
     /// Bytes; no larger packets are granted, whatever a client asks for.
     pub max_packet_size: usize,
+    /// Writes down what clients send.
+    pub recorder: Option<Recorder>,
 }
 
 /// What all connections share.
@@ -52,6 +56,7 @@ struct Shared {
     tds7: TlsAcceptor,
     tds8: TlsAcceptor,
     max_packet_size: usize,
+    recorder: Option<Recorder>,
 }
 
 /// A server that listens.
@@ -83,6 +88,7 @@ impl Server {
             tds7: options.identity.tds7()?,
             tds8: options.identity.tds8()?,
             max_packet_size: options.max_packet_size,
+            recorder: options.recorder,
         };
         Ok(Self { listener: TcpListener::bind(address).await?, shared: Arc::new(shared) })
     }

@@ -1,8 +1,9 @@
 //! Remote procedure calls ([MS-TDS] 2.2.6.6).
 use crate::engine::api::Param;
 use crate::error::SqlError;
-use crate::values::CollationId;
+use crate::values::collation::units_from_utf16le;
 use crate::values::wire::{ReadError, read_parameter, sql_type};
+use crate::values::{CollationId, SqlType, Value};
 use replica_core::tds::types::TypeInfo;
 use replica_core::tds::wire::{Malformed, ParseError, Reader, complete};
 
@@ -37,6 +38,28 @@ pub mod procedure {
 pub struct Call {
     pub name: String,
     pub params: Vec<Param>,
+}
+
+impl Call {
+    /// Of `sp_executesql` and its kin the statement and the declaration of its parameters, where they are text.
+    pub fn statement(&self) -> (Option<String>, Option<String>) {
+        let positions = match self.name.as_str() {
+            procedure::EXECUTE_SQL => (0, 1),
+            procedure::PREPARE | procedure::PREPARE_EXECUTE => (2, 1),
+            _ => return (None, None),
+        };
+        let text = |position| self.params.get(position).and_then(text);
+        (text(positions.0), text(positions.1))
+    }
+}
+
+fn text(param: &Param) -> Option<String> {
+    match (&param.sql_type, &param.value) {
+        (SqlType::NVarChar(..) | SqlType::NText(_), Value::Bytes(bytes)) => {
+            Some(String::from_utf16_lossy(&units_from_utf16le(bytes)))
+        }
+        _ => None,
+    }
 }
 
 /// Why no call could be read.

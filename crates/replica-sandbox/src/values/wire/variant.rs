@@ -3,13 +3,21 @@ use super::payload::{self, Bad};
 use crate::values::types::{CollationId, Len, SqlType, Value};
 use replica_core::tds::types::{CollationBytes, token};
 
+/// Of a decimal in a variant the client reads so many bytes, sign included, whatever its precision (SqlClient,
+/// TdsParser.TryReadSqlVariant).
+const LONGEST_DECIMAL: usize = 17;
+
 /// Appends the body of a variant that is not NULL.
 pub fn put_body(out: &mut Vec<u8>, base: &SqlType, value: &Value) {
     let (token, properties) = head(base);
     out.push(token);
     out.push(properties.len() as u8);
     out.extend_from_slice(&properties);
+    let start = out.len();
     payload::put(out, base, value);
+    if let SqlType::Decimal { .. } = base {
+        out.resize(start + LONGEST_DECIMAL, 0);
+    }
 }
 
 fn head(base: &SqlType) -> (u8, Vec<u8>) {
@@ -134,5 +142,23 @@ fn width(low: u8, high: u8, unit: u16) -> Result<u16, Bad> {
     match u16::from_le_bytes([low, high]) {
         bytes @ 0..=8000 => Ok((bytes / unit).max(1)),
         _ => Err(Bad::Length),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_has_seventeen_bytes_whatever_its_precision() {
+        for precision in [1, 9, 10, 19, 28, 38] {
+            let base = SqlType::Decimal { precision, scale: 0, numeric: false };
+            let mut body = Vec::new();
+            put_body(&mut body, &base, &Value::Decimal(-7));
+            assert_eq!(body.len(), 4 + LONGEST_DECIMAL, "{precision}");
+            assert_eq!(body[..6], [token::DECIMALN, 2, precision, 0, 0, 7]);
+            let value = Value::Variant(Box::new((base, Value::Decimal(-7))));
+            assert_eq!(read_body(&body), Ok(value), "{precision}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use replica_core::config::Endpoint;
 use replica_core::error::Result;
 use replica_core::session::{Role, Row, Session};
+use replica_core::tds::packet::kind;
 use tokio::runtime::{Builder, Runtime};
 
 pub struct Client {
@@ -44,9 +45,22 @@ impl Client {
         }
     }
 
+    /// Sends the message of a bulk load as it is, after its INSERT BULK.
+    pub fn try_bulk(&mut self, message: &[u8]) -> Result<()> {
+        self.runtime.block_on(async {
+            let lane = self.session.lane()?;
+            lane.send_message(kind::BULK_LOAD, message).await?;
+            lane.reply().await.map(drop)
+        })
+    }
+
+    pub fn try_rows(&mut self, sql: &str) -> Result<Vec<Row>> {
+        self.runtime.block_on(self.session.query(sql, &[]))
+    }
+
     #[track_caller]
     pub fn rows(&mut self, sql: &str) -> Vec<Row> {
-        match self.runtime.block_on(self.session.query(sql, &[])) {
+        match self.try_rows(sql) {
             Ok(rows) => rows,
             Err(error) => panic!("{error}\n{sql}"),
         }

@@ -4,6 +4,7 @@
 //! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
 mod client;
 mod command_line;
+pub mod confirm;
 mod database;
 pub mod family;
 pub mod offenders;

@@ -22,14 +22,33 @@ fn is_loading(client: &mut Client) {
     until(client, 1, "SELECT COUNT(*) FROM replica.windows WITH (NOLOCK) WHERE state = 'loading'");
 }
 
-/// The source has been read: the old rows are gone, and the new ones on their way.
-fn is_reading(pair: &Pair) {
-    let mut source = pair.source.client();
+/// Results that were read from the source's table.
+fn scans(source: &mut Client) -> i64 {
+    Record::from(&source.rows("EXEC sp_sandbox_counters 'dbo.t'")[0]).int("scans").unwrap()
+}
+
+/// A run that is loading: the old rows are gone, and the new ones on their way. What it looks at before it begins is
+/// read by the time that it waits for the ledger.
+fn start_reading(pair: &Pair, more: &[&str]) -> Running {
+    let (mut source, mut target) = (pair.source.client(), pair.target.client());
+    let ledger = format!(
+        "@Resource = 'replica ledger {}', @LockOwner = 'Session'",
+        target.number("SELECT OBJECT_ID('dbo.t')")
+    );
+    target.run(&format!("EXEC sp_getapplock {ledger}, @LockMode = 'Exclusive'"));
+    let waiting =
+        "SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'waiting' AND resource_type = 'APPLICATION'";
+    let before = target.number(waiting);
+    let running = start(pair, more);
+    until(&mut target, before + 1, waiting);
+    let looked = scans(&mut source);
+    target.run(&format!("EXEC sp_releaseapplock {ledger}"));
     let begun = Instant::now();
-    while Record::from(&source.rows("EXEC sp_sandbox_counters 'dbo.t'")[0]).int("scans") == Some(0) {
+    while scans(&mut source) == looked {
         assert!(begun.elapsed() < Duration::from_secs(60), "never read");
         std::thread::sleep(Duration::from_millis(2));
     }
+    running
 }
 
 /// The run finds that its window is another's, and goes on when that is complete.
@@ -90,8 +109,7 @@ fn a_load_that_comes_late_leaves_no_row() {
                 let pair = sandbox(key);
                 fault(&pair, &format!("@fault = 'stall', @table = 'dbo.t', @at = {at}"));
                 let mut other = pair.target.client();
-                let running = start(&pair, &[more, commits].concat());
-                is_reading(&pair);
+                let running = start_reading(&pair, &[more, commits].concat());
                 overtake(&mut other);
                 no_fault(&pair);
                 loses(running, &mut other, code);
@@ -108,8 +126,7 @@ fn a_load_beside_the_table_that_comes_late_leaves_no_row_either() {
     pair.target("INSERT INTO dbo.t VALUES (900, '2024-01-15', N'old')");
     fault(&pair, "@fault = 'stall'");
     let mut other = pair.target.client();
-    let mut running = start(&pair, &["--shared"]);
-    is_reading(&pair);
+    let mut running = start_reading(&pair, &["--shared"]);
     overtake(&mut other);
     no_fault(&pair);
     running.until_it_says("left to the host that has taken it over");

@@ -17,7 +17,7 @@ pub use calendar::{DAYS_TO_1970, civil};
 pub use charset::Charset;
 pub use difference::{Difference, difference};
 pub use kind::Kind;
-pub use pieces::{Part, Piece, PieceReader};
+pub use pieces::{Piece, PieceData, PieceReader};
 pub use rows::{Row, RowReader};
 pub use value::{Decimal, Moment, Text, Time, Value};
 

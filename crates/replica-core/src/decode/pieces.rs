@@ -10,11 +10,11 @@ use crate::tds::wire::Malformed;
 pub struct Piece<'a> {
     /// The column's ordinal, from 0.
     pub column: usize,
-    pub part: Part<'a>,
+    pub data: PieceData<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part<'a> {
+pub enum PieceData<'a> {
     Null,
     /// The value's next bytes, without lengths. The last of them may be none at all.
     Bytes {
@@ -67,7 +67,7 @@ impl PieceReader {
     /// A row that is none. The reader is of no use afterwards.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Malformed> {
         loop {
-            let part = match self.state {
+            let data = match self.state {
                 PieceState::BeforeRow => {
                     let Some([token]) = self.prefix(input) else { return Ok(None) };
                     if token != ROW {
@@ -83,7 +83,7 @@ impl PieceReader {
                         self.state = state;
                         continue;
                     }
-                    Some(None) => Part::Null,
+                    Some(None) => PieceData::Null,
                     None => return Ok(None),
                 },
                 PieceState::InTextPointer(left) => {
@@ -107,12 +107,12 @@ impl PieceReader {
                     let bytes = take(input, left as usize);
                     let left = left - bytes.len() as u32;
                     self.state = PieceState::InValue(left);
-                    Part::Bytes { bytes, last: left == 0 }
+                    PieceData::Bytes { bytes, last: left == 0 }
                 }
                 PieceState::BeforePlpChunk => {
                     let Some(length) = self.prefix(input) else { return Ok(None) };
                     match u32::from_le_bytes(length) {
-                        0 => Part::Bytes { bytes: &[], last: true },
+                        0 => PieceData::Bytes { bytes: &[], last: true },
                         length => {
                             self.state = PieceState::InPlpChunk(length);
                             continue;
@@ -127,11 +127,11 @@ impl PieceReader {
                     let left = left - bytes.len() as u32;
                     self.state =
                         if left > 0 { PieceState::InPlpChunk(left) } else { PieceState::BeforePlpChunk };
-                    Part::Bytes { bytes, last: false }
+                    PieceData::Bytes { bytes, last: false }
                 }
             };
             let column = self.column;
-            if matches!(part, Part::Null | Part::Bytes { last: true, .. }) {
+            if matches!(data, PieceData::Null | PieceData::Bytes { last: true, .. }) {
                 self.column += 1;
                 self.state = if self.column < self.layouts.len() {
                     PieceState::BeforeValue
@@ -139,7 +139,7 @@ impl PieceReader {
                     PieceState::BeforeRow
                 };
             }
-            return Ok(Some(Piece { column, part }));
+            return Ok(Some(Piece { column, data }));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whole rows.
 use std::ops::Range;
 
-use super::{Kind, Part, PieceReader, Value};
+use super::{Kind, PieceData, PieceReader, Value};
 use crate::tds::columns::Column;
 use crate::tds::wire::Malformed;
 
@@ -50,9 +50,9 @@ impl RowReader {
         }
         while self.cells.len() < self.columns.len() {
             let Some(piece) = self.pieces.next(input)? else { return Ok(None) };
-            match piece.part {
-                Part::Null => self.cells.push(None),
-                Part::Bytes { bytes, last } => {
+            match piece.data {
+                PieceData::Null => self.cells.push(None),
+                PieceData::Bytes { bytes, last } => {
                     if bytes.len() > self.most.saturating_sub(self.bytes.len()) {
                         let name = self.columns.get(piece.column).map_or("", |(name, _)| name);
                         let error = Malformed::new(format!("more than {} bytes", self.most));

@@ -217,11 +217,11 @@ fn a_value_of_any_size_goes_through_in_pieces() {
     let megabyte = vec![1; 1 << 20];
     for _ in 0..1024 {
         let mut input = &megabyte[..];
-        let part = Part::Bytes { bytes: &megabyte, last: false };
-        assert_eq!(reader.next(&mut input), Ok(Some(Piece { column: 0, part })));
+        let data = PieceData::Bytes { bytes: &megabyte, last: false };
+        assert_eq!(reader.next(&mut input), Ok(Some(Piece { column: 0, data })));
     }
-    let last = Part::Bytes { bytes: &[], last: true };
-    assert_eq!(reader.next(&mut &[0; 4][..]), Ok(Some(Piece { column: 0, part: last })));
+    let last = PieceData::Bytes { bytes: &[], last: true };
+    assert_eq!(reader.next(&mut &[0; 4][..]), Ok(Some(Piece { column: 0, data: last })));
     assert!(reader.is_between_rows());
 }
 

@@ -4,7 +4,7 @@
 //! several columns. So all values take one path: a window of fixed size is copied, and a table says how many of its bytes
 //! count.
 use super::buffer::Buffer;
-use super::strategy::{ByteLenCopy, Cell};
+use super::scan_plan::{ByteLenCopy, ScanColumn};
 use crate::tds::value::SHORT_NULL;
 
 /// Bytes copied for each value: at least a BYTELEN value with its length, 1 + 17 bytes, and most strings with theirs.
@@ -73,13 +73,13 @@ pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: 
 /// Copies values of USHORTLEN columns, which are at most [`COLUMNS`]. Here each value has to wait for the length of the one
 /// before, so that it is worth going straight from value to value.
 #[inline]
-pub fn ushort_len(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
-    let mut room = &mut *out.room(cells.len() * WINDOW + USHORT_LEN_ROOM + MARKS + LONG);
+pub fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+    let mut room = &mut *out.room(columns.len() * WINDOW + USHORT_LEN_ROOM + MARKS + LONG);
     let (mut rest, before) = (input, room.len());
     let mut values = !nulls;
     let mut next = 0;
     loop {
-        let column = (values.trailing_zeros() as usize).min(cells.len());
+        let column = (values.trailing_zeros() as usize).min(columns.len());
         let (Some(window), Some(place)) =
             (rest.first_chunk::<WINDOW>(), room.first_chunk_mut::<USHORT_LEN_ROOM>())
         else {
@@ -90,13 +90,13 @@ pub fn ushort_len(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) ->
         if marks > FEW_MARKS {
             place[..MARKS].fill(0xFF);
         }
-        let Some(cell) = cells.get(column) else {
+        let Some(scan) = columns.get(column) else {
             room = &mut room[marks..];
             next = column;
             break;
         };
         let length = u16::from_le_bytes([window[0], window[1]]);
-        if length > cell.most {
+        if length > scan.most {
             break;
         }
         let used = 2 + usize::from(length);
@@ -115,15 +115,15 @@ pub fn ushort_len(cells: &[Cell], nulls: u64, input: &[u8], out: &mut Buffer) ->
     }
     let written = before - room.len();
     out.grow(written);
-    Copied { columns: next, bytes: input.len() - rest.len(), all: next == cells.len() }
+    Copied { columns: next, bytes: input.len() - rest.len(), all: next == columns.len() }
 }
 
 /// Copies one value of a BYTELEN, fixed-length or USHORTLEN column, which is not NULL by a bitmap, without a look at what lies beyond.
 /// `Ok(None)`: it is not all here. `Err`: longer than its type allows.
 #[cold]
-pub fn one(cell: &Cell, input: &[u8], out: &mut Buffer) -> Result<Option<usize>, u16> {
-    let (length, before) = match (cell.adds_length, cell.null_length) {
-        (true, _) => (u16::from(cell.size), 0),
+pub fn one(column: &ScanColumn, input: &[u8], out: &mut Buffer) -> Result<Option<usize>, u16> {
+    let (length, before) = match (column.adds_length, column.null_length) {
+        (true, _) => (u16::from(column.size), 0),
         (_, 1) => match input.first() {
             Some(&length) => (length.into(), 1),
             None => return Ok(None),
@@ -134,11 +134,11 @@ pub fn one(cell: &Cell, input: &[u8], out: &mut Buffer) -> Result<Option<usize>,
             None => return Ok(None),
         },
     };
-    if length > cell.most {
+    if length > column.most {
         return Err(length);
     }
     let Some(value) = input.get(..before + usize::from(length)) else { return Ok(None) };
-    out.put(&[cell.size][..usize::from(cell.adds_length)]);
+    out.put(&[column.size][..usize::from(column.adds_length)]);
     out.put(value);
     Ok(Some(value.len()))
 }

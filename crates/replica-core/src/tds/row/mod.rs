@@ -13,7 +13,7 @@ mod chunk_counter;
 mod copy;
 mod long;
 mod nulls;
-mod strategy;
+mod scan_plan;
 
 use super::columns::Column;
 use super::fingerprint::{Fingerprint, GroupKey, GroupedFingerprints, RowHash};
@@ -24,7 +24,7 @@ use buffer::Buffer;
 pub use chunk_counter::ChunkCounter;
 use long::{LONGEST, POINTER, Plp, PlpProgress, too_long};
 use nulls::Nulls;
-use strategy::{ColumnRule, Strategy, WIDEST_DECIMAL};
+use scan_plan::{ColumnRule, ScanPlan, WIDEST_DECIMAL};
 
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ enum ScanState {
 
 /// Scans one result set.
 pub struct RowScanner {
-    strategy: Strategy,
+    plan: ScanPlan,
     names: Box<[String]>,
     limits: BlockLimits,
     state: ScanState,
@@ -95,7 +95,7 @@ impl RowScanner {
     /// A column of a type that can't be in a result set.
     pub fn new(columns: &[Column], limits: BlockLimits) -> Result<Self, Malformed> {
         Ok(Self {
-            strategy: Strategy::new(columns)?,
+            plan: ScanPlan::new(columns)?,
             names: columns.iter().map(|column| column.name.clone()).collect(),
             limits,
             state: ScanState::BetweenRows,
@@ -119,7 +119,7 @@ impl RowScanner {
     pub fn set_unhashed_columns(&mut self, columns: usize, grouped: bool) {
         self.unhashed = (columns > 0).then_some(columns);
         self.grouped = (columns > 0 && grouped).then(GroupedFingerprints::default);
-        self.strategy.set_unhashed_columns(columns);
+        self.plan.set_unhashed_columns(columns);
     }
 
     /// Count and hash of the rows so far by the first column, if [`set_unhashed_columns`](Self::set_unhashed_columns) asked for them.
@@ -130,7 +130,7 @@ impl RowScanner {
     /// Writes the decimals among `columns`, which are those of [`new`](Self::new), with 17 bytes each, and hashes them
     /// so. Servers differ in how many they send; Babelfish 4.3 reads 17 whatever it is sent.
     pub fn pad_decimals(&mut self, columns: &[Column]) {
-        self.strategy.pad_decimals(columns);
+        self.plan.pad_decimals(columns);
     }
 
     /// Takes rows from the front of `input`. Returns how many bytes it took, and why it stopped. The rest of `input` comes
@@ -241,7 +241,7 @@ impl RowScanner {
     /// Copies column after column. `false`: the input is incomplete.
     fn columns(&mut self, input: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut at = 0;
-        while let Some((rule, columns)) = self.strategy.group(self.column) {
+        while let Some((rule, columns)) = self.plan.group(self.column) {
             if self.unhashed == Some(self.column) {
                 self.end_unhashed();
             }
@@ -251,13 +251,10 @@ impl RowScanner {
                     let columns = columns.start..columns.end.min(columns.start + Nulls::AT_ONCE);
                     let nulls = self.nulls.from(columns.start);
                     let copied = match layout {
-                        ValueLayout::ByteLen => copy::byte_len(
-                            &self.strategy.byte_len_copies[columns],
-                            nulls,
-                            rest,
-                            &mut self.out,
-                        ),
-                        _ => copy::ushort_len(&self.strategy.cells[columns], nulls, rest, &mut self.out),
+                        ValueLayout::ByteLen => {
+                            copy::byte_len(&self.plan.byte_len_copies[columns], nulls, rest, &mut self.out)
+                        }
+                        _ => copy::ushort_len(&self.plan.columns[columns], nulls, rest, &mut self.out),
                     };
                     self.column += copied.columns;
                     at += copied.bytes;
@@ -318,7 +315,7 @@ impl RowScanner {
             self.put_null();
             return Ok(Some(0));
         }
-        match copy::one(&self.strategy.cells[self.column], input, &mut self.out) {
+        match copy::one(&self.plan.columns[self.column], input, &mut self.out) {
             Ok(Some(bytes)) => {
                 self.column += 1;
                 Ok(Some(bytes))
@@ -349,8 +346,8 @@ impl RowScanner {
     }
 
     fn put_null(&mut self) {
-        let cell = &self.strategy.cells[self.column];
-        self.out.put(&cell.null[..usize::from(cell.null_length)]);
+        let column = &self.plan.columns[self.column];
+        self.out.put(&column.null[..usize::from(column.null_length)]);
         self.column += 1;
     }
 

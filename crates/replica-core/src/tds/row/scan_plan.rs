@@ -1,4 +1,4 @@
-//! What to do with each column, decided once.
+//! What the scanner does with each column, decided once.
 use crate::tds::columns::Column;
 use crate::tds::types::{MAX_WIDTH, TypeInfo, ValueLayout, fixed_size};
 use crate::tds::wire::Malformed;
@@ -33,9 +33,9 @@ pub struct ByteLenCopy {
     pub head: u8,
 }
 
-/// What is known of a column's values.
+/// What copying a column's values needs to know of them.
 #[derive(Clone, Copy, Debug)]
-pub struct Cell {
+pub struct ScanColumn {
     /// A bulk load has a length before the value, and the result has none: a fixed-length type.
     pub adds_length: bool,
     /// That length; 0 in other types.
@@ -49,8 +49,8 @@ pub struct Cell {
 
 /// All columns of a result set.
 #[derive(Debug)]
-pub struct Strategy {
-    pub cells: Box<[Cell]>,
+pub struct ScanPlan {
+    pub columns: Box<[ScanColumn]>,
     /// For each column with the layout ByteLen: how a value is copied, and how a NULL.
     pub byte_len_copies: Box<[[ByteLenCopy; 2]]>,
     rules: Box<[ColumnRule]>,
@@ -60,14 +60,15 @@ pub struct Strategy {
     unhashed: usize,
 }
 
-impl Strategy {
+impl ScanPlan {
     pub fn new(columns: &[Column]) -> Result<Self, Malformed> {
         let rules: Box<[ColumnRule]> =
             columns.iter().map(|column| ColumnRule::Copy(column.type_info.layout())).collect();
-        let cells = columns.iter().map(|column| cell(&column.type_info)).collect::<Result<_, _>>()?;
+        let scan_columns =
+            columns.iter().map(|column| scan_column(&column.type_info)).collect::<Result<_, _>>()?;
         let byte_len_copies = columns.iter().map(|column| byte_len_copies(&column.type_info)).collect();
         let ends = ends(&rules, 0);
-        Ok(Self { cells, byte_len_copies, rules, ends, unhashed: 0 })
+        Ok(Self { columns: scan_columns, byte_len_copies, rules, ends, unhashed: 0 })
     }
 
     pub fn set_unhashed_columns(&mut self, columns: usize) {
@@ -102,8 +103,8 @@ fn ends(rules: &[ColumnRule], unhashed: usize) -> Box<[usize]> {
     ends
 }
 
-fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
-    let nullable = |byte, null_length, most: u16| Cell {
+fn scan_column(type_info: &TypeInfo) -> Result<ScanColumn, Malformed> {
+    let nullable = |byte, null_length, most: u16| ScanColumn {
         adds_length: false,
         size: 0,
         most,
@@ -114,7 +115,7 @@ fn cell(type_info: &TypeInfo) -> Result<Cell, Malformed> {
         TypeInfo::Fixed { token } => {
             let size = fixed_size(*token);
             let size = size.ok_or_else(|| Malformed::new(format!("type 0x{token:02X} has no fixed size")))?;
-            Cell { adds_length: true, size, ..nullable(0, 1, size.into()) }
+            ScanColumn { adds_length: true, size, ..nullable(0, 1, size.into()) }
         }
         TypeInfo::ByteLen { size, .. } => nullable(0, 1, (*size).into()),
         TypeInfo::Decimal { .. } => nullable(0, 1, WIDEST_DECIMAL.into()),

@@ -113,7 +113,7 @@ WORDS = set("""
 def called(sql):
     """The functions and @@variables that a statement uses, in capitals."""
     bare = re.sub(r"--[^\n]*|N?'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]", " ' ", sql)
-    names = re.findall(r"(?<![\w@.])([A-Za-z_]\w*)\s*\(|(@@\w+)", bare)
+    names = re.findall(r"(?<![\w@.])(?<!AS )([A-Za-z_]\w*)\s*\(|(@@\w+)", bare)
     return {(function or variable).upper() for function, variable in names} - WORDS
 
 

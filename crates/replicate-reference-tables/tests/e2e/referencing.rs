@@ -130,3 +130,24 @@ fn rows_that_an_index_would_drop_take_everything_back() {
     copy(&pair, &["dbo.t"]);
     pair.assert_equal("SELECT id, label FROM dbo.t ORDER BY id");
 }
+
+#[test]
+fn an_indexed_view_follows_its_table_and_touches_no_other() {
+    let pair = family();
+    for (table, key, _) in KEYS {
+        pair.target(&format!("ALTER TABLE dbo.{table} DROP CONSTRAINT {key}"));
+    }
+    pair.target("CREATE VIEW dbo.w WITH SCHEMABINDING AS SELECT id, d, v FROM dbo.p");
+    if let Err(error) = pair.target.client().try_batch("CREATE UNIQUE CLUSTERED INDEX w ON dbo.w (id)") {
+        return skip(&format!("this server has no indexed views: {error}"));
+    }
+    let before = others(&pair);
+    let view =
+        |pair: &Pair| pair.target.client().values("SELECT id, v FROM dbo.w WITH (NOEXPAND) ORDER BY id");
+    copy(&pair, &JANUARY);
+    assert_eq!((others(&pair), replaced(&pair)), (before.clone(), 2));
+    assert_eq!(view(&pair), pair.target.client().values("SELECT id, v FROM dbo.p ORDER BY id"));
+    copy(&pair, &["dbo.p"]).says("3729").says("going on without");
+    assert_eq!((others(&pair), replaced(&pair)), (before, 3));
+    assert_eq!(view(&pair), pair.source.client().values("SELECT id, v FROM dbo.p ORDER BY id"));
+}

@@ -179,6 +179,8 @@ pub struct Table {
     pub memory_optimized: Option<Durability>,
     #[serde(default)]
     pub special: Option<Special>,
+    #[serde(default)]
+    pub lock_escalation: LockEscalation,
 }
 
 /// Of a graph or a ledger.
@@ -188,6 +190,15 @@ pub enum Special {
     Edge,
     UpdatableLedger,
     AppendOnlyLedger,
+}
+
+/// ALTER TABLE … SET (LOCK_ESCALATION = …), as sys.tables numbers them.
+#[derive(Clone, Copy, Debug, std::default::Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LockEscalation {
+    #[default]
+    Table = 0,
+    Disable = 1,
+    Auto = 2,
 }
 
 /// What of a memory-optimized table outlives the server.

@@ -150,3 +150,26 @@ impl ResultSet {
         Ok(Some(self.rows))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::engine;
+    use crate::values::SqlType;
+
+    #[test]
+    fn a_clr_type_is_named_with_the_current_database() {
+        let column = OutColumn {
+            name: "g".to_owned(),
+            sql_type: SqlType::Geography,
+            nullable: true,
+            flags: 9,
+            user_type: 0,
+            table: None,
+        };
+        let from = From { database: "sales".to_owned(), ..From::default() };
+        let set = ResultSet::new(&engine(), Client::default(), &[column], &from);
+        let wanted: Vec<u8> = [5_u8].into_iter().chain("sales".bytes().flat_map(|b| [b, 0])).collect();
+        assert!(set.metadata.windows(wanted.len()).any(|bytes| bytes == wanted));
+    }
+}

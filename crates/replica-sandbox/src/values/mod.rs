@@ -8,4 +8,5 @@ pub mod convert;
 pub mod storage;
 pub mod types;
 pub mod wire;
+pub mod xml;
 pub use types::{CollationId, Len, SqlType, Value};

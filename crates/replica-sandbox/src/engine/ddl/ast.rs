@@ -1,5 +1,5 @@
 //! Data definition statements, as parsed. Names are not resolved and expressions are kept as text.
-use crate::engine::schema::{BlockedOperation, Durability, Password, Special};
+use crate::engine::schema::{BlockedOperation, Durability, LockEscalation, Password, Special};
 use crate::engine::tokens::ObjectName;
 use crate::engine::type_name::TypeName;
 
@@ -294,8 +294,7 @@ pub enum AlterTable {
         to: Option<i64>,
     },
     Rebuild,
-    /// LOCK_ESCALATION and the like: accepted and without effect here.
-    Ignored,
+    LockEscalation(LockEscalation),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

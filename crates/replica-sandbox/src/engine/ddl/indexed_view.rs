@@ -8,7 +8,7 @@ use super::table::validate::{self, Question};
 use crate::engine::exec::required;
 use crate::engine::failure::Outcome;
 use crate::engine::permissions::Target;
-use crate::engine::schema::{Database, Index, Instance, Table, View};
+use crate::engine::schema::{Database, Index, Instance, LockEscalation, Table, View};
 use crate::engine::session::Session;
 use crate::engine::tokens::{ObjectName, Source};
 use crate::error::SqlError;
@@ -142,6 +142,7 @@ fn as_table(view: &View) -> Table {
         partitioned_on: None,
         memory_optimized: None,
         special: None,
+        lock_escalation: LockEscalation::default(),
     }
 }
 

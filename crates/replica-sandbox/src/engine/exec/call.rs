@@ -9,7 +9,7 @@ use crate::engine::session::Session;
 use crate::engine::tokens::Source;
 use crate::engine::type_name::{Place, TypeName};
 use crate::error::SqlError;
-use crate::values::convert::{Mode, cast};
+use crate::values::convert::{Mode, arrived, cast};
 use crate::values::{Len, SqlType, Value};
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
@@ -147,7 +147,7 @@ impl Run<'_> {
                 )
                 .into());
             };
-            let value = cast(&given.value, &given.sql_type, &sql_type, None, Mode::Implicit)?;
+            let value = cast(&given.value, &arrived(&given.sql_type), &sql_type, None, Mode::Implicit)?;
             bound.push(Param { name, sql_type, value, output: given.output });
         }
         let flow = self.nested(&text, &mut bound)?;

@@ -8,6 +8,8 @@ const CAPACITY: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     Granted,
+    /// A lock on the table in the stead of many on its rows; its grant is told as well.
+    Escalated,
     Waiting,
     Released,
     TimedOut,
@@ -19,6 +21,7 @@ impl Event {
     pub fn name(self) -> &'static str {
         match self {
             Event::Granted => "granted",
+            Event::Escalated => "escalated",
             Event::Waiting => "waiting",
             Event::Released => "released",
             Event::TimedOut => "timeout",

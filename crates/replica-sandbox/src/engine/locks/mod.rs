@@ -183,6 +183,22 @@ impl LockManager {
         }
     }
 
+    /// Takes the lock if no one is in the way, and says whether it did. What others hold is no failure.
+    pub fn escalate(&self, request: &Request) -> bool {
+        let mut state = self.state();
+        let held = state.holds(request);
+        let granted = state.grant_at_once(request);
+        if granted && !held {
+            state.log.push(
+                Event::Escalated,
+                request.session,
+                &request.resource,
+                (request.mode, request.scope),
+            );
+        }
+        granted
+    }
+
     /// Makes every waiter look at its `cancelled` again.
     pub fn interrupt(&self) {
         // Under the mutex: a waiter that has just looked is then already waiting and hears it.

@@ -84,6 +84,12 @@ impl State {
         true
     }
 
+    /// Has the session as much as that already?
+    pub fn holds(&self, request: &Request) -> bool {
+        let held = self.locks.get(&request.resource).and_then(|lock| lock.held_by(request.session));
+        held.is_some_and(|held| held.join(request.mode) == held)
+    }
+
     pub fn enqueue(&mut self, request: &Request) {
         let lock = self.locks.entry(request.resource.clone()).or_default();
         let held = lock.held_by(request.session);

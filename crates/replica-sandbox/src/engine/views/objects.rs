@@ -4,7 +4,7 @@ use super::scope::Scope;
 use super::{INFORMATION_SCHEMA, SYS};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{
-    Backs, BlockedOperation, Durability, SecurityPolicy, Special, Synonym, Table, Trigger,
+    Backs, BlockedOperation, Durability, LockEscalation, SecurityPolicy, Special, Synonym, Table, Trigger,
 };
 use std::time::SystemTime;
 
@@ -42,8 +42,8 @@ pub const VIEWS: &[Definition] = &[
             "has_replication_filter bit null = 0, is_merge_published bit null = 0",
             "is_sync_tran_subscribed bit null = 0, has_unchecked_assembly_data bit = 0",
             "text_in_row_limit int null = 0, large_value_types_out_of_row bit null = 0",
-            "is_tracked_by_cdc bit null = 0, lock_escalation tinyint null = 0",
-            "lock_escalation_desc nvarchar(60) null = TABLE, is_filetable bit null = 0",
+            "is_tracked_by_cdc bit null = 0, lock_escalation tinyint null",
+            "lock_escalation_desc nvarchar(60) null, is_filetable bit null = 0",
             "is_memory_optimized bit null, durability tinyint null",
             "durability_desc nvarchar(60) null, temporal_type tinyint null = 0",
             "temporal_type_desc nvarchar(60) null = NON_TEMPORAL_TABLE, history_table_id int null = null",
@@ -339,16 +339,23 @@ fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 _ => (0, "NON_LEDGER_TABLE"),
             };
             let is = |special| t.special == Some(special);
+            let escalation = match t.lock_escalation {
+                LockEscalation::Table => "TABLE",
+                LockEscalation::Disable => "DISABLE",
+                LockEscalation::Auto => "AUTO",
+            };
             table(t).row_and(row![
                 i32::from(large),
                 t.max_column_id,
+                t.lock_escalation as i32,
+                escalation,
                 in_memory,
                 durability,
                 described,
                 is(Special::Node),
                 is(Special::Edge),
                 ledger,
-                ledger_type
+                ledger_type,
             ])
         })
         .collect())

@@ -197,3 +197,12 @@ fn a_stranger_sees_the_public_part() {
         (262, "CREATE TABLE permission denied in database 'master'.")
     );
 }
+
+#[test]
+fn a_partition_that_is_not_there_has_no_rows() {
+    let session = session();
+    let engine = session.engine.clone();
+    let instance = engine.instance();
+    let scope = Scope::new(&session, &instance, 1).unwrap();
+    assert_eq!(scope.row_count(4711).unwrap(), 0);
+}

@@ -3,6 +3,7 @@
 //! UTF-16 units are the meeting point, not `str`: nvarchar may hold lone surrogates, and what was loaded must
 //! come back.
 use super::Collation;
+use super::fold::{UPPER, fold};
 use encoding_rs::{Encoding, SHIFT_JIS};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -32,8 +33,8 @@ impl Collation {
         }
     }
 
-    /// UTF-16 units in the code page. What it lacks becomes `?`, one per UTF-16 unit; a lone surrogate becomes
-    /// U+FFFD in UTF-8. Windows' best fits (ā to a) are not made.
+    /// UTF-16 units in the code page. What it lacks becomes what Windows takes for the best fit in a one-byte page, else
+    /// `?`, one per UTF-16 unit; a lone surrogate becomes U+FFFD in UTF-8.
     pub fn encode(&self, units: &[u16]) -> Vec<u8> {
         let mut out = Vec::with_capacity(units.len());
         for character in char::decode_utf16(units.iter().copied()) {
@@ -54,6 +55,9 @@ impl Collation {
             Page::Utf8 => out.extend_from_slice(text.as_bytes()),
             Page::Single(single) => match single.bytes.get(&(character as u32)) {
                 Some(&byte) => out.push(byte),
+                None if best_fit(character, self.code_page).is_some() => {
+                    out.extend(best_fit(character, self.code_page));
+                }
                 None => out.extend(std::iter::repeat_n(b'?', character.len_utf16())),
             },
             Page::Multi(encoding) => match encoding.encode(text) {
@@ -79,6 +83,32 @@ impl Collation {
         };
         len.min(bytes.len())
     }
+}
+
+/// Greek letters that the page of Western Europe has a fit for: those of the old page 437.
+const GREEK_FITS: &str = "ΓGΘTΣSΦFΩOαaδdεeπpσsτtφf";
+
+/// What a one-byte page has in a character's stead: Windows' best fits (unicode.org, "WindowsBestFit", bestfit125x.txt),
+/// as far as letters with accents or strokes, full width and the Greek of 1252 go. Its other fits (∞ to 8) are left out.
+fn best_fit(character: char, code_page: u16) -> Option<u8> {
+    let code = character as u32;
+    match code {
+        0xFF01..=0xFF5E => return u8::try_from(code - 0xFEE0).ok(),
+        0x0110 if code_page == 1252 => return Some(0xD0),
+        // These have none.
+        0x013F | 0x0140 => return None,
+        0x00C0..=0x017F | 0x01CD..=0x01DC => {}
+        _ if code_page == 1252 => {
+            let (fits, wanted) = (GREEK_FITS.chars().collect::<Vec<_>>(), character);
+            let found = fits.chunks_exact(2).find(|pair| pair[0] == wanted)?;
+            return u8::try_from(found[1]).ok();
+        }
+        _ => return None,
+    }
+    // ı is i with its dot taken off.
+    let folded = fold(if code == 0x0131 { u32::from(b'i') } else { code }, false);
+    let letter = u8::try_from(folded.base).ok().filter(u8::is_ascii_alphabetic)?;
+    Some(if folded.variant & UPPER != 0 { letter.to_ascii_uppercase() } else { letter })
 }
 
 enum Page {
@@ -158,12 +188,23 @@ mod tests {
 
     #[test]
     fn what_a_page_lacks_is_a_question_mark_per_unit() {
-        let units: Vec<u16> = "Ωā\u{1F600}".encode_utf16().chain([0xD800]).collect();
+        let units: Vec<u16> = "Ψж\u{1F600}".encode_utf16().chain([0xD800]).collect();
         assert_eq!(collation("Latin1_General_CI_AS").encode(&units), b"?????");
         assert_eq!(
             collation("Latin1_General_100_CI_AS_SC_UTF8").encode(&units),
-            "Ωā\u{1F600}\u{FFFD}".as_bytes()
+            "Ψж\u{1F600}\u{FFFD}".as_bytes()
         );
+    }
+
+    #[test]
+    fn what_a_page_has_something_like_is_that() {
+        let encoded =
+            |name: &str, text: &str| collation(name).encode(&text.encode_utf16().collect::<Vec<_>>());
+        assert_eq!(encoded("Latin1_General_CI_AS", "ŁłĀāđıĦｗΩ"), b"LlAadiHwO");
+        assert_eq!(encoded("Latin1_General_CI_AS", "Đ"), [0xD0]);
+        assert_eq!(encoded("Latin1_General_CI_AS", "Łódź €"), b"L\xF3dz \x80");
+        assert_eq!(encoded("Cyrillic_General_CI_AS", "Éø"), b"Eo");
+        assert_eq!(encoded("Greek_CI_AS", "ŀж"), b"??");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::error::SqlError;
 use crate::values::collation::{Charset, utf16le};
 use crate::values::types::{Len, SqlType, Value};
 use crate::values::wire::payload;
+use crate::values::xml;
 
 /// To binary, varbinary, image, rowversion and the CLR types.
 pub(super) fn to_binary(
@@ -233,11 +234,34 @@ fn guid_of_text(text: &str) -> Option<[u8; 16]> {
     Some(guid)
 }
 
-/// To xml, which is UTF-16 here. Well-formedness is not checked.
-pub(super) fn to_xml(value: &Value, from: &SqlType) -> Result<Value, SqlError> {
-    match value {
-        Value::Bytes(bytes) if from.is_character() => Ok(Value::Bytes(utf16le(&text::units(bytes, from)))),
-        Value::Bytes(bytes) => Ok(Value::Bytes(bytes.clone())),
-        _ => Err(errors::not_explicit(from, &SqlType::Xml)),
-    }
+/// To xml, which is UTF-16 here. What is narrow is read as its declaration says, else in the code page of its collation;
+/// binaries by their byte order mark, else as UTF-8 (Microsoft docs, "Create instances of XML data"). Styles 1 and 3 keep
+/// white space.
+pub(super) fn to_xml(value: &Value, from: &SqlType, style: Option<i32>) -> Result<Value, SqlError> {
+    let Value::Bytes(bytes) = value else { return Err(errors::not_explicit(from, &SqlType::Xml)) };
+    let (units, wide) = match from.charset() {
+        Some(Charset::Utf16) => (text::units(bytes, from), true),
+        Some(Charset::CodePage) => {
+            let units = text::units(bytes, from);
+            let declared = xml::declared_encoding(&characters(&units));
+            let encoding = declared.and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()));
+            match encoding.filter(|encoding| encoding.is_ascii_compatible()) {
+                Some(encoding) => (encoding.decode(bytes).0.encode_utf16().collect(), false),
+                None => (units, false),
+            }
+        }
+        None => match encoding_rs::Encoding::for_bom(bytes) {
+            Some((encoding, _)) => {
+                (encoding.decode(bytes).0.encode_utf16().collect(), encoding == encoding_rs::UTF_16LE)
+            }
+            None => (String::from_utf8_lossy(bytes).encode_utf16().collect(), false),
+        },
+    };
+    let text = xml::parse(&characters(&units), wide, matches!(style, Some(1 | 3)))?;
+    Ok(Value::Bytes(utf16le(&text.encode_utf16().collect::<Vec<_>>())))
+}
+
+/// A lone surrogate is no character; what stands for it is none that XML allows.
+fn characters(units: &[u16]) -> Vec<char> {
+    char::decode_utf16(units.iter().copied()).map(|c| c.unwrap_or('\u{FFFE}')).collect()
 }

@@ -15,7 +15,7 @@ mod number_text;
 mod tests;
 mod text;
 
-use super::types::{SqlType, Value};
+use super::types::{CollationId, Len, SqlType, Value};
 use crate::error::SqlError;
 
 pub use allowed::check;
@@ -55,6 +55,14 @@ pub fn cast(
     }
 }
 
+/// A value as it came from outside: xml comes as text.
+pub fn arrived(sql_type: &SqlType) -> SqlType {
+    match sql_type {
+        SqlType::Xml => SqlType::NVarChar(Len::Max, CollationId::SERVER_DEFAULT),
+        other => other.clone(),
+    }
+}
+
 fn convert(value: &Value, from: &SqlType, to: &SqlType, style: Option<i32>) -> Result<Value, SqlError> {
     match value {
         Value::Null => return Ok(Value::Null),
@@ -73,7 +81,7 @@ fn convert(value: &Value, from: &SqlType, to: &SqlType, style: Option<i32>) -> R
         _ if to.is_number() => number::to_number(value, from, to),
         _ if to.is_date_or_time() => moment::to_moment(value, from, to, style),
         _ if to.is_character() => text::to_text(value, from, to, style),
-        SqlType::Xml => binary::to_xml(value, from),
+        SqlType::Xml => binary::to_xml(value, from, style),
         SqlType::UniqueIdentifier => binary::to_guid(value, from),
         _ => binary::to_binary(value, from, to, style),
     }

@@ -1,7 +1,7 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
 use super::super::ast::{AlterTable, ColumnProperty, CreateTable, Ddl, DropItem};
 use super::{Parsed, column, index, list, parenthesised, placement, plain_options, unsupported};
-use crate::engine::schema::{Durability, Special};
+use crate::engine::schema::{Durability, LockEscalation, Special};
 use crate::engine::tokens::Cursor;
 use crate::engine::type_name::TypeName;
 use sqlparser::tokenizer::Token;
@@ -167,14 +167,19 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
             Ok(AlterTable::Rebuild)
         }
         Some("SET") => {
-            let (from, _) = cursor.expect_parenthesised()?;
-            let mut inner = *cursor;
-            inner.set_position(from);
-            if inner.at_word("LOCK_ESCALATION") {
-                Ok(AlterTable::Ignored)
-            } else {
-                Err(unsupported("this option of ALTER TABLE … SET"))
+            cursor.expect_token(&Token::LParen)?;
+            if !cursor.take_word("LOCK_ESCALATION") {
+                return Err(unsupported("this option of ALTER TABLE … SET"));
             }
+            cursor.expect_token(&Token::Eq)?;
+            let escalation = match cursor.take_any(&["TABLE", "AUTO", "DISABLE"]) {
+                Some("TABLE") => LockEscalation::Table,
+                Some("AUTO") => LockEscalation::Auto,
+                Some(_) => LockEscalation::Disable,
+                None => return Err(cursor.syntax_error()),
+            };
+            cursor.expect_token(&Token::RParen)?;
+            Ok(AlterTable::LockEscalation(escalation))
         }
         _ => Err(cursor.syntax_error()),
     }

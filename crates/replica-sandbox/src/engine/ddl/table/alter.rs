@@ -2,6 +2,7 @@
 use super::{constraints, locks, may_alter, switch};
 use crate::engine::api::Sink;
 use crate::engine::ddl::ast::AlterTable;
+use crate::engine::ddl::change::change;
 use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Database, Table};
@@ -100,6 +101,11 @@ pub fn alter(session: &mut Session, name: &ObjectName, action: &AlterTable, sink
             switch::switch(session, (&target, *from), (&other, *to_partition))
         }
         AlterTable::Rebuild => crate::engine::ddl::index::rebuild_all(session, &target),
-        AlterTable::Ignored => Ok(()),
+        AlterTable::LockEscalation(escalation) => change(session, |change| {
+            let mut record = change.table(target.database, target.table.object_id)?;
+            record.lock_escalation = *escalation;
+            change.put_table(target.database, record.object_id, Some(record));
+            Ok(())
+        }),
     }
 }

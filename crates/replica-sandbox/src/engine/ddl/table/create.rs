@@ -10,7 +10,7 @@ use crate::engine::ddl::names::{self, Place};
 use crate::engine::failure::Outcome;
 use crate::engine::options::Isolation;
 use crate::engine::permissions;
-use crate::engine::schema::{Database, Identity, Table};
+use crate::engine::schema::{Database, Identity, LockEscalation, Table};
 use crate::engine::session::Session;
 use crate::error::SqlError;
 
@@ -65,6 +65,7 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
             partitioned_on: None,
             memory_optimized: def.memory_optimized,
             special: def.special,
+            lock_escalation: LockEscalation::default(),
         };
         let mut builder = Builder { database, table, now, new: true };
         builder.name_defaults()?;

@@ -7,7 +7,7 @@ pub use announce::{announce, refuse_other_request};
 
 use super::dml::identity::Numbers;
 use super::dml::insert::{duplicate_ignored, explained, target_unchanged};
-use super::dml::{self, Target};
+use super::dml::{self, Escalation, Target};
 use super::read::{self, Again};
 use super::row::{Conditions, Pen, RowWriter, Rules, Written};
 use super::{COMMAND_OTHER, aftermath, transaction, trigger};
@@ -20,7 +20,7 @@ use crate::engine::parse::Hint;
 use crate::engine::schema::{BlockedOperation, IndexKind, Table};
 use crate::engine::session::Session;
 use crate::error::SqlError;
-use crate::values::convert::fit;
+use crate::values::convert::{arrived, fit};
 use crate::values::storage::to_stored;
 use crate::values::{SqlType, Value};
 use order::Promise;
@@ -201,6 +201,7 @@ impl Load {
         sink: &mut dyn Sink,
     ) -> Outcome<Loaded> {
         let mut loaded = Loaded::default();
+        let (target, mut escalation) = (self.pending.into.clone(), Escalation::of(&self.pending.into));
         let mut chunk: Vec<Vec<Stored>> = Vec::with_capacity(CHUNK_ROWS);
         let mut incoming = Vec::new();
         loop {
@@ -226,6 +227,7 @@ impl Load {
             loaded.unsettled.append(&mut unsettled);
             loaded.ignored += ignored;
             loaded.count += chunk.len() as u64 - ignored;
+            escalation.locked(session, &target, chunk.len() as u64 - ignored);
             if !more {
                 return Ok(loaded);
             }
@@ -250,13 +252,13 @@ impl Load {
             incoming.drain(..).zip(&self.pending.positions).zip(&self.pending.target.columns)
         {
             let column = &table.columns[at];
-            // UTF-8 from outside may be broken; all else of the column's own type fits it.
-            let fits = declared.declared == column.sql_type && !column.sql_type.is_utf8();
+            // UTF-8 from outside may be broken, and xml is text; all else of the column's own type fits it.
+            let from = arrived(&declared.declared);
+            let fits = from == column.sql_type && !column.sql_type.is_utf8();
             let value = if value == Value::Null || fits {
                 value
             } else {
-                fit(&value, &declared.declared, &column.sql_type)
-                    .map_err(|misfit| target.misfit(misfit, column))?
+                fit(&value, &from, &column.sql_type).map_err(|misfit| target.misfit(misfit, column))?
             };
             row[at] = (value != Value::Null || self.keep_nulls).then(|| to_stored(value));
         }

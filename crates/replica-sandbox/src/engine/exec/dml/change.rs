@@ -3,7 +3,7 @@ use super::children::Child;
 use super::columns::{twice, writable};
 use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
-use super::{Partitioning, Target, announce, escalate, stored_row, table_lock};
+use super::{Escalation, Partitioning, Target, announce, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
 use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source, row_lock, unknown_column};
 use crate::engine::ddl::names::TEMPDB;
@@ -314,8 +314,10 @@ fn write(
     let rows = old_rows(session, &reading, &bound, needs, sink);
     reading.end(session)?;
     let rows = rows?;
+    let mut escalation = Escalation::of(&bound.target);
     for row in &rows {
         mark(session, &bound.target, row, stamp)?;
+        escalation.locked(session, &bound.target, 1);
     }
     let Bound { target, conditions, partition_of, output, .. } = bound;
     let mut returned = output.as_ref().map(Output::returned);
@@ -345,7 +347,6 @@ fn write(
                 .map_err(|e| session.ops.explain(&e))?;
         }
     }
-    escalate(session, &target, rows.len());
     Ok((rows.len() as u64, returned))
 }
 

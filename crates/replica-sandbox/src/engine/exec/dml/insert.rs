@@ -2,7 +2,7 @@
 use super::columns::listed_columns;
 use super::identity::Numbers;
 use super::output::{Output, Returned};
-use super::{Target, announce, escalate, stored_row, table_lock};
+use super::{Escalation, Target, announce, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
 use crate::engine::bind::{Binder, Needs, Scope, Typed, resolve_visibility, unsupported};
 use crate::engine::ddl::names::TEMPDB;
@@ -141,7 +141,6 @@ fn write(
     if ignored {
         sink.message(&duplicate_ignored())?;
     }
-    escalate(session, target, usize::try_from(count).unwrap_or(usize::MAX));
     Ok((count, returned))
 }
 
@@ -187,7 +186,7 @@ impl Insertion<'_> {
             }
         }
         let mut ahead = ahead.into_iter();
-        let mut count = 0_u64;
+        let (mut count, mut escalation) = (0_u64, Escalation::of(target));
         loop {
             let row = match rows_next(own, &mut ahead, &mut rows, width).map_err(told)? {
                 Some(row) => row,
@@ -197,7 +196,10 @@ impl Insertion<'_> {
                 }
             };
             match self.write(session, &mut writer, row)? {
-                Written::Row => count += 1,
+                Written::Row => {
+                    count += 1;
+                    escalation.locked(session, target, 1);
+                }
                 Written::Ignored => self.ignored = true,
             }
             if count.is_multiple_of(256) && sink.cancelled() {

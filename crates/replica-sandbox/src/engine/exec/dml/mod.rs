@@ -4,11 +4,14 @@ mod called;
 mod change;
 mod children;
 pub mod columns;
+mod escalation;
 pub mod identity;
 pub mod insert;
 mod into;
 mod output;
 pub mod required;
+
+pub use escalation::Escalation;
 
 use super::read::Again;
 use super::row::{Conditions, Names, Partitioning, Refusal};
@@ -17,7 +20,7 @@ use crate::engine::bind::{Binder, Object, Scope, Source, Typed, resolve_visibili
 use crate::engine::ddl::{memory, special};
 use crate::engine::failure::Failure;
 use crate::engine::hints::Hints;
-use crate::engine::locks::{self, Mode};
+use crate::engine::locks::Mode;
 use crate::engine::parse;
 use crate::engine::schema::{BlockedOperation, Column, Table, same_name};
 use crate::engine::session::Session;
@@ -30,10 +33,6 @@ use crate::values::convert::{self, fit};
 use crate::values::storage::from_stored;
 use rusqlite::types::Value as Stored;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// More row locks than this in one statement escalate to a table lock (Microsoft docs, "Lock escalation").
-const ESCALATION: usize = 5000;
 
 /// The table that a statement changes.
 #[derive(Clone)]
@@ -211,25 +210,6 @@ impl Target {
 /// The lock that a changing statement takes on its table.
 fn table_lock(hints: &Hints) -> Mode {
     if hints.locks_table() { Mode::X } else { Mode::IX }
-}
-
-/// Many rows changed: tries for a lock on the whole table and goes on without where others hold it.
-fn escalate(session: &Session, target: &Target, rows: usize) {
-    if rows <= ESCALATION {
-        return;
-    }
-    let request = locks::Request {
-        session: session.id,
-        scope: locks::Scope::Transaction,
-        resource: locks::Resource::Table { database: target.database, object_id: target.table.object_id },
-        mode: Mode::X,
-        timeout: Some(Duration::ZERO),
-        deadlock_priority: session.options.deadlock_priority,
-        cancelled: &|| false,
-    };
-    if let Err(refused) = session.engine.locks.acquire(&request) {
-        log::debug!("session {}: no lock escalation on {}: {refused:?}", session.id, target.names.table);
-    }
 }
 
 /// Announces that the open transaction writes to a table.

@@ -42,7 +42,8 @@ fn code_pages_meet_in_unicode() {
     let (latin, utf8) = ("Latin1_General_CI_AS", "Latin1_General_100_CI_AS_SC_UTF8");
     assert_eq!(text(&[0xE9, 0x80, 0x81], latin, utf8), "é€\u{81}".as_bytes());
     assert_eq!(text("é€\u{81}".as_bytes(), utf8, latin), [0xE9, 0x80, 0x81]);
-    assert_eq!(text("Ω".as_bytes(), utf8, latin), b"?");
+    assert_eq!(text("Ψ".as_bytes(), utf8, latin), b"?");
+    assert_eq!(text("Ω".as_bytes(), utf8, latin), b"O", "the best fit");
     assert_eq!(text("Ω".as_bytes(), utf8, "Greek_CI_AS"), [0xD9]);
     assert_eq!(text("ア漢".as_bytes(), utf8, "Japanese_CI_AS"), [0x83, 0x41, 0x8A, 0xBF]);
     assert_eq!(text(&[0xC6], "Cyrillic_General_CI_AS", utf8), "Ж".as_bytes());
@@ -124,4 +125,50 @@ fn try_gives_null_for_values_but_not_for_pairs() {
     assert_eq!(cast(&value, &from, &SqlType::Int, None, Mode::Try), Ok(Value::Null));
     let date = Value::Date(0);
     assert_eq!(cast(&date, &SqlType::Date, &SqlType::Int, None, Mode::Try).unwrap_err().number, 529);
+}
+
+#[test]
+fn xml_is_what_its_text_says() {
+    let xml = |text: &str, from: &str, style| match cast(
+        &varchar_of(text, from),
+        &declare(from),
+        &SqlType::Xml,
+        style,
+        Mode::Explicit,
+    ) {
+        Ok(Value::Bytes(bytes)) => {
+            let units: Vec<u16> =
+                bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            Ok(String::from_utf16(&units).unwrap())
+        }
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.number),
+    };
+    let ok = |text: &str| Ok(text.to_owned());
+    assert_eq!(xml("<?xml version=\"1.0\"?>\n<a> <b/></a>", "nvarchar(max)", None), ok("<a><b/></a>"));
+    assert_eq!(xml("<a> <b/></a>", "nvarchar(max)", Some(1)), ok("<a> <b/></a>"));
+    assert_eq!(xml("<?xml version=\"1.0\" encoding=\"utf-8\"?><a/>", "nvarchar(max)", None), Err(9402));
+    assert_eq!(xml("<?xml version=\"1.0\" encoding=\"utf-16\"?><a/>", "varchar(max)", None), Err(9402));
+    // The declaration, not the collation, says what the bytes are.
+    assert_eq!(
+        xml("<?xml version=\"1.0\" encoding=\"utf-8\"?><a>\u{c3}\u{a9}</a>", "varchar(max)", None),
+        ok("<a>é</a>")
+    );
+    assert_eq!(xml("<a>é</a>", "varchar(max)", None), ok("<a>é</a>"));
+    assert_eq!(xml("<a><b></a>", "varchar(max)", None), Err(9436));
+    let binary = cast(
+        &Value::Bytes(b"\xEF\xBB\xBF<a>\xC3\xA9</a>".to_vec()),
+        &declare("varbinary(max)"),
+        &SqlType::Xml,
+        None,
+        Mode::Explicit,
+    );
+    assert_eq!(binary, Ok(Value::Bytes("<a>é</a>".encode_utf16().flat_map(u16::to_le_bytes).collect())));
+}
+
+/// Text in a type's own bytes.
+fn varchar_of(text: &str, sql_type: &str) -> Value {
+    let (value, from) =
+        (Value::Bytes(text.encode_utf16().flat_map(u16::to_le_bytes).collect()), declare("nvarchar(max)"));
+    cast(&value, &from, &declare(sql_type), None, Mode::Explicit).unwrap()
 }

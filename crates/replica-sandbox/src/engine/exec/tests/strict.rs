@@ -128,3 +128,21 @@ fn a_server_that_was_killed_starts_again_with_text_keys() {
     let mut s = again.connect(&login).unwrap();
     assert_eq!(rows(&mut s, "SELECT a FROM t"), [["kept"]]);
 }
+
+#[test]
+fn xml_is_parsed_wherever_it_comes_from() {
+    let mut s = session();
+    ok(&mut s, "CREATE TABLE t (id int, x xml); INSERT t VALUES (1, '<a>\n <b></b> </a>')");
+    assert_eq!(errors(&mut s, "INSERT t VALUES (2, '<a>')")[0].0, 9400);
+    assert_eq!(errors(&mut s, "UPDATE t SET x = N'<a></b>'")[0].0, 9436);
+    assert_eq!(errors(&mut s, "DECLARE @x xml = '<a b=c/>'")[0].0, 9413);
+    ok(&mut s, "EXEC sp_executesql N'INSERT t VALUES (3, @x)', N'@x xml', N'<?xml version=\"1.0\"?><c/>'");
+    assert_eq!(
+        rows(&mut s, "SELECT id, CONVERT(nvarchar(100), x) FROM t ORDER BY id"),
+        [["1", "<a><b/></a>"], ["3", "<c/>"]]
+    );
+    assert_eq!(
+        rows(&mut s, "SELECT CONVERT(nvarchar(100), CONVERT(xml, '<a> </a>', 1)), TRY_CONVERT(xml, '<')"),
+        [["<a> </a>", "NULL"]]
+    );
+}

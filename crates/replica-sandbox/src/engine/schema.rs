@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 mod modules;
+mod principals;
 pub mod saved;
 
 pub use modules::{BlockedOperation, SecurityPolicy, SecurityPredicate, Synonym, TableFunction};
+pub use principals::{Grant, Login, Password, Permission, Principal, PrincipalKind, Securable};
 
 /// What one server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,34 +22,6 @@ pub struct Instance {
     /// principal_id → login; 1 is sa.
     pub logins: BTreeMap<i32, Login>,
     pub started: SystemTime,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Login {
-    pub principal_id: i32,
-    pub name: String,
-    pub password: Password,
-    pub default_database: String,
-    /// A member of the sysadmin role: no permission is ever checked.
-    pub sysadmin: bool,
-    pub disabled: bool,
-    pub created: SystemTime,
-}
-
-/// A password that Debug does not show.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Password(pub String);
-
-impl From<&str> for Password {
-    fn from(password: &str) -> Self {
-        Self(password.to_owned())
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(***)")
-    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,54 +56,6 @@ pub struct Database {
     /// 1 FULL, 2 BULK_LOGGED, 3 SIMPLE.
     pub recovery_model: u8,
     pub compatibility_level: u8,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Principal {
-    pub principal_id: i32,
-    pub name: String,
-    pub kind: PrincipalKind,
-    /// The roles it is a member of; every principal is a member of public.
-    pub roles: Vec<i32>,
-    pub default_schema: String,
-    pub created: SystemTime,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PrincipalKind {
-    /// The user of a login; None where there is no such login (WITHOUT LOGIN, dbo of a dropped one, guest).
-    User {
-        login: Option<i32>,
-    },
-    Role,
-}
-
-/// A GRANT or DENY in a database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Permission {
-    pub grantee: i32,
-    pub securable: Securable,
-    /// In capitals: SELECT, INSERT, ALTER, CONTROL, VIEW DEFINITION, CREATE TABLE …
-    pub name: String,
-    pub state: Grant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Securable {
-    Database,
-    /// object_id
-    Object(i32),
-    /// object_id and column_id; only of UNMASK.
-    Column(i32, i32),
-    /// schema_id
-    Schema(i32),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Grant {
-    Grant,
-    GrantWithGrantOption,
-    Deny,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -60,6 +60,7 @@ pub fn read<T>(
     let mut tokens: Vec<_> =
         cursor.rest()[..length].iter().enumerate().map(|(n, lexeme)| numbered(n, lexeme)).collect();
     mark_fetched_variables(&mut tokens);
+    name_aliases(&mut tokens);
     let dialect = MsSqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     match with(&mut parser) {
@@ -94,6 +95,18 @@ fn mark_fetched_variables(tokens: &mut [TokenWithSpan]) {
             && value.starts_with('@')
         {
             *token = Token::Placeholder(std::mem::take(value));
+        }
+    }
+}
+
+/// `expression AS N'name'`: the parser takes a name there, and no such string.
+fn name_aliases(tokens: &mut [TokenWithSpan]) {
+    for at in 1..tokens.len() {
+        let after_as = matches!(&tokens[at - 1].token, Token::Word(w) if w.keyword == Keyword::AS && w.quote_style.is_none());
+        if let (true, Token::NationalStringLiteral(name)) = (after_as, &tokens[at].token) {
+            let name = name.clone();
+            tokens[at].token =
+                Token::Word(Word { value: name, quote_style: Some('['), keyword: Keyword::NoKeyword });
         }
     }
 }

@@ -74,6 +74,8 @@ pub fn call(
         "sp_stored_procedures" => routines::procedures(arguments, session, sink),
         "sp_tablecollations_100" => collations::table_collations(arguments, session, sink),
         "sp_tables" => catalog::tables(arguments, session, sink),
+        // SMO asks the registry for folders: NULL is what a server without one answers. Undocumented.
+        "xp_instance_regread" | "xp_regread" => Ok(0),
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@ use super::indexes::all_partitions;
 use super::objects::objects;
 use super::scope::Scope;
 use super::security::login_sid;
+use super::server::CONFIGURATIONS;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Column, PrincipalKind};
 use crate::values::{SqlType, Value};
@@ -67,6 +68,12 @@ pub const VIEWS: &[Definition] = &[
     },
     Definition {
         schema: "sys",
+        name: "sysconfigures",
+        columns: Columns(&["value int null, config int, comment nvarchar(255), status smallint null = 1"]),
+        rows: sysconfigures,
+    },
+    Definition {
+        schema: "sys",
         name: "sysusers",
         columns: Columns(&[
             "uid smallint null, status smallint null = 0, name sysname null, sid varbinary(85) null",
@@ -94,6 +101,10 @@ fn sysdatabases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
             row![&d.name, d.id, owner, status, d.created, d.created, d.compatibility_level, &d.name]
         })
         .collect())
+}
+
+fn sysconfigures(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(CONFIGURATIONS.iter().map(|c| row![c.value, c.id, c.description]).collect())
 }
 
 fn sysusers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {

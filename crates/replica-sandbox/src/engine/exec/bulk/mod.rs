@@ -105,6 +105,8 @@ struct Load {
     pending: PendingBulk,
     keep_nulls: bool,
     checks: bool,
+    /// It has none on the table that makes those of rows needless.
+    locks_rows: bool,
     order: Promise,
 }
 
@@ -121,7 +123,8 @@ impl Load {
         let keep_nulls = pending.hints.contains(&Hint::KeepNulls);
         let checks = pending.hints.contains(&Hint::CheckConstraints);
         let order = Promise::of(&pending.into.table, &pending.hints);
-        Self { pending, keep_nulls, checks, order }
+        let mode = lock_mode(&pending.into.table, pending.hints.contains(&Hint::TabLock));
+        Self { pending, keep_nulls, checks, locks_rows: mode == Mode::IX, order }
     }
 
     fn run(&mut self, session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Outcome<u64> {
@@ -201,7 +204,9 @@ impl Load {
         sink: &mut dyn Sink,
     ) -> Outcome<Loaded> {
         let mut loaded = Loaded::default();
-        let (target, mut escalation) = (self.pending.into.clone(), Escalation::of(&self.pending.into));
+        let target = self.pending.into.clone();
+        // Under a lock on the table no row is locked.
+        let mut escalation = self.locks_rows.then(|| Escalation::of(&target));
         let mut chunk: Vec<Vec<Stored>> = Vec::with_capacity(CHUNK_ROWS);
         let mut incoming = Vec::new();
         loop {
@@ -227,7 +232,9 @@ impl Load {
             loaded.unsettled.append(&mut unsettled);
             loaded.ignored += ignored;
             loaded.count += chunk.len() as u64 - ignored;
-            escalation.locked(session, &target, chunk.len() as u64 - ignored);
+            if let Some(escalation) = &mut escalation {
+                escalation.locked(session, &target, chunk.len() as u64 - ignored);
+            }
             if !more {
                 return Ok(loaded);
             }

@@ -1,11 +1,12 @@
 //! UPDATE and DELETE: the old versions of rows are stamped as deleted, new ones are inserted.
+use super::changed::{named_table, sources};
 use super::children::Child;
 use super::columns::{twice, writable};
 use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Escalation, Partitioning, Target, announce, stored_row, table_lock};
 use crate::engine::api::{Done, Sink};
-use crate::engine::bind::{Binder, From, Needs, Object, Scope, Source, row_lock, unknown_column};
+use crate::engine::bind::{Binder, Needs, Scope, row_lock, unknown_column};
 use crate::engine::ddl::names::TEMPDB;
 use crate::engine::exec::Run;
 use crate::engine::exec::frame::Frame;
@@ -24,7 +25,7 @@ use crate::engine::transactions::{Conflict, Fate, transaction_of};
 use crate::error::SqlError;
 use crate::values::SqlType;
 use rusqlite::types::Value as Stored;
-use sqlparser::ast::{Cte, Expr, Ident, TableWithJoins};
+use sqlparser::ast::{Cte, Expr, TableWithJoins};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -33,16 +34,16 @@ const DELETE: u16 = 196;
 const UPDATE: u16 = 197;
 
 /// What UPDATE and DELETE have in common.
-struct Change<'p> {
-    with: &'p [Cte],
-    top: Option<&'p Expr>,
-    target: &'p parse::Target,
+pub struct Change<'p> {
+    pub with: &'p [Cte],
+    pub top: Option<&'p Expr>,
+    pub target: &'p parse::Target,
     /// Empty for DELETE.
-    set: &'p [(Assigned, Option<Expr>)],
-    output: Option<&'p parse::Output>,
-    from: &'p [TableWithJoins],
-    filter: Option<&'p Expr>,
-    deletes: bool,
+    pub set: &'p [(Assigned, Option<Expr>)],
+    pub output: Option<&'p parse::Output>,
+    pub from: &'p [TableWithJoins],
+    pub filter: Option<&'p Expr>,
+    pub deletes: bool,
 }
 
 impl Run<'_> {
@@ -204,61 +205,6 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
     Ok(Bound { target, sql, width, conditions, partition_of, output, deletes: change.deletes })
-}
-
-/// The FROM clause, and which of its sources is the one that changes.
-fn sources(binder: &Binder<'_>, change: &Change<'_>) -> Result<(From, usize), SqlError> {
-    let name = &change.target.name;
-    if change.from.is_empty() {
-        let Object::Table { database, table } = binder.object(name)? else {
-            return Err(SqlError::new(
-                4406,
-                16,
-                1,
-                format!("replica-sandbox does not change views, such as '{name}'."),
-            ));
-        };
-        return Ok((binder.table(database, table, None, change.target.hints.clone(), false)?, 0));
-    }
-    let from = binder.from_clause(change.from, None)?;
-    let parts: Vec<Ident> = [name.database.as_ref(), name.schema.as_ref(), Some(&name.name)]
-        .into_iter()
-        .flatten()
-        .map(|p| Ident::new(p.clone()))
-        .collect();
-    match from.sources.iter().position(|s| s.answers_to(&parts)) {
-        Some(at) => Ok((from, at)),
-        None => {
-            // A target outside FROM is joined with all of it.
-            let Object::Table { database, table } = binder.object(name)? else {
-                return Err(SqlError::new(208, 16, 1, format!("Invalid object name '{name}'.")));
-            };
-            let own = binder.table(database, table, None, change.target.hints.clone(), false)?;
-            let at = from.sources.len();
-            let joined = From {
-                sql: format!("{} CROSS JOIN {}", from.sql, own.sql),
-                sources: from.sources.into_iter().chain(own.sources).collect(),
-                visible: from.visible.into_iter().chain(own.visible).collect(),
-            };
-            Ok((joined, at))
-        }
-    }
-}
-
-/// The table behind the source that changes.
-fn named_table(
-    binder: &Binder<'_>,
-    change: &Change<'_>,
-    source: &Source,
-) -> Result<(i16, Arc<crate::engine::schema::Table>), SqlError> {
-    binder.used_as(&source.alias).ok_or_else(|| {
-        SqlError::new(
-            4406,
-            16,
-            1,
-            format!("replica-sandbox does not change '{}': it is no table.", change.target.name),
-        )
-    })
 }
 
 /// For each column its new value, where it has one.

@@ -2,6 +2,7 @@
 //! transaction's hands it lets go of everything, waits, and begins again.
 mod called;
 mod change;
+mod changed;
 mod children;
 pub mod columns;
 mod escalation;

@@ -125,3 +125,24 @@ fn a_result_is_described_as_it_will_be_sent() {
     let lengths: Vec<&Value> = described.results[0].1.iter().map(|row| &row[at]).collect();
     assert_eq!(lengths, [&Value::Int(240), &Value::Int(120), &Value::Int(14)]);
 }
+
+#[test]
+fn smo_and_dacfx_get_their_first_answers() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "DECLARE @v nvarchar(512); EXEC master.dbo.xp_instance_regread N'HKEY_LOCAL_MACHINE', N'SOFTWARE\\X', N'Path', @v OUTPUT",
+    );
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT [c].[value] FROM [master].[dbo].[sysconfigures] AS [c] WITH (NOLOCK) WHERE [c].[config] = 1126"
+        ),
+        [["1033"]]
+    );
+    let named = ok(
+        &mut s,
+        "SELECT CAST(CASE WHEN 1 = IS_MEMBER(N'db_owner') THEN 1 ELSE 0 END AS bit) AS N'Has it', 1 AS 'b'",
+    );
+    assert_eq!(named.results[0].0.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Has it", "b"]);
+}

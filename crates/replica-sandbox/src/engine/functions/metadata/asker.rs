@@ -7,6 +7,7 @@ use crate::engine::permissions::{self, Target};
 use crate::engine::product;
 use crate::engine::schema::{Database, Instance, Table};
 use crate::engine::tokens::{ObjectName, Source};
+use crate::engine::views;
 use crate::values::{CollationId, Value};
 use std::sync::Arc;
 
@@ -53,6 +54,13 @@ impl Asker {
         let table = home.tables.get(&object_id).cloned();
         let found = Found { target: Target { object_id, schema_id }, kind, table, database: home.id };
         permissions::rights(instance, home, &self.login).sees(found.target).then_some(found)
+    }
+
+    /// A system view, which everyone may read.
+    pub fn system_view(&self, instance: &Instance, name: &str) -> Option<Target> {
+        let name = object_name(name)?;
+        let view = views::find(self.here(instance)?, name.schema.as_deref()?, &name.name)?;
+        Some(Target { object_id: view.object_id, schema_id: 4 })
     }
 
     /// Schema and name.

@@ -222,9 +222,17 @@ fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
             let rights =
                 |d: &Database, on| permissions::rights(&instance, d, &asker.login).has(&permission, on);
             let answer = match class.as_str() {
-                "OBJECT" => asker.object(&instance, &securable).and_then(|found| {
-                    Some(rights(instance.databases.get(&found.database)?, Some(found.target)))
-                }),
+                "OBJECT" => match asker.object(&instance, &securable) {
+                    Some(found) => {
+                        instance.databases.get(&found.database).map(|d| rights(d, Some(found.target)))
+                    }
+                    None => asker.system_view(&instance, &securable).map(|target| {
+                        let denied = asker.here(&instance).is_some_and(|d| {
+                            permissions::rights(&instance, d, &asker.login).is_denied("SELECT", target)
+                        });
+                        permission == "SELECT" && !denied
+                    }),
+                },
                 "DATABASE" => {
                     let name = securable.trim_start_matches('[').trim_end_matches(']').replace("]]", "]");
                     let home =

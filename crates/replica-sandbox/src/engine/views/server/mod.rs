@@ -220,14 +220,40 @@ fn host(_: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![row!["Linux", "replica-sandbox", "", "", architecture]])
 }
 
-/// Those that clients ask for.
+/// An option of the server.
+pub struct Configuration {
+    pub id: i32,
+    name: &'static str,
+    pub value: i32,
+    range: (i32, i32),
+    pub description: &'static str,
+}
+
+/// Those that clients ask for (Microsoft docs, "Server configuration options").
+pub const CONFIGURATIONS: &[Configuration] = &[
+    configuration(103, "user connections", 0, (0, 32767), "Number of user connections allowed"),
+    configuration(115, "nested triggers", 1, (0, 1), "Allow triggers to be invoked within triggers"),
+    configuration(124, "default language", 0, (0, 9999), "default language"),
+    configuration(505, "network packet size (B)", 4096, (512, 32767), "Network packet size"),
+    configuration(1126, "default full-text language", 1033, (0, i32::MAX), "default full-text language"),
+    configuration(1127, "two digit year cutoff", 2049, (1753, 9999), "two digit year cutoff"),
+    configuration(1534, "user options", 0, (0, 32767), "User options"),
+    configuration(1539, "max degree of parallelism", 0, (0, 32767), "maximum degree of parallelism"),
+];
+
+const fn configuration(
+    id: i32,
+    name: &'static str,
+    value: i32,
+    range: (i32, i32),
+    description: &'static str,
+) -> Configuration {
+    Configuration { id, name, value, range, description }
+}
+
 fn configurations(_: &Scope<'_>) -> Outcome<Vec<Row>> {
-    Ok(vec![
-        row![103, "user connections", 0, 0, 32767, 0, "Number of user connections allowed"],
-        row![505, "network packet size (B)", 4096, 512, 32767, 4096, "Network packet size"],
-        row![1534, "user options", 0, 0, 32767, 0, "User options"],
-        row![1539, "max degree of parallelism", 0, 0, 32767, 0, "maximum degree of parallelism"],
-    ])
+    let row = |c: &Configuration| row![c.id, c.name, c.value, c.range.0, c.range.1, c.value, c.description];
+    Ok(CONFIGURATIONS.iter().map(row).collect())
 }
 
 /// Without the permission to see the server's state a session sees itself (Microsoft docs,

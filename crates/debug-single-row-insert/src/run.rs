@@ -32,8 +32,8 @@ async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: 
             break settled?;
         }
     };
-    for name in &plan.mapping.ignored {
-        log::warn!("{table}: column {name} is in the source only");
+    for column in &plan.mapping.ignored {
+        log::warn!("{table}: column {} is in the source only", column.name);
     }
     if trial.is_first_of_many {
         log::warn!("{table}: several rows match; this is the first");
@@ -110,9 +110,9 @@ fn lines(plan: &Plan, trial: &Trial) -> Vec<Line> {
             None => verdict_so_far,
         }
     };
-    let left_out = plan.mapping.left_out.iter().map(|(name, filler)| Line {
-        column: Some(name.clone()),
-        verdict: verdict_on(name, filler),
+    let left_out = plan.mapping.left_out.iter().map(|left| Line {
+        column: Some(left.column.name.clone()),
+        verdict: verdict_on(&left.column.name, left.filler),
         ..Line::default()
     });
     let row = Line { verdict: outcome(trial), ..Line::default() };

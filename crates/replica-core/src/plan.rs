@@ -2,6 +2,7 @@
 //! of itself in [`Plan::explain`].
 use crate::catalog::index::Key;
 use crate::catalog::{SqlType, Table, TableName, quote};
+use crate::config::Allowance;
 use crate::error::{Error, Result};
 use crate::load::{self, Load};
 use crate::shape::{Deletion, Emptying, Strategy, Wishes, strategy};
@@ -10,7 +11,7 @@ use crate::tds::columns::Column as WireColumn;
 use crate::tds::rpc::{Param, Query};
 use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
-use crate::window::{DateColumn, Window};
+use crate::window::{DateColumn, Window, and_where};
 
 mod defaults;
 mod explain;
@@ -29,6 +30,14 @@ pub struct Plan {
     pub strategy: Strategy,
     /// The source's own estimate.
     pub rows: Option<u64>,
+    /// The target's own estimate of the rows that it has.
+    pub held: Option<u64>,
+    /// Security policies that hide rows of either side.
+    pub row_filters: Vec<String>,
+    /// What else than its rows the replacement may lose.
+    pub allowance: Allowance,
+    /// The servers' estimates are not to be relied on.
+    pub count_rows: bool,
     /// The source is read under SNAPSHOT isolation.
     pub snapshot: bool,
     /// The rows are read and loaded in the order of the target's clustered key.
@@ -91,6 +100,9 @@ pub struct Statement {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request {
     pub ignore_extra_columns: bool,
+    pub allowance: Allowance,
+    /// The servers' estimates turned out wrong.
+    pub count_rows: bool,
     /// The source refused SNAPSHOT isolation.
     pub no_snapshot: bool,
     pub wishes: Wishes,
@@ -114,10 +126,11 @@ impl Plan {
             let losses = column.conversion.losses.iter();
             warnings.extend(losses.map(|loss| format!("column {}: {loss}", column.target.name)));
         }
-        for filter in &source.row_filters {
-            warnings.push(format!("security policy {filter} may hide rows of the source from this login"));
-        }
+        warnings.extend(target.masked_when_read_back());
+        let mut row_filters = Vec::new();
         for (side, table) in [("source", source), ("target", target)] {
+            row_filters.extend(table.hides_rows(side));
+            warnings.extend(table.may_hide_rows(side).filter(|_| !request.allowance.row_filters));
             warnings
                 .extend(table.unknown.iter().map(|what| format!("could not learn from the {side}: {what}")));
         }
@@ -127,6 +140,10 @@ impl Plan {
             mapping,
             strategy,
             rows: source.rows(),
+            held: target.rows(),
+            allowance: request.allowance,
+            row_filters,
+            count_rows: request.count_rows,
             snapshot: !request.no_snapshot
                 && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
             sorted,
@@ -176,6 +193,16 @@ impl Plan {
     /// How many rows the target has.
     pub fn count(&self) -> Query {
         self.at_target(&format!("SELECT COUNT_BIG(*) FROM {}", self.target.quoted()))
+    }
+
+    /// How many rows the source has, counted no further than `most`.
+    pub fn count_at_source(&self, most: u64) -> Query {
+        let mut params = vec![Param::BigInt(i64::try_from(most).unwrap_or(i64::MAX))];
+        let limits = self.limits.as_ref();
+        let within = limits.map(|limits| limits.at_source.within(&limits.window, &mut params));
+        let rows =
+            format!("SELECT TOP (@P1) 1 AS [one] FROM {}{}", self.source.quoted(), and_where(None, within));
+        Query { sql: format!("SELECT COUNT_BIG(*) FROM ({rows}) AS [some]"), params }
     }
 
     /// A SELECT list, from the source and within the limits.

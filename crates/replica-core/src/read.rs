@@ -240,6 +240,15 @@ pub async fn number(lane: &mut Lane, query: impl Into<Query>) -> Result<Option<i
     Ok(rows.first().and_then(|row| row.first().copied().flatten()))
 }
 
+/// The answer to a COUNT_BIG.
+///
+/// # Errors
+/// Those of [`numbers`]; no number.
+pub async fn count(lane: &mut Lane, query: impl Into<Query>) -> Result<u64> {
+    let count = number(lane, query).await?.and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| Error::protocol("COUNT_BIG gives no number"))
+}
+
 /// Bytes of a row of numbers, and more.
 const MOST_NUMBERS: usize = 1 << 16;
 

@@ -44,6 +44,11 @@ impl Side for FromParquet {
         Ok(self.open(name)?.table(name))
     }
 
+    async fn count(&mut self, plan: &Plan, most: u64) -> Result<u64> {
+        let rows = self.open(&plan.source)?.table(&plan.source).rows();
+        Ok(rows.unwrap_or_default().min(most))
+    }
+
     async fn rows(
         &mut self,
         plan: &Plan,
@@ -105,6 +110,10 @@ impl Side for Through {
 
     fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {
         Side::table(&mut self.session, name)
+    }
+
+    fn count(&mut self, plan: &Plan, most: u64) -> impl Future<Output = Result<u64>> + Send {
+        Side::count(&mut self.session, plan, most)
     }
 
     async fn rows(

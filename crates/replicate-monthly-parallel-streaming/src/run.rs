@@ -102,6 +102,7 @@ fn job(
     };
     let request = Request {
         ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
+        allowance: options.allowance.or(settings.allowance()),
         wishes,
         ..Request::default()
     };

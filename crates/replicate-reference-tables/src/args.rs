@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{self, Selection, Tool};
+use replica_core::config::Allowance;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
@@ -63,6 +64,15 @@ pub struct Args {
     /// leave out source columns that the target lacks
     #[argh(switch)]
     ignore_extra_columns: bool,
+    /// fill target columns that the source lacks with NULL or their default, whatever they hold
+    #[argh(switch)]
+    fill_missing_columns: bool,
+    /// let tables become smaller, by any share of rows or by so many percent (default 50, and never to none)
+    #[argh(option, arg_name = "[percent]")]
+    allow_shrink: Option<String>,
+    /// both logins see all rows, whatever security policies there are
+    #[argh(switch)]
+    allow_row_filters: bool,
     /// check the target's constraints while loading, and keep them trusted
     #[argh(switch)]
     check_constraints: bool,
@@ -105,6 +115,7 @@ pub struct Options {
     pub preflight: bool,
     pub verify: Verify,
     pub ignore_extra_columns: bool,
+    pub allowance: Allowance,
     pub check_constraints: bool,
     pub fire_triggers: bool,
     pub config: Option<PathBuf>,
@@ -154,6 +165,11 @@ impl Tool for Args {
             preflight: self.preflight,
             verify: cli::verify(self.verify.as_deref())?,
             ignore_extra_columns: self.ignore_extra_columns,
+            allowance: Allowance {
+                fill_missing_columns: self.fill_missing_columns,
+                shrink: cli::shrink(self.allow_shrink.as_deref())?,
+                row_filters: self.allow_row_filters,
+            },
             check_constraints: self.check_constraints,
             fire_triggers: self.fire_triggers,
             config: self.config,

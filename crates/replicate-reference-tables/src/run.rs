@@ -75,6 +75,7 @@ fn job<S>(
     };
     let request = Request {
         ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
+        allowance: options.allowance.or(settings.allowance()),
         wishes,
         ..Request::default()
     };
@@ -116,23 +117,7 @@ impl Run<'_> {
         let planned = self.plan(jobs).await?;
         let count = planned.len() + self.failures.len();
         if self.options.explain {
-            let after = after(&planned, &keys(planned.iter().map(|planned| &planned.parent)));
-            for (Planned { job, plan, .. }, after) in planned.iter().zip(after) {
-                let mut lines = plan.explain();
-                job.source.explain(plan, &mut lines);
-                for place in after {
-                    lines.push((
-                        "after",
-                        format!(
-                            "{}, to which a foreign key that is checked points",
-                            planned[place].job.table
-                        ),
-                    ));
-                }
-                report::explain(&job.table, lines, self.options.format)?;
-                let refused = plan.allowed().err();
-                self.failures.extend(refused.map(|error| (job.table.clone(), error.exit_code())));
-            }
+            self.explain(&planned).await?;
             return Ok(self.verdict());
         }
         if self.options.preflight {
@@ -225,6 +210,25 @@ impl Run<'_> {
             }
         }
         Ok(planned)
+    }
+
+    /// Says what would be done, and what would be refused.
+    async fn explain<S: Source>(&mut self, planned: &[Planned<S>]) -> Result<()> {
+        let after = after(planned, &keys(planned.iter().map(|planned| &planned.parent)));
+        for (Planned { job, plan, .. }, after) in planned.iter().zip(after) {
+            let mut lines = plan.explain();
+            job.source.explain(plan, &mut lines);
+            for place in after {
+                let parent = &planned[place].job.table;
+                lines.push(("after", format!("{parent}, to which a foreign key that is checked points")));
+            }
+            let findings = copy::look(job, plan).await?;
+            lines.extend(findings.explain());
+            report::explain(&job.table, lines, self.options.format)?;
+            let refused = plan.allowed().err().or(findings.refusal);
+            self.failures.extend(refused.map(|error| (job.table.clone(), error.exit_code())));
+        }
+        Ok(())
     }
 
     /// Looks at every table before any is touched. Where one would fail, the others are not replaced either.

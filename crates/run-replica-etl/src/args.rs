@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{self, Tool};
+use replica_core::config::Shrink;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -42,6 +43,10 @@ pub struct Args {
     /// days before the day that are refreshed, too, since rows come late (default: of the configuration)
     #[argh(option, arg_name = "days")]
     look_back: Option<u16>,
+    /// let tables and days become smaller, by any share of rows or by so many percent (default: of the configuration, or
+    /// 50, and never to none)
+    #[argh(option, arg_name = "[percent]")]
+    allow_shrink: Option<String>,
     /// streams at once; each is a connection to the source and one to the target (default: of the configuration, or 2)
     #[argh(option, arg_name = "n")]
     max_workers: Option<usize>,
@@ -75,6 +80,7 @@ pub struct Options {
     pub asked: Asked,
     pub only: Vec<String>,
     pub look_back: Option<u16>,
+    pub allow_shrink: Option<Shrink>,
     pub max_workers: Option<usize>,
     pub explain: bool,
     pub quiet: bool,
@@ -100,6 +106,7 @@ impl Tool for Args {
             asked,
             only: [self.only, self.tables].concat(),
             look_back: self.look_back,
+            allow_shrink: cli::shrink(self.allow_shrink.as_deref())?,
             max_workers: self.max_workers,
             explain: self.explain || self.dry_run,
             quiet: self.quiet,

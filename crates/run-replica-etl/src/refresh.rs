@@ -128,5 +128,10 @@ async fn days(
 fn request(step: &Step, wishes: Wishes) -> Request {
     let settings = &step.settings;
     let wishes = Wishes { chunk_rows: settings.chunk_size, commit_rows: settings.commit_interval, ..wishes };
-    Request { ignore_extra_columns: settings.ignore_extra_columns, wishes, ..Request::default() }
+    Request {
+        ignore_extra_columns: settings.ignore_extra_columns,
+        allowance: settings.allowance(),
+        wishes,
+        ..Request::default()
+    }
 }

@@ -79,7 +79,8 @@ impl Plan<'_> {
     async fn steps(&self, sides: &Sides) -> Result<(Vec<TableName>, Vec<Step>)> {
         let Self { config, written, day, options, workers } = self;
         let configured = Configured::ask(config, written, Some(&sides.source), &sides.target).await?;
-        let wishes = Wishes { only: &options.only, look_back: options.look_back };
+        let wishes =
+            Wishes { only: &options.only, look_back: options.look_back, allow_shrink: options.allow_shrink };
         let mut steps = steps(config, &configured, *day, &wishes)?;
         steps.iter_mut().for_each(|step| step.workers = step.workers.min(*workers));
         Ok((listed(config, &configured)?, steps))

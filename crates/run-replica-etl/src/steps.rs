@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use replica_core::catalog::{Names, TableName};
 use replica_core::cli::{self, Configured};
-use replica_core::config::{Config, TableSettings};
+use replica_core::config::{Config, Shrink, TableSettings};
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
 use time::macros::date;
@@ -40,6 +40,7 @@ pub struct Wishes<'a> {
     /// Tables and groups; empty: all of the configuration.
     pub only: &'a [String],
     pub look_back: Option<u16>,
+    pub allow_shrink: Option<Shrink>,
 }
 
 /// Every name that may be a table's, to be asked for: of the lists, of groups and their members, of `--only`. Where the
@@ -84,7 +85,7 @@ pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishe
     }
     let mut steps = Vec::new();
     for table in reference {
-        steps.push(step(configured, table, Part::Whole)?);
+        steps.push(step(config, configured, wishes, table, Part::Whole)?);
     }
     for table in dated {
         let look_back = wishes.look_back.or(configured.settings(&table).look_back_days);
@@ -92,7 +93,7 @@ pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishe
         let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(FIRST_DAY).max(FIRST_DAY);
         let range = Range::new(first, day)?;
         let column = configured.date_column(&table).map(str::to_owned);
-        steps.push(step(configured, table, Part::Days { range, column })?);
+        steps.push(step(config, configured, wishes, table, Part::Days { range, column })?);
     }
     let listed = Listed { names: configured.names(), schemas: schemas(config)?, steps: &steps };
     let chosen = listed.chosen(config, wishes.only)?;
@@ -100,8 +101,15 @@ pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishe
     Ok(steps)
 }
 
-fn step(configured: &Configured, table: TableName, part: Part) -> Result<Step> {
-    let settings = configured.settings(&table);
+fn step(
+    config: &Config,
+    configured: &Configured,
+    wishes: &Wishes<'_>,
+    table: TableName,
+    part: Part,
+) -> Result<Step> {
+    let mut settings = configured.settings(&table);
+    settings.allow_shrink = wishes.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     let workers = match part {
         Part::Whole => 1,
         Part::Days { .. } => cli::workers(settings.max_workers, 1).map_err(|error| error.table(&table))?,
@@ -249,7 +257,7 @@ mod tests {
 
     fn only(config: &Config, only: &[&str]) -> Result<Vec<String>> {
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
-        planned(config, &Wishes { only: &only, look_back: Some(0) })
+        planned(config, &Wishes { only: &only, look_back: Some(0), ..Wishes::default() })
     }
 
     fn refused(result: Result<Vec<String>>) -> String {
@@ -269,10 +277,27 @@ mod tests {
                 "hr.weather 2024-02-29..2024-03-01 ?"
             ]
         );
-        let found = planned(&config(), &Wishes { only: &[], look_back: Some(0) }).unwrap();
+        let wishes = Wishes { look_back: Some(0), ..Wishes::default() };
+        let found = planned(&config(), &wishes).unwrap();
         assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
         let steps = on(&config(), date!(2024 - 03 - 01), &Wishes::default()).unwrap();
         assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
+    }
+
+    #[test]
+    fn the_command_line_says_first_how_much_may_be_lost_then_the_table_then_the_rest() {
+        let share = |percent| Shrink::percent(percent).ok();
+        let mut config = config();
+        let shares = |config: &Config, allow_shrink| {
+            let wishes = Wishes { allow_shrink, ..Wishes::default() };
+            let steps = on(config, date!(2024 - 03 - 01), &wishes).unwrap();
+            steps.iter().map(|step| step.settings.allowance().shrink).collect::<Vec<_>>()
+        };
+        assert_eq!(shares(&config, None), [None; 4]);
+        config.etl.allow_shrink = share(60);
+        config.tables.get_mut("dbo.flights").unwrap().allow_shrink = share(70);
+        assert_eq!(shares(&config, None), [share(60), share(60), share(70), share(60)]);
+        assert_eq!(shares(&config, share(80)), [share(80); 4]);
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{self, Selection, Tool};
+use replica_core::config::Allowance;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -65,6 +66,19 @@ pub struct Args {
     /// leave out source columns that the target lacks
     #[argh(switch)]
     ignore_extra_columns: bool,
+    /// columns that one side alone has count as a difference
+    #[argh(switch)]
+    strict_columns: bool,
+    /// with --repair: fill target columns that the source lacks with NULL or their default, whatever they hold
+    #[argh(switch)]
+    fill_missing_columns: bool,
+    /// with --repair: let tables and windows become smaller, by any share of rows or by so many percent (default 50, and
+    /// never to none)
+    #[argh(option, arg_name = "[percent]")]
+    allow_shrink: Option<String>,
+    /// both logins see all rows, whatever security policies there are
+    #[argh(switch)]
+    allow_row_filters: bool,
     /// read this file instead of replica.toml in the current folder
     #[argh(option, arg_name = "file")]
     config: Option<PathBuf>,
@@ -92,6 +106,8 @@ pub struct Options {
     pub repair: bool,
     pub report: Option<PathBuf>,
     pub ignore_extra_columns: bool,
+    pub strict_columns: bool,
+    pub allowance: Allowance,
     pub config: Option<PathBuf>,
     pub format: Format,
 }
@@ -129,6 +145,9 @@ impl Tool for Args {
             return Err(Error::usage("--against-ledger goes with neither --show-rows nor --as-of")
                 .remedy("The ledger knows the rows' number and hash, not the rows"));
         }
+        if !self.repair && (self.fill_missing_columns || self.allow_shrink.is_some()) {
+            return Err(Error::usage("--fill-missing-columns and --allow-shrink go with --repair"));
+        }
         Ok(Options {
             selection: selection.required(
                 "Name tables, - to read them from stdin, or --all for those of the configuration",
@@ -143,6 +162,12 @@ impl Tool for Args {
             repair: self.repair,
             report: self.report.map(|file| cli::writable("--report", file)).transpose()?,
             ignore_extra_columns: self.ignore_extra_columns,
+            strict_columns: self.strict_columns,
+            allowance: Allowance {
+                fill_missing_columns: self.fill_missing_columns,
+                shrink: cli::shrink(self.allow_shrink.as_deref())?,
+                row_filters: self.allow_row_filters,
+            },
             config: self.config,
             format: cli::format(self.output.as_deref())?,
         })
@@ -201,6 +226,9 @@ mod tests {
             "t --against-ledger --show-rows 1",
             "t --report /no/such/folder/r.html",
             "t --output xml",
+            "t --allow-shrink",
+            "t --repair --allow-shrink 101",
+            "t --fill-missing-columns",
         ] {
             refusal::<Args>(line);
         }

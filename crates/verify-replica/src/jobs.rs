@@ -54,6 +54,7 @@ impl Planner<'_> {
         let (source, target) = sides.tables(table).await?;
         let options = self.options;
         let settings = self.configured.settings(table);
+        let allowance = options.allowance.or(settings.allowance());
         let request = Request {
             ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
@@ -64,6 +65,16 @@ impl Planner<'_> {
         for column in left_out(&comparison) {
             log::info!("{table}: left out, as by the copy: {column}");
         }
+        let mut warnings: Vec<String> = target.masked_when_read_back().collect();
+        for (side, table) in [("source", &source), ("target", &target)] {
+            warnings.extend(table.hides_rows(side));
+            warnings.extend(table.may_hide_rows(side).filter(|_| !allowance.row_filters));
+        }
+        let one_sided = comparison.mapping.one_sided().collect::<Vec<_>>().join(", ");
+        if !one_sided.is_empty() {
+            warnings.push(format!("not compared, since one side has no such column: {one_sided}"));
+        }
+        warnings.iter().for_each(|warning| log::warn!("{}: {warning}", comparison.target));
         if options.against_ledger {
             return self.recorded(sides, comparison).await;
         }
@@ -129,6 +140,7 @@ impl Planner<'_> {
                     job: None,
                     before: None,
                     left_out: String::new(),
+                    columns_differ: false,
                 }),
             }
         }
@@ -168,8 +180,11 @@ fn record(known: &Known, comparison: &Comparison) -> Result<replica_core::tds::f
 /// Columns that are not compared, and why.
 pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
     let mapping = &comparison.mapping;
-    let columns = mapping.left_out.iter().map(|(name, filler)| format!("{name} ({filler})"));
-    columns.chain(mapping.ignored.iter().map(|name| format!("{name} (in the source only)")))
+    let columns = mapping.left_out.iter().map(|left| {
+        let side = if left.at_source { "" } else { ", in the target only" };
+        format!("{} ({}{side})", left.column.name, left.filler)
+    });
+    columns.chain(mapping.ignored.iter().map(|column| format!("{} (in the source only)", column.name)))
 }
 
 /// A table that cannot be compared at all.
@@ -183,5 +198,6 @@ pub fn failed(table: TableName, error: Error, since: Instant) -> Finished {
         job: None,
         before: None,
         left_out: String::new(),
+        columns_differ: false,
     }
 }

@@ -17,7 +17,7 @@ pub fn record(finished: &Finished) -> Record {
     Record::new()
         .with("table", Value::Text(finished.table.to_string()))
         .with("window", finished.window.map_or(Value::Missing, |window| Value::Text(window.to_string())))
-        .with("outcome", Value::Text(verdict.map_or("failed", |verdict| verdict.outcome.name()).into()))
+        .with("outcome", Value::Text(finished.outcome().map_or("failed", Outcome::name).into()))
         .with("source_rows", count(|verdict| Some(verdict.source.rows)))
         .with("target_rows", count(|verdict| Some(verdict.target.rows)))
         .with("missing", count(|verdict| counted(verdict, |differences| differences.missing)))

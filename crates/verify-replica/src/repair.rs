@@ -48,6 +48,7 @@ impl Repair<'_> {
         };
         let request = Request {
             ignore_extra_columns: self.options.ignore_extra_columns || settings.ignore_extra_columns,
+            allowance: self.options.allowance.or(settings.allowance()),
             wishes,
             ..Request::default()
         };

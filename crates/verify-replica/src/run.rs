@@ -66,6 +66,8 @@ pub struct Finished {
     pub before: Option<Verdict>,
     /// Columns that were not compared, and why.
     pub left_out: String,
+    /// One side alone has some of them, and that is to count.
+    pub columns_differ: bool,
 }
 
 impl Run<'_> {
@@ -118,7 +120,8 @@ impl Run<'_> {
 
     async fn compare(&mut self, jobs: Vec<Job>) -> Result<()> {
         let (progress, connections) = (self.progress.clone(), self.connections.clone());
-        let work = move |job: Job| compare(job, connections.clone(), progress.clone());
+        let strict = self.options.strict_columns;
+        let work = move |job: Job| compare(job, strict, connections.clone(), progress.clone());
         let workers = self.options.max_workers;
         let mut broken = Ok(());
         let done = |finished: Finished| {
@@ -146,7 +149,7 @@ impl Run<'_> {
 
     fn broken(&self) -> Vec<Broken> {
         let mut tables: Vec<Broken> = Vec::new();
-        for finished in self.finished.iter().filter(|done| done.outcome() == Some(Outcome::Different)) {
+        for finished in self.finished.iter().filter(|done| done.rows_differ()) {
             let Some(job) = &finished.job else { continue };
             let windows = finished.window.into_iter();
             match tables.iter_mut().find(|broken| broken.table == finished.table) {
@@ -257,7 +260,13 @@ fn is_planned(jobs: &[Job], planned: &Planned) -> bool {
 
 impl Finished {
     pub fn outcome(&self) -> Option<Outcome> {
-        self.result.as_ref().ok().map(|verdict| verdict.outcome)
+        let rows = self.result.as_ref().ok().map(|verdict| verdict.outcome);
+        rows.map(|outcome| if self.columns_differ { Outcome::Different } else { outcome })
+    }
+
+    /// What loading them again may mend.
+    fn rows_differ(&self) -> bool {
+        self.result.as_ref().is_ok_and(|verdict| verdict.outcome == Outcome::Different)
     }
 
     /// The differences to tell of: those that were repaired, too.
@@ -269,18 +278,19 @@ impl Finished {
     fn failure(&self) -> Option<Code> {
         match &self.result {
             Err(error) => Some(error.exit_code()),
-            Ok(Verdict { outcome: Outcome::Different, .. }) => Some(Code::Failed),
-            Ok(_) => None,
+            Ok(_) => (self.outcome() == Some(Outcome::Different)).then_some(Code::Failed),
         }
     }
 }
 
-async fn compare(job: Job, connections: Connections, progress: Progress) -> Finished {
+async fn compare(job: Job, strict_columns: bool, connections: Connections, progress: Progress) -> Finished {
     let started = Instant::now();
     let (table, window) = (job.comparison.source.clone(), job.window);
     let name = window.map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let result = job.run(&connections, &mut |rows| bar.set(rows)).await;
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
-    Finished { table, window, result, took: started.elapsed(), job: Some(job), before: None, left_out }
+    let columns_differ = strict_columns && job.comparison.mapping.one_sided().next().is_some();
+    let took = started.elapsed();
+    Finished { table, window, result, took, job: Some(job), before: None, left_out, columns_differ }
 }

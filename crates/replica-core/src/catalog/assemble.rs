@@ -1,6 +1,7 @@
 //! The answers to the catalog questions, put together.
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{Check, ForeignKey, Trigger};
+use super::hidden::RowFilters;
 use super::index::{Index, Partition};
 use super::kind::Special;
 use super::question::{self, Question};
@@ -41,8 +42,10 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
     let partitions = answers.optional(question::PARTITIONS).map(|r| read(&r, Partition::from_record));
     let protected = answers.optional(question::PROTECTION).unwrap_or_default();
     let protected = read(&protected, ProtectedColumn::from_record).map_err(within)?;
-    let filters = answers.optional(question::POLICIES).unwrap_or_default();
-    let filters = read(&filters, |record| record.name("policy_name")).map_err(within)?;
+    let filters = match answers.take(question::POLICIES) {
+        Ok(records) => RowFilters::from_records(&records),
+        Err(reason) => RowFilters { may_be_more: Some(reason), ..RowFilters::default() },
+    };
     Ok(Some(Table {
         server: server.map(|server| Server::from_records(&server, &database)).transpose().map_err(within)?,
         columns: columns.map_err(within)?,
@@ -92,8 +95,6 @@ impl Book {
     fn optional(&mut self, question: Question) -> Option<Vec<Record>> {
         match self.take(question) {
             Ok(records) => Some(records),
-            // A server without the views has none of what they would show.
-            Err(_) if question.since_2016 => Some(Vec::new()),
             Err(reason) => {
                 self.unknown.push(format!("{}: {reason}", question.topic));
                 None
@@ -151,13 +152,13 @@ mod tests {
         *answer(&mut given, question::SERVER) = Ok(vec![record(&server)]);
         *answer(&mut given, question::DATABASE) = Err("Invalid object name 'sys.databases'.".into());
         *answer(&mut given, question::TRIGGERS) = Err("Invalid object name 'sys.triggers'.".into());
-        *answer(&mut given, question::POLICIES) =
-            Err("Invalid object name 'sys.security_predicates'.".into());
+        *answer(&mut given, question::POLICIES) = Err("denied".into());
         let table = assemble(given).unwrap().unwrap();
         assert_eq!(table.columns.len(), 1);
         let server = table.server.as_ref().unwrap();
         assert!(server.babelfish && !server.allows_snapshot && server.database_created.is_empty());
         assert!(table.triggers.is_none());
+        assert_eq!(table.row_filters.may_be_more.as_deref(), Some("denied"));
         assert_eq!(table.foreign_keys.as_deref(), Some(&[][..]));
         assert_eq!(
             table.unknown,

@@ -2,6 +2,7 @@
 pub mod assemble;
 pub mod column;
 pub mod constraint;
+pub mod hidden;
 pub mod index;
 mod kind;
 pub mod name;

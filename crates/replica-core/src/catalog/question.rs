@@ -10,8 +10,8 @@ pub struct Question {
     /// What it asks for, in the words of "could not learn ...".
     pub topic: &'static str,
     pub sql: &'static str,
-    /// The first version of SQL Server that has the views and columns asked for: a server too old for them
-    /// has nothing of the kind either.
+    /// SQL Server 2016 is the first version that has the views and columns asked for: a server too old for them has nothing
+    /// of the kind either.
     pub since_2016: bool,
 }
 
@@ -40,6 +40,9 @@ pub const POLICIES: Question =
 pub const KIND: Question = question("what kind of table it is", include_str!("sql/kind.sql"));
 /// Asked only of a synonym.
 pub const SYNONYM: Question = question("what a synonym stands for", include_str!("sql/synonym.sql"));
+/// What hides rows or values under a view; asked only of views.
+pub const BENEATH: Question =
+    Question { since_2016: true, ..question("what the view reads", include_str!("sql/beneath.sql")) };
 
 /// Of the whole database; asked only of a table that such a key points at.
 pub const ACTING_KEYS: Question =
@@ -47,6 +50,9 @@ pub const ACTING_KEYS: Question =
 
 /// Every table and view in sight; asked only when a name is not found.
 pub const NAMES: Question = question("names of tables", include_str!("sql/names.sql"));
+
+/// The defaults of a table's columns; asked only when one will fill a column.
+pub const DEFAULTS: Question = question("defaults", include_str!("sql/defaults.sql"));
 
 /// What is asked of every table, in this order, in one batch.
 pub const ALL: [Question; 13] = [

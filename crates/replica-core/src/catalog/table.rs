@@ -1,6 +1,7 @@
 //! What is known of one table, and what could not be learnt.
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{ActingKey, Check, ForeignKey, Trigger};
+use super::hidden::RowFilters;
 use super::index::{Index, Partition};
 use super::kind::{Special, other_kind};
 use super::name::TableName;
@@ -24,8 +25,8 @@ pub struct Table {
     pub partitions: Option<Vec<Partition>>,
     /// Columns whose values readers see masked or encrypted.
     pub protected: Vec<ProtectedColumn>,
-    /// Enabled security policies that hide rows from readers.
-    pub row_filters: Vec<String>,
+    /// Security policies that hide rows from readers.
+    pub row_filters: RowFilters,
     /// "topic: reason", for the log.
     pub unknown: Vec<String>,
 }
@@ -128,7 +129,7 @@ impl Table {
             triggers: None,
             partitions: Some(vec![Partition { number: 1, rows }]),
             protected: Vec::new(),
-            row_filters: Vec::new(),
+            row_filters: RowFilters::default(),
             unknown: Vec::new(),
         }
     }
@@ -219,7 +220,7 @@ pub(crate) fn sample(name: &str) -> Table {
         triggers: Some(Vec::new()),
         partitions: Some(vec![Partition { number: 1, rows: 0 }]),
         protected: Vec::new(),
-        row_filters: Vec::new(),
+        row_filters: RowFilters::default(),
         unknown: Vec::new(),
     }
 }

@@ -1,7 +1,8 @@
 //! From the shell's words to the words that argh takes.
 //!
 //! The parser of the scripts that these tools replace (Python's argparse) took `--name=value` and any unambiguous
-//! beginning of an option's name, and so do we. argh takes neither, nor a lone `-`.
+//! beginning of an option's name, and so do we. argh takes neither, nor a lone `-`, nor an option whose value may be
+//! left out: such a one has the name of its value in brackets, `arg_name = "[percent]"`, and gets an empty value.
 use argh::{FlagInfo, FlagInfoKind};
 
 use crate::error::{Error, Result};
@@ -25,7 +26,7 @@ pub(super) fn normalise(
     words: impl IntoIterator<Item = String>,
 ) -> Result<Arguments> {
     let mut out = Arguments::default();
-    let mut words = words.into_iter();
+    let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
         match word.as_str() {
             "-" => out.stdin = true,
@@ -46,8 +47,18 @@ pub(super) fn normalise(
                 }
                 out.version |= name == "--version";
                 out.args.push(name.to_owned());
-                // The next word is its value, whatever it looks like.
-                out.args.extend(if switch { None } else { value.or_else(|| words.next()) });
+                if switch {
+                    continue;
+                }
+                let value = match flags.iter().find(|flag| flag.long == name) {
+                    // A number can only be its value: the next word may be a table.
+                    Some(flag) if may_lack_its_value(flag) => value
+                        .or_else(|| words.next_if(|word| is_number(word)))
+                        .or_else(|| Some(String::new())),
+                    // The next word is its value, whatever it looks like.
+                    _ => value.or_else(|| words.next()),
+                };
+                out.args.extend(value);
             }
             _ => out.args.push(word),
         }
@@ -60,6 +71,15 @@ const HELP: &str = "--help";
 
 fn is_switch(flag: &FlagInfo<'_>) -> bool {
     matches!(flag.kind, FlagInfoKind::Switch)
+}
+
+fn may_lack_its_value(flag: &FlagInfo<'_>) -> bool {
+    matches!(flag.kind, FlagInfoKind::Option { arg_name } if arg_name.starts_with('['))
+}
+
+fn is_number(word: &str) -> bool {
+    let word = word.strip_suffix('%').unwrap_or(word);
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The option that `typed` is or begins. What begins none is left for argh to refuse.
@@ -93,6 +113,9 @@ mod tests {
         /// a number
         #[argh(option)]
         max_retries: Option<usize>,
+        /// a number, or none
+        #[argh(option, arg_name = "[percent]")]
+        share: Option<String>,
         /// a switch
         #[argh(switch)]
         all: bool,
@@ -120,6 +143,17 @@ mod tests {
         );
         assert_eq!(args("--max-workers - "), ["--max-workers", "-"]);
         assert!(!normalised("--max-workers -").unwrap().stdin);
+    }
+
+    #[test]
+    fn a_value_may_be_left_out_where_its_name_is_in_brackets() {
+        assert_eq!(args("--share t"), ["--share", "", "t"]);
+        assert_eq!(
+            args("--sh 80 t --share=90 --share"),
+            ["--share", "80", "t", "--share", "90", "--share", ""]
+        );
+        assert_eq!(args("--share --all"), ["--share", "", "--all"]);
+        assert_eq!(args("--share=x"), ["--share", "x"], "refused later");
     }
 
     #[test]

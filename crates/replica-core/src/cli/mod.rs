@@ -18,7 +18,7 @@ use crate::exit::Code;
 use crate::report;
 use crate::signal::Stop;
 pub use configured::Configured;
-pub use options::{at_least_one_row, format, verify, workers, writable};
+pub use options::{at_least_one_row, format, shrink, verify, workers, writable};
 pub use tables::Selection;
 
 /// A tool's command line as typed: an argh struct, with a `--version` switch for the help's sake.

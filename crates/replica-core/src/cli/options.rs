@@ -1,6 +1,7 @@
 //! Options that several tools have, from what was typed to what it means.
 use std::path::PathBuf;
 
+use crate::config::Shrink;
 use crate::copy::Verify;
 use crate::error::{Error, Result};
 use crate::output;
@@ -48,6 +49,25 @@ pub fn verify(typed: Option<&str>) -> Result<Verify> {
     }
 }
 
+/// `--allow-shrink`, with or without a share.
+///
+/// # Errors
+/// Of kind `Usage`: something that is no number from 0 to 100.
+pub fn shrink(typed: Option<&str>) -> Result<Option<Shrink>> {
+    match typed {
+        None => Ok(None),
+        Some("") => Ok(Some(Shrink::ANY)),
+        Some(typed) => {
+            let number = typed.strip_suffix('%').unwrap_or(typed).parse();
+            let shrink = number.ok().and_then(|percent| Shrink::percent(percent).ok());
+            shrink.map(Some).ok_or_else(|| {
+                Error::usage(format!("--allow-shrink {typed} is no share of rows in percent"))
+                    .remedy("It is a number from 0 to 100, or left out to let any go")
+            })
+        }
+    }
+}
+
 /// An option `name` that is a file, written at the end: what takes hours must not fail there.
 ///
 /// # Errors
@@ -85,6 +105,9 @@ mod tests {
         assert!(workers(Some(0), 2).is_err() && workers(Some(65), 2).is_err());
         assert_eq!(at_least_one_row("--chunk-size", Some(1)).unwrap(), Some(1));
         assert!(at_least_one_row("--chunk-size", Some(0)).unwrap_err().to_string().contains("--chunk-size"));
+        assert_eq!(shrink(Some("")).unwrap(), Some(Shrink::ANY));
+        assert_eq!(shrink(Some("80%")).unwrap(), Shrink::percent(80).ok());
+        assert!(shrink(Some("101")).is_err() && shrink(Some("all")).is_err());
         assert_eq!(verify(Some("hash")).unwrap(), Verify::Hash);
         assert!(verify(Some("all")).is_err() && format(Some("xml")).is_err());
     }

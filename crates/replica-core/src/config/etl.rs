@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::Shrink;
+
 /// An option on the command line wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,8 @@ pub struct Etl {
     pub time_zone: Option<String>,
     /// What is read back before each commit: `none`, `count`, `hash`.
     pub verify: Option<String>,
+    /// How much smaller tables and days may become.
+    pub allow_shrink: Option<Shrink>,
     /// Where each run leaves its record.
     pub record_dir: Option<PathBuf>,
     /// What Prometheus' node exporter reads.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Endpoint, Etl, Secret, read_small_text};
+use super::{Allowance, Endpoint, Etl, Secret, Shrink, read_small_text};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
 
@@ -41,10 +41,28 @@ pub struct TableSettings {
     /// Leave out source columns that the target lacks.
     #[serde(default)]
     pub ignore_extra_columns: bool,
+    /// Fill target columns that the source lacks with NULL or their default, whatever they hold.
+    #[serde(default)]
+    pub fill_missing_columns: bool,
+    /// How much smaller it, or a window of it, may become.
+    pub allow_shrink: Option<Shrink>,
+    /// Both logins see all of its rows, whatever security policies there are.
+    #[serde(default)]
+    pub allow_row_filters: bool,
     /// Windows of this table that run-replica-etl replaces at once.
     pub max_workers: Option<usize>,
     /// Days before the day that run-replica-etl replaces with it.
     pub look_back_days: Option<u16>,
+}
+
+impl TableSettings {
+    pub fn allowance(&self) -> Allowance {
+        Allowance {
+            fill_missing_columns: self.fill_missing_columns,
+            shrink: self.allow_shrink,
+            row_filters: self.allow_row_filters,
+        }
+    }
 }
 
 impl Config {
@@ -284,6 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_lost() {
+        let config = parse(
+            "[etl]\nallow_shrink = 80\n[tables.a]\nallow_shrink = true\nfill_missing_columns = true\n\
+             allow_row_filters = true\n[tables.b]\nallow_shrink = false\n",
+        )
+        .unwrap();
+        assert_eq!(config.etl.allow_shrink, Shrink::percent(80).ok());
+        let all = Allowance { fill_missing_columns: true, shrink: Some(Shrink::ANY), row_filters: true };
+        assert_eq!(config.tables["a"].allowance(), all);
+        assert_eq!(config.tables["b"].allowance().shrink, Some(Shrink::default()));
+        assert_eq!(TableSettings::default().allowance(), Allowance::default());
+    }
+
+    #[test]
     fn the_example_in_the_docs_is_read() {
         let page = include_str!("../../../../docs/CONNECTING.md");
         let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
@@ -339,6 +371,8 @@ mod tests {
         assert!(error("[date_filter_columns]\n'a.b.c' = 'd'\n").contains("is not a table name"));
         assert!(error("[tables.x]\ncommit_interval = 0\n").contains("at least 1"));
         assert!(error("[etl]\nlook_back = 1\n").contains("`look_back`"));
+        assert!(error("[etl]\nallow_shrink = 101\n").contains("0 to 100"));
+        assert!(error("[tables.x]\nallow_shrink = 'all'\n").contains("true, false or a number"));
         assert!(error("reference_table = []").contains("`reference_table`"));
         let message = error("[source]\nserver = 'h'\nuser = 'u'\npassword = 20202\n");
         assert!(message.contains("line 4") && !message.contains("20202"), "{message}");

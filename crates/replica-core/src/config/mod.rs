@@ -1,4 +1,5 @@
 //! Where to connect, and what is said about tables: connection strings, environment, replica.toml.
+mod allowance;
 mod connection_string;
 mod data_source;
 mod endpoint;
@@ -7,6 +8,7 @@ mod file;
 mod secret;
 mod small;
 
+pub use allowance::{Allowance, Shrink};
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
 pub use etl::Etl;
 pub use file::{Config, TableSettings};

@@ -1,5 +1,6 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
+mod guard;
 mod narrow;
 mod pinpoint;
 mod proof;
@@ -25,6 +26,7 @@ use crate::report::Timing;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::window::Window;
+pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
 use replace::{Checks, LOCK_WAIT};
 pub use source::{Side, Source};
@@ -151,6 +153,18 @@ pub async fn preflight<S: Source>(job: &Job<S>, plan: &Plan) -> Result<()> {
     }
 }
 
+/// Looks at what a plan of the job would destroy although nobody asked for it. Changes nothing.
+///
+/// # Errors
+/// The servers' own, with the table.
+pub async fn look<S: Source>(job: &Job<S>, plan: &Plan) -> Result<Findings> {
+    let look = async {
+        let mut sides = Sides::connect(&job.source, &job.target).await?;
+        guard::look(&mut sides, plan).await
+    };
+    look.await.map(|(findings, _)| findings).map_err(|error| error.table(&job.table))
+}
+
 /// Replaces a table, and does it again after a transient error: from the start, since a replacement that did not
 /// commit has changed nothing, and one that did can be repeated.
 ///
@@ -203,11 +217,19 @@ async fn attempt<S: Source>(
         hold(&mut sides.target, &target, Mode::Exclusive).await?;
         let plan = job.plan(&source, &target, request)?;
         plan.allowed()?;
-        let replaced = job.replaced(&plan);
-        let on_record = replaced.is_on_record(&mut sides.target).await?;
-        let checks = Checks { verify: job.verify, replaced: on_record.then_some(&replaced) };
+        let on_record = job.replaced(&plan);
+        let is_on_record = on_record.is_on_record(&mut sides.target).await?;
+        let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
         let mut timing = Timing::begin(job.what());
-        match replace::replace(&mut sides, &plan, checks, &mut timing, progress).await {
+        let replaced = async {
+            let (findings, held) = guard::look(&mut sides, &plan).await?;
+            for warning in findings.warnings()? {
+                log::warn!("{}: {warning}", job.table);
+            }
+            timing.skip();
+            replace::replace(&mut sides, &plan, &held, checks, &mut timing, progress).await
+        };
+        match replaced.await {
             Ok(outcome) => {
                 timing.log();
                 *phases = timing.phases().to_vec();
@@ -215,7 +237,8 @@ async fn attempt<S: Source>(
             }
             Err(failed) => match failed.way_around(request) {
                 Some(other) => {
-                    log::warn!("{}: {}; going on without", job.table, failed.error);
+                    let how = if failed.doubtful { "counting them first" } else { "going on without" };
+                    log::warn!("{}: {}; {how}", job.table, failed.error);
                     request = other;
                 }
                 None if failed.at.is_some() => return Err(advice::advise(failed.error, &plan)),

@@ -125,7 +125,7 @@ async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Resu
 }
 
 fn names_a_default(text: &str, plan: &Plan) -> bool {
-    plan.mapping.left_out.iter().any(|(column, _)| text.contains(&format!("'{column}'")))
+    plan.mapping.left_out.iter().any(|left| text.contains(&format!("'{}'", left.column.name)))
 }
 
 fn way_out(problem: Problem) -> &'static str {

@@ -16,7 +16,7 @@ pub(super) async fn difference(
 ) -> Result<Option<Error>> {
     let stored = match verify {
         Verify::Nothing => return Ok(None),
-        Verify::Count => Fingerprint { rows: count(target, plan).await?, ..sent },
+        Verify::Count => Fingerprint { rows: read::count(target.lane()?, plan.count()).await?, ..sent },
         Verify::Hash => stored(target, plan).await?,
     };
     Ok((stored != sent).then(|| {
@@ -48,10 +48,4 @@ fn may_change(plan: &Plan) -> Option<String> {
     let columns = columns.collect::<Vec<_>>().join("; ");
     let all = format!("find-string-overflows tells whether it is one of these: {columns}");
     (!columns.is_empty()).then_some(all)
-}
-
-async fn count(target: &mut Session, plan: &Plan) -> Result<u64> {
-    let count = read::number(target.lane()?, plan.count()).await?;
-    let count = count.and_then(|count| u64::try_from(count).ok());
-    count.ok_or_else(|| Error::protocol("COUNT_BIG(*) gives no number"))
 }

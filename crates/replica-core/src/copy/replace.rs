@@ -1,6 +1,7 @@
 //! The replacement itself: one transaction on one session of the target.
 use std::time::Duration;
 
+use super::guard::Held;
 use super::proof::difference;
 use super::referencing::still_rest;
 use super::{Side, Sides, Verify};
@@ -29,17 +30,23 @@ pub(super) struct Failed {
     pub error: Error,
     /// The step that the server refused.
     pub at: Option<Phase>,
+    /// Fewer rows have come than may replace as many as the server's estimate says that there are.
+    pub doubtful: bool,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, at: None }
+        Self { error, at: None, doubtful: false }
     }
 }
 
 impl Failed {
     /// Another way to ask, where the refused step has one that has not been tried.
     pub fn way_around(&self, mut request: Request) -> Option<Request> {
+        if self.doubtful {
+            request.count_rows = true;
+            return Some(request);
+        }
         if self.error.server().is_none() || self.error.is_transient() {
             return None;
         }
@@ -71,6 +78,7 @@ pub(super) struct Checks<'a> {
 pub(super) async fn replace(
     sides: &mut Sides<impl Side>,
     plan: &Plan,
+    held: &Held,
     checks: Checks<'_>,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
@@ -86,6 +94,10 @@ pub(super) async fn replace(
     let load = plan.load(rows.columns())?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");
+    if let Err(error) = held.check(outcome.fingerprint.rows) {
+        target.lane()?.rollback().await?;
+        return Err(Failed { error, at: None, doubtful: !held.counted });
+    }
     run(target, plan.after(), timing).await?;
     let verify = checks.verify.by(plan);
     if verify != Verify::Nothing {
@@ -116,7 +128,7 @@ async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timi
                 ),
                 _ => error.within(&subject),
             };
-            return Err(Failed { error, at: Some(phase) });
+            return Err(Failed { error, at: Some(phase), doubtful: false });
         }
         timing.phase(phase.name());
     }
@@ -138,7 +150,8 @@ mod tests {
     use crate::error::ServerError;
 
     fn failed(number: u32, at: Option<Phase>) -> Failed {
-        Failed { error: Error::from_server(vec![ServerError { number, ..Default::default() }]), at }
+        let error = Error::from_server(vec![ServerError { number, ..Default::default() }]);
+        Failed { at, ..Failed::from(error) }
     }
 
     #[test]
@@ -154,6 +167,12 @@ mod tests {
             assert!(around.no_snapshot);
             assert!(failed(number, None).way_around(around).is_none());
         }
+    }
+
+    #[test]
+    fn what_an_estimate_makes_doubtful_is_counted() {
+        let doubtful = Failed { doubtful: true, ..Failed::from(Error::data("few rows")) };
+        assert!(doubtful.way_around(Request::default()).unwrap().count_rows);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::config::Endpoint;
 use crate::error::Result;
 use crate::load::Progress;
 use crate::plan::Plan;
-use crate::read::Rows;
+use crate::read::{self, Rows};
 use crate::report::Timing;
 use crate::rows::RowSource;
 use crate::session::{Isolation, Role, Session};
@@ -50,6 +50,12 @@ pub trait Side: Send {
     /// There is none of that name, or no answer.
     fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send;
 
+    /// How many rows a plan's are, counted no further than `most`.
+    ///
+    /// # Errors
+    /// Those of [`Self::rows`].
+    fn count(&mut self, plan: &Plan, most: u64) -> impl Future<Output = Result<u64>> + Send;
+
     /// The rows that a plan wants. Whatever has to be done before rows can flow is done when this returns; what takes
     /// long is told to `timing` and `progress`.
     ///
@@ -82,18 +88,27 @@ impl Side for Session {
         catalog::read(self, Role::Source, name)
     }
 
+    async fn count(&mut self, plan: &Plan, most: u64) -> Result<u64> {
+        make_ready(self, plan).await?;
+        read::count(self.lane()?, plan.count_at_source(most)).await
+    }
+
     async fn rows(
         &mut self,
         plan: &Plan,
         _: &mut Timing,
         _: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Rows<'_>> {
-        let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
-        self.set_isolation(isolation).await?;
-        self.set_lock_timeout(LOCK_WAIT).await?;
+        make_ready(self, plan).await?;
         let rows = open(self, plan, plan.select()).await;
         rows.map_err(|error| error.within("reading from the source"))
     }
+}
+
+async fn make_ready(session: &mut Session, plan: &Plan) -> Result<()> {
+    let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
+    session.set_isolation(isolation).await?;
+    session.set_lock_timeout(LOCK_WAIT).await
 }
 
 /// Sends a query for a plan's rows. Both sides are read alike, or their hashes could not be compared.

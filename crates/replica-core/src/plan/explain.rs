@@ -20,11 +20,11 @@ impl Plan {
         for column in &self.mapping.columns {
             add("column", describe(column));
         }
-        for (name, filler) in &self.mapping.left_out {
-            add("left out", format!("{name} ({filler})"));
+        for left in &self.mapping.left_out {
+            add("left out", format!("{} ({})", left.column.name, left.filler));
         }
-        for name in &self.mapping.ignored {
-            add("ignored", format!("{name} (in the source only)"));
+        for column in &self.mapping.ignored {
+            add("ignored", format!("{} (in the source only)", column.name));
         }
         if let Some(limits) = &self.limits {
             add("window", limits.window.to_string());
@@ -129,20 +129,15 @@ impl Plan {
 }
 
 impl WindowedPlan {
-    /// Everything that would happen, as (topic, text) lines; rows of each window where they are known, and what is said
-    /// of those in none.
-    pub fn explain(
-        &self,
-        windows: &[(Window, Option<u64>)],
-        outside: &[String],
-    ) -> Vec<(&'static str, String)> {
+    /// Everything that would happen, as (topic, text) lines; with the source's rows of each window, and what is said of
+    /// those in none.
+    pub fn explain(&self, windows: &[(Window, u64)], outside: &[String]) -> Vec<(&'static str, String)> {
         let plan = &self.plan;
         let mut lines = plan.explain_columns();
         let mut add = |topic, text: String| lines.push((topic, text));
         add("date", format!("windows are cut by {}", self.date_column));
         for (window, rows) in windows {
-            let rows = rows.map_or_else(|| "unknown".into(), human_count);
-            add("window", format!("{window}: {rows} rows"));
+            add("window", format!("{window}: {} rows", human_count(*rows)));
         }
         outside.iter().for_each(|rows| add("left out", rows.clone()));
         let Some((window, _)) = windows.first().filter(|_| plan.allowed().is_ok()) else {

@@ -50,6 +50,11 @@ impl Plan {
         self.limits.as_ref().map(|limits| Filter::window(&limits.at_source, &limits.window))
     }
 
+    /// Which of the target's rows are to be replaced; all without one.
+    pub fn filter_at_target(&self) -> Option<Filter> {
+        self.limits.as_ref().map(|limits| Filter::window(&limits.at_target, &limits.window))
+    }
+
     /// What has to go before the rows can be loaded. The indexes of a table of which only a window is replaced are
     /// others' business.
     pub fn make_room(&self) -> Vec<Query> {

@@ -5,7 +5,10 @@ use crate::error::Result;
 use crate::shape::{Deletion, Emptying, no_date_column, windowed};
 use crate::staging::{Layout, Staging};
 use crate::tds::rpc::Query;
-use crate::window::{DateColumn, Window, choose};
+use crate::window::{DateColumn, Filter, Window, choose};
+
+/// Each has two parameters, of which a statement takes 2,100 (Microsoft docs, "Maximum capacity specifications").
+const MOST_STRETCHES: usize = 1_000;
 
 /// How windows of a table are replaced.
 #[derive(Clone, Debug)]
@@ -79,6 +82,27 @@ impl WindowedPlan {
     pub fn target_days(&self, window: Window) -> Query {
         let target = self.plan.target.quoted();
         by_day(&self.at_target, |list| self.limited(window).at_target(&format!("{list} FROM {target}")))
+    }
+
+    /// Which of the target's rows are in any of the windows, which are in order; where these lie too far apart for one
+    /// statement, in what lies between them, too.
+    pub fn held_by(&self, windows: &[Window]) -> Filter {
+        let mut stretches: Vec<Window> = Vec::new();
+        for window in windows {
+            match stretches.last_mut().filter(|last| last.next == window.first) {
+                Some(last) => last.next = window.next,
+                None => stretches.push(*window),
+            }
+        }
+        if let [first, .., last] = stretches[..]
+            && stretches.len() > MOST_STRETCHES
+        {
+            stretches = vec![Window { first: first.first, next: last.next }];
+        }
+        let mut params = Vec::new();
+        let within =
+            stretches.iter().map(|window| format!("({})", self.at_target.within(window, &mut params)));
+        Filter { predicate: within.collect::<Vec<_>>().join(" OR "), params }
     }
 
     /// Counts the rows of the source that ordinary windows pass by: see [`Outside`](crate::window::Outside).

@@ -9,10 +9,35 @@ use crate::error::Error;
 pub struct Mapping {
     /// In the target's column order.
     pub columns: Vec<MappedColumn>,
-    /// Target columns that the load does not name, with what fills them.
-    pub left_out: Vec<(String, &'static str)>,
+    /// Target columns that the load does not name.
+    pub left_out: Vec<LeftOut>,
     /// Source columns that go nowhere.
-    pub ignored: Vec<String>,
+    pub ignored: Vec<Column>,
+}
+
+/// A target column that the load does not name.
+#[derive(Clone, Debug)]
+pub struct LeftOut {
+    pub column: Column,
+    /// What fills it.
+    pub filler: &'static str,
+    /// The source has a column of its name.
+    pub at_source: bool,
+}
+
+impl Mapping {
+    /// Target columns that the source knows nothing of: what their rows hold goes with the rows, and does not come
+    /// back. The server makes those of other kinds anew (computed columns, rowversions).
+    pub fn unfilled(&self) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().filter(|left| !left.at_source && left.column.filled_by_server().is_none())
+    }
+
+    /// The columns that one side alone has.
+    pub fn one_sided(&self) -> impl Iterator<Item = String> {
+        let of_target = self.left_out.iter().filter(|left| !left.at_source);
+        let of_target = of_target.map(|left| format!("{} (in the target only)", left.column.name));
+        of_target.chain(self.ignored.iter().map(|column| format!("{} (in the source only)", column.name)))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -75,14 +100,15 @@ pub fn map_what_can_be(
     for to in &target.columns {
         let from = source_of(source, target, to);
         used.extend(from.map(|column| column.id));
+        let leave_out = |filler| LeftOut { column: to.clone(), filler, at_source: from.is_some() };
         if let Some(filler) = to.filled_by_server() {
-            left_out.push((to.name.clone(), filler));
+            left_out.push(leave_out(filler));
             filled_by_server.extend(from.map(|_| format!("{} ({filler})", to.name)));
             continue;
         }
         let Some(from) = from else {
             match without_source(to) {
-                Some(filler) => left_out.push((to.name.clone(), filler)),
+                Some(filler) => left_out.push(leave_out(filler)),
                 None => problems.missing.push(format!("{} ({} NOT NULL)", to.name, to.sql_type)),
             }
             continue;
@@ -104,9 +130,12 @@ pub fn map_what_can_be(
     }
     let made = |column: &Column| column.column_set || column.of_ledger;
     let extra = source.columns.iter().filter(|column| !used.contains(&column.id) && !made(column));
-    let extra: Vec<String> = extra.map(|column| column.name.clone()).collect();
-    let (ignored, extra) = if ignore_extra_columns { (extra, Vec::new()) } else { (Vec::new(), extra) };
-    problems.extra = extra;
+    let mut ignored = Vec::new();
+    if ignore_extra_columns {
+        ignored.extend(extra.cloned());
+    } else {
+        problems.extra.extend(extra.map(|column| column.name.clone()));
+    }
     let problem = if columns.is_empty() && problems.is_empty() {
         let problem = match filled_by_server[..] {
             [] => Error::mapping("source and target have no column in common"),
@@ -241,10 +270,13 @@ mod tests {
         target.columns[1].sql_type = SqlType::RowVersion;
         target.columns[2].has_default = true;
         let mapping = map(&table(&["a", "stamp", "old"]), &target, true).unwrap();
-        assert_eq!(mapping.ignored, ["old"]);
-        let left_out =
-            mapping.left_out.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>();
-        assert_eq!(left_out, ["stamp: rowversion", "made: its default", "note: NULL"]);
+        let left_out = mapping.left_out.iter().map(|left| format!("{}: {}", left.column.name, left.filler));
+        assert_eq!(left_out.collect::<Vec<_>>(), ["stamp: rowversion", "made: its default", "note: NULL"]);
+        let unfilled = mapping.unfilled().map(|left| left.column.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(unfilled, ["made", "note"], "the server makes rowversions");
+        let one_sided =
+            ["made (in the target only)", "note (in the target only)", "old (in the source only)"];
+        assert_eq!(mapping.one_sided().collect::<Vec<_>>(), one_sided);
     }
 
     #[test]

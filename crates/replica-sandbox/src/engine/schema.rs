@@ -71,6 +71,9 @@ pub struct View {
     /// The tables that SCHEMABINDING ties it to; `None` without it.
     #[serde(default)]
     pub bound_to: Option<Vec<i32>>,
+    /// The tables that the SELECT reads, in the view's own database.
+    #[serde(default)]
+    pub reads: Vec<i32>,
     /// A unique clustered one first. Its rows are what the SELECT gives: nothing is stored.
     #[serde(default)]
     pub indexes: Vec<Index>,

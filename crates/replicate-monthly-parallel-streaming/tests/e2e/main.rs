@@ -5,6 +5,7 @@ mod crash;
 mod deadlock;
 mod faults;
 mod indexes;
+mod losses;
 mod overtaken;
 mod partitions;
 mod pinpoint;

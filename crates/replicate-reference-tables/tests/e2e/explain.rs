@@ -11,6 +11,7 @@ fn columns_strategy_and_statements_are_told() {
     );
     pair.target("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, big int NULL, [na me] varchar(10) NULL)");
     pair.target("INSERT INTO dbo.t VALUES (9, 9, 'old')");
+    pair.source("INSERT INTO dbo.t VALUES (1, 1, 'new')");
     let run = tool(&pair).run(&["dbo.t", "--explain", "--output=text"]).exits(0);
     for part in [
         "id: int -> int: pass",

@@ -178,6 +178,7 @@ fn a_file_of_another_schema_is_refused() {
 #[test]
 fn a_folder_that_takes_no_files_is_said_before_anything_is_read() {
     let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
     let program = tool(&pair);
     program.through(&["t", "--parquet-dir", "nowhere"]).exits(2).says("nowhere is no folder");
     // Not even root makes files there.

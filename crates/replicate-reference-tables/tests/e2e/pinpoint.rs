@@ -104,7 +104,7 @@ fn a_preflight_stops_before_any_table_is_touched() {
         "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n int NULL, label varchar(10) NULL, day datetime NULL)",
     );
     pair.both("CREATE TABLE dbo.fine (id int NOT NULL)");
-    pair.target("INSERT INTO dbo.fine VALUES (-1)");
+    pair.both("INSERT INTO dbo.fine VALUES (-1)");
     pair.source("UPDATE dbo.t SET label = 'eleven char', n = 3000000000 WHERE id = 777");
     let run = tool(&pair).run(&["dbo.fine", "dbo.t", "--preflight"]).exits(1);
     let lines = run.lines();

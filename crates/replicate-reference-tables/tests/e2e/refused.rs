@@ -15,6 +15,7 @@ fn an_unknown_table_names_the_near_ones() {
 #[test]
 fn one_failure_does_not_stop_the_others() {
     let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
     let run = tool(&pair).run(&["dbo.nothing", "dbo.t", "dbo.nobody"]).exits(1);
     assert_eq!(run.lines().len(), 3, "{run}");
     run.says("dbo.t\tok").says("1 of 3 tables replaced; failed: dbo.nothing, dbo.nobody");
@@ -137,6 +138,7 @@ fn a_missing_permission_is_named() {
 fn a_foreign_key_that_may_not_be_suspended_is_named() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     pair.target("CREATE TABLE dbo.child (t int NULL CONSTRAINT fk_child REFERENCES dbo.t (id))");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
     let Some(login) = User::of(&pair) else { return };
     let (user, program) = (&login.name, &login.program);
     pair.both(&format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO [{user}]"));

@@ -29,9 +29,9 @@ fn the_same_run_again_changes_nothing() {
 }
 
 #[test]
-fn an_empty_source_empties_the_target() {
+fn an_empty_source_empties_the_target_where_it_may() {
     let pair = pair_with_old_rows("varchar(10) NULL");
-    let run = copy(&pair, &["dbo.t", "--verify=hash"]);
+    let run = copy(&pair, &["dbo.t", "--verify=hash", "--allow-shrink"]);
     assert!(ids(&mut pair.target.client()).is_empty());
     assert_eq!(run.lines()[0][..4], ["dbo.t", "ok", "0", "0"]);
 }
@@ -125,6 +125,7 @@ fn one_worker_does_them_all() {
 #[test]
 fn one_table_named_twice_is_replaced_once() {
     let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
     assert_eq!(copy(&pair, &["t", "dbo.t", "[dbo].[T]"]).lines().len(), 1);
 }
 

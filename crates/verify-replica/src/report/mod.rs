@@ -177,10 +177,10 @@ impl Report<'_> {
 
 /// The colour of a window.
 fn class(finished: &Finished) -> &'static str {
-    match (&finished.result, &finished.before) {
-        (Err(_), _) => "failed",
-        (Ok(verdict), Some(_)) if verdict.outcome != Outcome::Different => "repaired",
-        (Ok(verdict), _) => verdict.outcome.name(),
+    match (finished.outcome(), &finished.before) {
+        (None, _) => "failed",
+        (Some(Outcome::Equal | Outcome::Behind), Some(_)) => "repaired",
+        (Some(outcome), _) => outcome.name(),
     }
 }
 

@@ -11,8 +11,8 @@ fn both_sides_are_read_in_the_targets_types() {
     pair.source("INSERT INTO dbo.t (id, n, s, t) VALUES (1, -5, 'caf\u{e9}', '2024-01-01T00:00:00.1234567'), (2, 5, NULL, NULL)");
     pair.target("INSERT INTO dbo.t (id, n, s, t) VALUES (1, -5, N'caf\u{e9}', '2024-01-01T00:00:00.123'), (2, 5, NULL, NULL)");
     let run = verify(&pair, &["dbo.t"], 0);
-    assert_eq!(windows(&run)[0][12], "stamp (rowversion), twice (computed)", "{run}");
-    run.says("left out, as by the copy: twice (computed)");
+    assert_eq!(windows(&run)[0][12], "stamp (rowversion), twice (computed, in the target only)", "{run}");
+    run.says("left out, as by the copy: twice (computed, in the target only)");
     pair.target("UPDATE dbo.t SET n = 6 WHERE id = 2");
     let run = verify(&pair, &["dbo.t"], 1);
     assert_eq!(findings(&run), [["changed", "id=2", "1", "N", "5", "6", ""]], "{run}");

@@ -64,11 +64,10 @@ impl Crew {
         plan: WindowedPlan,
         run: Run,
         (source, target): (Table, Table),
-        left: Vec<(Window, Option<u64>)>,
+        left: Vec<(Window, u64)>,
         progress: &report::Progress,
     ) -> Self {
-        let rows: HashMap<_, _> =
-            left.into_iter().filter_map(|(window, rows)| Some((window, rows?))).collect();
+        let rows: HashMap<_, _> = left.into_iter().collect();
         // One window has a bar of its own, which says it all.
         let total = (rows.len() > 1)
             .then(|| progress.bar(&format!("{} in total", job.table), Some(rows.values().sum())));

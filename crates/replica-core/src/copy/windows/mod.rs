@@ -27,6 +27,7 @@ use crate::window::Window;
 use closing::Closing;
 use crew::Crew;
 pub use prepare::Prepared;
+pub(super) use tally::tally;
 
 /// Windows of a table to replace, and how.
 #[derive(Clone, Debug)]
@@ -172,17 +173,16 @@ pub async fn run(
     done: &mut (dyn FnMut(Finished) + Send),
 ) -> Result<Summary> {
     let named = |error: Error| error.table(&job.table);
-    let Prepared { plan, rows, sides: Sides { source: reader, target: control }, source, target, .. } =
-        prepared;
+    let Prepared { plan, rows, sides, source, target, findings, .. } = prepared;
     // Before anything is written, the ledger's rows included.
     plan.plan.allowed()?;
+    findings.warnings().map_err(named)?;
+    let Sides { source: reader, target: control } = sides;
     drop(reader);
     let (begun, mut timing) = (Instant::now(), Timing::begin(job.table.to_string()));
     let subject = Subject::new(&source, &target, &plan.plan.mapping, &plan.date_column);
-    let windows: Vec<_> = rows
-        .iter()
-        .map(|(window, rows)| Planned { window: *window, estimated_rows: rows.unwrap_or_default() })
-        .collect();
+    let windows: Vec<_> =
+        rows.iter().map(|(window, rows)| Planned { window: *window, estimated_rows: *rows }).collect();
     let order = Order {
         tool: job.tool,
         subject: &subject,

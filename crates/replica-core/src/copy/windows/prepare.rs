@@ -1,7 +1,12 @@
 //! Everything that can be known before the first window is touched.
+use std::sync::atomic::AtomicU64;
+
 use super::tally::tally;
 use super::{Job, Sides};
 use crate::catalog::Table;
+use crate::copy::guard::{self, Findings};
+use crate::copy::stall::Watched;
+use crate::copy::window;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::plan::WindowedPlan;
@@ -15,18 +20,22 @@ use crate::window::{Outside, Window};
 pub struct Prepared {
     pub plan: WindowedPlan,
     /// Rows of each window at the source.
-    pub rows: Vec<(Window, Option<u64>)>,
+    pub rows: Vec<(Window, u64)>,
     outside: Outside,
     pub sides: Sides,
     pub source: Table,
     pub target: Table,
+    /// What the windows would destroy. [`run`](super::run) begins with it.
+    pub findings: Findings,
 }
 
 impl Prepared {
-    /// Connects, reads both catalogs, plans, and counts the source's rows. Changes nothing.
+    /// Connects, reads both catalogs, plans, counts the source's rows, and looks at those that they would replace. Changes
+    /// nothing.
     ///
     /// # Errors
-    /// Everything that would keep any window from being copied.
+    /// Everything that would keep any window from being copied. What the windows would destroy is no error yet, so that
+    /// it can be explained.
     pub async fn new(job: &Job) -> Result<Self> {
         let mut retries = Backoff { max_retries: job.max_retries, ..Backoff::default() }.retries();
         loop {
@@ -45,11 +54,12 @@ impl Prepared {
             stage(&mut sides.target, &target, &mut plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
-            Ok((plan, rows, outside, source, target))
+            let findings = look(&mut sides.target, job, &plan, &rows).await?;
+            Ok((plan, (rows, outside), source, target, findings))
         };
-        let (plan, rows, outside, source, target) =
+        let (plan, (rows, outside), source, target, findings) =
             prepared.await.map_err(|error: Error| error.table(&job.table))?;
-        Ok(Self { plan, rows, outside, sides, source, target })
+        Ok(Self { plan, rows, outside, sides, source, target, findings })
     }
 
     /// Looks for values that the target would refuse, in all windows at once. Changes nothing.
@@ -75,19 +85,22 @@ impl Prepared {
     /// Asked again by [`super::run`].
     ///
     /// # Errors
-    /// Those of [`crate::plan::Plan::allowed`].
+    /// Those of [`crate::plan::Plan::allowed`], and what the windows would destroy.
     pub fn allowed(&self) -> Result<()> {
-        self.plan.plan.allowed()
+        self.plan.plan.allowed()?;
+        self.findings.refusal.clone().map_or(Ok(()), Err)
     }
 
     /// Everything that would happen, as (topic, text) lines.
     pub fn explain(&self) -> Vec<(&'static str, String)> {
-        self.plan.explain(&self.rows, &self.outside())
+        let mut lines = self.plan.explain(&self.rows, &self.outside());
+        lines.extend(self.findings.explain());
+        lines
     }
 
     /// What the user ought to know before it happens.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.plan.plan.warnings.clone();
+        let mut warnings = [&self.plan.plan.warnings[..], &self.findings.warnings].concat();
         let outside = self.outside();
         warnings.extend(outside.into_iter().map(|rows| format!("at the source, {rows}")));
         warnings
@@ -98,6 +111,19 @@ impl Prepared {
         let endless = self.rows.iter().any(|(window, _)| window.is_endless());
         self.outside.told(&self.plan.date_column, endless, "not copied")
     }
+}
+
+/// What the windows would destroy, and who keeps us from knowing.
+async fn look(
+    target: &mut Session,
+    job: &Job,
+    plan: &WindowedPlan,
+    rows: &[(Window, u64)],
+) -> Result<Findings> {
+    let number = u64::try_from(window::number(target).await?).unwrap_or_default();
+    let (number, moved, what) = (AtomicU64::new(number), AtomicU64::new(0), job.table.to_string());
+    let watched = Watched { what: &what, target: &job.target, session: &number, moved: &moved };
+    watched.run(guard::look_at_windows(target, plan, rows)).await
 }
 
 /// Finds out whether the source may be read under SNAPSHOT isolation: a view may reach into databases that forbid it.
@@ -141,20 +167,19 @@ async fn stage(
     Ok(())
 }
 
-/// Rows of each window, and of none. One window is all there is to do anyway: its rows are not worth a scan.
+/// Rows of each window, and of none.
 async fn count(
     source: &mut Session,
     plan: &WindowedPlan,
     windows: &[Window],
-) -> Result<(Vec<(Window, Option<u64>)>, Outside)> {
-    let counts = match windows {
-        [first, .., last] => {
+) -> Result<(Vec<(Window, u64)>, Outside)> {
+    let counts = match (windows.first(), windows.last()) {
+        (Some(first), Some(last)) => {
             let all = Window { first: first.first, next: last.next };
             let days = read::numbers(source.lane()?, plan.days(all)).await?;
-            let counts = tally(windows, &days);
-            windows.iter().copied().zip(counts.into_iter().map(Some)).collect()
+            windows.iter().copied().zip(tally(windows, &days)).collect()
         }
-        few => few.iter().map(|window| (*window, None)).collect(),
+        _ => Vec::new(),
     };
     let outside = read::numbers(source.lane()?, plan.outside()).await?;
     Ok((counts, Outside::counted(&outside)))

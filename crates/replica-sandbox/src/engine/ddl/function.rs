@@ -57,7 +57,8 @@ pub fn create(session: &mut Session, def: &CreateFunction) -> Outcome {
         parameters.push((name.clone(), sql_type));
     }
     let body = Body { name: &place.name, select: &def.select, names: &[], schema_bound: def.schema_bound };
-    let (columns, bound_to) = module::describe(session, &frame, &body)?;
+    let (columns, reads) = module::describe(session, &frame, &body)?;
+    let bound_to = def.schema_bound.then_some(reads);
     change(session, |change| {
         let now = change.now;
         let database = change.database(place.database)?;

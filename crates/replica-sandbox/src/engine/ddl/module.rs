@@ -53,7 +53,8 @@ pub fn create_view(session: &mut Session, def: &CreateView) -> Outcome {
     };
     let body =
         Body { name: &place.name, select: &def.select, names: &def.columns, schema_bound: def.schema_bound };
-    let (columns, bound_to) = describe(session, &Frame::default(), &body)?;
+    let (columns, reads) = describe(session, &Frame::default(), &body)?;
+    let bound_to = def.schema_bound.then(|| reads.clone());
     change(session, |change| {
         let now = change.now;
         let database = change.database(place.database)?;
@@ -67,6 +68,7 @@ pub fn create_view(session: &mut Session, def: &CreateView) -> Outcome {
             definition: def.definition.clone(),
             select: def.select.clone(),
             bound_to,
+            reads,
             indexes: Vec::new(),
             created,
             modified: now,
@@ -85,18 +87,14 @@ pub struct Body<'a> {
     pub schema_bound: bool,
 }
 
-/// The columns that a module's SELECT gives, and the tables that SCHEMABINDING ties it to.
+/// The columns that a module's SELECT gives, and the tables that it reads: those that SCHEMABINDING ties it to.
 ///
 /// # Errors
 /// 4506, 4511, 4512, 8158, 8159; what the SELECT does not allow.
-pub fn describe(
-    session: &mut Session,
-    frame: &Frame,
-    body: &Body<'_>,
-) -> Outcome<(Vec<Column>, Option<Vec<i32>>)> {
+pub fn describe(session: &mut Session, frame: &Frame, body: &Body<'_>) -> Outcome<(Vec<Column>, Vec<i32>)> {
     let bound_by = body.schema_bound.then_some(body.name);
     let (described, tables) = exec::described(session, frame, body.select, bound_by)?;
-    Ok((columns(described, body)?, body.schema_bound.then_some(tables)))
+    Ok((columns(described, body)?, tables))
 }
 
 fn columns(described: Vec<OutColumn>, def: &Body<'_>) -> Outcome<Vec<Column>> {

@@ -158,7 +158,11 @@ fn computed_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(table_columns(scope)
         .filter_map(|(t, c)| {
             let computed = c.computed.as_ref()?;
-            Some(start_and(t.object_id, c, row![&computed.definition, computed.persisted]))
+            Some(start_and(
+                t.object_id,
+                c,
+                row![scope.definition(t, &computed.definition), computed.persisted],
+            ))
         })
         .collect())
 }

@@ -79,7 +79,7 @@ fn check_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 c.disabled,
                 c.not_trusted,
                 c.column.unwrap_or(0),
-                &c.definition,
+                scope.definition(t, &c.definition),
                 c.system_named,
             ])
         })
@@ -91,7 +91,7 @@ fn default_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let defaults = scope.tables().flat_map(|t| {
         t.columns.iter().filter_map(move |column| {
             let d = column.default.as_ref()?;
-            let more = row![column.column_id, &d.definition, d.system_named];
+            let more = row![column.column_id, scope.definition(t, &d.definition), d.system_named];
             Some(child(t, &d.name, d.object_id, objects::DEFAULT, d.created).row_and(more))
         })
     });

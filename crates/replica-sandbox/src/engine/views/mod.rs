@@ -4,6 +4,7 @@ mod columns;
 mod compatibility;
 mod constraints;
 pub mod definition;
+mod dependencies;
 pub mod indexes;
 mod information_schema;
 mod objects;
@@ -59,7 +60,8 @@ impl SystemView {
         let scope = Scope::new(session, &instance, database)?;
         // Everyone may read the system views, unless someone has said otherwise.
         let target = Target { object_id: self.object_id, schema_id: SYS };
-        if scope.rights.is_denied("SELECT", target) {
+        let owners = dependencies::OWNERS_ONLY.contains(&self.definition.name);
+        if scope.rights.is_denied("SELECT", target) || owners && !scope.rights.has("SELECT", Some(target)) {
             let text = format!(
                 "The SELECT permission was denied on the object '{}', database 'mssqlsystemresource', schema '{}'.",
                 self.definition.name, self.definition.schema
@@ -87,6 +89,7 @@ fn all() -> impl Iterator<Item = &'static Definition> {
         server::VIEWS,
         information_schema::VIEWS,
         compatibility::VIEWS,
+        dependencies::VIEWS,
     ]
     .into_iter()
     .flatten()

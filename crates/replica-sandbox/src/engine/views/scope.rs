@@ -28,6 +28,13 @@ impl<'a> Scope<'a> {
             .filter(|t| t.owner_session == Some(self.session.id) || self.rights.sees(Target::from(*t)))
     }
 
+    /// A text of the table's definition, for who may read it: ALTER, CONTROL or VIEW DEFINITION (Microsoft docs,
+    /// "OBJECT_DEFINITION", Permissions). To others it is NULL.
+    pub fn definition<'t>(&self, table: &Table, text: &'t String) -> Option<&'t String> {
+        let own = table.owner_session == Some(self.session.id);
+        (own || self.rights.has("VIEW DEFINITION", Some(Target::from(table)))).then_some(text)
+    }
+
     /// The views that the user may see.
     pub fn views(&self) -> impl Iterator<Item = &'a View> {
         self.database

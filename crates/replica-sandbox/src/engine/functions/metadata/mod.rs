@@ -223,9 +223,20 @@ fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
                 |d: &Database, on| permissions::rights(&instance, d, &asker.login).has(&permission, on);
             let answer = match class.as_str() {
                 "OBJECT" => match asker.object(&instance, &securable) {
-                    Some(found) => {
-                        instance.databases.get(&found.database).map(|d| rights(d, Some(found.target)))
-                    }
+                    Some(found) => instance.databases.get(&found.database).and_then(|database| {
+                        // Of all permissions on columns only this one is told apart from that on the table.
+                        match v.get(3).map(string).filter(|name| permission == "UNMASK" && !name.is_empty()) {
+                            Some(name) => {
+                                let id =
+                                    column(database.tables.get(&found.target.object_id)?, &name)?.column_id;
+                                Some(
+                                    permissions::rights(&instance, database, &asker.login)
+                                        .unmasks(found.target, id),
+                                )
+                            }
+                            None => Some(rights(database, Some(found.target))),
+                        }
+                    }),
                     None => asker.system_view(&instance, &securable).map(|target| {
                         let denied = asker.here(&instance).is_some_and(|d| {
                             permissions::rights(&instance, d, &asker.login).is_denied("SELECT", target)

@@ -1,0 +1,154 @@
+//! Rows that would go without others to take their place: a source that is empty, or has lost most of its rows.
+//!
+//! A decision to refuse rests on counts. The servers' estimates say whether counting is worth while; should they be
+//! wrong, the rows that really came decide before the commit.
+use super::super::windows::tally;
+use super::super::{Side, Sides};
+use crate::config::Shrink;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, WindowedPlan};
+use crate::read;
+use crate::report::human_count;
+use crate::session::Session;
+use crate::window::Window;
+
+/// Windows that an error names.
+const MOST_NAMED: usize = 5;
+
+/// The rows that a replacement takes away.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::copy) struct Held {
+    rows: u64,
+    /// Not the server's estimate.
+    pub counted: bool,
+    shrink: Shrink,
+}
+
+impl Held {
+    /// Whether so many rows may take their place.
+    ///
+    /// # Errors
+    /// They are too few, or seem so where the rows were not counted.
+    pub fn check(&self, coming: u64) -> Result<()> {
+        if self.counted && self.shrink.forbids(self.rows, coming) {
+            return Err(refusal(&format!("{} for {}", comes(coming), holds(self.rows))));
+        }
+        if !self.counted && self.shrink.may_forbid(self.rows, coming) {
+            return Err(Error::data(
+                "the source has sent far fewer rows than the servers' estimates let expect",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Counts both sides where their estimates ask for it, or there are none.
+pub(super) async fn whole(sides: &mut Sides<impl Side>, plan: &Plan) -> Result<(Held, Option<Error>)> {
+    let shrink = plan.allowance.shrink.unwrap_or_default();
+    let estimates = plan.rows.zip(plan.held).filter(|_| plan.limits.is_none() && !plan.count_rows);
+    if let Some((coming, rows)) = estimates
+        && !shrink.may_forbid(rows, coming)
+    {
+        return Ok((Held { rows, counted: false, shrink }, None));
+    }
+    if shrink == Shrink::ANY {
+        return Ok((Held { rows: 0, counted: true, shrink }, None));
+    }
+    let rows = read::count(sides.target.lane()?, plan.count()).await;
+    let rows = rows.map_err(|error| error.within("counting the target's rows"))?;
+    let held = Held { rows, counted: true, shrink };
+    let least = shrink.least(rows);
+    if least == 0 {
+        return Ok((held, None));
+    }
+    let coming = sides.source.count(plan, least).await;
+    let coming = coming.map_err(|error| error.within("counting the source's rows"))?;
+    Ok((held, held.check(coming).err().map(|error| error.table(&plan.target))))
+}
+
+/// Counts the target's rows, day by day, and compares each window, and all together, with what comes.
+pub(super) async fn windows(
+    target: &mut Session,
+    plan: &WindowedPlan,
+    rows: &[(Window, u64)],
+) -> Result<Option<Error>> {
+    let shrink = plan.plan.allowance.shrink.unwrap_or_default();
+    let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok(None) };
+    if shrink == Shrink::ANY {
+        return Ok(None);
+    }
+    let days = plan.target_days(Window { first: first.first, next: last.next });
+    let days = read::numbers(target.lane()?, days).await;
+    let days = days.map_err(|error| error.within("counting the target's rows"))?;
+    let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
+    let held = tally(&windows, &days);
+    Ok(too_few(shrink, rows, &held).map(|what| refusal(&what).table(&plan.plan.target)))
+}
+
+/// What would be lost; `None`: nothing that may not.
+fn too_few(shrink: Shrink, rows: &[(Window, u64)], held: &[u64]) -> Option<String> {
+    let each = rows.iter().zip(held).filter(|((_, coming), held)| shrink.forbids(**held, *coming));
+    let each: Vec<_> = each.collect();
+    let (all, all_held) = (rows.iter().map(|(_, rows)| rows).sum(), held.iter().sum());
+    let named = each
+        .iter()
+        .take(MOST_NAMED)
+        .map(|((window, coming), held)| format!("window {window}: {} for {}", comes(*coming), holds(**held)));
+    let mut parts: Vec<String> = named.collect();
+    if each.len() > MOST_NAMED {
+        parts.push(format!("and {} more windows", each.len() - MOST_NAMED));
+    }
+    if shrink.forbids(all_held, all) && rows.len() > 1 {
+        parts.push(format!("all windows together: {} for {}", comes(all), holds(all_held)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn comes(rows: u64) -> String {
+    format!("the source has {} rows", human_count(rows))
+}
+
+fn holds(rows: u64) -> String {
+    format!("the {} that the target holds", human_count(rows))
+}
+
+fn refusal(what: &str) -> Error {
+    Error::data(format!("most rows would be lost: {what}")).remedy(
+        "Look at the source: another database, rows that its login may not see, a table emptied by mistake. If it is right, say --allow-shrink, or allow_shrink in [tables] or [etl] of replica.toml",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    fn found(rows: &[(u64, u64)]) -> Option<String> {
+        let mut first = date!(2024 - 01 - 01);
+        let mut windows = Vec::new();
+        for (_, coming) in rows {
+            let next = first.next_day().unwrap();
+            windows.push((Window { first, next }, *coming));
+            first = next;
+        }
+        too_few(Shrink::default(), &windows, &rows.iter().map(|(held, _)| *held).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_window_counts_and_so_do_all_together() {
+        assert_eq!(found(&[(0, 0), (10, 1), (2_000, 1_500)]), None);
+        let one = found(&[(5, 5), (1_234, 0)]).unwrap();
+        assert_eq!(
+            one,
+            "window 2024-01-02: the source has 0 rows for the 1,234 that the target holds; all windows together: the source has 5 rows for the 1,239 that the target holds"
+        );
+        let sum = found(&[(900, 300), (900, 300)]).unwrap();
+        assert_eq!(sum, "all windows together: the source has 600 rows for the 1,800 that the target holds");
+        let many = found(&[(1, 0); 8]).unwrap();
+        assert!(
+            many.contains("2024-01-05") && !many.contains("2024-01-06") && many.contains("and 3 more"),
+            "{many}"
+        );
+    }
+}

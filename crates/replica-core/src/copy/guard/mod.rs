@@ -1,0 +1,74 @@
+//! Before the first row is written: what a replacement would destroy although nobody asked for it.
+//!
+//! Every way that replaces rows passes here once, with its plan, after the catalogs and before any claim. What is found
+//! is a refusal, with both the numbers and the way out, or something that the user ought to know.
+mod columns;
+mod constant;
+mod counts;
+mod filters;
+
+use super::replace::LOCK_WAIT;
+use super::{Side, Sides};
+use crate::error::{Error, Result};
+use crate::plan::{Plan, WindowedPlan};
+use crate::session::Session;
+use crate::window::Window;
+pub(super) use counts::Held;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What the user ought to know.
+    pub warnings: Vec<String>,
+    /// Why nothing may be written.
+    pub refusal: Option<Error>,
+}
+
+impl Findings {
+    /// For `--explain`, as (topic, text) lines.
+    pub fn explain(&self) -> Vec<(&'static str, String)> {
+        let warnings = self.warnings.iter().map(|warning| ("warning", warning.clone()));
+        warnings.chain(self.refusal.iter().map(|refusal| ("refused", refusal.to_string()))).collect()
+    }
+
+    fn add(&mut self, more: Self) {
+        self.warnings.extend(more.warnings);
+        self.refusal = self.refusal.take().or(more.refusal);
+    }
+
+    /// The warnings, unless there is a refusal.
+    pub(super) fn warnings(self) -> Result<Vec<String>> {
+        self.refusal.map_or(Ok(self.warnings), Err)
+    }
+}
+
+/// Looks at all that a plan of one transaction would replace, and says how many rows are about to go. Changes nothing.
+///
+/// # Errors
+/// The servers' own; what is found is no error yet.
+pub(super) async fn look(sides: &mut Sides<impl Side>, plan: &Plan) -> Result<(Findings, Held)> {
+    sides.target.set_lock_timeout(LOCK_WAIT).await?;
+    let mut findings = filters::look(plan);
+    findings.add(columns::look(&mut sides.target, plan, plan.filter_at_target().as_ref()).await?);
+    let (held, shrunk) = counts::whole(sides, plan).await?;
+    findings.refusal = findings.refusal.or(shrunk);
+    Ok((findings, held))
+}
+
+/// Looks at all windows that a run would replace, with their rows at the source. Changes nothing.
+///
+/// # Errors
+/// The server's own; what is found is no error yet.
+pub(super) async fn look_at_windows(
+    target: &mut Session,
+    plan: &WindowedPlan,
+    rows: &[(Window, u64)],
+) -> Result<Findings> {
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
+    let held = plan.held_by(&windows);
+    let mut findings = filters::look(&plan.plan);
+    findings.add(columns::look(target, &plan.plan, Some(&held)).await?);
+    findings.refusal = findings.refusal.or(counts::windows(target, plan, rows).await?);
+    Ok(findings)
+}

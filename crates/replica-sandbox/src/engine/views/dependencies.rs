@@ -11,7 +11,7 @@ pub const VIEWS: &[Definition] = &[Definition {
         "referencing_class_desc nvarchar(60) null = OBJECT_OR_COLUMN, is_schema_bound_reference bit",
         "referenced_class tinyint null = 1, referenced_class_desc nvarchar(60) null = OBJECT_OR_COLUMN",
         "referenced_server_name sysname null = null, referenced_database_name sysname null = null",
-        "referenced_schema_name sysname null = null, referenced_entity_name sysname null",
+        "referenced_schema_name sysname null, referenced_entity_name sysname null",
         "referenced_id int null, referenced_minor_id int = 0, is_caller_dependent bit = 0, is_ambiguous bit = 0",
     ]),
     rows: dependencies,
@@ -31,7 +31,10 @@ fn dependencies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     let reads = views
         .chain(functions)
         .flat_map(|(id, bound, reads)| reads.iter().map(move |read| (id, bound, *read)));
-    Ok(reads
-        .filter_map(|(id, bound, read)| Some(row![id, bound, &scope.database.tables.get(&read)?.name, read]))
-        .collect())
+    let database = scope.database;
+    let dependency = |(id, bound, read)| {
+        let table = database.tables.get(&read)?;
+        Some(row![id, bound, database.schema_name(table.schema_id), &table.name, read])
+    };
+    Ok(reads.filter_map(dependency).collect())
 }

@@ -143,20 +143,6 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: none,
     },
-    // Of modules that SCHEMABINDING ties to their tables; what others name is not kept.
-    Definition {
-        schema: "sys",
-        name: "sql_expression_dependencies",
-        columns: Columns(&[
-            "referencing_id int, referencing_minor_id int = 0, referencing_class tinyint null = 1",
-            "referencing_class_desc nvarchar(60) null = OBJECT_OR_COLUMN, is_schema_bound_reference bit = 1",
-            "referenced_class tinyint null = 1, referenced_class_desc nvarchar(60) null = OBJECT_OR_COLUMN",
-            "referenced_server_name sysname null = null, referenced_database_name sysname null = null",
-            "referenced_schema_name sysname null, referenced_entity_name sysname null, referenced_id int null",
-            "referenced_minor_id int = 0, is_caller_dependent bit = 0, is_ambiguous bit = 0",
-        ]),
-        rows: dependencies,
-    },
     Definition {
         schema: "sys",
         name: "assemblies",
@@ -465,18 +451,6 @@ fn assemblies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 processorarchitecture=msil";
     let created = scope.database.created;
     Ok(vec![row![name, 4, 1, full, 3, "UNSAFE_ACCESS", true, created, created, false]])
-}
-
-fn dependencies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
-    let views = scope.views().map(|v| (v.object_id, &v.bound_to));
-    let functions = scope.functions().map(|f| (f.object_id, &f.bound_to));
-    let bound =
-        views.chain(functions).flat_map(|(id, to)| to.iter().flatten().map(move |table| (id, *table)));
-    let table = |(module, id): (i32, i32)| {
-        let table = scope.database.tables.get(&id)?;
-        Some(row![module, scope.database.schema_name(table.schema_id), &table.name, id])
-    };
-    Ok(bound.filter_map(table).collect())
 }
 
 fn all_triggers<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Trigger)> {

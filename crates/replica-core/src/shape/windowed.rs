@@ -99,6 +99,13 @@ impl Strategy {
     fn deletion(&mut self, target: &Table, date_id: i32, wishes: Wishes) {
         let finder = self.active_indexes(target).find(|index| finds(index, date_id));
         let deletion = match finder {
+            // Batches that are committed before the last one is refused would be gone.
+            Some(_) if !wishes.one_transaction && target.incoming_keys().next().is_some() => {
+                self.reasons.push(
+                    "DELETE in one statement under a table lock: a foreign key that refuses it (error 547) leaves all rows of the window".into(),
+                );
+                Deletion::AtOnce
+            }
             Some(index) => {
                 let name = index.name.as_deref().unwrap_or_default();
                 self.reasons.push(match wishes.one_transaction {

@@ -207,6 +207,28 @@ fn a_row_that_an_index_would_drop_is_told() {
     pair.assert_equal("SELECT id, d, v FROM dbo.p ORDER BY id");
 }
 
+/// More rows than one batch of a DELETE: what a key refuses at the end must not have taken the others along.
+#[test]
+fn a_key_that_refuses_the_last_row_leaves_all_of_the_window() {
+    let pair = Pair::new();
+    pair.both(
+        "CREATE TABLE dbo.p (id int NOT NULL UNIQUE, d date NOT NULL, CONSTRAINT PK_p PRIMARY KEY (d, id))",
+    );
+    pair.both("INSERT INTO dbo.p VALUES (1, '2024-01-05')");
+    for doubling in 0..13 {
+        let by = 1 << doubling;
+        pair.both(&format!(
+            "INSERT INTO dbo.p (id, d) SELECT id + {by}, d FROM dbo.p WHERE id + {by} <= 5000"
+        ));
+    }
+    pair.target("CREATE TABLE dbo.k (id int NOT NULL PRIMARY KEY, pid int NULL REFERENCES dbo.p (id))");
+    pair.target("INSERT INTO dbo.k VALUES (1, 4999)");
+    let run = tool(&pair).run(&january(&[])).exits(1).says("547").says("dbo.k");
+    assert_eq!(outcomes(&run), [("2024-01".to_owned(), "failed".to_owned())], "{run}");
+    pair.assert_equal("SELECT id, d FROM dbo.p ORDER BY id");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.k WHERE pid = 4999"), 1);
+}
+
 #[test]
 fn a_partition_that_has_grown_meanwhile_is_not_switched_out() {
     let pair = sandbox("");

@@ -211,7 +211,7 @@ impl Problems {
         }
         if !self.extra.is_empty() {
             parts.push(format!(
-                "in the source only: {}. Add them to the target, or leave them out with --ignore-extra-columns",
+                "in the source only: {}. Add them to the target, or leave them out with --ignore-extra-columns (ignore_extra_columns in [tables] of replica.toml)",
                 self.extra.join(", ")
             ));
         }

@@ -36,7 +36,7 @@ pub(super) async fn look(target: &mut Session, plan: &Plan, filter: Option<&Filt
     })?;
     let idle =
         unfilled.into_iter().filter(|left| !holding.iter().any(|held| held.column.id == left.column.id));
-    let warnings = warn(idle.collect(), "; no old row holds anything else");
+    let warnings = warn(idle.collect(), "; no old row holds another value");
     let refusal = (!holding.is_empty()).then(|| refusal(&plan.mapping, &holding).table(&plan.target));
     Ok(Findings { warnings, refusal })
 }

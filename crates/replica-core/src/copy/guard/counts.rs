@@ -114,7 +114,7 @@ fn holds(rows: u64) -> String {
 
 fn refusal(what: &str) -> Error {
     Error::data(format!("most rows would be lost: {what}")).remedy(
-        "Look at the source: another database, rows that its login may not see, a table emptied by mistake. If it is right, say --allow-shrink, or allow_shrink in [tables] or [etl] of replica.toml",
+        "Look at the source: another database, rows that its login may not see, a table emptied by mistake. If it is right, say --allow-shrink, or allow_shrink in [tables] of replica.toml (for run-replica-etl in [etl], too)",
     )
 }
 

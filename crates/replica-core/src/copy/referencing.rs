@@ -5,7 +5,7 @@ use crate::read;
 use crate::session::Session;
 
 /// In the transaction that has deleted rows: none was taken along by a key that was made, or enabled, since the plan.
-/// Whoever makes one now waits for the lock that the DELETE holds (Sch-M on both of its tables).
+/// One that is made or enabled after this look finds the rows gone already, and takes none along.
 ///
 /// # Errors
 /// There is such a key: the transaction must not commit. The server's.

@@ -4,7 +4,17 @@ use crate::plan::Plan;
 use crate::types::How;
 use crate::types::mapping::MappedColumn;
 
-pub(super) const DUPLICATES: &str = "The source's rows break a key that only the target has: rid the source of the duplicates, or the target of the key";
+const DUPLICATES: &str = "The source's rows break a key that only the target has: rid the source of the duplicates, or the target of the key";
+
+const TAKEN: &str = "A row that this run does not replace may have the key already, as one has whose date was another when it was copied: take a range of days that holds both dates, or replace the whole table. If there is none";
+
+/// Who else can have a row's key.
+pub(super) fn duplicates(plan: &Plan) -> String {
+    match plan.limits {
+        Some(_) => format!("{TAKEN}: {DUPLICATES}"),
+        None => DUPLICATES.into(),
+    }
+}
 
 const DROPPED: &str = "An index of the target has IGNORE_DUP_KEY, and drops rows whose key is there already: twice in the source, or in a row that this run does not replace. Load the days of both in one run, rid the source of the duplicates, or rebuild the index without the option";
 
@@ -25,7 +35,7 @@ pub(super) fn advise(error: Error, plan: &Plan) -> Error {
                 "Let the target's column take NULL, or fill it at the source. Nullable there only: {columns}"
             )
         }),
-        2601 | 2627 => Some(DUPLICATES.into()),
+        2601 | 2627 => Some(duplicates(plan)),
         3604 => Some(DROPPED.into()),
         1105 | 9002 => Some("Make room on the target's server and run again".into()),
         _ => None,

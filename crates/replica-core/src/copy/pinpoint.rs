@@ -117,7 +117,7 @@ async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Resu
                 "Column {column} takes its default, which the target refuses: mend the default, or give the source such \
                  a column"
             ),
-            None => first_refused(&row, error, &why),
+            None => first_refused(&row, error, &why, plan),
         },
         column: default,
         command: row.command(&table.object.name),
@@ -135,12 +135,12 @@ fn way_out(problem: Problem) -> &'static str {
     }
 }
 
-fn first_refused(row: &RowName, error: &Error, why: &Error) -> String {
+fn first_refused(row: &RowName, error: &Error, why: &Error, plan: &Plan) -> String {
     match (error.server(), why.server()) {
         (_, Some(ServerError { number: 2601 | 2627, .. })) => {
             format!(
                 "{}. With the rows before it in place, the first to be refused is {row}",
-                advice::DUPLICATES
+                advice::duplicates(plan)
             )
         }
         (Some(one), Some(other)) if one.number != other.number => {

@@ -215,7 +215,7 @@ fn a_row_that_has_moved_to_an_earlier_month() {
 fn a_key_that_is_taken_outside_of_all_windows() {
     let pair = moved(MOVED[0], &MOVED[1].replace("2024-02-01", "2023-12-31"));
     let args = ["dbo.w", "--start-date", "2024-01-01", "--end-date", "2024-02-29", "--max-workers", "1"];
-    let run = tool(&pair).run(&args).exits(1).says("2627");
+    let run = tool(&pair).run(&args).exits(1).says("2627").says("take a range of days that holds both dates");
     assert_eq!(run.stderr.matches("tried again after all others").count(), 1, "{run}");
     let lines: Vec<_> = run.lines().iter().map(|line| (line[1], line[2])).collect();
     assert_eq!(lines, [("2024-02", "ok"), ("2024-01", "failed")], "{run}");

@@ -394,5 +394,4 @@ impl Message {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -283,5 +283,4 @@ fn settle(lane: &mut Lane, reply: Reply) -> Result<Reply> {
 }
 
 #[cfg(test)]
-#[path = "read_tests.rs"]
 mod tests;

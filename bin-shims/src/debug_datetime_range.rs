@@ -1,6 +1,4 @@
 //! debug-datetime-range, spelled with underscores.
 fn main() -> std::process::ExitCode {
-    replica_core::cli::main_under_old_name::<replica_finder::Args<{ replica_finder::DATES }>>(
-        "debug_datetime_range",
-    )
+    replica_core::cli::main::<replica_finder::Args<{ replica_finder::DATES }>>()
 }

@@ -1,6 +1,4 @@
 //! debug-numeric-overflow, spelled with underscores.
 fn main() -> std::process::ExitCode {
-    replica_core::cli::main_under_old_name::<replica_finder::Args<{ replica_finder::NUMBERS }>>(
-        "debug_numeric_overflow",
-    )
+    replica_core::cli::main::<replica_finder::Args<{ replica_finder::NUMBERS }>>()
 }

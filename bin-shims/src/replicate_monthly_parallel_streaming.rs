@@ -1,6 +1,4 @@
 //! replicate-monthly-parallel-streaming, spelled with underscores.
 fn main() -> std::process::ExitCode {
-    replica_core::cli::main_under_old_name::<replicate_monthly_parallel_streaming::Args>(
-        "replicate_monthly_parallel_streaming",
-    )
+    replica_core::cli::main::<replicate_monthly_parallel_streaming::Args>()
 }

@@ -1,4 +1,4 @@
 //! The old name of replicate-reference-tables.
 fn main() -> std::process::ExitCode {
-    replica_core::cli::main_under_old_name::<replicate_reference_tables::Args>("replicate_reference_tables")
+    replica_core::cli::main::<replicate_reference_tables::Args>()
 }

@@ -1,4 +1,4 @@
 //! verify-replica, spelled with an underscore.
 fn main() -> std::process::ExitCode {
-    replica_core::cli::main_under_old_name::<verify_replica::Args>("verify_replica")
+    replica_core::cli::main::<verify_replica::Args>()
 }

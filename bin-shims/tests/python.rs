@@ -1,5 +1,5 @@
 //! The lines of an old crontab, as they stand there: `python scripts/NAME.py TABLE --option=value`.
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use replica_testkit::{Pair, Program, Run};
@@ -107,11 +107,14 @@ fn the_programs_exit_codes_are_the_scripts() {
 }
 
 #[test]
-fn the_program_is_found_in_three_places() {
+fn the_program_is_found_where_it_may_be() {
     let folder = installed();
     let line = "python scripts/export_and_load_replica.py --version";
     let program = Path::new(BINARY).with_file_name("replicate-reference-tables");
-    let bare = || Program::new("/bin/sh").with("PATH", "/usr/local/bin:/usr/bin:/bin");
+    let home = TempDir::new().unwrap();
+    // As cron does: a short PATH, and a home.
+    let bare =
+        || Program::new("/bin/sh").with("PATH", "/usr/bin:/bin").with("HOME", home.path().to_str().unwrap());
     crontab(&folder, bare(), line).exits(2).says("export_and_load_replica.py").says("REPLICA_BIN");
 
     let bin = program.parent().unwrap().to_str().unwrap();
@@ -119,14 +122,38 @@ fn the_program_is_found_in_three_places() {
     crontab(&folder, bare().with("REPLICA_BIN", bin), line).exits(0);
     // The folder that is named may lack it.
     let beside = folder.path().join("scripts/replicate-reference-tables");
-    std::os::unix::fs::symlink(program, &beside).unwrap();
+    symlink(&program, &beside).unwrap();
     crontab(&folder, bare().with("REPLICA_BIN", "/nowhere"), line).exits(0);
+
+    // The script is a link to the one beside the program.
+    let elsewhere = TempDir::new().unwrap();
+    let script = folder.path().join("scripts/export_and_load_replica.py");
+    symlink(script, elsewhere.path().join("export_and_load_replica.py")).unwrap();
+    crontab(&elsewhere, bare(), "python export_and_load_replica.py --version").exits(0);
 
     // It is there, and cannot run.
     std::fs::remove_file(&beside).unwrap();
     std::fs::write(&beside, "\u{7f}no program").unwrap();
     std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o755)).unwrap();
     crontab(&folder, bare(), line).exits(2).says("cannot start").says("Exec format error");
+
+    // `cargo install` puts it into a folder that cron does not know.
+    std::fs::remove_file(&beside).unwrap();
+    let cargo = home.path().join(".cargo/bin");
+    std::fs::create_dir_all(&cargo).unwrap();
+    symlink(&program, cargo.join("replicate-reference-tables")).unwrap();
+    crontab(&folder, bare(), line).exits(0);
+}
+
+#[test]
+fn an_import_does_not_run_the_program() {
+    let folder = installed();
+    let mine = "import sys; sys.path.insert(0, 'scripts')\n\
+                from replicate_reference_tables import build_row_tuple\nprint('went on')\n";
+    std::fs::write(folder.path().join("mine.py"), mine).unwrap();
+    let run = crontab(&folder, shell(), "python mine.py dbo.T --full-table").exits(1);
+    assert_eq!(run.stdout, "", "{run}");
+    run.says("ImportError").says("replicate_reference_tables is now the program replicate-reference-tables");
 }
 
 #[test]

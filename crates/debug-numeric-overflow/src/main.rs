@@ -1,7 +1,7 @@
 //! Finds numbers that the target's columns cannot hold, or would round.
-use replica_core::cli::{self, Tool};
+use replica_core::cli;
 use replica_finder::{Args, NUMBERS};
 
 fn main() -> std::process::ExitCode {
-    cli::main::<Args<NUMBERS>>(Args::<NUMBERS>::NAME)
+    cli::main::<Args<NUMBERS>>()
 }

@@ -1,6 +1,6 @@
 use debug_single_row_insert::Args;
-use replica_core::cli::{self, Tool};
+use replica_core::cli;
 
 fn main() -> std::process::ExitCode {
-    cli::main::<Args>(Args::NAME)
+    cli::main::<Args>()
 }

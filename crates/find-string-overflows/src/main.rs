@@ -1,7 +1,7 @@
 //! Finds text and bytes that do not fit the target's columns, or lose characters there.
-use replica_core::cli::{self, Tool};
+use replica_core::cli;
 use replica_finder::{Args, STRINGS};
 
 fn main() -> std::process::ExitCode {
-    cli::main::<Args<STRINGS>>(Args::<STRINGS>::NAME)
+    cli::main::<Args<STRINGS>>()
 }

@@ -56,7 +56,7 @@ impl Tool for Args {
 }
 
 fn main() -> std::process::ExitCode {
-    cli::main::<Args>(Args::NAME)
+    cli::main::<Args>()
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -152,6 +152,7 @@ const MOST_RETRIES: u32 = 100;
 
 impl Tool for Args {
     const NAME: &'static str = "replicate-monthly-parallel-streaming";
+    const OLD_NAMES: &'static [&'static str] = &["replicate_monthly_parallel"];
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {

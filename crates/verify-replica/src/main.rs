@@ -1,6 +1,6 @@
-use replica_core::cli::{self, Tool};
+use replica_core::cli;
 use verify_replica::Args;
 
 fn main() -> std::process::ExitCode {
-    cli::main::<Args>(Args::NAME)
+    cli::main::<Args>()
 }

@@ -6,7 +6,9 @@ mod configured;
 mod options;
 mod tables;
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub use tables::Selection;
 pub trait Tool: FromArgs + ArgsInfo {
     /// The tool's name.
     const NAME: &'static str;
+    /// Names that it had before, beside [`Tool::NAME`] with underscores.
+    const OLD_NAMES: &'static [&'static str] = &[];
     /// The command line as resolved.
     type Options;
 
@@ -49,8 +53,19 @@ pub enum Parsed<O> {
     Print(String),
 }
 
-/// Runs the tool under a name: its own, or an older one.
-pub fn main<T: Tool>(name: &str) -> ExitCode {
+/// Runs the tool under the name that it was called by: its own, or an older one. Under an older one it says so, unless
+/// `REPLICA_NO_DEPRECATION=1`.
+pub fn main<T: Tool>() -> ExitCode {
+    let old = old_name::<T>(std::env::args_os().next());
+    if let Some(name) = &old
+        && std::env::var_os("REPLICA_NO_DEPRECATION").is_none_or(|value| value != "1")
+    {
+        eprintln!(
+            "{name} is now {}; the old name still works (REPLICA_NO_DEPRECATION=1 hides this line)",
+            T::NAME
+        );
+    }
+    let name = old.as_deref().unwrap_or(T::NAME);
     match run::<T>(name) {
         Ok(code) => code.into(),
         Err(error) => {
@@ -60,15 +75,12 @@ pub fn main<T: Tool>(name: &str) -> ExitCode {
     }
 }
 
-/// Runs the tool under a name that it had before, and says so, unless `REPLICA_NO_DEPRECATION=1`.
-pub fn main_under_old_name<T: Tool>(name: &str) -> ExitCode {
-    if std::env::var_os("REPLICA_NO_DEPRECATION").is_none_or(|value| value != "1") {
-        eprintln!(
-            "{name} is now {}; the old name still works (REPLICA_NO_DEPRECATION=1 hides this line)",
-            T::NAME
-        );
-    }
-    main::<T>(name)
+/// The name by which the program was called, if the tool had it before: as a program of its own, or as a link.
+fn old_name<T: Tool>(called: Option<OsString>) -> Option<String> {
+    let called = PathBuf::from(called?);
+    let name = called.file_name()?.to_str()?;
+    let old = name == T::NAME.replace('-', "_") || T::OLD_NAMES.contains(&name);
+    old.then(|| name.to_owned())
 }
 
 fn run<T: Tool>(name: &str) -> Result<Code> {

@@ -2,7 +2,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, ProgramExit};
 use tempfile::TempDir;
 
 /// Where cargo puts this workspace's programs, the one that is asked for among them.
@@ -16,13 +16,13 @@ fn installed() -> TempDir {
     folder
 }
 
-fn install(folder: &Path) -> Run {
+fn install(folder: &Path) -> ProgramExit {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/install-shims");
     Program::new(script).run(&[folder.to_str().unwrap()])
 }
 
 /// Runs `python scripts/NAME.py ...` where the scripts are, by a shell, as cron does.
-fn crontab(folder: &TempDir, program: Program, line: &str) -> Run {
+fn crontab(folder: &TempDir, program: Program, line: &str) -> ProgramExit {
     let command = format!("cd '{}' && {line}", folder.path().display());
     program.run(&["-c", &command.replace("python ", "python3 ")])
 }

@@ -1,5 +1,5 @@
 //! The real binary against a server.
-use replica_testkit::offenders::{Offender, assert_found};
+use replica_testkit::offenders::{ExpectedOffender, assert_found};
 use replica_testkit::{Pair, Program};
 
 fn finder(pair: &Pair) -> Program {
@@ -11,7 +11,7 @@ const ROUNDED: &str = "rounded";
 const DAY: &str = "rounded into the next day";
 const MONTH: &str = "rounded into the next month";
 
-const OFFENDERS: &[Offender] = &[
+const OFFENDERS: &[ExpectedOffender] = &[
     ("date", "datetime", "'1753-01-01'", "'1752-12-31'", OUT),
     ("date", "smalldatetime", "'1900-01-01'", "'1899-12-31'", OUT),
     ("date", "smalldatetime", "'2079-06-06'", "'2079-06-07'", OUT),

@@ -1,12 +1,12 @@
 //! The real binary against a server.
-use replica_testkit::offenders::{Offender, assert_found};
+use replica_testkit::offenders::{ExpectedOffender, assert_found};
 use replica_testkit::{Pair, Program};
 
 fn finder(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_debug-numeric-overflow")).between(pair)
 }
 
-const OFFENDERS: &[Offender] = &[
+const OFFENDERS: &[ExpectedOffender] = &[
     ("int", "tinyint", "255", "-1", "out of range"),
     ("int", "smallint", "-32768", "32768", "out of range"),
     ("bigint", "int", "2147483647", "-2147483649", "out of range"),

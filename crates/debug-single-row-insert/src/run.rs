@@ -7,16 +7,16 @@ use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::Result;
 use replica_core::exit::Code;
-use replica_core::plan::{Plan, Request};
-use replica_core::report::{self, Format, Progress, Record, Value};
+use replica_core::plan::{CopyOptions, Plan};
+use replica_core::report::{self, Format, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
-use replica_core::shape::Wishes;
-use replica_core::trial::{self, Outcome, Subject, Trial};
+use replica_core::shape::LoadOptions;
+use replica_core::trial::{self, Trial, TrialOutcome, TrialTable};
 
 use crate::args::Options;
 
 pub fn run(options: &Options) -> Result<Code> {
-    report::init(&Progress::on_stderr());
+    report::init(&ProgressBars::on_stderr());
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
     cli::block_on(1, |stop| async move { stop.or(attempt(options, &config, &source, &target)).await })
@@ -39,7 +39,7 @@ async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: 
         log::warn!("{table}: several rows match; this is the first");
     }
     write(options, &plan, &trial)?;
-    Ok(if matches!(trial.outcome, Outcome::Refused { .. }) { Code::Failed } else { Code::Ok })
+    Ok(if matches!(trial.outcome, TrialOutcome::Refused { .. }) { Code::Failed } else { Code::Ok })
 }
 
 async fn tried(
@@ -52,15 +52,15 @@ async fn tried(
     let (source, target) = sides.tables(table).await?;
     let plan = Plan::new(&source, &target, request())?;
     plan.allowed()?;
-    let subject = Subject { source: &source, target: &target, plan: &plan };
+    let subject = TrialTable { source: &source, target: &target, plan: &plan };
     let trial = trial::row(&mut sides, &subject, &options.which).await?;
     Ok((plan, trial))
 }
 
 /// Everything that the target can check is checked.
-fn request() -> Request {
-    let wishes = Wishes { check_constraints: true, fire_triggers: true, ..Wishes::default() };
-    Request { ignore_extra_columns: true, wishes, ..Request::default() }
+fn request() -> CopyOptions {
+    let wishes = LoadOptions { check_constraints: true, fire_triggers: true, ..LoadOptions::default() };
+    CopyOptions { ignore_extra_columns: true, wishes, ..CopyOptions::default() }
 }
 
 fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {
@@ -87,7 +87,7 @@ fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {
 
 /// A column and its verdict, or the row's.
 #[derive(Default)]
-struct Line {
+struct TrialLine {
     column: Option<String>,
     source_type: Option<String>,
     value: Option<String>,
@@ -95,8 +95,8 @@ struct Line {
     verdict: String,
 }
 
-fn lines(plan: &Plan, trial: &Trial) -> Vec<Line> {
-    let columns = trial.columns.iter().enumerate().map(|(number, shown)| Line {
+fn lines(plan: &Plan, trial: &Trial) -> Vec<TrialLine> {
+    let columns = trial.columns.iter().enumerate().map(|(number, shown)| TrialLine {
         column: Some(shown.column.target.name.clone()),
         source_type: Some(shown.column.source.sql_type.to_string()),
         value: Some(shown.value.clone().unwrap_or_else(|| "NULL".into())),
@@ -110,18 +110,18 @@ fn lines(plan: &Plan, trial: &Trial) -> Vec<Line> {
             None => verdict_so_far,
         }
     };
-    let left_out = plan.mapping.left_out.iter().map(|left| Line {
+    let left_out = plan.mapping.left_out.iter().map(|left| TrialLine {
         column: Some(left.column.name.clone()),
         verdict: verdict_on(&left.column.name, left.filler),
-        ..Line::default()
+        ..TrialLine::default()
     });
-    let row = Line { verdict: outcome(trial), ..Line::default() };
+    let row = TrialLine { verdict: outcome(trial), ..TrialLine::default() };
     columns.chain(left_out).chain([row]).collect()
 }
 
 /// What is known of the column without a trial, and what the trial did.
-fn verdict(number: usize, fits: String, outcome: &Outcome) -> String {
-    let Outcome::Refused { guilty, .. } = outcome else { return fits };
+fn verdict(number: usize, fits: String, outcome: &TrialOutcome) -> String {
+    let TrialOutcome::Refused { guilty, .. } = outcome else { return fits };
     if let Some((_, error)) = guilty.all_of.iter().find(|(column, _)| *column == number) {
         return format!("{fits}; to blame: {error}");
     }
@@ -136,18 +136,18 @@ fn verdict(number: usize, fits: String, outcome: &Outcome) -> String {
 
 fn outcome(trial: &Trial) -> String {
     match &trial.outcome {
-        Outcome::Accepted => "accepted, and rolled back".into(),
-        Outcome::Replaces => {
+        TrialOutcome::Accepted => "accepted, and rolled back".into(),
+        TrialOutcome::Replaces => {
             "accepted in the place of the target's row of the same key, and rolled back".into()
         }
-        Outcome::Refused { error, guilty } if guilty.is_unknown() => {
+        TrialOutcome::Refused { error, guilty } if guilty.is_unknown() => {
             format!("refused: {error} (no column is to blame alone)")
         }
-        Outcome::Refused { error, .. } => format!("refused: {error}"),
+        TrialOutcome::Refused { error, .. } => format!("refused: {error}"),
     }
 }
 
-impl Line {
+impl TrialLine {
     /// For people: the column, its types, its value.
     fn cells(&self) -> [String; 3] {
         let types = match (&self.source_type, &self.target_type) {
@@ -160,13 +160,13 @@ impl Line {
     }
 
     fn record(&self, table: &str) -> Record {
-        let text = |text: &Option<String>| text.clone().map_or(Value::Missing, Value::Text);
+        let text = |text: &Option<String>| text.clone().map_or(RecordValue::Missing, RecordValue::Text);
         Record::new()
-            .with("table", Value::Text(table.to_owned()))
+            .with("table", RecordValue::Text(table.to_owned()))
             .with("column", text(&self.column))
             .with("source_type", text(&self.source_type))
             .with("value", text(&self.value))
             .with("target_type", text(&self.target_type))
-            .with("verdict", Value::Text(self.verdict.clone()))
+            .with("verdict", RecordValue::Text(self.verdict.clone()))
     }
 }

@@ -1,6 +1,6 @@
 //! The real binary against a server: what it says of a row, and that nothing of it stays.
 use replica_testkit::family::{family, others};
-use replica_testkit::{Pair, Program, Run, Troubled};
+use replica_testkit::{Pair, Program, ProgramExit, Troubled};
 
 fn tool(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_debug-single-row-insert")).between(pair)
@@ -8,14 +8,14 @@ fn tool(pair: &Pair) -> Program {
 
 /// The verdict on a column; on the row with "".
 #[track_caller]
-fn verdict<'a>(run: &'a Run, column: &str) -> &'a str {
+fn verdict<'a>(run: &'a ProgramExit, column: &str) -> &'a str {
     let lines = run.lines();
     let line = lines.iter().find(|line| line[1] == column);
     line.unwrap_or_else(|| panic!("no line of {column:?}\n{run}"))[5]
 }
 
 /// The columns that are said to be to blame.
-fn blamed(run: &Run) -> Vec<&str> {
+fn blamed(run: &ProgramExit) -> Vec<&str> {
     run.lines().iter().filter(|line| line[5].contains("to blame")).map(|line| line[1]).collect()
 }
 

@@ -1,5 +1,5 @@
 //! The real binary against a server: what it finds, what it does not, and what that costs the source.
-use replica_testkit::{Pair, Program, Run, Troubled};
+use replica_testkit::{Pair, Program, ProgramExit, Troubled};
 
 fn finder(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_find-string-overflows")).between(pair)
@@ -15,7 +15,7 @@ fn scans(pair: &Pair, table: &str) -> Option<i64> {
 }
 
 /// Column and problem of each line.
-fn found(run: &Run) -> Vec<(&str, &str)> {
+fn found(run: &ProgramExit) -> Vec<(&str, &str)> {
     run.lines().iter().map(|line| (line[1], line[5])).collect()
 }
 

@@ -11,7 +11,7 @@ pub struct Case {
     /// Columns that the typed copy goes without, since tiberius 0.13 can't load them: image, xml, sql_variant and CLR
     /// types, and the largest amounts of money, which it reads as floating point numbers beyond the type's range.
     pub untyped: &'static [&'static str],
-    pub rows: Rows,
+    pub rows: CaseRows,
 }
 
 /// Makes the sandbox fill its own tables: rows enough that no cache holds them all.
@@ -19,7 +19,7 @@ pub const SANDBOX: [&str; 6] = ["--generate", "sales", "--rows", "5000", "--load
 
 /// Rows for the lane and the relay, and for the typed copy, which is slow.
 #[derive(Clone, Copy)]
-pub struct Rows {
+pub struct CaseRows {
     pub fast: u64,
     pub typed: u64,
 }
@@ -27,8 +27,8 @@ pub struct Rows {
 /// The cases of a run; a quick one moves fewer rows. `ddl`: the statements that make a data set's tables.
 pub fn all<E>(quick: bool, ddl: impl Fn(&str) -> Result<Vec<String>, E>) -> Result<Vec<Case>, E> {
     let rows = |fast, typed, less| match quick {
-        true => Rows { fast: fast / less, typed: typed / less },
-        false => Rows { fast, typed },
+        true => CaseRows { fast: fast / less, typed: typed / less },
+        false => CaseRows { fast, typed },
     };
     Ok(vec![
         sales(rows(800_000, 100_000, 2), ddl("sales")?),
@@ -38,7 +38,7 @@ pub fn all<E>(quick: bool, ddl: impl Fn(&str) -> Result<Vec<String>, E>) -> Resu
     ])
 }
 
-fn sales(rows: Rows, ddl: Vec<String>) -> Case {
+fn sales(rows: CaseRows, ddl: Vec<String>) -> Case {
     Case {
         name: "sales",
         table: "dbo.APP_4_SALES",
@@ -61,11 +61,11 @@ fn sales(rows: Rows, ddl: Vec<String>) -> Case {
     }
 }
 
-fn flights(rows: Rows, ddl: Vec<String>) -> Case {
+fn flights(rows: CaseRows, ddl: Vec<String>) -> Case {
     Case { name: "flights", table: "dbo.flights", source: Vec::new(), target: ddl, untyped: &[], rows }
 }
 
-fn int(rows: Rows) -> Case {
+fn int(rows: CaseRows) -> Case {
     let create = "CREATE TABLE dbo.one_int (n int NOT NULL)";
     let values: Vec<String> = (0..1000).map(|n| format!("({})", n * 7_919)).collect();
     let insert = format!("INSERT INTO dbo.one_int VALUES {}", values.join(", "));
@@ -80,7 +80,7 @@ fn int(rows: Rows) -> Case {
 }
 
 /// 20,000 characters are 40 kB: more than a packet holds.
-fn wide(rows: Rows) -> Case {
+fn wide(rows: CaseRows) -> Case {
     let create = "CREATE TABLE dbo.wide_text (t nvarchar(max) NULL)";
     let text = "Schöne Grüße, 日本 🦆. ".chars().cycle().take(20_000).collect::<String>();
     Case {

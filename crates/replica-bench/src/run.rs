@@ -8,7 +8,7 @@ use crate::case::{self, Case};
 use crate::cores;
 use crate::figures::Figures;
 use crate::measure::{SOURCE, TARGET, plan};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, SandboxProcess};
 
 /// Peak memory of one stream, in KiB.
 const MOST_RSS_KIB: u64 = 32 << 10;
@@ -43,10 +43,11 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         None => beside("replica-sandbox")?,
     };
     let core = cores::leave_one()?;
-    let bench = Bench { sandbox: Sandbox::start(&program, &case::SANDBOX)?, sink: sandbox::sink()?, core };
+    let bench =
+        Bench { sandbox: SandboxProcess::start(&program, &case::SANDBOX)?, sink: sandbox::sink()?, core };
     bench.sandbox.execute(TARGET, &["CREATE SCHEMA typed".to_owned()])?;
     let mut met = true;
-    for case in case::all(args.quick, |data| Sandbox::ddl(&program, data))? {
+    for case in case::all(args.quick, |data| SandboxProcess::ddl(&program, data))? {
         if args.case.as_deref().is_none_or(|name| name == case.name) {
             met &= bench.case(&case)?;
             if case.name == "sales" {
@@ -63,7 +64,7 @@ fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
 }
 
 struct Bench {
-    sandbox: Sandbox,
+    sandbox: SandboxProcess,
     sink: String,
     /// The core that is left to the measuring processes.
     core: Option<usize>,

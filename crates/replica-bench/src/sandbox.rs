@@ -15,13 +15,13 @@ pub const USER: &str = "sa";
 pub const PASSWORD: &str = "Replica-Bench-1";
 
 /// A running sandbox; it ends with this value.
-pub struct Sandbox {
+pub struct SandboxProcess {
     process: Child,
     /// host:port.
     pub address: String,
 }
 
-impl Sandbox {
+impl SandboxProcess {
     /// Starts it with both databases, and with what `arguments` add.
     pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
         let mut process = Command::new(program)
@@ -62,7 +62,7 @@ impl Sandbox {
     }
 }
 
-impl Drop for Sandbox {
+impl Drop for SandboxProcess {
     fn drop(&mut self) {
         // It may have ended by itself; then there is nothing to stop.
         let _ = self.process.kill();

@@ -7,13 +7,13 @@ use crate::session::Session;
 
 /// How a name is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum LockMode {
     /// Beside other sessions that share it.
     Shared,
     Exclusive,
 }
 
-impl Mode {
+impl LockMode {
     fn name(self) -> &'static str {
         match self {
             Self::Shared => "Shared",
@@ -27,7 +27,7 @@ impl Mode {
 ///
 /// # Errors
 /// A lost connection.
-pub async fn take(session: &mut Session, resource: &str, mode: Mode, wait: Duration) -> Result<bool> {
+pub async fn take(session: &mut Session, resource: &str, mode: LockMode, wait: Duration) -> Result<bool> {
     let wait = wait.min(session.silence() / 2);
     let sql = format!(
         "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = '{}', \

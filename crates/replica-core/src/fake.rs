@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::link::Link;
 use crate::session::Lane;
-use crate::tds::columns::{self, Column, Form};
+use crate::tds::columns::{self, Form, WireColumn};
 use crate::tds::packet::{Inbox, frame, kind};
 use crate::tds::token::{Done, DoneKind, Message, done, kind as token};
 use crate::tds::types::{MAX_WIDTH, TypeInfo, token as type_token};
@@ -21,21 +21,21 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 /// A lane and the server at its other end.
-pub async fn lane(silence: Duration) -> (Lane, Server) {
+pub async fn lane(silence: Duration) -> (Lane, FakeServer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let (client, accepted) = (client.unwrap(), accepted.unwrap().0);
     client.set_nodelay(true).unwrap();
     accepted.set_nodelay(true).unwrap();
-    let server = Server { stream: accepted, inbox: Inbox::new(0) };
+    let server = FakeServer { stream: accepted, inbox: Inbox::new(0) };
     (Lane::new(Link::Plain(client), PACKET_SIZE, silence), server)
 }
 
 /// Long enough never to matter.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Server {
+pub struct FakeServer {
     pub stream: TcpStream,
     inbox: Inbox,
 }
@@ -59,7 +59,7 @@ impl Request {
     }
 }
 
-impl Server {
+impl FakeServer {
     /// The next message; `None` when the client hangs up.
     pub async fn request(&mut self) -> Option<Request> {
         let mut request = Request { kind: 0, status: 0, payload: Vec::new(), packets: Vec::new() };
@@ -94,8 +94,8 @@ impl Server {
 }
 
 /// An int NOT NULL and an nvarchar(max) NULL, as a server describes them.
-pub fn columns() -> Vec<Column> {
-    let column = |name: &str, flags, type_info| Column {
+pub fn columns() -> Vec<WireColumn> {
+    let column = |name: &str, flags, type_info| WireColumn {
         name: name.into(),
         user_type: 0,
         flags,

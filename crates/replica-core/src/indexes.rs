@@ -10,7 +10,7 @@
 //! waits no longer than [`LOCK_WAIT`] at a time, since whoever comes after it waits, too.
 use std::time::{Duration, Instant};
 
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Run};
@@ -24,14 +24,14 @@ const TRIES_TO_DISABLE: u32 = 3;
 
 /// What was done, and what was not.
 #[derive(Debug, Default)]
-pub struct Work {
+pub struct IndexChanges {
     /// Index by index, how long it took.
     pub done: Vec<(String, Duration)>,
     /// The server's refusals.
     pub refused: Vec<(String, Error)>,
 }
 
-impl Work {
+impl IndexChanges {
     pub fn took(&self) -> Duration {
         self.done.iter().map(|(_, took)| *took).sum()
     }
@@ -42,12 +42,17 @@ impl Work {
 ///
 /// # Errors
 /// A lost connection; refusals of the ledger.
-pub async fn disable(session: &mut Session, run: &Run, table: &Table, indexes: &[String]) -> Result<Work> {
+pub async fn disable(
+    session: &mut Session,
+    run: &Run,
+    table: &Table,
+    indexes: &[String],
+) -> Result<IndexChanges> {
     session.set_lock_timeout(LOCK_WAIT).await?;
-    let mut work = Work::default();
+    let mut work = IndexChanges::default();
     for index in indexes {
         ledger::record(session, run, table.object.id, index).await?;
-        match alter(session, &table.object.name, index, Action::Disable).await? {
+        match alter(session, &table.object.name, index, Alteration::Disable).await? {
             Ok(took) => work.done.push((index.clone(), took)),
             Err(error) => {
                 ledger::forget(session, &table.object.name, index).await?;
@@ -68,10 +73,10 @@ pub async fn disable(session: &mut Session, run: &Run, table: &Table, indexes: &
 /// # Errors
 /// A lost connection; refusals of the ledger. An index that the server refuses to rebuild is in the answer, and stays
 /// on record.
-pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) -> Result<Work> {
+pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) -> Result<IndexChanges> {
     session.set_lock_timeout(LOCK_WAIT).await?;
     let name = &table.object.name;
-    let mut work = Work::default();
+    let mut work = IndexChanges::default();
     for recorded in ledger::recorded(session, name).await? {
         let index = &recorded.name;
         if let Some(run) = run
@@ -85,7 +90,7 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
             ledger::forget(session, name, index).await?;
             continue;
         }
-        match alter(session, name, index, Action::Rebuild).await? {
+        match alter(session, name, index, Alteration::Rebuild).await? {
             Ok(took) => {
                 ledger::forget(session, name, index).await?;
                 work.done.push((index.clone(), took));
@@ -104,7 +109,7 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
     Ok(work)
 }
 
-enum Action {
+enum Alteration {
     Disable,
     Rebuild,
 }
@@ -114,11 +119,13 @@ async fn alter(
     session: &mut Session,
     table: &TableName,
     index: &str,
-    action: Action,
+    action: Alteration,
 ) -> Result<Result<Duration, Error>> {
     let (action, backoff) = match action {
-        Action::Disable => ("DISABLE", Backoff { max_retries: TRIES_TO_DISABLE - 1, ..Backoff::default() }),
-        Action::Rebuild => ("REBUILD", Backoff::default()),
+        Alteration::Disable => {
+            ("DISABLE", Backoff { max_retries: TRIES_TO_DISABLE - 1, ..Backoff::default() })
+        }
+        Alteration::Rebuild => ("REBUILD", Backoff::default()),
     };
     let sql = format!("ALTER INDEX {} ON {} {action}", quote(index), table.quoted());
     let mut retries = backoff.retries();
@@ -136,5 +143,5 @@ async fn alter(
 async fn is_disabled(session: &mut Session, table: &Table, index: &str) -> Result<bool> {
     let sql = "SELECT is_disabled AS is_disabled FROM sys.indexes WHERE object_id = @P1 AND name = @P2";
     let rows = session.query(sql, &[&table.object.id, &index]).await?;
-    Ok(rows.first().is_some_and(|row| Record::from(row).flag("is_disabled")))
+    Ok(rows.first().is_some_and(|row| CatalogRow::from(row).flag("is_disabled")))
 }

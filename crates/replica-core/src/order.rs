@@ -3,7 +3,7 @@ use crate::catalog::{Table, TableName};
 
 /// A foreign key between two tables, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct TableReference {
     pub child: usize,
     pub parent: usize,
 }
@@ -26,28 +26,28 @@ impl Parent {
 }
 
 /// The foreign keys among tables, by their places.
-pub fn keys<'a>(tables: impl Iterator<Item = &'a Parent> + Clone) -> Vec<Key> {
+pub fn keys<'a>(tables: impl Iterator<Item = &'a Parent> + Clone) -> Vec<TableReference> {
     let place = |name: &TableName| tables.clone().position(|table| table.name == *name);
     let mut keys = Vec::new();
     for (parent, table) in tables.clone().enumerate() {
-        keys.extend(table.children.iter().filter_map(place).map(|child| Key { child, parent }));
+        keys.extend(table.children.iter().filter_map(place).map(|child| TableReference { child, parent }));
     }
     keys
 }
 
 /// Who waits for whom, free of cycles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Order {
+pub struct CopyOrder {
     /// For each table those that come before it.
     pub after: Vec<Vec<usize>>,
     /// Left out, since tables that wait for each other would wait for ever.
-    pub ignored: Vec<Key>,
+    pub ignored: Vec<TableReference>,
 }
 
 /// The order of tables of which those of a stage wait for all of the stages before, and children for their parents
 /// within a stage.
-pub fn order(stages: &[usize], keys: &[Key]) -> Order {
-    let mut order = Order { after: vec![Vec::new(); stages.len()], ignored: Vec::new() };
+pub fn order(stages: &[usize], keys: &[TableReference]) -> CopyOrder {
+    let mut order = CopyOrder { after: vec![Vec::new(); stages.len()], ignored: Vec::new() };
     for key in keys {
         let (child, parent) = (stages.get(key.child), stages.get(key.parent));
         let Some((child, parent)) = child.zip(parent) else { continue };
@@ -70,7 +70,7 @@ pub fn order(stages: &[usize], keys: &[Key]) -> Order {
 }
 
 /// A link of a cycle, if there is one.
-fn cycle(after: &[Vec<usize>]) -> Option<Key> {
+fn cycle(after: &[Vec<usize>]) -> Option<TableReference> {
     let mut done = vec![false; after.len()];
     while let Some(ready) =
         (0..after.len()).find(|&table| !done[table] && after[table].iter().all(|&p| done[p]))
@@ -83,7 +83,7 @@ fn cycle(after: &[Vec<usize>]) -> Option<Key> {
     for _ in 0..after.len() {
         child = waits_for(child)?;
     }
-    Some(Key { child, parent: waits_for(child)? })
+    Some(TableReference { child, parent: waits_for(child)? })
 }
 
 #[cfg(test)]
@@ -92,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn keys(pairs: &[(usize, usize)]) -> Vec<Key> {
-        pairs.iter().map(|&(child, parent)| Key { child, parent }).collect()
+    fn keys(pairs: &[(usize, usize)]) -> Vec<TableReference> {
+        pairs.iter().map(|&(child, parent)| TableReference { child, parent }).collect()
     }
 
     #[test]

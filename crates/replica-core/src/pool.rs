@@ -1,5 +1,5 @@
 //! Many jobs on a few workers, largest first.
-use crate::schedule::{self, Job};
+use crate::schedule::{self, ScheduledJob};
 
 /// Runs `work` on every job, at most `workers` at a time, the largest `size` first, so that no worker is left alone
 /// with a large one at the end. `done` gets each result as it comes; one job's failure does not stop the others.
@@ -18,8 +18,10 @@ pub async fn run<J, R, F>(
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
-    let jobs: Vec<(Job, J)> =
-        jobs.into_iter().map(|job| (Job { size: size(&job), weight: 1, after: Vec::new() }, job)).collect();
+    let jobs: Vec<(ScheduledJob, J)> = jobs
+        .into_iter()
+        .map(|job| (ScheduledJob { size: size(&job), weight: 1, after: Vec::new() }, job))
+        .collect();
     schedule::run(jobs, workers, work, |_, result| done(result)).await;
 }
 

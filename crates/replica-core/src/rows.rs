@@ -1,13 +1,13 @@
 //! Rows on their way to a load, wherever they come from.
 use crate::error::Result;
-use crate::tds::columns::Column;
+use crate::tds::columns::WireColumn;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::row::Block;
 
 /// Rows in bulk form, in blocks: of a SELECT ([`read::Rows`](crate::read::Rows)), or of a file.
 pub trait RowSource: Send {
     /// The columns as a server describes them in a result.
-    fn columns(&self) -> &[Column];
+    fn columns(&self) -> &[WireColumn];
 
     /// Makes a block end after each multiple of `rows` rows, counted from here on.
     fn set_chunk_rows(&mut self, rows: u64);

@@ -5,7 +5,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 /// What the schedule knows of a job.
 #[derive(Clone, Debug, Default)]
-pub struct Job {
+pub struct ScheduledJob {
     /// Jobs that must have ended before, well or not.
     pub after: Vec<usize>,
     /// How much of the limit it takes while it runs. More than all is all.
@@ -22,7 +22,7 @@ pub struct Job {
 /// # Panics
 /// If `work` did, once the other jobs have ended.
 pub async fn run<J, R, F>(
-    jobs: impl IntoIterator<Item = (Job, J)>,
+    jobs: impl IntoIterator<Item = (ScheduledJob, J)>,
     limit: usize,
     mut work: impl FnMut(J) -> F,
     mut done: impl FnMut(usize, R),
@@ -30,7 +30,7 @@ pub async fn run<J, R, F>(
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
-    let (jobs, what): (Vec<Job>, Vec<J>) = jobs.into_iter().unzip();
+    let (jobs, what): (Vec<ScheduledJob>, Vec<J>) = jobs.into_iter().unzip();
     let mut waiting: Vec<(usize, J)> = what.into_iter().enumerate().collect();
     waiting.sort_by_key(|(job, _)| std::cmp::Reverse(jobs[*job].size));
     let mut ended = vec![false; jobs.len()];
@@ -80,8 +80,8 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work);
     }
 
-    fn job(after: &[usize], weight: usize, size: u64) -> Job {
-        Job { after: after.to_vec(), weight, size }
+    fn job(after: &[usize], weight: usize, size: u64) -> ScheduledJob {
+        ScheduledJob { after: after.to_vec(), weight, size }
     }
 
     #[test]

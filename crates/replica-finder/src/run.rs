@@ -8,7 +8,7 @@ use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
 use replica_core::find::{Finding, LookedFor, Search, find};
-use replica_core::report::{self, Format, Progress, Record, Value, one_line};
+use replica_core::report::{self, Format, ProgressBars, Record, RecordValue, one_line};
 use replica_core::retry::Backoff;
 use replica_core::types::mapping::{Mapping, map_what_can_be};
 use replica_core::window::{DateColumn, Filter, choose};
@@ -16,7 +16,7 @@ use replica_core::window::{DateColumn, Filter, choose};
 use crate::args::Options;
 
 pub fn run(options: &Options) -> Result<Code> {
-    report::init(&Progress::on_stderr());
+    report::init(&ProgressBars::on_stderr());
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
     let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
@@ -24,13 +24,13 @@ pub fn run(options: &Options) -> Result<Code> {
         stop.or(async {
             let configured = Configured::ask(&config, &names, Some(&source), &target).await?;
             let tables = configured.tables(&names);
-            Run { options, configured, source, target }.all(tables).await
+            FinderRun { options, configured, source, target }.all(tables).await
         })
         .await
     })
 }
 
-struct Run<'a> {
+struct FinderRun<'a> {
     options: &'a Options,
     configured: Configured,
     source: Endpoint,
@@ -44,7 +44,7 @@ struct Looked {
     left_out: Option<Error>,
 }
 
-impl Run<'_> {
+impl FinderRun<'_> {
     async fn all(&self, names: Vec<TableName>) -> Result<Code> {
         let mut sides = None;
         let mut code = Code::Ok;
@@ -133,9 +133,9 @@ impl Run<'_> {
 /// A line as those of the findings are, for what could not be looked at.
 fn failure(name: &TableName, error: &Error) -> Record {
     let names = ["column", "source_type", "target_type", "capacity"];
-    let record = Record::new().with("table", Value::Text(name.to_string()));
-    let record = names.into_iter().fold(record, |record, name| record.with(name, Value::Missing));
-    let record = record.with("problem", Value::Text(format!("not looked at: {error}")));
+    let record = Record::new().with("table", RecordValue::Text(name.to_string()));
+    let record = names.into_iter().fold(record, |record, name| record.with(name, RecordValue::Missing));
+    let record = record.with("problem", RecordValue::Text(format!("not looked at: {error}")));
     let names = ["extreme", "rows", "key", "value"];
-    names.into_iter().fold(record, |record, name| record.with(name, Value::Missing))
+    names.into_iter().fold(record, |record, name| record.with(name, RecordValue::Missing))
 }

@@ -8,7 +8,7 @@ use replica_core::decode::{RowReader, Value};
 use replica_core::error::Result;
 use replica_core::find::{LookedFor, RowName, Search, find};
 use replica_core::load;
-use replica_core::plan::{Part, Plan, Request};
+use replica_core::plan::{CopyOptions, Plan, RowSelection};
 use replica_core::read::Rows;
 use replica_core::session::Session;
 use replica_core::types::convert;
@@ -183,7 +183,7 @@ fn the_finder_and_the_load_agree_on_every_pair() {
                 let mut target = target.clone();
                 let made = Column { id: target.columns[1].id, ..to.clone() };
                 target.columns[1] = made;
-                let plan = Plan::new(&source, &target, Request::default()).unwrap();
+                let plan = Plan::new(&source, &target, CopyOptions::default()).unwrap();
                 for kind in agree(&mut sides, &source, &plan).await {
                     *kinds.entry(kind).or_insert(0) += 1;
                 }
@@ -250,7 +250,8 @@ async fn agree(sides: &mut Sides, source: &Table, plan: &Plan) -> BTreeSet<Strin
 }
 
 async fn load_rows(sides: &mut Sides, plan: &Plan, predicate: String) -> Result<()> {
-    let part = Part { filter: Some(Filter { predicate, params: Vec::new() }), ..Part::default() };
+    let part =
+        RowSelection { filter: Some(Filter { predicate, params: Vec::new() }), ..RowSelection::default() };
     let rows = Rows::open(sides.source.lane()?, plan.select_part(&part)).await?;
     let load = plan.load(rows.columns())?;
     load::stream(rows, sides.target.lane()?, &load, &mut |_| ()).await.map(drop)

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use replica_testkit::{Program, Run};
+use replica_testkit::{Program, ProgramExit};
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replica-manual");
@@ -40,7 +40,7 @@ fn read(folder: &TempDir, path: &str) -> String {
 }
 
 /// Runs a program that may not be installed here.
-fn run(program: &str, args: &[&str]) -> Option<Run> {
+fn run(program: &str, args: &[&str]) -> Option<ProgramExit> {
     let there =
         std::env::var("PATH").unwrap().split(':').any(|folder| Path::new(folder).join(program).exists());
     if !there {

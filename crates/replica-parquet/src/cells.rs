@@ -1,7 +1,7 @@
 //! Values as Parquet has them, and back.
 use std::borrow::Cow;
 
-use replica_core::decode::{DAYS_TO_1970, Kind, Time, Value};
+use replica_core::decode::{DAYS_TO_1970, Time, Value, ValueKind};
 
 /// A value of one of Parquet's physical types.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,12 +32,12 @@ const DAYS_FROM_1970_TO_1900: i64 = -25_567;
 const MILLISECONDS_A_MINUTE: i64 = 60_000;
 
 /// The value in Parquet's terms, as near as they come.
-pub fn cells<'a>(kind: Kind, value: &Value<'a>) -> Option<Cells<'a>> {
+pub fn cells<'a>(kind: ValueKind, value: &Value<'a>) -> Option<Cells<'a>> {
     let plain = |value| Some(Cells { value, ticks: 0, offset: 0 });
     match value {
         Value::Null => None,
         Value::Bit(bit) => plain(Cell::Bool(*bit)),
-        Value::Int(n) if kind == Kind::BigInt => plain(Cell::Int64(*n)),
+        Value::Int(n) if kind == ValueKind::BigInt => plain(Cell::Int64(*n)),
         Value::Int(n) => plain(Cell::Int32(*n as i32)),
         Value::Real(x) => plain(Cell::Float(*x)),
         Value::Float(x) => plain(Cell::Double(*x)),
@@ -73,66 +73,68 @@ pub fn cells<'a>(kind: Kind, value: &Value<'a>) -> Option<Cells<'a>> {
 
 /// Appends the bytes that the value has on the wire. `None`: they are not known from this; something may be appended
 /// all the same. `padded`: decimals have 17 bytes whatever their precision.
-pub fn restore(kind: Kind, cells: &Cells<'_>, padded: bool, out: &mut Vec<u8>) -> Option<()> {
+pub fn restore(kind: ValueKind, cells: &Cells<'_>, padded: bool, out: &mut Vec<u8>) -> Option<()> {
     let Cells { value, ticks, offset } = cells;
     match (kind, value) {
-        (Kind::Bit, Cell::Bool(bit)) => out.push((*bit).into()),
-        (Kind::TinyInt, Cell::Int32(n)) => out.push(u8::try_from(*n).ok()?),
-        (Kind::SmallInt, Cell::Int32(n)) => out.extend_from_slice(&i16::try_from(*n).ok()?.to_le_bytes()),
-        (Kind::Int, Cell::Int32(n)) => out.extend_from_slice(&n.to_le_bytes()),
-        (Kind::BigInt, Cell::Int64(n)) => out.extend_from_slice(&n.to_le_bytes()),
-        (Kind::Real, Cell::Float(x)) => out.extend_from_slice(&x.to_le_bytes()),
-        (Kind::Float, Cell::Double(x)) => out.extend_from_slice(&x.to_le_bytes()),
-        (Kind::Decimal { precision, .. }, value) => {
+        (ValueKind::Bit, Cell::Bool(bit)) => out.push((*bit).into()),
+        (ValueKind::TinyInt, Cell::Int32(n)) => out.push(u8::try_from(*n).ok()?),
+        (ValueKind::SmallInt, Cell::Int32(n)) => {
+            out.extend_from_slice(&i16::try_from(*n).ok()?.to_le_bytes())
+        }
+        (ValueKind::Int, Cell::Int32(n)) => out.extend_from_slice(&n.to_le_bytes()),
+        (ValueKind::BigInt, Cell::Int64(n)) => out.extend_from_slice(&n.to_le_bytes()),
+        (ValueKind::Real, Cell::Float(x)) => out.extend_from_slice(&x.to_le_bytes()),
+        (ValueKind::Float, Cell::Double(x)) => out.extend_from_slice(&x.to_le_bytes()),
+        (ValueKind::Decimal { precision, .. }, value) => {
             let n = scaled(value)?;
             let length = if padded { 16 } else { digits_length(precision) };
             out.push((n >= 0).into());
             out.extend_from_slice(&n.unsigned_abs().to_le_bytes()[..length]);
         }
-        (Kind::Money, value) => {
+        (ValueKind::Money, value) => {
             let n = i64::try_from(scaled(value)?).ok()?;
             // The upper half comes first.
             out.extend_from_slice(&((n >> 32) as i32).to_le_bytes());
             out.extend_from_slice(&(n as u32).to_le_bytes());
         }
-        (Kind::SmallMoney, value) => {
+        (ValueKind::SmallMoney, value) => {
             out.extend_from_slice(&i32::try_from(scaled(value)?).ok()?.to_le_bytes());
         }
-        (Kind::Date, Cell::Int32(days)) => put_date(out, i64::from(*days)),
-        (Kind::Time(scale), Cell::Int64(n)) => {
+        (ValueKind::Date, Cell::Int32(days)) => put_date(out, i64::from(*days)),
+        (ValueKind::Time(scale), Cell::Int64(n)) => {
             let ticks = if scale == 7 { n / 100 } else { n.checked_mul(TICKS_A_MICROSECOND)? };
             put_time(out, ticks, scale);
         }
-        (Kind::DateTime2(scale), Cell::Int64(n)) => put_moment(out, *n, *ticks, scale),
-        (Kind::DateTimeOffset(scale), Cell::Int64(n)) => {
+        (ValueKind::DateTime2(scale), Cell::Int64(n)) => put_moment(out, *n, *ticks, scale),
+        (ValueKind::DateTimeOffset(scale), Cell::Int64(n)) => {
             put_moment(out, *n, *ticks, scale);
             out.extend_from_slice(&i16::try_from(*offset).ok()?.to_le_bytes());
         }
-        (Kind::DateTime, Cell::Int64(n)) => {
+        (ValueKind::DateTime, Cell::Int64(n)) => {
             let (days, milliseconds) = days_and_rest(*n);
             out.extend_from_slice(&i32::try_from(days).ok()?.to_le_bytes());
             out.extend_from_slice(&(((milliseconds * 3 + 5) / 10) as u32).to_le_bytes());
         }
-        (Kind::SmallDateTime, Cell::Int64(n)) => {
+        (ValueKind::SmallDateTime, Cell::Int64(n)) => {
             let (days, milliseconds) = days_and_rest(*n);
             out.extend_from_slice(&u16::try_from(days).ok()?.to_le_bytes());
             out.extend_from_slice(&((milliseconds / MILLISECONDS_A_MINUTE) as u16).to_le_bytes());
         }
-        (Kind::Guid, Cell::Bytes(bytes)) => {
+        (ValueKind::Guid, Cell::Bytes(bytes)) => {
             out.extend_from_slice(&swapped(bytes.as_ref().try_into().ok()?));
         }
-        (Kind::Text(charset), Cell::Bytes(bytes)) => {
+        (ValueKind::Text(charset), Cell::Bytes(bytes)) => {
             out.extend_from_slice(&charset.encode(str::from_utf8(bytes).ok()?)?);
         }
-        (Kind::Binary, Cell::Bytes(bytes)) => out.extend_from_slice(bytes),
+        (ValueKind::Binary, Cell::Bytes(bytes)) => out.extend_from_slice(bytes),
         _ => return None,
     }
     Some(())
 }
 
 /// DECIMAL's precision: money has 19 digits, smallmoney 10.
-pub fn money_precision(kind: Kind) -> u8 {
-    if kind == Kind::Money { 19 } else { 10 }
+pub fn money_precision(kind: ValueKind) -> u8 {
+    if kind == ValueKind::Money { 19 } else { 10 }
 }
 
 /// Where DECIMAL lies in other than an INT32 (9 digits) or an INT64 (18): the bytes that hold all numbers of so many

@@ -15,13 +15,13 @@ const BATCH_VALUES: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// A leaf's values until the row group is written.
-pub struct Buffer {
+pub struct LeafBuffer {
     /// 1 for a value, 0 for a NULL.
     levels: Vec<i16>,
-    values: Values,
+    values: LeafValues,
 }
 
-enum Values {
+enum LeafValues {
     Bool(Vec<bool>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
@@ -35,17 +35,17 @@ enum Values {
     },
 }
 
-impl Buffer {
+impl LeafBuffer {
     /// # Errors
     /// A type that these files do not use.
     pub fn new(physical: Physical) -> Result<Self> {
-        let bytes = |fixed| Values::Bytes { bytes: Vec::new(), ends: Vec::new(), fixed };
+        let bytes = |fixed| LeafValues::Bytes { bytes: Vec::new(), ends: Vec::new(), fixed };
         let values = match physical {
-            Physical::BOOLEAN => Values::Bool(Vec::new()),
-            Physical::INT32 => Values::Int32(Vec::new()),
-            Physical::INT64 => Values::Int64(Vec::new()),
-            Physical::FLOAT => Values::Float(Vec::new()),
-            Physical::DOUBLE => Values::Double(Vec::new()),
+            Physical::BOOLEAN => LeafValues::Bool(Vec::new()),
+            Physical::INT32 => LeafValues::Int32(Vec::new()),
+            Physical::INT64 => LeafValues::Int64(Vec::new()),
+            Physical::FLOAT => LeafValues::Float(Vec::new()),
+            Physical::DOUBLE => LeafValues::Double(Vec::new()),
             Physical::BYTE_ARRAY => bytes(false),
             Physical::FIXED_LEN_BYTE_ARRAY => bytes(true),
             Physical::INT96 => return Err(ParquetError::NYI("INT96".into())),
@@ -61,12 +61,12 @@ impl Buffer {
         self.levels.push(cell.is_some().into());
         let Some(cell) = cell else { return Ok(2) };
         let size = match (&mut self.values, cell) {
-            (Values::Bool(values), Cell::Bool(value)) => push(values, *value),
-            (Values::Int32(values), Cell::Int32(value)) => push(values, *value),
-            (Values::Int64(values), Cell::Int64(value)) => push(values, *value),
-            (Values::Float(values), Cell::Float(value)) => push(values, *value),
-            (Values::Double(values), Cell::Double(value)) => push(values, *value),
-            (Values::Bytes { bytes, ends, .. }, Cell::Bytes(value)) => {
+            (LeafValues::Bool(values), Cell::Bool(value)) => push(values, *value),
+            (LeafValues::Int32(values), Cell::Int32(value)) => push(values, *value),
+            (LeafValues::Int64(values), Cell::Int64(value)) => push(values, *value),
+            (LeafValues::Float(values), Cell::Float(value)) => push(values, *value),
+            (LeafValues::Double(values), Cell::Double(value)) => push(values, *value),
+            (LeafValues::Bytes { bytes, ends, .. }, Cell::Bytes(value)) => {
                 bytes.extend_from_slice(value);
                 push(ends, bytes.len()) + value.len()
             }
@@ -82,12 +82,12 @@ impl Buffer {
     pub fn write(&mut self, mut writer: SerializedColumnWriter<'_>) -> Result<()> {
         let levels = &self.levels;
         match &mut self.values {
-            Values::Bool(values) => write::<BoolType>(&mut writer, values, levels)?,
-            Values::Int32(values) => write::<Int32Type>(&mut writer, values, levels)?,
-            Values::Int64(values) => write::<Int64Type>(&mut writer, values, levels)?,
-            Values::Float(values) => write::<FloatType>(&mut writer, values, levels)?,
-            Values::Double(values) => write::<DoubleType>(&mut writer, values, levels)?,
-            Values::Bytes { bytes, ends, fixed } => {
+            LeafValues::Bool(values) => write::<BoolType>(&mut writer, values, levels)?,
+            LeafValues::Int32(values) => write::<Int32Type>(&mut writer, values, levels)?,
+            LeafValues::Int64(values) => write::<Int64Type>(&mut writer, values, levels)?,
+            LeafValues::Float(values) => write::<FloatType>(&mut writer, values, levels)?,
+            LeafValues::Double(values) => write::<DoubleType>(&mut writer, values, levels)?,
+            LeafValues::Bytes { bytes, ends, fixed } => {
                 let bytes = ByteArray::from(std::mem::take(bytes));
                 match fixed {
                     true => write_bytes::<FixedLenByteArrayType>(&mut writer, &bytes, ends, levels)?,
@@ -158,18 +158,18 @@ pub trait Leaf: Send {
 /// A type that these files do not use.
 pub fn leaf(reader: ColumnReader) -> Result<Box<dyn Leaf>> {
     Ok(match reader {
-        ColumnReader::BoolColumnReader(reader) => Box::new(Typed::new(reader)),
-        ColumnReader::Int32ColumnReader(reader) => Box::new(Typed::new(reader)),
-        ColumnReader::Int64ColumnReader(reader) => Box::new(Typed::new(reader)),
-        ColumnReader::FloatColumnReader(reader) => Box::new(Typed::new(reader)),
-        ColumnReader::DoubleColumnReader(reader) => Box::new(Typed::new(reader)),
-        ColumnReader::ByteArrayColumnReader(reader) => Box::new(Typed::new(reader)),
-        ColumnReader::FixedLenByteArrayColumnReader(reader) => Box::new(Typed::new(reader)),
+        ColumnReader::BoolColumnReader(reader) => Box::new(TypedReader::new(reader)),
+        ColumnReader::Int32ColumnReader(reader) => Box::new(TypedReader::new(reader)),
+        ColumnReader::Int64ColumnReader(reader) => Box::new(TypedReader::new(reader)),
+        ColumnReader::FloatColumnReader(reader) => Box::new(TypedReader::new(reader)),
+        ColumnReader::DoubleColumnReader(reader) => Box::new(TypedReader::new(reader)),
+        ColumnReader::ByteArrayColumnReader(reader) => Box::new(TypedReader::new(reader)),
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => Box::new(TypedReader::new(reader)),
         ColumnReader::Int96ColumnReader(_) => return Err(ParquetError::NYI("INT96".into())),
     })
 }
 
-struct Typed<T: DataType> {
+struct TypedReader<T: DataType> {
     reader: ColumnReaderImpl<T>,
     levels: Vec<i16>,
     values: Vec<T::T>,
@@ -177,13 +177,13 @@ struct Typed<T: DataType> {
     value: usize,
 }
 
-impl<T: DataType> Typed<T> {
+impl<T: DataType> TypedReader<T> {
     fn new(reader: ColumnReaderImpl<T>) -> Self {
         Self { reader, levels: Vec::new(), values: Vec::new(), row: 0, value: 0 }
     }
 }
 
-impl<T: DataType> Leaf for Typed<T>
+impl<T: DataType> Leaf for TypedReader<T>
 where
     T::T: AsCell,
 {

@@ -42,7 +42,7 @@ pub struct Origin {
 
 impl Metadata {
     /// For the rows of a plan; what only the end of the rows can say is left open.
-    pub fn new(plan: &Plan, result: &[columns::Column]) -> Self {
+    pub fn new(plan: &Plan, result: &[columns::WireColumn]) -> Self {
         let origin = plan.mapping.columns.iter().map(|column| Origin {
             source: column.source.clone(),
             expression: column.conversion.expression.clone(),
@@ -82,7 +82,7 @@ impl Metadata {
     ///
     /// # Errors
     /// They are not as they were written.
-    pub fn result(&self) -> Result<Vec<columns::Column>> {
+    pub fn result(&self) -> Result<Vec<columns::WireColumn>> {
         let damaged = || Error::data("its metadata does not say what columns there are");
         let pairs = self.result.as_bytes().chunks(2);
         let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
@@ -105,7 +105,7 @@ impl Metadata {
 
     /// # Errors
     /// The rows are not those that the plan would select.
-    pub fn check(&self, plan: &Plan, result: &[columns::Column]) -> Result<()> {
+    pub fn check(&self, plan: &Plan, result: &[columns::WireColumn]) -> Result<()> {
         if plan.limits.is_some() {
             return Err(Error::usage("a file holds a whole table, and a window of it is wanted"));
         }

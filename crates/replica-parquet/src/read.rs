@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use replica_core::catalog::{Table, TableName};
-use replica_core::decode::Kind;
+use replica_core::decode::ValueKind;
 use replica_core::error::{Error, Result};
 use replica_core::plan::Plan;
 use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
-use replica_core::tds::columns::Column;
+use replica_core::tds::columns::WireColumn;
 use replica_core::tds::fingerprint::Fingerprint;
 use replica_core::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use replica_core::tds::token::kind::ROW;
@@ -38,8 +38,8 @@ pub struct File {
     path: PathBuf,
     reader: SerializedFileReader<fs::File>,
     metadata: Metadata,
-    result: Vec<Column>,
-    kinds: Box<[Kind]>,
+    result: Vec<WireColumn>,
+    kinds: Box<[ValueKind]>,
 }
 
 impl File {
@@ -65,8 +65,10 @@ impl File {
         })?;
         let metadata = Metadata::parse(metadata).map_err(at)?;
         let result = metadata.result().map_err(at)?;
-        let kinds =
-            result.iter().map(|column| Kind::of(&column.type_info)).collect::<Result<Box<[Kind]>, _>>()?;
+        let kinds = result
+            .iter()
+            .map(|column| ValueKind::of(&column.type_info))
+            .collect::<Result<Box<[ValueKind]>, _>>()?;
         let names = result.iter().map(|column| column.name.as_str());
         let expected = schema(names.zip(kinds.iter().copied())).map_err(|error| failed(path, &error))?;
         if expected.get_fields() != about.schema().get_fields() {
@@ -113,7 +115,7 @@ impl File {
     /// Those of [`check`](Self::check).
     pub fn rows(self, plan: &Plan, temporary: Option<TempPath>) -> Result<FileRows> {
         self.check(plan)?;
-        let bulk: Vec<Column> = self.result.iter().map(bulk_column).collect();
+        let bulk: Vec<WireColumn> = self.result.iter().map(bulk_column).collect();
         let chunks = ChunkCounter::default();
         let scanner = RowScanner::new(&bulk, chunks.limits(BLOCK))?;
         Ok(FileRows {
@@ -131,8 +133,8 @@ impl File {
     }
 }
 
-fn bulk_column(column: &Column) -> Column {
-    Column { type_info: bulk::type_info(&column.type_info), ..column.clone() }
+fn bulk_column(column: &WireColumn) -> WireColumn {
+    WireColumn { type_info: bulk::type_info(&column.type_info), ..column.clone() }
 }
 
 /// The rows of a file.
@@ -261,7 +263,7 @@ impl FileRows {
 }
 
 impl RowSource for FileRows {
-    fn columns(&self) -> &[Column] {
+    fn columns(&self) -> &[WireColumn] {
         &self.file.result
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::Result;
 use parquet::schema::types::{Type, TypePtr};
-use replica_core::decode::Kind;
+use replica_core::decode::ValueKind;
 
 use crate::cells::{decimal_bytes, money_precision};
 
@@ -19,11 +19,11 @@ pub enum Beside {
 }
 
 /// The leaves after that of the value.
-pub fn beside(kind: Kind) -> &'static [Beside] {
+pub fn beside(kind: ValueKind) -> &'static [Beside] {
     match kind {
-        Kind::DateTime2(7) => &[Beside::Ticks],
-        Kind::DateTimeOffset(7) => &[Beside::Ticks, Beside::Offset],
-        Kind::DateTimeOffset(_) => &[Beside::Offset],
+        ValueKind::DateTime2(7) => &[Beside::Ticks],
+        ValueKind::DateTimeOffset(7) => &[Beside::Ticks, Beside::Offset],
+        ValueKind::DateTimeOffset(_) => &[Beside::Offset],
         _ => &[],
     }
 }
@@ -35,7 +35,7 @@ const EXACT: &str = "_exact";
 ///
 /// # Errors
 /// Parquet has no such type.
-pub fn schema<'a>(columns: impl Iterator<Item = (&'a str, Kind)> + Clone) -> Result<TypePtr> {
+pub fn schema<'a>(columns: impl Iterator<Item = (&'a str, ValueKind)> + Clone) -> Result<TypePtr> {
     let mut names: HashSet<String> = columns.clone().map(|(name, _)| name.to_lowercase()).collect();
     // Others may not tell upper from lower case.
     let mut unused = |mut name: String| {
@@ -61,29 +61,31 @@ pub fn schema<'a>(columns: impl Iterator<Item = (&'a str, Kind)> + Clone) -> Res
 }
 
 /// The leaf of a column's value. All are optional: a file says nothing of a target's constraints.
-fn value(name: &str, kind: Kind) -> Result<TypePtr> {
+fn value(name: &str, kind: ValueKind) -> Result<TypePtr> {
     let of = |physical, logical| leaf(name, physical, 0, logical);
     match kind {
-        Kind::Bit => of(Physical::BOOLEAN, None),
-        Kind::TinyInt => of(Physical::INT32, Some(LogicalType::integer(8, false))),
-        Kind::SmallInt => of(Physical::INT32, Some(LogicalType::integer(16, true))),
-        Kind::Int => of(Physical::INT32, None),
-        Kind::BigInt => of(Physical::INT64, None),
-        Kind::Real => of(Physical::FLOAT, None),
-        Kind::Float => of(Physical::DOUBLE, None),
-        Kind::Decimal { precision, scale } => decimal(name, precision, scale),
-        Kind::Money | Kind::SmallMoney => decimal(name, money_precision(kind), 4),
-        Kind::Date => of(Physical::INT32, Some(LogicalType::Date)),
-        Kind::Time(7) => of(Physical::INT64, Some(LogicalType::time(false, TimeUnit::NANOS))),
-        Kind::Time(_) => of(Physical::INT64, Some(LogicalType::time(false, TimeUnit::MICROS))),
-        Kind::DateTime2(_) => of(Physical::INT64, Some(LogicalType::timestamp(false, TimeUnit::MICROS))),
-        Kind::DateTimeOffset(_) => of(Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
-        Kind::DateTime | Kind::SmallDateTime => {
+        ValueKind::Bit => of(Physical::BOOLEAN, None),
+        ValueKind::TinyInt => of(Physical::INT32, Some(LogicalType::integer(8, false))),
+        ValueKind::SmallInt => of(Physical::INT32, Some(LogicalType::integer(16, true))),
+        ValueKind::Int => of(Physical::INT32, None),
+        ValueKind::BigInt => of(Physical::INT64, None),
+        ValueKind::Real => of(Physical::FLOAT, None),
+        ValueKind::Float => of(Physical::DOUBLE, None),
+        ValueKind::Decimal { precision, scale } => decimal(name, precision, scale),
+        ValueKind::Money | ValueKind::SmallMoney => decimal(name, money_precision(kind), 4),
+        ValueKind::Date => of(Physical::INT32, Some(LogicalType::Date)),
+        ValueKind::Time(7) => of(Physical::INT64, Some(LogicalType::time(false, TimeUnit::NANOS))),
+        ValueKind::Time(_) => of(Physical::INT64, Some(LogicalType::time(false, TimeUnit::MICROS))),
+        ValueKind::DateTime2(_) => of(Physical::INT64, Some(LogicalType::timestamp(false, TimeUnit::MICROS))),
+        ValueKind::DateTimeOffset(_) => {
+            of(Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
+        }
+        ValueKind::DateTime | ValueKind::SmallDateTime => {
             of(Physical::INT64, Some(LogicalType::timestamp(false, TimeUnit::MILLIS)))
         }
-        Kind::Guid => leaf(name, Physical::FIXED_LEN_BYTE_ARRAY, 16, Some(LogicalType::Uuid)),
-        Kind::Text(_) | Kind::Variant => of(Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Binary => of(Physical::BYTE_ARRAY, None),
+        ValueKind::Guid => leaf(name, Physical::FIXED_LEN_BYTE_ARRAY, 16, Some(LogicalType::Uuid)),
+        ValueKind::Text(_) | ValueKind::Variant => of(Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ValueKind::Binary => of(Physical::BYTE_ARRAY, None),
     }
 }
 
@@ -113,10 +115,10 @@ mod tests {
     #[test]
     fn names_beside_do_not_clash() {
         let columns = [
-            ("at", Kind::DateTimeOffset(7)),
-            ("AT_100NS", Kind::Int),
-            ("_Exact", Kind::Int),
-            ("at_offset_minutes", Kind::Int),
+            ("at", ValueKind::DateTimeOffset(7)),
+            ("AT_100NS", ValueKind::Int),
+            ("_Exact", ValueKind::Int),
+            ("at_offset_minutes", ValueKind::Int),
         ];
         let schema = schema(columns.into_iter()).unwrap();
         let names: Vec<_> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();

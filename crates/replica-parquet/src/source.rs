@@ -1,7 +1,7 @@
 //! Tables copied out of files, or through them.
 use replica_core::catalog::{Table, TableName};
 use replica_core::config::Endpoint;
-use replica_core::copy::{Side, Source};
+use replica_core::copy::{ConnectedSource, Source};
 use replica_core::error::{Error, Result};
 use replica_core::load::Progress;
 use replica_core::plan::Plan;
@@ -19,7 +19,7 @@ pub struct FromParquet {
 }
 
 impl Source for FromParquet {
-    type Side = Self;
+    type Connected = Self;
 
     async fn connect(&self) -> Result<Self> {
         Ok(self.clone())
@@ -37,7 +37,7 @@ impl Source for FromParquet {
     }
 }
 
-impl Side for FromParquet {
+impl ConnectedSource for FromParquet {
     type Rows<'a> = FileRows;
 
     async fn table(&mut self, name: &TableName) -> Result<Table> {
@@ -78,18 +78,18 @@ pub struct ThroughParquet {
 }
 
 /// The server of a [`ThroughParquet`], and where its files go.
-pub struct Through {
+pub struct ConnectedThroughParquet {
     session: Session,
     folder: Folder,
     keep: bool,
 }
 
 impl Source for ThroughParquet {
-    type Side = Through;
+    type Connected = ConnectedThroughParquet;
 
-    async fn connect(&self) -> Result<Through> {
+    async fn connect(&self) -> Result<ConnectedThroughParquet> {
         let session = self.source.connect().await?;
-        Ok(Through { session, folder: self.folder.clone(), keep: self.keep })
+        Ok(ConnectedThroughParquet { session, folder: self.folder.clone(), keep: self.keep })
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -105,15 +105,15 @@ impl Source for ThroughParquet {
     }
 }
 
-impl Side for Through {
+impl ConnectedSource for ConnectedThroughParquet {
     type Rows<'a> = FileRows;
 
     fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {
-        Side::table(&mut self.session, name)
+        ConnectedSource::table(&mut self.session, name)
     }
 
     fn count(&mut self, plan: &Plan, most: u64) -> impl Future<Output = Result<u64>> + Send {
-        Side::count(&mut self.session, plan, most)
+        ConnectedSource::count(&mut self.session, plan, most)
     }
 
     async fn rows(
@@ -124,7 +124,7 @@ impl Side for Through {
     ) -> Result<FileRows> {
         // First of all: if nothing can be written, nothing need be read.
         let file = self.folder.temporary(&plan.target, self.keep)?;
-        let rows = Side::rows(&mut self.session, plan, timing, progress).await?;
+        let rows = ConnectedSource::rows(&mut self.session, plan, timing, progress).await?;
         let file = write(rows, plan, file, progress).await?;
         timing.phase("WRITE_FILE");
         if !self.keep {

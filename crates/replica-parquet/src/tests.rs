@@ -5,12 +5,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use replica_core::catalog::column::Collation;
 use replica_core::catalog::{Column as CatalogColumn, Length, SqlType, Table, TableName};
-use replica_core::decode::Kind;
+use replica_core::decode::ValueKind;
 use replica_core::error::Result;
-use replica_core::plan::{Plan, Request};
+use replica_core::plan::{CopyOptions, Plan};
 use replica_core::rows::RowSource;
 use replica_core::tds::bulk;
-use replica_core::tds::columns::Column;
+use replica_core::tds::columns::WireColumn;
 use replica_core::tds::fingerprint::Fingerprint;
 use replica_core::tds::row::{Block, BlockLimits, RowScanner, ScanStop};
 use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
@@ -23,14 +23,14 @@ use crate::write::write;
 
 /// Rows at hand: what a server would have sent.
 struct Given {
-    columns: Vec<Column>,
+    columns: Vec<WireColumn>,
     blocks: Vec<Block>,
     fingerprint: Fingerprint,
 }
 
 impl Given {
     fn new(infos: &[TypeInfo], rows: &[Vec<Option<Vec<u8>>>], block: usize) -> Self {
-        let column = |(n, info): (usize, &TypeInfo)| Column {
+        let column = |(n, info): (usize, &TypeInfo)| WireColumn {
             name: format!("c{n}"),
             user_type: 0,
             flags: 9,
@@ -45,8 +45,10 @@ impl Given {
                 bulk_row::put(info.layout(), value.as_deref(), &mut stream).unwrap();
             }
         }
-        let bulk =
-            |column: &Column| Column { type_info: bulk::type_info(&column.type_info), ..column.clone() };
+        let bulk = |column: &WireColumn| WireColumn {
+            type_info: bulk::type_info(&column.type_info),
+            ..column.clone()
+        };
         let bulk: Vec<_> = columns.iter().map(bulk).collect();
         let mut scanner = RowScanner::new(&bulk, BlockLimits { bytes: block, rows: u64::MAX }).unwrap();
         let (mut blocks, mut at) = (Vec::new(), 0);
@@ -69,7 +71,7 @@ impl Given {
 }
 
 impl RowSource for &mut Given {
-    fn columns(&self) -> &[Column] {
+    fn columns(&self) -> &[WireColumn] {
         &self.columns
     }
 
@@ -111,7 +113,7 @@ fn plan(columns: usize, sql_type: &SqlType) -> Plan {
     };
     let columns: Vec<_> = (0..columns).map(column).collect();
     let table = |name| Table::unserved(TableName::new("dbo", name), columns.clone(), 0);
-    Plan::new(&table("s"), &table("t"), Request::default()).unwrap()
+    Plan::new(&table("s"), &table("t"), CopyOptions::default()).unwrap()
 }
 
 /// Writes the rows and opens the file.
@@ -192,7 +194,7 @@ fn types() -> Vec<TypeInfo> {
 /// Bytes that are a value of the type, if there are any that random bytes can be made into.
 fn value(info: &TypeInfo) -> BoxedStrategy<Option<Vec<u8>>> {
     let info = bulk::type_info(info);
-    let kind = Kind::of(&info).unwrap();
+    let kind = ValueKind::of(&info).unwrap();
     let bytes = match info {
         TypeInfo::ByteLen { size, .. } => vec(any::<u8>(), usize::from(size)).boxed(),
         TypeInfo::Decimal { precision, .. } => {
@@ -216,7 +218,7 @@ fn value(info: &TypeInfo) -> BoxedStrategy<Option<Vec<u8>>> {
         _ => vec(any::<u8>(), 0..40).boxed(),
     };
     let valid = bytes.prop_map(move |mut bytes| {
-        if matches!(kind, Kind::Bit) {
+        if matches!(kind, ValueKind::Bit) {
             bytes[0] &= 1;
         }
         while !bytes.is_empty() && kind.decode(&bytes).is_err() {
@@ -231,9 +233,9 @@ fn sample(lengths: &'static [usize]) -> impl Strategy<Value = usize> {
     proptest::sample::select(lengths)
 }
 
-type Rows = Vec<Vec<Option<Vec<u8>>>>;
+type RawRows = Vec<Vec<Option<Vec<u8>>>>;
 
-fn table() -> impl Strategy<Value = (Vec<TypeInfo>, Rows)> {
+fn table() -> impl Strategy<Value = (Vec<TypeInfo>, RawRows)> {
     vec(proptest::sample::select(types()), 1..8).prop_flat_map(|infos| {
         let row: Vec<_> = infos.iter().map(value).collect();
         (Just(infos), vec(row, 0..6))
@@ -272,8 +274,9 @@ fn boundaries_come_back() {
         (utf16, &["", "0000", "61003dd8", "3d"]),
     ] {
         let values = values.iter().map(|hex| vec![Some(hex_bytes(hex))]).chain([vec![None]]);
-        let valid = values
-            .filter(|row| row[0].as_ref().is_none_or(|bytes| Kind::of(&info).unwrap().decode(bytes).is_ok()));
+        let valid = values.filter(|row| {
+            row[0].as_ref().is_none_or(|bytes| ValueKind::of(&info).unwrap().decode(bytes).is_ok())
+        });
         round_trip(std::slice::from_ref(&info), &valid.collect::<Vec<_>>());
     }
 }
@@ -393,7 +396,7 @@ fn a_file_for_another_target_is_refused() {
     let source = file.table(&TableName::new("dbo", "s"));
     let mut target = Table::unserved(TableName::new("dbo", "t"), source.columns.clone(), 0);
     target.columns[0].sql_type = SqlType::BigInt;
-    let other = Plan::new(&source, &target, Request::default()).unwrap();
+    let other = Plan::new(&source, &target, CopyOptions::default()).unwrap();
     let error = rows_of(file, &other).unwrap_err().to_string();
     assert!(error.contains("column c0: ") && error.contains("CAST([c0] AS bigint)"), "{error}");
 

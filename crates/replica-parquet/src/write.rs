@@ -8,19 +8,19 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use replica_core::decode::{Kind, Row, RowReader};
+use replica_core::decode::{Row, RowReader, ValueKind};
 use replica_core::error::{Error, Result};
 use replica_core::load::Progress;
 use replica_core::plan::Plan;
 use replica_core::rows::RowSource;
-use replica_core::tds::columns::Column;
+use replica_core::tds::columns::WireColumn;
 use replica_core::tds::wire::Malformed;
 use tempfile::NamedTempFile;
 use twox_hash::XxHash3_128;
 
 use crate::cells::{Cell, Cells, cells, restore};
 use crate::exact;
-use crate::leaf::Buffer;
+use crate::leaf::LeafBuffer;
 use crate::metadata::{KEY, Metadata};
 use crate::schema::{Beside, beside, schema};
 use crate::seal;
@@ -44,7 +44,7 @@ pub async fn write(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<NamedTempFile> {
     let mut metadata = Metadata::new(plan, rows.columns());
-    let mut writer = Writer::new(file, rows.columns(), metadata.padded_decimals)?;
+    let mut writer = ParquetWriter::new(file, rows.columns(), metadata.padded_decimals)?;
     let (mut buffer, mut so_far) = (Vec::new(), Progress::default());
     while let Some(block) =
         rows.next(buffer).await.map_err(|error| error.within("reading from the source"))?
@@ -60,14 +60,14 @@ pub async fn write(
     writer.finish(metadata)
 }
 
-struct Writer {
+struct ParquetWriter {
     path: Box<Path>,
     file: SerializedFileWriter<Hashed>,
     rows: RowReader,
-    kinds: Box<[Kind]>,
+    kinds: Box<[ValueKind]>,
     padded: bool,
     /// Of each column's leaves in turn, then of the exact bytes.
-    leaves: Vec<Buffer>,
+    leaves: Vec<LeafBuffer>,
     group: Group,
     /// To restore values in, for comparison.
     restored: Vec<u8>,
@@ -80,17 +80,17 @@ struct Group {
     bytes: usize,
 }
 
-impl Writer {
-    fn new(file: NamedTempFile, columns: &[Column], padded: bool) -> Result<Self> {
+impl ParquetWriter {
+    fn new(file: NamedTempFile, columns: &[WireColumn], padded: bool) -> Result<Self> {
         let path: Box<Path> = file.path().into();
         let failed = |error| failed(&path, error);
-        let kinds = columns.iter().map(|column| Kind::of(&column.type_info));
-        let kinds = kinds.collect::<Result<Box<[Kind]>, _>>()?;
+        let kinds = columns.iter().map(|column| ValueKind::of(&column.type_info));
+        let kinds = kinds.collect::<Result<Box<[ValueKind]>, _>>()?;
         let names = columns.iter().map(|column| column.name.as_str());
         let schema = schema(names.zip(kinds.iter().copied())).map_err(failed)?;
         let file = SerializedFileWriter::new(Hashed::new(file), schema, Arc::new(properties()));
         let file = file.map_err(failed)?;
-        let leaves = file.schema_descr().columns().iter().map(|leaf| Buffer::new(leaf.physical_type()));
+        let leaves = file.schema_descr().columns().iter().map(|leaf| LeafBuffer::new(leaf.physical_type()));
         let leaves = leaves.collect::<Result<_, _>>().map_err(failed)?;
         let rows = RowReader::new(columns, LONGEST_ROW)?;
         let (group, restored, exact) = Default::default();
@@ -146,7 +146,7 @@ impl Writer {
 
 /// What it takes to put a row into the leaves.
 struct Columns<'a> {
-    kinds: &'a [Kind],
+    kinds: &'a [ValueKind],
     padded: bool,
     restored: &'a mut Vec<u8>,
     exact: &'a mut Vec<u8>,
@@ -154,7 +154,7 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     /// Bytes added.
-    fn push(self, row: Row<'_>, leaves: &mut [Buffer], path: &Path) -> Result<usize> {
+    fn push(self, row: Row<'_>, leaves: &mut [LeafBuffer], path: &Path) -> Result<usize> {
         self.exact.clear();
         let mut size = 0;
         let mut leaves = leaves.iter_mut();

@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use replica_testkit::Server;
-use replica_testkit::confirm::{PAGE, Verdict, questions};
+use replica_testkit::confirm::{Confirmation, PAGE, questions};
 
 fn main() -> ExitCode {
     let server = Server::start();
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let mut refuted = 0;
     for question in questions(PAGE).expect("the page is tested") {
         let verdict = question.ask(&server);
-        refuted += u32::from(matches!(verdict, Verdict::Refuted(_)));
+        refuted += u32::from(matches!(verdict, Confirmation::Refuted(_)));
         println!("{}: {verdict}", question.title);
     }
     if refuted == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -76,8 +76,8 @@ impl Client {
     /// The first value, an integer.
     #[track_caller]
     pub fn number(&mut self, sql: &str) -> i64 {
-        use replica_core::catalog::record::Record;
+        use replica_core::catalog::record::CatalogRow;
         let rows = self.rows(&format!("SELECT ({sql}) AS n"));
-        Record::from(&rows[0]).int("n").unwrap_or_else(|| panic!("no number: {sql}"))
+        CatalogRow::from(&rows[0]).int("n").unwrap_or_else(|| panic!("no number: {sql}"))
     }
 }

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use replica_core::catalog::record::Record;
+use replica_core::catalog::record::CatalogRow;
 use replica_core::error::{Error, Result};
 
 use crate::{Client, Database, Server};
@@ -28,11 +28,11 @@ pub const PAGE: &str = include_str!("../../../docs/UNCONFIRMED.md");
 #[derive(Debug)]
 pub struct Question {
     pub title: String,
-    steps: Vec<Step>,
+    steps: Vec<QuestionStep>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Step {
+struct QuestionStep {
     session: u32,
     expected: Option<Expected>,
     what: String,
@@ -47,7 +47,7 @@ enum Expected {
 
 /// What a server's answers come to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Confirmation {
     Confirmed,
     /// The server does otherwise: the step, and what happened.
     Refuted(String),
@@ -55,7 +55,7 @@ pub enum Verdict {
     Unanswered(String),
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Confirmation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Confirmed => f.write_str("confirmed"),
@@ -91,7 +91,7 @@ pub fn questions(page: &str) -> std::result::Result<Vec<Question>, String> {
     Ok(questions)
 }
 
-fn step(line: &str) -> Option<Step> {
+fn step(line: &str) -> Option<QuestionStep> {
     let (head, what) = line.split_once(": ").or_else(|| Some((line.strip_suffix(':')?, "")))?;
     let (session, expected) =
         head.split_once(' ').map_or((head, None), |(session, rest)| (session, Some(rest)));
@@ -104,12 +104,12 @@ fn step(line: &str) -> Option<Step> {
             _ => return None,
         }),
     };
-    Some(Step { session: session.parse().ok()?, expected, what: what.trim().to_owned() })
+    Some(QuestionStep { session: session.parse().ok()?, expected, what: what.trim().to_owned() })
 }
 
 impl Question {
     /// Puts the question to a server.
-    pub fn ask(&self, server: &Server) -> Verdict {
+    pub fn ask(&self, server: &Server) -> Confirmation {
         let database = Database::create(server);
         let mut sessions = BTreeMap::new();
         for step in &self.steps {
@@ -126,21 +126,23 @@ impl Question {
             };
             let what = &step.what;
             match (&step.expected, said) {
-                (None, Err(error)) => return Verdict::Unanswered(format!("{what}: {error}")),
+                (None, Err(error)) => return Confirmation::Unanswered(format!("{what}: {error}")),
                 (Some(Expected::Fails(number)), Err(error)) if error.has_number(*number) => {}
                 (Some(Expected::Fails(number)), Ok(_)) => {
-                    return Verdict::Refuted(format!("{what}: works, where error {number} was expected"));
+                    return Confirmation::Refuted(format!(
+                        "{what}: works, where error {number} was expected"
+                    ));
                 }
-                (Some(_), Err(error)) => return Verdict::Refuted(format!("{what}: {error}")),
-                (_, Ok(Some(found))) => return Verdict::Refuted(format!("{what}: gives {found}")),
+                (Some(_), Err(error)) => return Confirmation::Refuted(format!("{what}: {error}")),
+                (_, Ok(Some(found))) => return Confirmation::Refuted(format!("{what}: gives {found}")),
                 (_, Ok(None)) => {}
             }
         }
-        Verdict::Confirmed
+        Confirmation::Confirmed
     }
 }
 
-impl Step {
+impl QuestionStep {
     fn run(&self, client: &mut Client) -> Result<()> {
         let Some(rows) = self.what.strip_prefix("BULK ") else {
             let has_rows = self.what.starts_with("SELECT ");
@@ -156,7 +158,7 @@ impl Step {
 
     fn value(&self, client: &mut Client) -> Result<String> {
         let rows = client.try_rows(&format!("SELECT CONVERT(nvarchar(400), ({})) AS found", self.what))?;
-        let found = rows.first().map(Record::from);
+        let found = rows.first().map(CatalogRow::from);
         Ok(found.as_ref().and_then(|record| record.text("found")).unwrap_or("nothing").to_owned())
     }
 }
@@ -183,7 +185,7 @@ fn message(rows: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn asked(steps: &str) -> Verdict {
+    fn asked(steps: &str) -> Confirmation {
         let page = format!("### Title\n\nText\n\n```confirm\n{steps}\n```\n");
         let questions = questions(&page).expect("steps");
         assert_eq!(questions.len(), 1);
@@ -195,7 +197,7 @@ mod tests {
         let server = Server::sandbox();
         for question in questions(PAGE).expect("steps") {
             let verdict = question.ask(&server);
-            assert_eq!(verdict, Verdict::Confirmed, "{}", question.title);
+            assert_eq!(verdict, Confirmation::Confirmed, "{}", question.title);
         }
     }
 
@@ -209,7 +211,7 @@ mod tests {
                      2 fails with 1222: SELECT id FROM dbo.t\n\
                      1 gives 7: SELECT SUM(id) FROM dbo.t\n\
                      1 gives nothing: SELECT id FROM dbo.t WHERE id = 3";
-        assert_eq!(asked(steps), Verdict::Confirmed);
+        assert_eq!(asked(steps), Confirmation::Confirmed);
     }
 
     #[test]
@@ -222,14 +224,17 @@ mod tests {
             ("1 gives 2: SELECT 1 WHERE 1 = 0", "gives nothing"),
         ] {
             let verdict = asked(steps);
-            assert!(matches!(&verdict, Verdict::Refuted(said) if said.contains(how)), "{steps}: {verdict}");
+            assert!(
+                matches!(&verdict, Confirmation::Refuted(said) if said.contains(how)),
+                "{steps}: {verdict}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_asked_is_no_answer() {
         let verdict = asked("1: SELECT * FROM dbo.nowhere\n1 works: SELECT 1");
-        assert!(matches!(&verdict, Verdict::Unanswered(why) if why.contains("208")), "{verdict}");
+        assert!(matches!(&verdict, Confirmation::Unanswered(why) if why.contains("208")), "{verdict}");
         assert!(questions("### T\n```confirm\n1 may: SELECT 1\n```").is_err());
         assert!(questions("```confirm\n```").is_err());
     }

@@ -16,6 +16,6 @@ mod troubled;
 pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
-pub use program::{Program, Run, Running};
+pub use program::{Program, ProgramExit, Running};
 pub use server::Server;
 pub use troubled::Troubled;

@@ -2,12 +2,12 @@
 use crate::{Pair, Program};
 
 /// A column: its type at the source and at the target, a value that fits, and one that has the problem.
-pub type Offender = (&'static str, &'static str, &'static str, &'static str, &'static str);
+pub type ExpectedOffender = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Every offender is found at its key, and nothing else is; and nothing at all as long as there are none.
 #[track_caller]
-pub fn assert_found(finder: &Program, pair: &Pair, offenders: &[Offender]) {
-    let list = |item: &dyn Fn(usize, &Offender) -> String| {
+pub fn assert_found(finder: &Program, pair: &Pair, offenders: &[ExpectedOffender]) {
+    let list = |item: &dyn Fn(usize, &ExpectedOffender) -> String| {
         offenders.iter().enumerate().map(|(n, offender)| item(n, offender)).collect::<Vec<_>>().join(", ")
     };
     let create = |columns: String| format!("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, {columns})");

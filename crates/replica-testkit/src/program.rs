@@ -24,7 +24,7 @@ pub struct Program {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Run {
+pub struct ProgramExit {
     /// `None`: ended by a signal, or by the time limit.
     pub code: Option<i32>,
     pub stdout: String,
@@ -102,7 +102,7 @@ impl Program {
         Running { child, stdout, stderr, said: String::new() }
     }
 
-    pub fn run(&self, args: &[&str]) -> Run {
+    pub fn run(&self, args: &[&str]) -> ProgramExit {
         let output = Command::new(&self.binary)
             .args(args)
             .current_dir(self.folder.path())
@@ -113,7 +113,7 @@ impl Program {
             .timeout(LIMIT)
             .output()
             .expect("the binary starts");
-        Run::from(output)
+        ProgramExit::from(output)
     }
 }
 
@@ -169,14 +169,14 @@ impl Running {
     }
 
     /// Ends it as a power cut would; says how it would have ended if it was faster.
-    pub fn kill(mut self) -> Run {
+    pub fn kill(mut self) -> ProgramExit {
         // It may have ended already.
         let _ = self.child.kill();
         self.finish()
     }
 
     /// Waits for its end.
-    pub fn finish(mut self) -> Run {
+    pub fn finish(mut self) -> ProgramExit {
         let mut collect = |lines: Option<Receiver<String>>| {
             let mut text = String::new();
             let Some(lines) = lines else { return text };
@@ -194,7 +194,7 @@ impl Running {
         let stdout = collect(self.stdout.take());
         let stderr = std::mem::take(&mut self.said) + &collect(self.stderr.take());
         let status = self.child.wait().expect("the binary ends");
-        Run { code: status.code(), stdout, stderr }
+        ProgramExit { code: status.code(), stdout, stderr }
     }
 }
 
@@ -205,14 +205,14 @@ impl Drop for Running {
     }
 }
 
-impl From<Output> for Run {
+impl From<Output> for ProgramExit {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 
-impl Run {
+impl ProgramExit {
     /// Panics with everything the program said unless it ended with this code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
@@ -232,7 +232,7 @@ impl Run {
     }
 }
 
-impl std::fmt::Display for Run {
+impl std::fmt::Display for ProgramExit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "code {:?}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
     }

@@ -22,7 +22,7 @@ const PACKET_SIZE: usize = 32767;
 pub struct Server {
     /// ADO.NET, without a database.
     connection: String,
-    sandbox: Option<Running>,
+    sandbox: Option<RunningSandbox>,
 }
 
 impl Server {
@@ -38,7 +38,7 @@ impl Server {
 
     /// A sandbox, for what only it can do: faults on request.
     pub fn sandbox() -> Self {
-        let sandbox = Running::start();
+        let sandbox = RunningSandbox::start();
         let (address, port) = (sandbox.address.ip(), sandbox.address.port());
         let connection =
             format!("Server={address},{port};User Id=sa;Password={PASSWORD};TrustServerCertificate=true");
@@ -81,14 +81,14 @@ impl Server {
 }
 
 /// A sandbox on threads of this process.
-struct Running {
+struct RunningSandbox {
     engine: Arc<Engine>,
     address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
+impl RunningSandbox {
     fn start() -> Self {
         let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
@@ -111,7 +111,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningSandbox {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

@@ -8,7 +8,7 @@ use replica_core::copy::Verify;
 use replica_core::copy::windows::IndexScope;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
-use replica_core::ledger::Wish;
+use replica_core::ledger::ResumeMode;
 use replica_core::report::Format;
 use replica_core::shape::Tablock;
 use replica_core::window::{Range, Unit};
@@ -127,7 +127,7 @@ pub struct Options {
     pub max_workers: usize,
     pub chunk_size: Option<u64>,
     pub commit_interval: Option<u64>,
-    pub wish: Wish,
+    pub wish: ResumeMode,
     pub shared: bool,
     pub keep_indexes: bool,
     pub index_scope: IndexScope,
@@ -194,9 +194,9 @@ impl Tool for Args {
                 (true, true) => {
                     return Err(Error::usage("--resume and --restart exclude each other"));
                 }
-                (true, false) => Wish::Resume,
-                (false, true) => Wish::Restart,
-                (false, false) => Wish::Replace,
+                (true, false) => ResumeMode::Resume,
+                (false, true) => ResumeMode::Restart,
+                (false, false) => ResumeMode::Replace,
             },
             shared: self.shared,
             keep_indexes: self.keep_indexes,
@@ -243,7 +243,7 @@ mod tests {
         let o = options::<Args>("APP_4_SALES --start-date 2024-01-01 --end-date=2024-12-31 --max-workers=4");
         assert_eq!((o.selection.named.as_slice(), o.max_workers), (&["APP_4_SALES".to_owned()][..], 4));
         assert_eq!(o.range.unwrap().windows(o.unit).unwrap().len(), 12);
-        assert_eq!((o.wish, o.tablock, o.index_scope), (Wish::Replace, Tablock::Auto, IndexScope::Run));
+        assert_eq!((o.wish, o.tablock, o.index_scope), (ResumeMode::Replace, Tablock::Auto, IndexScope::Run));
         assert_eq!(o.max_retries, 5);
     }
 

@@ -4,12 +4,14 @@ use std::io;
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Configured, Tool};
 use replica_core::config::Config;
-use replica_core::copy::windows::{self, Failed, Finished, Job, Prepared, Summary};
+use replica_core::copy::windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob};
 use replica_core::error::Result;
 use replica_core::exit::Code;
-use replica_core::plan::Request;
-use replica_core::report::{self, Progress, Record, Value, human_bytes, human_count, human_duration};
-use replica_core::shape::Wishes;
+use replica_core::plan::CopyOptions;
+use replica_core::report::{
+    self, ProgressBars, Record, RecordValue, human_bytes, human_count, human_duration,
+};
+use replica_core::shape::LoadOptions;
 use replica_core::signal::Stop;
 use replica_core::window::Range;
 
@@ -17,7 +19,7 @@ use crate::Args;
 use crate::args::Options;
 
 pub fn run(options: &Options) -> Result<Code> {
-    let progress = Progress::on_stderr();
+    let progress = ProgressBars::on_stderr();
     report::init(&progress);
     let config = &Config::load(options.config.as_deref())?;
     let written = options.selection.names(&config.reference_tables, io::stdin().lock())?;
@@ -53,10 +55,15 @@ fn ends_all(code: Code) -> bool {
     matches!(code, Code::Connect | Code::Interrupted | Code::Terminated)
 }
 
-async fn replicate(options: &Options, job: &Job, stop: &Stop, progress: &Progress) -> Result<Code> {
+async fn replicate(
+    options: &Options,
+    job: &WindowsJob,
+    stop: &Stop,
+    progress: &ProgressBars,
+) -> Result<Code> {
     let table = &job.table;
     // Nothing is changed yet: a signal may end it anywhere.
-    let mut prepared = stop.or(Prepared::new(job)).await?;
+    let mut prepared = stop.or(PreparedWindows::new(job)).await?;
     if options.explain {
         report::explain(table, prepared.explain(), options.format)?;
         return Ok(prepared.allowed().map_or_else(|refused| refused.exit_code(), |()| Code::Ok));
@@ -89,25 +96,25 @@ fn job(
     configured: &Configured,
     table: &TableName,
     range: Range,
-) -> Result<Job> {
+) -> Result<WindowsJob> {
     let settings = configured.settings(table);
-    let wishes = Wishes {
+    let wishes = LoadOptions {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
         chunk_rows: options.chunk_size.or(settings.chunk_size),
         commit_rows: options.commit_interval.or(settings.commit_interval),
         tablock: options.tablock,
         keep_indexes: options.keep_indexes,
-        ..Wishes::default()
+        ..LoadOptions::default()
     };
-    let request = Request {
+    let request = CopyOptions {
         ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
         allowance: options.allowance.or(settings.allowance()),
         wishes,
-        ..Request::default()
+        ..CopyOptions::default()
     };
     let date_column = options.date_column.as_deref().or_else(|| configured.date_column(table));
-    Ok(Job {
+    Ok(WindowsJob {
         tool: Args::NAME,
         source: config.source()?.clone(),
         target: config.target()?.clone(),
@@ -129,24 +136,24 @@ async fn repair(
     config: &Config,
     table: &TableName,
     stop: &Stop,
-    progress: &Progress,
+    progress: &ProgressBars,
 ) -> Result<Code> {
     let work = stop.or(windows::repair_indexes(config.target()?, table)).await?;
     let line = |index: &str, outcome: &str, took, error| {
         let record = Record::new()
-            .with("table", Value::Text(table.to_string()))
-            .with("index", Value::Text(index.into()))
-            .with("outcome", Value::Text(outcome.into()))
+            .with("table", RecordValue::Text(table.to_string()))
+            .with("index", RecordValue::Text(index.into()))
+            .with("outcome", RecordValue::Text(outcome.into()))
             .with("seconds", took)
             .with("error", error);
         progress.suspended(|| record.write(options.format, report::stdout()))
     };
     for (index, took) in &work.done {
-        line(index, "rebuilt", Value::Seconds(*took), Value::Missing)?;
+        line(index, "rebuilt", RecordValue::Seconds(*took), RecordValue::Missing)?;
     }
     for (index, error) in &work.refused {
         log::error!("{error}");
-        line(index, "failed", Value::Missing, Value::Text(error.to_string()))?;
+        line(index, "failed", RecordValue::Missing, RecordValue::Text(error.to_string()))?;
     }
     if work.done.is_empty() && work.refused.is_empty() {
         log::info!("{table}: no index was left disabled by a run");
@@ -154,14 +161,16 @@ async fn repair(
     Ok(Code::of_all(work.refused.iter().map(|(_, error)| error.exit_code())))
 }
 
-fn record(table: &TableName, finished: &Finished) -> Record {
+fn record(table: &TableName, finished: &FinishedWindow) -> Record {
     let record = Record::new()
-        .with("table", Value::Text(table.to_string()))
-        .with("window", Value::Text(finished.window.to_string()));
+        .with("table", RecordValue::Text(table.to_string()))
+        .with("window", RecordValue::Text(finished.window.to_string()));
     match &finished.result {
-        Ok(recorded) if finished.skipped => report::skipped(record, recorded).with("retries", Value::Missing),
+        Ok(recorded) if finished.skipped => {
+            report::skipped(record, recorded).with("retries", RecordValue::Missing)
+        }
         result => report::outcome(record, result, finished.elapsed)
-            .with("retries", Value::Count(finished.retries.into())),
+            .with("retries", RecordValue::Count(finished.retries.into())),
     }
 }
 
@@ -190,7 +199,7 @@ fn tell(table: &TableName, summary: &Summary) {
         human_duration(summary.elapsed),
         parts.join(", ")
     );
-    for Failed { why, .. } in &summary.failed {
+    for FailedWindow { why, .. } in &summary.failed {
         log::error!("failed: {why}");
     }
 }

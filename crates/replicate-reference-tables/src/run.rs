@@ -5,23 +5,23 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Configured, Tool};
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, Days, Job, Sides, Source};
+use replica_core::copy::{self, Days, Sides, Source, TableJob};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
-use replica_core::load::Outcome;
-use replica_core::order::{Key, Parent, keys, order};
-use replica_core::plan::{Plan, Request};
-use replica_core::report::{self, Progress, Record, Value};
+use replica_core::load::LoadOutcome;
+use replica_core::order::{Parent, TableReference, keys, order};
+use replica_core::plan::{CopyOptions, Plan};
+use replica_core::report::{self, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
 use replica_core::schedule;
-use replica_core::shape::Wishes;
+use replica_core::shape::LoadOptions;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;
 use crate::args::{Options, Way};
 
 pub fn run(options: &Options) -> Result<Code> {
-    let progress = Progress::on_stderr();
+    let progress = ProgressBars::on_stderr();
     report::init(&progress);
     let config = Config::load(options.config.as_deref())?;
     match &options.way {
@@ -41,7 +41,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     source: S,
     options: &Options,
     config: &Config,
-    progress: Progress,
+    progress: ProgressBars,
 ) -> Result<Code> {
     let target = config.target()?.clone();
     let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
@@ -53,7 +53,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
             let configured = Configured::ask(config, &names, source.endpoint(), &target).await?;
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
             let jobs = configured.tables(&names).into_iter().map(job).collect();
-            Run { options, progress, failures: Vec::new() }.all(jobs).await
+            CopyRun { options, progress, failures: Vec::new() }.all(jobs).await
         })
         .await
     })
@@ -65,42 +65,42 @@ fn job<S>(
     source: S,
     target: Endpoint,
     table: TableName,
-) -> Job<S> {
+) -> TableJob<S> {
     let settings = configured.settings(&table);
-    let wishes = Wishes {
+    let wishes = LoadOptions {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
         chunk_rows: options.chunk_size.or(settings.chunk_size),
-        ..Wishes::default()
+        ..LoadOptions::default()
     };
-    let request = Request {
+    let request = CopyOptions {
         ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
         allowance: options.allowance.or(settings.allowance()),
         wishes,
-        ..Request::default()
+        ..CopyOptions::default()
     };
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
-    Job { tool: Args::NAME, source, target, table, days, request, verify: options.verify }
+    TableJob { tool: Args::NAME, source, target, table, days, request, verify: options.verify }
 }
 
-struct Run<'a> {
+struct CopyRun<'a> {
     options: &'a Options,
-    progress: Progress,
+    progress: ProgressBars,
     failures: Vec<(TableName, Code)>,
 }
 
 /// A table that can be replaced.
-struct Planned<S> {
-    job: Job<S>,
+struct PlannedTable<S> {
+    job: TableJob<S>,
     plan: Plan,
     parent: Parent,
 }
 
 /// For each table those that come before it: what checks foreign keys wants the rows that they point at.
-fn after<S>(planned: &[Planned<S>], keys: &[Key]) -> Vec<Vec<usize>> {
+fn after<S>(planned: &[PlannedTable<S>], keys: &[TableReference]) -> Vec<Vec<usize>> {
     let checked = keys.iter().filter(|key| planned[key.child].plan.strategy.check_constraints);
     let order = order(&vec![0; planned.len()], &checked.copied().collect::<Vec<_>>());
     for key in &order.ignored {
@@ -112,8 +112,8 @@ fn after<S>(planned: &[Planned<S>], keys: &[Key]) -> Vec<Vec<usize>> {
     order.after
 }
 
-impl Run<'_> {
-    async fn all<S: Source + Clone + Send + 'static>(mut self, jobs: Vec<Job<S>>) -> Result<Code> {
+impl CopyRun<'_> {
+    async fn all<S: Source + Clone + Send + 'static>(mut self, jobs: Vec<TableJob<S>>) -> Result<Code> {
         let planned = self.plan(jobs).await?;
         let count = planned.len() + self.failures.len();
         if self.options.explain {
@@ -151,9 +151,9 @@ impl Run<'_> {
     /// `another` pass to come: the rows at the key's other end may be replaced by then.
     async fn pass<S: Source + Clone + Send + 'static>(
         &mut self,
-        planned: Vec<Planned<S>>,
+        planned: Vec<PlannedTable<S>>,
         another: bool,
-    ) -> io::Result<Vec<Planned<S>>> {
+    ) -> io::Result<Vec<PlannedTable<S>>> {
         let keys = keys(planned.iter().map(|planned| &planned.parent));
         let after = after(&planned, &keys);
         let jobs: Vec<_> = planned
@@ -161,16 +161,16 @@ impl Run<'_> {
             .zip(after)
             .map(|(planned, after)| {
                 let size = planned.plan.rows.unwrap_or(u64::MAX);
-                (schedule::Job { after, weight: 1, size }, (planned.job.clone(), planned.plan.rows))
+                (schedule::ScheduledJob { after, weight: 1, size }, (planned.job.clone(), planned.plan.rows))
             })
             .collect();
         let is_tied = |place: usize| {
             keys.iter().any(|key| key.child != key.parent && (key.child == place || key.parent == place))
         };
         let (progress, workers) = (self.progress.clone(), self.options.max_workers);
-        let work = move |(job, rows): (Job<S>, Option<u64>)| replace(job, rows, progress.clone());
+        let work = move |(job, rows): (TableJob<S>, Option<u64>)| replace(job, rows, progress.clone());
         let (mut again, mut broken) = (vec![false; planned.len()], Ok(()));
-        let done = |place: usize, finished: Finished| {
+        let done = |place: usize, finished: FinishedTable| {
             if another && is_tied(place) && finished.breaks_a_key() {
                 again[place] = true;
                 return;
@@ -184,9 +184,9 @@ impl Run<'_> {
     }
 
     /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.
-    async fn plan<S: Source>(&mut self, jobs: Vec<Job<S>>) -> Result<Vec<Planned<S>>> {
+    async fn plan<S: Source>(&mut self, jobs: Vec<TableJob<S>>) -> Result<Vec<PlannedTable<S>>> {
         let mut sides = None;
-        let mut planned: Vec<Planned<S>> = Vec::new();
+        let mut planned: Vec<PlannedTable<S>> = Vec::new();
         for job in jobs {
             let started = Instant::now();
             let allowed = |(plan, parent): (Plan, Parent)| match self.options.explain {
@@ -199,13 +199,13 @@ impl Run<'_> {
                 }
                 Ok((plan, parent)) => {
                     plan.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", job.table));
-                    planned.push(Planned { job, plan, parent });
+                    planned.push(PlannedTable { job, plan, parent });
                 }
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
                     let result = Err(error.table(&job.table));
-                    self.finish(Finished { table: job.table, result, started })?;
+                    self.finish(FinishedTable { table: job.table, result, started })?;
                 }
             }
         }
@@ -213,9 +213,9 @@ impl Run<'_> {
     }
 
     /// Says what would be done, and what would be refused.
-    async fn explain<S: Source>(&mut self, planned: &[Planned<S>]) -> Result<()> {
+    async fn explain<S: Source>(&mut self, planned: &[PlannedTable<S>]) -> Result<()> {
         let after = after(planned, &keys(planned.iter().map(|planned| &planned.parent)));
-        for (Planned { job, plan, .. }, after) in planned.iter().zip(after) {
+        for (PlannedTable { job, plan, .. }, after) in planned.iter().zip(after) {
             let mut lines = plan.explain();
             job.source.explain(plan, &mut lines);
             for place in after {
@@ -232,13 +232,13 @@ impl Run<'_> {
     }
 
     /// Looks at every table before any is touched. Where one would fail, the others are not replaced either.
-    async fn preflight<S: Source>(&mut self, planned: &[Planned<S>]) -> io::Result<()> {
+    async fn preflight<S: Source>(&mut self, planned: &[PlannedTable<S>]) -> io::Result<()> {
         let mut fine = Vec::new();
-        for Planned { job, plan, .. } in planned {
+        for PlannedTable { job, plan, .. } in planned {
             let started = Instant::now();
             match copy::preflight(job, plan).await {
                 Ok(()) => {
-                    fine.push(Finished {
+                    fine.push(FinishedTable {
                         table: job.table.clone(),
                         result: Err(
                             Error::data("not replaced, since another table would fail").table(&job.table)
@@ -247,7 +247,7 @@ impl Run<'_> {
                     })
                 }
                 Err(error) => {
-                    self.finish(Finished { table: job.table.clone(), result: Err(error), started })?;
+                    self.finish(FinishedTable { table: job.table.clone(), result: Err(error), started })?;
                 }
             }
         }
@@ -258,7 +258,7 @@ impl Run<'_> {
         }
     }
 
-    fn finish(&mut self, finished: Finished) -> io::Result<()> {
+    fn finish(&mut self, finished: FinishedTable) -> io::Result<()> {
         if let Err(error) = &finished.result {
             log::error!("{error}");
             self.failures.push((finished.table.clone(), error.exit_code()));
@@ -274,8 +274,8 @@ impl Run<'_> {
 
 /// On the connections there are; on new ones after an error, which may have left them beyond use.
 async fn plan_patiently<S: Source>(
-    sides: &mut Option<Sides<S::Side>>,
-    job: &Job<S>,
+    sides: &mut Option<Sides<S::Connected>>,
+    job: &TableJob<S>,
 ) -> Result<(Plan, Parent)> {
     let mut retries = Backoff::default().retries();
     loop {
@@ -289,7 +289,10 @@ async fn plan_patiently<S: Source>(
     }
 }
 
-async fn plan<S: Source>(sides: &mut Option<Sides<S::Side>>, job: &Job<S>) -> Result<(Plan, Parent)> {
+async fn plan<S: Source>(
+    sides: &mut Option<Sides<S::Connected>>,
+    job: &TableJob<S>,
+) -> Result<(Plan, Parent)> {
     let connected = match sides {
         Some(connected) => connected,
         None => sides.insert(Sides::connect(&job.source, &job.target).await?),
@@ -302,31 +305,31 @@ async fn plan<S: Source>(sides: &mut Option<Sides<S::Side>>, job: &Job<S>) -> Re
     Ok((plan, parent))
 }
 
-async fn replace<S: Source>(job: Job<S>, rows: Option<u64>, progress: Progress) -> Finished {
+async fn replace<S: Source>(job: TableJob<S>, rows: Option<u64>, progress: ProgressBars) -> FinishedTable {
     let started = Instant::now();
     let bar = progress.bar(&job.table.to_string(), rows);
     let result = copy::table(&job, &mut |so_far| bar.set(so_far.rows)).await;
-    Finished { table: job.table, result, started }
+    FinishedTable { table: job.table, result, started }
 }
 
 /// A table that is done with.
-struct Finished {
+struct FinishedTable {
     table: TableName,
-    result: Result<Outcome>,
+    result: Result<LoadOutcome>,
     started: Instant,
 }
 
 /// A constraint does not hold (sys.messages).
 const CONSTRAINT_CONFLICT: u32 = 547;
 
-impl Finished {
+impl FinishedTable {
     /// Rows of another table stand against it, or are missing.
     fn breaks_a_key(&self) -> bool {
         self.result.as_ref().is_err_and(|error| error.has_number(CONSTRAINT_CONFLICT))
     }
 
     fn record(&self) -> Record {
-        let record = Record::new().with("table", Value::Text(self.table.to_string()));
+        let record = Record::new().with("table", RecordValue::Text(self.table.to_string()));
         report::outcome(record, &self.result, self.started.elapsed())
     }
 }

@@ -3,13 +3,13 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Program, Run, Server};
+use replica_testkit::{Program, ProgramExit, Server};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
 const PASSWORD: &str = "hunter2-hunter2";
 
 /// Runs with this server as source and target.
-fn run_on(connection: &str) -> Run {
+fn run_on(connection: &str) -> ProgramExit {
     let run = Program::new(BINARY)
         .with("REPLICA_SOURCE", connection)
         .with("REPLICA_TARGET", connection)
@@ -24,7 +24,7 @@ fn login(port: u16) -> String {
 
 /// One line on stderr says what is wrong.
 #[track_caller]
-fn one_error(run: &Run) {
+fn one_error(run: &ProgramExit) {
     assert_eq!(run.stderr.lines().count(), 1, "{run}");
     assert_eq!(run.stdout, "", "{run}");
 }

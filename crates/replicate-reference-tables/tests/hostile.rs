@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use replica_core::config::Endpoint;
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
-use replica_testkit::{Client, Database, Pair, Program, Run};
+use replica_testkit::{Client, Database, Pair, Program, ProgramExit};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
 const ROWS: u32 = 3_000;
@@ -67,28 +67,28 @@ fn proxy(database: &Database, from: From, harm: Harm, times: u32) -> (Proxy, Str
     (proxy, through)
 }
 
-enum Side {
+enum HarmedSide {
     Source,
     Target,
 }
 
 /// The binary with harm on the rows' way out of the source or into the target.
-fn harmed(pair: &Pair, side: &Side, harm: Harm, times: u32, more: &str) -> (Proxy, Program) {
+fn harmed(pair: &Pair, side: &HarmedSide, harm: Harm, times: u32, more: &str) -> (Proxy, Program) {
     let program = Program::new(BINARY).between(pair);
     let (proxy, through) = match side {
-        Side::Source => proxy(&pair.source, From::Server, harm, times),
-        Side::Target => proxy(&pair.target, From::Client, harm, times),
+        HarmedSide::Source => proxy(&pair.source, From::Server, harm, times),
+        HarmedSide::Target => proxy(&pair.target, From::Client, harm, times),
     };
     let variable = match side {
-        Side::Source => "REPLICA_SOURCE",
-        Side::Target => "REPLICA_TARGET",
+        HarmedSide::Source => "REPLICA_SOURCE",
+        HarmedSide::Target => "REPLICA_TARGET",
     };
     (proxy, program.with(variable, &format!("{through};{more}")))
 }
 
 /// Runs with harm done, and finds the target as it was.
 #[track_caller]
-fn fails(side: &Side, harm: Harm, more: &str) -> Option<Run> {
+fn fails(side: &HarmedSide, harm: Harm, more: &str) -> Option<ProgramExit> {
     let pair = stage()?;
     let (proxy, program) = harmed(&pair, side, harm, ALWAYS, more);
     let run = program.run(&["dbo.t"]).exits(1).says("dbo.t");
@@ -99,7 +99,7 @@ fn fails(side: &Side, harm: Harm, more: &str) -> Option<Run> {
 
 #[test]
 fn a_source_that_hangs_up_within_a_row() {
-    if let Some(run) = fails(&Side::Source, Harm::HangUp(WITHIN), "") {
+    if let Some(run) = fails(&HarmedSide::Source, Harm::HangUp(WITHIN), "") {
         run.says("the server hung up");
     }
 }
@@ -107,7 +107,7 @@ fn a_source_that_hangs_up_within_a_row() {
 #[test]
 fn a_connection_that_is_lost_once_is_made_again() {
     let Some(pair) = stage() else { return };
-    let (proxy, program) = harmed(&pair, &Side::Source, Harm::HangUp(WITHIN), 1, "");
+    let (proxy, program) = harmed(&pair, &HarmedSide::Source, Harm::HangUp(WITHIN), 1, "");
     let run = program.run(&["dbo.t"]).exits(0).says("retry 1");
     assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
     pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
@@ -117,35 +117,37 @@ fn a_connection_that_is_lost_once_is_made_again() {
 fn a_source_whose_row_lengths_lie() {
     let length = 2 * NEEDLE.len() as u8;
     for lie in [[length + 4, 0], [length - 2, 0], [0xFE, 0x7F], [0xFF, 0xFF]] {
-        let Some(run) = fails(&Side::Source, Harm::Replace(needle_of(lie)), "") else { return };
+        let Some(run) = fails(&HarmedSide::Source, Harm::Replace(needle_of(lie)), "") else { return };
         assert!(!run.stderr.contains("retry"), "what lies once lies twice\n{run}");
     }
 }
 
 #[test]
 fn a_source_that_falls_silent() {
-    if let Some(run) = fails(&Side::Source, Harm::Silence(WITHIN), "Command Timeout=1") {
+    if let Some(run) = fails(&HarmedSide::Source, Harm::Silence(WITHIN), "Command Timeout=1") {
         run.says("silent for 1 s");
     }
 }
 
 #[test]
 fn a_target_that_hangs_up_during_the_load() {
-    fails(&Side::Target, Harm::HangUp(WITHIN), "");
+    fails(&HarmedSide::Target, Harm::HangUp(WITHIN), "");
 }
 
 #[test]
 fn a_target_that_falls_silent_during_the_load() {
-    if let Some(run) = fails(&Side::Target, Harm::Silence(WITHIN), "Command Timeout=1") {
+    if let Some(run) = fails(&HarmedSide::Target, Harm::Silence(WITHIN), "Command Timeout=1") {
         run.says("silent for 1 s");
     }
 }
 
 #[test]
 fn a_signal_in_the_middle() {
-    for (side, signal, code) in
-        [(Side::Source, "INT", 130), (Side::Target, "INT", 130), (Side::Source, "TERM", 143)]
-    {
+    for (side, signal, code) in [
+        (HarmedSide::Source, "INT", 130),
+        (HarmedSide::Target, "INT", 130),
+        (HarmedSide::Source, "TERM", 143),
+    ] {
         let Some(pair) = stage() else { return };
         let (proxy, program) = harmed(&pair, &side, Harm::Silence(WITHIN), ALWAYS, "");
         let running = program.start(&["dbo.t"]);

@@ -3,17 +3,17 @@
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::order::{keys, order};
-use replica_core::report::{self, Format, Record, Value};
-use replica_core::schedule::{self, Job};
+use replica_core::report::{self, Format, Record, RecordValue};
+use replica_core::schedule::{self, ScheduledJob};
 use replica_core::session::Session;
 
-use crate::steps::{Part, Step};
+use crate::steps::{Step, StepPart};
 use crate::survey;
 
 pub struct Agenda {
     pub steps: Vec<Step>,
     /// For each step what the schedule has to know.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<ScheduledJob>,
     /// What cannot run, and why.
     pub refused: Vec<(Step, Error)>,
 }
@@ -34,7 +34,7 @@ impl Agenda {
                 Err(error) => refused.push((step.clone(), error)),
             }
         }
-        let stages: Vec<_> = ready.iter().map(|step| usize::from(step.part != Part::Whole)).collect();
+        let stages: Vec<_> = ready.iter().map(|step| usize::from(step.part != StepPart::Whole)).collect();
         let order = order(&stages, &keys(known.iter().map(|table| &table.parent)));
         for key in &order.ignored {
             let (child, parent) = (&ready[key.child].table, &ready[key.parent].table);
@@ -43,7 +43,8 @@ impl Agenda {
             );
         }
         let jobs = ready.iter().zip(known).zip(order.after);
-        let jobs = jobs.map(|((step, table), after)| Job { after, weight: step.workers, size: table.rows });
+        let jobs =
+            jobs.map(|((step, table), after)| ScheduledJob { after, weight: step.workers, size: table.rows });
         Ok(Self { jobs: jobs.collect(), steps: ready, refused })
     }
 
@@ -59,21 +60,25 @@ impl Agenda {
             let after = self.jobs[place].after.iter().map(|&before| self.steps[before].table.to_string());
             let after = after.collect::<Vec<_>>().join(", ");
             let what = what(&self.steps[place]);
-            let after = if after.is_empty() { Value::Missing } else { Value::Text(format!("after {after}")) };
+            let after = if after.is_empty() {
+                RecordValue::Missing
+            } else {
+                RecordValue::Text(format!("after {after}"))
+            };
             Record::new()
-                .with("table", Value::Text(self.steps[place].table.to_string()))
-                .with("what", Value::Text(what))
-                .with("rows", Value::Count(self.jobs[place].size))
+                .with("table", RecordValue::Text(self.steps[place].table.to_string()))
+                .with("what", RecordValue::Text(what))
+                .with("rows", RecordValue::Count(self.jobs[place].size))
                 .with("after", after)
                 .write(format, report::stdout())?;
         }
         for (step, error) in &self.refused {
             log::error!("{error}");
             Record::new()
-                .with("table", Value::Text(step.table.to_string()))
-                .with("what", Value::Text(format!("refused: {error}")))
-                .with("rows", Value::Missing)
-                .with("after", Value::Missing)
+                .with("table", RecordValue::Text(step.table.to_string()))
+                .with("what", RecordValue::Text(format!("refused: {error}")))
+                .with("rows", RecordValue::Missing)
+                .with("after", RecordValue::Missing)
                 .write(format, report::stdout())?;
         }
         Ok(Code::of_all(self.refused.iter().map(|(_, error)| error.exit_code())))
@@ -82,8 +87,8 @@ impl Agenda {
 
 fn what(step: &Step) -> String {
     match &step.part {
-        Part::Whole => "whole table".to_owned(),
-        Part::Days { range, column: Some(column) } => format!("{} of {column}", range.whole()),
-        Part::Days { range, column: None } => range.whole().to_string(),
+        StepPart::Whole => "whole table".to_owned(),
+        StepPart::Days { range, column: Some(column) } => format!("{} of {column}", range.whole()),
+        StepPart::Days { range, column: None } => range.whole().to_string(),
     }
 }

@@ -10,14 +10,14 @@ use replica_core::output;
 use serde::{Serialize, Serializer};
 
 /// A file of lines, one file for the days on which runs begin (UTC). Without a folder it goes nowhere.
-pub struct Book {
+pub struct RunLog {
     file: Option<File>,
-    run: Run,
+    run: RunHeader,
 }
 
 /// What every line says of its run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Run {
+pub struct RunHeader {
     /// When it began, in UTC, which is its name, too.
     pub run: String,
     /// `t0`, `t1`, `as-of`.
@@ -47,9 +47,9 @@ pub struct Entry {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct RunLogLine<'a> {
     #[serde(flatten)]
-    run: &'a Run,
+    run: &'a RunHeader,
     #[serde(flatten)]
     entry: &'a Entry,
 }
@@ -67,7 +67,7 @@ fn rounded(duration: Duration) -> f64 {
     duration.as_millis() as f64 / 1000.0
 }
 
-impl Run {
+impl RunHeader {
     /// A run that begins now.
     pub fn begin(kind: &'static str, day: time::Date) -> Self {
         let run = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -75,10 +75,10 @@ impl Run {
     }
 }
 
-impl Book {
+impl RunLog {
     /// # Errors
     /// Of kind `Usage`: the folder cannot be made or written to.
-    pub fn open(folder: Option<&Path>, run: Run) -> Result<Self> {
+    pub fn open(folder: Option<&Path>, run: RunHeader) -> Result<Self> {
         let file = match folder {
             Some(folder) => {
                 let date = run.run.split('T').next().unwrap_or_default();
@@ -93,7 +93,7 @@ impl Book {
         Ok(Self { file, run })
     }
 
-    pub fn run(&self) -> &Run {
+    pub fn run(&self) -> &RunHeader {
         &self.run
     }
 
@@ -103,7 +103,7 @@ impl Book {
     /// The file system's.
     pub fn write(&mut self, entry: &Entry) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let line = serde_json::to_string(&Line { run: &self.run, entry });
+        let line = serde_json::to_string(&RunLogLine { run: &self.run, entry });
         let line = line.map_err(|error| Error::io(error.to_string()))?;
         file.write_all(format!("{line}\n").as_bytes())
             .map_err(|error| Error::io(format!("the run's record: {error}")))
@@ -119,9 +119,12 @@ mod tests {
     #[test]
     fn a_line_is_an_object_with_everything() {
         let folder = tempfile::tempdir().unwrap();
-        let run =
-            Run { run: "2024-03-02T05:15:00Z".into(), kind: "t1", day: date!(2024 - 03 - 01).to_string() };
-        let mut book = Book::open(Some(&folder.path().join("runs")), run.clone()).unwrap();
+        let run = RunHeader {
+            run: "2024-03-02T05:15:00Z".into(),
+            kind: "t1",
+            day: date!(2024 - 03 - 01).to_string(),
+        };
+        let mut book = RunLog::open(Some(&folder.path().join("runs")), run.clone()).unwrap();
         let entry = Entry {
             table: Some("dbo.\"t".into()),
             window: Some("2024-03-01".into()),
@@ -136,7 +139,7 @@ mod tests {
         };
         book.write(&entry).unwrap();
         // Another run of the same day goes on in the same file.
-        let mut later = Book::open(Some(&folder.path().join("runs")), run).unwrap();
+        let mut later = RunLog::open(Some(&folder.path().join("runs")), run).unwrap();
         later.write(&Entry { outcome: "failed", error: Some("no".into()), ..Entry::default() }).unwrap();
         let text = std::fs::read_to_string(folder.path().join("runs/replica-2024-03-02.jsonl")).unwrap();
         let lines: Vec<serde_json::Value> =
@@ -163,10 +166,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error =
-            Book::open(Some(&file.join("runs")), Run::begin("t0", date!(2024 - 03 - 01))).err().unwrap();
+        let error = RunLog::open(Some(&file.join("runs")), RunHeader::begin("t0", date!(2024 - 03 - 01)))
+            .err()
+            .unwrap();
         assert_eq!(error.exit_code().number(), 2);
         assert!(error.to_string().contains("record_dir"), "{error}");
-        Book::open(None, Run::begin("t0", date!(2024 - 03 - 01))).unwrap().write(&Entry::default()).unwrap();
+        RunLog::open(None, RunHeader::begin("t0", date!(2024 - 03 - 01)))
+            .unwrap()
+            .write(&Entry::default())
+            .unwrap();
     }
 }

@@ -2,24 +2,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use replica_core::applock::{self, Mode};
+use replica_core::applock::{self, LockMode};
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Configured};
 use replica_core::config::Config;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
-use replica_core::report::{self, Progress};
+use replica_core::report::{self, ProgressBars};
 use replica_core::retry::Backoff;
-use replica_core::schedule::{self, Job};
+use replica_core::schedule::{self, ScheduledJob};
 use replica_core::session::{Role, Session};
 use replica_core::signal::Stop;
 use time::Date;
 
 use crate::agenda::Agenda;
 use crate::args::Options;
-use crate::record::{Book, Run};
-use crate::refresh::{Done, Sides, refresh};
-use crate::steps::{Step, Wishes, listed, steps, written};
+use crate::record::{RunHeader, RunLog};
+use crate::refresh::{FinishedPart, StepContext, refresh};
+use crate::steps::{Step, StepOptions, listed, steps, written};
 use crate::tally::Tally;
 
 /// Two writers keep source and target busy; more contend on one server.
@@ -33,19 +33,19 @@ const LOCK: &str = "replica run";
 const LOST_LOCK: Duration = Duration::from_secs(10);
 
 pub fn run(options: &Options) -> Result<Code> {
-    let progress = if options.quiet { Progress::hidden() } else { Progress::on_stderr() };
+    let progress = if options.quiet { ProgressBars::hidden() } else { ProgressBars::on_stderr() };
     report::init_from(&progress, if options.quiet { "warn" } else { "info" });
     let config = Config::load(options.config.as_deref())?;
     let day = options.asked.day(config.etl.time_zone.as_deref())?;
     let written = written(&config, &options.only)?;
     let workers = cli::workers(options.max_workers.or(config.etl.max_workers), DEFAULT_WORKERS)?;
-    let sides = Arc::new(Sides {
+    let sides = Arc::new(StepContext {
         source: config.source()?.clone(),
         target: config.target()?.clone(),
         verify: cli::verify(config.etl.verify.as_deref()).map_err(|error| error.within("[etl]"))?,
         progress,
     });
-    let plan = Plan { config: &config, written, day, options, workers };
+    let plan = EtlPlan { config: &config, written, day, options, workers };
     if options.explain {
         return cli::block_on(1, |stop| async move {
             let agenda = stop.or(async {
@@ -55,8 +55,8 @@ pub fn run(options: &Options) -> Result<Code> {
             agenda.await?.explain(options.format).await
         });
     }
-    let run = Run::begin(options.asked.name(), day);
-    let book = Book::open(config.etl.record_dir.as_deref(), run)?;
+    let run = RunHeader::begin(options.asked.name(), day);
+    let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
     let mut tally = Tally::new(options, &config, sides.progress.clone(), book)?;
     let result = cli::block_on(workers, |stop| {
         let all = All { sides, workers, stop, tally: &mut tally };
@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<Code> {
 }
 
 /// What there is to do, as far as it is known without a server.
-struct Plan<'a> {
+struct EtlPlan<'a> {
     config: &'a Config,
     written: Vec<TableName>,
     day: Date,
@@ -74,13 +74,16 @@ struct Plan<'a> {
     workers: usize,
 }
 
-impl Plan<'_> {
+impl EtlPlan<'_> {
     /// The tables of the configuration, and the steps of this run.
-    async fn steps(&self, sides: &Sides) -> Result<(Vec<TableName>, Vec<Step>)> {
+    async fn steps(&self, sides: &StepContext) -> Result<(Vec<TableName>, Vec<Step>)> {
         let Self { config, written, day, options, workers } = self;
         let configured = Configured::ask(config, written, Some(&sides.source), &sides.target).await?;
-        let wishes =
-            Wishes { only: &options.only, look_back: options.look_back, allow_shrink: options.allow_shrink };
+        let wishes = StepOptions {
+            only: &options.only,
+            look_back: options.look_back,
+            allow_shrink: options.allow_shrink,
+        };
         let mut steps = steps(config, &configured, *day, &wishes)?;
         steps.iter_mut().for_each(|step| step.workers = step.workers.min(*workers));
         Ok((listed(config, &configured)?, steps))
@@ -89,21 +92,21 @@ impl Plan<'_> {
 
 /// Everything that a run refreshes.
 struct All<'a> {
-    sides: Arc<Sides>,
+    sides: Arc<StepContext>,
     workers: usize,
     stop: Stop,
     tally: &'a mut Tally,
 }
 
 impl All<'_> {
-    async fn run(mut self, plan: &Plan<'_>) -> Result<Code> {
+    async fn run(mut self, plan: &EtlPlan<'_>) -> Result<Code> {
         let stop = self.stop.clone();
         let (listed, steps) = stop.or(plan.steps(&self.sides)).await?;
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
         let (agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
         for (step, error) in agenda.refused {
-            self.tally.add(&step, vec![Done::failed(error)])?;
+            self.tally.add(&step, vec![FinishedPart::failed(error)])?;
         }
         let again = self.pass(&agenda.steps, &agenda.jobs, true).await?;
         if !again.is_empty() {
@@ -112,23 +115,23 @@ impl All<'_> {
             log::warn!(
                 "{names}: once more, now that the tables that their foreign keys tie them to are refreshed"
             );
-            self.pass(&steps, &vec![Job::default(); steps.len()], false).await?;
+            self.pass(&steps, &vec![ScheduledJob::default(); steps.len()], false).await?;
         }
         Ok(self.tally.verdict())
     }
 
     /// Runs every step, until the last or the first signal. Those that break a foreign key come back while there is `another` pass to come: the rows at the
     /// key's other end may be replaced by then.
-    async fn pass(&mut self, steps: &[Step], jobs: &[Job], another: bool) -> Result<Vec<usize>> {
+    async fn pass(&mut self, steps: &[Step], jobs: &[ScheduledJob], another: bool) -> Result<Vec<usize>> {
         let (mut again, mut broken) = (Vec::new(), Ok(()));
         let work = |step: Step| {
             let (sides, stop) = (self.sides.clone(), self.stop.clone());
             async move { refresh(&sides, &step, &stop).await }
         };
         let mut stopped = false;
-        let done = |place: usize, done: Vec<Done>| {
-            stopped |= done.iter().any(Done::is_stopped);
-            if another && done.iter().any(Done::breaks_a_key) {
+        let done = |place: usize, done: Vec<FinishedPart>| {
+            stopped |= done.iter().any(FinishedPart::is_stopped);
+            if another && done.iter().any(FinishedPart::breaks_a_key) {
                 again.push(place);
                 return;
             }
@@ -144,14 +147,14 @@ impl All<'_> {
 }
 
 /// Keeps other runs off if it is `alone`, and looks at the tables.
-async fn begin(sides: &Sides, steps: &[Step], alone: bool) -> Result<(Agenda, Session)> {
+async fn begin(sides: &StepContext, steps: &[Step], alone: bool) -> Result<(Agenda, Session)> {
     let mut retries = Backoff::default().retries();
     loop {
         // The server may not have noticed yet that the connection before this one is gone, and its lock with it.
         let wait = if retries.used() == 0 { Duration::ZERO } else { LOST_LOCK };
         let begun = async {
             let mut target = Session::connect(&sides.target, Role::Target).await?;
-            if alone && !applock::take(&mut target, LOCK, Mode::Exclusive, wait).await? {
+            if alone && !applock::take(&mut target, LOCK, LockMode::Exclusive, wait).await? {
                 return Err(Error::busy("another run of run-replica-etl is at work on this replica"));
             }
             Ok((Agenda::new(&mut target, steps).await?, target))

@@ -17,7 +17,7 @@ const FIRST_DAY: Date = date!(0001 - 01 - 01);
 pub struct Step {
     /// As the source has it.
     pub table: TableName,
-    pub part: Part,
+    pub part: StepPart,
     /// Streams that it runs at once.
     pub workers: usize,
     pub settings: TableSettings,
@@ -25,7 +25,7 @@ pub struct Step {
 
 /// How much of a table is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum StepPart {
     Whole,
     /// The days of the range, each for itself, cut by the column, or by the only one that holds dates.
     Days {
@@ -36,7 +36,7 @@ pub enum Part {
 
 /// What the command line says of all steps.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes<'a> {
+pub struct StepOptions<'a> {
     /// Tables and groups; empty: all of the configuration.
     pub only: &'a [String],
     pub look_back: Option<u16>,
@@ -77,7 +77,12 @@ pub fn written(config: &Config, only: &[String]) -> Result<Vec<TableName>> {
 ///
 /// # Errors
 /// Of kind `Usage`: what is listed or asked for makes no sense.
-pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step>> {
+pub fn steps(
+    config: &Config,
+    configured: &Configured,
+    day: Date,
+    wishes: &StepOptions<'_>,
+) -> Result<Vec<Step>> {
     let [reference, dated] = lists(config)?;
     let (reference, dated) = (configured.tables(&reference), configured.tables(&dated));
     if let Some(both) = reference.iter().find(|table| dated.contains(table)) {
@@ -85,7 +90,7 @@ pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishe
     }
     let mut steps = Vec::new();
     for table in reference {
-        steps.push(step(config, configured, wishes, table, Part::Whole)?);
+        steps.push(step(config, configured, wishes, table, StepPart::Whole)?);
     }
     for table in dated {
         let look_back = wishes.look_back.or(configured.settings(&table).look_back_days);
@@ -93,7 +98,7 @@ pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishe
         let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(FIRST_DAY).max(FIRST_DAY);
         let range = Range::new(first, day)?;
         let column = configured.date_column(&table).map(str::to_owned);
-        steps.push(step(config, configured, wishes, table, Part::Days { range, column })?);
+        steps.push(step(config, configured, wishes, table, StepPart::Days { range, column })?);
     }
     let listed = Listed { names: configured.names(), schemas: schemas(config)?, steps: &steps };
     let chosen = listed.chosen(config, wishes.only)?;
@@ -104,15 +109,17 @@ pub fn steps(config: &Config, configured: &Configured, day: Date, wishes: &Wishe
 fn step(
     config: &Config,
     configured: &Configured,
-    wishes: &Wishes<'_>,
+    wishes: &StepOptions<'_>,
     table: TableName,
-    part: Part,
+    part: StepPart,
 ) -> Result<Step> {
     let mut settings = configured.settings(&table);
     settings.allow_shrink = wishes.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     let workers = match part {
-        Part::Whole => 1,
-        Part::Days { .. } => cli::workers(settings.max_workers, 1).map_err(|error| error.table(&table))?,
+        StepPart::Whole => 1,
+        StepPart::Days { .. } => {
+            cli::workers(settings.max_workers, 1).map_err(|error| error.table(&table))?
+        }
     };
     Ok(Step { table, part, workers, settings })
 }
@@ -227,7 +234,7 @@ mod tests {
     }
 
     /// A server that compares without regard to case, and has dbo as the login's schema.
-    fn on(config: &Config, day: Date, wishes: &Wishes<'_>) -> Result<Vec<Step>> {
+    fn on(config: &Config, day: Date, wishes: &StepOptions<'_>) -> Result<Vec<Step>> {
         let written = written(config, wishes.only)?;
         let keys = config.tables.keys().chain(config.date_filter_columns.keys());
         let all = written.iter().cloned().chain(keys.map(|key| key.parse().unwrap()));
@@ -244,11 +251,11 @@ mod tests {
     const TABLES: [&str; 6] =
         ["dbo.airlines", "dbo.airports", "dbo.flights", "hr.flights", "hr.weather", "other.flights"];
 
-    fn planned(config: &Config, wishes: &Wishes<'_>) -> Result<Vec<String>> {
+    fn planned(config: &Config, wishes: &StepOptions<'_>) -> Result<Vec<String>> {
         let steps = on(config, date!(2024 - 03 - 01), wishes)?;
         let show = |step: &Step| match &step.part {
-            Part::Whole => step.table.to_string(),
-            Part::Days { range, column } => {
+            StepPart::Whole => step.table.to_string(),
+            StepPart::Days { range, column } => {
                 format!("{} {} {}", step.table, range.whole(), column.as_deref().unwrap_or("?"))
             }
         };
@@ -257,7 +264,7 @@ mod tests {
 
     fn only(config: &Config, only: &[&str]) -> Result<Vec<String>> {
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
-        planned(config, &Wishes { only: &only, look_back: Some(0), ..Wishes::default() })
+        planned(config, &StepOptions { only: &only, look_back: Some(0), ..StepOptions::default() })
     }
 
     fn refused(result: Result<Vec<String>>) -> String {
@@ -269,7 +276,7 @@ mod tests {
     #[test]
     fn every_table_once_with_its_own_look_back() {
         assert_eq!(
-            planned(&config(), &Wishes::default()).unwrap(),
+            planned(&config(), &StepOptions::default()).unwrap(),
             [
                 "dbo.airlines",
                 "dbo.airports",
@@ -277,10 +284,10 @@ mod tests {
                 "hr.weather 2024-02-29..2024-03-01 ?"
             ]
         );
-        let wishes = Wishes { look_back: Some(0), ..Wishes::default() };
+        let wishes = StepOptions { look_back: Some(0), ..StepOptions::default() };
         let found = planned(&config(), &wishes).unwrap();
         assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
-        let steps = on(&config(), date!(2024 - 03 - 01), &Wishes::default()).unwrap();
+        let steps = on(&config(), date!(2024 - 03 - 01), &StepOptions::default()).unwrap();
         assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
     }
 
@@ -289,7 +296,7 @@ mod tests {
         let share = |percent| Shrink::percent(percent).ok();
         let mut config = config();
         let shares = |config: &Config, allow_shrink| {
-            let wishes = Wishes { allow_shrink, ..Wishes::default() };
+            let wishes = StepOptions { allow_shrink, ..StepOptions::default() };
             let steps = on(config, date!(2024 - 03 - 01), &wishes).unwrap();
             steps.iter().map(|step| step.settings.allowance().shrink).collect::<Vec<_>>()
         };
@@ -302,8 +309,8 @@ mod tests {
 
     #[test]
     fn no_look_back_goes_beyond_the_first_day_that_there_is() {
-        let steps = on(&config(), date!(0001 - 01 - 02), &Wishes::default()).unwrap();
-        let Part::Days { range, .. } = &steps[2].part else { panic!("{:?}", steps[2]) };
+        let steps = on(&config(), date!(0001 - 01 - 02), &StepOptions::default()).unwrap();
+        let StepPart::Days { range, .. } = &steps[2].part else { panic!("{:?}", steps[2]) };
         assert_eq!(range.whole().to_string(), "0001-01-01..0001-01-02");
     }
 
@@ -328,21 +335,21 @@ mod tests {
 
     #[test]
     fn a_configuration_that_makes_no_sense_is_refused() {
-        assert!(refused(planned(&Config::default(), &Wishes::default())).contains("date_tables"));
+        assert!(refused(planned(&Config::default(), &StepOptions::default())).contains("date_tables"));
         let mut both = config();
         both.reference_tables.push("[DBO].Flights".into());
-        assert!(refused(planned(&both, &Wishes::default())).starts_with("dbo.flights: it is in"));
+        assert!(refused(planned(&both, &StepOptions::default())).starts_with("dbo.flights: it is in"));
         let mut group = config();
         group.groups.insert("night".into(), vec!["dbo.nights".into()]);
-        assert!(refused(planned(&group, &Wishes::default())).contains("[groups] night: dbo.nights"));
+        assert!(refused(planned(&group, &StepOptions::default())).contains("[groups] night: dbo.nights"));
         let mut group = config();
         group.groups.insert("airports".into(), vec![]);
-        assert!(refused(planned(&group, &Wishes::default())).contains("another name"));
+        assert!(refused(planned(&group, &StepOptions::default())).contains("another name"));
         let mut workers = config();
         workers.tables.get_mut("dbo.flights").unwrap().max_workers = Some(0);
-        assert!(refused(planned(&workers, &Wishes::default())).starts_with("dbo.flights: "));
+        assert!(refused(planned(&workers, &StepOptions::default())).starts_with("dbo.flights: "));
         let mut name = config();
         name.date_tables.push("a.b.c".into());
-        assert!(refused(planned(&name, &Wishes::default())).contains("date_tables"));
+        assert!(refused(planned(&name, &StepOptions::default())).contains("date_tables"));
     }
 }

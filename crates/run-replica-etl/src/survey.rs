@@ -6,11 +6,11 @@ use replica_core::order::Parent;
 use replica_core::session::{Role, Session};
 use replica_core::shape;
 
-use crate::steps::{Part, Step};
+use crate::steps::{Step, StepPart};
 
 /// A table as the target has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct SurveyedTable {
     pub parent: Parent,
     /// The target's own estimate.
     pub rows: u64,
@@ -20,11 +20,11 @@ pub struct Known {
 ///
 /// # Errors
 /// The connection is lost.
-pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<Known>>> {
-    let mut found: Vec<Result<Known>> = Vec::with_capacity(steps.len());
+pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<SurveyedTable>>> {
+    let mut found: Vec<Result<SurveyedTable>> = Vec::with_capacity(steps.len());
     for step @ Step { table, .. } in steps {
         let known = match catalog::read(target, Role::Target, table).await {
-            Ok(described) => refused(&described, step).map(|()| Known {
+            Ok(described) => refused(&described, step).map(|()| SurveyedTable {
                 rows: described.rows().unwrap_or_default(),
                 parent: Parent::of(&described).unwrap_or_else(|| {
                     log::warn!("{table}: its foreign keys are unknown, and with them what has to come after");
@@ -48,6 +48,6 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<K
 
 /// What keeps the table from being refreshed, so that no other table is touched before it is known.
 fn refused(table: &Table, step: &Step) -> Result<()> {
-    let refusals = shape::refusals(table, step.part != Part::Whole, shape::Wishes::default());
+    let refusals = shape::refusals(table, step.part != StepPart::Whole, shape::LoadOptions::default());
     refusals.into_iter().next().map_or(Ok(()), Err)
 }

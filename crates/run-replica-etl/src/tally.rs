@@ -7,19 +7,19 @@ use replica_core::catalog::TableName;
 use replica_core::config::Config;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
-use replica_core::report::{self, Format, Progress, Record, Value, human_duration};
+use replica_core::report::{self, Format, ProgressBars, Record, RecordValue, human_duration};
 
 use crate::args::Options;
 use crate::metrics::{self, Metric, Sample};
-use crate::record::{Book, Entry};
-use crate::refresh::Done;
+use crate::record::{Entry, RunLog};
+use crate::refresh::FinishedPart;
 use crate::steps::Step;
 
 pub struct Tally {
-    progress: Progress,
+    progress: ProgressBars,
     format: Format,
     quiet: bool,
-    book: Book,
+    book: RunLog,
     prometheus: Option<PathBuf>,
     /// Every table of the configuration, as the figures name them; `None` before a server was asked.
     listed: Option<Vec<String>>,
@@ -35,7 +35,7 @@ pub struct Tally {
 impl Tally {
     /// # Errors
     /// Of kind `Usage`: there can be no file of figures.
-    pub fn new(options: &Options, config: &Config, progress: Progress, book: Book) -> Result<Self> {
+    pub fn new(options: &Options, config: &Config, progress: ProgressBars, book: RunLog) -> Result<Self> {
         let prometheus = options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone());
         Ok(Self {
             progress,
@@ -63,11 +63,11 @@ impl Tally {
     ///
     /// # Errors
     /// Nobody can be told: stdout or the record cannot be written.
-    pub fn add(&mut self, step: &Step, done: Vec<Done>) -> Result<()> {
+    pub fn add(&mut self, step: &Step, done: Vec<FinishedPart>) -> Result<()> {
         let table = step.table.to_string();
         self.tables += 1;
         self.measure(&table, &done);
-        let done: Vec<Done> = done.into_iter().filter(|part| !part.is_stopped()).collect();
+        let done: Vec<FinishedPart> = done.into_iter().filter(|part| !part.is_stopped()).collect();
         let code = Code::of_all(
             done.iter().map(|part| part.result.as_ref().map_or_else(Error::exit_code, |_| Code::Ok)),
         );
@@ -77,7 +77,7 @@ impl Tally {
         done.iter().try_for_each(|part| self.tell(&table, part))
     }
 
-    fn measure(&mut self, table: &str, done: &[Done]) {
+    fn measure(&mut self, table: &str, done: &[FinishedPart]) {
         let outcomes = || done.iter().filter_map(|part| part.result.as_ref().ok());
         let well = outcomes().count() == done.len();
         let rows: u64 = outcomes().map(|outcome| outcome.fingerprint.rows).sum();
@@ -99,13 +99,14 @@ impl Tally {
         }
     }
 
-    fn tell(&mut self, table: &str, part: &Done) -> Result<()> {
+    fn tell(&mut self, table: &str, part: &FinishedPart) -> Result<()> {
         if let Err(error) = &part.result {
             log::error!("{error}");
         }
         if part.result.is_err() || !self.quiet {
-            let window = part.window.clone().map_or(Value::Missing, Value::Text);
-            let record = Record::new().with("table", Value::Text(table.to_owned())).with("window", window);
+            let window = part.window.clone().map_or(RecordValue::Missing, RecordValue::Text);
+            let record =
+                Record::new().with("table", RecordValue::Text(table.to_owned())).with("window", window);
             let line = report::outcome(record, &part.result, part.elapsed);
             self.progress.suspended(|| line.write(self.format, report::stdout()))?;
         }

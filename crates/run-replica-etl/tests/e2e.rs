@@ -1,7 +1,7 @@
 //! Runs of the real binary, and what they leave in the target, in the record, and for Prometheus.
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Pair, Program, Run, Troubled};
+use replica_testkit::{Pair, Program, ProgramExit, Troubled};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -70,7 +70,7 @@ fn assert_refreshed(replica: &Replica) {
 }
 
 /// The first columns of the lines on stdout.
-fn tables(run: &Run) -> Vec<String> {
+fn tables(run: &ProgramExit) -> Vec<String> {
     run.lines().iter().map(|line| line[0].to_owned()).collect()
 }
 

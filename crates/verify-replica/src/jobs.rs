@@ -6,15 +6,15 @@ use replica_core::catalog::TableName;
 use replica_core::cli::Configured;
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Result};
-use replica_core::ledger::{self, Known, State};
+use replica_core::ledger::{self, RecordedWindow, State};
 use replica_core::read;
 use replica_core::retry::Backoff;
 use replica_core::session::Role;
-use replica_core::verify::{Comparison, Connections, Job, Request, Throttle};
+use replica_core::verify::{Comparison, ComparisonJob, ComparisonOptions, Connections, Throttle};
 use replica_core::window::{Outside, Window};
 
 use crate::args::Options;
-use crate::run::Finished;
+use crate::run::FinishedComparison;
 
 /// Looks at tables, and says what is to be compared.
 pub struct Planner<'a> {
@@ -26,16 +26,16 @@ pub struct Planner<'a> {
 
 /// A table's windows.
 #[derive(Default)]
-pub struct Planned {
-    pub jobs: Vec<Job>,
+pub struct PlannedComparisons {
+    pub jobs: Vec<ComparisonJob>,
     /// Those of which it is known beforehand that they cannot be compared.
-    pub failed: Vec<Finished>,
+    pub failed: Vec<FinishedComparison>,
 }
 
 impl Planner<'_> {
     /// # Errors
     /// What keeps the whole table from being compared.
-    pub async fn plan(&self, table: &TableName) -> Result<Planned> {
+    pub async fn plan(&self, table: &TableName) -> Result<PlannedComparisons> {
         let mut retries = Backoff::default().retries();
         loop {
             let planned = async {
@@ -50,12 +50,12 @@ impl Planner<'_> {
         }
     }
 
-    async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<Planned> {
+    async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<PlannedComparisons> {
         let (source, target) = sides.tables(table).await?;
         let options = self.options;
         let settings = self.configured.settings(table);
         let allowance = options.allowance.or(settings.allowance());
-        let request = Request {
+        let request = ComparisonOptions {
             ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
             windowed: options.windows.is_some() || options.against_ledger,
@@ -84,7 +84,7 @@ impl Planner<'_> {
         };
         self.tell_of_others(sides, &comparison).await?;
         let jobs = windows.into_iter().map(|window| self.job(&comparison, window));
-        Ok(Planned { jobs: jobs.collect(), failed: Vec::new() })
+        Ok(PlannedComparisons { jobs: jobs.collect(), failed: Vec::new() })
     }
 
     /// Says which rows are in none of the windows, whichever they are.
@@ -104,8 +104,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn job(&self, comparison: &Arc<Comparison>, window: Option<Window>) -> Job {
-        Job {
+    fn job(&self, comparison: &Arc<Comparison>, window: Option<Window>) -> ComparisonJob {
+        ComparisonJob {
             comparison: comparison.clone(),
             window,
             recorded: None,
@@ -115,24 +115,24 @@ impl Planner<'_> {
     }
 
     /// The windows that are on record and lie within the days asked for.
-    async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<Planned> {
+    async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<PlannedComparisons> {
         let known = match ledger::exists(&mut sides.target).await? {
             true => ledger::windows(&mut sides.target, &comparison.target).await?,
             false => Vec::new(),
         };
         let windows = self.options.windows.as_deref();
         let days = windows.and_then(|windows| Some((windows.first()?.first, windows.last()?.next)));
-        let within = |known: &Known| {
+        let within = |known: &RecordedWindow| {
             days.is_none_or(|(first, next)| first <= known.window.first && known.window.next <= next)
         };
-        let mut planned = Planned::default();
+        let mut planned = PlannedComparisons::default();
         for known in known.into_iter().filter(within) {
             match record(&known, &comparison) {
                 Ok(recorded) => {
                     let job = self.job(&comparison, Some(known.window));
-                    planned.jobs.push(Job { recorded: Some(recorded), ..job });
+                    planned.jobs.push(ComparisonJob { recorded: Some(recorded), ..job });
                 }
-                Err(error) => planned.failed.push(Finished {
+                Err(error) => planned.failed.push(FinishedComparison {
                     table: comparison.source.clone(),
                     window: Some(known.window),
                     result: Err(error.table(&comparison.source).window(known.window)),
@@ -153,7 +153,10 @@ impl Planner<'_> {
 }
 
 /// The fingerprint of a window's rows as the copy left them.
-fn record(known: &Known, comparison: &Comparison) -> Result<replica_core::tds::fingerprint::Fingerprint> {
+fn record(
+    known: &RecordedWindow,
+    comparison: &Comparison,
+) -> Result<replica_core::tds::fingerprint::Fingerprint> {
     let difference = comparison.subject.as_ref().and_then(|subject| known.subject.difference(subject));
     if let Some(difference) = difference {
         return Err(Error::data(format!("the window on record is not this one: {difference}"))
@@ -188,9 +191,9 @@ pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
 }
 
 /// A table that cannot be compared at all.
-pub fn failed(table: TableName, error: Error, since: Instant) -> Finished {
+pub fn failed(table: TableName, error: Error, since: Instant) -> FinishedComparison {
     let result = Err(error.table(&table));
-    Finished {
+    FinishedComparison {
         table,
         window: None,
         result,

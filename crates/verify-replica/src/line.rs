@@ -1,65 +1,80 @@
 //! What is written on stdout: a line for each window, and one for each value that differs.
 use std::io::{self, Write};
 
-use replica_core::report::{Format, Record, Value};
-use replica_core::verify::{Differences, Finding, Outcome, Values, Verdict};
+use replica_core::report::{Format, Record, RecordValue};
+use replica_core::verify::{ComparisonOutcome, Differences, DifferingColumn, DifferingRow, Verdict};
 
-use crate::run::Finished;
+use crate::run::FinishedComparison;
 
 /// A window's line.
-pub fn record(finished: &Finished) -> Record {
+pub fn record(finished: &FinishedComparison) -> Record {
     let verdict = finished.result.as_ref().ok();
-    let count =
-        |count: fn(&Verdict) -> Option<u64>| verdict.and_then(count).map_or(Value::Missing, Value::Count);
-    let hash =
-        |hash: fn(&Verdict) -> u128| verdict.map_or(Value::Missing, |verdict| Value::Hash(hash(verdict)));
-    let text = |text: &str| if text.is_empty() { Value::Missing } else { Value::Text(text.to_owned()) };
+    let count = |count: fn(&Verdict) -> Option<u64>| {
+        verdict.and_then(count).map_or(RecordValue::Missing, RecordValue::Count)
+    };
+    let hash = |hash: fn(&Verdict) -> u128| {
+        verdict.map_or(RecordValue::Missing, |verdict| RecordValue::Hash(hash(verdict)))
+    };
+    let text =
+        |text: &str| if text.is_empty() { RecordValue::Missing } else { RecordValue::Text(text.to_owned()) };
     Record::new()
-        .with("table", Value::Text(finished.table.to_string()))
-        .with("window", finished.window.map_or(Value::Missing, |window| Value::Text(window.to_string())))
-        .with("outcome", Value::Text(finished.outcome().map_or("failed", Outcome::name).into()))
+        .with("table", RecordValue::Text(finished.table.to_string()))
+        .with(
+            "window",
+            finished.window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
+        )
+        .with(
+            "outcome",
+            RecordValue::Text(finished.outcome().map_or("failed", ComparisonOutcome::name).into()),
+        )
         .with("source_rows", count(|verdict| Some(verdict.source.rows)))
         .with("target_rows", count(|verdict| Some(verdict.target.rows)))
         .with("missing", count(|verdict| counted(verdict, |differences| differences.missing)))
         .with("extra", count(|verdict| counted(verdict, |differences| differences.extra)))
         .with("changed", count(|verdict| counted(verdict, |differences| differences.changed)))
         .with("newer", count(|verdict| counted(verdict, |differences| differences.newer)))
-        .with("seconds", Value::Seconds(finished.took))
+        .with("seconds", RecordValue::Seconds(finished.took))
         .with("source_hash", hash(|verdict| verdict.source.hash))
         .with("target_hash", hash(|verdict| verdict.target.hash))
         .with("left_out", text(&finished.left_out))
-        .with("error", finished.result.as_ref().err().map_or(Value::Missing, |e| Value::Text(e.to_string())))
+        .with(
+            "error",
+            finished.result.as_ref().err().map_or(RecordValue::Missing, |e| RecordValue::Text(e.to_string())),
+        )
 }
 
 /// Equal windows have nothing to count, and some that differ have too much.
 fn counted(verdict: &Verdict, count: impl Fn(&Differences) -> u64) -> Option<u64> {
-    let told = verdict.outcome != Outcome::Equal && !verdict.differences.uncounted;
+    let told = verdict.outcome != ComparisonOutcome::Equal && !verdict.differences.uncounted;
     told.then(|| count(&verdict.differences))
 }
 
 /// The lines of a row that differs: one for each of its values that do.
 pub fn finding(
-    finished: &Finished,
-    finding: &Finding,
+    finished: &FinishedComparison,
+    finding: &DifferingRow,
     format: Format,
     mut out: impl Write,
 ) -> io::Result<()> {
     if format == Format::Text {
         return text(finding, out);
     }
-    let line = |values: Option<&Values>| {
-        let text = |text: fn(&Values) -> &String| {
+    let line = |values: Option<&DifferingColumn>| {
+        let text = |text: fn(&DifferingColumn) -> &String| {
             values
                 .map(text)
                 .filter(|text| !text.is_empty())
-                .map_or(Value::Missing, |text| Value::Text(text.clone()))
+                .map_or(RecordValue::Missing, |text| RecordValue::Text(text.clone()))
         };
         Record::new()
-            .with("table", Value::Text(finished.table.to_string()))
-            .with("window", finished.window.map_or(Value::Missing, |window| Value::Text(window.to_string())))
-            .with("finding", Value::Text(finding.kind.name().into()))
-            .with("key", Value::Text(finding.key.clone()))
-            .with("count", Value::Count(finding.count))
+            .with("table", RecordValue::Text(finished.table.to_string()))
+            .with(
+                "window",
+                finished.window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
+            )
+            .with("finding", RecordValue::Text(finding.kind.name().into()))
+            .with("key", RecordValue::Text(finding.key.clone()))
+            .with("count", RecordValue::Count(finding.count))
             .with("column", text(|values| &values.column))
             .with("source", text(|values| &values.source))
             .with("target", text(|values| &values.target))
@@ -71,10 +86,10 @@ pub fn finding(
     finding.values.iter().try_for_each(|values| line(Some(values)).write(format, &mut out))
 }
 
-fn text(finding: &Finding, mut out: impl Write) -> io::Result<()> {
+fn text(finding: &DifferingRow, mut out: impl Write) -> io::Result<()> {
     let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
     writeln!(out, "  {}{times}: {}", finding.kind.name(), finding.key)?;
-    for Values { column, source, target, note } in &finding.values {
+    for DifferingColumn { column, source, target, note } in &finding.values {
         let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
         writeln!(out, "    {column}: {source} at the source, {target} at the target{note}")?;
     }

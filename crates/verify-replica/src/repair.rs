@@ -2,13 +2,13 @@
 use replica_core::catalog::TableName;
 use replica_core::cli::{Configured, Tool};
 use replica_core::config::Config;
-use replica_core::copy::windows::{self, IndexScope, Prepared};
+use replica_core::copy::windows::{self, IndexScope, PreparedWindows};
 use replica_core::copy::{self, Verify};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::ledger::Wish;
-use replica_core::plan::Request;
-use replica_core::report::Progress;
-use replica_core::shape::Wishes;
+use replica_core::ledger::ResumeMode;
+use replica_core::plan::CopyOptions;
+use replica_core::report::ProgressBars;
+use replica_core::shape::LoadOptions;
 use replica_core::signal::Stop;
 use replica_core::window::Window;
 
@@ -22,13 +22,13 @@ pub struct Repair<'a> {
     pub options: &'a Options,
     pub config: &'a Config,
     pub configured: &'a Configured,
-    pub progress: &'a Progress,
+    pub progress: &'a ProgressBars,
     pub stop: &'a Stop,
 }
 
 /// What differs of one table.
 #[derive(Debug)]
-pub struct Broken {
+pub struct DifferingTable {
     pub table: TableName,
     /// In order; none: the whole table.
     pub windows: Vec<Window>,
@@ -39,18 +39,18 @@ pub struct Broken {
 impl Repair<'_> {
     /// # Errors
     /// What kept the table, or one of its windows, from being loaded; a signal.
-    pub async fn table(&self, broken: &Broken) -> Result<()> {
+    pub async fn table(&self, broken: &DifferingTable) -> Result<()> {
         let settings = self.configured.settings(&broken.table);
-        let wishes = Wishes {
+        let wishes = LoadOptions {
             chunk_rows: settings.chunk_size,
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
-            ..Wishes::default()
+            ..LoadOptions::default()
         };
-        let request = Request {
+        let request = CopyOptions {
             ignore_extra_columns: self.options.ignore_extra_columns || settings.ignore_extra_columns,
             allowance: self.options.allowance.or(settings.allowance()),
             wishes,
-            ..Request::default()
+            ..CopyOptions::default()
         };
         if broken.windows.is_empty() {
             self.whole(broken, request).await
@@ -59,9 +59,9 @@ impl Repair<'_> {
         }
     }
 
-    async fn whole(&self, broken: &Broken, request: Request) -> Result<()> {
+    async fn whole(&self, broken: &DifferingTable, request: CopyOptions) -> Result<()> {
         log::info!("{}: loading the whole table again", broken.table);
-        let job = copy::Job {
+        let job = copy::TableJob {
             tool: Args::NAME,
             source: self.config.source()?.clone(),
             target: self.config.target()?.clone(),
@@ -74,10 +74,10 @@ impl Repair<'_> {
         self.stop.or(copy::table(&job, &mut |so_far| bar.set(so_far.rows))).await.map(drop)
     }
 
-    async fn windows(&self, broken: &Broken, request: Request) -> Result<()> {
+    async fn windows(&self, broken: &DifferingTable, request: CopyOptions) -> Result<()> {
         let names = broken.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         log::info!("{}: loading again: {names}", broken.table);
-        let job = windows::Job {
+        let job = windows::WindowsJob {
             tool: Args::NAME,
             source: self.config.source()?.clone(),
             target: self.config.target()?.clone(),
@@ -88,11 +88,11 @@ impl Repair<'_> {
             verify: Verify::Nothing,
             workers: self.options.max_workers,
             max_retries: MOST_RETRIES,
-            wish: Wish::Replace,
+            wish: ResumeMode::Replace,
             shared: false,
             index_scope: IndexScope::Run,
         };
-        let prepared = self.stop.or(Prepared::new(&job)).await?;
+        let prepared = self.stop.or(PreparedWindows::new(&job)).await?;
         prepared.warnings().iter().for_each(|warning| log::warn!("{}: {warning}", broken.table));
         let mut failed = Ok(());
         let summary = windows::run(&job, prepared, self.stop, self.progress, &mut |finished| {

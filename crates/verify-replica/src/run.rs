@@ -11,24 +11,24 @@ use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
 use replica_core::ledger::{self, Past};
 use replica_core::pool;
-use replica_core::report::{self, Progress};
+use replica_core::report::{self, ProgressBars};
 use replica_core::retry::Backoff;
 use replica_core::signal::Stop;
-use replica_core::verify::{Connections, Job, Outcome, Throttle, Verdict};
+use replica_core::verify::{ComparisonJob, ComparisonOutcome, Connections, Throttle, Verdict};
 use replica_core::window::Window;
 use time::OffsetDateTime;
 
 use crate::args::Options;
-use crate::jobs::{self, Planned, Planner, left_out};
+use crate::jobs::{self, PlannedComparisons, Planner, left_out};
 use crate::line;
-use crate::repair::{Broken, Repair, is_stop};
+use crate::repair::{DifferingTable, Repair, is_stop};
 use crate::report::Report;
 
 /// Runs of a table that a report shows.
 const MOST_RUNS: u16 = 10;
 
 pub fn run(options: &Options) -> Result<Code> {
-    let progress = Progress::on_stderr();
+    let progress = ProgressBars::on_stderr();
     report::init(&progress);
     let config = Config::load(options.config.as_deref())?;
     let connections = Connections::new(config.source()?.clone(), config.target()?.clone());
@@ -39,29 +39,29 @@ pub fn run(options: &Options) -> Result<Code> {
         let configured = stop.or(configured).await?;
         let tables = configured.tables(&names);
         let (config, finished) = (&config, Vec::new());
-        let run = Run { options, config, configured, connections, throttle, progress, finished };
+        let run = VerifyRun { options, config, configured, connections, throttle, progress, finished };
         run.all(tables, stop).await
     })
 }
 
-struct Run<'a> {
+struct VerifyRun<'a> {
     options: &'a Options,
     config: &'a Config,
     configured: Configured,
     connections: Connections,
     throttle: Throttle,
-    progress: Progress,
-    finished: Vec<Finished>,
+    progress: ProgressBars,
+    finished: Vec<FinishedComparison>,
 }
 
 /// A window, or a whole table, that is done with.
-pub struct Finished {
+pub struct FinishedComparison {
     pub table: TableName,
     pub window: Option<Window>,
     pub result: Result<Verdict>,
     pub took: Duration,
     /// To compare it again; none where it could not be compared at all.
-    pub job: Option<Job>,
+    pub job: Option<ComparisonJob>,
     /// How it was before it was repaired.
     pub before: Option<Verdict>,
     /// Columns that were not compared, and why.
@@ -70,7 +70,7 @@ pub struct Finished {
     pub columns_differ: bool,
 }
 
-impl Run<'_> {
+impl VerifyRun<'_> {
     async fn all(mut self, names: Vec<TableName>, stop: Stop) -> Result<Code> {
         stop.or(async {
             let jobs = self.plan(names).await?;
@@ -97,8 +97,8 @@ impl Run<'_> {
     }
 
     /// Looks at every table before any is read.
-    async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<Job>> {
-        let mut jobs: Vec<Job> = Vec::new();
+    async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<ComparisonJob>> {
+        let mut jobs: Vec<ComparisonJob> = Vec::new();
         for table in names {
             let started = Instant::now();
             let planned = self.planner().plan(&table).await;
@@ -118,13 +118,13 @@ impl Run<'_> {
         Ok(jobs)
     }
 
-    async fn compare(&mut self, jobs: Vec<Job>) -> Result<()> {
+    async fn compare(&mut self, jobs: Vec<ComparisonJob>) -> Result<()> {
         let (progress, connections) = (self.progress.clone(), self.connections.clone());
         let strict = self.options.strict_columns;
-        let work = move |job: Job| compare(job, strict, connections.clone(), progress.clone());
+        let work = move |job: ComparisonJob| compare(job, strict, connections.clone(), progress.clone());
         let workers = self.options.max_workers;
         let mut broken = Ok(());
-        let done = |finished: Finished| {
+        let done = |finished: FinishedComparison| {
             let written = self.finish(finished);
             broken = std::mem::replace(&mut broken, Ok(())).and(written);
         };
@@ -147,14 +147,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn broken(&self) -> Vec<Broken> {
-        let mut tables: Vec<Broken> = Vec::new();
+    fn broken(&self) -> Vec<DifferingTable> {
+        let mut tables: Vec<DifferingTable> = Vec::new();
         for finished in self.finished.iter().filter(|done| done.rows_differ()) {
             let Some(job) = &finished.job else { continue };
             let windows = finished.window.into_iter();
             match tables.iter_mut().find(|broken| broken.table == finished.table) {
                 Some(broken) => broken.windows.extend(windows),
-                None => tables.push(Broken {
+                None => tables.push(DifferingTable {
                     table: finished.table.clone(),
                     windows: windows.collect(),
                     date_column: job.comparison.date_column.clone(),
@@ -165,15 +165,15 @@ impl Run<'_> {
         tables
     }
 
-    async fn compare_again(&mut self, broken: &Broken) -> Result<()> {
+    async fn compare_again(&mut self, broken: &DifferingTable) -> Result<()> {
         // The ledger has other hashes now.
-        let Planned { jobs, failed } = self.planner().plan(&broken.table).await?;
+        let PlannedComparisons { jobs, failed } = self.planner().plan(&broken.table).await?;
         let was_broken = |window: &Option<Window>| match window {
             Some(window) => broken.windows.contains(window),
             None => broken.windows.is_empty(),
         };
-        let is_again = |done: &mut Finished| done.table == broken.table && was_broken(&done.window);
-        let before: Vec<Finished> = self.finished.extract_if(.., is_again).collect();
+        let is_again = |done: &mut FinishedComparison| done.table == broken.table && was_broken(&done.window);
+        let before: Vec<FinishedComparison> = self.finished.extract_if(.., is_again).collect();
         let at = self.finished.len();
         let mut failed = failed.into_iter().filter(|done| was_broken(&done.window));
         failed.try_for_each(|done| self.finish(done))?;
@@ -186,7 +186,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn finish(&mut self, finished: Finished) -> io::Result<()> {
+    fn finish(&mut self, finished: FinishedComparison) -> io::Result<()> {
         if let Err(error) = &finished.result {
             log::error!("{error}");
         }
@@ -242,9 +242,11 @@ impl Run<'_> {
     }
 
     fn sum_up(&self) {
-        let count = |wanted: fn(&Finished) -> bool| self.finished.iter().filter(|done| wanted(done)).count();
+        let count = |wanted: fn(&FinishedComparison) -> bool| {
+            self.finished.iter().filter(|done| wanted(done)).count()
+        };
         let failed = count(|done| done.result.is_err());
-        let different = count(|done| done.outcome() == Some(Outcome::Different));
+        let different = count(|done| done.outcome() == Some(ComparisonOutcome::Different));
         let (all, equal) = (self.finished.len(), self.finished.len() - failed - different);
         let windowed = self.options.windows.is_some() || self.options.against_ledger;
         let what = if windowed { "windows" } else { "tables" };
@@ -253,37 +255,42 @@ impl Run<'_> {
     }
 }
 
-fn is_planned(jobs: &[Job], planned: &Planned) -> bool {
+fn is_planned(jobs: &[ComparisonJob], planned: &PlannedComparisons) -> bool {
     let table = planned.jobs.first().map(|job| &job.comparison.target);
     table.is_some_and(|table| jobs.iter().any(|job| job.comparison.target == *table))
 }
 
-impl Finished {
-    pub fn outcome(&self) -> Option<Outcome> {
+impl FinishedComparison {
+    pub fn outcome(&self) -> Option<ComparisonOutcome> {
         let rows = self.result.as_ref().ok().map(|verdict| verdict.outcome);
-        rows.map(|outcome| if self.columns_differ { Outcome::Different } else { outcome })
+        rows.map(|outcome| if self.columns_differ { ComparisonOutcome::Different } else { outcome })
     }
 
     /// What loading them again may mend.
     fn rows_differ(&self) -> bool {
-        self.result.as_ref().is_ok_and(|verdict| verdict.outcome == Outcome::Different)
+        self.result.as_ref().is_ok_and(|verdict| verdict.outcome == ComparisonOutcome::Different)
     }
 
     /// The differences to tell of: those that were repaired, too.
     pub fn told(&self) -> Option<&Verdict> {
-        let differs = |verdict: &&Verdict| verdict.outcome != Outcome::Equal;
+        let differs = |verdict: &&Verdict| verdict.outcome != ComparisonOutcome::Equal;
         self.result.as_ref().ok().filter(differs).or(self.before.as_ref())
     }
 
     fn failure(&self) -> Option<Code> {
         match &self.result {
             Err(error) => Some(error.exit_code()),
-            Ok(_) => (self.outcome() == Some(Outcome::Different)).then_some(Code::Failed),
+            Ok(_) => (self.outcome() == Some(ComparisonOutcome::Different)).then_some(Code::Failed),
         }
     }
 }
 
-async fn compare(job: Job, strict_columns: bool, connections: Connections, progress: Progress) -> Finished {
+async fn compare(
+    job: ComparisonJob,
+    strict_columns: bool,
+    connections: Connections,
+    progress: ProgressBars,
+) -> FinishedComparison {
     let started = Instant::now();
     let (table, window) = (job.comparison.source.clone(), job.window);
     let name = window.map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
@@ -292,5 +299,5 @@ async fn compare(job: Job, strict_columns: bool, connections: Connections, progr
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
     let columns_differ = strict_columns && job.comparison.mapping.one_sided().next().is_some();
     let took = started.elapsed();
-    Finished { table, window, result, took, job: Some(job), before: None, left_out, columns_differ }
+    FinishedComparison { table, window, result, took, job: Some(job), before: None, left_out, columns_differ }
 }

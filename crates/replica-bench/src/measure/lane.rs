@@ -1,14 +1,14 @@
 //! The data lane, as the tools use it.
 use std::error::Error;
 
-use super::{Planned, plan};
+use super::{PlannedCase, plan};
 use crate::args::Measure;
 use crate::figures::{Figures, Stopwatch};
 use replica_core::load;
 use replica_core::read::Rows;
 
 pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
-    let Planned { mut source, mut target, plan } = plan(&measure.server, &measure.table).await?;
+    let PlannedCase { mut source, mut target, plan } = plan(&measure.server, &measure.table).await?;
     let stopwatch = Stopwatch::start();
     let rows = Rows::open(source.lane()?, plan.select()).await?;
     let load = plan.load(rows.columns())?;

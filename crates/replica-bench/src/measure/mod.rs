@@ -9,7 +9,7 @@ use std::error::Error;
 
 use replica_core::catalog::{self, TableName};
 use replica_core::config::Endpoint;
-use replica_core::plan::{Plan, Request};
+use replica_core::plan::{CopyOptions, Plan};
 use replica_core::session::{Role, Session};
 
 use crate::args::{Measure, Mode};
@@ -49,20 +49,20 @@ pub fn connection_string(server: &str, database: &str) -> String {
 }
 
 /// Both ends of a copy, and the plan that the tools would make for it.
-pub struct Planned {
+pub struct PlannedCase {
     pub source: Session,
     pub target: Session,
     pub plan: Plan,
 }
 
 /// Connects and plans, as the tools do before they move a row.
-pub async fn plan(server: &str, table: &str) -> Result<Planned, Box<dyn Error>> {
+pub async fn plan(server: &str, table: &str) -> Result<PlannedCase, Box<dyn Error>> {
     let endpoint = |database| Endpoint::from_connection_string(&connection_string(server, database));
     let mut source = Session::connect(&endpoint(SOURCE)?, Role::Source).await?;
     let mut target = Session::connect(&endpoint(TARGET)?, Role::Target).await?;
     let name: TableName = table.parse()?;
     let from = catalog::read(&mut source, Role::Source, &name).await?;
     let to = catalog::read(&mut target, Role::Target, &name).await?;
-    let plan = Plan::new(&from, &to, Request::default())?;
-    Ok(Planned { source, target, plan })
+    let plan = Plan::new(&from, &to, CopyOptions::default())?;
+    Ok(PlannedCase { source, target, plan })
 }

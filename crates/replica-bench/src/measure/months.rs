@@ -6,10 +6,10 @@ use crate::args::Measure;
 use crate::figures::{Figures, Stopwatch};
 use replica_core::config::Endpoint;
 use replica_core::copy::Verify;
-use replica_core::copy::windows::{self, IndexScope, Job, Prepared};
-use replica_core::ledger::Wish;
-use replica_core::plan::Request;
-use replica_core::report::Progress;
+use replica_core::copy::windows::{self, IndexScope, PreparedWindows, WindowsJob};
+use replica_core::ledger::ResumeMode;
+use replica_core::plan::CopyOptions;
+use replica_core::report::ProgressBars;
 use replica_core::signal::Stop;
 use replica_core::window::{Range, Unit};
 
@@ -20,24 +20,24 @@ const YEAR: (&str, &str) = ("2024-01-01", "2024-12-31");
 pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     let endpoint = |database| Endpoint::from_connection_string(&connection_string(&measure.server, database));
     let range = Range::typed(Some(YEAR.0), Some(YEAR.1))?.ok_or("no range")?;
-    let job = Job {
+    let job = WindowsJob {
         tool: "replica-bench",
         source: endpoint(SOURCE)?,
         target: endpoint(TARGET)?,
         table: measure.table.parse()?,
         date_column: Some(DATE.to_owned()),
         windows: range.windows(Unit::Month)?,
-        request: Request::default(),
+        request: CopyOptions::default(),
         verify: Verify::Nothing,
         workers: measure.workers,
         max_retries: 0,
-        wish: Wish::Replace,
+        wish: ResumeMode::Replace,
         shared: false,
         index_scope: IndexScope::Run,
     };
-    let prepared = Prepared::new(&job).await?;
+    let prepared = PreparedWindows::new(&job).await?;
     let stopwatch = Stopwatch::start();
-    let (stop, progress) = (Stop::on_signals()?, Progress::on_stderr());
+    let (stop, progress) = (Stop::on_signals()?, ProgressBars::on_stderr());
     let summary = windows::run(&job, prepared, &stop, &progress, &mut |_| ()).await?;
     if summary.done != job.windows.len() as u64 {
         return Err(format!("{} of {} months copied", summary.done, job.windows.len()).into());

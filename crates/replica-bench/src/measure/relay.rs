@@ -24,7 +24,7 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     let select = batch(&measure.select);
     let stopwatch = Stopwatch::start();
     source.write_all(&select).await?;
-    let mut reply = Reply::default();
+    let mut reply = RelayReply::default();
     let mut buffer = vec![0; BUFFER];
     while !reply.ended {
         match source.read(&mut buffer).await? {
@@ -41,7 +41,7 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
 
 /// Where a reply stands.
 #[derive(Default)]
-struct Reply {
+struct RelayReply {
     bytes: u64,
     header: Vec<u8>,
     /// Bytes to come of the packet.
@@ -52,7 +52,7 @@ struct Reply {
     tail: [u8; DONE],
 }
 
-impl Reply {
+impl RelayReply {
     fn pass(&mut self, mut bytes: &[u8]) -> Result<(), Box<dyn Error>> {
         self.bytes += bytes.len() as u64;
         while !bytes.is_empty() {
@@ -115,7 +115,7 @@ async fn exchange(stream: &mut TcpStream, kind: u8, payload: &[u8]) -> Result<()
     let mut packets = Vec::new();
     frame(kind, payload, LARGEST_SIZE, &mut packets);
     stream.write_all(&packets).await?;
-    let mut reply = Reply::default();
+    let mut reply = RelayReply::default();
     let mut byte = [0];
     while !reply.ended {
         stream.read_exact(&mut byte).await?;

@@ -3,7 +3,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use replica_core::config::Endpoint;
-use replica_core::verify::{Comparison, Connections, Job, Outcome, Request, Throttle};
+use replica_core::verify::{
+    Comparison, ComparisonJob, ComparisonOptions, ComparisonOutcome, Connections, Throttle,
+};
 
 use super::{SOURCE, TARGET, connection_string};
 use crate::args::Measure;
@@ -14,15 +16,15 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     let (source, target) = (endpoint(SOURCE)?, endpoint(TARGET)?);
     let mut sides = Connections::new(source.clone(), target).take().await?;
     let (source_table, target_table) = sides.tables(&measure.table.parse()?).await?;
-    let comparison = Arc::new(Comparison::new(&source_table, &target_table, Request::default())?);
+    let comparison = Arc::new(Comparison::new(&source_table, &target_table, ComparisonOptions::default())?);
     let connections = Connections::new(source.clone(), source);
     let sides = connections.take().await?;
     connections.give_back(sides);
     let stopwatch = Stopwatch::start();
     let (window, recorded, show_rows) = (None, None, 0);
-    let job = Job { comparison, window, recorded, throttle: Throttle::new(None), show_rows };
+    let job = ComparisonJob { comparison, window, recorded, throttle: Throttle::new(None), show_rows };
     let verdict = job.run(&connections, &mut |_| ()).await?;
-    if verdict.outcome != Outcome::Equal {
+    if verdict.outcome != ComparisonOutcome::Equal {
         return Err("a table is not equal to itself".into());
     }
     Ok(stopwatch.stop(verdict.source.rows, 0)?)

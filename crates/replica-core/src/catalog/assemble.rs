@@ -1,22 +1,22 @@
 //! The answers to the catalog questions, put together.
 use super::column::{Column, ProtectedColumn};
-use super::constraint::{Check, ForeignKey, Trigger};
+use super::constraint::{CheckConstraint, ForeignKey, Trigger};
 use super::hidden::RowFilters;
 use super::index::{Index, Partition};
 use super::kind::Special;
-use super::question::{self, Question};
-use super::record::Record;
-use super::server::Server;
+use super::question::{self, CatalogQuestion};
+use super::record::CatalogRow;
+use super::server::ServerFacts;
 use super::table::{Object, Table};
 use crate::error::{Error, Result};
 
 /// The answer to each question of [`question::ALL`], in that order; `Err` says in one line why there is none.
-pub type Answers = Vec<Result<Vec<Record>, String>>;
+pub type Answers = Vec<Result<Vec<CatalogRow>, String>>;
 
 /// Makes a table of the answers; `Ok(None)` when there is no such table, or it may not be seen.
 /// What is missing is noted in [`Table::unknown`]; only the object and its columns cannot be done without.
 pub fn assemble(answers: Answers) -> Result<Option<Table>> {
-    let mut answers = Book { answers, unknown: Vec::new() };
+    let mut answers = CatalogAnswers { answers, unknown: Vec::new() };
     let Some(mut object) = answers.required(question::TABLE)?.first().map(Object::from_record).transpose()?
     else {
         return Ok(None);
@@ -37,7 +37,7 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
         Ok(indexes)
     });
     let foreign_keys = answers.optional(question::FOREIGN_KEYS).map(|r| read(&r, ForeignKey::from_record));
-    let checks = answers.optional(question::CHECKS).map(|r| read(&r, Check::from_record));
+    let checks = answers.optional(question::CHECKS).map(|r| read(&r, CheckConstraint::from_record));
     let triggers = answers.optional(question::TRIGGERS).map(|r| read(&r, Trigger::from_record));
     let partitions = answers.optional(question::PARTITIONS).map(|r| read(&r, Partition::from_record));
     let protected = answers.optional(question::PROTECTION).unwrap_or_default();
@@ -47,7 +47,10 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
         Err(reason) => RowFilters { may_be_more: Some(reason), ..RowFilters::default() },
     };
     Ok(Some(Table {
-        server: server.map(|server| Server::from_records(&server, &database)).transpose().map_err(within)?,
+        server: server
+            .map(|server| ServerFacts::from_records(&server, &database))
+            .transpose()
+            .map_err(within)?,
         columns: columns.map_err(within)?,
         indexes: indexes.transpose().map_err(within)?,
         foreign_keys: foreign_keys.transpose().map_err(within)?,
@@ -62,7 +65,7 @@ pub fn assemble(answers: Answers) -> Result<Option<Table>> {
     }))
 }
 
-fn read<T>(records: &[Record], from: impl Fn(&Record) -> Result<T>) -> Result<Vec<T>> {
+fn read<T>(records: &[CatalogRow], from: impl Fn(&CatalogRow) -> Result<T>) -> Result<Vec<T>> {
     records.iter().map(from).collect()
 }
 
@@ -73,26 +76,26 @@ pub fn is_synonym(answers: &Answers) -> bool {
     record.and_then(|record| record.text("object_type")).is_some_and(|kind| kind.trim() == "SN")
 }
 
-struct Book {
+struct CatalogAnswers {
     answers: Answers,
     unknown: Vec<String>,
 }
 
-impl Book {
-    fn take(&mut self, question: Question) -> Result<Vec<Record>, String> {
+impl CatalogAnswers {
+    fn take(&mut self, question: CatalogQuestion) -> Result<Vec<CatalogRow>, String> {
         let position = question::ALL.iter().position(|q| *q == question);
         let answer = position.and_then(|position| self.answers.get_mut(position));
         answer.map_or_else(|| Err("no answer".into()), |answer| std::mem::replace(answer, Ok(Vec::new())))
     }
 
-    fn required(&mut self, question: Question) -> Result<Vec<Record>> {
+    fn required(&mut self, question: CatalogQuestion) -> Result<Vec<CatalogRow>> {
         self.take(question).map_err(|reason| {
             Error::data(format!("the catalog does not tell {}: {reason}", question.topic))
                 .remedy("The login needs VIEW DEFINITION on the table, or any permission on it")
         })
     }
 
-    fn optional(&mut self, question: Question) -> Option<Vec<Record>> {
+    fn optional(&mut self, question: CatalogQuestion) -> Option<Vec<CatalogRow>> {
         match self.take(question) {
             Ok(records) => Some(records),
             Err(reason) => {
@@ -105,18 +108,18 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Cell;
+    use super::super::record::CatalogValue;
     use super::*;
 
-    fn record(cells: &[(&str, Cell)]) -> Record {
-        Record::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())))
+    fn record(cells: &[(&str, CatalogValue)]) -> CatalogRow {
+        CatalogRow::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())))
     }
 
-    fn text(text: &str) -> Cell {
-        Cell::Text(text.into())
+    fn text(text: &str) -> CatalogValue {
+        CatalogValue::Text(text.into())
     }
 
-    fn answer(answers: &mut Answers, question: Question) -> &mut Result<Vec<Record>, String> {
+    fn answer(answers: &mut Answers, question: CatalogQuestion) -> &mut Result<Vec<CatalogRow>, String> {
         let at = question::ALL.iter().position(|one| *one == question).unwrap();
         &mut answers[at]
     }
@@ -124,16 +127,16 @@ mod tests {
     fn answers() -> Answers {
         let mut answers: Answers = question::ALL.iter().map(|_| Ok(Vec::new())).collect();
         *answer(&mut answers, question::TABLE) = Ok(vec![record(&[
-            ("object_id", Cell::Int(5)),
+            ("object_id", CatalogValue::Int(5)),
             ("schema_name", text("dbo")),
             ("table_name", text("t")),
             ("object_type", text("U")),
         ])]);
         *answer(&mut answers, question::COLUMNS) = Ok(vec![record(&[
-            ("column_id", Cell::Int(1)),
+            ("column_id", CatalogValue::Int(1)),
             ("column_name", text("id")),
             ("type_name", text("int")),
-            ("max_length", Cell::Int(4)),
+            ("max_length", CatalogValue::Int(4)),
         ])]);
         answers
     }
@@ -147,8 +150,11 @@ mod tests {
     #[test]
     fn what_a_server_lacks_is_noted_and_the_rest_is_learnt() {
         let mut given = answers();
-        let server =
-            [("server_name", text("S")), ("database_name", text("d")), ("is_babelfish", Cell::Int(1))];
+        let server = [
+            ("server_name", text("S")),
+            ("database_name", text("d")),
+            ("is_babelfish", CatalogValue::Int(1)),
+        ];
         *answer(&mut given, question::SERVER) = Ok(vec![record(&server)]);
         *answer(&mut given, question::DATABASE) = Err("Invalid object name 'sys.databases'.".into());
         *answer(&mut given, question::TRIGGERS) = Err("Invalid object name 'sys.triggers'.".into());
@@ -182,7 +188,7 @@ mod tests {
             ("ledger_type", 0, None),
         ] {
             let mut given = answers();
-            *answer(&mut given, question::KIND) = Ok(vec![record(&[(column, Cell::Int(value))])]);
+            *answer(&mut given, question::KIND) = Ok(vec![record(&[(column, CatalogValue::Int(value))])]);
             assert_eq!(assemble(given).unwrap().unwrap().object.special, special, "{column} {value}");
         }
     }
@@ -193,7 +199,7 @@ mod tests {
         {
             let mut given = answers();
             *answer(&mut given, question::TABLE) = Ok(vec![record(&[
-                ("object_id", Cell::Int(5)),
+                ("object_id", CatalogValue::Int(5)),
                 ("schema_name", text("dbo")),
                 ("table_name", text("t")),
                 ("object_type", text(object_type)),
@@ -215,15 +221,19 @@ mod tests {
     #[test]
     fn index_keys_follow_their_ordinals_and_the_rest_is_included_or_neither() {
         let mut given = answers();
-        let index = [("index_id", Cell::Int(1)), ("index_name", text("pk")), ("index_type", Cell::Int(1))];
+        let index = [
+            ("index_id", CatalogValue::Int(1)),
+            ("index_name", text("pk")),
+            ("index_type", CatalogValue::Int(1)),
+        ];
         *answer(&mut given, question::INDEXES) = Ok(vec![record(&index)]);
         let key = |column, ordinal, descending| {
             record(&[
-                ("index_id", Cell::Int(1)),
-                ("column_id", Cell::Int(column)),
-                ("key_ordinal", Cell::Int(ordinal)),
-                ("is_descending_key", Cell::Int(descending)),
-                ("is_included_column", Cell::Int((column == 5).into())),
+                ("index_id", CatalogValue::Int(1)),
+                ("column_id", CatalogValue::Int(column)),
+                ("key_ordinal", CatalogValue::Int(ordinal)),
+                ("is_descending_key", CatalogValue::Int(descending)),
+                ("is_included_column", CatalogValue::Int((column == 5).into())),
             ])
         };
         *answer(&mut given, question::INDEX_COLUMNS) =

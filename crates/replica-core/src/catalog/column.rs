@@ -1,5 +1,5 @@
 //! Columns.
-use super::record::Record;
+use super::record::CatalogRow;
 use super::sql_type::{Described, SqlType};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub struct Collation {
 const OF_LEDGER: std::ops::RangeInclusive<i64> = 7..=10;
 
 impl Column {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         let name = record.name("column_name")?;
         let number = |column: &str| record.int(column).unwrap_or_default();
         let sql_type = SqlType::of(Described {
@@ -89,7 +89,7 @@ pub struct ProtectedColumn {
 }
 
 impl ProtectedColumn {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self {
             name: record.name("column_name")?,
             masked: record.flag("is_masked") && !record.flag("can_unmask"),

@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::name::TableName;
-use super::record::Record;
+use super::record::CatalogRow;
 use super::table::Permission;
 use crate::error::Result;
 
@@ -17,15 +17,15 @@ pub struct ForeignKey {
     pub incoming: bool,
     pub disabled: bool,
     pub trusted: bool,
-    pub on_delete: Action,
-    pub on_update: Action,
+    pub on_delete: ReferentialAction,
+    pub on_update: ReferentialAction,
     pub can_alter: Permission,
 }
 
 /// What a foreign key does to the rows that refer to a row, when that row goes or its key changes (Microsoft docs,
 /// "sys.foreign_keys", delete_referential_action).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum ReferentialAction {
     /// Refuses, with error 547.
     NoAction,
     Cascade,
@@ -35,8 +35,8 @@ pub enum Action {
     Unknown,
 }
 
-impl Action {
-    fn from_record(record: &Record, column: &str) -> Self {
+impl ReferentialAction {
+    fn from_record(record: &CatalogRow, column: &str) -> Self {
         match record.int(column) {
             Some(0) => Self::NoAction,
             Some(1) => Self::Cascade,
@@ -47,7 +47,7 @@ impl Action {
     }
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for ReferentialAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAction => "NO ACTION",
@@ -60,7 +60,7 @@ impl fmt::Display for Action {
 }
 
 impl ForeignKey {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self {
             name: record.name("constraint_name")?,
             table: TableName::new(&record.name("schema_name")?, &record.name("table_name")?),
@@ -68,8 +68,8 @@ impl ForeignKey {
             incoming: record.flag("is_incoming"),
             disabled: record.flag("is_disabled"),
             trusted: !record.flag("is_not_trusted"),
-            on_delete: Action::from_record(record, "on_delete"),
-            on_update: Action::from_record(record, "on_update"),
+            on_delete: ReferentialAction::from_record(record, "on_delete"),
+            on_update: ReferentialAction::from_record(record, "on_update"),
             can_alter: record.int("can_alter").map(|value| value != 0),
         })
     }
@@ -85,33 +85,33 @@ pub struct ActingKey {
     /// The server's estimate.
     pub table_rows: Option<u64>,
     pub referenced_id: i64,
-    pub on_delete: Action,
-    pub on_update: Action,
+    pub on_delete: ReferentialAction,
+    pub on_update: ReferentialAction,
 }
 
 impl ActingKey {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self {
             name: record.name("constraint_name")?,
             table: TableName::new(&record.name("schema_name")?, &record.name("table_name")?),
             table_id: record.number("table_id")?,
             table_rows: record.int("table_rows").and_then(|rows| u64::try_from(rows).ok()),
             referenced_id: record.number("referenced_id")?,
-            on_delete: Action::from_record(record, "on_delete"),
-            on_update: Action::from_record(record, "on_update"),
+            on_delete: ReferentialAction::from_record(record, "on_delete"),
+            on_update: ReferentialAction::from_record(record, "on_update"),
         })
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct CheckConstraint {
     pub name: String,
     pub disabled: bool,
     pub trusted: bool,
 }
 
-impl Check {
-    pub fn from_record(record: &Record) -> Result<Self> {
+impl CheckConstraint {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self {
             name: record.name("constraint_name")?,
             disabled: record.flag("is_disabled"),
@@ -130,7 +130,7 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self {
             name: record.name("trigger_name")?,
             disabled: record.flag("is_disabled"),

@@ -1,8 +1,8 @@
 //! What a login does not see of a table: rows that a security policy filters, values that are masked.
 use super::column::ProtectedColumn;
-use super::record::Record;
+use super::record::CatalogRow;
 use super::table::Table;
-use crate::catalog::server::Server;
+use crate::catalog::server::ServerFacts;
 use crate::error::Result;
 
 /// Row-level security on a table, or on what a view reads, as far as this login may know.
@@ -16,9 +16,9 @@ pub struct RowFilters {
 
 impl RowFilters {
     /// `records`: none where the server knows no such thing.
-    pub fn from_records(records: &[Record]) -> Self {
+    pub fn from_records(records: &[CatalogRow]) -> Self {
         let sees_all =
-            |record: &Record| record.flag("can_view_definitions") || record.flag("can_alter_policies");
+            |record: &CatalogRow| record.flag("can_view_definitions") || record.flag("can_alter_policies");
         let policies = records.iter().filter_map(|record| record.text("policy_name").map(str::to_owned));
         let unseen = records.first().is_some_and(|record| !sees_all(record));
         Self {
@@ -56,7 +56,7 @@ impl Table {
     }
 
     /// Takes in what is known of the tables that the view reads; `Err`: why nothing is.
-    pub(super) fn look_beneath(&mut self, answer: Result<Vec<Record>, String>) -> Result<()> {
+    pub(super) fn look_beneath(&mut self, answer: Result<Vec<CatalogRow>, String>) -> Result<()> {
         let records = match answer {
             Ok(records) => records,
             Err(reason) => {
@@ -74,7 +74,8 @@ impl Table {
                 Some("filter") => self.row_filters.policies.push(format!("{name} on {}", table()?)),
                 Some("mask") => {
                     let collation = self.name_collation();
-                    let alike = self.columns.iter().find(|c| Server::same_name(collation, &c.name, &name));
+                    let alike =
+                        self.columns.iter().find(|c| ServerFacts::same_name(collation, &c.name, &name));
                     match alike.map(|column| column.name.clone()) {
                         Some(name) => {
                             self.protected.push(ProtectedColumn { name, masked: true, encrypted: false });
@@ -98,14 +99,16 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Cell;
+    use super::super::record::CatalogValue;
     use super::super::table::sample;
     use super::*;
     use crate::catalog::SqlType;
     use crate::types::guide::column;
 
-    fn record(cells: &[(&str, &str)]) -> Record {
-        Record::new(cells.iter().map(|(name, text)| ((*name).to_owned(), Cell::Text((*text).into()))))
+    fn record(cells: &[(&str, &str)]) -> CatalogRow {
+        CatalogRow::new(
+            cells.iter().map(|(name, text)| ((*name).to_owned(), CatalogValue::Text((*text).into()))),
+        )
     }
 
     #[test]

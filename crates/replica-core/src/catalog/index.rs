@@ -1,5 +1,5 @@
 //! Indexes and partitions.
-use super::record::Record;
+use super::record::CatalogRow;
 use crate::error::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +30,19 @@ pub struct Index {
     pub filtered: bool,
     pub partitioned: bool,
     /// Key columns in order.
-    pub keys: Vec<Key>,
+    pub keys: Vec<KeyColumn>,
     /// Columns that it carries beside its keys (INCLUDE).
     pub included: Vec<i32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct KeyColumn {
     pub column_id: i32,
     pub descending: bool,
 }
 
 impl Index {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self {
             id: record.number("index_id")?,
             name: record.text("index_name").map(str::to_owned),
@@ -67,7 +67,7 @@ impl Index {
     }
 
     /// Takes those of the index-column rows that are of this index.
-    pub fn take_columns(&mut self, records: &[Record]) -> Result<()> {
+    pub fn take_columns(&mut self, records: &[CatalogRow]) -> Result<()> {
         let mine = records.iter().filter(|r| r.int("index_id") == Some(self.id.into()));
         let mut keys = Vec::new();
         for record in mine {
@@ -75,7 +75,7 @@ impl Index {
             // 0 for included columns, and for a partitioning column that is no key.
             let ordinal = record.int("key_ordinal").unwrap_or_default();
             if ordinal > 0 {
-                keys.push((ordinal, Key { column_id, descending: record.flag("is_descending_key") }));
+                keys.push((ordinal, KeyColumn { column_id, descending: record.flag("is_descending_key") }));
             } else if record.flag("is_included_column") {
                 self.included.push(column_id);
             }
@@ -100,7 +100,7 @@ pub(crate) fn sample(id: i32, kind: IndexKind, keys: &[i32]) -> Index {
         disabled: false,
         filtered: false,
         partitioned: false,
-        keys: keys.iter().map(|id| Key { column_id: *id, descending: false }).collect(),
+        keys: keys.iter().map(|id| KeyColumn { column_id: *id, descending: false }).collect(),
         included: Vec::new(),
     }
 }
@@ -113,7 +113,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         Ok(Self { number: record.number("partition_number")?, rows: record.number("row_count")? })
     }
 }

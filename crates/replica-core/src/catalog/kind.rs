@@ -1,5 +1,5 @@
 //! Tables that are more than rows: what they are called, and why rows cannot simply be taken out or put in.
-use super::record::Record;
+use super::record::CatalogRow;
 use crate::error::Error;
 
 /// What makes a table special.
@@ -20,7 +20,7 @@ pub enum Special {
 
 impl Special {
     /// By a row of sys.tables. A column that the server is too old for is none.
-    pub fn from_record(record: &Record) -> Option<Self> {
+    pub fn from_record(record: &CatalogRow) -> Option<Self> {
         Some(match record.int("ledger_type") {
             Some(1) => Self::LedgerHistory,
             Some(2) => Self::UpdatableLedger,

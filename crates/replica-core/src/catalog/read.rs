@@ -1,10 +1,10 @@
 //! Asks a server about one table.
 use super::assemble::{Answers, assemble, is_synonym};
-use super::constraint::{ActingKey, Action};
+use super::constraint::{ActingKey, ReferentialAction};
 use super::name::TableName;
 use super::near::near;
-use super::question::{self, Question};
-use super::record::Record;
+use super::question::{self, CatalogQuestion};
+use super::record::CatalogRow;
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::session::{Role, Row, Session};
@@ -25,7 +25,9 @@ pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result
     }
     match assemble(answers).map_err(|error| error.table(name))? {
         Some(mut table) => {
-            if role == Role::Target && table.incoming_keys().any(|key| key.on_delete != Action::NoAction) {
+            if role == Role::Target
+                && table.incoming_keys().any(|key| key.on_delete != ReferentialAction::NoAction)
+            {
                 read_acting_keys(session, &mut table).await?;
             }
             if table.object.is_view {
@@ -86,9 +88,9 @@ async fn one_by_one(session: &mut Session, name: &TableName) -> Result<Answers> 
 
 async fn ask(
     session: &mut Session,
-    question: Question,
+    question: CatalogQuestion,
     name: &TableName,
-) -> Result<Result<Vec<Record>, String>> {
+) -> Result<Result<Vec<CatalogRow>, String>> {
     match session.query(question.sql, &[&name.quoted()]).await {
         Ok(rows) => Ok(Ok(records(&rows))),
         // A server without the views and columns has none of what they would show.
@@ -100,8 +102,8 @@ async fn ask(
     }
 }
 
-fn records(rows: &[Row]) -> Vec<Record> {
-    rows.iter().map(Record::from).collect()
+fn records(rows: &[Row]) -> Vec<CatalogRow> {
+    rows.iter().map(CatalogRow::from).collect()
 }
 
 /// A synonym has neither columns nor permissions of its own, and may lead to another database or server.

@@ -3,7 +3,7 @@ use crate::error::{Error, Result};
 
 /// A catalog value. The catalog questions ask for nothing but integers, flags and names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub enum CatalogValue {
     Null,
     /// Integers of any width, and bits.
     Int(i64),
@@ -12,31 +12,31 @@ pub enum Cell {
 
 /// A row: values by column name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record(Vec<(String, Cell)>);
+pub struct CatalogRow(Vec<(String, CatalogValue)>);
 
-impl Record {
-    pub fn new(cells: impl IntoIterator<Item = (String, Cell)>) -> Self {
+impl CatalogRow {
+    pub fn new(cells: impl IntoIterator<Item = (String, CatalogValue)>) -> Self {
         Self(cells.into_iter().collect())
     }
 
-    fn cell(&self, column: &str) -> Option<&Cell> {
+    fn cell(&self, column: &str) -> Option<&CatalogValue> {
         self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, cell)| cell)
     }
 
     /// `None` for NULL and for a column that the answer lacks.
     pub fn int(&self, column: &str) -> Option<i64> {
         match self.cell(column)? {
-            Cell::Int(value) => Some(*value),
-            Cell::Text(text) => text.trim().parse().ok(),
-            Cell::Null => None,
+            CatalogValue::Int(value) => Some(*value),
+            CatalogValue::Text(text) => text.trim().parse().ok(),
+            CatalogValue::Null => None,
         }
     }
 
     /// `None` for NULL and for a column that the answer lacks.
     pub fn text(&self, column: &str) -> Option<&str> {
         match self.cell(column)? {
-            Cell::Text(text) => Some(text),
-            Cell::Int(_) | Cell::Null => None,
+            CatalogValue::Text(text) => Some(text),
+            CatalogValue::Int(_) | CatalogValue::Null => None,
         }
     }
 
@@ -58,10 +58,10 @@ impl Record {
     }
 }
 
-impl From<&tiberius::Row> for Record {
+impl From<&tiberius::Row> for CatalogRow {
     fn from(row: &tiberius::Row) -> Self {
         use tiberius::ColumnData as D;
-        let int = |value: Option<i64>| value.map_or(Cell::Null, Cell::Int);
+        let int = |value: Option<i64>| value.map_or(CatalogValue::Null, CatalogValue::Int);
         Self::new(row.cells().map(|(column, data)| {
             let cell = match data {
                 D::U8(v) => int(v.map(i64::from)),
@@ -69,8 +69,8 @@ impl From<&tiberius::Row> for Record {
                 D::I32(v) => int(v.map(i64::from)),
                 D::I64(v) => int(*v),
                 D::Bit(v) => int(v.map(i64::from)),
-                D::String(Some(text)) => Cell::Text(text.to_string()),
-                _ => Cell::Null,
+                D::String(Some(text)) => CatalogValue::Text(text.to_string()),
+                _ => CatalogValue::Null,
             };
             (column.name().to_owned(), cell)
         }))

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::name::TableName;
-use super::record::Record;
+use super::record::CatalogRow;
 use crate::config::Endpoint;
 use crate::error::Result;
 use crate::retry::Backoff;
@@ -62,7 +62,7 @@ async fn asked(session: &mut Session, written: &[TableName]) -> Result<Names> {
         let quoted: Vec<String> = written.iter().map(TableName::quoted).collect();
         let params: Vec<&dyn ToSql> = quoted.iter().map(|name| name as &dyn ToSql).collect();
         for row in session.query(&question(written.len()), &params).await? {
-            let row = Record::from(&row);
+            let row = CatalogRow::from(&row);
             let place: usize = row.number("place")?;
             if let Some(written) = written.get(place) {
                 let table = TableName::new(&row.name("schema_name")?, &row.name("table_name")?);

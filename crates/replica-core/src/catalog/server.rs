@@ -1,10 +1,10 @@
 //! The server and its current database.
-use super::record::Record;
+use super::record::CatalogRow;
 use crate::error::Result;
 
 /// The server and its current database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Server {
+pub struct ServerFacts {
     pub name: String,
     pub version: String,
     pub database: String,
@@ -26,10 +26,10 @@ pub struct Server {
     pub babelfish: bool,
 }
 
-impl Server {
+impl ServerFacts {
     /// `database`: empty where the server does not show it.
-    pub fn from_records(server: &Record, database: &Record) -> Result<Self> {
-        let text = |record: &Record, column| record.text(column).unwrap_or_default().to_owned();
+    pub fn from_records(server: &CatalogRow, database: &CatalogRow) -> Result<Self> {
+        let text = |record: &CatalogRow, column| record.text(column).unwrap_or_default().to_owned();
         Ok(Self {
             name: text(server, "server_name"),
             version: text(server, "product_version"),

@@ -1,26 +1,26 @@
 //! What is known of one table, and what could not be learnt.
 use super::column::{Column, ProtectedColumn};
-use super::constraint::{ActingKey, Check, ForeignKey, Trigger};
+use super::constraint::{ActingKey, CheckConstraint, ForeignKey, Trigger};
 use super::hidden::RowFilters;
 use super::index::{Index, Partition};
 use super::kind::{Special, other_kind};
 use super::name::TableName;
-use super::record::Record;
-use super::server::Server;
+use super::record::CatalogRow;
+use super::server::ServerFacts;
 use crate::error::{Error, Result};
 
 /// One table or view as its server describes it. `None` in a field: the server could not say, and `unknown`
 /// says why.
 #[derive(Clone, Debug)]
 pub struct Table {
-    pub server: Option<Server>,
+    pub server: Option<ServerFacts>,
     pub object: Object,
     pub columns: Vec<Column>,
     pub indexes: Option<Vec<Index>>,
     pub foreign_keys: Option<Vec<ForeignKey>>,
     /// Those of the whole database, where one of them points at this table; otherwise none.
     pub acting_keys: Vec<ActingKey>,
-    pub checks: Option<Vec<Check>>,
+    pub checks: Option<Vec<CheckConstraint>>,
     pub triggers: Option<Vec<Trigger>>,
     pub partitions: Option<Vec<Partition>>,
     /// Columns whose values readers see masked or encrypted.
@@ -63,7 +63,7 @@ pub enum Temporal {
 }
 
 impl Object {
-    pub fn from_record(record: &Record) -> Result<Self> {
+    pub fn from_record(record: &CatalogRow) -> Result<Self> {
         let flag = |column| record.int(column).map(|value| value != 0);
         let object_type = record.name("object_type")?;
         let object_type = object_type.trim();
@@ -162,7 +162,9 @@ impl Table {
     pub fn column_named(&self, name: &str) -> Option<&Column> {
         let exact = self.columns.iter().find(|column| column.name == name);
         exact.or_else(|| {
-            self.columns.iter().find(|column| Server::same_name(self.name_collation(), &column.name, name))
+            self.columns
+                .iter()
+                .find(|column| ServerFacts::same_name(self.name_collation(), &column.name, name))
         })
     }
 
@@ -202,16 +204,16 @@ impl Table {
 /// A plain heap that this user may do everything with, for tests to change.
 #[cfg(test)]
 pub(crate) fn sample(name: &str) -> Table {
-    use super::record::Cell;
-    let cell = |text: &str| Cell::Text(text.into());
-    let mut cells = vec![("object_id".into(), Cell::Int(1)), ("object_type".into(), cell("U"))];
+    use super::record::CatalogValue;
+    let cell = |text: &str| CatalogValue::Text(text.into());
+    let mut cells = vec![("object_id".into(), CatalogValue::Int(1)), ("object_type".into(), cell("U"))];
     let (schema, table) = name.split_once('.').unwrap_or(("dbo", name));
     cells.extend([("schema_name".into(), cell(schema)), ("table_name".into(), cell(table))]);
     let permissions = ["can_select", "can_insert", "can_delete", "can_alter"];
-    cells.extend(permissions.map(|permission| (permission.to_owned(), Cell::Int(1))));
+    cells.extend(permissions.map(|permission| (permission.to_owned(), CatalogValue::Int(1))));
     Table {
-        server: Some(Server { database: "d".into(), ..Server::default() }),
-        object: Object::from_record(&Record::new(cells)).expect("the cells are complete"),
+        server: Some(ServerFacts { database: "d".into(), ..ServerFacts::default() }),
+        object: Object::from_record(&CatalogRow::new(cells)).expect("the cells are complete"),
         columns: Vec::new(),
         indexes: Some(Vec::new()),
         foreign_keys: Some(Vec::new()),

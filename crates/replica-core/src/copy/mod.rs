@@ -14,14 +14,14 @@ pub mod windows;
 
 use std::time::Duration;
 
-use crate::applock::{self, Mode};
+use crate::applock::{self, LockMode};
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::Replaced;
-use crate::load::{Outcome, Progress};
-use crate::plan::{Plan, Request, WindowedPlan};
+use crate::load::{LoadOutcome, Progress};
+use crate::plan::{CopyOptions, Plan, WindowedPlan};
 use crate::report::Timing;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
@@ -29,7 +29,7 @@ use crate::window::Window;
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
 use replace::{Checks, LOCK_WAIT};
-pub use source::{Side, Source};
+pub use source::{ConnectedSource, Source};
 
 /// What is read back before the commit, to be sure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Verify {
 
 /// A table to replace, and how.
 #[derive(Clone, Debug)]
-pub struct Job<S = Endpoint> {
+pub struct TableJob<S = Endpoint> {
     /// As the ledger shows it.
     pub tool: &'static str,
     pub source: S,
@@ -63,7 +63,7 @@ pub struct Job<S = Endpoint> {
     pub table: TableName,
     /// Only these days of it; `None`: all.
     pub days: Option<Days>,
-    pub request: Request,
+    pub request: CopyOptions,
     pub verify: Verify,
 }
 
@@ -75,7 +75,7 @@ pub struct Days {
     pub date_column: Option<String>,
 }
 
-impl<S> Job<S> {
+impl<S> TableJob<S> {
     /// For people: the table, and its days.
     pub fn what(&self) -> String {
         match &self.days {
@@ -88,7 +88,7 @@ impl<S> Job<S> {
     ///
     /// # Errors
     /// Those of [`Plan::new`] and [`WindowedPlan::new`].
-    pub fn plan(&self, source: &Table, target: &Table, mut request: Request) -> Result<Plan> {
+    pub fn plan(&self, source: &Table, target: &Table, mut request: CopyOptions) -> Result<Plan> {
         let Some(days) = &self.days else { return Plan::new(source, target, request) };
         request.wishes.one_transaction = true;
         let plan = WindowedPlan::new(source, target, request, days.date_column.as_deref())?;
@@ -111,10 +111,10 @@ pub struct Sides<S = Session> {
     pub target: Session,
 }
 
-impl<S: Side> Sides<S> {
+impl<S: ConnectedSource> Sides<S> {
     /// # Errors
     /// That of the source, else that of the target.
-    pub async fn connect(source: &impl Source<Side = S>, target: &Endpoint) -> Result<Self> {
+    pub async fn connect(source: &impl Source<Connected = S>, target: &Endpoint) -> Result<Self> {
         let (source, target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
         Ok(Self { source: source?, target: target? })
     }
@@ -122,7 +122,7 @@ impl<S: Side> Sides<S> {
     /// What is known of the table on either side.
     ///
     /// # Errors
-    /// Those of [`Side::table`] and [`catalog::read`].
+    /// Those of [`ConnectedSource::table`] and [`catalog::read`].
     pub async fn tables(&mut self, name: &TableName) -> Result<(Table, Table)> {
         let source = self.source.table(name);
         // Both to the end: a query that is cut off would take its connection with it.
@@ -136,7 +136,7 @@ impl<S: Side> Sides<S> {
 ///
 /// # Errors
 /// Those of [`find::preflight`], with the table; of kind `Usage` where the rows come from no server.
-pub async fn preflight<S: Source>(job: &Job<S>, plan: &Plan) -> Result<()> {
+pub async fn preflight<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<()> {
     let Some(source) = job.source.endpoint() else {
         return Err(Error::usage("--preflight asks the source's server, and there is none"));
     };
@@ -157,7 +157,7 @@ pub async fn preflight<S: Source>(job: &Job<S>, plan: &Plan) -> Result<()> {
 ///
 /// # Errors
 /// The servers' own, with the table.
-pub async fn look<S: Source>(job: &Job<S>, plan: &Plan) -> Result<Findings> {
+pub async fn look<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<Findings> {
     let look = async {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         guard::look(&mut sides, plan).await
@@ -172,7 +172,10 @@ pub async fn look<S: Source>(job: &Job<S>, plan: &Plan) -> Result<Findings> {
 ///
 /// # Errors
 /// The last attempt's, with the table.
-pub async fn table<S: Source>(job: &Job<S>, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
+pub async fn table<S: Source>(
+    job: &TableJob<S>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<LoadOutcome> {
     table_with_effort(job, progress, &mut Effort::default()).await
 }
 
@@ -190,10 +193,10 @@ pub struct Effort {
 /// # Errors
 /// As [`table`].
 pub async fn table_with_effort<S: Source>(
-    job: &Job<S>,
+    job: &TableJob<S>,
     progress: &mut (dyn FnMut(Progress) + Send),
     effort: &mut Effort,
-) -> Result<Outcome> {
+) -> Result<LoadOutcome> {
     let mut retries = Backoff::default().retries();
     loop {
         let replaced = attempt(job, progress, &mut effort.phases).await;
@@ -206,15 +209,15 @@ pub async fn table_with_effort<S: Source>(
 
 /// One attempt, or several where the server refuses a step that there is another way around.
 async fn attempt<S: Source>(
-    job: &Job<S>,
+    job: &TableJob<S>,
     progress: &mut (dyn FnMut(Progress) + Send),
     phases: &mut Vec<(&'static str, Duration)>,
-) -> Result<Outcome> {
+) -> Result<LoadOutcome> {
     let mut request = job.request;
     loop {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let (source, target) = sides.tables(&job.table).await?;
-        hold(&mut sides.target, &target, Mode::Exclusive).await?;
+        hold(&mut sides.target, &target, LockMode::Exclusive).await?;
         let plan = job.plan(&source, &target, request)?;
         plan.allowed()?;
         let on_record = job.replaced(&plan);
@@ -256,7 +259,7 @@ async fn attempt<S: Source>(
 
 /// Keeps other runs off the target table for the life of the session. A server without application locks leaves
 /// it to the table's own.
-async fn hold(target: &mut Session, table: &Table, mode: Mode) -> Result<()> {
+async fn hold(target: &mut Session, table: &Table, mode: LockMode) -> Result<()> {
     let resource = format!("replica table {}", table.object.id);
     match applock::take(target, &resource, mode, HOLD_WAIT).await? {
         true => Ok(()),

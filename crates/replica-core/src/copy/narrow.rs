@@ -86,7 +86,7 @@ impl Narrowing<'_> {
             self.begin_again().await?;
             let mut plan = self.plan.clone();
             plan.mapping.columns.push(column.clone());
-            let load = Part { plan: &plan, rows: Some(place..place + 1), chunk: u64::MAX };
+            let load = PlacedRows { plan: &plan, rows: Some(place..place + 1), chunk: u64::MAX };
             if self.load_part(load, &mut 0).await?.is_none() {
                 return Ok(Some(column.target.name));
             }
@@ -121,12 +121,12 @@ impl Narrowing<'_> {
         chunk: u64,
         sent: &mut u64,
     ) -> Result<Option<Error>> {
-        self.load_part(Part { plan: self.plan, rows, chunk }, sent).await
+        self.load_part(PlacedRows { plan: self.plan, rows, chunk }, sent).await
     }
 
     /// Loads rows in the order of their places; `None`: they are in. `sent` is how many were on their way.
-    async fn load_part(&mut self, part: Part<'_>, sent: &mut u64) -> Result<Option<Error>> {
-        let Part { plan, rows, chunk } = part;
+    async fn load_part(&mut self, part: PlacedRows<'_>, sent: &mut u64) -> Result<Option<Error>> {
+        let PlacedRows { plan, rows, chunk } = part;
         let query = plan.select_part(&self.places.part(rows));
         let Sides { source, target } = &mut *self.sides;
         let rows = open(source, plan, query).await?;
@@ -140,7 +140,7 @@ impl Narrowing<'_> {
 }
 
 /// Rows by their places; `None`: all.
-struct Part<'p> {
+struct PlacedRows<'p> {
     plan: &'p Plan,
     rows: Option<std::ops::Range<u64>>,
     chunk: u64,

@@ -63,7 +63,7 @@ pub async fn pinpoint(error: Error, failed: &FailedLoad<'_>) -> Error {
         }
     };
     match looked {
-        Ok(Some(Found { column, what, command })) => {
+        Ok(Some(PinpointedCause { column, what, command })) => {
             let error = match column {
                 Some(column) => error.column(column),
                 None => error,
@@ -78,13 +78,13 @@ pub async fn pinpoint(error: Error, failed: &FailedLoad<'_>) -> Error {
     }
 }
 
-struct Found {
+struct PinpointedCause {
     column: Option<String>,
     what: String,
     command: String,
 }
 
-async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Result<Option<Found>> {
+async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Result<Option<PinpointedCause>> {
     let FailedLoad { table, plan, .. } = failed;
     let mut sides = Sides::connect(source, failed.target).await?;
     // A default is no value of the source's.
@@ -101,7 +101,7 @@ async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Resu
         if let Some(finding) = culprit(error, problem, &findings)
             && let Some(first) = finding.offenders.first()
         {
-            return Ok(Some(Found {
+            return Ok(Some(PinpointedCause {
                 column: Some(finding.column.clone()),
                 what: format!("Column {}; {}", finding.summary(), way_out(problem)),
                 command: first.row.command(&table.object.name),
@@ -111,7 +111,7 @@ async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Resu
     let places = Places::of(table, plan.filter());
     let target = catalog::read(&mut sides.target, Role::Target, &plan.target).await?;
     let refused = narrow::first_refused(&mut sides, plan, &target, &places).await?;
-    Ok(refused.map(|Refused { row, error: why, default }| Found {
+    Ok(refused.map(|Refused { row, error: why, default }| PinpointedCause {
         what: match &default {
             Some(column) => format!(
                 "Column {column} takes its default, which the target refuses: mend the default, or give the source such \

@@ -1,14 +1,14 @@
 //! The replacement itself: one transaction on one session of the target.
 use std::time::Duration;
 
-use super::guard::Held;
+use super::guard::ReplacedRows;
 use super::proof::difference;
 use super::referencing::still_rest;
-use super::{Side, Sides, Verify};
+use super::{ConnectedSource, Sides, Verify};
 use crate::error::{Error, Result};
 use crate::ledger::Replaced;
-use crate::load::{self, Outcome, Progress};
-use crate::plan::{Phase, Plan, Request, Statement};
+use crate::load::{self, LoadOutcome, Progress};
+use crate::plan::{CopyOptions, Phase, Plan, Statement};
 use crate::report::Timing;
 use crate::rows::RowSource as _;
 use crate::session::{Session, forbids_snapshot};
@@ -26,7 +26,7 @@ const REFERENCED: u32 = 4712;
 
 /// A replacement that did not happen.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub(super) struct ReplaceError {
     pub error: Error,
     /// The step that the server refused.
     pub at: Option<Phase>,
@@ -34,15 +34,15 @@ pub(super) struct Failed {
     pub doubtful: bool,
 }
 
-impl From<Error> for Failed {
+impl From<Error> for ReplaceError {
     fn from(error: Error) -> Self {
         Self { error, at: None, doubtful: false }
     }
 }
 
-impl Failed {
+impl ReplaceError {
     /// Another way to ask, where the refused step has one that has not been tried.
-    pub fn way_around(&self, mut request: Request) -> Option<Request> {
+    pub fn way_around(&self, mut request: CopyOptions) -> Option<CopyOptions> {
         if self.doubtful {
             request.count_rows = true;
             return Some(request);
@@ -76,13 +76,13 @@ pub(super) struct Checks<'a> {
 /// Replaces the table. What fails before the commit leaves the old rows: the session has XACT_ABORT ON, and a
 /// connection that is gone takes its transaction with it.
 pub(super) async fn replace(
-    sides: &mut Sides<impl Side>,
+    sides: &mut Sides<impl ConnectedSource>,
     plan: &Plan,
-    held: &Held,
+    held: &ReplacedRows,
     checks: Checks<'_>,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Outcome, Failed> {
+) -> Result<LoadOutcome, ReplaceError> {
     let Sides { source, target } = sides;
     target.set_lock_timeout(LOCK_WAIT).await?;
     // Before the target's table is locked: its readers must not wait for the source. Should the rest fail, the rows
@@ -96,7 +96,7 @@ pub(super) async fn replace(
     timing.phase("INSERT");
     if let Err(error) = held.check(outcome.fingerprint.rows) {
         target.lane()?.rollback().await?;
-        return Err(Failed { error, at: None, doubtful: !held.counted });
+        return Err(ReplaceError { error, at: None, doubtful: !held.counted });
     }
     run(target, plan.after(), timing).await?;
     let verify = checks.verify.by(plan);
@@ -113,7 +113,11 @@ pub(super) async fn replace(
     Ok(outcome)
 }
 
-async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timing) -> Result<(), Failed> {
+async fn run(
+    target: &mut Session,
+    statements: Vec<Statement>,
+    timing: &mut Timing,
+) -> Result<(), ReplaceError> {
     for Statement { phase, query, subject } in statements {
         if let Err(error) = target.execute_long(query).await {
             let error = match phase {
@@ -128,7 +132,7 @@ async fn run(target: &mut Session, statements: Vec<Statement>, timing: &mut Timi
                 ),
                 _ => error.within(&subject),
             };
-            return Err(Failed { error, at: Some(phase), doubtful: false });
+            return Err(ReplaceError { error, at: Some(phase), doubtful: false });
         }
         timing.phase(phase.name());
     }
@@ -149,14 +153,14 @@ mod tests {
     use super::*;
     use crate::error::ServerError;
 
-    fn failed(number: u32, at: Option<Phase>) -> Failed {
+    fn failed(number: u32, at: Option<Phase>) -> ReplaceError {
         let error = Error::from_server(vec![ServerError { number, ..Default::default() }]);
-        Failed { at, ..Failed::from(error) }
+        ReplaceError { at, ..ReplaceError::from(error) }
     }
 
     #[test]
     fn a_refused_step_is_gone_around_once() {
-        let plain = Request::default();
+        let plain = CopyOptions::default();
         let around = failed(4711, Some(Phase::Empty)).way_around(plain).unwrap();
         assert!(around.wishes.delete_only);
         assert!(failed(4711, Some(Phase::Empty)).way_around(around).is_none());
@@ -171,13 +175,13 @@ mod tests {
 
     #[test]
     fn what_an_estimate_makes_doubtful_is_counted() {
-        let doubtful = Failed { doubtful: true, ..Failed::from(Error::data("few rows")) };
-        assert!(doubtful.way_around(Request::default()).unwrap().count_rows);
+        let doubtful = ReplaceError { doubtful: true, ..ReplaceError::from(Error::data("few rows")) };
+        assert!(doubtful.way_around(CopyOptions::default()).unwrap().count_rows);
     }
 
     #[test]
     fn what_has_no_other_way_fails() {
-        let plain = Request::default();
+        let plain = CopyOptions::default();
         assert!(failed(547, Some(Phase::Check)).way_around(plain).is_none());
         assert!(failed(547, Some(Phase::Empty)).way_around(plain).is_none());
         assert!(
@@ -186,6 +190,6 @@ mod tests {
         );
         assert!(failed(2628, None).way_around(plain).is_none());
         assert!(failed(1205, Some(Phase::Empty)).way_around(plain).is_none());
-        assert!(Failed::from(Error::io("gone")).way_around(plain).is_none());
+        assert!(ReplaceError::from(Error::io("gone")).way_around(plain).is_none());
     }
 }

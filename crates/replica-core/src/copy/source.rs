@@ -13,13 +13,13 @@ use crate::tds::rpc::Query;
 
 /// Something that tables can be copied from.
 pub trait Source: Sync {
-    type Side: Side;
+    type Connected: ConnectedSource;
 
     /// Makes it ready to be asked.
     ///
     /// # Errors
     /// It is not there, or does not let us in.
-    fn connect(&self) -> impl Future<Output = Result<Self::Side>> + Send;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connected>> + Send;
 
     /// The server that the rows are on, if they are on one: it can be asked about them.
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -39,7 +39,7 @@ pub trait Source: Sync {
 }
 
 /// A source that is ready to be asked.
-pub trait Side: Send {
+pub trait ConnectedSource: Send {
     type Rows<'a>: RowSource
     where
         Self: 'a;
@@ -70,7 +70,7 @@ pub trait Side: Send {
 }
 
 impl Source for Endpoint {
-    type Side = Session;
+    type Connected = Session;
 
     fn connect(&self) -> impl Future<Output = Result<Session>> + Send {
         Session::connect(self, Role::Source)
@@ -81,7 +81,7 @@ impl Source for Endpoint {
     }
 }
 
-impl Side for Session {
+impl ConnectedSource for Session {
     type Rows<'a> = Rows<'a>;
 
     fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {

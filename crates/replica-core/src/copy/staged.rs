@@ -5,25 +5,25 @@ use std::time::Instant;
 
 use super::Sides;
 use super::replace::LOCK_WAIT;
-use super::source::Side;
-use super::window::Broken;
+use super::source::ConnectedSource;
+use super::window::WindowError;
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::ledger::{Claim, Loaded};
-use crate::load::{self, Load, Outcome, Progress};
+use crate::load::{self, Load, LoadOutcome, Progress};
 use crate::plan::Plan;
 use crate::report::Timing;
 use crate::session::Session;
-use crate::staging::{Stage, Staging};
+use crate::staging::{StagedWindow, Staging};
 
 /// Why a window was not switched in.
-pub(super) enum Failed {
+pub(super) enum StagedError {
     /// The server does not let us: there is the ordinary way.
     Refused(Error),
-    Broken(Broken),
+    Broken(WindowError),
 }
 
-impl From<Error> for Failed {
+impl From<Error> for StagedError {
     fn from(error: Error) -> Self {
         Self::Broken(error.into())
     }
@@ -33,11 +33,11 @@ impl From<Error> for Failed {
 pub(super) async fn replace(
     sides: &mut Sides,
     plan: &Plan,
-    (staging, stage): (&Staging, &Stage),
+    (staging, stage): (&Staging, &StagedWindow),
     claim: &Claim,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Outcome, Failed> {
+) -> Result<LoadOutcome, StagedError> {
     let Sides { source, target } = sides;
     target.set_lock_timeout(LOCK_WAIT).await?;
     let begun = Instant::now();
@@ -72,26 +72,31 @@ pub(super) async fn replace(
     claim.complete(target, &loaded).await?;
     let committed = target.lane()?.commit().await;
     committed.map_err(|error| {
-        Failed::Broken(Broken { error: error.within("COMMIT"), unless_committed: Some(outcome) })
+        StagedError::Broken(WindowError { error: error.within("COMMIT"), unless_committed: Some(outcome) })
     })?;
     timing.phase("SWITCH");
     // They hold the old rows by now, which nobody wants.
-    if let Err(Failed::Refused(error)) = run(target, &stage.drop).await {
+    if let Err(StagedError::Refused(error)) = run(target, &stage.drop).await {
         log::warn!("{}: {} is left behind: {error}", plan.target, stage.outgoing);
     }
     Ok(outcome)
 }
 
-async fn switch(target: &mut Session, staging: &Staging, stage: &Stage, claim: &Claim) -> Result<(), Failed> {
+async fn switch(
+    target: &mut Session,
+    staging: &Staging,
+    stage: &StagedWindow,
+    claim: &Claim,
+) -> Result<(), StagedError> {
     run(target, &stage.switch).await?;
     match staging.holds(target, &claim.window).await? {
         true => Ok(()),
-        false => Err(Failed::Refused(Error::data("the window is no partition of its own any more"))),
+        false => Err(StagedError::Refused(Error::data("the window is no partition of its own any more"))),
     }
 }
 
 /// A load for the table beside the target, which nobody else has.
-fn staged(load: Load, stage: &Stage) -> Load {
+fn staged(load: Load, stage: &StagedWindow) -> Load {
     let mut hints = load.hints;
     if !hints.iter().any(|hint| hint == "TABLOCK") {
         hints.push("TABLOCK".into());
@@ -100,12 +105,12 @@ fn staged(load: Load, stage: &Stage) -> Load {
 }
 
 /// Statements of DDL. What the server refuses, and would refuse again, is told apart.
-async fn run(target: &mut Session, statements: &[String]) -> Result<(), Failed> {
+async fn run(target: &mut Session, statements: &[String]) -> Result<(), StagedError> {
     for sql in statements {
         match target.execute_long(sql).await {
             Ok(_) => {}
             Err(error) if error.server().is_some() && !error.is_transient() => {
-                return Err(Failed::Refused(error));
+                return Err(StagedError::Refused(error));
             }
             Err(error) => return Err(error.into()),
         }

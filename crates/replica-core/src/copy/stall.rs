@@ -8,7 +8,7 @@ use std::time::Duration;
 use log::Level;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::session::{Role, Session};
@@ -76,7 +76,7 @@ impl Watched<'_> {
         let number = i64::try_from(self.session.load(Ordering::Relaxed)).unwrap_or_default();
         let mut session = Session::connect_once(self.target, Role::Target).await?;
         let rows = session.query(SQL, &[&number]).await?;
-        let Some(row) = rows.first().map(Record::from) else {
+        let Some(row) = rows.first().map(CatalogRow::from) else {
             return Err(Error::data(format!("session {number} is not among those that this login sees"))
                 .remedy("GRANT VIEW SERVER STATE"));
         };

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::Sides;
 use super::referencing::still_rest;
 use super::replace::LOCK_WAIT;
-use super::source::Side;
-use crate::applock::{self, Mode};
+use super::source::ConnectedSource;
+use crate::applock::{self, LockMode};
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, Loaded};
-use crate::load::{self, Outcome, Progress};
+use crate::load::{self, LoadOutcome, Progress};
 use crate::plan::Plan;
 use crate::read;
 use crate::report::Timing;
@@ -22,13 +22,13 @@ const TURN_WAIT: Duration = Duration::from_secs(60);
 
 /// A window that was not replaced.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct WindowError {
     pub error: Error,
     /// The connection broke at the last COMMIT: if that happened all the same, this is what was loaded.
-    pub unless_committed: Option<Outcome>,
+    pub unless_committed: Option<LoadOutcome>,
 }
 
-impl From<Error> for Broken {
+impl From<Error> for WindowError {
     fn from(error: Error) -> Self {
         Self { error, unless_committed: None }
     }
@@ -41,7 +41,7 @@ pub(super) async fn replace(
     claim: &Claim,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Outcome, Broken> {
+) -> Result<LoadOutcome, WindowError> {
     let Sides { source, target } = sides;
     target.set_lock_timeout(LOCK_WAIT).await?;
     let turn = format!("replica turn {}", plan.target);
@@ -65,7 +65,7 @@ pub(super) async fn replace(
         .lane()?
         .commit()
         .await
-        .map_err(|error| Broken { error: error.within("COMMIT"), unless_committed: Some(outcome) })?;
+        .map_err(|error| WindowError { error: error.within("COMMIT"), unless_committed: Some(outcome) })?;
     timing.phase("INSERT");
     if plan.strategy.turns {
         applock::release(target, &turn).await?;
@@ -75,7 +75,7 @@ pub(super) async fn replace(
 
 /// Loads that lock the table exclusively: one after the other, each before it holds anything else.
 async fn take_turn(target: &mut Session, turn: &str, claim: &Claim) -> Result<()> {
-    while !applock::take(target, turn, Mode::Exclusive, TURN_WAIT).await? {
+    while !applock::take(target, turn, LockMode::Exclusive, TURN_WAIT).await? {
         log::info!("{}: waits for its turn to lock the table", claim.window);
     }
     Ok(())

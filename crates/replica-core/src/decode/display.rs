@@ -3,7 +3,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::calendar::{DAYS_TO_1900, civil};
 use super::value::{Decimal, Moment, Time, Value};
-use super::{Charset, Kind};
+use super::{Charset, ValueKind};
 
 /// Minutes, in units of 100 ns.
 const MINUTE: i64 = 600_000_000;
@@ -80,7 +80,7 @@ impl Value<'_> {
 }
 
 /// The type's name, for people; what only the catalog knows of it is left out.
-impl Display for Kind {
+impl Display for ValueKind {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bit => "bit",

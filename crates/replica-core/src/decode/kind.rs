@@ -8,7 +8,7 @@ use crate::tds::wire::{Malformed, ParseError, Reader, complete};
 
 /// What the values of a column are. Decided once a column; see [`decode`](Self::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     Bit,
     TinyInt,
     SmallInt,
@@ -40,7 +40,7 @@ const MOST_OFFSET: i16 = 14 * 60;
 /// A time, with date and offset where the type has them.
 type Parts<'a> = (Time, &'a [u8]);
 
-impl Kind {
+impl ValueKind {
     /// # Errors
     /// A type that has no values.
     pub fn of(type_info: &TypeInfo) -> Result<Self, Malformed> {
@@ -200,30 +200,30 @@ fn variant(bytes: &[u8]) -> Result<Value<'_>, ParseError> {
     let base = reader.u8()?;
     let mut properties = Reader::new(reader.b_varbyte()?);
     let kind = match base {
-        token::DATEN => Kind::Date,
-        token::TIMEN => Kind::Time(scale(&mut properties)?),
-        token::DATETIME2N => Kind::DateTime2(scale(&mut properties)?),
-        token::DATETIMEOFFSETN => Kind::DateTimeOffset(scale(&mut properties)?),
+        token::DATEN => ValueKind::Date,
+        token::TIMEN => ValueKind::Time(scale(&mut properties)?),
+        token::DATETIME2N => ValueKind::DateTime2(scale(&mut properties)?),
+        token::DATETIMEOFFSETN => ValueKind::DateTimeOffset(scale(&mut properties)?),
         token::DECIMALN | token::NUMERICN => {
             let [precision, scale] = properties.array()?;
             if !(1..=38).contains(&precision) || scale > precision {
                 return Err(ParseError::malformed(format!("decimal({precision},{scale})")));
             }
-            Kind::Decimal { precision, scale }
+            ValueKind::Decimal { precision, scale }
         }
         token::BIGBINARY | token::BIGVARBINARY => {
             properties.u16()?;
-            Kind::Binary
+            ValueKind::Binary
         }
         token::BIGCHAR | token::BIGVARCHAR | token::NCHAR | token::NVARCHAR => {
             let collation = CollationBytes(properties.array()?);
             properties.u16()?;
             let unicode = matches!(base, token::NCHAR | token::NVARCHAR);
-            Kind::Text(if unicode { Charset::Utf16 } else { Charset::of(collation) })
+            ValueKind::Text(if unicode { Charset::Utf16 } else { Charset::of(collation) })
         }
-        token::GUID => Kind::Guid,
+        token::GUID => ValueKind::Guid,
         token => match crate::tds::types::fixed_size(token) {
-            Some(_) => Kind::of(&TypeInfo::Fixed { token }).map_err(ParseError::Malformed)?,
+            Some(_) => ValueKind::of(&TypeInfo::Fixed { token }).map_err(ParseError::Malformed)?,
             None => return Err(ParseError::malformed(format!("a sql_variant of type 0x{token:02X}"))),
         },
     };

@@ -2,7 +2,7 @@
 //! The copy itself decodes nothing.
 //!
 //! Rows come in bulk form, as [`RowScanner`](crate::tds::row::RowScanner) writes them in blocks. [`RowReader`] gives
-//! whole rows, [`PieceReader`] values of any size in bounded memory; a column's [`Kind`] says what its bytes mean.
+//! whole rows, [`PieceReader`] values of any size in bounded memory; a column's [`ValueKind`] says what its bytes mean.
 //! Nothing here does I/O, and no bytes make it panic.
 mod calendar;
 mod charset;
@@ -16,7 +16,7 @@ mod value;
 pub use calendar::{DAYS_TO_1970, civil};
 pub use charset::Charset;
 pub use difference::{Difference, difference};
-pub use kind::Kind;
+pub use kind::ValueKind;
 pub use pieces::{Piece, PieceData, PieceReader};
 pub use rows::{Row, RowReader};
 pub use value::{Decimal, Moment, Text, Time, Value};

@@ -1,5 +1,5 @@
 //! Bulk rows as they lie, value by value, in pieces of whatever size the blocks have.
-use crate::tds::columns::Column;
+use crate::tds::columns::WireColumn;
 use crate::tds::token::kind::ROW;
 use crate::tds::types::ValueLayout;
 use crate::tds::value::{PLP_NULL, SHORT_NULL};
@@ -55,7 +55,7 @@ pub struct PieceReader {
 
 impl PieceReader {
     /// For the columns of the SELECT that the blocks come from.
-    pub fn new(columns: &[Column]) -> Self {
+    pub fn new(columns: &[WireColumn]) -> Self {
         let layouts = columns.iter().map(|column| column.type_info.layout()).collect();
         Self { layouts, column: 0, state: PieceState::BeforeRow, partial_length: Vec::new() }
     }

@@ -1,14 +1,14 @@
 //! Whole rows.
 use std::ops::Range;
 
-use super::{Kind, PieceData, PieceReader, Value};
-use crate::tds::columns::Column;
+use super::{PieceData, PieceReader, Value, ValueKind};
+use crate::tds::columns::WireColumn;
 use crate::tds::wire::Malformed;
 
 /// Collects rows out of blocks, one at a time.
 pub struct RowReader {
     pieces: PieceReader,
-    columns: Box<[(String, Kind)]>,
+    columns: Box<[(String, ValueKind)]>,
     /// Bytes that a row's values may have.
     most: usize,
     /// The values of the row, one after the other, and where each lies; `None` is NULL.
@@ -23,11 +23,11 @@ impl RowReader {
     ///
     /// # Errors
     /// A column of a type that has no values; no columns.
-    pub fn new(columns: &[Column], most: usize) -> Result<Self, Malformed> {
+    pub fn new(columns: &[WireColumn], most: usize) -> Result<Self, Malformed> {
         if columns.is_empty() {
             return Err(Malformed::new("rows without columns"));
         }
-        let kinds = columns.iter().map(|column| Ok((column.name.clone(), Kind::of(&column.type_info)?)));
+        let kinds = columns.iter().map(|column| Ok((column.name.clone(), ValueKind::of(&column.type_info)?)));
         Ok(Self {
             pieces: PieceReader::new(columns),
             columns: kinds.collect::<Result<_, Malformed>>()?,
@@ -83,7 +83,7 @@ impl RowReader {
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     number: u64,
-    columns: &'a [(String, Kind)],
+    columns: &'a [(String, ValueKind)],
     bytes: &'a [u8],
     cells: &'a [Option<Range<usize>>],
 }

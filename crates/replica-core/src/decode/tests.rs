@@ -2,19 +2,19 @@
 //! sandbox's encoders, which are other code.
 use super::*;
 use crate::tds::captured;
-use crate::tds::columns::{self, Column, Form};
+use crate::tds::columns::{self, Form, WireColumn};
 use crate::tds::row::{BlockLimits, RowScanner};
 use crate::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 use proptest::prelude::*;
 
 const LATIN: CollationBytes = CollationBytes([0x09, 0x04, 0xD0, 0x00, 0x34]);
 
-fn column(type_info: TypeInfo) -> Column {
-    Column { name: "c".into(), user_type: 0, flags: 9, type_info, table: Vec::new() }
+fn column(type_info: TypeInfo) -> WireColumn {
+    WireColumn { name: "c".into(), user_type: 0, flags: 9, type_info, table: Vec::new() }
 }
 
 /// One column of every shape.
-fn shapes() -> Vec<Column> {
+fn shapes() -> Vec<WireColumn> {
     let infos = [
         TypeInfo::ByteLen { token: token::INTN, size: 4 },
         TypeInfo::Decimal { token: token::NUMERICN, size: 17, precision: 38, scale: 10 },
@@ -34,7 +34,7 @@ fn shapes() -> Vec<Column> {
     infos.map(column).to_vec()
 }
 
-fn printed(kind: Kind, bytes: &[u8]) -> String {
+fn printed(kind: ValueKind, bytes: &[u8]) -> String {
     kind.decode(bytes).map_or_else(|error| format!("! {error}"), |value| value.to_string())
 }
 
@@ -59,41 +59,41 @@ fn captured_rows_are_read() {
 /// [MS-TDS] 2.2.5.5.1 by hand: lowest and highest of each type.
 #[test]
 fn boundaries_are_printed_in_full() {
-    let moment = |scale| Kind::DateTime2(scale);
+    let moment = |scale| ValueKind::DateTime2(scale);
     for (kind, hex, expected) in [
-        (Kind::TinyInt, "ff", "255"),
-        (Kind::SmallInt, "0080", "-32768"),
-        (Kind::Int, "00000080", "-2147483648"),
-        (Kind::BigInt, "0000000000000080", "-9223372036854775808"),
-        (Kind::Money, "00000080 00000000", "-922337203685477.5808"),
-        (Kind::Money, "ffffff7f ffffffff", "922337203685477.5807"),
-        (Kind::SmallMoney, "ffffffff", "-0.0001"),
-        (Kind::Decimal { precision: 5, scale: 5 }, "00 01000000", "-0.00001"),
-        (Kind::Decimal { precision: 5, scale: 0 }, "01 00000000000000000000000000000000", "0"),
+        (ValueKind::TinyInt, "ff", "255"),
+        (ValueKind::SmallInt, "0080", "-32768"),
+        (ValueKind::Int, "00000080", "-2147483648"),
+        (ValueKind::BigInt, "0000000000000080", "-9223372036854775808"),
+        (ValueKind::Money, "00000080 00000000", "-922337203685477.5808"),
+        (ValueKind::Money, "ffffff7f ffffffff", "922337203685477.5807"),
+        (ValueKind::SmallMoney, "ffffffff", "-0.0001"),
+        (ValueKind::Decimal { precision: 5, scale: 5 }, "00 01000000", "-0.00001"),
+        (ValueKind::Decimal { precision: 5, scale: 0 }, "01 00000000000000000000000000000000", "0"),
         (
-            Kind::Decimal { precision: 38, scale: 38 },
+            ValueKind::Decimal { precision: 38, scale: 38 },
             "00 ffffffff3f228a097ac4865aa84c3b4b",
             "-0.99999999999999999999999999999999999999",
         ),
-        (Kind::Date, "000000", "0001-01-01"),
-        (Kind::Date, "dab937", "9999-12-31"),
+        (ValueKind::Date, "000000", "0001-01-01"),
+        (ValueKind::Date, "dab937", "9999-12-31"),
         (moment(7), "ffbf692ac9 dab937", "9999-12-31 23:59:59.9999999"),
         (moment(0), "7f5101 000000", "0001-01-01 23:59:59"),
-        (Kind::Time(3), "01000000", "00:00:00.001"),
-        (Kind::DateTimeOffset(7), "0100000000 000000 4803", "0001-01-01 14:00:00.0000001 +14:00"),
-        (Kind::DateTimeOffset(0), "000000 010000 a7fd", "0001-01-01 13:59:00 -10:01"),
-        (Kind::DateTime, "462effff 00000000", "1753-01-01 00:00:00.000"),
-        (Kind::DateTime, "7f242d00 ff818b01", "9999-12-31 23:59:59.997"),
-        (Kind::DateTime, "00000000 02000000", "1900-01-01 00:00:00.007"),
-        (Kind::SmallDateTime, "ffff 9f05", "2079-06-06 23:59:00"),
-        (Kind::Guid, "33221100 5544 7766 8899aabbccddeeff", "00112233-4455-6677-8899-AABBCCDDEEFF"),
-        (Kind::Real, "cdcccc3d", "0.1"),
-        (Kind::Float, "0000000000000080", "-0"),
-        (Kind::Float, "ffffffffffffef7f", "1.7976931348623157E308"),
-        (Kind::Binary, "00ff", "0x00FF"),
-        (Kind::Variant, "32 00 01", "1"),
-        (Kind::Variant, "6a 02 0501 01 15000000", "2.1"),
-        (Kind::Variant, "a7 07 0904d000341e00 e9", "é"),
+        (ValueKind::Time(3), "01000000", "00:00:00.001"),
+        (ValueKind::DateTimeOffset(7), "0100000000 000000 4803", "0001-01-01 14:00:00.0000001 +14:00"),
+        (ValueKind::DateTimeOffset(0), "000000 010000 a7fd", "0001-01-01 13:59:00 -10:01"),
+        (ValueKind::DateTime, "462effff 00000000", "1753-01-01 00:00:00.000"),
+        (ValueKind::DateTime, "7f242d00 ff818b01", "9999-12-31 23:59:59.997"),
+        (ValueKind::DateTime, "00000000 02000000", "1900-01-01 00:00:00.007"),
+        (ValueKind::SmallDateTime, "ffff 9f05", "2079-06-06 23:59:00"),
+        (ValueKind::Guid, "33221100 5544 7766 8899aabbccddeeff", "00112233-4455-6677-8899-AABBCCDDEEFF"),
+        (ValueKind::Real, "cdcccc3d", "0.1"),
+        (ValueKind::Float, "0000000000000080", "-0"),
+        (ValueKind::Float, "ffffffffffffef7f", "1.7976931348623157E308"),
+        (ValueKind::Binary, "00ff", "0x00FF"),
+        (ValueKind::Variant, "32 00 01", "1"),
+        (ValueKind::Variant, "6a 02 0501 01 15000000", "2.1"),
+        (ValueKind::Variant, "a7 07 0904d000341e00 e9", "é"),
     ] {
         let bytes = captured::bytes(&hex.replace(' ', ""));
         assert_eq!(printed(kind, &bytes), expected, "{kind:?} {hex}");
@@ -103,24 +103,24 @@ fn boundaries_are_printed_in_full() {
 #[test]
 fn what_no_type_has_is_refused() {
     for (kind, hex) in [
-        (Kind::Bit, "02"),
-        (Kind::Int, "010203"),
-        (Kind::Date, "dbb937"),
-        (Kind::Time(0), "805101"),
-        (Kind::Time(7), "00c0692ac9"),
-        (Kind::DateTimeOffset(0), "000000000000 4903"),
-        (Kind::DateTime, "452effff00000000"),
-        (Kind::DateTime, "0000000000828b01"),
-        (Kind::SmallDateTime, "0000a005"),
-        (Kind::Decimal { precision: 2, scale: 0 }, "0164000000"),
-        (Kind::Decimal { precision: 2, scale: 0 }, "0200000000"),
-        (Kind::Decimal { precision: 2, scale: 0 }, "01000000"),
-        (Kind::Variant, ""),
-        (Kind::Variant, "32"),
-        (Kind::Variant, "320101"),
-        (Kind::Variant, "620001"),
-        (Kind::Variant, "290108000000"),
-        (Kind::Variant, "6a02270001"),
+        (ValueKind::Bit, "02"),
+        (ValueKind::Int, "010203"),
+        (ValueKind::Date, "dbb937"),
+        (ValueKind::Time(0), "805101"),
+        (ValueKind::Time(7), "00c0692ac9"),
+        (ValueKind::DateTimeOffset(0), "000000000000 4903"),
+        (ValueKind::DateTime, "452effff00000000"),
+        (ValueKind::DateTime, "0000000000828b01"),
+        (ValueKind::SmallDateTime, "0000a005"),
+        (ValueKind::Decimal { precision: 2, scale: 0 }, "0164000000"),
+        (ValueKind::Decimal { precision: 2, scale: 0 }, "0200000000"),
+        (ValueKind::Decimal { precision: 2, scale: 0 }, "01000000"),
+        (ValueKind::Variant, ""),
+        (ValueKind::Variant, "32"),
+        (ValueKind::Variant, "320101"),
+        (ValueKind::Variant, "620001"),
+        (ValueKind::Variant, "290108000000"),
+        (ValueKind::Variant, "6a02270001"),
     ] {
         let bytes = captured::bytes(&hex.replace(' ', ""));
         assert!(printed(kind, &bytes).starts_with('!'), "{kind:?} {hex}");
@@ -134,7 +134,7 @@ fn literals_are_quoted_where_sql_wants_it() {
         (text(b"it's", Charset::Utf8), "it's", "'it''s'"),
         (text(b"N\0'\0", Charset::Utf16), "N'", "N'N'''"),
         (Value::Date(0), "0001-01-01", "'0001-01-01'"),
-        (Value::Variant(Kind::Date, Box::new(Value::Date(0))), "0001-01-01", "'0001-01-01'"),
+        (Value::Variant(ValueKind::Date, Box::new(Value::Date(0))), "0001-01-01", "'0001-01-01'"),
         (Value::Int(-1), "-1", "-1"),
         (Value::Null, "NULL", "NULL"),
     ] {
@@ -177,8 +177,8 @@ fn differences_say_what_does_not_show() {
             Some(("0x000102", "0x0001", "from byte 3 on, of 3 and 2")),
         ),
         (
-            Value::Variant(Kind::Int, Box::new(Value::Int(1))),
-            Value::Variant(Kind::BigInt, Box::new(Value::Int(1))),
+            Value::Variant(ValueKind::Int, Box::new(Value::Int(1))),
+            Value::Variant(ValueKind::BigInt, Box::new(Value::Int(1))),
             Some(("1", "1", "int and bigint")),
         ),
     ] {
@@ -225,32 +225,32 @@ fn a_value_of_any_size_goes_through_in_pieces() {
     assert!(reader.is_between_rows());
 }
 
-fn kinds() -> impl Strategy<Value = Kind> {
+fn kinds() -> impl Strategy<Value = ValueKind> {
     let mut kinds = vec![
-        Kind::Bit,
-        Kind::TinyInt,
-        Kind::SmallInt,
-        Kind::Int,
-        Kind::BigInt,
-        Kind::Real,
-        Kind::Float,
-        Kind::Decimal { precision: 38, scale: 38 },
-        Kind::Decimal { precision: 1, scale: 0 },
-        Kind::Money,
-        Kind::SmallMoney,
-        Kind::Date,
-        Kind::DateTime,
-        Kind::SmallDateTime,
-        Kind::Guid,
-        Kind::Binary,
-        Kind::Variant,
-        Kind::Text(Charset::Utf16),
+        ValueKind::Bit,
+        ValueKind::TinyInt,
+        ValueKind::SmallInt,
+        ValueKind::Int,
+        ValueKind::BigInt,
+        ValueKind::Real,
+        ValueKind::Float,
+        ValueKind::Decimal { precision: 38, scale: 38 },
+        ValueKind::Decimal { precision: 1, scale: 0 },
+        ValueKind::Money,
+        ValueKind::SmallMoney,
+        ValueKind::Date,
+        ValueKind::DateTime,
+        ValueKind::SmallDateTime,
+        ValueKind::Guid,
+        ValueKind::Binary,
+        ValueKind::Variant,
+        ValueKind::Text(Charset::Utf16),
     ];
     for scale in 0..=7 {
-        kinds.extend([Kind::Time(scale), Kind::DateTime2(scale), Kind::DateTimeOffset(scale)]);
+        kinds.extend([ValueKind::Time(scale), ValueKind::DateTime2(scale), ValueKind::DateTimeOffset(scale)]);
     }
     let pages = [0, 437, 850, 874, 932, 936, 949, 950, 1250, 1251, 1252, 1253, 1255, 1256, 1257, 1258, 65001];
-    kinds.extend(pages.map(|page| Kind::Text(Charset::of_page(page))));
+    kinds.extend(pages.map(|page| ValueKind::Text(Charset::of_page(page))));
     proptest::sample::select(kinds)
 }
 

@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 
 use super::Charset;
-use super::Kind;
+use super::ValueKind;
 
 /// A value, borrowed from its row where it has many bytes. `Display` prints it as SQL Server does, in full;
 /// `{:#}` prints a literal of T-SQL.
@@ -33,7 +33,7 @@ pub enum Value<'a> {
     /// Binary types, and CLR types as they are stored.
     Binary(&'a [u8]),
     /// The value of a sql_variant, and what it is.
-    Variant(Kind, Box<Value<'a>>),
+    Variant(ValueKind, Box<Value<'a>>),
 }
 
 /// The value is `magnitude` times ten to the minus `scale`.

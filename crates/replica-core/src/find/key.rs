@@ -6,11 +6,11 @@ use crate::tds::rpc::Param;
 
 /// The columns that tell a table's rows apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct RowKey {
     pub columns: Vec<Column>,
 }
 
-impl Key {
+impl RowKey {
     /// The table's key: one that it has declared before one that happens to be unique.
     pub fn of(table: &Table) -> Option<Self> {
         let usable = |index: &&Index| index.unique && !index.disabled && !index.filtered;
@@ -55,7 +55,7 @@ impl Key {
 
 /// How T-SQL makes a value of a type out of text. `None`: it does not, or not for sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Parsed {
+enum KeyLiteral {
     Cast,
     /// CONVERT with a style: dates as yyyy-mm-dd whatever the language (121), bytes as 0x… (1).
     Style(u8),
@@ -65,17 +65,17 @@ enum Parsed {
     Collated,
 }
 
-fn parsed(sql_type: &SqlType) -> Option<Parsed> {
+fn parsed(sql_type: &SqlType) -> Option<KeyLiteral> {
     Some(match sql_type {
         SqlType::Date
         | SqlType::Time(_)
         | SqlType::DateTime
         | SqlType::SmallDateTime
         | SqlType::DateTime2(_)
-        | SqlType::DateTimeOffset(_) => Parsed::Style(121),
-        SqlType::Binary(_) | SqlType::VarBinary(Length::N(_)) | SqlType::RowVersion => Parsed::Style(1),
-        SqlType::Char(_) | SqlType::VarChar(Length::N(_)) => Parsed::Collated,
-        SqlType::Clr(_) => Parsed::ThroughBytes,
+        | SqlType::DateTimeOffset(_) => KeyLiteral::Style(121),
+        SqlType::Binary(_) | SqlType::VarBinary(Length::N(_)) | SqlType::RowVersion => KeyLiteral::Style(1),
+        SqlType::Char(_) | SqlType::VarChar(Length::N(_)) => KeyLiteral::Collated,
+        SqlType::Clr(_) => KeyLiteral::ThroughBytes,
         SqlType::Text
         | SqlType::NText
         | SqlType::Image
@@ -87,23 +87,23 @@ fn parsed(sql_type: &SqlType) -> Option<Parsed> {
         | SqlType::NVarChar(Length::Max)
         | SqlType::VarBinary(Length::Max)
         | SqlType::Other(_) => return None,
-        _ => Parsed::Cast,
+        _ => KeyLiteral::Cast,
     })
 }
 
 fn from_text(text: &str, column: &Column) -> String {
     let sql_type = &column.sql_type;
     match parsed(sql_type) {
-        Some(Parsed::Style(style)) => {
+        Some(KeyLiteral::Style(style)) => {
             let sql_type = if *sql_type == SqlType::RowVersion { &SqlType::Binary(8) } else { sql_type };
             format!("CONVERT({sql_type}, {text}, {style})")
         }
-        Some(Parsed::ThroughBytes) => format!("CAST(CONVERT(varbinary(8000), {text}, 1) AS {sql_type})"),
-        Some(Parsed::Collated) => {
+        Some(KeyLiteral::ThroughBytes) => format!("CAST(CONVERT(varbinary(8000), {text}, 1) AS {sql_type})"),
+        Some(KeyLiteral::Collated) => {
             let collate = column.collation.as_ref().map(|collation| format!(" COLLATE {}", collation.name));
             format!("CAST({text}{} AS {sql_type})", collate.unwrap_or_default())
         }
-        Some(Parsed::Cast) | None => format!("CAST({text} AS {sql_type})"),
+        Some(KeyLiteral::Cast) | None => format!("CAST({text} AS {sql_type})"),
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_primary_key_comes_first_and_what_cannot_be_written_is_none() {
-        let names = |indexes| Key::of(&table(indexes)).map(|key| key.list());
+        let names = |indexes| RowKey::of(&table(indexes)).map(|key| key.list());
         assert_eq!(names(vec![]), None);
         assert_eq!(names(vec![unique(2, &[1])]).as_deref(), Some("[id]"));
         let primary = Index { primary_key: true, backs_constraint: true, ..unique(3, &[2, 1]) };
@@ -142,12 +142,12 @@ mod tests {
         assert_eq!(names(vec![Index { disabled: true, ..unique(2, &[1]) }]), None);
         let mut nullable = table(vec![unique(2, &[1])]);
         nullable.columns[0].nullable = true;
-        assert_eq!(Key::of(&nullable), None);
+        assert_eq!(RowKey::of(&nullable), None);
     }
 
     #[test]
     fn values_are_parameters_of_the_columns_type() {
-        let key = Key::of(&table(vec![unique(2, &[1, 2])])).unwrap();
+        let key = RowKey::of(&table(vec![unique(2, &[1, 2])])).unwrap();
         let mut params = vec![Param::Int(1)];
         let predicate = key.predicate(&["7".into(), "'; --".into()], &mut params).unwrap();
         assert_eq!(

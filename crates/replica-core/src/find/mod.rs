@@ -1,6 +1,6 @@
 //! Which values of a source table come to harm on their way into the target, found on the source's server.
 //!
-//! The [checks](crate::types::Check) are made where the copy's conversions are decided. One scan of the table answers
+//! The [checks](crate::types::ValueCheck) are made where the copy's conversions are decided. One scan of the table answers
 //! all of them, as aggregates; one more names the first rows, where these are asked for and there are any.
 mod key;
 mod naming;
@@ -11,7 +11,7 @@ mod scan;
 use std::fmt;
 use std::ops::ControlFlow;
 
-pub use key::Key;
+pub use key::RowKey;
 pub use naming::RowName;
 pub use place::Places;
 pub use preflight::preflight;
@@ -20,7 +20,7 @@ use crate::catalog::{SqlType, Table, TableName};
 use crate::decode::Row;
 use crate::error::Result;
 use crate::read;
-use crate::report::{Record, Value};
+use crate::report::{Record, RecordValue};
 use crate::session::Session;
 use crate::tds::rpc::Query;
 use crate::types::Problem;
@@ -85,17 +85,18 @@ impl Finding {
     }
 
     fn record(&self, offender: Option<&Offender>) -> Record {
-        let text = |text: Option<&String>| text.map_or(Value::Missing, |text| Value::Text(text.clone()));
+        let text =
+            |text: Option<&String>| text.map_or(RecordValue::Missing, |text| RecordValue::Text(text.clone()));
         Record::new()
-            .with("table", Value::Text(self.table.to_string()))
-            .with("column", Value::Text(self.column.clone()))
-            .with("source_type", Value::Text(self.source_type.to_string()))
-            .with("target_type", Value::Text(self.target_type.to_string()))
-            .with("capacity", Value::Text(self.capacity.clone()))
-            .with("problem", Value::Text(self.problem.to_string()))
+            .with("table", RecordValue::Text(self.table.to_string()))
+            .with("column", RecordValue::Text(self.column.clone()))
+            .with("source_type", RecordValue::Text(self.source_type.to_string()))
+            .with("target_type", RecordValue::Text(self.target_type.to_string()))
+            .with("capacity", RecordValue::Text(self.capacity.clone()))
+            .with("problem", RecordValue::Text(self.problem.to_string()))
             .with("extreme", text(self.extreme.as_ref()))
-            .with("rows", Value::Count(self.rows))
-            .with("key", offender.map_or(Value::Missing, |o| Value::Text(o.row.to_string())))
+            .with("rows", RecordValue::Count(self.rows))
+            .with("key", offender.map_or(RecordValue::Missing, |o| RecordValue::Text(o.row.to_string())))
             .with("value", text(offender.and_then(|o| o.value.as_ref())))
     }
 }

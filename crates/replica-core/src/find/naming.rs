@@ -2,7 +2,7 @@
 //! has none.
 use std::fmt;
 
-use super::Key;
+use super::RowKey;
 use crate::catalog::{Column, SqlType, Table, TableName, quote};
 use crate::decode::Row;
 use crate::error::Result;
@@ -73,7 +73,7 @@ pub fn word(text: &str) -> String {
 /// How the rows of an answer are named.
 #[derive(Clone, Debug)]
 pub(super) enum Naming {
-    Key(Key),
+    Key(RowKey),
     /// No key: the place in the order in which the server reads the table, and the first columns.
     Place {
         alias: String,
@@ -86,7 +86,7 @@ const MOST_COLUMNS: usize = 6;
 
 impl Naming {
     pub fn of(table: &Table) -> Self {
-        if let Some(key) = Key::of(table) {
+        if let Some(key) = RowKey::of(table) {
             return Self::Key(key);
         }
         // A name that no column has.

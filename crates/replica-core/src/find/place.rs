@@ -3,10 +3,10 @@ use std::ops::{ControlFlow, Range};
 
 use super::each_row;
 use super::naming::Naming;
-use super::{Key, RowName};
+use super::{RowKey, RowName};
 use crate::catalog::{Column, SqlType, Table};
 use crate::error::{Error, Result};
-use crate::plan::Part;
+use crate::plan::RowSelection;
 use crate::session::Session;
 use crate::window::Filter;
 
@@ -24,7 +24,7 @@ const MOST_SORTED: u32 = 8000;
 
 impl<'a> Places<'a> {
     pub fn of(source: &'a Table, filter: Option<Filter>) -> Self {
-        let columns = match Key::of(source) {
+        let columns = match RowKey::of(source) {
             Some(key) => key.columns,
             None => sortable(&source.columns),
         };
@@ -32,8 +32,8 @@ impl<'a> Places<'a> {
     }
 
     /// Some of them; all with `None`.
-    pub fn part(&self, rows: Option<Range<u64>>) -> Part {
-        Part { filter: self.filter.clone(), order_by: self.order_by.clone(), rows }
+    pub fn part(&self, rows: Option<Range<u64>>) -> RowSelection {
+        RowSelection { filter: self.filter.clone(), order_by: self.order_by.clone(), rows }
     }
 
     /// What the row at a place is called.

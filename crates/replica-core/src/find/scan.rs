@@ -5,13 +5,13 @@ use crate::decode::{Row, Value};
 use crate::error::{Error, Result};
 use crate::tds::rpc::Query;
 use crate::types::mapping::MappedColumn;
-use crate::types::{Check, Measure, Problem};
+use crate::types::{Problem, ValueCheck, ValueMeasure};
 use crate::window::and_where;
 
 /// The checks of a search.
 pub(super) struct Scan<'a> {
     search: &'a Search<'a>,
-    checks: Vec<(&'a MappedColumn, Check)>,
+    checks: Vec<(&'a MappedColumn, ValueCheck)>,
 }
 
 /// How many values an aggregate row has for each check: the count, the least and the greatest.
@@ -25,7 +25,7 @@ impl<'a> Scan<'a> {
     pub fn all(search: &'a Search<'a>) -> Vec<Self> {
         let of_column =
             |column: &'a MappedColumn| column.checks().into_iter().map(move |check| (column, check));
-        let wanted = |(column, check): &(&MappedColumn, Check)| match search.looked_for {
+        let wanted = |(column, check): &(&MappedColumn, ValueCheck)| match search.looked_for {
             LookedFor::Family(family) => column.family() == family && check.problem != Problem::Null,
             LookedFor::Refusals => check.problem.is_refused(),
             LookedFor::All => true,
@@ -36,13 +36,13 @@ impl<'a> Scan<'a> {
 
     /// One row: for each check the number of rows, and the extremes of what it measures.
     pub fn aggregate(&self) -> Query {
-        let items = self.checks.iter().map(|(_, Check { predicate, measure, .. })| {
+        let items = self.checks.iter().map(|(_, ValueCheck { predicate, measure, .. })| {
             let of =
                 |function: &str, shown: &str| format!("{function}(CASE WHEN {predicate} THEN {shown} END)");
             let (least, greatest) = match measure {
-                Measure::Nothing => ("NULL".into(), "NULL".into()),
-                Measure::Value(value) => (of("MIN", value), of("MAX", value)),
-                Measure::Text(shown) | Measure::Length { expression: shown, .. } => {
+                ValueMeasure::Nothing => ("NULL".into(), "NULL".into()),
+                ValueMeasure::Value(value) => (of("MIN", value), of("MAX", value)),
+                ValueMeasure::Text(shown) | ValueMeasure::Length { expression: shown, .. } => {
                     ("NULL".into(), of("MAX", shown))
                 }
             };
@@ -102,7 +102,7 @@ fn count(value: &Value<'_>) -> Result<u64> {
     }
 }
 
-fn extreme(measure: &Measure, least: &Value<'_>, greatest: &Value<'_>) -> Option<String> {
+fn extreme(measure: &ValueMeasure, least: &Value<'_>, greatest: &Value<'_>) -> Option<String> {
     match (shown(measure, least), shown(measure, greatest)?) {
         (Some(least), greatest) if least != greatest => Some(format!("{least} to {greatest}")),
         (_, greatest) => Some(greatest),
@@ -110,10 +110,10 @@ fn extreme(measure: &Measure, least: &Value<'_>, greatest: &Value<'_>) -> Option
 }
 
 /// A value as it is shown; `None` for NULL.
-fn shown(measure: &Measure, value: &Value<'_>) -> Option<String> {
+fn shown(measure: &ValueMeasure, value: &Value<'_>) -> Option<String> {
     match (measure, value) {
         (_, Value::Null) => None,
-        (Measure::Length { unit, .. }, length) => Some(format!("{length} {unit}")),
+        (ValueMeasure::Length { unit, .. }, length) => Some(format!("{length} {unit}")),
         (_, value) => Some(value.to_string()),
     }
 }
@@ -121,19 +121,19 @@ fn shown(measure: &Measure, value: &Value<'_>) -> Option<String> {
 /// The rows that some checks are true for.
 pub(super) struct Offenders<'a> {
     scan: &'a Scan<'a>,
-    checks: Vec<&'a Check>,
+    checks: Vec<&'a ValueCheck>,
     naming: Naming,
 }
 
 impl Offenders<'_> {
     /// The columns that name a row; then for each check whether it is true, and what it measures.
     pub fn query(&self) -> Query {
-        let checks = self.checks.iter().map(|Check { predicate, measure, .. }| {
+        let checks = self.checks.iter().map(|ValueCheck { predicate, measure, .. }| {
             let shown = match measure {
-                Measure::Nothing => "NULL",
-                Measure::Value(shown) | Measure::Text(shown) | Measure::Length { expression: shown, .. } => {
-                    shown
-                }
+                ValueMeasure::Nothing => "NULL",
+                ValueMeasure::Value(shown)
+                | ValueMeasure::Text(shown)
+                | ValueMeasure::Length { expression: shown, .. } => shown,
             };
             format!("CASE WHEN {predicate} THEN 1 ELSE 0 END, {shown}")
         });

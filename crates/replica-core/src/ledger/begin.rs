@@ -2,10 +2,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::known::{self, Known, State};
+use super::known::{self, RecordedWindow, State};
 use super::{Run, Subject, ask, change, milliseconds32, names, overlaps, signed};
-use crate::applock::{self, Mode};
-use crate::catalog::record::Record;
+use crate::applock::{self, LockMode};
+use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
 use crate::session::{Session, ToSql};
@@ -14,7 +14,7 @@ use crate::window::Window;
 
 /// What to do about windows that are complete already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wish {
+pub enum ResumeMode {
     /// Replace every window.
     #[default]
     Replace,
@@ -26,18 +26,18 @@ pub enum Wish {
 
 /// A window to load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub struct PlannedWindow {
     pub window: Window,
     pub estimated_rows: u64,
 }
 
 /// What a run is to do.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct RunOptions<'a> {
     pub tool: &'a str,
     pub subject: &'a Subject,
-    pub windows: &'a [Planned],
-    pub wish: Wish,
+    pub windows: &'a [PlannedWindow],
+    pub wish: ResumeMode,
     /// Complete windows that `Resume` is not to skip, since their rows are not those on record.
     pub changed: &'a [Redone],
     /// Other hosts may join. Otherwise the caller holds the table (see [`applock`]), so that every other run that
@@ -88,10 +88,10 @@ const DAYS_PER_UPDATE: usize = 2_000;
 /// # Errors
 /// Of kind [`Busy`](crate::error::Kind::Busy): other hosts are at work on other windows of the table, or in another
 /// way, or take too long to begin.
-pub async fn begin(session: &mut Session, order: &Order<'_>) -> Result<Begun> {
+pub async fn begin(session: &mut Session, order: &RunOptions<'_>) -> Result<Begun> {
     let lock = order.subject.lock();
     let mut waits = 0;
-    while !applock::take(session, &lock, Mode::Exclusive, WAIT).await? {
+    while !applock::take(session, &lock, LockMode::Exclusive, WAIT).await? {
         waits += 1;
         if waits == MOST_WAITS {
             return Err(Error::busy("another run has been about to begin on this table for too long"));
@@ -122,16 +122,16 @@ pub async fn begin(session: &mut Session, order: &Order<'_>) -> Result<Begun> {
 ///
 /// # Errors
 /// The server's.
-pub async fn skippable(session: &mut Session, order: &Order<'_>) -> Result<Vec<Complete>> {
+pub async fn skippable(session: &mut Session, order: &RunOptions<'_>) -> Result<Vec<Complete>> {
     let others = unended(session, order.subject).await?;
-    if order.wish != Wish::Resume || others.iter().any(|other| other.may_be_joined(order)) {
+    if order.wish != ResumeMode::Resume || others.iter().any(|other| other.may_be_joined(order)) {
         return Ok(Vec::new());
     }
     let known = known::windows(session, &order.subject.table).await?;
     Ok(resume(order, &known).0)
 }
 
-async fn on_record(session: &mut Session, order: &Order<'_>, lock: &str) -> Result<Begun> {
+async fn on_record(session: &mut Session, order: &RunOptions<'_>, lock: &str) -> Result<Begun> {
     let others = unended(session, order.subject).await?;
     let joined = others.iter().find(|other| other.may_be_joined(order)).map(|other| other.batch);
     let windows = known::windows(session, &order.subject.table).await?;
@@ -151,8 +151,8 @@ async fn on_record(session: &mut Session, order: &Order<'_>, lock: &str) -> Resu
         return Ok(Begun { run, joined: true, skipped, redone: Vec::new() });
     }
     let (skipped, redone) = match order.wish {
-        Wish::Resume => resume(order, &windows),
-        Wish::Replace | Wish::Restart => Default::default(),
+        ResumeMode::Resume => resume(order, &windows),
+        ResumeMode::Replace | ResumeMode::Restart => Default::default(),
     };
     run.put(session, order, &skipped).await?;
     Ok(Begun { run, joined: false, skipped, redone })
@@ -167,7 +167,7 @@ struct Other {
 }
 
 impl Other {
-    fn may_be_joined(&self, order: &Order<'_>) -> bool {
+    fn may_be_joined(&self, order: &RunOptions<'_>) -> bool {
         order.shared && self.shared && self.alive
     }
 }
@@ -178,7 +178,7 @@ async fn unended(session: &mut Session, subject: &Subject) -> Result<Vec<Other>>
                WHERE schema_name = @P1 AND table_name = @P2 AND ended IS NULL ORDER BY run_id DESC";
     let (schema, table) = names(&subject.table);
     let rows = ask(session, sql, &[&schema, &table]).await?;
-    let other = |row: &Record| {
+    let other = |row: &CatalogRow| {
         Ok(Other {
             id: row.number("run_id")?,
             batch: row.number("batch_id")?,
@@ -190,7 +190,7 @@ async fn unended(session: &mut Session, subject: &Subject) -> Result<Vec<Other>>
 }
 
 /// Whoever joins must mean the same windows, loaded in the same way.
-fn check_same(order: &Order<'_>, windows: &[Known], batch: i64) -> Result<()> {
+fn check_same(order: &RunOptions<'_>, windows: &[RecordedWindow], batch: i64) -> Result<()> {
     let theirs: HashMap<_, _> = windows
         .iter()
         .filter(|known| known.batch == batch)
@@ -214,11 +214,11 @@ fn check_same(order: &Order<'_>, windows: &[Known], batch: i64) -> Result<()> {
 }
 
 /// Which of the windows `--resume` skips, and why it does the others again that are on record. Pure.
-fn resume(order: &Order<'_>, known: &[Known]) -> (Vec<Complete>, Vec<Redone>) {
+fn resume(order: &RunOptions<'_>, known: &[RecordedWindow]) -> (Vec<Complete>, Vec<Redone>) {
     let (mut skipped, mut redone) = (Vec::new(), Vec::new());
     let known: HashMap<_, _> = known.iter().map(|known| (known.window, known)).collect();
     let changed: HashMap<_, _> = order.changed.iter().map(|changed| (changed.window, changed)).collect();
-    for &Planned { window, .. } in order.windows {
+    for &PlannedWindow { window, .. } in order.windows {
         let Some(known) = known.get(&window) else { continue };
         let because = |because: &str| Redone { window, because: because.to_owned() };
         match (known.subject.difference(order.subject), complete(known), changed.get(&window)) {
@@ -231,13 +231,13 @@ fn resume(order: &Order<'_>, known: &[Known]) -> (Vec<Complete>, Vec<Redone>) {
     (skipped, redone)
 }
 
-fn complete(known: &Known) -> Option<Complete> {
-    let Known { window, bytes, .. } = *known;
+fn complete(known: &RecordedWindow) -> Option<Complete> {
+    let RecordedWindow { window, bytes, .. } = *known;
     known.fingerprint.map(|fingerprint| Complete { window, fingerprint, bytes })
 }
 
 /// Why a window is not complete.
-fn unfinished(known: &Known) -> String {
+fn unfinished(known: &RecordedWindow) -> String {
     match (known.state, &known.reason) {
         (State::Pending, Some(reason)) => reason.clone(),
         (State::Complete, _) => "the rows of it are not on record".to_owned(),
@@ -246,7 +246,7 @@ fn unfinished(known: &Known) -> String {
 }
 
 /// Run and batch.
-async fn insert(session: &mut Session, order: &Order<'_>, joined: Option<i64>) -> Result<(i64, i64)> {
+async fn insert(session: &mut Session, order: &RunOptions<'_>, joined: Option<i64>) -> Result<(i64, i64)> {
     let sql = "INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
                login, pid, shared, phase, started, lease_until, windows_done, windows_failed, windows_skipped, \
                row_count, byte_count, retries, disable_ms, rebuild_ms) \
@@ -281,7 +281,7 @@ async fn insert(session: &mut Session, order: &Order<'_>, joined: Option<i64>) -
 }
 
 /// Windows that follow each other, together: between others lie windows that stay as they are.
-fn stretches(windows: &[Planned]) -> Vec<Window> {
+fn stretches(windows: &[PlannedWindow]) -> Vec<Window> {
     let mut windows: Vec<_> = windows.iter().map(|planned| planned.window).collect();
     windows.sort_unstable();
     let mut stretches: Vec<Window> = Vec::new();
@@ -297,7 +297,7 @@ fn stretches(windows: &[Planned]) -> Vec<Window> {
 impl Run {
     /// Replaces the windows on record: takes over those that are skipped, forgets all that the new ones cover or
     /// contradict, and puts the others down as pending.
-    async fn put(&self, session: &mut Session, order: &Order<'_>, skipped: &[Complete]) -> Result<()> {
+    async fn put(&self, session: &mut Session, order: &RunOptions<'_>, skipped: &[Complete]) -> Result<()> {
         let (schema, table) = names(&self.table);
         // Windows on record do not overlap, so that the first day tells them apart.
         for complete in skipped.chunks(DAYS_PER_UPDATE) {
@@ -319,7 +319,7 @@ impl Run {
              AND (@P4 = 1 OR windows.date_column <> @P5 OR {})",
             overlaps("@P6", "@P7")
         );
-        let all = order.wish == Wish::Restart;
+        let all = order.wish == ResumeMode::Restart;
         let column = order.subject.date_column.as_str();
         for stretch in stretches(order.windows) {
             let (from, to) = (stretch.first.to_string(), stretch.next.to_string());
@@ -338,7 +338,7 @@ impl Run {
         &self,
         session: &mut Session,
         subject: &Subject,
-        windows: &[&Planned],
+        windows: &[&PlannedWindow],
     ) -> Result<()> {
         let (schema, table) = names(&self.table);
         let texts: Vec<_> = windows

@@ -20,7 +20,7 @@ pub struct Claim {
 
 /// What there is to do for a worker that shares the windows with other hosts.
 #[derive(Debug)]
-pub enum Next {
+pub enum NextClaim {
     Claimed(Claim),
     /// Nothing now; but other hosts are at work on windows that are ours if they die.
     Wait,
@@ -87,7 +87,7 @@ impl Run {
     ///
     /// # Errors
     /// The server's.
-    pub async fn next(&self, session: &mut Session) -> Result<Next> {
+    pub async fn next(&self, session: &mut Session) -> Result<NextClaim> {
         let (schema, table) = names(&self.table);
         // What another worker of this run has taken meanwhile is not free, though it is ours.
         let free = format!(
@@ -108,7 +108,7 @@ impl Run {
             }
             for candidate in candidates {
                 if let Some(claim) = self.claim_if(session, window(&candidate)?, &free).await? {
-                    return Ok(Next::Claimed(claim));
+                    return Ok(NextClaim::Claimed(claim));
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Run {
                    AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";
         let others = ask(session, sql, &[&schema, &table, &self.batch, &self.id]).await?;
         let others = others.first().and_then(|row| row.int("others")).unwrap_or_default();
-        Ok(if others > 0 { Next::Wait } else { Next::Done })
+        Ok(if others > 0 { NextClaim::Wait } else { NextClaim::Done })
     }
 }
 

@@ -7,7 +7,7 @@ use time::format_description::well_known::Iso8601;
 use super::known::window;
 use super::{ask, names};
 use crate::catalog::TableName;
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::error::Result;
 use crate::session::Session;
 use crate::window::Window;
@@ -76,7 +76,7 @@ pub async fn history(session: &mut Session, table: &TableName, most: u16) -> Res
 }
 
 /// A row without a time is of no use here.
-fn past(row: &Record) -> Option<Past> {
+fn past(row: &CatalogRow) -> Option<Past> {
     Some(Past {
         id: row.int("run_id")?,
         tool: text(row, "tool"),
@@ -96,7 +96,7 @@ fn past(row: &Record) -> Option<Past> {
     })
 }
 
-fn past_window(row: &Record) -> Result<Option<PastWindow>> {
+fn past_window(row: &CatalogRow) -> Result<Option<PastWindow>> {
     let Some(started) = moment(row, "started") else { return Ok(None) };
     Ok(Some(PastWindow {
         window: window(row)?,
@@ -110,19 +110,19 @@ fn past_window(row: &Record) -> Result<Option<PastWindow>> {
     }))
 }
 
-fn text(row: &Record, column: &str) -> String {
+fn text(row: &CatalogRow, column: &str) -> String {
     row.text(column).unwrap_or_default().to_owned()
 }
 
-fn count(row: &Record, column: &str) -> u64 {
+fn count(row: &CatalogRow, column: &str) -> u64 {
     row.int(column).and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
 }
 
-fn milliseconds(row: &Record, column: &str) -> Duration {
+fn milliseconds(row: &CatalogRow, column: &str) -> Duration {
     Duration::from_millis(count(row, column))
 }
 
 /// As style 126 writes it.
-fn moment(row: &Record, column: &str) -> Option<PrimitiveDateTime> {
+fn moment(row: &CatalogRow, column: &str) -> Option<PrimitiveDateTime> {
     PrimitiveDateTime::parse(row.text(column)?, &Iso8601::DEFAULT).ok()
 }

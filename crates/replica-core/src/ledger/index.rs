@@ -44,7 +44,7 @@ pub async fn recorded(session: &mut Session, table: &TableName) -> Result<Vec<Re
                WHERE schema_name = @P1 AND table_name = @P2 ORDER BY index_name";
     let (schema, name) = names(table);
     let rows = ask(session, sql, &[&schema, &name]).await?;
-    let recorded = |row: &crate::catalog::record::Record| {
+    let recorded = |row: &crate::catalog::record::CatalogRow| {
         Ok(Recorded {
             name: row.name("index_name")?,
             object_id: row.number("object_id")?,

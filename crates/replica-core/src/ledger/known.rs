@@ -3,7 +3,7 @@ use time::Date;
 
 use super::{Subject, ask, names};
 use crate::catalog::TableName;
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::tds::fingerprint::Fingerprint;
@@ -38,7 +38,7 @@ impl State {
 
 /// A window on record.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct RecordedWindow {
     pub window: Window,
     pub state: State,
     /// How it was loaded, or is to be.
@@ -56,7 +56,7 @@ pub struct Known {
 ///
 /// # Errors
 /// The server's.
-pub async fn windows(session: &mut Session, table: &TableName) -> Result<Vec<Known>> {
+pub async fn windows(session: &mut Session, table: &TableName) -> Result<Vec<RecordedWindow>> {
     let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
                CONVERT(varchar(10), next_date, 126) AS next_date, state, batch_id, object_id, date_column, \
                fingerprint, source, row_count, byte_count, row_hash, error FROM replica.windows \
@@ -66,7 +66,7 @@ pub async fn windows(session: &mut Session, table: &TableName) -> Result<Vec<Kno
     rows.iter().map(|row| known(row, table)).collect()
 }
 
-fn known(row: &Record, table: &TableName) -> Result<Known> {
+fn known(row: &CatalogRow, table: &TableName) -> Result<RecordedWindow> {
     let state = row.name("state")?;
     let state = State::ALL.iter().find(|(_, name)| *name == state).map(|(state, _)| *state);
     let state = state.ok_or_else(|| Error::protocol("the ledger has a window in a state that is none"))?;
@@ -82,7 +82,7 @@ fn known(row: &Record, table: &TableName) -> Result<Known> {
     let hash = row.text("row_hash").and_then(|hash| u128::from_str_radix(hash.trim(), 16).ok());
     let fingerprint = rows.zip(hash).map(|(rows, hash)| Fingerprint { rows, hash });
     let fingerprint = fingerprint.filter(|_| state == State::Complete);
-    Ok(Known {
+    Ok(RecordedWindow {
         window: window(row)?,
         state,
         subject,
@@ -94,7 +94,7 @@ fn known(row: &Record, table: &TableName) -> Result<Known> {
 }
 
 /// The window of a row that has its dates as style 126 writes them.
-pub(super) fn window(record: &Record) -> Result<Window> {
+pub(super) fn window(record: &CatalogRow) -> Result<Window> {
     let date = |column| {
         let format = time::macros::format_description!("[year]-[month]-[day]");
         let text = record.name(column)?;

@@ -48,11 +48,11 @@ mod run;
 mod schema;
 mod subject;
 
-pub use begin::{Begun, Complete, Order, Planned, Redone, Wish, begin, skippable};
-pub use claim::{Claim, Loaded, Next, is_lost};
+pub use begin::{Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, skippable};
+pub use claim::{Claim, Loaded, NextClaim, is_lost};
 pub use history::{Past, PastWindow, history};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
-pub use known::{Known, State, windows};
+pub use known::{RecordedWindow, State, windows};
 pub use lease::{Heartbeat, LEASE};
 pub use replaced::Replaced;
 pub use run::{Ended, Run};
@@ -60,7 +60,7 @@ pub use schema::{DDL, exists, open};
 pub use subject::Subject;
 
 use crate::catalog::TableName;
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::session::{Session, ToSql};
 
@@ -68,9 +68,9 @@ use crate::session::{Session, ToSql};
 const MOST_ERROR: usize = 2000;
 
 /// The answer's rows, read leniently.
-async fn ask(session: &mut Session, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Record>> {
+async fn ask(session: &mut Session, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<CatalogRow>> {
     let rows = session.query(sql, params).await.map_err(|error| error.within("the ledger"))?;
-    Ok(rows.iter().map(Record::from).collect())
+    Ok(rows.iter().map(CatalogRow::from).collect())
 }
 
 /// Runs a statement with OUTPUT on one row; did it find it?

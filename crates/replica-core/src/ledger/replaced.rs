@@ -1,5 +1,5 @@
 //! What a load that has no windows of its own does to those on record: they no longer say what the rows are.
-use super::schema::{self, Found};
+use super::schema::{self, FoundSchema};
 use super::{ask, names, overlaps};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
@@ -36,8 +36,8 @@ impl Replaced<'_> {
 
     async fn looked_up(&self, session: &mut Session) -> Result<bool> {
         match schema::look(session).await? {
-            Found::Nothing { schema: false } => return Ok(false),
-            Found::Nothing { schema: true } => {
+            FoundSchema::Nothing { schema: false } => return Ok(false),
+            FoundSchema::Nothing { schema: true } => {
                 log::info!(
                     "{}: this login sees no ledger in the schema replica; if it is there, see that the login has \
                      SELECT and UPDATE ON SCHEMA::replica, so that it can be told that these rows are replaced",
@@ -46,11 +46,11 @@ impl Replaced<'_> {
                 return Ok(false);
             }
             // The user's own.
-            Found::Foreign(error) => {
+            FoundSchema::Foreign(error) => {
                 log::debug!("{}: {error}", self.table);
                 return Ok(false);
             }
-            Found::Ledger(version) => {
+            FoundSchema::Ledger(version) => {
                 if let Err(error) = schema::check(version) {
                     log::warn!("{}: {error}; {}", self.table, MAY_NOT_HOLD);
                     return Ok(false);

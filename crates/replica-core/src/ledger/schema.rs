@@ -1,5 +1,5 @@
 //! The ledger's tables: made when they are missing, and left alone when they are someone else's or a later version's.
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
 use crate::session::Session;
@@ -17,7 +17,7 @@ const THERE_ALREADY: [u32; 2] = [2714, 2759];
 
 /// What the schema `replica` has, as far as this login may see it.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundSchema {
     /// None of the ledger's tables; whether the schema itself is there.
     Nothing { schema: bool },
     /// The ledger, in its version.
@@ -33,9 +33,9 @@ pub(super) enum Found {
 /// someone who has them. Tables of a later version, or of someone else.
 pub async fn open(session: &mut Session) -> Result<()> {
     let schema = match look(session).await? {
-        Found::Ledger(version) => return check(version),
-        Found::Foreign(error) => return Err(error),
-        Found::Nothing { schema } => schema,
+        FoundSchema::Ledger(version) => return check(version),
+        FoundSchema::Foreign(error) => return Err(error),
+        FoundSchema::Nothing { schema } => schema,
     };
     let mut retries = Backoff::default().retries();
     while let Err(error) = create(session, schema).await {
@@ -46,9 +46,9 @@ pub async fn open(session: &mut Session) -> Result<()> {
         }
     }
     match look(session).await? {
-        Found::Ledger(version) => check(version),
-        Found::Foreign(error) => Err(error),
-        Found::Nothing { .. } => {
+        FoundSchema::Ledger(version) => check(version),
+        FoundSchema::Foreign(error) => Err(error),
+        FoundSchema::Nothing { .. } => {
             Err(Error::data("the ledger (schema replica) is there, but this login may not see it")
                 .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user"))
         }
@@ -61,9 +61,9 @@ pub async fn open(session: &mut Session) -> Result<()> {
 /// As [`open`], but for a ledger that is missing.
 pub async fn exists(session: &mut Session) -> Result<bool> {
     match look(session).await? {
-        Found::Ledger(version) => check(version).map(|()| true),
-        Found::Foreign(error) => Err(error),
-        Found::Nothing { .. } => Ok(false),
+        FoundSchema::Ledger(version) => check(version).map(|()| true),
+        FoundSchema::Foreign(error) => Err(error),
+        FoundSchema::Nothing { .. } => Ok(false),
     }
 }
 
@@ -78,19 +78,19 @@ const COLUMNS: &str = "SELECT o.name AS table_name, c.name AS column_name FROM s
 ///
 /// # Errors
 /// The server's, with the GRANT that is missing.
-pub(super) async fn look(session: &mut Session) -> Result<Found> {
-    let mut seen = Seen::ask(session).await?;
+pub(super) async fn look(session: &mut Session) -> Result<FoundSchema> {
+    let mut seen = SeenSchema::ask(session).await?;
     if seen.has("ledger") && !seen.is_whole() {
         // The answer may be of the moment when the tables are made, all at once: by now they are.
-        seen = Seen::ask(session).await?;
+        seen = SeenSchema::ask(session).await?;
     }
     if !seen.is_whole() || seen.lacks("ledger", "version") {
-        return Ok(seen.foreign().map_or(Found::Nothing { schema: seen.schema }, Found::Foreign));
+        return Ok(seen.foreign().map_or(FoundSchema::Nothing { schema: seen.schema }, FoundSchema::Foreign));
     }
     let version = version(session).await?;
     // Those of a later version may have other columns.
     let foreign = seen.foreign().filter(|_| version <= VERSION);
-    Ok(foreign.map_or(Found::Ledger(version), Found::Foreign))
+    Ok(foreign.map_or(FoundSchema::Ledger(version), FoundSchema::Foreign))
 }
 
 async fn version(session: &mut Session) -> Result<i64> {
@@ -101,24 +101,24 @@ async fn version(session: &mut Session) -> Result<i64> {
             .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to the login's user"),
         _ => error,
     })?;
-    Ok(rows.first().and_then(|row| Record::from(row).int("version")).unwrap_or_default())
+    Ok(rows.first().and_then(|row| CatalogRow::from(row).int("version")).unwrap_or_default())
 }
 
 /// What is there under our names. A server that tells names apart by case may have other ones beside ours; those it
 /// has not been asked for.
-struct Seen {
+struct SeenSchema {
     schema: bool,
     /// Table and column.
     columns: Vec<(String, String)>,
 }
 
-impl Seen {
+impl SeenSchema {
     async fn ask(session: &mut Session) -> Result<Self> {
         let rows = session.query(COLUMNS, &[]).await?;
-        Ok(Self::new(&rows.iter().map(Record::from).collect::<Vec<_>>()))
+        Ok(Self::new(&rows.iter().map(CatalogRow::from).collect::<Vec<_>>()))
     }
 
-    fn new(rows: &[Record]) -> Self {
+    fn new(rows: &[CatalogRow]) -> Self {
         let lower = |text: &str| text.to_lowercase();
         let columns = rows.iter().filter_map(|row| {
             Some((lower(row.text("table_name")?), lower(row.text("column_name").unwrap_or_default())))
@@ -234,7 +234,7 @@ async fn create(session: &mut Session, schema: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::record::Cell;
+    use crate::catalog::record::CatalogValue;
 
     #[test]
     fn a_later_version_is_refused() {
@@ -249,13 +249,13 @@ mod tests {
     }
 
     /// Table and column of each.
-    fn seen(columns: &[(&str, Option<&str>)]) -> Seen {
-        let text = |text: &str| Cell::Text(text.to_owned());
+    fn seen(columns: &[(&str, Option<&str>)]) -> SeenSchema {
+        let text = |text: &str| CatalogValue::Text(text.to_owned());
         let row = |(table, column): &(&str, Option<&str>)| {
-            let column = column.map_or(Cell::Null, text);
-            Record::new([("table_name".to_owned(), text(table)), ("column_name".to_owned(), column)])
+            let column = column.map_or(CatalogValue::Null, text);
+            CatalogRow::new([("table_name".to_owned(), text(table)), ("column_name".to_owned(), column)])
         };
-        Seen::new(&columns.iter().map(row).collect::<Vec<_>>())
+        SeenSchema::new(&columns.iter().map(row).collect::<Vec<_>>())
     }
 
     #[test]

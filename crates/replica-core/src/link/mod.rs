@@ -26,7 +26,7 @@ pub(crate) enum Protection {
 }
 
 /// A link that is ready for the login, and what the server said on the way.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedLink {
     pub link: Link,
     pub protection: Protection,
     /// The payload of the server's PRELOGIN reply, as tiberius must see it.
@@ -34,7 +34,7 @@ pub(crate) struct Prepared {
 }
 
 /// Connects, exchanges PRELOGIN and puts TLS in place. The caller sets the time limit.
-pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<Prepared> {
+pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
     let port = match (&endpoint.instance, endpoint.port) {
         (Some(instance), None) => browser::port_of(&endpoint.host, instance).await?,
         _ => endpoint.port_or_default(),
@@ -52,10 +52,14 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<Prepared> {
     link = match (endpoint.encrypt, protection) {
         (Encrypt::Strict, _) | (_, Protection::None) => link,
         // A login-only TLS keeps passwords from listeners, no more: SqlClient takes any certificate there, too.
-        (_, Protection::LoginOnly) => tls::within_prelogin(link, endpoint, tls::Check::Nothing).await?,
-        (_, Protection::All) => tls::within_prelogin(link, endpoint, tls::Check::of(endpoint)).await?,
+        (_, Protection::LoginOnly) => {
+            tls::within_prelogin(link, endpoint, tls::CertificateCheck::Nothing).await?
+        }
+        (_, Protection::All) => {
+            tls::within_prelogin(link, endpoint, tls::CertificateCheck::of(endpoint)).await?
+        }
     };
-    Ok(Prepared { link, protection, prelogin: prelogin::without_encryption(&reply) })
+    Ok(PreparedLink { link, protection, prelogin: prelogin::without_encryption(&reply) })
 }
 
 fn wanted(encrypt: Encrypt) -> u8 {

@@ -28,14 +28,14 @@ const FIRST: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::
 
 /// What is asked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
+pub enum CertificateCheck {
     /// A trusted chain and the right name.
     Full,
     /// Nothing: whoever sits in between can read and change everything.
     Nothing,
 }
 
-impl Check {
+impl CertificateCheck {
     /// What the connection string asks for.
     pub fn of(endpoint: &Endpoint) -> Self {
         if endpoint.trust_server_certificate { Self::Nothing } else { Self::Full }
@@ -43,14 +43,14 @@ impl Check {
 }
 
 /// TLS for TDS 7.x: the handshake inside PRELOGIN packets.
-pub async fn within_prelogin(link: Link, endpoint: &Endpoint, check: Check) -> Result<Link> {
+pub async fn within_prelogin(link: Link, endpoint: &Endpoint, check: CertificateCheck) -> Result<Link> {
     handshake(Handshake::new(link.into_tcp()?, true), config(endpoint, check, WITHIN_PRELOGIN)?, endpoint)
         .await
 }
 
 /// TLS for TDS 8.0, before any TDS: `Encrypt=strict`, which no `TrustServerCertificate` weakens.
 pub async fn first(link: Link, endpoint: &Endpoint) -> Result<Link> {
-    let mut config = config(endpoint, Check::Full, FIRST)?;
+    let mut config = config(endpoint, CertificateCheck::Full, FIRST)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     handshake(Handshake::new(link.into_tcp()?, false), config, endpoint).await
 }
@@ -106,13 +106,15 @@ fn explain(error: &io::Error, endpoint: &Endpoint) -> Error {
 
 fn config(
     endpoint: &Endpoint,
-    check: Check,
+    check: CertificateCheck,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match check {
-        Check::Nothing => Arc::new(Verifier { known: Vec::new(), inner: None, provider: provider.clone() }),
-        Check::Full => {
+        CertificateCheck::Nothing => {
+            Arc::new(Verifier { known: Vec::new(), inner: None, provider: provider.clone() })
+        }
+        CertificateCheck::Full => {
             let known = match &endpoint.server_certificate {
                 Some(path) => from_file(path)?,
                 None => Vec::new(),

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Sent};
 use crate::tds::bulk;
-use crate::tds::columns::Column as WireColumn;
+use crate::tds::columns::WireColumn;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::row::Block;
@@ -24,7 +24,7 @@ const QUEUE: usize = 4;
 
 /// A target column, in the order of the SELECT's columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct LoadColumn {
     pub name: String,
     /// The type of the values on the wire as T-SQL declares it, with COLLATE where it has a collation: what char,
     /// varchar and text bytes mean is said by this clause alone (docs/WIRE.md, "Three rules for a relay of rows", 3).
@@ -38,7 +38,7 @@ pub struct Column {
 pub struct Load {
     /// Quoted for SQL: `[schema].[name]`.
     pub table: String,
-    pub columns: Vec<Column>,
+    pub columns: Vec<LoadColumn>,
     /// Hints of INSERT BULK's WITH clause: `KEEP_NULLS`, `TABLOCK`, `ORDER([a] ASC)` (docs/WIRE.md, "INSERT BULK").
     pub hints: Vec<String>,
     /// A chunk, which is one INSERT BULK, has no more rows than this.
@@ -63,7 +63,7 @@ pub struct Progress {
 
 /// What was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct LoadOutcome {
     /// Rows and their hash, as read from the source; the target has confirmed the count.
     pub fingerprint: Fingerprint,
     pub bytes: u64,
@@ -81,9 +81,9 @@ pub async fn stream(
     target: &mut Lane,
     load: &Load,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Outcome> {
+) -> Result<LoadOutcome> {
     let started = Instant::now();
-    let mut writer = Writer::new(target, load, rows.columns())?;
+    let mut writer = BulkWriter::new(target, load, rows.columns())?;
     rows.set_chunk_rows(load.chunk_rows);
     let (full, mut queue) = mpsc::channel(QUEUE);
     // Room for every block there is, so that buffers are used again.
@@ -102,7 +102,7 @@ pub async fn stream(
     read.map_err(|e| e.within("reading from the source"))?;
     match written {
         Ok(sent) => {
-            Ok(Outcome { fingerprint: rows.fingerprint(), bytes: sent.bytes, elapsed: started.elapsed() })
+            Ok(LoadOutcome { fingerprint: rows.fingerprint(), bytes: sent.bytes, elapsed: started.elapsed() })
         }
         Err(error) => {
             if let Err(e) = rows.cancel().await {
@@ -114,7 +114,7 @@ pub async fn stream(
 }
 
 /// What the reader tells the writer. A queue that closes without `End` says that the source failed.
-enum Next {
+enum PumpedBlock {
     Rows(Block),
     End,
 }
@@ -122,33 +122,33 @@ enum Next {
 /// Reads until the end, or until the writer has given up.
 async fn pump(
     rows: &mut impl RowSource,
-    full: &mpsc::Sender<Next>,
+    full: &mpsc::Sender<PumpedBlock>,
     spare: &mut mpsc::Receiver<Vec<u8>>,
 ) -> Result<()> {
     while let Some(block) = rows.next(spare.try_recv().unwrap_or_default()).await? {
-        if full.send(Next::Rows(block)).await.is_err() {
+        if full.send(PumpedBlock::Rows(block)).await.is_err() {
             return Ok(());
         }
     }
     // A writer that is gone has its own error to report.
-    let _ = full.send(Next::End).await;
+    let _ = full.send(PumpedBlock::End).await;
     Ok(())
 }
 
-struct Writer<'a> {
+struct BulkWriter<'a> {
     lane: &'a mut Lane,
     load: &'a Load,
     statement: String,
     /// COLMETADATA, the same for every chunk.
     head: Vec<u8>,
-    message: Message,
+    message: OutgoingMessage,
     /// Of the chunk that is open; no rows: none is.
     chunk: Progress,
     sent: Progress,
     uncommitted: u64,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> BulkWriter<'a> {
     fn new(lane: &'a mut Lane, load: &'a Load, columns: &[WireColumn]) -> Result<Self> {
         let (theirs, ours) = (columns.len(), load.columns.len());
         if theirs != ours {
@@ -156,34 +156,34 @@ impl<'a> Writer<'a> {
                 "there are {theirs} columns for {ours} columns of the target"
             )));
         }
-        let target = |column: &Column| bulk::Target {
+        let target = |column: &LoadColumn| bulk::Target {
             name: column.name.clone(),
             nullable: column.nullable,
             table: load.table.clone(),
         };
         let targets: Vec<_> = load.columns.iter().map(target).collect();
         let head = bulk::head(&bulk::columns(columns, &targets));
-        let message = Message::new(lane.packet_size());
+        let message = OutgoingMessage::new(lane.packet_size());
         let (chunk, sent) = Default::default();
         Ok(Self { lane, load, statement: load.statement(), head, message, chunk, sent, uncommitted: 0 })
     }
 
     async fn run(
         &mut self,
-        queue: &mut mpsc::Receiver<Next>,
+        queue: &mut mpsc::Receiver<PumpedBlock>,
         used: &mpsc::Sender<Vec<u8>>,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Progress> {
         loop {
             match queue.recv().await {
-                Some(Next::Rows(block)) => {
+                Some(PumpedBlock::Rows(block)) => {
                     // Blocks that wait go out together: a call to the kernel, and a waking of whoever reads there,
                     // for all of them.
                     self.write(block, !queue.is_empty()).await?;
                     self.message.give_back(used);
                     progress(self.sent);
                 }
-                Some(Next::End) => {
+                Some(PumpedBlock::End) => {
                     self.end_chunk().await?;
                     return Ok(self.sent);
                 }
@@ -281,7 +281,7 @@ enum Until {
 }
 
 /// A bulk message on its way: payload that is cut into packets where it lies.
-struct Message {
+struct OutgoingMessage {
     packet_size: usize,
     parts: VecDeque<Vec<u8>>,
     /// Bytes of the first part that are sent.
@@ -293,7 +293,7 @@ struct Message {
     empty: Vec<Vec<u8>>,
 }
 
-impl Message {
+impl OutgoingMessage {
     fn new(packet_size: usize) -> Self {
         Self {
             packet_size,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::Kind;
 use crate::fake::{
-    self, PACKET_SIZE, PATIENCE, Server, bulk_row, done, done_without_count, error, lane, row, run,
+    self, FakeServer, PACKET_SIZE, PATIENCE, bulk_row, done, done_without_count, error, lane, row, run,
 };
 use crate::read::Rows;
 use crate::tds::rpc::Param;
@@ -9,7 +9,7 @@ use crate::tds::token::done as done_status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn load(chunk_rows: u64) -> Load {
-    let column = |name: &str, declared: &str, nullable| Column {
+    let column = |name: &str, declared: &str, nullable| LoadColumn {
         name: name.into(),
         declared: declared.into(),
         nullable,
@@ -28,7 +28,7 @@ fn load(chunk_rows: u64) -> Load {
 const STATEMENT: &str = "INSERT BULK [dbo].[t] ([id] int, [s]]] nvarchar(max)) WITH (KEEP_NULLS, TABLOCK)";
 
 /// The rows of the source's SELECT, after its columns.
-async fn source(server: &mut Server, rows: &[u8]) {
+async fn source(server: &mut FakeServer, rows: &[u8]) {
     server.request().await.unwrap();
     server.reply(&[&fake::metadata(), rows].concat()).await;
 }
@@ -39,7 +39,7 @@ fn all_rows(to: i32, text: &[u8]) -> Vec<u8> {
 }
 
 /// One INSERT BULK: its message, and the reply to it.
-async fn chunk(server: &mut Server, reply: &[u8]) -> fake::Request {
+async fn chunk(server: &mut FakeServer, reply: &[u8]) -> fake::Request {
     assert_eq!(server.request().await.unwrap().sql(), STATEMENT);
     server.reply(&done_without_count(0)).await;
     let message = server.request().await.unwrap();
@@ -52,8 +52,8 @@ async fn transfer(
     load: &Load,
     silence: Duration,
     rows: &[u8],
-    target: impl AsyncFnOnce(&mut Server),
-) -> (Result<Outcome>, bool, bool) {
+    target: impl AsyncFnOnce(&mut FakeServer),
+) -> (Result<LoadOutcome>, bool, bool) {
     let ((mut from, mut source_server), (mut to, mut target_server)) =
         (lane(PATIENCE).await, lane(silence).await);
     let copy = async {
@@ -81,7 +81,7 @@ async fn transfer(
 fn rows_become_chunks_of_exact_packets() {
     run(async {
         let (mut messages, mut bytes) = (Vec::new(), 0);
-        let target = async |server: &mut Server| {
+        let target = async |server: &mut FakeServer| {
             messages.push(chunk(server, &done(40)).await);
             messages.push(chunk(server, &done(5)).await);
         };
@@ -109,7 +109,7 @@ fn rows_become_chunks_of_exact_packets() {
 fn a_payload_that_ends_on_a_packet_boundary_still_ends() {
     for length in 0..2 * PACKET_SIZE {
         let (target, row) = (
-            async |server: &mut Server| {
+            async |server: &mut FakeServer| {
                 let message = chunk(server, &done(1)).await;
                 let (last, full) = message.packets.split_last().unwrap();
                 assert!(
@@ -126,7 +126,7 @@ fn a_payload_that_ends_on_a_packet_boundary_still_ends() {
 
 #[test]
 fn nothing_is_sent_for_no_rows() {
-    let target = async |server: &mut Server| assert!(server.request().await.is_none());
+    let target = async |server: &mut FakeServer| assert!(server.request().await.is_none());
     let (outcome, ..) = run(transfer(&load(10), PATIENCE, &done(0), target));
     assert_eq!(outcome.unwrap().fingerprint, Fingerprint::default());
 }
@@ -135,7 +135,7 @@ fn nothing_is_sent_for_no_rows() {
 fn chunks_are_bounded_in_bytes() {
     let text = vec![b'x'; 40_000];
     let mut counts = Vec::new();
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         for _ in 0..3 {
             let rows = chunk(server, &done(2)).await.payload.len() / text.len();
             counts.push(rows);
@@ -150,7 +150,7 @@ fn chunks_are_bounded_in_bytes() {
 fn commits_come_after_whole_chunks() {
     run(async {
         let mut batches = Vec::new();
-        let target = async |server: &mut Server| {
+        let target = async |server: &mut FakeServer| {
             for rows in [2, 2] {
                 chunk(server, &done(rows)).await;
             }
@@ -179,7 +179,7 @@ fn fenced() -> Load {
 
 #[test]
 fn a_fence_stands_before_each_commit_and_the_callers_is_its_own() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         for _ in 0..2 {
             chunk(server, &done(2)).await;
             assert!(calls(&server.request().await.unwrap(), "UPDATE ledger"));
@@ -198,7 +198,7 @@ fn a_fence_stands_before_each_commit_and_the_callers_is_its_own() {
 
 #[test]
 fn nothing_is_committed_after_a_fence_that_fails() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         chunk(server, &done(2)).await;
         assert!(calls(&server.request().await.unwrap(), "UPDATE ledger"));
         server.reply(&error(50_971)).await;
@@ -210,7 +210,7 @@ fn nothing_is_committed_after_a_fence_that_fails() {
 
 #[test]
 fn a_refused_chunk_stops_the_source_too() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         chunk(server, &error(2627)).await;
     };
     // More rows than the queue and the sockets hold, so that the source is still sending.
@@ -223,7 +223,7 @@ fn a_refused_chunk_stops_the_source_too() {
 
 #[test]
 fn a_refused_statement_sends_no_rows() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         server.request().await.unwrap();
         server.reply(&error(208)).await;
         assert!(server.request().await.is_none());
@@ -234,7 +234,7 @@ fn a_refused_statement_sends_no_rows() {
 
 #[test]
 fn a_target_that_stops_reading_and_answers_does_not_hang_the_load() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         server.request().await.unwrap();
         server.reply(&done_without_count(0)).await;
         server.stream.read_exact(&mut [0; 100]).await.unwrap();
@@ -249,7 +249,7 @@ fn a_target_that_stops_reading_and_answers_does_not_hang_the_load() {
 
 #[test]
 fn a_target_that_goes_silent_is_given_up() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         server.request().await.unwrap();
         std::future::pending::<()>().await;
     };
@@ -260,7 +260,7 @@ fn a_target_that_goes_silent_is_given_up() {
 
 #[test]
 fn a_count_that_differs_is_an_error() {
-    let target = async |server: &mut Server| {
+    let target = async |server: &mut FakeServer| {
         chunk(server, &done(2)).await;
     };
     let (result, ..) = run(transfer(&load(10), PATIENCE, &all_rows(3, b"a"), target));
@@ -271,7 +271,7 @@ fn a_count_that_differs_is_an_error() {
 fn when_the_source_fails_the_target_is_told_to_forget_the_chunk() {
     run(async {
         let mut message = None;
-        let target = async |server: &mut Server| {
+        let target = async |server: &mut FakeServer| {
             message = Some(chunk(server, &done_without_count(done_status::ERROR)).await);
         };
         // Enough for a block to go out before the error.
@@ -287,7 +287,7 @@ fn when_the_source_fails_the_target_is_told_to_forget_the_chunk() {
 #[test]
 fn a_target_that_does_not_answer_an_abandoned_chunk_is_not_waited_for() {
     run(async {
-        let target = async |server: &mut Server| {
+        let target = async |server: &mut FakeServer| {
             server.request().await;
             server.reply(&done_without_count(0)).await;
             assert!(server.request().await.is_some() && server.request().await.is_none());
@@ -328,7 +328,7 @@ fn a_source_that_hangs_up_fails_the_load() {
 
 #[test]
 fn columns_must_match_in_number() {
-    let target = async |server: &mut Server| assert!(server.request().await.is_none());
+    let target = async |server: &mut FakeServer| assert!(server.request().await.is_none());
     let mut narrow = load(10);
     narrow.columns.pop();
     let (result, ..) = run(transfer(&narrow, PATIENCE, &all_rows(1, b"a"), target));

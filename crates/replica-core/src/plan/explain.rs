@@ -2,7 +2,7 @@
 use super::{Plan, WindowedPlan};
 use crate::catalog::{TableName, quote};
 use crate::report::human_count;
-use crate::shape::{Emptying, Reached};
+use crate::shape::{DeleteMethod, Reached};
 use crate::types::mapping::MappedColumn;
 use crate::window::Window;
 
@@ -105,11 +105,11 @@ impl Plan {
 
     fn locks(&self) -> &'static str {
         match self.strategy.emptying {
-            Emptying::Truncate => {
+            DeleteMethod::Truncate => {
                 "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
             }
-            Emptying::Window(_) => self.windowed_locks(),
-            Emptying::Delete => {
+            DeleteMethod::Window(_) => self.windowed_locks(),
+            DeleteMethod::Delete => {
                 "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
             }
         }

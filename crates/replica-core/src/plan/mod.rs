@@ -1,13 +1,13 @@
 //! What will be done, as statements. Pure: a plan is made from two catalogs and the user's wishes, and says all
 //! of itself in [`Plan::explain`].
-use crate::catalog::index::Key;
+use crate::catalog::index::KeyColumn;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::config::Allowance;
 use crate::error::{Error, Result};
 use crate::load::{self, Load};
-use crate::shape::{Deletion, Emptying, Strategy, Wishes, strategy};
+use crate::shape::{DeleteMethod, LoadOptions, Strategy, WindowDelete, strategy};
 use crate::tds::bulk;
-use crate::tds::columns::Column as WireColumn;
+use crate::tds::columns::WireColumn;
 use crate::tds::rpc::{Param, Query};
 use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
@@ -18,7 +18,7 @@ mod explain;
 mod part;
 mod windowed;
 
-pub use part::Part;
+pub use part::RowSelection;
 pub use windowed::WindowedPlan;
 
 /// One table's replacement.
@@ -98,27 +98,27 @@ pub struct Statement {
 
 /// What the user asked of one table.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Request {
+pub struct CopyOptions {
     pub ignore_extra_columns: bool,
     pub allowance: Allowance,
     /// The servers' estimates turned out wrong.
     pub count_rows: bool,
     /// The source refused SNAPSHOT isolation.
     pub no_snapshot: bool,
-    pub wishes: Wishes,
+    pub wishes: LoadOptions,
 }
 
 impl Plan {
     /// # Errors
     /// One table on both sides, columns that cannot be mapped, a source that may not be read. What else is refused is in
     /// the plan: see [`Plan::allowed`].
-    pub fn new(source: &Table, target: &Table, request: Request) -> Result<Self> {
+    pub fn new(source: &Table, target: &Table, request: CopyOptions) -> Result<Self> {
         let (mapping, rows) = (mapping(source, target, request)?, source.rows());
         let strategy = strategy(target, rows, request.wishes);
         Ok(Self::of(source, target, request, (mapping, strategy)))
     }
 
-    fn of(source: &Table, target: &Table, request: Request, decided: (Mapping, Strategy)) -> Self {
+    fn of(source: &Table, target: &Table, request: CopyOptions, decided: (Mapping, Strategy)) -> Self {
         let (mapping, strategy) = decided;
         let sorted = sorted(source, &mapping, &strategy.order);
         let mut warnings = strategy.warnings.clone();
@@ -165,9 +165,9 @@ impl Plan {
     pub fn acting_keys(&self) -> Option<Query> {
         let others = match self.strategy.emptying {
             _ if !self.strategy.keys_known => return None,
-            Emptying::Truncate => return None,
-            Emptying::Delete => " AND fk.parent_object_id <> fk.referenced_object_id",
-            Emptying::Window(_) => "",
+            DeleteMethod::Truncate => return None,
+            DeleteMethod::Delete => " AND fk.parent_object_id <> fk.referenced_object_id",
+            DeleteMethod::Window(_) => "",
         };
         let sql = format!(
             "SELECT COUNT_BIG(*) FROM sys.foreign_keys AS fk WHERE fk.referenced_object_id = OBJECT_ID(@P1) \
@@ -251,7 +251,7 @@ impl Plan {
 
     fn load_declared(&self, declared: impl Iterator<Item = String>) -> Load {
         let columns = self.mapping.columns.iter().zip(declared);
-        let columns = columns.map(|(column, declared)| load::Column {
+        let columns = columns.map(|(column, declared)| load::LoadColumn {
             name: column.target.name.clone(),
             declared,
             nullable: column.target.nullable,
@@ -312,13 +312,15 @@ impl Plan {
     fn empty(&self) -> Query {
         let target = self.target.quoted();
         match self.strategy.emptying {
-            Emptying::Truncate => format!("TRUNCATE TABLE {target}").into(),
+            DeleteMethod::Truncate => format!("TRUNCATE TABLE {target}").into(),
             // The table lock at once: row locks that escalate can deadlock.
-            Emptying::Delete => self.at_target(&format!("DELETE FROM {target} WITH (TABLOCKX)")),
-            Emptying::Window(Deletion::AtOnce) => {
+            DeleteMethod::Delete => self.at_target(&format!("DELETE FROM {target} WITH (TABLOCKX)")),
+            DeleteMethod::Window(WindowDelete::AtOnce) => {
                 self.at_target(&format!("DELETE FROM {target} WITH (TABLOCK)"))
             }
-            Emptying::Window(Deletion::Batches(_)) => self.at_target(&format!("DELETE FROM {target}")),
+            DeleteMethod::Window(WindowDelete::Batches(_)) => {
+                self.at_target(&format!("DELETE FROM {target}"))
+            }
         }
     }
 
@@ -354,7 +356,7 @@ impl Plan {
 }
 
 /// What can be known of the columns before anything is written.
-fn mapping(source: &Table, target: &Table, request: Request) -> Result<Mapping> {
+fn mapping(source: &Table, target: &Table, request: CopyOptions) -> Result<Mapping> {
     source.tell_from(target)?;
     if source.object.can_select == Some(false) {
         return Err(Error::data("no permission to read it at the source")
@@ -386,7 +388,7 @@ pub(crate) fn select_list<'a>(
 
 /// Rows come in the order of the target's clustered key when the source has them in that order anyway, and when
 /// both servers agree on what the order is. ORDER promised and not kept is an error (4819).
-fn sorted(source: &Table, mapping: &Mapping, order: &[Key]) -> Vec<Sorted> {
+fn sorted(source: &Table, mapping: &Mapping, order: &[KeyColumn]) -> Vec<Sorted> {
     let Some(base) = source.base_index().filter(|index| !index.keys.is_empty()) else { return Vec::new() };
     if order.len() > base.keys.len() {
         return Vec::new();

@@ -8,7 +8,7 @@ use crate::window::{Filter, and_where};
 
 /// Which of the source's rows.
 #[derive(Clone, Debug, Default)]
-pub struct Part {
+pub struct RowSelection {
     pub filter: Option<Filter>,
     /// Names of source columns.
     pub order_by: Vec<String>,
@@ -16,7 +16,7 @@ pub struct Part {
     pub rows: Option<Range<u64>>,
 }
 
-impl Part {
+impl RowSelection {
     /// ` AS part WHERE ... ORDER BY ...`, to follow the source's name.
     pub fn clauses(&self) -> String {
         let mut clauses = format!(" AS part{}", and_where(self.filter.as_ref(), None));
@@ -65,7 +65,7 @@ impl Plan {
     }
 
     /// The SELECT of some of the rows.
-    pub fn select_part(&self, part: &Part) -> Query {
+    pub fn select_part(&self, part: &RowSelection) -> Query {
         let list = select_list(&self.mapping.columns, |column| &column.conversion.expression);
         part.query(&format!("SELECT {list} FROM {}", self.source.quoted()))
     }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::catalog::constraint::{Action, ForeignKey};
+use crate::catalog::constraint::{ForeignKey, ReferentialAction};
 use crate::catalog::index::{IndexKind, sample as index};
-use crate::catalog::server::Server;
+use crate::catalog::server::ServerFacts;
 use crate::catalog::table::sample;
 use crate::catalog::{Column, Length, SqlType};
 use crate::tds::types::{TypeInfo, token};
@@ -21,7 +21,7 @@ fn table(name: &str) -> Table {
 }
 
 fn plan(source: &Table, target: &Table) -> Plan {
-    Plan::new(source, target, Request::default()).unwrap()
+    Plan::new(source, target, CopyOptions::default()).unwrap()
 }
 
 fn target() -> Table {
@@ -67,8 +67,8 @@ fn foreign_keys_and_indexes_come_back_in_the_transaction() {
         incoming: true,
         disabled: false,
         trusted,
-        on_delete: Action::NoAction,
-        on_update: Action::NoAction,
+        on_delete: ReferentialAction::NoAction,
+        on_update: ReferentialAction::NoAction,
         can_alter: Some(true),
     };
     t.foreign_keys = Some(vec![key("fk1", true), key("fk2", false)]);
@@ -121,55 +121,55 @@ fn a_table_is_not_copied_onto_itself_whatever_the_server_is_called() {
     let here = |database: &str| {
         let mut t = table("dbo.t");
         t.object.created = "2026-01-01T00:00:00".into();
-        t.server = Some(Server {
+        t.server = Some(ServerFacts {
             name: "SQL1".into(),
             database: database.into(),
             database_created: "2025-01-01T00:00:00".into(),
-            ..Server::default()
+            ..ServerFacts::default()
         });
         t
     };
-    let error = Plan::new(&here("a"), &here("a"), Request::default()).unwrap_err();
+    let error = Plan::new(&here("a"), &here("a"), CopyOptions::default()).unwrap_err();
     assert!(error.to_string().contains("are the same table"), "{error}");
-    assert!(Plan::new(&here("a"), &here("b"), Request::default()).is_ok());
+    assert!(Plan::new(&here("a"), &here("b"), CopyOptions::default()).is_ok());
 
-    let but = |change: fn(&mut Server)| {
+    let but = |change: fn(&mut ServerFacts)| {
         let mut t = here("a");
         change(t.server.as_mut().unwrap());
         t
     };
     let restored = but(|server| server.name = "SQL2".into());
-    assert!(Plan::new(&here("a"), &restored, Request::default()).is_ok());
+    assert!(Plan::new(&here("a"), &restored, CopyOptions::default()).is_ok());
     let of_one_name = but(|server| server.database_created = "2025-01-02T00:00:00".into());
-    assert!(Plan::new(&here("a"), &of_one_name, Request::default()).is_ok());
+    assert!(Plan::new(&here("a"), &of_one_name, CopyOptions::default()).is_ok());
     let primary = but(|server| server.group_database_id = "5C81".into());
     let replica = but(|server| {
         server.name = "SQL2".into();
         server.database_created = "2025-01-02T00:00:00".into();
         server.group_database_id = "5C81".into();
     });
-    assert!(Plan::new(&replica, &primary, Request::default()).is_err());
-    assert!(Plan::new(&here("a"), &replica, Request::default()).is_ok());
+    assert!(Plan::new(&replica, &primary, CopyOptions::default()).is_err());
+    assert!(Plan::new(&here("a"), &replica, CopyOptions::default()).is_ok());
     let unseen = but(|server| server.database_created.clear());
-    assert!(Plan::new(&unseen, &restored, Request::default()).is_ok());
+    assert!(Plan::new(&unseen, &restored, CopyOptions::default()).is_ok());
     for table in [&unseen, &but(|server| server.name.clear())] {
-        let error = Plan::new(&here("a"), table, Request::default()).unwrap_err().to_string();
+        let error = Plan::new(&here("a"), table, CopyOptions::default()).unwrap_err().to_string();
         assert!(error.contains("may be the same table") && error.contains("VIEW ANY DATABASE"), "{error}");
     }
 
     let silent = || Table { server: None, ..here("a") };
-    assert!(Plan::new(&silent(), &silent(), Request::default()).is_err());
-    assert!(Plan::new(&here("a"), &silent(), Request::default()).is_err());
+    assert!(Plan::new(&silent(), &silent(), CopyOptions::default()).is_err());
+    assert!(Plan::new(&here("a"), &silent(), CopyOptions::default()).is_err());
     let mut younger = silent();
     younger.object.created = "2026-01-02T00:00:00".into();
-    assert!(Plan::new(&silent(), &younger, Request::default()).is_ok());
+    assert!(Plan::new(&silent(), &younger, CopyOptions::default()).is_ok());
 }
 
 #[test]
 fn a_source_that_may_not_be_read_is_refused() {
     let mut source = table("dbo.t");
     source.object.can_select = Some(false);
-    let error = Plan::new(&source, &target(), Request::default()).unwrap_err().to_string();
+    let error = Plan::new(&source, &target(), CopyOptions::default()).unwrap_err().to_string();
     assert!(error.contains("GRANT SELECT"), "{error}");
 }
 
@@ -214,7 +214,7 @@ mod windows {
     fn plan(from: &SqlType, to: &SqlType) -> WindowedPlan {
         let mut target = dated("rep.t", to);
         target.object.id = 2;
-        WindowedPlan::new(&dated("dbo.t", from), &target, Request::default(), None).unwrap()
+        WindowedPlan::new(&dated("dbo.t", from), &target, CopyOptions::default(), None).unwrap()
     }
 
     #[test]
@@ -241,7 +241,7 @@ mod windows {
         );
         assert_eq!(delete.params.len(), 2);
         let mut found = february.clone();
-        found.strategy.emptying = Emptying::Window(Deletion::Batches(7));
+        found.strategy.emptying = DeleteMethod::Window(WindowDelete::Batches(7));
         let (delete, batch) = found.delete();
         assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
         assert_eq!(found.before()[0].query.sql, format!("DELETE FROM [rep].[t] WHERE {within}"));
@@ -271,7 +271,7 @@ mod windows {
         let mut target = dated("rep.t", &SqlType::Date);
         target.object.id = 2;
         target.columns[2].computed = true;
-        let error = WindowedPlan::new(&dated("dbo.t", &SqlType::Date), &target, Request::default(), None);
+        let error = WindowedPlan::new(&dated("dbo.t", &SqlType::Date), &target, CopyOptions::default(), None);
         assert!(error.unwrap_err().to_string().contains("column day"));
     }
 }

@@ -1,8 +1,8 @@
 //! Windows of a table, as statements.
-use super::{Limits, Plan, Request, mapping};
+use super::{CopyOptions, Limits, Plan, mapping};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::shape::{Deletion, Emptying, no_date_column, windowed};
+use crate::shape::{DeleteMethod, WindowDelete, no_date_column, windowed};
 use crate::staging::{Layout, Staging};
 use crate::tds::rpc::Query;
 use crate::window::{DateColumn, Filter, Window, choose};
@@ -28,7 +28,12 @@ impl WindowedPlan {
     ///
     /// # Errors
     /// Those of [`Plan::new`]; no column to cut by, or a choice among several.
-    pub fn new(source: &Table, target: &Table, request: Request, date_column: Option<&str>) -> Result<Self> {
+    pub fn new(
+        source: &Table,
+        target: &Table,
+        request: CopyOptions,
+        date_column: Option<&str>,
+    ) -> Result<Self> {
         let date = choose(source, date_column)?;
         let mapping = mapping(source, target, request)?;
         let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
@@ -122,7 +127,7 @@ impl Plan {
     /// may be more.
     pub fn delete(&self) -> (Query, Option<u64>) {
         match self.strategy.emptying {
-            Emptying::Window(Deletion::Batches(rows)) => {
+            DeleteMethod::Window(WindowDelete::Batches(rows)) => {
                 let delete = format!("DELETE TOP ({rows}) FROM {}", self.target.quoted());
                 (self.at_target(&delete), Some(rows))
             }

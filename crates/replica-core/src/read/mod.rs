@@ -3,7 +3,7 @@ use crate::decode::{Row, RowReader, Value};
 use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Reply};
-use crate::tds::columns::Column;
+use crate::tds::columns::WireColumn;
 use crate::tds::fingerprint::{Fingerprint, GroupedFingerprints};
 use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
@@ -23,7 +23,7 @@ pub struct Rows<'a> {
     lane: &'a mut Lane,
     inbox: Inbox,
     reply: Reply,
-    columns: Vec<Column>,
+    columns: Vec<WireColumn>,
     scanner: RowScanner,
     chunks: ChunkCounter,
     ended: bool,
@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The columns as the server described them.
-    pub fn columns(&self) -> &[Column] {
+    pub fn columns(&self) -> &[WireColumn] {
         &self.columns
     }
 
@@ -153,7 +153,7 @@ impl<'a> Rows<'a> {
 }
 
 impl RowSource for Rows<'_> {
-    fn columns(&self) -> &[Column] {
+    fn columns(&self) -> &[WireColumn] {
         self.columns()
     }
 

@@ -3,18 +3,18 @@ use std::io::Write;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::Progress;
+use super::ProgressBars;
 
 /// The target of lines whose form is promised to pipelines: they go out without a prefix.
 pub(super) const BARE: &str = "replica_core::timing";
 
 /// Sets the log up; call it once, at the start. Lines are written while `progress` stands aside.
-pub fn init(progress: &Progress) {
+pub fn init(progress: &ProgressBars) {
     init_from(progress, "info");
 }
 
 /// As [`init`], from this level on.
-pub fn init_from(progress: &Progress, level: &str) {
+pub fn init_from(progress: &ProgressBars, level: &str) {
     let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level));
     let wanted = std::env::var(env_logger::DEFAULT_FILTER_ENV).unwrap_or_default();
     // Empty, it would hide all but errors.
@@ -45,7 +45,7 @@ pub fn init_from(progress: &Progress, level: &str) {
 /// A line written over a bar would be torn by the bar's next redraw.
 struct AsideProgress {
     logger: env_logger::Logger,
-    progress: Progress,
+    progress: ProgressBars,
 }
 
 impl Log for AsideProgress {

@@ -11,6 +11,6 @@ pub use duration::{human_bytes, human_count, human_duration};
 pub use logging::{init, init_from};
 pub use out::stdout;
 pub use outcome::{explain, outcome, skipped};
-pub use progress::{Bar, Progress};
-pub use record::{Format, Record, Value, one_line};
+pub use progress::{Bar, ProgressBars};
+pub use record::{Format, Record, RecordValue, one_line};
 pub use timing::Timing;

@@ -3,42 +3,56 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Format, Record, Value, one_line, stdout};
+use super::{Format, Record, RecordValue, one_line, stdout};
 use crate::error::Result;
-use crate::load::Outcome;
+use crate::load::LoadOutcome;
 
 /// Adds to a line that nothing was done, and what is on record of the rows instead: the columns of [`outcome`].
-pub fn skipped(record: Record, recorded: &Outcome) -> Record {
+pub fn skipped(record: Record, recorded: &LoadOutcome) -> Record {
     record
-        .with("outcome", Value::Text("skipped".into()))
-        .with("rows", Value::Count(recorded.fingerprint.rows))
-        .with("bytes", Value::Bytes(recorded.bytes))
-        .with("seconds", Value::Missing)
-        .with("rows_per_s", Value::Missing)
-        .with("hash", Value::Hash(recorded.fingerprint.hash))
-        .with("error", Value::Missing)
+        .with("outcome", RecordValue::Text("skipped".into()))
+        .with("rows", RecordValue::Count(recorded.fingerprint.rows))
+        .with("bytes", RecordValue::Bytes(recorded.bytes))
+        .with("seconds", RecordValue::Missing)
+        .with("rows_per_s", RecordValue::Missing)
+        .with("hash", RecordValue::Hash(recorded.fingerprint.hash))
+        .with("error", RecordValue::Missing)
 }
 
 /// Adds to a line how a copy ended: outcome, rows, bytes, seconds, rows_per_s, hash, error.
-pub fn outcome(record: Record, result: &Result<Outcome>, elapsed: Duration) -> Record {
-    let word = |word: &str| Value::Text(word.into());
+pub fn outcome(record: Record, result: &Result<LoadOutcome>, elapsed: Duration) -> Record {
+    let word = |word: &str| RecordValue::Text(word.into());
     let (done, rows, bytes, rate, hash, error) = match result {
         Ok(outcome) => {
             let rows = outcome.fingerprint.rows;
-            let rate = Value::Rate(rows as f64 / elapsed.as_secs_f64());
-            let hash = Value::Hash(outcome.fingerprint.hash);
-            (word("ok"), Value::Count(rows), Value::Bytes(outcome.bytes), rate, hash, Value::Missing)
+            let rate = RecordValue::Rate(rows as f64 / elapsed.as_secs_f64());
+            let hash = RecordValue::Hash(outcome.fingerprint.hash);
+            (
+                word("ok"),
+                RecordValue::Count(rows),
+                RecordValue::Bytes(outcome.bytes),
+                rate,
+                hash,
+                RecordValue::Missing,
+            )
         }
         Err(error) => {
-            let error = Value::Text(error.to_string());
-            (word("failed"), Value::Missing, Value::Missing, Value::Missing, Value::Missing, error)
+            let error = RecordValue::Text(error.to_string());
+            (
+                word("failed"),
+                RecordValue::Missing,
+                RecordValue::Missing,
+                RecordValue::Missing,
+                RecordValue::Missing,
+                error,
+            )
         }
     };
     record
         .with("outcome", done)
         .with("rows", rows)
         .with("bytes", bytes)
-        .with("seconds", Value::Seconds(elapsed))
+        .with("seconds", RecordValue::Seconds(elapsed))
         .with("rows_per_s", rate)
         .with("hash", hash)
         .with("error", error)
@@ -61,9 +75,9 @@ pub fn explain(
         match format {
             Format::Text => writeln!(out, "  {topic:<9} {}", one_line(&text))?,
             Format::Tsv | Format::Json => Record::new()
-                .with("table", Value::Text(table.to_string()))
-                .with("topic", Value::Text(topic.into()))
-                .with("text", Value::Text(text))
+                .with("table", RecordValue::Text(table.to_string()))
+                .with("topic", RecordValue::Text(topic.into()))
+                .with("text", RecordValue::Text(text))
                 .write(format, &mut out)?,
         }
     }

@@ -3,12 +3,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// All bars of a run.
 #[derive(Clone)]
-pub struct Progress(MultiProgress);
+pub struct ProgressBars(MultiProgress);
 
 /// One table's or window's bar. It goes away when dropped.
 pub struct Bar(ProgressBar);
 
-impl Progress {
+impl ProgressBars {
     /// Bars on stderr, or none if that is no terminal (indicatif sees to it).
     pub fn on_stderr() -> Self {
         Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))

@@ -39,7 +39,7 @@ impl FromStr for Format {
 
 /// A value, by what it is a measure of.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum RecordValue {
     Text(String),
     Count(u64),
     Bytes(u64),
@@ -54,7 +54,7 @@ pub enum Value {
 
 /// A line: named values in a fixed order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record(Vec<(&'static str, Value)>);
+pub struct Record(Vec<(&'static str, RecordValue)>);
 
 impl Record {
     /// An empty line.
@@ -63,9 +63,9 @@ impl Record {
     }
 
     /// Adds a value.
-    pub fn with(mut self, name: &'static str, value: Value) -> Self {
+    pub fn with(mut self, name: &'static str, value: RecordValue) -> Self {
         let value = match value {
-            Value::Rate(rate) if !rate.is_finite() => Value::Missing,
+            RecordValue::Rate(rate) if !rate.is_finite() => RecordValue::Missing,
             value => value,
         };
         self.0.push((name, value));
@@ -98,35 +98,39 @@ impl Record {
     }
 }
 
-fn text(name: &str, value: &Value) -> Option<String> {
+fn text(name: &str, value: &RecordValue) -> Option<String> {
     Some(match value {
-        Value::Text(text) => one_line(text),
-        Value::Count(count) => format!("{} {name}", human_count(*count)),
-        Value::Bytes(bytes) => human_bytes(*bytes),
-        Value::Seconds(duration) => human_duration(*duration),
-        Value::Rate(rate) => format!("{} {}", human_count(rate.round() as u64), name.replace("_per_s", "/s")),
-        Value::Hash(hash) => format!("{name} {hash:032x}"),
-        Value::Missing => return None,
+        RecordValue::Text(text) => one_line(text),
+        RecordValue::Count(count) => format!("{} {name}", human_count(*count)),
+        RecordValue::Bytes(bytes) => human_bytes(*bytes),
+        RecordValue::Seconds(duration) => human_duration(*duration),
+        RecordValue::Rate(rate) => {
+            format!("{} {}", human_count(rate.round() as u64), name.replace("_per_s", "/s"))
+        }
+        RecordValue::Hash(hash) => format!("{name} {hash:032x}"),
+        RecordValue::Missing => return None,
     })
 }
 
-fn tsv(value: &Value) -> String {
+fn tsv(value: &RecordValue) -> String {
     match value {
-        Value::Text(text) => one_line(text),
-        Value::Count(number) | Value::Bytes(number) => number.to_string(),
-        Value::Seconds(duration) => format!("{:.3}", duration.as_secs_f64()),
-        Value::Rate(rate) => format!("{rate:.0}"),
-        Value::Hash(hash) => format!("{hash:032x}"),
-        Value::Missing => String::new(),
+        RecordValue::Text(text) => one_line(text),
+        RecordValue::Count(number) | RecordValue::Bytes(number) => number.to_string(),
+        RecordValue::Seconds(duration) => format!("{:.3}", duration.as_secs_f64()),
+        RecordValue::Rate(rate) => format!("{rate:.0}"),
+        RecordValue::Hash(hash) => format!("{hash:032x}"),
+        RecordValue::Missing => String::new(),
     }
 }
 
-fn json(value: &Value) -> String {
+fn json(value: &RecordValue) -> String {
     match value {
-        Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
-        Value::Hash(_) => format!("\"{}\"", tsv(value)),
-        Value::Missing => "null".to_owned(),
-        Value::Count(_) | Value::Bytes(_) | Value::Seconds(_) | Value::Rate(_) => tsv(value),
+        RecordValue::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
+        RecordValue::Hash(_) => format!("\"{}\"", tsv(value)),
+        RecordValue::Missing => "null".to_owned(),
+        RecordValue::Count(_) | RecordValue::Bytes(_) | RecordValue::Seconds(_) | RecordValue::Rate(_) => {
+            tsv(value)
+        }
     }
 }
 
@@ -148,14 +152,14 @@ mod tests {
     #[test]
     fn one_line_in_every_format() {
         let record = Record::new()
-            .with("table", Value::Text("dbo.A\tB\"".into()))
-            .with("status", Value::Text("ok".into()))
-            .with("rows", Value::Count(336_776))
-            .with("bytes", Value::Bytes(36_100_000))
-            .with("seconds", Value::Seconds(Duration::from_millis(1_300)))
-            .with("rows_per_s", Value::Rate(259_058.4))
-            .with("hash", Value::Hash(0xAB))
-            .with("error", Value::Missing);
+            .with("table", RecordValue::Text("dbo.A\tB\"".into()))
+            .with("status", RecordValue::Text("ok".into()))
+            .with("rows", RecordValue::Count(336_776))
+            .with("bytes", RecordValue::Bytes(36_100_000))
+            .with("seconds", RecordValue::Seconds(Duration::from_millis(1_300)))
+            .with("rows_per_s", RecordValue::Rate(259_058.4))
+            .with("hash", RecordValue::Hash(0xAB))
+            .with("error", RecordValue::Missing);
         let hash = "000000000000000000000000000000ab";
         assert_eq!(
             written(&record, Format::Text),

@@ -15,7 +15,7 @@ use super::borrowed::{Borrowed, Shared};
 use super::lane::Lane;
 use crate::config::{ApplicationIntent, Encrypt, Endpoint};
 use crate::error::{Error, Result, ServerError};
-use crate::link::{self, Link, Prepared, Protection, message};
+use crate::link::{self, Link, PreparedLink, Protection, message};
 use crate::tds::packet::{DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
 use crate::tds::token::{self, EnvChange, Token};
 
@@ -56,8 +56,8 @@ pub(super) async fn connect(endpoint: &Endpoint, silence: Duration) -> Result<Lo
     for _ in 0..=MOST_ROUTES {
         let prepared = link::prepare(&endpoint).await?;
         match login(prepared, &endpoint, silence).await? {
-            Outcome::In(logged_in) => return Ok(*logged_in),
-            Outcome::Routed { host, port } => {
+            LoginOutcome::In(logged_in) => return Ok(*logged_in),
+            LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
                 (endpoint.host, endpoint.port) = (host, Some(port));
             }
@@ -66,13 +66,13 @@ pub(super) async fn connect(endpoint: &Endpoint, silence: Duration) -> Result<Lo
     Err(Error::connect("the server sends us from host to host"))
 }
 
-enum Outcome {
+enum LoginOutcome {
     In(Box<LoggedIn>),
     Routed { host: String, port: u16 },
 }
 
-async fn login(prepared: Prepared, endpoint: &Endpoint, silence: Duration) -> Result<Outcome> {
-    let Prepared { link, protection, prelogin } = prepared;
+async fn login(prepared: PreparedLink, endpoint: &Endpoint, silence: Duration) -> Result<LoginOutcome> {
+    let PreparedLink { link, protection, prelogin } = prepared;
     let (near, far) = duplex(PIPE);
     let shared = Shared::for_login(near);
     let strict = endpoint.encrypt == Encrypt::Strict;
@@ -86,7 +86,7 @@ async fn login(prepared: Prepared, endpoint: &Endpoint, silence: Duration) -> Re
     };
     let Relay { link, welcome, .. } = relay;
     if let Some((host, port)) = welcome.route {
-        return Ok(Outcome::Routed { host, port });
+        return Ok(LoginOutcome::Routed { host, port });
     }
     let client = client.map_err(|error| match welcome.errors.is_empty() {
         true => error.into(),
@@ -95,7 +95,7 @@ async fn login(prepared: Prepared, endpoint: &Endpoint, silence: Duration) -> Re
     let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
     let lane = Lane::new(link, welcome.packet_size, silence);
     let server = welcome.server;
-    Ok(Outcome::In(Box::new(LoggedIn { client, shared, lane, server, protection })))
+    Ok(LoginOutcome::In(Box::new(LoggedIn { client, shared, lane, server, protection })))
 }
 
 /// A login error with the way out of the most frequent ones (Microsoft, "Database Engine events and errors").

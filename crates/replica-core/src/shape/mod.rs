@@ -5,7 +5,7 @@
 //! or wait, never an empty or half-full table, and a failure at any point leaves the old rows in place. Windows of a
 //! table ([`windowed`]) are replaced by several writers side by side.
 use crate::catalog::constraint::Trigger;
-use crate::catalog::index::{Index, IndexKind, Key};
+use crate::catalog::index::{Index, IndexKind, KeyColumn};
 use crate::catalog::table::Temporal;
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
@@ -18,11 +18,11 @@ mod windowed;
 pub use referencing::Reached;
 pub use whole::strategy;
 pub(crate) use windowed::no_date_column;
-pub use windowed::{Deletion, windowed};
+pub use windowed::{WindowDelete, windowed};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
+pub struct LoadOptions {
     pub check_constraints: bool,
     pub fire_triggers: bool,
     /// Rows in one bulk message.
@@ -53,17 +53,17 @@ pub enum Tablock {
 
 /// How the old rows go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Emptying {
+pub enum DeleteMethod {
     Truncate,
     Delete,
     /// Window by window.
-    Window(Deletion),
+    Window(WindowDelete),
 }
 
 /// How the target is replaced.
 #[derive(Clone, Debug)]
 pub struct Strategy {
-    pub emptying: Emptying,
+    pub emptying: DeleteMethod,
     /// INSERT BULK ... WITH (TABLOCK).
     pub tablock: bool,
     pub check_constraints: bool,
@@ -77,7 +77,7 @@ pub struct Strategy {
     /// Writers would wait for each other's table lock: they take turns by an application lock instead.
     pub turns: bool,
     /// The clustered key, in whose order rows load best.
-    pub order: Vec<Key>,
+    pub order: Vec<KeyColumn>,
     /// Indexes to disable before and rebuild after.
     pub disable: Vec<String>,
     /// Foreign keys of other tables, enabled now, to suspend while the rows change.
@@ -121,7 +121,7 @@ const CHUNK_BYTES: u64 = 64 << 20;
 const ROWGROUP: u64 = 1_048_576;
 
 /// What is refused of a target whatever its source has: of its windows, or as a whole.
-pub fn refusals(target: &Table, windows: bool, wishes: Wishes) -> Vec<Error> {
+pub fn refusals(target: &Table, windows: bool, wishes: LoadOptions) -> Vec<Error> {
     match windows {
         // Which column cuts them decides how they are replaced, not whether.
         true => windowed(target, 0, wishes).refusals,
@@ -168,7 +168,7 @@ fn refuse_kinds(target: &Table) -> Result<()> {
 }
 
 impl Strategy {
-    fn new(emptying: Emptying, wishes: Wishes) -> Self {
+    fn new(emptying: DeleteMethod, wishes: LoadOptions) -> Self {
         Self {
             emptying,
             tablock: false,
@@ -235,7 +235,7 @@ impl Strategy {
             None => there_are != Some(false),
         };
         let object = &target.object;
-        let deletes = self.fire_triggers || self.emptying != Emptying::Truncate;
+        let deletes = self.fire_triggers || self.emptying != DeleteMethod::Truncate;
         if deletes && unseen("DELETE", object.delete_triggers)
             || self.fire_triggers && unseen("INSERT", object.insert_triggers)
         {
@@ -243,7 +243,7 @@ impl Strategy {
                 .remedy("GRANT VIEW DEFINITION on it to the target's login"));
         }
         if !self.fire_triggers {
-            if self.emptying != Emptying::Truncate
+            if self.emptying != DeleteMethod::Truncate
                 && let Some(trigger) = delete.first()
             {
                 return Err(Error::data(format!(
@@ -268,8 +268,8 @@ impl Strategy {
             ))
             .remedy("Disable it for the load, or leave --fire-triggers out"));
         }
-        if !delete.is_empty() && self.emptying == Emptying::Truncate {
-            self.emptying = Emptying::Delete;
+        if !delete.is_empty() && self.emptying == DeleteMethod::Truncate {
+            self.emptying = DeleteMethod::Delete;
             self.reasons.push("DELETE: TRUNCATE fires no triggers".into());
             return self.need_delete(target);
         }
@@ -314,7 +314,7 @@ impl Strategy {
         }
     }
 
-    fn chunks(&mut self, target: &Table, wishes: Wishes) {
+    fn chunks(&mut self, target: &Table, wishes: LoadOptions) {
         let points_at_itself =
             target.foreign_keys.iter().flatten().any(|key| key.own && key.incoming && !key.disabled);
         let row_bytes: u32 = target.columns.iter().map(|column| column.sql_type.row_bytes()).sum();

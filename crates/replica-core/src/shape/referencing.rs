@@ -6,8 +6,8 @@
 //! TRUNCATE needs no such care. It is refused where any key points at the table (Microsoft docs, "TRUNCATE TABLE").
 use std::collections::VecDeque;
 
-use super::{Emptying, Strategy, SuspendedKey, Wishes};
-use crate::catalog::constraint::{Action, ForeignKey};
+use super::{DeleteMethod, LoadOptions, Strategy, SuspendedKey};
+use crate::catalog::constraint::{ForeignKey, ReferentialAction};
 use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 
@@ -23,19 +23,19 @@ pub struct Reached {
 
 impl Strategy {
     /// Once it is decided how the old rows go: the keys that are suspended meanwhile, and those that stand against it.
-    pub(super) fn incoming_keys(&mut self, target: &Table, wishes: Wishes) -> Result<()> {
+    pub(super) fn incoming_keys(&mut self, target: &Table, wishes: LoadOptions) -> Result<()> {
         self.keys_known = target.foreign_keys.is_some();
-        if self.emptying == Emptying::Truncate {
+        if self.emptying == DeleteMethod::Truncate {
             return Ok(());
         }
         refuse_unseen(target)?;
-        let whole = self.emptying == Emptying::Delete;
+        let whole = self.emptying == DeleteMethod::Delete;
         let keys: Vec<&ForeignKey> = target.incoming_keys().filter(|key| !(whole && key.own)).collect();
         if whole && !wishes.keep_keys {
             return keys.into_iter().try_for_each(|key| self.suspend(key));
         }
         let acting: Vec<&ForeignKey> =
-            keys.iter().copied().filter(|key| key.on_delete != Action::NoAction).collect();
+            keys.iter().copied().filter(|key| key.on_delete != ReferentialAction::NoAction).collect();
         if !acting.is_empty() {
             self.reached = reached(target);
             return Err(refuse(&acting, &self.reached, whole));
@@ -134,9 +134,9 @@ fn reached(target: &Table) -> Vec<Reached> {
                 Change::Changed => ("UPDATE", key.on_update),
             };
             let next = match action {
-                Action::NoAction => continue,
-                Action::SetNull | Action::SetDefault => Change::Changed,
-                Action::Cascade | Action::Unknown => change,
+                ReferentialAction::NoAction => continue,
+                ReferentialAction::SetNull | ReferentialAction::SetDefault => Change::Changed,
+                ReferentialAction::Cascade | ReferentialAction::Unknown => change,
             };
             let by = format!("{} (ON {verb} {action})", key.name);
             reached.push(Reached { table: key.table.clone(), rows: key.table_rows, by });

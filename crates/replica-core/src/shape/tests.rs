@@ -1,7 +1,7 @@
 use super::*;
-use crate::catalog::constraint::{ActingKey, Action, Check, ForeignKey};
+use crate::catalog::constraint::{ActingKey, CheckConstraint, ForeignKey, ReferentialAction};
 use crate::catalog::index::{self, Index};
-use crate::catalog::server::Server;
+use crate::catalog::server::ServerFacts;
 use crate::catalog::table::sample;
 use crate::catalog::{Column, Special, SqlType};
 use crate::types::guide::column;
@@ -31,17 +31,17 @@ fn incoming(name: &str) -> ForeignKey {
         incoming: true,
         disabled: false,
         trusted: true,
-        on_delete: Action::NoAction,
-        on_update: Action::NoAction,
+        on_delete: ReferentialAction::NoAction,
+        on_update: ReferentialAction::NoAction,
         can_alter: Some(true),
     }
 }
 
 fn decided(table: &Table) -> Strategy {
-    strategy(table, MANY, Wishes::default())
+    strategy(table, MANY, LoadOptions::default())
 }
 
-fn refused(table: &Table, wishes: Wishes) -> String {
+fn refused(table: &Table, wishes: LoadOptions) -> String {
     strategy(table, MANY, wishes).refusals[0].to_string()
 }
 
@@ -60,7 +60,7 @@ fn special_tables_are_called_what_they_are() {
         target.object.special = Some(special);
         // A ledger's tables are temporal ones, too.
         target.object.temporal = Temporal::SystemVersioned;
-        let error = refused(&target, Wishes::default());
+        let error = refused(&target, LoadOptions::default());
         assert!(error.contains(called) && error.contains("Replicate into a plain table"), "{error}");
     }
 }
@@ -68,7 +68,7 @@ fn special_tables_are_called_what_they_are() {
 #[test]
 fn the_base_index_decides_lock_order_and_chunk() {
     let s = decided(&heap());
-    assert!(s.tablock && s.order.is_empty() && s.emptying == Emptying::Truncate);
+    assert!(s.tablock && s.order.is_empty() && s.emptying == DeleteMethod::Truncate);
     assert_eq!(s.chunk_rows, CHUNK_OF_NARROW_ROWS);
     let s = decided(&table(vec![index(1, IndexKind::Clustered)]));
     assert!(s.tablock && s.order.len() == 1);
@@ -85,7 +85,7 @@ fn wide_rows_go_in_smaller_messages_and_a_wish_wins() {
     let mut wide = heap();
     wide.columns = vec![column("c", &SqlType::Char(8000))];
     assert_eq!(decided(&wide).chunk_rows, CHUNK_OF_WIDE_ROWS);
-    let wishes = Wishes { chunk_rows: Some(7), ..Wishes::default() };
+    let wishes = LoadOptions { chunk_rows: Some(7), ..LoadOptions::default() };
     assert_eq!(strategy(&wide, MANY, wishes).chunk_rows, 7);
 }
 
@@ -101,8 +101,8 @@ fn nonclustered_indexes_are_disabled_only_for_many_rows() {
     let plain = index(2, IndexKind::Nonclustered);
     let mut t = table(vec![index(1, IndexKind::Clustered), plain, unique, disabled, backing, columnstore]);
     assert_eq!(decided(&t).disable, ["ix]2", "ix]6"]);
-    assert!(strategy(&t, Some(99_999), Wishes::default()).disable.is_empty());
-    assert!(strategy(&t, None, Wishes::default()).disable.is_empty());
+    assert!(strategy(&t, Some(99_999), LoadOptions::default()).disable.is_empty());
+    assert!(strategy(&t, None, LoadOptions::default()).disable.is_empty());
     t.object.can_alter = Some(false);
     assert!(decided(&t).disable.is_empty());
 }
@@ -111,7 +111,7 @@ fn nonclustered_indexes_are_disabled_only_for_many_rows() {
 fn a_disabled_clustered_index_is_refused() {
     let mut base = index(1, IndexKind::Clustered);
     base.disabled = true;
-    assert!(refused(&table(vec![base]), Wishes::default()).contains("REBUILD"));
+    assert!(refused(&table(vec![base]), LoadOptions::default()).contains("REBUILD"));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn incoming_keys_mean_delete_and_come_back_as_they_were() {
     let disabled = ForeignKey { disabled: true, trusted: false, ..incoming("fk3") };
     t.foreign_keys = Some(vec![incoming("fk1"), untrusted, disabled]);
     let s = decided(&t);
-    assert_eq!(s.emptying, Emptying::Delete);
+    assert_eq!(s.emptying, DeleteMethod::Delete);
     let suspended: Vec<_> = s.suspend.iter().map(|key| (key.name.as_str(), key.trusted)).collect();
     assert_eq!(suspended, [("fk1", true), ("fk2", false)]);
 }
@@ -130,7 +130,7 @@ fn incoming_keys_mean_delete_and_come_back_as_they_were() {
 fn a_key_that_may_not_be_suspended_is_named() {
     let mut t = heap();
     t.foreign_keys = Some(vec![ForeignKey { can_alter: Some(false), ..incoming("fk_child") }]);
-    let error = refused(&t, Wishes::default());
+    let error = refused(&t, LoadOptions::default());
     assert!(error.contains("fk_child of dbo.child") && error.contains("GRANT ALTER on dbo.child"), "{error}");
 }
 
@@ -140,8 +140,8 @@ fn a_table_that_points_at_itself_can_be_truncated() {
     t.foreign_keys = Some(vec![ForeignKey { own: true, ..incoming("fk_self") }]);
     t.object.referenced = Some(true);
     let s = decided(&t);
-    assert!(s.emptying == Emptying::Truncate && s.suspend.is_empty());
-    let wishes = Wishes { check_constraints: true, ..Wishes::default() };
+    assert!(s.emptying == DeleteMethod::Truncate && s.suspend.is_empty());
+    let wishes = LoadOptions { check_constraints: true, ..LoadOptions::default() };
     assert_eq!(strategy(&t, MANY, wishes).chunk_rows, u64::MAX);
 }
 
@@ -149,17 +149,20 @@ fn a_table_that_points_at_itself_can_be_truncated() {
 fn a_key_that_cannot_be_seen_is_refused() {
     let mut t = heap();
     t.object.referenced = Some(true);
-    assert!(refused(&t, Wishes::default()).contains("cannot see"));
+    assert!(refused(&t, LoadOptions::default()).contains("cannot see"));
     t.foreign_keys = None;
-    assert!(refused(&t, Wishes::default()).contains("cannot learn"));
+    assert!(refused(&t, LoadOptions::default()).contains("cannot learn"));
     t.object.referenced = None;
     let s = decided(&t);
-    assert!(s.refusals.is_empty() && s.emptying == Emptying::Truncate, "which no key survives in silence");
-    let delete_only = Wishes { delete_only: true, ..Wishes::default() };
+    assert!(
+        s.refusals.is_empty() && s.emptying == DeleteMethod::Truncate,
+        "which no key survives in silence"
+    );
+    let delete_only = LoadOptions { delete_only: true, ..LoadOptions::default() };
     assert!(refused(&t, delete_only).contains("cannot learn"));
     t.object.referenced = Some(false);
     let s = strategy(&t, MANY, delete_only);
-    assert!(s.refusals.is_empty() && s.emptying == Emptying::Delete);
+    assert!(s.refusals.is_empty() && s.emptying == DeleteMethod::Delete);
     t.object.can_delete = Some(false);
     assert!(refused(&t, delete_only).contains("GRANT DELETE"));
 }
@@ -169,9 +172,9 @@ fn triggers_that_cannot_be_seen_are_refused_where_they_would_fire() {
     let mut t = heap();
     (t.object.delete_triggers, t.object.insert_triggers) = (Some(true), Some(true));
     assert!(decided(&t).refusals.is_empty(), "TRUNCATE fires none, nor does the load");
-    let firing = Wishes { fire_triggers: true, ..Wishes::default() };
+    let firing = LoadOptions { fire_triggers: true, ..LoadOptions::default() };
     assert!(refused(&t, firing).contains("triggers that this login cannot see"));
-    let delete_only = Wishes { delete_only: true, ..Wishes::default() };
+    let delete_only = LoadOptions { delete_only: true, ..LoadOptions::default() };
     assert!(refused(&t, delete_only).contains("triggers that this login cannot see"));
     t.object.delete_triggers = Some(false);
     assert!(strategy(&t, MANY, delete_only).refusals.is_empty());
@@ -183,24 +186,24 @@ fn triggers_that_cannot_be_seen_are_refused_where_they_would_fire() {
 fn without_alter_permission_constraints_are_checked() {
     let mut t = heap();
     t.object.can_alter = Some(false);
-    t.checks = Some(vec![Check { name: "ck".into(), disabled: false, trusted: true }]);
+    t.checks = Some(vec![CheckConstraint { name: "ck".into(), disabled: false, trusted: true }]);
     let s = decided(&t);
-    assert!(s.check_constraints && s.emptying == Emptying::Delete && s.warnings.is_empty());
+    assert!(s.check_constraints && s.emptying == DeleteMethod::Delete && s.warnings.is_empty());
     t.columns[0] = Column { identity: true, ..t.columns[0].clone() };
-    assert!(refused(&t, Wishes::default()).contains("identity"));
+    assert!(refused(&t, LoadOptions::default()).contains("identity"));
 }
 
 #[test]
 fn trust_that_will_be_lost_is_told() {
     let mut t = heap();
     t.checks = Some(vec![
-        Check { name: "ck1".into(), disabled: false, trusted: true },
-        Check { name: "ck2".into(), disabled: false, trusted: false },
-        Check { name: "ck3".into(), disabled: true, trusted: false },
+        CheckConstraint { name: "ck1".into(), disabled: false, trusted: true },
+        CheckConstraint { name: "ck2".into(), disabled: false, trusted: false },
+        CheckConstraint { name: "ck3".into(), disabled: true, trusted: false },
     ]);
     let s = decided(&t);
     assert!(s.warnings[0].contains("ck1 ("), "{:?}", s.warnings);
-    let wishes = Wishes { check_constraints: true, ..Wishes::default() };
+    let wishes = LoadOptions { check_constraints: true, ..LoadOptions::default() };
     assert!(strategy(&t, MANY, wishes).warnings.is_empty());
 }
 
@@ -212,13 +215,13 @@ fn triggers_do_not_fire_unless_asked_for() {
         instead_of,
         event: event.into(),
     };
-    let firing = Wishes { fire_triggers: true, ..Wishes::default() };
+    let firing = LoadOptions { fire_triggers: true, ..LoadOptions::default() };
     let mut t = heap();
     t.triggers = Some(vec![trigger("DELETE", false)]);
-    assert_eq!(decided(&t).emptying, Emptying::Truncate);
-    assert_eq!(strategy(&t, MANY, firing).emptying, Emptying::Delete);
+    assert_eq!(decided(&t).emptying, DeleteMethod::Truncate);
+    assert_eq!(strategy(&t, MANY, firing).emptying, DeleteMethod::Delete);
     t.foreign_keys = Some(vec![incoming("fk")]);
-    assert!(refused(&t, Wishes::default()).contains("--fire-triggers"));
+    assert!(refused(&t, LoadOptions::default()).contains("--fire-triggers"));
     t.triggers = Some(vec![trigger("INSERT", true)]);
     assert!(refused(&t, firing).contains("INSTEAD OF"));
 }
@@ -235,7 +238,7 @@ fn kinds_that_cannot_be_replaced_are_refused() {
     for change in change {
         let mut t = heap();
         change(&mut t);
-        assert!(refused(&t, Wishes::default()).starts_with("dbo.t: "));
+        assert!(refused(&t, LoadOptions::default()).starts_with("dbo.t: "));
     }
 }
 
@@ -243,7 +246,7 @@ fn kinds_that_cannot_be_replaced_are_refused() {
 fn what_babelfish_stores_is_checked_and_proved() {
     let mut table = heap();
     assert!(!decided(&table).prove && !decided(&table).check_constraints);
-    table.server = Some(Server { babelfish: true, ..Server::default() });
+    table.server = Some(ServerFacts { babelfish: true, ..ServerFacts::default() });
     let s = decided(&table);
     assert!(s.prove && s.check_constraints && s.pad_decimals);
 }
@@ -252,10 +255,15 @@ fn what_babelfish_stores_is_checked_and_proved() {
 fn a_key_that_cannot_be_suspended_stays_unless_it_acts() {
     let mut table = heap();
     table.foreign_keys = Some(vec![incoming("fk")]);
-    let wishes = Wishes { keep_keys: true, ..Wishes::default() };
+    let wishes = LoadOptions { keep_keys: true, ..LoadOptions::default() };
     let s = strategy(&table, MANY, wishes);
-    assert!(s.suspend.is_empty() && s.emptying == Emptying::Delete && s.refusals.is_empty());
-    for action in [Action::Cascade, Action::SetNull, Action::SetDefault, Action::Unknown] {
+    assert!(s.suspend.is_empty() && s.emptying == DeleteMethod::Delete && s.refusals.is_empty());
+    for action in [
+        ReferentialAction::Cascade,
+        ReferentialAction::SetNull,
+        ReferentialAction::SetDefault,
+        ReferentialAction::Unknown,
+    ] {
         table.foreign_keys = Some(vec![ForeignKey { on_delete: action, ..incoming("fk") }]);
         assert!(decided(&table).refusals.is_empty() && decided(&table).suspend.len() == 1);
         let error = refused(&table, wishes);
@@ -270,19 +278,19 @@ mod windows {
     const DATE: i32 = 2;
 
     fn on(id: i32, kind: IndexKind, column_id: i32) -> Index {
-        Index { keys: vec![Key { column_id, descending: false }], ..index(id, kind) }
+        Index { keys: vec![KeyColumn { column_id, descending: false }], ..index(id, kind) }
     }
 
-    fn decided(table: &Table, wishes: Wishes) -> Strategy {
+    fn decided(table: &Table, wishes: LoadOptions) -> Strategy {
         windowed(table, DATE, wishes)
     }
 
     fn plain(table: &Table) -> Strategy {
-        decided(table, Wishes::default())
+        decided(table, LoadOptions::default())
     }
 
-    const AT_ONCE: Emptying = Emptying::Window(Deletion::AtOnce);
-    const BATCHES: Emptying = Emptying::Window(Deletion::Batches(4_500));
+    const AT_ONCE: DeleteMethod = DeleteMethod::Window(WindowDelete::AtOnce);
+    const BATCHES: DeleteMethod = DeleteMethod::Window(WindowDelete::Batches(4_500));
 
     #[test]
     fn loads_share_the_lock_of_a_bare_heap() {
@@ -293,7 +301,7 @@ mod windows {
         let s = plain(&with_index);
         assert!(s.tablock, "once its index is disabled it is bare");
         assert_eq!(s.disable, ["ix]2"]);
-        let s = decided(&with_index, Wishes { keep_indexes: true, ..Wishes::default() });
+        let s = decided(&with_index, LoadOptions { keep_indexes: true, ..LoadOptions::default() });
         assert!(!s.tablock && s.disable.is_empty());
     }
 
@@ -320,7 +328,7 @@ mod windows {
 
     #[test]
     fn tablock_can_be_asked_for() {
-        let with = |tablock| Wishes { tablock, ..Wishes::default() };
+        let with = |tablock| LoadOptions { tablock, ..LoadOptions::default() };
         let clustered = table(vec![on(1, IndexKind::Clustered, DATE)]);
         let s = decided(&clustered, with(Tablock::Always));
         assert!(s.tablock && s.turns, "writers that cannot share it take turns");
@@ -334,7 +342,7 @@ mod windows {
         let s = plain(&table(vec![index(1, IndexKind::ClusteredColumnstore)]));
         assert!(!s.tablock && s.order.is_empty());
         assert_eq!((s.chunk_rows, s.commit_rows), (ROWGROUP, Some(ROWGROUP)));
-        let asked = Wishes { commit_rows: Some(5_000), ..Wishes::default() };
+        let asked = LoadOptions { commit_rows: Some(5_000), ..LoadOptions::default() };
         let s = decided(&heap(), asked);
         assert_eq!((s.chunk_rows, s.commit_rows), (5_000, Some(5_000)), "no message spans a commit");
     }
@@ -343,16 +351,17 @@ mod windows {
     fn what_cannot_work_is_refused() {
         let mut t = heap();
         t.object.can_delete = Some(false);
-        assert!(decided(&t, Wishes::default()).refusals[0].to_string().contains("GRANT DELETE"));
+        assert!(decided(&t, LoadOptions::default()).refusals[0].to_string().contains("GRANT DELETE"));
         let mut disabled = table(vec![index(1, IndexKind::Clustered)]);
         disabled.indexes.as_mut().unwrap()[0].disabled = true;
-        assert!(decided(&disabled, Wishes::default()).refusals[0].to_string().contains("REBUILD"));
+        assert!(decided(&disabled, LoadOptions::default()).refusals[0].to_string().contains("REBUILD"));
     }
 
     #[test]
     fn keys_that_act_are_refused_and_others_are_told() {
         let mut t = heap();
-        let disabled = ForeignKey { disabled: true, on_delete: Action::Cascade, ..incoming("off") };
+        let disabled =
+            ForeignKey { disabled: true, on_delete: ReferentialAction::Cascade, ..incoming("off") };
         t.foreign_keys = Some(vec![incoming("plain"), disabled.clone()]);
         let s = plain(&t);
         assert!(s.refusals.is_empty() && s.warnings[0].contains("plain of dbo.child"), "{:?}", s.warnings);
@@ -369,7 +378,7 @@ mod windows {
 
     #[test]
     fn what_an_action_reaches_is_followed_from_key_to_key() {
-        use Action::*;
+        use ReferentialAction::*;
         let key = |name: &str, table_id, referenced_id, on_delete, on_update| ActingKey {
             name: name.into(),
             table: TableName::new("dbo", &format!("t{table_id}")),

@@ -1,6 +1,6 @@
 //! How a table is replaced as a whole, by one session in one transaction.
 use super::indexes::disposable;
-use super::{Emptying, Strategy, Wishes, disabled_base, refuse_kinds};
+use super::{DeleteMethod, LoadOptions, Strategy, disabled_base, refuse_kinds};
 use crate::catalog::Table;
 use crate::catalog::index::IndexKind;
 use crate::error::Result;
@@ -9,8 +9,8 @@ use crate::error::Result;
 const WORTH_DISABLING_INDEXES: u64 = 100_000;
 
 /// Decides how to replace `target` by about `rows` rows.
-pub fn strategy(target: &Table, rows: Option<u64>, wishes: Wishes) -> Strategy {
-    let mut s = Strategy::new(Emptying::Truncate, wishes);
+pub fn strategy(target: &Table, rows: Option<u64>, wishes: LoadOptions) -> Strategy {
+    let mut s = Strategy::new(DeleteMethod::Truncate, wishes);
     s.distrust(target);
     let decided = [
         refuse_kinds(target),
@@ -60,35 +60,35 @@ impl Strategy {
         Ok(())
     }
 
-    fn emptying(&mut self, target: &Table, wishes: Wishes) -> Result<()> {
+    fn emptying(&mut self, target: &Table, wishes: LoadOptions) -> Result<()> {
         let keys = target.foreign_keys.as_deref();
         let points_here = keys.unwrap_or_default().iter().find(|key| key.incoming && !key.own);
         let unseen = target.object.referenced == Some(true)
             && !keys.unwrap_or_default().iter().any(|key| key.incoming);
         let (emptying, why) = if let Some(key) = points_here {
             let key = format!("foreign key {} of {}", key.name, key.table);
-            (Emptying::Delete, format!("{key} makes TRUNCATE impossible (error 4712)"))
+            (DeleteMethod::Delete, format!("{key} makes TRUNCATE impossible (error 4712)"))
         } else if unseen {
             let why = "a foreign key that this login cannot see makes TRUNCATE impossible (error 4712)";
-            (Emptying::Delete, why.into())
+            (DeleteMethod::Delete, why.into())
         } else if target.object.can_alter == Some(false) {
-            (Emptying::Delete, "no ALTER permission, which TRUNCATE needs".into())
+            (DeleteMethod::Delete, "no ALTER permission, which TRUNCATE needs".into())
         } else if wishes.delete_only {
-            (Emptying::Delete, "the server refused TRUNCATE".into())
+            (DeleteMethod::Delete, "the server refused TRUNCATE".into())
         } else if keys.is_none() && target.object.referenced.is_none() {
             let why =
                 "foreign keys that point at it are not to be learnt, and would refuse this (error 4712)";
-            (Emptying::Truncate, why.into())
+            (DeleteMethod::Truncate, why.into())
         } else {
-            (Emptying::Truncate, "no other table points at it".to_owned())
+            (DeleteMethod::Truncate, "no other table points at it".to_owned())
         };
-        let statement = if emptying == Emptying::Truncate { "TRUNCATE" } else { "DELETE" };
+        let statement = if emptying == DeleteMethod::Truncate { "TRUNCATE" } else { "DELETE" };
         self.reasons.push(format!("{statement}: {why}"));
         self.emptying = emptying;
-        if emptying == Emptying::Delete { self.need_delete(target) } else { Ok(()) }
+        if emptying == DeleteMethod::Delete { self.need_delete(target) } else { Ok(()) }
     }
 
-    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: Wishes) {
+    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: LoadOptions) {
         self.warn_of_dropped_duplicates(target);
         let names: Vec<String> = disposable(target).filter_map(|i| i.name.clone()).collect();
         if names.is_empty() {

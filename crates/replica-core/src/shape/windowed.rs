@@ -3,14 +3,14 @@
 //! No transaction here takes a table lock after a weaker one, which is what made writers deadlock: the old rows are
 //! deleted in transactions of their own, and a load's first lock is its strongest.
 use super::indexes::{disposable, stays_because};
-use super::{Emptying, Strategy, Tablock, Wishes, refuse_kinds};
+use super::{DeleteMethod, LoadOptions, Strategy, Tablock, refuse_kinds};
 use crate::catalog::Table;
 use crate::catalog::index::{Index, IndexKind};
 use crate::error::{Error, Result};
 
 /// How a window's old rows go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deletion {
+pub enum WindowDelete {
     /// So many rows a statement: few enough locks not to escalate to one on the table.
     Batches(u64),
     /// In one statement that locks the table first: without an index on the date every batch would read all of it.
@@ -25,8 +25,8 @@ const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
 const COMMIT_ROWS: u64 = 100_000;
 
 /// Decides how to replace windows of `target` that are cut by the column `date_id`.
-pub fn windowed(target: &Table, date_id: i32, wishes: Wishes) -> Strategy {
-    let mut s = Strategy::new(Emptying::Window(Deletion::AtOnce), wishes);
+pub fn windowed(target: &Table, date_id: i32, wishes: LoadOptions) -> Strategy {
+    let mut s = Strategy::new(DeleteMethod::Window(WindowDelete::AtOnce), wishes);
     s.distrust(target);
     let decided = [
         refuse_kinds(target),
@@ -47,7 +47,7 @@ pub fn windowed(target: &Table, date_id: i32, wishes: Wishes) -> Strategy {
 impl Strategy {
     /// Disabled once for all windows. Where rows lie in the order of another column, the index that finds a window's
     /// rows stays: each DELETE would read the whole table without it.
-    fn windowed_indexes(&mut self, target: &Table, date_id: i32, wishes: Wishes) {
+    fn windowed_indexes(&mut self, target: &Table, date_id: i32, wishes: LoadOptions) {
         self.warn_of_dropped_duplicates(target);
         let candidates: Vec<&Index> = disposable(target).collect();
         if candidates.is_empty() {
@@ -96,7 +96,7 @@ impl Strategy {
         }
     }
 
-    fn deletion(&mut self, target: &Table, date_id: i32, wishes: Wishes) {
+    fn deletion(&mut self, target: &Table, date_id: i32, wishes: LoadOptions) {
         let finder = self.active_indexes(target).find(|index| finds(index, date_id));
         let deletion = match finder {
             // Batches that are committed before the last one is refused would be gone.
@@ -104,7 +104,7 @@ impl Strategy {
                 self.reasons.push(
                     "DELETE in one statement under a table lock: a foreign key that refuses it (error 547) leaves all rows of the window".into(),
                 );
-                Deletion::AtOnce
+                WindowDelete::AtOnce
             }
             Some(index) => {
                 let name = index.name.as_deref().unwrap_or_default();
@@ -114,16 +114,16 @@ impl Strategy {
                         "DELETE in batches of {ROWS_WITHOUT_ESCALATION} rows, found by {name}: no lock on the table"
                     ),
                 });
-                Deletion::Batches(ROWS_WITHOUT_ESCALATION)
+                WindowDelete::Batches(ROWS_WITHOUT_ESCALATION)
             }
             None => {
                 self.reasons.push(
                     "DELETE in one statement under a table lock: no index finds a window's rows".into(),
                 );
-                Deletion::AtOnce
+                WindowDelete::AtOnce
             }
         };
-        self.emptying = Emptying::Window(deletion);
+        self.emptying = DeleteMethod::Window(deletion);
     }
 
     /// The indexes that are kept up while rows come, the base included.
@@ -185,7 +185,7 @@ impl Strategy {
         !self.fire_triggers
     }
 
-    fn commits(&mut self, target: &Table, wishes: Wishes) {
+    fn commits(&mut self, target: &Table, wishes: LoadOptions) {
         if wishes.one_transaction {
             return;
         }

@@ -3,7 +3,7 @@ use time::Date;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::catalog::{Column, SqlType, TableName};
 use crate::error::Result;
 use crate::session::Session;
@@ -16,18 +16,18 @@ pub struct Layout {
     pub column_id: i32,
     /// The first day of each partition but the first; `None` where a boundary is no day.
     pub first_days: Option<Vec<Date>>,
-    pub partitions: Vec<Partition>,
-    pub identity: Identity,
+    pub partitions: Vec<PartitionLayout>,
+    pub identity: IdentitySeed,
 }
 
 /// Where an identity column begins, and how it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct IdentitySeed {
     pub seed: i64,
     pub increment: i64,
 }
 
-impl Default for Identity {
+impl Default for IdentitySeed {
     fn default() -> Self {
         Self { seed: 1, increment: 1 }
     }
@@ -35,7 +35,7 @@ impl Default for Identity {
 
 /// One partition of one index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
+pub struct PartitionLayout {
     pub index_id: i32,
     pub number: usize,
     pub compression: String,
@@ -60,7 +60,7 @@ impl Layout {
             column_id,
             first_days: first_days(&boundaries, sql_type),
             partitions: partitions.iter().map(partition).collect::<Result<_>>()?,
-            identity: identity.first().and_then(Identity::from_record).unwrap_or_default(),
+            identity: identity.first().and_then(IdentitySeed::from_record).unwrap_or_default(),
         })
     }
 
@@ -77,19 +77,19 @@ impl Layout {
     }
 }
 
-impl Identity {
+impl IdentitySeed {
     /// `None`: beyond bigint, or unknown.
-    fn from_record(row: &Record) -> Option<Self> {
+    fn from_record(row: &CatalogRow) -> Option<Self> {
         Some(Self { seed: row.int("seed")?, increment: row.int("increment")? })
     }
 }
 
-async fn ask(session: &mut Session, sql: &str, table: &str) -> Result<Vec<Record>> {
-    Ok(session.query(sql, &[&table]).await?.iter().map(Record::from).collect())
+async fn ask(session: &mut Session, sql: &str, table: &str) -> Result<Vec<CatalogRow>> {
+    Ok(session.query(sql, &[&table]).await?.iter().map(CatalogRow::from).collect())
 }
 
-fn partition(row: &Record) -> Result<Partition> {
-    Ok(Partition {
+fn partition(row: &CatalogRow) -> Result<PartitionLayout> {
+    Ok(PartitionLayout {
         index_id: row.number("index_id")?,
         number: row.number("partition_number")?,
         compression: row.text("compression").unwrap_or("NONE").to_owned(),
@@ -99,13 +99,13 @@ fn partition(row: &Record) -> Result<Partition> {
 
 /// A boundary belongs to the partition on its right, or else to the one on its left: then that one ends with it, which
 /// is the end of a day only where values are whole days.
-fn first_days(boundaries: &[Record], sql_type: Option<&SqlType>) -> Option<Vec<Date>> {
+fn first_days(boundaries: &[CatalogRow], sql_type: Option<&SqlType>) -> Option<Vec<Date>> {
     let whole_days = matches!(sql_type, Some(SqlType::Date | SqlType::Int | SqlType::BigInt));
     let on_right = boundaries.first()?.flag("on_right");
     if !on_right && !whole_days {
         return None;
     }
-    let first_day = |row: &Record| {
+    let first_day = |row: &CatalogRow| {
         let day = day(row.text("boundary")?)?;
         if on_right { Some(day) } else { day.next_day() }
     };
@@ -130,13 +130,13 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::catalog::record::Cell;
+    use crate::catalog::record::CatalogValue;
 
-    fn boundaries(on_right: bool, values: &[&str]) -> Vec<Record> {
+    fn boundaries(on_right: bool, values: &[&str]) -> Vec<CatalogRow> {
         let row = |value: &&str| {
-            Record::new([
-                ("on_right".to_owned(), Cell::Int(on_right.into())),
-                ("boundary".to_owned(), Cell::Text((*value).to_owned())),
+            CatalogRow::new([
+                ("on_right".to_owned(), CatalogValue::Int(on_right.into())),
+                ("boundary".to_owned(), CatalogValue::Text((*value).to_owned())),
             ])
         };
         values.iter().map(row).collect()

@@ -7,12 +7,12 @@
 mod layout;
 
 use crate::catalog::index::{Index, IndexKind};
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::catalog::{Column, Table, TableName, quote};
 use crate::error::Result;
 use crate::session::Session;
 use crate::window::{DateColumn, Window};
-pub use layout::{Identity, Layout, Partition};
+pub use layout::{IdentitySeed, Layout, PartitionLayout};
 
 /// How to build the tables beside the target.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Staging {
 
 /// One window's tables, statement by statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stage {
+pub struct StagedWindow {
     /// The new rows.
     pub incoming: TableName,
     /// The old rows, on their way out.
@@ -89,7 +89,7 @@ impl Staging {
     }
 
     /// The tables for one window; `None` if it is not a partition of its own.
-    pub fn stage(&self, window: &Window) -> Option<Stage> {
+    pub fn stage(&self, window: &Window) -> Option<StagedWindow> {
         let partition = self.layout.partition_of(window)?;
         let name = |part: &str| {
             let days = format!("{}_{}", window.first, window.next).replace('-', "");
@@ -118,7 +118,7 @@ impl Staging {
             format!("IF OBJECT_ID(N'{table}') IS NOT NULL DROP TABLE {table}")
         });
         let has_identity = self.columns.iter().any(|column| column.identity);
-        Some(Stage { incoming, outgoing, has_identity, create, finish, switch, drop: drop.to_vec() })
+        Some(StagedWindow { incoming, outgoing, has_identity, create, finish, switch, drop: drop.to_vec() })
     }
 
     /// Is a window's partition still the one that it was? A boundary that somebody has merged away since makes it one of
@@ -148,7 +148,7 @@ impl Staging {
             "SELECT name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P1) AND LEFT(name, LEN(@P2)) = @P2";
         let left = session.query(sql, &[&SCHEMA, &self.prefix().as_str()]).await?;
         for row in &left {
-            let table = TableName::new(SCHEMA, &Record::from(row).name("name")?);
+            let table = TableName::new(SCHEMA, &CatalogRow::from(row).name("name")?);
             session.execute(&format!("DROP TABLE {}", table.quoted())).await?;
         }
         Ok(())
@@ -158,14 +158,14 @@ impl Staging {
         self.indexes.iter().find(|index| index.id <= 1)
     }
 
-    fn partition(&self, index: &Index, number: usize) -> Option<&Partition> {
+    fn partition(&self, index: &Index, number: usize) -> Option<&PartitionLayout> {
         self.layout.partitions.iter().find(|known| known.index_id == index.id && known.number == number)
     }
 
     /// `counts`: with the target's IDENTITY, so that it comes as far as a load brings the target. SWITCH does not ask for
     /// it (unconfirmed: it is a known way to give a table that property, or to take it).
     fn create(&self, table: &TableName, partition: usize, counts: bool) -> String {
-        let Identity { seed, increment } = self.layout.identity;
+        let IdentitySeed { seed, increment } = self.layout.identity;
         let columns = self.columns.iter().map(|column| {
             let collation =
                 column.collation.as_ref().map(|c| format!(" COLLATE {}", c.name)).unwrap_or_default();
@@ -235,7 +235,7 @@ mod tests {
     const JANUARY: Window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
 
     fn layout() -> Layout {
-        let place = |index_id, compression: &str| Partition {
+        let place = |index_id, compression: &str| PartitionLayout {
             index_id,
             number: 2,
             compression: compression.into(),
@@ -245,7 +245,7 @@ mod tests {
             column_id: 2,
             first_days: Some(vec![JANUARY.first, JANUARY.next]),
             partitions: vec![place(1, "PAGE"), place(2, "NONE")],
-            identity: Identity { seed: 10, increment: -5 },
+            identity: IdentitySeed { seed: 10, increment: -5 },
         }
     }
 

@@ -1,6 +1,6 @@
 //! A bulk load's own tokens: COLMETADATA of the rows that [`row`](super::row) writes, and the DONE after them
 //! ([MS-TDS] 2.2.6.1; docs/WIRE.md, "Three rules for a relay of rows").
-use super::columns::{self, Column, Form, flags::NULLABLE};
+use super::columns::{self, Form, WireColumn, flags::NULLABLE};
 use super::token::{Done, DoneKind};
 use super::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
 
@@ -47,13 +47,13 @@ pub fn type_info(source: &TypeInfo) -> TypeInfo {
 }
 
 /// The bulk COLMETADATA for the columns of a SELECT and those that they go into, in the same order.
-pub fn columns(source: &[Column], targets: &[Target]) -> Vec<Column> {
-    let column = |(source, target): (&Column, &Target)| {
+pub fn columns(source: &[WireColumn], targets: &[Target]) -> Vec<WireColumn> {
+    let column = |(source, target): (&WireColumn, &Target)| {
         let table = match source.type_info {
             TypeInfo::LongLen { .. } => vec![target.table.clone()],
             _ => Vec::new(),
         };
-        Column {
+        WireColumn {
             name: target.name.clone(),
             user_type: 0,
             flags: READ_WRITE | if target.nullable { NULLABLE } else { 0 },
@@ -65,7 +65,7 @@ pub fn columns(source: &[Column], targets: &[Target]) -> Vec<Column> {
 }
 
 /// The bytes before a bulk load's rows.
-pub fn head(columns: &[Column]) -> Vec<u8> {
+pub fn head(columns: &[WireColumn]) -> Vec<u8> {
     let mut out = Vec::new();
     columns::encode(columns, Form::Bulk, &mut out);
     out
@@ -92,7 +92,7 @@ mod tests {
         };
         let binary = TypeInfo::Binary { token: token::BIGVARBINARY, size: 16 };
         let sources = [("a", TypeInfo::Fixed { token: token::INT4 }), ("b", chars(32)), ("c", binary)];
-        let sources = sources.map(|(name, type_info)| Column {
+        let sources = sources.map(|(name, type_info)| WireColumn {
             name: name.into(),
             user_type: 0,
             flags: 8,

@@ -33,7 +33,7 @@ pub enum Form {
 
 /// One column of COLMETADATA.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct WireColumn {
     pub name: String,
     /// 0, or 0x100 sysname, 0x50 timestamp.
     pub user_type: u32,
@@ -44,14 +44,14 @@ pub struct Column {
     pub table: Vec<String>,
 }
 
-impl Column {
+impl WireColumn {
     pub fn is_nullable(&self) -> bool {
         self.flags & flags::NULLABLE != 0
     }
 }
 
 /// Reads COLMETADATA from its token byte on. `Ok(None)`: more bytes are needed.
-pub fn parse(bytes: &[u8], form: Form) -> Result<Option<(Vec<Column>, usize)>, Malformed> {
+pub fn parse(bytes: &[u8], form: Form) -> Result<Option<(Vec<WireColumn>, usize)>, Malformed> {
     let mut reader = Reader::new(bytes);
     let columns = reader.u8().and_then(|token| match token {
         COLMETADATA => parse_body(&mut reader, form),
@@ -60,7 +60,7 @@ pub fn parse(bytes: &[u8], form: Form) -> Result<Option<(Vec<Column>, usize)>, M
     Ok(resumable(columns)?.map(|columns| (columns, reader.position())))
 }
 
-pub(super) fn parse_body(reader: &mut Reader<'_>, form: Form) -> Result<Vec<Column>, ParseError> {
+pub(super) fn parse_body(reader: &mut Reader<'_>, form: Form) -> Result<Vec<WireColumn>, ParseError> {
     match reader.u16()? {
         NO_METADATA => Ok(Vec::new()),
         count if count > MOST_COLUMNS => Err(ParseError::malformed(format!("{count} columns"))),
@@ -68,7 +68,7 @@ pub(super) fn parse_body(reader: &mut Reader<'_>, form: Form) -> Result<Vec<Colu
     }
 }
 
-fn column(reader: &mut Reader<'_>, form: Form) -> Result<Column, ParseError> {
+fn column(reader: &mut Reader<'_>, form: Form) -> Result<WireColumn, ParseError> {
     let user_type = reader.u32()?;
     let flags = reader.u16()?;
     let type_info = TypeInfo::parse(reader)?;
@@ -82,11 +82,11 @@ fn column(reader: &mut Reader<'_>, form: Form) -> Result<Column, ParseError> {
         (TypeInfo::LongLen { .. }, Form::Bulk) => vec![reader.us_varchar()?],
         _ => Vec::new(),
     };
-    Ok(Column { name: reader.b_varchar()?, user_type, flags, type_info, table })
+    Ok(WireColumn { name: reader.b_varchar()?, user_type, flags, type_info, table })
 }
 
 /// Writes COLMETADATA with its token byte. No columns at all are written as "no metadata".
-pub fn encode(columns: &[Column], form: Form, out: &mut Vec<u8>) {
+pub fn encode(columns: &[WireColumn], form: Form, out: &mut Vec<u8>) {
     out.push(COLMETADATA);
     let count = if columns.is_empty() { NO_METADATA } else { columns.len() as u16 };
     out.extend_from_slice(&count.to_le_bytes());
@@ -113,8 +113,8 @@ mod tests {
     use crate::tds::captured;
     use crate::tds::types::{CollationBytes, MAX_WIDTH, token};
 
-    fn plain(name: &str, flags: u16, type_info: TypeInfo) -> Column {
-        Column { name: name.into(), user_type: 0, flags, type_info, table: Vec::new() }
+    fn plain(name: &str, flags: u16, type_info: TypeInfo) -> WireColumn {
+        WireColumn { name: name.into(), user_type: 0, flags, type_info, table: Vec::new() }
     }
 
     #[test]

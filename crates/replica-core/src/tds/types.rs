@@ -68,7 +68,7 @@ pub enum TypeInfo {
     /// BIGCHAR, BIGVARCHAR, NCHAR, NVARCHAR. `size` in bytes, [`MAX_WIDTH`] for (max).
     Chars { token: u8, size: u16, collation: CollationBytes },
     /// TEXT, NTEXT (with a collation) and IMAGE (without). In COLMETADATA a table name follows, see
-    /// [`Column`](super::columns::Column).
+    /// [`WireColumn`](super::columns::WireColumn).
     LongLen { token: u8, size: u32, collation: Option<CollationBytes> },
     /// XML, with its schema collection (database, owning schema, collection) if it is typed.
     Xml { schema: Option<(String, String, String)> },

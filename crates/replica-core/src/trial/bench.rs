@@ -1,32 +1,32 @@
 //! The row's loads, each in a transaction that is rolled back.
 use std::ops::ControlFlow;
 
-use super::Subject;
+use super::TrialTable;
 use crate::catalog::index::Index;
 use crate::catalog::{Column, quote};
 use crate::copy::Sides;
 use crate::error::Error;
 use crate::error::Result;
-use crate::find::{Key, Places, each_row};
+use crate::find::{Places, RowKey, each_row};
 use crate::load;
-use crate::plan::{Part, Plan};
+use crate::plan::{Plan, RowSelection};
 use crate::read::Rows;
 use crate::tds::rpc::Query;
 use crate::types::mapping::MappedColumn;
 use crate::types::plain_value;
 
-pub(super) struct Bench<'a> {
+pub(super) struct TrialTransaction<'a> {
     sides: &'a mut Sides,
-    subject: &'a Subject<'a>,
-    part: Part,
+    subject: &'a TrialTable<'a>,
+    part: RowSelection,
     /// Columns that take their default, as a load lists them instead.
     defaults: Vec<MappedColumn>,
     /// What is deleted from the target before each load.
     in_the_way: Vec<Query>,
 }
 
-impl<'a> Bench<'a> {
-    pub fn new(sides: &'a mut Sides, subject: &'a Subject<'a>, places: &Places<'_>) -> Self {
+impl<'a> TrialTransaction<'a> {
+    pub fn new(sides: &'a mut Sides, subject: &'a TrialTable<'a>, places: &Places<'_>) -> Self {
         let defaults = subject.plan.defaults(subject.target);
         Self { sides, subject, part: places.part(Some(0..1)), defaults, in_the_way: Vec::new() }
     }
@@ -112,7 +112,7 @@ impl<'a> Bench<'a> {
         })
         .await?;
         let Some(values) = values else { return Ok(None) };
-        let key = Key { columns: columns.iter().map(|column| (*column).clone()).collect() };
+        let key = RowKey { columns: columns.iter().map(|column| (*column).clone()).collect() };
         let mut params = Vec::new();
         let predicate = key.predicate(&values, &mut params)?;
         let target = self.subject.plan.target.quoted();

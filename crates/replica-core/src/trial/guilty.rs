@@ -1,5 +1,5 @@
 //! Which columns a row is refused for: those that make it acceptable when a plain value stands in their place.
-use super::bench::Bench;
+use super::bench::TrialTransaction;
 use crate::error::{Error, Result};
 
 /// Columns by their number in the plan's mapping, and beyond them those that take their default.
@@ -19,7 +19,7 @@ impl Guilty {
 }
 
 /// Tries the columns apart. `suspects` are those whose values are known not to fit.
-pub(super) async fn find(bench: &mut Bench<'_>, suspects: &[usize]) -> Result<Guilty> {
+pub(super) async fn find(bench: &mut TrialTransaction<'_>, suspects: &[usize]) -> Result<Guilty> {
     let all = bench.columns();
     let mut any_of = Vec::new();
     for column in &all {
@@ -50,7 +50,7 @@ pub(super) async fn find(bench: &mut Bench<'_>, suspects: &[usize]) -> Result<Gu
 }
 
 /// Leaves out of the set whatever is not needed for the row to be accepted.
-async fn fewest(bench: &mut Bench<'_>, mut replaced: Vec<usize>) -> Result<Vec<usize>> {
+async fn fewest(bench: &mut TrialTransaction<'_>, mut replaced: Vec<usize>) -> Result<Vec<usize>> {
     for column in replaced.clone() {
         let without: Vec<usize> = replaced.iter().copied().filter(|other| *other != column).collect();
         if bench.load(&without).await?.is_none() {

@@ -8,11 +8,11 @@ mod show;
 use crate::catalog::Table;
 use crate::copy::Sides;
 use crate::error::{Error, Result};
-use crate::find::{Key, Places};
+use crate::find::{Places, RowKey};
 use crate::plan::Plan;
 use crate::predicate::bracketed;
 use crate::window::Filter;
-use bench::Bench;
+use bench::TrialTransaction;
 pub use guilty::Guilty;
 pub use show::Shown;
 
@@ -26,7 +26,7 @@ pub enum Which {
 }
 
 /// What is known of a table on both sides, and how it would be copied.
-pub struct Subject<'a> {
+pub struct TrialTable<'a> {
     pub source: &'a Table,
     pub target: &'a Table,
     pub plan: &'a Plan,
@@ -40,12 +40,12 @@ pub struct Trial {
     pub defaults: Vec<String>,
     /// Others match as well.
     pub is_first_of_many: bool,
-    pub outcome: Outcome,
+    pub outcome: TrialOutcome,
 }
 
 /// What the target says to the row.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum TrialOutcome {
     Accepted,
     /// Accepted once the target's own row of the same key was out of the way, as it is in a copy.
     Replaces,
@@ -62,7 +62,7 @@ impl Which {
         match self {
             Self::Where(text) => Ok(Filter { predicate: bracketed(text)?, params: Vec::new() }),
             Self::Key(values) => {
-                let key = Key::of(source).ok_or_else(|| {
+                let key = RowKey::of(source).ok_or_else(|| {
                     Error::usage("the source's table has no key").remedy("Name the row with --where")
                 })?;
                 let mut params = Vec::new();
@@ -76,19 +76,19 @@ impl Which {
 ///
 /// # Errors
 /// No such row; what keeps the trial from being made, as a lost connection does. A refusal is no error.
-pub async fn row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Result<Trial> {
+pub async fn row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> Result<Trial> {
     let name = &subject.source.object.name;
     try_row(sides, subject, which).await.map_err(|error| error.table(name))
 }
 
-async fn try_row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Result<Trial> {
+async fn try_row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> Result<Trial> {
     let places = Places::of(subject.source, Some(which.filter(subject.source)?));
     let shown = show::show(&mut sides.source, subject, &places).await?;
     let Some((columns, is_first_of_many)) = shown else {
         return Err(Error::data("the source has no such row"));
     };
     let identity = identity::Identity::note(&mut sides.target, subject.target, &columns).await?;
-    let mut bench = Bench::new(sides, subject, &places);
+    let mut bench = TrialTransaction::new(sides, subject, &places);
     let outcome = outcome(&mut bench, &columns).await;
     identity.put_back(&mut sides.target).await;
     let defaults = subject.plan.defaults(subject.target).into_iter().map(|column| column.target.name);
@@ -98,17 +98,17 @@ async fn try_row(sides: &mut Sides, subject: &Subject<'_>, which: &Which) -> Res
 /// A row of this key is there, or was loaded twice (docs/SERVER.md, "Errors of a bulk load").
 const DUPLICATE: [u32; 2] = [2601, 2627];
 
-async fn outcome(bench: &mut Bench<'_>, columns: &[Shown]) -> Result<Outcome> {
-    let Some(mut error) = bench.load(&[]).await? else { return Ok(Outcome::Accepted) };
+async fn outcome(bench: &mut TrialTransaction<'_>, columns: &[Shown]) -> Result<TrialOutcome> {
+    let Some(mut error) = bench.load(&[]).await? else { return Ok(TrialOutcome::Accepted) };
     if DUPLICATE.iter().any(|number| error.has_number(*number)) {
         bench.make_room().await?;
         match bench.load(&[]).await? {
-            None => return Ok(Outcome::Replaces),
+            None => return Ok(TrialOutcome::Replaces),
             Some(other) => error = other,
         }
     }
     let suspects: Vec<usize> =
         columns.iter().enumerate().filter(|(_, column)| column.is_refused()).map(|(n, _)| n).collect();
     let guilty = guilty::find(bench, &suspects).await?;
-    Ok(Outcome::Refused { error, guilty })
+    Ok(TrialOutcome::Refused { error, guilty })
 }

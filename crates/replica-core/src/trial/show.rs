@@ -1,7 +1,7 @@
 //! The row, column by column.
 use std::ops::ControlFlow;
 
-use super::Subject;
+use super::TrialTable;
 use super::bench::quoted;
 use crate::catalog::{Length, SqlType};
 use crate::decode::Value;
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::find::{Places, each_row};
 use crate::session::Session;
 use crate::types::mapping::MappedColumn;
-use crate::types::{Check, Measure};
+use crate::types::{ValueCheck, ValueMeasure};
 
 /// A column of the row.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Shown {
     /// The value at the source, or its beginning; `None` is NULL.
     pub value: Option<String>,
     /// What befalls it, each with the length that is too long.
-    pub problems: Vec<(Check, Option<String>)>,
+    pub problems: Vec<(ValueCheck, Option<String>)>,
 }
 
 impl Shown {
@@ -44,19 +44,19 @@ const MOST: u32 = 200;
 /// The first row, and whether there are others; `None` if there is none.
 pub(super) async fn show(
     session: &mut Session,
-    subject: &Subject<'_>,
+    subject: &TrialTable<'_>,
     places: &Places<'_>,
 ) -> Result<Option<(Vec<Shown>, bool)>> {
     let columns = &subject.plan.mapping.columns;
-    let checks: Vec<Vec<Check>> = columns.iter().map(MappedColumn::checks).collect();
+    let checks: Vec<Vec<ValueCheck>> = columns.iter().map(MappedColumn::checks).collect();
     let mut items = Vec::new();
     for (column, checks) in columns.iter().zip(&checks) {
         items.push(beginning(column));
-        for Check { predicate, measure, .. } in checks {
+        for ValueCheck { predicate, measure, .. } in checks {
             items.push(format!("CASE WHEN {predicate} THEN 1 ELSE 0 END"));
             items.push(match measure {
-                Measure::Length { expression, .. } => expression.clone(),
-                Measure::Nothing | Measure::Value(_) | Measure::Text(_) => "NULL".into(),
+                ValueMeasure::Length { expression, .. } => expression.clone(),
+                ValueMeasure::Nothing | ValueMeasure::Value(_) | ValueMeasure::Text(_) => "NULL".into(),
             });
         }
     }
@@ -80,7 +80,7 @@ pub(super) async fn show(
                 let (is_so, length) = (next()?, next()?);
                 if is_so == Value::Int(1) {
                     let length = match &check.measure {
-                        Measure::Length { unit, .. } => Some(format!("{length} {unit}")),
+                        ValueMeasure::Length { unit, .. } => Some(format!("{length} {unit}")),
                         _ => None,
                     };
                     problems.push((check.clone(), length));

@@ -75,7 +75,7 @@ impl fmt::Display for Problem {
 
 /// What to show of the values that have a problem, as T-SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum ValueMeasure {
     /// Nothing to show: NULL.
     Nothing,
     /// The values themselves, which have an order.
@@ -88,23 +88,23 @@ pub enum Measure {
 
 /// One [`Problem`] of one pair of columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct ValueCheck {
     pub problem: Problem,
     /// T-SQL over the source's columns, true for the rows concerned. At most one check of a column is true for a row,
     /// lost characters excepted.
     pub predicate: String,
-    pub measure: Measure,
+    pub measure: ValueMeasure,
     /// What the target's column can hold.
     pub capacity: String,
 }
 
-impl Check {
+impl ValueCheck {
     /// NULL, which is not among a conversion's checks: it is the columns' matter, not their types'.
     pub(super) fn null(column: &str) -> Self {
         Self {
             problem: Problem::Null,
             predicate: format!("{column} IS NULL"),
-            measure: Measure::Nothing,
+            measure: ValueMeasure::Nothing,
             capacity: "no NULL".into(),
         }
     }
@@ -116,7 +116,7 @@ impl Check {
         predicate: String,
         capacity: impl Into<String>,
     ) -> Self {
-        Self { problem, predicate, measure: Measure::Value(value.to_owned()), capacity: capacity.into() }
+        Self { problem, predicate, measure: ValueMeasure::Value(value.to_owned()), capacity: capacity.into() }
     }
 }
 

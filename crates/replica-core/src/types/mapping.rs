@@ -1,6 +1,6 @@
 //! The columns of one table matched with those of another, by name.
-use super::{Check, Conversion, convert, number, temporal};
-use crate::catalog::server::Server;
+use super::{Conversion, ValueCheck, convert, number, temporal};
+use crate::catalog::server::ServerFacts;
 use crate::catalog::{Column, Special, Table, quote};
 use crate::error::Error;
 
@@ -66,9 +66,9 @@ impl MappedColumn {
     }
 
     /// Everything that can befall this column's values.
-    pub fn checks(&self) -> Vec<Check> {
-        let null =
-            (self.source.nullable && !self.target.nullable).then(|| Check::null(&quote(&self.source.name)));
+    pub fn checks(&self) -> Vec<ValueCheck> {
+        let null = (self.source.nullable && !self.target.nullable)
+            .then(|| ValueCheck::null(&quote(&self.source.name)));
         null.into_iter().chain(self.conversion.checks.iter().cloned()).collect()
     }
 }
@@ -154,7 +154,7 @@ pub fn map_what_can_be(
 
 /// An exact match first: a case-sensitive source may have two names that are one to the target.
 fn source_of<'a>(source: &'a Table, target: &Table, to: &Column) -> Option<&'a Column> {
-    let same = |column: &&Column| Server::same_name(target.name_collation(), &column.name, &to.name);
+    let same = |column: &&Column| ServerFacts::same_name(target.name_collation(), &column.name, &to.name);
     source.columns.iter().find(|column| column.name == to.name).or_else(|| source.columns.iter().find(same))
 }
 
@@ -243,7 +243,8 @@ mod tests {
         assert_eq!(names(&mapping), ["a>A", "B>b"]);
 
         let mut sensitive = table(&["A", "b"]);
-        sensitive.server = Some(Server { collation: "Latin1_General_BIN2".into(), ..Server::default() });
+        sensitive.server =
+            Some(ServerFacts { collation: "Latin1_General_BIN2".into(), ..ServerFacts::default() });
         let error = map(&table(&["B", "A"]), &sensitive, false).unwrap_err().to_string();
         assert!(error.contains("in the source only: B"), "{error}");
     }

@@ -22,7 +22,7 @@ pub mod guide;
 pub mod mapping;
 
 use crate::catalog::{Column, SqlType, quote};
-pub use check::{Check, Measure, Problem};
+pub use check::{Problem, ValueCheck, ValueMeasure};
 pub use declare::declare;
 pub use plain::plain_value;
 
@@ -69,7 +69,7 @@ pub struct Conversion {
     /// Which values the server will refuse.
     pub limits: Vec<String>,
     /// How to find the values that losses and limits speak of.
-    pub checks: Vec<Check>,
+    pub checks: Vec<ValueCheck>,
 }
 
 /// Why two columns cannot be brought together, and what to do about it.
@@ -101,7 +101,7 @@ pub fn convert(source: &Column, target: &Column) -> Result<Conversion, Refusal> 
 }
 
 /// `None`: there is no conversion worth having, which [`no_way`] puts into words.
-type Outcome = Option<Result<Conversion, Refusal>>;
+type MappingResult = Option<Result<Conversion, Refusal>>;
 
 fn no_way(from: &SqlType, to: &SqlType) -> Refusal {
     Refusal::new(
@@ -152,7 +152,7 @@ impl Conversion {
         self
     }
 
-    fn check(mut self, when: bool, check: impl FnOnce() -> Check) -> Self {
+    fn check(mut self, when: bool, check: impl FnOnce() -> ValueCheck) -> Self {
         if when {
             self.checks.push(check());
         }

@@ -1,5 +1,5 @@
 //! Numbers to numbers.
-use super::{Check, Conversion, Outcome, Problem, Refusal, cast, try_cast};
+use super::{Conversion, MappingResult, Problem, Refusal, ValueCheck, cast, try_cast};
 use crate::catalog::{Column, SqlType, quote};
 
 /// What an exact number can hold.
@@ -42,11 +42,11 @@ fn is_integer(sql_type: &SqlType) -> bool {
     matches!(sql_type, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt)
 }
 
-pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
+pub(super) fn convert(source: &Column, target: &Column) -> MappingResult {
     let (from, to) = (&source.sql_type, &target.sql_type);
     let value = quote(&source.name);
     let not_finite =
-        || Check::value(Problem::NotFinite, &value, format!("NOT {}", finite(&value)), "finite numbers");
+        || ValueCheck::value(Problem::NotFinite, &value, format!("NOT {}", finite(&value)), "finite numbers");
     let floating = float_digits(from).is_some();
     if from == to {
         return Some(Ok(Conversion::pass(source, target).check(floating, not_finite)));
@@ -80,8 +80,12 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
     let limited = !conversion.limits.is_empty();
     let rounds = !conversion.losses.is_empty();
     Some(Ok(conversion
-        .check(limited, || Check::value(Problem::OutOfRange, &value, overflows(&value, from, to), range(to)))
-        .check(rounds, || Check::value(Problem::Rounded, &value, rounded(&value, from, to), precision(to)))))
+        .check(limited, || {
+            ValueCheck::value(Problem::OutOfRange, &value, overflows(&value, from, to), range(to))
+        })
+        .check(rounds, || {
+            ValueCheck::value(Problem::Rounded, &value, rounded(&value, from, to), precision(to))
+        })))
 }
 
 /// Between the least and the greatest double. NaN is not, whether a server takes it for greater than all numbers

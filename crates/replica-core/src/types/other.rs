@@ -1,11 +1,11 @@
 //! Bytes, identifiers, XML, CLR types and the rest.
-use super::{BINARY, Check, Conversion, How, Measure, Outcome, Problem, Refusal, SHOWN};
+use super::{BINARY, Conversion, How, MappingResult, Problem, Refusal, SHOWN, ValueCheck, ValueMeasure};
 use crate::catalog::{Column, Length, SqlType};
 
 /// Bytes in a rowversion.
 const ROWVERSION: u16 = 8;
 
-pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
+pub(super) fn convert(source: &Column, target: &Column) -> MappingResult {
     use SqlType::{
         BigInt, Binary, Clr, Image, Json, Other, RowVersion, UniqueIdentifier, VarBinary, Variant, Vector,
         Xml,
@@ -66,9 +66,9 @@ impl Conversion {
     }
 }
 
-fn bytes(problem: Problem, predicate: String, expression: String, capacity: u16) -> Check {
-    let measure = Measure::Length { expression, unit: "bytes" };
-    Check { problem, predicate, measure, capacity: format!("{capacity} bytes") }
+fn bytes(problem: Problem, predicate: String, expression: String, capacity: u16) -> ValueCheck {
+    let measure = ValueMeasure::Length { expression, unit: "bytes" };
+    ValueCheck { problem, predicate, measure, capacity: format!("{capacity} bytes") }
 }
 
 /// A bulk load takes no XML type, but text that it parses (MS-TDS 2.2.6.1). "By default, insignificant white space isn't
@@ -78,10 +78,10 @@ fn xml(pass: Conversion) -> Conversion {
     let text = SqlType::NVarChar(Length::Max);
     let as_is = super::cast(&pass.expression, &text);
     let parsed = super::cast(&super::cast(&as_is, &SqlType::Xml), &text);
-    let check = Check {
+    let check = ValueCheck {
         problem: Problem::TagBlanksLost,
         predicate: format!("{as_is} {BINARY} <> {parsed} {BINARY}"),
-        measure: Measure::Text(format!("LEFT({as_is}, {SHOWN})")),
+        measure: ValueMeasure::Text(format!("LEFT({as_is}, {SHOWN})")),
         capacity: "no blanks between tags".into(),
     };
     Conversion { how: How::Patch, sent: text, ..pass }

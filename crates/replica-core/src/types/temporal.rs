@@ -1,9 +1,9 @@
 //! Dates and times to dates and times.
-use super::{Check, Conversion, Outcome, Problem, Refusal, cast, try_cast};
+use super::{Conversion, MappingResult, Problem, Refusal, ValueCheck, cast, try_cast};
 use crate::catalog::{Column, SqlType, quote};
 
 /// What a type keeps of a moment.
-struct Parts {
+struct TemporalParts {
     date: bool,
     time: bool,
     offset: bool,
@@ -17,7 +17,7 @@ struct Parts {
 const DATETIME_SCALE: i8 = 2;
 const MINUTES: i8 = -2;
 
-fn parts(sql_type: &SqlType) -> Option<Parts> {
+fn parts(sql_type: &SqlType) -> Option<TemporalParts> {
     let (date, time, offset, scale, first_year) = match sql_type {
         SqlType::Date => (true, false, false, None, 1),
         SqlType::Time(scale) => (false, true, false, Some(*scale as i8), 1),
@@ -27,14 +27,14 @@ fn parts(sql_type: &SqlType) -> Option<Parts> {
         SqlType::SmallDateTime => (true, true, false, Some(MINUTES), 1900),
         _ => return None,
     };
-    Some(Parts { date, time, offset, scale, first_year })
+    Some(TemporalParts { date, time, offset, scale, first_year })
 }
 
 pub(super) fn is_temporal(sql_type: &SqlType) -> bool {
     parts(sql_type).is_some()
 }
 
-pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
+pub(super) fn convert(source: &Column, target: &Column) -> MappingResult {
     let (from, to) = (&source.sql_type, &target.sql_type);
     if from == to {
         return Some(Ok(Conversion::pass(source, target)));
@@ -63,7 +63,7 @@ pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
         .limit(*to == SqlType::SmallDateTime, "dates after 2079-06-06")
         .check(limited || coarser && t.date, || {
             let predicate = format!("{value} IS NOT NULL AND {there} IS NULL");
-            Check::value(Problem::OutOfRange, &value, predicate, range(to))
+            ValueCheck::value(Problem::OutOfRange, &value, predicate, range(to))
         });
     Some(Ok(if coarser { conversion.rounds(source, &there, to, t.date) } else { conversion }))
 }
@@ -94,7 +94,7 @@ impl Conversion {
         };
         let same_month = format!("MONTH({there}) = MONTH({value})");
         let other_month = format!("MONTH({there}) <> MONTH({value})");
-        let check = |problem, predicate| Check::value(problem, &value, predicate, step(to));
+        let check = |problem, predicate| ValueCheck::value(problem, &value, predicate, step(to));
         let crossing = if has_date { format!("{other_day} AND {same_month}") } else { other_day };
         self.check(true, || check(Problem::Rounded, format!("{differs} AND {same_day}")))
             .check(true, || check(Problem::OtherDay, crossing))

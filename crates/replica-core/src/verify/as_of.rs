@@ -9,12 +9,12 @@ use crate::window::{choose, date};
 pub struct AsOf {
     /// `None`: the only rowversion, or the column that windows are cut by.
     pub column: Option<String>,
-    pub value: Moment,
+    pub value: AsOfMoment,
 }
 
 /// As `AsOf` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum AsOfMoment {
     RowVersion([u8; 8]),
     /// A date and time as ISO 8601 writes them.
     Time(String),
@@ -25,7 +25,7 @@ pub enum Moment {
 pub(super) struct Newer {
     column: String,
     sql_type: SqlType,
-    value: Moment,
+    value: AsOfMoment,
 }
 
 impl Newer {
@@ -35,15 +35,15 @@ impl Newer {
             (Some(name), _) => source
                 .column_named(name)
                 .ok_or_else(|| refused(format!("the source has no column {name}")))?,
-            (None, Moment::RowVersion(_)) => {
+            (None, AsOfMoment::RowVersion(_)) => {
                 let mut versions = source.columns.iter().filter(|c| c.sql_type == SqlType::RowVersion);
                 versions.next().ok_or_else(|| refused("the source has no rowversion column".into()))?
             }
-            (None, Moment::Time(_)) => choose(source, date_column)?,
+            (None, AsOfMoment::Time(_)) => choose(source, date_column)?,
         };
         let fits = match as_of.value {
-            Moment::RowVersion(_) => matches!(column.sql_type, SqlType::RowVersion | SqlType::Binary(8)),
-            Moment::Time(_) => matches!(
+            AsOfMoment::RowVersion(_) => matches!(column.sql_type, SqlType::RowVersion | SqlType::Binary(8)),
+            AsOfMoment::Time(_) => matches!(
                 column.sql_type,
                 SqlType::Date
                     | SqlType::DateTime
@@ -65,11 +65,11 @@ impl Newer {
     pub fn predicate(&self, params: &mut Vec<Param>) -> String {
         let at = params.len() + 1;
         let value = match &self.value {
-            Moment::RowVersion(bytes) => {
+            AsOfMoment::RowVersion(bytes) => {
                 params.push(Param::Binary(bytes.to_vec()));
                 format!("CAST(@P{at} AS binary(8))")
             }
-            Moment::Time(text) => {
+            AsOfMoment::Time(text) => {
                 params.push(Param::Text(text.clone()));
                 // These read year-month-day whatever the session's language, datetime does not
                 // (Microsoft docs, "SET DATEFORMAT").
@@ -93,12 +93,14 @@ impl std::str::FromStr for AsOf {
             None => (None, text.trim()),
         };
         let value = match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
-            Some(digits) => u64::from_str_radix(digits, 16).ok().map(|n| Moment::RowVersion(n.to_be_bytes())),
+            Some(digits) => {
+                u64::from_str_radix(digits, 16).ok().map(|n| AsOfMoment::RowVersion(n.to_be_bytes()))
+            }
             // Whether there is such a day must not depend on whether a row differs; the time is the server's to read.
             None => value
                 .get(..10)
                 .is_some_and(|day| date("--as-of", day).is_ok())
-                .then(|| Moment::Time(value.to_owned())),
+                .then(|| AsOfMoment::Time(value.to_owned())),
         };
         let value = value.ok_or_else(|| {
             Error::usage(format!("--as-of {text} is neither a time nor a rowversion"))
@@ -117,9 +119,9 @@ mod tests {
         let as_of = |text: &str| text.parse::<AsOf>();
         assert_eq!(
             as_of("made=2024-01-31T06:00").unwrap(),
-            AsOf { column: Some("made".into()), value: Moment::Time("2024-01-31T06:00".into()) }
+            AsOf { column: Some("made".into()), value: AsOfMoment::Time("2024-01-31T06:00".into()) }
         );
-        assert_eq!(as_of("0x01").unwrap().value, Moment::RowVersion([0, 0, 0, 0, 0, 0, 0, 1]));
+        assert_eq!(as_of("0x01").unwrap().value, AsOfMoment::RowVersion([0, 0, 0, 0, 0, 0, 0, 1]));
         for text in
             ["", "yesterday", "2024-02-30", "made=2024-13-01T06:00", "0xZZ", "made=", "0x112233445566778899"]
         {

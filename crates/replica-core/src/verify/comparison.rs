@@ -1,7 +1,7 @@
 //! One table as both sides have it, and what to ask either of them. Pure.
 use super::as_of::{AsOf, Newer};
-use super::key::{Key, sort_expression};
-use super::part::Part;
+use super::key::{MergeKey, sort_expression};
+use super::part::RereadRows;
 use crate::catalog::{Table, TableName};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
@@ -18,7 +18,7 @@ pub struct Comparison {
     pub target: TableName,
     pub mapping: Mapping,
     /// What the rows are named by. Without one they are a multiset.
-    pub key: Option<Key>,
+    pub key: Option<MergeKey>,
     /// The source's own estimate.
     pub rows: Option<u64>,
     /// See [`RowScanner::pad_decimals`](crate::tds::row::RowScanner::pad_decimals).
@@ -34,7 +34,7 @@ pub struct Comparison {
 
 /// What the user asked of one table.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Request<'a> {
+pub struct ComparisonOptions<'a> {
     pub ignore_extra_columns: bool,
     pub date_column: Option<&'a str>,
     /// There are windows to compare.
@@ -44,7 +44,7 @@ pub struct Request<'a> {
 
 /// A SELECT with columns before the row proper.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct ComparisonQuery {
     pub query: Query,
     pub lead: usize,
 }
@@ -53,7 +53,7 @@ impl Comparison {
     /// # Errors
     /// Everything that can be known before anything is read: one table on both sides, columns that cannot be
     /// compared, no permission, no column to cut windows by.
-    pub fn new(source: &Table, target: &Table, request: Request<'_>) -> Result<Self> {
+    pub fn new(source: &Table, target: &Table, request: ComparisonOptions<'_>) -> Result<Self> {
         let name = &target.object.name;
         source.tell_from(target)?;
         for (table, role) in [(source, Role::Source), (target, Role::Target)] {
@@ -65,7 +65,7 @@ impl Comparison {
         }
         let mapping = map(source, target, request.ignore_extra_columns)?;
         let server = |table: &Table| table.server.clone().unwrap_or_default();
-        let key = Key::of(target, &mapping);
+        let key = MergeKey::of(target, &mapping);
         let newer = request.as_of.map(|as_of| Newer::new(as_of, source, request.date_column)).transpose()?;
         if newer.is_some() && key.is_none() {
             return Err(Error::usage("--as-of needs a key to tell changed rows from new ones")
@@ -95,7 +95,7 @@ impl Comparison {
     }
 
     /// The rows of a window, or all of them; with `by_day` the day that each belongs to comes first.
-    pub(super) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> Question {
+    pub(super) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> ComparisonQuery {
         let mut params = Vec::new();
         let predicate = window.and_then(|window| Some(self.date(role)?.within(window, &mut params)));
         let day = by_day.then(|| self.date(role).map(DateColumn::day)).flatten();
@@ -115,7 +115,7 @@ impl Comparison {
 
     /// The rows of a part. In the order of the key, its columns come first and then, at the source, whether the row is
     /// newer than the copy, where that was asked.
-    pub(super) fn part(&self, role: Role, part: &Part, key: Option<&Key>) -> Question {
+    pub(super) fn part(&self, role: Role, part: &RereadRows, key: Option<&MergeKey>) -> ComparisonQuery {
         let mut params = Vec::new();
         let predicate = self.date(role).and_then(|date| part.predicate(date, &mut params));
         let mut lead = Vec::new();
@@ -147,7 +147,13 @@ impl Comparison {
         self.dates.as_ref().map(|dates| &dates[side(role)])
     }
 
-    fn ask(&self, role: Role, lead: Vec<String>, predicate: Option<String>, params: Vec<Param>) -> Question {
+    fn ask(
+        &self,
+        role: Role,
+        lead: Vec<String>,
+        predicate: Option<String>,
+        params: Vec<Param>,
+    ) -> ComparisonQuery {
         let list = match role {
             Role::Source => select_list(&self.mapping.columns, |column| &column.conversion.expression),
             Role::Target => select_list(&self.mapping.columns, |column| &column.conversion.verify),
@@ -158,7 +164,7 @@ impl Comparison {
         if let Some(predicate) = predicate {
             sql.push_str(&format!(" WHERE {predicate}"));
         }
-        Question { query: Query { sql, params }, lead: leads }
+        ComparisonQuery { query: Query { sql, params }, lead: leads }
     }
 }
 
@@ -177,7 +183,7 @@ fn expression(role: Role, column: &MappedColumn) -> &str {
 fn dates(
     source: &Table,
     mapping: &Mapping,
-    request: Request<'_>,
+    request: ComparisonOptions<'_>,
 ) -> Result<Option<(String, [DateColumn; 2])>> {
     let required = request.windowed || request.date_column.is_some();
     let column = match choose(source, request.date_column) {
@@ -219,7 +225,10 @@ mod tests {
         table
     }
 
-    fn comparison(change: impl FnOnce(&mut Table, &mut Table), request: Request<'_>) -> Result<Comparison> {
+    fn comparison(
+        change: impl FnOnce(&mut Table, &mut Table),
+        request: ComparisonOptions<'_>,
+    ) -> Result<Comparison> {
         let (mut source, mut target) = (table("s.t"), table("dbo.t"));
         target.object.id = 2;
         change(&mut source, &mut target);
@@ -229,7 +238,9 @@ mod tests {
     #[test]
     fn both_sides_are_asked_for_the_same_values() {
         let to_bigint = |_: &mut Table, target: &mut Table| target.columns[0].sql_type = SqlType::BigInt;
-        let comparison = comparison(to_bigint, Request { windowed: true, ..Request::default() }).unwrap();
+        let comparison =
+            comparison(to_bigint, ComparisonOptions { windowed: true, ..ComparisonOptions::default() })
+                .unwrap();
         let window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
         let source = comparison.all(Role::Source, Some(&window), true);
         assert_eq!(
@@ -248,9 +259,9 @@ mod tests {
     #[test]
     fn parts_come_in_an_order_that_the_client_knows() {
         let as_of: AsOf = "0x7D1".parse().unwrap();
-        let request = Request { as_of: Some(&as_of), ..Request::default() };
+        let request = ComparisonOptions { as_of: Some(&as_of), ..ComparisonOptions::default() };
         let comparison = comparison(|_, _| {}, request).unwrap();
-        let source = comparison.part(Role::Source, &Part::All(None), comparison.key.as_ref());
+        let source = comparison.part(Role::Source, &RereadRows::All(None), comparison.key.as_ref());
         assert_eq!(
             source.query.sql,
             "SELECT CAST(CAST([co]]de] AS nvarchar(20)) AS varbinary(40)), [id], \
@@ -258,13 +269,13 @@ mod tests {
              FROM [s].[t] ORDER BY 1, 2"
         );
         assert_eq!(source.query.params, [Param::Binary(vec![0, 0, 0, 0, 0, 0, 7, 0xD1])]);
-        let target = comparison.part(Role::Target, &Part::All(None), comparison.key.as_ref());
+        let target = comparison.part(Role::Target, &RereadRows::All(None), comparison.key.as_ref());
         assert_eq!((source.lead, target.lead), (3, 2));
     }
 
     #[test]
     fn a_key_that_does_not_arrive_whole_names_nothing() {
-        let nothing = Request::default();
+        let nothing = ComparisonOptions::default();
         assert!(
             comparison(|_, t| t.columns[1].sql_type = SqlType::VarChar(Length::Max), nothing)
                 .unwrap()
@@ -278,8 +289,8 @@ mod tests {
         assert!(comparison(rounded, nothing).unwrap().key.is_none());
         assert!(comparison(|_, t| t.indexes = None, nothing).unwrap().key.is_none());
         let as_of: AsOf = "2024-01-31".parse().unwrap();
-        let error =
-            comparison(|_, t| t.indexes = None, Request { as_of: Some(&as_of), ..nothing }).unwrap_err();
+        let error = comparison(|_, t| t.indexes = None, ComparisonOptions { as_of: Some(&as_of), ..nothing })
+            .unwrap_err();
         assert!(error.to_string().contains("needs a key"), "{error}");
     }
 
@@ -289,15 +300,20 @@ mod tests {
             source.columns.remove(2);
             target.columns.remove(2);
         };
-        assert!(!comparison(undated, Request::default()).unwrap().has_days());
-        assert!(comparison(undated, Request { windowed: true, ..Request::default() }).is_err());
-        assert!(comparison(|_, _| {}, Request::default()).unwrap().has_days());
+        assert!(!comparison(undated, ComparisonOptions::default()).unwrap().has_days());
+        assert!(
+            comparison(undated, ComparisonOptions { windowed: true, ..ComparisonOptions::default() })
+                .is_err()
+        );
+        assert!(comparison(|_, _| {}, ComparisonOptions::default()).unwrap().has_days());
     }
 
     #[test]
     fn as_of_wants_a_column_of_its_kind() {
         let wrong: AsOf = "id=0x01".parse().unwrap();
-        let error = comparison(|_, _| {}, Request { as_of: Some(&wrong), ..Request::default() }).unwrap_err();
+        let error =
+            comparison(|_, _| {}, ComparisonOptions { as_of: Some(&wrong), ..ComparisonOptions::default() })
+                .unwrap_err();
         assert!(error.to_string().contains("column id is int"), "{error}");
     }
 }

@@ -2,11 +2,11 @@
 use super::Reading;
 use super::comparison::Comparison;
 use crate::decode::{Row, RowReader, difference};
-use crate::tds::columns::Column;
+use crate::tds::columns::WireColumn;
 
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DifferenceKind {
     /// The target lacks it.
     Missing,
     /// The source lacks it.
@@ -17,7 +17,7 @@ pub enum Kind {
     Newer,
 }
 
-impl Kind {
+impl DifferenceKind {
     /// As the tools print it.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,19 +31,19 @@ impl Kind {
 
 /// A row that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub kind: Kind,
+pub struct DifferingRow {
+    pub kind: DifferenceKind,
     /// More than one only in a table without a key.
     pub count: u64,
     /// `id=3, region='N'`; all of the row's values where it has no key.
     pub key: String,
     /// The values that differ; none in a row that one side lacks.
-    pub values: Vec<Values>,
+    pub values: Vec<DifferingColumn>,
 }
 
 /// A column in which the two sides of a row differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Values {
+pub struct DifferingColumn {
     pub column: String,
     pub source: String,
     pub target: String,
@@ -52,21 +52,25 @@ pub struct Values {
 }
 
 /// The first rows that differ, as many as are to be shown.
-pub struct Findings {
+pub struct DifferingRows {
     most: usize,
-    list: Vec<Finding>,
+    list: Vec<DifferingRow>,
     names: Vec<String>,
     /// The key's columns; all of them without a key.
     key: Vec<usize>,
     /// Columns as they arrive, and how many of them are not of the row.
-    sides: [(Vec<Column>, usize); 2],
+    sides: [(Vec<WireColumn>, usize); 2],
 }
 
 /// Characters of a value in a key.
 const MOST_SHOWN: usize = 60;
 
-impl Findings {
-    pub fn new(reading: &Reading<'_>, source: (&[Column], usize), target: (&[Column], usize)) -> Self {
+impl DifferingRows {
+    pub fn new(
+        reading: &Reading<'_>,
+        source: (&[WireColumn], usize),
+        target: (&[WireColumn], usize),
+    ) -> Self {
         let Comparison { mapping, key, .. } = reading.comparison;
         Self {
             most: reading.show_rows,
@@ -85,12 +89,12 @@ impl Findings {
         self.most.saturating_sub(self.list.len())
     }
 
-    pub fn into_list(self) -> Vec<Finding> {
+    pub fn into_list(self) -> Vec<DifferingRow> {
         self.list
     }
 
     /// Takes a row, in bulk form, of the source, the target, or both.
-    pub fn add(&mut self, kind: Kind, count: u64, rows: [Option<&[u8]>; 2]) {
+    pub fn add(&mut self, kind: DifferenceKind, count: u64, rows: [Option<&[u8]>; 2]) {
         if self.room() == 0 {
             return;
         }
@@ -108,7 +112,7 @@ impl Findings {
             (Some(source), Some(target)) => self.values(source, target),
             _ => Vec::new(),
         };
-        self.list.push(Finding { kind, count, key, values });
+        self.list.push(DifferingRow { kind, count, key, values });
     }
 
     fn named(&self, row: &Row<'_>, lead: usize, at: usize) -> String {
@@ -123,7 +127,11 @@ impl Findings {
         format!("{}={value}", self.names.get(at).map_or("", String::as_str))
     }
 
-    fn values(&self, (source, lead): (Row<'_>, usize), (target, lead_too): (Row<'_>, usize)) -> Vec<Values> {
+    fn values(
+        &self,
+        (source, lead): (Row<'_>, usize),
+        (target, lead_too): (Row<'_>, usize),
+    ) -> Vec<DifferingColumn> {
         let mut values = Vec::new();
         for (at, name) in self.names.iter().enumerate() {
             let (left, right) = (lead + at, lead_too + at);
@@ -136,9 +144,11 @@ impl Findings {
             };
             let column = name.clone();
             values.push(match differing {
-                Some(shown) => Values { column, source: shown.left, target: shown.right, note: shown.note },
+                Some(shown) => {
+                    DifferingColumn { column, source: shown.left, target: shown.right, note: shown.note }
+                }
                 // Bytes that are no value, or stand for the same one.
-                None => Values {
+                None => DifferingColumn {
                     column,
                     source: hex(source.raw(left)),
                     target: hex(target.raw(right)),

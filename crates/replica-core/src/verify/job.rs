@@ -41,7 +41,7 @@ impl Connections {
 
 /// A window of a table to compare, and how.
 #[derive(Clone)]
-pub struct Job {
+pub struct ComparisonJob {
     pub comparison: Arc<Comparison>,
     /// `None`: the whole table.
     pub window: Option<Window>,
@@ -51,7 +51,7 @@ pub struct Job {
     pub show_rows: usize,
 }
 
-impl Job {
+impl ComparisonJob {
     /// Compares, and does it again after a transient error.
     ///
     /// # Errors

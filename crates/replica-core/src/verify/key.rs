@@ -9,15 +9,15 @@ use crate::types::mapping::{MappedColumn, Mapping};
 
 /// A unique key of the target that both sides can be read in the order of.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct MergeKey {
     /// Which of the mapping's columns, in order.
     pub columns: Vec<usize>,
-    orders: Vec<Order>,
+    orders: Vec<CellOrder>,
 }
 
 /// How the bytes of a key's column compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
+enum CellOrder {
     Unsigned,
     Signed,
     /// The upper half comes first ([MS-TDS] 2.2.5.5.1.2).
@@ -42,7 +42,7 @@ enum Order {
 /// The bytes of a uniqueidentifier from the most to the least significant (.NET, `SqlGuid.CompareTo`).
 const GUID_ORDER: [usize; 16] = [10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3];
 
-impl Key {
+impl MergeKey {
     /// The target's key, the primary one first, that arrives without loss and whose order is known here.
     pub fn of(target: &Table, mapping: &Mapping) -> Option<Self> {
         let indexes = target.indexes.iter().flatten();
@@ -59,7 +59,7 @@ impl Key {
 
     /// Compares two rows in bulk form that begin with the key's columns.
     pub fn compare(&self, left: &[u8], right: &[u8]) -> Ordering {
-        let (mut left, mut right) = (Cells::new(left), Cells::new(right));
+        let (mut left, mut right) = (KeyCells::new(left), KeyCells::new(right));
         for order in &self.orders {
             let ordering = match (left.next(*order), right.next(*order)) {
                 (Some(left), Some(right)) => order.compare(left, right),
@@ -75,16 +75,16 @@ impl Key {
     /// One that is compared byte by byte, the first byte first.
     #[cfg(test)]
     pub fn misread(&self) -> Self {
-        Self { orders: vec![Order::Guid; self.orders.len()], ..self.clone() }
+        Self { orders: vec![CellOrder::Guid; self.orders.len()], ..self.clone() }
     }
 
     /// The integer that comes after the key's columns: 1 for a row newer than the copy.
     pub fn is_newer(&self, row: &[u8]) -> bool {
-        let mut cells = Cells::new(row);
+        let mut cells = KeyCells::new(row);
         for order in &self.orders {
             cells.next(*order);
         }
-        cells.next(Order::Signed).is_some_and(|flag| flag.first() == Some(&1))
+        cells.next(CellOrder::Signed).is_some_and(|flag| flag.first() == Some(&1))
     }
 }
 
@@ -103,7 +103,7 @@ pub fn sort_expression(column: &MappedColumn, expression: &str) -> String {
 /// In nvarchar(n).
 const MOST_UNITS: u16 = 4000;
 
-fn order(column: &MappedColumn) -> Option<Order> {
+fn order(column: &MappedColumn) -> Option<CellOrder> {
     if !column.conversion.losses.is_empty() {
         return None;
     }
@@ -113,37 +113,37 @@ fn order(column: &MappedColumn) -> Option<Order> {
         _ => 5,
     };
     Some(match &column.target.sql_type {
-        SqlType::Bit | SqlType::TinyInt | SqlType::Date => Order::Unsigned,
-        SqlType::SmallInt | SqlType::Int | SqlType::BigInt | SqlType::SmallMoney => Order::Signed,
-        SqlType::Money => Order::Money,
-        SqlType::Decimal { .. } => Order::Decimal,
-        SqlType::Real => Order::Real,
-        SqlType::Float => Order::Float,
+        SqlType::Bit | SqlType::TinyInt | SqlType::Date => CellOrder::Unsigned,
+        SqlType::SmallInt | SqlType::Int | SqlType::BigInt | SqlType::SmallMoney => CellOrder::Signed,
+        SqlType::Money => CellOrder::Money,
+        SqlType::Decimal { .. } => CellOrder::Decimal,
+        SqlType::Real => CellOrder::Real,
+        SqlType::Float => CellOrder::Float,
         SqlType::Time(scale) | SqlType::DateTime2(scale) | SqlType::DateTimeOffset(scale) => {
-            Order::Moment { time: time(*scale) }
+            CellOrder::Moment { time: time(*scale) }
         }
-        SqlType::DateTime => Order::DateTime,
-        SqlType::SmallDateTime => Order::SmallDateTime,
-        SqlType::UniqueIdentifier => Order::Guid,
-        SqlType::Binary(_) | SqlType::VarBinary(Length::N(_)) => Order::Bytes,
-        SqlType::Char(_) | SqlType::NChar(_) => Order::Bytes,
-        SqlType::VarChar(Length::N(_)) | SqlType::NVarChar(Length::N(_)) => Order::Bytes,
+        SqlType::DateTime => CellOrder::DateTime,
+        SqlType::SmallDateTime => CellOrder::SmallDateTime,
+        SqlType::UniqueIdentifier => CellOrder::Guid,
+        SqlType::Binary(_) | SqlType::VarBinary(Length::N(_)) => CellOrder::Bytes,
+        SqlType::Char(_) | SqlType::NChar(_) => CellOrder::Bytes,
+        SqlType::VarChar(Length::N(_)) | SqlType::NVarChar(Length::N(_)) => CellOrder::Bytes,
         _ => return None,
     })
 }
 
 /// The first cells of a row in bulk form.
-struct Cells<'a>(&'a [u8]);
+struct KeyCells<'a>(&'a [u8]);
 
-impl<'a> Cells<'a> {
+impl<'a> KeyCells<'a> {
     fn new(row: &'a [u8]) -> Self {
         Self(row.get(1..).unwrap_or_default())
     }
 
     /// `None`: NULL, or a row that ends here.
-    fn next(&mut self, order: Order) -> Option<&'a [u8]> {
+    fn next(&mut self, order: CellOrder) -> Option<&'a [u8]> {
         let (length, rest) = match order {
-            Order::Bytes => {
+            CellOrder::Bytes => {
                 let (length, rest) = self.0.split_first_chunk()?;
                 let length = u16::from_le_bytes(*length);
                 ((length != u16::MAX).then_some(usize::from(length)), rest)
@@ -160,7 +160,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-impl Order {
+impl CellOrder {
     fn compare(self, left: &[u8], right: &[u8]) -> Ordering {
         let by = |value: fn(&[u8]) -> i128| value(left).cmp(&value(right));
         match self {
@@ -229,10 +229,10 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn rising(order: Order, cells: &[&[u8]]) {
-        let key = Key { columns: vec![0], orders: vec![order] };
+    fn rising(order: CellOrder, cells: &[&[u8]]) {
+        let key = MergeKey { columns: vec![0], orders: vec![order] };
         let row = |cell: &[u8]| match order {
-            Order::Bytes => [&[0xD1, cell.len() as u8, 0], cell].concat(),
+            CellOrder::Bytes => [&[0xD1, cell.len() as u8, 0], cell].concat(),
             _ => [&[0xD1, cell.len() as u8], cell].concat(),
         };
         let rows: Vec<_> = cells.iter().map(|cell| row(cell)).collect();
@@ -246,21 +246,24 @@ mod tests {
     #[test]
     fn bytes_compare_as_the_values_do() {
         // NULL first: a length of zero.
-        rising(Order::Unsigned, &[&[], &[0], &[0x80], &[0xFF]]);
-        rising(Order::Unsigned, &[&[0xFF, 0, 0], &[0, 1, 0], &[0, 0, 0xFF]]);
+        rising(CellOrder::Unsigned, &[&[], &[0], &[0x80], &[0xFF]]);
+        rising(CellOrder::Unsigned, &[&[0xFF, 0, 0], &[0, 1, 0], &[0, 0, 0xFF]]);
         rising(
-            Order::Signed,
+            CellOrder::Signed,
             &[&[0, 0, 0, 0x80], &(-1i32).to_le_bytes(), &[0; 4], &1i32.to_le_bytes(), &300i32.to_le_bytes()],
         );
-        rising(Order::Signed, &[&i64::MIN.to_le_bytes(), &[0xFF; 8], &[0; 8], &i64::MAX.to_le_bytes()]);
+        rising(CellOrder::Signed, &[&i64::MIN.to_le_bytes(), &[0xFF; 8], &[0; 8], &i64::MAX.to_le_bytes()]);
         let money = |n: i64| {
             let bytes = n.to_le_bytes();
             [&bytes[4..], &bytes[..4]].concat()
         };
-        rising(Order::Money, &[&money(i64::MIN), &money(-1), &money(0), &money(1 << 31), &money(1 << 32)]);
-        rising(Order::Decimal, &[&[0, 0, 0, 0, 1], &[0, 1, 0, 0, 0], &[1, 0, 0, 0, 0], &[1, 1, 0, 0, 0]]);
         rising(
-            Order::Float,
+            CellOrder::Money,
+            &[&money(i64::MIN), &money(-1), &money(0), &money(1 << 31), &money(1 << 32)],
+        );
+        rising(CellOrder::Decimal, &[&[0, 0, 0, 0, 1], &[0, 1, 0, 0, 0], &[1, 0, 0, 0, 0], &[1, 1, 0, 0, 0]]);
+        rising(
+            CellOrder::Float,
             &[
                 &(-1e300f64).to_le_bytes(),
                 &(-0.5f64).to_le_bytes(),
@@ -268,36 +271,39 @@ mod tests {
                 &1e-9f64.to_le_bytes(),
             ],
         );
-        rising(Order::Real, &[&(-2f32).to_le_bytes(), &0f32.to_le_bytes(), &3f32.to_le_bytes()]);
+        rising(CellOrder::Real, &[&(-2f32).to_le_bytes(), &0f32.to_le_bytes(), &3f32.to_le_bytes()]);
         rising(
-            Order::Moment { time: 3 },
+            CellOrder::Moment { time: 3 },
             &[&[1, 0, 0, 1, 0, 0], &[0, 1, 0, 1, 0, 0], &[0, 0, 0, 2, 0, 0], &[0, 0, 0, 0, 1, 0]],
         );
-        rising(Order::DateTime, &[&[0xFF, 0xFF, 0xFF, 0xFF, 9, 0, 0, 0], &[0; 8], &[0, 0, 0, 0, 1, 0, 0, 0]]);
-        rising(Order::SmallDateTime, &[&[0, 0, 9, 0], &[1, 0, 0, 0], &[0, 1, 0, 0], &[0, 0x80, 0, 0]]);
+        rising(
+            CellOrder::DateTime,
+            &[&[0xFF, 0xFF, 0xFF, 0xFF, 9, 0, 0, 0], &[0; 8], &[0, 0, 0, 0, 1, 0, 0, 0]],
+        );
+        rising(CellOrder::SmallDateTime, &[&[0, 0, 9, 0], &[1, 0, 0, 0], &[0, 1, 0, 0], &[0, 0x80, 0, 0]]);
         let mut guids = [[0u8; 16]; 4];
         (guids[0][3], guids[1][0], guids[2][8], guids[3][10]) = (9, 1, 1, 1);
         guids[0][0] = 0;
-        rising(Order::Guid, &[&guids[0], &guids[1], &guids[2], &guids[3]].map(|guid| &guid[..]));
-        rising(Order::Bytes, &[&[], &[1], &[1, 0, 1], &[1, 1], &[2]]);
+        rising(CellOrder::Guid, &[&guids[0], &guids[1], &guids[2], &guids[3]].map(|guid| &guid[..]));
+        rising(CellOrder::Bytes, &[&[], &[1], &[1, 0, 1], &[1, 1], &[2]]);
     }
 
     #[test]
     fn what_a_server_takes_for_equal_is_equal() {
-        let equal = |order: Order, left: &[u8], right: &[u8]| {
+        let equal = |order: CellOrder, left: &[u8], right: &[u8]| {
             assert_eq!(order.compare(left, right), Ordering::Equal, "{order:?}");
         };
-        equal(Order::Float, &0f64.to_le_bytes(), &(-0f64).to_le_bytes());
-        equal(Order::Decimal, &[0, 0, 0, 0, 0], &[1, 0, 0, 0, 0]);
-        equal(Order::Decimal, &[1, 7, 0, 0, 0], &[1, 7, 0, 0, 0, 0, 0, 0, 0]);
-        equal(Order::Bytes, &[1, 0], &[1]);
+        equal(CellOrder::Float, &0f64.to_le_bytes(), &(-0f64).to_le_bytes());
+        equal(CellOrder::Decimal, &[0, 0, 0, 0, 0], &[1, 0, 0, 0, 0]);
+        equal(CellOrder::Decimal, &[1, 7, 0, 0, 0], &[1, 7, 0, 0, 0, 0, 0, 0, 0]);
+        equal(CellOrder::Bytes, &[1, 0], &[1]);
         // Ten o'clock here and there, at the same instant.
-        equal(Order::Moment { time: 3 }, &[1, 2, 3, 4, 5, 6, 60, 0], &[1, 2, 3, 4, 5, 6, 0, 0]);
+        equal(CellOrder::Moment { time: 3 }, &[1, 2, 3, 4, 5, 6, 60, 0], &[1, 2, 3, 4, 5, 6, 0, 0]);
     }
 
     #[test]
     fn null_comes_first_and_the_next_column_decides_between_equals() {
-        let key = Key { columns: vec![0, 1], orders: vec![Order::Bytes, Order::Signed] };
+        let key = MergeKey { columns: vec![0, 1], orders: vec![CellOrder::Bytes, CellOrder::Signed] };
         let null = [0xD1, 0xFF, 0xFF, 4, 1, 0, 0, 0];
         let empty = [0xD1, 0, 0, 4, 0, 0, 0, 0];
         let later = [0xD1, 0, 0, 4, 7, 0, 0, 0];

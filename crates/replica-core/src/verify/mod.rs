@@ -19,9 +19,9 @@ mod throttle;
 use std::time::Duration;
 
 pub use as_of::AsOf;
-pub use comparison::{Comparison, Request};
-pub use finding::{Finding, Kind, Values};
-pub use job::{Connections, Job};
+pub use comparison::{Comparison, ComparisonOptions};
+pub use finding::{DifferenceKind, DifferingColumn, DifferingRow};
+pub use job::{ComparisonJob, Connections};
 pub use throttle::Throttle;
 
 use crate::copy::Sides;
@@ -30,7 +30,7 @@ use crate::session::{Isolation, Role, Session};
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 use narrow::Narrowed;
-use part::Part;
+use part::RereadRows;
 use stream::{Sums, sums};
 
 /// Whoever holds the table for longer is let go first.
@@ -50,23 +50,23 @@ struct Reading<'a> {
 /// What became of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    pub outcome: Outcome,
+    pub outcome: ComparisonOutcome,
     /// Of the source, or as recorded.
     pub source: Fingerprint,
     pub target: Fingerprint,
     pub differences: Differences,
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DifferingRow>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ComparisonOutcome {
     Equal,
     /// The source has newer rows; all others are equal.
     Behind,
     Different,
 }
 
-impl Outcome {
+impl ComparisonOutcome {
     /// As the tools print it.
     pub fn name(self) -> &'static str {
         match self {
@@ -89,25 +89,25 @@ pub struct Differences {
 }
 
 impl Differences {
-    fn count(&mut self, kind: Kind, rows: u64) {
+    fn count(&mut self, kind: DifferenceKind, rows: u64) {
         *match kind {
-            Kind::Missing => &mut self.missing,
-            Kind::Extra => &mut self.extra,
-            Kind::Changed => &mut self.changed,
-            Kind::Newer => &mut self.newer,
+            DifferenceKind::Missing => &mut self.missing,
+            DifferenceKind::Extra => &mut self.extra,
+            DifferenceKind::Changed => &mut self.changed,
+            DifferenceKind::Newer => &mut self.newer,
         } += rows;
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> ComparisonOutcome {
         match self {
             Self { missing: 0, extra: 0, changed: 0, uncounted: false, newer } => {
                 if *newer == 0 {
-                    Outcome::Equal
+                    ComparisonOutcome::Equal
                 } else {
-                    Outcome::Behind
+                    ComparisonOutcome::Behind
                 }
             }
-            _ => Outcome::Different,
+            _ => ComparisonOutcome::Different,
         }
     }
 }
@@ -145,7 +145,7 @@ async fn unchanged(
     let Sums { total, .. } = sums(target, question, reading, false, progress).await?;
     end(target).await?;
     Ok(Verdict {
-        outcome: if total == recorded { Outcome::Equal } else { Outcome::Different },
+        outcome: if total == recorded { ComparisonOutcome::Equal } else { ComparisonOutcome::Different },
         source: recorded,
         target: total,
         differences: Differences { uncounted: total != recorded, ..Differences::default() },
@@ -183,14 +183,14 @@ async fn compare(
     )?;
     if source.total == target.total {
         return Ok(Verdict {
-            outcome: Outcome::Equal,
+            outcome: ComparisonOutcome::Equal,
             source: source.total,
             target: target.total,
             differences: Differences::default(),
             findings: Vec::new(),
         });
     }
-    let part = Part::differing(window, source.days.as_ref(), target.days.as_ref());
+    let part = RereadRows::differing(window, source.days.as_ref(), target.days.as_ref());
     let totals = [&source, &target].map(|sums| (sums.total, part.sum(sums.total, sums.days.as_ref())));
     let narrowed = match &comparison.key {
         Some(key) => match narrow::merge(sides, reading, &part, key).await? {
@@ -207,7 +207,7 @@ async fn compare(
         let differences = Differences { uncounted: true, ..Differences::default() };
         let (source, target) = (source.0, target.0);
         return Ok(Verdict {
-            outcome: Outcome::Different,
+            outcome: ComparisonOutcome::Different,
             source,
             target,
             differences,
@@ -235,7 +235,7 @@ fn surplus(source: Sums, target: Sums) -> Option<sketch::Surplus> {
 }
 
 /// For servers that order a key in another way than we do.
-async fn by_hash(sides: &mut Sides, reading: &Reading<'_>, part: &Part) -> Result<Option<Narrowed>> {
+async fn by_hash(sides: &mut Sides, reading: &Reading<'_>, part: &RereadRows) -> Result<Option<Narrowed>> {
     let comparison = reading.comparison;
     log::info!("{}: the rows do not come in the order of the key; matched by hash", comparison.source);
     match narrow::surplus(sides, reading, part).await? {

@@ -2,9 +2,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::finding::{Findings, Kind};
-use super::key::Key;
-use super::part::Part;
+use super::finding::{DifferenceKind, DifferingRows};
+use super::key::MergeKey;
+use super::part::RereadRows;
 use super::sketch::{self, Surplus};
 use super::stream::{Stream, sums};
 use super::{Differences, Reading};
@@ -18,21 +18,21 @@ pub struct Narrowed {
     pub source: Fingerprint,
     pub target: Fingerprint,
     pub differences: Differences,
-    pub findings: Findings,
+    pub findings: DifferingRows,
 }
 
 /// Merges the two sides of a part, row by row in the order of the key. `None`: a side does not come in that order.
 pub async fn merge(
     sides: &mut Sides,
     reading: &Reading<'_>,
-    part: &Part,
-    key: &Key,
+    part: &RereadRows,
+    key: &MergeKey,
 ) -> Result<Option<Narrowed>> {
     let comparison = reading.comparison;
     let question = |role| comparison.part(role, part, Some(key));
     let mut source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
     let mut target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
-    let mut findings = Findings::new(reading, source.columns(), target.columns());
+    let mut findings = DifferingRows::new(reading, source.columns(), target.columns());
     let mut differences = Differences::default();
     let tells_newer = comparison.tells_newer(Role::Source);
     // Whether either side has a current row.
@@ -47,10 +47,10 @@ pub async fn merge(
         let newer = tells_newer && ordering.is_le() && key.is_newer(&source.row);
         let kind = match ordering {
             Ordering::Equal if source.hash == target.hash => None,
-            _ if newer => Some(Kind::Newer),
-            Ordering::Less => Some(Kind::Missing),
-            Ordering::Equal => Some(Kind::Changed),
-            Ordering::Greater => Some(Kind::Extra),
+            _ if newer => Some(DifferenceKind::Newer),
+            Ordering::Less => Some(DifferenceKind::Missing),
+            Ordering::Equal => Some(DifferenceKind::Changed),
+            Ordering::Greater => Some(DifferenceKind::Extra),
         };
         if let Some(kind) = kind {
             differences.count(kind, 1);
@@ -74,7 +74,7 @@ pub async fn merge(
 }
 
 /// Finds out which rows of a part one side has more often than the other, without any order. `None`: too many.
-pub async fn surplus(sides: &mut Sides, reading: &Reading<'_>, part: &Part) -> Result<Option<Surplus>> {
+pub async fn surplus(sides: &mut Sides, reading: &Reading<'_>, part: &RereadRows) -> Result<Option<Surplus>> {
     let question = |role| reading.comparison.part(role, part, None);
     let (mut ignore, mut ignore_too) = (|_| {}, |_| {});
     let (source, target) = tokio::try_join!(
@@ -88,13 +88,13 @@ pub async fn surplus(sides: &mut Sides, reading: &Reading<'_>, part: &Part) -> R
 pub async fn pick(
     sides: &mut Sides,
     reading: &Reading<'_>,
-    part: &Part,
+    part: &RereadRows,
     surplus: &Surplus,
 ) -> Result<Narrowed> {
     let question = |role| reading.comparison.part(role, part, None);
     let mut source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
     let mut target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
-    let mut findings = Findings::new(reading, source.columns(), target.columns());
+    let mut findings = DifferingRows::new(reading, source.columns(), target.columns());
     let mut picked: BTreeMap<u64, Picked> = BTreeMap::new();
     let (source, target) = tokio::try_join!(
         collect(&mut source, surplus, 1, findings.room()),
@@ -109,8 +109,8 @@ pub async fn pick(
     let mut differences = Differences::default();
     for Picked { count, row } in picked.into_values() {
         let kind = match count.cmp(&0) {
-            Ordering::Greater => Kind::Missing,
-            Ordering::Less => Kind::Extra,
+            Ordering::Greater => DifferenceKind::Missing,
+            Ordering::Less => DifferenceKind::Extra,
             Ordering::Equal => continue,
         };
         differences.count(kind, count.unsigned_abs());

@@ -9,7 +9,7 @@ use crate::window::{DateColumn, LAST_DAY, Window};
 
 /// The rows that are read a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum RereadRows {
     /// All of a window, or of the table.
     All(Option<Window>),
     /// Some days, in order, and the rows without a date.
@@ -17,7 +17,7 @@ pub enum Part {
 }
 
 /// The rows of a side by the day that they belong to.
-pub type Days = HashMap<GroupKey, Fingerprint>;
+pub type FingerprintsByDay = HashMap<GroupKey, Fingerprint>;
 
 /// More ranges than this are joined over the narrowest gaps: a query is not to grow without bound.
 const MOST_RANGES: usize = 32;
@@ -34,9 +34,13 @@ enum Day {
     Other(i64),
 }
 
-impl Part {
+impl RereadRows {
     /// The days of `window` whose sums differ; all of it where days do not tell.
-    pub fn differing(window: Option<Window>, source: Option<&Days>, target: Option<&Days>) -> Self {
+    pub fn differing(
+        window: Option<Window>,
+        source: Option<&FingerprintsByDay>,
+        target: Option<&FingerprintsByDay>,
+    ) -> Self {
         let (Some(source), Some(target)) = (source.map(by_day), target.map(by_day)) else {
             return Self::All(window);
         };
@@ -53,7 +57,7 @@ impl Part {
     }
 
     /// The sum of this part's rows among those of the whole.
-    pub fn sum(&self, total: Fingerprint, days: Option<&Days>) -> Fingerprint {
+    pub fn sum(&self, total: Fingerprint, days: Option<&FingerprintsByDay>) -> Fingerprint {
         let (Self::Days { days: ranges, undated }, Some(days)) = (self, days) else { return total };
         let mut sum = Fingerprint::default();
         for (day, fingerprint) in by_day(days) {
@@ -83,7 +87,7 @@ impl Part {
     }
 }
 
-fn by_day(days: &Days) -> HashMap<Day, Fingerprint> {
+fn by_day(days: &FingerprintsByDay) -> HashMap<Day, Fingerprint> {
     days.iter().map(|(label, fingerprint)| (day(label), *fingerprint)).collect()
 }
 
@@ -136,7 +140,7 @@ mod tests {
     use time::macros::date;
 
     /// As the row scanner would add them up.
-    fn days(rows: &[(&[u8], u128)]) -> Days {
+    fn days(rows: &[(&[u8], u128)]) -> FingerprintsByDay {
         let mut sums = GroupedFingerprints::default();
         for (bytes, hash) in rows {
             let cell = [&[bytes.len() as u8], *bytes].concat();
@@ -145,8 +149,8 @@ mod tests {
         sums.finish().unwrap()
     }
 
-    fn differing(source: &[(&[u8], u128)], target: &[(&[u8], u128)]) -> Part {
-        Part::differing(None, Some(&days(source)), Some(&days(target)))
+    fn differing(source: &[(&[u8], u128)], target: &[(&[u8], u128)]) -> RereadRows {
+        RereadRows::differing(None, Some(&days(source)), Some(&days(target)))
     }
 
     fn window(first: Date, next: Date) -> Window {
@@ -166,21 +170,24 @@ mod tests {
             window(date!(2024 - 03 - 03), date!(2024 - 03 - 04)),
         ];
         let part = differing(source, target);
-        assert_eq!(part, Part::Days { days: expected, undated: false });
+        assert_eq!(part, RereadRows::Days { days: expected, undated: false });
         let sum = part.sum(Fingerprint::default(), Some(&days(source)));
         assert_eq!(sum, Fingerprint { rows: 3, hash: 9 });
-        assert_eq!(differing(&[(&[], 1)], &[(&[], 2)]), Part::Days { days: vec![], undated: true });
+        assert_eq!(differing(&[(&[], 1)], &[(&[], 2)]), RereadRows::Days { days: vec![], undated: true });
     }
 
     #[test]
     fn integers_of_either_size_are_days_or_make_it_a_whole() {
         let (small, large) = (20_240_229i32.to_le_bytes(), 20_240_229i64.to_le_bytes());
         let same = differing(&[(&small, 1)], &[(&large, 1)]);
-        assert_eq!(same, Part::Days { days: vec![], undated: false });
+        assert_eq!(same, RereadRows::Days { days: vec![], undated: false });
         let expected = vec![window(date!(2024 - 02 - 29), date!(2024 - 03 - 01))];
-        assert_eq!(differing(&[(&small, 1)], &[(&large, 2)]), Part::Days { days: expected, undated: false });
+        assert_eq!(
+            differing(&[(&small, 1)], &[(&large, 2)]),
+            RereadRows::Days { days: expected, undated: false }
+        );
         for number in [20_240_230i64, 0, -20_240_229, i64::MAX, i64::MIN] {
-            assert_eq!(differing(&[(&number.to_le_bytes(), 1)], &[]), Part::All(None), "{number}");
+            assert_eq!(differing(&[(&number.to_le_bytes(), 1)], &[]), RereadRows::All(None), "{number}");
         }
     }
 
@@ -190,7 +197,7 @@ mod tests {
         let source: &[(&[u8], u128)] = &[(&before, 1), (&last, 2), (&beyond, 3)];
         let target: &[(&[u8], u128)] = &[(&before, 1), (&last, 9), (&beyond, 3)];
         let part = differing(source, target);
-        assert_eq!(part, Part::Days { days: vec![window(LAST_DAY, LAST_DAY)], undated: false });
+        assert_eq!(part, RereadRows::Days { days: vec![window(LAST_DAY, LAST_DAY)], undated: false });
         // The predicate takes what is beyond along, and so does the sum.
         let sum = part.sum(Fingerprint::default(), Some(&days(source)));
         assert_eq!(sum, Fingerprint { rows: 2, hash: 5 });

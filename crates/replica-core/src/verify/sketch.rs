@@ -16,7 +16,7 @@ const CAPACITY: usize = CELLS * THIRDS * 3 / 4;
 
 /// Sums are exact: 64 bits of hash, times as many rows as there can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cell {
+struct SketchCell {
     count: i64,
     hashes: i128,
     checks: i128,
@@ -24,7 +24,7 @@ struct Cell {
 
 /// The rows of one side, or what is left of both.
 #[derive(Clone, Debug)]
-pub struct Sketch(Vec<Cell>);
+pub struct Sketch(Vec<SketchCell>);
 
 /// How often a row occurs more on the one side than on the other, by [`id`] of its hash.
 pub type Surplus = HashMap<u64, i64>;
@@ -36,7 +36,7 @@ pub fn id(hash: u128) -> u64 {
 
 impl Default for Sketch {
     fn default() -> Self {
-        Self(vec![Cell::default(); CELLS * THIRDS])
+        Self(vec![SketchCell::default(); CELLS * THIRDS])
     }
 }
 
@@ -71,11 +71,11 @@ impl Sketch {
             queue.extend(places(id));
         }
         surplus.retain(|_, count| *count != 0);
-        self.0.iter().all(|cell| *cell == Cell::default()).then_some(surplus)
+        self.0.iter().all(|cell| *cell == SketchCell::default()).then_some(surplus)
     }
 }
 
-impl Cell {
+impl SketchCell {
     /// The one hash left in it, and how often.
     fn alone(&self) -> Option<(u64, i64)> {
         let count = i128::from(self.count);

@@ -1,12 +1,12 @@
 //! A side's rows, in blocks or one by one, without decoding them.
 use super::Reading;
-use super::comparison::Question;
-use super::part::Days;
+use super::comparison::ComparisonQuery;
+use super::part::FingerprintsByDay;
 use super::sketch::Sketch;
 use crate::error::Result;
 use crate::read::Rows;
 use crate::session::Session;
-use crate::tds::columns::Column;
+use crate::tds::columns::WireColumn;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::row::Block;
 
@@ -18,14 +18,14 @@ const MOST_ROW: usize = 16 << 20;
 pub struct Sums {
     pub total: Fingerprint,
     /// By the day, where days were asked for and are not too many.
-    pub days: Option<Days>,
+    pub days: Option<FingerprintsByDay>,
     pub sketch: Option<Sketch>,
 }
 
 /// Reads a side to its end. `sketch`: notes every row's hash, to tell which ones the other side lacks.
 pub async fn sums(
     session: &mut Session,
-    question: Question,
+    question: ComparisonQuery,
     reading: &Reading<'_>,
     sketch: bool,
     progress: &mut (dyn FnMut(u64) + Send),
@@ -70,7 +70,7 @@ pub struct Stream<'a> {
 impl<'a> Stream<'a> {
     pub async fn open(
         session: &'a mut Session,
-        question: Question,
+        question: ComparisonQuery,
         reading: &'a Reading<'a>,
         sums: bool,
     ) -> Result<Self> {
@@ -94,7 +94,7 @@ impl<'a> Stream<'a> {
     }
 
     /// The columns as they arrive, and how many of them come before the row proper.
-    pub fn columns(&self) -> (&[Column], usize) {
+    pub fn columns(&self) -> (&[WireColumn], usize) {
         (self.rows.columns(), self.lead)
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use replica_testkit::Pair;
 
-use super::key::Key;
+use super::key::MergeKey;
 use super::*;
 use crate::config::Endpoint;
 
@@ -20,11 +20,16 @@ fn compare(pair: &Pair, change: impl FnOnce(&mut Comparison), meanwhile: impl Fn
         let mut sides = connections.take().await.unwrap();
         let (source, target) = sides.tables(&"dbo.t".parse().unwrap()).await.unwrap();
         connections.give_back(sides);
-        let mut comparison = Comparison::new(&source, &target, Request::default()).unwrap();
+        let mut comparison = Comparison::new(&source, &target, ComparisonOptions::default()).unwrap();
         change(&mut comparison);
         let comparison = Arc::new(comparison);
-        let job =
-            Job { comparison, window: None, recorded: None, throttle: Throttle::new(None), show_rows: 9 };
+        let job = ComparisonJob {
+            comparison,
+            window: None,
+            recorded: None,
+            throttle: Throttle::new(None),
+            show_rows: 9,
+        };
         // On a thread of its own: the client there blocks.
         let mut meanwhile = |_| std::thread::scope(|scope| scope.spawn(&meanwhile).join().unwrap());
         job.run(&connections, &mut meanwhile).await.unwrap()
@@ -43,7 +48,7 @@ fn a_difference_that_is_gone_when_it_is_looked_for_was_none() {
     let pair = pair();
     pair.source("UPDATE dbo.t SET n = 9 WHERE id = 256");
     let verdict = compare(&pair, |_| {}, || pair.source("UPDATE dbo.t SET n = 2 WHERE id = 256"));
-    assert_eq!((verdict.outcome, verdict.source), (Outcome::Equal, verdict.target));
+    assert_eq!((verdict.outcome, verdict.source), (ComparisonOutcome::Equal, verdict.target));
     assert_eq!(verdict.source.rows, 3);
 }
 
@@ -61,9 +66,10 @@ fn of_one_that_has_grown_what_is_there_now_is_said() {
 fn rows_in_another_order_than_the_keys_are_matched_by_hash() {
     let pair = pair();
     pair.target("UPDATE dbo.t SET n = 9 WHERE id = 256");
-    let by_bytes = |comparison: &mut Comparison| comparison.key = comparison.key.as_ref().map(Key::misread);
+    let by_bytes =
+        |comparison: &mut Comparison| comparison.key = comparison.key.as_ref().map(MergeKey::misread);
     let verdict = compare(&pair, by_bytes, || ());
-    assert_eq!(verdict.outcome, Outcome::Different);
+    assert_eq!(verdict.outcome, ComparisonOutcome::Different);
     assert_eq!(verdict.differences, Differences { missing: 1, extra: 1, ..Differences::default() });
     assert!(verdict.findings.iter().all(|finding| finding.key == "id=256"), "{verdict:?}");
     assert_eq!(compare(&pair, |_| {}, || ()).differences.changed, 1);
@@ -83,5 +89,5 @@ fn row_versions_are_read_where_there_are_any() {
     // Both readings are of the time when the first began: no lock holds the change up, and the second overlooks it.
     let verdict = compare(&pair, check, || pair.source("UPDATE dbo.t SET n = 9 WHERE id = 256"));
     assert_eq!(verdict.differences.changed, 1, "{verdict:?}");
-    assert_eq!(compare(&pair, |_| {}, || ()).outcome, Outcome::Equal);
+    assert_eq!(compare(&pair, |_| {}, || ()).outcome, ComparisonOutcome::Equal);
 }

@@ -1,18 +1,18 @@
 //! Windows: claimed by one, fenced against those who lost them, complete when their rows are.
 use replica_core::error::{Error, Kind};
-use replica_core::ledger::{self, Next, Order, State};
+use replica_core::ledger::{self, NextClaim, RunOptions, State};
 
-use crate::util::{Stage, begin, claimed, complete, loaded, months, order, run, subject};
+use crate::util::{LedgerStage, begin, claimed, complete, loaded, months, order, run, subject};
 
 const ROW: &str = "INSERT INTO dbo.SALES (id, sale_date) VALUES (1, '2024-01-05')";
 
-fn rows(stage: &Stage) -> i64 {
+fn rows(stage: &LedgerStage) -> i64 {
     stage.number("SELECT COUNT(*) FROM dbo.SALES")
 }
 
 #[test]
 fn loading_is_committed_before_and_complete_with_the_rows() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
@@ -60,11 +60,11 @@ fn loading_is_committed_before_and_complete_with_the_rows() {
 
 #[test]
 fn the_largest_comes_first_and_two_hosts_never_get_the_same() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[10, 40, 20, 30, 60, 50, 70, 80]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
         let mut got = Vec::new();
@@ -75,14 +75,14 @@ fn the_largest_comes_first_and_two_hosts_never_get_the_same() {
             got.push(pair);
         }
         assert_eq!(got, [[7, 8], [5, 6], [2, 4], [1, 3]]);
-        assert!(matches!(first.next(&mut one).await.unwrap(), Next::Wait));
+        assert!(matches!(first.next(&mut one).await.unwrap(), NextClaim::Wait));
     });
     assert!(stage.windows().iter().all(|window| window[3] == "1"));
 }
 
 #[test]
 fn two_workers_of_one_host_never_get_the_same() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1; 12]));
@@ -91,7 +91,7 @@ fn two_workers_of_one_host_never_get_the_same() {
             let (left, right) = tokio::join!(begun.next(&mut one), begun.next(&mut two));
             assert_ne!(claimed(left.unwrap()).window, claimed(right.unwrap()).window);
         }
-        assert!(matches!(begun.next(&mut one).await.unwrap(), Next::Done));
+        assert!(matches!(begun.next(&mut one).await.unwrap(), NextClaim::Done));
     });
     assert!(stage.windows().iter().all(|window| window[3] == "1"), "{:?}", stage.windows());
 }
@@ -99,10 +99,10 @@ fn two_workers_of_one_host_never_get_the_same() {
 /// Many workers on many sessions: each window once, no deadlock among the ledger's writers.
 #[test]
 fn workers_that_write_at_once_do_not_fall_over_each_other() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (subject, windows) = (subject(), months(&[1; 12]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let mut workers = tokio::task::JoinSet::new();
         let mut first = stage.session().await;
         let mut runs = Vec::new();
@@ -116,7 +116,7 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
                 let mut done = 0;
                 loop {
                     match run.next(&mut session).await.unwrap() {
-                        Next::Claimed(claim) => {
+                        NextClaim::Claimed(claim) => {
                             session.lane().unwrap().begin().await.unwrap();
                             claim.check(&mut session).await.unwrap();
                             session.lane().unwrap().commit().await.unwrap();
@@ -124,8 +124,8 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
                             complete(&mut session, &claim, 7).await;
                             done += 1;
                         }
-                        Next::Wait => tokio::task::yield_now().await,
-                        Next::Done => return done,
+                        NextClaim::Wait => tokio::task::yield_now().await,
+                        NextClaim::Done => return done,
                     }
                 }
             });
@@ -141,15 +141,15 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
 
 #[test]
 fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
         let old = claimed(first.next(&mut one).await.unwrap());
-        assert!(matches!(second.next(&mut two).await.unwrap(), Next::Wait), "its owner is alive");
+        assert!(matches!(second.next(&mut two).await.unwrap(), NextClaim::Wait), "its owner is alive");
         assert!(second.claim(&mut two, old.window).await.unwrap().is_none());
 
         stage.kill(&first);
@@ -173,14 +173,14 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
         assert_eq!(stage.windows(), [["2024-01-01", "loading", "NULL", "2"]]);
         complete(&mut two, &new, 5).await;
         assert!(first.claim(&mut one, old.window).await.unwrap().is_none(), "done with");
-        assert!(matches!(first.next(&mut one).await.unwrap(), Next::Done));
+        assert!(matches!(first.next(&mut one).await.unwrap(), NextClaim::Done));
     });
     assert_eq!(stage.windows(), [["2024-01-01", "complete", "5", "2"]]);
 }
 
 #[test]
 fn a_run_that_holds_the_table_alone_needs_no_lease_to_expire() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
@@ -199,7 +199,7 @@ fn a_run_that_holds_the_table_alone_needs_no_lease_to_expire() {
 
 #[test]
 fn a_window_is_retried_given_back_and_given_up() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
@@ -222,13 +222,13 @@ fn a_window_is_retried_given_back_and_given_up() {
             stage.texts("SELECT error FROM replica.windows"),
             [["a value was too long. Widen the column"]]
         );
-        assert!(matches!(begun.next(&mut session).await.unwrap(), Next::Done));
+        assert!(matches!(begun.next(&mut session).await.unwrap(), NextClaim::Done));
     });
 }
 
 #[test]
 fn what_is_on_record_can_be_read() {
-    let stage = Stage::case_sensitive_with_row_versions();
+    let stage = LedgerStage::case_sensitive_with_row_versions();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1, 2]));
@@ -256,12 +256,12 @@ fn what_is_on_record_can_be_read() {
 /// The connection is lost at COMMIT: what the ledger says decides.
 #[test]
 fn after_an_unknown_commit_the_ledger_waits_until_the_server_knows() {
-    for stage in [Stage::new(), Stage::case_sensitive_with_row_versions()] {
+    for stage in [LedgerStage::new(), LedgerStage::case_sensitive_with_row_versions()] {
         unknown_commit(&stage);
     }
 }
 
-fn unknown_commit(stage: &Stage) {
+fn unknown_commit(stage: &LedgerStage) {
     run(async {
         let (mut lost, mut new) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1, 2]));

@@ -1,7 +1,7 @@
 //! docs/LEDGER.md: its SQL runs, and it knows every column.
 use replica_core::ledger;
 
-use crate::util::{Stage, begin, complete, months, order, run, subject};
+use crate::util::{LedgerStage, begin, complete, months, order, run, subject};
 
 const DOCUMENT: &str = include_str!("../../../../docs/LEDGER.md");
 
@@ -11,7 +11,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn the_documents_sql_runs() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (mut subject, windows) = (subject(), months(&[1, 2]));

@@ -1,13 +1,13 @@
 //! Indexes: those that a run disables come back, once; others stay as they are.
 use replica_core::catalog::Table;
 use replica_core::indexes;
-use replica_core::ledger::{self, Order};
+use replica_core::ledger::{self, RunOptions};
 use replica_core::shape::indexes::disposable;
 
-use crate::util::{Stage, begin, months, order, run, subject, table};
+use crate::util::{LedgerStage, begin, months, order, run, subject, table};
 
-fn stage() -> Stage {
-    let stage = Stage::new();
+fn stage() -> LedgerStage {
+    let stage = LedgerStage::new();
     stage.batch("CREATE INDEX ix_label ON dbo.SALES (label)");
     stage.batch("CREATE INDEX ix_date ON dbo.SALES (sale_date) WHERE label IS NOT NULL");
     stage.batch("CREATE UNIQUE INDEX ux ON dbo.SALES (label, id)");
@@ -20,17 +20,17 @@ fn choice(table: &Table) -> Vec<String> {
     disposable(table).filter_map(|index| index.name.clone()).collect()
 }
 
-fn disabled(stage: &Stage) -> Vec<Vec<String>> {
+fn disabled(stage: &LedgerStage) -> Vec<Vec<String>> {
     stage.texts(
         "SELECT name FROM sys.indexes WHERE object_id = OBJECT_ID('dbo.SALES') AND is_disabled = 1 ORDER BY name",
     )
 }
 
-fn on_record(stage: &Stage) -> Vec<Vec<String>> {
+fn on_record(stage: &LedgerStage) -> Vec<Vec<String>> {
     stage.texts("SELECT index_name FROM replica.disabled_indexes ORDER BY index_name")
 }
 
-fn names(work: &indexes::Work) -> Vec<&str> {
+fn names(work: &indexes::IndexChanges) -> Vec<&str> {
     work.done.iter().map(|(name, _)| name.as_str()).collect()
 }
 
@@ -121,7 +121,7 @@ fn of_two_hosts_that_rebuild_each_index_is_one_hosts() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
         let target = table(&mut one).await;

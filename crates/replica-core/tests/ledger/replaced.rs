@@ -1,12 +1,12 @@
 //! Rows that are replaced past the windows on record: which of these are marked, and what they say from then on.
 use replica_core::catalog::TableName;
-use replica_core::ledger::{self, Order, Replaced, Subject, Wish};
+use replica_core::ledger::{self, Replaced, ResumeMode, RunOptions, Subject};
 use replica_core::window::{Window, date};
 
-use crate::util::{Stage, begin, complete, months, order, run, skipped, subject};
+use crate::util::{LedgerStage, begin, complete, months, order, run, skipped, subject};
 
 /// January to March of dbo.SALES are complete, and January of dbo.OTHER.
-async fn loaded(stage: &Stage) {
+async fn loaded(stage: &LedgerStage) {
     let mut session = stage.session().await;
     let other = Subject { table: "dbo.OTHER".parse().unwrap(), ..subject() };
     for (subject, windows) in [(other, months(&[1])), (subject(), months(&[1, 2, 3]))] {
@@ -27,7 +27,7 @@ fn days(first: &str, next: &str) -> Window {
 }
 
 /// Marks within a transaction, and commits that or not; whether there was anything to mark.
-async fn replace(stage: &Stage, replaced: Replaced<'_>, commits: bool) -> bool {
+async fn replace(stage: &LedgerStage, replaced: Replaced<'_>, commits: bool) -> bool {
     let mut session = stage.session().await;
     if !replaced.is_on_record(&mut session).await.unwrap() {
         return false;
@@ -42,7 +42,7 @@ async fn replace(stage: &Stage, replaced: Replaced<'_>, commits: bool) -> bool {
 }
 
 /// Table, first day and state of each window.
-fn states(stage: &Stage) -> Vec<Vec<String>> {
+fn states(stage: &LedgerStage) -> Vec<Vec<String>> {
     stage.texts(
         "SELECT table_name, CONVERT(varchar(10), first_date, 126) AS first_date, state FROM replica.windows \
          ORDER BY table_name, first_date",
@@ -53,7 +53,7 @@ const OTHER: [&str; 3] = ["OTHER", "2024-01-01", "complete"];
 
 #[test]
 fn all_windows_of_the_table_are_marked_and_say_by_whom() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         loaded(&stage).await;
         let whole = Replaced { tool: "a-tool", table: &sales(), days: None };
@@ -71,7 +71,7 @@ fn all_windows_of_the_table_are_marked_and_say_by_whom() {
         assert_eq!(left, [[&nothing[..], &["1", "its rows were replaced by a-tool at "]].concat()]);
 
         let (subject, windows) = (subject(), months(&[1, 2, 3]));
-        let resume = Order { wish: Wish::Resume, ..order(&subject, &windows) };
+        let resume = RunOptions { wish: ResumeMode::Resume, ..order(&subject, &windows) };
         let begun = begin(&mut stage.session().await, &resume).await;
         assert_eq!(skipped(&begun), []);
         assert_eq!(begun.redone.len(), 3);
@@ -84,7 +84,7 @@ fn all_windows_of_the_table_are_marked_and_say_by_whom() {
 
 #[test]
 fn days_mark_the_windows_that_have_some_of_them() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         loaded(&stage).await;
         let table = sales();
@@ -106,7 +106,7 @@ fn days_mark_the_windows_that_have_some_of_them() {
 fn what_no_record_is_about_needs_no_ledger() {
     let table = sales();
     let whole = Replaced { tool: "a-tool", table: &table, days: None };
-    let stage = Stage::without_ledger();
+    let stage = LedgerStage::without_ledger();
     run(async {
         assert!(!replace(&stage, whole, true).await);
         assert!(!ledger::exists(&mut stage.session().await).await.unwrap(), "nor is one made");
@@ -114,7 +114,7 @@ fn what_no_record_is_about_needs_no_ledger() {
         stage.batch("CREATE TABLE replica.windows (schema_name int NULL)");
         assert!(!replace(&stage, whole, true).await, "the user's own");
     });
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         assert!(!replace(&stage, whole, true).await, "it has no windows");
         loaded(&stage).await;

@@ -1,12 +1,12 @@
 //! Runs: what is replaced, skipped, forgotten; who joins whom; who is the last one out.
 use replica_core::error::Kind;
-use replica_core::ledger::{self, Ended, Order, Planned, Redone, Subject, Wish};
+use replica_core::ledger::{self, Ended, PlannedWindow, Redone, ResumeMode, RunOptions, Subject};
 
-use crate::util::{Stage, begin, complete, months, order, run, skipped, subject};
+use crate::util::{LedgerStage, begin, complete, months, order, run, skipped, subject};
 
 #[test]
 fn a_run_is_on_record_from_begin_to_end() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[5, 6]));
@@ -65,7 +65,7 @@ fn a_run_is_on_record_from_begin_to_end() {
 }
 
 /// Runs over three months, of which the first is completed, the second left loading and the third given up.
-async fn interrupted(stage: &Stage) {
+async fn interrupted(stage: &LedgerStage) {
     let mut session = stage.session().await;
     let (subject, windows) = (subject(), months(&[1, 2, 3]));
     let run = begin(&mut session, &order(&subject, &windows)).await.run;
@@ -76,8 +76,13 @@ async fn interrupted(stage: &Stage) {
     claim.fail(&mut session, &replica_core::error::Error::data("no")).await.unwrap();
 }
 
-async fn again(stage: &Stage, subject: &Subject, wish: Wish, windows: &[Planned]) -> ledger::Begun {
-    begin(&mut stage.session().await, &Order { wish, ..order(subject, windows) }).await
+async fn again(
+    stage: &LedgerStage,
+    subject: &Subject,
+    wish: ResumeMode,
+    windows: &[PlannedWindow],
+) -> ledger::Begun {
+    begin(&mut stage.session().await, &RunOptions { wish, ..order(subject, windows) }).await
 }
 
 fn reasons(redone: &[Redone]) -> Vec<(String, &str)> {
@@ -86,11 +91,11 @@ fn reasons(redone: &[Redone]) -> Vec<(String, &str)> {
 
 #[test]
 fn resume_skips_what_is_complete_and_says_why_it_does_the_rest_again() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
         let windows = months(&[1, 2, 3, 4]);
-        let begun = again(&stage, &subject(), Wish::Resume, &windows).await;
+        let begun = again(&stage, &subject(), ResumeMode::Resume, &windows).await;
         assert_eq!(skipped(&begun), [windows[0].window]);
         assert_eq!(
             reasons(&begun.redone),
@@ -119,14 +124,14 @@ fn resume_trusts_nothing_that_was_loaded_in_another_way() {
         (|s| s.fingerprint = "0".repeat(32), "other columns or conversions"),
         (|s| s.source = "OTHER/shop/dbo.SALES".into(), "another source"),
     ];
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     for (change, reason) in changes {
         run(async {
             interrupted(&stage).await;
             let mut changed = subject();
             change(&mut changed);
             let windows = months(&[1]);
-            let begun = again(&stage, &changed, Wish::Resume, &windows).await;
+            let begun = again(&stage, &changed, ResumeMode::Resume, &windows).await;
             assert!(begun.skipped.is_empty());
             assert_eq!(reasons(&begun.redone), [("2024-01".to_owned(), reason)]);
         });
@@ -136,21 +141,21 @@ fn resume_trusts_nothing_that_was_loaded_in_another_way() {
 
 #[test]
 fn resume_does_not_skip_what_is_known_to_have_changed() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
         let (subject, windows) = (subject(), months(&[1, 2, 3]));
-        let resume = Order { wish: Wish::Resume, ..order(&subject, &windows) };
+        let resume = RunOptions { wish: ResumeMode::Resume, ..order(&subject, &windows) };
         let mut session = stage.session().await;
         let complete = ledger::skippable(&mut session, &resume).await.unwrap();
         let [january] = complete[..] else { panic!("{complete:?}") };
         assert_eq!((january.window, january.fingerprint.rows, january.bytes), (windows[0].window, 11, 1100));
         let changed = [Redone { window: january.window, because: "the rows have gone".into() }];
-        let begun = begin(&mut session, &Order { changed: &changed, ..resume }).await;
+        let begun = begin(&mut session, &RunOptions { changed: &changed, ..resume }).await;
         assert_eq!(skipped(&begun), []);
         assert_eq!(begun.redone[0], changed[0]);
-        for wish in [Wish::Replace, Wish::Restart] {
-            assert_eq!(ledger::skippable(&mut session, &Order { wish, ..resume }).await.unwrap(), []);
+        for wish in [ResumeMode::Replace, ResumeMode::Restart] {
+            assert_eq!(ledger::skippable(&mut session, &RunOptions { wish, ..resume }).await.unwrap(), []);
         }
     });
     assert_eq!(stage.windows()[0], ["2024-01-01", "pending", "NULL", "0"]);
@@ -159,11 +164,11 @@ fn resume_does_not_skip_what_is_known_to_have_changed() {
 /// Who joins takes the word of the host that has begun.
 #[test]
 fn a_host_that_would_join_has_nothing_to_look_at() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
         let (subject, windows) = (subject(), months(&[1, 2, 3]));
-        let resume = Order { wish: Wish::Resume, shared: true, ..order(&subject, &windows) };
+        let resume = RunOptions { wish: ResumeMode::Resume, shared: true, ..order(&subject, &windows) };
         let mut session = stage.session().await;
         assert_eq!(ledger::skippable(&mut session, &resume).await.unwrap().len(), 1);
         let first = begin(&mut session, &resume).await.run;
@@ -175,11 +180,11 @@ fn a_host_that_would_join_has_nothing_to_look_at() {
 
 #[test]
 fn without_resume_every_window_of_the_range_is_replaced_and_others_stay() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
         let windows = &months(&[1, 2, 3])[1..];
-        let begun = again(&stage, &subject(), Wish::Replace, windows).await;
+        let begun = again(&stage, &subject(), ResumeMode::Replace, windows).await;
         assert!(begun.skipped.is_empty() && begun.redone.is_empty());
     });
     assert_eq!(
@@ -194,12 +199,12 @@ fn without_resume_every_window_of_the_range_is_replaced_and_others_stay() {
 
 #[test]
 fn restart_forgets_the_whole_table_and_no_other() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let other = Subject { table: "dbo.OTHER".parse().unwrap(), object_id: 9, ..subject() };
-        again(&stage, &other, Wish::Replace, &months(&[1])).await;
+        again(&stage, &other, ResumeMode::Replace, &months(&[1])).await;
         interrupted(&stage).await;
-        again(&stage, &subject(), Wish::Restart, &months(&[1, 2])[1..]).await;
+        again(&stage, &subject(), ResumeMode::Restart, &months(&[1, 2])[1..]).await;
     });
     let left = "SELECT table_name, CONVERT(varchar(10), first_date, 126) AS first_date, state FROM replica.windows \
                 ORDER BY table_name";
@@ -208,14 +213,14 @@ fn restart_forgets_the_whole_table_and_no_other() {
 
 #[test]
 fn a_window_is_no_longer_complete_once_another_that_overlaps_is_begun() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
         let day = |text| replica_core::window::date("", text).unwrap();
         let window = replica_core::window::Window { first: day("2024-01-31"), next: day("2024-02-01") };
-        again(&stage, &subject(), Wish::Replace, &[Planned { window, estimated_rows: 1 }]).await;
+        again(&stage, &subject(), ResumeMode::Replace, &[PlannedWindow { window, estimated_rows: 1 }]).await;
         // February begins where the day ends.
-        let begun = again(&stage, &subject(), Wish::Resume, &months(&[1, 2])).await;
+        let begun = again(&stage, &subject(), ResumeMode::Resume, &months(&[1, 2])).await;
         assert!(begun.skipped.is_empty());
         assert_eq!(reasons(&begun.redone), [("2024-02".to_owned(), "it was loading")]);
     });
@@ -231,13 +236,13 @@ fn a_window_is_no_longer_complete_once_another_that_overlaps_is_begun() {
 
 #[test]
 fn thousands_of_windows_are_put_down() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let day = |text| replica_core::window::date("", text).unwrap();
         let range = replica_core::window::Range::new(day("2020-01-01"), day("2024-12-31")).unwrap();
         let windows = range.windows(replica_core::window::Unit::Day).unwrap();
         let windows: Vec<_> =
-            windows.into_iter().map(|window| Planned { window, estimated_rows: 9 }).collect();
+            windows.into_iter().map(|window| PlannedWindow { window, estimated_rows: 9 }).collect();
         assert_eq!(windows.len(), 1827);
         let first = begin(&mut stage.session().await, &order(&subject(), &windows)).await;
         assert_eq!(stage.number("SELECT COUNT(*) FROM replica.windows WHERE estimated_rows = 9"), 1827);
@@ -245,7 +250,7 @@ fn thousands_of_windows_are_put_down() {
             "UPDATE replica.windows SET state = 'complete', row_count = 9, row_hash = 'abc' \
              WHERE first_date < '2024-12-31'",
         );
-        let second = again(&stage, &subject(), Wish::Resume, &windows).await;
+        let second = again(&stage, &subject(), ResumeMode::Resume, &windows).await;
         assert_eq!((second.skipped.len(), second.redone.len()), (1826, 1));
         let taken_over =
             format!("SELECT COUNT(*) FROM replica.windows WHERE batch_id = {}", second.run.batch);
@@ -256,11 +261,11 @@ fn thousands_of_windows_are_put_down() {
 
 #[test]
 fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut one, &shared).await;
         let claim = first.run.claim(&mut one, windows[0].window).await.unwrap().unwrap();
         complete(&mut one, &claim, 11).await;
@@ -270,12 +275,12 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
         assert_eq!((second.run.batch, second.run.batch), (first.run.id, first.run.batch));
         assert_ne!(second.run.id, first.run.id);
 
-        let fewer = Order { windows: &windows[..1], ..shared };
+        let fewer = RunOptions { windows: &windows[..1], ..shared };
         let error = ledger::begin(&mut two, &fewer).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Busy);
         assert!(error.to_string().contains("other windows"), "{error}");
         let otherwise = Subject { fingerprint: "0".repeat(32), ..subject.clone() };
-        let error = ledger::begin(&mut two, &Order { subject: &otherwise, ..shared }).await.unwrap_err();
+        let error = ledger::begin(&mut two, &RunOptions { subject: &otherwise, ..shared }).await.unwrap_err();
         assert!(error.to_string().contains("other columns or conversions"), "{error}");
         // The refusals leave nothing locked and nothing on record.
         assert!(begin(&mut stage.session().await, &shared).await.joined);
@@ -285,11 +290,11 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
 
 #[test]
 fn nobody_joins_a_dead_host() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut session, &shared).await;
         stage.kill(&first.run);
         assert!(!begin(&mut session, &shared).await.joined);
@@ -300,11 +305,11 @@ fn nobody_joins_a_dead_host() {
 
 #[test]
 fn a_second_run_begins_when_the_first_has_started() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = ledger::begin(&mut one, &shared).await.unwrap().run;
         let waiting = tokio::task::LocalSet::new();
         let second = waiting.run_until(async {
@@ -325,11 +330,11 @@ fn a_second_run_begins_when_the_first_has_started() {
 
 #[test]
 fn the_last_one_out_is_whoever_leaves_nobody_behind() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
         let third = begin(&mut session, &shared).await.run;
@@ -343,11 +348,11 @@ fn the_last_one_out_is_whoever_leaves_nobody_behind() {
 
 #[test]
 fn when_all_windows_are_done_everybody_is_the_last_one_out() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let shared = Order { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
         let claim = first.claim(&mut session, windows[0].window).await.unwrap().unwrap();
@@ -361,11 +366,11 @@ fn when_all_windows_are_done_everybody_is_the_last_one_out() {
 
 #[test]
 fn a_lease_is_renewed_for_as_long_as_the_run_lives() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
-        let short = Order { lease: std::time::Duration::from_millis(40), ..order(&subject, &windows) };
+        let short = RunOptions { lease: std::time::Duration::from_millis(40), ..order(&subject, &windows) };
         let begun = begin(&mut session, &short).await.run;
         let endpoint = stage.endpoint();
         let lease = async |session: &mut replica_core::session::Session| {

@@ -3,11 +3,11 @@ use replica_core::config::Endpoint;
 use replica_core::ledger;
 use replica_core::session::{Role, Session};
 
-use crate::util::{Stage, begin, months, order, run, subject};
+use crate::util::{LedgerStage, begin, months, order, run, subject};
 
 #[test]
 fn the_tables_are_made_once_and_opened_by_all() {
-    let stage = Stage::without_ledger();
+    let stage = LedgerStage::without_ledger();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         assert!(!ledger::exists(&mut one).await.unwrap());
@@ -24,7 +24,7 @@ fn the_tables_are_made_once_and_opened_by_all() {
 
 #[test]
 fn a_ledger_of_a_later_release_is_left_alone() {
-    let stage = Stage::new();
+    let stage = LedgerStage::new();
     stage.batch("UPDATE replica.ledger SET version = 2");
     let error = run(async { ledger::open(&mut stage.session().await).await.unwrap_err().to_string() });
     assert!(error.contains("version 2, this program knows version 1"), "{error}");
@@ -45,7 +45,7 @@ fn tables_of_someone_else_are_named_and_left_alone() {
         ),
         ("CREATE VIEW replica.runs AS SELECT 1 AS run_id", "replica.runs in the target database is not"),
     ] {
-        let stage = Stage::without_ledger();
+        let stage = LedgerStage::without_ledger();
         stage.batch("CREATE SCHEMA replica");
         stage.batch(theirs);
         run(async {
@@ -65,7 +65,7 @@ fn tables_of_someone_else_are_named_and_left_alone() {
 /// One that is there for other tables has room for the ledger's.
 #[test]
 fn a_schema_of_someone_else_is_shared() {
-    let stage = Stage::without_ledger();
+    let stage = LedgerStage::without_ledger();
     stage.batch("CREATE SCHEMA replica");
     stage.batch("CREATE TABLE replica.orders (id int NOT NULL)");
     run(async {
@@ -78,7 +78,7 @@ fn a_schema_of_someone_else_is_shared() {
 
 #[test]
 fn a_login_that_may_not_create_tables_in_the_schema_is_told_so() {
-    let stage = Stage::without_ledger();
+    let stage = LedgerStage::without_ledger();
     let (name, password) = (format!("s_{}", stage.database.name), "Ledger-4711-pw");
     if let Err(error) =
         stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))
@@ -104,7 +104,7 @@ fn a_login_that_may_not_create_tables_in_the_schema_is_told_so() {
 
 #[test]
 fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_when_they_are_there() {
-    let stage = Stage::without_ledger();
+    let stage = LedgerStage::without_ledger();
     let (name, password) = (format!("l_{}", stage.database.name), "Ledger-4711-pw");
     if let Err(error) =
         stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))
@@ -137,7 +137,7 @@ fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_w
 
 #[test]
 fn a_login_that_may_create_a_schema_and_tables_needs_no_more() {
-    let stage = Stage::without_ledger();
+    let stage = LedgerStage::without_ledger();
     let (name, password) = (format!("c_{}", stage.database.name), "Ledger-4711-pw");
     if let Err(error) =
         stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use replica_core::catalog::{self, Table};
 use replica_core::config::Endpoint;
-use replica_core::ledger::{self, Begun, Claim, Next, Order, Planned, Run, Subject, Wish};
+use replica_core::ledger::{
+    self, Begun, Claim, NextClaim, PlannedWindow, ResumeMode, Run, RunOptions, Subject,
+};
 use replica_core::session::{Role, Session};
 use replica_core::window::{Range, Unit, Window, date};
 use replica_testkit::{Client, Database, Server};
@@ -12,13 +14,13 @@ use replica_testkit::{Client, Database, Server};
 pub const LEASE: Duration = Duration::from_secs(600);
 
 /// A target database with `dbo.SALES` and the ledger.
-pub struct Stage {
+pub struct LedgerStage {
     // Dropped before the server that it is on.
     pub database: Database,
     pub server: Server,
 }
 
-impl Stage {
+impl LedgerStage {
     pub fn new() -> Self {
         let stage = Self::without_ledger();
         run(async {
@@ -85,7 +87,7 @@ impl Stage {
     #[track_caller]
     pub fn texts(&self, sql: &str) -> Vec<Vec<String>> {
         let text = |row: &replica_core::session::Row| {
-            let record = catalog::record::Record::from(row);
+            let record = catalog::record::CatalogRow::from(row);
             let names: Vec<String> = row.columns().iter().map(|column| column.name().to_owned()).collect();
             names
                 .iter()
@@ -131,14 +133,14 @@ pub fn subject() -> Subject {
 }
 
 /// The months from January 2024 on, with so many rows each.
-pub fn months(rows: &[u64]) -> Vec<Planned> {
+pub fn months(rows: &[u64]) -> Vec<PlannedWindow> {
     let first = date("", "2024-01-01").unwrap();
     let last = date("", &format!("2024-{:02}-28", rows.len())).unwrap();
     let windows = Range::new(first, last).unwrap().windows(Unit::Month).unwrap();
     let planned = windows.into_iter().zip(rows);
     planned
-        .map(|(window, rows)| Planned { window, estimated_rows: *rows })
-        .map(|p| Planned { window: whole_month(p.window), ..p })
+        .map(|(window, rows)| PlannedWindow { window, estimated_rows: *rows })
+        .map(|p| PlannedWindow { window: whole_month(p.window), ..p })
         .collect()
 }
 
@@ -149,8 +151,16 @@ fn whole_month(window: Window) -> Window {
 }
 
 /// An order for these windows.
-pub fn order<'a>(subject: &'a Subject, windows: &'a [Planned]) -> Order<'a> {
-    Order { tool: "test", subject, windows, wish: Wish::Replace, changed: &[], shared: false, lease: LEASE }
+pub fn order<'a>(subject: &'a Subject, windows: &'a [PlannedWindow]) -> RunOptions<'a> {
+    RunOptions {
+        tool: "test",
+        subject,
+        windows,
+        wish: ResumeMode::Replace,
+        changed: &[],
+        shared: false,
+        lease: LEASE,
+    }
 }
 
 /// The windows that are skipped.
@@ -159,7 +169,7 @@ pub fn skipped(begun: &Begun) -> Vec<Window> {
 }
 
 /// Begins, and lets others begin.
-pub async fn begin(session: &mut Session, order: &Order<'_>) -> Begun {
+pub async fn begin(session: &mut Session, order: &RunOptions<'_>) -> Begun {
     let begun = ledger::begin(session, order).await.unwrap();
     begun.run.started(session).await.unwrap();
     begun
@@ -181,9 +191,9 @@ pub fn loaded(rows: u64) -> ledger::Loaded {
     }
 }
 
-pub fn claimed(next: Next) -> Claim {
+pub fn claimed(next: NextClaim) -> Claim {
     match next {
-        Next::Claimed(claim) => claim,
+        NextClaim::Claimed(claim) => claim,
         other => panic!("a window was to be claimed, not {other:?}"),
     }
 }

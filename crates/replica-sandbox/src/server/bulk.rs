@@ -9,7 +9,7 @@ use crate::engine::sandbox::{FaultKind, TableName};
 use crate::error::SqlError;
 use crate::values::Value;
 use crate::values::wire::{BulkColumnInfo, BulkError, BulkRowReader};
-use replica_core::tds::columns::{COLMETADATA, Column};
+use replica_core::tds::columns::{COLMETADATA, WireColumn};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,7 +168,7 @@ impl Read for Bytes<'_, '_> {
     }
 }
 
-fn metadata(message: &mut Message, head: &mut Vec<u8>) -> Result<(Vec<Column>, usize), SqlError> {
+fn metadata(message: &mut Message, head: &mut Vec<u8>) -> Result<(Vec<WireColumn>, usize), SqlError> {
     match metadata::read(message, head) {
         Ok(Some(parsed)) => Ok(parsed),
         // Collation bytes left out of a TYPE_INFO end here as well (docs/SERVER.md, "Errors of a bulk load").
@@ -181,7 +181,7 @@ fn metadata(message: &mut Message, head: &mut Vec<u8>) -> Result<(Vec<Column>, u
     }
 }
 
-fn check(columns: &[Column], expected: &[BulkColumn]) -> Result<BulkRowReader, SqlError> {
+fn check(columns: &[WireColumn], expected: &[BulkColumn]) -> Result<BulkRowReader, SqlError> {
     if columns.len() != expected.len() {
         return Err(premature_end(16, 3));
     }

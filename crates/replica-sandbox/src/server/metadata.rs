@@ -1,6 +1,6 @@
 //! A bulk load's COLMETADATA, read packet by packet.
 use super::input::Message;
-use replica_core::tds::columns::{self, Column, Form};
+use replica_core::tds::columns::{self, Form, WireColumn};
 use replica_core::tds::wire::Malformed;
 
 /// COLMETADATA of 4,096 columns with the longest names stays far below this.
@@ -11,7 +11,10 @@ const LONGEST: usize = 4 << 20;
 ///
 /// # Errors
 /// For bytes that are no COLMETADATA.
-pub fn read(message: &mut Message, head: &mut Vec<u8>) -> Result<Option<(Vec<Column>, usize)>, Malformed> {
+pub fn read(
+    message: &mut Message,
+    head: &mut Vec<u8>,
+) -> Result<Option<(Vec<WireColumn>, usize)>, Malformed> {
     loop {
         if let Some(parsed) = columns::parse(head, Form::Bulk)? {
             return Ok(Some(parsed));

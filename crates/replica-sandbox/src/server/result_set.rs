@@ -5,7 +5,7 @@ use crate::engine::api::OutColumn;
 use crate::engine::sandbox::{FaultKind, PlpLengths, Recording, TableName};
 use crate::values::Value;
 use crate::values::wire::{Client, Plp, RowWriter, UnexpectedNull};
-use replica_core::tds::columns::{self, Column, Form, flags};
+use replica_core::tds::columns::{self, Form, WireColumn, flags};
 use replica_core::tds::types::TypeInfo;
 use std::sync::Arc;
 
@@ -63,10 +63,10 @@ impl ResultSet {
         };
         let types = described.iter().map(|column| (&column.sql_type, column.nullable));
         let writer = RowWriter::new(types, client, plp);
-        let described: Vec<Column> = described
+        let described: Vec<WireColumn> = described
             .iter()
             .zip(writer.type_infos())
-            .map(|(column, type_info)| Column {
+            .map(|(column, type_info)| WireColumn {
                 name: column.name.clone(),
                 user_type: column.user_type,
                 flags: column.flags,

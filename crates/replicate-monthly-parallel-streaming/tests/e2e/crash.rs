@@ -19,7 +19,7 @@ const KILLS_IN_A_ROW: usize = 5;
 
 const WINDOW_DONE: &str = "[TIMING] dbo.t 2024-";
 
-struct Stage {
+struct CrashStage {
     pair: Pair,
     program: Program,
     args: Vec<&'static str>,
@@ -30,7 +30,7 @@ struct Stage {
     off: &'static [&'static str],
 }
 
-impl Stage {
+impl CrashStage {
     fn new(key: &str, args: &[&'static str], seed: u64) -> Self {
         let stage = Self::on(sandbox(key), args, seed);
         for sql in [
@@ -213,7 +213,7 @@ impl Stage {
     }
 }
 
-fn survives(mut stage: Stage) {
+fn survives(mut stage: CrashStage) {
     let usual = stage.finish(&[]);
     stage.kill_while_it_begins();
     stage.kill_while_it_disables();
@@ -230,7 +230,7 @@ fn survives(mut stage: Stage) {
     assert!(crashed > KILLS as i64 / 3, "{crashed} were at work when they were killed");
 }
 
-fn survives_random_kills(stage: &mut Stage, usual: Duration) {
+fn survives_random_kills(stage: &mut CrashStage, usual: Duration) {
     while stage.kills < KILLS {
         (0..KILLS_IN_A_ROW).for_each(|_| stage.kill_at_random(usual));
         stage.finish(&["--resume"]);
@@ -240,7 +240,7 @@ fn survives_random_kills(stage: &mut Stage, usual: Duration) {
 #[test]
 fn a_clustered_table_survives() {
     let key = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
-    let mut stage = Stage::new(key, &["--max-workers", "2"], 4711);
+    let mut stage = CrashStage::new(key, &["--max-workers", "2"], 4711);
     stage.kill_while_it_rebuilds();
     stage.finish(&["--resume"]);
     survives(stage);
@@ -249,18 +249,18 @@ fn a_clustered_table_survives() {
 #[test]
 fn a_clustered_table_whose_loads_take_turns_survives() {
     let args = ["--max-workers", "3", "--tablock", "always"];
-    survives(Stage::new(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (id)", &args, 815));
+    survives(CrashStage::new(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (id)", &args, 815));
 }
 
 #[test]
 fn a_heap_with_indexes_survives() {
-    survives(Stage::new("", &["--max-workers", "3"], 1848));
+    survives(CrashStage::new("", &["--max-workers", "3"], 1848));
 }
 
 #[test]
 fn a_table_whose_indexes_are_cared_for_month_by_month_survives() {
     let args = ["--index-scope", "month", "--verify", "hash"];
-    let mut stage = Stage::new(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)", &args, 1789);
+    let mut stage = CrashStage::new(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)", &args, 1789);
     let usual = stage.finish(&[]);
     survives_random_kills(&mut stage, usual);
 }
@@ -268,7 +268,7 @@ fn a_table_whose_indexes_are_cared_for_month_by_month_survives() {
 #[test]
 fn a_table_whose_partitions_are_switched_survives() {
     let Some(pair) = partition(sandbox(""), "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
-    let mut stage = Stage::on(pair, &["--max-workers", "2"], 1525);
+    let mut stage = CrashStage::on(pair, &["--max-workers", "2"], 1525);
     let usual = stage.finish(&[]);
     stage.kill_after_a_commit();
     stage.finish(&["--resume"]);

@@ -1,5 +1,5 @@
 //! What breaks while windows are replaced: what is tried again, what is given up, and that the rest goes on.
-use replica_testkit::{Pair, Run, Troubled};
+use replica_testkit::{Pair, ProgramExit, Troubled};
 
 use crate::util::{
     all_months, assert_half_a_year, disabled, fault, half_a_year, loaded, no_fault, outcomes, plain, retries,
@@ -9,7 +9,7 @@ use crate::util::{
 const CLUSTERED: &str = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
 const SMALL: [&str; 4] = ["--chunk-size", "10", "--commit-interval", "20"];
 
-fn run(pair: &Pair, more: &[&str]) -> Run {
+fn run(pair: &Pair, more: &[&str]) -> ProgramExit {
     plain(pair, "").run(&half_a_year(&[&SMALL, more].concat()))
 }
 

@@ -110,6 +110,6 @@ fn an_index_that_cannot_be_rebuilt_is_a_failure_that_names_it() {
 }
 
 #[track_caller]
-fn copy_fails(pair: &Pair) -> replica_testkit::Run {
+fn copy_fails(pair: &Pair) -> replica_testkit::ProgramExit {
     tool(pair).run(&half_a_year(&[])).exits(1)
 }

@@ -1,5 +1,5 @@
 //! What windows would destroy although nobody asked for it: refused before the first of them is touched.
-use replica_testkit::{Pair, Run};
+use replica_testkit::{Pair, ProgramExit};
 
 use crate::util::{all_months, copy, half_a_year, outcomes, tool};
 
@@ -8,7 +8,7 @@ const BY: [&[&str]; 4] =
 
 /// The whole target, and that no run has left a trace in it.
 #[track_caller]
-fn untouched(pair: &Pair, before: &[Vec<String>], run: &Run) {
+fn untouched(pair: &Pair, before: &[Vec<String>], run: &ProgramExit) {
     assert_eq!(all(pair), before, "{run}");
     let ledger = pair.target.client().number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'");
     assert_eq!(ledger, 0, "{run}");

@@ -1,7 +1,7 @@
 //! A run that has lost its window without knowing: whatever it was at, nothing of it stays.
 use std::time::{Duration, Instant};
 
-use replica_core::catalog::record::Record;
+use replica_core::catalog::record::CatalogRow;
 use replica_testkit::{Client, Pair, Running};
 
 use crate::partitions::partition;
@@ -24,7 +24,7 @@ fn is_loading(client: &mut Client) {
 
 /// Results that were read from the source's table.
 fn scans(source: &mut Client) -> i64 {
-    Record::from(&source.rows("EXEC sp_sandbox_counters 'dbo.t'")[0]).int("scans").unwrap()
+    CatalogRow::from(&source.rows("EXEC sp_sandbox_counters 'dbo.t'")[0]).int("scans").unwrap()
 }
 
 /// A run that is loading: the old rows are gone, and the new ones on their way. What it looks at before it begins is

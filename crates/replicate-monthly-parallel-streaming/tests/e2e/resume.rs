@@ -1,5 +1,5 @@
 //! What `--resume` skips is what the target still has, and is said.
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, ProgramExit};
 
 use crate::util::{
     MONTHS, all_months, assert_half_a_year, copy, fault, half_a_year, no_fault, outcomes, pair, plain,
@@ -14,7 +14,7 @@ fn again(months: &[&str]) -> Vec<(String, String)> {
     MONTHS.map(|month| (month.to_owned(), outcome(month).to_owned())).to_vec()
 }
 
-fn line<'a>(run: &'a Run, window: &str) -> Vec<&'a str> {
+fn line<'a>(run: &'a ProgramExit, window: &str) -> Vec<&'a str> {
     run.lines().into_iter().find(|line| line[1] == window).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! Several processes divide the windows, as several hosts would.
 use std::collections::HashMap;
 
-use replica_testkit::{Pair, Run, Running};
+use replica_testkit::{Pair, ProgramExit, Running};
 
 use crate::util::{
     MONTHS, assert_half_a_year, disabled, fault, half_a_year, no_fault, plain, sandbox, tool, until,
@@ -21,9 +21,9 @@ fn host(pair: &Pair) -> Running {
 }
 
 /// Which window was told by how many.
-fn told(runs: &[Run]) -> HashMap<String, usize> {
+fn told(runs: &[ProgramExit]) -> HashMap<String, usize> {
     let mut told = HashMap::new();
-    for line in runs.iter().flat_map(Run::lines) {
+    for line in runs.iter().flat_map(ProgramExit::lines) {
         assert_eq!(line[2], "ok", "{line:?}");
         *told.entry(line[1].to_owned()).or_default() += 1;
     }

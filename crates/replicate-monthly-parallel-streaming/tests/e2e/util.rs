@@ -1,7 +1,7 @@
 //! What the tests share.
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Client, Pair, Program, Run, Server};
+use replica_testkit::{Client, Pair, Program, ProgramExit, Server};
 
 /// The tool, copying between the pair's databases.
 pub fn tool(pair: &Pair) -> Program {
@@ -18,7 +18,7 @@ pub fn plain(pair: &Pair, more: &str) -> Program {
 
 /// Replaces the months of dbo.t in the first half of 2024, and expects success.
 #[track_caller]
-pub fn copy(pair: &Pair, more: &[&str]) -> Run {
+pub fn copy(pair: &Pair, more: &[&str]) -> ProgramExit {
     tool(pair).run(&half_a_year(more)).exits(0)
 }
 
@@ -93,7 +93,7 @@ pub fn texts(client: &mut Client, sql: &str) -> Vec<String> {
 }
 
 /// (window, outcome) of the lines on stdout, in order of the windows.
-pub fn outcomes(run: &Run) -> Vec<(String, String)> {
+pub fn outcomes(run: &ProgramExit) -> Vec<(String, String)> {
     let mut outcomes: Vec<_> =
         run.lines().iter().map(|line| (line[1].to_owned(), line[2].to_owned())).collect();
     outcomes.sort_unstable();
@@ -101,12 +101,12 @@ pub fn outcomes(run: &Run) -> Vec<(String, String)> {
 }
 
 /// The last column of all lines on stdout, summed up.
-pub fn retries(run: &Run) -> u64 {
+pub fn retries(run: &ProgramExit) -> u64 {
     run.lines().iter().map(|line| line.last().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 /// The windows that were loaded, in order: those that were skipped have a line, too.
-pub fn loaded(run: &Run) -> Vec<String> {
+pub fn loaded(run: &ProgramExit) -> Vec<String> {
     let loaded = outcomes(run).into_iter().filter(|(_, outcome)| outcome != "skipped");
     loaded.map(|(window, _)| window).collect()
 }

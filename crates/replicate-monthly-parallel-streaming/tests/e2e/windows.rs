@@ -1,5 +1,5 @@
 //! Which rows a window holds: days at the ends of months and of types, in every type that holds dates.
-use replica_testkit::{Pair, Run, Server};
+use replica_testkit::{Pair, ProgramExit, Server};
 
 use crate::util::{all_months, copy, outcomes, pair, tool};
 
@@ -16,7 +16,7 @@ fn stage(source: &str, target: &str, values: &[&str]) -> Pair {
 
 /// Replaces windows of dbo.w twice, since it must be safe to repeat; the rows of each window, in order.
 #[track_caller]
-fn windows(pair: &Pair, first: &str, last: &str, more: &[&str]) -> (Run, Vec<(String, u64)>) {
+fn windows(pair: &Pair, first: &str, last: &str, more: &[&str]) -> (ProgramExit, Vec<(String, u64)>) {
     let args = ["dbo.w", "--start-date", first, "--end-date", last, "--date-column", "d", "--verify", "hash"];
     let args = [&args, more].concat();
     tool(pair).run(&args).exits(0);

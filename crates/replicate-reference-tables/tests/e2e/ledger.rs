@@ -1,5 +1,5 @@
 //! Windows that the monthly copy has on record, and whose rows this tool replaces.
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, ProgramExit};
 
 use crate::util::{User, copy, fault, skip, tool};
 
@@ -20,13 +20,13 @@ fn beside(pair: &Pair, name: &str) -> Program {
 
 /// By the monthly copy, which puts its windows on record.
 #[track_caller]
-fn months(pair: &Pair, more: &[&str]) -> Run {
+fn months(pair: &Pair, more: &[&str]) -> ProgramExit {
     let args = [&QUARTER[..], &["--date-column", "day"], more].concat();
     beside(pair, "replicate-monthly-parallel-streaming").run(&args).exits(0)
 }
 
 /// (window, outcome) of each line, in order of the windows.
-fn outcomes(run: &Run) -> Vec<(String, String)> {
+fn outcomes(run: &ProgramExit) -> Vec<(String, String)> {
     let mut outcomes: Vec<_> =
         run.lines().iter().map(|line| (line[1].to_owned(), line[2].to_owned())).collect();
     outcomes.sort_unstable();

@@ -1,7 +1,7 @@
 //! What a replacement would destroy although nobody asked for it: refused before the first row is written.
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Pair, Run};
+use replica_testkit::{Pair, ProgramExit};
 
 use crate::util::{copy, ids, tool};
 
@@ -183,7 +183,7 @@ fn rows(source: u32, target: u32) -> Pair {
 
 /// Replaces dbo.t, and expects to be refused with these numbers and the rows as they were.
 #[track_caller]
-fn refused(pair: &Pair, args: &[&str], source: &str, target: &str) -> Run {
+fn refused(pair: &Pair, args: &[&str], source: &str, target: &str) -> ProgramExit {
     let before = ids(&mut pair.target.client());
     let run = tool(pair).run(args).exits(1).says("most rows would be lost").says("--allow-shrink");
     let run = run.says(&format!("the source has {source} rows for the {target} that the target holds"));

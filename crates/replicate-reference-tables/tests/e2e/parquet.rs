@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Pair, Program, Run};
+use replica_testkit::{Pair, Program, ProgramExit};
 
 use crate::types::copy_every_type;
 use crate::util::{assert_old_rows, fault, fill, ids, pair_with_old_rows, skip, tool};
@@ -13,11 +13,11 @@ const PARQUET: [&str; 2] = ["--full-table-mode", "parquet"];
 
 /// The tool, with the options that all tests here have.
 trait Through {
-    fn through(&self, args: &[&str]) -> Run;
+    fn through(&self, args: &[&str]) -> ProgramExit;
 }
 
 impl Through for Program {
-    fn through(&self, args: &[&str]) -> Run {
+    fn through(&self, args: &[&str]) -> ProgramExit {
         self.run(&[&PARQUET, args].concat())
     }
 }
@@ -44,7 +44,7 @@ fn pair_and_file() -> (Pair, Program, PathBuf) {
 
 /// Loads the file and expects to be refused, with the old rows as they were.
 #[track_caller]
-fn refused(pair: &Pair, program: &Program, why: &str) -> Run {
+fn refused(pair: &Pair, program: &Program, why: &str) -> ProgramExit {
     let run = program.through(&["t", "--from", "."]).exits(1).says(why);
     assert_old_rows(pair);
     run

@@ -21,7 +21,7 @@ fn the_old_rows_go_and_the_new_ones_come() {
 fn the_same_run_again_changes_nothing() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     fill(&mut pair.source.client(), 3);
-    let hash = |run: replica_testkit::Run| run.lines()[0][6].to_owned();
+    let hash = |run: replica_testkit::ProgramExit| run.lines()[0][6].to_owned();
     let first = hash(copy(&pair, &["t"]));
     assert_eq!(first.len(), 32);
     assert_eq!(hash(copy(&pair, &["t"])), first);

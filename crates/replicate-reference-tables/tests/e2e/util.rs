@@ -1,5 +1,5 @@
 //! What the tests share.
-use replica_testkit::{Client, Pair, Program, Run};
+use replica_testkit::{Client, Pair, Program, ProgramExit};
 
 /// The tool, copying between the pair's databases.
 pub fn tool(pair: &Pair) -> Program {
@@ -8,7 +8,7 @@ pub fn tool(pair: &Pair) -> Program {
 
 /// Copies tables and expects success.
 #[track_caller]
-pub fn copy(pair: &Pair, args: &[&str]) -> Run {
+pub fn copy(pair: &Pair, args: &[&str]) -> ProgramExit {
     tool(pair).run(args).exits(0)
 }
 

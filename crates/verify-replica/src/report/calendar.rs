@@ -2,16 +2,16 @@
 use time::{Date, Month};
 
 use super::{Label, class, title};
-use crate::run::Finished;
+use crate::run::FinishedComparison;
 
 pub struct Calendar {
     pub width: usize,
     pub height: usize,
     pub labels: Vec<Label>,
-    pub cells: Vec<Cell>,
+    pub cells: Vec<CalendarCell>,
 }
 
-pub struct Cell {
+pub struct CalendarCell {
     pub title: String,
     pub class: &'static str,
     /// A sign beside the colour.
@@ -38,7 +38,7 @@ const MONTHS: [&str; 12] =
 
 impl Calendar {
     /// `None`: there are no windows, or too many. They are in order.
-    pub fn of(windows: &[&Finished]) -> Option<Self> {
+    pub fn of(windows: &[&FinishedComparison]) -> Option<Self> {
         let days: Vec<_> =
             windows.iter().filter_map(|done| Some((done.window?.first, done.window?.last()))).collect();
         let (first, last) = (days.first()?.0, days.last()?.1);
@@ -52,7 +52,7 @@ impl Calendar {
         (calendar.height <= TOP + MOST_ROWS * ROW).then_some(calendar)
     }
 
-    fn months(windows: &[&Finished], first: Date, last: Date) -> Self {
+    fn months(windows: &[&FinishedComparison], first: Date, last: Date) -> Self {
         let mut labels: Vec<_> = MONTHS
             .iter()
             .enumerate()
@@ -76,7 +76,7 @@ impl Calendar {
         Self { width: LEFT + 12 * MONTH, height: TOP + years.count() * ROW, labels, cells }
     }
 
-    fn days(windows: &[&Finished], first: Date, last: Date) -> Self {
+    fn days(windows: &[&FinishedComparison], first: Date, last: Date) -> Self {
         let mut labels: Vec<_> = (0..31)
             .map(|at| Label { x: LEFT + at * DAY + 3, y: TOP - 6, text: (at + 1).to_string() })
             .collect();
@@ -111,7 +111,11 @@ fn months_between(first: Date, last: Date) -> Vec<(i32, Month)> {
     months
 }
 
-fn cell(done: Option<&&Finished>, empty: impl Fn() -> String, (x, y, width): (usize, usize, usize)) -> Cell {
+fn cell(
+    done: Option<&&FinishedComparison>,
+    empty: impl Fn() -> String,
+    (x, y, width): (usize, usize, usize),
+) -> CalendarCell {
     let class = done.map_or("none", |done| class(done));
     let mark = match class {
         "different" => "≠",
@@ -120,5 +124,5 @@ fn cell(done: Option<&&Finished>, empty: impl Fn() -> String, (x, y, width): (us
         "repaired" => "✓",
         _ => "",
     };
-    Cell { title: done.map_or_else(empty, |done| title(done)), class, mark, x, y, width }
+    CalendarCell { title: done.map_or_else(empty, |done| title(done)), class, mark, x, y, width }
 }

@@ -12,10 +12,10 @@ use replica_core::error::{Error, Result};
 use replica_core::ledger::Past;
 use replica_core::output;
 use replica_core::report::human_count;
-use replica_core::verify::{Differences, Finding, Outcome, Verdict};
+use replica_core::verify::{ComparisonOutcome, Differences, DifferingRow, Verdict};
 use time::OffsetDateTime;
 
-use crate::run::Finished;
+use crate::run::FinishedComparison;
 use calendar::Calendar;
 use timeline::Timeline;
 
@@ -27,7 +27,7 @@ pub struct Report<'a> {
     pub source: &'a dyn Display,
     pub target: &'a dyn Display,
     pub against_ledger: bool,
-    pub finished: &'a [Finished],
+    pub finished: &'a [FinishedComparison],
     /// The last runs on each table, from the ledger.
     pub runs: &'a [(TableName, Vec<Past>)],
     pub made: OffsetDateTime,
@@ -44,7 +44,7 @@ struct Page {
     tiles: Vec<Tile>,
     legend: [(&'static str, &'static str); 6],
     phases: [(&'static str, &'static str); 5],
-    tables: Vec<Table>,
+    tables: Vec<ReportTable>,
 }
 
 struct Tile {
@@ -53,7 +53,7 @@ struct Tile {
     text: &'static str,
 }
 
-struct Table {
+struct ReportTable {
     name: String,
     /// The worst outcome, by which it is coloured, too.
     outcome: &'static str,
@@ -61,14 +61,14 @@ struct Table {
     left_out: String,
     errors: Vec<String>,
     calendar: Option<Calendar>,
-    rows: Vec<Line>,
+    rows: Vec<ReportLine>,
     not_shown: String,
     runs: Vec<Timeline>,
 }
 
 /// A value that differs, or a row that one side lacks.
 #[derive(Default)]
-struct Line {
+struct ReportLine {
     window: String,
     finding: String,
     key: String,
@@ -134,7 +134,7 @@ impl Report<'_> {
         self.finished.iter().filter_map(|finished| finished.result.as_ref().ok())
     }
 
-    fn table(&self, name: &TableName) -> Table {
+    fn table(&self, name: &TableName) -> ReportTable {
         let mut windows: Vec<_> = self.finished.iter().filter(|finished| finished.table == *name).collect();
         windows.sort_by_key(|finished| finished.window);
         let worst = ["failed", "different", "repaired", "behind"];
@@ -161,7 +161,7 @@ impl Report<'_> {
             (rest, _) => format!("{} more rows that differ are not shown.", human_count(rest)),
         };
         let runs = self.runs.iter().find(|(table, _)| table == name).map(|(_, runs)| runs.as_slice());
-        Table {
+        ReportTable {
             name: name.to_string(),
             outcome: outcome.unwrap_or("equal"),
             summary,
@@ -176,16 +176,16 @@ impl Report<'_> {
 }
 
 /// The colour of a window.
-fn class(finished: &Finished) -> &'static str {
+fn class(finished: &FinishedComparison) -> &'static str {
     match (finished.outcome(), &finished.before) {
         (None, _) => "failed",
-        (Some(Outcome::Equal | Outcome::Behind), Some(_)) => "repaired",
+        (Some(ComparisonOutcome::Equal | ComparisonOutcome::Behind), Some(_)) => "repaired",
         (Some(outcome), _) => outcome.name(),
     }
 }
 
 /// What a window says when the mouse is over it.
-fn title(finished: &Finished) -> String {
+fn title(finished: &FinishedComparison) -> String {
     let what = finished.window.map_or_else(|| "all rows".to_owned(), |window| window.to_string());
     match &finished.result {
         Err(error) => format!("{what}: failed\n{error}"),
@@ -217,18 +217,18 @@ fn total(differences: &Differences) -> u64 {
     differences.missing + differences.extra + differences.changed + differences.newer
 }
 
-fn lines_of(finished: &Finished, finding: &Finding) -> Vec<Line> {
+fn lines_of(finished: &FinishedComparison, finding: &DifferingRow) -> Vec<ReportLine> {
     let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
-    let line = || Line {
+    let line = || ReportLine {
         window: finished.window.map(|window| window.to_string()).unwrap_or_default(),
         finding: format!("{}{times}", finding.kind.name()),
         key: finding.key.clone(),
-        ..Line::default()
+        ..ReportLine::default()
     };
     if finding.values.is_empty() {
         return vec![line()];
     }
-    let values = finding.values.iter().map(|values| Line {
+    let values = finding.values.iter().map(|values| ReportLine {
         column: values.column.clone(),
         source: values.source.clone(),
         target: values.target.clone(),

@@ -14,10 +14,10 @@ pub struct Timeline {
     pub width: usize,
     pub height: usize,
     pub labels: Vec<Label>,
-    pub bars: Vec<Bar>,
+    pub bars: Vec<TimelineBar>,
 }
 
-pub struct Bar {
+pub struct TimelineBar {
     pub title: String,
     pub class: &'static str,
     pub x: usize,
@@ -83,7 +83,7 @@ impl Timeline {
 
 struct Drawing<'a> {
     labels: Vec<Label>,
-    bars: Vec<Bar>,
+    bars: Vec<TimelineBar>,
     row: usize,
     scale: &'a dyn Fn(Duration) -> usize,
 }
@@ -102,7 +102,7 @@ impl Drawing<'_> {
         }
         let (x, y) = (LEFT + (self.scale)(from), self.row * ROW + 2);
         let title = format!("{what}: {}", human_duration(took));
-        self.bars.push(Bar { title, class, x, y, width: (self.scale)(took).max(2) });
+        self.bars.push(TimelineBar { title, class, x, y, width: (self.scale)(took).max(2) });
     }
 
     fn window(&mut self, window: &PastWindow, begun: Duration) {

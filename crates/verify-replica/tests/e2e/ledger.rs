@@ -1,5 +1,5 @@
 //! The target against what the copy has recorded.
-use replica_core::catalog::record::Record;
+use replica_core::catalog::record::CatalogRow;
 
 use crate::util::{QUARTER, quarter, tool, windows};
 
@@ -49,7 +49,7 @@ fn only_the_target_is_read() {
     tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0);
     let scans = || {
         let rows = pair.server.client("master").rows("EXEC sp_sandbox_counters 'dbo.t'");
-        Record::from(&rows[0]).int("scans").unwrap()
+        CatalogRow::from(&rows[0]).int("scans").unwrap()
     };
     let before = scans();
     tool(&pair).run(&["dbo.t", "--against-ledger"]).exits(0);

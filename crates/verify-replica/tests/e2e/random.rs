@@ -7,16 +7,16 @@ use replica_testkit::{Database, Pair};
 
 use crate::util::{findings, tool, verify};
 
-type Rows = BTreeMap<i32, (Option<String>, Option<i32>)>;
+type KeyedRows = BTreeMap<i32, (Option<String>, Option<i32>)>;
 
 /// Texts that a careless comparison takes for one.
-fn rows() -> impl Strategy<Value = Rows> {
+fn rows() -> impl Strategy<Value = KeyedRows> {
     let texts = ["", " ", "a", "A", "a ", "\u{e1}", "a\u{301}", "b"].map(str::to_owned);
     let text = prop::option::of(prop::sample::select(texts.to_vec()));
     prop::collection::btree_map(-4..8i32, (text, prop::option::of(-1..2i32)), 0..10)
 }
 
-fn insert(rows: &Rows) -> String {
+fn insert(rows: &KeyedRows) -> String {
     let values: Vec<String> = rows
         .iter()
         .map(|(id, (text, n))| {

@@ -1,13 +1,13 @@
 //! How often a server is asked, as it counts itself.
-use replica_core::catalog::record::Record;
+use replica_core::catalog::record::CatalogRow;
 use replica_testkit::{Program, Server};
 
-struct Side {
+struct CountedSide {
     server: Server,
     database: &'static str,
 }
 
-impl Side {
+impl CountedSide {
     fn new(database: &'static str) -> Self {
         let side = Self { server: Server::sandbox(), database };
         side.server.client("master").batch(&format!("CREATE DATABASE {database}"));
@@ -21,12 +21,12 @@ impl Side {
     /// How often dbo.t was read so far.
     fn scans(&self) -> i64 {
         let rows = self.server.client(self.database).rows("EXEC sp_sandbox_counters 'dbo.t'");
-        Record::from(&rows[0]).int("scans").unwrap()
+        CatalogRow::from(&rows[0]).int("scans").unwrap()
     }
 }
 
 /// Source and target on servers of their own, which count by the table's name.
-fn read(source: &Side, target: &Side, args: &[&str], code: i32) -> (i64, i64) {
+fn read(source: &CountedSide, target: &CountedSide, args: &[&str], code: i32) -> (i64, i64) {
     let before = (source.scans(), target.scans());
     Program::new(env!("CARGO_BIN_EXE_verify-replica"))
         .with("REPLICA_SOURCE", &source.server.connection(source.database))
@@ -39,7 +39,7 @@ fn read(source: &Side, target: &Side, args: &[&str], code: i32) -> (i64, i64) {
 #[test]
 fn equal_tables_are_read_once_and_others_twice() {
     for key in [" PRIMARY KEY", ""] {
-        let (source, target) = (Side::new("a"), Side::new("b"));
+        let (source, target) = (CountedSide::new("a"), CountedSide::new("b"));
         for side in [&source, &target] {
             side.run(&format!(
                 "CREATE TABLE dbo.t (id int NOT NULL{key}, day date NOT NULL, n int NOT NULL)"
@@ -63,7 +63,7 @@ fn equal_tables_are_read_once_and_others_twice() {
 /// The sandbox makes a million of a thousand.
 #[test]
 fn of_a_million_equal_rows_nothing_is_reported() {
-    let (source, target) = (Side::new("a"), Side::new("b"));
+    let (source, target) = (CountedSide::new("a"), CountedSide::new("b"));
     let rows: Vec<String> = (0..1000).map(|n| format!("({n}, N'row {n}', {}.25)", n * 7)).collect();
     for side in [&source, &target] {
         side.run("CREATE TABLE dbo.t (id int NOT NULL, label nvarchar(20) NULL, amount decimal(9, 2) NULL)");

@@ -116,7 +116,7 @@ fn browser() -> Option<String> {
     ["chromium", "chromium-browser"].into_iter().find(is_there).map(str::to_owned)
 }
 
-fn chromium(browser: &str, folder: &Path, args: &[&str]) -> replica_testkit::Run {
+fn chromium(browser: &str, folder: &Path, args: &[&str]) -> replica_testkit::ProgramExit {
     let profile = tempfile::TempDir::new_in(folder).unwrap();
     let profile = format!("--user-data-dir={}", profile.path().display());
     let fixed = [

@@ -1,5 +1,5 @@
 //! What the tests share.
-use replica_testkit::{Client, Pair, Program, Run};
+use replica_testkit::{Client, Pair, Program, ProgramExit};
 
 /// The tool, comparing the pair's databases.
 pub fn tool(pair: &Pair) -> Program {
@@ -8,19 +8,19 @@ pub fn tool(pair: &Pair) -> Program {
 
 /// Compares, shows every row that differs, and expects this exit code.
 #[track_caller]
-pub fn verify(pair: &Pair, args: &[&str], code: i32) -> Run {
+pub fn verify(pair: &Pair, args: &[&str], code: i32) -> ProgramExit {
     tool(pair).run(&[args, &["--show-rows=1000"]].concat()).exits(code)
 }
 
 /// The lines of rows that differ, from `finding` on: `changed`, `id=3`, `1`, `n`, `5`, `6`, note.
-pub fn findings(run: &Run) -> Vec<Vec<&str>> {
+pub fn findings(run: &ProgramExit) -> Vec<Vec<&str>> {
     let lines =
         run.lines().into_iter().filter(|line| ["missing", "extra", "changed", "newer"].contains(&line[2]));
     lines.map(|line| line[2..].to_vec()).collect()
 }
 
 /// The lines of windows.
-pub fn windows(run: &Run) -> Vec<Vec<&str>> {
+pub fn windows(run: &ProgramExit) -> Vec<Vec<&str>> {
     let outcomes = ["equal", "behind", "different", "failed"];
     run.lines().into_iter().filter(|line| outcomes.contains(&line[2])).collect()
 }

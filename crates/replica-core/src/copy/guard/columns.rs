@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use super::Findings;
 use super::constant::{self, Default};
-use crate::catalog::record::Record;
+use crate::catalog::record::CatalogRow;
 use crate::catalog::{Column, SqlType, question, quote};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -128,11 +128,11 @@ async fn defaults(target: &mut Session, plan: &Plan, unfilled: &[&LeftOut]) -> R
         Err(error) if error.server().is_some() && !error.is_transient() => Vec::new(),
         Err(error) => return Err(error),
     };
-    let read = |record: Record| {
+    let read = |record: CatalogRow| {
         let default = record.text("definition").map_or(Default::Other, constant::read);
         Ok((record.number("column_id")?, default))
     };
-    rows.iter().map(|row| read(Record::from(row))).collect()
+    rows.iter().map(|row| read(CatalogRow::from(row))).collect()
 }
 
 /// That a row holds something other than NULL.

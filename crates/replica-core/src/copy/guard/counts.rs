@@ -3,7 +3,7 @@
 //! A decision to refuse rests on counts. The servers' estimates say whether counting is worth while; should they be
 //! wrong, the rows that really came decide before the commit.
 use super::super::windows::tally;
-use super::super::{Side, Sides};
+use super::super::{ConnectedSource, Sides};
 use crate::config::Shrink;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, WindowedPlan};
@@ -17,14 +17,14 @@ const MOST_NAMED: usize = 5;
 
 /// The rows that a replacement takes away.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::copy) struct Held {
+pub(in crate::copy) struct ReplacedRows {
     rows: u64,
     /// Not the server's estimate.
     pub counted: bool,
     shrink: Shrink,
 }
 
-impl Held {
+impl ReplacedRows {
     /// Whether so many rows may take their place.
     ///
     /// # Errors
@@ -43,20 +43,23 @@ impl Held {
 }
 
 /// Counts both sides where their estimates ask for it, or there are none.
-pub(super) async fn whole(sides: &mut Sides<impl Side>, plan: &Plan) -> Result<(Held, Option<Error>)> {
+pub(super) async fn whole(
+    sides: &mut Sides<impl ConnectedSource>,
+    plan: &Plan,
+) -> Result<(ReplacedRows, Option<Error>)> {
     let shrink = plan.allowance.shrink.unwrap_or_default();
     let estimates = plan.rows.zip(plan.held).filter(|_| plan.limits.is_none() && !plan.count_rows);
     if let Some((coming, rows)) = estimates
         && !shrink.may_forbid(rows, coming)
     {
-        return Ok((Held { rows, counted: false, shrink }, None));
+        return Ok((ReplacedRows { rows, counted: false, shrink }, None));
     }
     if shrink == Shrink::ANY {
-        return Ok((Held { rows: 0, counted: true, shrink }, None));
+        return Ok((ReplacedRows { rows: 0, counted: true, shrink }, None));
     }
     let rows = read::count(sides.target.lane()?, plan.count()).await;
     let rows = rows.map_err(|error| error.within("counting the target's rows"))?;
-    let held = Held { rows, counted: true, shrink };
+    let held = ReplacedRows { rows, counted: true, shrink };
     let least = shrink.least(rows);
     if least == 0 {
         return Ok((held, None));

@@ -8,12 +8,12 @@ mod counts;
 mod filters;
 
 use super::replace::LOCK_WAIT;
-use super::{Side, Sides};
+use super::{ConnectedSource, Sides};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, WindowedPlan};
 use crate::session::Session;
 use crate::window::Window;
-pub(super) use counts::Held;
+pub(super) use counts::ReplacedRows;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -46,7 +46,10 @@ impl Findings {
 ///
 /// # Errors
 /// The servers' own; what is found is no error yet.
-pub(super) async fn look(sides: &mut Sides<impl Side>, plan: &Plan) -> Result<(Findings, Held)> {
+pub(super) async fn look(
+    sides: &mut Sides<impl ConnectedSource>,
+    plan: &Plan,
+) -> Result<(Findings, ReplacedRows)> {
     sides.target.set_lock_timeout(LOCK_WAIT).await?;
     let mut findings = filters::look(plan);
     findings.add(columns::look(&mut sides.target, plan, plan.filter_at_target().as_ref()).await?);

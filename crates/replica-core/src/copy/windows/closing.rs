@@ -1,9 +1,9 @@
 //! The end of a run, however it came: windows are given back, indexes rebuilt.
-use super::{Job, mode};
+use super::{WindowsJob, mode};
 use crate::catalog::Table;
 use crate::copy::hold;
 use crate::error::{Kind, Result};
-use crate::indexes::{self, Work};
+use crate::indexes::{self, IndexChanges};
 use crate::ledger::Run;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
@@ -11,7 +11,7 @@ use crate::staging::Staging;
 
 /// A run that copies no more.
 pub(super) struct Closing<'a> {
-    pub job: &'a Job,
+    pub job: &'a WindowsJob,
     pub run: &'a Run,
     pub target: &'a Table,
     pub staging: Option<Staging>,
@@ -20,7 +20,7 @@ pub(super) struct Closing<'a> {
 impl Closing<'_> {
     /// Leaves windows and indexes as they are to be left: on the session that held the table, or on another one where
     /// it has not survived.
-    pub async fn close(&self, control: Session) -> Result<(Session, Work)> {
+    pub async fn close(&self, control: Session) -> Result<(Session, IndexChanges)> {
         let (mut control, mut retries) = (Some(control), Backoff::default().retries());
         loop {
             let closed = async {
@@ -61,7 +61,7 @@ impl Closing<'_> {
     }
 
     /// The last one out rebuilds the indexes: all that are on record, those of a run that died among them.
-    async fn leave(&self, session: &mut Session) -> Result<Work> {
+    async fn leave(&self, session: &mut Session) -> Result<IndexChanges> {
         let last = self.run.leave(session).await?;
         if !self.job.shared {
             return indexes::rebuild(session, self.target, None).await;
@@ -70,6 +70,6 @@ impl Closing<'_> {
             return indexes::rebuild(session, self.target, Some(self.run)).await;
         }
         log::info!("{}: other hosts go on; the last one rebuilds the indexes", self.job.table);
-        Ok(Work::default())
+        Ok(IndexChanges::default())
     }
 }

@@ -10,28 +10,30 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{Sides, Verify, hold};
-use crate::applock::Mode;
+use crate::applock::LockMode;
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
-use crate::indexes::{self, Work};
-use crate::ledger::{self, Begun, Complete, Ended, Heartbeat, Order, Planned, Subject, Wish};
-use crate::load::Outcome;
-use crate::plan::{Request, WindowedPlan};
+use crate::indexes::{self, IndexChanges};
+use crate::ledger::{
+    self, Begun, Complete, Ended, Heartbeat, PlannedWindow, ResumeMode, RunOptions, Subject,
+};
+use crate::load::LoadOutcome;
+use crate::plan::{CopyOptions, WindowedPlan};
 use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
 use crate::window::Window;
 use closing::Closing;
-use crew::Crew;
-pub use prepare::Prepared;
+use crew::WorkerPool;
+pub use prepare::PreparedWindows;
 pub(super) use tally::tally;
 
 /// Windows of a table to replace, and how.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct WindowsJob {
     /// As the ledger shows it.
     pub tool: &'static str,
     pub source: Endpoint,
@@ -41,12 +43,12 @@ pub struct Job {
     pub date_column: Option<String>,
     /// In order, without overlap.
     pub windows: Vec<Window>,
-    pub request: Request,
+    pub request: CopyOptions,
     pub verify: Verify,
     pub workers: usize,
     /// Attempts after the first, of each window.
     pub max_retries: u32,
-    pub wish: Wish,
+    pub wish: ResumeMode,
     /// Other hosts take part.
     pub shared: bool,
     pub index_scope: IndexScope,
@@ -64,21 +66,21 @@ pub enum IndexScope {
 
 /// A window that is done with.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedWindow {
     pub window: Window,
     /// It was complete before: nothing was done, and the result is what is on record.
     pub skipped: bool,
-    pub result: Result<Outcome>,
+    pub result: Result<LoadOutcome>,
     pub retries: u32,
     /// Phase by phase, as [TIMING] names them.
     pub phases: Vec<(&'static str, Duration)>,
     pub elapsed: Duration,
 }
 
-impl Finished {
+impl FinishedWindow {
     fn skipped(complete: &Complete) -> Self {
         let Complete { window, fingerprint, bytes } = *complete;
-        let result = Ok(Outcome { fingerprint, bytes, elapsed: Duration::ZERO });
+        let result = Ok(LoadOutcome { fingerprint, bytes, elapsed: Duration::ZERO });
         Self { window, skipped: true, result, retries: 0, phases: Vec::new(), elapsed: Duration::ZERO }
     }
 }
@@ -89,7 +91,7 @@ pub struct Summary {
     pub windows: u64,
     pub done: u64,
     pub skipped: Vec<Window>,
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedWindow>,
     /// What failed beside windows: indexes left disabled, workers that could not connect.
     pub problems: Vec<Error>,
     /// What ended the run before its last window: a signal, or another run that has taken it over.
@@ -103,7 +105,7 @@ pub struct Summary {
 
 /// A window that was given up.
 #[derive(Debug)]
-pub struct Failed {
+pub struct FailedWindow {
     pub window: Window,
     pub code: Code,
     pub why: String,
@@ -124,7 +126,7 @@ impl Summary {
         self.phases.iter().copied().max_by_key(|(_, took)| *took)
     }
 
-    fn add(&mut self, finished: &Finished) {
+    fn add(&mut self, finished: &FinishedWindow) {
         self.retries += u64::from(finished.retries);
         match &finished.result {
             Ok(outcome) => {
@@ -134,14 +136,14 @@ impl Summary {
             }
             Err(error) => {
                 let (window, code, why) = (finished.window, error.exit_code(), error.to_string());
-                self.failed.push(Failed { window, code, why });
+                self.failed.push(FailedWindow { window, code, why });
             }
         }
         finished.phases.iter().for_each(|(phase, took)| self.spent(phase, *took));
     }
 
     /// A run that has the table to itself and met no problem has an answer for every window.
-    fn account_for_all(&mut self, job: &Job) {
+    fn account_for_all(&mut self, job: &WindowsJob) {
         let answered = self.done + (self.skipped.len() + self.failed.len()) as u64;
         if !job.shared && self.stopped.is_none() && self.problems.is_empty() && answered < self.windows {
             let missing = self.windows - answered;
@@ -166,14 +168,14 @@ impl Summary {
 /// # Errors
 /// What keeps the run from beginning. What comes later is in the summary.
 pub async fn run(
-    job: &Job,
-    prepared: Prepared,
+    job: &WindowsJob,
+    prepared: PreparedWindows,
     stop: &Stop,
-    progress: &report::Progress,
-    done: &mut (dyn FnMut(Finished) + Send),
+    progress: &report::ProgressBars,
+    done: &mut (dyn FnMut(FinishedWindow) + Send),
 ) -> Result<Summary> {
     let named = |error: Error| error.table(&job.table);
-    let Prepared { plan, rows, sides, source, target, findings, .. } = prepared;
+    let PreparedWindows { plan, rows, sides, source, target, findings, .. } = prepared;
     // Before anything is written, the ledger's rows included.
     plan.plan.allowed()?;
     findings.warnings().map_err(named)?;
@@ -182,8 +184,8 @@ pub async fn run(
     let (begun, mut timing) = (Instant::now(), Timing::begin(job.table.to_string()));
     let subject = Subject::new(&source, &target, &plan.plan.mapping, &plan.date_column);
     let windows: Vec<_> =
-        rows.iter().map(|(window, rows)| Planned { window: *window, estimated_rows: *rows }).collect();
-    let order = Order {
+        rows.iter().map(|(window, rows)| PlannedWindow { window: *window, estimated_rows: *rows }).collect();
+    let order = RunOptions {
         tool: job.tool,
         subject: &subject,
         windows: &windows,
@@ -196,7 +198,7 @@ pub async fn run(
     let (mut control, on_record) = began.map_err(named)?;
     let Begun { run, joined, skipped, redone } = on_record;
     let mut heartbeat = run.heartbeat(&job.target);
-    skipped.iter().for_each(|complete| done(Finished::skipped(complete)));
+    skipped.iter().for_each(|complete| done(FinishedWindow::skipped(complete)));
     let skipped = skipped.iter().map(|complete| complete.window).collect();
     for again in &redone {
         log::info!("{} {}: loaded again, since {}", job.table, again.window, again.because);
@@ -208,10 +210,10 @@ pub async fn run(
         }
         _ => Vec::new(),
     };
-    let mut disabled = Work::default();
+    let mut disabled = IndexChanges::default();
     let staging = plan.staging.clone().filter(|_| !job.shared);
     let left = rows.into_iter().filter(|(window, _)| !summary.skipped.contains(window)).collect();
-    let crew = Crew::new(job, plan, run.clone(), (source, target.clone()), left, progress);
+    let crew = WorkerPool::new(job, plan, run.clone(), (source, target.clone()), left, progress);
     let worked = async {
         if !indexes.is_empty() {
             disabled = indexes::disable(&mut control, &run, &target, &indexes).await?;
@@ -260,9 +262,9 @@ pub async fn run(
 /// Holds the table and puts the run on record, on this session or on another one where it is lost.
 async fn begin(
     control: Session,
-    job: &Job,
+    job: &WindowsJob,
     target: &Table,
-    order: Order<'_>,
+    order: RunOptions<'_>,
     plan: &WindowedPlan,
     stop: &Stop,
 ) -> Result<(Session, Begun)> {
@@ -278,7 +280,7 @@ async fn begin(
             let skippable = ledger::skippable(&mut session, &order).await?;
             // Nothing is changed yet: a signal may end it anywhere.
             let changed = stop.or(skip::changed(job, plan, &skippable)).await?;
-            let order = Order { changed: &changed, ..order };
+            let order = RunOptions { changed: &changed, ..order };
             let begun = ledger::begin(&mut session, &order).await?;
             Ok((session, begun))
         };
@@ -288,17 +290,17 @@ async fn begin(
     }
 }
 
-fn mode(job: &Job) -> Mode {
-    if job.shared { Mode::Shared } else { Mode::Exclusive }
+fn mode(job: &WindowsJob) -> LockMode {
+    if job.shared { LockMode::Shared } else { LockMode::Exclusive }
 }
 
 /// The workers at work, until the last window or the first signal. Answers what kept windows from being taken.
 async fn copy(
-    job: &Job,
-    crew: Crew,
+    job: &WindowsJob,
+    crew: WorkerPool,
     heartbeat: &mut Heartbeat,
     stop: &Stop,
-    done: &mut (dyn FnMut(Finished) + Send),
+    done: &mut (dyn FnMut(FinishedWindow) + Send),
 ) -> Result<Vec<Error>> {
     let (finished, mut results) = mpsc::unbounded_channel();
     let heard = async {
@@ -351,13 +353,13 @@ fn ended(summary: &Summary, disabling: Duration, rebuilding: Duration) -> Ended 
 ///
 /// # Errors
 /// The table is not there, or another run holds it; those of [`indexes::rebuild`].
-pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<Work> {
+pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<IndexChanges> {
     let mut retries = Backoff::default().retries();
     loop {
         let repaired = async {
             let mut control = Session::connect(target, Role::Target).await?;
             let target = catalog::read(&mut control, Role::Target, table).await?;
-            hold(&mut control, &target, Mode::Exclusive).await?;
+            hold(&mut control, &target, LockMode::Exclusive).await?;
             ledger::open(&mut control).await?;
             indexes::rebuild(&mut control, &target, None).await
         };

@@ -2,7 +2,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::tally::tally;
-use super::{Job, Sides};
+use super::{Sides, WindowsJob};
 use crate::catalog::Table;
 use crate::copy::guard::{self, Findings};
 use crate::copy::stall::Watched;
@@ -17,7 +17,7 @@ use crate::staging::Layout;
 use crate::window::{Outside, Window};
 
 /// A job that was looked at, with its connections.
-pub struct Prepared {
+pub struct PreparedWindows {
     pub plan: WindowedPlan,
     /// Rows of each window at the source.
     pub rows: Vec<(Window, u64)>,
@@ -29,14 +29,14 @@ pub struct Prepared {
     pub findings: Findings,
 }
 
-impl Prepared {
+impl PreparedWindows {
     /// Connects, reads both catalogs, plans, counts the source's rows, and looks at those that they would replace. Changes
     /// nothing.
     ///
     /// # Errors
     /// Everything that would keep any window from being copied. What the windows would destroy is no error yet, so that
     /// it can be explained.
-    pub async fn new(job: &Job) -> Result<Self> {
+    pub async fn new(job: &WindowsJob) -> Result<Self> {
         let mut retries = Backoff { max_retries: job.max_retries, ..Backoff::default() }.retries();
         loop {
             if let Some(settled) = retries.settled(Self::attempt(job).await).await {
@@ -45,7 +45,7 @@ impl Prepared {
         }
     }
 
-    async fn attempt(job: &Job) -> Result<Self> {
+    async fn attempt(job: &WindowsJob) -> Result<Self> {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let prepared = async {
             let (source, target) = sides.tables(&job.table).await?;
@@ -66,7 +66,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Those of [`find::preflight`].
-    pub async fn preflight(&mut self, job: &Job) -> Result<()> {
+    pub async fn preflight(&mut self, job: &WindowsJob) -> Result<()> {
         let (Some((first, _)), Some((last, _))) = (self.rows.first(), self.rows.last()) else {
             return Ok(());
         };
@@ -116,7 +116,7 @@ impl Prepared {
 /// What the windows would destroy, and who keeps us from knowing.
 async fn look(
     target: &mut Session,
-    job: &Job,
+    job: &WindowsJob,
     plan: &WindowedPlan,
     rows: &[(Window, u64)],
 ) -> Result<Findings> {

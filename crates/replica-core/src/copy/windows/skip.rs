@@ -1,6 +1,6 @@
 //! Whether the target still has what is on record of windows that are about to be skipped.
 use super::tally::tally;
-use super::{Job, Verify};
+use super::{Verify, WindowsJob};
 use crate::copy::LOCK_WAIT;
 use crate::copy::proof::stored;
 use crate::error::Result;
@@ -14,7 +14,11 @@ use crate::window::Window;
 
 /// The windows whose rows are not those on record, and what is different: by number, in one query for all, and by hash
 /// where the job verifies that. On a session of its own, which is patient: a count may say nothing for long.
-pub(super) async fn changed(job: &Job, plan: &WindowedPlan, complete: &[Complete]) -> Result<Vec<Redone>> {
+pub(super) async fn changed(
+    job: &WindowsJob,
+    plan: &WindowedPlan,
+    complete: &[Complete],
+) -> Result<Vec<Redone>> {
     let (Some(first), Some(last)) = (complete.first(), complete.last()) else { return Ok(Vec::new()) };
     let mut target = Session::connect(&job.target, Role::Target).await?;
     target.be_patient();

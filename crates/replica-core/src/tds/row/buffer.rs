@@ -3,12 +3,12 @@
 /// The first `length` bytes count. The rest may be written over, so that values of unknown length can be copied in windows
 /// of a known length.
 #[derive(Default)]
-pub struct Buffer {
+pub struct RowBuffer {
     bytes: Vec<u8>,
     length: usize,
 }
 
-impl Buffer {
+impl RowBuffer {
     pub fn len(&self) -> usize {
         self.length
     }

@@ -3,7 +3,7 @@
 //! A processor cannot predict which columns are NULL and how long strings are, and each wrong prediction costs as much as
 //! several columns. So all values take one path: a window of fixed size is copied, and a table says how many of its bytes
 //! count.
-use super::buffer::Buffer;
+use super::buffer::RowBuffer;
 use super::scan_plan::{ByteLenCopy, ScanColumn};
 use crate::tds::value::SHORT_NULL;
 
@@ -36,7 +36,7 @@ pub struct Copied {
 
 /// Copies values of BYTELEN and fixed-length columns. `nulls`: a bit for each, least significant first.
 #[inline]
-pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mut RowBuffer) -> Copied {
     let mut room = &mut *out.room(copies.len() * MOST_BYTE_LEN + BYTE_LEN_ROOM);
     let (mut rest, before) = (input, room.len());
     let mut left = copies;
@@ -73,7 +73,7 @@ pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: 
 /// Copies values of USHORTLEN columns, which are at most [`COLUMNS`]. Here each value has to wait for the length of the one
 /// before, so that it is worth going straight from value to value.
 #[inline]
-pub fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut Buffer) -> Copied {
+pub fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut RowBuffer) -> Copied {
     let mut room = &mut *out.room(columns.len() * WINDOW + USHORT_LEN_ROOM + MARKS + LONG);
     let (mut rest, before) = (input, room.len());
     let mut values = !nulls;
@@ -121,7 +121,7 @@ pub fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut Bu
 /// Copies one value of a BYTELEN, fixed-length or USHORTLEN column, which is not NULL by a bitmap, without a look at what lies beyond.
 /// `Ok(None)`: it is not all here. `Err`: longer than its type allows.
 #[cold]
-pub fn one(column: &ScanColumn, input: &[u8], out: &mut Buffer) -> Result<Option<usize>, u16> {
+pub fn one(column: &ScanColumn, input: &[u8], out: &mut RowBuffer) -> Result<Option<usize>, u16> {
     let (length, before) = match (column.adds_length, column.null_length) {
         (true, _) => (u16::from(column.size), 0),
         (_, 1) => match input.first() {

@@ -1,5 +1,5 @@
 //! Values of any length, copied piece by piece: no value is held as a whole.
-use super::buffer::Buffer;
+use super::buffer::RowBuffer;
 use crate::tds::value::{PLP_NULL, PLP_UNKNOWN};
 
 /// Longest text, ntext, image or (max) value: 2^31-1 bytes.
@@ -43,7 +43,7 @@ pub enum PlpProgress {
 
 impl Plp {
     /// Begins a value whose first eight bytes are `announced`. `None`: it is NULL.
-    pub fn begin(announced: u64, out: &mut Buffer) -> Option<Self> {
+    pub fn begin(announced: u64, out: &mut RowBuffer) -> Option<Self> {
         let is_null = announced == PLP_NULL;
         out.put(&if is_null { PLP_NULL } else { PLP_UNKNOWN }.to_le_bytes());
         (!is_null).then_some(Self { announced, total: 0, to_come: 0, filled: 0 })
@@ -58,7 +58,7 @@ impl Plp {
     ///
     /// # Errors
     /// What is wrong with the lengths.
-    pub fn advance(&mut self, input: &[u8], out: &mut Buffer) -> Result<(usize, PlpProgress), String> {
+    pub fn advance(&mut self, input: &[u8], out: &mut RowBuffer) -> Result<(usize, PlpProgress), String> {
         let mut at = 0;
         loop {
             while self.to_come > 0 {
@@ -102,7 +102,7 @@ impl Plp {
     }
 
     /// Writes down how long the chunk has become.
-    fn end_chunk(&mut self, out: &mut Buffer) {
+    fn end_chunk(&mut self, out: &mut RowBuffer) {
         if self.filled > 0 {
             out.overwrite_last(4 + self.filled, (self.filled as u32).to_le_bytes());
             self.filled = 0;
@@ -113,7 +113,7 @@ impl Plp {
 /// Copies a PLP value that lies in the input as one chunk, as nearly all do, and returns how many bytes it took. `None`: the
 /// value has to be copied piece by piece.
 #[inline]
-pub fn whole_plp(input: &[u8], out: &mut Buffer) -> Option<usize> {
+pub fn whole_plp(input: &[u8], out: &mut RowBuffer) -> Option<usize> {
     let (announced, rest) = input.split_first_chunk()?;
     let announced = u64::from_le_bytes(*announced);
     let length = u32::from_le_bytes(*rest.first_chunk()?);

@@ -15,12 +15,12 @@ mod long;
 mod nulls;
 mod scan_plan;
 
-use super::columns::Column;
+use super::columns::WireColumn;
 use super::fingerprint::{Fingerprint, GroupKey, GroupedFingerprints, RowHash};
 use super::token::kind::{NBCROW, ROW};
 use super::types::ValueLayout;
 use super::wire::Malformed;
-use buffer::Buffer;
+use buffer::RowBuffer;
 pub use chunk_counter::ChunkCounter;
 use long::{LONGEST, POINTER, Plp, PlpProgress, too_long};
 use nulls::Nulls;
@@ -75,7 +75,7 @@ pub struct RowScanner {
     state: ScanState,
     column: usize,
     nulls: Nulls,
-    out: Buffer,
+    out: RowBuffer,
     /// Rows that ended in it.
     rows: u64,
     /// The block begins within a row. It ends with that row, so that the next block begins with a row.
@@ -93,7 +93,7 @@ pub struct RowScanner {
 impl RowScanner {
     /// # Errors
     /// A column of a type that can't be in a result set.
-    pub fn new(columns: &[Column], limits: BlockLimits) -> Result<Self, Malformed> {
+    pub fn new(columns: &[WireColumn], limits: BlockLimits) -> Result<Self, Malformed> {
         Ok(Self {
             plan: ScanPlan::new(columns)?,
             names: columns.iter().map(|column| column.name.clone()).collect(),
@@ -101,7 +101,7 @@ impl RowScanner {
             state: ScanState::BetweenRows,
             column: 0,
             nulls: Nulls::new(columns.len()),
-            out: Buffer::default(),
+            out: RowBuffer::default(),
             rows: 0,
             continues: false,
             hash: RowHash::default(),
@@ -129,7 +129,7 @@ impl RowScanner {
 
     /// Writes the decimals among `columns`, which are those of [`new`](Self::new), with 17 bytes each, and hashes them
     /// so. Servers differ in how many they send; Babelfish 4.3 reads 17 whatever it is sent.
-    pub fn pad_decimals(&mut self, columns: &[Column]) {
+    pub fn pad_decimals(&mut self, columns: &[WireColumn]) {
         self.plan.pad_decimals(columns);
     }
 

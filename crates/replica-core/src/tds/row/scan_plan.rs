@@ -1,5 +1,5 @@
 //! What the scanner does with each column, decided once.
-use crate::tds::columns::Column;
+use crate::tds::columns::WireColumn;
 use crate::tds::types::{MAX_WIDTH, TypeInfo, ValueLayout, fixed_size};
 use crate::tds::wire::Malformed;
 use std::ops::Range;
@@ -61,7 +61,7 @@ pub struct ScanPlan {
 }
 
 impl ScanPlan {
-    pub fn new(columns: &[Column]) -> Result<Self, Malformed> {
+    pub fn new(columns: &[WireColumn]) -> Result<Self, Malformed> {
         let rules: Box<[ColumnRule]> =
             columns.iter().map(|column| ColumnRule::Copy(column.type_info.layout())).collect();
         let scan_columns =
@@ -77,7 +77,7 @@ impl ScanPlan {
     }
 
     /// Writes the decimals among `columns` at their full length from now on.
-    pub fn pad_decimals(&mut self, columns: &[Column]) {
+    pub fn pad_decimals(&mut self, columns: &[WireColumn]) {
         for (rule, column) in self.rules.iter_mut().zip(columns) {
             if matches!(column.type_info, TypeInfo::Decimal { .. }) {
                 *rule = ColumnRule::PadDecimal;

@@ -5,7 +5,7 @@ mod env_change;
 
 pub use env_change::EnvChange;
 
-use super::columns::{self, Column, Form};
+use super::columns::{self, Form, WireColumn};
 use super::types::TypeInfo;
 use super::value;
 use super::wire::{
@@ -41,7 +41,7 @@ const MOST_TEXT: u16 = 8000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
-    Columns(Vec<Column>),
+    Columns(Vec<WireColumn>),
     /// Ordinals, from 1, of the columns that the rows are ordered by.
     Order(Vec<u16>),
     Done(Done),

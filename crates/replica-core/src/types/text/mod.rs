@@ -1,5 +1,7 @@
 //! Everything that becomes text.
-use super::{BINARY, Check, Conversion, Measure, Outcome, Problem, Refusal, SHOWN, cast, number};
+use super::{
+    BINARY, Conversion, MappingResult, Problem, Refusal, SHOWN, ValueCheck, ValueMeasure, cast, number,
+};
 use crate::catalog::column::Collation;
 use crate::catalog::{Column, Length, SqlType, quote};
 
@@ -58,7 +60,7 @@ impl Shape {
     }
 }
 
-pub(super) fn convert(source: &Column, target: &Column) -> Outcome {
+pub(super) fn convert(source: &Column, target: &Column) -> MappingResult {
     let to = Shape::of(&target.sql_type)?;
     match Shape::of(&source.sql_type) {
         Some(from) => Some(Ok(strings(source, target, from, to))),
@@ -177,7 +179,7 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
 }
 
 /// What does not come back from the target's code page as it was. Trailing blanks do not count, in no comparison.
-fn characters_lost(problem: Problem, original: &Draft, mut encoded: Draft, page: String) -> Check {
+fn characters_lost(problem: Problem, original: &Draft, mut encoded: Draft, page: String) -> ValueCheck {
     let mut original = original.clone();
     for draft in [&mut original, &mut encoded] {
         if !draft.shape.unicode {
@@ -185,8 +187,8 @@ fn characters_lost(problem: Problem, original: &Draft, mut encoded: Draft, page:
         }
     }
     let predicate = format!("{} {BINARY} <> {} {BINARY}", encoded.expression, original.expression);
-    let measure = Measure::Text(format!("LEFT({}, {SHOWN})", original.expression));
-    Check { problem, predicate, measure, capacity: page }
+    let measure = ValueMeasure::Text(format!("LEFT({}, {SHOWN})", original.expression));
+    ValueCheck { problem, predicate, measure, capacity: page }
 }
 
 impl Conversion {
@@ -203,8 +205,8 @@ impl Conversion {
                 1 => format!("DATALENGTH({measured})"),
                 _ => format!("DATALENGTH({measured}) / {unit_bytes}"),
             };
-            let measure = Measure::Length { expression, unit };
-            Check { problem, predicate, measure, capacity: format!("{size} {unit}") }
+            let measure = ValueMeasure::Length { expression, unit };
+            ValueCheck { problem, predicate, measure, capacity: format!("{size} {unit}") }
         };
         let longer = format!("DATALENGTH({trimmed}) > {bytes}");
         let blanks = format!("DATALENGTH({value}) > {bytes} AND DATALENGTH({trimmed}) <= {bytes}");
@@ -268,7 +270,7 @@ fn page_name(column: &Column) -> String {
 }
 
 /// Numbers, GUIDs, XML and JSON as text.
-fn other(source: &Column, target: &Column, to: Shape) -> Outcome {
+fn other(source: &Column, target: &Column, to: Shape) -> MappingResult {
     if to.lob {
         return None;
     }

@@ -6,11 +6,11 @@ use crate::values::convert::{Mode, cast};
 use crate::values::types::{CollationId, Len, SqlType, Value};
 use proptest::prelude::*;
 use replica_core::decode::{self, RowReader};
-use replica_core::tds::columns::Column;
+use replica_core::tds::columns::WireColumn;
 use replica_core::tds::row::{Block, BlockLimits, RowScanner, ScanStop};
 
-fn columns(writer: &RowWriter) -> Vec<Column> {
-    let column = |info: &replica_core::tds::types::TypeInfo| Column {
+fn columns(writer: &RowWriter) -> Vec<WireColumn> {
+    let column = |info: &replica_core::tds::types::TypeInfo| WireColumn {
         name: "c".into(),
         user_type: 0,
         flags: 9,
@@ -21,7 +21,7 @@ fn columns(writer: &RowWriter) -> Vec<Column> {
 }
 
 /// Blocks as the copy has them.
-fn blocks(columns: &[Column], stream: &[u8], bytes: usize) -> Vec<Block> {
+fn blocks(columns: &[WireColumn], stream: &[u8], bytes: usize) -> Vec<Block> {
     let mut scanner = RowScanner::new(columns, BlockLimits { bytes, rows: u64::MAX }).unwrap();
     let (mut blocks, mut from, mut to) = (Vec::new(), 0, 0);
     loop {

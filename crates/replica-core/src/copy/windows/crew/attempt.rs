@@ -2,36 +2,36 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Connected, Crew};
+use super::{Connected, WorkerPool};
 use crate::copy::proof::difference;
 use crate::copy::stall::Watched;
-use crate::copy::window::{self, Broken};
+use crate::copy::window::{self, WindowError};
 use crate::copy::windows::IndexScope;
 use crate::copy::{Sides, Verify, staged};
 use crate::error::{Error, Result};
 use crate::indexes;
 use crate::ledger::Claim;
-use crate::load::Outcome;
+use crate::load::LoadOutcome;
 use crate::plan::Plan;
 use crate::report::{Bar, Timing};
 use crate::session::Session;
-use crate::staging::{Stage, Staging};
+use crate::staging::{StagedWindow, Staging};
 use crate::window::Window;
 
 /// Why an attempt failed.
-pub(super) enum Failure {
+pub(super) enum AttemptError {
     /// What was read back is not what was sent.
     Different(Error),
     Other(Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-impl Crew {
+impl WorkerPool {
     /// On the connections there are, or on new ones.
     pub(super) async fn attempt(
         &self,
@@ -40,7 +40,7 @@ impl Crew {
         claim: &Claim,
         timing: &mut Timing,
         bar: &Bar,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<LoadOutcome, AttemptError> {
         let (number, moved, what) =
             (AtomicU64::new(0), AtomicU64::new(0), format!("{} {}", self.job.table, claim.window));
         let watched = Watched { what: &what, target: &self.job.target, session: &number, moved: &moved };
@@ -77,7 +77,7 @@ impl Crew {
         claim: &Claim,
         timing: &mut Timing,
         moved: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<LoadOutcome, AttemptError> {
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             // First in the line, whatever comes first in time.
             timing.add("DELETE", Duration::ZERO);
@@ -88,12 +88,12 @@ impl Crew {
         let replaced = match self.stage(&claim.window) {
             Some((staging, stage)) => {
                 match staged::replace(sides, plan, (staging, &stage), claim, timing, progress).await {
-                    Err(staged::Failed::Refused(error)) => {
+                    Err(staged::StagedError::Refused(error)) => {
                         log::warn!("{}: no SWITCH: {error}", self.job.table);
                         self.switch_refused.store(true, Ordering::Relaxed);
                         window::replace(sides, plan, claim, timing, progress).await
                     }
-                    Err(staged::Failed::Broken(broken)) => Err(broken),
+                    Err(staged::StagedError::Broken(broken)) => Err(broken),
                     Ok(outcome) => Ok(outcome),
                 }
             }
@@ -101,12 +101,12 @@ impl Crew {
         };
         let outcome = match replaced {
             Ok(outcome) => outcome,
-            Err(Broken { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
+            Err(WindowError { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
                 *sides = self.after_broken_commit(claim, error).await?;
                 timing.phase("INSERT");
                 outcome
             }
-            Err(Broken { error, .. }) => return Err(error.into()),
+            Err(WindowError { error, .. }) => return Err(error.into()),
         };
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             let work = indexes::rebuild(&mut sides.target, &self.target, None).await?;
@@ -120,7 +120,7 @@ impl Crew {
     }
 
     /// The tables to load a window beside the target, if that is how it goes.
-    fn stage(&self, window: &Window) -> Option<(&Staging, Stage)> {
+    fn stage(&self, window: &Window) -> Option<(&Staging, StagedWindow)> {
         let staging = self.plan.staging.as_ref().filter(|_| !self.switch_refused.load(Ordering::Relaxed))?;
         Some((staging, staging.stage(window)?))
     }
@@ -130,9 +130,9 @@ impl Crew {
         target: &mut Session,
         plan: &Plan,
         claim: &Claim,
-        outcome: Outcome,
+        outcome: LoadOutcome,
         timing: &mut Timing,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), AttemptError> {
         let verify = self.job.verify.by(plan);
         if verify == Verify::Nothing {
             return Ok(());
@@ -142,7 +142,7 @@ impl Crew {
         timing.phase("VERIFY");
         match difference.map_err(|error| error.within("reading the target back"))? {
             None => Ok(claim.verified(target, begun.elapsed()).await?),
-            Some(different) => Err(Failure::Different(different.remedy(
+            Some(different) => Err(AttemptError::Different(different.remedy(
                 "Columns with warnings (--explain) are the first to look at, triggers and other writers the next",
             ))),
         }

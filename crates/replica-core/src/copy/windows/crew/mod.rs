@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Finished, Job};
+use super::{FinishedWindow, WindowsJob};
 use crate::catalog::Table;
 use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
-use crate::ledger::{Claim, Next, Run, is_lost};
+use crate::ledger::{Claim, NextClaim, Run, is_lost};
 use crate::plan::{Plan, WindowedPlan};
 use crate::pool;
 use crate::report::{self, Bar, Timing};
 use crate::retry::{Backoff, Retries};
 use crate::session::forbids_snapshot;
 use crate::window::Window;
-use attempt::Failure;
+use attempt::AttemptError;
 
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -32,14 +32,14 @@ const DUPLICATE: [u32; 3] = [2601, 2627, 3604];
 const LOST: &str = "LOST";
 
 /// What the workers share.
-pub(super) struct Crew {
-    job: Job,
+pub(super) struct WorkerPool {
+    job: WindowsJob,
     plan: WindowedPlan,
     run: Run,
     source: Table,
     target: Table,
     rows: HashMap<Window, u64>,
-    progress: report::Progress,
+    progress: report::ProgressBars,
     total: Option<Bar>,
     moved: AtomicU64,
     /// What the server has refused once it is not asked for again.
@@ -58,14 +58,14 @@ pub(super) struct Crew {
 /// A worker's connections; `None` until they are needed, and after an error.
 type Connected = Option<Sides>;
 
-impl Crew {
+impl WorkerPool {
     pub fn new(
-        job: &Job,
+        job: &WindowsJob,
         plan: WindowedPlan,
         run: Run,
         (source, target): (Table, Table),
         left: Vec<(Window, u64)>,
-        progress: &report::Progress,
+        progress: &report::ProgressBars,
     ) -> Self {
         let rows: HashMap<_, _> = left.into_iter().collect();
         // One window has a bar of its own, which says it all.
@@ -90,7 +90,7 @@ impl Crew {
     }
 
     /// Has `workers` at work until no window is left; answers what kept them from it.
-    pub async fn work(self, workers: usize, finished: UnboundedSender<Finished>) -> Vec<Error> {
+    pub async fn work(self, workers: usize, finished: UnboundedSender<FinishedWindow>) -> Vec<Error> {
         let crew = Arc::new(self);
         let work = {
             let (crew, finished) = (crew.clone(), finished.clone());
@@ -115,7 +115,7 @@ impl Crew {
     }
 
     /// What is left when the workers have ended.
-    async fn take_the_rest(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
+    async fn take_the_rest(&self, finished: &UnboundedSender<FinishedWindow>) -> Result<()> {
         let mut sides = None;
         let mut rest = self.stranded(&mut sides).await?;
         rest.extend(locked(&self.postponed).iter());
@@ -155,7 +155,7 @@ impl Crew {
         postpones
     }
 
-    async fn worker(&self, finished: &UnboundedSender<Finished>) -> Result<()> {
+    async fn worker(&self, finished: &UnboundedSender<FinishedWindow>) -> Result<()> {
         let mut sides = None;
         let mut retries = self.retries();
         loop {
@@ -188,9 +188,9 @@ impl Crew {
         loop {
             let target = &mut self.connected(sides).await?.target;
             match self.run.next(target).await? {
-                Next::Claimed(claim) => return Ok(Some(claim)),
-                Next::Wait => tokio::time::sleep(ASK_AGAIN).await,
-                Next::Done => return Ok(None),
+                NextClaim::Claimed(claim) => return Ok(Some(claim)),
+                NextClaim::Wait => tokio::time::sleep(ASK_AGAIN).await,
+                NextClaim::Done => return Ok(None),
             }
         }
     }
@@ -204,7 +204,7 @@ impl Crew {
 
     /// Replaces a window, and does it again after a transient error: from its delete. `None`: another host has taken
     /// it over, or it is postponed.
-    async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<Finished> {
+    async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<FinishedWindow> {
         let (window, begun) = (claim.window, Instant::now());
         let mut timing = Timing::begin(format!("{} {window}", self.job.table));
         let (mut retries, mut reloaded) = (self.retries(), false);
@@ -218,28 +218,31 @@ impl Crew {
                 Err(error) => error,
             };
             *sides = None;
-            if matches!(&error, Failure::Other(error) if is_lost(error)) {
+            if matches!(&error, AttemptError::Other(error) if is_lost(error)) {
                 log::warn!("{} {window}: left to the host that has taken it over", self.job.table);
                 return None;
             }
             match error {
-                Failure::Different(error) if !reloaded => {
+                AttemptError::Different(error) if !reloaded => {
                     log::warn!("{}; loading it once more", self.placed(error, window));
                     reloaded = true;
                 }
-                Failure::Other(error) if plan.snapshot && forbids_snapshot(&error) => {
+                AttemptError::Other(error) if plan.snapshot && forbids_snapshot(&error) => {
                     log::warn!("{}; going on without SNAPSHOT isolation", self.placed(error, window));
                     self.snapshot_refused.store(true, Ordering::Relaxed);
                 }
-                Failure::Other(error) if error.is_transient() && retries.another_after(&error).await => {}
-                Failure::Different(error) => break Err(self.placed(error, window)),
-                Failure::Other(error) if self.postpones(window, &error) => {
+                AttemptError::Other(error) if error.is_transient() && retries.another_after(&error).await => {
+                }
+                AttemptError::Different(error) => break Err(self.placed(error, window)),
+                AttemptError::Other(error) if self.postpones(window, &error) => {
                     timing.phase(LOST);
                     timing.log();
                     self.give_up(sides, &claim, &error).await;
                     return None;
                 }
-                Failure::Other(error) => break Err(self.placed(self.pinpointed(error, &plan).await, window)),
+                AttemptError::Other(error) => {
+                    break Err(self.placed(self.pinpointed(error, &plan).await, window));
+                }
             }
             used += 1;
             match self.claim_again(sides, &claim).await {
@@ -258,7 +261,14 @@ impl Crew {
         }
         timing.log();
         let phases = timing.phases().to_vec();
-        Some(Finished { window, skipped: false, result, retries: used, phases, elapsed: begun.elapsed() })
+        Some(FinishedWindow {
+            window,
+            skipped: false,
+            result,
+            retries: used,
+            phases,
+            elapsed: begun.elapsed(),
+        })
     }
 
     /// The same window for another attempt; `None`: another host has it.

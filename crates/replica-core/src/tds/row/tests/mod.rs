@@ -12,13 +12,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 const WHOLE: BlockLimits = BlockLimits { bytes: usize::MAX, rows: u64::MAX };
 
-fn column(type_info: TypeInfo) -> Column {
-    Column { name: "c".into(), user_type: 0, flags: 9, type_info, table: Vec::new() }
+fn column(type_info: TypeInfo) -> WireColumn {
+    WireColumn { name: "c".into(), user_type: 0, flags: 9, type_info, table: Vec::new() }
 }
 
 /// Scans `stream` given in pieces of the sizes, over and over; what it leaves comes first in the next piece.
 fn scan(
-    columns: &[Column],
+    columns: &[WireColumn],
     limits: BlockLimits,
     stream: &[u8],
     pieces: &[usize],

@@ -11,7 +11,7 @@ use crate::tds::value::PLP_UNKNOWN;
 
 /// How a value's bytes are laid down, apart from NULL.
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum OracleType {
     Fixed(u8, u8),
     ByteLen(u8, u8),
     Decimal,
@@ -26,7 +26,7 @@ pub(super) enum Kind {
     Variant,
 }
 
-impl Kind {
+impl OracleType {
     pub(super) fn type_info(&self) -> TypeInfo {
         let collation = CollationBytes([0x09, 0x04, 0xD0, 0x00, 0x34]);
         match *self {
@@ -71,34 +71,34 @@ impl Kind {
     }
 }
 
-fn kinds() -> impl Generator<Value = Kind> {
+fn kinds() -> impl Generator<Value = OracleType> {
     prop::sample::select(vec![
-        Kind::Fixed(token::INT1, 1),
-        Kind::Fixed(token::INT2, 2),
-        Kind::Fixed(token::INT4, 4),
-        Kind::Fixed(token::FLT8, 8),
-        Kind::ByteLen(token::INTN, 8),
-        Kind::ByteLen(token::GUID, 16),
-        Kind::Decimal,
-        Kind::Date,
-        Kind::Scaled(token::TIMEN),
-        Kind::Scaled(token::DATETIME2N),
-        Kind::Scaled(token::DATETIMEOFFSETN),
-        Kind::Short(50),
+        OracleType::Fixed(token::INT1, 1),
+        OracleType::Fixed(token::INT2, 2),
+        OracleType::Fixed(token::INT4, 4),
+        OracleType::Fixed(token::FLT8, 8),
+        OracleType::ByteLen(token::INTN, 8),
+        OracleType::ByteLen(token::GUID, 16),
+        OracleType::Decimal,
+        OracleType::Date,
+        OracleType::Scaled(token::TIMEN),
+        OracleType::Scaled(token::DATETIME2N),
+        OracleType::Scaled(token::DATETIMEOFFSETN),
+        OracleType::Short(50),
         // Its values fit in a window even if they are longer than they may be.
-        Kind::Short(4),
-        Kind::Max,
-        Kind::Xml,
-        Kind::Udt,
-        Kind::Text,
-        Kind::Image,
-        Kind::Variant,
+        OracleType::Short(4),
+        OracleType::Max,
+        OracleType::Xml,
+        OracleType::Udt,
+        OracleType::Text,
+        OracleType::Image,
+        OracleType::Variant,
     ])
 }
 
 /// A value, and how its sender chooses to write it.
 #[derive(Clone, Debug)]
-pub(super) struct Cell {
+pub(super) struct OracleCell {
     /// `None` is NULL.
     pub(super) data: Option<Vec<u8>>,
     pub(super) known_length: bool,
@@ -106,12 +106,12 @@ pub(super) struct Cell {
     pub(super) pointer: u8,
 }
 
-fn cells(kind: Kind) -> impl Generator<Value = Cell> {
-    let fixed = matches!(kind, Kind::Fixed(..));
+fn cells(kind: OracleType) -> impl Generator<Value = OracleCell> {
+    let fixed = matches!(kind, OracleType::Fixed(..));
     let data = (prop::sample::select(kind.lengths()), any::<u8>())
         .prop_map(|(length, seed)| (0..length).map(|n| seed.wrapping_add(n as u8)).collect::<Vec<u8>>());
     let data = if fixed { data.prop_map(Some).boxed() } else { prop::option::of(data).boxed() };
-    (data, any::<bool>(), 1usize..200, 1u8..20).prop_map(|(data, known_length, chunk, pointer)| Cell {
+    (data, any::<bool>(), 1usize..200, 1u8..20).prop_map(|(data, known_length, chunk, pointer)| OracleCell {
         data,
         known_length,
         chunk,
@@ -120,9 +120,9 @@ fn cells(kind: Kind) -> impl Generator<Value = Cell> {
 }
 
 /// Columns, rows, and for each row whether it is an NBCROW.
-pub(super) type Table = (Vec<Kind>, Vec<(bool, Vec<Cell>)>);
+pub(super) type OracleTable = (Vec<OracleType>, Vec<(bool, Vec<OracleCell>)>);
 
-pub(super) fn tables() -> impl Generator<Value = Table> {
+pub(super) fn tables() -> impl Generator<Value = OracleTable> {
     prop::collection::vec(kinds(), 1..20).prop_flat_map(|kinds| {
         let row = kinds.iter().cloned().map(cells).collect::<Vec<_>>();
         (Just(kinds), prop::collection::vec((any::<bool>(), row), 0..8))
@@ -130,7 +130,7 @@ pub(super) fn tables() -> impl Generator<Value = Table> {
 }
 
 /// What a server sends.
-pub(super) fn sent((kinds, rows): &Table) -> Vec<u8> {
+pub(super) fn sent((kinds, rows): &OracleTable) -> Vec<u8> {
     let mut out = Vec::new();
     for (nbc, cells) in rows {
         out.push(if *nbc { NBCROW } else { ROW });
@@ -145,8 +145,8 @@ pub(super) fn sent((kinds, rows): &Table) -> Vec<u8> {
                 None if *nbc => {}
                 None => out.extend(null(kind)),
                 Some(data) => match kind {
-                    Kind::Fixed(..) => out.extend(data),
-                    Kind::Max | Kind::Xml | Kind::Udt => {
+                    OracleType::Fixed(..) => out.extend(data),
+                    OracleType::Max | OracleType::Xml | OracleType::Udt => {
                         let length = if cell.known_length { data.len() as u64 } else { PLP_UNKNOWN };
                         out.extend(length.to_le_bytes());
                         out.extend(chunked(data, cell.chunk));
@@ -160,7 +160,7 @@ pub(super) fn sent((kinds, rows): &Table) -> Vec<u8> {
 }
 
 /// What a bulk load is to get, and the fingerprint.
-pub(super) fn wanted((kinds, rows): &Table) -> (Vec<u8>, Fingerprint) {
+pub(super) fn wanted((kinds, rows): &OracleTable) -> (Vec<u8>, Fingerprint) {
     let mut out = Vec::new();
     let mut fingerprint = Fingerprint::default();
     for (_, cells) in rows {
@@ -169,8 +169,8 @@ pub(super) fn wanted((kinds, rows): &Table) -> (Vec<u8>, Fingerprint) {
             match &cell.data {
                 None => row.extend(null(kind)),
                 Some(data) => match kind {
-                    Kind::Max | Kind::Xml | Kind::Udt => row.extend(in_chunks(data)),
-                    Kind::Text | Kind::Image => {
+                    OracleType::Max | OracleType::Xml | OracleType::Udt => row.extend(in_chunks(data)),
+                    OracleType::Text | OracleType::Image => {
                         row.push(16);
                         row.extend([0xFF; 24]);
                         row.extend((data.len() as u32).to_le_bytes());
@@ -192,11 +192,11 @@ pub(super) fn in_chunks(data: &[u8]) -> Vec<u8> {
     [&PLP_UNKNOWN.to_le_bytes()[..], &chunked(data, long::CHUNK)].concat()
 }
 
-fn null(kind: &Kind) -> Vec<u8> {
+fn null(kind: &OracleType) -> Vec<u8> {
     match kind {
-        Kind::Short(_) => vec![0xFF; 2],
-        Kind::Max | Kind::Xml | Kind::Udt => vec![0xFF; 8],
-        Kind::Variant => vec![0; 4],
+        OracleType::Short(_) => vec![0xFF; 2],
+        OracleType::Max | OracleType::Xml | OracleType::Udt => vec![0xFF; 8],
+        OracleType::Variant => vec![0; 4],
         _ => vec![0],
     }
 }
@@ -207,11 +207,11 @@ fn chunked(data: &[u8], size: usize) -> Vec<u8> {
 }
 
 /// Forms that are the same on both sides.
-fn plain(kind: &Kind, cell: &Cell, data: &[u8]) -> Vec<u8> {
+fn plain(kind: &OracleType, cell: &OracleCell, data: &[u8]) -> Vec<u8> {
     match kind {
-        Kind::Short(_) => [&(data.len() as u16).to_le_bytes(), data].concat(),
-        Kind::Variant => [&(data.len() as u32).to_le_bytes(), data].concat(),
-        Kind::Text | Kind::Image => {
+        OracleType::Short(_) => [&(data.len() as u16).to_le_bytes(), data].concat(),
+        OracleType::Variant => [&(data.len() as u32).to_le_bytes(), data].concat(),
+        OracleType::Text | OracleType::Image => {
             let pointer = vec![cell.pointer; usize::from(cell.pointer) + 1];
             [&pointer[..], &[9; 8], &(data.len() as u32).to_le_bytes(), data].concat()
         }

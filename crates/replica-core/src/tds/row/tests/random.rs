@@ -1,23 +1,23 @@
 //! The scanner against the oracle.
 use proptest::prelude::*;
 
-use super::oracle::{Cell, Kind, Table, sent, tables, wanted};
+use super::oracle::{OracleCell, OracleTable, OracleType, sent, tables, wanted};
 use super::*;
 use crate::tds::wire;
 
 #[test]
 fn nulls_are_put_back_however_many_there_are_in_a_row() {
-    for kind in [Kind::Short(50), Kind::ByteLen(token::INTN, 8)] {
+    for kind in [OracleType::Short(50), OracleType::ByteLen(token::INTN, 8)] {
         for columns in [1, 8, 9, 63, 64, 65, 130] {
-            let value = Cell { data: Some(vec![7; 8]), known_length: true, chunk: 1, pointer: 1 };
-            let null = Cell { data: None, ..value.clone() };
+            let value = OracleCell { data: Some(vec![7; 8]), known_length: true, chunk: 1, pointer: 1 };
+            let null = OracleCell { data: None, ..value.clone() };
             let row = |only: usize| {
                 (0..columns).map(|n| if n == only { value.clone() } else { null.clone() }).collect::<Vec<_>>()
             };
             // The last row has no value at all.
             let rows = (0..=columns).map(|only| (true, row(only))).collect();
-            let table: Table = (vec![kind.clone(); columns], rows);
-            let metadata: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+            let table: OracleTable = (vec![kind.clone(); columns], rows);
+            let metadata: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
             let (expected, fingerprint) = wanted(&table);
             for piece in [usize::MAX / 2, 1000] {
                 let (blocks, ours) = scan(&metadata, WHOLE, &sent(&table), &[piece]).unwrap();
@@ -36,7 +36,7 @@ proptest! {
         bytes in 1usize..2000,
         rows in 1u64..5,
     ) {
-        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let columns: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
         let (expected, fingerprint) = wanted(&table);
         let (blocks, ours) = scan(&columns, BlockLimits { bytes, rows }, &sent(&table), &pieces).unwrap();
         prop_assert_eq!(joined(&blocks), expected);
@@ -51,7 +51,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         flip in any::<u8>(),
     ) {
-        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let columns: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
         let mut stream = sent(&table);
         if !stream.is_empty() {
             let at = at.index(stream.len());
@@ -70,7 +70,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         flip in 1u8..=255,
     ) {
-        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let columns: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
         let mut stream = sent(&table);
         prop_assume!(!stream.is_empty());
         let at = at.index(stream.len());
@@ -87,7 +87,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
-        let columns: Vec<Column> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let columns: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
         let mut bytes = Vec::new();
         columns::encode(&columns, Form::Result, &mut bytes);
         prop_assert_eq!(columns::parse(&bytes, Form::Result).unwrap().unwrap().0, columns);

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::location::{self, FILE_NAME, Folder, PLACES};
 use super::{Allowance, Endpoint, Etl, Secret, Shrink, read_small_text};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
-
-/// The file that is read when none is named, in the current folder.
-pub const FILE_NAME: &str = "replica.toml";
 
 /// Everything that is configured outside the command line.
 #[derive(Clone, Debug, Default)]
@@ -66,19 +64,23 @@ impl TableSettings {
 }
 
 impl Config {
-    /// Reads `file`, or `replica.toml` in the current folder if there is one, and the environment.
+    /// Reads `file`, or the one that is found where none is named, and the environment.
     /// `REPLICA_SOURCE` and `REPLICA_TARGET` win over the file.
     ///
     /// # Errors
     /// An unreadable file; an unknown key or bad value, with its line.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let environment = |name: &str| std::env::var(name).ok();
-        let path = match file {
-            Some(path) => Some(path),
-            None => Some(Path::new(FILE_NAME)).filter(|path| path.exists()),
-        };
-        let mut config = match path {
-            Some(path) => Self::parse(&read(path)?, &environment).map_err(|e| e.within(path.display()))?,
+        let path = location::find(file, |name| std::env::var_os(name));
+        let mut config = match &path {
+            Some(path) => {
+                // Nobody named it, and it is out of sight.
+                if file.is_none() && path.is_absolute() {
+                    log::info!("the configuration is {}", path.display());
+                }
+                let within = |error: Error| error.within(path.display());
+                Self::parse(&read(path)?, &Folder::of(path)?, &environment).map_err(within)?
+            }
             None => Self::default(),
         };
         for (name, side) in [("REPLICA_SOURCE", &mut config.source), ("REPLICA_TARGET", &mut config.target)] {
@@ -105,7 +107,7 @@ impl Config {
         self.target.as_ref().ok_or_else(|| not_configured("target", "REPLICA_TARGET"))
     }
 
-    fn parse(text: &str, environment: &Environment<'_>) -> Result<Self> {
+    fn parse(text: &str, folder: &Folder, environment: &Environment<'_>) -> Result<Self> {
         let raw: RawConfig = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
@@ -113,16 +115,22 @@ impl Config {
             Error::usage(format!("{place}{}", error.message()))
         })?;
         let side = |name: &str, raw: Option<RawEndpoint>| match raw {
-            Some(raw) => raw.resolve(environment).map(Some).map_err(|e| e.within(name)),
+            Some(raw) => raw.resolve(name, folder, environment).map(Some).map_err(|e| e.within(name)),
             None => Ok(None),
         };
+        let mut etl = raw.etl;
+        for (key, path) in
+            [("record_dir", &mut etl.record_dir), ("prometheus_file", &mut etl.prometheus_file)]
+        {
+            *path = path.take().map(|path| folder.resolve(&format!("[etl] {key}"), &path));
+        }
         Self {
             source: side("[source]", raw.source)?,
             target: side("[target]", raw.target)?,
             reference_tables: raw.reference_tables,
             date_tables: raw.date_tables,
             groups: raw.groups,
-            etl: raw.etl,
+            etl,
             tables: raw.tables,
             date_filter_columns: raw.date_filter_columns,
         }
@@ -150,7 +158,7 @@ type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 fn not_configured(side: &str, variable: &str) -> Error {
     Error::usage(format!("No {side} is configured")).remedy(format!(
         "Set {variable} to a connection string (Server=host,1433;Database=db;User Id=u;Password=p), \
-         or write [{side}] in {FILE_NAME}, found in the current folder or named with --config."
+         or write [{side}] in {FILE_NAME}, {PLACES}."
     ))
 }
 
@@ -204,8 +212,8 @@ struct RawEndpoint {
 }
 
 impl RawEndpoint {
-    /// The connection string first, then what is written beside it.
-    fn resolve(self, environment: &Environment<'_>) -> Result<Endpoint> {
+    /// The connection string first, then what is written beside it. `section` is its name in the file.
+    fn resolve(self, section: &str, folder: &Folder, environment: &Environment<'_>) -> Result<Endpoint> {
         let mut endpoint = Endpoint::new("", "", Secret::default());
         if let Some(text) = &self.connection_string {
             endpoint.set_all(text.expose())?;
@@ -232,20 +240,32 @@ impl RawEndpoint {
             }
         }
         endpoint.port = self.port.or(endpoint.port);
+        let path = |key: &str, path: &Path| folder.resolve(&format!("{section} {key}"), path);
+        endpoint.server_certificate =
+            endpoint.server_certificate.map(|certificate| path("server_certificate", &certificate));
         match (self.password, self.password_env, self.password_file) {
             (None, None, None) => {}
             (Some(password), None, None) => endpoint.password = password,
             (None, Some(name), None) => {
+                // Neither name is repeated: it may be the password itself, in the wrong place.
                 let password = environment(&name).ok_or_else(|| {
-                    Error::usage(format!(
-                        "password_env names the environment variable {name}, which is not set"
-                    ))
+                    Error::usage(
+                        "password_env must name an environment variable, and none of that name is set",
+                    )
+                    .remedy("Set the variable, or write the password as password.")
                 })?;
                 endpoint.password = Secret::new(password);
             }
-            (None, None, Some(path)) => {
+            (None, None, Some(file)) => {
                 // Editors end a file with a line break; a password does not.
-                endpoint.password = Secret::new(read(&path)?.trim_end_matches(['\r', '\n']));
+                let file = path("password_file", &file);
+                let text = std::fs::File::open(file).and_then(read_small_text).map_err(|error| {
+                    Error::usage(format!("The file that password_file names cannot be read: {error}")).remedy(
+                        "Name a file that holds the password and nothing else; a relative path counts from the folder \
+                         of the configuration.",
+                    )
+                })?;
+                endpoint.password = Secret::new(text.trim_end_matches(['\r', '\n']));
             }
             _ => {
                 return Err(Error::usage(
@@ -278,7 +298,14 @@ mod tests {
     use crate::config::Encrypt;
 
     fn parse(text: &str) -> Result<Config> {
-        Config::parse(text, &|name| (name == "PW").then(|| "from-env".to_owned()))
+        parse_in(Path::new("/nowhere"), text)
+    }
+
+    fn parse_in(folder: &Path, text: &str) -> Result<Config> {
+        let folder = Folder { of_file: folder.to_owned(), current: "/elsewhere".into() };
+        Config::parse(text, &folder, &|name| {
+            matches!(name, "PW" | "LOADER_PASSWORD").then(|| "from-env".to_owned())
+        })
     }
 
     fn error(text: &str) -> String {
@@ -322,8 +349,7 @@ mod tests {
         // Any file will do for a secret.
         let example =
             example.replace("/run/secrets/reader", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        let config =
-            Config::parse(&example, &|name| (name == "LOADER_PASSWORD").then(|| "p".to_owned())).unwrap();
+        let config = parse(&example).unwrap();
         assert_eq!(config.target().unwrap().encrypt, Encrypt::Strict);
         assert_eq!(config.source().unwrap().user, "reader");
         assert_eq!(config.date_filter_columns["dbo.Sales"], "SALE_DATE");
@@ -350,12 +376,34 @@ mod tests {
         let config = parse("[target]\nconnection_string = 'Server=h;UID=u'\npassword_env = 'PW'\n").unwrap();
         assert_eq!(config.target().unwrap().password.expose(), "from-env");
 
-        let path = std::env::temp_dir().join(format!("replica-password-{}", std::process::id()));
-        std::fs::write(&path, "from-file\r\n").unwrap();
-        let config =
-            parse(&format!("[target]\nserver='h'\nuser='u'\npassword_file = '{}'\n", path.display()));
-        std::fs::remove_file(&path).unwrap();
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::write(folder.path().join("word"), "from-file\r\n").unwrap();
+        let config = parse_in(folder.path(), "[target]\nserver='h'\nuser='u'\npassword_file = 'word'\n");
         assert_eq!(config.unwrap().target().unwrap().password.expose(), "from-file");
+    }
+
+    #[test]
+    fn a_password_in_the_wrong_place_is_not_repeated() {
+        for key in ["password_env", "password_file", "encrypt", "passwort"] {
+            let message = error(&format!("[source]\nserver='h'\nuser='u'\n{key}='hunter2'"));
+            assert!(message.contains(key) && !message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn paths_count_from_the_files_folder() {
+        let config = parse_in(
+            Path::new("/etc/replica"),
+            "[etl]\nrecord_dir = 'runs'\nprometheus_file = '/var/p.prom'\n\
+             [source]\nconnection_string = 'Server=h;UID=u;ServerCertificate=a.pem'\n\
+             [target]\nserver = 'h'\nuser = 'u'\nserver_certificate = 'certs/b.pem'\n",
+        )
+        .unwrap();
+        let certificate = |side: Result<&Endpoint>| side.unwrap().server_certificate.clone();
+        assert_eq!(config.etl.record_dir, Some("/etc/replica/runs".into()));
+        assert_eq!(config.etl.prometheus_file, Some("/var/p.prom".into()));
+        assert_eq!(certificate(config.source()), Some("/etc/replica/a.pem".into()));
+        assert_eq!(certificate(config.target()), Some("/etc/replica/certs/b.pem".into()));
     }
 
     #[test]
@@ -378,7 +426,6 @@ mod tests {
         assert!(message.contains("line 4") && !message.contains("20202"), "{message}");
         let message = error("[source]\npassword = 'secret\n");
         assert!(message.contains("line 2") && !message.contains("secret"), "{message}");
-        assert!(error("[source]\nserver='h'\nuser='u'\npassword_env='NONE'").contains("NONE"));
         assert!(
             error("[source]\nserver='h'\nuser='u'\npassword='a'\npassword_env='PW'").contains("Keep one")
         );

@@ -5,6 +5,7 @@ mod data_source;
 mod endpoint;
 mod etl;
 mod file;
+mod location;
 mod secret;
 mod small;
 

@@ -2,6 +2,7 @@
 mod util;
 
 mod columns;
+mod configuration;
 mod constraints;
 mod conversions;
 mod days;

@@ -1,0 +1,48 @@
+//! Where the configuration is found, and what paths in it mean.
+use replica_testkit::{Pair, Program};
+
+use crate::util::{PASSWORD, User, ids};
+
+/// Both sides of the pair as the two sections of a file, whose password lies in a file beside it.
+fn sections(pair: &Pair, user: &User) -> String {
+    let side = |name: &str, database: &str| {
+        let connection = pair.server.connection_as(database, &user.name, "");
+        format!("[{name}]\nconnection_string = '{connection}'\npassword_file = 'word'\n")
+    };
+    side("source", &pair.source.name) + &side("target", &pair.target.name)
+}
+
+fn tool() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_replicate-reference-tables"))
+}
+
+#[test]
+fn the_file_may_lie_in_several_places_and_its_paths_beside_it() {
+    let pair = Pair::new();
+    let Some(user) = User::of(&pair) else { return };
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)");
+    pair.source("INSERT INTO dbo.t VALUES (1), (2)");
+    pair.source(&format!("GRANT SELECT ON dbo.t TO [{}]", user.name));
+    pair.target(&format!("GRANT SELECT, INSERT, ALTER ON dbo.t TO [{}]", user.name));
+    let home = tempfile::TempDir::new().unwrap();
+    let folder = home.path().join("replica");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("word"), PASSWORD).unwrap();
+    let file = folder.join("replica.toml");
+    std::fs::write(&file, sections(&pair, &user)).unwrap();
+    let (home, file) = (home.path().to_str().unwrap(), file.to_str().unwrap());
+
+    let by_option = tool().run(&["t", "--config", file]).exits(0);
+    assert!(!by_option.stderr.contains("the configuration is"), "{by_option}");
+    tool().with("REPLICA_CONFIG", file).run(&["t"]).exits(0);
+    tool().with("XDG_CONFIG_HOME", home).run(&["t"]).exits(0).says(&format!("the configuration is {file}"));
+    assert_eq!(ids(&mut pair.target.client()), [1, 2]);
+
+    // A name is a wish: another file is no substitute.
+    let missing = tool().with("XDG_CONFIG_HOME", home).with("REPLICA_CONFIG", "/nowhere.toml");
+    missing.run(&["t"]).exits(2).says("/nowhere.toml");
+    // Where the password was before, it is read no longer, and that is said.
+    let moved = tool().file("word", "another");
+    moved.run(&["t", "--config", file]).exits(0).says("[source] password_file is relative").says("WARN");
+    tool().run(&["t"]).exits(2).says("REPLICA_CONFIG").says("/etc/replica");
+}

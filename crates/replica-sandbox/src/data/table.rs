@@ -1,10 +1,10 @@
 //! A table as its CREATE TABLE text describes it.
 use crate::engine::ddl::ast::{ColumnDef, ColumnKind, Ddl};
-use crate::engine::ddl::parse;
 use crate::engine::tokens::Source;
 use crate::engine::type_name::Place;
 use crate::error::SqlError;
 use crate::values::{CollationId, Len, SqlType};
+use sandbox_sql::ddl::parse;
 
 /// A table with what loading it takes.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl TableSpec {
         let mut tables = Vec::new();
         while !cursor.is_done() {
             let from = cursor.position();
-            let Some(Ddl::CreateTable(table)) = parse::parse(&mut cursor)? else {
+            let Some(Ddl::CreateTable(table)) = parse(&mut cursor)? else {
                 return Err(cursor.syntax_error());
             };
             let columns =

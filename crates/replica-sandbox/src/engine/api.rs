@@ -2,21 +2,8 @@
 //! The engine is synchronous; each connection runs its [`Session`](crate::engine) on a thread of its own.
 use super::sandbox::TableName;
 use crate::error::SqlError;
+pub use crate::values::column::OutColumn;
 use crate::values::{SqlType, Value};
-
-/// A result column, as COLMETADATA will say it.
-#[derive(Clone, Debug)]
-pub struct OutColumn {
-    pub name: String,
-    pub sql_type: SqlType,
-    pub nullable: bool,
-    /// The flags of COLMETADATA (docs/WIRE.md, "Column flags").
-    pub flags: u16,
-    /// 0, or 0x100 sysname, 0x50 timestamp.
-    pub user_type: u32,
-    /// schema and table, for text/ntext/image.
-    pub table: Option<(String, String)>,
-}
 
 /// The end of a statement: DONE, with CurCmd (docs/WIRE.md, "DONE").
 #[derive(Clone, Copy, Debug)]

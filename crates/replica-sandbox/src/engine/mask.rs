@@ -1,9 +1,9 @@
 //! Dynamic data masking: what readers without UNMASK see in a value's stead (Microsoft docs, "Dynamic data masking";
 //! SQL Server 2016 and later).
-use super::bind::{from_units, units, width};
 use crate::error::SqlError;
 use crate::values::collation::utf16le;
 use crate::values::convert::{self, Mode};
+use crate::values::text::{from_units, units, width};
 use crate::values::{CollationId, Len, SqlType, Value};
 
 /// A masking function.

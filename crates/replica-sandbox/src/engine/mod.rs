@@ -13,12 +13,10 @@ pub mod exec;
 pub mod failure;
 pub mod functions;
 pub mod heard;
-pub mod hints;
 pub mod instance;
 pub mod locks;
 pub mod mask;
 pub mod options;
-pub mod parse;
 pub mod permissions;
 pub mod procs;
 pub mod product;
@@ -28,11 +26,11 @@ pub mod session;
 pub mod store;
 #[cfg(test)]
 pub mod testing;
-pub mod tokens;
 pub mod transactions;
-pub mod type_name;
 
 pub mod views;
+
+pub use sandbox_sql::{hints, parse, terms, tokens, type_name};
 
 pub use instance::{Engine, EngineOptions};
 pub use schema::Password;

@@ -1,14 +1,6 @@
 //! What SET sets, for a session.
+pub use crate::engine::terms::Isolation;
 use std::time::Duration;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    ReadUncommitted,
-    ReadCommitted,
-    RepeatableRead,
-    Serializable,
-    Snapshot,
-}
 
 /// Options by their bits in `@@OPTIONS`, as DBCC USEROPTIONS and SESSIONPROPERTY name them (Microsoft docs, "Configure the
 /// user options").

@@ -1,4 +1,6 @@
 //! What the catalog knows: databases, tables, columns, indexes, constraints. Plain data, no I/O.
+use crate::engine::hints::Hints;
+use crate::error::SqlError;
 use crate::values::compare::compare;
 use crate::values::{CollationId, SqlType, Value};
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,9 @@ mod modules;
 mod principals;
 pub mod saved;
 
-pub use modules::{BlockedOperation, SecurityPolicy, SecurityPredicate, Synonym, TableFunction};
-pub use principals::{Grant, Login, Password, Permission, Principal, PrincipalKind, Securable};
+pub use crate::engine::terms::{BlockedOperation, Durability, LockEscalation, Password, Special};
+pub use modules::{SecurityPolicy, SecurityPredicate, Synonym, TableFunction};
+pub use principals::{Grant, Login, Permission, Principal, PrincipalKind, Securable};
 
 /// What one server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,31 +113,6 @@ pub struct Table {
     pub special: Option<Special>,
     #[serde(default)]
     pub lock_escalation: LockEscalation,
-}
-
-/// Of a graph or a ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Special {
-    Node,
-    Edge,
-    UpdatableLedger,
-    AppendOnlyLedger,
-}
-
-/// ALTER TABLE … SET (LOCK_ESCALATION = …), as sys.tables numbers them.
-#[derive(Clone, Copy, Debug, std::default::Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LockEscalation {
-    #[default]
-    Table = 0,
-    Disable = 1,
-    Auto = 2,
-}
-
-/// What of a memory-optimized table outlives the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Durability {
-    SchemaAndData,
-    SchemaOnly,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -409,6 +387,37 @@ impl Table {
     /// The heap, clustered index or clustered columnstore that the rows are in.
     pub fn base_index(&self) -> Option<&Index> {
         self.indexes.iter().find(|i| i.index_id <= 1)
+    }
+
+    /// # Errors
+    /// 651 for locks of rows and pages in a clustered columnstore, which has none.
+    pub fn takes(&self, hints: &Hints) -> Result<(), SqlError> {
+        let columnstore = self.base_index().is_some_and(|i| i.kind == IndexKind::ClusteredColumnstore);
+        match hints.rows_or_pages() {
+            Some(hint) if columnstore => {
+                let text = format!(
+                    "Cannot use the {} granularity hint on the table \"{}\" because locking at the specified granularity is \
+                     inhibited.",
+                    hint.to_uppercase(),
+                    self.name
+                );
+                Err(SqlError::new(651, 16, 1, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As the table that a statement changes.
+    ///
+    /// # Errors
+    /// 1065; 651.
+    pub fn takes_as_target(&self, hints: &Hints) -> Result<(), SqlError> {
+        if hints.reads_uncommitted() {
+            let text = "The NOLOCK and READUNCOMMITTED lock hints are not allowed for target tables of INSERT, UPDATE, \
+                        DELETE or MERGE statements.";
+            return Err(SqlError::new(1065, 15, 1, text));
+        }
+        self.takes(hints)
     }
 
     /// Names of its constraints, keys included.

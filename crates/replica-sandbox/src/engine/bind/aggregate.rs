@@ -1,13 +1,13 @@
 //! COUNT, SUM and their like, and which queries have them.
 use super::Binder;
 use super::arithmetic::{fits, overflow};
-use super::expr::{from_units, units};
 use super::scope::Scope;
 use super::typed::{Origin, Typed};
 use crate::engine::functions::keys::key_expression;
 use crate::engine::functions::ops::Fold;
 use crate::error::SqlError;
 use crate::values::compare::compare;
+use crate::values::text::{from_units, units};
 use crate::values::{Len, SqlType, Value};
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderBySort, Select,

@@ -1,10 +1,10 @@
 //! `+ - * / %`, bit operators and string concatenation.
 use super::Binder;
-use super::expr::{from_units, units};
-use super::typed::{Label, Typed, width};
+use super::typed::{Label, Typed};
 use super::types::{common_collation, common_type, string_type};
 use crate::error::SqlError;
 use crate::values::convert::{Operator, arithmetic, decimal_shape, result_type};
+use crate::values::text::{from_units, units, width};
 use crate::values::{Len, SqlType, Value};
 
 impl Binder<'_> {

@@ -8,7 +8,6 @@ use super::{Binder, common_collation};
 use crate::engine::functions;
 use crate::engine::type_name::{Place, TypeName};
 use crate::error::SqlError;
-use crate::values::collation::{units_from_utf16le, utf16le};
 use crate::values::convert::Mode;
 use crate::values::{CollationId, SqlType, Value};
 use sqlparser::ast::{self, CaseWhen, CastKind, DataType, Expr, Ident, Query, UnaryOperator};
@@ -279,21 +278,4 @@ pub fn constant_int(expr: &Expr) -> Option<i32> {
 
 pub fn near(text: &str) -> SqlError {
     SqlError::new(102, 15, 1, format!("Incorrect syntax near '{text}'."))
-}
-
-/// The UTF-16 units of a character value.
-pub fn units(value: &Value, sql_type: &SqlType) -> Vec<u16> {
-    let Value::Bytes(bytes) = value else { return Vec::new() };
-    match sql_type {
-        SqlType::Char(_, c) | SqlType::VarChar(_, c) | SqlType::Text(c) => c.get().decode(bytes),
-        _ => units_from_utf16le(bytes),
-    }
-}
-
-/// UTF-16 units as a value of a character type.
-pub fn from_units(units: &[u16], sql_type: &SqlType) -> Value {
-    Value::Bytes(match sql_type {
-        SqlType::Char(_, c) | SqlType::VarChar(_, c) | SqlType::Text(c) => c.get().encode(units),
-        _ => utf16le(units),
-    })
 }

@@ -25,14 +25,14 @@ mod window;
 
 pub use aggregate::is_aggregate;
 pub use arithmetic::{fits, joined_type, overflow};
-pub use expr::{constant_int, from_units, units};
+pub use expr::constant_int;
 pub use from::{From, unsupported};
 pub use literal::{blob, value_literal};
 pub use names::{Object, invalid_object, object_name};
 pub use query::Bound;
 pub use scope::{Scope, Source, SourceColumn, unknown_column};
 pub use sources::readable;
-pub use typed::{Column, Label, Origin, Typed, nvarchar, width};
+pub use typed::{Column, Label, Origin, Typed};
 pub use types::{common_collation, common_type, string_type};
 
 use self::accumulate::Accumulators;
@@ -46,6 +46,7 @@ use super::tokens::{DEEPEST, too_deep};
 use crate::error::SqlError;
 use crate::values::convert::{self, Mode, check};
 use crate::values::storage::to_stored;
+use crate::values::text::width;
 use crate::values::{CollationId, SqlType, Value};
 use rusqlite::types::Value as Stored;
 use std::cell::{Cell, RefCell};

@@ -1,6 +1,6 @@
 //! Conditions: true, false or unknown, which are no values in T-SQL.
 use super::chain::balanced;
-use super::expr::{near, units};
+use super::expr::near;
 use super::masking::unmarked;
 use super::scope::Scope;
 use super::typed::Typed;
@@ -9,6 +9,7 @@ use super::{Binder, common_collation};
 use crate::engine::functions::keys::key_expression;
 use crate::engine::functions::like::Pattern;
 use crate::error::SqlError;
+use crate::values::text::units;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 

@@ -28,7 +28,7 @@ impl Binder<'_> {
         closed: bool,
     ) -> Result<From, SqlError> {
         readable(&table)?;
-        hints.fit(&table)?;
+        table.takes(&hints)?;
         self.may(database, (&*table).into(), &table.name, "SELECT")?;
         let alias = self.alias();
         let mut source = self.table_source(database, &table, name, &alias)?;

@@ -1,6 +1,6 @@
 //! What the binder knows of an expression.
 use crate::engine::mask::Mask;
-use crate::values::{CollationId, Len, SqlType};
+use crate::values::SqlType;
 
 /// An expression in SQLite's SQL, with its static T-SQL type.
 #[derive(Clone, Debug)]
@@ -56,21 +56,5 @@ impl Typed {
 
     pub fn is_untyped_null(&self) -> bool {
         self.origin == Origin::Null
-    }
-}
-
-/// nvarchar of at most so many UTF-16 units.
-pub fn nvarchar(units: u16, collation: CollationId) -> SqlType {
-    SqlType::NVarChar(Len::N(units), collation)
-}
-
-/// The most characters (bytes, or UTF-16 units) that a value of a character type has; `None` for (max).
-pub fn width(sql_type: &SqlType) -> Option<u16> {
-    match sql_type {
-        SqlType::Char(n, _) | SqlType::NChar(n, _) | SqlType::Binary(n) => Some(*n),
-        SqlType::VarChar(Len::N(n), _) | SqlType::NVarChar(Len::N(n), _) | SqlType::VarBinary(Len::N(n)) => {
-            Some(*n)
-        }
-        _ => None,
     }
 }

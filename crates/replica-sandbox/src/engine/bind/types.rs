@@ -1,7 +1,8 @@
 //! Result types: of arithmetic, and where several expressions must agree.
-use super::typed::{Label, Typed, width};
+use super::typed::{Label, Typed};
 use crate::error::SqlError;
 use crate::values::convert::{Mode, check, decimal_shape};
+use crate::values::text::width;
 use crate::values::{CollationId, Len, SqlType};
 
 /// The collation that an operation on these has.

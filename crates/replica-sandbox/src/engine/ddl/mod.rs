@@ -1,8 +1,6 @@
 //! Data definition: statements that change the catalog's records.
-pub mod ast;
 pub mod change;
 mod database;
-pub mod definition;
 mod function;
 mod index;
 pub mod indexed_view;
@@ -10,7 +8,6 @@ pub mod login;
 pub mod memory;
 mod module;
 pub mod names;
-pub mod parse;
 mod partition;
 pub mod persist;
 mod policy;
@@ -22,8 +19,7 @@ mod synonym;
 mod table;
 pub mod temporary;
 
-pub use ast::Ddl;
-pub use parse::parse;
+pub use sandbox_sql::ddl::{Ddl, ast, definition};
 pub use table::validate;
 
 use super::api::{Done, Sink};
@@ -119,22 +115,6 @@ pub fn quietly(ddl: &Ddl, session: &mut Session) -> Outcome {
 
 fn makes_constraints(ddl: &Ddl) -> bool {
     matches!(ddl, Ddl::CreateTable(_) | Ddl::AlterTable { .. })
-}
-
-impl Ddl {
-    /// What `sys.dm_exec_requests.command` calls it: unconfirmed but for CREATE INDEX and ALTER INDEX.
-    pub fn command(&self) -> &'static str {
-        match self {
-            Ddl::CreateTable(_) => "CREATE TABLE",
-            Ddl::DropTable { .. } => "DROP TABLE",
-            Ddl::AlterTable { .. } => "ALTER TABLE",
-            Ddl::Truncate { .. } => "TRUNCATE TABLE",
-            Ddl::CreateIndex(_) => "CREATE INDEX",
-            Ddl::AlterIndex { .. } => "ALTER INDEX",
-            Ddl::DropIndex { .. } => "DROP INDEX",
-            _ => "DDL",
-        }
-    }
 }
 
 /// CurCmd (docs/WIRE.md, "DONE").

@@ -212,7 +212,7 @@ impl Run<'_> {
     pub fn text_of(&mut self, expr: &Expr) -> Outcome<String> {
         let to = SqlType::NVarChar(Len::Max, self.session.current_database().1);
         let value = self.value(expr, &to)?;
-        Ok(String::from_utf16_lossy(&crate::engine::bind::units(&value, &to)))
+        Ok(String::from_utf16_lossy(&crate::values::text::units(&value, &to)))
     }
 }
 

@@ -243,7 +243,7 @@ fn status(flow: &Flow) -> i32 {
 fn wide_text(param: &Param) -> Result<String, Failure> {
     match (&param.sql_type, &param.value) {
         (SqlType::NVarChar(..) | SqlType::NChar(..) | SqlType::NText(_), value @ Value::Bytes(_)) => {
-            Ok(String::from_utf16_lossy(&crate::engine::bind::units(value, &param.sql_type)))
+            Ok(String::from_utf16_lossy(&crate::values::text::units(value, &param.sql_type)))
         }
         (_, Value::Null) => Ok(String::new()),
         _ => Err(SqlError::new(

@@ -140,7 +140,7 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
             let answer =
                 binder.op("sessionproperty", &options.to_string(), arguments, SqlType::Variant, move |v| {
                     let name =
-                        String::from_utf16_lossy(&crate::engine::bind::units(&v[0], &NAME)).to_lowercase();
+                        String::from_utf16_lossy(&crate::values::text::units(&v[0], &NAME)).to_lowercase();
                     let bit = SESSION_PROPERTIES.contains(&name.trim_end()).then(|| {
                         SWITCH_BITS
                             .iter()

@@ -1,5 +1,6 @@
 //! Functions, security policies and synonyms.
 use super::{Column, Database, SqlType};
+use crate::engine::terms::BlockedOperation;
 use crate::engine::tokens::ObjectName;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
@@ -51,15 +52,6 @@ pub struct SecurityPredicate {
     pub blocks: bool,
     /// Of one that blocks; `None`: all operations.
     pub operation: Option<BlockedOperation>,
-}
-
-/// As sys.security_predicates.operation numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BlockedOperation {
-    AfterInsert = 1,
-    AfterUpdate = 2,
-    BeforeUpdate = 3,
-    BeforeDelete = 4,
 }
 
 impl SecurityPredicate {

@@ -1,4 +1,5 @@
 //! Logins, users, roles and what they may do.
+use super::Password;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
@@ -12,22 +13,6 @@ pub struct Login {
     pub sysadmin: bool,
     pub disabled: bool,
     pub created: SystemTime,
-}
-
-/// A password that Debug does not show.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Password(pub String);
-
-impl From<&str> for Password {
-    fn from(password: &str) -> Self {
-        Self(password.to_owned())
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(***)")
-    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

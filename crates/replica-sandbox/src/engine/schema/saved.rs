@@ -16,17 +16,3 @@ pub mod tables {
         Ok(tables.into_iter().map(|table| (table.object_id, Arc::new(table))).collect())
     }
 }
-
-/// Decimals as text: JSON's numbers are too short for them.
-pub mod wide {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(number: &i128, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(number)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i128, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}

@@ -3,7 +3,7 @@ use super::build::Builder;
 use super::keys::{self, Shape};
 use super::{columns, locks};
 use crate::engine::api::Sink;
-use crate::engine::ddl::ast::{ConstraintDef, ConstraintKind, CreateTable, IndexDef, Placement};
+use crate::engine::ddl::ast::{ConstraintDef, ConstraintKind, CreateTable, Placement};
 use crate::engine::ddl::change::{Change, change};
 use crate::engine::ddl::memory;
 use crate::engine::ddl::names::{self, Place};
@@ -85,17 +85,6 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
     })?;
     // No one else knows the table yet: granted at once, and then others wait for the commit.
     locks::modify(session, (place.database, created), sink)
-}
-
-impl CreateTable {
-    /// All constraints, those written with columns first.
-    fn constraints(&self) -> impl Iterator<Item = &ConstraintDef> {
-        self.columns.iter().flat_map(|c| &c.constraints).chain(&self.constraints)
-    }
-
-    fn indexes(&self) -> impl Iterator<Item = &IndexDef> {
-        self.columns.iter().flat_map(|c| &c.indexes).chain(&self.indexes)
-    }
 }
 
 /// Clustered ones go first: whether a primary key is clustered depends on them.

@@ -155,7 +155,7 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     let (database, table) = named_table(binder, change, &from.sources[at])?;
     let permission = if change.deletes { "DELETE" } else { "UPDATE" };
     let target = Target::of(binder.session, database, table, permission)?;
-    change.target.hints.fit_target(&target.table)?;
+    target.table.takes_as_target(&change.target.hints)?;
     let scope = Scope { sources: std::mem::take(&mut from.sources), ..Scope::default() };
     let Some((storage, rowid)) = scope.sources[at].row.clone() else {
         return Err(SqlError::new(4406, 16, 1, "replica-sandbox does not change derived tables.").into());

@@ -262,7 +262,7 @@ fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> 
         return Err(unsupported("INSERT TOP"));
     }
     let target = Target::find(binder, &insert.target.name, "INSERT")?;
-    insert.target.hints.fit_target(&target.table)?;
+    target.table.takes_as_target(&insert.target.hints)?;
     let common = binder.push_common_tables(&insert.with);
     let listed = listed_columns(binder, insert, &target);
     let result = listed.and_then(|listed| source(binder, insert, &target, &listed));

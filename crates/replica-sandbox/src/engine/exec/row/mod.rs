@@ -373,7 +373,7 @@ pub fn shown(value: &Stored, sql_type: &SqlType) -> String {
     let mode = crate::values::convert::Mode::Explicit;
     match value.map(|v| crate::values::convert::cast(&v, sql_type, &text, None, mode)) {
         Some(Ok(value @ Value::Bytes(_))) => {
-            String::from_utf16_lossy(&crate::engine::bind::units(&value, &text)).trim_end().to_owned()
+            String::from_utf16_lossy(&crate::values::text::units(&value, &text)).trim_end().to_owned()
         }
         _ => "<NULL>".to_owned(),
     }

@@ -23,7 +23,7 @@ pub fn with_offset(call: &Call<'_>, keep_instant: bool) -> Result<Typed, SqlErro
         let text = call.binder.text(offset)?;
         let kind = text.sql_type.clone();
         call.binder.op("offset", "", vec![text], SqlType::BigInt, move |v| {
-            let units = crate::engine::bind::units(&v[0], &kind);
+            let units = crate::values::text::units(&v[0], &kind);
             offset_minutes(&String::from_utf16_lossy(&units)).map(Value::Int).ok_or_else(bad_offset)
         })
     };

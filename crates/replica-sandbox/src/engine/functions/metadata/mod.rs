@@ -3,12 +3,13 @@ mod asker;
 mod property;
 
 use super::Call;
-use crate::engine::bind::{Typed, units};
+use crate::engine::bind::Typed;
 use crate::engine::ddl::login::default_schema;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Database, Instance, Table};
 use crate::error::SqlError;
 use crate::values::collation::utf16le;
+use crate::values::text::units;
 use crate::values::{CollationId, Len, SqlType, Value};
 use asker::{Asker, database};
 use property::{collation_property, column_property, database_property, object_property};

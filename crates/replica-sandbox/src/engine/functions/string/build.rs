@@ -1,9 +1,10 @@
 //! Strings made of others: CONCAT, QUOTENAME, REPLICATE, SPACE, STR, STUFF.
 use super::{is_wide, one, texts};
-use crate::engine::bind::{Typed, from_units, joined_type, string_type, units, width};
+use crate::engine::bind::{Typed, joined_type, string_type};
 use crate::engine::functions::Call;
 use crate::error::SqlError;
 use crate::values::collation::utf16le;
+use crate::values::text::{from_units, units, width};
 use crate::values::{Len, SqlType, Value};
 
 pub fn stuff(call: &Call<'_>) -> Result<Typed, SqlError> {

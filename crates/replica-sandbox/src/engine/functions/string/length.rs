@@ -1,8 +1,9 @@
 //! LEN and DATALENGTH.
 use super::{after_last_not_blank, one};
-use crate::engine::bind::{Typed, units, width};
+use crate::engine::bind::Typed;
 use crate::engine::functions::Call;
 use crate::error::SqlError;
+use crate::values::text::{units, width};
 use crate::values::wire::decimal_len;
 use crate::values::{SqlType, Value};
 

@@ -4,9 +4,10 @@ mod length;
 mod search;
 
 use super::Call;
-use crate::engine::bind::{Label, Typed, common_collation, from_units, units, width};
+use crate::engine::bind::{Label, Typed, common_collation};
 use crate::error::SqlError;
 use crate::values::collation::{Charset, utf16le};
+use crate::values::text::{from_units, units, width};
 use crate::values::{CollationId, Len, SqlType, Value};
 use build::{concat, quotename, replicate, space, str_of_number, stuff};
 use length::{datalength, len};

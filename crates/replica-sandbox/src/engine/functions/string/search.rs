@@ -1,10 +1,11 @@
 //! CHARINDEX, PATINDEX and REPLACE.
 use super::{is_wide, texts};
-use crate::engine::bind::{Typed, from_units, string_type, units, width};
+use crate::engine::bind::{Typed, string_type};
 use crate::engine::functions::Call;
 use crate::engine::functions::like::Pattern;
 use crate::error::SqlError;
 use crate::values::collation::{Charset, utf16le};
+use crate::values::text::{from_units, units, width};
 use crate::values::{CollationId, SqlType, Value};
 
 /// The units of a text that compare equal to those of a needle, by the collation.

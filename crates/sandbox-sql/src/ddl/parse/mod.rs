@@ -1,0 +1,313 @@
+//! From tokens to [`Ddl`]. Each function is given the cursor after the words that chose it.
+mod column;
+mod database;
+mod index;
+mod module;
+mod partition;
+mod policy;
+mod security;
+mod table;
+
+use super::ast::{Ddl, Placement};
+use crate::tokens::{Cursor, ObjectName};
+use sandbox_values::error::SqlError;
+use sqlparser::tokenizer::Token;
+
+type Parsed<T> = Result<T, SqlError>;
+
+/// Parses the data definition statement that starts at the cursor. `None`: it is another kind of statement, and
+/// the cursor has not moved. CREATE VIEW, CREATE FUNCTION and CREATE TRIGGER take all that is left of
+/// the batch.
+///
+/// # Errors
+/// 102/156 for what T-SQL does not allow or the sandbox does not know.
+pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Option<Ddl>> {
+    let start = cursor.position();
+    let parsed = match cursor
+        .take_any(&["CREATE", "ALTER", "DROP", "TRUNCATE", "GRANT", "DENY", "REVOKE", "ENABLE", "DISABLE"])
+    {
+        Some("CREATE") => create(cursor, start)?,
+        Some("ALTER") => alter(cursor, start)?,
+        Some("DROP") => drop(cursor)?,
+        Some("TRUNCATE") => table::truncate(cursor)?,
+        Some(switch @ ("ENABLE" | "DISABLE")) => {
+            if !cursor.at_word("TRIGGER") {
+                cursor.set_position(start);
+                return Ok(None);
+            }
+            module::switch_trigger(cursor, switch == "ENABLE")?
+        }
+        Some(verb) => security::permission(cursor, verb)?,
+        None => return Ok(None),
+    };
+    cursor.take_token(&Token::SemiColon);
+    Ok(Some(parsed))
+}
+
+fn create(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
+    if cursor.take_words(&["OR", "ALTER"]) {
+        return match cursor.take_any(&["VIEW", "FUNCTION"]) {
+            Some("VIEW") => module::view(cursor, start, true, true),
+            Some(_) => policy::function(cursor, start, true, true),
+            None => Err(cursor.syntax_error()),
+        };
+    }
+    match cursor.take_any(&[
+        "TABLE",
+        "DATABASE",
+        "SCHEMA",
+        "VIEW",
+        "TRIGGER",
+        "LOGIN",
+        "USER",
+        "ROLE",
+        "FUNCTION",
+        "SECURITY",
+        "SYNONYM",
+        "PARTITION",
+    ]) {
+        Some("TABLE") => table::create(cursor),
+        Some("FUNCTION") => policy::function(cursor, start, true, false),
+        Some("SECURITY") => policy::create(cursor),
+        Some("SYNONYM") => policy::synonym(cursor),
+        Some("DATABASE") => database::create(cursor),
+        Some("SCHEMA") => database::create_schema(cursor),
+        Some("VIEW") => module::view(cursor, start, true, false),
+        Some("TRIGGER") => module::trigger(cursor, start),
+        Some("LOGIN") => security::create_login(cursor),
+        Some("USER") => security::create_user(cursor),
+        Some("ROLE") => {
+            let name = cursor.expect_name()?;
+            if cursor.take_word("AUTHORIZATION") {
+                cursor.expect_name()?;
+            }
+            Ok(Ddl::CreateRole { name })
+        }
+        Some(_) => match cursor.take_any(&["FUNCTION", "SCHEME"]) {
+            Some("FUNCTION") => partition::create_function(cursor),
+            Some(_) => partition::create_scheme(cursor),
+            None => Err(cursor.syntax_error()),
+        },
+        None => index::create(cursor),
+    }
+}
+
+fn alter(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
+    match cursor.take_any(&[
+        "TABLE",
+        "DATABASE",
+        "INDEX",
+        "VIEW",
+        "FUNCTION",
+        "SECURITY",
+        "LOGIN",
+        "ROLE",
+        "SERVER",
+        "PARTITION",
+    ]) {
+        Some("TABLE") => table::alter(cursor),
+        Some("FUNCTION") => policy::function(cursor, start, false, true),
+        Some("SECURITY") => policy::alter(cursor),
+        Some("DATABASE") => database::alter(cursor),
+        Some("INDEX") => index::alter(cursor),
+        Some("VIEW") => module::view(cursor, start, false, true),
+        Some("LOGIN") => security::alter_login(cursor),
+        Some("ROLE") => {
+            let (name, add, member) = security::membership(cursor)?;
+            Ok(Ddl::AlterRole { name, member, add })
+        }
+        Some("SERVER") => {
+            cursor.expect_word("ROLE")?;
+            let (name, add, member) = security::membership(cursor)?;
+            Ok(Ddl::AlterServerRole { name, member, add })
+        }
+        Some(_) => match cursor.take_any(&["FUNCTION", "SCHEME"]) {
+            Some("FUNCTION") => partition::alter_function(cursor),
+            Some(_) => partition::alter_scheme(cursor),
+            None => Err(cursor.syntax_error()),
+        },
+        None => Err(cursor.syntax_error()),
+    }
+}
+
+fn drop(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
+    let Some(what) = cursor.take_any(&[
+        "TABLE",
+        "VIEW",
+        "TRIGGER",
+        "DATABASE",
+        "SCHEMA",
+        "INDEX",
+        "LOGIN",
+        "USER",
+        "ROLE",
+        "FUNCTION",
+        "SECURITY",
+        "SYNONYM",
+        "PARTITION",
+    ]) else {
+        return Err(cursor.syntax_error());
+    };
+    if what == "PARTITION" {
+        return match cursor.take_any(&["FUNCTION", "SCHEME"]) {
+            Some("FUNCTION") => Ok(Ddl::DropPartitionFunction { name: cursor.expect_name()? }),
+            Some(_) => Ok(Ddl::DropPartitionScheme { name: cursor.expect_name()? }),
+            None => Err(cursor.syntax_error()),
+        };
+    }
+    if what == "SECURITY" {
+        cursor.expect_word("POLICY")?;
+    }
+    let if_exists = cursor.take_words(&["IF", "EXISTS"]);
+    Ok(match what {
+        "FUNCTION" => Ddl::DropFunction { names: list(cursor, Cursor::expect_object_name)?, if_exists },
+        "SECURITY" => Ddl::DropSecurityPolicy { name: local_name(cursor)?, if_exists },
+        "SYNONYM" => Ddl::DropSynonym { name: local_name(cursor)?, if_exists },
+        "TABLE" => Ddl::DropTable { names: list(cursor, Cursor::expect_object_name)?, if_exists },
+        "VIEW" => Ddl::DropView { names: list(cursor, Cursor::expect_object_name)?, if_exists },
+        "TRIGGER" => Ddl::DropTrigger { names: list(cursor, Cursor::expect_object_name)?, if_exists },
+        "DATABASE" => Ddl::DropDatabase { names: list(cursor, Cursor::expect_name)?, if_exists },
+        "SCHEMA" => Ddl::DropSchema { name: cursor.expect_name()?, if_exists },
+        "INDEX" => Ddl::DropIndex { indexes: list(cursor, index::dropped)?, if_exists },
+        "LOGIN" if !if_exists => Ddl::DropLogin { name: cursor.expect_name()? },
+        "USER" => Ddl::DropUser { name: cursor.expect_name()?, if_exists },
+        "ROLE" => Ddl::DropRole { name: cursor.expect_name()?, if_exists },
+        _ => return Err(cursor.syntax_error()),
+    })
+}
+
+/// One or more, with commas between.
+fn list<'a, T>(cursor: &mut Cursor<'a>, one: impl Fn(&mut Cursor<'a>) -> Parsed<T>) -> Parsed<Vec<T>> {
+    let mut all = vec![one(cursor)?];
+    while cursor.take_token(&Token::Comma) {
+        all.push(one(cursor)?);
+    }
+    Ok(all)
+}
+
+/// As [`list`], in parentheses.
+fn parenthesised<'a, T>(
+    cursor: &mut Cursor<'a>,
+    one: impl Fn(&mut Cursor<'a>) -> Parsed<T>,
+) -> Parsed<Vec<T>> {
+    cursor.expect_token(&Token::LParen)?;
+    let all = list(cursor, one)?;
+    cursor.expect_token(&Token::RParen)?;
+    Ok(all)
+}
+
+/// `name [ASC|DESC]`: is it descending?
+fn ordered_column(cursor: &mut Cursor<'_>) -> Parsed<(String, bool)> {
+    let name = cursor.expect_name()?;
+    Ok((name, cursor.take_any(&["ASC", "DESC"]) == Some("DESC")))
+}
+
+/// `ON space`, `ON scheme(column)`, if it is there.
+fn placement(cursor: &mut Cursor<'_>) -> Parsed<Option<Placement>> {
+    if !cursor.take_word("ON") {
+        return Ok(None);
+    }
+    // ON "default" and ON [PRIMARY] are quoted; ON DEFAULT and ON PRIMARY are accepted of old scripts too.
+    let space = match cursor.take_any(&["PRIMARY", "DEFAULT"]) {
+        Some(word) => word.to_owned(),
+        None => cursor.expect_name()?,
+    };
+    let column = if cursor.at_token(&Token::LParen) {
+        let mut columns = parenthesised(cursor, Cursor::expect_name)?;
+        if columns.len() > 1 {
+            return Err(cursor.syntax_error());
+        }
+        columns.pop()
+    } else {
+        None
+    };
+    Ok(Some(Placement { space, column }))
+}
+
+/// The options of what makes no index: those that would change results are refused.
+fn plain_options(cursor: &mut Cursor<'_>) -> Parsed<()> {
+    match index_options(cursor)? {
+        IndexOptions { ignore_dup_key: true, .. } => Err(unsupported("IGNORE_DUP_KEY = ON here")),
+        _ => Ok(()),
+    }
+}
+
+/// `WITH (option = value, …)`, `WITH FILLFACTOR = n`: what most of them tune does not exist here.
+fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
+    let mut found = IndexOptions::default();
+    if !cursor.take_word("WITH") {
+        return Ok(found);
+    }
+    if cursor.take_word("FILLFACTOR") {
+        cursor.expect_token(&Token::Eq)?;
+        cursor.expect_integer()?;
+        return Ok(found);
+    }
+    cursor.expect_token(&Token::LParen)?;
+    loop {
+        let Some(option) = cursor.take_any(INDEX_OPTIONS) else { return Err(cursor.syntax_error()) };
+        cursor.expect_token(&Token::Eq)?;
+        let on = cursor.at_word("ON");
+        found.ignore_dup_key |= option == "IGNORE_DUP_KEY" && on;
+        found.drop_existing |= option == "DROP_EXISTING" && on;
+        cursor.advance();
+        if cursor.at_token(&Token::LParen) {
+            cursor.expect_parenthesised()?;
+        }
+        if cursor.take_word("MINUTES") || cursor.take_words(&["ON", "PARTITIONS"]) {
+            // MAX_DURATION = n MINUTES; DATA_COMPRESSION = PAGE ON PARTITIONS (n TO m).
+            if cursor.at_token(&Token::LParen) {
+                cursor.expect_parenthesised()?;
+            }
+        }
+        if !cursor.take_token(&Token::Comma) {
+            break;
+        }
+    }
+    cursor.expect_token(&Token::RParen)?;
+    Ok(found)
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct IndexOptions {
+    drop_existing: bool,
+    ignore_dup_key: bool,
+}
+
+const INDEX_OPTIONS: &[&str] = &[
+    "ALLOW_PAGE_LOCKS",
+    "ALLOW_ROW_LOCKS",
+    "BUCKET_COUNT",
+    "COMPRESSION_DELAY",
+    "COMPRESS_ALL_ROW_GROUPS",
+    "DATA_COMPRESSION",
+    "DROP_EXISTING",
+    "FILLFACTOR",
+    "IGNORE_DUP_KEY",
+    "LOB_COMPACTION",
+    "MAXDOP",
+    "MAX_DURATION",
+    "ONLINE",
+    "OPTIMIZE_FOR_SEQUENTIAL_KEY",
+    "PAD_INDEX",
+    "RESUMABLE",
+    "SORT_IN_TEMPDB",
+    "STATISTICS_INCREMENTAL",
+    "STATISTICS_NORECOMPUTE",
+    "WAIT_AT_LOW_PRIORITY",
+    "XML_COMPRESSION",
+];
+
+/// What SQL Server has and the sandbox has not.
+pub fn unsupported(what: &str) -> SqlError {
+    SqlError::new(50000, 16, 1, format!("replica-sandbox does not support {what}."))
+}
+
+/// A name without a database part, for objects that live where their statement runs.
+fn local_name(cursor: &mut Cursor<'_>) -> Parsed<ObjectName> {
+    let name = cursor.expect_object_name()?;
+    if name.database.is_some() { Err(cursor.syntax_error()) } else { Ok(name) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ async fn tried(
 ) -> Result<(Plan, Trial)> {
     let mut sides = Sides::connect(source, target).await?;
     let (source, target) = sides.tables(table).await?;
-    let plan = Plan::new(&source, &target, request())?;
+    let plan = Plan::new(&source, &target, copy_options())?;
     plan.allowed()?;
     let subject = TrialTable { source: &source, target: &target, plan: &plan };
     let trial = trial::row(&mut sides, &subject, &options.which).await?;
@@ -58,9 +58,9 @@ async fn tried(
 }
 
 /// Everything that the target can check is checked.
-fn request() -> CopyOptions {
-    let wishes = LoadOptions { check_constraints: true, fire_triggers: true, ..LoadOptions::default() };
-    CopyOptions { ignore_extra_columns: true, wishes, ..CopyOptions::default() }
+fn copy_options() -> CopyOptions {
+    let load = LoadOptions { check_constraints: true, fire_triggers: true, ..LoadOptions::default() };
+    CopyOptions { ignore_extra_columns: true, load, ..CopyOptions::default() }
 }
 
 fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {

@@ -49,19 +49,19 @@ pub async fn disable(
     indexes: &[String],
 ) -> Result<IndexChanges> {
     session.set_lock_timeout(LOCK_WAIT).await?;
-    let mut work = IndexChanges::default();
+    let mut changes = IndexChanges::default();
     for index in indexes {
         ledger::record(session, run, table.object.id, index).await?;
         match alter(session, &table.object.name, index, Alteration::Disable).await? {
-            Ok(took) => work.done.push((index.clone(), took)),
+            Ok(took) => changes.done.push((index.clone(), took)),
             Err(error) => {
                 ledger::forget(session, &table.object.name, index).await?;
                 log::warn!("{}: index {index} is kept up row by row: {error}", table.object.name);
-                work.refused.push((index.clone(), error));
+                changes.refused.push((index.clone(), error));
             }
         }
     }
-    Ok(work)
+    Ok(changes)
 }
 
 /// Rebuilds the indexes of `table` that are on record and disabled; clears the record of those that are enabled or
@@ -76,7 +76,7 @@ pub async fn disable(
 pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) -> Result<IndexChanges> {
     session.set_lock_timeout(LOCK_WAIT).await?;
     let name = &table.object.name;
-    let mut work = IndexChanges::default();
+    let mut changes = IndexChanges::default();
     for recorded in ledger::recorded(session, name).await? {
         let index = &recorded.name;
         if let Some(run) = run
@@ -93,7 +93,7 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
         match alter(session, name, index, Alteration::Rebuild).await? {
             Ok(took) => {
                 ledger::forget(session, name, index).await?;
-                work.done.push((index.clone(), took));
+                changes.done.push((index.clone(), took));
             }
             Err(error) => {
                 if let Some(run) = run {
@@ -102,11 +102,11 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
                 let error = error.within(format_args!("index {index} is left disabled")).remedy(
                     "It is on record: the next run, or --repair-indexes, rebuilds it once the cause is gone",
                 );
-                work.refused.push((index.clone(), error.table(name)));
+                changes.refused.push((index.clone(), error.table(name)));
             }
         }
     }
-    Ok(work)
+    Ok(changes)
 }
 
 enum Alteration {

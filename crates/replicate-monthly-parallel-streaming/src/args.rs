@@ -127,7 +127,7 @@ pub struct Options {
     pub max_workers: usize,
     pub chunk_size: Option<u64>,
     pub commit_interval: Option<u64>,
-    pub wish: ResumeMode,
+    pub resume: ResumeMode,
     pub shared: bool,
     pub keep_indexes: bool,
     pub index_scope: IndexScope,
@@ -190,7 +190,7 @@ impl Tool for Args {
             max_workers: if index_scope == IndexScope::Window { 1 } else { max_workers },
             chunk_size: cli::at_least_one_row("--chunk-size", self.chunk_size)?,
             commit_interval: cli::at_least_one_row("--commit-interval", self.commit_interval)?,
-            wish: match (self.resume, self.restart) {
+            resume: match (self.resume, self.restart) {
                 (true, true) => {
                     return Err(Error::usage("--resume and --restart exclude each other"));
                 }
@@ -243,7 +243,10 @@ mod tests {
         let o = options::<Args>("APP_4_SALES --start-date 2024-01-01 --end-date=2024-12-31 --max-workers=4");
         assert_eq!((o.selection.named.as_slice(), o.max_workers), (&["APP_4_SALES".to_owned()][..], 4));
         assert_eq!(o.range.unwrap().windows(o.unit).unwrap().len(), 12);
-        assert_eq!((o.wish, o.tablock, o.index_scope), (ResumeMode::Replace, Tablock::Auto, IndexScope::Run));
+        assert_eq!(
+            (o.resume, o.tablock, o.index_scope),
+            (ResumeMode::Replace, Tablock::Auto, IndexScope::Run)
+        );
         assert_eq!(o.max_retries, 5);
     }
 

@@ -98,7 +98,7 @@ fn job(
     range: Range,
 ) -> Result<WindowsJob> {
     let settings = configured.settings(table);
-    let wishes = LoadOptions {
+    let load = LoadOptions {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
         chunk_rows: options.chunk_size.or(settings.chunk_size),
@@ -107,10 +107,10 @@ fn job(
         keep_indexes: options.keep_indexes,
         ..LoadOptions::default()
     };
-    let request = CopyOptions {
+    let copy_options = CopyOptions {
         ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
         allowance: options.allowance.or(settings.allowance()),
-        wishes,
+        load,
         ..CopyOptions::default()
     };
     let date_column = options.date_column.as_deref().or_else(|| configured.date_column(table));
@@ -121,11 +121,11 @@ fn job(
         table: table.clone(),
         date_column: date_column.map(str::to_owned),
         windows: range.windows(options.unit)?,
-        request,
+        options: copy_options,
         verify: options.verify,
         workers: options.max_workers,
         max_retries: options.max_retries,
-        wish: options.wish,
+        resume: options.resume,
         shared: options.shared,
         index_scope: options.index_scope,
     })

@@ -67,23 +67,23 @@ fn job<S>(
     table: TableName,
 ) -> TableJob<S> {
     let settings = configured.settings(&table);
-    let wishes = LoadOptions {
+    let load = LoadOptions {
         check_constraints: options.check_constraints,
         fire_triggers: options.fire_triggers,
         chunk_rows: options.chunk_size.or(settings.chunk_size),
         ..LoadOptions::default()
     };
-    let request = CopyOptions {
+    let copy_options = CopyOptions {
         ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
         allowance: options.allowance.or(settings.allowance()),
-        wishes,
+        load,
         ..CopyOptions::default()
     };
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
-    TableJob { tool: Args::NAME, source, target, table, days, request, verify: options.verify }
+    TableJob { tool: Args::NAME, source, target, table, days, options: copy_options, verify: options.verify }
 }
 
 struct CopyRun<'a> {
@@ -160,8 +160,11 @@ impl CopyRun<'_> {
             .iter()
             .zip(after)
             .map(|(planned, after)| {
-                let size = planned.plan.rows.unwrap_or(u64::MAX);
-                (schedule::ScheduledJob { after, weight: 1, size }, (planned.job.clone(), planned.plan.rows))
+                let size = planned.plan.source_rows.unwrap_or(u64::MAX);
+                (
+                    schedule::ScheduledJob { after, weight: 1, size },
+                    (planned.job.clone(), planned.plan.source_rows),
+                )
             })
             .collect();
         let is_tied = |place: usize| {
@@ -298,7 +301,7 @@ async fn plan<S: Source>(
         None => sides.insert(Sides::connect(&job.source, &job.target).await?),
     };
     let (source, target) = connected.tables(&job.table).await?;
-    let plan = job.plan(&source, &target, job.request)?;
+    let plan = job.plan(&source, &target, job.options)?;
     job.source.check(&plan)?;
     let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
     let parent = Parent::of(&target).unwrap_or_else(unknown);

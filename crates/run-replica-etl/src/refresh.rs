@@ -79,7 +79,7 @@ async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
         target: sides.target.clone(),
         table: step.table.clone(),
         days: None,
-        request: request(step, LoadOptions::default()),
+        options: copy_options(step, LoadOptions::default()),
         verify: sides.verify,
     };
     let bar = sides.progress.bar(&step.table.to_string(), None);
@@ -96,7 +96,7 @@ async fn days(
     done: &mut Vec<FinishedPart>,
 ) -> Result<()> {
     // To build an index of the whole table anew costs more than to keep it up for some days.
-    let wishes = LoadOptions { keep_indexes: true, ..LoadOptions::default() };
+    let load = LoadOptions { keep_indexes: true, ..LoadOptions::default() };
     let job = windows::WindowsJob {
         tool: Args::NAME,
         source: sides.source.clone(),
@@ -104,11 +104,11 @@ async fn days(
         table: step.table.clone(),
         date_column,
         windows: range.windows(Unit::Day)?,
-        request: request(step, wishes),
+        options: copy_options(step, load),
         verify: sides.verify,
         workers: step.workers,
         max_retries: Backoff::default().max_retries,
-        wish: ResumeMode::Replace,
+        resume: ResumeMode::Replace,
         shared: false,
         index_scope: IndexScope::Run,
     };
@@ -125,14 +125,13 @@ async fn days(
     Ok(())
 }
 
-fn request(step: &Step, wishes: LoadOptions) -> CopyOptions {
+fn copy_options(step: &Step, load: LoadOptions) -> CopyOptions {
     let settings = &step.settings;
-    let wishes =
-        LoadOptions { chunk_rows: settings.chunk_size, commit_rows: settings.commit_interval, ..wishes };
+    let load = LoadOptions { chunk_rows: settings.chunk_size, commit_rows: settings.commit_interval, ..load };
     CopyOptions {
         ignore_extra_columns: settings.ignore_extra_columns,
         allowance: settings.allowance(),
-        wishes,
+        load,
         ..CopyOptions::default()
     }
 }

@@ -79,12 +79,12 @@ impl EtlPlan<'_> {
     async fn steps(&self, sides: &StepContext) -> Result<(Vec<TableName>, Vec<Step>)> {
         let Self { config, written, day, options, workers } = self;
         let configured = Configured::ask(config, written, Some(&sides.source), &sides.target).await?;
-        let wishes = StepOptions {
+        let step_options = StepOptions {
             only: &options.only,
             look_back: options.look_back,
             allow_shrink: options.allow_shrink,
         };
-        let mut steps = steps(config, &configured, *day, &wishes)?;
+        let mut steps = steps(config, &configured, *day, &step_options)?;
         steps.iter_mut().for_each(|step| step.workers = step.workers.min(*workers));
         Ok((listed(config, &configured)?, steps))
     }

@@ -81,7 +81,7 @@ pub fn steps(
     config: &Config,
     configured: &Configured,
     day: Date,
-    wishes: &StepOptions<'_>,
+    step_options: &StepOptions<'_>,
 ) -> Result<Vec<Step>> {
     let [reference, dated] = lists(config)?;
     let (reference, dated) = (configured.tables(&reference), configured.tables(&dated));
@@ -90,18 +90,18 @@ pub fn steps(
     }
     let mut steps = Vec::new();
     for table in reference {
-        steps.push(step(config, configured, wishes, table, StepPart::Whole)?);
+        steps.push(step(config, configured, step_options, table, StepPart::Whole)?);
     }
     for table in dated {
-        let look_back = wishes.look_back.or(configured.settings(&table).look_back_days);
+        let look_back = step_options.look_back.or(configured.settings(&table).look_back_days);
         let look_back = look_back.unwrap_or(config.etl.look_back_days);
         let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(FIRST_DAY).max(FIRST_DAY);
         let range = Range::new(first, day)?;
         let column = configured.date_column(&table).map(str::to_owned);
-        steps.push(step(config, configured, wishes, table, StepPart::Days { range, column })?);
+        steps.push(step(config, configured, step_options, table, StepPart::Days { range, column })?);
     }
     let listed = Listed { names: configured.names(), schemas: schemas(config)?, steps: &steps };
-    let chosen = listed.chosen(config, wishes.only)?;
+    let chosen = listed.chosen(config, step_options.only)?;
     steps.retain(|step| chosen.as_ref().is_none_or(|chosen| chosen.contains(&step.table)));
     Ok(steps)
 }
@@ -109,12 +109,12 @@ pub fn steps(
 fn step(
     config: &Config,
     configured: &Configured,
-    wishes: &StepOptions<'_>,
+    step_options: &StepOptions<'_>,
     table: TableName,
     part: StepPart,
 ) -> Result<Step> {
     let mut settings = configured.settings(&table);
-    settings.allow_shrink = wishes.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
+    settings.allow_shrink = step_options.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     let workers = match part {
         StepPart::Whole => 1,
         StepPart::Days { .. } => {
@@ -234,8 +234,8 @@ mod tests {
     }
 
     /// A server that compares without regard to case, and has dbo as the login's schema.
-    fn on(config: &Config, day: Date, wishes: &StepOptions<'_>) -> Result<Vec<Step>> {
-        let written = written(config, wishes.only)?;
+    fn on(config: &Config, day: Date, step_options: &StepOptions<'_>) -> Result<Vec<Step>> {
+        let written = written(config, step_options.only)?;
         let keys = config.tables.keys().chain(config.date_filter_columns.keys());
         let all = written.iter().cloned().chain(keys.map(|key| key.parse().unwrap()));
         let real = all.map(|name| {
@@ -245,14 +245,14 @@ mod tests {
         });
         let names = real.filter(|(_, table)| TABLES.contains(&table.to_string().as_str())).collect();
         let configured = Configured::new(config, &written, names, Role::Source)?;
-        steps(config, &configured, day, wishes)
+        steps(config, &configured, day, step_options)
     }
 
     const TABLES: [&str; 6] =
         ["dbo.airlines", "dbo.airports", "dbo.flights", "hr.flights", "hr.weather", "other.flights"];
 
-    fn planned(config: &Config, wishes: &StepOptions<'_>) -> Result<Vec<String>> {
-        let steps = on(config, date!(2024 - 03 - 01), wishes)?;
+    fn planned(config: &Config, step_options: &StepOptions<'_>) -> Result<Vec<String>> {
+        let steps = on(config, date!(2024 - 03 - 01), step_options)?;
         let show = |step: &Step| match &step.part {
             StepPart::Whole => step.table.to_string(),
             StepPart::Days { range, column } => {
@@ -284,8 +284,8 @@ mod tests {
                 "hr.weather 2024-02-29..2024-03-01 ?"
             ]
         );
-        let wishes = StepOptions { look_back: Some(0), ..StepOptions::default() };
-        let found = planned(&config(), &wishes).unwrap();
+        let step_options = StepOptions { look_back: Some(0), ..StepOptions::default() };
+        let found = planned(&config(), &step_options).unwrap();
         assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
         let steps = on(&config(), date!(2024 - 03 - 01), &StepOptions::default()).unwrap();
         assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
@@ -296,8 +296,8 @@ mod tests {
         let share = |percent| Shrink::percent(percent).ok();
         let mut config = config();
         let shares = |config: &Config, allow_shrink| {
-            let wishes = StepOptions { allow_shrink, ..StepOptions::default() };
-            let steps = on(config, date!(2024 - 03 - 01), &wishes).unwrap();
+            let step_options = StepOptions { allow_shrink, ..StepOptions::default() };
+            let steps = on(config, date!(2024 - 03 - 01), &step_options).unwrap();
             steps.iter().map(|step| step.settings.allowance().shrink).collect::<Vec<_>>()
         };
         assert_eq!(shares(&config, None), [None; 4]);

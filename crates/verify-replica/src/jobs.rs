@@ -55,13 +55,13 @@ impl Planner<'_> {
         let options = self.options;
         let settings = self.configured.settings(table);
         let allowance = options.allowance.or(settings.allowance());
-        let request = ComparisonOptions {
+        let comparison_options = ComparisonOptions {
             ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
             windowed: options.windows.is_some() || options.against_ledger,
             as_of: options.as_of.as_ref(),
         };
-        let comparison = Arc::new(Comparison::new(&source, &target, request)?);
+        let comparison = Arc::new(Comparison::new(&source, &target, comparison_options)?);
         for column in left_out(&comparison) {
             log::info!("{table}: left out, as by the copy: {column}");
         }

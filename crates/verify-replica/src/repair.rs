@@ -41,25 +41,25 @@ impl Repair<'_> {
     /// What kept the table, or one of its windows, from being loaded; a signal.
     pub async fn table(&self, broken: &DifferingTable) -> Result<()> {
         let settings = self.configured.settings(&broken.table);
-        let wishes = LoadOptions {
+        let load = LoadOptions {
             chunk_rows: settings.chunk_size,
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
             ..LoadOptions::default()
         };
-        let request = CopyOptions {
+        let copy_options = CopyOptions {
             ignore_extra_columns: self.options.ignore_extra_columns || settings.ignore_extra_columns,
             allowance: self.options.allowance.or(settings.allowance()),
-            wishes,
+            load,
             ..CopyOptions::default()
         };
         if broken.windows.is_empty() {
-            self.whole(broken, request).await
+            self.whole(broken, copy_options).await
         } else {
-            self.windows(broken, request).await
+            self.windows(broken, copy_options).await
         }
     }
 
-    async fn whole(&self, broken: &DifferingTable, request: CopyOptions) -> Result<()> {
+    async fn whole(&self, broken: &DifferingTable, options: CopyOptions) -> Result<()> {
         log::info!("{}: loading the whole table again", broken.table);
         let job = copy::TableJob {
             tool: Args::NAME,
@@ -67,14 +67,14 @@ impl Repair<'_> {
             target: self.config.target()?.clone(),
             table: broken.table.clone(),
             days: None,
-            request,
+            options,
             verify: Verify::Nothing,
         };
         let bar = self.progress.bar(&broken.table.to_string(), None);
         self.stop.or(copy::table(&job, &mut |so_far| bar.set(so_far.rows))).await.map(drop)
     }
 
-    async fn windows(&self, broken: &DifferingTable, request: CopyOptions) -> Result<()> {
+    async fn windows(&self, broken: &DifferingTable, options: CopyOptions) -> Result<()> {
         let names = broken.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         log::info!("{}: loading again: {names}", broken.table);
         let job = windows::WindowsJob {
@@ -84,11 +84,11 @@ impl Repair<'_> {
             table: broken.table.clone(),
             date_column: broken.date_column.clone(),
             windows: broken.windows.clone(),
-            request,
+            options,
             verify: Verify::Nothing,
             workers: self.options.max_workers,
             max_retries: MOST_RETRIES,
-            wish: ResumeMode::Replace,
+            resume: ResumeMode::Replace,
             shared: false,
             index_scope: IndexScope::Run,
         };

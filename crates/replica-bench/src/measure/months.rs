@@ -27,11 +27,11 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
         table: measure.table.parse()?,
         date_column: Some(DATE.to_owned()),
         windows: range.windows(Unit::Month)?,
-        request: CopyOptions::default(),
+        options: CopyOptions::default(),
         verify: Verify::Nothing,
         workers: measure.workers,
         max_retries: 0,
-        wish: ResumeMode::Replace,
+        resume: ResumeMode::Replace,
         shared: false,
         index_scope: IndexScope::Run,
     };

@@ -45,8 +45,8 @@ impl Verify {
     /// What is read back by this plan, which may have reasons of its own.
     fn by(self, plan: &Plan) -> Self {
         match self {
-            _ if plan.strategy.prove => Self::Hash,
-            Self::Nothing if plan.strategy.count => Self::Count,
+            _ if plan.strategy.verify_by_hash => Self::Hash,
+            Self::Nothing if plan.strategy.verify_count => Self::Count,
             asked => asked,
         }
     }
@@ -63,7 +63,7 @@ pub struct TableJob<S = Endpoint> {
     pub table: TableName,
     /// Only these days of it; `None`: all.
     pub days: Option<Days>,
-    pub request: CopyOptions,
+    pub options: CopyOptions,
     pub verify: Verify,
 }
 
@@ -84,14 +84,14 @@ impl<S> TableJob<S> {
         }
     }
 
-    /// What will be done. `request`: that of the job, or what has become of it.
+    /// What will be done. `options`: that of the job, or what has become of it.
     ///
     /// # Errors
     /// Those of [`Plan::new`] and [`WindowedPlan::new`].
-    pub fn plan(&self, source: &Table, target: &Table, mut request: CopyOptions) -> Result<Plan> {
-        let Some(days) = &self.days else { return Plan::new(source, target, request) };
-        request.wishes.one_transaction = true;
-        let plan = WindowedPlan::new(source, target, request, days.date_column.as_deref())?;
+    pub fn plan(&self, source: &Table, target: &Table, mut options: CopyOptions) -> Result<Plan> {
+        let Some(days) = &self.days else { return Plan::new(source, target, options) };
+        options.load.one_transaction = true;
+        let plan = WindowedPlan::new(source, target, options, days.date_column.as_deref())?;
         Ok(plan.limited(days.window))
     }
 
@@ -103,7 +103,7 @@ impl<S> TableJob<S> {
 }
 
 /// Another run that was cut off holds its table until the server notices.
-const HOLD_WAIT: Duration = Duration::from_secs(5);
+const TABLE_LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Both sides of a job, connected.
 pub struct Sides<S = Session> {
@@ -207,18 +207,18 @@ pub async fn table_with_effort<S: Source>(
     }
 }
 
-/// One attempt, or several where the server refuses a step that there is another way around.
+/// One attempt, or several where the server refuses a step that has a fallback for.
 async fn attempt<S: Source>(
     job: &TableJob<S>,
     progress: &mut (dyn FnMut(Progress) + Send),
     phases: &mut Vec<(&'static str, Duration)>,
 ) -> Result<LoadOutcome> {
-    let mut request = job.request;
+    let mut options = job.options;
     loop {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let (source, target) = sides.tables(&job.table).await?;
-        hold(&mut sides.target, &target, LockMode::Exclusive).await?;
-        let plan = job.plan(&source, &target, request)?;
+        lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
+        let plan = job.plan(&source, &target, options)?;
         plan.allowed()?;
         let on_record = job.replaced(&plan);
         let is_on_record = on_record.is_on_record(&mut sides.target).await?;
@@ -238,11 +238,11 @@ async fn attempt<S: Source>(
                 *phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
-            Err(failed) => match failed.way_around(request) {
+            Err(failed) => match failed.fallback(options) {
                 Some(other) => {
                     let how = if failed.doubtful { "counting them first" } else { "going on without" };
                     log::warn!("{}: {}; {how}", job.table, failed.error);
-                    request = other;
+                    options = other;
                 }
                 None if failed.at.is_some() => return Err(advice::advise(failed.error, &plan)),
                 None => {
@@ -259,9 +259,9 @@ async fn attempt<S: Source>(
 
 /// Keeps other runs off the target table for the life of the session. A server without application locks leaves
 /// it to the table's own.
-async fn hold(target: &mut Session, table: &Table, mode: LockMode) -> Result<()> {
+async fn lock_table(target: &mut Session, table: &Table, mode: LockMode) -> Result<()> {
     let resource = format!("replica table {}", table.object.id);
-    match applock::take(target, &resource, mode, HOLD_WAIT).await? {
+    match applock::take(target, &resource, mode, TABLE_LOCK_WAIT).await? {
         true => Ok(()),
         false => Err(Error::busy("another run holds this table")),
     }

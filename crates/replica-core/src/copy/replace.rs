@@ -42,26 +42,26 @@ impl From<Error> for ReplaceError {
 
 impl ReplaceError {
     /// Another way to ask, where the refused step has one that has not been tried.
-    pub fn way_around(&self, mut request: CopyOptions) -> Option<CopyOptions> {
+    pub fn fallback(&self, mut options: CopyOptions) -> Option<CopyOptions> {
         if self.doubtful {
-            request.count_rows = true;
-            return Some(request);
+            options.count_rows = true;
+            return Some(options);
         }
         if self.error.server().is_none() || self.error.is_transient() {
             return None;
         }
         let switch = match self.at {
-            Some(Phase::Suspend) => &mut request.wishes.keep_keys,
+            Some(Phase::Suspend) => &mut options.load.keep_keys,
             Some(Phase::Empty)
                 if ![CONSTRAINT_CONFLICT, REFERENCED].iter().any(|n| self.error.has_number(*n)) =>
             {
-                &mut request.wishes.delete_only
+                &mut options.load.delete_only
             }
-            Some(Phase::DisableIndexes | Phase::RebuildIndexes) => &mut request.wishes.keep_indexes,
-            None if forbids_snapshot(&self.error) => &mut request.no_snapshot,
+            Some(Phase::DisableIndexes | Phase::RebuildIndexes) => &mut options.load.keep_indexes,
+            None if forbids_snapshot(&self.error) => &mut options.no_snapshot,
             _ => return None,
         };
-        (!std::mem::replace(switch, true)).then_some(request)
+        (!std::mem::replace(switch, true)).then_some(options)
     }
 }
 
@@ -101,8 +101,8 @@ pub(super) async fn replace(
     run(target, plan.after(), timing).await?;
     let verify = checks.verify.by(plan);
     if verify != Verify::Nothing {
-        let proved = prove(target, plan, verify, outcome.fingerprint).await;
-        proved.map_err(|error| error.within("reading the target back"))?;
+        let verified = verify_read_back(target, plan, verify, outcome.fingerprint).await;
+        verified.map_err(|error| error.within("reading the target back"))?;
         timing.phase("VERIFY");
     }
     if let Some(replaced) = checks.replaced {
@@ -140,7 +140,12 @@ async fn run(
 }
 
 /// Reads the target back inside the transaction: what is not equal is never committed.
-async fn prove(target: &mut Session, plan: &Plan, verify: Verify, sent: Fingerprint) -> Result<()> {
+async fn verify_read_back(
+    target: &mut Session,
+    plan: &Plan,
+    verify: Verify,
+    sent: Fingerprint,
+) -> Result<()> {
     match difference(target, plan, verify, sent).await? {
         None => Ok(()),
         Some(different) => Err(different
@@ -161,35 +166,35 @@ mod tests {
     #[test]
     fn a_refused_step_is_gone_around_once() {
         let plain = CopyOptions::default();
-        let around = failed(4711, Some(Phase::Empty)).way_around(plain).unwrap();
-        assert!(around.wishes.delete_only);
-        assert!(failed(4711, Some(Phase::Empty)).way_around(around).is_none());
-        assert!(failed(1088, Some(Phase::DisableIndexes)).way_around(plain).unwrap().wishes.keep_indexes);
-        assert!(failed(33557097, Some(Phase::Suspend)).way_around(plain).unwrap().wishes.keep_keys);
+        let around = failed(4711, Some(Phase::Empty)).fallback(plain).unwrap();
+        assert!(around.load.delete_only);
+        assert!(failed(4711, Some(Phase::Empty)).fallback(around).is_none());
+        assert!(failed(1088, Some(Phase::DisableIndexes)).fallback(plain).unwrap().load.keep_indexes);
+        assert!(failed(33557097, Some(Phase::Suspend)).fallback(plain).unwrap().load.keep_keys);
         for number in [3952, 3961, 7420, 41332] {
-            let around = failed(number, None).way_around(plain).unwrap();
+            let around = failed(number, None).fallback(plain).unwrap();
             assert!(around.no_snapshot);
-            assert!(failed(number, None).way_around(around).is_none());
+            assert!(failed(number, None).fallback(around).is_none());
         }
     }
 
     #[test]
     fn what_an_estimate_makes_doubtful_is_counted() {
         let doubtful = ReplaceError { doubtful: true, ..ReplaceError::from(Error::data("few rows")) };
-        assert!(doubtful.way_around(CopyOptions::default()).unwrap().count_rows);
+        assert!(doubtful.fallback(CopyOptions::default()).unwrap().count_rows);
     }
 
     #[test]
     fn what_has_no_other_way_fails() {
         let plain = CopyOptions::default();
-        assert!(failed(547, Some(Phase::Check)).way_around(plain).is_none());
-        assert!(failed(547, Some(Phase::Empty)).way_around(plain).is_none());
+        assert!(failed(547, Some(Phase::Check)).fallback(plain).is_none());
+        assert!(failed(547, Some(Phase::Empty)).fallback(plain).is_none());
         assert!(
-            failed(4712, Some(Phase::Empty)).way_around(plain).is_none(),
+            failed(4712, Some(Phase::Empty)).fallback(plain).is_none(),
             "DELETE might reach other tables"
         );
-        assert!(failed(2628, None).way_around(plain).is_none());
-        assert!(failed(1205, Some(Phase::Empty)).way_around(plain).is_none());
-        assert!(ReplaceError::from(Error::io("gone")).way_around(plain).is_none());
+        assert!(failed(2628, None).fallback(plain).is_none());
+        assert!(failed(1205, Some(Phase::Empty)).fallback(plain).is_none());
+        assert!(ReplaceError::from(Error::io("gone")).fallback(plain).is_none());
     }
 }

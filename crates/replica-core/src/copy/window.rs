@@ -17,8 +17,8 @@ use crate::read;
 use crate::report::Timing;
 use crate::session::Session;
 
-/// How long a load waits for its turn before it says so and waits on.
-const TURN_WAIT: Duration = Duration::from_secs(60);
+/// How long a load waits for the other loads of its table before it says so and waits on.
+const LOAD_LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// A window that was not replaced.
 #[derive(Debug)]
@@ -44,10 +44,10 @@ pub(super) async fn replace(
 ) -> Result<LoadOutcome, WindowError> {
     let Sides { source, target } = sides;
     target.set_lock_timeout(LOCK_WAIT).await?;
-    let turn = format!("replica turn {}", plan.target);
-    if plan.strategy.turns {
+    let load_lock = format!("replica turn {}", plan.target);
+    if plan.strategy.serialize_loads {
         timing.add("DELETE", Duration::ZERO);
-        take_turn(target, &turn, claim).await?;
+        wait_for_load_lock(target, &load_lock, claim).await?;
         timing.phase("WAIT");
     }
     let begun = Instant::now();
@@ -67,15 +67,15 @@ pub(super) async fn replace(
         .await
         .map_err(|error| WindowError { error: error.within("COMMIT"), unless_committed: Some(outcome) })?;
     timing.phase("INSERT");
-    if plan.strategy.turns {
-        applock::release(target, &turn).await?;
+    if plan.strategy.serialize_loads {
+        applock::release(target, &load_lock).await?;
     }
     Ok(outcome)
 }
 
 /// Loads that lock the table exclusively: one after the other, each before it holds anything else.
-async fn take_turn(target: &mut Session, turn: &str, claim: &Claim) -> Result<()> {
-    while !applock::take(target, turn, LockMode::Exclusive, TURN_WAIT).await? {
+async fn wait_for_load_lock(target: &mut Session, load_lock: &str, claim: &Claim) -> Result<()> {
+    while !applock::take(target, load_lock, LockMode::Exclusive, LOAD_LOCK_WAIT).await? {
         log::info!("{}: waits for its turn to lock the table", claim.window);
     }
     Ok(())

@@ -37,7 +37,7 @@ pub struct RunOptions<'a> {
     pub tool: &'a str,
     pub subject: &'a Subject,
     pub windows: &'a [PlannedWindow],
-    pub wish: ResumeMode,
+    pub resume: ResumeMode,
     /// Complete windows that `Resume` is not to skip, since their rows are not those on record.
     pub changed: &'a [Redone],
     /// Other hosts may join. Otherwise the caller holds the table (see [`applock`]), so that every other run that
@@ -88,8 +88,8 @@ const DAYS_PER_UPDATE: usize = 2_000;
 /// # Errors
 /// Of kind [`Busy`](crate::error::Kind::Busy): other hosts are at work on other windows of the table, or in another
 /// way, or take too long to begin.
-pub async fn begin(session: &mut Session, order: &RunOptions<'_>) -> Result<Begun> {
-    let lock = order.subject.lock();
+pub async fn begin(session: &mut Session, options: &RunOptions<'_>) -> Result<Begun> {
+    let lock = options.subject.lock();
     let mut waits = 0;
     while !applock::take(session, &lock, LockMode::Exclusive, WAIT).await? {
         waits += 1;
@@ -100,7 +100,7 @@ pub async fn begin(session: &mut Session, order: &RunOptions<'_>) -> Result<Begu
     let mut retries = Backoff::default().retries();
     loop {
         session.lane()?.begin().await?;
-        let begun = match on_record(session, order, &lock).await {
+        let begun = match on_record(session, options, &lock).await {
             Ok(begun) => session.lane()?.commit().await.map(|()| begun),
             Err(error) => Err(error),
         };
@@ -122,39 +122,39 @@ pub async fn begin(session: &mut Session, order: &RunOptions<'_>) -> Result<Begu
 ///
 /// # Errors
 /// The server's.
-pub async fn skippable(session: &mut Session, order: &RunOptions<'_>) -> Result<Vec<Complete>> {
-    let others = unended(session, order.subject).await?;
-    if order.wish != ResumeMode::Resume || others.iter().any(|other| other.may_be_joined(order)) {
+pub async fn skippable(session: &mut Session, options: &RunOptions<'_>) -> Result<Vec<Complete>> {
+    let others = unended(session, options.subject).await?;
+    if options.resume != ResumeMode::Resume || others.iter().any(|other| other.may_be_joined(options)) {
         return Ok(Vec::new());
     }
-    let known = known::windows(session, &order.subject.table).await?;
-    Ok(resume(order, &known).0)
+    let known = known::windows(session, &options.subject.table).await?;
+    Ok(skipped_and_redone(options, &known).0)
 }
 
-async fn on_record(session: &mut Session, order: &RunOptions<'_>, lock: &str) -> Result<Begun> {
-    let others = unended(session, order.subject).await?;
-    let joined = others.iter().find(|other| other.may_be_joined(order)).map(|other| other.batch);
-    let windows = known::windows(session, &order.subject.table).await?;
+async fn on_record(session: &mut Session, options: &RunOptions<'_>, lock: &str) -> Result<Begun> {
+    let others = unended(session, options.subject).await?;
+    let joined = others.iter().find(|other| other.may_be_joined(options)).map(|other| other.batch);
+    let windows = known::windows(session, &options.subject.table).await?;
     if let Some(batch) = joined {
-        check_same(order, &windows, batch)?;
+        check_same(options, &windows, batch)?;
     }
     for other in others.iter().filter(|other| joined.is_none() || !other.alive) {
         let sql = "UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'crashed' \
                    OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL";
         change(session, sql, &[&other.id]).await?;
     }
-    let (id, batch) = insert(session, order, joined).await?;
-    let table = order.subject.table.clone();
-    let run = Run { id, batch, table, lock: lock.to_owned(), lease: order.lease };
+    let (id, batch) = insert(session, options, joined).await?;
+    let table = options.subject.table.clone();
+    let run = Run { id, batch, table, lock: lock.to_owned(), lease: options.lease };
     if joined.is_some() {
         let skipped = windows.iter().filter(|known| known.batch == batch).filter_map(complete).collect();
         return Ok(Begun { run, joined: true, skipped, redone: Vec::new() });
     }
-    let (skipped, redone) = match order.wish {
-        ResumeMode::Resume => resume(order, &windows),
+    let (skipped, redone) = match options.resume {
+        ResumeMode::Resume => skipped_and_redone(options, &windows),
         ResumeMode::Replace | ResumeMode::Restart => Default::default(),
     };
-    run.put(session, order, &skipped).await?;
+    run.put(session, options, &skipped).await?;
     Ok(Begun { run, joined: false, skipped, redone })
 }
 
@@ -167,8 +167,8 @@ struct Other {
 }
 
 impl Other {
-    fn may_be_joined(&self, order: &RunOptions<'_>) -> bool {
-        order.shared && self.shared && self.alive
+    fn may_be_joined(&self, options: &RunOptions<'_>) -> bool {
+        options.shared && self.shared && self.alive
     }
 }
 
@@ -190,17 +190,17 @@ async fn unended(session: &mut Session, subject: &Subject) -> Result<Vec<Other>>
 }
 
 /// Whoever joins must mean the same windows, loaded in the same way.
-fn check_same(order: &RunOptions<'_>, windows: &[RecordedWindow], batch: i64) -> Result<()> {
+fn check_same(options: &RunOptions<'_>, windows: &[RecordedWindow], batch: i64) -> Result<()> {
     let theirs: HashMap<_, _> = windows
         .iter()
         .filter(|known| known.batch == batch)
         .map(|known| (known.window, &known.subject))
         .collect();
-    let difference = if theirs.len() != order.windows.len() {
+    let difference = if theirs.len() != options.windows.len() {
         Some("other windows")
     } else {
-        order.windows.iter().find_map(|planned| match theirs.get(&planned.window) {
-            Some(subject) => subject.difference(order.subject),
+        options.windows.iter().find_map(|planned| match theirs.get(&planned.window) {
+            Some(subject) => subject.difference(options.subject),
             None => Some("other windows"),
         })
     };
@@ -214,14 +214,14 @@ fn check_same(order: &RunOptions<'_>, windows: &[RecordedWindow], batch: i64) ->
 }
 
 /// Which of the windows `--resume` skips, and why it does the others again that are on record. Pure.
-fn resume(order: &RunOptions<'_>, known: &[RecordedWindow]) -> (Vec<Complete>, Vec<Redone>) {
+fn skipped_and_redone(options: &RunOptions<'_>, known: &[RecordedWindow]) -> (Vec<Complete>, Vec<Redone>) {
     let (mut skipped, mut redone) = (Vec::new(), Vec::new());
     let known: HashMap<_, _> = known.iter().map(|known| (known.window, known)).collect();
-    let changed: HashMap<_, _> = order.changed.iter().map(|changed| (changed.window, changed)).collect();
-    for &PlannedWindow { window, .. } in order.windows {
+    let changed: HashMap<_, _> = options.changed.iter().map(|changed| (changed.window, changed)).collect();
+    for &PlannedWindow { window, .. } in options.windows {
         let Some(known) = known.get(&window) else { continue };
         let because = |because: &str| Redone { window, because: because.to_owned() };
-        match (known.subject.difference(order.subject), complete(known), changed.get(&window)) {
+        match (known.subject.difference(options.subject), complete(known), changed.get(&window)) {
             (Some(difference), _, _) => redone.push(because(difference)),
             (None, Some(_), Some(changed)) => redone.push((*changed).clone()),
             (None, Some(complete), None) => skipped.push(complete),
@@ -246,26 +246,26 @@ fn unfinished(known: &RecordedWindow) -> String {
 }
 
 /// Run and batch.
-async fn insert(session: &mut Session, order: &RunOptions<'_>, joined: Option<i64>) -> Result<(i64, i64)> {
+async fn insert(session: &mut Session, options: &RunOptions<'_>, joined: Option<i64>) -> Result<(i64, i64)> {
     let sql = "INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
                login, pid, shared, phase, started, lease_until, windows_done, windows_failed, windows_skipped, \
                row_count, byte_count, retries, disable_ms, rebuild_ms) \
                OUTPUT inserted.run_id AS run_id \
                VALUES (@P1, @P2, @P3, @P4, @P5, @P6, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P7, @P8, 'copying', \
                SYSUTCDATETIME(), DATEADD(millisecond, @P9, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0)";
-    let subject = order.subject;
+    let subject = options.subject;
     let (schema, table) = names(&subject.table);
     let batch = joined.unwrap_or_default();
     let params: [&dyn ToSql; 9] = [
         &batch,
-        &order.tool,
+        &options.tool,
         &schema,
         &table,
         &subject.object_id,
         &subject.source.as_str(),
         &i64::from(std::process::id()),
-        &order.shared,
-        &milliseconds32(order.lease),
+        &options.shared,
+        &milliseconds32(options.lease),
     ];
     let rows = ask(session, sql, &params).await?;
     let run: i64 = rows
@@ -297,7 +297,7 @@ fn stretches(windows: &[PlannedWindow]) -> Vec<Window> {
 impl Run {
     /// Replaces the windows on record: takes over those that are skipped, forgets all that the new ones cover or
     /// contradict, and puts the others down as pending.
-    async fn put(&self, session: &mut Session, order: &RunOptions<'_>, skipped: &[Complete]) -> Result<()> {
+    async fn put(&self, session: &mut Session, options: &RunOptions<'_>, skipped: &[Complete]) -> Result<()> {
         let (schema, table) = names(&self.table);
         // Windows on record do not overlap, so that the first day tells them apart.
         for complete in skipped.chunks(DAYS_PER_UPDATE) {
@@ -319,17 +319,18 @@ impl Run {
              AND (@P4 = 1 OR windows.date_column <> @P5 OR {})",
             overlaps("@P6", "@P7")
         );
-        let all = order.wish == ResumeMode::Restart;
-        let column = order.subject.date_column.as_str();
-        for stretch in stretches(order.windows) {
+        let all = options.resume == ResumeMode::Restart;
+        let column = options.subject.date_column.as_str();
+        for stretch in stretches(options.windows) {
             let (from, to) = (stretch.first.to_string(), stretch.next.to_string());
             let params: [&dyn ToSql; 7] = [&schema, &table, &self.batch, &all, &column, &from, &to];
             ask(session, &sql, &params).await?;
         }
         let skipped: HashSet<_> = skipped.iter().map(|complete| complete.window).collect();
-        let new: Vec<_> = order.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
+        let new: Vec<_> =
+            options.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
         for windows in new.chunks(ROWS_PER_INSERT) {
-            self.insert_windows(session, order.subject, windows).await?;
+            self.insert_windows(session, options.subject, windows).await?;
         }
         Ok(())
     }

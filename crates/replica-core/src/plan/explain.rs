@@ -15,7 +15,7 @@ impl Plan {
         add("target", self.target.to_string());
         add(
             "rows",
-            self.rows.map_or_else(|| "unknown".into(), |rows| format!("about {}", human_count(rows))),
+            self.source_rows.map_or_else(|| "unknown".into(), |rows| format!("about {}", human_count(rows))),
         );
         for column in &self.mapping.columns {
             add("column", describe(column));
@@ -104,7 +104,7 @@ impl Plan {
     }
 
     fn locks(&self) -> &'static str {
-        match self.strategy.emptying {
+        match self.strategy.delete_method {
             DeleteMethod::Truncate => {
                 "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
             }
@@ -116,7 +116,7 @@ impl Plan {
     }
 
     fn windowed_locks(&self) -> &'static str {
-        match (self.strategy.tablock, self.strategy.turns) {
+        match (self.strategy.tablock, self.strategy.serialize_loads) {
             (true, true) => {
                 "exclusive (X) on the target while a load's transaction lasts; one load at a time"
             }
@@ -132,7 +132,7 @@ impl WindowedPlan {
     /// Everything that would happen, as (topic, text) lines; with the source's rows of each window, and what is said of
     /// those in none.
     pub fn explain(&self, windows: &[(Window, u64)], outside: &[String]) -> Vec<(&'static str, String)> {
-        let plan = &self.plan;
+        let plan = &self.base;
         let mut lines = plan.explain_columns();
         let mut add = |topic, text: String| lines.push((topic, text));
         add("date", format!("windows are cut by {}", self.date_column));

@@ -1,4 +1,4 @@
-//! What will be done, as statements. Pure: a plan is made from two catalogs and the user's wishes, and says all
+//! What will be done, as statements. Pure: a plan is made from two catalogs and the user's options, and says all
 //! of itself in [`Plan::explain`].
 use crate::catalog::index::KeyColumn;
 use crate::catalog::{SqlType, Table, TableName, quote};
@@ -29,9 +29,9 @@ pub struct Plan {
     pub mapping: Mapping,
     pub strategy: Strategy,
     /// The source's own estimate.
-    pub rows: Option<u64>,
+    pub source_rows: Option<u64>,
     /// The target's own estimate of the rows that it has.
-    pub held: Option<u64>,
+    pub target_rows: Option<u64>,
     /// Security policies that hide rows of either side.
     pub row_filters: Vec<String>,
     /// What else than its rows the replacement may lose.
@@ -105,20 +105,20 @@ pub struct CopyOptions {
     pub count_rows: bool,
     /// The source refused SNAPSHOT isolation.
     pub no_snapshot: bool,
-    pub wishes: LoadOptions,
+    pub load: LoadOptions,
 }
 
 impl Plan {
     /// # Errors
     /// One table on both sides, columns that cannot be mapped, a source that may not be read. What else is refused is in
     /// the plan: see [`Plan::allowed`].
-    pub fn new(source: &Table, target: &Table, request: CopyOptions) -> Result<Self> {
-        let (mapping, rows) = (mapping(source, target, request)?, source.rows());
-        let strategy = strategy(target, rows, request.wishes);
-        Ok(Self::of(source, target, request, (mapping, strategy)))
+    pub fn new(source: &Table, target: &Table, options: CopyOptions) -> Result<Self> {
+        let (mapping, rows) = (mapping(source, target, options)?, source.rows());
+        let strategy = strategy(target, rows, options.load);
+        Ok(Self::of(source, target, options, (mapping, strategy)))
     }
 
-    fn of(source: &Table, target: &Table, request: CopyOptions, decided: (Mapping, Strategy)) -> Self {
+    fn of(source: &Table, target: &Table, options: CopyOptions, decided: (Mapping, Strategy)) -> Self {
         let (mapping, strategy) = decided;
         let sorted = sorted(source, &mapping, &strategy.order);
         let mut warnings = strategy.warnings.clone();
@@ -130,7 +130,7 @@ impl Plan {
         let mut row_filters = Vec::new();
         for (side, table) in [("source", source), ("target", target)] {
             row_filters.extend(table.hides_rows(side));
-            warnings.extend(table.may_hide_rows(side).filter(|_| !request.allowance.row_filters));
+            warnings.extend(table.may_hide_rows(side).filter(|_| !options.allowance.row_filters));
             warnings
                 .extend(table.unknown.iter().map(|what| format!("could not learn from the {side}: {what}")));
         }
@@ -139,12 +139,12 @@ impl Plan {
             target: target.object.name.clone(),
             mapping,
             strategy,
-            rows: source.rows(),
-            held: target.rows(),
-            allowance: request.allowance,
+            source_rows: source.rows(),
+            target_rows: target.rows(),
+            allowance: options.allowance,
             row_filters,
-            count_rows: request.count_rows,
-            snapshot: !request.no_snapshot
+            count_rows: options.count_rows,
+            snapshot: !options.no_snapshot
                 && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
             sorted,
             limits: None,
@@ -163,7 +163,7 @@ impl Plan {
     /// How many keys point at the target by now whose actions would not rest while its rows are deleted; `None`: rows are
     /// not deleted, or keys are nothing that this server can be asked for.
     pub fn acting_keys(&self) -> Option<Query> {
-        let others = match self.strategy.emptying {
+        let others = match self.strategy.delete_method {
             _ if !self.strategy.keys_known => return None,
             DeleteMethod::Truncate => return None,
             DeleteMethod::Delete => " AND fk.parent_object_id <> fk.referenced_object_id",
@@ -311,7 +311,7 @@ impl Plan {
     /// All old rows at once.
     fn empty(&self) -> Query {
         let target = self.target.quoted();
-        match self.strategy.emptying {
+        match self.strategy.delete_method {
             DeleteMethod::Truncate => format!("TRUNCATE TABLE {target}").into(),
             // The table lock at once: row locks that escalate can deadlock.
             DeleteMethod::Delete => self.at_target(&format!("DELETE FROM {target} WITH (TABLOCKX)")),
@@ -356,14 +356,14 @@ impl Plan {
 }
 
 /// What can be known of the columns before anything is written.
-fn mapping(source: &Table, target: &Table, request: CopyOptions) -> Result<Mapping> {
+fn mapping(source: &Table, target: &Table, options: CopyOptions) -> Result<Mapping> {
     source.tell_from(target)?;
     if source.object.can_select == Some(false) {
         return Err(Error::data("no permission to read it at the source")
             .remedy("GRANT SELECT on it to the source's login")
             .table(&source.object.name));
     }
-    map(source, target, request.ignore_extra_columns)
+    map(source, target, options.ignore_extra_columns)
 }
 
 fn within(statement: String, limits: Option<(&DateColumn, &Window)>) -> Query {

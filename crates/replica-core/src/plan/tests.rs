@@ -241,7 +241,7 @@ mod windows {
         );
         assert_eq!(delete.params.len(), 2);
         let mut found = february.clone();
-        found.strategy.emptying = DeleteMethod::Window(WindowDelete::Batches(7));
+        found.strategy.delete_method = DeleteMethod::Window(WindowDelete::Batches(7));
         let (delete, batch) = found.delete();
         assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
         assert_eq!(found.before()[0].query.sql, format!("DELETE FROM [rep].[t] WHERE {within}"));

@@ -13,7 +13,8 @@ const MOST_STRETCHES: usize = 1_000;
 /// How windows of a table are replaced.
 #[derive(Clone, Debug)]
 pub struct WindowedPlan {
-    pub plan: Plan,
+    /// The plan of the table, not limited to any of its windows.
+    pub base: Plan,
     /// The source's name of the column that windows are cut by.
     pub date_column: String,
     /// Windows that are partitions of the target change places with them.
@@ -31,34 +32,34 @@ impl WindowedPlan {
     pub fn new(
         source: &Table,
         target: &Table,
-        request: CopyOptions,
+        options: CopyOptions,
         date_column: Option<&str>,
     ) -> Result<Self> {
         let date = choose(source, date_column)?;
-        let mapping = mapping(source, target, request)?;
+        let mapping = mapping(source, target, options)?;
         let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
             return Err(no_date_column(target, &date.name));
         };
         let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
         let target_date_id = mapped.target.id;
-        let strategy = windowed(target, target_date_id, request.wishes);
-        let plan = Plan::of(source, target, request, (mapping, strategy));
+        let strategy = windowed(target, target_date_id, options.load);
+        let base = Plan::of(source, target, options, (mapping, strategy));
         let date_column = date.name.clone();
-        Ok(Self { plan, date_column, staging: None, target_date_id, at_source, at_target })
+        Ok(Self { base, date_column, staging: None, target_date_id, at_source, at_target })
     }
 
     /// Has windows that are partitions of their own change places with them, if the target is built for that.
     pub fn consider_staging(&mut self, target: &Table, layout: Layout, windows: &[Window]) {
-        let reasons = &mut self.plan.strategy.reasons;
+        let reasons = &mut self.base.strategy.reasons;
         let staging = Staging::new(target, self.target_date_id, self.at_target.clone(), layout);
         match staging {
             Ok(staging) if windows.iter().any(|window| staging.stage(window).is_some()) => {
                 reasons.push(
                     "windows that are partitions are loaded beside the table and switched in: readers see the old rows until then".into(),
                 );
-                if !self.plan.strategy.disable.is_empty() {
+                if !self.base.strategy.disable.is_empty() {
                     reasons.push("no index is disabled: SWITCH wants those of the table enabled".into());
-                    self.plan.strategy.disable.clear();
+                    self.base.strategy.disable.clear();
                 }
                 self.staging = Some(staging);
             }
@@ -75,7 +76,7 @@ impl WindowedPlan {
             at_source: self.at_source.clone(),
             at_target: self.at_target.clone(),
         };
-        Plan { limits: Some(limits), ..self.plan.clone() }
+        Plan { limits: Some(limits), ..self.base.clone() }
     }
 
     /// Rows of the source for each day of a window that has any: the day as yyyymmdd, then their number.
@@ -85,7 +86,7 @@ impl WindowedPlan {
 
     /// The same of the target.
     pub fn target_days(&self, window: Window) -> Query {
-        let target = self.plan.target.quoted();
+        let target = self.base.target.quoted();
         by_day(&self.at_target, |list| self.limited(window).at_target(&format!("{list} FROM {target}")))
     }
 
@@ -112,7 +113,7 @@ impl WindowedPlan {
 
     /// Counts the rows of the source that ordinary windows pass by: see [`Outside`](crate::window::Outside).
     pub fn outside(&self) -> Query {
-        self.at_source.outside(&self.plan.source)
+        self.at_source.outside(&self.base.source)
     }
 }
 
@@ -126,7 +127,7 @@ impl Plan {
     /// Deletes the old rows, or some of them: as long as it deletes as many as the number that comes with it, there
     /// may be more.
     pub fn delete(&self) -> (Query, Option<u64>) {
-        match self.strategy.emptying {
+        match self.strategy.delete_method {
             DeleteMethod::Window(WindowDelete::Batches(rows)) => {
                 let delete = format!("DELETE TOP ({rows}) FROM {}", self.target.quoted());
                 (self.at_target(&delete), Some(rows))
@@ -143,7 +144,7 @@ impl Plan {
     /// versions it wants READCOMMITTEDLOCK (ibid.). It would wait for the bulk update lock on a heap, whose rows stay
     /// where they are. A refusal counts as a row.
     pub fn any_old_row(&self) -> Query {
-        let shared = self.strategy.tablock && !self.strategy.turns;
+        let shared = self.strategy.tablock && !self.strategy.serialize_loads;
         let hints = if shared { "NOLOCK" } else { "READPAST, READCOMMITTEDLOCK" };
         self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH ({hints})", self.target.quoted()))
     }

@@ -63,7 +63,7 @@ pub enum DeleteMethod {
 /// How the target is replaced.
 #[derive(Clone, Debug)]
 pub struct Strategy {
-    pub emptying: DeleteMethod,
+    pub delete_method: DeleteMethod,
     /// INSERT BULK ... WITH (TABLOCK).
     pub tablock: bool,
     pub check_constraints: bool,
@@ -74,8 +74,8 @@ pub struct Strategy {
     pub chunk_bytes: u64,
     /// Rows after which a load commits; `None`: all at once.
     pub commit_rows: Option<u64>,
-    /// Writers would wait for each other's table lock: they take turns by an application lock instead.
-    pub turns: bool,
+    /// Writers would wait for each other's table lock: an application lock lets one load in at a time.
+    pub serialize_loads: bool,
     /// The clustered key, in whose order rows load best.
     pub order: Vec<KeyColumn>,
     /// Indexes to disable before and rebuild after.
@@ -87,10 +87,10 @@ pub struct Strategy {
     /// The foreign keys that point at the table could be asked for.
     pub keys_known: bool,
     /// An index drops rows whose key is there already, without an error: they are counted whatever the user asked.
-    pub count: bool,
+    pub verify_count: bool,
     /// Bulk loads of this server can store something else than was sent, without a word: the rows are read back and
     /// compared by hash whatever the user asked.
-    pub prove: bool,
+    pub verify_by_hash: bool,
     /// The server reads 17 bytes of every decimal.
     pub pad_decimals: bool,
     /// Why it is done so.
@@ -121,11 +121,11 @@ const CHUNK_BYTES: u64 = 64 << 20;
 const ROWGROUP: u64 = 1_048_576;
 
 /// What is refused of a target whatever its source has: of its windows, or as a whole.
-pub fn refusals(target: &Table, windows: bool, wishes: LoadOptions) -> Vec<Error> {
+pub fn refusals(target: &Table, windows: bool, options: LoadOptions) -> Vec<Error> {
     match windows {
         // Which column cuts them decides how they are replaced, not whether.
-        true => windowed(target, 0, wishes).refusals,
-        false => strategy(target, None, wishes).refusals,
+        true => windowed(target, 0, options).refusals,
+        false => strategy(target, None, options).refusals,
     }
 }
 
@@ -168,23 +168,23 @@ fn refuse_kinds(target: &Table) -> Result<()> {
 }
 
 impl Strategy {
-    fn new(emptying: DeleteMethod, wishes: LoadOptions) -> Self {
+    fn new(delete_method: DeleteMethod, options: LoadOptions) -> Self {
         Self {
-            emptying,
+            delete_method,
             tablock: false,
-            check_constraints: wishes.check_constraints,
-            fire_triggers: wishes.fire_triggers,
+            check_constraints: options.check_constraints,
+            fire_triggers: options.fire_triggers,
             chunk_rows: 0,
             chunk_bytes: CHUNK_BYTES,
             commit_rows: None,
-            turns: false,
+            serialize_loads: false,
             order: Vec::new(),
             disable: Vec::new(),
             suspend: Vec::new(),
             reached: Vec::new(),
             keys_known: false,
-            count: false,
-            prove: false,
+            verify_count: false,
+            verify_by_hash: false,
             pad_decimals: false,
             reasons: Vec::new(),
             warnings: Vec::new(),
@@ -202,10 +202,10 @@ impl Strategy {
     /// Babelfish 4.3 loads NULL into NOT NULL columns unless CHECK_CONSTRAINTS is said, values that are too long in any
     /// case, an empty text as NULL, and decimals of less than 17 bytes as other numbers. It keeps what a load stored
     /// before it failed, XACT_ABORT or not, until the rollback. All of it tried; the cause is its tdsbulkload.c.
-    fn distrust(&mut self, target: &Table) {
+    fn check_what_babelfish_does_not(&mut self, target: &Table) {
         if target.server.as_ref().is_some_and(|server| server.babelfish) {
             self.check_constraints = true;
-            self.prove = true;
+            self.verify_by_hash = true;
             self.pad_decimals = true;
             self.reasons.push(
                 "Babelfish checks neither NOT NULL nor lengths by itself: CHECK_CONSTRAINTS, and every row is read back and compared before the commit".into(),
@@ -235,7 +235,7 @@ impl Strategy {
             None => there_are != Some(false),
         };
         let object = &target.object;
-        let deletes = self.fire_triggers || self.emptying != DeleteMethod::Truncate;
+        let deletes = self.fire_triggers || self.delete_method != DeleteMethod::Truncate;
         if deletes && unseen("DELETE", object.delete_triggers)
             || self.fire_triggers && unseen("INSERT", object.insert_triggers)
         {
@@ -243,7 +243,7 @@ impl Strategy {
                 .remedy("GRANT VIEW DEFINITION on it to the target's login"));
         }
         if !self.fire_triggers {
-            if self.emptying != DeleteMethod::Truncate
+            if self.delete_method != DeleteMethod::Truncate
                 && let Some(trigger) = delete.first()
             {
                 return Err(Error::data(format!(
@@ -268,8 +268,8 @@ impl Strategy {
             ))
             .remedy("Disable it for the load, or leave --fire-triggers out"));
         }
-        if !delete.is_empty() && self.emptying == DeleteMethod::Truncate {
-            self.emptying = DeleteMethod::Delete;
+        if !delete.is_empty() && self.delete_method == DeleteMethod::Truncate {
+            self.delete_method = DeleteMethod::Delete;
             self.reasons.push("DELETE: TRUNCATE fires no triggers".into());
             return self.need_delete(target);
         }
@@ -306,7 +306,7 @@ impl Strategy {
     fn warn_of_dropped_duplicates(&mut self, target: &Table) {
         let indexes = target.indexes.iter().flatten();
         for index in indexes.filter(|index| index.ignores_duplicates && !index.disabled) {
-            self.count = true;
+            self.verify_count = true;
             self.warnings.push(format!(
                 "index {} has IGNORE_DUP_KEY: the rows are counted, and a load of which it drops one fails",
                 index.name.as_deref().unwrap_or_default()
@@ -314,7 +314,7 @@ impl Strategy {
         }
     }
 
-    fn chunks(&mut self, target: &Table, wishes: LoadOptions) {
+    fn chunks(&mut self, target: &Table, options: LoadOptions) {
         let points_at_itself =
             target.foreign_keys.iter().flatten().any(|key| key.own && key.incoming && !key.disabled);
         let row_bytes: u32 = target.columns.iter().map(|column| column.sql_type.row_bytes()).sum();
@@ -323,7 +323,7 @@ impl Strategy {
             self.reasons.push("one bulk message: rows may point at later rows of the same table".into());
             self.chunk_bytes = u64::MAX;
             u64::MAX
-        } else if let Some(rows) = wishes.chunk_rows {
+        } else if let Some(rows) = options.chunk_rows {
             rows
         } else if columnstore {
             self.chunk_bytes = u64::MAX;

@@ -23,15 +23,15 @@ pub struct Reached {
 
 impl Strategy {
     /// Once it is decided how the old rows go: the keys that are suspended meanwhile, and those that stand against it.
-    pub(super) fn incoming_keys(&mut self, target: &Table, wishes: LoadOptions) -> Result<()> {
+    pub(super) fn incoming_keys(&mut self, target: &Table, options: LoadOptions) -> Result<()> {
         self.keys_known = target.foreign_keys.is_some();
-        if self.emptying == DeleteMethod::Truncate {
+        if self.delete_method == DeleteMethod::Truncate {
             return Ok(());
         }
         refuse_unseen(target)?;
-        let whole = self.emptying == DeleteMethod::Delete;
+        let whole = self.delete_method == DeleteMethod::Delete;
         let keys: Vec<&ForeignKey> = target.incoming_keys().filter(|key| !(whole && key.own)).collect();
-        if whole && !wishes.keep_keys {
+        if whole && !options.keep_keys {
             return keys.into_iter().try_for_each(|key| self.suspend(key));
         }
         let acting: Vec<&ForeignKey> =

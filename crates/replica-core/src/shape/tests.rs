@@ -41,8 +41,8 @@ fn decided(table: &Table) -> Strategy {
     strategy(table, MANY, LoadOptions::default())
 }
 
-fn refused(table: &Table, wishes: LoadOptions) -> String {
-    strategy(table, MANY, wishes).refusals[0].to_string()
+fn refused(table: &Table, options: LoadOptions) -> String {
+    strategy(table, MANY, options).refusals[0].to_string()
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn special_tables_are_called_what_they_are() {
 #[test]
 fn the_base_index_decides_lock_order_and_chunk() {
     let s = decided(&heap());
-    assert!(s.tablock && s.order.is_empty() && s.emptying == DeleteMethod::Truncate);
+    assert!(s.tablock && s.order.is_empty() && s.delete_method == DeleteMethod::Truncate);
     assert_eq!(s.chunk_rows, CHUNK_OF_NARROW_ROWS);
     let s = decided(&table(vec![index(1, IndexKind::Clustered)]));
     assert!(s.tablock && s.order.len() == 1);
@@ -85,8 +85,8 @@ fn wide_rows_go_in_smaller_messages_and_a_wish_wins() {
     let mut wide = heap();
     wide.columns = vec![column("c", &SqlType::Char(8000))];
     assert_eq!(decided(&wide).chunk_rows, CHUNK_OF_WIDE_ROWS);
-    let wishes = LoadOptions { chunk_rows: Some(7), ..LoadOptions::default() };
-    assert_eq!(strategy(&wide, MANY, wishes).chunk_rows, 7);
+    let options = LoadOptions { chunk_rows: Some(7), ..LoadOptions::default() };
+    assert_eq!(strategy(&wide, MANY, options).chunk_rows, 7);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn incoming_keys_mean_delete_and_come_back_as_they_were() {
     let disabled = ForeignKey { disabled: true, trusted: false, ..incoming("fk3") };
     t.foreign_keys = Some(vec![incoming("fk1"), untrusted, disabled]);
     let s = decided(&t);
-    assert_eq!(s.emptying, DeleteMethod::Delete);
+    assert_eq!(s.delete_method, DeleteMethod::Delete);
     let suspended: Vec<_> = s.suspend.iter().map(|key| (key.name.as_str(), key.trusted)).collect();
     assert_eq!(suspended, [("fk1", true), ("fk2", false)]);
 }
@@ -140,9 +140,9 @@ fn a_table_that_points_at_itself_can_be_truncated() {
     t.foreign_keys = Some(vec![ForeignKey { own: true, ..incoming("fk_self") }]);
     t.object.referenced = Some(true);
     let s = decided(&t);
-    assert!(s.emptying == DeleteMethod::Truncate && s.suspend.is_empty());
-    let wishes = LoadOptions { check_constraints: true, ..LoadOptions::default() };
-    assert_eq!(strategy(&t, MANY, wishes).chunk_rows, u64::MAX);
+    assert!(s.delete_method == DeleteMethod::Truncate && s.suspend.is_empty());
+    let options = LoadOptions { check_constraints: true, ..LoadOptions::default() };
+    assert_eq!(strategy(&t, MANY, options).chunk_rows, u64::MAX);
 }
 
 #[test]
@@ -155,14 +155,14 @@ fn a_key_that_cannot_be_seen_is_refused() {
     t.object.referenced = None;
     let s = decided(&t);
     assert!(
-        s.refusals.is_empty() && s.emptying == DeleteMethod::Truncate,
+        s.refusals.is_empty() && s.delete_method == DeleteMethod::Truncate,
         "which no key survives in silence"
     );
     let delete_only = LoadOptions { delete_only: true, ..LoadOptions::default() };
     assert!(refused(&t, delete_only).contains("cannot learn"));
     t.object.referenced = Some(false);
     let s = strategy(&t, MANY, delete_only);
-    assert!(s.refusals.is_empty() && s.emptying == DeleteMethod::Delete);
+    assert!(s.refusals.is_empty() && s.delete_method == DeleteMethod::Delete);
     t.object.can_delete = Some(false);
     assert!(refused(&t, delete_only).contains("GRANT DELETE"));
 }
@@ -188,7 +188,7 @@ fn without_alter_permission_constraints_are_checked() {
     t.object.can_alter = Some(false);
     t.checks = Some(vec![CheckConstraint { name: "ck".into(), disabled: false, trusted: true }]);
     let s = decided(&t);
-    assert!(s.check_constraints && s.emptying == DeleteMethod::Delete && s.warnings.is_empty());
+    assert!(s.check_constraints && s.delete_method == DeleteMethod::Delete && s.warnings.is_empty());
     t.columns[0] = Column { identity: true, ..t.columns[0].clone() };
     assert!(refused(&t, LoadOptions::default()).contains("identity"));
 }
@@ -203,8 +203,8 @@ fn trust_that_will_be_lost_is_told() {
     ]);
     let s = decided(&t);
     assert!(s.warnings[0].contains("ck1 ("), "{:?}", s.warnings);
-    let wishes = LoadOptions { check_constraints: true, ..LoadOptions::default() };
-    assert!(strategy(&t, MANY, wishes).warnings.is_empty());
+    let options = LoadOptions { check_constraints: true, ..LoadOptions::default() };
+    assert!(strategy(&t, MANY, options).warnings.is_empty());
 }
 
 #[test]
@@ -218,8 +218,8 @@ fn triggers_do_not_fire_unless_asked_for() {
     let firing = LoadOptions { fire_triggers: true, ..LoadOptions::default() };
     let mut t = heap();
     t.triggers = Some(vec![trigger("DELETE", false)]);
-    assert_eq!(decided(&t).emptying, DeleteMethod::Truncate);
-    assert_eq!(strategy(&t, MANY, firing).emptying, DeleteMethod::Delete);
+    assert_eq!(decided(&t).delete_method, DeleteMethod::Truncate);
+    assert_eq!(strategy(&t, MANY, firing).delete_method, DeleteMethod::Delete);
     t.foreign_keys = Some(vec![incoming("fk")]);
     assert!(refused(&t, LoadOptions::default()).contains("--fire-triggers"));
     t.triggers = Some(vec![trigger("INSERT", true)]);
@@ -245,19 +245,19 @@ fn kinds_that_cannot_be_replaced_are_refused() {
 #[test]
 fn what_babelfish_stores_is_checked_and_proved() {
     let mut table = heap();
-    assert!(!decided(&table).prove && !decided(&table).check_constraints);
+    assert!(!decided(&table).verify_by_hash && !decided(&table).check_constraints);
     table.server = Some(ServerFacts { babelfish: true, ..ServerFacts::default() });
     let s = decided(&table);
-    assert!(s.prove && s.check_constraints && s.pad_decimals);
+    assert!(s.verify_by_hash && s.check_constraints && s.pad_decimals);
 }
 
 #[test]
 fn a_key_that_cannot_be_suspended_stays_unless_it_acts() {
     let mut table = heap();
     table.foreign_keys = Some(vec![incoming("fk")]);
-    let wishes = LoadOptions { keep_keys: true, ..LoadOptions::default() };
-    let s = strategy(&table, MANY, wishes);
-    assert!(s.suspend.is_empty() && s.emptying == DeleteMethod::Delete && s.refusals.is_empty());
+    let options = LoadOptions { keep_keys: true, ..LoadOptions::default() };
+    let s = strategy(&table, MANY, options);
+    assert!(s.suspend.is_empty() && s.delete_method == DeleteMethod::Delete && s.refusals.is_empty());
     for action in [
         ReferentialAction::Cascade,
         ReferentialAction::SetNull,
@@ -266,7 +266,7 @@ fn a_key_that_cannot_be_suspended_stays_unless_it_acts() {
     ] {
         table.foreign_keys = Some(vec![ForeignKey { on_delete: action, ..incoming("fk") }]);
         assert!(decided(&table).refusals.is_empty() && decided(&table).suspend.len() == 1);
-        let error = refused(&table, wishes);
+        let error = refused(&table, options);
         assert!(error.contains(&format!("fk of dbo.child (ON DELETE {action})")), "{error}");
         assert!(error.contains("NOCHECK CONSTRAINT [fk]"), "{error}");
     }
@@ -281,8 +281,8 @@ mod windows {
         Index { keys: vec![KeyColumn { column_id, descending: false }], ..index(id, kind) }
     }
 
-    fn decided(table: &Table, wishes: LoadOptions) -> Strategy {
-        windowed(table, DATE, wishes)
+    fn decided(table: &Table, options: LoadOptions) -> Strategy {
+        windowed(table, DATE, options)
     }
 
     fn plain(table: &Table) -> Strategy {
@@ -295,7 +295,7 @@ mod windows {
     #[test]
     fn loads_share_the_lock_of_a_bare_heap() {
         let s = plain(&heap());
-        assert!(s.tablock && !s.turns && s.emptying == AT_ONCE);
+        assert!(s.tablock && !s.serialize_loads && s.delete_method == AT_ONCE);
         assert_eq!((s.commit_rows, s.chunk_rows), (Some(100_000), CHUNK_OF_NARROW_ROWS));
         let with_index = table(vec![index(0, IndexKind::Heap), on(2, IndexKind::Nonclustered, 1)]);
         let s = plain(&with_index);
@@ -309,7 +309,7 @@ mod windows {
     fn a_clustered_table_takes_several_writers_without_a_table_lock() {
         let t = table(vec![on(1, IndexKind::Clustered, DATE), on(2, IndexKind::Nonclustered, 1)]);
         let s = plain(&t);
-        assert!(!s.tablock && !s.turns && s.emptying == BATCHES);
+        assert!(!s.tablock && !s.serialize_loads && s.delete_method == BATCHES);
         assert_eq!((s.order.len(), s.disable), (1, vec!["ix]2".to_owned()]));
     }
 
@@ -321,9 +321,9 @@ mod windows {
             on(3, IndexKind::Nonclustered, 1),
         ]);
         let s = plain(&t);
-        assert_eq!((s.disable, s.emptying), (vec!["ix]3".to_owned()], BATCHES));
+        assert_eq!((s.disable, s.delete_method), (vec!["ix]3".to_owned()], BATCHES));
         let unfound = table(vec![on(1, IndexKind::Clustered, 1)]);
-        assert_eq!(plain(&unfound).emptying, AT_ONCE);
+        assert_eq!(plain(&unfound).delete_method, AT_ONCE);
     }
 
     #[test]
@@ -331,9 +331,9 @@ mod windows {
         let with = |tablock| LoadOptions { tablock, ..LoadOptions::default() };
         let clustered = table(vec![on(1, IndexKind::Clustered, DATE)]);
         let s = decided(&clustered, with(Tablock::Always));
-        assert!(s.tablock && s.turns, "writers that cannot share it take turns");
+        assert!(s.tablock && s.serialize_loads, "writers that cannot share it take turns");
         let s = decided(&heap(), with(Tablock::Always));
-        assert!(s.tablock && !s.turns);
+        assert!(s.tablock && !s.serialize_loads);
         assert!(!decided(&heap(), with(Tablock::Never)).tablock);
     }
 

@@ -9,19 +9,19 @@ use crate::error::Result;
 const WORTH_DISABLING_INDEXES: u64 = 100_000;
 
 /// Decides how to replace `target` by about `rows` rows.
-pub fn strategy(target: &Table, rows: Option<u64>, wishes: LoadOptions) -> Strategy {
-    let mut s = Strategy::new(DeleteMethod::Truncate, wishes);
-    s.distrust(target);
+pub fn strategy(target: &Table, rows: Option<u64>, options: LoadOptions) -> Strategy {
+    let mut s = Strategy::new(DeleteMethod::Truncate, options);
+    s.check_what_babelfish_does_not(target);
     let decided = [
         refuse_kinds(target),
         s.base_index(target),
-        s.emptying(target, wishes),
+        s.delete_method(target, options),
         s.triggers(target),
-        s.incoming_keys(target, wishes),
+        s.incoming_keys(target, options),
         s.constraints(target),
     ];
-    s.indexes(target, rows, wishes);
-    s.chunks(target, wishes);
+    s.indexes(target, rows, options);
+    s.chunks(target, options);
     s.refuse(target, decided)
 }
 
@@ -60,12 +60,12 @@ impl Strategy {
         Ok(())
     }
 
-    fn emptying(&mut self, target: &Table, wishes: LoadOptions) -> Result<()> {
+    fn delete_method(&mut self, target: &Table, options: LoadOptions) -> Result<()> {
         let keys = target.foreign_keys.as_deref();
         let points_here = keys.unwrap_or_default().iter().find(|key| key.incoming && !key.own);
         let unseen = target.object.referenced == Some(true)
             && !keys.unwrap_or_default().iter().any(|key| key.incoming);
-        let (emptying, why) = if let Some(key) = points_here {
+        let (delete_method, why) = if let Some(key) = points_here {
             let key = format!("foreign key {} of {}", key.name, key.table);
             (DeleteMethod::Delete, format!("{key} makes TRUNCATE impossible (error 4712)"))
         } else if unseen {
@@ -73,7 +73,7 @@ impl Strategy {
             (DeleteMethod::Delete, why.into())
         } else if target.object.can_alter == Some(false) {
             (DeleteMethod::Delete, "no ALTER permission, which TRUNCATE needs".into())
-        } else if wishes.delete_only {
+        } else if options.delete_only {
             (DeleteMethod::Delete, "the server refused TRUNCATE".into())
         } else if keys.is_none() && target.object.referenced.is_none() {
             let why =
@@ -82,13 +82,13 @@ impl Strategy {
         } else {
             (DeleteMethod::Truncate, "no other table points at it".to_owned())
         };
-        let statement = if emptying == DeleteMethod::Truncate { "TRUNCATE" } else { "DELETE" };
+        let statement = if delete_method == DeleteMethod::Truncate { "TRUNCATE" } else { "DELETE" };
         self.reasons.push(format!("{statement}: {why}"));
-        self.emptying = emptying;
-        if emptying == DeleteMethod::Delete { self.need_delete(target) } else { Ok(()) }
+        self.delete_method = delete_method;
+        if delete_method == DeleteMethod::Delete { self.need_delete(target) } else { Ok(()) }
     }
 
-    fn indexes(&mut self, target: &Table, rows: Option<u64>, wishes: LoadOptions) {
+    fn indexes(&mut self, target: &Table, rows: Option<u64>, options: LoadOptions) {
         self.warn_of_dropped_duplicates(target);
         let names: Vec<String> = disposable(target).filter_map(|i| i.name.clone()).collect();
         if names.is_empty() {
@@ -97,7 +97,7 @@ impl Strategy {
         let list = names.join(", ");
         if target.object.can_alter == Some(false) {
             self.reasons.push(format!("indexes kept up row by row, for want of ALTER permission: {list}"));
-        } else if wishes.keep_indexes {
+        } else if options.keep_indexes {
             self.reasons.push(format!(
                 "indexes kept up row by row, since the server refused to switch them off: {list}"
             ));

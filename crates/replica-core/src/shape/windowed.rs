@@ -25,29 +25,29 @@ const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
 const COMMIT_ROWS: u64 = 100_000;
 
 /// Decides how to replace windows of `target` that are cut by the column `date_id`.
-pub fn windowed(target: &Table, date_id: i32, wishes: LoadOptions) -> Strategy {
-    let mut s = Strategy::new(DeleteMethod::Window(WindowDelete::AtOnce), wishes);
-    s.distrust(target);
+pub fn windowed(target: &Table, date_id: i32, options: LoadOptions) -> Strategy {
+    let mut s = Strategy::new(DeleteMethod::Window(WindowDelete::AtOnce), options);
+    s.check_what_babelfish_does_not(target);
     let decided = [
         refuse_kinds(target),
         s.refuse_disabled_base(target),
         s.need_delete(target),
         s.triggers(target),
-        s.incoming_keys(target, wishes),
+        s.incoming_keys(target, options),
         s.constraints(target),
     ];
-    s.windowed_indexes(target, date_id, wishes);
-    s.deletion(target, date_id, wishes);
-    s.windowed_lock(target, wishes.tablock);
-    s.chunks(target, wishes);
-    s.commits(target, wishes);
+    s.windowed_indexes(target, date_id, options);
+    s.deletion(target, date_id, options);
+    s.windowed_lock(target, options.tablock);
+    s.chunks(target, options);
+    s.commits(target, options);
     s.refuse(target, decided)
 }
 
 impl Strategy {
     /// Disabled once for all windows. Where rows lie in the order of another column, the index that finds a window's
     /// rows stays: each DELETE would read the whole table without it.
-    fn windowed_indexes(&mut self, target: &Table, date_id: i32, wishes: LoadOptions) {
+    fn windowed_indexes(&mut self, target: &Table, date_id: i32, options: LoadOptions) {
         self.warn_of_dropped_duplicates(target);
         let candidates: Vec<&Index> = disposable(target).collect();
         if candidates.is_empty() {
@@ -56,14 +56,14 @@ impl Strategy {
         let list = |indexes: &[&Index]| {
             indexes.iter().filter_map(|index| index.name.as_deref()).collect::<Vec<_>>().join(", ")
         };
-        if wishes.one_transaction {
+        if options.one_transaction {
             self.reasons.push(format!(
                 "indexes kept up row by row, since other rows than the window's are in them: {}",
                 list(&candidates)
             ));
             return;
         }
-        if wishes.keep_indexes {
+        if options.keep_indexes {
             self.reasons.push(format!("indexes kept up row by row, as asked: {}", list(&candidates)));
             return;
         }
@@ -96,11 +96,11 @@ impl Strategy {
         }
     }
 
-    fn deletion(&mut self, target: &Table, date_id: i32, wishes: LoadOptions) {
+    fn deletion(&mut self, target: &Table, date_id: i32, options: LoadOptions) {
         let finder = self.active_indexes(target).find(|index| finds(index, date_id));
         let deletion = match finder {
             // Batches that are committed before the last one is refused would be gone.
-            Some(_) if !wishes.one_transaction && target.incoming_keys().next().is_some() => {
+            Some(_) if !options.one_transaction && target.incoming_keys().next().is_some() => {
                 self.reasons.push(
                     "DELETE in one statement under a table lock: a foreign key that refuses it (error 547) leaves all rows of the window".into(),
                 );
@@ -108,7 +108,7 @@ impl Strategy {
             }
             Some(index) => {
                 let name = index.name.as_deref().unwrap_or_default();
-                self.reasons.push(match wishes.one_transaction {
+                self.reasons.push(match options.one_transaction {
                     true => format!("DELETE of the window's rows, found by {name}"),
                     false => format!(
                         "DELETE in batches of {ROWS_WITHOUT_ESCALATION} rows, found by {name}: no lock on the table"
@@ -123,7 +123,7 @@ impl Strategy {
                 WindowDelete::AtOnce
             }
         };
-        self.emptying = DeleteMethod::Window(deletion);
+        self.delete_method = DeleteMethod::Window(deletion);
     }
 
     /// The indexes that are kept up while rows come, the base included.
@@ -170,7 +170,7 @@ impl Strategy {
             Tablock::Always => true,
             Tablock::Never => false,
         };
-        self.turns = self.tablock && !shared;
+        self.serialize_loads = self.tablock && !shared;
         self.reasons.push(match (asked, shared) {
             (Tablock::Auto, _) | (Tablock::Always, true) | (Tablock::Never, false) => why,
             (Tablock::Always, false) => {
@@ -185,12 +185,12 @@ impl Strategy {
         !self.fire_triggers
     }
 
-    fn commits(&mut self, target: &Table, wishes: LoadOptions) {
-        if wishes.one_transaction {
+    fn commits(&mut self, target: &Table, options: LoadOptions) {
+        if options.one_transaction {
             return;
         }
         let columnstore = target.base_index().is_some_and(|i| i.kind == IndexKind::ClusteredColumnstore);
-        let rows = wishes.commit_rows.unwrap_or(if columnstore { super::ROWGROUP } else { COMMIT_ROWS });
+        let rows = options.commit_rows.unwrap_or(if columnstore { super::ROWGROUP } else { COMMIT_ROWS });
         // A message is the least that can be committed.
         self.commit_rows = Some(rows.max(1));
         self.chunk_rows = self.chunk_rows.min(rows.max(1));

@@ -1,5 +1,5 @@
 //! Which columns a row is refused for: those that make it acceptable when a plain value stands in their place.
-use super::bench::TrialTransaction;
+use super::transaction::TrialTransaction;
 use crate::error::{Error, Result};
 
 /// Columns by their number in the plan's mapping, and beyond them those that take their default.
@@ -19,11 +19,11 @@ impl Guilty {
 }
 
 /// Tries the columns apart. `suspects` are those whose values are known not to fit.
-pub(super) async fn find(bench: &mut TrialTransaction<'_>, suspects: &[usize]) -> Result<Guilty> {
-    let all = bench.columns();
+pub(super) async fn find(trial: &mut TrialTransaction<'_>, suspects: &[usize]) -> Result<Guilty> {
+    let all = trial.columns();
     let mut any_of = Vec::new();
     for column in &all {
-        if bench.load(&[*column]).await?.is_none() {
+        if trial.load(&[*column]).await?.is_none() {
             any_of.push(*column);
         }
     }
@@ -32,17 +32,17 @@ pub(super) async fn find(bench: &mut TrialTransaction<'_>, suspects: &[usize]) -
     }
     let mut replaced = None;
     for set in [suspects, all.as_slice()] {
-        if !set.is_empty() && bench.load(set).await?.is_none() {
+        if !set.is_empty() && trial.load(set).await?.is_none() {
             replaced = Some(set.to_vec());
             break;
         }
     }
     let Some(replaced) = replaced else { return Ok(Guilty::default()) };
-    let least = fewest(bench, replaced).await?;
+    let least = fewest(trial, replaced).await?;
     let mut all_of = Vec::new();
     for column in &least {
         let others: Vec<usize> = least.iter().copied().filter(|other| other != column).collect();
-        if let Some(error) = bench.load(&others).await? {
+        if let Some(error) = trial.load(&others).await? {
             all_of.push((*column, error));
         }
     }
@@ -50,10 +50,10 @@ pub(super) async fn find(bench: &mut TrialTransaction<'_>, suspects: &[usize]) -
 }
 
 /// Leaves out of the set whatever is not needed for the row to be accepted.
-async fn fewest(bench: &mut TrialTransaction<'_>, mut replaced: Vec<usize>) -> Result<Vec<usize>> {
+async fn fewest(trial: &mut TrialTransaction<'_>, mut replaced: Vec<usize>) -> Result<Vec<usize>> {
     for column in replaced.clone() {
         let without: Vec<usize> = replaced.iter().copied().filter(|other| *other != column).collect();
-        if bench.load(&without).await?.is_none() {
+        if trial.load(&without).await?.is_none() {
             replaced = without;
         }
     }

@@ -1,9 +1,9 @@
 //! One row of the source, shown column by column and tried on the target: loaded as the copy would load it, with
 //! constraints and triggers, inside a transaction that is always rolled back.
-mod bench;
 mod guilty;
 mod identity;
 mod show;
+mod transaction;
 
 use crate::catalog::Table;
 use crate::copy::Sides;
@@ -12,9 +12,9 @@ use crate::find::{Places, RowKey};
 use crate::plan::Plan;
 use crate::predicate::bracketed;
 use crate::window::Filter;
-use bench::TrialTransaction;
 pub use guilty::Guilty;
 pub use show::Shown;
+use transaction::TrialTransaction;
 
 /// Which row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ async fn try_row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> 
         return Err(Error::data("the source has no such row"));
     };
     let identity = identity::Identity::note(&mut sides.target, subject.target, &columns).await?;
-    let mut bench = TrialTransaction::new(sides, subject, &places);
-    let outcome = outcome(&mut bench, &columns).await;
+    let mut trial = TrialTransaction::new(sides, subject, &places);
+    let outcome = outcome(&mut trial, &columns).await;
     identity.put_back(&mut sides.target).await;
     let defaults = subject.plan.defaults(subject.target).into_iter().map(|column| column.target.name);
     Ok(Trial { columns, defaults: defaults.collect(), is_first_of_many, outcome: outcome? })
@@ -98,17 +98,17 @@ async fn try_row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> 
 /// A row of this key is there, or was loaded twice (docs/SERVER.md, "Errors of a bulk load").
 const DUPLICATE: [u32; 2] = [2601, 2627];
 
-async fn outcome(bench: &mut TrialTransaction<'_>, columns: &[Shown]) -> Result<TrialOutcome> {
-    let Some(mut error) = bench.load(&[]).await? else { return Ok(TrialOutcome::Accepted) };
+async fn outcome(trial: &mut TrialTransaction<'_>, columns: &[Shown]) -> Result<TrialOutcome> {
+    let Some(mut error) = trial.load(&[]).await? else { return Ok(TrialOutcome::Accepted) };
     if DUPLICATE.iter().any(|number| error.has_number(*number)) {
-        bench.make_room().await?;
-        match bench.load(&[]).await? {
+        trial.make_room().await?;
+        match trial.load(&[]).await? {
             None => return Ok(TrialOutcome::Replaces),
             Some(other) => error = other,
         }
     }
     let suspects: Vec<usize> =
         columns.iter().enumerate().filter(|(_, column)| column.is_refused()).map(|(n, _)| n).collect();
-    let guilty = guilty::find(bench, &suspects).await?;
+    let guilty = guilty::find(trial, &suspects).await?;
     Ok(TrialOutcome::Refused { error, guilty })
 }

@@ -2,7 +2,7 @@
 use std::ops::ControlFlow;
 
 use super::TrialTable;
-use super::bench::quoted;
+use super::transaction::quoted;
 use crate::catalog::{Length, SqlType};
 use crate::decode::Value;
 use crate::error::Result;

@@ -53,7 +53,7 @@ impl Comparison {
     /// # Errors
     /// Everything that can be known before anything is read: one table on both sides, columns that cannot be
     /// compared, no permission, no column to cut windows by.
-    pub fn new(source: &Table, target: &Table, request: ComparisonOptions<'_>) -> Result<Self> {
+    pub fn new(source: &Table, target: &Table, options: ComparisonOptions<'_>) -> Result<Self> {
         let name = &target.object.name;
         source.tell_from(target)?;
         for (table, role) in [(source, Role::Source), (target, Role::Target)] {
@@ -63,16 +63,16 @@ impl Comparison {
                     .table(&table.object.name));
             }
         }
-        let mapping = map(source, target, request.ignore_extra_columns)?;
+        let mapping = map(source, target, options.ignore_extra_columns)?;
         let server = |table: &Table| table.server.clone().unwrap_or_default();
         let key = MergeKey::of(target, &mapping);
-        let newer = request.as_of.map(|as_of| Newer::new(as_of, source, request.date_column)).transpose()?;
+        let newer = options.as_of.map(|as_of| Newer::new(as_of, source, options.date_column)).transpose()?;
         if newer.is_some() && key.is_none() {
             return Err(Error::usage("--as-of needs a key to tell changed rows from new ones")
                 .remedy("Give the target a primary key or a unique constraint")
                 .table(name));
         }
-        let dates = dates(source, &mapping, request)?;
+        let dates = dates(source, &mapping, options)?;
         let (date_column, dates) = dates.unzip();
         Ok(Self {
             source: source.object.name.clone(),
@@ -183,10 +183,10 @@ fn expression(role: Role, column: &MappedColumn) -> &str {
 fn dates(
     source: &Table,
     mapping: &Mapping,
-    request: ComparisonOptions<'_>,
+    options: ComparisonOptions<'_>,
 ) -> Result<Option<(String, [DateColumn; 2])>> {
-    let required = request.windowed || request.date_column.is_some();
-    let column = match choose(source, request.date_column) {
+    let required = options.windowed || options.date_column.is_some();
+    let column = match choose(source, options.date_column) {
         Ok(column) => column,
         Err(error) if required => return Err(error),
         Err(_) => return Ok(None),
@@ -227,12 +227,12 @@ mod tests {
 
     fn comparison(
         change: impl FnOnce(&mut Table, &mut Table),
-        request: ComparisonOptions<'_>,
+        options: ComparisonOptions<'_>,
     ) -> Result<Comparison> {
         let (mut source, mut target) = (table("s.t"), table("dbo.t"));
         target.object.id = 2;
         change(&mut source, &mut target);
-        Comparison::new(&source, &target, request)
+        Comparison::new(&source, &target, options)
     }
 
     #[test]
@@ -259,8 +259,8 @@ mod tests {
     #[test]
     fn parts_come_in_an_order_that_the_client_knows() {
         let as_of: AsOf = "0x7D1".parse().unwrap();
-        let request = ComparisonOptions { as_of: Some(&as_of), ..ComparisonOptions::default() };
-        let comparison = comparison(|_, _| {}, request).unwrap();
+        let options = ComparisonOptions { as_of: Some(&as_of), ..ComparisonOptions::default() };
+        let comparison = comparison(|_, _| {}, options).unwrap();
         let source = comparison.part(Role::Source, &RereadRows::All(None), comparison.key.as_ref());
         assert_eq!(
             source.query.sql,

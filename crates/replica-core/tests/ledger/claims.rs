@@ -2,7 +2,7 @@
 use replica_core::error::{Error, Kind};
 use replica_core::ledger::{self, NextClaim, RunOptions, State};
 
-use crate::util::{LedgerStage, begin, claimed, complete, loaded, months, order, run, subject};
+use crate::util::{LedgerStage, begin, claimed, complete, loaded, months, run, run_options, subject};
 
 const ROW: &str = "INSERT INTO dbo.SALES (id, sale_date) VALUES (1, '2024-01-05')";
 
@@ -16,7 +16,7 @@ fn loading_is_committed_before_and_complete_with_the_rows() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
-        let begun = begin(&mut session, &order(&subject, &windows)).await.run;
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         assert_eq!(stage.windows(), [["2024-01-01", "loading", "NULL", "1"]]);
         // Rolled back together ...
@@ -64,7 +64,7 @@ fn the_largest_comes_first_and_two_hosts_never_get_the_same() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[10, 40, 20, 30, 60, 50, 70, 80]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
         let mut got = Vec::new();
@@ -86,7 +86,7 @@ fn two_workers_of_one_host_never_get_the_same() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1; 12]));
-        let begun = begin(&mut one, &order(&subject, &windows)).await.run;
+        let begun = begin(&mut one, &run_options(&subject, &windows)).await.run;
         for _ in 0..6 {
             let (left, right) = tokio::join!(begun.next(&mut one), begun.next(&mut two));
             assert_ne!(claimed(left.unwrap()).window, claimed(right.unwrap()).window);
@@ -102,7 +102,7 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
     let stage = LedgerStage::new();
     run(async {
         let (subject, windows) = (subject(), months(&[1; 12]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let mut workers = tokio::task::JoinSet::new();
         let mut first = stage.session().await;
         let mut runs = Vec::new();
@@ -145,7 +145,7 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
         let old = claimed(first.next(&mut one).await.unwrap());
@@ -184,9 +184,9 @@ fn a_run_that_holds_the_table_alone_needs_no_lease_to_expire() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let first = begin(&mut one, &order(&subject, &windows)).await.run;
+        let first = begin(&mut one, &run_options(&subject, &windows)).await.run;
         let old = first.claim(&mut one, windows[0].window).await.unwrap().unwrap();
-        let second = begin(&mut two, &order(&subject, &windows)).await.run;
+        let second = begin(&mut two, &run_options(&subject, &windows)).await.run;
         let new = second.claim(&mut two, windows[0].window).await.unwrap().unwrap();
         // Each is a first attempt, and yet not the same.
         assert_eq!((old.attempt, new.attempt), (1, 1));
@@ -203,7 +203,7 @@ fn a_window_is_retried_given_back_and_given_up() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
-        let begun = begin(&mut session, &order(&subject, &windows)).await.run;
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let first = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         let again = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         assert_eq!((first.attempt, again.attempt), (1, 2));
@@ -232,7 +232,7 @@ fn what_is_on_record_can_be_read() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let begun = begin(&mut session, &order(&subject, &windows)).await.run;
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let claim = begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();
         complete(&mut session, &claim, 5).await;
         begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
@@ -265,7 +265,7 @@ fn unknown_commit(stage: &LedgerStage) {
     run(async {
         let (mut lost, mut new) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let begun = begin(&mut lost, &order(&subject, &windows)).await.run;
+        let begun = begin(&mut lost, &run_options(&subject, &windows)).await.run;
         for (window, committed) in [(windows[0].window, true), (windows[1].window, false)] {
             let claim = begun.claim(&mut new, window).await.unwrap().unwrap();
             lost.lane().unwrap().begin().await.unwrap();

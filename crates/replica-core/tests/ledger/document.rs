@@ -1,7 +1,7 @@
 //! docs/LEDGER.md: its SQL runs, and it knows every column.
 use replica_core::ledger;
 
-use crate::util::{LedgerStage, begin, complete, months, order, run, subject};
+use crate::util::{LedgerStage, begin, complete, months, run, run_options, subject};
 
 const DOCUMENT: &str = include_str!("../../../../docs/LEDGER.md");
 
@@ -16,7 +16,7 @@ fn the_documents_sql_runs() {
         let mut session = stage.session().await;
         let (mut subject, windows) = (subject(), months(&[1, 2]));
         subject.table = "dbo.APP_4_SALES".parse().unwrap();
-        let begun = begin(&mut session, &order(&subject, &windows)).await.run;
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         complete(&mut session, &claim, 5_000).await;
         begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use replica_core::indexes;
 use replica_core::ledger::{self, RunOptions};
 use replica_core::shape::indexes::disposable;
 
-use crate::util::{LedgerStage, begin, months, order, run, subject, table};
+use crate::util::{LedgerStage, begin, months, run, run_options, subject, table};
 
 fn stage() -> LedgerStage {
     let stage = LedgerStage::new();
@@ -39,7 +39,7 @@ fn what_a_run_disables_it_rebuilds_and_nothing_else() {
     let stage = stage();
     run(async {
         let mut session = stage.session().await;
-        let run = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let run = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let target = table(&mut session).await;
         assert_eq!(choice(&target), ["ix_label", "ix_date"]);
         let work = indexes::disable(&mut session, &run, &target, &choice(&target)).await.unwrap();
@@ -63,7 +63,7 @@ fn what_cannot_be_put_on_record_is_not_disabled() {
     let stage = stage();
     run(async {
         let mut session = stage.session().await;
-        let run = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let run = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let target = table(&mut session).await;
         stage.batch("DROP TABLE replica.disabled_indexes");
         let error = indexes::disable(&mut session, &run, &target, &choice(&target)).await.unwrap_err();
@@ -77,7 +77,7 @@ fn after_a_crash_exactly_those_on_record_are_rebuilt() {
     let stage = stage();
     run(async {
         let mut session = stage.session().await;
-        let run = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let run = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let target = table(&mut session).await;
         indexes::disable(&mut session, &run, &target, &["ix_label".to_owned()]).await.unwrap();
         // It died after the record of this one, before ALTER INDEX ...
@@ -102,11 +102,11 @@ fn a_next_run_takes_over_what_a_crash_has_left_and_rebuilds_it_once() {
     run(async {
         let mut session = stage.session().await;
         let target = table(&mut session).await;
-        let first = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let first = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         indexes::disable(&mut session, &first, &target, &choice(&target)).await.unwrap();
         assert!(ledger::take(&mut session, &first, "ix_label").await.unwrap());
 
-        let second = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let second = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let target = table(&mut session).await;
         assert!(choice(&target).is_empty());
         let work = indexes::rebuild(&mut session, &target, Some(&second)).await.unwrap();
@@ -121,7 +121,7 @@ fn of_two_hosts_that_rebuild_each_index_is_one_hosts() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
         let target = table(&mut one).await;
@@ -142,7 +142,7 @@ fn an_index_of_a_table_that_was_made_again_is_not_ours() {
     let stage = stage();
     run(async {
         let mut session = stage.session().await;
-        let run = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let run = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let target = table(&mut session).await;
         indexes::disable(&mut session, &run, &target, &["ix_label".to_owned()]).await.unwrap();
         stage.batch("DROP TABLE dbo.SALES");
@@ -164,7 +164,7 @@ fn a_refusal_leaves_the_index_up_and_no_record() {
     }
     run(async {
         let mut session = stage.session().await;
-        let run = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let run = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let target = table(&mut session).await;
         let fault = "EXEC sp_sandbox_fault @fault = 'refuse_index', @table = 'dbo.SALES'";
         stage.batch(fault);
@@ -183,7 +183,7 @@ fn a_refusal_leaves_the_index_up_and_no_record() {
             "{error}"
         );
         assert_eq!(on_record(&stage), [["ix_date"]]);
-        let next = begin(&mut session, &order(&subject(), &months(&[1]))).await.run;
+        let next = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
         let work = indexes::rebuild(&mut session, &target, Some(&next)).await.unwrap();
         assert_eq!(names(&work), ["ix_date"]);
     });

@@ -3,14 +3,14 @@ use replica_core::catalog::TableName;
 use replica_core::ledger::{self, Replaced, ResumeMode, RunOptions, Subject};
 use replica_core::window::{Window, date};
 
-use crate::util::{LedgerStage, begin, complete, months, order, run, skipped, subject};
+use crate::util::{LedgerStage, begin, complete, months, run, run_options, skipped, subject};
 
 /// January to March of dbo.SALES are complete, and January of dbo.OTHER.
 async fn loaded(stage: &LedgerStage) {
     let mut session = stage.session().await;
     let other = Subject { table: "dbo.OTHER".parse().unwrap(), ..subject() };
     for (subject, windows) in [(other, months(&[1])), (subject(), months(&[1, 2, 3]))] {
-        let run = begin(&mut session, &order(&subject, &windows)).await.run;
+        let run = begin(&mut session, &run_options(&subject, &windows)).await.run;
         for planned in windows {
             let claim = run.claim(&mut session, planned.window).await.unwrap().unwrap();
             complete(&mut session, &claim, 9).await;
@@ -71,7 +71,7 @@ fn all_windows_of_the_table_are_marked_and_say_by_whom() {
         assert_eq!(left, [[&nothing[..], &["1", "its rows were replaced by a-tool at "]].concat()]);
 
         let (subject, windows) = (subject(), months(&[1, 2, 3]));
-        let resume = RunOptions { wish: ResumeMode::Resume, ..order(&subject, &windows) };
+        let resume = RunOptions { resume: ResumeMode::Resume, ..run_options(&subject, &windows) };
         let begun = begin(&mut stage.session().await, &resume).await;
         assert_eq!(skipped(&begun), []);
         assert_eq!(begun.redone.len(), 3);

@@ -2,7 +2,7 @@
 use replica_core::error::Kind;
 use replica_core::ledger::{self, Ended, PlannedWindow, Redone, ResumeMode, RunOptions, Subject};
 
-use crate::util::{LedgerStage, begin, complete, months, order, run, skipped, subject};
+use crate::util::{LedgerStage, begin, complete, months, run, run_options, skipped, subject};
 
 #[test]
 fn a_run_is_on_record_from_begin_to_end() {
@@ -10,7 +10,7 @@ fn a_run_is_on_record_from_begin_to_end() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[5, 6]));
-        let begun = begin(&mut session, &order(&subject, &windows)).await;
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await;
         assert!(!begun.joined && begun.skipped.is_empty() && begun.redone.is_empty());
         let open = "SELECT phase, CASE WHEN lease_until > started THEN 1 ELSE 0 END AS leased, \
                     CASE WHEN run_id = batch_id THEN 1 ELSE 0 END AS own, ended FROM replica.runs";
@@ -68,7 +68,7 @@ fn a_run_is_on_record_from_begin_to_end() {
 async fn interrupted(stage: &LedgerStage) {
     let mut session = stage.session().await;
     let (subject, windows) = (subject(), months(&[1, 2, 3]));
-    let run = begin(&mut session, &order(&subject, &windows)).await.run;
+    let run = begin(&mut session, &run_options(&subject, &windows)).await.run;
     let claim = run.claim(&mut session, windows[0].window).await.unwrap().unwrap();
     complete(&mut session, &claim, 11).await;
     run.claim(&mut session, windows[1].window).await.unwrap().unwrap();
@@ -79,10 +79,10 @@ async fn interrupted(stage: &LedgerStage) {
 async fn again(
     stage: &LedgerStage,
     subject: &Subject,
-    wish: ResumeMode,
+    resume: ResumeMode,
     windows: &[PlannedWindow],
 ) -> ledger::Begun {
-    begin(&mut stage.session().await, &RunOptions { wish, ..order(subject, windows) }).await
+    begin(&mut stage.session().await, &RunOptions { resume, ..run_options(subject, windows) }).await
 }
 
 fn reasons(redone: &[Redone]) -> Vec<(String, &str)> {
@@ -145,7 +145,7 @@ fn resume_does_not_skip_what_is_known_to_have_changed() {
     run(async {
         interrupted(&stage).await;
         let (subject, windows) = (subject(), months(&[1, 2, 3]));
-        let resume = RunOptions { wish: ResumeMode::Resume, ..order(&subject, &windows) };
+        let resume = RunOptions { resume: ResumeMode::Resume, ..run_options(&subject, &windows) };
         let mut session = stage.session().await;
         let complete = ledger::skippable(&mut session, &resume).await.unwrap();
         let [january] = complete[..] else { panic!("{complete:?}") };
@@ -154,8 +154,11 @@ fn resume_does_not_skip_what_is_known_to_have_changed() {
         let begun = begin(&mut session, &RunOptions { changed: &changed, ..resume }).await;
         assert_eq!(skipped(&begun), []);
         assert_eq!(begun.redone[0], changed[0]);
-        for wish in [ResumeMode::Replace, ResumeMode::Restart] {
-            assert_eq!(ledger::skippable(&mut session, &RunOptions { wish, ..resume }).await.unwrap(), []);
+        for mode in [ResumeMode::Replace, ResumeMode::Restart] {
+            assert_eq!(
+                ledger::skippable(&mut session, &RunOptions { resume: mode, ..resume }).await.unwrap(),
+                []
+            );
         }
     });
     assert_eq!(stage.windows()[0], ["2024-01-01", "pending", "NULL", "0"]);
@@ -168,7 +171,8 @@ fn a_host_that_would_join_has_nothing_to_look_at() {
     run(async {
         interrupted(&stage).await;
         let (subject, windows) = (subject(), months(&[1, 2, 3]));
-        let resume = RunOptions { wish: ResumeMode::Resume, shared: true, ..order(&subject, &windows) };
+        let resume =
+            RunOptions { resume: ResumeMode::Resume, shared: true, ..run_options(&subject, &windows) };
         let mut session = stage.session().await;
         assert_eq!(ledger::skippable(&mut session, &resume).await.unwrap().len(), 1);
         let first = begin(&mut session, &resume).await.run;
@@ -244,7 +248,7 @@ fn thousands_of_windows_are_put_down() {
         let windows: Vec<_> =
             windows.into_iter().map(|window| PlannedWindow { window, estimated_rows: 9 }).collect();
         assert_eq!(windows.len(), 1827);
-        let first = begin(&mut stage.session().await, &order(&subject(), &windows)).await;
+        let first = begin(&mut stage.session().await, &run_options(&subject(), &windows)).await;
         assert_eq!(stage.number("SELECT COUNT(*) FROM replica.windows WHERE estimated_rows = 9"), 1827);
         stage.batch(
             "UPDATE replica.windows SET state = 'complete', row_count = 9, row_hash = 'abc' \
@@ -265,7 +269,7 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await;
         let claim = first.run.claim(&mut one, windows[0].window).await.unwrap().unwrap();
         complete(&mut one, &claim, 11).await;
@@ -294,7 +298,7 @@ fn nobody_joins_a_dead_host() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await;
         stage.kill(&first.run);
         assert!(!begin(&mut session, &shared).await.joined);
@@ -309,7 +313,7 @@ fn a_second_run_begins_when_the_first_has_started() {
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
         let (subject, windows) = (subject(), months(&[1]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = ledger::begin(&mut one, &shared).await.unwrap().run;
         let waiting = tokio::task::LocalSet::new();
         let second = waiting.run_until(async {
@@ -334,7 +338,7 @@ fn the_last_one_out_is_whoever_leaves_nobody_behind() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
         let third = begin(&mut session, &shared).await.run;
@@ -352,7 +356,7 @@ fn when_all_windows_are_done_everybody_is_the_last_one_out() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1, 2]));
-        let shared = RunOptions { shared: true, ..order(&subject, &windows) };
+        let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
         let claim = first.claim(&mut session, windows[0].window).await.unwrap().unwrap();
@@ -370,7 +374,8 @@ fn a_lease_is_renewed_for_as_long_as_the_run_lives() {
     run(async {
         let mut session = stage.session().await;
         let (subject, windows) = (subject(), months(&[1]));
-        let short = RunOptions { lease: std::time::Duration::from_millis(40), ..order(&subject, &windows) };
+        let short =
+            RunOptions { lease: std::time::Duration::from_millis(40), ..run_options(&subject, &windows) };
         let begun = begin(&mut session, &short).await.run;
         let endpoint = stage.endpoint();
         let lease = async |session: &mut replica_core::session::Session| {

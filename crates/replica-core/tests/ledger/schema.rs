@@ -3,7 +3,7 @@ use replica_core::config::Endpoint;
 use replica_core::ledger;
 use replica_core::session::{Role, Session};
 
-use crate::util::{LedgerStage, begin, months, order, run, subject};
+use crate::util::{LedgerStage, begin, months, run, run_options, subject};
 
 #[test]
 fn the_tables_are_made_once_and_opened_by_all() {
@@ -127,7 +127,7 @@ fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_w
         let mut session = connect().await;
         ledger::open(&mut session).await.unwrap();
         let (subject, windows) = (subject(), months(&[1]));
-        let begun = begin(&mut session, &order(&subject, &windows)).await;
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await;
         let claim = begun.run.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         crate::util::complete(&mut session, &claim, 3).await;
     });
@@ -151,7 +151,7 @@ fn a_login_that_may_create_a_schema_and_tables_needs_no_more() {
     run(async {
         let mut session = Session::connect(&endpoint, Role::Target).await.unwrap();
         ledger::open(&mut session).await.unwrap();
-        begin(&mut session, &order(&subject(), &months(&[1]))).await;
+        begin(&mut session, &run_options(&subject(), &months(&[1]))).await;
     });
     assert_eq!(stage.windows(), [["2024-01-01", "pending", "NULL", "0"]]);
 }

@@ -100,7 +100,7 @@ impl LedgerStage {
         self.client(|client| client.rows(sql).iter().map(text).collect())
     }
 
-    /// `state`, row count and attempts of each window on record, in order.
+    /// `state`, row count and attempts of each window on record, in run_options.
     #[track_caller]
     pub fn windows(&self) -> Vec<Vec<String>> {
         self.texts(
@@ -150,13 +150,13 @@ fn whole_month(window: Window) -> Window {
     Window { next: next.replace_day(1).unwrap(), ..window }
 }
 
-/// An order for these windows.
-pub fn order<'a>(subject: &'a Subject, windows: &'a [PlannedWindow]) -> RunOptions<'a> {
+/// An run_options for these windows.
+pub fn run_options<'a>(subject: &'a Subject, windows: &'a [PlannedWindow]) -> RunOptions<'a> {
     RunOptions {
         tool: "test",
         subject,
         windows,
-        wish: ResumeMode::Replace,
+        resume: ResumeMode::Replace,
         changed: &[],
         shared: false,
         lease: LEASE,
@@ -169,8 +169,8 @@ pub fn skipped(begun: &Begun) -> Vec<Window> {
 }
 
 /// Begins, and lets others begin.
-pub async fn begin(session: &mut Session, order: &RunOptions<'_>) -> Begun {
-    let begun = ledger::begin(session, order).await.unwrap();
+pub async fn begin(session: &mut Session, run_options: &RunOptions<'_>) -> Begun {
+    let begun = ledger::begin(session, run_options).await.unwrap();
     begun.run.started(session).await.unwrap();
     begun
 }

@@ -48,7 +48,8 @@ pub(super) async fn whole(
     plan: &Plan,
 ) -> Result<(ReplacedRows, Option<Error>)> {
     let shrink = plan.allowance.shrink.unwrap_or_default();
-    let estimates = plan.rows.zip(plan.held).filter(|_| plan.limits.is_none() && !plan.count_rows);
+    let estimates =
+        plan.source_rows.zip(plan.target_rows).filter(|_| plan.limits.is_none() && !plan.count_rows);
     if let Some((coming, rows)) = estimates
         && !shrink.may_forbid(rows, coming)
     {
@@ -75,7 +76,7 @@ pub(super) async fn windows(
     plan: &WindowedPlan,
     rows: &[(Window, u64)],
 ) -> Result<Option<Error>> {
-    let shrink = plan.plan.allowance.shrink.unwrap_or_default();
+    let shrink = plan.base.allowance.shrink.unwrap_or_default();
     let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok(None) };
     if shrink == Shrink::ANY {
         return Ok(None);
@@ -85,7 +86,7 @@ pub(super) async fn windows(
     let days = days.map_err(|error| error.within("counting the target's rows"))?;
     let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
     let held = tally(&windows, &days);
-    Ok(too_few(shrink, rows, &held).map(|what| refusal(&what).table(&plan.plan.target)))
+    Ok(too_few(shrink, rows, &held).map(|what| refusal(&what).table(&plan.base.target)))
 }
 
 /// What would be lost; `None`: nothing that may not.

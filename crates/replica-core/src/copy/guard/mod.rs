@@ -70,8 +70,8 @@ pub(super) async fn look_at_windows(
     target.set_lock_timeout(LOCK_WAIT).await?;
     let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
     let held = plan.held_by(&windows);
-    let mut findings = filters::look(&plan.plan);
-    findings.add(columns::look(target, &plan.plan, Some(&held)).await?);
+    let mut findings = filters::look(&plan.base);
+    findings.add(columns::look(target, &plan.base, Some(&held)).await?);
     findings.refusal = findings.refusal.or(counts::windows(target, plan, rows).await?);
     Ok(findings)
 }

@@ -1,7 +1,7 @@
 //! The end of a run, however it came: windows are given back, indexes rebuilt.
 use super::{WindowsJob, mode};
 use crate::catalog::Table;
-use crate::copy::hold;
+use crate::copy::lock_table;
 use crate::error::{Kind, Result};
 use crate::indexes::{self, IndexChanges};
 use crate::ledger::Run;
@@ -52,7 +52,7 @@ impl Closing<'_> {
         let mut session = Session::connect(&self.job.target, Role::Target).await?;
         let mut retries = Backoff::default().retries();
         loop {
-            match hold(&mut session, self.target, mode(self.job)).await {
+            match lock_table(&mut session, self.target, mode(self.job)).await {
                 // The server may not have noticed that the other session is gone.
                 Err(error) if error.kind() == Kind::Busy && retries.another_after(&error).await => {}
                 settled => return settled.map(|()| session),

@@ -1,15 +1,15 @@
 //! Many windows of one table: looked at, claimed in the ledger, replaced by several workers, and the indexes with them.
 mod closing;
-mod crew;
 mod prepare;
 mod skip;
 mod tally;
+mod workers;
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::{Sides, Verify, hold};
+use super::{Sides, Verify, lock_table};
 use crate::applock::LockMode;
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
@@ -27,9 +27,9 @@ use crate::session::{Role, Session};
 use crate::signal::Stop;
 use crate::window::Window;
 use closing::Closing;
-use crew::WorkerPool;
 pub use prepare::PreparedWindows;
 pub(super) use tally::tally;
+use workers::WorkerPool;
 
 /// Windows of a table to replace, and how.
 #[derive(Clone, Debug)]
@@ -43,12 +43,12 @@ pub struct WindowsJob {
     pub date_column: Option<String>,
     /// In order, without overlap.
     pub windows: Vec<Window>,
-    pub request: CopyOptions,
+    pub options: CopyOptions,
     pub verify: Verify,
     pub workers: usize,
     /// Attempts after the first, of each window.
     pub max_retries: u32,
-    pub wish: ResumeMode,
+    pub resume: ResumeMode,
     /// Other hosts take part.
     pub shared: bool,
     pub index_scope: IndexScope,
@@ -177,24 +177,24 @@ pub async fn run(
     let named = |error: Error| error.table(&job.table);
     let PreparedWindows { plan, rows, sides, source, target, findings, .. } = prepared;
     // Before anything is written, the ledger's rows included.
-    plan.plan.allowed()?;
+    plan.base.allowed()?;
     findings.warnings().map_err(named)?;
     let Sides { source: reader, target: control } = sides;
     drop(reader);
     let (begun, mut timing) = (Instant::now(), Timing::begin(job.table.to_string()));
-    let subject = Subject::new(&source, &target, &plan.plan.mapping, &plan.date_column);
+    let subject = Subject::new(&source, &target, &plan.base.mapping, &plan.date_column);
     let windows: Vec<_> =
         rows.iter().map(|(window, rows)| PlannedWindow { window: *window, estimated_rows: *rows }).collect();
-    let order = RunOptions {
+    let options = RunOptions {
         tool: job.tool,
         subject: &subject,
         windows: &windows,
-        wish: job.wish,
+        resume: job.resume,
         changed: &[],
         shared: job.shared,
         lease: ledger::LEASE,
     };
-    let began = begin(control, job, &target, order, &plan, stop).await;
+    let began = begin(control, job, &target, options, &plan, stop).await;
     let (mut control, on_record) = began.map_err(named)?;
     let Begun { run, joined, skipped, redone } = on_record;
     let mut heartbeat = run.heartbeat(&job.target);
@@ -206,14 +206,14 @@ pub async fn run(
     let mut summary = Summary { windows: windows.len() as u64, skipped, ..Summary::default() };
     let indexes = match job.index_scope {
         IndexScope::Run if !joined && summary.skipped.len() < windows.len() => {
-            plan.plan.strategy.disable.clone()
+            plan.base.strategy.disable.clone()
         }
         _ => Vec::new(),
     };
     let mut disabled = IndexChanges::default();
     let staging = plan.staging.clone().filter(|_| !job.shared);
     let left = rows.into_iter().filter(|(window, _)| !summary.skipped.contains(window)).collect();
-    let crew = WorkerPool::new(job, plan, run.clone(), (source, target.clone()), left, progress);
+    let workers = WorkerPool::new(job, plan, run.clone(), (source, target.clone()), left, progress);
     let worked = async {
         if !indexes.is_empty() {
             disabled = indexes::disable(&mut control, &run, &target, &indexes).await?;
@@ -224,7 +224,7 @@ pub async fn run(
             summary.add(&finished);
             done(finished);
         };
-        copy(job, crew, &mut heartbeat, stop, &mut told).await
+        copy(job, workers, &mut heartbeat, stop, &mut told).await
     };
     match worked.await {
         Ok(problems) => summary.problems = problems,
@@ -264,7 +264,7 @@ async fn begin(
     control: Session,
     job: &WindowsJob,
     target: &Table,
-    order: RunOptions<'_>,
+    options: RunOptions<'_>,
     plan: &WindowedPlan,
     stop: &Stop,
 ) -> Result<(Session, Begun)> {
@@ -275,13 +275,13 @@ async fn begin(
                 Some(session) => session,
                 None => Session::connect(&job.target, Role::Target).await?,
             };
-            hold(&mut session, target, mode(job)).await?;
+            lock_table(&mut session, target, mode(job)).await?;
             ledger::open(&mut session).await?;
-            let skippable = ledger::skippable(&mut session, &order).await?;
+            let skippable = ledger::skippable(&mut session, &options).await?;
             // Nothing is changed yet: a signal may end it anywhere.
             let changed = stop.or(skip::changed(job, plan, &skippable)).await?;
-            let order = RunOptions { changed: &changed, ..order };
-            let begun = ledger::begin(&mut session, &order).await?;
+            let options = RunOptions { changed: &changed, ..options };
+            let begun = ledger::begin(&mut session, &options).await?;
             Ok((session, begun))
         };
         if let Some(settled) = retries.settled(begun.await).await {
@@ -297,7 +297,7 @@ fn mode(job: &WindowsJob) -> LockMode {
 /// The workers at work, until the last window or the first signal. Answers what kept windows from being taken.
 async fn copy(
     job: &WindowsJob,
-    crew: WorkerPool,
+    workers: WorkerPool,
     heartbeat: &mut Heartbeat,
     stop: &Stop,
     done: &mut (dyn FnMut(FinishedWindow) + Send),
@@ -309,7 +309,7 @@ async fn copy(
         }
     };
     let work = async {
-        let (problems, ()) = tokio::join!(crew.work(job.workers, finished), heard);
+        let (problems, ()) = tokio::join!(workers.work(job.workers, finished), heard);
         Ok(problems)
     };
     let worked = stop.or(async {
@@ -359,7 +359,7 @@ pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<Inde
         let repaired = async {
             let mut control = Session::connect(target, Role::Target).await?;
             let target = catalog::read(&mut control, Role::Target, table).await?;
-            hold(&mut control, &target, LockMode::Exclusive).await?;
+            lock_table(&mut control, &target, LockMode::Exclusive).await?;
             ledger::open(&mut control).await?;
             indexes::rebuild(&mut control, &target, None).await
         };

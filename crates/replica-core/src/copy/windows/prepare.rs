@@ -49,7 +49,7 @@ impl PreparedWindows {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let prepared = async {
             let (source, target) = sides.tables(&job.table).await?;
-            let mut plan = WindowedPlan::new(&source, &target, job.request, job.date_column.as_deref())?;
+            let mut plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
             isolate(&mut sides.source, &mut plan).await?;
             stage(&mut sides.target, &target, &mut plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
@@ -87,7 +87,7 @@ impl PreparedWindows {
     /// # Errors
     /// Those of [`crate::plan::Plan::allowed`], and what the windows would destroy.
     pub fn allowed(&self) -> Result<()> {
-        self.plan.plan.allowed()?;
+        self.plan.base.allowed()?;
         self.findings.refusal.clone().map_or(Ok(()), Err)
     }
 
@@ -100,7 +100,7 @@ impl PreparedWindows {
 
     /// What the user ought to know before it happens.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = [&self.plan.plan.warnings[..], &self.findings.warnings].concat();
+        let mut warnings = [&self.plan.base.warnings[..], &self.findings.warnings].concat();
         let outside = self.outside();
         warnings.extend(outside.into_iter().map(|rows| format!("at the source, {rows}")));
         warnings
@@ -128,15 +128,15 @@ async fn look(
 
 /// Finds out whether the source may be read under SNAPSHOT isolation: a view may reach into databases that forbid it.
 async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
-    if !plan.plan.snapshot {
+    if !plan.base.snapshot {
         return source.set_isolation(Isolation::ReadCommitted).await;
     }
     source.set_isolation(Isolation::Snapshot).await?;
-    let probe = format!("SELECT TOP (1) 1 FROM {}", plan.plan.source.quoted());
+    let probe = format!("SELECT TOP (1) 1 FROM {}", plan.base.source.quoted());
     match read::numbers(source.lane()?, probe).await {
         Err(error) if forbids_snapshot(&error) => {
-            log::warn!("{}: {error}; going on without SNAPSHOT isolation", plan.plan.source);
-            plan.plan.snapshot = false;
+            log::warn!("{}: {error}; going on without SNAPSHOT isolation", plan.base.source);
+            plan.base.snapshot = false;
             source.set_isolation(Isolation::ReadCommitted).await
         }
         other => other.map(drop),
@@ -150,14 +150,14 @@ async fn stage(
     plan: &mut WindowedPlan,
     windows: &[Window],
 ) -> Result<()> {
-    let wanted = plan.plan.strategy.may_stage();
+    let wanted = plan.base.strategy.may_stage();
     if !wanted || !target.base_index().is_some_and(|index| index.partitioned) {
         return Ok(());
     }
     match Layout::read(session, &target.object.name, &target.columns).await {
         Ok(layout) => plan.consider_staging(target, layout, windows),
         Err(error) if error.server().is_some() && !error.is_transient() => {
-            plan.plan
+            plan.base
                 .strategy
                 .reasons
                 .push(format!("no SWITCH: the partitions are not to be learnt ({error})"));

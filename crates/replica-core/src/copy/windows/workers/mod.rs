@@ -91,12 +91,12 @@ impl WorkerPool {
 
     /// Has `workers` at work until no window is left; answers what kept them from it.
     pub async fn work(self, workers: usize, finished: UnboundedSender<FinishedWindow>) -> Vec<Error> {
-        let crew = Arc::new(self);
+        let shared = Arc::new(self);
         let work = {
-            let (crew, finished) = (crew.clone(), finished.clone());
+            let (shared, finished) = (shared.clone(), finished.clone());
             move |_| {
-                let (crew, finished) = (crew.clone(), finished.clone());
-                async move { crew.worker(&finished).await }
+                let (shared, finished) = (shared.clone(), finished.clone());
+                async move { shared.worker(&finished).await }
             }
         };
         let (mut problems, mut none_left) = (Vec::new(), false);
@@ -109,7 +109,7 @@ impl WorkerPool {
             for problem in problems.drain(..) {
                 log::warn!("a worker has left its windows to the others: {problem}");
             }
-            problems.extend(crew.take_the_rest(&finished).await.err());
+            problems.extend(shared.take_the_rest(&finished).await.err());
         }
         problems
     }

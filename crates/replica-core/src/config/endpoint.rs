@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Secret;
-use super::connection_string::Pairs;
+use super::connection_string::{Pairs, normal};
 use super::data_source::DataSource;
 use crate::error::{Error, Result};
 
@@ -77,28 +77,97 @@ pub struct Endpoint {
     pub command_timeout: Option<Duration>,
     /// The TDS packet size to ask for, 512 to 32767 bytes. Default 32767.
     pub packet_size: u16,
+    /// Keywords of the connection string that have no effect here, as written.
+    pub without_effect: Vec<String>,
 }
 
-/// The keywords that need no more than to be known: they ask for nothing that shows here.
-/// Microsoft.Data.SqlClient, `SqlConnection.ConnectionString`.
+/// The keywords that are understood, for who misspells one.
+const KEYWORDS: &[&str] = &[
+    "Server",
+    "Data Source",
+    "Address",
+    "Database",
+    "Initial Catalog",
+    "User Id",
+    "Password",
+    "Encrypt",
+    "TrustServerCertificate",
+    "HostNameInCertificate",
+    "ServerCertificate",
+    "Application Name",
+    "Workstation ID",
+    "ApplicationIntent",
+    "MultiSubnetFailover",
+    "Connect Timeout",
+    "ConnectRetryCount",
+    "ConnectRetryInterval",
+    "Command Timeout",
+    "Packet Size",
+    "Integrated Security",
+    "Trusted_Connection",
+    "Authentication",
+];
+
+/// Keywords that the drivers know and that nothing here can honour: pools, failover partners of mirroring, encrypted
+/// columns, the ways of one driver. A string that has one is told so. Sources: Microsoft.Data.SqlClient,
+/// `SqlConnection.ConnectionString`; Microsoft ODBC Driver, "DSN and Connection String Keywords and Attributes"; Microsoft
+/// JDBC Driver, "Setting the connection properties"; go-mssqldb, README.
 const WITHOUT_EFFECT: &[&str] = &[
+    "ansinpw",
+    "asynchronousprocessing",
+    "attestationprotocol",
+    "authenticationscheme",
+    "autotranslate",
+    "columnencryptionsetting",
     "connectionlifetime",
     "connectionreset",
+    "contextconnection",
+    "description",
+    "disableretry",
+    "disablestatementpooling",
+    "enclaveattestationurl",
     "enlist",
     "failoverpartner",
     "failoverpartnerspn",
+    "failoverport",
     "ipaddresspreference",
+    "keepalive",
+    "keepaliveinterval",
+    "lastupdatecount",
     "loadbalancetimeout",
+    "locktimeout",
+    "log",
+    "longasmax",
     "maxpoolsize",
     "minpoolsize",
     "multipleactiveresultsets",
-    "persistsecurityinfo",
     "poolblockingperiod",
     "pooling",
+    "protocol",
+    "querytimeout",
+    "quotedid",
+    "regional",
+    "replication",
+    "responsebuffering",
+    "retryexec",
+    "selectmethod",
+    "sendstringparametersasunicode",
+    "sendtimeasdatetime",
     "serverspn",
+    "sockettimeout",
+    "sslprotocol",
+    "statementpoolingcachesize",
+    "statslogon",
+    "tdsversion",
+    "tlsmin",
     "transactionbinding",
     "transparentnetworkipresolution",
+    "truststore",
+    "truststorepassword",
+    "truststoretype",
     "typesystemversion",
+    "usefmtonly",
+    "userinstance",
 ];
 
 impl Endpoint {
@@ -123,10 +192,12 @@ impl Endpoint {
             connect_retry: ConnectRetry::default(),
             command_timeout: None,
             packet_size: 32767,
+            without_effect: Vec::new(),
         }
     }
 
-    /// Reads an ADO.NET connection string (Microsoft.Data.SqlClient, `SqlConnection.ConnectionString`).
+    /// Reads a connection string: of ADO.NET (Microsoft.Data.SqlClient, `SqlConnection.ConnectionString`), of ODBC, of
+    /// JDBC, or a URL `sqlserver://`.
     ///
     /// # Errors
     /// An unknown keyword or a value out of range, by the keyword's name. Never repeats a value,
@@ -217,16 +288,15 @@ impl Endpoint {
                 return Err(Error::usage("Connection strings here take no Language")
                     .remedy("Leave it out: the tools do not depend on the session's language."));
             }
-            known if WITHOUT_EFFECT.contains(&known) => {}
-            unknown if unknown.chars().all(|c| c.is_ascii_alphabetic()) => {
-                return Err(Error::usage(format!("Unknown connection keyword '{keyword}'"))
-                    .remedy("The keywords are those of Microsoft.Data.SqlClient."));
+            // The driver's object would give the password back; nothing here does.
+            "persistsecurityinfo" => {}
+            known if WITHOUT_EFFECT.contains(&known) => {
+                // What is switched off is not missed.
+                if boolean(value) != Some(false) && normal(value) != "disabled" {
+                    self.without_effect.push(keyword.to_owned());
+                }
             }
-            // The tail of a password with a semicolon, more likely than not: it is not repeated.
-            _ => {
-                return Err(Error::usage("What stands before an equals sign is no connection keyword")
-                    .remedy("A value with a semicolon or a quote in it goes in double quotes."));
-            }
+            unknown => return Err(unknown_keyword(unknown, keyword)),
         }
         Ok(())
     }
@@ -269,10 +339,6 @@ impl fmt::Display for Endpoint {
     }
 }
 
-fn normal(keyword: &str) -> String {
-    keyword.chars().filter(|c| !c.is_whitespace() && *c != '_').flat_map(char::to_lowercase).collect()
-}
-
 fn boolean(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Some(true),
@@ -295,6 +361,19 @@ where
 
 fn bad_value(keyword: &str, expected: &str) -> Error {
     Error::usage(format!("The value of '{keyword}' must be {expected}"))
+}
+
+/// What stands before the equals sign may be the tail of a password with a semicolon in it: it is repeated only where it
+/// is a misspelt keyword.
+fn unknown_keyword(typed: &str, keyword: &str) -> Error {
+    let like = |known: &&&str| strsim::damerau_levenshtein(&normal(known), typed) <= known.len() / 4;
+    match KEYWORDS.iter().find(like) {
+        Some(known) => Error::usage(format!("Unknown connection keyword '{keyword}'"))
+            .remedy(format!("Did you mean '{known}'?")),
+        None => Error::usage("What stands before an equals sign is no connection keyword").remedy(
+            "A value with a semicolon or a quote in it goes in double quotes. docs/CONNECTING.md has the keywords.",
+        ),
+    }
 }
 
 fn unsupported(what: &str) -> Error {
@@ -379,7 +458,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_said() {
-        assert!(error("Server=h;UID=u;PWD=p;Pakcet Size=1").contains("'Pakcet Size'"));
+        assert!(
+            error("Server=h;UID=u;PWD=p;Pakcet Size=1")
+                .contains("'Pakcet Size'. Did you mean 'Packet Size'?")
+        );
         assert!(error("Server=h;UID=u;PWD=p;Packet Size=511").contains("512 to 32768"));
         assert!(error("Server=h;Integrated Security=SSPI").contains("Windows logins"));
         assert!(error("Server=h;Trusted_Connection=yes").contains("SQL login"));
@@ -396,6 +478,42 @@ mod tests {
         assert!(!error("Server=h;UID=u;Encrypt=hunter2").contains("hunter2"));
         let message = error("Server=h;UID=u;PWD={a;hunter2=}");
         assert!(message.contains("double quotes") && !message.contains("hunter2"), "{message}");
+        // Letters alone look like a keyword, too.
+        let message = error("Server=h;UID=u;PWD=a;hunter=two");
+        assert!(message.contains("double quotes") && !message.contains("hunter"), "{message}");
+    }
+
+    #[test]
+    fn what_has_no_effect_is_noted() {
+        let noted = |more: &str| parse(&format!("Server=h;UID=u;PWD=p;{more}")).without_effect;
+        assert_eq!(noted("Failover Partner=m;Pooling=true"), ["Failover Partner", "Pooling"]);
+        assert_eq!(noted("Column Encryption Setting=Enabled"), ["Column Encryption Setting"]);
+        assert!(
+            noted("Pooling=false;Column Encryption Setting=Disabled;Persist Security Info=True").is_empty()
+        );
+        let odbc = "Driver={ODBC Driver 17 for SQL Server};Server=h;UID=u;PWD=p;MARS_Connection=yes";
+        assert_eq!(parse(odbc).without_effect, ["MultipleActiveResultSets"]);
+    }
+
+    #[test]
+    fn other_forms_mean_the_same() {
+        for text in [
+            "Driver={ODBC Driver 18 for SQL Server};Server=tcp:h,1444;Database=d;UID=u;PWD={p;q};Encrypt=strict",
+            "jdbc:sqlserver://h:1444;databaseName=d;user=u;password={p;q};encrypt=strict",
+            "sqlserver://u:p%3Bq@h:1444?database=d&encrypt=strict",
+        ] {
+            let e = parse(text);
+            assert_eq!(
+                (e.host.as_str(), e.port, e.database.as_deref()),
+                ("h", Some(1444), Some("d")),
+                "{text}"
+            );
+            assert_eq!(
+                (e.user.as_str(), e.password.expose(), e.encrypt),
+                ("u", "p;q", Encrypt::Strict),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -88,6 +88,15 @@ impl Config {
                 *side = Some(Endpoint::from_connection_string(&text).map_err(|e| e.within(name))?);
             }
         }
+        for (name, side) in [("source", &config.source), ("target", &config.target)] {
+            if let Some(ignored) = side.as_ref().map(|side| &side.without_effect).filter(|it| !it.is_empty())
+            {
+                log::warn!(
+                    "{name}: these keywords of the connection string have no effect: {}",
+                    ignored.join(", ")
+                );
+            }
+        }
         Ok(config)
     }
 

@@ -1,4 +1,5 @@
 //! Where the configuration is found, and what paths in it mean.
+use replica_core::config::Endpoint;
 use replica_testkit::{Pair, Program};
 
 use crate::util::{PASSWORD, User, ids};
@@ -45,4 +46,49 @@ fn the_file_may_lie_in_several_places_and_its_paths_beside_it() {
     let moved = tool().file("word", "another");
     moved.run(&["t", "--config", file]).exits(0).says("[source] password_file is relative").says("WARN");
     tool().run(&["t"]).exits(2).says("REPLICA_CONFIG").says("/etc/replica");
+}
+
+#[test]
+fn every_form_of_a_connection_string_connects() {
+    let pair = Pair::new();
+    let Some(user) = User::of(&pair) else { return };
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)");
+    pair.source(&format!("GRANT SELECT ON dbo.t TO [{}]", user.name));
+    pair.target(&format!("GRANT SELECT, INSERT, ALTER ON dbo.t TO [{}]", user.name));
+    let forms = |database: &str| {
+        let known = pair.server.connection_as(database, &user.name, PASSWORD);
+        let known = Endpoint::from_connection_string(&known).unwrap();
+        let (host, port, trust) = (&known.host, known.port_or_default(), known.trust_server_certificate);
+        let certificate = |keyword: &str, between: &str| {
+            let file = known.server_certificate.as_ref().map(|file| file.display());
+            file.map(|file| format!("{between}{keyword}={file}")).unwrap_or_default()
+        };
+        [
+            format!(
+                "Driver={{ODBC Driver 18 for SQL Server}};Server=tcp:{host},{port};Database={database};UID={};\
+                 PWD={{{PASSWORD}}};TrustServerCertificate={trust}{};MARS_Connection=yes",
+                user.name,
+                certificate("ServerCertificate", ";")
+            ),
+            format!(
+                "jdbc:sqlserver://{host}:{port};databaseName={database};user={};password={{{PASSWORD}}};\
+                 trustServerCertificate={trust}{};selectMethod=cursor",
+                user.name,
+                certificate("serverCertificate", ";")
+            ),
+            format!(
+                "sqlserver://{}:{PASSWORD}@{host}:{port}?database={database}&TrustServerCertificate={trust}{}&pooling=true",
+                user.name,
+                certificate("certificate", "&")
+            ),
+        ]
+    };
+    let strings = forms(&pair.source.name).into_iter().zip(forms(&pair.target.name));
+    for (number, (source, target)) in strings.enumerate() {
+        pair.source(&format!("INSERT INTO dbo.t VALUES ({number})"));
+        let run = tool().with("REPLICA_SOURCE", &source).with("REPLICA_TARGET", &target).run(&["t"]).exits(0);
+        assert_eq!(run.stderr.matches("have no effect").count(), 2, "once for each side\n{run}");
+        assert!(!run.to_string().contains(PASSWORD), "{run}");
+        pair.assert_equal("SELECT * FROM dbo.t");
+    }
 }

@@ -6,26 +6,18 @@ use std::str::Chars;
 
 use crate::error::{Error, Result};
 
-/// Keywords and values in the order in which they were written. No Debug: one of them is a password.
-pub(super) struct Pairs(Vec<(String, String)>);
-
-impl Pairs {
-    pub fn parse(text: &str) -> Result<Self> {
-        let mut pairs = Vec::new();
-        let mut rest = text.chars().peekable();
-        loop {
-            while rest.next_if(|c| *c == ';' || c.is_whitespace()).is_some() {}
-            if rest.peek().is_none() {
-                return Ok(Self(pairs));
-            }
-            let keyword = keyword(&mut rest, pairs.len() + 1)?;
-            let value = value(&mut rest, &keyword)?;
-            pairs.push((keyword, value));
+/// The keywords and values in the order in which they were written.
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    let mut rest = text.chars().peekable();
+    loop {
+        while rest.next_if(|c| *c == ';' || c.is_whitespace()).is_some() {}
+        if rest.peek().is_none() {
+            return Ok(pairs);
         }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()))
+        let keyword = keyword(&mut rest, pairs.len() + 1)?;
+        let value = value(&mut rest, &keyword)?;
+        pairs.push((keyword, value));
     }
 }
 
@@ -77,7 +69,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        Pairs::parse(text).unwrap_or_else(|e| panic!("{text}: {e}")).0
+        parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
     }
 
     fn one(text: &str) -> (String, String) {
@@ -116,7 +108,7 @@ mod tests {
     #[test]
     fn mistakes_never_repeat_the_text() {
         for text in ["secret", "a=1;secret;b=2", "=secret", "a='secret", "a='b'secret"] {
-            let error = Pairs::parse(text).err().unwrap_or_else(|| panic!("{text} is accepted")).to_string();
+            let error = parse(text).err().unwrap_or_else(|| panic!("{text} is accepted")).to_string();
             assert!(!error.contains("secret"), "{error}");
         }
     }

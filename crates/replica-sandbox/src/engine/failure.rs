@@ -1,6 +1,7 @@
 //! Why a statement did not end well.
 use super::api::Cancelled;
 use super::locks::{LockError, SessionId};
+use super::store::storage_error;
 use crate::error::SqlError;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,18 +35,4 @@ impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Failure::Error(storage_error(&error))
     }
-}
-
-/// What SQLite refuses on its own account. Errors of our functions inside SQLite never come this way: the
-/// session keeps them aside, since SQLite only carries text.
-pub fn storage_error(error: &rusqlite::Error) -> SqlError {
-    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
-        return SqlError::new(
-            9002,
-            17,
-            4,
-            "The transaction log of the sandbox is full due to 'ACTIVE_TRANSACTION'.",
-        );
-    }
-    SqlError::new(50000, 16, 1, format!("replica-sandbox: storage: {error}"))
 }

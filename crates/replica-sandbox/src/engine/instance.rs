@@ -1,12 +1,13 @@
 //! The server instance: what all sessions share.
-use super::failure::storage_error;
-use super::functions::{self, ops::Ops};
+use super::functions;
 use super::locks::{LockManager, SessionId};
+use super::ops::Ops;
 use super::sandbox::Sandbox;
 use super::schema::{Instance, Password};
 use super::session::{Login, Session};
-use super::store::{self, Storage, Store};
-use super::transactions::{Eyes, Registry};
+use super::store::storage_error;
+use super::store::{Storage, Store};
+use super::transactions::{self, Eyes, Registry};
 use crate::error::SqlError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -90,8 +91,8 @@ impl Engine {
         let connection = store.connect().map_err(|e| storage_error(&e))?;
         // Indexes on text call our functions, also where rows of an unfinished transaction leave them.
         functions::register(&connection, &Ops::default(), &Eyes::default()).map_err(|e| storage_error(&e))?;
-        let floor = store::start(&connection).map_err(|e| storage_error(&e))?;
-        let instance = super::ddl::persist::load(&connection, &options)?;
+        let floor = transactions::recover(&connection).map_err(|e| storage_error(&e))?;
+        let instance = super::persist::load(&connection, &options.sa_password)?;
         Ok(Arc::new(Self {
             options,
             locks: LockManager::default(),

@@ -5,7 +5,6 @@
 //! `store` (SQLite). `transactions` decides which rows are there; `locks` who must wait.
 //! `ddl` parses and runs what changes the catalog, `views` and `procs` describe it.
 pub mod api;
-pub mod applock;
 pub mod bind;
 pub mod ddl;
 mod describe;
@@ -14,23 +13,20 @@ pub mod failure;
 pub mod functions;
 pub mod heard;
 pub mod instance;
-pub mod locks;
 pub mod mask;
 pub mod options;
-pub mod permissions;
 pub mod procs;
 pub mod product;
 pub mod sandbox;
-pub mod schema;
 pub mod session;
-pub mod store;
 #[cfg(test)]
 pub mod testing;
-pub mod transactions;
 
 pub mod views;
 
+pub use sandbox_catalog::{keys, login, ops, permissions, persist, schema, special, store};
 pub use sandbox_sql::{hints, parse, terms, tokens, type_name};
+pub use sandbox_transactions::{self as transactions, applock, locks};
 
 pub use instance::{Engine, EngineOptions};
 pub use schema::Password;

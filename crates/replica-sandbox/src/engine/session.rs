@@ -1,13 +1,16 @@
 //! One connection's state, and the ways in.
 use super::api::{BulkRows, BulkTarget, Cancelled, Param, Sink};
 use super::exec::{self, bulk::PendingBulk};
-use super::failure::{Failure, Outcome, storage_error};
-use super::functions::{self, ops::Ops};
+use super::failure::{Failure, Outcome};
+use super::functions;
 use super::instance::{Activity, Engine, Kill, SessionInfo};
 use super::locks::{Mode, Request, Resource, Scope, SessionId};
+use super::login::authenticate;
+use super::ops::Ops;
 use super::options::{Isolation, SetOptions};
-use super::permissions::{self, Target};
-use super::schema::Password;
+use super::permissions::{self, Rights, Target};
+use super::schema::{Database, Instance, Password};
+use super::store::storage_error;
 use super::transactions::{Eyes, Transaction};
 use crate::error::SqlError;
 use crate::values::{CollationId, Value};
@@ -71,7 +74,7 @@ impl Session {
         let connection = engine.connection().map_err(|e| storage_error(&e))?;
         let (ops, eyes) = (Ops::default(), Eyes::default());
         functions::register(&connection, &ops, &eyes).map_err(|e| storage_error(&e))?;
-        let database = super::ddl::login::authenticate(&engine.instance(), login)?;
+        let database = authenticate(&engine.instance(), &login.user, &login.password, &login.database)?;
         let info = SessionInfo {
             login: login.user.clone(),
             host: login.host.clone(),
@@ -223,6 +226,11 @@ impl Session {
     pub(super) fn next_temporary(&self) -> u64 {
         self.temporaries.set(self.temporaries.get() + 1);
         self.temporaries.get()
+    }
+
+    /// The user's rights in a database.
+    pub fn rights<'a>(&self, instance: &Instance, database: &'a Database) -> Rights<'a> {
+        permissions::rights(instance, database, &self.login.user)
     }
 
     /// # Errors

@@ -4,7 +4,7 @@
 //! comes too late for that; SQL Server does not promise the order either (Microsoft docs, "SELECT @local_variable").
 use super::Binder;
 use super::typed::Typed;
-use crate::engine::functions::ops::Op;
+use crate::engine::ops::Op;
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::SelectItem;

@@ -1,6 +1,6 @@
 //! What an object's name stands for.
 use super::Binder;
-use crate::engine::ddl::login::default_schema;
+use crate::engine::login::default_schema;
 use crate::engine::schema::{Database, Instance, Table, View};
 use crate::engine::tokens::ObjectName;
 use crate::engine::views::{self, SystemView};

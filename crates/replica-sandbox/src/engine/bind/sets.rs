@@ -6,7 +6,7 @@ use super::scope::Scope;
 use super::typed::Typed;
 use super::types::{common_collation, common_type};
 use super::{Binder, Label};
-use crate::engine::functions::keys::key_expression;
+use crate::engine::keys::key_expression;
 use crate::error::SqlError;
 use sqlparser::ast::{SelectItem, SetExpr, SetOperator, Values};
 

@@ -176,7 +176,7 @@ impl Binder<'_> {
     pub fn materialise(&self, columns: usize, rows: Vec<Vec<Value>>) -> Result<String, SqlError> {
         let connection = &self.session.connection;
         let name = format!("temp.m{}", self.session.next_temporary());
-        let failed = |e: rusqlite::Error| crate::engine::failure::storage_error(&e);
+        let failed = |e: rusqlite::Error| crate::engine::store::storage_error(&e);
         let names: Vec<String> = (1..=columns).map(|n| format!("c{n}")).collect();
         connection.execute_batch(&format!("CREATE TABLE {name} ({})", names.join(", "))).map_err(failed)?;
         self.work.borrow_mut().temporaries.push(name.clone());

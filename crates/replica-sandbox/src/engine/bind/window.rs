@@ -4,7 +4,7 @@ use super::aggregate::arguments;
 use super::from::unsupported;
 use super::scope::Scope;
 use super::typed::Typed;
-use crate::engine::functions::keys::key_expression;
+use crate::engine::keys::key_expression;
 use crate::error::SqlError;
 use crate::values::SqlType;
 use sqlparser::ast::{

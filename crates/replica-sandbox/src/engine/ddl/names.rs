@@ -58,7 +58,7 @@ pub fn place(session: &Session, instance: &Instance, name: &ObjectName) -> Resul
             );
             SqlError::new(2760, 16, 1, text)
         })?,
-        None => super::login::default_schema(&session.rights(instance, database), database),
+        None => crate::engine::login::default_schema(&session.rights(instance, database), database),
     };
     Ok(Place { database: id, schema, owner: None, name: name.name.clone() })
 }

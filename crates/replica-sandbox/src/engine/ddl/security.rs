@@ -5,7 +5,7 @@ use super::names;
 use crate::engine::failure::Outcome;
 use crate::engine::permissions::{Rights, Target};
 use crate::engine::schema::{
-    Database, Grant, Instance, Login, Password, Permission, Principal, PrincipalKind, Securable,
+    Database, Grant, Instance, LoginRecord, Password, Permission, Principal, PrincipalKind, Securable,
 };
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
@@ -13,7 +13,7 @@ use crate::engine::views;
 use crate::error::SqlError;
 use std::collections::BTreeMap;
 
-fn logins(instance: &mut Instance) -> Option<&mut BTreeMap<i32, Login>> {
+fn logins(instance: &mut Instance) -> Option<&mut BTreeMap<i32, LoginRecord>> {
     Some(&mut instance.logins)
 }
 
@@ -77,7 +77,7 @@ pub fn create_login(
         }
         // The first ones are the server's own.
         let id = change.instance.logins.keys().max().map_or(256, |id| (id + 1).max(256));
-        let login = Login {
+        let login = LoginRecord {
             principal_id: id,
             name: name.to_owned(),
             password: password.clone(),
@@ -95,7 +95,7 @@ fn change_login(
     session: &mut Session,
     name: &str,
     verb: &str,
-    work: impl FnOnce(Login) -> Option<Login>,
+    work: impl FnOnce(LoginRecord) -> Option<LoginRecord>,
 ) -> Outcome {
     let admin = is_admin(session, &session.engine.instance());
     change(session, |change| {
@@ -136,7 +136,7 @@ pub fn alter_server_role(session: &mut Session, role: &str, member: &str, add: b
     if !role.eq_ignore_ascii_case("sysadmin") {
         return Err(cannot("alter", "server role", role).into());
     }
-    change_login(session, member, "add", |login| Some(Login { sysadmin: add, ..login }))
+    change_login(session, member, "add", |login| Some(LoginRecord { sysadmin: add, ..login }))
 }
 
 /// 15247 unless the session's user may manage the current database's principals.

@@ -1,9 +1,9 @@
 //! Begin, commit, roll back: of statements that stand alone, and of transactions that the client asks for.
 use crate::engine::api::{Cancelled, Done, EnvChange, Sink};
 use crate::engine::bind::TableUse;
-use crate::engine::ddl::persist;
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Resource, Scope};
+use crate::engine::persist;
 use crate::engine::sandbox::{FaultKind, TableName};
 use crate::engine::session::{Session, TransactionRequest};
 use crate::engine::store;

@@ -1,7 +1,5 @@
 //! T-SQL's functions, by family. Each binds its arguments, knows its result's type and runs inside SQLite.
-pub mod keys;
 pub mod like;
-pub mod ops;
 pub mod system;
 
 mod conditional;
@@ -12,9 +10,10 @@ mod partition;
 mod string;
 
 use super::bind::{Binder, Scope, Typed, is_aggregate};
+use super::keys;
+use super::ops::Ops;
 use super::transactions::Eyes;
 use crate::error::SqlError;
-use ops::Ops;
 use rusqlite::Connection;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 

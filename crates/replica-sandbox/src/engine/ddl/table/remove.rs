@@ -2,10 +2,11 @@
 use super::{locks, may_alter};
 use crate::engine::api::Sink;
 use crate::engine::ddl::change::change;
-use crate::engine::ddl::{memory, names, special};
+use crate::engine::ddl::{memory, names};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
+use crate::engine::special;
 use crate::engine::store;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;

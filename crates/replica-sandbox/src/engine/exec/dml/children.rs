@@ -7,7 +7,7 @@ use crate::engine::exec::frame::Frame;
 use crate::engine::exec::read::Again;
 use crate::engine::exec::row::{Conditions, Names, Pen, RowWriter, Rules, conflict};
 use crate::engine::failure::Outcome;
-use crate::engine::functions::keys::key_expression;
+use crate::engine::keys::key_expression;
 use crate::engine::locks::{Mode, Scope};
 use crate::engine::schema::{BlockedOperation, ForeignKey, Table, Trigger};
 use crate::engine::session::Session;

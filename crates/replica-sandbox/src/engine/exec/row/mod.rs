@@ -3,7 +3,7 @@ mod parent;
 mod unique;
 
 use crate::engine::Engine;
-use crate::engine::functions::keys::key_expression;
+use crate::engine::keys::key_expression;
 use crate::engine::schema::{IndexKind, Table};
 use crate::engine::store::{column_name, table_name};
 use crate::engine::transactions::{Fate, transaction_of};

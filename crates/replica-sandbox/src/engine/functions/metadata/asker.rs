@@ -1,8 +1,8 @@
 //! What a function may look at while SQLite runs it: the catalog, with the asker's permissions.
 use super::{variant, variant_int};
 use crate::engine::Engine;
-use crate::engine::ddl::login::default_schema;
 use crate::engine::locks::SessionId;
+use crate::engine::login::default_schema;
 use crate::engine::permissions::{self, Target};
 use crate::engine::product;
 use crate::engine::schema::{Database, Instance, Table};

@@ -4,7 +4,7 @@ mod property;
 
 use super::Call;
 use crate::engine::bind::Typed;
-use crate::engine::ddl::login::default_schema;
+use crate::engine::login::default_schema;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Database, Instance, Table};
 use crate::error::SqlError;

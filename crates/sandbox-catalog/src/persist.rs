@@ -1,27 +1,25 @@
 //! The catalog on disk: one JSON document in the storage's own file, so that it changes together with the rows.
-use super::database::new_database;
-use crate::engine::failure::storage_error;
-use crate::engine::instance::EngineOptions;
-use crate::engine::schema::{Identity, Instance, Login, Table};
-use crate::engine::store;
-use crate::error::SqlError;
-use crate::values::storage::from_stored;
-use crate::values::{CollationId, Value};
+use crate::schema::{Identity, Instance, LoginRecord, Password, Table, new_database};
+use crate::store;
+use crate::store::storage_error;
 use rusqlite::{Connection, OptionalExtension};
+use sandbox_values::error::SqlError;
+use sandbox_values::storage::from_stored;
+use sandbox_values::{CollationId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// The catalog as it was saved, or a new one with the system databases and `sa`. Storage that no table owns, left by
+/// The catalog as it was saved, or a new one with the system databases and `sa`, whose password that is. Storage that no table owns, left by
 /// a crash or by temporary tables, is dropped.
 ///
 /// # Errors
 /// Where the storage can't be read, or is another version's.
-pub fn load(connection: &Connection, options: &EngineOptions) -> Result<Instance, SqlError> {
-    read(connection, options).map_err(|e| storage_error(&e))
+pub fn load(connection: &Connection, sa_password: &Password) -> Result<Instance, SqlError> {
+    read(connection, sa_password).map_err(|e| storage_error(&e))
 }
 
-fn read(connection: &Connection, options: &EngineOptions) -> rusqlite::Result<Instance> {
+fn read(connection: &Connection, sa_password: &Password) -> rusqlite::Result<Instance> {
     connection.execute_batch("CREATE TABLE IF NOT EXISTS catalog (one INTEGER PRIMARY KEY, json TEXT)")?;
     let saved: Option<String> =
         connection.query_row("SELECT json FROM catalog", [], |row| row.get(0)).optional()?;
@@ -29,7 +27,7 @@ fn read(connection: &Connection, options: &EngineOptions) -> rusqlite::Result<In
         Some(json) => serde_json::from_str(&json).map_err(|e| {
             rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(e))
         })?,
-        None => new_instance(options),
+        None => new_instance(sa_password),
     };
     instance.started = SystemTime::now();
     drop_orphans(connection, &instance)?;
@@ -41,13 +39,13 @@ fn read(connection: &Connection, options: &EngineOptions) -> rusqlite::Result<In
     Ok(instance)
 }
 
-fn new_instance(options: &EngineOptions) -> Instance {
+fn new_instance(sa_password: &Password) -> Instance {
     let now = SystemTime::now();
     let system = [(1, "master"), (2, "tempdb"), (3, "model"), (4, "msdb")];
-    let sa = Login {
+    let sa = LoginRecord {
         principal_id: 1,
         name: "sa".to_owned(),
-        password: options.sa_password.clone(),
+        password: sa_password.clone(),
         default_database: "master".to_owned(),
         sysadmin: true,
         disabled: false,

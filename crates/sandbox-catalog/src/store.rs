@@ -1,11 +1,12 @@
 //! How tables lie in SQLite: one file for all databases, one SQLite table for each partition of a table.
 //!
 //! A partition's table is `t{storage}`; its columns are `c{column_id}` without affinity, so that what is stored is
-//! what comes back, and two hidden ones: `_ins` and `_del`, the stamps (see [`super::transactions`]) of the
+//! what comes back, and two hidden ones: `_ins` and `_del`, the stamps of the
 //! statements that inserted and deleted the row.
-use super::functions::keys::key_expression;
-use super::schema::{Index, IndexKind, Table};
+use crate::keys::key_expression;
+use crate::schema::{Index, IndexKind, Table};
 use rusqlite::Connection;
+use sandbox_values::error::SqlError;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -19,14 +20,14 @@ pub enum Storage {
 }
 
 /// The open folder.
-pub(super) struct Store {
+pub struct Store {
     file: PathBuf,
     /// Removed on drop.
     _temporary: Option<tempfile::TempDir>,
 }
 
 impl Store {
-    pub(super) fn open(storage: Storage) -> std::io::Result<Self> {
+    pub fn open(storage: Storage) -> std::io::Result<Self> {
         let (folder, temporary) = match storage {
             Storage::Memory => {
                 let folder = tempfile::Builder::new().prefix("replica-sandbox-").tempdir()?;
@@ -40,7 +41,7 @@ impl Store {
         Ok(Self { file: folder.join("sandbox.sqlite"), _temporary: temporary })
     }
 
-    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+    pub fn connect(&self) -> rusqlite::Result<Connection> {
         connect(&self.file)
     }
 }
@@ -53,30 +54,6 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(60))?;
     Ok(connection)
-}
-
-/// Readies a file, new or used before: undoes what a crash left unfinished. Returns a floor for transaction ids,
-/// above all that were ever used here.
-pub(super) fn start(connection: &Connection) -> rusqlite::Result<u64> {
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS unfinished (txn INTEGER, storage INTEGER, PRIMARY KEY (txn, storage)) WITHOUT ROWID;
-         CREATE TABLE IF NOT EXISTS storages (last INTEGER);
-         INSERT INTO storages SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM storages);",
-    )?;
-    let unfinished: Vec<(i64, i64)> = connection
-        .prepare("SELECT txn, storage FROM unfinished")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (transaction, storage) in unfinished {
-        if exists(connection, storage)? {
-            super::transactions::undo_all(connection, storage, transaction as u64)?;
-        }
-    }
-    connection.execute("DELETE FROM unfinished", [])?;
-    // Each start has a range of ids of its own, so that no start repeats one.
-    let starts: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    connection.pragma_update(None, "user_version", starts + 1)?;
-    Ok((starts as u64) << 24)
 }
 
 /// Notes, in the SQLite transaction of its first row there, that a transaction is at work on a storage.
@@ -168,4 +145,18 @@ pub fn drop_index(connection: &Connection, storage: i64, index_id: i32) -> rusql
 
 pub fn drop_partition(connection: &Connection, storage: i64) -> rusqlite::Result<()> {
     connection.execute_batch(&format!("DROP TABLE IF EXISTS t{storage}"))
+}
+
+/// What SQLite refuses on its own account. Errors of our functions inside SQLite never come this way: the
+/// session keeps them aside, since SQLite only carries text.
+pub fn storage_error(error: &rusqlite::Error) -> SqlError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+        return SqlError::new(
+            9002,
+            17,
+            4,
+            "The transaction log of the sandbox is full due to 'ACTIVE_TRANSACTION'.",
+        );
+    }
+    SqlError::new(50000, 16, 1, format!("replica-sandbox: storage: {error}"))
 }

@@ -1,6 +1,6 @@
 //! Which row versions a statement sees.
 use super::registry::{Fate, Registry};
-use super::transaction_of;
+use super::stamp::transaction_of;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Error};
 use std::collections::HashMap;
@@ -131,8 +131,8 @@ impl Eyes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stamp;
     use super::*;
+    use crate::stamp::stamp;
 
     fn eyes(registry: &Arc<Registry>, view: View, me: Option<u64>) -> Visibility {
         let moment = registry.open_snapshot(false).moment;

@@ -1,7 +1,7 @@
 //! Functions, security policies and synonyms.
-use super::{Column, Database, SqlType};
-use crate::engine::terms::BlockedOperation;
-use crate::engine::tokens::ObjectName;
+use super::table::Column;
+use sandbox_sql::terms::BlockedOperation;
+use sandbox_values::SqlType;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
@@ -69,12 +69,4 @@ pub struct Synonym {
     /// Database, schema and name of what it stands for, as far as they were given.
     pub base: (Option<String>, Option<String>, String),
     pub created: SystemTime,
-}
-
-impl Synonym {
-    /// Its base's name, as seen from anywhere.
-    pub fn base_in(&self, database: &Database) -> ObjectName {
-        let (in_database, schema, name) = self.base.clone();
-        ObjectName { database: in_database.or_else(|| Some(database.name.clone())), schema, name }
-    }
 }

@@ -1,19 +1,23 @@
 //! Who may come in.
-use crate::engine::permissions::{Rights, rights};
-use crate::engine::schema::{Database, Instance};
-use crate::engine::session::Login;
-use crate::error::SqlError;
+use crate::permissions::{Rights, rights};
+use crate::schema::{Database, Instance, Password};
+use sandbox_values::error::SqlError;
 
 /// The database_id that the login lands in.
 ///
 /// # Errors
 /// 18456, 4060.
-pub fn authenticate(instance: &Instance, login: &Login) -> Result<i16, SqlError> {
-    let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(&login.user));
-    let Some(known) = known.filter(|l| l.password == login.password && !l.disabled) else {
-        return Err(SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", login.user)));
+pub fn authenticate(
+    instance: &Instance,
+    user: &str,
+    password: &Password,
+    database: &str,
+) -> Result<i16, SqlError> {
+    let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(user));
+    let Some(known) = known.filter(|l| l.password == *password && !l.disabled) else {
+        return Err(SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", user)));
     };
-    let wanted = if login.database.is_empty() { &known.default_database } else { &login.database };
+    let wanted = if database.is_empty() { &known.default_database } else { database };
     let found = instance.database(wanted);
     // Without a user of the login there, the database is as good as missing.
     let found = found.filter(|d| rights(instance, d, &known.name).user().is_some());

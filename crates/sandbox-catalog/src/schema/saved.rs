@@ -2,7 +2,7 @@
 
 /// Tables as a list: their ids are in them. Temporary ones end with their session and are left out.
 pub mod tables {
-    use super::super::Table;
+    use super::super::table::Table;
     use serde::{Deserialize, Deserializer, Serializer};
     use std::collections::BTreeMap;
     use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Tables of graphs and ledgers: a flag in the catalog, and the statements that they refuse. The columns that the server
 //! adds to them are not here.
-use crate::engine::schema::{Special, Table};
-use crate::error::SqlError;
+use crate::schema::{Special, Table};
+use sandbox_values::error::SqlError;
 
 /// # Errors
 /// 37359 for UPDATE and DELETE of an append-only ledger table (the same text for both, as users report).

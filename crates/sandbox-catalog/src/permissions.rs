@@ -1,7 +1,6 @@
 //! Who may do what, and see what.
-use super::schema::{Database, Grant, Instance, PrincipalKind, Securable, Table};
-use super::session::Session;
-use crate::error::SqlError;
+use crate::schema::{Database, Grant, Instance, PrincipalKind, Securable, Table};
+use sandbox_values::error::SqlError;
 
 /// Fixed database roles (Microsoft docs, "Database-level roles"): principal_id, name.
 pub const FIXED_ROLES: &[(i32, &str)] = &[
@@ -155,13 +154,6 @@ impl Rights<'_> {
             };
             covers && state(p.state) && p.name == permission && self.principals.contains(&p.grantee)
         })
-    }
-}
-
-impl Session {
-    /// The user's rights in a database.
-    pub fn rights<'a>(&self, instance: &Instance, database: &'a Database) -> Rights<'a> {
-        rights(instance, database, &self.login.user)
     }
 }
 

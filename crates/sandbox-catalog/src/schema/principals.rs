@@ -1,10 +1,10 @@
 //! Logins, users, roles and what they may do.
-use super::Password;
+use sandbox_sql::terms::Password;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Login {
+pub struct LoginRecord {
     pub principal_id: i32,
     pub name: String,
     pub password: Password,

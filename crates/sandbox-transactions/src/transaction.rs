@@ -1,10 +1,11 @@
 //! One transaction: what it wrote where, and how to take it back.
+use super::Snapshot;
 use super::registry::Registry;
-use super::{LAST_STATEMENT, Snapshot, stamp};
-use crate::engine::schema::Instance;
-use crate::engine::store;
-use crate::error::SqlError;
+use super::stamp::{LAST_STATEMENT, stamp};
 use rusqlite::Connection;
+use sandbox_catalog::schema::Instance;
+use sandbox_catalog::store;
+use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
 
 /// What a rollback (to before the statement that left it) or a commit has to do outside the rows:

@@ -1,12 +1,12 @@
 //! `key(value, class)`: what SQLite compares, sorts, groups and indexes in a value's stead. The class stands for
 //! the type in index expressions, which outlive a statement and a process.
 use super::ops::Ops;
-use crate::error::SqlError;
-use crate::values::compare::key;
-use crate::values::storage::from_stored;
-use crate::values::{CollationId, Len, SqlType};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
+use sandbox_values::compare::key;
+use sandbox_values::error::SqlError;
+use sandbox_values::storage::from_stored;
+use sandbox_values::{CollationId, Len, SqlType};
 
 const GUID: i64 = 1;
 const DATETIMEOFFSET: i64 = 2;

@@ -8,9 +8,9 @@ mod mode;
 mod state;
 #[cfg(test)]
 mod tests;
-use crate::error::SqlError;
 pub use log::{Event, LogEntry};
 pub use mode::Mode;
+use sandbox_values::error::SqlError;
 use state::State;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,12 +1,12 @@
 //! Our functions inside SQLite. The binder makes an [`Op`] for each typed operation it meets and emits
 //! `f(number, arguments...)`; SQLite calls back, and the operation sees typed values.
-use crate::engine::failure::storage_error;
-use crate::error::SqlError;
-use crate::values::storage::{from_stored, to_stored};
-use crate::values::{SqlType, Value};
+use crate::store::storage_error;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Error};
+use sandbox_values::error::SqlError;
+use sandbox_values::storage::{from_stored, to_stored};
+use sandbox_values::{SqlType, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,6 +1,6 @@
 //! `sp_getapplock` and `sp_releaseapplock` (docs/SERVER.md, "Application locks"; Microsoft's pages on both).
 use super::locks::{Granted, LockError, LockManager, Mode, Request, Resource, Scope, SessionId};
-use crate::error::SqlError;
+use sandbox_values::error::SqlError;
 use std::time::Duration;
 
 /// Who calls.

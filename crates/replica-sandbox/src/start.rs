@@ -1,6 +1,7 @@
 //! From the command line to a server that runs until it is told to stop.
 use crate::args::{Args, Dataset};
 use replica_sandbox::data::{nycflights13, sales};
+use replica_sandbox::engine::client::batch;
 use replica_sandbox::engine::heard::Heard;
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Password, Session, Storage};
 use replica_sandbox::error::SqlError;
@@ -165,7 +166,7 @@ fn batches(text: &str) -> Vec<String> {
 fn run_batch(session: &mut Session, sql: &str, forgive: impl Fn(&SqlError) -> bool) -> Result<(), SqlError> {
     let mut answer = Heard::default();
     // Without a client nothing can be cancelled.
-    let ran = session.batch(sql, &mut [], &mut answer);
+    let ran = batch(session, sql, &mut [], &mut answer);
     debug_assert_eq!(ran, Ok(()));
     match answer.error {
         Some(error) if !forgive(&error) => Err(error),

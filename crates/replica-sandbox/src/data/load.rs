@@ -2,6 +2,7 @@
 use super::TableSpec;
 use crate::engine::Session;
 use crate::engine::api::{BulkRows, Cancelled};
+use crate::engine::client::{batch, bulk};
 use crate::engine::heard::Heard;
 use crate::error::SqlError;
 
@@ -23,9 +24,9 @@ pub enum DataError {
 /// # Errors
 /// [`DataError::Refused`], with 2714 where the table is there already.
 pub fn load(session: &mut Session, table: &TableSpec, rows: &mut dyn BulkRows) -> Result<u64, DataError> {
-    run(session, table, |session, answer| session.batch(&table.ddl, &mut [], answer))?;
-    run(session, table, |session, answer| session.batch(&table.insert_bulk(), &mut [], answer))?;
-    run(session, table, |session, answer| session.bulk(rows, answer))
+    run(session, table, |session, answer| batch(session, &table.ddl, &mut [], answer))?;
+    run(session, table, |session, answer| batch(session, &table.insert_bulk(), &mut [], answer))?;
+    run(session, table, |session, answer| bulk(session, rows, answer))
 }
 
 fn run(

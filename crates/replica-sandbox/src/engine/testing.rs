@@ -1,5 +1,6 @@
 //! Sessions for the engine's own tests, and a sink that remembers.
 use super::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
+use super::client::batch;
 use super::{Engine, EngineOptions, Login, Session, Storage};
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
@@ -122,7 +123,7 @@ pub fn session() -> Session {
 /// Runs a batch, whatever it answers.
 pub fn run(session: &mut Session, sql: &str) -> Recorder {
     let mut heard = Recorder::default();
-    session.batch(sql, &mut [], &mut heard).unwrap();
+    batch(session, sql, &mut [], &mut heard).unwrap();
     heard
 }
 

@@ -10,6 +10,7 @@ use super::rpc::{self, Unreadable};
 use super::transport::Packet;
 use crate::engine::Engine;
 use crate::engine::api::{Cancelled, Done, Sink};
+use crate::engine::client;
 use crate::engine::sandbox::{FaultKind, TableName};
 use crate::engine::session::{Session, TransactionRequest};
 use crate::error::SqlError;
@@ -89,7 +90,7 @@ impl Conversation {
         }
         let headers = Headers::split(&message)?;
         if self.session.pending_bulk().is_some() {
-            return self.answer(Answers::Batch, reset, |session, reply| session.cancel_bulk(reply));
+            return self.answer(Answers::Batch, reset, |session, reply| client::cancel_bulk(session, reply));
         }
         let answers = if kind == kind::RPC { Answers::Rpc } else { Answers::Batch };
         let open = self.session.transaction_descriptor();
@@ -107,13 +108,12 @@ impl Conversation {
                 if words.any(|word| word.eq_ignore_ascii_case("commit")) && commits(&self.channel.engine) {
                     return Err(Closed);
                 }
-                self.answer(answers, reset, |session, reply| session.batch(&text, &mut [], reply))
+                self.answer(answers, reset, |session, reply| client::batch(session, &text, &mut [], reply))
             }
             kind::TRANSACTION_MANAGER => match requests::transaction(headers.body)? {
                 Some(TransactionRequest::Commit { .. }) if commits(&self.channel.engine) => Err(Closed),
-                Some(request) => {
-                    self.answer(answers, reset, |session, reply| session.transaction(&request, reply))
-                }
+                Some(request) => self
+                    .answer(answers, reset, |session, reply| client::transaction(session, &request, reply)),
                 None => {
                     let text =
                         "MSDTC on server is unavailable: replica-sandbox has no distributed transactions.";
@@ -166,7 +166,7 @@ impl Conversation {
         let cut_replying = faults.cut_replying;
         let mut rows = BulkMessage::open(Message::new(&mut self.input, first), &target.columns, faults);
         let mut reply = Reply::new(&mut self.channel, Answers::Batch);
-        let loaded = self.session.bulk(&mut rows, &mut reply);
+        let loaded = client::bulk(&mut self.session, &mut rows, &mut reply);
         if reply.is_gone() || cut_replying {
             return Err(Closed);
         }
@@ -198,7 +198,7 @@ impl Conversation {
         match (message.skip_rest(), counted) {
             (End::Complete, Some(rows)) => self.answer(Answers::Batch, false, |session, reply| {
                 reply.count_discarded(rows);
-                session.bulk(&mut NoRows, reply)?;
+                client::bulk(session, &mut NoRows, reply)?;
                 if reply.succeeded() {
                     count_load(&engine, &table, rows);
                 }

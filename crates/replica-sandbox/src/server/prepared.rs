@@ -1,6 +1,7 @@
 //! Prepared statements: `sp_prepare` and its kin, as calls of `sp_executesql`.
 use super::rpc::{Call, procedure};
 use crate::engine::api::{Cancelled, Done, Param, Sink};
+use crate::engine::client;
 use crate::engine::session::Session;
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
@@ -41,7 +42,7 @@ impl Prepared {
                 None => unknown_handle(handle, sink),
             };
         }
-        session.rpc(&call.name, &mut call.params, sink)
+        client::rpc(session, &call.name, &mut call.params, sink)
     }
 
     fn prepare(
@@ -93,7 +94,7 @@ impl Statement {
             params.push(unnamed(&self.declarations));
             params.extend(values.iter().cloned());
         }
-        session.rpc(procedure::EXECUTE_SQL, &mut params, sink)
+        client::rpc(session, procedure::EXECUTE_SQL, &mut params, sink)
     }
 }
 

@@ -37,7 +37,7 @@ pub use types::{common_collation, common_type, string_type};
 
 use self::accumulate::Accumulators;
 use self::module::Module;
-use super::exec::frame::Frame;
+use super::frame::Frame;
 use super::hints::Hints;
 use super::ops::{Op, Ops};
 use super::schema::Table;

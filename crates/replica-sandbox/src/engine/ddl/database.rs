@@ -1,10 +1,10 @@
 //! Databases and schemas.
 use super::ast::DatabaseChange;
-use super::change::{Change, change};
-use super::names;
 use super::security::put_permissions;
 use super::table::remove::cannot_drop;
+use crate::engine::change::{Change, change};
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions;
 use crate::engine::schema::new_database;
 use crate::engine::schema::{Database, Grant, Instance, Permission, Securable};

@@ -1,11 +1,11 @@
 //! Inline table-valued functions.
 use super::ast::CreateFunction;
-use super::change::change;
 use super::module::{self, Body};
-use super::names;
 use super::table::remove::{cannot_drop, referenced_by_module};
-use crate::engine::exec::frame::{Frame, Variable};
+use crate::engine::change::change;
 use crate::engine::failure::Outcome;
+use crate::engine::frame::{Frame, Variable};
+use crate::engine::names;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Instance, TableFunction};
 use crate::engine::session::Session;

@@ -1,12 +1,12 @@
 //! CREATE, ALTER and DROP INDEX.
 use super::ast::{AlterIndex, CreateIndex};
-use super::change::change;
 use super::table::alter::{self, Target};
 use super::table::drop_item::referencing;
 use super::table::keys::{self, Shape, full_name};
 use super::table::{placed, validate};
 use super::{indexed_view, memory};
 use crate::engine::api::Sink;
+use crate::engine::change::change;
 use crate::engine::exec::required;
 use crate::engine::failure::Outcome;
 use crate::engine::sandbox::{FaultKind, IndexCounters, TableName};
@@ -139,7 +139,7 @@ pub fn drop(
             indexed_view::drop_index(session, view, name, missing)?;
             continue;
         }
-        if if_exists && super::names::table(session, &session.engine.instance(), table).is_none() {
+        if if_exists && crate::engine::names::table(session, &session.engine.instance(), table).is_none() {
             continue;
         }
         let target = alter::target(session, table, sink, missing)?;

@@ -1,12 +1,12 @@
 //! Indexed views. Nothing of them is stored: their rows are what their SELECT gives, and a unique index is held by
 //! asking after each statement whether it still could be (Microsoft docs, "Create indexed views").
 use super::ast::CreateIndex;
-use super::change::change;
-use super::names;
 use super::table::keys::{self, Shape};
 use super::table::validate::{self, Question};
+use crate::engine::change::change;
 use crate::engine::exec::required;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions::Target;
 use crate::engine::schema::{Database, Index, Instance, LockEscalation, Table, View};
 use crate::engine::session::Session;

@@ -1,12 +1,10 @@
 //! Data definition: statements that change the catalog's records.
-pub mod change;
 mod database;
 mod function;
 mod index;
 pub mod indexed_view;
 pub mod memory;
 mod module;
-pub mod names;
 mod partition;
 mod policy;
 pub mod rename;
@@ -14,7 +12,6 @@ pub mod reseed;
 mod security;
 mod synonym;
 mod table;
-pub mod temporary;
 
 pub use sandbox_sql::ddl::{Ddl, ast, definition};
 pub use table::validate;

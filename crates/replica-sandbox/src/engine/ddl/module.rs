@@ -1,13 +1,13 @@
 //! Views and triggers.
 use super::ast::{CreateTrigger, CreateView};
-use super::change::change;
-use super::names;
 use super::table::alter;
 use super::table::remove::cannot_drop;
 use crate::engine::api::{OutColumn, Sink};
+use crate::engine::change::change;
 use crate::engine::exec;
-use crate::engine::exec::frame::Frame;
 use crate::engine::failure::Outcome;
+use crate::engine::frame::Frame;
+use crate::engine::names;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Column, Database, ForeignKey, Instance, Table, Trigger, View};
 use crate::engine::session::Session;

@@ -1,11 +1,12 @@
 //! Partition functions and schemes.
 use super::ast::CreatePartitionFunction;
-use super::change::{Change, change};
-use super::names;
 use super::table::locks;
 use super::table::remove::cannot_drop;
 use crate::engine::api::Sink;
+use crate::engine::change::{Change, change};
+use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions;
 use crate::engine::schema::{Instance, PartitionFunction, PartitionScheme, Table};
 use crate::engine::session::Session;
@@ -53,7 +54,7 @@ fn scheme_id(session: &Session, name: &str) -> Option<i32> {
 
 /// A boundary's value in the function's type.
 fn boundary(session: &mut Session, text: &str, sql_type: &SqlType) -> Outcome<Value> {
-    let rows = session.query(&format!("SELECT CAST({text} AS {sql_type})"))?;
+    let rows = internal_query(session, &format!("SELECT CAST({text} AS {sql_type})"))?;
     let value = rows.into_iter().next().and_then(|row| row.into_iter().next());
     Ok(value.unwrap_or(Value::Null))
 }

@@ -1,11 +1,11 @@
 //! Security policies: row-level security.
 use super::ast::{PredicateChange, PredicateVerb, SecurityPolicyDef};
-use super::change::change;
-use super::names::{self, Place};
 use crate::engine::bind::{Binder, Scope};
+use crate::engine::change::change;
 use crate::engine::ddl::definition::definition;
-use crate::engine::exec::frame::Frame;
 use crate::engine::failure::Outcome;
+use crate::engine::frame::Frame;
+use crate::engine::names::{self, Place};
 use crate::engine::permissions::Target;
 use crate::engine::schema::{Database, Instance, SecurityPolicy, SecurityPredicate};
 use crate::engine::session::Session;

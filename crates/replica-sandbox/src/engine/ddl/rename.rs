@@ -1,9 +1,9 @@
 //! Renaming: what sp_rename does.
-use super::change::change;
-use super::names;
 use super::table::{keys, locks, may_alter};
 use crate::engine::api::Sink;
+use crate::engine::change::change;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;

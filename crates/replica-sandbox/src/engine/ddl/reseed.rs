@@ -1,9 +1,10 @@
 //! DBCC CHECKIDENT with a number: where an identity column goes on.
-use super::change::change;
-use super::names;
 use super::table::{locks, may_alter};
 use crate::engine::api::Sink;
+use crate::engine::change::change;
+use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions::DB_DDLADMIN;
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
@@ -74,7 +75,7 @@ pub fn current(session: &mut Session, name: &ObjectName) -> Outcome<(Option<Stri
             format!("SELECT CONVERT(bigint, {furthest}([{}])) FROM {from}", column.name.replace(']', "]]"));
         (identity.last, sql)
     };
-    let rows = session.query(&question)?;
+    let rows = internal_query(session, &question)?;
     let furthest = match rows.first().and_then(|row| row.first()) {
         Some(Value::Int(n)) => Some(n.to_string()),
         _ => None,

@@ -1,8 +1,8 @@
 //! Logins, users, roles, permissions.
 use super::ast::{LoginChange, PermissionChange, SecurableName, Verb};
-use super::change::{Change, change};
-use super::names;
+use crate::engine::change::{Change, change};
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions::{Rights, Target};
 use crate::engine::schema::{
     Database, Grant, Instance, LoginRecord, Password, Permission, Principal, PrincipalKind, Securable,

@@ -1,7 +1,7 @@
 //! Synonyms.
-use super::change::change;
-use super::names;
+use crate::engine::change::change;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions::{self, Target};
 use crate::engine::schema::{Instance, Synonym};
 use crate::engine::session::Session;

@@ -1,6 +1,6 @@
 use crate::engine::schema::{Backs, IndexKind, Table};
 use crate::engine::testing::{connect, engine, errors, ok, open, rows, run, session};
-use crate::engine::{Session, Storage, exec, permissions};
+use crate::engine::{Session, Storage, permissions};
 
 fn table(session: &Session, name: &str) -> Table {
     let instance = session.engine.instance();
@@ -214,10 +214,10 @@ fn a_rollback_takes_ddl_back() {
     let s = &mut session;
     ok(s, "CREATE TABLE t (a int)");
     let before = format!("{:?}", table(s, "t"));
-    exec::transaction::begin(s, 1).unwrap();
+    crate::engine::transaction::begin(s, 1).unwrap();
     ok(s, "ALTER TABLE t ADD b int NULL; CREATE INDEX ix ON t (b); TRUNCATE TABLE t; CREATE TABLE u (a int)");
     ok(s, "DROP TABLE t");
-    exec::transaction::rollback_all(s).unwrap();
+    crate::engine::transaction::rollback_all(s).unwrap();
     assert_eq!(format!("{:?}", table(s, "t")), before);
     assert_eq!(numbers(s, "DROP TABLE u"), [3701]);
     let tables: i64 = s

@@ -1,10 +1,10 @@
 //! What an error ends: the statement, the batch, the transaction (docs/SERVER.md, "What an error ends").
-use super::transaction;
 use super::{COMMAND_OTHER, Flow, Run};
 use crate::engine::api::{Cancelled, Done, EnvChange, Sink};
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::parse::{Action, RaiseError, Statement};
 use crate::engine::session::Session;
+use crate::engine::transaction::{self, doomed_error};
 use crate::error::SqlError;
 use crate::values::{Len, SqlType, Value};
 use sqlparser::ast::Expr;
@@ -238,16 +238,6 @@ fn formatted(format: &str, arguments: &[String]) -> String {
 
 pub fn terminated() -> SqlError {
     SqlError::new(3621, 0, 0, "The statement has been terminated.")
-}
-
-pub fn doomed_error() -> SqlError {
-    SqlError::new(
-        3930,
-        16,
-        1,
-        "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back \
-         the transaction.",
-    )
 }
 
 /// A request ends without having been heard to its end: by an attention or a lost client (docs/WIRE.md,

@@ -1,8 +1,8 @@
 //! EXEC and RPC: system procedures, `sp_executesql`, EXEC (text).
-use super::frame::Frame;
 use super::{Flow, Run};
 use crate::engine::api::{Cancelled, Done, Param, Sink};
 use crate::engine::failure::{Failure, Outcome};
+use crate::engine::frame::Frame;
 use crate::engine::parse::{Argument, Call, Callee};
 use crate::engine::procs;
 use crate::engine::session::Session;

@@ -1,7 +1,6 @@
 //! Runs statements one after the other, with SQL Server's rules of what an error ends.
 pub mod bulk;
-pub mod frame;
-pub mod transaction;
+pub mod manager;
 pub mod trigger;
 
 mod aftermath;
@@ -23,13 +22,14 @@ pub use select::described;
 use super::api::{Cancelled, Done, Param, Sink};
 use super::bind::{Binder, Scope};
 use super::failure::{Failure, Outcome};
+use super::frame::{Frame, Variable};
 use super::heard::Heard;
 use super::parse::{self, Action, Statement};
 use super::session::Session;
+use super::transaction;
 use super::{ddl, locks::Scope as LockScope};
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
-use frame::{Frame, Variable};
 use sqlparser::ast::Expr;
 
 /// CurCmd of what has no own number: compile failures, INSERT BULK, attention (docs/WIRE.md, "DONE").

@@ -1,5 +1,4 @@
 //! Running bound queries: locks first, then a SQLite snapshot, then rows.
-use super::transaction;
 use crate::engine::Engine;
 use crate::engine::api::Sink;
 use crate::engine::bind::{Needs, TableUse, resolve_visibility};
@@ -8,7 +7,9 @@ use crate::engine::failure::{Failure, Outcome};
 use crate::engine::hints::{Hints, readpast_refused};
 use crate::engine::locks::{Mode, Resource, Scope};
 use crate::engine::options::Isolation;
+use crate::engine::sandbox::{FaultKind, TableName};
 use crate::engine::session::Session;
+use crate::engine::transaction;
 use crate::engine::transactions::{Conflict, Snapshot, View, Visibility};
 use crate::error::SqlError;
 use crate::values::storage::from_stored;
@@ -157,7 +158,7 @@ impl Reading {
         let me = session.transaction.as_ref().map(|t| t.id);
         let versions = view == View::Versions;
         if session.options.isolation == Isolation::Snapshot {
-            transaction::must_allow_snapshot(session, tables)?;
+            must_allow_snapshot(session, tables)?;
         }
         // A commit happens wholly before a snapshot or wholly after it.
         let gate = (versions && session.connection.is_autocommit()).then(|| engine.writer());
@@ -209,6 +210,33 @@ impl Reading {
 /// Waits for the end of the transaction in whose way this one is.
 pub fn wait_out(session: &Session, Conflict(other): Conflict, sink: &dyn Sink) -> Outcome {
     session.lock(Resource::Transaction(other), Mode::S, Scope::Statement, &|| sink.cancelled())
+}
+
+/// # Errors
+/// 3952 where a database does not allow SNAPSHOT; what a client has asked for.
+fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), SqlError> {
+    let instance = session.engine.instance();
+    for used in tables {
+        let Some(database) = instance.databases.get(&used.database) else { continue };
+        let table = TableName::new(database.schema_name(used.table.schema_id), &used.table.name);
+        if let Some(number) = session.engine.sandbox.take(FaultKind::RefuseSnapshot, Some(&table)) {
+            let number = i32::try_from(number).unwrap_or_default();
+            return Err(SqlError::new(number, 16, 1, "SNAPSHOT isolation is refused, as was asked for."));
+        }
+        if !database.allow_snapshot {
+            return Err(SqlError::new(
+                3952,
+                16,
+                1,
+                format!(
+                    "Snapshot isolation transaction failed accessing database '{}' because snapshot isolation is not \
+                     allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
+                    database.name
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Calls `each` with every row of a query, from inside a [`Reading`], until it answers false.

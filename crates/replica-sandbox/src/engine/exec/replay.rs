@@ -1,6 +1,6 @@
 //! What SELECTs of a replayed table give (docs/SANDBOX.md): its rows over and over, and their number where they are
 //! counted.
-use super::frame::Frame;
+use crate::engine::frame::Frame;
 use crate::engine::sandbox::TableName;
 use crate::engine::session::Session;
 use crate::values::Value;

@@ -1,5 +1,5 @@
 //! SET, USE, and BEGIN, COMMIT, ROLLBACK, SAVE as statements.
-use super::transaction;
+use super::manager;
 use super::{COMMAND_USE, Run};
 use crate::engine::api::{Done, EnvChange};
 use crate::engine::bind::{Binder, Object};
@@ -7,6 +7,7 @@ use crate::engine::failure::Outcome;
 use crate::engine::locks::Scope;
 use crate::engine::parse::{Setting, Switch};
 use crate::engine::tokens::ObjectName;
+use crate::engine::transaction;
 use crate::error::SqlError;
 use std::time::Duration;
 
@@ -135,23 +136,23 @@ impl Run<'_> {
 
     pub fn begin(&mut self, name: Option<&str>) -> Outcome {
         transaction::open(self.session, name.unwrap_or_default(), self.sink)?;
-        self.done(Done { command: transaction::BEGIN, count: None, error: false })
+        self.done(Done { command: manager::BEGIN, count: None, error: false })
     }
 
     pub fn commit(&mut self) -> Outcome {
         transaction::commit_level(self.session, self.sink)?;
         self.session.engine.locks.release_all(self.session.id, Scope::Statement);
-        self.done(Done { command: transaction::COMMIT, count: None, error: false })
+        self.done(Done { command: manager::COMMIT, count: None, error: false })
     }
 
     pub fn rollback(&mut self, name: Option<&str>) -> Outcome {
         transaction::roll_back(self.session, name.unwrap_or_default(), self.sink)?;
-        self.done(Done { command: transaction::ROLLBACK, count: None, error: false })
+        self.done(Done { command: manager::ROLLBACK, count: None, error: false })
     }
 
     pub fn save(&mut self, name: &str) -> Outcome {
         transaction::save(self.session, name)?;
-        self.done(Done { command: transaction::SAVE, count: None, error: false })
+        self.done(Done { command: manager::SAVE, count: None, error: false })
     }
 }
 

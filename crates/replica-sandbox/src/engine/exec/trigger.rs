@@ -1,29 +1,20 @@
 //! Triggers: the body runs once for the statement, with the rows it wrote as `inserted` and `deleted`; or, INSTEAD OF
 //! it, with the rows that it would have written.
 use super::Run;
-use super::frame::Frame;
 use crate::engine::api::Sink;
-use crate::engine::ddl::change::{Change, change};
-use crate::engine::ddl::names::TEMPDB;
+use crate::engine::change::{Change, change};
 use crate::engine::ddl::{indexed_view, validate};
 use crate::engine::failure::{Failure, Outcome};
+use crate::engine::frame::Frame;
+use crate::engine::names::TEMPDB;
 use crate::engine::schema::{Column, Index, Table, Trigger};
-use crate::engine::session::Session;
+use crate::engine::session::{Firing, Session};
 use crate::engine::store;
 use crate::error::SqlError;
 use std::sync::Arc;
 
 /// SQL Server's own limit (Microsoft docs, "Create nested triggers").
 const DEEPEST: usize = 32;
-
-/// The pseudo tables of a trigger that is running, by their object_ids in tempdb.
-#[derive(Clone, Copy, Debug)]
-pub struct Firing {
-    pub inserted: i32,
-    pub deleted: i32,
-    /// object_id of the trigger.
-    trigger: i32,
-}
 
 /// What a statement did to which table.
 #[derive(Clone, Copy, Debug)]

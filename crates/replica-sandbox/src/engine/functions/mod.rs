@@ -10,19 +10,8 @@ mod partition;
 mod string;
 
 use super::bind::{Binder, Scope, Typed, is_aggregate};
-use super::keys;
-use super::ops::Ops;
-use super::transactions::Eyes;
 use crate::error::SqlError;
-use rusqlite::Connection;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
-
-/// Makes all that emitted SQL may call known to SQLite.
-pub fn register(connection: &Connection, ops: &Ops, eyes: &Eyes) -> rusqlite::Result<()> {
-    ops.register(connection)?;
-    keys::register(connection, ops)?;
-    eyes.register(connection)
-}
 
 /// A call as the parser has it.
 ///

@@ -3,10 +3,10 @@ use super::arguments::Arguments;
 use crate::engine::api::{Param, Sink};
 use crate::engine::ddl::ast::Ddl;
 use crate::engine::ddl::{self, rename, reseed};
-use crate::engine::exec::transaction::within;
 use crate::engine::failure::Outcome;
 use crate::engine::session::Session;
 use crate::engine::tokens::Source;
+use crate::engine::transaction::within;
 use crate::error::SqlError;
 
 pub fn role_member(params: &[Param], session: &mut Session, add: bool) -> Outcome<i32> {

@@ -2,8 +2,8 @@
 //! columns are what SqlClient's SqlBulkCopy and mssql-tds read of them.
 use super::arguments::Arguments;
 use crate::engine::api::{Done, OutColumn, Param, Sink};
-use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::session::Session;
 use crate::engine::tokens::Source;
 use crate::values::collation::utf16le;

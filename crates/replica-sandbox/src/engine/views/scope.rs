@@ -1,6 +1,6 @@
 //! What a view's rows are made from: one database, seen by one session.
-use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::permissions::{Rights, Target, needs_server_state};
 use crate::engine::schema::{Database, Instance, SecurityPolicy, Synonym, Table, TableFunction, View};
 use crate::engine::session::Session;

@@ -1,10 +1,10 @@
 //! ALTER TABLE.
 use super::{constraints, locks, may_alter, switch};
 use crate::engine::api::Sink;
+use crate::engine::change::change;
 use crate::engine::ddl::ast::AlterTable;
-use crate::engine::ddl::change::change;
-use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;

@@ -2,7 +2,7 @@
 use super::cascade;
 use super::keys::{self, Shape};
 use crate::engine::ddl::ast::{ConstraintDef, ConstraintKind, ForeignDef};
-use crate::engine::ddl::names;
+use crate::engine::names;
 use crate::engine::schema::{Backs, Check, Column, Database, Default, ForeignKey, IndexKind, Table};
 use crate::error::SqlError;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! ALTER TABLE … CHECK, NOCHECK CONSTRAINT and ENABLE, DISABLE TRIGGER.
 use super::alter::Target;
 use super::validate::{self, Question};
-use crate::engine::ddl::change::change;
+use crate::engine::change::change;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;

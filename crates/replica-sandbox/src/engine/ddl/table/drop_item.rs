@@ -1,8 +1,8 @@
 //! ALTER TABLE … DROP.
 use super::alter::Target;
 use super::keys;
+use crate::engine::change::{Change, change};
 use crate::engine::ddl::ast::DropItem;
-use crate::engine::ddl::change::{Change, change};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Backs, Database, Table};
 use crate::engine::session::Session;

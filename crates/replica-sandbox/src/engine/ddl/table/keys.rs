@@ -1,6 +1,6 @@
 //! Keys, indexes and foreign keys: their columns and their place among a table's indexes.
+use crate::engine::change::Change;
 use crate::engine::ddl::ast::IndexDef;
-use crate::engine::ddl::change::Change;
 use crate::engine::schema::{Backs, Column, Database, Index, IndexKind, Table};
 use crate::engine::store;
 use crate::error::SqlError;

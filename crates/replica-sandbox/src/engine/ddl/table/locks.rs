@@ -1,9 +1,9 @@
 //! The locks that table DDL takes: Sch-M on what it changes, to the end of the transaction.
 use crate::engine::api::Sink;
 use crate::engine::ddl::ast::{ConstraintDef, ConstraintKind};
-use crate::engine::ddl::names;
 use crate::engine::failure::Outcome;
 use crate::engine::locks::{Mode, Scope};
+use crate::engine::names;
 use crate::engine::schema::Table;
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;

@@ -1,4 +1,5 @@
 //! Ranges of a partitioning column: what a partition takes, and what check constraints promise.
+use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Column, Database, Table};
 use crate::engine::session::Session;
@@ -92,7 +93,7 @@ pub fn of_checks(session: &mut Session, table: &Table, column: &Column) -> Outco
                     range.and(Condition::NotNull, &order);
                     continue;
                 }
-                let rows = session.query(&format!("SELECT CAST({text} AS {sql_type})"))?;
+                let rows = internal_query(session, &format!("SELECT CAST({text} AS {sql_type})"))?;
                 let Some(value) = rows.into_iter().next().and_then(|row| row.into_iter().next()) else {
                     continue;
                 };

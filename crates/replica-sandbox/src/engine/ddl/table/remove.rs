@@ -1,9 +1,10 @@
 //! DROP TABLE and TRUNCATE TABLE.
 use super::{locks, may_alter};
 use crate::engine::api::Sink;
-use crate::engine::ddl::change::change;
-use crate::engine::ddl::{memory, names};
+use crate::engine::change::change;
+use crate::engine::ddl::memory;
 use crate::engine::failure::Outcome;
+use crate::engine::names;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
 use crate::engine::special;

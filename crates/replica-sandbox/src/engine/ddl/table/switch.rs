@@ -2,7 +2,7 @@
 //! the source's constraints promise that its rows fit (Microsoft docs, ALTER TABLE, and errors 4904 to 4985).
 use super::alter::Target;
 use super::range::{Range, of_checks, of_partition};
-use crate::engine::ddl::change::change;
+use crate::engine::change::change;
 use crate::engine::ddl::{indexed_view, memory};
 use crate::engine::failure::Outcome;
 use crate::engine::schema::{Column, Database, Index, Table};

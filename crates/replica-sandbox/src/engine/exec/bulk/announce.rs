@@ -1,5 +1,4 @@
 //! INSERT BULK: what a load will bring, checked as far as it can be before the data comes.
-use super::PendingBulk;
 use crate::engine::api::{BulkColumn, BulkTarget, Cancelled, Done, Sink};
 use crate::engine::bind::{Binder, invalid_object};
 use crate::engine::exec::dml::Target;
@@ -8,7 +7,7 @@ use crate::engine::exec::{COMMAND_OTHER, Run};
 use crate::engine::failure::Outcome;
 use crate::engine::parse::InsertBulk;
 use crate::engine::sandbox::TableName;
-use crate::engine::session::Session;
+use crate::engine::session::{PendingBulk, Session};
 use crate::engine::type_name::Place;
 use crate::error::SqlError;
 use crate::values::CollationId;
@@ -62,7 +61,13 @@ pub fn announce(run: &mut Run<'_>, statement: &InsertBulk) -> Outcome {
     }
     let schema = into.names.table.split_once('.').map_or("dbo", |(schema, _)| schema);
     let target = BulkTarget { table: TableName::new(schema, &into.table.name), columns };
-    run.session.pending_bulk = Some(PendingBulk { target, into, positions, hints: statement.hints.clone() });
+    run.session.pending_bulk = Some(PendingBulk {
+        target,
+        database: into.database,
+        table: into.table,
+        positions,
+        hints: statement.hints.clone(),
+    });
     run.session.last.rowcount = 0;
     run.done(Done { command: COMMAND_OTHER, count: None, error: false })
 }

@@ -10,15 +10,16 @@ use super::dml::insert::{duplicate_ignored, explained, target_unchanged};
 use super::dml::{self, Escalation, Target};
 use super::read::{self, Again};
 use super::row::{Conditions, Pen, RowWriter, Rules, Written};
-use super::{COMMAND_OTHER, aftermath, transaction, trigger};
-use crate::engine::api::{BulkRows, BulkTarget, Cancelled, Done, EnvChange, Sink};
+use super::{COMMAND_OTHER, aftermath, trigger};
+use crate::engine::api::{BulkRows, Cancelled, Done, EnvChange, Sink};
 use crate::engine::bind::Binder;
-use crate::engine::exec::frame::Frame;
 use crate::engine::failure::{Failure, Outcome};
+use crate::engine::frame::Frame;
 use crate::engine::locks::{Mode, Scope};
 use crate::engine::parse::Hint;
 use crate::engine::schema::{BlockedOperation, IndexKind, Table};
-use crate::engine::session::Session;
+use crate::engine::session::{PendingBulk, Session};
+use crate::engine::transaction;
 use crate::error::SqlError;
 use crate::values::convert::{arrived, fit};
 use crate::values::storage::to_stored;
@@ -35,15 +36,6 @@ const CHUNK_ROWS: usize = 2000;
 /// Their bytes, at most one row more.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// What an INSERT BULK statement has promised.
-pub struct PendingBulk {
-    pub target: BulkTarget,
-    into: Target,
-    /// Positions in the table of the columns that come.
-    positions: Vec<usize>,
-    hints: Vec<Hint>,
-}
-
 /// The load: all rows or none.
 pub fn load(session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Result<(), Cancelled> {
     let Some(pending) = session.pending_bulk.take() else {
@@ -55,7 +47,7 @@ pub fn load(session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink)
         );
         return aftermath::unheard(session, error.into(), sink);
     };
-    let result = transaction::within(session, |session| Load::new(pending).run(session, rows, sink));
+    let result = transaction::within(session, |session| Load::new(session, pending).run(session, rows, sink));
     session.engine.locks.release_all(session.id, Scope::Statement);
     match result {
         Ok(count) => {
@@ -103,6 +95,7 @@ struct Loaded {
 /// A load at work.
 struct Load {
     pending: PendingBulk,
+    into: Target,
     keep_nulls: bool,
     checks: bool,
     /// It has none on the table that makes those of rows needless.
@@ -119,16 +112,17 @@ struct Default {
 }
 
 impl Load {
-    fn new(pending: PendingBulk) -> Self {
+    fn new(session: &Session, pending: PendingBulk) -> Self {
         let keep_nulls = pending.hints.contains(&Hint::KeepNulls);
         let checks = pending.hints.contains(&Hint::CheckConstraints);
-        let order = Promise::of(&pending.into.table, &pending.hints);
-        let mode = lock_mode(&pending.into.table, pending.hints.contains(&Hint::TabLock));
-        Self { pending, keep_nulls, checks, locks_rows: mode == Mode::IX, order }
+        let order = Promise::of(&pending.table, &pending.hints);
+        let mode = lock_mode(&pending.table, pending.hints.contains(&Hint::TabLock));
+        let into = Target::named(session, pending.database, Arc::clone(&pending.table));
+        Self { pending, into, keep_nulls, checks, locks_rows: mode == Mode::IX, order }
     }
 
     fn run(&mut self, session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Outcome<u64> {
-        let target = self.pending.into.clone();
+        let target = self.into.clone();
         let tablock = self.pending.hints.contains(&Hint::TabLock);
         let own = (target.database, target.table.object_id);
         session.lock_table(own, lock_mode(&target.table, tablock), Scope::Transaction, sink)?;
@@ -168,7 +162,7 @@ impl Load {
 
     /// The identity column's position, where its values are not listed.
     fn numbered(&self) -> Option<usize> {
-        let table = &self.pending.into.table;
+        let table = &self.into.table;
         table.columns.iter().position(|c| c.identity).filter(|at| !self.pending.positions.contains(at))
     }
 
@@ -176,7 +170,7 @@ impl Load {
     fn prepare(&self, session: &Session) -> Outcome<(Conditions, Vec<Default>)> {
         let frame = Frame::default();
         let binder = Binder::new(session, &frame);
-        let target = &self.pending.into;
+        let target = &self.into;
         let conditions = target.conditions(&binder, self.checks, BlockedOperation::AfterInsert)?;
         let mut defaults = Vec::with_capacity(target.table.columns.len());
         for (at, column) in target.table.columns.iter().enumerate() {
@@ -204,7 +198,7 @@ impl Load {
         sink: &mut dyn Sink,
     ) -> Outcome<Loaded> {
         let mut loaded = Loaded::default();
-        let target = self.pending.into.clone();
+        let target = self.into.clone();
         // Under a lock on the table no row is locked.
         let mut escalation = self.locks_rows.then(|| Escalation::of(&target));
         let mut chunk: Vec<Vec<Stored>> = Vec::with_capacity(CHUNK_ROWS);
@@ -252,7 +246,7 @@ impl Load {
         defaults: &[Default],
         numbers: &mut Numbers,
     ) -> Outcome<Vec<Stored>> {
-        let target = &self.pending.into;
+        let target = &self.into;
         let table = &target.table;
         let mut row: Vec<Option<Stored>> = vec![None; table.columns.len()];
         for ((value, &at), declared) in
@@ -294,7 +288,7 @@ impl Load {
         chunk: &[Vec<Stored>],
         (earlier, last): (&[Vec<Stored>], bool),
     ) -> Result<(u64, Vec<Vec<Stored>>), Again> {
-        let target = &self.pending.into;
+        let target = &self.into;
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
         let rules = Rules { checks: self.checks, verb: "INSERT" };
         let of = (target.database, Arc::clone(&target.table));

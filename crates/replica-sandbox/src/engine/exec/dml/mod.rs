@@ -75,22 +75,28 @@ impl Target {
         session.may(database, (&*table).into(), &table.name, permission)?;
         memory::may_touch(session, &table)?;
         special::may_change(&table, permission)?;
-        let names = Names::of(&session.engine, database, &table);
+        let target = Self::named(session, database, table);
         let instance = session.engine.instance();
-        let found = instance.databases.get(&database);
-        if found.is_some_and(|d| d.read_only) {
+        let Some(found) = instance.databases.get(&database) else { return Ok(target) };
+        if found.read_only {
             let text = format!(
                 "Failed to update database \"{}\" because the database is read-only.",
-                names.database
+                target.names.database
             );
             return Err(SqlError::new(3906, 16, 1, text));
         }
+        required::check(session, found, &target.table, permission)?;
+        Ok(target)
+    }
+
+    /// The table with what messages say of it; whether it may be changed is not asked.
+    pub fn named(session: &Session, database: i16, table: Arc<Table>) -> Self {
+        let names = Names::of(&session.engine, database, &table);
+        let instance = session.engine.instance();
+        let found = instance.databases.get(&database);
         let verbose_truncation = found.is_none_or(|d| d.compatibility_level >= 150);
         let collation = found.map_or(CollationId::SERVER_DEFAULT, |d| d.collation);
-        if let Some(database) = found {
-            required::check(session, database, &table, permission)?;
-        }
-        Ok(Self { database, table, names, collation, verbose_truncation })
+        Self { database, table, names, collation, verbose_truncation }
     }
 
     /// The position of a column.

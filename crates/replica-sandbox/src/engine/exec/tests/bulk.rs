@@ -2,6 +2,7 @@
 //! test.
 use crate::engine::Session;
 use crate::engine::api::{BulkRows, Cancelled};
+use crate::engine::client::{bulk, cancel_bulk};
 use crate::engine::testing::{Recorder, ok, rows, run, session};
 use crate::error::SqlError;
 use crate::values::Value;
@@ -21,7 +22,7 @@ impl BulkRows for Rows {
 fn load(session: &mut Session, announced: &str, rows: Vec<Vec<Value>>) -> Recorder {
     ok(session, announced);
     let mut heard = Recorder::default();
-    session.bulk(&mut Rows(rows.into_iter()), &mut heard).unwrap();
+    bulk(session, &mut Rows(rows.into_iter()), &mut heard).unwrap();
     heard
 }
 
@@ -244,7 +245,7 @@ fn another_request_instead_of_the_data_is_4022() {
     ok(&mut session, "CREATE TABLE t (id int NOT NULL)");
     ok(&mut session, "INSERT BULK t (id int)");
     let mut heard = Recorder::default();
-    session.cancel_bulk(&mut heard).unwrap();
+    cancel_bulk(&mut session, &mut heard).unwrap();
     assert_eq!(told(&heard).0, [(4022, 16, 1)]);
     assert_eq!(rows(&mut session, "SELECT 1"), [["1"]]);
 }

@@ -1,5 +1,6 @@
 //! Which loads and changes end with a lock on the table: the thresholds, and each shape of docs/LOADING.md.
 use crate::engine::api::{BulkRows, Cancelled};
+use crate::engine::client::bulk;
 use crate::engine::session::Session;
 use crate::engine::testing::{Recorder, connect, engine, errors, ok, rows};
 use crate::error::SqlError;
@@ -20,7 +21,7 @@ impl BulkRows for Numbers {
 fn load(s: &mut Session, hints: &str, from: i64, to: i64) {
     ok(s, &format!("INSERT BULK t (a int) {hints}"));
     let mut heard = Recorder::default();
-    s.bulk(&mut Numbers(from, to), &mut heard).unwrap();
+    bulk(s, &mut Numbers(from, to), &mut heard).unwrap();
     assert_eq!(heard.error(), None);
 }
 

@@ -1,5 +1,6 @@
 //! What the ways of loading a table lean on: the locks they take, and who gets into whose way.
 use crate::engine::api::{BulkRows, Cancelled};
+use crate::engine::client::bulk;
 use crate::engine::testing::{Recorder, connect, engine, errors, ok, rows, run};
 use crate::engine::{Engine, Session};
 use crate::error::SqlError;
@@ -21,7 +22,7 @@ impl BulkRows for Numbers {
 fn load(session: &mut Session, statement: &str, numbers: std::ops::Range<i64>) -> Option<i32> {
     ok(session, statement);
     let mut heard = Recorder::default();
-    session.bulk(&mut Numbers(numbers), &mut heard).unwrap();
+    bulk(session, &mut Numbers(numbers), &mut heard).unwrap();
     heard.error().map(|error| error.number)
 }
 

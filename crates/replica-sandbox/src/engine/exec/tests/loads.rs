@@ -1,5 +1,6 @@
 //! Bulk loads of many rows, and how they end: more than one chunk, a broken stream, an attention, locks, ORDER.
 use crate::engine::api::{BulkRows, Cancelled};
+use crate::engine::client::bulk;
 use crate::engine::testing::{Recorder, ok, rows, session};
 use crate::engine::{Session, locks};
 use crate::error::SqlError;
@@ -28,7 +29,7 @@ impl BulkRows for Rows {
 fn load(session: &mut Session, statement: &str, rows: Vec<Vec<Value>>) -> Recorder {
     ok(session, statement);
     let mut heard = Recorder::default();
-    session.bulk(&mut Rows { rows: rows.into_iter(), end: None }, &mut heard).unwrap();
+    bulk(session, &mut Rows { rows: rows.into_iter(), end: None }, &mut heard).unwrap();
     heard
 }
 
@@ -56,12 +57,12 @@ fn a_failed_load_leaves_nothing() {
     let mut heard = Recorder::default();
     let broken = SqlError::new(4804, 17, 1, "broken");
     let mut rows_in = Rows { rows: vec![vec![int(1)]].into_iter(), end: Some(Ok(broken)) };
-    s.bulk(&mut rows_in, &mut heard).unwrap();
+    bulk(&mut s, &mut rows_in, &mut heard).unwrap();
     assert_eq!(numbers(&heard), [4804]);
     assert_eq!(heard.done[0].command, 253);
     ok(&mut s, "insert bulk t (id int)");
     let mut rows_in = Rows { rows: vec![vec![int(1)]].into_iter(), end: Some(Err(Cancelled)) };
-    assert_eq!(s.bulk(&mut rows_in, &mut Recorder::default()), Err(Cancelled));
+    assert_eq!(bulk(&mut s, &mut rows_in, &mut Recorder::default()), Err(Cancelled));
     assert_eq!(rows(&mut s, "select count(*) from t"), [["1"]]);
 }
 

@@ -1,8 +1,8 @@
 //! Names of statements against the catalog.
-use crate::engine::schema::{Database, Instance, Table};
-use crate::engine::session::Session;
-use crate::engine::tokens::ObjectName;
-use crate::error::SqlError;
+use crate::session::Session;
+use sandbox_catalog::schema::{Database, Instance, Table};
+use sandbox_sql::tokens::ObjectName;
+use sandbox_values::error::SqlError;
 use std::sync::Arc;
 
 /// tempdb's database_id.
@@ -58,7 +58,7 @@ pub fn place(session: &Session, instance: &Instance, name: &ObjectName) -> Resul
             );
             SqlError::new(2760, 16, 1, text)
         })?,
-        None => crate::engine::login::default_schema(&session.rights(instance, database), database),
+        None => sandbox_catalog::login::default_schema(&session.rights(instance, database), database),
     };
     Ok(Place { database: id, schema, owner: None, name: name.name.clone() })
 }

@@ -1,11 +1,11 @@
 //! One change of the catalog: records and storage together, with the way back.
-use crate::engine::failure::Outcome;
-use crate::engine::schema::{Database, Instance, Table};
-use crate::engine::session::Session;
-use crate::engine::store;
-use crate::engine::transactions::{Registry, Transaction};
-use crate::error::SqlError;
+use crate::failure::Outcome;
+use crate::session::Session;
 use rusqlite::Connection;
+use sandbox_catalog::schema::{Database, Instance, Table};
+use sandbox_catalog::store;
+use sandbox_transactions::{Registry, Transaction};
+use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;

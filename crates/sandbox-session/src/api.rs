@@ -1,9 +1,9 @@
 //! What the server asks of the engine and what the engine answers: the seam between wire and SQL.
-//! The engine is synchronous; each connection runs its [`Session`](crate::engine) on a thread of its own.
+//! The engine is synchronous; each connection runs its [`Session`](crate::Session) on a thread of its own.
 use super::sandbox::TableName;
-use crate::error::SqlError;
-pub use crate::values::column::OutColumn;
-use crate::values::{SqlType, Value};
+pub use sandbox_values::column::OutColumn;
+use sandbox_values::error::SqlError;
+use sandbox_values::{SqlType, Value};
 
 /// The end of a statement: DONE, with CurCmd (docs/WIRE.md, "DONE").
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,8 @@
 //! Temporary tables end with their session.
 use super::names::TEMPDB;
-use crate::engine::failure::Outcome;
-use crate::engine::session::Session;
-use crate::engine::store;
+use crate::failure::Outcome;
+use crate::session::Session;
+use sandbox_catalog::store;
 use std::sync::Arc;
 
 /// Drops the session's temporary tables. No one else can have a lock on them.

@@ -6,8 +6,8 @@ mod replay;
 pub use faults::{Fault, FaultKind};
 pub use replay::{Recording, Replayed};
 
-use super::tokens::{ObjectName, Source};
-use crate::error::SqlError;
+use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_values::error::SqlError;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

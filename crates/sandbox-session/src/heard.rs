@@ -1,7 +1,7 @@
 //! An answer that goes to no client: what is left of it for whoever asked.
 use super::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
-use crate::error::SqlError;
-use crate::values::{SqlType, Value};
+use sandbox_values::error::SqlError;
+use sandbox_values::{SqlType, Value};
 
 /// Keeps the first result's columns, all rows, the first error and the last count.
 #[derive(Debug, Default)]

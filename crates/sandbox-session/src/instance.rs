@@ -1,15 +1,14 @@
 //! The server instance: what all sessions share.
-use super::functions;
-use super::locks::{LockManager, SessionId};
-use super::ops::Ops;
-use super::sandbox::Sandbox;
-use super::schema::{Instance, Password};
-use super::session::{Login, Session};
-use super::store::storage_error;
-use super::store::{Storage, Store};
-use super::transactions::{self, Eyes, Registry};
-use crate::error::SqlError;
+use crate::sandbox::Sandbox;
+use crate::sqlite::register;
 use rusqlite::Connection;
+use sandbox_catalog::ops::Ops;
+use sandbox_catalog::persist;
+use sandbox_catalog::schema::{Instance, Password};
+use sandbox_catalog::store::{Storage, Store, storage_error};
+use sandbox_transactions::locks::{LockManager, SessionId};
+use sandbox_transactions::{Eyes, Registry, recover};
+use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -90,9 +89,9 @@ impl Engine {
         })?;
         let connection = store.connect().map_err(|e| storage_error(&e))?;
         // Indexes on text call our functions, also where rows of an unfinished transaction leave them.
-        functions::register(&connection, &Ops::default(), &Eyes::default()).map_err(|e| storage_error(&e))?;
-        let floor = transactions::recover(&connection).map_err(|e| storage_error(&e))?;
-        let instance = super::persist::load(&connection, &options.sa_password)?;
+        register(&connection, &Ops::default(), &Eyes::default()).map_err(|e| storage_error(&e))?;
+        let floor = recover(&connection).map_err(|e| storage_error(&e))?;
+        let instance = persist::load(&connection, &options.sa_password)?;
         Ok(Arc::new(Self {
             options,
             locks: LockManager::default(),
@@ -105,14 +104,6 @@ impl Engine {
             // Above all that were given before, as transaction ids are.
             row_version: AtomicU64::new(floor),
         }))
-    }
-
-    /// Logs a client in.
-    ///
-    /// # Errors
-    /// 18456 for a wrong name or password, 4060 for a database that is not there or not permitted.
-    pub fn connect(self: &Arc<Self>, login: &Login) -> Result<Session, SqlError> {
-        Session::new(Arc::clone(self), login)
     }
 
     /// The catalog, to read. Never hold it across a wait for a lock.
@@ -131,22 +122,22 @@ impl Engine {
         self.sandbox.interrupt();
     }
 
-    pub(super) fn connection(&self) -> rusqlite::Result<Connection> {
+    pub fn connection(&self) -> rusqlite::Result<Connection> {
         self.store.connect()
     }
 
     /// Held while a SQLite transaction writes; never while waiting for a lock.
-    pub(super) fn writer(&self) -> MutexGuard<'_, ()> {
+    pub fn writer(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next rowversion.
-    pub(super) fn next_row_version(&self) -> [u8; 8] {
+    pub fn next_row_version(&self) -> [u8; 8] {
         (self.row_version.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes()
     }
 
     /// The last rowversion given.
-    pub(super) fn row_version(&self) -> [u8; 8] {
+    pub fn row_version(&self) -> [u8; 8] {
         self.row_version.load(Ordering::Relaxed).to_be_bytes()
     }
 

@@ -1,8 +1,8 @@
 //! Why a statement did not end well.
 use super::api::Cancelled;
-use super::locks::{LockError, SessionId};
-use super::store::storage_error;
-use crate::error::SqlError;
+use sandbox_catalog::store::storage_error;
+use sandbox_transactions::locks::{LockError, SessionId};
+use sandbox_values::error::SqlError;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {

@@ -1,22 +1,12 @@
 //! Begin, commit, roll back: of statements that stand alone, and of transactions that the client asks for.
-use crate::engine::api::{Cancelled, Done, EnvChange, Sink};
-use crate::engine::bind::TableUse;
-use crate::engine::failure::Outcome;
-use crate::engine::locks::{Mode, Resource, Scope};
-use crate::engine::persist;
-use crate::engine::sandbox::{FaultKind, TableName};
-use crate::engine::session::{Session, TransactionRequest};
-use crate::engine::store;
-use crate::engine::transactions::{Leftover, Transaction, purge};
-use crate::error::SqlError;
+use crate::api::{EnvChange, Sink};
+use crate::failure::Outcome;
+use crate::session::Session;
+use sandbox_catalog::{persist, store};
+use sandbox_transactions::locks::{Mode, Resource, Scope};
+use sandbox_transactions::{Leftover, Transaction, purge};
+use sandbox_values::error::SqlError;
 use std::sync::Arc;
-
-/// CurCmd (docs/WIRE.md, "DONE").
-pub const ROLLBACK: u16 = 210;
-pub const BEGIN: u16 = 212;
-pub const COMMIT: u16 = 213;
-/// SAVE TRANSACTION has no captured number of its own: unconfirmed.
-pub const SAVE: u16 = 214;
 
 /// Runs a statement that writes: in the open transaction, or in one of its own that ends with it.
 /// When the statement fails, what it did is undone and what came before stays.
@@ -159,7 +149,7 @@ pub fn commit_level(session: &mut Session, sink: &mut dyn Sink) -> Outcome {
             "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
         )
         .into()),
-        Some(transaction) if transaction.doomed => Err(super::aftermath::doomed_error().into()),
+        Some(transaction) if transaction.doomed => Err(doomed_error().into()),
         Some(transaction) if transaction.depth > 1 => {
             transaction.depth -= 1;
             Ok(())
@@ -188,7 +178,7 @@ pub fn roll_back(session: &mut Session, name: &str, sink: &mut dyn Sink) -> Outc
     };
     if let Some(savepoint) = transaction.savepoint(name) {
         if transaction.doomed {
-            return Err(super::aftermath::doomed_error().into());
+            return Err(doomed_error().into());
         }
         return undo_after(session, savepoint);
     }
@@ -219,66 +209,13 @@ pub fn save(session: &mut Session, name: &str) -> Outcome {
     }
 }
 
-/// # Errors
-/// 3952 where a database does not allow SNAPSHOT; what a client has asked for.
-pub fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), SqlError> {
-    let instance = session.engine.instance();
-    for used in tables {
-        let Some(database) = instance.databases.get(&used.database) else { continue };
-        let table = TableName::new(database.schema_name(used.table.schema_id), &used.table.name);
-        if let Some(number) = session.engine.sandbox.take(FaultKind::RefuseSnapshot, Some(&table)) {
-            let number = i32::try_from(number).unwrap_or_default();
-            return Err(SqlError::new(number, 16, 1, "SNAPSHOT isolation is refused, as was asked for."));
-        }
-        if !database.allow_snapshot {
-            return Err(SqlError::new(
-                3952,
-                16,
-                1,
-                format!(
-                    "Snapshot isolation transaction failed accessing database '{}' because snapshot isolation is not \
-                     allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
-                    database.name
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A transaction-manager request ([MS-TDS] 2.2.6.9).
-///
-/// # Errors
-/// [`Cancelled`] when the client is gone.
-pub fn request(
-    session: &mut Session,
-    request: &TransactionRequest,
-    sink: &mut dyn Sink,
-) -> Result<(), Cancelled> {
-    let (command, result) = match request {
-        TransactionRequest::Begin { name, isolation } => {
-            if let Some(isolation) = isolation {
-                session.options.isolation = *isolation;
-            }
-            (BEGIN, open(session, name, sink))
-        }
-        TransactionRequest::Commit { then_begin, .. } => {
-            let result = commit_level(session, sink);
-            (COMMIT, and_begin(result, *then_begin, session, sink))
-        }
-        TransactionRequest::Rollback { name, then_begin } => {
-            let result = roll_back(session, name, sink);
-            (ROLLBACK, and_begin(result, *then_begin, session, sink))
-        }
-        TransactionRequest::Save { name } => (SAVE, save(session, name)),
-    };
-    match result {
-        Ok(()) => sink.done(Done { command, count: None, error: false }),
-        Err(failure) => super::aftermath::unheard(session, failure, sink),
-    }
-}
-
-fn and_begin(result: Outcome, then_begin: bool, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
-    result?;
-    if then_begin { open(session, "", sink) } else { Ok(()) }
+/// 3930.
+pub fn doomed_error() -> SqlError {
+    SqlError::new(
+        3930,
+        16,
+        1,
+        "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back \
+         the transaction.",
+    )
 }

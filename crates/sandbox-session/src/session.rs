@@ -1,20 +1,21 @@
-//! One connection's state, and the ways in.
-use super::api::{BulkRows, BulkTarget, Cancelled, Param, Sink};
-use super::exec::{self, bulk::PendingBulk};
-use super::failure::{Failure, Outcome};
-use super::functions;
-use super::instance::{Activity, Engine, Kill, SessionInfo};
-use super::locks::{Mode, Request, Resource, Scope, SessionId};
-use super::login::authenticate;
-use super::ops::Ops;
-use super::options::{Isolation, SetOptions};
-use super::permissions::{self, Rights, Target};
-use super::schema::{Database, Instance, Password};
-use super::store::storage_error;
-use super::transactions::{Eyes, Transaction};
-use crate::error::SqlError;
-use crate::values::{CollationId, Value};
+//! One connection's state.
+use crate::api::{BulkTarget, Sink};
+use crate::failure::{Failure, Outcome};
+use crate::instance::{Activity, Engine, Kill, SessionInfo};
+use crate::options::SetOptions;
+use crate::sqlite::register;
 use rusqlite::Connection;
+use sandbox_catalog::login::authenticate;
+use sandbox_catalog::ops::Ops;
+use sandbox_catalog::permissions::{self, Rights, Target};
+use sandbox_catalog::schema::{Database, Instance, Password, Table};
+use sandbox_catalog::store::storage_error;
+use sandbox_sql::parse::Hint;
+use sandbox_sql::terms::Isolation;
+use sandbox_transactions::locks::{Mode, Request, Resource, Scope, SessionId};
+use sandbox_transactions::{Eyes, Transaction};
+use sandbox_values::CollationId;
+use sandbox_values::error::SqlError;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -44,21 +45,40 @@ pub struct Session {
     pub id: SessionId,
     pub login: Login,
     pub options: SetOptions,
-    pub(super) engine: Arc<Engine>,
-    pub(super) connection: Connection,
+    pub engine: Arc<Engine>,
+    pub connection: Connection,
     /// database_id of the current database.
-    pub(super) database: i16,
-    pub(super) transaction: Option<Transaction>,
-    pub(super) pending_bulk: Option<PendingBulk>,
+    pub database: i16,
+    pub transaction: Option<Transaction>,
+    pub pending_bulk: Option<PendingBulk>,
     /// `@@ROWCOUNT`, `@@ERROR`, `@@IDENTITY` and what goes with them.
-    pub(super) last: LastStatement,
+    pub last: LastStatement,
     /// The triggers that are running, the innermost last.
-    pub(super) firing: Vec<exec::trigger::Firing>,
+    pub firing: Vec<Firing>,
     /// Inside INSERT ... EXEC.
-    pub(super) collecting: bool,
-    pub(super) ops: Ops,
-    pub(super) eyes: Eyes,
+    pub collecting: bool,
+    pub ops: Ops,
+    pub eyes: Eyes,
     temporaries: Cell<u64>,
+}
+
+/// What an INSERT BULK statement has promised.
+pub struct PendingBulk {
+    pub target: BulkTarget,
+    pub database: i16,
+    pub table: Arc<Table>,
+    /// Positions in the table of the columns that come.
+    pub positions: Vec<usize>,
+    pub hints: Vec<Hint>,
+}
+
+/// The pseudo tables of a trigger that is running, by their object_ids in tempdb.
+#[derive(Clone, Copy, Debug)]
+pub struct Firing {
+    pub inserted: i32,
+    pub deleted: i32,
+    /// object_id of the trigger.
+    pub trigger: i32,
 }
 
 /// What the last statement left for the next to ask.
@@ -69,11 +89,21 @@ pub struct LastStatement {
     pub identity: Option<i128>,
 }
 
+impl Engine {
+    /// Logs a client in.
+    ///
+    /// # Errors
+    /// 18456 for a wrong name or password, 4060 for a database that is not there or not permitted.
+    pub fn connect(self: &Arc<Self>, login: &Login) -> Result<Session, SqlError> {
+        Session::new(Arc::clone(self), login)
+    }
+}
+
 impl Session {
-    pub(super) fn new(engine: Arc<Engine>, login: &Login) -> Result<Self, SqlError> {
+    fn new(engine: Arc<Engine>, login: &Login) -> Result<Self, SqlError> {
         let connection = engine.connection().map_err(|e| storage_error(&e))?;
         let (ops, eyes) = (Ops::default(), Eyes::default());
-        functions::register(&connection, &ops, &eyes).map_err(|e| storage_error(&e))?;
+        register(&connection, &ops, &eyes).map_err(|e| storage_error(&e))?;
         let database = authenticate(&engine.instance(), &login.user, &login.password, &login.database)?;
         let info = SessionInfo {
             login: login.user.clone(),
@@ -116,72 +146,9 @@ impl Session {
         })
     }
 
-    /// Runs a batch. Errors of statements go to the sink; what comes back is only that the client is gone.
-    ///
-    /// # Errors
-    /// [`Cancelled`] after an attention: the session has unwound as SQL Server does.
-    pub fn batch(&mut self, sql: &str, params: &mut [Param], sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        self.at_work("BATCH", |session| exec::batch(session, sql, params, sink))
-    }
-
-    /// Runs a stored procedure by name: an RPC request.
-    ///
-    /// # Errors
-    /// [`Cancelled`] after an attention.
-    pub fn rpc(&mut self, name: &str, params: &mut [Param], sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        self.at_work("EXECUTE", |session| exec::rpc(session, name, params, sink))
-    }
-
-    /// Runs a transaction-manager request.
-    ///
-    /// # Errors
-    /// [`Cancelled`] after an attention.
-    pub fn transaction(
-        &mut self,
-        request: &TransactionRequest,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Cancelled> {
-        self.at_work("TRANSACTION", |session| exec::transaction::request(session, request, sink))
-    }
-
     /// After an INSERT BULK batch: what the bulk message must bring as the very next request.
     pub fn pending_bulk(&self) -> Option<BulkTarget> {
         self.pending_bulk.as_ref().map(|pending| pending.target.clone())
-    }
-
-    /// Loads the rows of the bulk message.
-    ///
-    /// # Errors
-    /// [`Cancelled`] after an attention; nothing was inserted.
-    pub fn bulk(&mut self, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        self.at_work("BULK INSERT", |session| exec::bulk::load(session, rows, sink))
-    }
-
-    /// Another request came instead of the bulk message: 4022.
-    ///
-    /// # Errors
-    /// [`Cancelled`] when the client is gone.
-    pub fn cancel_bulk(&mut self, sink: &mut dyn Sink) -> Result<(), Cancelled> {
-        exec::bulk::refuse_other_request(self, sink)
-    }
-
-    /// RESETCONNECTION: as after login, without the transaction; RESETCONNECTIONSKIPTRAN (`keep_transaction`)
-    /// keeps it.
-    pub fn reset(&mut self, keep_transaction: bool) {
-        if !keep_transaction {
-            self.abandon();
-        }
-        self.options = SetOptions::default();
-        self.last = LastStatement::default();
-        self.pending_bulk = None;
-    }
-
-    /// Runs one query for the engine itself and gives its rows; for checks that T-SQL says best.
-    ///
-    /// # Errors
-    /// As the query's.
-    pub fn query(&mut self, sql: &str) -> Outcome<Vec<Vec<Value>>> {
-        exec::internal_query(self, sql)
     }
 
     /// What ends this session's connection, for others to call.
@@ -189,13 +156,13 @@ impl Session {
         self.tell(|info| info.kill = Some(Kill(Arc::new(kill))));
     }
 
-    pub(super) fn enter_database(&mut self, id: i16) {
+    pub fn enter_database(&mut self, id: i16) {
         self.database = id;
         self.tell(|info| info.database = id);
     }
 
     /// Shows to others that a request runs here.
-    fn at_work<T>(&mut self, command: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn at_work<T>(&mut self, command: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
         let activity = Activity { started: SystemTime::now(), ended: None, command };
         self.tell(|info| info.request = Some(activity));
         let done = work(self);
@@ -208,7 +175,7 @@ impl Session {
     }
 
     /// Shows to others what the request is at.
-    pub(super) fn doing(&self, command: &'static str) {
+    pub fn doing(&self, command: &'static str) {
         self.tell(|info| {
             if let Some(request) = &mut info.request {
                 request.command = command;
@@ -223,7 +190,7 @@ impl Session {
     }
 
     /// A number for a temporary SQLite table.
-    pub(super) fn next_temporary(&self) -> u64 {
+    pub fn next_temporary(&self) -> u64 {
         self.temporaries.set(self.temporaries.get() + 1);
         self.temporaries.get()
     }
@@ -235,13 +202,7 @@ impl Session {
 
     /// # Errors
     /// 229 where the session's user may not do this to the object.
-    pub(super) fn may(
-        &self,
-        database: i16,
-        target: Target,
-        name: &str,
-        permission: &str,
-    ) -> Result<(), SqlError> {
+    pub fn may(&self, database: i16, target: Target, name: &str, permission: &str) -> Result<(), SqlError> {
         let instance = self.engine.instance();
         match instance.databases.get(&database) {
             Some(database) => permissions::check(&self.rights(&instance, database), permission, target, name),
@@ -261,7 +222,7 @@ impl Session {
         found.map_or((String::new(), CollationId::SERVER_DEFAULT), |d| (d.name.clone(), d.collation))
     }
 
-    pub(super) fn lock(
+    pub fn lock(
         &self,
         resource: Resource,
         mode: Mode,
@@ -282,20 +243,20 @@ impl Session {
     }
 
     /// Locks a table to the end of the transaction, or of the statement.
-    pub(super) fn lock_table(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
+    pub fn lock_table(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
         let resource = Resource::Table { database: table.0, object_id: table.1 };
         self.lock(resource, mode, scope, &|| sink.cancelled())
     }
 
     /// Locks the places between a table's rows, all of them at once: U keeps new rows out, IX asks to put some in.
-    pub(super) fn lock_range(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
+    pub fn lock_range(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
         let resource = Resource::Range { database: table.0, object_id: table.1 };
         self.lock(resource, mode, scope, &|| sink.cancelled())
     }
 
     /// Runs `work` in one SQLite transaction that writes; all of it stays or, on an error, none.
     /// Nested calls join the outer one. Never wait for a lock inside.
-    pub(super) fn write<T, E: From<rusqlite::Error>>(
+    pub fn write<T, E: From<rusqlite::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -308,7 +269,7 @@ impl Session {
     }
 
     /// As [`Session::write`], where the caller holds the writers' gate.
-    pub(super) fn write_gated<T, E: From<rusqlite::Error>>(
+    pub fn write_gated<T, E: From<rusqlite::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -322,24 +283,5 @@ impl Session {
             return result.and(Err(error.into()));
         }
         result
-    }
-
-    /// Rolls back whatever is open, without a word to the client.
-    fn abandon(&mut self) {
-        if let Err(error) = exec::transaction::rollback_all(self) {
-            log::error!("session {}: rollback failed: {error:?}", self.id);
-        }
-        if let Err(error) = super::ddl::temporary::drop_all(self) {
-            log::error!("session {}: temporary tables stay: {error:?}", self.id);
-        }
-        self.engine.locks.release_all(self.id, Scope::Statement);
-        self.engine.locks.release_all(self.id, Scope::Session);
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.abandon();
-        self.engine.sessions().remove(&self.id);
     }
 }

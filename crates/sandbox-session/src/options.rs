@@ -1,5 +1,5 @@
 //! What SET sets, for a session.
-pub use crate::engine::terms::Isolation;
+pub use sandbox_sql::terms::Isolation;
 use std::time::Duration;
 
 /// Options by their bits in `@@OPTIONS`, as DBCC USEROPTIONS and SESSIONPROPERTY name them (Microsoft docs, "Configure the

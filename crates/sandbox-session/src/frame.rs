@@ -1,7 +1,7 @@
 //! What a batch or procedure body has of its own: variables, and the error that a CATCH block handles.
-use crate::engine::api::Param;
-use crate::error::SqlError;
-use crate::values::{SqlType, Value};
+use crate::api::Param;
+use sandbox_values::error::SqlError;
+use sandbox_values::{SqlType, Value};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,37 @@
+//! What a session leaves behind: nothing.
+use crate::options::SetOptions;
+use crate::session::{LastStatement, Session};
+use crate::{temporary, transaction};
+use sandbox_transactions::locks::Scope;
+
+impl Session {
+    /// RESETCONNECTION: as after login, without the transaction; RESETCONNECTIONSKIPTRAN (`keep_transaction`)
+    /// keeps it.
+    pub fn reset(&mut self, keep_transaction: bool) {
+        if !keep_transaction {
+            self.abandon();
+        }
+        self.options = SetOptions::default();
+        self.last = LastStatement::default();
+        self.pending_bulk = None;
+    }
+
+    /// Rolls back whatever is open, without a word to the client.
+    fn abandon(&mut self) {
+        if let Err(error) = transaction::rollback_all(self) {
+            log::error!("session {}: rollback failed: {error:?}", self.id);
+        }
+        if let Err(error) = temporary::drop_all(self) {
+            log::error!("session {}: temporary tables stay: {error:?}", self.id);
+        }
+        self.engine.locks.release_all(self.id, Scope::Statement);
+        self.engine.locks.release_all(self.id, Scope::Session);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.abandon();
+        self.engine.sessions().remove(&self.id);
+    }
+}

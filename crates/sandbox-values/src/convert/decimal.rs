@@ -1,8 +1,23 @@
 //! Decimal arithmetic: result types by Microsoft's "Precision, scale, and length", and the operations.
 use super::errors;
-use super::number::decimal_shape;
 use crate::error::SqlError;
 use crate::types::SqlType;
+
+/// The decimal that holds every value of an exact type: int is decimal(10,0), money decimal(19,4) (Microsoft,
+/// "Precision, scale, and length").
+pub fn decimal_shape(sql_type: &SqlType) -> Option<(u8, u8)> {
+    match *sql_type {
+        SqlType::Bit => Some((1, 0)),
+        SqlType::TinyInt => Some((3, 0)),
+        SqlType::SmallInt => Some((5, 0)),
+        SqlType::Int => Some((10, 0)),
+        SqlType::BigInt => Some((19, 0)),
+        SqlType::SmallMoney => Some((10, 4)),
+        SqlType::Money => Some((19, 4)),
+        SqlType::Decimal { precision, scale, .. } => Some((precision, scale)),
+        _ => None,
+    }
+}
 
 /// An arithmetic operator on decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,15 +14,17 @@ mod number_text;
 #[cfg(test)]
 mod round_trips;
 mod text;
+mod to_moment;
+mod to_number;
+mod to_text;
 
 use super::types::{CollationId, Len, SqlType, Value};
 use crate::error::SqlError;
 
 pub use allowed::check;
 pub use calendar::{date_of_days, days_of_date};
-pub use decimal::{Operator, arithmetic, result_type};
+pub use decimal::{Operator, arithmetic, decimal_shape, result_type};
 pub use fit::{Misfit, Place, fit};
-pub use number::decimal_shape;
 
 /// How a conversion was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +80,9 @@ fn convert(value: &Value, from: &SqlType, to: &SqlType, style: Option<i32>) -> R
             Value::Variant(_) => value.clone(),
             _ => Value::Variant(Box::new((from.clone(), value.clone()))),
         }),
-        _ if to.is_number() => number::to_number(value, from, to),
-        _ if to.is_date_or_time() => moment::to_moment(value, from, to, style),
-        _ if to.is_character() => text::to_text(value, from, to, style),
+        _ if to.is_number() => to_number::to_number(value, from, to),
+        _ if to.is_date_or_time() => to_moment::to_moment(value, from, to, style),
+        _ if to.is_character() => to_text::to_text(value, from, to, style),
         SqlType::Xml => binary::to_xml(value, from, style),
         SqlType::UniqueIdentifier => binary::to_guid(value, from),
         _ => binary::to_binary(value, from, to, style),

@@ -1,6 +1,6 @@
-//! To integers, decimal, money and float.
+//! Numbers of any type, and how one type takes another's.
 use super::decimal::{power, rescale};
-use super::{binary, errors, moment, number_text};
+use super::errors;
 use crate::error::SqlError;
 use crate::types::{SqlType, Value};
 
@@ -15,22 +15,6 @@ pub(super) enum Number {
     Float(f64),
 }
 
-/// The decimal that holds every value of an exact type: int is decimal(10,0), money decimal(19,4) (Microsoft,
-/// "Precision, scale, and length").
-pub fn decimal_shape(sql_type: &SqlType) -> Option<(u8, u8)> {
-    match *sql_type {
-        SqlType::Bit => Some((1, 0)),
-        SqlType::TinyInt => Some((3, 0)),
-        SqlType::SmallInt => Some((5, 0)),
-        SqlType::Int => Some((10, 0)),
-        SqlType::BigInt => Some((19, 0)),
-        SqlType::SmallMoney => Some((10, 4)),
-        SqlType::Money => Some((19, 4)),
-        SqlType::Decimal { precision, scale, .. } => Some((precision, scale)),
-        _ => None,
-    }
-}
-
 pub(super) fn of_value(value: &Value, from: &SqlType) -> Option<Number> {
     match *value {
         Value::Int(n) => Some(Number::Int(n)),
@@ -38,25 +22,6 @@ pub(super) fn of_value(value: &Value, from: &SqlType) -> Option<Number> {
         Value::Money(n) => Some(Number::Money(n)),
         Value::Float(x) => Some(Number::Float(x)),
         _ => None,
-    }
-}
-
-pub(super) fn to_number(value: &Value, from: &SqlType, to: &SqlType) -> Result<Value, SqlError> {
-    if let Some(number) = of_value(value, from) {
-        return narrow(number, from, to);
-    }
-    match value {
-        Value::Bytes(bytes) if from.is_character() => number_text::parse(bytes, from, to),
-        Value::Bytes(bytes) if from.is_binary() => binary::to_number(bytes, from, to),
-        Value::DateTime(..) | Value::SmallDateTime(..) => {
-            let days = moment::days_since_1900(value);
-            match to {
-                // Microsoft, "Truncating and rounding results": datetime to int rounds.
-                _ if to.is_integer() => narrow(Number::Float(days.round()), from, to),
-                _ => narrow(Number::Float(days), from, to),
-            }
-        }
-        _ => Err(errors::not_explicit(from, to)),
     }
 }
 

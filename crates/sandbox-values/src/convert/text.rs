@@ -1,9 +1,6 @@
-//! To char, varchar, nchar, nvarchar, text and ntext.
-use super::moment::Moment;
-use super::{binary, errors, moment_format, number, number_text};
+//! Characters of a value, and what a character type can hold.
 use crate::collation::{Charset, units_from_utf16le, utf16le};
-use crate::error::SqlError;
-use crate::types::{CollationId, Len, SqlType, Value};
+use crate::types::{CollationId, Len, SqlType};
 
 /// The characters of a value of a character type.
 pub(super) fn units(bytes: &[u8], from: &SqlType) -> Vec<u16> {
@@ -89,64 +86,4 @@ fn whole_characters(bytes: &[u8], width: usize, collation: CollationId) -> usize
 
 fn splits_pair(bytes: &[u8], at: usize) -> bool {
     at >= 2 && (0xD8..0xDC).contains(&bytes[at - 1])
-}
-
-pub(super) fn to_text(
-    value: &Value,
-    from: &SqlType,
-    to: &SqlType,
-    style: Option<i32>,
-) -> Result<Value, SqlError> {
-    let Some(shape) = Shape::of(to) else { return Err(errors::not_explicit(from, to)) };
-    let mut bytes = match value {
-        Value::Bytes(bytes)
-            if from.is_character()
-                && from.charset() == to.charset()
-                && from.collation() == to.collation() =>
-        {
-            bytes.clone()
-        }
-        Value::Bytes(bytes) if from.is_character() || *from == SqlType::Xml => {
-            shape.encode(&units(bytes, from))
-        }
-        Value::Bytes(bytes) => binary::to_text_bytes(bytes, &shape, style)?,
-        _ => shape.encode(&ascii(value, from, to, style, &shape)?),
-    };
-    shape.cut(&mut bytes);
-    shape.pad(&mut bytes);
-    Ok(Value::Bytes(bytes))
-}
-
-/// Numbers, moments and GUIDs as text that must fit: what SQL Server does when it does not differs by type
-/// (Microsoft, "CAST and CONVERT", "Truncating and rounding results").
-fn ascii(
-    value: &Value,
-    from: &SqlType,
-    to: &SqlType,
-    style: Option<i32>,
-    shape: &Shape,
-) -> Result<Vec<u16>, SqlError> {
-    let text = match (value, number::of_value(value, from)) {
-        (_, Some(number)) => number_text::format(number, from, style),
-        (Value::Guid(bytes), _) => binary::guid_text(bytes),
-        _ => match Moment::of_value(value) {
-            Some(moment) => moment_format::format(moment, from, style)?,
-            None => return Err(errors::not_explicit(from, to)),
-        },
-    };
-    let unit = if shape.charset == Charset::Utf16 { 2 } else { 1 };
-    let fits = shape.width.is_none_or(|width| text.len() * unit <= width);
-    let units = |text: &str| text.encode_utf16().collect();
-    match from {
-        _ if fits => Ok(units(&text)),
-        SqlType::TinyInt | SqlType::SmallInt | SqlType::Int if shape.charset == Charset::CodePage => {
-            Ok(units("*"))
-        }
-        SqlType::Money | SqlType::SmallMoney => Err(errors::no_room_for_money(from, to)),
-        SqlType::UniqueIdentifier => Err(errors::no_room_for_guid()),
-        _ if from.is_integer() => Err(errors::overflow(to)),
-        _ if from.is_number() => Err(errors::overflow_from(from, to)),
-        // Dates are cut.
-        _ => Ok(units(&text)),
-    }
 }

@@ -3,13 +3,21 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Tool};
+use replica_core::cli::{Common, Tool};
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::Format;
 use replica_core::trial::Which;
 
 use crate::run;
+
+replica_core::options! {
+    #[derive(Debug)]
+    pub struct Args {
+        own: Own,
+        common: Common,
+    }
+}
 
 /// Shows one row of the source column by column, loads it into the target as the copy would, and rolls that back. Where
 /// the target refuses it, tries the columns apart and says which of them are to blame.
@@ -21,7 +29,7 @@ Lines: table, column, type at the source, value, type at the target, verdict; th
 Exit codes: 0 accepted; 1 refused, or the trial could not be made; 2 bad usage or configuration;
   3 cannot connect or log in; 130/143 stopped by a signal."
 )]
-pub struct Args {
+struct Own {
     /// the table as name, schema.name or [schema].[name]; then the other values of --key
     #[argh(positional, arg_name = "TABLE")]
     words: Vec<String>,
@@ -31,16 +39,6 @@ pub struct Args {
     /// a predicate in T-SQL on the source's columns; the first row that it is true for
     #[argh(option, long = "where", arg_name = "sql")]
     predicate: Option<String>,
-    /// read this file instead of replica.toml in the current folder
-    #[argh(option, arg_name = "file")]
-    config: Option<PathBuf>,
-    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
-    #[argh(option, arg_name = "format")]
-    output: Option<String>,
-    /// print the version
-    #[argh(switch)]
-    #[expect(dead_code, reason = "answered before the rest is looked at")]
-    version: bool,
 }
 
 /// What the command line asks for.
@@ -57,11 +55,12 @@ impl Tool for Args {
     type Options = Options;
 
     fn resolve(self, _stdin: bool) -> Result<Options> {
-        let mut words = self.words.into_iter();
+        let own = self.own;
+        let mut words = own.words.into_iter();
         let Some(table) = words.next() else { return Err(Error::usage("no table is named")) };
         let table: TableName = table.parse().map_err(|error| Error::usage(format!("{error}")))?;
-        let values: Vec<String> = self.key.into_iter().chain(words).collect();
-        let which = match (self.predicate, values) {
+        let values: Vec<String> = own.key.into_iter().chain(words).collect();
+        let which = match (own.predicate, values) {
             (Some(predicate), values) if values.is_empty() => Which::Where(predicate),
             (None, values) if !values.is_empty() => Which::Key(values),
             (None, _) => {
@@ -69,7 +68,7 @@ impl Tool for Args {
             }
             (Some(_), _) => return Err(Error::usage("a row is named by --key or by --where, not by both")),
         };
-        Ok(Options { table, which, config: self.config, format: cli::format(self.output.as_deref())? })
+        Ok(Options { table, which, config: self.common.config, format: self.common.format })
     }
 
     fn run(options: Options) -> Result<Code> {

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{self, Selection, Tool};
+use replica_core::cli::{Common, Days, NamedTables, Selection, Tool};
 use replica_core::error::Result;
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -22,6 +22,16 @@ const FINDERS: [(&str, Family); 3] = [
     ("debug-datetime-range", Family::Dates),
 ];
 
+replica_core::options! {
+    #[derive(Debug)]
+    pub struct Args<const FINDER: usize> {
+        own: Own,
+        tables: NamedTables,
+        days: Days,
+        common: Common,
+    }
+}
+
 /// Finds the values of source tables that do not fit the target's columns, or would be changed on the way. Each table
 /// is scanned once, on the source's server; nothing is written.
 #[derive(FromArgs, ArgsInfo, Debug)]
@@ -33,32 +43,10 @@ Lines: table, column, type at the source, type at the target, capacity, problem,
 Exit codes: 0 nothing found; 1 something was found, or failed; 2 bad usage or configuration;
   3 cannot connect or log in; 130/143 stopped by a signal."
 )]
-pub struct Args<const FINDER: usize> {
-    /// tables as name, schema.name or [schema].[name]; - reads names from stdin, one a line
-    #[argh(positional, arg_name = "TABLE")]
-    tables: Vec<String>,
-    /// first day to look at
-    #[argh(option, arg_name = "day")]
-    start_date: Option<String>,
-    /// last day to look at
-    #[argh(option, arg_name = "day")]
-    end_date: Option<String>,
-    /// the column that the days are in (default: that of the configuration, or the only one with dates)
-    #[argh(option, arg_name = "column")]
-    date_column: Option<String>,
+struct Own {
     /// name so many rows of each finding, by their key (default 0)
     #[argh(option, arg_name = "n", default = "0")]
     rows: u64,
-    /// read this file instead of replica.toml in the current folder
-    #[argh(option, arg_name = "file")]
-    config: Option<PathBuf>,
-    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
-    #[argh(option, arg_name = "format")]
-    output: Option<String>,
-    /// print the version
-    #[argh(switch)]
-    #[expect(dead_code, reason = "answered before the rest is looked at")]
-    version: bool,
 }
 
 /// What the command line asks for.
@@ -78,15 +66,14 @@ impl<const FINDER: usize> Tool for Args<FINDER> {
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {
-        let selection = Selection { named: self.tables, stdin, all: false };
         Ok(Options {
             family: FINDERS[FINDER].1,
-            selection: selection.required("Name tables, or - to read them from stdin")?,
-            range: Range::typed(self.start_date.as_deref(), self.end_date.as_deref())?,
-            date_column: self.date_column,
-            rows: self.rows,
-            config: self.config,
-            format: cli::format(self.output.as_deref())?,
+            selection: self.tables.selection(stdin)?,
+            range: self.days.range()?,
+            date_column: self.days.date_column,
+            rows: self.own.rows,
+            config: self.common.config,
+            format: self.common.format,
         })
     }
 

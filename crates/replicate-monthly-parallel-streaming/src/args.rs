@@ -2,9 +2,9 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{self, Selection, Tool};
-use replica_core::config::Allowance;
-use replica_core::copy::Verify;
+use replica_core::cli::{
+    Common, Days, Explain, Guard, Loading, NamedTables, Selection, Tool, WindowLength, Workers, values,
+};
 use replica_core::copy::windows::IndexScope;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
@@ -15,39 +15,33 @@ use replica_core::window::{Range, Unit};
 
 use crate::run;
 
+replica_core::options! {
+    #[derive(Debug)]
+    pub struct Args {
+        own: Own,
+        tables: NamedTables,
+        days: Days,
+        length: WindowLength,
+        workers: Workers,
+        explain: Explain,
+        loading: Loading,
+        guard: Guard,
+        common: Common,
+    }
+}
+
 /// Replaces the months (or weeks, or days) of a date-based table by the source's, several at once. Every window is
 /// deleted and loaded again, so that a run can be repeated; a ledger in the target says which are complete.
-#[derive(FromArgs, ArgsInfo, Debug, Default)]
+#[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
 Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or configuration;
   3 cannot connect or log in; 4 another run holds this table; 130/143 stopped by a signal, after cleaning up."
 )]
-pub struct Args {
-    /// table as name, schema.name or [schema].[name]; - reads names from stdin, one a line
-    #[argh(positional, arg_name = "TABLE")]
-    tables: Vec<String>,
-    /// the first day, as 2024-01-31
-    #[argh(option, arg_name = "day")]
-    start_date: Option<String>,
-    /// the last day, included
-    #[argh(option, arg_name = "day")]
-    end_date: Option<String>,
-    /// the column that windows are cut by (default: date_filter_columns in replica.toml, or the only one with dates)
-    #[argh(option, arg_name = "column")]
-    date_column: Option<String>,
-    /// month, week (from Monday) or day (default month)
-    #[argh(option, arg_name = "unit")]
-    window: Option<String>,
-    /// windows at once, largest first (default 2)
-    #[argh(option, arg_name = "n")]
-    max_workers: Option<usize>,
-    /// rows in one bulk message (default: by the target's shape)
-    #[argh(option, arg_name = "rows")]
-    chunk_size: Option<u64>,
+struct Own {
     /// rows in one transaction (default: by the target's shape)
-    #[argh(option, arg_name = "rows")]
+    #[argh(option, arg_name = "rows", from_str_fn(values::rows))]
     commit_interval: Option<u64>,
     /// skip windows that are complete in the ledger, were loaded in the same way, and whose rows are still there (by their
     /// number; with --verify hash, all of them)
@@ -74,46 +68,6 @@ pub struct Args {
     /// attempts after the first, of each window (default 5)
     #[argh(option, arg_name = "n")]
     max_retries: Option<u32>,
-    /// say what would be done, and do nothing
-    #[argh(switch)]
-    explain: bool,
-    /// the same as --explain
-    #[argh(switch)]
-    dry_run: bool,
-    /// look for values that would not fit before anything is written
-    #[argh(switch)]
-    preflight: bool,
-    /// re-read each window after its commit: none, count or hash (default none)
-    #[argh(option, arg_name = "what")]
-    verify: Option<String>,
-    /// leave out source columns that the target lacks
-    #[argh(switch)]
-    ignore_extra_columns: bool,
-    /// fill target columns that the source lacks with NULL or their default, whatever they hold
-    #[argh(switch)]
-    fill_missing_columns: bool,
-    /// let windows become smaller, by any share of rows or by so many percent (default 50, and never to none)
-    #[argh(option, arg_name = "[percent]")]
-    allow_shrink: Option<String>,
-    /// both logins see all rows, whatever security policies there are
-    #[argh(switch)]
-    allow_row_filters: bool,
-    /// check the target's constraints while loading, and keep them trusted
-    #[argh(switch)]
-    check_constraints: bool,
-    /// let the target's triggers fire
-    #[argh(switch)]
-    fire_triggers: bool,
-    /// read this file instead of replica.toml in the current folder
-    #[argh(option, arg_name = "file")]
-    config: Option<PathBuf>,
-    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
-    #[argh(option, arg_name = "format")]
-    output: Option<String>,
-    /// print the version
-    #[argh(switch)]
-    #[expect(dead_code, reason = "answered before the rest is looked at")]
-    version: bool,
 }
 
 /// What the command line asks for.
@@ -125,7 +79,6 @@ pub struct Options {
     pub unit: Unit,
     pub date_column: Option<String>,
     pub max_workers: usize,
-    pub chunk_size: Option<u64>,
     pub commit_interval: Option<u64>,
     pub resume: ResumeMode,
     pub shared: bool,
@@ -134,19 +87,12 @@ pub struct Options {
     pub tablock: Tablock,
     pub max_retries: u32,
     pub explain: bool,
-    pub preflight: bool,
-    pub verify: Verify,
-    pub ignore_extra_columns: bool,
-    pub allowance: Allowance,
-    pub check_constraints: bool,
-    pub fire_triggers: bool,
+    pub loading: Loading,
+    pub guard: Guard,
     pub config: Option<PathBuf>,
     pub format: Format,
 }
 
-/// Two writers keep source and target busy; more contend on one rowstore (docs/LOADING.md, "Sizes of messages and
-/// transactions").
-const DEFAULT_WORKERS: usize = 2;
 const DEFAULT_RETRIES: u32 = 5;
 const MOST_RETRIES: u32 = 100;
 
@@ -156,79 +102,79 @@ impl Tool for Args {
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {
-        let range = match Range::typed(self.start_date.as_deref(), self.end_date.as_deref())? {
-            None if !self.repair_indexes => {
+        let own = self.own;
+        let range = match self.days.range()? {
+            None if !own.repair_indexes => {
                 return Err(Error::usage("no dates are given").remedy(
                     "Say --start-date 2024-01-01 --end-date 2024-12-31, or copy the whole table with replicate-reference-tables",
                 ));
             }
-            range => range.filter(|_| !self.repair_indexes),
+            range => range.filter(|_| !own.repair_indexes),
         };
-        let index_scope = match self.index_scope.as_deref() {
-            None | Some("run") => IndexScope::Run,
-            Some("month") => IndexScope::Window,
-            Some(other) => {
-                return Err(
-                    Error::usage(format!("--index-scope {other} is unknown")).remedy("It is run or month")
-                );
-            }
-        };
-        let max_workers = cli::workers(self.max_workers, DEFAULT_WORKERS)?;
-        let (one_worker, not_alone) = (max_workers == 1, self.shared);
-        if index_scope == IndexScope::Window && (not_alone || !one_worker && self.max_workers.is_some()) {
+        let index_scope = own.index_scope()?;
+        let several_workers = self.workers.most.is_some_and(|most| most > 1);
+        if index_scope == IndexScope::Window && (own.shared || several_workers) {
             return Err(Error::usage(
                 "--index-scope month works on the whole table around each month, so only one worker can",
             )
             .remedy("Say --max-workers 1 without --shared, or leave --index-scope out"));
         }
-        let selection = Selection { named: self.tables, stdin, all: false };
         Ok(Options {
-            selection: selection.required("Name a table, or - to read names from stdin")?,
+            selection: self.tables.selection(stdin)?,
             range,
-            unit: self.window.as_deref().map_or(Ok(Unit::default()), str::parse)?,
-            date_column: self.date_column,
-            max_workers: if index_scope == IndexScope::Window { 1 } else { max_workers },
-            chunk_size: cli::at_least_one_row("--chunk-size", self.chunk_size)?,
-            commit_interval: cli::at_least_one_row("--commit-interval", self.commit_interval)?,
-            resume: match (self.resume, self.restart) {
-                (true, true) => {
-                    return Err(Error::usage("--resume and --restart exclude each other"));
-                }
-                (true, false) => ResumeMode::Resume,
-                (false, true) => ResumeMode::Restart,
-                (false, false) => ResumeMode::Replace,
-            },
-            shared: self.shared,
-            keep_indexes: self.keep_indexes,
+            unit: self.length.unit.unwrap_or_default(),
+            date_column: self.days.date_column,
+            max_workers: if index_scope == IndexScope::Window { 1 } else { self.workers.most() },
+            resume: own.resume_mode()?,
+            tablock: own.tablock()?,
+            commit_interval: own.commit_interval,
+            shared: own.shared,
+            keep_indexes: own.keep_indexes,
             index_scope,
-            tablock: match self.tablock.as_deref() {
-                None | Some("auto") => Tablock::Auto,
-                Some("always") => Tablock::Always,
-                Some("never") => Tablock::Never,
-                Some(other) => {
-                    return Err(Error::usage(format!("--tablock {other} is unknown"))
-                        .remedy("It is auto, always or never"));
-                }
-            },
-            max_retries: self.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
-            explain: self.explain || self.dry_run,
-            preflight: self.preflight,
-            verify: cli::verify(self.verify.as_deref())?,
-            ignore_extra_columns: self.ignore_extra_columns,
-            allowance: Allowance {
-                fill_missing_columns: self.fill_missing_columns,
-                shrink: cli::shrink(self.allow_shrink.as_deref())?,
-                row_filters: self.allow_row_filters,
-            },
-            check_constraints: self.check_constraints,
-            fire_triggers: self.fire_triggers,
-            config: self.config,
-            format: cli::format(self.output.as_deref())?,
+            max_retries: own.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
+            explain: self.explain.is_asked(),
+            loading: self.loading,
+            guard: self.guard,
+            config: self.common.config,
+            format: self.common.format,
         })
     }
 
     fn run(options: Options) -> Result<Code> {
         run::run(&options)
+    }
+}
+
+impl Own {
+    fn index_scope(&self) -> Result<IndexScope> {
+        match self.index_scope.as_deref() {
+            None | Some("run") => Ok(IndexScope::Run),
+            Some("month") => Ok(IndexScope::Window),
+            Some(other) => {
+                Err(Error::usage(format!("--index-scope {other} is unknown")).remedy("It is run or month"))
+            }
+        }
+    }
+
+    fn resume_mode(&self) -> Result<ResumeMode> {
+        match (self.resume, self.restart) {
+            (true, true) => Err(Error::usage("--resume and --restart exclude each other")),
+            (true, false) => Ok(ResumeMode::Resume),
+            (false, true) => Ok(ResumeMode::Restart),
+            (false, false) => Ok(ResumeMode::Replace),
+        }
+    }
+
+    fn tablock(&self) -> Result<Tablock> {
+        match self.tablock.as_deref() {
+            None | Some("auto") => Ok(Tablock::Auto),
+            Some("always") => Ok(Tablock::Always),
+            Some("never") => Ok(Tablock::Never),
+            Some(other) => {
+                Err(Error::usage(format!("--tablock {other} is unknown"))
+                    .remedy("It is auto, always or never"))
+            }
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use replica_core::config::Config;
 use replica_core::copy::windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob};
 use replica_core::error::Result;
 use replica_core::exit::Code;
-use replica_core::plan::CopyOptions;
 use replica_core::report::{
     self, ProgressBars, Record, RecordValue, human_bytes, human_count, human_duration,
 };
@@ -70,7 +69,7 @@ async fn replicate(
     }
     prepared.allowed()?;
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
-    if options.preflight {
+    if options.loading.preflight {
         stop.or(prepared.preflight(job)).await?;
     }
     let mut written = Ok(());
@@ -99,19 +98,10 @@ fn job(
 ) -> Result<WindowsJob> {
     let settings = configured.settings(table);
     let load = LoadOptions {
-        check_constraints: options.check_constraints,
-        fire_triggers: options.fire_triggers,
-        chunk_rows: options.chunk_size.or(settings.chunk_size),
         commit_rows: options.commit_interval.or(settings.commit_interval),
         tablock: options.tablock,
         keep_indexes: options.keep_indexes,
-        ..LoadOptions::default()
-    };
-    let copy_options = CopyOptions {
-        ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
-        allowance: options.allowance.or(settings.allowance()),
-        load,
-        ..CopyOptions::default()
+        ..options.loading.load_options(&settings)
     };
     let date_column = options.date_column.as_deref().or_else(|| configured.date_column(table));
     Ok(WindowsJob {
@@ -121,8 +111,8 @@ fn job(
         table: table.clone(),
         date_column: date_column.map(str::to_owned),
         windows: range.windows(options.unit)?,
-        options: copy_options,
-        verify: options.verify,
+        options: options.guard.copy_options(&settings, load),
+        verify: options.loading.verify,
         workers: options.max_workers,
         max_retries: options.max_retries,
         resume: options.resume,

@@ -10,11 +10,10 @@ use replica_core::error::{Error, Kind, Result};
 use replica_core::exit::Code;
 use replica_core::load::LoadOutcome;
 use replica_core::order::{Parent, TableReference, keys, order};
-use replica_core::plan::{CopyOptions, Plan};
+use replica_core::plan::Plan;
 use replica_core::report::{self, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
 use replica_core::schedule;
-use replica_core::shape::LoadOptions;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;
@@ -67,23 +66,20 @@ fn job<S>(
     table: TableName,
 ) -> TableJob<S> {
     let settings = configured.settings(&table);
-    let load = LoadOptions {
-        check_constraints: options.check_constraints,
-        fire_triggers: options.fire_triggers,
-        chunk_rows: options.chunk_size.or(settings.chunk_size),
-        ..LoadOptions::default()
-    };
-    let copy_options = CopyOptions {
-        ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
-        allowance: options.allowance.or(settings.allowance()),
-        load,
-        ..CopyOptions::default()
-    };
+    let copy_options = options.guard.copy_options(&settings, options.loading.load_options(&settings));
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
-    TableJob { tool: Args::NAME, source, target, table, days, options: copy_options, verify: options.verify }
+    TableJob {
+        tool: Args::NAME,
+        source,
+        target,
+        table,
+        days,
+        options: copy_options,
+        verify: options.loading.verify,
+    }
 }
 
 struct CopyRun<'a> {
@@ -120,7 +116,7 @@ impl CopyRun<'_> {
             self.explain(&planned).await?;
             return Ok(self.verdict());
         }
-        if self.options.preflight {
+        if self.options.loading.preflight {
             self.preflight(&planned).await?;
             if !self.failures.is_empty() {
                 log::error!("nothing was written: see what failed");

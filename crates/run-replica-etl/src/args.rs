@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{self, Tool};
+use replica_core::cli::{Common, Explain, Shrinking, Tool, values};
 use replica_core::config::Shrink;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
@@ -12,9 +12,19 @@ use replica_core::window;
 use crate::day::Asked;
 use crate::run;
 
+replica_core::options! {
+    #[derive(Debug)]
+    pub struct Args {
+        own: Own,
+        shrinking: Shrinking,
+        explain: Explain,
+        common: Common,
+    }
+}
+
 /// Refreshes the replica for a day, as replica.toml lists it: every reference table, then that day of every date-based
 /// table, parents before children. One table's failure does not stop the others.
-#[derive(FromArgs, ArgsInfo, Debug, Default)]
+#[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
     example = "run-replica-etl --t0",
     example = "run-replica-etl --t1 --look-back 3 --quiet",
@@ -24,7 +34,7 @@ Options may be written --name value or --name=value.
 Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or configuration;
   3 cannot connect or log in; 4 another run is at work; 130/143 stopped by a signal."
 )]
-pub struct Args {
+struct Own {
     /// more tables or groups for --only
     #[argh(positional, arg_name = "TABLE")]
     tables: Vec<String>,
@@ -43,35 +53,15 @@ pub struct Args {
     /// days before the day that are refreshed, too, since rows come late (default: of the configuration)
     #[argh(option, arg_name = "days")]
     look_back: Option<u16>,
-    /// let tables and days become smaller, by any share of rows or by so many percent (default: of the configuration, or
-    /// 50, and never to none)
-    #[argh(option, arg_name = "[percent]")]
-    allow_shrink: Option<String>,
     /// streams at once; each is a connection to the source and one to the target (default: of the configuration, or 2)
-    #[argh(option, arg_name = "n")]
+    #[argh(option, arg_name = "n", from_str_fn(values::workers))]
     max_workers: Option<usize>,
-    /// say what would be done, in which order, and do nothing
-    #[argh(switch)]
-    explain: bool,
-    /// the same as --explain
-    #[argh(switch)]
-    dry_run: bool,
     /// say nothing but what went wrong
     #[argh(switch)]
     quiet: bool,
     /// write figures for Prometheus' node exporter to this file (default: of the configuration)
     #[argh(option, arg_name = "file")]
     prometheus: Option<PathBuf>,
-    /// read this file instead of replica.toml in the current folder
-    #[argh(option, arg_name = "file")]
-    config: Option<PathBuf>,
-    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
-    #[argh(option, arg_name = "format")]
-    output: Option<String>,
-    /// print the version
-    #[argh(switch)]
-    #[expect(dead_code, reason = "answered before the rest is looked at")]
-    version: bool,
 }
 
 /// What the command line asks for.
@@ -94,25 +84,26 @@ impl Tool for Args {
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {
-        let asked = self.asked()?;
+        let own = self.own;
+        let asked = own.asked()?;
         if stdin {
             return Err(Error::usage("tables are not read from stdin").remedy("Name them after --only"));
         }
-        if self.only.is_empty() && !self.tables.is_empty() {
-            return Err(Error::usage(format!("{} is no option", self.tables.join(" ")))
+        if own.only.is_empty() && !own.tables.is_empty() {
+            return Err(Error::usage(format!("{} is no option", own.tables.join(" ")))
                 .remedy("The tables are those of the configuration; --only TABLE... takes some of them"));
         }
         Ok(Options {
             asked,
-            only: [self.only, self.tables].concat(),
-            look_back: self.look_back,
-            allow_shrink: cli::shrink(self.allow_shrink.as_deref())?,
-            max_workers: self.max_workers,
-            explain: self.explain || self.dry_run,
-            quiet: self.quiet,
-            prometheus: self.prometheus,
-            config: self.config,
-            format: cli::format(self.output.as_deref())?,
+            only: [own.only, own.tables].concat(),
+            look_back: own.look_back,
+            allow_shrink: self.shrinking.allow_shrink,
+            max_workers: own.max_workers,
+            explain: self.explain.is_asked(),
+            quiet: own.quiet,
+            prometheus: own.prometheus,
+            config: self.common.config,
+            format: self.common.format,
         })
     }
 
@@ -121,7 +112,7 @@ impl Tool for Args {
     }
 }
 
-impl Args {
+impl Own {
     fn asked(&self) -> Result<Asked> {
         match (self.t0, self.t1, &self.as_of) {
             (true, false, None) => Ok(Asked::Today),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use replica_core::cli;
+use replica_core::cli::values;
 use replica_core::error::{Error, Result};
 use replica_core::output;
 
@@ -72,7 +72,7 @@ impl Metric {
 /// # Errors
 /// Of kind `Usage`: not a file, or in no folder.
 pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
-    cli::writable("--prometheus", file)
+    values::writable("--prometheus", file)
 }
 
 /// Replaces `file` by one with these samples. Of what it holds, samples of other kinds of runs stay, and those of

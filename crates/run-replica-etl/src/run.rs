@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use replica_core::applock::{self, LockMode};
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured};
+use replica_core::cli::{self, Configured, Workers, values};
 use replica_core::config::Config;
+use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::{self, ProgressBars};
@@ -22,9 +23,6 @@ use crate::refresh::{FinishedPart, StepContext, refresh};
 use crate::steps::{Step, StepOptions, listed, steps, written};
 use crate::tally::Tally;
 
-/// Two writers keep source and target busy; more contend on one server.
-const DEFAULT_WORKERS: usize = 2;
-
 /// Held in the target's database from the first table to the last: it keeps other hosts' runs off, too, and goes with
 /// its session, however the run ends.
 const LOCK: &str = "replica run";
@@ -38,11 +36,11 @@ pub fn run(options: &Options) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     let day = options.asked.day(config.etl.time_zone.as_deref())?;
     let written = written(&config, &options.only)?;
-    let workers = cli::workers(options.max_workers.or(config.etl.max_workers), DEFAULT_WORKERS)?;
+    let workers = workers(options, &config)?;
     let sides = Arc::new(StepContext {
         source: config.source()?.clone(),
         target: config.target()?.clone(),
-        verify: cli::verify(config.etl.verify.as_deref()).map_err(|error| error.within("[etl]"))?,
+        verify: verify(&config)?,
         progress,
     });
     let plan = EtlPlan { config: &config, written, day, options, workers };
@@ -63,6 +61,21 @@ pub fn run(options: &Options) -> Result<Code> {
         async move { all.run(&plan).await }
     });
     tally.end(result)
+}
+
+/// Streams at once.
+fn workers(options: &Options, config: &Config) -> Result<usize> {
+    match (options.max_workers, config.etl.max_workers) {
+        (Some(most), _) => Ok(most),
+        (None, Some(most)) => values::configured_workers(most).map_err(|error| error.within("[etl]")),
+        (None, None) => Ok(Workers::DEFAULT),
+    }
+}
+
+/// What is read back before each commit.
+fn verify(config: &Config) -> Result<Verify> {
+    let Some(verify) = &config.etl.verify else { return Ok(Verify::Nothing) };
+    verify.parse().map_err(|error: Error| error.within(format!("[etl] verify = \"{verify}\"")))
 }
 
 /// What there is to do, as far as it is known without a server.

@@ -2,7 +2,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use replica_core::catalog::{Names, TableName};
-use replica_core::cli::{self, Configured};
+use replica_core::cli::{Configured, values};
 use replica_core::config::{Config, Shrink, TableSettings};
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
@@ -117,9 +117,10 @@ fn step(
     settings.allow_shrink = step_options.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     let workers = match part {
         StepPart::Whole => 1,
-        StepPart::Days { .. } => {
-            cli::workers(settings.max_workers, 1).map_err(|error| error.table(&table))?
-        }
+        StepPart::Days { .. } => match settings.max_workers {
+            Some(most) => values::configured_workers(most).map_err(|error| error.table(&table))?,
+            None => 1,
+        },
     };
     Ok(Step { table, part, workers, settings })
 }

@@ -54,9 +54,9 @@ impl Planner<'_> {
         let (source, target) = sides.tables(table).await?;
         let options = self.options;
         let settings = self.configured.settings(table);
-        let allowance = options.allowance.or(settings.allowance());
+        let allowance = options.guard.allowance(&settings);
         let comparison_options = ComparisonOptions {
-            ignore_extra_columns: options.ignore_extra_columns || settings.ignore_extra_columns,
+            ignore_extra_columns: options.guard.ignores_extra_columns(&settings),
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
             windowed: options.windows.is_some() || options.against_ledger,
             as_of: options.as_of.as_ref(),

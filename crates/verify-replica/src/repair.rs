@@ -46,12 +46,7 @@ impl Repair<'_> {
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
             ..LoadOptions::default()
         };
-        let copy_options = CopyOptions {
-            ignore_extra_columns: self.options.ignore_extra_columns || settings.ignore_extra_columns,
-            allowance: self.options.allowance.or(settings.allowance()),
-            load,
-            ..CopyOptions::default()
-        };
+        let copy_options = self.options.guard.copy_options(&settings, load);
         if broken.windows.is_empty() {
             self.whole(broken, copy_options).await
         } else {

@@ -5,6 +5,7 @@
 //! left out: such a one has the name of its value in brackets, `arg_name = "[percent]"`, and gets an empty value.
 use argh::{FlagInfo, FlagInfoKind};
 
+use super::HELP;
 use crate::error::{Error, Result};
 
 /// What argh takes, and what it does not have to know.
@@ -15,9 +16,11 @@ pub(super) struct Arguments {
     pub stdin: bool,
     /// `--version`, whatever else there is.
     pub version: bool,
+    /// `--help` or `help`, whatever else there is.
+    pub help: bool,
 }
 
-/// Makes `--name=value` two words, spells options out, and takes a lone `-` and `--version` out.
+/// Makes `--name=value` two words, spells options out, and says whether there is a lone `-`, `--version` or `--help`.
 ///
 /// # Errors
 /// A beginning that several options have; a value for an option that takes none.
@@ -30,6 +33,7 @@ pub(super) fn normalise(
     while let Some(word) = words.next() {
         match word.as_str() {
             "-" => out.stdin = true,
+            "help" => out.help = true,
             "--" => {
                 out.args.push(word);
                 out.args.extend(words);
@@ -46,6 +50,7 @@ pub(super) fn normalise(
                     return Err(Error::usage(format!("{name} takes no value")));
                 }
                 out.version |= name == "--version";
+                out.help |= name == HELP;
                 out.args.push(name.to_owned());
                 if switch {
                     continue;
@@ -65,9 +70,6 @@ pub(super) fn normalise(
     }
     Ok(out)
 }
-
-/// argh's own switch, whether or not it is among a command's flags.
-const HELP: &str = "--help";
 
 fn is_switch(flag: &FlagInfo<'_>) -> bool {
     matches!(flag.kind, FlagInfoKind::Switch)

@@ -1,10 +1,14 @@
 //! What every tool's command line has in common, from the arguments to the exit code.
 //!
-//! A tool is an argh struct that implements [`Tool`], and a `main` that is one call of [`main`].
+//! A tool is a struct of options that implements [`Tool`], and a `main` that is one call of [`main`]. The struct is put
+//! together from groups of options, most of which other tools have, too: see [`options!`](crate::options).
 mod arguments;
 mod configured;
-mod options;
+mod flatten;
+mod groups;
+mod help;
 mod tables;
+pub mod values;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -20,10 +24,15 @@ use crate::exit::Code;
 use crate::report;
 use crate::signal::Stop;
 pub use configured::Configured;
-pub use options::{at_least_one_row, format, shrink, verify, workers, writable};
+#[doc(hidden)]
+pub use flatten::{deal, joined};
+pub use groups::{
+    Common, Days, Differences, Explain, Guard, ListedTables, Loading, NamedTables, Shrinking, Tables,
+    WindowLength, Workers,
+};
 pub use tables::Selection;
 
-/// A tool's command line as typed: an argh struct, with a `--version` switch for the help's sake.
+/// A tool's command line as typed, with a `--version` switch for the help's sake.
 pub trait Tool: FromArgs + ArgsInfo {
     /// The tool's name.
     const NAME: &'static str;
@@ -52,6 +61,9 @@ pub enum Parsed<O> {
     /// `--help` or `--version`: print this and succeed.
     Print(String),
 }
+
+/// argh's own switch.
+const HELP: &str = "--help";
 
 /// Runs the tool under the name that it was called by: its own, or an older one. Under an older one it says so, unless
 /// `REPLICA_NO_DEPRECATION=1`.
@@ -110,10 +122,12 @@ pub fn parse<T: Tool>(name: &str, args: impl IntoIterator<Item = String>) -> Res
     if arguments.version {
         return Ok(Parsed::Print(format!("{name} {}\n", env!("CARGO_PKG_VERSION"))));
     }
+    if arguments.help {
+        return Ok(Parsed::Print(help::help(name, &T::get_args_info())));
+    }
     let args: Vec<&str> = arguments.args.iter().map(String::as_str).collect();
     match T::from_args(&[name], &args) {
         Ok(typed) => typed.resolve(arguments.stdin).map(Parsed::Run),
-        Err(exit) if exit.status.is_ok() => Ok(Parsed::Print(exit.output)),
         Err(exit) => {
             let reason = exit.output.lines().map(str::trim).filter(|line| !line.is_empty());
             let reason = reason.filter(|line| !line.starts_with("Run ")).collect::<Vec<_>>().join(" ");

@@ -12,6 +12,7 @@ mod stall;
 mod window;
 pub mod windows;
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::applock::{self, LockMode};
@@ -39,6 +40,19 @@ pub enum Verify {
     Count,
     /// Every byte, by the hash of every row.
     Hash,
+}
+
+impl FromStr for Verify {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "none" => Ok(Self::Nothing),
+            "count" => Ok(Self::Count),
+            "hash" => Ok(Self::Hash),
+            _ => Err(Error::usage("it is none, count or hash")),
+        }
+    }
 }
 
 impl Verify {

@@ -32,7 +32,7 @@ impl FromStr for Format {
             "text" => Ok(Self::Text),
             "tsv" => Ok(Self::Tsv),
             "json" => Ok(Self::Json),
-            _ => Err(Error::usage(format!("--output {name} is unknown")).remedy("It is text, tsv or json.")),
+            _ => Err(Error::usage("it is text, tsv or json")),
         }
     }
 }

@@ -128,7 +128,7 @@ impl FromStr for Unit {
             "month" => Ok(Self::Month),
             "week" => Ok(Self::Week),
             "day" => Ok(Self::Day),
-            _ => Err(Error::usage(format!("--window {name} is unknown")).remedy("It is month, week or day")),
+            _ => Err(Error::usage("it is month, week or day")),
         }
     }
 }

@@ -1,0 +1,271 @@
+//! Groups of options that several tools have: each option's name, type, default and help, once.
+//!
+//! A tool puts its command line together from them with [`options!`](crate::options).
+use std::path::PathBuf;
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{Selection, values};
+use crate::config::{Allowance, Shrink, TableSettings};
+use crate::copy::Verify;
+use crate::error::Result;
+use crate::plan::CopyOptions;
+use crate::report::Format;
+use crate::shape::LoadOptions;
+use crate::window::{Range, Unit};
+
+/// What every tool has.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Common {
+    /// read this file instead of replica.toml in the current folder
+    #[argh(option, arg_name = "file")]
+    pub config: Option<PathBuf>,
+    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
+    #[argh(option, long = "output", arg_name = "format", default = "Format::for_stdout()")]
+    pub format: Format,
+    /// print the version
+    #[argh(switch)]
+    version: bool,
+}
+
+/// Tables by their names.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct NamedTables {
+    /// tables as name, schema.name or [schema].[name]; - reads names from stdin, one a line
+    #[argh(positional, arg_name = "TABLE")]
+    tables: Vec<String>,
+}
+
+/// All tables of the configuration.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct ListedTables {
+    /// the tables that the configuration lists (reference_tables)
+    #[argh(switch)]
+    all: bool,
+}
+
+crate::options! {
+    /// Tables by their names, or all that the configuration lists.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Tables {
+        named: NamedTables,
+        listed: ListedTables,
+    }
+}
+
+impl NamedTables {
+    /// `stdin`: a lone `-` was among the arguments.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: no table is named.
+    pub fn selection(self, stdin: bool) -> Result<Selection> {
+        Selection { named: self.tables, stdin, all: false }
+            .required("Name tables, or - to read them from stdin")
+    }
+}
+
+impl Tables {
+    /// `stdin`: a lone `-` was among the arguments.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: no table is named, and not all are asked for.
+    pub fn selection(self, stdin: bool) -> Result<Selection> {
+        Selection { named: self.named.tables, stdin, all: self.listed.all }
+            .required("Name tables, - to read them from stdin, or --all for those of the configuration")
+    }
+}
+
+/// The rows of some days.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Days {
+    /// first day of the rows, as 2024-01-31
+    #[argh(option, arg_name = "day")]
+    start_date: Option<String>,
+    /// last day of the rows, included
+    #[argh(option, arg_name = "day")]
+    end_date: Option<String>,
+    /// the column that the days are in (default: date_filter_columns in replica.toml, or the only one with dates)
+    #[argh(option, arg_name = "column")]
+    pub date_column: Option<String>,
+}
+
+impl Days {
+    /// The days; `None` where none are asked for.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: one end without the other, no such days.
+    pub fn range(&self) -> Result<Option<Range>> {
+        Range::typed(self.start_date.as_deref(), self.end_date.as_deref())
+    }
+}
+
+/// How long a window is.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct WindowLength {
+    /// length of a window: month, week (from Monday) or day (default month)
+    #[argh(option, long = "window", arg_name = "unit")]
+    pub unit: Option<Unit>,
+}
+
+/// How many tables or windows are worked on at once.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Workers {
+    /// tables or windows at once, each on a connection to either side (default 2)
+    #[argh(option, long = "max-workers", arg_name = "n", from_str_fn(values::workers))]
+    pub most: Option<usize>,
+}
+
+impl Workers {
+    /// Two writers keep source and target busy; more contend on one server (docs/LOADING.md, "Sizes of messages and
+    /// transactions").
+    pub const DEFAULT: usize = 2;
+
+    /// As asked for, or the default.
+    pub fn most(&self) -> usize {
+        self.most.unwrap_or(Self::DEFAULT)
+    }
+}
+
+/// Whether the tool only says what it would do.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Explain {
+    /// say what would be done, in which order, and do nothing
+    #[argh(switch)]
+    explain: bool,
+    /// the same as --explain
+    #[argh(switch)]
+    dry_run: bool,
+}
+
+impl Explain {
+    /// By either name.
+    pub fn is_asked(&self) -> bool {
+        self.explain || self.dry_run
+    }
+}
+
+/// How rows are loaded.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Loading {
+    /// rows in one bulk message (default: by the target's shape)
+    #[argh(option, long = "chunk-size", arg_name = "rows", from_str_fn(values::rows))]
+    pub chunk_rows: Option<u64>,
+    /// look for values that would not fit before anything is written
+    #[argh(switch)]
+    pub preflight: bool,
+    /// re-read what was loaded, a whole table before the commit, a window after it: none, count or hash (default none)
+    #[argh(option, arg_name = "what", default = "Verify::Nothing")]
+    pub verify: Verify,
+    /// check the target's constraints while loading, and keep them trusted
+    #[argh(switch)]
+    pub check_constraints: bool,
+    /// let the target's triggers fire
+    #[argh(switch)]
+    pub fire_triggers: bool,
+}
+
+impl Loading {
+    /// With what the configuration says of the table where the command line says nothing.
+    pub fn load_options(&self, settings: &TableSettings) -> LoadOptions {
+        LoadOptions {
+            check_constraints: self.check_constraints,
+            fire_triggers: self.fire_triggers,
+            chunk_rows: self.chunk_rows.or(settings.chunk_size),
+            ..LoadOptions::default()
+        }
+    }
+}
+
+/// By how much tables may shrink.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Shrinking {
+    /// let tables and windows become smaller, by any share of rows or by so many percent (default: of the configuration,
+    /// or 50, and never to none)
+    #[argh(option, arg_name = "[percent]", from_str_fn(values::shrink))]
+    pub allow_shrink: Option<Shrink>,
+}
+
+/// Which columns and rows may differ on the two sides.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Differences {
+    /// leave out source columns that the target lacks
+    #[argh(switch)]
+    pub ignore_extra_columns: bool,
+    /// fill target columns that the source lacks with NULL or their default, whatever they hold
+    #[argh(switch)]
+    pub fill_missing_columns: bool,
+    /// both logins see all rows, whatever security policies there are
+    #[argh(switch)]
+    allow_row_filters: bool,
+}
+
+crate::options! {
+    /// What a replacement may do to columns, values and rows that the source does not have.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Guard {
+        pub differences: Differences,
+        pub shrinking: Shrinking,
+    }
+}
+
+impl Guard {
+    /// With what the configuration allows, too.
+    pub fn allowance(&self, settings: &TableSettings) -> Allowance {
+        let typed = Allowance {
+            fill_missing_columns: self.differences.fill_missing_columns,
+            shrink: self.shrinking.allow_shrink,
+            row_filters: self.differences.allow_row_filters,
+        };
+        typed.or(settings.allowance())
+    }
+
+    /// Whether source columns that the target lacks are left out.
+    pub fn ignores_extra_columns(&self, settings: &TableSettings) -> bool {
+        self.differences.ignore_extra_columns || settings.ignore_extra_columns
+    }
+
+    /// How a table is to be replaced: as the command line says, and the configuration where that says nothing.
+    pub fn copy_options(&self, settings: &TableSettings, load: LoadOptions) -> CopyOptions {
+        CopyOptions {
+            ignore_extra_columns: self.ignores_extra_columns(settings),
+            allowance: self.allowance(settings),
+            load,
+            ..CopyOptions::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group<G: FromArgs>(line: &str) -> Result<G, String> {
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        G::from_args(&["tool"], &words).map_err(|exit| exit.output)
+    }
+
+    #[test]
+    fn what_the_command_line_leaves_open_the_configuration_says() {
+        let settings = TableSettings {
+            chunk_size: Some(5),
+            ignore_extra_columns: true,
+            allow_shrink: Shrink::percent(80).ok(),
+            ..TableSettings::default()
+        };
+        let loading = |line: &str| group::<Loading>(line).unwrap().load_options(&settings);
+        assert_eq!(loading("").chunk_rows, Some(5));
+        assert_eq!(loading("--chunk-size 7").chunk_rows, Some(7));
+        let request =
+            |line: &str| group::<Guard>(line).unwrap().copy_options(&settings, LoadOptions::default());
+        assert!(request("").ignore_extra_columns && !request("").allowance.fill_missing_columns);
+        assert_eq!(request("").allowance.shrink, Shrink::percent(80).ok());
+        assert_eq!(request("--allow-shrink 90").allowance.shrink, Shrink::percent(90).ok());
+        assert!(request("--fill-missing-columns").allowance.fill_missing_columns);
+    }
+
+    #[test]
+    fn either_name_of_explain_will_do() {
+        let is_asked = |line: &str| group::<Explain>(line).unwrap().is_asked();
+        assert!(is_asked("--explain") && is_asked("--dry-run") && !is_asked(""));
+    }
+}

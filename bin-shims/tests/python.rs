@@ -170,3 +170,34 @@ fn a_script_of_old_is_not_lost() {
     install(folder.path()).exits(0);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 10);
 }
+
+#[test]
+fn options_are_spelled_as_the_scripts_took_them() {
+    let pair = Pair::new();
+    for table in ["APP_1_A", "APP_1_B"] {
+        pair.both(&format!("CREATE TABLE dbo.{table} (ID int NOT NULL PRIMARY KEY)"));
+        pair.source(&format!("INSERT INTO dbo.{table} VALUES (1)"));
+    }
+    let folder = installed();
+    for (arguments, tables) in [
+        ("--tables APP_1_A APP_1_B --max-workers 2", vec!["dbo.APP_1_A", "dbo.APP_1_B"]),
+        ("--table APP_1_A", vec!["dbo.APP_1_A"]),
+        ("--full-table APP_1_B", vec!["dbo.APP_1_B"]),
+        ("--full-table=APP_1_B", vec!["dbo.APP_1_B"]),
+    ] {
+        let line = format!("python scripts/replicate_reference_tables.py {arguments}");
+        let run = crontab(&folder, shell().between(&pair), &line).exits(0);
+        let mut copied: Vec<&str> = run.lines().into_iter().map(|line| line[0]).collect();
+        copied.sort_unstable();
+        assert_eq!(copied, tables, "{run}");
+    }
+    pair.assert_equal("SELECT * FROM dbo.APP_1_A");
+    pair.assert_equal("SELECT * FROM dbo.APP_1_B");
+    let help = crontab(&folder, shell(), "python scripts/replicate_reference_tables.py -h").exits(0);
+    assert!(help.stdout.starts_with("Usage: replicate-reference-tables"), "{help}");
+    // No configuration: the day is understood, and there is nothing to do for it.
+    crontab(&folder, shell(), "python scripts/run_replica_etl.py --t-1").exits(2).says("lists no tables");
+    crontab(&folder, shell(), "python scripts/verify_replica.py t --max-wrokers=2")
+        .exits(2)
+        .says("Did you mean --max-workers?");
+}

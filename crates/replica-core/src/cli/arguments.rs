@@ -1,8 +1,9 @@
 //! From the shell's words to the words that argh takes.
 //!
-//! The parser of the scripts that these tools replace (Python's argparse) took `--name=value` and any unambiguous
-//! beginning of an option's name, and so do we. argh takes neither, nor a lone `-`, nor an option whose value may be
-//! left out: such a one has the name of its value in brackets, `arg_name = "[percent]"`, and gets an empty value.
+//! The parser of the scripts that these tools replace (Python's argparse) took `--name=value`, any unambiguous beginning
+//! of an option's name, and `-h`, and so do we. Tables were options of some of those scripts; here they are
+//! arguments, and the old spellings still name them. argh takes none of this, nor a lone `-`, nor an option whose value
+//! may be left out: such a one has the name of its value in brackets, `arg_name = "[percent]"`, and gets an empty value.
 use argh::{FlagInfo, FlagInfoKind};
 
 use super::HELP;
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
 /// Makes `--name=value` two words, spells options out, and says whether there is a lone `-`, `--version` or `--help`.
 ///
 /// # Errors
-/// A beginning that several options have; a value for an option that takes none.
+/// No such option; a beginning that several options have; a value for an option that takes none.
 pub(super) fn normalise(
     flags: &[FlagInfo<'_>],
     words: impl IntoIterator<Item = String>,
@@ -33,7 +34,7 @@ pub(super) fn normalise(
     while let Some(word) = words.next() {
         match word.as_str() {
             "-" => out.stdin = true,
-            "help" => out.help = true,
+            "help" | "-h" => out.help = true,
             "--" => {
                 out.args.push(word);
                 out.args.extend(words);
@@ -44,7 +45,17 @@ pub(super) fn normalise(
                     Some((name, value)) => (name, Some(value.to_owned())),
                     None => (option, None),
                 };
+                if !is_option(flags, typed) && TABLES.contains(&typed) {
+                    // The names that follow are arguments anyway.
+                    out.args.extend(value);
+                    continue;
+                }
                 let name = spelled_out(flags, typed)?;
+                if name == FULL_TABLE && value.is_some() {
+                    out.args.push(name.to_owned());
+                    out.args.extend(value);
+                    continue;
+                }
                 let switch = name == HELP || flags.iter().any(|flag| flag.long == name && is_switch(flag));
                 if switch && value.is_some() {
                     return Err(Error::usage(format!("{name} takes no value")));
@@ -71,6 +82,19 @@ pub(super) fn normalise(
     Ok(out)
 }
 
+/// What the old scripts called the names of tables.
+const TABLES: [&str; 2] = ["--table", "--tables"];
+
+/// A switch now; a script of old had the table as its value.
+const FULL_TABLE: &str = "--full-table";
+
+/// Other spellings of the old scripts, and ours.
+const OTHERWISE: [(&str, &str); 2] = [("--t-0", "--t0"), ("--t-1", "--t1")];
+
+fn is_option(flags: &[FlagInfo<'_>], typed: &str) -> bool {
+    flags.iter().any(|flag| flag.long == typed)
+}
+
 fn is_switch(flag: &FlagInfo<'_>) -> bool {
     matches!(flag.kind, FlagInfoKind::Switch)
 }
@@ -84,8 +108,9 @@ fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The option that `typed` is or begins. What begins none is left for argh to refuse.
+/// The option that `typed` is or begins.
 fn spelled_out<'a>(flags: &[FlagInfo<'a>], typed: &'a str) -> Result<&'a str> {
+    let typed = OTHERWISE.iter().find(|(theirs, _)| *theirs == typed).map_or(typed, |(_, ours)| *ours);
     let names = || flags.iter().map(|flag| flag.long).chain([HELP]);
     if let Some(name) = names().find(|name| *name == typed) {
         return Ok(name);
@@ -93,9 +118,21 @@ fn spelled_out<'a>(flags: &[FlagInfo<'a>], typed: &'a str) -> Result<&'a str> {
     let mut begun: Vec<&str> = names().filter(|name| name.starts_with(typed)).collect();
     begun.dedup();
     match begun.as_slice() {
-        [] => Ok(typed),
+        [] => Err(unknown(names(), typed)),
         [name] => Ok(name),
         several => Err(Error::usage(format!("{typed} may be {}", several.join(" or ")))),
+    }
+}
+
+/// Nobody knows `typed`; the nearest of `names` is the way out.
+fn unknown<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Error {
+    let error = Error::usage(format!("There is no option {typed}"));
+    let near = names.map(|name| (strsim::damerau_levenshtein(name, typed), name)).min();
+    match near {
+        Some((distance, name)) if distance <= typed.len() / 3 => {
+            error.remedy(format!("Did you mean {name}?"))
+        }
+        _ => error,
     }
 }
 
@@ -121,6 +158,15 @@ mod tests {
         /// a switch
         #[argh(switch)]
         all: bool,
+        /// a switch
+        #[argh(switch)]
+        full_table: bool,
+        /// a switch
+        #[argh(switch)]
+        t0: bool,
+        /// a switch
+        #[argh(switch)]
+        t1: bool,
         /// a switch
         #[argh(switch)]
         version: bool,
@@ -164,7 +210,24 @@ mod tests {
         assert_eq!(args("--max-r=2"), ["--max-retries", "2"]);
         let error = normalised("--max 2").unwrap_err().to_string();
         assert!(error.contains("--max-workers or --max-retries"), "{error}");
-        assert_eq!(args("--nothing"), ["--nothing"], "argh says that there is none");
+    }
+
+    #[test]
+    fn an_unknown_option_has_a_neighbour() {
+        let error = |line: &str| normalised(line).unwrap_err().to_string();
+        assert_eq!(
+            error("t --max-wrokers=2"),
+            "There is no option --max-wrokers. Did you mean --max-workers?"
+        );
+        assert_eq!(error("--nothing"), "There is no option --nothing");
+    }
+
+    #[test]
+    fn the_old_scripts_spellings_count() {
+        assert!(normalised("-h").unwrap().help);
+        assert_eq!(args("--tables A B --all"), ["A", "B", "--all"]);
+        assert_eq!(args("--table=A --full-table=B"), ["A", "--full-table", "B"]);
+        assert_eq!(args("--t-1 --t-0"), ["--t1", "--t0"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::catalog::name::quote;
+use crate::catalog::{Column, SqlType};
 use crate::error::{Error, Result};
 use crate::rows::RowSource;
 use crate::session::{Lane, Sent};
@@ -18,6 +19,7 @@ use crate::tds::fingerprint::Fingerprint;
 use crate::tds::packet::{HEADER, Header, kind, status};
 use crate::tds::row::Block;
 use crate::tds::rpc::Query;
+use crate::types::declare;
 
 /// Blocks read ahead, at the most: memory does not grow with the table, and the sockets hold more.
 const QUEUE: usize = 4;
@@ -31,6 +33,20 @@ pub struct LoadColumn {
     pub declared: String,
     /// As the target's catalog has it (docs/WIRE.md, "Three rules for a relay of rows", 2).
     pub nullable: bool,
+}
+
+impl LoadColumn {
+    /// Of `target`, for the values of a SELECT's column as it has arrived. `collation` is that of the values, where
+    /// they have one.
+    pub fn new(target: &Column, arrived: &WireColumn, collation: Option<&str>) -> Self {
+        let declared = match target.sql_type {
+            // The wire has no XML type for a load, and nvarchar(max) in its place; the statement says xml all the same,
+            // as SqlBulkCopy's does (dotnet/SqlClient, SqlBulkCopy.cs and TdsParser.cs, XML metadata substitute sequence).
+            SqlType::Xml => "xml".to_owned(),
+            _ => declare(&bulk::type_info(&arrived.type_info), collation),
+        };
+        Self { name: target.name.clone(), declared, nullable: target.nullable }
+    }
 }
 
 /// What to load into, and how.

@@ -1,6 +1,7 @@
 //! Plans in words and statements, for `--explain`.
 use super::{Plan, WindowedPlan};
 use crate::catalog::{TableName, quote};
+use crate::load::LoadColumn;
 use crate::report::human_count;
 use crate::shape::{DeleteMethod, Reached};
 use crate::types::mapping::MappedColumn;
@@ -57,12 +58,16 @@ impl Plan {
 
     /// INSERT BULK as it will be, and how often.
     fn explain_load(&self) -> String {
-        let declared = self.mapping.columns.iter().map(declared);
+        let columns = self.mapping.columns.iter().map(|column| LoadColumn {
+            name: column.target.name.clone(),
+            declared: declared(column),
+            nullable: column.target.nullable,
+        });
         let chunk = match self.strategy.chunk_rows {
             u64::MAX => "one message".to_owned(),
             rows => format!("a message every {rows} rows"),
         };
-        format!("{} -- {chunk}", self.load_declared(declared).statement())
+        format!("{} -- {chunk}", self.load_of(columns.collect()).statement())
     }
 
     /// Everything that would happen, as (topic, text) lines.

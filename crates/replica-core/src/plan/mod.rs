@@ -4,12 +4,10 @@ use crate::catalog::index::KeyColumn;
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::config::Allowance;
 use crate::error::{Error, Result};
-use crate::load::{self, Load};
+use crate::load::{Load, LoadColumn};
 use crate::shape::{DeleteMethod, LoadOptions, Strategy, WindowDelete, strategy};
-use crate::tds::bulk;
 use crate::tds::columns::WireColumn;
 use crate::tds::rpc::{Param, Query};
-use crate::types::declare;
 use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window, and_where};
 
@@ -238,27 +236,16 @@ impl Plan {
                 "the source answers a SELECT of {asked} columns with {sent}"
             )));
         }
-        let declared = arrived.iter().zip(&self.mapping.columns).map(|(arrived, column)| {
-            // The wire has no XML type for a load, and nvarchar(max) in its place; the statement says xml all the same, as
-            // SqlBulkCopy's does (dotnet/SqlClient, SqlBulkCopy.cs and TdsParser.cs, XML metadata substitute sequence).
-            if column.target.sql_type == SqlType::Xml {
-                return "xml".to_owned();
-            }
-            declare(&bulk::type_info(&arrived.type_info), column.conversion.collation.as_deref())
+        let columns = self.mapping.columns.iter().zip(arrived).map(|(column, arrived)| {
+            LoadColumn::new(&column.target, arrived, column.conversion.collation.as_deref())
         });
-        Ok(self.load_declared(declared))
+        Ok(self.load_of(columns.collect()))
     }
 
-    fn load_declared(&self, declared: impl Iterator<Item = String>) -> Load {
-        let columns = self.mapping.columns.iter().zip(declared);
-        let columns = columns.map(|(column, declared)| load::LoadColumn {
-            name: column.target.name.clone(),
-            declared,
-            nullable: column.target.nullable,
-        });
+    fn load_of(&self, columns: Vec<LoadColumn>) -> Load {
         Load {
             table: self.target.quoted(),
-            columns: columns.collect(),
+            columns,
             hints: self.hints(),
             chunk_rows: self.strategy.chunk_rows,
             chunk_bytes: self.strategy.chunk_bytes,

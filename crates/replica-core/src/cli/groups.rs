@@ -17,7 +17,7 @@ use crate::window::{Range, Unit};
 /// What every tool has.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct Common {
-    /// read this file instead of replica.toml in the current folder
+    /// read this file, and look for no replica.toml
     #[argh(option, arg_name = "file")]
     pub config: Option<PathBuf>,
     /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json

@@ -365,6 +365,17 @@ mod tests {
     }
 
     #[test]
+    fn the_packages_example_is_read() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for file in ["reader.password", "loader.password"] {
+            std::fs::write(folder.path().join(file), "p").unwrap();
+        }
+        let config = parse_in(folder.path(), include_str!("../../../../docs/deploy/replica.toml")).unwrap();
+        assert_eq!(config.source().unwrap().user, "replica_reader");
+        assert_eq!(config.date_filter_columns["dbo.Sales"], "SALE_DATE");
+    }
+
+    #[test]
     fn the_runs_example_in_the_docs_is_read() {
         let page = include_str!("../../../../docs/ETL.md");
         let example = page.split("```toml replica.toml\n").nth(1).and_then(|rest| rest.split("```").next());

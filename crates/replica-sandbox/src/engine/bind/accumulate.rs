@@ -4,21 +4,12 @@
 //! comes too late for that; SQL Server does not promise the order either (Microsoft docs, "SELECT @local_variable").
 use super::Binder;
 use super::typed::Typed;
+use super::work::Accumulator;
 use crate::engine::ops::Op;
 use crate::error::SqlError;
-use crate::values::{SqlType, Value};
+use crate::values::Value;
 use sqlparser::ast::SelectItem;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The variables that the statement assigns from one another, with their values of the moment.
-pub type Accumulators = BTreeMap<String, Accumulator>;
-
-#[derive(Clone)]
-pub struct Accumulator {
-    sql_type: SqlType,
-    value: Arc<Mutex<Value>>,
-}
 
 impl Binder<'_> {
     /// Makes accumulators of the assigned variables if any of them is mentioned in what is assigned.

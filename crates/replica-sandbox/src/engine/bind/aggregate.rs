@@ -115,7 +115,7 @@ impl Binder<'_> {
             "sum" => self.sum(value, all, over),
             "avg" => self.average(value, all, over),
             "string_agg" => self.string_agg(value, rest, function, over, scope),
-            _ => Err(super::from::unsupported(&format!("the aggregate {}", name.to_uppercase()))),
+            _ => Err(super::refused::unsupported(&format!("the aggregate {}", name.to_uppercase()))),
         }
     }
 
@@ -159,7 +159,7 @@ impl Binder<'_> {
             return Ok(aggregated(format!("sum({all}{}){over}", value.sql), sql_type));
         }
         if !all.is_empty() {
-            return Err(super::from::unsupported("SUM (DISTINCT)"));
+            return Err(super::refused::unsupported("SUM (DISTINCT)"));
         }
         windowless("sum", over)?;
         let result = sql_type.clone();
@@ -290,7 +290,7 @@ fn windowless(name: &str, over: &str) -> Result<(), SqlError> {
     if over.is_empty() {
         Ok(())
     } else {
-        Err(super::from::unsupported(&format!("{} of this type with OVER", name.to_uppercase())))
+        Err(super::refused::unsupported(&format!("{} of this type with OVER", name.to_uppercase())))
     }
 }
 

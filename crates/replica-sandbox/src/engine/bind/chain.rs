@@ -1,7 +1,7 @@
 //! Chains of operators: trees as deep as they are long for the parser, which are walked here without recursion and
 //! handed to SQLite, whose trees may not be so deep, as flat as can be.
 use super::Binder;
-use super::expr::near;
+use super::refused::near;
 use super::scope::Scope;
 use super::typed::Typed;
 use crate::engine::tokens::too_deep;

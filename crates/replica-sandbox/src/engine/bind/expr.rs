@@ -1,6 +1,8 @@
 //! Scalar expressions.
+use super::literal::constant_int;
 use super::masking::{marked_as, unmarked};
 use super::names::object_name;
+use super::refused::near;
 use super::scope::Scope;
 use super::typed::{Label, Origin, Typed};
 use super::types::common_type;
@@ -261,21 +263,4 @@ impl Binder<'_> {
         let sql = marked_as(&column.typed.sql, sql);
         Ok(Typed { label, ..Typed::expression(sql, column.typed.sql_type.clone(), true) })
     }
-}
-
-/// A whole number written as such, perhaps with a sign.
-pub fn constant_int(expr: &Expr) -> Option<i32> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            ast::Value::Number(text, _) => text.parse().ok(),
-            _ => None,
-        },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => constant_int(expr)?.checked_neg(),
-        Expr::Nested(inner) => constant_int(inner),
-        _ => None,
-    }
-}
-
-pub fn near(text: &str) -> SqlError {
-    SqlError::new(102, 15, 1, format!("Incorrect syntax near '{text}'."))
 }

@@ -1,36 +1,18 @@
 //! FROM: tables, views, subqueries and joins.
 use super::Binder;
+use super::emitted::Emitted;
 use super::masking::marked_as;
 use super::names::{Object, object_name};
-use super::query::Emitted;
+use super::refused::unsupported;
 use super::scope::{Scope, Source, SourceColumn};
 use super::typed::Typed;
+use super::work::{CommonTable, From};
 use crate::engine::hints::Hints;
 use crate::error::SqlError;
 use sqlparser::ast::{
-    Cte, Expr, Join, JoinConstraint, JoinOperator, Query, TableAlias, TableFactor, TableWithJoins,
+    Cte, Expr, Join, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins,
 };
 use std::sync::Arc;
-
-/// A WITH clause's query, bound anew wherever it is named.
-#[derive(Clone)]
-pub struct CommonTable {
-    pub name: String,
-    pub columns: Vec<String>,
-    pub query: Arc<Query>,
-    /// While its own recursive members are bound: what it has so far, under this alias.
-    pub so_far: Option<(String, Arc<[SourceColumn]>)>,
-}
-
-/// A FROM clause, or a part of it.
-#[derive(Default)]
-pub struct From {
-    pub sql: String,
-    pub sources: Vec<Source>,
-    /// Marks of visibility for the WHERE clause, where they come last: a row that the rest of WHERE sorts out
-    /// is in nobody's way.
-    pub visible: Vec<String>,
-}
 
 impl Binder<'_> {
     pub fn push_common_tables(&self, tables: &[Cte]) -> usize {
@@ -279,8 +261,4 @@ fn hint_word(hint: &Expr) -> String {
         Expr::Function(function) => function.name.to_string(),
         other => other.to_string(),
     }
-}
-
-pub fn unsupported(what: &str) -> SqlError {
-    SqlError::new(50000, 16, 1, format!("replica-sandbox does not support {what}."))
 }

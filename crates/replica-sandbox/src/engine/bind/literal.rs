@@ -6,7 +6,7 @@ use crate::values::collation::utf16le;
 use crate::values::storage::to_stored;
 use crate::values::{Len, SqlType, Value};
 use rusqlite::types::Value as Stored;
-use sqlparser::ast::Value as Literal;
+use sqlparser::ast::{Expr, UnaryOperator, Value as Literal};
 use std::fmt::Write;
 
 /// A BLOB literal.
@@ -115,4 +115,17 @@ fn hex(digits: &str) -> Vec<u8> {
     let nibbles: Vec<u8> = digits.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
     let (first, rest) = nibbles.split_at(nibbles.len() % 2);
     first.iter().copied().chain(rest.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1])).collect()
+}
+
+/// A whole number written as such, perhaps with a sign.
+pub fn constant_int(expr: &Expr) -> Option<i32> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Literal::Number(text, _) => text.parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => constant_int(expr)?.checked_neg(),
+        Expr::Nested(inner) => constant_int(inner),
+        _ => None,
+    }
 }

@@ -3,7 +3,7 @@
 //! Predicates, joins and ORDER BY work on the values as they are. What a statement shows or stores is masked if a
 //! masked column went into it, so the SQL of such a column carries a mark for SQLite to pass over.
 use super::Binder;
-use super::query::Emitted;
+use super::emitted::Emitted;
 use super::typed::{Column, Origin, Typed};
 use crate::engine::mask::Mask;
 use crate::engine::schema::{self, Table};

@@ -1,10 +1,11 @@
 //! The bodies of views and inline table-valued functions, and what row-level security makes of the latter.
 use super::Binder;
-use super::from::{From, unsupported};
+use super::emitted::Emitted;
 use super::names::invalid_object;
-use super::query::Emitted;
+use super::refused::unsupported;
 use super::scope::Scope;
 use super::typed::{Label, Origin, Typed};
+use super::work::{From, Module};
 use crate::engine::parse;
 use crate::engine::permissions::Target;
 use crate::engine::schema::{SecurityPredicate, Table, TableFunction, View};
@@ -12,18 +13,6 @@ use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
 use sqlparser::ast::{FunctionArg, FunctionArgExpr, Query, TableAlias, TableFunctionArgs};
 use std::sync::Arc;
-
-/// What names mean inside a module.
-#[derive(Clone, Default)]
-pub struct Module {
-    /// Whoever may use it may do in its database what it does: all objects have one owner here (Microsoft docs,
-    /// "Ownership chains").
-    pub chained: Option<i16>,
-    /// Where names without a schema are looked for.
-    pub schema: Option<i32>,
-    /// A function's parameters.
-    pub parameters: Vec<(String, Typed)>,
-}
 
 impl Binder<'_> {
     pub fn view(&self, database: i16, view: &View, alias: Option<&TableAlias>) -> Result<From, SqlError> {

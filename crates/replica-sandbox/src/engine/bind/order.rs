@@ -1,6 +1,6 @@
 //! ORDER BY, TOP, OFFSET and FETCH.
 use super::Binder;
-use super::query::{Output, Tail};
+use super::emitted::{Output, Tail};
 use super::scope::{Scope, same};
 use super::typed::{Origin, Typed};
 use crate::engine::keys::key_expression;

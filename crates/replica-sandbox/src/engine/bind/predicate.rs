@@ -1,7 +1,7 @@
 //! Conditions: true, false or unknown, which are no values in T-SQL.
 use super::chain::balanced;
-use super::expr::near;
 use super::masking::unmarked;
+use super::refused::near;
 use super::scope::Scope;
 use super::typed::Typed;
 use super::types::common_type;

@@ -1,10 +1,10 @@
 //! Common table expressions that read themselves: an anchor, and members that add rows to those found so far.
 use super::Binder;
-use super::from::{CommonTable, From};
+use super::emitted::Emitted;
 use super::masking::marked_as;
-use super::query::Emitted;
 use super::scope::{Source, SourceColumn, same};
 use super::typed::Typed;
+use super::work::{CommonTable, From};
 use crate::error::SqlError;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::{
@@ -13,8 +13,6 @@ use sqlparser::ast::{
 };
 use std::sync::Arc;
 
-/// Without OPTION (MAXRECURSION n).
-pub const DEFAULT_LIMIT: i64 = 100;
 /// A column beside a query's own: how often it has read itself for the row. No column of a client has such a name.
 pub const LEVEL: &str = "\0level";
 

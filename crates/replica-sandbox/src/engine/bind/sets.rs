@@ -1,7 +1,7 @@
 //! UNION, EXCEPT, INTERSECT, and VALUES.
+use super::emitted::{Emitted, Output, Tail};
 use super::masking::marked_as;
 use super::order::Sortable;
-use super::query::{Emitted, Output, Tail};
 use super::scope::Scope;
 use super::typed::Typed;
 use super::types::{common_collation, common_type};

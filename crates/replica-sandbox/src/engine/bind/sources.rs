@@ -1,8 +1,9 @@
 //! What a FROM clause reads: tables, views and system views as sources of columns.
-use super::from::From;
 use super::scope::{Scope, Source, SourceColumn};
 use super::typed::{Column, Label, Origin, Typed};
-use super::{Binder, TableUse, masking, row_lock, seen};
+use super::visibility::{row_lock, seen};
+use super::work::From;
+use super::{Binder, TableUse, masking};
 use crate::engine::api::OutColumn;
 use crate::engine::failure::Failure;
 use crate::engine::hints::Hints;

@@ -1,7 +1,7 @@
 //! OVER: ranking functions and aggregates on windows.
 use super::Binder;
 use super::aggregate::arguments;
-use super::from::unsupported;
+use super::refused::unsupported;
 use super::scope::Scope;
 use super::typed::Typed;
 use crate::engine::keys::key_expression;

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod functions;
 pub mod mask;
 pub mod procs;
+pub mod query;
 #[cfg(test)]
 pub mod testing;
 

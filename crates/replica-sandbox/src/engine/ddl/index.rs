@@ -1,14 +1,15 @@
 //! CREATE, ALTER and DROP INDEX.
 use super::ast::{AlterIndex, CreateIndex};
+use super::indexed_view;
 use super::table::alter::{self, Target};
 use super::table::drop_item::referencing;
 use super::table::keys::{self, Shape, full_name};
 use super::table::{placed, validate};
-use super::{indexed_view, memory};
 use crate::engine::api::Sink;
 use crate::engine::change::change;
-use crate::engine::exec::required;
+use crate::engine::ddl::required;
 use crate::engine::failure::Outcome;
+use crate::engine::query::memory;
 use crate::engine::sandbox::{FaultKind, IndexCounters, TableName};
 use crate::engine::schema::{Backs, Database, Index, Table};
 use crate::engine::session::Session;

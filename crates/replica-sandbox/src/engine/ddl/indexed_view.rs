@@ -4,7 +4,7 @@ use super::ast::CreateIndex;
 use super::table::keys::{self, Shape};
 use super::table::validate::{self, Question};
 use crate::engine::change::change;
-use crate::engine::exec::required;
+use crate::engine::ddl::required;
 use crate::engine::failure::Outcome;
 use crate::engine::names;
 use crate::engine::permissions::Target;

@@ -4,11 +4,11 @@ use super::table::alter;
 use super::table::remove::cannot_drop;
 use crate::engine::api::{OutColumn, Sink};
 use crate::engine::change::change;
-use crate::engine::exec;
 use crate::engine::failure::Outcome;
 use crate::engine::frame::Frame;
 use crate::engine::names;
 use crate::engine::permissions::{self, Target};
+use crate::engine::query::described;
 use crate::engine::schema::{Column, Database, ForeignKey, Instance, Table, Trigger, View};
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
@@ -93,7 +93,7 @@ pub struct Body<'a> {
 /// 4506, 4511, 4512, 8158, 8159; what the SELECT does not allow.
 pub fn describe(session: &mut Session, frame: &Frame, body: &Body<'_>) -> Outcome<(Vec<Column>, Vec<i32>)> {
     let bound_by = body.schema_bound.then_some(body.name);
-    let (described, tables) = exec::described(session, frame, body.select, bound_by)?;
+    let (described, tables) = described(session, frame, body.select, bound_by)?;
     Ok((columns(described, body)?, tables))
 }
 

@@ -4,10 +4,10 @@ use super::table::locks;
 use super::table::remove::cannot_drop;
 use crate::engine::api::Sink;
 use crate::engine::change::{Change, change};
-use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
 use crate::engine::names;
 use crate::engine::permissions;
+use crate::engine::query::ask;
 use crate::engine::schema::{Instance, PartitionFunction, PartitionScheme, Table};
 use crate::engine::session::Session;
 use crate::engine::store;
@@ -54,7 +54,7 @@ fn scheme_id(session: &Session, name: &str) -> Option<i32> {
 
 /// A boundary's value in the function's type.
 fn boundary(session: &mut Session, text: &str, sql_type: &SqlType) -> Outcome<Value> {
-    let rows = internal_query(session, &format!("SELECT CAST({text} AS {sql_type})"))?;
+    let rows = ask(session, &format!("SELECT CAST({text} AS {sql_type})"))?;
     let value = rows.into_iter().next().and_then(|row| row.into_iter().next());
     Ok(value.unwrap_or(Value::Null))
 }

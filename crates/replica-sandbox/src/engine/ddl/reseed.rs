@@ -2,10 +2,10 @@
 use super::table::{locks, may_alter};
 use crate::engine::api::Sink;
 use crate::engine::change::change;
-use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
 use crate::engine::names;
 use crate::engine::permissions::DB_DDLADMIN;
+use crate::engine::query::ask;
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;
 use crate::error::SqlError;
@@ -75,7 +75,7 @@ pub fn current(session: &mut Session, name: &ObjectName) -> Outcome<(Option<Stri
             format!("SELECT CONVERT(bigint, {furthest}([{}])) FROM {from}", column.name.replace(']', "]]"));
         (identity.last, sql)
     };
-    let rows = internal_query(session, &question)?;
+    let rows = ask(session, &question)?;
     let furthest = match rows.first().and_then(|row| row.first()) {
         Some(Value::Int(n)) => Some(n.to_string()),
         _ => None,

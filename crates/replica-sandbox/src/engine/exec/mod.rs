@@ -7,8 +7,6 @@ mod aftermath;
 mod call;
 mod dml;
 mod kill;
-mod read;
-mod replay;
 mod row;
 mod select;
 mod settings;
@@ -16,19 +14,16 @@ mod settings;
 mod tests;
 
 pub use call::rpc;
-pub use dml::required;
-pub use select::described;
 
 use super::api::{Cancelled, Done, Param, Sink};
 use super::bind::{Binder, Scope};
 use super::failure::{Failure, Outcome};
 use super::frame::{Frame, Variable};
-use super::heard::Heard;
 use super::parse::{self, Action, Statement};
+use super::query::read;
 use super::session::Session;
 use super::transaction;
 use super::{ddl, locks::Scope as LockScope};
-use crate::error::SqlError;
 use crate::values::{SqlType, Value};
 use sqlparser::ast::Expr;
 
@@ -71,21 +66,6 @@ pub fn batch(
         Ok(()) => Ok(()),
         Err(failure) => aftermath::unheard(session, failure, sink),
     }
-}
-
-/// Rows of a query that the engine itself asks.
-pub fn internal_query(session: &mut Session, sql: &str) -> Outcome<Vec<Vec<Value>>> {
-    let mut kept = Heard::default();
-    let last = session.last.clone();
-    let statements = parse::batch(sql)?;
-    let [Statement { action: Action::Query(query), .. }] = statements.as_slice() else {
-        return Err(SqlError::new(50000, 16, 1, "replica-sandbox: not a query").into());
-    };
-    let mut frame = Frame::default();
-    let ended = Run { session, frame: &mut frame, sink: &mut kept }.query(query);
-    session.last = last;
-    ended?;
-    Ok(kept.rows)
 }
 
 impl Run<'_> {

@@ -1,195 +1,26 @@
-//! SELECT: to the client, into variables, into a new table.
+//! SELECT as a statement: to the client, into variables, into a new table.
 use super::Run;
-use super::read::{self, Again, Reading};
-use super::replay::{self, Replayed};
-use crate::engine::api::{self, Done, OutColumn, Sink};
-use crate::engine::bind::{Binder, Bound, Needs};
+use crate::engine::api::Done;
 use crate::engine::failure::Outcome;
-use crate::engine::frame::Frame;
-use crate::engine::parse::{self, Action, Statement};
-use crate::engine::sandbox::TableName;
-use crate::engine::session::Session;
-use crate::error::SqlError;
-use crate::values::{SqlType, Value};
+use crate::engine::query::select;
+use crate::values::convert::{Mode, cast};
 use sqlparser::ast::Query;
-use std::sync::Arc;
 
 /// CurCmd of SELECT (docs/WIRE.md, "DONE").
 const COMMAND: u16 = 193;
 
 impl Run<'_> {
     pub fn query(&mut self, query: &Query) -> Outcome {
-        let frame = &*self.frame;
-        let into = {
-            // INTO makes a table first: that is a statement of its own kind.
-            let binder = Binder::new(self.session, frame);
-            let bound = binder.statement(query);
-            let needs = binder.finish();
-            read::drop_temporaries(self.session, &needs)?;
-            bound?.into
-        };
-        if let Some(target) = into {
+        if let Some(target) = select::into(self.session, self.frame, query)? {
             return self.select_into(query, &target);
         }
-        let (assigned, count) = read::until_settled(self.session, self.sink, |session, sink| {
-            let binder = Binder::new(session, frame);
-            let bound = binder.statement(query);
-            let needs = binder.finish();
-            let result = bound.map_err(Again::from).and_then(|bound| {
-                let tables = table_names(session, &needs);
-                let replayed = replay::of(session, &tables, query, frame);
-                select(session, &Selected { bound, needs: &needs, tables, replayed }, sink)
-            });
-            read::drop_temporaries(session, &needs)?;
-            result
-        })?;
+        let (assigned, count) = select::run(self.session, self.frame, query, self.sink)?;
         let done = Done { command: COMMAND, count: Some(count), error: false };
         for (variable, (from, value)) in assigned {
             let to = self.frame.get(&variable)?.sql_type.clone();
-            let mode = crate::values::convert::Mode::Implicit;
-            self.frame.set(&variable, crate::values::convert::cast(&value, &from, &to, None, mode)?)?;
+            self.frame.set(&variable, cast(&value, &from, &to, None, Mode::Implicit)?)?;
         }
         self.session.last.rowcount = count;
         self.done(done)
     }
-}
-
-/// The columns of a module's SELECT and the object_ids of the tables that it reads, without running it.
-/// `schema_bound`: the name of the module that it ties to them.
-///
-/// # Errors
-/// What the SELECT does not allow.
-pub fn described(
-    session: &Session,
-    frame: &Frame,
-    select: &str,
-    schema_bound: Option<&str>,
-) -> Outcome<(Vec<OutColumn>, Vec<i32>)> {
-    let statements = parse::batch(select)?;
-    let [Statement { action: Action::Query(query), .. }] = statements.as_slice() else {
-        return Err(SqlError::new(156, 15, 1, "Incorrect syntax near the keyword 'SELECT'.").into());
-    };
-    let binder = Binder::new(session, frame);
-    let binder = match schema_bound {
-        Some(name) => binder.schema_bound(name),
-        None => binder,
-    };
-    let bound = binder.statement(query);
-    let needs = binder.finish();
-    read::drop_temporaries(session, &needs)?;
-    let columns = bound?.emitted.columns.iter().map(|c| c.described()).collect();
-    let mut tables: Vec<i32> = needs.tables.iter().map(|used| used.table.object_id).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    Ok((columns, tables))
-}
-
-type Assigned = Vec<(String, (SqlType, Value))>;
-
-/// A query that is ready to run.
-struct Selected<'n> {
-    bound: Bound,
-    needs: &'n Needs,
-    tables: Vec<TableName>,
-    replayed: Option<Replayed>,
-}
-
-/// Sends the rows, or keeps the last one for variables; tells how many there were.
-fn select(
-    session: &mut Session,
-    selected: &Selected<'_>,
-    sink: &mut dyn Sink,
-) -> Result<(Assigned, u64), Again> {
-    let view = read::lock_tables(session, &selected.needs.tables, sink)?;
-    let columns: Vec<OutColumn> = selected.bound.emitted.columns.iter().map(|c| c.described()).collect();
-    let engine = Arc::clone(&session.engine);
-    let gate = read::row_gate(&engine, session, view, selected.needs);
-    let reading = Reading::begin(session, &selected.needs.tables, view)?;
-    let looked = match gate {
-        // The client may read as slowly as it likes: rows are locked first, and then sent.
-        Some(_) => look(session, &reading, selected, sink),
-        None => Ok(()),
-    };
-    drop(gate);
-    let result = looked.and_then(|()| send(session, &reading, selected, &columns, sink));
-    reading.end(session)?;
-    result
-}
-
-/// Goes over all rows once: what is in the way is met before any row is sent.
-fn look(
-    session: &Session,
-    reading: &Reading,
-    selected: &Selected<'_>,
-    sink: &mut dyn Sink,
-) -> Result<(), Again> {
-    read::rows(session, reading, &selected.bound.emitted.sql, selected.needs, sink, &mut |_, _| Ok(true))
-}
-
-fn send(
-    session: &Session,
-    reading: &Reading,
-    selected: &Selected<'_>,
-    columns: &[OutColumn],
-    sink: &mut dyn Sink,
-) -> Result<(Assigned, u64), Again> {
-    let Selected { bound, needs, tables, replayed } = selected;
-    let sql = &bound.emitted.sql;
-    let to_client = bound.assigned.is_empty();
-    if to_client && reading.may_conflict() {
-        // Once rows are sent there is no going back.
-        look(session, reading, selected, sink)?;
-    }
-    if to_client {
-        let statement = replayed.as_ref().and_then(Replayed::statement);
-        let (database, _) = session.current_database();
-        sink.reading(api::Reading { database: &database, tables, statement });
-        sink.columns(columns)?;
-        if !bound.emitted.ordered_by.is_empty() {
-            sink.order(&bound.emitted.ordered_by)?;
-        }
-        if sink.has_rows() || session.options.fmtonly {
-            return Ok((Vec::new(), 0));
-        }
-    }
-    let most = match session.options.rowcount {
-        0 => u64::MAX,
-        most => most,
-    };
-    let mut count = 0;
-    let mut values: Vec<Value> = Vec::with_capacity(columns.len());
-    read::rows(session, reading, sql, needs, sink, &mut |row, sink| {
-        values.clear();
-        for (n, column) in columns.iter().enumerate() {
-            values.push(read::decoded(row, n, &column.sql_type)?);
-        }
-        if let Some(Replayed::Counted(rows)) = replayed {
-            replay::counted(&mut values, *rows);
-        }
-        count += 1;
-        if to_client {
-            sink.row(&values)?;
-        }
-        Ok(count < most)
-    })?;
-    let assigned = if count == 0 { Vec::new() } else { assigned(bound, columns, values) };
-    Ok((assigned, count))
-}
-
-fn assigned(bound: &Bound, columns: &[OutColumn], values: Vec<Value>) -> Assigned {
-    let typed = columns.iter().map(|c| c.sql_type.clone()).zip(values);
-    bound.assigned.iter().cloned().zip(typed).collect()
-}
-
-fn table_names(session: &Session, needs: &Needs) -> Vec<TableName> {
-    let instance = session.engine.instance();
-    needs
-        .tables
-        .iter()
-        .map(|used| {
-            let schema =
-                instance.databases.get(&used.database).map_or("", |d| d.schema_name(used.table.schema_id));
-            TableName::new(schema, &used.table.name)
-        })
-        .collect()
 }

@@ -6,8 +6,8 @@ use super::{keys, locks, validate};
 use crate::engine::api::Sink;
 use crate::engine::change::{Change, change};
 use crate::engine::ddl::ast::{ColumnDef, ConstraintDef, ConstraintKind};
-use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
+use crate::engine::query::ask;
 use crate::engine::schema::{Backs, Column, Identity, Table};
 use crate::engine::session::Session;
 use crate::engine::store;
@@ -119,7 +119,7 @@ fn fills(session: &mut Session, target: &Target, defs: &[ColumnDef], new: &[Colu
 
 fn rows(session: &mut Session, target: &Target) -> Outcome<bool> {
     let name = target.read(session, |database, table| Ok(validate::qualified(database, table)))?;
-    Ok(!internal_query(session, &format!("SELECT TOP (1) 1 FROM {name}"))?.is_empty())
+    Ok(!ask(session, &format!("SELECT TOP (1) 1 FROM {name}"))?.is_empty())
 }
 
 /// The value of a default, in the column's type.
@@ -128,7 +128,7 @@ fn default_value(session: &mut Session, definition: &str, sql_type: &SqlType) ->
     if let Some(collation) = sql_type.collation() {
         sql.push_str(&format!(" COLLATE {}", collation.get().name));
     }
-    let rows = internal_query(session, &sql)?;
+    let rows = ask(session, &sql)?;
     Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null))
 }
 

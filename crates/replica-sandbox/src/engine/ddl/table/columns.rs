@@ -1,8 +1,8 @@
 //! Columns, from their definitions to their records.
 use crate::engine::ddl::ast::{ColumnDef, ColumnKind};
-use crate::engine::describe::describe;
 use crate::engine::failure::Outcome;
 use crate::engine::mask::Mask;
+use crate::engine::query::describe;
 use crate::engine::schema::{Column, Computed, Default, same_name};
 use crate::engine::session::Session;
 use crate::engine::type_name::Place;

@@ -1,6 +1,6 @@
 //! Ranges of a partitioning column: what a partition takes, and what check constraints promise.
-use crate::engine::exec::internal_query;
 use crate::engine::failure::Outcome;
+use crate::engine::query::ask;
 use crate::engine::schema::{Column, Database, Table};
 use crate::engine::session::Session;
 use crate::engine::tokens::{Cursor, Source};
@@ -93,7 +93,7 @@ pub fn of_checks(session: &mut Session, table: &Table, column: &Column) -> Outco
                     range.and(Condition::NotNull, &order);
                     continue;
                 }
-                let rows = internal_query(session, &format!("SELECT CAST({text} AS {sql_type})"))?;
+                let rows = ask(session, &format!("SELECT CAST({text} AS {sql_type})"))?;
                 let Some(value) = rows.into_iter().next().and_then(|row| row.into_iter().next()) else {
                     continue;
                 };

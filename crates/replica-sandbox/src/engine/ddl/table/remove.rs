@@ -2,9 +2,9 @@
 use super::{locks, may_alter};
 use crate::engine::api::Sink;
 use crate::engine::change::change;
-use crate::engine::ddl::memory;
 use crate::engine::failure::Outcome;
 use crate::engine::names;
+use crate::engine::query::memory;
 use crate::engine::schema::{Database, Table};
 use crate::engine::session::Session;
 use crate::engine::special;

@@ -3,8 +3,9 @@
 use super::alter::Target;
 use super::range::{Range, of_checks, of_partition};
 use crate::engine::change::change;
-use crate::engine::ddl::{indexed_view, memory};
+use crate::engine::ddl::indexed_view;
 use crate::engine::failure::Outcome;
+use crate::engine::query::memory;
 use crate::engine::schema::{Column, Database, Index, Table};
 use crate::engine::session::Session;
 use crate::engine::store;

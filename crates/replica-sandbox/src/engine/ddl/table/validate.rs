@@ -1,8 +1,8 @@
 //! Do the rows that are there satisfy a constraint? Asked in T-SQL, so that a constraint means the same here as when
 //! rows are written.
 use super::columns::quote;
-use crate::engine::exec::internal_query;
 use crate::engine::failure::{Failure, Outcome};
+use crate::engine::query;
 use crate::engine::schema::{Check, Database, ForeignKey, Index, Table};
 use crate::engine::session::Session;
 use crate::error::SqlError;
@@ -38,7 +38,7 @@ enum Refusal {
 /// # Errors
 /// 547, 1505.
 pub fn ask(session: &mut Session, question: Question) -> Outcome {
-    let rows = internal_query(session, &question.sql)?;
+    let rows = query::ask(session, &question.sql)?;
     let Some(row) = rows.first() else { return Ok(()) };
     Err(match question.refusal {
         Refusal::Conflict(error) => error.into(),

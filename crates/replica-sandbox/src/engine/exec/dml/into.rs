@@ -2,10 +2,11 @@
 use crate::engine::api::Done;
 use crate::engine::bind::{Binder, Origin};
 use crate::engine::ddl;
-use crate::engine::exec::{Run, read};
+use crate::engine::exec::Run;
 use crate::engine::failure::Outcome;
 use crate::engine::hints::Hints;
 use crate::engine::parse::{self, Action, Insert, Rows, Statement};
+use crate::engine::query::read;
 use crate::engine::tokens::ObjectName;
 use crate::engine::transaction;
 use crate::error::SqlError;

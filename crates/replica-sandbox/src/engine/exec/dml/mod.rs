@@ -10,19 +10,19 @@ pub mod identity;
 pub mod insert;
 mod into;
 mod output;
-pub mod required;
 
 pub use escalation::Escalation;
 
-use super::read::Again;
 use super::row::{Conditions, Names, Partitioning, Refusal};
 use super::trigger::Written;
 use crate::engine::bind::{Binder, Object, Scope, Source, Typed, resolve_visibility};
-use crate::engine::ddl::memory;
+use crate::engine::ddl::required;
 use crate::engine::failure::Failure;
 use crate::engine::hints::Hints;
 use crate::engine::locks::Mode;
 use crate::engine::parse;
+use crate::engine::query::memory;
+use crate::engine::query::read::Again;
 use crate::engine::schema::{BlockedOperation, Column, Table, same_name};
 use crate::engine::session::Session;
 use crate::engine::special;

@@ -2,11 +2,11 @@
 use super::{Target, insert};
 use crate::engine::api::{OutColumn, Sink};
 use crate::engine::bind::{Binder, Object, Scope};
-use crate::engine::exec::read::Again;
 use crate::engine::failure::Outcome;
 use crate::engine::frame::Frame;
 use crate::engine::hints::Hints;
 use crate::engine::parse;
+use crate::engine::query::read::Again;
 use crate::engine::schema::Table;
 use crate::engine::session::Session;
 use crate::engine::tokens::ObjectName;

@@ -1,8 +1,8 @@
 //! Running bound queries: locks first, then a SQLite snapshot, then rows.
+use super::memory;
 use crate::engine::Engine;
 use crate::engine::api::Sink;
 use crate::engine::bind::{Needs, TableUse, resolve_visibility};
-use crate::engine::ddl::memory;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::hints::{Hints, readpast_refused};
 use crate::engine::locks::{Mode, Resource, Scope};

@@ -1,9 +1,9 @@
 //! CREATE, ALTER and DROP INDEX.
 use super::ast::{AlterIndex, CreateIndex};
 use super::indexed_view;
-use super::table::alter::{self, Target};
 use super::table::drop_item::referencing;
 use super::table::keys::{self, Shape, full_name};
+use super::table::target::{Altered, target};
 use super::table::{placed, validate};
 use crate::engine::api::Sink;
 use crate::engine::change::change;
@@ -32,7 +32,7 @@ pub fn create(session: &mut Session, def: &CreateIndex, sink: &dyn Sink) -> Outc
     if let Some(view) = indexed_view::find(session, &def.table) {
         return indexed_view::create(session, view, def);
     }
-    let target = alter::target(session, &def.table, sink, missing)?;
+    let target = target(session, &def.table, sink, missing)?;
     memory::refuse_statement(&target.table, "CREATE INDEX")?;
     if def.index.clustered && def.index.filter.is_some() {
         let text = "Cannot create a clustered index with a predicate clause. Filtered clustered indexes are not supported.";
@@ -104,7 +104,7 @@ pub fn aligned(table: &Table) -> Result<(), SqlError> {
 
 /// # Errors
 /// 1505.
-fn check_unique(session: &mut Session, target: &Target, which: impl Fn(&Index) -> bool) -> Outcome {
+fn check_unique(session: &mut Session, target: &Altered, which: impl Fn(&Index) -> bool) -> Outcome {
     let questions = target.read(session, |database, table| {
         let unique = table.indexes.iter().filter(|i| i.unique && !i.disabled && which(i));
         Ok(unique.map(|i| validate::unique(database, table, i)).collect::<Vec<_>>())
@@ -143,7 +143,7 @@ pub fn drop(
         if if_exists && crate::engine::names::table(session, &session.engine.instance(), table).is_none() {
             continue;
         }
-        let target = alter::target(session, table, sink, missing)?;
+        let target = target(session, table, sink, missing)?;
         change(session, |change| {
             let mut record = change.table(target.database, target.table.object_id)?;
             let database = &*change.database(target.database)?;
@@ -197,7 +197,7 @@ pub fn alter(
     if session.engine.sandbox.take(FaultKind::RefuseIndex, Some(&TableName::from(table))).is_some() {
         return Err(missing().into());
     }
-    let target = alter::target(session, table, sink, missing)?;
+    let target = target(session, table, sink, missing)?;
     if action == AlterIndex::Disable {
         memory::refuse_statement(&target.table, "ALTER INDEX DISABLE")?;
     }
@@ -238,14 +238,14 @@ pub fn alter(
 ///
 /// # Errors
 /// As ALTER INDEX ALL REBUILD.
-pub fn rebuild_all(session: &mut Session, target: &Target) -> Outcome {
+pub fn rebuild_all(session: &mut Session, target: &Altered) -> Outcome {
     let all: Vec<i32> = target.table.indexes.iter().filter(|i| i.index_id > 0).map(|i| i.index_id).collect();
     rebuild(session, target, &all)
 }
 
 /// A clustered index takes all others and the foreign keys on both sides with it; a unique one the foreign keys that
 /// reference it (Microsoft docs, "Disable indexes and constraints").
-fn disable(session: &mut Session, target: &Target, chosen: &[i32], sink: &mut dyn Sink) -> Outcome {
+fn disable(session: &mut Session, target: &Altered, chosen: &[i32], sink: &mut dyn Sink) -> Outcome {
     let (warnings, done) = change(session, |change| {
         let mut table = change.table(target.database, target.table.object_id)?;
         let clustered = chosen.contains(&1);
@@ -303,7 +303,7 @@ fn disable(session: &mut Session, target: &Target, chosen: &[i32], sink: &mut dy
 }
 
 /// Enables. Foreign keys stay as they are: ALTER TABLE CHECK CONSTRAINT enables them.
-fn rebuild(session: &mut Session, target: &Target, chosen: &[i32]) -> Outcome {
+fn rebuild(session: &mut Session, target: &Altered, chosen: &[i32]) -> Outcome {
     change(session, |change| {
         let mut table = change.table(target.database, target.table.object_id)?;
         let clustered_off = table.indexes.iter().any(|i| i.index_id == 1 && i.disabled);
@@ -332,7 +332,7 @@ fn rebuild(session: &mut Session, target: &Target, chosen: &[i32]) -> Outcome {
 }
 
 /// For tests: what was done to which index.
-fn count(session: &Session, target: &Target, indexes: &[i32], what: impl Fn(&mut IndexCounters)) {
+fn count(session: &Session, target: &Altered, indexes: &[i32], what: impl Fn(&mut IndexCounters)) {
     let schema = target.read(session, |database, table| Ok(database.schema_name(table.schema_id).to_owned()));
     let name = TableName::new(&schema.unwrap_or_default(), &target.table.name);
     session.engine.sandbox.count(&name, |counters| {

@@ -1,6 +1,5 @@
 //! Data definition: statements that change the catalog's records.
 mod database;
-mod function;
 mod index;
 pub mod indexed_view;
 mod module;
@@ -59,17 +58,17 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
         Ddl::AlterIndex { index, table, action } => {
             index::alter(session, index.as_deref(), table, *action, sink)
         }
-        Ddl::CreateView(def) => module::create_view(session, def),
-        Ddl::DropView { names, if_exists } => module::drop_view(session, names, *if_exists),
-        Ddl::CreateFunction(def) => function::create(session, def),
-        Ddl::DropFunction { names, if_exists } => function::remove(session, names, *if_exists),
+        Ddl::CreateView(def) => module::view::create(session, def),
+        Ddl::DropView { names, if_exists } => module::view::remove(session, names, *if_exists),
+        Ddl::CreateFunction(def) => module::function::create(session, def),
+        Ddl::DropFunction { names, if_exists } => module::function::remove(session, names, *if_exists),
         Ddl::CreateSecurityPolicy(def) => policy::create(session, def),
         Ddl::AlterSecurityPolicy { name, changes, enable } => policy::alter(session, name, changes, *enable),
         Ddl::DropSecurityPolicy { name, if_exists } => policy::remove(session, name, *if_exists),
         Ddl::CreateSynonym { name, base } => synonym::create(session, name, base),
         Ddl::DropSynonym { name, if_exists } => synonym::remove(session, name, *if_exists),
-        Ddl::CreateTrigger(def) => module::create_trigger(session, def, sink),
-        Ddl::DropTrigger { names, if_exists } => module::drop_trigger(session, names, *if_exists, sink),
+        Ddl::CreateTrigger(def) => module::trigger::create(session, def, sink),
+        Ddl::DropTrigger { names, if_exists } => module::trigger::remove(session, names, *if_exists, sink),
         Ddl::CreatePartitionFunction(def) => partition::create_function(session, def),
         Ddl::AlterPartitionFunction { name, boundary, split } => {
             partition::alter_function(session, name, (boundary, *split), sink)

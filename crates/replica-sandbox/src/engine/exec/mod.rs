@@ -8,12 +8,15 @@ mod call;
 mod dml;
 mod kill;
 mod row;
+mod run;
 mod select;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 pub use call::rpc;
+use run::{COMMAND_CONTROL, COMMAND_USE};
+pub use run::{COMMAND_OTHER, Flow, Run};
 
 use super::api::{Cancelled, Done, Param, Sink};
 use super::bind::{Binder, Scope};
@@ -26,29 +29,6 @@ use super::transaction;
 use super::{ddl, locks::Scope as LockScope};
 use crate::values::{SqlType, Value};
 use sqlparser::ast::Expr;
-
-/// CurCmd of what has no own number: compile failures, INSERT BULK, attention (docs/WIRE.md, "DONE").
-pub const COMMAND_OTHER: u16 = 253;
-/// IF, SET @v and other control statements.
-const COMMAND_CONTROL: u16 = 192;
-const COMMAND_USE: u16 = 253;
-
-/// Where a statement leaves off.
-pub enum Flow {
-    Next,
-    Break,
-    Continue,
-    Return(i32),
-    /// An error has ended the batch, and the client knows.
-    Ended,
-}
-
-/// One batch or procedure body at work.
-pub struct Run<'r> {
-    pub session: &'r mut Session,
-    pub frame: &'r mut Frame,
-    pub sink: &'r mut dyn Sink,
-}
 
 /// A batch from a client.
 pub fn batch(
@@ -202,33 +182,6 @@ impl Run<'_> {
         }
         self.session.last.error = 0;
         Ok(Flow::Next)
-    }
-
-    /// DONE, without its count under NOCOUNT.
-    pub fn done(&mut self, done: Done) -> Outcome {
-        let count = done.count.filter(|_| !self.session.options.nocount);
-        Ok(self.sink.done(Done { count, ..done })?)
-    }
-
-    /// An expression's value in a type.
-    pub fn value(&mut self, expr: &Expr, to: &SqlType) -> Outcome<Value> {
-        Ok(self.evaluated(expr, Some(to))?.1)
-    }
-
-    /// An expression's value in its own type, or in the one asked for.
-    pub fn evaluated(&mut self, expr: &Expr, to: Option<&SqlType>) -> Outcome<(SqlType, Value)> {
-        let frame = &*self.frame;
-        read::until_settled(self.session, self.sink, |session, sink| {
-            let binder = Binder::new(session, frame);
-            let mut typed = binder.shown(binder.scalar(expr, &Scope::default())?);
-            if let Some(to) = to {
-                typed = binder.implicit(typed, to)?;
-            }
-            let needs = binder.finish();
-            let value =
-                read::single(session, &format!("SELECT {}", typed.sql), needs, &typed.sql_type, sink)?;
-            Ok((typed.sql_type, value))
-        })
     }
 
     fn value_for(&mut self, variable: &str, expr: &Expr) -> Outcome<Value> {

@@ -1,5 +1,6 @@
 //! Columns and constraints of CREATE TABLE and ALTER TABLE ADD.
-use super::{Parsed, index, index_options, ordered_column, parenthesised, placement, unsupported};
+use super::index;
+use super::parts::{Parsed, index_options, ordered_column, parenthesised, placement, unsupported};
 use crate::ddl::ast::{ColumnDef, ColumnKind, ConstraintDef, ConstraintKind, DefaultDef, ForeignDef};
 use crate::ddl::definition::definition;
 use crate::tokens::Cursor;

@@ -1,5 +1,5 @@
 //! Databases and schemas.
-use super::{Parsed, list, unsupported};
+use super::parts::{Parsed, list, unsupported};
 use crate::ddl::ast::{DatabaseChange, Ddl};
 use crate::tokens::Cursor;
 use sqlparser::tokenizer::Token;

@@ -1,5 +1,5 @@
 //! CREATE, ALTER and DROP INDEX, and the indexes written in CREATE TABLE.
-use super::{Parsed, index_options, ordered_column, parenthesised, placement, plain_options};
+use super::parts::{Parsed, index_options, ordered_column, parenthesised, placement, plain_options};
 use crate::ddl::ast::{AlterIndex, CreateIndex, Ddl, IndexDef};
 use crate::ddl::definition::definition;
 use crate::tokens::{Cursor, ObjectName};

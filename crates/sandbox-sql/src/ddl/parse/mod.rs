@@ -4,16 +4,15 @@ mod database;
 mod index;
 mod module;
 mod partition;
+mod parts;
 mod policy;
 mod security;
 mod table;
 
-use super::ast::{Ddl, Placement};
-use crate::tokens::{Cursor, ObjectName};
-use sandbox_values::error::SqlError;
+use super::ast::Ddl;
+use crate::tokens::Cursor;
+use parts::{Parsed, list, local_name};
 use sqlparser::tokenizer::Token;
-
-type Parsed<T> = Result<T, SqlError>;
 
 /// Parses the data definition statement that starts at the cursor. `None`: it is another kind of statement, and
 /// the cursor has not moved. CREATE VIEW, CREATE FUNCTION and CREATE TRIGGER take all that is left of
@@ -174,139 +173,6 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         "ROLE" => Ddl::DropRole { name: cursor.expect_name()?, if_exists },
         _ => return Err(cursor.syntax_error()),
     })
-}
-
-/// One or more, with commas between.
-fn list<'a, T>(cursor: &mut Cursor<'a>, one: impl Fn(&mut Cursor<'a>) -> Parsed<T>) -> Parsed<Vec<T>> {
-    let mut all = vec![one(cursor)?];
-    while cursor.take_token(&Token::Comma) {
-        all.push(one(cursor)?);
-    }
-    Ok(all)
-}
-
-/// As [`list`], in parentheses.
-fn parenthesised<'a, T>(
-    cursor: &mut Cursor<'a>,
-    one: impl Fn(&mut Cursor<'a>) -> Parsed<T>,
-) -> Parsed<Vec<T>> {
-    cursor.expect_token(&Token::LParen)?;
-    let all = list(cursor, one)?;
-    cursor.expect_token(&Token::RParen)?;
-    Ok(all)
-}
-
-/// `name [ASC|DESC]`: is it descending?
-fn ordered_column(cursor: &mut Cursor<'_>) -> Parsed<(String, bool)> {
-    let name = cursor.expect_name()?;
-    Ok((name, cursor.take_any(&["ASC", "DESC"]) == Some("DESC")))
-}
-
-/// `ON space`, `ON scheme(column)`, if it is there.
-fn placement(cursor: &mut Cursor<'_>) -> Parsed<Option<Placement>> {
-    if !cursor.take_word("ON") {
-        return Ok(None);
-    }
-    // ON "default" and ON [PRIMARY] are quoted; ON DEFAULT and ON PRIMARY are accepted of old scripts too.
-    let space = match cursor.take_any(&["PRIMARY", "DEFAULT"]) {
-        Some(word) => word.to_owned(),
-        None => cursor.expect_name()?,
-    };
-    let column = if cursor.at_token(&Token::LParen) {
-        let mut columns = parenthesised(cursor, Cursor::expect_name)?;
-        if columns.len() > 1 {
-            return Err(cursor.syntax_error());
-        }
-        columns.pop()
-    } else {
-        None
-    };
-    Ok(Some(Placement { space, column }))
-}
-
-/// The options of what makes no index: those that would change results are refused.
-fn plain_options(cursor: &mut Cursor<'_>) -> Parsed<()> {
-    match index_options(cursor)? {
-        IndexOptions { ignore_dup_key: true, .. } => Err(unsupported("IGNORE_DUP_KEY = ON here")),
-        _ => Ok(()),
-    }
-}
-
-/// `WITH (option = value, …)`, `WITH FILLFACTOR = n`: what most of them tune does not exist here.
-fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
-    let mut found = IndexOptions::default();
-    if !cursor.take_word("WITH") {
-        return Ok(found);
-    }
-    if cursor.take_word("FILLFACTOR") {
-        cursor.expect_token(&Token::Eq)?;
-        cursor.expect_integer()?;
-        return Ok(found);
-    }
-    cursor.expect_token(&Token::LParen)?;
-    loop {
-        let Some(option) = cursor.take_any(INDEX_OPTIONS) else { return Err(cursor.syntax_error()) };
-        cursor.expect_token(&Token::Eq)?;
-        let on = cursor.at_word("ON");
-        found.ignore_dup_key |= option == "IGNORE_DUP_KEY" && on;
-        found.drop_existing |= option == "DROP_EXISTING" && on;
-        cursor.advance();
-        if cursor.at_token(&Token::LParen) {
-            cursor.expect_parenthesised()?;
-        }
-        if cursor.take_word("MINUTES") || cursor.take_words(&["ON", "PARTITIONS"]) {
-            // MAX_DURATION = n MINUTES; DATA_COMPRESSION = PAGE ON PARTITIONS (n TO m).
-            if cursor.at_token(&Token::LParen) {
-                cursor.expect_parenthesised()?;
-            }
-        }
-        if !cursor.take_token(&Token::Comma) {
-            break;
-        }
-    }
-    cursor.expect_token(&Token::RParen)?;
-    Ok(found)
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct IndexOptions {
-    drop_existing: bool,
-    ignore_dup_key: bool,
-}
-
-const INDEX_OPTIONS: &[&str] = &[
-    "ALLOW_PAGE_LOCKS",
-    "ALLOW_ROW_LOCKS",
-    "BUCKET_COUNT",
-    "COMPRESSION_DELAY",
-    "COMPRESS_ALL_ROW_GROUPS",
-    "DATA_COMPRESSION",
-    "DROP_EXISTING",
-    "FILLFACTOR",
-    "IGNORE_DUP_KEY",
-    "LOB_COMPACTION",
-    "MAXDOP",
-    "MAX_DURATION",
-    "ONLINE",
-    "OPTIMIZE_FOR_SEQUENTIAL_KEY",
-    "PAD_INDEX",
-    "RESUMABLE",
-    "SORT_IN_TEMPDB",
-    "STATISTICS_INCREMENTAL",
-    "STATISTICS_NORECOMPUTE",
-    "WAIT_AT_LOW_PRIORITY",
-    "XML_COMPRESSION",
-];
-
-/// What SQL Server has and the sandbox has not.
-pub fn unsupported(what: &str) -> SqlError {
-    SqlError::new(50000, 16, 1, format!("replica-sandbox does not support {what}."))
-}
-
-/// A name without a database part, for objects that live where their statement runs.
-fn local_name(cursor: &mut Cursor<'_>) -> Parsed<ObjectName> {
-    let name = cursor.expect_object_name()?;
-    if name.database.is_some() { Err(cursor.syntax_error()) } else { Ok(name) }
 }
 
 #[cfg(test)]

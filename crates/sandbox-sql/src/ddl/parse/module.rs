@@ -1,5 +1,5 @@
 //! Views and triggers. Their text is the whole rest of the batch.
-use super::{Parsed, list, local_name, parenthesised, unsupported};
+use super::parts::{Parsed, list, local_name, parenthesised, unsupported};
 use crate::ddl::ast::{AlterTable, CreateTrigger, CreateView, Ddl};
 use crate::tokens::Cursor;
 use sandbox_values::error::SqlError;

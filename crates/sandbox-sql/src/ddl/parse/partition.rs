@@ -1,5 +1,5 @@
 //! Partition functions and schemes.
-use super::{Parsed, list, parenthesised};
+use super::parts::{Parsed, list, parenthesised};
 use crate::ddl::ast::{CreatePartitionFunction, Ddl};
 use crate::tokens::Cursor;
 use crate::type_name::TypeName;

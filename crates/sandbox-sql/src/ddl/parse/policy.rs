@@ -1,6 +1,6 @@
 //! Security policies (Microsoft docs, CREATE SECURITY POLICY, ALTER SECURITY POLICY), functions for them, synonyms.
 use super::module::{must_be_first, rest};
-use super::{Parsed, list, local_name, unsupported};
+use super::parts::{Parsed, list, local_name, unsupported};
 use crate::ddl::ast::{CreateFunction, Ddl, PredicateChange, PredicateVerb, SecurityPolicyDef};
 use crate::terms::BlockedOperation;
 use crate::tokens::Cursor;

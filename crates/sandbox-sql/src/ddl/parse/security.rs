@@ -1,5 +1,5 @@
 //! Logins, users, roles and permissions.
-use super::{Parsed, list, parenthesised, unsupported};
+use super::parts::{Parsed, list, parenthesised, unsupported};
 use crate::ddl::ast::{Ddl, LoginChange, PermissionChange, SecurableName, Verb};
 use crate::terms::Password;
 use crate::tokens::Cursor;

@@ -1,5 +1,6 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
-use super::{Parsed, column, index, list, parenthesised, placement, plain_options, unsupported};
+use super::parts::{Parsed, list, parenthesised, placement, plain_options, unsupported};
+use super::{column, index};
 use crate::ddl::ast::{AlterTable, ColumnProperty, CreateTable, Ddl, DropItem};
 use crate::terms::{Durability, LockEscalation, Special};
 use crate::tokens::Cursor;

@@ -1,7 +1,7 @@
 //! ALTER TABLE … ADD.
-use super::alter::Target;
 use super::build::Builder;
 use super::columns;
+use super::target::Altered;
 use super::{keys, locks, validate};
 use crate::engine::api::Sink;
 use crate::engine::change::{Change, change};
@@ -24,7 +24,7 @@ pub struct Addition<'a> {
 
 /// # Errors
 /// 2705, 4901, and those of constraints: 547, 1505, 1750 after them.
-pub fn add(session: &mut Session, target: &Target, addition: &Addition<'_>, sink: &dyn Sink) -> Outcome {
+pub fn add(session: &mut Session, target: &Altered, addition: &Addition<'_>, sink: &dyn Sink) -> Outcome {
     let all: Vec<ConstraintDef> =
         addition.columns.iter().flat_map(|c| &c.constraints).chain(addition.constraints).cloned().collect();
     locks::referenced(session, target.database, all.iter(), sink)?;
@@ -90,7 +90,7 @@ enum Fill {
 }
 
 /// A NOT NULL column is filled with its default, a nullable one WITH VALUES only.
-fn fills(session: &mut Session, target: &Target, defs: &[ColumnDef], new: &[Column]) -> Outcome<Vec<Fill>> {
+fn fills(session: &mut Session, target: &Altered, defs: &[ColumnDef], new: &[Column]) -> Outcome<Vec<Fill>> {
     let mut fills = Vec::new();
     let mut has_rows = None;
     for (def, column) in defs.iter().zip(new) {
@@ -117,7 +117,7 @@ fn fills(session: &mut Session, target: &Target, defs: &[ColumnDef], new: &[Colu
     Ok(fills)
 }
 
-fn rows(session: &mut Session, target: &Target) -> Outcome<bool> {
+fn rows(session: &mut Session, target: &Altered) -> Outcome<bool> {
     let name = target.read(session, |database, table| Ok(validate::qualified(database, table)))?;
     Ok(!ask(session, &format!("SELECT TOP (1) 1 FROM {name}"))?.is_empty())
 }

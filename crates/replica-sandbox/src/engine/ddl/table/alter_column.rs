@@ -1,8 +1,8 @@
 //! ALTER TABLE … ALTER COLUMN.
-use super::alter::Target;
 use super::columns::check_sparse;
 use super::drop_item::dependent;
 use super::keys;
+use super::target::Altered;
 use crate::engine::change::{Change, change};
 use crate::engine::ddl::ast::ColumnProperty;
 use crate::engine::failure::Outcome;
@@ -30,7 +30,7 @@ pub struct NewType<'a> {
 /// # Errors
 /// 4924 for a column that is not there, 4928 for a computed one or a rowversion, 5074 or 4922 for one that
 /// something depends on, 515 for a NULL in a column that becomes NOT NULL, those of the conversion.
-pub fn alter_column(session: &mut Session, target: &Target, new: &NewType<'_>) -> Outcome {
+pub fn alter_column(session: &mut Session, target: &Altered, new: &NewType<'_>) -> Outcome {
     change(session, |change| {
         let mut record = change.table(target.database, target.table.object_id)?;
         let database = &*change.database(target.database)?;
@@ -100,7 +100,7 @@ pub fn alter_column(session: &mut Session, target: &Target, new: &NewType<'_>) -
 /// 4924, 16002 to 16005, 16007; 1731.
 pub fn change_property(
     session: &mut Session,
-    target: &Target,
+    target: &Altered,
     name: &str,
     property: &ColumnProperty,
 ) -> Outcome {

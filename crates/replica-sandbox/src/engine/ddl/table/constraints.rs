@@ -1,5 +1,5 @@
 //! ALTER TABLE … CHECK, NOCHECK CONSTRAINT and ENABLE, DISABLE TRIGGER.
-use super::alter::Target;
+use super::target::Altered;
 use super::validate::{self, Question};
 use crate::engine::change::change;
 use crate::engine::failure::Outcome;
@@ -15,7 +15,7 @@ use crate::error::SqlError;
 /// 4917 for a name that is no constraint, 11415 for a key, 547 for a row.
 pub fn switch(
     session: &mut Session,
-    target: &Target,
+    target: &Altered,
     names: &[String],
     enable: bool,
     validate: bool,
@@ -79,7 +79,7 @@ fn questions(database: &Database, table: &Table, names: &[String]) -> Vec<Questi
 
 /// # Errors
 /// 4902 for a trigger that the table does not have.
-pub fn switch_triggers(session: &mut Session, target: &Target, names: &[String], enable: bool) -> Outcome {
+pub fn switch_triggers(session: &mut Session, target: &Altered, names: &[String], enable: bool) -> Outcome {
     change(session, |change| {
         let mut record = change.table(target.database, target.table.object_id)?;
         let database = &*change.database(target.database)?;

@@ -1,6 +1,6 @@
 //! ALTER TABLE … DROP.
-use super::alter::Target;
 use super::keys;
+use super::target::Altered;
 use crate::engine::change::{Change, change};
 use crate::engine::ddl::ast::DropItem;
 use crate::engine::failure::Outcome;
@@ -14,7 +14,7 @@ use sqlparser::tokenizer::Token;
 /// # Errors
 /// 3728 and 3727 for a constraint that is not there, 3725 for a key that a foreign key references, 4924 for a
 /// column that is not there, 5074 and 4922 for one that something depends on.
-pub fn drop(session: &mut Session, target: &Target, items: &[DropItem]) -> Outcome {
+pub fn drop(session: &mut Session, target: &Altered, items: &[DropItem]) -> Outcome {
     change(session, |change| {
         let mut record = change.table(target.database, target.table.object_id)?;
         for item in items {
@@ -29,7 +29,7 @@ pub fn drop(session: &mut Session, target: &Target, items: &[DropItem]) -> Outco
     })
 }
 
-fn drop_constraint(change: &mut Change<'_>, target: &Target, table: &mut Table, item: &DropItem) -> Outcome {
+fn drop_constraint(change: &mut Change<'_>, target: &Altered, table: &mut Table, item: &DropItem) -> Outcome {
     let database = &*change.database(target.database)?;
     let same = |name: &str| database.same_name(name, &item.name);
     let before = table.constraint_names().count();
@@ -70,7 +70,7 @@ pub fn referencing(database: &Database, table: &Table, index_id: i32) -> Option<
         .next()
 }
 
-fn drop_column(change: &mut Change<'_>, target: &Target, table: &mut Table, item: &DropItem) -> Outcome {
+fn drop_column(change: &mut Change<'_>, target: &Altered, table: &mut Table, item: &DropItem) -> Outcome {
     let database = &*change.database(target.database)?;
     let Some(column) = keys::column(database, table, &item.name).cloned() else {
         if item.if_exists {

@@ -1,7 +1,7 @@
 //! ALTER TABLE … SWITCH: the rows of a table or partition become those of another, if both are built the same and
 //! the source's constraints promise that its rows fit (Microsoft docs, ALTER TABLE, and errors 4904 to 4985).
-use super::alter::Target;
 use super::range::{Range, of_checks, of_partition};
+use super::target::Altered;
 use crate::engine::change::change;
 use crate::engine::ddl::indexed_view;
 use crate::engine::failure::Outcome;
@@ -20,8 +20,8 @@ fn refuse(number: i32, text: String) -> SqlError {
 /// 4904 to 4985, 7733, by what differs.
 pub fn switch(
     session: &mut Session,
-    source: (&Target, Option<i64>),
-    target: (&Target, Option<i64>),
+    source: (&Altered, Option<i64>),
+    target: (&Altered, Option<i64>),
 ) -> Outcome {
     let ((source, from), (target, to)) = (source, target);
     memory::refuse_statement(&source.table, "ALTER TABLE SWITCH")?;
@@ -283,7 +283,7 @@ fn same_constraints(pair: &Pair<'_>) -> Result<(), SqlError> {
             return Err(refuse(
                 number,
                 format!(
-                    "ALTER TABLE SWITCH statement failed. Target table '{}' has a {level} level check constraint '{}' but the source table '{}' does not have a corresponding constraint.",
+                    "ALTER TABLE SWITCH statement failed. Altered table '{}' has a {level} level check constraint '{}' but the source table '{}' does not have a corresponding constraint.",
                     t.name, check.name, s.name
                 ),
             ));
@@ -312,7 +312,7 @@ fn same_constraints(pair: &Pair<'_>) -> Result<(), SqlError> {
             return Err(refuse(
                 4968,
                 format!(
-                    "ALTER TABLE SWITCH statement failed. Target table '{}' has foreign key for constraint '{}' but source table '{}' does not have corresponding key.",
+                    "ALTER TABLE SWITCH statement failed. Altered table '{}' has foreign key for constraint '{}' but source table '{}' does not have corresponding key.",
                     t.name, key.name, s.name
                 ),
             ));
@@ -321,7 +321,7 @@ fn same_constraints(pair: &Pair<'_>) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn must_be_empty(session: &Session, target: &Target, at: usize) -> Outcome {
+fn must_be_empty(session: &Session, target: &Altered, at: usize) -> Outcome {
     let storage = store::table_name(target.table.storage[at]);
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {storage} WHERE _del IS NULL)");
     let rows: bool = session.connection.query_row(&sql, [], |row| row.get(0))?;
@@ -341,7 +341,11 @@ fn must_be_empty(session: &Session, target: &Target, at: usize) -> Outcome {
 
 /// Into a partition go only rows of which the source's partition or trusted check constraints say that they belong
 /// there; that they do is not enough.
-fn fits(session: &mut Session, (source, from): (&Target, usize), (target, to): (&Target, usize)) -> Outcome {
+fn fits(
+    session: &mut Session,
+    (source, from): (&Altered, usize),
+    (target, to): (&Altered, usize),
+) -> Outcome {
     let wanted = target.read(session, |database, t| {
         let Some((_, id)) = t.partitioned_on else { return Ok(None) };
         let column = t.columns.iter().position(|c| c.column_id == id);

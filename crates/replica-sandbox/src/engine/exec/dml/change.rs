@@ -97,6 +97,8 @@ struct Bound {
     conditions: Conditions,
     partition_of: Partitioning,
     output: Option<Output>,
+    /// The foreign keys that point at the table, as the statement was bound for them.
+    children: Vec<Child>,
     deletes: bool,
 }
 
@@ -119,9 +121,12 @@ fn attempt(
         }
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
-        let children = Child::of(session, &bound.target);
-        for child in &children {
+        for child in &bound.children {
             child.lock(session, &bound.target, change.deletes, sink)?;
+        }
+        // A key that was switched on while a lock was waited for asks for values that were not bound.
+        if !Child::same(&bound.children, &Child::of(session, &bound.target)) {
+            return Err(Again::Changed);
         }
         let target = bound.target.clone();
         let event = if change.deletes { "DELETE" } else { "UPDATE" };
@@ -131,7 +136,7 @@ fn attempt(
             instead.run(session, count, sink)?;
             return Ok((count, None));
         }
-        let done = session.write(|session| write(session, bound, &children, &needs, sink))?;
+        let done = session.write(|session| write(session, bound, &needs, sink))?;
         trigger::fire(session, target.written(event, done.0), sink)?;
         let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
         Ok((done.0, returned.flatten()))
@@ -166,10 +171,11 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
         format!("{alias}.{}", crate::engine::store::column_name(c.column_id))
     };
     // A row that goes without a word and without children takes its values with it.
+    let children = Child::of(binder.session, &target);
     let values = !change.deletes
         || change.output.is_some()
         || Instead::of(binder.session, &target.table, "DELETE").is_some()
-        || !Child::of(binder.session, &target).is_empty();
+        || !children.is_empty();
     let width = if values { target.table.columns.len() } else { 0 };
     items.extend(target.table.columns.iter().take(width).map(raw));
     if !change.deletes {
@@ -204,7 +210,7 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
-    Ok(Bound { target, sql, width, conditions, partition_of, output, deletes: change.deletes })
+    Ok(Bound { target, sql, width, conditions, partition_of, output, children, deletes: change.deletes })
 }
 
 /// For each column its new value, where it has one.
@@ -249,7 +255,6 @@ struct Old {
 fn write(
     session: &mut Session,
     bound: Bound,
-    children: &[Child],
     needs: &Needs,
     sink: &mut dyn Sink,
 ) -> Result<(u64, Option<Returned>), Again> {
@@ -265,7 +270,7 @@ fn write(
         mark(session, &bound.target, row, stamp)?;
         escalation.locked(session, &bound.target, 1);
     }
-    let Bound { target, conditions, partition_of, output, .. } = bound;
+    let Bound { target, conditions, partition_of, output, children, .. } = bound;
     let mut returned = output.as_ref().map(Output::returned);
     if !deletes {
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
@@ -278,7 +283,7 @@ fn write(
         writer.finish().map_err(|refusal| explained(session, refusal))?;
     }
     for row in &rows {
-        for child in children {
+        for child in &children {
             if deletes || child.values(&row.values) != child.values(&row.new) {
                 let new = (!deletes).then_some(row.new.as_slice());
                 child.hold(session, (&target, stamp), &row.values, new)?;

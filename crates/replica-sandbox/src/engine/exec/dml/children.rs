@@ -75,6 +75,14 @@ impl Child {
             .collect()
     }
 
+    /// Are these the same keys of tables that have not changed?
+    pub fn same(before: &[Child], now: &[Child]) -> bool {
+        let same = |(a, b): (&Child, &Child)| {
+            a.key.object_id == b.key.object_id && a.table.modified == b.table.modified
+        };
+        before.len() == now.len() && before.iter().zip(now).all(same)
+    }
+
     /// Locks the tables that are looked into, and those whose rows go or change, with the children of these.
     ///
     /// # Errors

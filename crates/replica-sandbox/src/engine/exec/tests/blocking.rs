@@ -1,6 +1,6 @@
 //! Who waits for whom, as sessions see it in the server's views.
 use crate::engine::Session;
-use crate::engine::testing::{connect, engine, ok, rows, run};
+use crate::engine::testing::{connect, engine, errors, ok, rows, run};
 use std::thread;
 
 /// Blocks until the session waits for a lock.
@@ -137,4 +137,31 @@ fn application_locks_end_with_their_owner() {
     assert_eq!(rows(&mut two, ask), [["-1"]], "a rollback releases no session's lock");
     drop(one);
     assert_eq!(rows(&mut two, ask), [["0"]]);
+}
+
+#[test]
+fn a_foreign_key_that_is_switched_on_while_a_delete_waits_holds_it() {
+    let engine = engine();
+    let mut holder = connect(&engine, "sa", "secret");
+    ok(
+        &mut holder,
+        "create table parent(id int not null primary key);
+         create table child(parent int null constraint fk references parent(id));
+         insert parent values (1), (2); insert child values (2);
+         alter table child nocheck constraint fk;
+         begin tran; select * from parent with (tablockx)",
+    );
+    let mut waiter = connect(&engine, "sa", "secret");
+    let waiting = waiter.id;
+    let mut watcher = connect(&engine, "sa", "secret");
+    let blocked = thread::spawn(move || {
+        let first = errors(&mut waiter, "delete parent where id = 2");
+        (first, rows(&mut waiter, "delete parent where id = 1; select id from parent"))
+    });
+    until_blocked(&watcher, waiting);
+    ok(&mut holder, "alter table child with check check constraint fk; commit");
+    let (refused, left) = blocked.join().unwrap();
+    assert_eq!(refused.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [547]);
+    assert_eq!(left, [["2"]]);
+    assert_eq!(rows(&mut watcher, "select parent from child"), [["2"]]);
 }

@@ -2,7 +2,7 @@
 use crate::api::Param;
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
 pub struct Variable {
@@ -13,6 +13,8 @@ pub struct Variable {
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     variables: BTreeMap<String, Variable>,
+    /// Names of the temporary tables that hold table variables, in small letters.
+    tables: BTreeSet<String>,
     /// In a CATCH block: what it caught.
     pub caught: Option<SqlError>,
     /// Inside a TRY block errors go up instead of out.
@@ -61,6 +63,27 @@ impl Frame {
             ));
         }
         Ok(())
+    }
+
+    /// A table variable, by its table's name; false where a loop has declared it before.
+    pub fn declare_table(&mut self, table: &str) -> bool {
+        self.tables.insert(table.to_lowercase())
+    }
+
+    pub fn take_tables(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.tables)
+    }
+
+    /// # Errors
+    /// 1087 for the table of a variable that is not declared here.
+    pub fn must_have_table(&self, table: &str) -> Result<(), SqlError> {
+        match table.strip_prefix('#') {
+            Some(variable) if variable.starts_with('@') && !self.tables.contains(&table.to_lowercase()) => {
+                let text = format!("Must declare the table variable \"{variable}\".");
+                Err(SqlError::new(1087, 15, 2, text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// # Errors

@@ -4,7 +4,7 @@ pub mod definition;
 mod parse;
 
 pub use ast::Ddl;
-pub use parse::parse;
+pub use parse::{parse, table_variable};
 
 impl Ddl {
     /// What `sys.dm_exec_requests.command` calls it: unconfirmed but for CREATE INDEX and ALTER INDEX.

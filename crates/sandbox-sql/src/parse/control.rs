@@ -189,6 +189,9 @@ fn declare(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
     loop {
         let variable = cursor.expect_name()?;
         cursor.take_word("as");
+        if declared.is_empty() && cursor.take_word("table") {
+            return Ok(Action::DeclareTable(Box::new(crate::ddl::table_variable(cursor, &variable)?)));
+        }
         let type_name = TypeName::parse(cursor)?;
         let value = if cursor.take_token(&Token::Eq) { Some(bridge::expression(cursor)?) } else { None };
         declared.push(Declared { variable, type_name, value });

@@ -162,7 +162,7 @@ fn top(cursor: &mut Cursor<'_>) -> Result<Option<Expr>, SqlError> {
 }
 
 fn target(cursor: &mut Cursor<'_>) -> Result<Target, SqlError> {
-    Ok(Target { name: cursor.expect_object_name()?, hints: hints(cursor)? })
+    Ok(Target { name: cursor.expect_table_name()?, hints: hints(cursor)? })
 }
 
 /// `WITH (hint, ...)`; an index hint's arguments are dropped.
@@ -257,7 +257,7 @@ fn output(cursor: &mut Cursor<'_>) -> Result<Option<Output>, SqlError> {
     }
     let items = bridge::read(cursor, |parser| parser.parse_comma_separated(Parser::parse_select_item))?;
     let into = if cursor.take_word("into") {
-        let table = cursor.expect_object_name()?;
+        let table = cursor.expect_table_name()?;
         let columns = if cursor.at_token(&Token::LParen) { names(cursor)? } else { Vec::new() };
         Some((table, columns))
     } else {

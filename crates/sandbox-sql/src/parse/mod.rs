@@ -50,6 +50,8 @@ pub enum Action {
         value: Box<Expr>,
     },
     Declare(Vec<Declared>),
+    /// A table variable.
+    DeclareTable(Box<ddl::ast::CreateTable>),
     Use(String),
     Call(Box<Call>),
     If {

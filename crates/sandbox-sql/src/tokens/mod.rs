@@ -182,11 +182,38 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A table's name, or that of a table variable.
+    ///
+    /// # Errors
+    /// As [`Self::expect_object_name`].
+    pub fn expect_table_name(&mut self) -> Result<ObjectName, SqlError> {
+        match self.variable().map(table_variable) {
+            Some(name) => {
+                self.at += 1;
+                Ok(ObjectName { database: None, schema: None, name })
+            }
+            None => self.expect_object_name(),
+        }
+    }
+
+    /// The variable that is next.
+    fn variable(&self) -> Option<&str> {
+        match self.peek() {
+            Some(Token::Word(word)) if word.quote_style.is_none() && word.value.starts_with('@') => {
+                Some(&word.value)
+            }
+            _ => None,
+        }
+    }
+
     /// `[database.][schema.]name`; `database..name` leaves the schema out, `..name` and `.name` all that may come first.
     ///
     /// # Errors
     /// 102/156; 117 for more than three parts.
     pub fn expect_object_name(&mut self) -> Result<ObjectName, SqlError> {
+        if self.variable().is_some() {
+            return Err(self.syntax_error());
+        }
         let mut parts = Vec::new();
         while parts.len() < 2 && self.take_token(&Token::Period) {
             parts.push(None);
@@ -290,6 +317,12 @@ impl<'a> Cursor<'a> {
 
 fn near_text(text: &str) -> SqlError {
     SqlError::new(102, 15, 1, format!("Incorrect syntax near '{text}'."))
+}
+
+/// What the temporary table is called that holds a table variable: no name that anyone writes is like it, in brackets or
+/// without.
+pub fn table_variable(name: &str) -> String {
+    format!("#{name}")
 }
 
 #[cfg(test)]

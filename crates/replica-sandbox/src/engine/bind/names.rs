@@ -2,7 +2,7 @@
 use super::Binder;
 use crate::engine::login::default_schema;
 use crate::engine::schema::{Database, Instance, Table, View};
-use crate::engine::tokens::ObjectName;
+use crate::engine::tokens::{ObjectName, table_variable};
 use crate::engine::views::{self, SystemView};
 use crate::error::SqlError;
 use sqlparser::ast;
@@ -35,6 +35,9 @@ pub fn object_name(name: &ast::ObjectName) -> Result<ObjectName, SqlError> {
     let mut parts: Vec<String> = Vec::new();
     for part in &name.0 {
         match part.as_ident() {
+            Some(ident) if ident.quote_style.is_none() && ident.value.starts_with('@') => {
+                parts.push(table_variable(&ident.value));
+            }
             Some(ident) => parts.push(ident.value.clone()),
             None => return Err(SqlError::new(102, 15, 1, format!("Incorrect syntax near '{part}'."))),
         }
@@ -55,6 +58,7 @@ impl Binder<'_> {
     pub fn object(&self, name: &ObjectName) -> Result<Object, SqlError> {
         let engine = &self.session.engine;
         if name.name.starts_with('#') {
+            self.frame.must_have_table(&name.name)?;
             let instance = engine.instance();
             let found = instance
                 .databases

@@ -198,7 +198,9 @@ impl Run<'_> {
         let mut frame = Frame::with(params, nesting);
         frame.in_try = self.frame.in_try;
         let mut inner = Run { session: self.session, frame: &mut frame, sink: self.sink };
-        let flow = inner.text(text)?;
+        let flow = inner.text(text);
+        inner.drop_tables()?;
+        let flow = flow?;
         frame.give_back(params);
         let after = self.session.transaction.as_ref().map_or(0, |t| t.depth);
         if before != after && !matches!(flow, Flow::Ended) {

@@ -25,6 +25,7 @@ use super::frame::{Frame, Variable};
 use super::parse::{self, Action, Statement};
 use super::query::read;
 use super::session::Session;
+use super::tokens::ObjectName;
 use super::transaction;
 use super::{ddl, locks::Scope as LockScope};
 use crate::values::{SqlType, Value};
@@ -41,7 +42,9 @@ pub fn batch(
     let mut run = Run { session, frame: &mut frame, sink };
     let ended = run.text(sql).map(|_| ());
     let ended = ended.and_then(|()| run.end_of_batch());
+    let dropped = run.drop_tables();
     frame.give_back(params);
+    let ended = ended.and(dropped);
     match ended {
         Ok(()) => Ok(()),
         Err(failure) => aftermath::unheard(session, failure, sink),
@@ -131,6 +134,7 @@ impl Run<'_> {
                 self.done(Done { command: COMMAND_CONTROL, count: None, error: false })?;
             }
             Action::Declare(variables) => self.declare(variables)?,
+            Action::DeclareTable(table) => self.declare_table(table)?,
             Action::Use(database) => self.use_database(database)?,
             Action::Call(called) => return self.call(called),
             Action::If { condition, then, otherwise } => {
@@ -198,6 +202,26 @@ impl Run<'_> {
             let value = read::single(session, &sql, binder.finish(), &SqlType::Int, sink)?;
             Ok(value == Value::Int(1))
         })
+    }
+
+    /// A table variable is a temporary table that ends with its batch.
+    fn declare_table(&mut self, table: &ddl::ast::CreateTable) -> Outcome {
+        if self.frame.declare_table(&table.name.name) {
+            let create = ddl::Ddl::CreateTable(table.clone());
+            transaction::within(self.session, |session| ddl::quietly(&create, session))?;
+        }
+        Ok(())
+    }
+
+    /// Drops the table variables of a batch that has ended.
+    pub fn drop_tables(&mut self) -> Outcome {
+        let named = |name| ObjectName { database: None, schema: None, name };
+        let names: Vec<_> = self.frame.take_tables().into_iter().map(named).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let drop = ddl::Ddl::DropTable { names, if_exists: true };
+        transaction::within(self.session, |session| ddl::quietly(&drop, session))
     }
 
     fn declare(&mut self, variables: &[parse::Declared]) -> Outcome {

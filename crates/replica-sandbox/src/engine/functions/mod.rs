@@ -9,6 +9,7 @@ mod math;
 mod metadata;
 mod partition;
 mod string;
+mod variant;
 
 pub use call::Call;
 
@@ -64,7 +65,9 @@ pub fn named(
     scope: &Scope<'_>,
 ) -> Result<Typed, SqlError> {
     let call = Call { binder, name, arguments, scope };
-    for family in [conditional::bind, string::bind, date::bind, math::bind, metadata::bind, system::bind] {
+    for family in
+        [conditional::bind, string::bind, date::bind, math::bind, variant::bind, metadata::bind, system::bind]
+    {
         if let Some(typed) = family(&call)? {
             return Ok(typed);
         }

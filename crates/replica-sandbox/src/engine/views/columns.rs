@@ -24,9 +24,30 @@ const COLUMN: &[&str] = &[
     "is_dropped_ledger_column bit null = 0",
 ];
 
+const PARAMETER: &[&str] = &[
+    "object_id int, name sysname null, parameter_id int, system_type_id tinyint, user_type_id int",
+    "max_length smallint, precision tinyint, scale tinyint, is_output bit = 0, is_cursor_ref bit = 0",
+    "has_default_value bit = 0, is_xml_document bit = 0, default_value sql_variant null = null",
+    "xml_collection_id int = 0, is_readonly bit = 0, is_nullable bit null = 1, encryption_type int null = null",
+    "encryption_type_desc nvarchar(64) null = null, encryption_algorithm_name sysname null = null",
+    "column_encryption_key_id int null = null, column_encryption_key_database_name sysname null = null",
+];
+
 pub const VIEWS: &[Definition] = &[
     Definition { schema: "sys", name: "columns", columns: Columns(COLUMN), rows: columns },
     Definition { schema: "sys", name: "all_columns", columns: Columns(COLUMN), rows: columns },
+    Definition { schema: "sys", name: "system_columns", columns: Columns(COLUMN), rows: system_columns },
+    Definition { schema: "sys", name: "parameters", columns: Columns(PARAMETER), rows: parameters },
+    Definition { schema: "sys", name: "all_parameters", columns: Columns(PARAMETER), rows: parameters },
+    Definition {
+        schema: "sys",
+        name: "xml_schema_collections",
+        columns: Columns(&[
+            "xml_collection_id int = 1, schema_id int = 4, principal_id int null = null, name sysname = sys",
+            "create_date datetime, modify_date datetime",
+        ]),
+        rows: xml_schema_collections,
+    },
     Definition {
         schema: "sys",
         name: "computed_columns",
@@ -81,6 +102,9 @@ pub const VIEWS: &[Definition] = &[
     },
 ];
 
+/// user_type_id of sysname.
+const SYSNAME: i32 = 256;
+
 /// The cells of [`COLUMN_START`].
 fn start(object_id: i32, column: &Column) -> Row {
     let t = &column.sql_type;
@@ -110,7 +134,7 @@ fn start_and(object_id: i32, column: &Column, more: Row) -> Row {
 
 /// sysname's own id, for a column declared so.
 pub fn user_type_id(column: &Column) -> i32 {
-    if column.type_name.as_deref() == Some("sysname") { 256 } else { column.sql_type.user_type_id() }
+    if column.type_name.as_deref() == Some("sysname") { SYSNAME } else { column.sql_type.user_type_id() }
 }
 
 fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
@@ -143,6 +167,64 @@ fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 
 fn table_columns<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Column)> {
     scope.tables().flat_map(|t| t.columns.iter().map(move |c| (t, c)))
+}
+
+/// The columns of the system views.
+fn system_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let collation = scope.database.collation;
+    let of = |(object_id, definition): (i32, &'static Definition)| {
+        let columns = definition.columns.describe(collation);
+        columns.into_iter().enumerate().map(move |(at, c)| {
+            let t = &c.sql_type;
+            row![
+                object_id,
+                &c.name,
+                at + 1,
+                t.system_type_id(),
+                if c.user_type == 0x100 { SYSNAME } else { t.user_type_id() },
+                t.max_length(),
+                t.precision(),
+                t.scale(),
+                t.collation().map(|c| c.get().name.to_owned()),
+                c.nullable,
+                t.is_character() || matches!(t, SqlType::Binary(_) | SqlType::VarBinary(_)),
+                false,
+                false,
+                false,
+                0,
+                false,
+                0,
+                "NOT_APPLICABLE",
+                false,
+            ]
+        })
+    };
+    Ok(super::numbered().flat_map(of).collect())
+}
+
+/// Of functions: there are no procedures.
+fn parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(scope
+        .functions()
+        .flat_map(|f| f.parameters.iter().enumerate().map(move |(at, (name, t))| (f.object_id, at, name, t)))
+        .map(|(function, at, name, t)| {
+            row![
+                function,
+                name,
+                at + 1,
+                t.system_type_id(),
+                t.user_type_id(),
+                t.max_length(),
+                t.precision(),
+                t.scale(),
+            ]
+        })
+        .collect())
+}
+
+/// The one that every database has.
+fn xml_schema_collections(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    Ok(vec![row![scope.database.created, scope.database.created]])
 }
 
 fn masked_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
@@ -243,7 +325,7 @@ fn types(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .iter()
         .map(|t| line(t.name(), t, t.user_type_id(), *t != SqlType::RowVersion))
         .collect();
-    rows.push(line("sysname", &SqlType::NVarChar(Len::N(128), collation), 256, false));
+    rows.push(line("sysname", &SqlType::NVarChar(Len::N(128), collation), SYSNAME, false));
     rows.sort_by_key(|row| match row.get(2) {
         Some(Cell::Int(id)) => *id,
         _ => 0,

@@ -8,21 +8,17 @@ use crate::values::Value;
 const DATA_SPACE: &str = "name sysname, data_space_id int, type char(2), type_desc nvarchar(60) null, is_default bit, \
     is_system bit null = 0";
 
+/// The columns that every view of indexes begins with.
+pub const INDEX: &str = "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null, \
+    is_unique bit null, data_space_id int, ignore_dup_key bit null, is_primary_key bit null, \
+    is_unique_constraint bit null, fill_factor tinyint = 0, is_padded bit null = 0, is_disabled bit null, \
+    is_hypothetical bit null = 0, is_ignored_in_optimization bit null = 0, allow_row_locks bit null = 1, \
+    allow_page_locks bit null = 1, has_filter bit null, filter_definition nvarchar(max) null, \
+    compression_delay int null, suppress_dup_key_messages bit null = 0, auto_created bit null = 0, \
+    optimize_for_sequential_key bit null = 0";
+
 pub const VIEWS: &[Definition] = &[
-    Definition {
-        schema: "sys",
-        name: "indexes",
-        columns: Columns(&[
-            "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null",
-            "is_unique bit null, data_space_id int, ignore_dup_key bit null, is_primary_key bit null",
-            "is_unique_constraint bit null, fill_factor tinyint = 0, is_padded bit null = 0, is_disabled bit null",
-            "is_hypothetical bit null = 0, is_ignored_in_optimization bit null = 0, allow_row_locks bit null = 1",
-            "allow_page_locks bit null = 1, has_filter bit null, filter_definition nvarchar(max) null",
-            "compression_delay int null, suppress_dup_key_messages bit null = 0, auto_created bit null = 0",
-            "optimize_for_sequential_key bit null = 0",
-        ]),
-        rows: indexes,
-    },
+    Definition { schema: "sys", name: "indexes", columns: Columns(&[INDEX]), rows: indexes },
     Definition {
         schema: "sys",
         name: "index_columns",
@@ -78,6 +74,12 @@ pub const VIEWS: &[Definition] = &[
             "stats_generation_method_desc varchar(80) = Sort based statistics, auto_drop bit null = 0",
         ]),
         rows: stats,
+    },
+    Definition {
+        schema: "sys",
+        name: "stats_columns",
+        columns: Columns(&["object_id int, stats_id int, stats_column_id int, column_id int null"]),
+        rows: stats_columns,
     },
     Definition { schema: "sys", name: "data_spaces", columns: Columns(&[DATA_SPACE]), rows: data_spaces },
     Definition {
@@ -309,6 +311,24 @@ fn stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(all(scope)
         .filter(|(_, i)| i.index_id > 0)
         .map(|(t, i)| row![t.object_id, i.name.as_ref(), i.index_id, i.filter.is_some(), i.filter.as_ref()])
+        .collect())
+}
+
+/// The columns that an index's statistics are of: its keys, or what a columnstore has.
+fn stats_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let columns = |i: &Index| -> Vec<i32> {
+        if is_columnstore(i) {
+            i.included.clone()
+        } else {
+            i.keys.iter().map(|(column, _)| *column).collect()
+        }
+    };
+    Ok(all(scope)
+        .filter(|(_, i)| i.index_id > 0)
+        .flat_map(|(t, i)| {
+            let of = move |(at, column): (usize, i32)| row![t.object_id, i.index_id, at + 1, column];
+            columns(i).into_iter().enumerate().map(of)
+        })
         .collect())
 }
 

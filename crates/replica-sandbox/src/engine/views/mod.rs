@@ -1,5 +1,6 @@
 //! System views: `sys.*` and `INFORMATION_SCHEMA.*`, made from the catalog when a query names them. Names, types
 //! and order of the columns are those of SQL Server 2022 (Microsoft docs, "System catalog views").
+mod absent;
 mod columns;
 mod compatibility;
 mod constraints;
@@ -23,6 +24,7 @@ use crate::error::SqlError;
 use crate::values::Value;
 use definition::Definition;
 use scope::Scope;
+pub use security::login_sid;
 
 /// schema_id of INFORMATION_SCHEMA and of sys.
 const INFORMATION_SCHEMA: i32 = 3;
@@ -90,6 +92,13 @@ fn all() -> impl Iterator<Item = &'static Definition> {
         information_schema::VIEWS,
         compatibility::VIEWS,
         dependencies::VIEWS,
+        server::settings::VIEWS,
+        absent::BROKER,
+        absent::DATABASE,
+        absent::EVENTS,
+        absent::INDEXES,
+        absent::SECURITY,
+        absent::SERVER,
     ]
     .into_iter()
     .flatten()

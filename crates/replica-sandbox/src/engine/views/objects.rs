@@ -1,4 +1,5 @@
 //! Objects: tables, views, triggers, constraints as objects, and their text.
+use super::absent::none;
 use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
 use super::{INFORMATION_SCHEMA, SYS};
@@ -28,6 +29,14 @@ const VIEW_MORE: &str = "is_replicated bit null = 0, has_replication_filter bit 
     is_date_correlation_view bit = 0, is_tracked_by_cdc bit null = 0, has_snapshot bit null = 0, \
     ledger_view_type tinyint null = 0, ledger_view_type_desc nvarchar(60) null = NON_LEDGER_VIEW, \
     is_dropped_ledger_view bit null = 0";
+
+const MODULE: &[&str] = &[
+    "object_id int, definition nvarchar(max) null, uses_ansi_nulls bit null = 1",
+    "uses_quoted_identifier bit null = 1, is_schema_bound bit null",
+    "uses_database_collation bit null = 0, is_recompiled bit null = 0, null_on_null_input bit null = 0",
+    "execute_as_principal_id int null = null, uses_native_compilation bit null = 0",
+    "inline_type bit null = 0, is_inlineable bit null = 0",
+];
 
 pub const VIEWS: &[Definition] = &[
     Definition { schema: "sys", name: "objects", columns: Columns(&[OBJECT]), rows: objects },
@@ -59,6 +68,8 @@ pub const VIEWS: &[Definition] = &[
         rows: tables,
     },
     Definition { schema: "sys", name: "views", columns: Columns(&[OBJECT, VIEW_MORE]), rows: views },
+    // Those of the system have no rows here; sys.system_views has them.
+    Definition { schema: "sys", name: "all_views", columns: Columns(&[OBJECT, VIEW_MORE]), rows: views },
     Definition {
         schema: "sys",
         name: "system_views",
@@ -87,32 +98,15 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: trigger_events,
     },
-    Definition {
-        schema: "sys",
-        name: "sql_modules",
-        columns: Columns(&[
-            "object_id int, definition nvarchar(max) null, uses_ansi_nulls bit null = 1",
-            "uses_quoted_identifier bit null = 1, is_schema_bound bit null",
-            "uses_database_collation bit null = 0, is_recompiled bit null = 0, null_on_null_input bit null = 0",
-            "execute_as_principal_id int null = null, uses_native_compilation bit null = 0",
-            "inline_type bit null = 0, is_inlineable bit null = 0",
-        ]),
-        rows: modules,
-    },
+    Definition { schema: "sys", name: "sql_modules", columns: Columns(MODULE), rows: modules },
+    Definition { schema: "sys", name: "all_sql_modules", columns: Columns(MODULE), rows: modules },
+    // The sandbox's own views are not written in T-SQL.
+    Definition { schema: "sys", name: "system_sql_modules", columns: Columns(MODULE), rows: none },
     Definition {
         schema: "sys",
         name: "schemas",
         columns: Columns(&["name sysname, schema_id int, principal_id int null"]),
         rows: schemas,
-    },
-    Definition {
-        schema: "sys",
-        name: "extended_properties",
-        columns: Columns(&[
-            "class tinyint, class_desc nvarchar(60) null, major_id int, minor_id int, name sysname",
-            "value sql_variant null",
-        ]),
-        rows: none,
     },
     Definition {
         schema: "sys",
@@ -128,23 +122,6 @@ pub const VIEWS: &[Definition] = &[
     },
     Definition {
         schema: "sys",
-        name: "assembly_modules",
-        columns: Columns(&[
-            "object_id int, assembly_id int, assembly_class sysname null, assembly_method sysname null",
-            "null_on_null_input bit null, execute_as_principal_id int null",
-        ]),
-        rows: none,
-    },
-    Definition {
-        schema: "sys",
-        name: "column_encryption_keys",
-        columns: Columns(&[
-            "name sysname, column_encryption_key_id int, create_date datetime, modify_date datetime",
-        ]),
-        rows: none,
-    },
-    Definition {
-        schema: "sys",
         name: "assemblies",
         columns: Columns(&[
             "name sysname, principal_id int, assembly_id int, clr_name nvarchar(4000) null",
@@ -153,18 +130,6 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: assemblies,
     },
-    Definition {
-        schema: "sys",
-        name: "table_types",
-        columns: Columns(&[
-            "name sysname, system_type_id tinyint, user_type_id int, schema_id int, principal_id int null",
-            "max_length smallint, precision tinyint, scale tinyint, collation_name sysname null",
-            "is_nullable bit null, is_user_defined bit, is_assembly_type bit, default_object_id int",
-            "rule_object_id int, is_table_type bit, type_table_object_id int, is_memory_optimized bit null",
-        ]),
-        rows: none,
-    },
-    Definition { schema: "sys", name: "procedures", columns: Columns(&[OBJECT, PROCEDURE]), rows: none },
     Definition {
         schema: "sys",
         name: "security_policies",
@@ -184,24 +149,7 @@ pub const VIEWS: &[Definition] = &[
         ]),
         rows: security_predicates,
     },
-    Definition {
-        schema: "sys",
-        name: "periods",
-        columns: Columns(&[
-            "name sysname, period_type tinyint null, period_type_desc nvarchar(60) null, object_id int",
-            "start_column_id int, end_column_id int",
-        ]),
-        rows: none,
-    },
 ];
-
-const PROCEDURE: &str = "is_auto_executed bit, is_execution_replicated bit null, is_repl_serializable_only bit null, \
-    skips_repl_constraints bit null";
-
-/// For what the sandbox does not have.
-pub fn none(_: &Scope<'_>) -> Outcome<Vec<Row>> {
-    Ok(Vec::new())
-}
 
 /// The cells of [`OBJECT`].
 pub struct Object<'a> {

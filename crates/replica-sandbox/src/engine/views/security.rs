@@ -47,6 +47,18 @@ pub const VIEWS: &[Definition] = &[
     },
     Definition {
         schema: "sys",
+        name: "sql_logins",
+        columns: Columns(&[
+            "name sysname, principal_id int, sid varbinary(85) null, type char(1), type_desc nvarchar(60) null",
+            "is_disabled bit null, create_date datetime, modify_date datetime",
+            "default_database_name sysname null, default_language_name sysname null",
+            "credential_id int null = null, is_policy_checked bit null = 0, is_expiration_checked bit null = 0",
+            "password_hash varbinary(256) null = null",
+        ]),
+        rows: sql_logins,
+    },
+    Definition {
+        schema: "sys",
         name: "server_role_members",
         columns: Columns(&["role_principal_id int, member_principal_id int"]),
         rows: server_role_members,
@@ -190,6 +202,13 @@ fn server_principals(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// Those of sys.server_principals that log in by a password.
+fn sql_logins(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let is_login = |row: &Row| row.get(3) == Some(&Cell::from("S"));
+    let logins = server_principals(scope)?.into_iter().filter(is_login);
+    Ok(logins.map(|row| row.into_iter().take(10).collect()).collect())
 }
 
 fn server_role_members(scope: &Scope<'_>) -> Outcome<Vec<Row>> {

@@ -9,6 +9,8 @@ mod policy;
 mod security;
 mod table;
 
+pub use table::table_variable;
+
 use super::ast::Ddl;
 use crate::tokens::Cursor;
 use parts::{Parsed, list, local_name};

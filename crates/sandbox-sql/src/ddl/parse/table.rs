@@ -3,12 +3,39 @@ use super::parts::{Parsed, list, parenthesised, placement, plain_options, unsupp
 use super::{column, index};
 use crate::ddl::ast::{AlterTable, ColumnProperty, CreateTable, Ddl, DropItem};
 use crate::terms::{Durability, LockEscalation, Special};
-use crate::tokens::Cursor;
+use crate::tokens::{self, Cursor, ObjectName};
 use crate::type_name::TypeName;
 use sqlparser::tokenizer::Token;
 
 pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     let name = cursor.expect_object_name()?;
+    let mut table = columns(cursor, name)?;
+    table.special = graph(cursor);
+    table.placement = placement(cursor)?;
+    if cursor.take_word("TEXTIMAGE_ON") {
+        cursor.advance();
+    }
+    if in_memory(cursor) {
+        table.memory_optimized = memory_options(cursor)?;
+    } else if let Some(ledger) = ledger(cursor)? {
+        table.special = Some(ledger);
+    } else if cursor.at_word("WITH") {
+        plain_options(cursor)?;
+    }
+    Ok(Ddl::CreateTable(table))
+}
+
+/// What comes after `DECLARE @name TABLE`.
+///
+/// # Errors
+/// 102/156.
+pub fn table_variable(cursor: &mut Cursor<'_>, name: &str) -> Parsed<CreateTable> {
+    let name = tokens::table_variable(name);
+    columns(cursor, ObjectName { database: None, schema: None, name })
+}
+
+/// The columns, constraints and indexes between parentheses.
+fn columns(cursor: &mut Cursor<'_>, name: ObjectName) -> Parsed<CreateTable> {
     let mut table = CreateTable {
         name,
         columns: Vec::new(),
@@ -38,19 +65,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
             return Err(cursor.syntax_error());
         }
     }
-    table.special = graph(cursor);
-    table.placement = placement(cursor)?;
-    if cursor.take_word("TEXTIMAGE_ON") {
-        cursor.advance();
-    }
-    if in_memory(cursor) {
-        table.memory_optimized = memory_options(cursor)?;
-    } else if let Some(ledger) = ledger(cursor)? {
-        table.special = Some(ledger);
-    } else if cursor.at_word("WITH") {
-        plain_options(cursor)?;
-    }
-    Ok(Ddl::CreateTable(table))
+    Ok(table)
 }
 
 /// `AS NODE`, `AS EDGE`.

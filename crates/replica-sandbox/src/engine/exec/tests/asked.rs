@@ -146,3 +146,74 @@ fn smo_and_dacfx_get_their_first_answers() {
     );
     assert_eq!(named.results[0].0.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Has it", "b"]);
 }
+
+/// What DacFx and SMO ask of a table's parts.
+#[test]
+fn parts_tell_their_properties() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "CREATE DATABASE d; USE d; CREATE TABLE dbo.t (id int NOT NULL CONSTRAINT pk PRIMARY KEY, n int CONSTRAINT df DEFAULT 1)",
+    );
+    ok(&mut s, "CREATE TRIGGER dbo.g ON dbo.t AFTER INSERT AS SELECT 1");
+    ok(&mut s, "CREATE FUNCTION dbo.f (@n int) RETURNS TABLE AS RETURN SELECT @n AS n");
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT INDEXPROPERTY(OBJECT_ID('dbo.t'), 'pk', 'IsClustered'), INDEXPROPERTY(OBJECT_ID('dbo.t'), 'pk', 'IndexID'), \
+             INDEXPROPERTY(OBJECT_ID('dbo.t'), 'no', 'IndexID'), OBJECTPROPERTY((SELECT object_id FROM sys.triggers), 'IsEncrypted'), \
+             OBJECTPROPERTY((SELECT object_id FROM sys.default_constraints), 'IsConstraint'), \
+             OBJECTPROPERTY(OBJECT_ID('dbo.f'), 'IsInlineFunction'), OBJECTPROPERTY(OBJECT_ID('dbo.t'), 'IsQuotedIdentOn')"
+        ),
+        [["1", "1", "NULL", "0", "1", "1", "1"]]
+    );
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT name, parameter_id, TYPE_NAME(user_type_id) FROM sys.parameters WHERE object_id = OBJECT_ID('dbo.f')"
+        ),
+        [["@n", "1", "int"]]
+    );
+    assert_eq!(rows(&mut s, "SELECT column_id FROM sys.stats_columns"), [["1"]]);
+    assert_eq!(rows(&mut s, "SELECT name FROM sys.database_files"), [["d"], ["d_log"]]);
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT name FROM sys.system_columns WHERE object_id = OBJECT_ID('sys.sequences') AND name LIKE 'last%'"
+        ),
+        [["last_used_value"]]
+    );
+}
+
+#[test]
+fn a_variant_tells_its_type() {
+    let mut s = session();
+    let of = |value: &str| {
+        format!(
+            "SELECT SQL_VARIANT_PROPERTY({value}, 'BaseType'), SQL_VARIANT_PROPERTY({value}, 'Precision'), \
+             SQL_VARIANT_PROPERTY({value}, 'Scale'), SQL_VARIANT_PROPERTY({value}, N'MaxLength'), SQL_VARIANT_PROPERTY({value}, 'what')"
+        )
+    };
+    assert_eq!(
+        rows(&mut s, &of("CAST(CAST(1.5 AS decimal(9, 2)) AS sql_variant)")),
+        [["decimal", "9", "2", "5", "NULL"]]
+    );
+    assert_eq!(rows(&mut s, &of("CAST(N'abc' AS nvarchar(20))")), [["nvarchar", "0", "0", "40", "NULL"]]);
+    assert_eq!(rows(&mut s, &of("CAST(NULL AS int)")), [["NULL"; 5]]);
+    assert_eq!(errors(&mut s, "SELECT SQL_VARIANT_PROPERTY(1, 'TotalBytes')")[0].0, 50000);
+}
+
+#[test]
+fn logins_tell_their_names_by_their_ids() {
+    let mut s = session();
+    ok(&mut s, "CREATE LOGIN u WITH PASSWORD = 'p'");
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT name, SUSER_SNAME(sid), SUSER_NAME(SUSER_ID(name)), LOGINPROPERTY(name, 'DefaultDatabase') \
+             FROM sys.sql_logins ORDER BY principal_id"
+        ),
+        [["sa", "sa", "sa", "master"], ["u", "u", "u", "master"]]
+    );
+    assert_eq!(rows(&mut s, "SELECT SUSER_SNAME(0x77), SUSER_ID('nobody')"), [["NULL", "NULL"]]);
+}

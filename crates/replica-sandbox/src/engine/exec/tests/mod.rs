@@ -16,5 +16,6 @@ mod names;
 mod queries;
 mod row_security;
 mod strict;
+mod table_variables;
 mod transactions;
 mod triggers;

@@ -6,13 +6,16 @@ use super::Call;
 use crate::engine::bind::Typed;
 use crate::engine::login::default_schema;
 use crate::engine::permissions::{self, Target};
-use crate::engine::schema::{Database, Instance, Table};
+use crate::engine::schema::{Database, Index, Instance, Table};
+use crate::engine::views;
 use crate::error::SqlError;
 use crate::values::collation::utf16le;
 use crate::values::text::units;
 use crate::values::{CollationId, Len, SqlType, Value};
 use asker::{Asker, database};
-use property::{collation_property, column_property, database_property, object_property};
+use property::{
+    collation_property, column_property, database_property, index_property, login_property, object_property,
+};
 use std::sync::Arc;
 
 pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
@@ -35,9 +38,11 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
         })?,
         "object_id" => ask(call, 1, 2, SqlType::Int, |a, i, v| {
             let kind = v.get(1).map(|k| string(k).trim().to_uppercase());
-            let found = a.object(i, &string(&v[0]))?;
-            let fits = kind.is_none_or(|k| k == found.kind);
-            fits.then_some(Value::Int(found.target.object_id.into()))
+            let name = string(&v[0]);
+            let own = a.object(i, &name).map(|found| (found.target.object_id, found.kind));
+            let system = || a.system_view(i, &name).map(|target| (target.object_id, "V"));
+            let (id, found) = own.or_else(system)?;
+            kind.is_none_or(|k| k == found).then_some(Value::Int(id.into()))
         })?,
         "object_name" => ask(call, 1, 2, sysname, |a, i, v| {
             let named = a.by_id(i, int(&v[0])?, v.get(1).and_then(int))?;
@@ -77,6 +82,18 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
         "objectproperty" | "objectpropertyex" => ask(call, 2, 2, SqlType::Int, |a, i, v| {
             let id = int(&v[0])?;
             object_property(a.here(i)?, i32::try_from(id).ok()?, &string(&v[1]))
+        })?,
+        "indexproperty" => ask(call, 3, 3, SqlType::Int, |a, i, v| {
+            let id = i32::try_from(int(&v[0])?).ok()?;
+            let here = a.here(i)?;
+            let name = string(&v[1]);
+            let named = |indexes: &[Index]| {
+                let is = |i: &&Index| i.name.as_deref().is_some_and(|own| here.same_name(own, &name));
+                indexes.iter().find(is).cloned()
+            };
+            let of_table = here.tables.get(&id).and_then(|t| named(&t.indexes));
+            let index = of_table.or_else(|| here.views.get(&id).and_then(|v| named(&v.indexes)))?;
+            index_property(&index, &string(&v[2]))
         })?,
         "type_name" => ask(call, 1, 1, sysname, |_, _, v| {
             let id = int(&v[0])?;
@@ -127,9 +144,32 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
         "suser_sname" | "suser_name" | "original_login" => {
             ask(call, 0, 1, sysname, |a, i, v| match v.first() {
                 None => Some(text(&a.login)),
+                // SUSER_SNAME takes a security id; its bytes are an nvarchar's here.
+                Some(Value::Bytes(sid)) => {
+                    let mut ids = i.logins.values();
+                    let of = |id: i32| views::login_sid(id).into_iter().chain([0]);
+                    let same = |id: i32| of(id).take(sid.len()).eq(sid.iter().copied());
+                    ids.find(|l| !sid.is_empty() && same(l.principal_id)).map(|l| text(&l.name))
+                }
                 Some(id) => i.logins.get(&i32::try_from(int(id)?).ok()?).map(|l| text(&l.name)),
             })?
         }
+        // NULL for what is not there: there are no full-text catalogs, and no XML schema but the server's own.
+        "fulltextcatalogproperty" => ask(call, 2, 2, SqlType::Int, |_, _, _| None)?,
+        "fulltextserviceproperty" => ask(call, 1, 1, SqlType::Int, |_, _, v| {
+            (string(&v[0]).to_lowercase() == "isfulltextinstalled").then_some(flag(false))
+        })?,
+        "xml_schema_namespace" => ask(call, 2, 3, SqlType::Xml, |_, _, _| None)?,
+        "loginproperty" => ask(call, 2, 2, SqlType::Variant, |_, i, v| {
+            let name = string(&v[0]);
+            let login = i.logins.values().find(|l| l.name.eq_ignore_ascii_case(&name))?;
+            login_property(login, &string(&v[1]))
+        })?,
+        "suser_id" => ask(call, 0, 1, SqlType::Int, |a, i, v| {
+            let name = v.first().map_or_else(|| a.login.clone(), string);
+            let login = i.logins.values().find(|l| l.name.eq_ignore_ascii_case(&name))?;
+            Some(Value::Int(login.principal_id.into()))
+        })?,
         "user_name" => ask(call, 0, 1, sysname, |a, i, v| {
             let here = a.here(i)?;
             let id = match v.first() {

@@ -1,6 +1,6 @@
 //! COLUMNPROPERTY, OBJECTPROPERTY, DATABASEPROPERTYEX, COLLATIONPROPERTY.
 use super::{column, flag, variant, variant_int};
-use crate::engine::schema::{Database, Table};
+use crate::engine::schema::{Database, Index, LoginRecord, Table};
 use crate::values::{CollationId, Value};
 
 pub fn column_property(table: &Table, name: &str, property: &str) -> Option<Value> {
@@ -16,7 +16,7 @@ pub fn column_property(table: &Table, name: &str, property: &str) -> Option<Valu
         "scale" => Value::Int(column.sql_type.scale().into()),
         "charmaxlen" => Value::Int(column.sql_type.max_length().into()),
         "issparse" => flag(column.sparse),
-        "ishidden" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
+        "ishidden" | "isidnotforrepl" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => flag(false),
         _ => return None,
     })
 }
@@ -27,11 +27,22 @@ pub fn object_property(database: &Database, id: i32, property: &str) -> Option<V
         return Some(match property.as_str() {
             "isindexed" => flag(!view.indexes.is_empty()),
             "isschemabound" => flag(view.bound_to.is_some()),
-            other => flag(other == "isview"),
+            "isview" => flag(true),
+            other => return module_property(other),
         });
     }
-    let table = database.tables.get(&id)?;
+    if database.functions.contains_key(&id) {
+        return Some(match property.as_str() {
+            "isinlinefunction" | "istablefunction" => flag(true),
+            "isschemabound" => flag(database.functions[&id].bound_to.is_some()),
+            other => return module_property(other),
+        });
+    }
+    let Some(table) = database.tables.get(&id) else { return part_property(database, id, &property) };
     Some(match property.as_str() {
+        // Neither option is kept: tables are made under both, and no row is stored so.
+        "isquotedidenton" | "isansinullson" => flag(true),
+        "tablehasvardecimalstorageformat" => flag(false),
         "istable" | "isusertable" => flag(true),
         "isview" | "isprocedure" | "ismsshipped" | "issystemtable" => flag(false),
         "tableismemoryoptimized" => flag(table.memory_optimized.is_some()),
@@ -56,6 +67,53 @@ pub fn object_property(database: &Database, id: i32, property: &str) -> Option<V
     })
 }
 
+/// Of what has a text: all are written under both options, and in clear.
+fn module_property(property: &str) -> Option<Value> {
+    Some(flag(match property {
+        "execisquotedidenton" | "execisansinullson" => true,
+        "isencrypted" | "ismsshipped" | "istable" | "isusertable" | "issystemtable" | "isview"
+        | "isprocedure" => false,
+        "isinlinefunction" | "istablefunction" | "isscalarfunction" | "istrigger" | "isindexed" => false,
+        _ => return None,
+    }))
+}
+
+/// Of a trigger or a constraint.
+fn part_property(database: &Database, id: i32, property: &str) -> Option<Value> {
+    let table = |t: &&std::sync::Arc<Table>| t.triggers.iter().any(|g| g.object_id == id);
+    if let Some(trigger) =
+        database.tables.values().find(table).and_then(|t| t.triggers.iter().find(|g| g.object_id == id))
+    {
+        return Some(match property {
+            "istrigger" => flag(true),
+            "execistriggerdisabled" => flag(trigger.disabled),
+            "execisinsteadoftrigger" => flag(trigger.instead_of),
+            "execisaftertrigger" => flag(!trigger.instead_of),
+            "execisfirstinserttrigger"
+            | "execisfirstupdatetrigger"
+            | "execisfirstdeletetrigger"
+            | "execislastinserttrigger"
+            | "execislastupdatetrigger"
+            | "execislastdeletetrigger"
+            | "execistriggernotforrepl" => flag(false),
+            other => return module_property(other),
+        });
+    }
+    let constraint = |t: &std::sync::Arc<Table>| {
+        t.indexes.iter().any(|i| i.object_id == id)
+            || t.checks.iter().any(|c| c.object_id == id)
+            || t.foreign_keys.iter().any(|f| f.object_id == id)
+            || t.columns.iter().any(|c| c.default.as_ref().is_some_and(|d| d.object_id == id))
+    };
+    if id == 0 || !database.tables.values().any(constraint) {
+        return None;
+    }
+    match property {
+        "isconstraint" => Some(flag(true)),
+        other => module_property(other),
+    }
+}
+
 fn has_trigger(table: &Table, event: &str) -> bool {
     table.triggers.iter().any(|trigger| trigger.events.iter().any(|e| e == event))
 }
@@ -77,6 +135,38 @@ pub fn database_property(database: &Database, property: &str) -> Option<Value> {
         "isansinullsenabled" | "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" => {
             variant_int(0)
         }
+        _ => return None,
+    })
+}
+
+/// Microsoft docs, "INDEXPROPERTY". There are no statistics without an index, and no depth is known.
+pub fn index_property(index: &Index, property: &str) -> Option<Value> {
+    use crate::engine::schema::IndexKind::{Clustered, ClusteredColumnstore, NonclusteredColumnstore};
+    Some(match property.to_lowercase().as_str() {
+        "indexid" => Value::Int(index.index_id.into()),
+        "indexfillfactor" => Value::Int(0),
+        "isclustered" => flag(matches!(index.kind, Clustered | ClusteredColumnstore)),
+        "iscolumnstore" => flag(matches!(index.kind, ClusteredColumnstore | NonclusteredColumnstore)),
+        "isdisabled" => flag(index.disabled),
+        "isunique" => flag(index.unique),
+        "isautostatistics"
+        | "isfulltextkey"
+        | "ishypothetical"
+        | "ispadindex"
+        | "ispagelockdisallowed"
+        | "isrowlockdisallowed"
+        | "isstatistics"
+        | "isoptimizedforsequentialkey" => flag(false),
+        _ => return None,
+    })
+}
+
+/// There are no policies for passwords, and their hashes are not shown.
+pub fn login_property(login: &LoginRecord, property: &str) -> Option<Value> {
+    Some(match property.to_lowercase().as_str() {
+        "isexpired" | "islocked" | "ismustchange" | "badpasswordcount" => variant_int(0),
+        "defaultdatabase" => variant(&login.default_database),
+        "defaultlanguage" => variant("us_english"),
         _ => return None,
     })
 }

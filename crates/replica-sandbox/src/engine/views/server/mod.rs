@@ -1,5 +1,6 @@
 //! The server: databases, sessions, requests, locks.
 mod locks;
+pub mod settings;
 
 use super::definition::{Columns, Definition, Row, row};
 use super::scope::Scope;

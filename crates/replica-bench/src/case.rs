@@ -26,9 +26,8 @@ pub struct CaseRows {
 
 /// The cases of a run; a quick one moves fewer rows. `ddl`: the statements that make a data set's tables.
 pub fn all<E>(quick: bool, ddl: impl Fn(&str) -> Result<Vec<String>, E>) -> Result<Vec<Case>, E> {
-    let rows = |fast, typed, less| match quick {
-        true => CaseRows { fast: fast / less, typed: typed / less },
-        false => CaseRows { fast, typed },
+    let rows = |fast, typed, less| {
+        if quick { CaseRows { fast: fast / less, typed: typed / less } } else { CaseRows { fast, typed } }
     };
     Ok(vec![
         sales(rows(800_000, 100_000, 2), ddl("sales")?),

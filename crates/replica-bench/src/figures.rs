@@ -60,7 +60,8 @@ impl Stopwatch {
     }
 
     pub fn stop(self, rows: u64, bytes: u64) -> Result<Figures, String> {
-        let (cpu, wall) = (cpu_time() - self.cpu, self.wall.elapsed());
+        let cpu = cpu_time() - self.cpu;
+        let wall = self.wall.elapsed();
         Ok(Figures { rows, bytes, cpu, wall, peak_rss_kib: peak_rss_kib()? })
     }
 }

@@ -25,7 +25,8 @@ pub async fn lane(silence: Duration) -> (Lane, FakeServer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-    let (client, accepted) = (client.unwrap(), accepted.unwrap().0);
+    let client = client.unwrap();
+    let accepted = accepted.unwrap().0;
     client.set_nodelay(true).unwrap();
     accepted.set_nodelay(true).unwrap();
     let server = FakeServer { stream: accepted, inbox: Inbox::new(0) };
@@ -69,7 +70,9 @@ impl FakeServer {
                 let header = self.inbox.header().unwrap();
                 if last != Some(header) {
                     request.packets.push(header.length.into());
-                    (request.kind, request.status, last) = (header.kind, header.status, Some(header));
+                    request.kind = header.kind;
+                    request.status = header.status;
+                    last = Some(header);
                 }
                 let n = self.inbox.payload().len();
                 request.payload.extend_from_slice(self.inbox.payload());
@@ -148,7 +151,8 @@ fn encoded(done: Done) -> Vec<u8> {
 /// ERROR and the DONE after it.
 pub fn error(number: i32) -> Vec<u8> {
     let text = format!("error {number}");
-    let (server, procedure) = Default::default();
+    let server = String::new();
+    let procedure = String::new();
     let mut out = Vec::new();
     Message { number, state: 1, class: 16, text, server, procedure, line: 1 }.encode(token::ERROR, &mut out);
     out.extend(done_without_count(done::ERROR));

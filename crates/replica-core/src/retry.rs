@@ -165,7 +165,8 @@ mod tests {
                 (vec![Error::io("lost"), Error::data("too long")], false, 2),
                 ((0..9).map(|_| Error::io("lost")).collect(), false, 4),
             ] {
-                let (mut errors, mut retries) = (errors.into_iter(), backoff.clone().retries());
+                let mut errors = errors.into_iter();
+                let mut retries = backoff.clone().retries();
                 let mut begun = 0;
                 let settled = loop {
                     begun += 1;

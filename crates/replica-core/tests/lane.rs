@@ -166,9 +166,10 @@ fn a_silent_server_is_given_up_and_so_is_the_session() {
         run(async {
             let mut session = connect(address, "Command Timeout=1").await;
             let begun = Instant::now();
-            let error = match raw {
-                true => session.execute("WAITFOR DELAY '1:0:0'").await.unwrap_err(),
-                false => session.query("WAITFOR DELAY '1:0:0'", &[]).await.unwrap_err(),
+            let error = if raw {
+                session.execute("WAITFOR DELAY '1:0:0'").await.unwrap_err()
+            } else {
+                session.query("WAITFOR DELAY '1:0:0'", &[]).await.unwrap_err()
             };
             assert_eq!((error.kind(), error.is_transient()), (Kind::Timeout, true), "{error}");
             assert!(error.to_string().contains("silent for 1 s"), "{error}");

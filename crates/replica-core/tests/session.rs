@@ -82,9 +82,10 @@ fn an_error_within_a_transaction_ends_it() {
         for raw in [true, false] {
             session.lane().unwrap().begin().await.unwrap();
             session.execute("INSERT INTO #t VALUES (1)").await.unwrap();
-            let error = match raw {
-                true => session.execute("INSERT INTO #t VALUES (1)").await.unwrap_err(),
-                false => session.query("INSERT INTO #t VALUES (1)", &[]).await.unwrap_err(),
+            let error = if raw {
+                session.execute("INSERT INTO #t VALUES (1)").await.unwrap_err()
+            } else {
+                session.query("INSERT INTO #t VALUES (1)", &[]).await.unwrap_err()
             };
             assert_eq!(error.server().map(|e| e.number), Some(2627), "{error}");
             assert!(!session.lane().unwrap().in_transaction());
@@ -110,7 +111,8 @@ fn a_querys_parameters_travel_beside_it() {
             .execute("CREATE TABLE #t (d datetime2(7) NOT NULL, n bigint NULL, s nvarchar(max) NULL, b varbinary(max) NULL)")
             .await
             .unwrap();
-        let (text, bytes) = ("O'Brien 🦆 ".repeat(1_000), vec![7; 9_000]);
+        let text = "O'Brien 🦆 ".repeat(1_000);
+        let bytes = vec![7; 9_000];
         let insert = Query {
             sql: "INSERT INTO #t VALUES (DATEADD(day, @P2, @P1), @P3, @P4, @P5), ('2024-03-01', NULL, NULL, NULL)".into(),
             params: vec![

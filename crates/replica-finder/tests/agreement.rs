@@ -133,9 +133,10 @@ fn types() -> Vec<Column> {
 
 fn declared(column: &Column) -> String {
     let collation = column.collation.as_ref().map_or(LATIN.0, |collation| &collation.name);
-    match column.sql_type.is_text() {
-        true => format!("{} COLLATE {collation}", column.sql_type),
-        false => column.sql_type.to_string(),
+    if column.sql_type.is_text() {
+        format!("{} COLLATE {collation}", column.sql_type)
+    } else {
+        column.sql_type.to_string()
     }
 }
 
@@ -357,9 +358,6 @@ fn plain(text: &str) -> String {
         Some((text, offset)) if offset.starts_with(['+', '-']) => (text, offset),
         _ => (text, ""),
     };
-    let short = match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.'),
-        false => text,
-    };
+    let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     format!("{}{offset}", short.strip_suffix(" 00:00:00").unwrap_or(short))
 }

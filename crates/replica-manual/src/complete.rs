@@ -18,7 +18,8 @@ pub fn zsh(tool: &CommandInfoWithArgs) -> String {
 pub fn fish(tool: &CommandInfoWithArgs) -> String {
     let mut out = String::new();
     for flag in tool.flags {
-        let (long, description) = (flag.long.trim_start_matches("--"), quoted(flag.description));
+        let long = flag.long.trim_start_matches("--");
+        let description = quoted(flag.description);
         let value = if matches!(flag.kind, FlagInfoKind::Option { .. }) { " -r" } else { "" };
         let _ = writeln!(out, "complete -c {} -l {long}{value} -d {description}", tool.name);
     }

@@ -207,8 +207,8 @@ mod tests {
         let both = TableName::new(&"\u{1D49C}".repeat(128), &"/".repeat(128));
         assert!(file_name(&both).len() + TEMPORARY <= LONGEST);
 
-        let (upper, lower) =
-            (TableName::new("S", &"\u{416}".repeat(128)), TableName::new("s", &"\u{436}".repeat(128)));
+        let upper = TableName::new("S", &"\u{416}".repeat(128));
+        let lower = TableName::new("s", &"\u{436}".repeat(128));
         assert_ne!(file_name(&upper), file_name(&lower));
         let (_dir, folder) = folder(&[&one, &other, &file_name(&upper)]);
         for (table, file) in

@@ -89,9 +89,10 @@ impl LeafBuffer {
             LeafValues::Double(values) => write::<DoubleType>(&mut writer, values, levels)?,
             LeafValues::Bytes { bytes, ends, fixed } => {
                 let bytes = ByteArray::from(std::mem::take(bytes));
-                match fixed {
-                    true => write_bytes::<FixedLenByteArrayType>(&mut writer, &bytes, ends, levels)?,
-                    false => write_bytes::<ByteArrayType>(&mut writer, &bytes, ends, levels)?,
+                if *fixed {
+                    write_bytes::<FixedLenByteArrayType>(&mut writer, &bytes, ends, levels)?
+                } else {
+                    write_bytes::<ByteArrayType>(&mut writer, &bytes, ends, levels)?
                 }
                 ends.clear();
             }
@@ -125,7 +126,9 @@ fn write_bytes<T: DataType>(
 where
     T::T: From<ByteArray>,
 {
-    let (mut start, mut begun, mut written) = (0, 0, 0);
+    let mut start = 0;
+    let mut begun = 0;
+    let mut written = 0;
     let mut ends = ends.iter();
     let mut batch: Vec<T::T> = Vec::new();
     for (row, level) in levels.iter().enumerate() {
@@ -138,7 +141,8 @@ where
         if batch.len() == BATCH_VALUES || start - begun >= BATCH_BYTES {
             writer.typed::<T>().write_batch(&batch, Some(&levels[written..=row]), None)?;
             batch.clear();
-            (begun, written) = (start, row + 1);
+            begun = start;
+            written = row + 1;
         }
     }
     writer.typed::<T>().write_batch(&batch, Some(&levels[written..]), None)?;
@@ -190,7 +194,8 @@ where
     fn read(&mut self, rows: usize) -> Result<usize> {
         self.levels.clear();
         self.values.clear();
-        (self.row, self.value) = (0, 0);
+        self.row = 0;
+        self.value = 0;
         let (rows, ..) = self.reader.read_records(rows, Some(&mut self.levels), None, &mut self.values)?;
         Ok(rows)
     }

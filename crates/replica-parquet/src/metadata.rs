@@ -121,7 +121,8 @@ impl Metadata {
             );
         }
         for (column, held) in wanted.iter().zip(&self.columns) {
-            let (held, wanted) = (&held.expression, &column.conversion.expression);
+            let held = &held.expression;
+            let wanted = &column.conversion.expression;
             if held != wanted {
                 let what = format!("the file holds {held}, and this target needs {wanted}");
                 return Err(Error::mapping(what).column(&column.target.name).remedy(again));

@@ -45,7 +45,8 @@ pub async fn write(
 ) -> Result<NamedTempFile> {
     let mut metadata = Metadata::new(plan, rows.columns());
     let mut writer = ParquetWriter::new(file, rows.columns(), metadata.padded_decimals)?;
-    let (mut buffer, mut so_far) = (Vec::new(), Progress::default());
+    let mut buffer = Vec::new();
+    let mut so_far = Progress::default();
     while let Some(block) =
         rows.next(buffer).await.map_err(|error| error.within("reading from the source"))?
     {
@@ -56,7 +57,8 @@ pub async fn write(
         buffer = block.bytes;
     }
     let fingerprint = rows.fingerprint();
-    (metadata.rows, metadata.hash) = (fingerprint.rows, fingerprint.to_string());
+    metadata.rows = fingerprint.rows;
+    metadata.hash = fingerprint.to_string();
     writer.finish(metadata)
 }
 
@@ -93,8 +95,17 @@ impl ParquetWriter {
         let leaves = file.schema_descr().columns().iter().map(|leaf| LeafBuffer::new(leaf.physical_type()));
         let leaves = leaves.collect::<Result<_, _>>().map_err(failed)?;
         let rows = RowReader::new(columns, LONGEST_ROW)?;
-        let (group, restored, exact) = Default::default();
-        Ok(Self { path, file, rows, kinds, padded, leaves, group, restored, exact })
+        Ok(Self {
+            path,
+            file,
+            rows,
+            kinds,
+            padded,
+            leaves,
+            group: Default::default(),
+            restored: Default::default(),
+            exact: Default::default(),
+        })
     }
 
     fn block(&mut self, mut bytes: &[u8]) -> Result<()> {

@@ -13,7 +13,8 @@ pub fn assert_found(finder: &Program, pair: &Pair, offenders: &[ExpectedOffender
     let create = |columns: String| format!("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, {columns})");
     pair.source(&create(list(&|n, offender| format!("c{n} {} NULL", offender.0))));
     pair.target(&create(list(&|n, offender| format!("c{n} {} NULL", offender.1))));
-    let (clean, nulls) = (list(&|_, offender| offender.2.into()), list(&|_, _| "NULL".into()));
+    let clean = list(&|_, offender| offender.2.into());
+    let nulls = list(&|_, _| "NULL".into());
     pair.source(&format!("INSERT INTO dbo.t VALUES (1, {clean}), (2, {nulls})"));
     let run = finder.run(&["dbo.t", "--rows", "1"]).exits(0);
     assert_eq!(run.stdout, "");

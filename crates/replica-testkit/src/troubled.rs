@@ -75,7 +75,8 @@ fn refuse(mut client: TcpStream) -> io::Result<()> {
     message(&mut client)?;
     let mut tokens = Vec::new();
     let text = "The database is not currently available. Please retry the connection later.".to_owned();
-    let (server, procedure) = Default::default();
+    let server = String::new();
+    let procedure = String::new();
     Message { number: NOT_NOW, state: 1, class: 20, text, server, procedure, line: 1 }
         .encode(token::ERROR, &mut tokens);
     Done { kind: DoneKind::Done, status: done::ERROR, command: 0, count: 0 }.encode(&mut tokens);

@@ -166,9 +166,11 @@ impl CopyRun<'_> {
         let is_tied = |place: usize| {
             keys.iter().any(|key| key.child != key.parent && (key.child == place || key.parent == place))
         };
-        let (progress, workers) = (self.progress.clone(), self.options.max_workers);
+        let progress = self.progress.clone();
+        let workers = self.options.max_workers;
         let work = move |(job, rows): (TableJob<S>, Option<u64>)| replace(job, rows, progress.clone());
-        let (mut again, mut broken) = (vec![false; planned.len()], Ok(()));
+        let mut again = vec![false; planned.len()];
+        let mut broken = Ok(());
         let done = |place: usize, finished: FinishedTable| {
             if another && is_tied(place) && finished.breaks_a_key() {
                 again[place] = true;
@@ -188,9 +190,12 @@ impl CopyRun<'_> {
         let mut planned: Vec<PlannedTable<S>> = Vec::new();
         for job in jobs {
             let started = Instant::now();
-            let allowed = |(plan, parent): (Plan, Parent)| match self.options.explain {
-                true => Ok((plan, parent)),
-                false => plan.allowed().map(|()| (plan, parent)),
+            let allowed = |(plan, parent): (Plan, Parent)| {
+                if self.options.explain {
+                    Ok((plan, parent))
+                } else {
+                    plan.allowed().map(|()| (plan, parent))
+                }
             };
             match plan_patiently(&mut sides, &job).await.and_then(allowed) {
                 Ok((plan, _)) if planned.iter().any(|other| other.plan.target == plan.target) => {

@@ -24,7 +24,9 @@ impl Agenda {
     /// # Errors
     /// The connection is lost.
     pub async fn new(target: &mut Session, steps: &[Step]) -> Result<Self> {
-        let (mut ready, mut known, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ready = Vec::new();
+        let mut known = Vec::new();
+        let mut refused = Vec::new();
         for (step, found) in steps.iter().zip(survey::survey(target, steps).await?) {
             match found {
                 Ok(table) => {

@@ -85,8 +85,9 @@ mod tests {
     #[test]
     fn yesterday_is_the_day_before_today() {
         // Midnight may fall between two looks at the clock.
-        let (before, yesterday, after) =
-            (today(None).unwrap(), Asked::Yesterday.day(None).unwrap(), today(None).unwrap());
+        let before = today(None).unwrap();
+        let yesterday = Asked::Yesterday.day(None).unwrap();
+        let after = today(None).unwrap();
         assert!([before, after].contains(&yesterday.next_day().unwrap()));
         assert_eq!(Asked::On(day!(2024 - 01 - 31)).day(None).unwrap(), day!(2024 - 01 - 31));
     }

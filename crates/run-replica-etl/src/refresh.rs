@@ -72,7 +72,8 @@ pub async fn refresh(sides: &StepContext, step: &Step, stop: &Stop) -> Vec<Finis
 }
 
 async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
-    let (started, mut effort) = (Instant::now(), Effort::default());
+    let started = Instant::now();
+    let mut effort = Effort::default();
     let job = TableJob {
         tool: Args::NAME,
         source: sides.source.clone(),

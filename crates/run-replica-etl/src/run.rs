@@ -136,7 +136,8 @@ impl All<'_> {
     /// Runs every step, until the last or the first signal. Those that break a foreign key come back while there is `another` pass to come: the rows at the
     /// key's other end may be replaced by then.
     async fn pass(&mut self, steps: &[Step], jobs: &[ScheduledJob], another: bool) -> Result<Vec<usize>> {
-        let (mut again, mut broken) = (Vec::new(), Ok(()));
+        let mut again = Vec::new();
+        let mut broken = Ok(());
         let work = |step: Step| {
             let (sides, stop) = (self.sides.clone(), self.stop.clone());
             async move { refresh(&sides, &step, &stop).await }

@@ -164,7 +164,9 @@ impl Tally {
     }
 
     fn summary(&self, elapsed: Duration) {
-        let (all, failed, took) = (self.tables, self.failures.len(), human_duration(elapsed));
+        let all = self.tables;
+        let failed = self.failures.len();
+        let took = human_duration(elapsed);
         if failed == 0 {
             log::info!("{all} of {all} tables refreshed for {} in {took}", self.book.run().day);
             return;

@@ -116,9 +116,10 @@ impl Planner<'_> {
 
     /// The windows that are on record and lie within the days asked for.
     async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<PlannedComparisons> {
-        let known = match ledger::exists(&mut sides.target).await? {
-            true => ledger::windows(&mut sides.target, &comparison.target).await?,
-            false => Vec::new(),
+        let known = if ledger::exists(&mut sides.target).await? {
+            ledger::windows(&mut sides.target, &comparison.target).await?
+        } else {
+            Vec::new()
         };
         let windows = self.options.windows.as_deref();
         let days = windows.and_then(|windows| Some((windows.first()?.first, windows.last()?.next)));

@@ -135,7 +135,9 @@ impl VerifyRun<'_> {
     /// Loads every window that differs again, and compares it once more.
     async fn repair(&mut self, stop: &Stop) -> Result<()> {
         for broken in self.broken() {
-            let (options, config, progress) = (self.options, self.config, &self.progress);
+            let options = self.options;
+            let config = self.config;
+            let progress = &self.progress;
             let repair = Repair { options, config, configured: &self.configured, progress, stop };
             match repair.table(&broken).await {
                 Ok(()) => stop.or(self.compare_again(&broken)).await?,
@@ -214,9 +216,11 @@ impl VerifyRun<'_> {
                 Err(error) => log::warn!("{table}: the report lacks its runs: {error}"),
             }
         }
-        let (source, target) = (self.config.source()?, self.config.target()?);
+        let source = self.config.source()?;
+        let target = self.config.target()?;
         let against_ledger = self.options.against_ledger;
-        let (finished, made) = (&self.finished, OffsetDateTime::now_utc());
+        let finished = &self.finished;
+        let made = OffsetDateTime::now_utc();
         Report { source, target, against_ledger, finished, runs: &runs, made }.write(file)?;
         log::info!("the report is in {}", file.display());
         Ok(())
@@ -228,9 +232,10 @@ impl VerifyRun<'_> {
         loop {
             let past = async {
                 let mut sides = self.connections.take().await?;
-                let past = match ledger::exists(&mut sides.target).await? {
-                    true => ledger::history(&mut sides.target, table, MOST_RUNS).await?,
-                    false => Vec::new(),
+                let past = if ledger::exists(&mut sides.target).await? {
+                    ledger::history(&mut sides.target, table, MOST_RUNS).await?
+                } else {
+                    Vec::new()
                 };
                 self.connections.give_back(sides);
                 Ok(past)
@@ -247,7 +252,8 @@ impl VerifyRun<'_> {
         };
         let failed = count(|done| done.result.is_err());
         let different = count(|done| done.outcome() == Some(ComparisonOutcome::Different));
-        let (all, equal) = (self.finished.len(), self.finished.len() - failed - different);
+        let all = self.finished.len();
+        let equal = self.finished.len() - failed - different;
         let windowed = self.options.windows.is_some() || self.options.against_ledger;
         let what = if windowed { "windows" } else { "tables" };
         let text = format!("{equal} of {all} {what} equal, {different} different, {failed} failed");
@@ -292,7 +298,8 @@ async fn compare(
     progress: ProgressBars,
 ) -> FinishedComparison {
     let started = Instant::now();
-    let (table, window) = (job.comparison.source.clone(), job.window);
+    let table = job.comparison.source.clone();
+    let window = job.window;
     let name = window.map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let result = job.run(&connections, &mut |rows| bar.set(rows)).await;

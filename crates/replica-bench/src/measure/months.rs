@@ -37,7 +37,8 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     };
     let prepared = PreparedWindows::new(&job).await?;
     let stopwatch = Stopwatch::start();
-    let (stop, progress) = (Stop::on_signals()?, ProgressBars::on_stderr());
+    let stop = Stop::on_signals()?;
+    let progress = ProgressBars::on_stderr();
     let summary = windows::run(&job, prepared, &stop, &progress, &mut |_| ()).await?;
     if summary.done != job.windows.len() as u64 {
         return Err(format!("{} of {} months copied", summary.done, job.windows.len()).into());

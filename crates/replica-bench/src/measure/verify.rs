@@ -21,7 +21,9 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     let sides = connections.take().await?;
     connections.give_back(sides);
     let stopwatch = Stopwatch::start();
-    let (window, recorded, show_rows) = (None, None, 0);
+    let window = None;
+    let recorded = None;
+    let show_rows = 0;
     let job = ComparisonJob { comparison, window, recorded, throttle: Throttle::new(None), show_rows };
     let verdict = job.run(&connections, &mut |_| ()).await?;
     if verdict.outcome != ComparisonOutcome::Equal {

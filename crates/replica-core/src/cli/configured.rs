@@ -116,7 +116,8 @@ impl Keys<'_> {
         section: &str,
         keys: impl Iterator<Item = (&'a String, &'a V)>,
     ) -> Result<HashMap<TableName, V>> {
-        let (mut attached, mut written) = (HashMap::new(), HashMap::<TableName, &str>::new());
+        let mut attached = HashMap::new();
+        let mut written = HashMap::<TableName, &str>::new();
         for (key, value) in keys {
             let table = self.table(section, key)?;
             if let Some(other) = written.insert(table.clone(), key) {
@@ -129,7 +130,8 @@ impl Keys<'_> {
     }
 
     fn table(&self, section: &str, key: &str) -> Result<TableName> {
-        let (name, role) = (parsed(section, key)?, self.role);
+        let name = parsed(section, key)?;
+        let role = self.role;
         let Some(table) = self.names.get(&name).or_else(|| self.run.iter().find(|table| **table == name))
         else {
             let error = Error::usage(format!(

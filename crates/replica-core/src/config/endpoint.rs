@@ -222,7 +222,8 @@ impl Endpoint {
         match normal(keyword).as_str() {
             "server" | "datasource" | "address" | "addr" | "networkaddress" => {
                 let source = DataSource::parse(value)?;
-                (self.host, self.instance) = (source.host, source.instance);
+                self.host = source.host;
+                self.instance = source.instance;
                 self.port = source.port.or(self.port);
             }
             "database" | "initialcatalog" => self.database = text(),
@@ -449,7 +450,8 @@ mod tests {
     fn retries_are_counted_if_the_string_says_so() {
         let retry = |more: &str| parse(&format!("Server=h;UID=u;PWD=p;{more}")).connect_retry;
         assert_eq!(retry(""), ConnectRetry::default());
-        let (count, interval) = (Some(3), Some(Duration::from_secs(20)));
+        let count = Some(3);
+        let interval = Some(Duration::from_secs(20));
         assert_eq!(retry("ConnectRetryCount=3;Connect Retry Interval=20"), ConnectRetry { count, interval });
         assert_eq!(retry("ConnectRetryCount=0").count, Some(0));
         assert!(error("Server=h;UID=u;PWD=p;ConnectRetryCount=256").contains("0 to 255"));

@@ -275,8 +275,9 @@ async fn attempt<S: Source>(
 /// it to the table's own.
 async fn lock_table(target: &mut Session, table: &Table, mode: LockMode) -> Result<()> {
     let resource = format!("replica table {}", table.object.id);
-    match applock::take(target, &resource, mode, TABLE_LOCK_WAIT).await? {
-        true => Ok(()),
-        false => Err(Error::busy("another run holds this table")),
+    if applock::take(target, &resource, mode, TABLE_LOCK_WAIT).await? {
+        Ok(())
+    } else {
+        Err(Error::busy("another run holds this table"))
     }
 }

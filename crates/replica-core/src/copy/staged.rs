@@ -89,9 +89,10 @@ async fn switch(
     claim: &Claim,
 ) -> Result<(), StagedError> {
     run(target, &stage.switch).await?;
-    match staging.holds(target, &claim.window).await? {
-        true => Ok(()),
-        false => Err(StagedError::Refused(Error::data("the window is no partition of its own any more"))),
+    if staging.holds(target, &claim.window).await? {
+        Ok(())
+    } else {
+        Err(StagedError::Refused(Error::data("the window is no partition of its own any more")))
     }
 }
 

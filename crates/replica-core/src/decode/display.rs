@@ -134,7 +134,8 @@ fn date(f: &mut Formatter<'_>, days: i64) -> fmt::Result {
 }
 
 fn time_of_day(f: &mut Formatter<'_>, Time { ticks, scale }: Time) -> fmt::Result {
-    let (seconds, fraction) = (ticks / 10_000_000, ticks % 10_000_000);
+    let seconds = ticks / 10_000_000;
+    let fraction = ticks % 10_000_000;
     write!(f, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
     let digits = format!("{fraction:07}");
     match digits.get(..scale.into()) {

@@ -23,9 +23,10 @@ impl Run {
     pub async fn renew(&self, session: &mut Session) -> Result<()> {
         let sql = "UPDATE replica.runs SET lease_until = DATEADD(millisecond, @P2, SYSUTCDATETIME()) \
                    OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL";
-        match change(session, sql, &[&self.id, &milliseconds32(self.lease)]).await? {
-            true => Ok(()),
-            false => Err(lost("the run")),
+        if change(session, sql, &[&self.id, &milliseconds32(self.lease)]).await? {
+            Ok(())
+        } else {
+            Err(lost("the run"))
         }
     }
 

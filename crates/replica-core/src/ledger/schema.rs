@@ -210,15 +210,16 @@ async fn create(session: &mut Session, schema: bool) -> Result<()> {
                 log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
                 // A schema of one's own is enough to create tables in; another's is not (Microsoft docs, "CREATE
                 // TABLE", Permissions).
-                let (place, rights) = match schema {
-                    true => (
+                let (place, rights) = if schema {
+                    (
                         "the ledger's tables are missing, and cannot be created in the schema replica that is there",
                         "GRANT CREATE TABLE, and ALTER ON SCHEMA::replica,",
-                    ),
-                    false => (
+                    )
+                } else {
+                    (
                         "the ledger's tables are missing and cannot be created",
                         "GRANT CREATE SCHEMA, CREATE TABLE",
-                    ),
+                    )
                 };
                 return Err(error.within(place).remedy(format!(
                     "{rights} to the login's user, or have an administrator run the \

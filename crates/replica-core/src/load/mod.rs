@@ -179,9 +179,16 @@ impl<'a> BulkWriter<'a> {
         };
         let targets: Vec<_> = load.columns.iter().map(target).collect();
         let head = bulk::head(&bulk::columns(columns, &targets));
-        let message = OutgoingMessage::new(lane.packet_size());
-        let (chunk, sent) = Default::default();
-        Ok(Self { lane, load, statement: load.statement(), head, message, chunk, sent, uncommitted: 0 })
+        Ok(Self {
+            message: OutgoingMessage::new(lane.packet_size()),
+            lane,
+            load,
+            statement: load.statement(),
+            head,
+            chunk: Progress::default(),
+            sent: Progress::default(),
+            uncommitted: 0,
+        })
     }
 
     async fn run(
@@ -217,7 +224,9 @@ impl<'a> BulkWriter<'a> {
             self.lane.batch(&self.statement).await?;
             self.message.open(self.head.clone());
         }
-        let (rows, bytes, whole) = (block.rows, block.bytes.len() as u64, block.whole);
+        let rows = block.rows;
+        let bytes = block.bytes.len() as u64;
+        let whole = block.whole;
         self.message.push(block.bytes);
         self.chunk.rows += rows;
         self.chunk.bytes += bytes;
@@ -225,10 +234,12 @@ impl<'a> BulkWriter<'a> {
         self.sent.bytes += bytes;
         let is_full = self.chunk.bytes >= self.load.chunk_bytes
             || self.sent.rows.is_multiple_of(self.load.chunk_rows.max(1));
-        match whole && is_full {
-            true => self.end_chunk().await,
-            false if more => Ok(()),
-            false => self.send(Until::LastWholePacket).await,
+        if whole && is_full {
+            self.end_chunk().await
+        } else if more {
+            Ok(())
+        } else {
+            self.send(Until::LastWholePacket).await
         }
     }
 
@@ -327,7 +338,8 @@ impl OutgoingMessage {
     }
 
     fn open(&mut self, head: Vec<u8>) {
-        (self.id, self.closed) = (0, false);
+        self.id = 0;
+        self.closed = false;
         self.push(head);
     }
 

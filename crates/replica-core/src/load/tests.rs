@@ -54,8 +54,8 @@ async fn transfer(
     rows: &[u8],
     target: impl AsyncFnOnce(&mut FakeServer),
 ) -> (Result<LoadOutcome>, bool, bool) {
-    let ((mut from, mut source_server), (mut to, mut target_server)) =
-        (lane(PATIENCE).await, lane(silence).await);
+    let (mut from, mut source_server) = lane(PATIENCE).await;
+    let (mut to, mut target_server) = lane(silence).await;
     let copy = async {
         let rows = Rows::open(&mut from, "SELECT 1").await.unwrap();
         stream(rows, &mut to, load, &mut |_| ()).await
@@ -108,18 +108,16 @@ fn rows_become_chunks_of_exact_packets() {
 #[test]
 fn a_payload_that_ends_on_a_packet_boundary_still_ends() {
     for length in 0..2 * PACKET_SIZE {
-        let (target, row) = (
-            async |server: &mut FakeServer| {
-                let message = chunk(server, &done(1)).await;
-                let (last, full) = message.packets.split_last().unwrap();
-                assert!(
-                    full.iter().all(|&length| length == PACKET_SIZE) && *last > HEADER,
-                    "{:?}",
-                    message.packets
-                );
-            },
-            [row(1, &vec![7; length]), done(1)].concat(),
-        );
+        let target = async |server: &mut FakeServer| {
+            let message = chunk(server, &done(1)).await;
+            let (last, full) = message.packets.split_last().unwrap();
+            assert!(
+                full.iter().all(|&length| length == PACKET_SIZE) && *last > HEADER,
+                "{:?}",
+                message.packets
+            );
+        };
+        let row = [row(1, &vec![7; length]), done(1)].concat();
         run(transfer(&load(10), PATIENCE, &row, target)).0.unwrap();
     }
 }
@@ -303,8 +301,8 @@ fn a_target_that_does_not_answer_an_abandoned_chunk_is_not_waited_for() {
 #[test]
 fn a_source_that_hangs_up_fails_the_load() {
     run(async {
-        let ((mut from, mut source_server), (mut to, mut target_server)) =
-            (lane(PATIENCE).await, lane(PATIENCE).await);
+        let (mut from, mut source_server) = lane(PATIENCE).await;
+        let (mut to, mut target_server) = lane(PATIENCE).await;
         let serve = async {
             source_server.request().await.unwrap();
             let text = vec![b'x'; 1 << 16];

@@ -111,7 +111,8 @@ impl Plan {
     /// One table on both sides, columns that cannot be mapped, a source that may not be read. What else is refused is in
     /// the plan: see [`Plan::allowed`].
     pub fn new(source: &Table, target: &Table, options: CopyOptions) -> Result<Self> {
-        let (mapping, rows) = (mapping(source, target, options)?, source.rows());
+        let mapping = mapping(source, target, options)?;
+        let rows = source.rows();
         let strategy = strategy(target, rows, options.load);
         Ok(Self::of(source, target, options, (mapping, strategy)))
     }
@@ -230,7 +231,8 @@ impl Plan {
     /// # Errors
     /// Not as many have arrived as were asked for.
     pub fn load(&self, arrived: &[WireColumn]) -> Result<Load> {
-        let (asked, sent) = (self.mapping.columns.len(), arrived.len());
+        let asked = self.mapping.columns.len();
+        let sent = arrived.len();
         if asked != sent {
             return Err(Error::protocol(format!(
                 "the source answers a SELECT of {asked} columns with {sent}"
@@ -331,7 +333,8 @@ impl Plan {
         }
         for key in &self.strategy.suspend {
             let check = if key.trusted { "WITH CHECK" } else { "WITH NOCHECK" };
-            let (table, name) = (key.table.quoted(), quote(&key.name));
+            let table = key.table.quoted();
+            let name = quote(&key.name);
             statements.push(Statement {
                 phase: Phase::Check,
                 query: format!("ALTER TABLE {table} {check} CHECK CONSTRAINT {name}").into(),
@@ -367,7 +370,8 @@ pub(crate) fn select_list<'a>(
     expression: impl Fn(&'a MappedColumn) -> &'a String,
 ) -> String {
     let items = columns.iter().map(|column| {
-        let (expression, alias) = (expression(column), quote(&column.target.name));
+        let expression = expression(column);
+        let alias = quote(&column.target.name);
         if *expression == alias { alias } else { format!("{expression} AS {alias}") }
     });
     items.collect::<Vec<_>>().join(", ")

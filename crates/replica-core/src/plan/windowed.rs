@@ -40,7 +40,8 @@ impl WindowedPlan {
         let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
             return Err(no_date_column(target, &date.name));
         };
-        let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
+        let at_source = DateColumn::at_source(mapped);
+        let at_target = DateColumn::at_target(mapped);
         let target_date_id = mapped.target.id;
         let strategy = windowed(target, target_date_id, options.load);
         let base = Plan::of(source, target, options, (mapping, strategy));

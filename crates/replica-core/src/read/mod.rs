@@ -125,7 +125,8 @@ impl<'a> Rows<'a> {
 
     fn end(&mut self) -> Result<()> {
         let reply = settle(self.lane, std::mem::take(&mut self.reply))?;
-        let (read, counted) = (self.scanner.fingerprint().rows, reply.rows);
+        let read = self.scanner.fingerprint().rows;
+        let counted = reply.rows;
         if self.scanner.in_row() || counted.is_none() {
             return Err(Error::protocol(format!("the source's reply breaks off after {read} rows")));
         }

@@ -8,7 +8,9 @@ pub fn human_duration(duration: Duration) -> String {
         return format!("{}.{}s", tenths / 10, tenths % 10);
     }
     let seconds = (duration.as_millis() + 500) / 1000;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let hours = seconds / 3600;
+    let minutes = seconds / 60 % 60;
+    let seconds = seconds % 60;
     match (hours, minutes) {
         (0, 0) => format!("{seconds}s"),
         (0, _) => format!("{minutes}m{seconds:02}s"),

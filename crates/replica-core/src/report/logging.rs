@@ -29,7 +29,8 @@ pub fn init_from(progress: &ProgressBars, level: &str) {
         .format(|out, record| match record.target() {
             BARE => writeln!(out, "{}", record.args()),
             _ => {
-                let (time, level) = (out.timestamp_seconds(), record.level());
+                let time = out.timestamp_seconds();
+                let level = record.level();
                 let style = out.default_level_style(level);
                 writeln!(out, "{time} {style}{level:<5}{style:#} {}", record.args())
             }

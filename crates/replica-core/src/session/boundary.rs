@@ -31,7 +31,8 @@ impl Boundary {
                     break;
                 }
                 let header = Header::parse(self.header)?;
-                (self.seen, self.left) = (0, usize::from(header.length) - HEADER);
+                self.seen = 0;
+                self.left = usize::from(header.length) - HEADER;
                 self.open = Some(header);
             } else {
                 let part = bytes.len().min(self.left);

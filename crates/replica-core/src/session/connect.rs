@@ -121,7 +121,8 @@ mod tests {
     fn the_connection_string_may_count() {
         assert_eq!(later(counted(20, 60), 20, 3600).wait(), Some(Duration::from_secs(60)));
         assert_eq!(later(counted(20, 60), 21, 0).wait(), None);
-        let (mut patience, mut attempts) = (Patience::new(counted(3, 0)), 0);
+        let mut patience = Patience::new(counted(3, 0));
+        let mut attempts = 0;
         let settled = run(async {
             loop {
                 attempts += 1;

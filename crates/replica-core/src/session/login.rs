@@ -59,7 +59,8 @@ pub(super) async fn connect(endpoint: &Endpoint, silence: Duration) -> Result<Lo
             LoginOutcome::In(logged_in) => return Ok(*logged_in),
             LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
-                (endpoint.host, endpoint.port) = (host, Some(port));
+                endpoint.host = host;
+                endpoint.port = Some(port);
             }
         }
     }
@@ -88,10 +89,8 @@ async fn login(prepared: PreparedLink, endpoint: &Endpoint, silence: Duration) -
     if let Some((host, port)) = welcome.route {
         return Ok(LoginOutcome::Routed { host, port });
     }
-    let client = client.map_err(|error| match welcome.errors.is_empty() {
-        true => error.into(),
-        false => refused(welcome.errors),
-    })?;
+    let client = client
+        .map_err(|error| if welcome.errors.is_empty() { error.into() } else { refused(welcome.errors) })?;
     let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
     let lane = Lane::new(link, welcome.packet_size, silence);
     let server = welcome.server;

@@ -109,7 +109,8 @@ impl Session {
     /// # Errors
     /// As [`Self::connect`]; those that may pass are transient.
     pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
-        let (limit, place) = (endpoint.connect_timeout, format!("{role} {endpoint}"));
+        let limit = endpoint.connect_timeout;
+        let place = format!("{role} {endpoint}");
         log::debug!("{place}: connecting");
         let connected = match timeout(limit, Self::connect_unlimited(endpoint)).await {
             Ok(connected) => connected,
@@ -132,7 +133,8 @@ impl Session {
         let login::LoggedIn { client, shared, lane, server, protection } =
             login::connect(endpoint, silence).await?;
         let command_timeout = endpoint.command_timeout;
-        let (lane, place) = (Some(lane), String::new());
+        let lane = Some(lane);
+        let place = String::new();
         let mut session = Self { client, shared, lane, server, silence, command_timeout, place };
         session.set_options().await?;
         Ok((session, protection))
@@ -246,7 +248,8 @@ impl Session {
     /// As [`Self::execute`], for what may take hours (a large DELETE, an index rebuild): silence counts only
     /// if the connection string gave a `Command Timeout`. A peer that is gone is noticed all the same.
     pub async fn execute_long(&mut self, query: impl Into<Query>) -> Result<Reply> {
-        let (silence, patience) = (self.silence, self.command_timeout.unwrap_or(Duration::MAX));
+        let silence = self.silence;
+        let patience = self.command_timeout.unwrap_or(Duration::MAX);
         let lane = self.idle_lane()?;
         lane.set_silence(patience);
         let reply = lane.run(&query.into()).await;

@@ -122,10 +122,11 @@ const ROWGROUP: u64 = 1_048_576;
 
 /// What is refused of a target whatever its source has: of its windows, or as a whole.
 pub fn refusals(target: &Table, windows: bool, options: LoadOptions) -> Vec<Error> {
-    match windows {
+    if windows {
         // Which column cuts them decides how they are replaced, not whether.
-        true => windowed(target, 0, options).refusals,
-        false => strategy(target, None, options).refusals,
+        windowed(target, 0, options).refusals
+    } else {
+        strategy(target, None, options).refusals
     }
 }
 

@@ -95,19 +95,16 @@ fn refuse(acting: &[&ForeignKey], reached: &[Reached], whole: bool) -> Error {
         .map(|reached| reached.table.to_string())
         .collect();
     further.dedup();
-    let further = match further.is_empty() {
-        true => String::new(),
-        false => format!(", and through them {}", further.join(", ")),
-    };
+    let further =
+        if further.is_empty() { String::new() } else { format!(", and through them {}", further.join(", ")) };
     let disable = acting
         .iter()
         .map(|key| format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name)));
     let disable = disable.collect::<Vec<_>>().join("; ");
-    let instead = match whole {
-        true => "Disable what the server did not let us suspend",
-        false => {
-            "Replace the table as a whole (replicate-reference-tables without dates), which suspends the keys meanwhile, or disable them for the load"
-        }
+    let instead = if whole {
+        "Disable what the server did not let us suspend"
+    } else {
+        "Replace the table as a whole (replicate-reference-tables without dates), which suspends the keys meanwhile, or disable them for the load"
     };
     Error::data(format!(
         "deleting the old rows would delete or change rows of other tables: by {keys}{further}"

@@ -170,7 +170,8 @@ fn a_key_that_cannot_be_seen_is_refused() {
 #[test]
 fn triggers_that_cannot_be_seen_are_refused_where_they_would_fire() {
     let mut t = heap();
-    (t.object.delete_triggers, t.object.insert_triggers) = (Some(true), Some(true));
+    t.object.delete_triggers = Some(true);
+    t.object.insert_triggers = Some(true);
     assert!(decided(&t).refusals.is_empty(), "TRUNCATE fires none, nor does the load");
     let firing = LoadOptions { fire_triggers: true, ..LoadOptions::default() };
     assert!(refused(&t, firing).contains("triggers that this login cannot see"));
@@ -178,7 +179,8 @@ fn triggers_that_cannot_be_seen_are_refused_where_they_would_fire() {
     assert!(refused(&t, delete_only).contains("triggers that this login cannot see"));
     t.object.delete_triggers = Some(false);
     assert!(strategy(&t, MANY, delete_only).refusals.is_empty());
-    (t.triggers, t.object.delete_triggers) = (None, None);
+    t.triggers = None;
+    t.object.delete_triggers = None;
     assert!(refused(&t, delete_only).contains("or may have"));
 }
 

@@ -108,12 +108,13 @@ impl Strategy {
             }
             Some(index) => {
                 let name = index.name.as_deref().unwrap_or_default();
-                self.reasons.push(match options.one_transaction {
-                    true => format!("DELETE of the window's rows, found by {name}"),
-                    false => format!(
-                        "DELETE in batches of {ROWS_WITHOUT_ESCALATION} rows, found by {name}: no lock on the table"
-                    ),
-                });
+                let reason = if options.one_transaction {
+                    format!("DELETE of the window's rows, found by {name}")
+                } else {
+                    let rows = ROWS_WITHOUT_ESCALATION;
+                    format!("DELETE in batches of {rows} rows, found by {name}: no lock on the table")
+                };
+                self.reasons.push(reason);
                 WindowDelete::Batches(ROWS_WITHOUT_ESCALATION)
             }
             None => {

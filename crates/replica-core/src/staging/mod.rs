@@ -83,7 +83,8 @@ impl Staging {
                 return Err(format!("index {name} is not partitioned"));
             }
         }
-        let (indexes, columns) = (indexes.clone(), target.columns.clone());
+        let indexes = indexes.clone();
+        let columns = target.columns.clone();
         let target = target.object.clone();
         Ok(Self { target: target.name, object_id: target.id, columns, indexes, date, layout })
     }
@@ -205,7 +206,8 @@ impl Staging {
         let keys = keys.collect::<Vec<_>>().join(", ");
         let included = index.included.iter().filter_map(|id| column(*id)).collect::<Vec<_>>().join(", ");
         let include = if included.is_empty() { String::new() } else { format!(" INCLUDE ({included})") };
-        let (table, name) = (table.quoted(), quote(index.name.as_deref().unwrap_or_default()));
+        let table = table.quoted();
+        let name = quote(index.name.as_deref().unwrap_or_default());
         let clustered = if index.kind == IndexKind::Clustered { "CLUSTERED" } else { "NONCLUSTERED" };
         Some(match (index.kind, index.primary_key, index.backs_constraint) {
             (IndexKind::Heap, ..) => return None,
@@ -270,8 +272,8 @@ mod tests {
     #[test]
     fn statements_of_a_partition() {
         let stage = staging(&table(), layout()).unwrap().stage(&JANUARY).unwrap();
-        let (new, old) =
-            ("[replica].[stage_1_20240101_20240201_in]", "[replica].[stage_1_20240101_20240201_out]");
+        let new = "[replica].[stage_1_20240101_20240201_in]";
+        let old = "[replica].[stage_1_20240101_20240201_out]";
         assert_eq!(
             stage.create[..2],
             [

@@ -132,7 +132,9 @@ impl Inbox {
     /// When a single token has filled the largest buffer allowed.
     pub fn space(&mut self) -> Result<&mut [u8], Malformed> {
         if self.start == self.received {
-            (self.start, self.end, self.received) = (0, 0, 0);
+            self.start = 0;
+            self.end = 0;
+            self.received = 0;
         } else if self.start > 0 && self.buffer.len() - self.received < self.buffer.len() / 2 {
             self.buffer.copy_within(self.start..self.received, 0);
             self.end -= self.start;

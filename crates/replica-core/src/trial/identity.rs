@@ -25,7 +25,8 @@ impl Identity {
         let shown = row.iter().find(|shown| shown.column.target.identity);
         let loaded = shown.and_then(|shown| shown.value.as_ref()?.parse().ok());
         let (Some(shown), Some(loaded)) = (shown, loaded) else { return Ok(Self { noted: None }) };
-        let (table, column) = (table.object.name.clone(), shown.column.target.name.clone());
+        let table = table.object.name.clone();
+        let column = shown.column.target.name.clone();
         let noted = current(target, &table).await?.map(|before| Noted { table, column, before, loaded });
         Ok(Self { noted })
     }

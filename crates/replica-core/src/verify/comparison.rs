@@ -159,7 +159,8 @@ impl Comparison {
             Role::Target => select_list(&self.mapping.columns, |column| &column.conversion.verify),
         };
         let table = if role == Role::Source { &self.source } else { &self.target };
-        let (leads, lead) = (lead.len(), lead.into_iter().map(|column| column + ", ").collect::<String>());
+        let leads = lead.len();
+        let lead = lead.into_iter().map(|column| column + ", ").collect::<String>();
         let mut sql = format!("SELECT {lead}{list} FROM {}", table.quoted());
         if let Some(predicate) = predicate {
             sql.push_str(&format!(" WHERE {predicate}"));

@@ -282,7 +282,10 @@ mod tests {
         );
         rising(CellOrder::SmallDateTime, &[&[0, 0, 9, 0], &[1, 0, 0, 0], &[0, 1, 0, 0], &[0, 0x80, 0, 0]]);
         let mut guids = [[0u8; 16]; 4];
-        (guids[0][3], guids[1][0], guids[2][8], guids[3][10]) = (9, 1, 1, 1);
+        guids[0][3] = 9;
+        guids[1][0] = 1;
+        guids[2][8] = 1;
+        guids[3][10] = 1;
         guids[0][0] = 0;
         rising(CellOrder::Guid, &[&guids[0], &guids[1], &guids[2], &guids[3]].map(|guid| &guid[..]));
         rising(CellOrder::Bytes, &[&[], &[1], &[1, 0, 1], &[1, 1], &[2]]);

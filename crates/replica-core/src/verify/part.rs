@@ -110,7 +110,8 @@ fn day(label: &GroupKey) -> Day {
 /// From yyyymmdd.
 fn date(number: i64) -> Option<Date> {
     let year = i32::try_from(number / 10_000).ok().filter(|year| (1..=9999).contains(year))?;
-    let (month, day) = (u8::try_from(number / 100 % 100).ok()?, u8::try_from(number % 100).ok()?);
+    let month = u8::try_from(number / 100 % 100).ok()?;
+    let day = u8::try_from(number % 100).ok()?;
     Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
 }
 
@@ -160,8 +161,10 @@ mod tests {
     #[test]
     fn the_days_that_differ_are_found_and_joined() {
         // 738,944 days since 0001-01-01: 2024-02-29.
-        let (feb28, feb29, mar1, mar3) =
-            ([0x7F, 0x46, 0x0B], [0x80, 0x46, 0x0B], [0x81, 0x46, 0x0B], [0x83, 0x46, 0x0B]);
+        let feb28 = [0x7F, 0x46, 0x0B];
+        let feb29 = [0x80, 0x46, 0x0B];
+        let mar1 = [0x81, 0x46, 0x0B];
+        let mar3 = [0x83, 0x46, 0x0B];
         let source: &[(&[u8], u128)] =
             &[(&feb28, 1), (&feb29, 2), (&mar1, 3), (&mar3, 4), (&feb28, 5), (&[], 6)];
         let target: &[(&[u8], u128)] = &[(&feb28, 1), (&feb28, 5), (&feb29, 9), (&mar3, 7), (&[], 6)];

@@ -81,7 +81,8 @@ impl DateColumn {
     /// into the next month belongs to that month on both sides. TRY_CAST, since a value that no window can hold must
     /// not fail a query for those that it can.
     pub fn at_source(mapped: &MappedColumn) -> Self {
-        let (column, target) = (quote(&mapped.source.name), &mapped.target.sql_type);
+        let column = quote(&mapped.source.name);
+        let target = &mapped.target.sql_type;
         if mapped.conversion.how == How::Cast && !mapped.conversion.losses.is_empty() {
             Self { expression: format!("TRY_CAST({column} AS {target})"), sql_type: target.clone() }
         } else {
@@ -108,9 +109,10 @@ impl DateColumn {
         };
         let Self { expression, .. } = self;
         let first = bound(window.first);
-        let end = match window.is_endless() {
-            true => String::new(),
-            false => format!(" AND {expression} < {}", bound(window.next)),
+        let end = if window.is_endless() {
+            String::new()
+        } else {
+            format!(" AND {expression} < {}", bound(window.next))
         };
         format!("{expression} IS NOT NULL AND {expression} >= {first}{end}")
     }
@@ -166,7 +168,8 @@ impl DateColumn {
     /// Counts the rows that ordinary windows pass by, see [`Outside`]: one row of numbers.
     pub fn outside(&self, table: &TableName) -> Query {
         let Self { expression, sql_type } = self;
-        let (mut terms, mut numbers) = (vec![self.missing()], Vec::new());
+        let mut terms = vec![self.missing()];
+        let mut numbers = Vec::new();
         let mut count = |term: String| {
             numbers.push(format!("SUM(CASE WHEN {term} THEN CAST(1 AS bigint) ELSE 0 END)"));
             terms.push(term);

@@ -180,7 +180,9 @@ pub fn done(status: u16, count: u64) -> Vec<u8> {
 
 /// An ERROR token.
 pub fn error(number: i32) -> Vec<u8> {
-    let (text, server, procedure) = (format!("error {number}"), String::new(), String::new());
+    let text = format!("error {number}");
+    let server = String::new();
+    let procedure = String::new();
     let mut token = Vec::new();
     Message { number, state: 1, class: 16, text, server, procedure, line: 1 }
         .encode(token::kind::ERROR, &mut token);

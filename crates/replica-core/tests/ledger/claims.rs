@@ -15,7 +15,8 @@ fn loading_is_committed_before_and_complete_with_the_rows() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         assert_eq!(stage.windows(), [["2024-01-01", "loading", "NULL", "1"]]);
@@ -63,7 +64,8 @@ fn the_largest_comes_first_and_two_hosts_never_get_the_same() {
     let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[10, 40, 20, 30, 60, 50, 70, 80]));
+        let subject = subject();
+        let windows = months(&[10, 40, 20, 30, 60, 50, 70, 80]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
@@ -85,7 +87,8 @@ fn two_workers_of_one_host_never_get_the_same() {
     let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1; 12]));
+        let subject = subject();
+        let windows = months(&[1; 12]);
         let begun = begin(&mut one, &run_options(&subject, &windows)).await.run;
         for _ in 0..6 {
             let (left, right) = tokio::join!(begun.next(&mut one), begun.next(&mut two));
@@ -101,7 +104,8 @@ fn two_workers_of_one_host_never_get_the_same() {
 fn workers_that_write_at_once_do_not_fall_over_each_other() {
     let stage = LedgerStage::new();
     run(async {
-        let (subject, windows) = (subject(), months(&[1; 12]));
+        let subject = subject();
+        let windows = months(&[1; 12]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let mut workers = tokio::task::JoinSet::new();
         let mut first = stage.session().await;
@@ -111,7 +115,8 @@ fn workers_that_write_at_once_do_not_fall_over_each_other() {
         }
         // Each host has two workers.
         for run in runs.iter().chain(&runs) {
-            let (run, mut session) = (run.clone(), stage.session().await);
+            let run = run.clone();
+            let mut session = stage.session().await;
             workers.spawn(async move {
                 let mut done = 0;
                 loop {
@@ -144,7 +149,8 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
     let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;
@@ -183,7 +189,8 @@ fn a_run_that_holds_the_table_alone_needs_no_lease_to_expire() {
     let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let first = begin(&mut one, &run_options(&subject, &windows)).await.run;
         let old = first.claim(&mut one, windows[0].window).await.unwrap().unwrap();
         let second = begin(&mut two, &run_options(&subject, &windows)).await.run;
@@ -202,7 +209,8 @@ fn a_window_is_retried_given_back_and_given_up() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let first = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         let again = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
@@ -231,7 +239,8 @@ fn what_is_on_record_can_be_read() {
     let stage = LedgerStage::case_sensitive_with_row_versions();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1, 2]));
+        let subject = subject();
+        let windows = months(&[1, 2]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let claim = begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();
         complete(&mut session, &claim, 5).await;
@@ -264,7 +273,8 @@ fn after_an_unknown_commit_the_ledger_waits_until_the_server_knows() {
 fn unknown_commit(stage: &LedgerStage) {
     run(async {
         let (mut lost, mut new) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1, 2]));
+        let subject = subject();
+        let windows = months(&[1, 2]);
         let begun = begin(&mut lost, &run_options(&subject, &windows)).await.run;
         for (window, committed) in [(windows[0].window, true), (windows[1].window, false)] {
             let claim = begun.claim(&mut new, window).await.unwrap().unwrap();
@@ -276,9 +286,10 @@ fn unknown_commit(stage: &LedgerStage) {
                 error.has_number(1222) && error.is_transient(),
                 "the first session is not gone yet: {error}"
             );
-            match committed {
-                true => lost.lane().unwrap().commit().await.unwrap(),
-                false => lost.lane().unwrap().rollback().await.unwrap(),
+            if committed {
+                lost.lane().unwrap().commit().await.unwrap()
+            } else {
+                lost.lane().unwrap().rollback().await.unwrap()
             }
             assert_eq!(claim.is_complete(&mut new).await.unwrap(), committed);
         }

@@ -14,7 +14,8 @@ fn the_documents_sql_runs() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (mut subject, windows) = (subject(), months(&[1, 2]));
+        let mut subject = subject();
+        let windows = months(&[1, 2]);
         subject.table = "dbo.APP_4_SALES".parse().unwrap();
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
         let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();

@@ -120,7 +120,8 @@ fn of_two_hosts_that_rebuild_each_index_is_one_hosts() {
     let stage = stage();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await.run;
         let second = begin(&mut two, &shared).await.run;

@@ -34,9 +34,10 @@ async fn replace(stage: &LedgerStage, replaced: Replaced<'_>, commits: bool) -> 
     }
     session.lane().unwrap().begin().await.unwrap();
     replaced.mark(&mut session).await.unwrap();
-    match commits {
-        true => session.lane().unwrap().commit().await.unwrap(),
-        false => session.lane().unwrap().rollback().await.unwrap(),
+    if commits {
+        session.lane().unwrap().commit().await.unwrap()
+    } else {
+        session.lane().unwrap().rollback().await.unwrap()
     }
     true
 }
@@ -70,7 +71,8 @@ fn all_windows_of_the_table_are_marked_and_say_by_whom() {
         let nothing = ["NULL"; 6];
         assert_eq!(left, [[&nothing[..], &["1", "its rows were replaced by a-tool at "]].concat()]);
 
-        let (subject, windows) = (subject(), months(&[1, 2, 3]));
+        let subject = subject();
+        let windows = months(&[1, 2, 3]);
         let resume = RunOptions { resume: ResumeMode::Resume, ..run_options(&subject, &windows) };
         let begun = begin(&mut stage.session().await, &resume).await;
         assert_eq!(skipped(&begun), []);

@@ -9,7 +9,8 @@ fn a_run_is_on_record_from_begin_to_end() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[5, 6]));
+        let subject = subject();
+        let windows = months(&[5, 6]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await;
         assert!(!begun.joined && begun.skipped.is_empty() && begun.redone.is_empty());
         let open = "SELECT phase, CASE WHEN lease_until > started THEN 1 ELSE 0 END AS leased, \
@@ -67,7 +68,8 @@ fn a_run_is_on_record_from_begin_to_end() {
 /// Runs over three months, of which the first is completed, the second left loading and the third given up.
 async fn interrupted(stage: &LedgerStage) {
     let mut session = stage.session().await;
-    let (subject, windows) = (subject(), months(&[1, 2, 3]));
+    let subject = subject();
+    let windows = months(&[1, 2, 3]);
     let run = begin(&mut session, &run_options(&subject, &windows)).await.run;
     let claim = run.claim(&mut session, windows[0].window).await.unwrap().unwrap();
     complete(&mut session, &claim, 11).await;
@@ -144,7 +146,8 @@ fn resume_does_not_skip_what_is_known_to_have_changed() {
     let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
-        let (subject, windows) = (subject(), months(&[1, 2, 3]));
+        let subject = subject();
+        let windows = months(&[1, 2, 3]);
         let resume = RunOptions { resume: ResumeMode::Resume, ..run_options(&subject, &windows) };
         let mut session = stage.session().await;
         let complete = ledger::skippable(&mut session, &resume).await.unwrap();
@@ -170,7 +173,8 @@ fn a_host_that_would_join_has_nothing_to_look_at() {
     let stage = LedgerStage::new();
     run(async {
         interrupted(&stage).await;
-        let (subject, windows) = (subject(), months(&[1, 2, 3]));
+        let subject = subject();
+        let windows = months(&[1, 2, 3]);
         let resume =
             RunOptions { resume: ResumeMode::Resume, shared: true, ..run_options(&subject, &windows) };
         let mut session = stage.session().await;
@@ -268,7 +272,8 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
     let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1, 2]));
+        let subject = subject();
+        let windows = months(&[1, 2]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await;
         let claim = first.run.claim(&mut one, windows[0].window).await.unwrap().unwrap();
@@ -297,7 +302,8 @@ fn nobody_joins_a_dead_host() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await;
         stage.kill(&first.run);
@@ -312,7 +318,8 @@ fn a_second_run_begins_when_the_first_has_started() {
     let stage = LedgerStage::new();
     run(async {
         let (mut one, mut two) = (stage.session().await, stage.session().await);
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = ledger::begin(&mut one, &shared).await.unwrap().run;
         let waiting = tokio::task::LocalSet::new();
@@ -337,7 +344,8 @@ fn the_last_one_out_is_whoever_leaves_nobody_behind() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1, 2]));
+        let subject = subject();
+        let windows = months(&[1, 2]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
@@ -355,7 +363,8 @@ fn when_all_windows_are_done_everybody_is_the_last_one_out() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1, 2]));
+        let subject = subject();
+        let windows = months(&[1, 2]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
@@ -373,7 +382,8 @@ fn a_lease_is_renewed_for_as_long_as_the_run_lives() {
     let stage = LedgerStage::new();
     run(async {
         let mut session = stage.session().await;
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let short =
             RunOptions { lease: std::time::Duration::from_millis(40), ..run_options(&subject, &windows) };
         let begun = begin(&mut session, &short).await.run;

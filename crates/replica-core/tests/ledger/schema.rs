@@ -79,7 +79,8 @@ fn a_schema_of_someone_else_is_shared() {
 #[test]
 fn a_login_that_may_not_create_tables_in_the_schema_is_told_so() {
     let stage = LedgerStage::without_ledger();
-    let (name, password) = (format!("s_{}", stage.database.name), "Ledger-4711-pw");
+    let name = format!("s_{}", stage.database.name);
+    let password = "Ledger-4711-pw";
     if let Err(error) =
         stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))
     {
@@ -105,7 +106,8 @@ fn a_login_that_may_not_create_tables_in_the_schema_is_told_so() {
 #[test]
 fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_when_they_are_there() {
     let stage = LedgerStage::without_ledger();
-    let (name, password) = (format!("l_{}", stage.database.name), "Ledger-4711-pw");
+    let name = format!("l_{}", stage.database.name);
+    let password = "Ledger-4711-pw";
     if let Err(error) =
         stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))
     {
@@ -126,7 +128,8 @@ fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_w
     run(async {
         let mut session = connect().await;
         ledger::open(&mut session).await.unwrap();
-        let (subject, windows) = (subject(), months(&[1]));
+        let subject = subject();
+        let windows = months(&[1]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await;
         let claim = begun.run.claim(&mut session, windows[0].window).await.unwrap().unwrap();
         crate::util::complete(&mut session, &claim, 3).await;
@@ -138,7 +141,8 @@ fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_w
 #[test]
 fn a_login_that_may_create_a_schema_and_tables_needs_no_more() {
     let stage = LedgerStage::without_ledger();
-    let (name, password) = (format!("c_{}", stage.database.name), "Ledger-4711-pw");
+    let name = format!("c_{}", stage.database.name);
+    let password = "Ledger-4711-pw";
     if let Err(error) =
         stage.client(|c| c.try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'")))
     {

@@ -60,7 +60,8 @@ fn connections_that_will_not_do() {
 #[test]
 fn a_login_that_may_not_make_the_ledger_is_told_what_to_grant() {
     let pair = pair("");
-    let (name, password) = (format!("u_{}", pair.source.name), "Loader-4711-pw");
+    let name = format!("u_{}", pair.source.name);
+    let password = "Loader-4711-pw";
     let master = pair.server.connection("master");
     if let Err(error) =
         Client::connect(&master).try_batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'"))

@@ -47,7 +47,8 @@ impl CrashStage {
     }
 
     fn on(pair: Pair, args: &[&'static str], seed: u64) -> Self {
-        let (program, client) = (plain(&pair, ""), pair.target.client());
+        let program = plain(&pair, "");
+        let client = pair.target.client();
         let small = ["--chunk-size", "9", "--commit-interval", "18"];
         let args = half_a_year(&[&small, args].concat());
         Self { pair, program, args, client, kills: 0, random: seed, off: &[] }

@@ -87,7 +87,8 @@ fn loads_of_a_bare_heap_overlap() {
     crate::util::no_fault(&pair);
     running.finish().exits(0);
     assert_half_a_year(&pair);
-    let (mut holding, mut most) = (std::collections::HashSet::new(), 0);
+    let mut holding = std::collections::HashSet::new();
+    let mut most = 0;
     for (session, event) in bulk_updates(&pair) {
         match event.as_str() {
             "granted" => holding.insert(session),

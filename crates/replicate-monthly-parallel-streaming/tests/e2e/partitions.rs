@@ -69,7 +69,8 @@ fn rows_are_switched_in_without_the_right_to_move_the_number_on() {
     else {
         return;
     };
-    let (name, password) = (format!("u_{}", pair.target.name), "Switcher-4711-pw");
+    let name = format!("u_{}", pair.target.name);
+    let password = "Switcher-4711-pw";
     let create = format!("CREATE LOGIN [{name}] WITH PASSWORD = '{password}'");
     if let Err(error) = pair.server.client("master").try_batch(&create) {
         eprintln!("skipped: no logins here: {error}");

@@ -31,7 +31,8 @@ fn the_file_may_lie_in_several_places_and_its_paths_beside_it() {
     std::fs::write(folder.join("word"), PASSWORD).unwrap();
     let file = folder.join("replica.toml");
     std::fs::write(&file, sections(&pair, &user)).unwrap();
-    let (home, file) = (home.path().to_str().unwrap(), file.to_str().unwrap());
+    let home = home.path().to_str().unwrap();
+    let file = file.to_str().unwrap();
 
     let by_option = tool().run(&["t", "--config", file]).exits(0);
     assert!(!by_option.stderr.contains("the configuration is"), "{by_option}");
@@ -58,7 +59,9 @@ fn every_form_of_a_connection_string_connects() {
     let forms = |database: &str| {
         let known = pair.server.connection_as(database, &user.name, PASSWORD);
         let known = Endpoint::from_connection_string(&known).unwrap();
-        let (host, port, trust) = (&known.host, known.port_or_default(), known.trust_server_certificate);
+        let host = &known.host;
+        let port = known.port_or_default();
+        let trust = known.trust_server_certificate;
         let certificate = |keyword: &str, between: &str| {
             let file = known.server_certificate.as_ref().map(|file| file.display());
             file.map(|file| format!("{between}{keyword}={file}")).unwrap_or_default()

@@ -41,7 +41,8 @@ impl Calendar {
     pub fn of(windows: &[&FinishedComparison]) -> Option<Self> {
         let days: Vec<_> =
             windows.iter().filter_map(|done| Some((done.window?.first, done.window?.last()))).collect();
-        let (first, last) = (days.first()?.0, days.last()?.1);
+        let first = days.first()?.0;
+        let last = days.last()?.1;
         // A month's cell is one window, or the calendar is one of days.
         let mut months: Vec<_> = days.iter().map(|(first, _)| (first.year(), first.month())).collect();
         months.dedup();

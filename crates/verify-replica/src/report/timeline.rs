@@ -100,7 +100,8 @@ impl Drawing<'_> {
         if took.is_zero() {
             return;
         }
-        let (x, y) = (LEFT + (self.scale)(from), self.row * ROW + 2);
+        let x = LEFT + (self.scale)(from);
+        let y = self.row * ROW + 2;
         let title = format!("{what}: {}", human_duration(took));
         self.bars.push(TimelineBar { title, class, x, y, width: (self.scale)(took).max(2) });
     }

@@ -98,7 +98,8 @@ async fn found<'a>(
     let mut found = Vec::new();
     while !tests.is_empty() {
         let cases = tests.iter().map(|(_, test)| format!("CASE WHEN {test} THEN 1 ELSE 0 END"));
-        let (cases, any) = (cases.collect::<Vec<_>>().join(", "), tests.iter().map(|(_, test)| test.clone()));
+        let cases = cases.collect::<Vec<_>>().join(", ");
+        let any = tests.iter().map(|(_, test)| test.clone());
         let rows = and_where(filter, Some(any.collect::<Vec<_>>().join(" OR ")));
         let sql = format!("SELECT TOP (1) {cases} FROM {}{rows}", plan.target.quoted());
         let params = filter.map(|filter| filter.params.clone()).unwrap_or_default();
@@ -145,7 +146,8 @@ fn is_there(column: &Column) -> String {
 fn holds(column: &Column, default: Option<&Default>) -> String {
     use SqlType as T;
     let Some(Default::Constant(literal)) = default else { return is_there(column) };
-    let (name, value) = (quote(&column.name), format!("CAST({literal} AS {})", column.sql_type));
+    let name = quote(&column.name);
+    let value = format!("CAST({literal} AS {})", column.sql_type);
     let with_length =
         |left: &str, right: &str| format!("({left} <> {right} OR DATALENGTH({name}) <> DATALENGTH({value}))");
     match column.sql_type {

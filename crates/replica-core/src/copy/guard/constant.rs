@@ -21,7 +21,8 @@ pub(super) fn read(definition: &str) -> Default {
         if let Some(inner) = inner {
             text = inner.trim();
         } else if let Some(rest) = text.strip_prefix('-').filter(|_| sign.is_empty()) {
-            (sign, text) = ("-", rest.trim());
+            sign = "-";
+            text = rest.trim();
         } else {
             break;
         }

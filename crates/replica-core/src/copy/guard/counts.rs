@@ -93,7 +93,8 @@ pub(super) async fn windows(
 fn too_few(shrink: Shrink, rows: &[(Window, u64)], held: &[u64]) -> Option<String> {
     let each = rows.iter().zip(held).filter(|((_, coming), held)| shrink.forbids(**held, *coming));
     let each: Vec<_> = each.collect();
-    let (all, all_held) = (rows.iter().map(|(_, rows)| rows).sum(), held.iter().sum());
+    let all = rows.iter().map(|(_, rows)| rows).sum();
+    let all_held = held.iter().sum();
     let named = each
         .iter()
         .take(MOST_NAMED)

@@ -21,7 +21,8 @@ impl Closing<'_> {
     /// Leaves windows and indexes as they are to be left: on the session that held the table, or on another one where
     /// it has not survived.
     pub async fn close(&self, control: Session) -> Result<(Session, IndexChanges)> {
-        let (mut control, mut retries) = (Some(control), Backoff::default().retries());
+        let mut control = Some(control);
+        let mut retries = Backoff::default().retries();
         loop {
             let closed = async {
                 let mut session = self.session(control.take()).await?;

@@ -135,7 +135,9 @@ impl Summary {
                 self.bytes += outcome.bytes;
             }
             Err(error) => {
-                let (window, code, why) = (finished.window, error.exit_code(), error.to_string());
+                let window = finished.window;
+                let code = error.exit_code();
+                let why = error.to_string();
                 self.failed.push(FailedWindow { window, code, why });
             }
         }
@@ -181,7 +183,8 @@ pub async fn run(
     findings.warnings().map_err(named)?;
     let Sides { source: reader, target: control } = sides;
     drop(reader);
-    let (begun, mut timing) = (Instant::now(), Timing::begin(job.table.to_string()));
+    let begun = Instant::now();
+    let mut timing = Timing::begin(job.table.to_string());
     let subject = Subject::new(&source, &target, &plan.base.mapping, &plan.date_column);
     let windows: Vec<_> =
         rows.iter().map(|(window, rows)| PlannedWindow { window: *window, estimated_rows: *rows }).collect();
@@ -268,7 +271,8 @@ async fn begin(
     plan: &WindowedPlan,
     stop: &Stop,
 ) -> Result<(Session, Begun)> {
-    let (mut control, mut retries) = (Some(control), Backoff::default().retries());
+    let mut control = Some(control);
+    let mut retries = Backoff::default().retries();
     loop {
         let begun = async {
             let mut session = match control.take() {

@@ -121,7 +121,9 @@ async fn look(
     rows: &[(Window, u64)],
 ) -> Result<Findings> {
     let number = u64::try_from(window::number(target).await?).unwrap_or_default();
-    let (number, moved, what) = (AtomicU64::new(number), AtomicU64::new(0), job.table.to_string());
+    let number = AtomicU64::new(number);
+    let moved = AtomicU64::new(0);
+    let what = job.table.to_string();
     let watched = Watched { what: &what, target: &job.target, session: &number, moved: &moved };
     watched.run(guard::look_at_windows(target, plan, rows)).await
 }

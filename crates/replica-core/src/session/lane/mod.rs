@@ -56,15 +56,14 @@ pub struct Lane {
 
 impl Lane {
     pub(crate) fn new(link: Link, packet_size: usize, silence: Duration) -> Self {
-        let (outgoing, incoming) = Default::default();
         Self {
             link,
             packet_size,
             transaction: 0,
             in_transaction: false,
             silence,
-            outgoing,
-            incoming,
+            outgoing: Boundary::default(),
+            incoming: Boundary::default(),
             unanswered: 0,
             early: Vec::new(),
             place: String::new(),

@@ -405,7 +405,8 @@ impl RowScanner {
     }
 
     fn malformed(&self, what: String) -> Malformed {
-        let (row, name) = (self.total.rows + 1, self.names.get(self.column).map_or("", String::as_str));
+        let row = self.total.rows + 1;
+        let name = self.names.get(self.column).map_or("", String::as_str);
         Malformed::new(format!("row {row}, column {} ({name}): {what}", self.column + 1))
     }
 }

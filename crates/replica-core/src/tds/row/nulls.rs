@@ -35,7 +35,8 @@ impl Nulls {
     /// The bits of 64 columns, of which `column` is the first.
     #[inline]
     pub fn from(&self, column: usize) -> u64 {
-        let (at, shift) = (column / 64, column % 64);
+        let at = column / 64;
+        let shift = column % 64;
         let words = u128::from(self.words[at]) | u128::from(self.words[at + 1]) << 64;
         (words >> shift) as u64
     }

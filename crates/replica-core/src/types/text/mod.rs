@@ -139,7 +139,8 @@ fn strings(source: &Column, target: &Column, from: Shape, to: Shape) -> Conversi
     } else if draft.shape.fixed && limited {
         draft.trim();
         stored.trim();
-        (is_trimmed, blanks_lost) = (true, true);
+        is_trimmed = true;
+        blanks_lost = true;
     } else if to.length.is_none() && !utf8 && draft.shape != to {
         draft.cast(to);
     }

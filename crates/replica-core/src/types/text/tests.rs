@@ -43,7 +43,8 @@ fn no_expression_casts_text_to_something_narrower() {
     for from in &texts {
         for to in &texts {
             let c = plain(from, to);
-            let (had, sent) = (Shape::of(from).unwrap(), Shape::of(&c.sent).unwrap());
+            let had = Shape::of(from).unwrap();
+            let sent = Shape::of(&c.sent).unwrap();
             let fits = sent.length.is_none() || had.length.is_some_and(|n| sent.length >= Some(n));
             assert!(fits, "{from} to {to}: {c:?}");
         }

@@ -41,8 +41,9 @@ impl WorkerPool {
         timing: &mut Timing,
         bar: &Bar,
     ) -> Result<LoadOutcome, AttemptError> {
-        let (number, moved, what) =
-            (AtomicU64::new(0), AtomicU64::new(0), format!("{} {}", self.job.table, claim.window));
+        let number = AtomicU64::new(0);
+        let moved = AtomicU64::new(0);
+        let what = format!("{} {}", self.job.table, claim.window);
         let watched = Watched { what: &what, target: &self.job.target, session: &number, moved: &moved };
         let result = watched.run(async {
             let sides = self.connected(sides).await?;

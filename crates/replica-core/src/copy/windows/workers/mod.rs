@@ -300,7 +300,8 @@ impl WorkerPool {
     }
 
     async fn pinpointed(&self, error: Error, plan: &Plan) -> Error {
-        let (source, target) = (Some(&self.job.source), &self.job.target);
+        let source = Some(&self.job.source);
+        let target = &self.job.target;
         let load = FailedLoad { source, target, table: &self.source, plan };
         pinpoint(error, &load).await
     }

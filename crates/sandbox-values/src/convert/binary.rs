@@ -34,14 +34,16 @@ pub(super) fn to_binary(
         _ => (usize::MAX, false),
     };
     if bytes.len() > width {
-        match keeps_end {
-            true => drop(bytes.drain(..bytes.len() - width)),
-            false => bytes.truncate(width),
+        if keeps_end {
+            drop(bytes.drain(..bytes.len() - width));
+        } else {
+            bytes.truncate(width);
         }
     } else if fixed {
-        match keeps_end {
-            true => drop(bytes.splice(..0, std::iter::repeat_n(0, width - bytes.len()))),
-            false => bytes.resize(width, 0),
+        if keeps_end {
+            drop(bytes.splice(..0, std::iter::repeat_n(0, width - bytes.len())));
+        } else {
+            bytes.resize(width, 0);
         }
     }
     Ok(Value::Bytes(bytes))

@@ -178,10 +178,7 @@ fn decimal(precision: u8, extreme: bool, dice: &mut Dice<'_>) -> i128 {
 }
 
 fn binary(width: usize, extreme: bool, dice: &mut Dice<'_>) -> Vec<u8> {
-    let len = match extreme {
-        true => dice.pick(&[0, width]),
-        false => dice.below(width.min(24) as u64 + 1) as usize,
-    };
+    let len = if extreme { dice.pick(&[0, width]) } else { dice.below(width.min(24) as u64 + 1) as usize };
     dice.bytes(len)
 }
 
@@ -209,27 +206,24 @@ fn at(sql_type: &SqlType, extreme: bool, dice: &mut Dice<'_>) -> Value {
         SqlType::DateTimeOffset(_) => {
             let offset = dice.pick(&[0, 60, 120, -300, -480, 330, 345, 840, -840]);
             // Both limits hold for the local time as well.
-            match extreme {
-                true => {
-                    Value::DateTimeOffset(dice.pick(&[0, u64::from(last_day) * TICKS_A_DAY + last_time]), 0)
-                }
-                false => Value::DateTimeOffset(u64::from(day) * TICKS_A_DAY + time, offset),
+            if extreme {
+                Value::DateTimeOffset(dice.pick(&[0, u64::from(last_day) * TICKS_A_DAY + last_time]), 0)
+            } else {
+                Value::DateTimeOffset(u64::from(day) * TICKS_A_DAY + time, offset)
             }
         }
-        SqlType::SmallDateTime => match extreme {
-            true => {
-                let (days, minutes) = dice.pick(&[(0, 0), (65_535, 1439)]);
-                Value::SmallDateTime(days, minutes)
-            }
-            false => Value::SmallDateTime(day.saturating_sub(day_1900()) as u16, dice.below(1440) as u16),
-        },
-        _ => match extreme {
-            true => {
-                let (days, units) = dice.pick(&[(-53_690, 0), (2_958_463, 25_919_999)]);
-                Value::DateTime(days, units)
-            }
-            false => Value::DateTime(day as i32 - day_1900() as i32, dice.below(25_920_000) as u32),
-        },
+        SqlType::SmallDateTime if extreme => {
+            let (days, minutes) = dice.pick(&[(0, 0), (65_535, 1439)]);
+            Value::SmallDateTime(days, minutes)
+        }
+        SqlType::SmallDateTime => {
+            Value::SmallDateTime(day.saturating_sub(day_1900()) as u16, dice.below(1440) as u16)
+        }
+        _ if extreme => {
+            let (days, units) = dice.pick(&[(-53_690, 0), (2_958_463, 25_919_999)]);
+            Value::DateTime(days, units)
+        }
+        _ => Value::DateTime(day as i32 - day_1900() as i32, dice.below(25_920_000) as u32),
     }
 }
 

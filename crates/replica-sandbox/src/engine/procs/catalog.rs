@@ -157,9 +157,10 @@ pub fn columns(params: &[Param], session: &mut Session, sink: &mut dyn Sink, new
         }
         Ok(rows)
     })?;
-    let shape = match newer {
-        true => Columns(&[COLUMNS, COLUMNS_100, "SS_DATA_TYPE tinyint"]),
-        false => Columns(&[COLUMNS, "SS_DATA_TYPE tinyint"]),
+    let shape = if newer {
+        Columns(&[COLUMNS, COLUMNS_100, "SS_DATA_TYPE tinyint"])
+    } else {
+        Columns(&[COLUMNS, "SS_DATA_TYPE tinyint"])
     };
     answer::rows(shape, rows, collation, sink)?;
     Ok(0)

@@ -11,10 +11,13 @@ use sqlparser::tokenizer::Token;
 pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     cursor.expect_word("POLICY")?;
     let name = local_name(cursor)?;
-    let predicates = list(cursor, |cursor| match cursor.at_word("ADD") {
-        true => change(cursor),
-        false => Err(cursor.syntax_error()),
-    })?;
+    let predicates =
+        list(
+            cursor,
+            |cursor| {
+                if cursor.at_word("ADD") { change(cursor) } else { Err(cursor.syntax_error()) }
+            },
+        )?;
     let (mut enabled, mut schema_bound) = (true, true);
     if cursor.take_word("WITH") {
         cursor.expect_token(&Token::LParen)?;

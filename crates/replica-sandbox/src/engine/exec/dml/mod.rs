@@ -6,6 +6,7 @@ mod changed;
 mod children;
 pub mod columns;
 mod escalation;
+mod given;
 pub mod identity;
 pub mod insert;
 mod into;

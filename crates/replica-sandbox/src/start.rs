@@ -1,7 +1,7 @@
 //! From the command line to a server that runs until it is told to stop.
 use crate::args::{Args, Dataset};
 use replica_sandbox::data::{nycflights13, sales};
-use replica_sandbox::engine::client::batch;
+use replica_sandbox::engine::batch;
 use replica_sandbox::engine::heard::Heard;
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Password, Session, Storage};
 use replica_sandbox::error::SqlError;

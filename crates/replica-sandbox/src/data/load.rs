@@ -2,8 +2,8 @@
 use super::TableSpec;
 use crate::engine::Session;
 use crate::engine::api::{BulkRows, Cancelled};
-use crate::engine::client::{batch, bulk};
 use crate::engine::heard::Heard;
+use crate::engine::{batch, bulk};
 use crate::error::SqlError;
 
 /// Why sample data could not be loaded.

@@ -1,5 +1,5 @@
 //! A table as its CREATE TABLE text describes it.
-use crate::engine::ddl::ast::{ColumnDef, ColumnKind, Ddl};
+use crate::engine::ast::{ColumnDef, ColumnKind, Ddl};
 use crate::engine::tokens::Source;
 use crate::engine::type_name::Place;
 use crate::error::SqlError;

@@ -1,0 +1,161 @@
+//! DROP TABLE and TRUNCATE TABLE.
+use super::{locks, may_alter};
+use sandbox_catalog::schema::{Database, Table};
+use sandbox_catalog::special;
+use sandbox_catalog::store;
+use sandbox_query::memory;
+use sandbox_session::api::Sink;
+use sandbox_session::change::change;
+use sandbox_session::failure::Outcome;
+use sandbox_session::names;
+use sandbox_session::session::Session;
+use sandbox_sql::tokens::ObjectName;
+use sandbox_values::error::SqlError;
+
+/// Drops the tables one after the other.
+///
+/// # Errors
+/// 3701 for one that is not there, 3726 for one that a foreign key points at; those before it are gone then.
+pub fn drop(session: &mut Session, names: &[ObjectName], if_exists: bool, sink: &dyn Sink) -> Outcome {
+    for name in names {
+        if if_exists && names::table(session, &session.engine.instance(), name).is_none() {
+            continue;
+        }
+        drop_one(session, name, sink)?;
+    }
+    Ok(())
+}
+
+fn drop_one(session: &mut Session, name: &ObjectName, sink: &dyn Sink) -> Outcome {
+    let missing = || cannot_drop("table", &name.to_string());
+    let (database, table) = locks::table(session, name, sink, missing)?;
+    {
+        let engine = session.engine.clone();
+        let instance = engine.instance();
+        let records = names::database(&instance, database)?;
+        may_alter(session, &instance, records, &table, missing)?;
+        if referenced(records, &table) {
+            let text = format!(
+                "Could not drop object '{name}' because it is referenced by a FOREIGN KEY constraint."
+            );
+            return Err(SqlError::new(3726, 16, 1, text).into());
+        }
+        referenced_by_module(records, table.object_id, "DROP TABLE", &name.to_string())?;
+    }
+    change(session, |change| {
+        change.put_table(database, table.object_id, None);
+        change.retire_storage(table.storage.clone());
+        Ok(())
+    })
+}
+
+/// 3729 where a schema-bound module or policy needs the object.
+pub fn referenced_by_module(
+    database: &Database,
+    object_id: i32,
+    statement: &str,
+    name: &str,
+) -> Result<(), SqlError> {
+    match database.bound_to(object_id) {
+        Some(module) => {
+            let text =
+                format!("Cannot {statement} '{name}' because it is being referenced by object '{module}'.");
+            Err(SqlError::new(3729, 16, 1, text))
+        }
+        None => Ok(()),
+    }
+}
+
+/// 3701.
+pub fn cannot_drop(what: &str, name: &str) -> SqlError {
+    let text =
+        format!("Cannot drop the {what} '{name}', because it does not exist or you do not have permission.");
+    SqlError::new(3701, 11, 5, text)
+}
+
+/// Does another table's foreign key, enabled or not, point here?
+fn referenced(database: &Database, table: &Table) -> bool {
+    database
+        .tables
+        .values()
+        .filter(|other| other.object_id != table.object_id)
+        .any(|other| other.foreign_keys.iter().any(|f| f.references == table.object_id))
+}
+
+/// # Errors
+/// 4701 where there is no such table, 4712 where a foreign key points at it, 7722 for a partition number.
+pub fn truncate(
+    session: &mut Session,
+    name: &ObjectName,
+    partitions: &[(i64, i64)],
+    sink: &dyn Sink,
+) -> Outcome {
+    let missing = || {
+        let text = format!(
+            "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+            name.name
+        );
+        SqlError::new(4701, 16, 1, text)
+    };
+    let (database, table) = locks::table(session, name, sink, missing)?;
+    let emptied: Vec<usize> = {
+        let engine = session.engine.clone();
+        let instance = engine.instance();
+        let records = names::database(&instance, database)?;
+        may_alter(session, &instance, records, &table, || {
+            let text = format!(
+                "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+                table.name
+            );
+            SqlError::new(1088, 16, 7, text)
+        })?;
+        if referenced(records, &table) {
+            let text = format!(
+                "Cannot truncate table '{name}' because it is being referenced by a FOREIGN KEY constraint."
+            );
+            return Err(SqlError::new(4712, 16, 1, text).into());
+        }
+        memory::refuse_statement(&table, "TRUNCATE TABLE")?;
+        special::may_truncate(&table, &name.to_string())?;
+        if let Some(view) = records.indexed_view_of(table.object_id) {
+            // Microsoft docs, TRUNCATE TABLE, "Restrictions": not for tables that an indexed view reads.
+            let text = format!(
+                "Cannot TRUNCATE TABLE '{name}' because it is being referenced by object '{}'.",
+                view.name
+            );
+            return Err(SqlError::new(3729, 16, 2, text).into());
+        }
+        (0..table.storage.len()).filter(|n| chosen(partitions, *n)).collect()
+    };
+    let count = table.storage.len() as i64;
+    if let Some((from, to)) = partitions.iter().find(|(from, to)| *from < 1 || to > &count || from > to) {
+        let number = if *from < 1 || *from > count { from } else { to };
+        let text = format!(
+            "Invalid partition number {number} specified for table '{name}', partition number can range from 1 to {count}."
+        );
+        return Err(SqlError::new(7722, 16, 2, text).into());
+    }
+    change(session, |change| {
+        let mut record = change.table(database, table.object_id)?;
+        let fresh = change.new_storages(emptied.len())?;
+        let mut old = Vec::new();
+        for (at, storage) in emptied.into_iter().zip(&fresh) {
+            old.push(std::mem::replace(&mut record.storage[at], *storage));
+            store::create_partition(change.connection, &record, *storage)?;
+        }
+        change.drop_on_rollback(fresh);
+        change.retire_storage(old);
+        if let Some(identity) = &mut record.identity
+            && partitions.is_empty()
+        {
+            identity.last = None;
+        }
+        change.put_table(database, record.object_id, Some(record));
+        Ok(())
+    })
+}
+
+fn chosen(partitions: &[(i64, i64)], at: usize) -> bool {
+    let number = at as i64 + 1;
+    partitions.is_empty() || partitions.iter().any(|(from, to)| (*from..=*to).contains(&number))
+}

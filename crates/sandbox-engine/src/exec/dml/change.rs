@@ -1,0 +1,400 @@
+//! UPDATE and DELETE: the old versions of rows are stamped as deleted, new ones are inserted.
+use super::changed::{named_table, sources};
+use super::children::Child;
+use super::columns::{twice, writable};
+use super::insert::{explained, target_unchanged};
+use super::output::{Output, Returned};
+use super::{Escalation, Target, announce, stored_row, table_lock};
+use crate::exec::Run;
+use crate::exec::row::{Conditions, Partitioning, Pen, RowWriter, Rules, blocked};
+use crate::exec::trigger::{self, Instead};
+use rusqlite::types::Value as Stored;
+use sandbox_catalog::schema::BlockedOperation;
+use sandbox_catalog::store::table_name;
+use sandbox_query::bind::{Binder, Needs, Scope, row_lock, unknown_column};
+use sandbox_query::read::{self, Again, Reading};
+use sandbox_session::api::{Done, Sink};
+use sandbox_session::failure::Outcome;
+use sandbox_session::frame::Frame;
+use sandbox_session::names::TEMPDB;
+use sandbox_session::options::Isolation;
+use sandbox_session::session::Session;
+use sandbox_session::transaction;
+use sandbox_sql::parse::{self, Assigned};
+use sandbox_transactions::locks::{Mode, Scope as LockScope};
+use sandbox_transactions::{Conflict, Fate, transaction_of};
+use sandbox_values::SqlType;
+use sandbox_values::error::SqlError;
+use sqlparser::ast::{Cte, Expr, TableWithJoins};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// CurCmd (docs/WIRE.md, "DONE").
+const DELETE: u16 = 196;
+const UPDATE: u16 = 197;
+
+/// What UPDATE and DELETE have in common.
+pub struct Change<'p> {
+    pub with: &'p [Cte],
+    pub top: Option<&'p Expr>,
+    pub target: &'p parse::Target,
+    /// Empty for DELETE.
+    pub set: &'p [(Assigned, Option<Expr>)],
+    pub output: Option<&'p parse::Output>,
+    pub from: &'p [TableWithJoins],
+    pub filter: Option<&'p Expr>,
+    pub deletes: bool,
+}
+
+impl Run<'_> {
+    pub fn update(&mut self, update: &parse::Update) -> Outcome {
+        self.change(&Change {
+            with: &update.with,
+            top: update.top.as_ref(),
+            target: &update.target,
+            set: &update.set,
+            output: update.output.as_ref(),
+            from: &update.from,
+            filter: update.filter.as_ref(),
+            deletes: false,
+        })
+    }
+
+    pub fn delete(&mut self, delete: &parse::Delete) -> Outcome {
+        self.change(&Change {
+            with: &delete.with,
+            top: delete.top.as_ref(),
+            target: &delete.target,
+            set: &[],
+            output: delete.output.as_ref(),
+            from: &delete.from,
+            filter: delete.filter.as_ref(),
+            deletes: true,
+        })
+    }
+
+    fn change(&mut self, change: &Change<'_>) -> Outcome {
+        let frame = &*self.frame;
+        let sink = &mut *self.sink;
+        let (count, returned) = transaction::within(self.session, |session| {
+            read::until_settled(session, sink, |session, sink| attempt(session, frame, change, sink))
+        })?;
+        if let Some(returned) = returned {
+            returned.send(self.sink)?;
+        }
+        self.session.last.rowcount = count;
+        let command = if change.deletes { DELETE } else { UPDATE };
+        self.done(Done { command, count: Some(count), error: false })
+    }
+}
+
+struct Bound {
+    target: Target,
+    /// Gives a row's storage and rowid, its values, and for UPDATE its new values.
+    sql: String,
+    /// How many old values there are: all of the row's, or none.
+    width: usize,
+    conditions: Conditions,
+    partition_of: Partitioning,
+    output: Option<Output>,
+    /// The foreign keys that point at the table, as the statement was bound for them.
+    children: Vec<Child>,
+    deletes: bool,
+}
+
+fn attempt(
+    session: &mut Session,
+    frame: &Frame,
+    change: &Change<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(u64, Option<Returned>), Again> {
+    let binder = Binder::new(session, frame);
+    let common = binder.push_common_tables(change.with);
+    let bound = bind(&binder, change);
+    binder.pop_common_tables(common);
+    let needs = binder.finish();
+    let result = bound.and_then(|bound| {
+        let own = (bound.target.database, bound.target.table.object_id);
+        session.lock_table(own, table_lock(&change.target.hints), LockScope::Transaction, sink)?;
+        if changes_keys(change, &bound.target) {
+            session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
+        }
+        read::lock_tables(session, &needs.tables, sink)?;
+        target_unchanged(session, &bound.target)?;
+        for child in &bound.children {
+            child.lock(session, &bound.target, change.deletes, sink)?;
+        }
+        // A key that was switched on while a lock was waited for asks for values that were not bound.
+        if !Child::same(&bound.children, &Child::of(session, &bound.target)) {
+            return Err(Again::Changed);
+        }
+        let target = bound.target.clone();
+        let event = if change.deletes { "DELETE" } else { "UPDATE" };
+        if let Some(instead) = Instead::of(session, &target.table, event) {
+            let instead = Instead::begin(session, &target.table, instead)?;
+            let count = session.write(|session| hand_over(session, bound, &instead, &needs, sink))?;
+            instead.run(session, count, sink)?;
+            return Ok((count, None));
+        }
+        let done = session.write(|session| write(session, bound, &needs, sink))?;
+        trigger::fire(session, target.written(event, done.0), sink)?;
+        let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
+        Ok((done.0, returned.flatten()))
+    });
+    read::drop_temporaries(session, &needs)?;
+    result
+}
+
+/// Do rows move to other places in an index? Only there can they come into a range that someone holds.
+fn changes_keys(change: &Change<'_>, target: &Target) -> bool {
+    let table = &target.table;
+    let keys = table.indexes.iter().filter(|i| !i.disabled).flat_map(|i| &i.keys);
+    let mut names = keys.filter_map(|(id, _)| table.column(*id)).map(|c| c.name.to_lowercase());
+    names.any(|key| {
+        change.set.iter().any(|(to, _)| matches!(to, Assigned::Column(name) if name.to_lowercase() == key))
+    })
+}
+
+fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
+    let (mut from, at) = sources(binder, change)?;
+    let (database, table) = named_table(binder, change, &from.sources[at])?;
+    let permission = if change.deletes { "DELETE" } else { "UPDATE" };
+    let target = Target::of(binder.session, database, table, permission)?;
+    target.table.takes_as_target(&change.target.hints)?;
+    let scope = Scope { sources: std::mem::take(&mut from.sources), ..Scope::default() };
+    let Some((storage, rowid)) = scope.sources[at].row.clone() else {
+        return Err(SqlError::new(4406, 16, 1, "replica-sandbox does not change derived tables.").into());
+    };
+    let mut items = vec![storage, rowid];
+    let alias = scope.sources[at].alias.clone();
+    let raw = |c: &sandbox_catalog::schema::Column| {
+        format!("{alias}.{}", sandbox_catalog::store::column_name(c.column_id))
+    };
+    // A row that goes without a word and without children takes its values with it.
+    let children = Child::of(binder.session, &target);
+    let values = !change.deletes
+        || change.output.is_some()
+        || Instead::of(binder.session, &target.table, "DELETE").is_some()
+        || !children.is_empty();
+    let width = if values { target.table.columns.len() } else { 0 };
+    items.extend(target.table.columns.iter().take(width).map(raw));
+    if !change.deletes {
+        let new = assigned(binder, change, &target, &scope)?;
+        items.extend(target.table.columns.iter().zip(new).map(|(c, new)| new.unwrap_or_else(|| raw(c))));
+    }
+    let before = if change.deletes { BlockedOperation::BeforeDelete } else { BlockedOperation::BeforeUpdate };
+    let mut blocks = target.blocks(binder, before, &scope)?;
+    blocks.push("1".to_owned());
+    items.push(blocks.join(" AND "));
+    let mut conditions = Vec::new();
+    if let Some(filter) = change.filter {
+        conditions.push(binder.predicate(filter, &scope)?);
+    }
+    conditions.extend(from.visible);
+    if !change.target.hints.locks_rows() {
+        conditions.push(row_lock(&items[0], &items[1], &change.target.hints, false));
+    }
+    let mut sql = format!("SELECT {} FROM {}", items.join(", "), from.sql);
+    if !conditions.is_empty() {
+        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+    }
+    if let Some(top) = change.top {
+        sql.push_str(&format!(" LIMIT {}", binder.row_count(top)?));
+    } else if binder.session.options.rowcount > 0 {
+        sql.push_str(&format!(" LIMIT {}", binder.session.options.rowcount));
+    }
+    let conditions = if change.deletes {
+        Conditions::default()
+    } else {
+        target.conditions(binder, true, BlockedOperation::AfterUpdate)?
+    };
+    let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
+    let partition_of = target.partitioning(binder.session);
+    Ok(Bound { target, sql, width, conditions, partition_of, output, children, deletes: change.deletes })
+}
+
+/// For each column its new value, where it has one.
+fn assigned(
+    binder: &Binder<'_>,
+    change: &Change<'_>,
+    target: &Target,
+    scope: &Scope<'_>,
+) -> Result<Vec<Option<String>>, SqlError> {
+    let table = &target.table;
+    let mut new = vec![None; table.columns.len()];
+    for (assigned, value) in change.set {
+        let Assigned::Column(name) = assigned else {
+            return Err(sandbox_query::bind::unsupported("assigning variables in UPDATE"));
+        };
+        let at = target.position(name).ok_or_else(|| unknown_column(name))?;
+        let column = &table.columns[at];
+        if new[at].is_some() {
+            return Err(twice(name));
+        }
+        writable(column)?;
+        if column.identity {
+            return Err(SqlError::new(8102, 16, 1, format!("Cannot update identity column '{name}'.")));
+        }
+        let typed = match value {
+            Some(expr) => target.stored(binder, binder.shown(binder.scalar(expr, scope)?), column)?,
+            None => target.default(binder, column)?,
+        };
+        new[at] = Some(typed.sql);
+    }
+    Ok(new)
+}
+
+/// A row that changes.
+struct Old {
+    storage: i64,
+    rowid: i64,
+    values: Vec<Stored>,
+    new: Vec<Stored>,
+}
+
+fn write(
+    session: &mut Session,
+    bound: Bound,
+    needs: &Needs,
+    sink: &mut dyn Sink,
+) -> Result<(u64, Option<Returned>), Again> {
+    let deletes = bound.deletes;
+    let stamp = announce(session, &bound.target, true)?;
+    let view = read::changing_view(session);
+    let reading = Reading::begin(session, &needs.tables, view)?;
+    let rows = old_rows(session, &reading, &bound, needs, sink);
+    reading.end(session)?;
+    let rows = rows?;
+    let mut escalation = Escalation::of(&bound.target);
+    for row in &rows {
+        mark(session, &bound.target, row, stamp)?;
+        escalation.locked(session, &bound.target, 1);
+    }
+    let Bound { target, conditions, partition_of, output, children, .. } = bound;
+    let mut returned = output.as_ref().map(Output::returned);
+    if !deletes {
+        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let rules = Rules { checks: true, verb: "UPDATE" };
+        let of = (target.database, Arc::clone(&target.table));
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&conditions, partition_of))?;
+        for row in &rows {
+            writer.write(&row.new).map_err(|refusal| explained(session, refusal))?;
+        }
+        writer.finish().map_err(|refusal| explained(session, refusal))?;
+    }
+    for row in &rows {
+        for child in &children {
+            if deletes || child.values(&row.values) != child.values(&row.new) {
+                let new = (!deletes).then_some(row.new.as_slice());
+                child.hold(session, (&target, stamp), &row.values, new)?;
+            }
+        }
+        if let (Some(output), Some(returned)) = (&output, &mut returned) {
+            // The deleted values come after a table's width of inserted ones, which a DELETE has none of.
+            let nothing = vec![Stored::Null; target.table.columns.len()];
+            let inserted = if deletes { &nothing } else { &row.new };
+            output
+                .keep(&session.connection, inserted, &row.values, returned)
+                .map_err(|e| session.ops.explain(&e))?;
+        }
+    }
+    Ok((rows.len() as u64, returned))
+}
+
+/// Puts the rows that would change, and what they would become, where an INSTEAD OF trigger finds them.
+fn hand_over(
+    session: &mut Session,
+    bound: Bound,
+    instead: &Instead,
+    needs: &Needs,
+    sink: &mut dyn Sink,
+) -> Result<u64, Again> {
+    let deletes = bound.deletes;
+    let inserted = bound.target.at(TEMPDB, Arc::clone(&instead.inserted));
+    let deleted = bound.target.at(TEMPDB, Arc::clone(&instead.deleted));
+    let stamp = announce(session, &deleted, false)?;
+    announce(session, &inserted, false)?;
+    let reading = Reading::begin(session, &needs.tables, read::changing_view(session))?;
+    let rows = old_rows(session, &reading, &bound, needs, sink);
+    reading.end(session)?;
+    let rows = rows?;
+    let (rules, nothing) = (Rules { checks: false, verb: "INSERT" }, Conditions::default());
+    for target in [&deleted, &inserted] {
+        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let of = (target.database, Arc::clone(&target.table));
+        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&nothing, Box::new(|_| 0)))?;
+        let old = Arc::ptr_eq(&target.table, &deleted.table);
+        for row in rows.iter().filter(|_| old || !deletes) {
+            writer.write(if old { &row.values } else { &row.new })?;
+        }
+    }
+    Ok(rows.len() as u64)
+}
+
+fn old_rows(
+    session: &Session,
+    reading: &Reading,
+    bound: &Bound,
+    needs: &Needs,
+    sink: &mut dyn Sink,
+) -> Result<Vec<Old>, Again> {
+    let (width, deletes) = (bound.width, bound.deletes);
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
+    read::rows(session, reading, &bound.sql, needs, sink, &mut |row, _| {
+        let (storage, rowid) = (row.get(0)?, row.get(1)?);
+        // A join may meet a row more than once; it changes once.
+        if known.insert((storage, rowid)) {
+            let values = stored_row(row, 2, width)?;
+            let mut new = if deletes { Vec::new() } else { stored_row(row, 2 + width, width)? };
+            let allowed: Option<i64> = row.get(2 + width + new.len())?;
+            if allowed != Some(1) {
+                return Err(blocked(&bound.target.names).into());
+            }
+            for (column, value) in bound.target.table.columns.iter().zip(&mut new) {
+                if column.sql_type == SqlType::RowVersion {
+                    *value = Stored::Blob(session.engine.next_row_version().to_vec());
+                }
+            }
+            found.push(Old { storage, rowid, values, new });
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// Stamps a row as deleted, if no one else has.
+fn mark(session: &Session, target: &Target, row: &Old, stamp: i64) -> Result<(), Again> {
+    let table = table_name(row.storage);
+    let marked = session
+        .connection
+        .prepare_cached(&format!("UPDATE {table} SET _del = ?1 WHERE rowid = ?2 AND _del IS NULL"))?
+        .execute([stamp, row.rowid])?;
+    if marked == 1 {
+        return Ok(());
+    }
+    let other: Option<i64> = session
+        .connection
+        .prepare_cached(&format!("SELECT _del FROM {table} WHERE rowid = ?1"))?
+        .query_row([row.rowid], |r| r.get(0))
+        .unwrap_or(None);
+    let other = other.map(transaction_of);
+    if let Some(other) = other.filter(|o| session.engine.transactions.fate(*o, u64::MAX) == Fate::Active) {
+        return Err(Again::Conflict(Conflict(other)));
+    }
+    if session.options.isolation == Isolation::Snapshot {
+        return Err(SqlError::new(
+            3960,
+            16,
+            2,
+            format!(
+                "Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access \
+                 table '{}' directly or indirectly in database '{}' to update, delete, or insert the row that has been \
+                 modified or deleted by another transaction. Retry the transaction or change the isolation level for the \
+                 update/delete statement.",
+                target.names.table, target.names.database
+            ),
+        )
+        .into());
+    }
+    Err(Again::Changed)
+}

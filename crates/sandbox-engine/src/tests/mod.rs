@@ -1,0 +1,4 @@
+//! The catalog, by way of T-SQL.
+mod definition;
+mod tables;
+mod views;

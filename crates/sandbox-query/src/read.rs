@@ -1,0 +1,310 @@
+//! Running bound queries: locks first, then a SQLite snapshot, then rows.
+use super::memory;
+use crate::bind::{Needs, TableUse, resolve_visibility};
+use rusqlite::{Row, params_from_iter};
+use sandbox_session::Engine;
+use sandbox_session::api::Sink;
+use sandbox_session::failure::{Failure, Outcome};
+use sandbox_session::options::Isolation;
+use sandbox_session::sandbox::{FaultKind, TableName};
+use sandbox_session::session::Session;
+use sandbox_session::transaction;
+use sandbox_sql::hints::{Hints, readpast_refused};
+use sandbox_transactions::locks::{Mode, Resource, Scope};
+use sandbox_transactions::{Conflict, Snapshot, View, Visibility};
+use sandbox_values::error::SqlError;
+use sandbox_values::storage::from_stored;
+use sandbox_values::{SqlType, Value};
+use std::sync::{Arc, MutexGuard};
+
+/// Why a statement begins again from its binding on.
+pub enum Again {
+    /// A table changed while its lock was waited for.
+    Changed,
+    /// A row was in another transaction's hands.
+    Conflict(Conflict),
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Again {
+    fn from(error: E) -> Self {
+        Again::Failed(error.into())
+    }
+}
+
+/// Runs `attempt` until it need not begin again, waiting for other transactions in between.
+pub fn until_settled<T>(
+    session: &mut Session,
+    sink: &mut dyn Sink,
+    mut attempt: impl FnMut(&mut Session, &mut dyn Sink) -> Result<T, Again>,
+) -> Outcome<T> {
+    loop {
+        let again = match attempt(session, sink) {
+            Ok(done) => return Ok(done),
+            Err(again) => again,
+        };
+        // Row locks are waited for with the table's lock in hand, as SQL Server does.
+        match again {
+            Again::Failed(failure) => return Err(failure),
+            Again::Conflict(conflict) => wait_out(session, conflict, sink)?,
+            Again::Changed => {}
+        }
+        session.engine.locks.release_all(session.id, Scope::Statement);
+    }
+}
+
+/// How a query's tables are read: by locks, by versions, or as they are.
+fn view_of(session: &Session, tables: &[TableUse]) -> View {
+    let instance = session.engine.instance();
+    let versioned =
+        |t: &TableUse| instance.databases.get(&t.database).is_some_and(|d| d.read_committed_snapshot);
+    match session.options.isolation {
+        Isolation::ReadUncommitted => View::Uncommitted,
+        Isolation::Snapshot => View::Versions,
+        Isolation::ReadCommitted if tables.iter().all(|t| versioned(t) && !t.hints.asks_for_locks()) => {
+            View::Versions
+        }
+        _ => View::Locking,
+    }
+}
+
+/// How a statement that changes rows finds them: by locks, unless the transaction reads a snapshot.
+pub fn changing_view(session: &Session) -> View {
+    if session.options.isolation == Isolation::Snapshot { View::Versions } else { View::Locking }
+}
+
+/// The lock that reading a table takes, and for how long.
+fn read_lock(view: View, isolation: Isolation, hints: &Hints) -> (Mode, Scope) {
+    if hints.locks_table_exclusively() {
+        return (Mode::X, Scope::Transaction);
+    }
+    if hints.locks_rows() {
+        return (if hints.locks_table() { Mode::U } else { Mode::IX }, Scope::Transaction);
+    }
+    let held = matches!(isolation, Isolation::RepeatableRead | Isolation::Serializable) || hints.holds();
+    if hints.reads_uncommitted() || view != View::Locking && !hints.locks_table() && !held {
+        return (Mode::SchS, Scope::Statement);
+    }
+    // Key-range and shared row locks to the end of the transaction are a table's here.
+    let mode = if held || hints.locks_table() { Mode::S } else { Mode::IS };
+    (mode, if held { Scope::Transaction } else { Scope::Statement })
+}
+
+/// Locks all tables, and begins again if one has changed meanwhile.
+pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> Result<View, Again> {
+    let view = view_of(session, tables);
+    let isolation = session.options.isolation;
+    for used in tables {
+        memory::may_read(session, &used.table, &used.hints)?;
+        if used.hints.skips_locked()
+            && !matches!(isolation, Isolation::ReadCommitted | Isolation::RepeatableRead)
+        {
+            return Err(readpast_refused().into());
+        }
+        let (mode, scope) = read_lock(view, isolation, &used.hints);
+        // Outside a transaction nothing is held longer than the statement.
+        let scope = if session.transaction.is_some() { scope } else { Scope::Statement };
+        let table = (used.database, used.table.object_id);
+        session.lock_table(table, mode, scope, sink)?;
+        if used.hints.locks_rows() && used.hints.holds_ranges(isolation) {
+            session.lock_range(table, Mode::U, scope, sink)?;
+        }
+    }
+    unchanged(session, tables)?;
+    Ok(view)
+}
+
+/// Is the catalog's record of each table still the one that was bound?
+pub fn unchanged(session: &Session, tables: &[TableUse]) -> Result<(), Again> {
+    let instance = session.engine.instance();
+    let same = |used: &TableUse| {
+        let database = instance.databases.get(&used.database);
+        let now = database.and_then(|d| d.tables.get(&used.table.object_id));
+        // Identity numbers move on under our feet and change nothing that was bound.
+        now.is_some_and(|now| {
+            Arc::ptr_eq(now, &used.table)
+                || now.modified == used.table.modified && now.storage == used.table.storage
+        })
+    };
+    if tables.iter().all(same) { Ok(()) } else { Err(Again::Changed) }
+}
+
+/// Held while rows are locked: no one changes a row between its being read and its being locked.
+pub fn row_gate<'e>(
+    engine: &'e Engine,
+    session: &Session,
+    view: View,
+    needs: &Needs,
+) -> Option<MutexGuard<'e, ()>> {
+    let locks = view == View::Locking && needs.tables.iter().any(|used| used.hints.locks_rows());
+    (locks && session.connection.is_autocommit()).then(|| engine.writer())
+}
+
+/// A statement's SQLite snapshot and what it may see of it. Ends when dropped by [`Reading::end`].
+pub struct Reading {
+    snapshot: Option<Snapshot>,
+    /// All there is has been committed: no row need be looked at twice.
+    pub clean: bool,
+    view: View,
+    owns_sqlite_transaction: bool,
+}
+
+impl Reading {
+    /// Pins a SQLite snapshot, or joins the SQLite transaction that is open.
+    pub fn begin(session: &mut Session, tables: &[TableUse], view: View) -> Result<Self, Again> {
+        let storages: Vec<i64> = tables.iter().flat_map(|t| t.table.storage.iter().copied()).collect();
+        let engine = Arc::clone(&session.engine);
+        let registry = &engine.transactions;
+        let me = session.transaction.as_ref().map(|t| t.id);
+        let versions = view == View::Versions;
+        if session.options.isolation == Isolation::Snapshot {
+            must_allow_snapshot(session, tables)?;
+        }
+        // A commit happens wholly before a snapshot or wholly after it.
+        let gate = (versions && session.connection.is_autocommit()).then(|| engine.writer());
+        let kept = session.transaction.as_mut().filter(|_| session.options.isolation == Isolation::Snapshot);
+        let (snapshot, moment) = match kept {
+            Some(transaction) => {
+                let kept = transaction.snapshot.get_or_insert_with(|| registry.open_snapshot(true));
+                (None, kept.moment)
+            }
+            None => {
+                let opened = registry.open_snapshot(versions);
+                let moment = opened.moment;
+                (Some(opened), moment)
+            }
+        };
+        let owns_sqlite_transaction = session.connection.is_autocommit();
+        if owns_sqlite_transaction {
+            session.connection.execute_batch("BEGIN DEFERRED")?;
+            // The snapshot is taken by the first read.
+            session.connection.query_row("SELECT last FROM storages", [], |_| Ok(()))?;
+        }
+        drop(gate);
+        let clean = !registry.others_wrote(&storages, me, moment)
+            && (snapshot.is_some() || !registry.keeps_versions() || storages.is_empty());
+        session.eyes.open(Visibility::new(Arc::clone(registry), view, me, moment));
+        Ok(Self { snapshot, clean, view, owns_sqlite_transaction })
+    }
+
+    /// May a row turn out to be in another transaction's hands?
+    pub fn may_conflict(&self) -> bool {
+        !self.clean && self.view == View::Locking
+    }
+
+    /// Gives the SQLite snapshot back.
+    pub fn end(self, session: &mut Session) -> Outcome {
+        if self.owns_sqlite_transaction && !session.connection.is_autocommit() {
+            session.connection.execute_batch("ROLLBACK")?;
+        }
+        match self.snapshot {
+            Some(snapshot) => {
+                let due = session.engine.transactions.close_snapshot(snapshot);
+                transaction::purge_leftovers(session, due)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Waits for the end of the transaction in whose way this one is.
+pub fn wait_out(session: &Session, Conflict(other): Conflict, sink: &dyn Sink) -> Outcome {
+    session.lock(Resource::Transaction(other), Mode::S, Scope::Statement, &|| sink.cancelled())
+}
+
+/// # Errors
+/// 3952 where a database does not allow SNAPSHOT; what a client has asked for.
+fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), SqlError> {
+    let instance = session.engine.instance();
+    for used in tables {
+        let Some(database) = instance.databases.get(&used.database) else { continue };
+        let table = TableName::new(database.schema_name(used.table.schema_id), &used.table.name);
+        if let Some(number) = session.engine.sandbox.take(FaultKind::RefuseSnapshot, Some(&table)) {
+            let number = i32::try_from(number).unwrap_or_default();
+            return Err(SqlError::new(number, 16, 1, "SNAPSHOT isolation is refused, as was asked for."));
+        }
+        if !database.allow_snapshot {
+            return Err(SqlError::new(
+                3952,
+                16,
+                1,
+                format!(
+                    "Snapshot isolation transaction failed accessing database '{}' because snapshot isolation is not \
+                     allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
+                    database.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Calls `each` with every row of a query, from inside a [`Reading`], until it answers false.
+///
+/// # Errors
+/// [`Again::Conflict`] where a row was in another transaction's hands.
+pub fn rows(
+    session: &Session,
+    reading: &Reading,
+    sql: &str,
+    needs: &Needs,
+    sink: &mut dyn Sink,
+    each: &mut dyn FnMut(&Row<'_>, &mut dyn Sink) -> Outcome<bool>,
+) -> Result<(), Again> {
+    let sql = resolve_visibility(sql, reading.clean);
+    let told = |error: rusqlite::Error| match session.eyes.conflict() {
+        Some(conflict) => Again::Conflict(conflict),
+        None => Again::Failed(session.ops.explain(&error).into()),
+    };
+    let mut statement = session.connection.prepare(&sql).map_err(told)?;
+    let mut rows = statement.query(params_from_iter(&needs.params)).map_err(told)?;
+    let mut asked = 0_u32;
+    while let Some(row) = rows.next().map_err(told)? {
+        asked = asked.wrapping_add(1);
+        if asked.is_multiple_of(256) && sink.cancelled() {
+            return Err(Again::Failed(Failure::Cancelled));
+        }
+        if !each(row, sink)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The one value of a query without tables of its own, or with some in subqueries.
+pub fn single(
+    session: &mut Session,
+    sql: &str,
+    needs: Needs,
+    sql_type: &SqlType,
+    sink: &mut dyn Sink,
+) -> Result<Value, Again> {
+    let view = lock_tables(session, &needs.tables, sink)?;
+    let engine = Arc::clone(&session.engine);
+    let gate = row_gate(&engine, session, view, &needs);
+    let reading = Reading::begin(session, &needs.tables, view)?;
+    let mut value = Value::Null;
+    let result = rows(session, &reading, sql, &needs, sink, &mut |row, _| {
+        value = decoded(row, 0, sql_type)?;
+        Ok(false)
+    });
+    drop(gate);
+    reading.end(session)?;
+    drop_temporaries(session, &needs)?;
+    result.map(|()| value)
+}
+
+/// A result value of a row.
+pub fn decoded(row: &Row<'_>, n: usize, sql_type: &SqlType) -> Outcome<Value> {
+    let stored = row.get_ref(n)?;
+    from_stored(stored, sql_type)
+        .map_err(|e| SqlError::new(50000, 16, 2, format!("replica-sandbox: storage: {e}.")).into())
+}
+
+/// Removes the tables that system views were put into.
+pub fn drop_temporaries(session: &Session, needs: &Needs) -> Outcome {
+    for table in &needs.temporaries {
+        session.connection.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+    }
+    Ok(())
+}

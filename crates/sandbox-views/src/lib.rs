@@ -1,0 +1,100 @@
+//! System views: `sys.*` and `INFORMATION_SCHEMA.*`, made from the catalog when a query names them. Names, types
+//! and order of the columns are those of SQL Server 2022 (Microsoft docs, "System catalog views"). A view is a line for its
+//! columns and a function for its rows, which sees one database as one session may. A new one goes beside its like.
+mod absent;
+mod columns;
+mod compatibility;
+mod constraints;
+pub mod definition;
+mod dependencies;
+pub mod indexes;
+mod information_schema;
+mod objects;
+pub mod scope;
+mod security;
+mod server;
+
+use definition::Definition;
+use sandbox_catalog::permissions::Target;
+use sandbox_catalog::schema::Database;
+use sandbox_session::api::OutColumn;
+use sandbox_session::failure::Outcome;
+use sandbox_session::session::Session;
+use sandbox_values::Value;
+use sandbox_values::error::SqlError;
+use scope::{SYS, Scope};
+pub use security::login_sid;
+
+/// A view's columns and how to get its rows in a database. The binder puts the rows into a temporary SQLite table
+/// for the statement that names it.
+#[derive(Clone)]
+pub struct SystemView {
+    /// Negative, as system objects' are.
+    pub object_id: i32,
+    pub columns: Vec<OutColumn>,
+    definition: &'static Definition,
+}
+
+/// The view of that name, without regard to case; its strings have the database's collation.
+pub fn find(database: &Database, schema: &str, name: &str) -> Option<SystemView> {
+    let (object_id, definition) = numbered()
+        .find(|(_, d)| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
+    Some(SystemView { object_id, columns: definition.columns.describe(database.collation), definition })
+}
+
+impl SystemView {
+    /// sys or INFORMATION_SCHEMA.
+    pub fn schema(&self) -> &'static str {
+        self.definition.schema
+    }
+
+    /// The view's rows in that database: what the session's user may see of them.
+    ///
+    /// # Errors
+    /// 911 where the database is gone; 229 where reading it was denied; 300 where a server-wide view takes a permission that the login lacks.
+    pub fn rows(&self, session: &Session, database: i16) -> Outcome<Vec<Vec<Value>>> {
+        let instance = session.engine.instance();
+        let scope = Scope::new(session, &instance, database)?;
+        // Everyone may read the system views, unless someone has said otherwise.
+        let target = Target { object_id: self.object_id, schema_id: SYS };
+        let owners = dependencies::OWNERS_ONLY.contains(&self.definition.name);
+        if scope.rights.is_denied("SELECT", target) || owners && !scope.rights.has("SELECT", Some(target)) {
+            let text = format!(
+                "The SELECT permission was denied on the object '{}', database 'mssqlsystemresource', schema '{}'.",
+                self.definition.name, self.definition.schema
+            );
+            return Err(SqlError::new(229, 14, 5, text).into());
+        }
+        let rows = (self.definition.rows)(&scope)?;
+        Ok(rows.into_iter().map(|row| self.definition.columns.row(row, &self.columns)).collect())
+    }
+}
+
+/// Every system view, with its object_id.
+fn numbered() -> impl Iterator<Item = (i32, &'static Definition)> {
+    (1..).map(|n: i32| -n).zip(all())
+}
+
+/// Every system view.
+pub fn all() -> impl Iterator<Item = &'static Definition> {
+    [
+        objects::VIEWS,
+        columns::VIEWS,
+        constraints::VIEWS,
+        indexes::VIEWS,
+        security::VIEWS,
+        server::VIEWS,
+        information_schema::VIEWS,
+        compatibility::VIEWS,
+        dependencies::VIEWS,
+        server::settings::VIEWS,
+        absent::BROKER,
+        absent::DATABASE,
+        absent::EVENTS,
+        absent::INDEXES,
+        absent::SECURITY,
+        absent::SERVER,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::exit::Code;
+use crate::refusal::Refusal;
 use crate::report::one_line;
 use crate::retry;
 use crate::tds::token::Message;
@@ -88,6 +89,7 @@ struct Inner {
     column: Option<String>,
     window: Option<String>,
     remedy: Option<String>,
+    refusal: Option<Refusal>,
 }
 
 impl Error {
@@ -102,6 +104,7 @@ impl Error {
             column: None,
             window: None,
             remedy: None,
+            refusal: None,
         }))
     }
 
@@ -150,6 +153,13 @@ impl Error {
     /// A value that cannot be taken, or data that turned out unequal.
     pub fn data(message: impl Into<String>) -> Self {
         Self::new(Kind::Data, message)
+    }
+
+    /// Something that is refused before anything is written, and its code.
+    pub fn refused(refusal: Refusal, message: impl Into<String>) -> Self {
+        let mut error = Self::data(message);
+        error.0.refusal = Some(refusal);
+        error
     }
 
     /// Another run holds this table.
@@ -217,6 +227,11 @@ impl Error {
     /// The family of this error.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The code of what was refused before anything was written.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.refusal
     }
 
     /// The server's error that caused this one, if it was the server's.

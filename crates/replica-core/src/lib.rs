@@ -19,6 +19,7 @@ pub mod plan;
 pub mod pool;
 mod predicate;
 pub mod read;
+pub mod refusal;
 pub mod report;
 pub mod retry;
 pub mod rows;

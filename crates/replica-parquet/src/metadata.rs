@@ -55,7 +55,7 @@ impl Metadata {
             table: plan.source.name.clone(),
             columns: origin.collect(),
             result: encoded.iter().map(|byte| format!("{byte:02x}")).collect(),
-            padded_decimals: plan.strategy.pad_decimals,
+            padded_decimals: plan.strategy.server.pads_decimals,
             rows: 0,
             hash: String::new(),
             bytes: 0,
@@ -128,7 +128,7 @@ impl Metadata {
                 return Err(Error::mapping(what).column(&column.target.name).remedy(again));
             }
         }
-        if self.padded_decimals != plan.strategy.pad_decimals {
+        if self.padded_decimals != plan.strategy.server.pads_decimals {
             let what = "the file was written for another kind of server";
             return Err(Error::mapping(what).remedy(again));
         }

@@ -5,7 +5,7 @@ use replica_core::copy::{ConnectedSource, Source};
 use replica_core::error::{Error, Result};
 use replica_core::load::Progress;
 use replica_core::plan::Plan;
-use replica_core::report::Timing;
+use replica_core::report::{ExplainLine, Timing};
 use replica_core::session::Session;
 
 use crate::Folder;
@@ -29,10 +29,10 @@ impl Source for FromParquet {
         self.open(&plan.source)?.check(plan)
     }
 
-    fn explain(&self, plan: &Plan, lines: &mut Vec<(&'static str, String)>) {
+    fn explain(&self, plan: &Plan, lines: &mut Vec<ExplainLine>) {
         let Ok(path) = self.folder.find(&plan.source) else { return };
-        for (_, text) in lines.iter_mut().filter(|(topic, _)| *topic == "read") {
-            *text = path.display().to_string();
+        for line in lines.iter_mut().filter(|line| line.topic == "read") {
+            line.text = path.display().to_string();
         }
     }
 }
@@ -96,11 +96,11 @@ impl Source for ThroughParquet {
         Some(&self.source)
     }
 
-    fn explain(&self, plan: &Plan, lines: &mut Vec<(&'static str, String)>) {
+    fn explain(&self, plan: &Plan, lines: &mut Vec<ExplainLine>) {
         let stays = if self.keep { "stays" } else { "is removed" };
-        for (_, text) in lines.iter_mut().filter(|(topic, _)| *topic == "read") {
+        for line in lines.iter_mut().filter(|line| line.topic == "read") {
             let path = self.folder.file(&plan.target);
-            text.push_str(&format!("; through {}, which {stays}", path.display()));
+            line.text.push_str(&format!("; through {}, which {stays}", path.display()));
         }
     }
 }

@@ -11,7 +11,7 @@ use replica_core::exit::Code;
 use replica_core::load::LoadOutcome;
 use replica_core::order::{Parent, TableReference, keys, order};
 use replica_core::plan::Plan;
-use replica_core::report::{self, ProgressBars, Record, RecordValue};
+use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
 use replica_core::schedule;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
@@ -224,7 +224,10 @@ impl CopyRun<'_> {
             job.source.explain(plan, &mut lines);
             for place in after {
                 let parent = &planned[place].job.table;
-                lines.push(("after", format!("{parent}, to which a foreign key that is checked points")));
+                lines.push(ExplainLine::new(
+                    "after",
+                    format!("{parent}, to which a foreign key that is checked points"),
+                ));
             }
             let findings = copy::look(job, plan).await?;
             lines.extend(findings.explain());

@@ -3,6 +3,7 @@
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::order::{keys, order};
+use replica_core::refusal::Refusal;
 use replica_core::report::{self, Format, Record, RecordValue};
 use replica_core::schedule::{self, ScheduledJob};
 use replica_core::session::Session;
@@ -72,6 +73,7 @@ impl Agenda {
                 .with("what", RecordValue::Text(what))
                 .with("rows", RecordValue::Count(self.jobs[place].size))
                 .with("after", after)
+                .with_code(format, None)
                 .write(format, report::stdout())?;
         }
         for (step, error) in &self.refused {
@@ -81,6 +83,7 @@ impl Agenda {
                 .with("what", RecordValue::Text(format!("refused: {error}")))
                 .with("rows", RecordValue::Missing)
                 .with("after", RecordValue::Missing)
+                .with_code(format, error.refusal().map(Refusal::code))
                 .write(format, report::stdout())?;
         }
         Ok(Code::of_all(self.refused.iter().map(|(_, error)| error.exit_code())))

@@ -1,6 +1,7 @@
 //! Tables that are more than rows: what they are called, and why rows cannot simply be taken out or put in.
 use super::record::CatalogRow;
 use crate::error::Error;
+use crate::refusal::Refusal;
 
 /// What makes a table special.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,8 @@ impl Special {
             }
             Self::LedgerHistory => "the history of a ledger table, which only the server writes",
         };
-        Error::data(format!("the target is {why}")).remedy("Replicate into a plain table")
+        Error::refused(Refusal::SpecialTable, format!("the target is {why}"))
+            .remedy("Replicate into a plain table")
     }
 }
 

@@ -20,5 +20,6 @@ pub use kind::Special;
 pub use name::{TableName, quote};
 pub use read::read;
 pub use resolve::Names;
+pub use server::ServerTraits;
 pub use sql_type::{Length, SqlType};
 pub use table::Table;

@@ -22,8 +22,22 @@ pub struct ServerFacts {
     /// READ_COMMITTED_SNAPSHOT is ON: readers of the target see the old rows and do not wait.
     pub read_committed_snapshot: bool,
     pub read_only: bool,
-    /// PostgreSQL that speaks TDS: its bulk loads check less (see [`crate::shape`]).
+    /// PostgreSQL that speaks TDS.
     pub babelfish: bool,
+}
+
+/// What a server does otherwise than SQL Server. Made once, from what the server says of itself; callers ask it and not
+/// which server it is.
+///
+/// What is missing in older versions is no trait: a question of the catalog says since when it is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerTraits {
+    /// Bulk loads check neither NOT NULL, unless CHECK_CONSTRAINTS is said, nor lengths, store an empty text as NULL, and
+    /// keep what a load stored before it failed, XACT_ABORT or not, until the rollback. So constraints are checked, and
+    /// every row is read back and compared by hash, whatever the user asked.
+    pub unchecked_loads: bool,
+    /// It reads 17 bytes of every decimal, and takes shorter ones for other numbers.
+    pub pads_decimals: bool,
 }
 
 impl ServerFacts {
@@ -44,6 +58,11 @@ impl ServerFacts {
             read_only: database.flag("is_read_only"),
             babelfish: server.flag("is_babelfish"),
         })
+    }
+
+    /// What it does otherwise. Of Babelfish 4.3 all of it was tried; the cause is its tdsbulkload.c.
+    pub fn traits(&self) -> ServerTraits {
+        ServerTraits { unchecked_loads: self.babelfish, pads_decimals: self.babelfish }
     }
 
     /// One database under two connections? `None`: what they say does not tell.

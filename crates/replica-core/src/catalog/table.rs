@@ -6,7 +6,7 @@ use super::index::{Index, Partition};
 use super::kind::{Special, other_kind};
 use super::name::TableName;
 use super::record::CatalogRow;
-use super::server::ServerFacts;
+use super::server::{ServerFacts, ServerTraits};
 use crate::error::{Error, Result};
 
 /// One table or view as its server describes it. `None` in a field: the server could not say, and `unknown`
@@ -152,6 +152,11 @@ impl Table {
     /// The heap or the clustered index.
     pub fn base_index(&self) -> Option<&Index> {
         self.indexes.as_ref()?.iter().find(|index| index.id <= 1)
+    }
+
+    /// What its server does otherwise than others.
+    pub fn traits(&self) -> ServerTraits {
+        self.server.as_ref().map(ServerFacts::traits).unwrap_or_default()
     }
 
     /// What decides which identifiers are equal; empty where unknown, which compares without regard to case.

@@ -59,8 +59,8 @@ impl Verify {
     /// What is read back by this plan, which may have reasons of its own.
     fn by(self, plan: &Plan) -> Self {
         match self {
-            _ if plan.strategy.verify_by_hash => Self::Hash,
-            Self::Nothing if plan.strategy.verify_count => Self::Count,
+            _ if plan.strategy.server.unchecked_loads => Self::Hash,
+            Self::Nothing if plan.strategy.drops_duplicates => Self::Count,
             asked => asked,
         }
     }

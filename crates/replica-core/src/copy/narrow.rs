@@ -59,7 +59,7 @@ impl Narrowing<'_> {
     /// The place of the row, and the error.
     async fn search(&mut self) -> Result<Option<(u64, Error)>> {
         self.prepare().await?;
-        let chunk = self.plan.strategy.chunk_rows.min(LARGEST_CHUNK);
+        let chunk = self.plan.strategy.batches.chunk_rows.min(LARGEST_CHUNK);
         let mut sent = 0;
         let refused = self.load(None, chunk, &mut sent).await?;
         let Some(mut error) = refused else { return Ok(None) };

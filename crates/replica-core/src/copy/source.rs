@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::load::Progress;
 use crate::plan::Plan;
 use crate::read::{self, Rows};
-use crate::report::Timing;
+use crate::report::{ExplainLine, Timing};
 use crate::rows::RowSource;
 use crate::session::{Isolation, Role, Session};
 use crate::tds::rpc::Query;
@@ -35,7 +35,7 @@ pub trait Source: Sync {
     }
 
     /// Brings [`Plan::explain`] into line with how the rows are had from here.
-    fn explain(&self, _: &Plan, _: &mut Vec<(&'static str, String)>) {}
+    fn explain(&self, _: &Plan, _: &mut Vec<ExplainLine>) {}
 }
 
 /// A source that is ready to be asked.
@@ -118,7 +118,7 @@ pub(super) async fn open<'a>(
     query: impl Into<Query>,
 ) -> Result<Rows<'a>> {
     let mut rows = Rows::open(session.lane()?, query).await?;
-    if plan.strategy.pad_decimals {
+    if plan.strategy.server.pads_decimals {
         rows.pad_decimals();
     }
     Ok(rows)

@@ -45,7 +45,7 @@ pub(super) async fn replace(
     let Sides { source, target } = sides;
     target.set_lock_timeout(LOCK_WAIT).await?;
     let load_lock = format!("replica turn {}", plan.target);
-    if plan.strategy.serialize_loads {
+    if plan.strategy.lock.serializes_loads() {
         timing.add("DELETE", Duration::ZERO);
         wait_for_load_lock(target, &load_lock, claim).await?;
         timing.phase("WAIT");
@@ -67,7 +67,7 @@ pub(super) async fn replace(
         .await
         .map_err(|error| WindowError { error: error.within("COMMIT"), unless_committed: Some(outcome) })?;
     timing.phase("INSERT");
-    if plan.strategy.serialize_loads {
+    if plan.strategy.lock.serializes_loads() {
         applock::release(target, &load_lock).await?;
     }
     Ok(outcome)

@@ -2,16 +2,16 @@
 use super::{Plan, WindowedPlan};
 use crate::catalog::{TableName, quote};
 use crate::load::LoadColumn;
-use crate::report::human_count;
-use crate::shape::{DeleteMethod, Reached};
+use crate::report::{ExplainLine, human_count};
+use crate::shape::{DeleteMethod, LoadLock, Reached, Reason};
 use crate::types::mapping::MappedColumn;
 use crate::window::Window;
 
 impl Plan {
     /// What goes where, how, and why.
-    fn explain_columns(&self) -> Vec<(&'static str, String)> {
+    fn explain_columns(&self) -> Vec<ExplainLine> {
         let mut lines = Vec::new();
-        let mut add = |topic, text: String| lines.push((topic, text));
+        let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         add("source", self.source.to_string());
         add("target", self.target.to_string());
         add(
@@ -30,22 +30,18 @@ impl Plan {
         if let Some(limits) = &self.limits {
             add("window", limits.window.to_string());
         }
-        for reason in &self.strategy.reasons {
-            add("strategy", reason.clone());
-        }
-        for refusal in &self.strategy.refusals {
-            add("refused", refusal.to_string());
-        }
-        for Reached { table, rows, by } in &self.strategy.reached {
+        lines.extend(self.strategy.reasons.iter().map(explain_reason));
+        lines.extend(self.strategy.refusals.iter().map(ExplainLine::refused));
+        for Reached { table, rows, by } in &self.strategy.keys.reached {
             let rows =
                 rows.map_or_else(|| "rows".into(), |rows| format!("rows, of about {}", human_count(rows)));
-            add("reached", format!("{table}: {rows}, by {by}"));
+            lines.push(ExplainLine::new("reached", format!("{table}: {rows}, by {by}")));
         }
         lines
     }
 
-    fn explain_warnings(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.warnings.iter().map(|warning| ("warning", warning.clone()))
+    fn explain_warnings(&self) -> impl Iterator<Item = ExplainLine> {
+        self.warnings.iter().map(|warning| ExplainLine::new("warning", warning))
     }
 
     fn isolation(&self) -> &'static str {
@@ -63,21 +59,21 @@ impl Plan {
             declared: declared(column),
             nullable: column.target.nullable,
         });
-        let chunk = match self.strategy.chunk_rows {
+        let chunk = match self.strategy.batches.chunk_rows {
             u64::MAX => "one message".to_owned(),
             rows => format!("a message every {rows} rows"),
         };
         format!("{} -- {chunk}", self.load_of(columns.collect()).statement())
     }
 
-    /// Everything that would happen, as (topic, text) lines.
-    pub fn explain(&self) -> Vec<(&'static str, String)> {
+    /// Everything that would happen, line by line.
+    pub fn explain(&self) -> Vec<ExplainLine> {
         let mut lines = self.explain_columns();
         if self.allowed().is_err() {
             lines.extend(self.explain_warnings());
             return lines;
         }
-        let mut add = |topic, text: String| lines.push((topic, text));
+        let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         add("read", format!("{}; {}", self.isolation(), self.select().sql));
         add("locks", self.locks().into());
         for table in self.children() {
@@ -100,7 +96,7 @@ impl Plan {
     /// The other tables whose keys are suspended, each once.
     fn children(&self) -> Vec<&TableName> {
         let mut children: Vec<&TableName> = Vec::new();
-        for key in &self.strategy.suspend {
+        for key in &self.strategy.keys.suspend {
             if key.table != self.target && !children.contains(&&key.table) {
                 children.push(&key.table);
             }
@@ -113,7 +109,7 @@ impl Plan {
             DeleteMethod::Truncate => {
                 "schema modification (Sch-M) on the target from TRUNCATE to the commit: readers wait, then see the new rows"
             }
-            DeleteMethod::Window(_) => self.windowed_locks(),
+            DeleteMethod::DeleteWindow | DeleteMethod::DeleteWindowInBatches(_) => self.windowed_locks(),
             DeleteMethod::Delete => {
                 "exclusive (X) on the target from DELETE to the commit: readers wait (or, with row versioning, see the old rows)"
             }
@@ -121,12 +117,12 @@ impl Plan {
     }
 
     fn windowed_locks(&self) -> &'static str {
-        match (self.strategy.tablock, self.strategy.serialize_loads) {
-            (true, true) => {
+        match self.strategy.lock {
+            LoadLock::SerializedTable => {
                 "exclusive (X) on the target while a load's transaction lasts; one load at a time"
             }
-            (true, false) => "bulk update (BU) on the target: loads share it, readers wait",
-            (false, _) => {
+            LoadLock::Table => "bulk update (BU) on the target: loads share it, readers wait",
+            LoadLock::Rows => {
                 "intent exclusive (IX) on the target, exclusive (X) on its new rows: readers of other rows go on"
             }
         }
@@ -134,12 +130,12 @@ impl Plan {
 }
 
 impl WindowedPlan {
-    /// Everything that would happen, as (topic, text) lines; with the source's rows of each window, and what is said of
+    /// Everything that would happen, line by line; with the source's rows of each window, and what is said of
     /// those in none.
-    pub fn explain(&self, windows: &[(Window, u64)], outside: &[String]) -> Vec<(&'static str, String)> {
+    pub fn explain(&self, windows: &[(Window, u64)], outside: &[String]) -> Vec<ExplainLine> {
         let plan = &self.base;
         let mut lines = plan.explain_columns();
-        let mut add = |topic, text: String| lines.push((topic, text));
+        let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         add("date", format!("windows are cut by {}", self.date_column));
         for (window, rows) in windows {
             add("window", format!("{window}: {} rows", human_count(*rows)));
@@ -164,7 +160,7 @@ impl WindowedPlan {
         add("statement", format!("{} -- for each window, {again}", delete.sql));
         add("statement", "BEGIN TRANSACTION".into());
         add("statement", plan.explain_load());
-        let commit = match plan.strategy.commit_rows {
+        let commit = match plan.strategy.batches.commit_rows {
             Some(rows) => format!("COMMIT TRANSACTION -- every {rows} rows; the last with the ledger's row"),
             None => "COMMIT TRANSACTION".into(),
         };
@@ -175,6 +171,10 @@ impl WindowedPlan {
         lines.extend(plan.explain_warnings());
         lines
     }
+}
+
+fn explain_reason(reason: &Reason) -> ExplainLine {
+    ExplainLine { topic: "strategy", code: Some(reason.code()), text: reason.to_string() }
 }
 
 fn declared(column: &MappedColumn) -> String {

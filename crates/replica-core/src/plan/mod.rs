@@ -5,7 +5,7 @@ use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::config::Allowance;
 use crate::error::{Error, Result};
 use crate::load::{Load, LoadColumn};
-use crate::shape::{DeleteMethod, LoadOptions, Strategy, WindowDelete, strategy};
+use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
 use crate::tds::columns::WireColumn;
 use crate::tds::rpc::{Param, Query};
 use crate::types::mapping::{MappedColumn, Mapping, map};
@@ -163,10 +163,10 @@ impl Plan {
     /// not deleted, or keys are nothing that this server can be asked for.
     pub fn acting_keys(&self) -> Option<Query> {
         let others = match self.strategy.delete_method {
-            _ if !self.strategy.keys_known => return None,
+            _ if !self.strategy.keys.known => return None,
             DeleteMethod::Truncate => return None,
             DeleteMethod::Delete => " AND fk.parent_object_id <> fk.referenced_object_id",
-            DeleteMethod::Window(_) => "",
+            DeleteMethod::DeleteWindow | DeleteMethod::DeleteWindowInBatches(_) => "",
         };
         let sql = format!(
             "SELECT COUNT_BIG(*) FROM sys.foreign_keys AS fk WHERE fk.referenced_object_id = OBJECT_ID(@P1) \
@@ -245,13 +245,14 @@ impl Plan {
     }
 
     fn load_of(&self, columns: Vec<LoadColumn>) -> Load {
+        let batches = self.strategy.batches;
         Load {
             table: self.target.quoted(),
             columns,
             hints: self.hints(),
-            chunk_rows: self.strategy.chunk_rows,
-            chunk_bytes: self.strategy.chunk_bytes,
-            commit_rows: self.strategy.commit_rows,
+            chunk_rows: batches.chunk_rows,
+            chunk_bytes: batches.chunk_bytes,
+            commit_rows: batches.commit_rows,
             fence: None,
         }
     }
@@ -260,7 +261,7 @@ impl Plan {
         // Without KEEP_NULLS a NULL would become the column's default.
         let mut hints = vec!["KEEP_NULLS".to_owned()];
         let flags = [
-            (self.strategy.tablock, "TABLOCK"),
+            (self.strategy.lock.tablock(), "TABLOCK"),
             (self.strategy.check_constraints, "CHECK_CONSTRAINTS"),
             (self.strategy.fire_triggers, "FIRE_TRIGGERS"),
         ];
@@ -277,7 +278,7 @@ impl Plan {
     /// What runs in the transaction before the load.
     pub fn before(&self) -> Vec<Statement> {
         let mut statements = Vec::new();
-        for key in &self.strategy.suspend {
+        for key in &self.strategy.keys.suspend {
             statements.push(Statement {
                 phase: Phase::Suspend,
                 query: format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name))
@@ -304,12 +305,8 @@ impl Plan {
             DeleteMethod::Truncate => format!("TRUNCATE TABLE {target}").into(),
             // The table lock at once: row locks that escalate can deadlock.
             DeleteMethod::Delete => self.at_target(&format!("DELETE FROM {target} WITH (TABLOCKX)")),
-            DeleteMethod::Window(WindowDelete::AtOnce) => {
-                self.at_target(&format!("DELETE FROM {target} WITH (TABLOCK)"))
-            }
-            DeleteMethod::Window(WindowDelete::Batches(_)) => {
-                self.at_target(&format!("DELETE FROM {target}"))
-            }
+            DeleteMethod::DeleteWindow => self.at_target(&format!("DELETE FROM {target} WITH (TABLOCK)")),
+            DeleteMethod::DeleteWindowInBatches(_) => self.at_target(&format!("DELETE FROM {target}")),
         }
     }
 
@@ -331,7 +328,7 @@ impl Plan {
                 subject: format!("index {index}"),
             });
         }
-        for key in &self.strategy.suspend {
+        for key in &self.strategy.keys.suspend {
             let check = if key.trusted { "WITH CHECK" } else { "WITH NOCHECK" };
             let table = key.table.quoted();
             let name = quote(&key.name);

@@ -91,8 +91,8 @@ fn foreign_keys_and_indexes_come_back_in_the_transaction() {
             "ALTER TABLE [dbo].[child] WITH NOCHECK CHECK CONSTRAINT [fk2]",
         ]
     );
-    let locks = p.explain().into_iter().filter(|(topic, _)| *topic == "locks");
-    let locks: Vec<_> = locks.map(|(_, text)| text).filter(|text| text.contains("(Sch-M)")).collect();
+    let locks = p.explain().into_iter().filter(|line| line.topic == "locks");
+    let locks: Vec<_> = locks.map(|line| line.text).filter(|text| text.contains("(Sch-M)")).collect();
     assert_eq!(locks.len(), 1, "one line for two keys of one table: {locks:?}");
     assert!(locks[0].contains("dbo.child"), "{locks:?}");
 }
@@ -181,7 +181,7 @@ fn the_explanation_tells_columns_locks_and_statements() {
     let text: Vec<_> = plan(&source, &target())
         .explain()
         .into_iter()
-        .map(|(topic, text)| format!("{topic}: {text}"))
+        .map(|line| format!("{}: {}", line.topic, line.text))
         .collect();
     for part in [
         "rows: about 1,000,000",
@@ -241,7 +241,7 @@ mod windows {
         );
         assert_eq!(delete.params.len(), 2);
         let mut found = february.clone();
-        found.strategy.delete_method = DeleteMethod::Window(WindowDelete::Batches(7));
+        found.strategy.delete_method = DeleteMethod::DeleteWindowInBatches(7);
         let (delete, batch) = found.delete();
         assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
         assert_eq!(found.before()[0].query.sql, format!("DELETE FROM [rep].[t] WHERE {within}"));
@@ -253,7 +253,7 @@ mod windows {
     fn everything_is_explained() {
         let p = plan(&SqlType::Date, &SqlType::Date);
         let lines = p.explain(&[(FEBRUARY, 1_234_567)], &["3 rows without day".into()]);
-        let text = lines.iter().map(|(topic, text)| format!("{topic} {text}\n")).collect::<String>();
+        let text = lines.iter().map(|line| format!("{} {}\n", line.topic, line.text)).collect::<String>();
         for part in [
             "window 2024-02: 1,234,567 rows",
             "left out 3 rows without day",

@@ -2,7 +2,7 @@
 use super::{CopyOptions, Limits, Plan, mapping};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::shape::{DeleteMethod, WindowDelete, no_date_column, windowed};
+use crate::shape::{DeleteMethod, LoadLock, Reason, no_date_column, windowed};
 use crate::staging::{Layout, Staging};
 use crate::tds::rpc::Query;
 use crate::window::{DateColumn, Filter, Window, choose};
@@ -49,24 +49,23 @@ impl WindowedPlan {
         Ok(Self { base, date_column, staging: None, target_date_id, at_source, at_target })
     }
 
-    /// Has windows that are partitions of their own change places with them, if the target is built for that.
-    pub fn consider_staging(&mut self, target: &Table, layout: Layout, windows: &[Window]) {
-        let reasons = &mut self.base.strategy.reasons;
-        let staging = Staging::new(target, self.target_date_id, self.at_target.clone(), layout);
-        match staging {
+    /// The same plan, by which windows that are partitions of their own change places with them, if the target is built
+    /// for that.
+    pub fn with_staging(self, target: &Table, layout: Layout, windows: &[Window]) -> Self {
+        match Staging::new(target, self.target_date_id, self.at_target.clone(), layout) {
             Ok(staging) if windows.iter().any(|window| staging.stage(window).is_some()) => {
-                reasons.push(
-                    "windows that are partitions are loaded beside the table and switched in: readers see the old rows until then".into(),
-                );
-                if !self.base.strategy.disable.is_empty() {
-                    reasons.push("no index is disabled: SWITCH wants those of the table enabled".into());
-                    self.base.strategy.disable.clear();
-                }
-                self.staging = Some(staging);
+                let strategy = self.base.strategy.clone().switching();
+                Self { base: Plan { strategy, ..self.base }, staging: Some(staging), ..self }
             }
-            Ok(_) => reasons.push("no window is a partition of its own: no SWITCH".into()),
-            Err(reason) => reasons.push(format!("no SWITCH: {reason}")),
+            Ok(_) => self.because(Reason::NoWindowIsAPartition),
+            Err(why) => self.because(Reason::NoSwitch { why }),
         }
+    }
+
+    /// The same plan, with one more reason.
+    pub(crate) fn because(self, reason: Reason) -> Self {
+        let strategy = self.base.strategy.clone().because(reason);
+        Self { base: Plan { strategy, ..self.base }, ..self }
     }
 
     /// The plan for one window alone.
@@ -129,7 +128,7 @@ impl Plan {
     /// may be more.
     pub fn delete(&self) -> (Query, Option<u64>) {
         match self.strategy.delete_method {
-            DeleteMethod::Window(WindowDelete::Batches(rows)) => {
+            DeleteMethod::DeleteWindowInBatches(rows) => {
                 let delete = format!("DELETE TOP ({rows}) FROM {}", self.target.quoted());
                 (self.at_target(&delete), Some(rows))
             }
@@ -145,7 +144,7 @@ impl Plan {
     /// versions it wants READCOMMITTEDLOCK (ibid.). It would wait for the bulk update lock on a heap, whose rows stay
     /// where they are. A refusal counts as a row.
     pub fn any_old_row(&self) -> Query {
-        let shared = self.strategy.tablock && !self.strategy.serialize_loads;
+        let shared = self.strategy.lock == LoadLock::Table;
         let hints = if shared { "NOLOCK" } else { "READPAST, READCOMMITTEDLOCK" };
         self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH ({hints})", self.target.quoted()))
     }

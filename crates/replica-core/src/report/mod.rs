@@ -10,7 +10,7 @@ mod timing;
 pub use duration::{human_bytes, human_count, human_duration};
 pub use logging::{init, init_from};
 pub use out::stdout;
-pub use outcome::{explain, outcome, skipped};
+pub use outcome::{ExplainLine, explain, outcome, skipped};
 pub use progress::{Bar, ProgressBars};
 pub use record::{Format, Record, RecordValue, one_line};
 pub use timing::Timing;

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{Format, Record, RecordValue, one_line, stdout};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::load::LoadOutcome;
+use crate::refusal::Refusal;
 
 /// Adds to a line that nothing was done, and what is on record of the rows instead: the columns of [`outcome`].
 pub fn skipped(record: Record, recorded: &LoadOutcome) -> Record {
@@ -58,26 +59,50 @@ pub fn outcome(record: Record, result: &Result<LoadOutcome>, elapsed: Duration) 
         .with("error", error)
 }
 
-/// Prints what would be done with a table, (topic, text) by (topic, text).
+/// What `--explain` says of a table, line by line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainLine {
+    /// What the line is about, such as `column`, `strategy`, `refused`.
+    pub topic: &'static str,
+    /// What programs tell the sentence by, if it has a code. It does not change.
+    pub code: Option<&'static str>,
+    /// The sentence, or the statement.
+    pub text: String,
+}
+
+impl ExplainLine {
+    /// A line without a code.
+    pub fn new(topic: &'static str, text: impl Into<String>) -> Self {
+        Self { topic, code: None, text: text.into() }
+    }
+
+    /// A refusal.
+    pub fn refused(error: &Error) -> Self {
+        Self { topic: "refused", code: error.refusal().map(Refusal::code), text: error.to_string() }
+    }
+}
+
+/// Prints what would be done with a table. Only JSON has the codes.
 ///
 /// # Errors
 /// Those of stdout: a closed pipe, above all.
 pub fn explain(
     table: impl Display,
-    lines: impl IntoIterator<Item = (&'static str, String)>,
+    lines: impl IntoIterator<Item = ExplainLine>,
     format: Format,
 ) -> io::Result<()> {
     let mut out = stdout();
     if format == Format::Text {
         writeln!(out, "{table}")?;
     }
-    for (topic, text) in lines {
+    for ExplainLine { topic, code, text } in lines {
         match format {
             Format::Text => writeln!(out, "  {topic:<9} {}", one_line(&text))?,
             Format::Tsv | Format::Json => Record::new()
                 .with("table", RecordValue::Text(table.to_string()))
                 .with("topic", RecordValue::Text(topic.into()))
                 .with("text", RecordValue::Text(text))
+                .with_code(format, code)
                 .write(format, &mut out)?,
         }
     }

@@ -72,6 +72,16 @@ impl Record {
         self
     }
 
+    /// Adds what programs tell a sentence of `--explain` by. JSON alone has it.
+    pub fn with_code(self, format: Format, code: Option<&'static str>) -> Self {
+        match format {
+            Format::Json => {
+                self.with("code", code.map_or(RecordValue::Missing, |code| RecordValue::Text(code.into())))
+            }
+            Format::Text | Format::Tsv => self,
+        }
+    }
+
     /// Writes the line.
     ///
     /// # Errors

@@ -7,6 +7,11 @@ pub fn disposable(table: &Table) -> impl Iterator<Item = &Index> {
     table.indexes.iter().flatten().filter(|index| stays_because(index).is_none())
 }
 
+/// The names of indexes.
+pub(super) fn names(indexes: &[&Index]) -> Vec<String> {
+    indexes.iter().filter_map(|index| index.name.clone()).collect()
+}
+
 /// Why an index must not be disabled for a load, or need not.
 ///
 /// Microsoft docs, "Disable indexes and constraints": a disabled clustered index makes the table unreadable, and with a

@@ -6,10 +6,12 @@
 //! TRUNCATE needs no such care. It is refused where any key points at the table (Microsoft docs, "TRUNCATE TABLE").
 use std::collections::VecDeque;
 
-use super::{DeleteMethod, LoadOptions, Strategy, SuspendedKey};
+use super::decision::Decision;
+use super::{DeleteMethod, LoadOptions, Reason};
 use crate::catalog::constraint::{ForeignKey, ReferentialAction};
 use crate::catalog::{Table, TableName, quote};
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::refusal::Refusal;
 
 /// A table whose rows could go or change with the target's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,71 +23,115 @@ pub struct Reached {
     pub by: String,
 }
 
-impl Strategy {
-    /// Once it is decided how the old rows go: the keys that are suspended meanwhile, and those that stand against it.
-    pub(super) fn incoming_keys(&mut self, target: &Table, options: LoadOptions) -> Result<()> {
-        self.keys_known = target.foreign_keys.is_some();
-        if self.delete_method == DeleteMethod::Truncate {
-            return Ok(());
-        }
-        refuse_unseen(target)?;
-        let whole = self.delete_method == DeleteMethod::Delete;
-        let keys: Vec<&ForeignKey> = target.incoming_keys().filter(|key| !(whole && key.own)).collect();
-        if whole && !options.keep_keys {
-            return keys.into_iter().try_for_each(|key| self.suspend(key));
-        }
-        let acting: Vec<&ForeignKey> =
-            keys.iter().copied().filter(|key| key.on_delete != ReferentialAction::NoAction).collect();
-        if !acting.is_empty() {
-            self.reached = reached(target);
-            return Err(refuse(&acting, &self.reached, whole));
-        }
-        for ForeignKey { name, table, .. } in keys {
-            if whole {
-                self.reasons.push(format!("{name} of {table} stays: it can refuse the DELETE"));
-            } else {
-                self.warnings.push(format!(
-                    "foreign key {name} of {table} points at this table: rows that it holds cannot be deleted (error 547)"
-                ));
-            }
-        }
-        Ok(())
-    }
+/// What becomes of the foreign keys that point at the target.
+#[derive(Clone, Debug, Default)]
+pub struct IncomingKeys {
+    /// Could they be asked for?
+    pub known: bool,
+    /// Those of other tables, enabled now, that are suspended while the rows change.
+    pub suspend: Vec<SuspendedKey>,
+    /// Tables whose rows would go or change with the target's, where that is why it is refused.
+    pub reached: Vec<Reached>,
+}
 
-    /// NOCHECK and CHECK hold the table that has the key locked (Sch-M), so that the key is back before anybody sees it.
-    fn suspend(&mut self, key: &ForeignKey) -> Result<()> {
-        let ForeignKey { name, table, trusted, .. } = key;
-        if key.can_alter == Some(false) {
-            return Err(Error::data(format!(
-                "foreign key {name} of {table} points at this table, and this login may not suspend it"
-            ))
-            .remedy(format!("GRANT ALTER on {table}, or disable the key for the load")));
-        }
-        self.reasons.push(if *trusted {
-            format!("{name} of {table} is suspended, then checked against the new rows before the commit")
-        } else {
-            format!("{name} of {table} is suspended, then enabled as it was: not trusted, not checked")
-        });
-        self.suspend.push(SuspendedKey { name: name.clone(), table: table.clone(), trusted: *trusted });
-        Ok(())
+/// A foreign key that points at the table and comes back as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspendedKey {
+    pub name: String,
+    pub table: TableName,
+    pub trusted: bool,
+}
+
+/// Which keys are suspended while the old rows go by `method`, and which stand against it.
+pub(super) fn incoming_keys(
+    target: &Table,
+    options: LoadOptions,
+    method: DeleteMethod,
+) -> Decision<IncomingKeys> {
+    let decision =
+        Decision::of(IncomingKeys { known: target.foreign_keys.is_some(), ..IncomingKeys::default() });
+    if method == DeleteMethod::Truncate {
+        return decision;
     }
+    if let Some(unseen) = unseen(target) {
+        return decision.unless(Some(unseen));
+    }
+    let whole = method == DeleteMethod::Delete;
+    let keys: Vec<&ForeignKey> = target.incoming_keys().filter(|key| !(whole && key.own)).collect();
+    if whole && !options.keep_keys { suspend(decision, &keys) } else { keep(decision, target, &keys, whole) }
+}
+
+/// Keys that are suspended. NOCHECK and CHECK hold the table that has the key locked (Sch-M), so that the key is back
+/// before anybody sees it.
+fn suspend(mut decision: Decision<IncomingKeys>, keys: &[&ForeignKey]) -> Decision<IncomingKeys> {
+    for ForeignKey { name, table, trusted, can_alter, .. } in keys.iter().copied() {
+        if *can_alter == Some(false) {
+            let why = format!(
+                "foreign key {name} of {table} points at this table, and this login may not suspend it"
+            );
+            return decision.unless(Some(
+                Error::refused(Refusal::ForeignKeyWithoutAlter, why)
+                    .remedy(format!("GRANT ALTER on {table}, or disable the key for the load")),
+            ));
+        }
+        let (key, of) = (name.clone(), table.to_string());
+        decision.value.suspend.push(SuspendedKey {
+            name: name.clone(),
+            table: table.clone(),
+            trusted: *trusted,
+        });
+        decision = decision.because(if *trusted {
+            Reason::KeySuspended { key, table: of }
+        } else {
+            Reason::UntrustedKeySuspended { key, table: of }
+        });
+    }
+    decision
+}
+
+/// Keys that stay enabled: those that act are refused, the others can refuse the DELETE.
+fn keep(
+    mut decision: Decision<IncomingKeys>,
+    target: &Table,
+    keys: &[&ForeignKey],
+    whole: bool,
+) -> Decision<IncomingKeys> {
+    let acting: Vec<&ForeignKey> =
+        keys.iter().copied().filter(|key| key.on_delete != ReferentialAction::NoAction).collect();
+    if !acting.is_empty() {
+        decision.value.reached = reached(target);
+        let refusal = refusal(&acting, &decision.value.reached, whole);
+        return decision.unless(Some(refusal));
+    }
+    for ForeignKey { name, table, .. } in keys.iter().copied() {
+        if whole {
+            decision = decision.because(Reason::KeyStays { key: name.clone(), table: table.to_string() });
+        } else {
+            decision.notes.warnings.push(format!(
+                "foreign key {name} of {table} points at this table: rows that it holds cannot be deleted (error 547)"
+            ));
+        }
+    }
+    decision
 }
 
 /// A key is shown to whoever has a right on the table that has it (Microsoft docs, "Metadata visibility configuration");
 /// that there is one, to whoever sees the table that it points at. Where some are seen and others not, nothing tells.
-fn refuse_unseen(target: &Table) -> Result<()> {
+fn unseen(target: &Table) -> Option<Error> {
     let referenced = target.object.referenced;
     let why = match &target.foreign_keys {
-        Some(keys) if keys.iter().any(|key| key.incoming) || referenced != Some(true) => return Ok(()),
+        Some(keys) if keys.iter().any(|key| key.incoming) || referenced != Some(true) => return None,
         Some(_) => "a foreign key that this login cannot see points at this table",
-        None if referenced == Some(false) => return Ok(()),
+        None if referenced == Some(false) => return None,
         None => "this login cannot learn whether foreign keys point at this table",
     };
-    Err(Error::data(format!("{why}: with the old rows it could delete or change rows of other tables"))
-        .remedy("GRANT VIEW DEFINITION on the target's database to its login, or on the tables that have the keys"))
+    let why = format!("{why}: with the old rows it could delete or change rows of other tables");
+    Some(Error::refused(Refusal::UnseenForeignKeys, why).remedy(
+        "GRANT VIEW DEFINITION on the target's database to its login, or on the tables that have the keys",
+    ))
 }
 
-fn refuse(acting: &[&ForeignKey], reached: &[Reached], whole: bool) -> Error {
+fn refusal(acting: &[&ForeignKey], reached: &[Reached], whole: bool) -> Error {
     let keys =
         acting.iter().map(|key| format!("{} of {} (ON DELETE {})", key.name, key.table, key.on_delete));
     let keys = keys.collect::<Vec<_>>().join(", ");
@@ -106,10 +152,9 @@ fn refuse(acting: &[&ForeignKey], reached: &[Reached], whole: bool) -> Error {
     } else {
         "Replace the table as a whole (replicate-reference-tables without dates), which suspends the keys meanwhile, or disable them for the load"
     };
-    Error::data(format!(
-        "deleting the old rows would delete or change rows of other tables: by {keys}{further}"
-    ))
-    .remedy(format!("{instead}: {disable}"))
+    let why =
+        format!("deleting the old rows would delete or change rows of other tables: by {keys}{further}");
+    Error::refused(Refusal::ActingForeignKeys, why).remedy(format!("{instead}: {disable}"))
 }
 
 /// What becomes of rows.

@@ -1,9 +1,10 @@
+use super::batches::{CHUNK_OF_NARROW_ROWS, CHUNK_OF_WIDE_ROWS, ROWGROUP};
 use super::*;
-use crate::catalog::constraint::{ActingKey, CheckConstraint, ForeignKey, ReferentialAction};
+use crate::catalog::constraint::{ActingKey, CheckConstraint, ForeignKey, ReferentialAction, Trigger};
 use crate::catalog::index::{self, Index};
 use crate::catalog::server::ServerFacts;
-use crate::catalog::table::sample;
-use crate::catalog::{Column, Special, SqlType};
+use crate::catalog::table::{Temporal, sample};
+use crate::catalog::{Column, Special, SqlType, TableName};
 use crate::types::guide::column;
 
 const MANY: Option<u64> = Some(10_000_000);
@@ -68,25 +69,25 @@ fn special_tables_are_called_what_they_are() {
 #[test]
 fn the_base_index_decides_lock_order_and_chunk() {
     let s = decided(&heap());
-    assert!(s.tablock && s.order.is_empty() && s.delete_method == DeleteMethod::Truncate);
-    assert_eq!(s.chunk_rows, CHUNK_OF_NARROW_ROWS);
+    assert!(s.lock.tablock() && s.order.is_empty() && s.delete_method == DeleteMethod::Truncate);
+    assert_eq!(s.batches.chunk_rows, CHUNK_OF_NARROW_ROWS);
     let s = decided(&table(vec![index(1, IndexKind::Clustered)]));
-    assert!(s.tablock && s.order.len() == 1);
+    assert!(s.lock.tablock() && s.order.len() == 1);
     let s = decided(&table(vec![index(1, IndexKind::ClusteredColumnstore)]));
-    assert!(!s.tablock && s.order.is_empty());
-    assert_eq!(s.chunk_rows, ROWGROUP);
+    assert!(!s.lock.tablock() && s.order.is_empty());
+    assert_eq!(s.batches.chunk_rows, ROWGROUP);
     let mut unknown = heap();
     unknown.indexes = None;
-    assert!(!decided(&unknown).tablock);
+    assert!(!decided(&unknown).lock.tablock());
 }
 
 #[test]
 fn wide_rows_go_in_smaller_messages_and_a_wish_wins() {
     let mut wide = heap();
     wide.columns = vec![column("c", &SqlType::Char(8000))];
-    assert_eq!(decided(&wide).chunk_rows, CHUNK_OF_WIDE_ROWS);
+    assert_eq!(decided(&wide).batches.chunk_rows, CHUNK_OF_WIDE_ROWS);
     let options = LoadOptions { chunk_rows: Some(7), ..LoadOptions::default() };
-    assert_eq!(strategy(&wide, MANY, options).chunk_rows, 7);
+    assert_eq!(strategy(&wide, MANY, options).batches.chunk_rows, 7);
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn incoming_keys_mean_delete_and_come_back_as_they_were() {
     t.foreign_keys = Some(vec![incoming("fk1"), untrusted, disabled]);
     let s = decided(&t);
     assert_eq!(s.delete_method, DeleteMethod::Delete);
-    let suspended: Vec<_> = s.suspend.iter().map(|key| (key.name.as_str(), key.trusted)).collect();
+    let suspended: Vec<_> = s.keys.suspend.iter().map(|key| (key.name.as_str(), key.trusted)).collect();
     assert_eq!(suspended, [("fk1", true), ("fk2", false)]);
 }
 
@@ -140,9 +141,9 @@ fn a_table_that_points_at_itself_can_be_truncated() {
     t.foreign_keys = Some(vec![ForeignKey { own: true, ..incoming("fk_self") }]);
     t.object.referenced = Some(true);
     let s = decided(&t);
-    assert!(s.delete_method == DeleteMethod::Truncate && s.suspend.is_empty());
+    assert!(s.delete_method == DeleteMethod::Truncate && s.keys.suspend.is_empty());
     let options = LoadOptions { check_constraints: true, ..LoadOptions::default() };
-    assert_eq!(strategy(&t, MANY, options).chunk_rows, u64::MAX);
+    assert_eq!(strategy(&t, MANY, options).batches.chunk_rows, u64::MAX);
 }
 
 #[test]
@@ -247,10 +248,10 @@ fn kinds_that_cannot_be_replaced_are_refused() {
 #[test]
 fn what_babelfish_stores_is_checked_and_proved() {
     let mut table = heap();
-    assert!(!decided(&table).verify_by_hash && !decided(&table).check_constraints);
+    assert!(!decided(&table).server.unchecked_loads && !decided(&table).check_constraints);
     table.server = Some(ServerFacts { babelfish: true, ..ServerFacts::default() });
     let s = decided(&table);
-    assert!(s.verify_by_hash && s.check_constraints && s.pad_decimals);
+    assert!(s.server.unchecked_loads && s.check_constraints && s.server.pads_decimals);
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn a_key_that_cannot_be_suspended_stays_unless_it_acts() {
     table.foreign_keys = Some(vec![incoming("fk")]);
     let options = LoadOptions { keep_keys: true, ..LoadOptions::default() };
     let s = strategy(&table, MANY, options);
-    assert!(s.suspend.is_empty() && s.delete_method == DeleteMethod::Delete && s.refusals.is_empty());
+    assert!(s.keys.suspend.is_empty() && s.delete_method == DeleteMethod::Delete && s.refusals.is_empty());
     for action in [
         ReferentialAction::Cascade,
         ReferentialAction::SetNull,
@@ -267,7 +268,7 @@ fn a_key_that_cannot_be_suspended_stays_unless_it_acts() {
         ReferentialAction::Unknown,
     ] {
         table.foreign_keys = Some(vec![ForeignKey { on_delete: action, ..incoming("fk") }]);
-        assert!(decided(&table).refusals.is_empty() && decided(&table).suspend.len() == 1);
+        assert!(decided(&table).refusals.is_empty() && decided(&table).keys.suspend.len() == 1);
         let error = refused(&table, options);
         assert!(error.contains(&format!("fk of dbo.child (ON DELETE {action})")), "{error}");
         assert!(error.contains("NOCHECK CONSTRAINT [fk]"), "{error}");
@@ -291,27 +292,27 @@ mod windows {
         decided(table, LoadOptions::default())
     }
 
-    const AT_ONCE: DeleteMethod = DeleteMethod::Window(WindowDelete::AtOnce);
-    const BATCHES: DeleteMethod = DeleteMethod::Window(WindowDelete::Batches(4_500));
+    const AT_ONCE: DeleteMethod = DeleteMethod::DeleteWindow;
+    const BATCHES: DeleteMethod = DeleteMethod::DeleteWindowInBatches(4_500);
 
     #[test]
     fn loads_share_the_lock_of_a_bare_heap() {
         let s = plain(&heap());
-        assert!(s.tablock && !s.serialize_loads && s.delete_method == AT_ONCE);
-        assert_eq!((s.commit_rows, s.chunk_rows), (Some(100_000), CHUNK_OF_NARROW_ROWS));
+        assert!(s.lock.tablock() && !s.lock.serializes_loads() && s.delete_method == AT_ONCE);
+        assert_eq!((s.batches.commit_rows, s.batches.chunk_rows), (Some(100_000), CHUNK_OF_NARROW_ROWS));
         let with_index = table(vec![index(0, IndexKind::Heap), on(2, IndexKind::Nonclustered, 1)]);
         let s = plain(&with_index);
-        assert!(s.tablock, "once its index is disabled it is bare");
+        assert!(s.lock.tablock(), "once its index is disabled it is bare");
         assert_eq!(s.disable, ["ix]2"]);
         let s = decided(&with_index, LoadOptions { keep_indexes: true, ..LoadOptions::default() });
-        assert!(!s.tablock && s.disable.is_empty());
+        assert!(!s.lock.tablock() && s.disable.is_empty());
     }
 
     #[test]
     fn a_clustered_table_takes_several_writers_without_a_table_lock() {
         let t = table(vec![on(1, IndexKind::Clustered, DATE), on(2, IndexKind::Nonclustered, 1)]);
         let s = plain(&t);
-        assert!(!s.tablock && !s.serialize_loads && s.delete_method == BATCHES);
+        assert!(!s.lock.tablock() && !s.lock.serializes_loads() && s.delete_method == BATCHES);
         assert_eq!((s.order.len(), s.disable), (1, vec!["ix]2".to_owned()]));
     }
 
@@ -333,20 +334,24 @@ mod windows {
         let with = |tablock| LoadOptions { tablock, ..LoadOptions::default() };
         let clustered = table(vec![on(1, IndexKind::Clustered, DATE)]);
         let s = decided(&clustered, with(Tablock::Always));
-        assert!(s.tablock && s.serialize_loads, "writers that cannot share it take turns");
+        assert!(s.lock.tablock() && s.lock.serializes_loads(), "writers that cannot share it take turns");
         let s = decided(&heap(), with(Tablock::Always));
-        assert!(s.tablock && !s.serialize_loads);
-        assert!(!decided(&heap(), with(Tablock::Never)).tablock);
+        assert!(s.lock.tablock() && !s.lock.serializes_loads());
+        assert!(!decided(&heap(), with(Tablock::Never)).lock.tablock());
     }
 
     #[test]
     fn a_columnstore_commits_whole_rowgroups() {
         let s = plain(&table(vec![index(1, IndexKind::ClusteredColumnstore)]));
-        assert!(!s.tablock && s.order.is_empty());
-        assert_eq!((s.chunk_rows, s.commit_rows), (ROWGROUP, Some(ROWGROUP)));
+        assert!(!s.lock.tablock() && s.order.is_empty());
+        assert_eq!((s.batches.chunk_rows, s.batches.commit_rows), (ROWGROUP, Some(ROWGROUP)));
         let asked = LoadOptions { commit_rows: Some(5_000), ..LoadOptions::default() };
         let s = decided(&heap(), asked);
-        assert_eq!((s.chunk_rows, s.commit_rows), (5_000, Some(5_000)), "no message spans a commit");
+        assert_eq!(
+            (s.batches.chunk_rows, s.batches.commit_rows),
+            (5_000, Some(5_000)),
+            "no message spans a commit"
+        );
     }
 
     #[test]
@@ -401,7 +406,7 @@ mod windows {
             key("f", 7, 6, Cascade, Cascade),
         ];
         let s = plain(&t);
-        let by: Vec<_> = s.reached.iter().map(|reached| reached.by.as_str()).collect();
+        let by: Vec<_> = s.keys.reached.iter().map(|reached| reached.by.as_str()).collect();
         let all = [
             "a (ON DELETE CASCADE)",
             "b (ON DELETE SET NULL)",

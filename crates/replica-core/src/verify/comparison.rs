@@ -82,7 +82,7 @@ impl Comparison {
             date_column,
             dates,
             rows: source.rows(),
-            pad_decimals: server(target).babelfish,
+            pad_decimals: target.traits().pads_decimals,
             snapshot: [source, target].map(|table| server(table).allows_snapshot),
             newer,
             mapping,

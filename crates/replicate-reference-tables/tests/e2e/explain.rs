@@ -1,5 +1,5 @@
 //! `--explain`: what would be done, and nothing done.
-use replica_testkit::Pair;
+use replica_testkit::{Pair, ProgramExit};
 
 use crate::util::tool;
 
@@ -27,4 +27,56 @@ fn columns_strategy_and_statements_are_told() {
         assert!(run.stdout.contains(part), "{part}\n{run}");
     }
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE id = 9"), 1);
+}
+
+/// Topic, code and text of each line.
+fn lines(run: &ProgramExit) -> Vec<(String, Option<String>, String)> {
+    let line = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| line[name].as_str().map(str::to_owned);
+        assert_eq!(line.as_object().unwrap().len(), 4, "{line}");
+        (text("topic").unwrap(), text("code"), text("text").unwrap())
+    };
+    run.stdout.lines().map(line).collect()
+}
+
+#[test]
+fn json_has_a_code_beside_each_reason_and_each_refusal() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL CONSTRAINT pk_t PRIMARY KEY)");
+    pair.target("CREATE TABLE dbo.child (id int NOT NULL CONSTRAINT fk_t REFERENCES dbo.t (id))");
+    let run = tool(&pair).run(&["dbo.t", "--explain", "--output=json"]).exits(0);
+    let reasons: Vec<_> = lines(&run).into_iter().filter(|(topic, ..)| topic == "strategy").collect();
+    let expected = [
+        ("clustered_lock", "clustered index pk_t: one writer that holds the table anyway"),
+        ("delete_for_key", "DELETE: foreign key fk_t of dbo.child makes TRUNCATE impossible (error 4712)"),
+        (
+            "key_suspended",
+            "fk_t of dbo.child is suspended, then checked against the new rows before the commit",
+        ),
+    ];
+    assert_eq!(reasons.len(), expected.len(), "{run}");
+    for ((_, code, text), (expected, begins)) in reasons.iter().zip(expected) {
+        assert!(code.as_deref() == Some(expected) && text.starts_with(begins), "{expected}\n{run}");
+    }
+    for (topic, code, _) in lines(&run) {
+        assert_eq!(code.is_some(), topic == "strategy", "{topic}\n{run}");
+    }
+    pair.target("ALTER INDEX pk_t ON dbo.t DISABLE");
+    let run = tool(&pair).run(&["dbo.t", "--explain", "--output=json"]).exits(1);
+    let refused = lines(&run).into_iter().find(|(topic, ..)| topic == "refused");
+    assert_eq!(refused.unwrap().1.as_deref(), Some("disabled_clustered_index"), "{run}");
+    let run = tool(&pair).run(&["dbo.t", "--explain", "--output=tsv"]).exits(1);
+    assert!(run.lines().iter().all(|line| line.len() == 3), "{run}");
+}
+
+#[test]
+fn what_would_be_lost_has_a_code_too() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)");
+    pair.target("INSERT INTO dbo.t VALUES (1), (2), (3)");
+    let run = tool(&pair).run(&["dbo.t", "--explain", "--output=json"]).exits(1);
+    let refused: Vec<_> = lines(&run).into_iter().filter(|(topic, ..)| topic == "refused").collect();
+    assert_eq!(refused.len(), 1, "{run}");
+    assert_eq!(refused[0].1.as_deref(), Some("lost_rows"), "{run}");
 }

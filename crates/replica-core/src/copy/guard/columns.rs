@@ -8,6 +8,7 @@ use crate::catalog::{Column, SqlType, question, quote};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::read;
+use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::tds::rpc::Query;
 use crate::types::mapping::{LeftOut, Mapping};
@@ -62,7 +63,7 @@ fn refusal(mapping: &Mapping, holding: &[&LeftOut]) -> Error {
             way_out.push_str(&format!(". If {name} has another name at the source by now ({alike}), rename it in the target (sp_rename)"));
         }
     }
-    Error::data(format!(
+    Error::refused(Refusal::LostValues, format!(
         "values would be lost: the source has no columns {names}, and rows that would be replaced hold more in them than NULL or a constant default"
     ))
     .remedy(way_out)

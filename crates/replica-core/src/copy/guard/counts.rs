@@ -8,6 +8,7 @@ use crate::config::Shrink;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, WindowedPlan};
 use crate::read;
+use crate::refusal::Refusal;
 use crate::report::human_count;
 use crate::session::Session;
 use crate::window::Window;
@@ -118,7 +119,7 @@ fn holds(rows: u64) -> String {
 }
 
 fn refusal(what: &str) -> Error {
-    Error::data(format!("most rows would be lost: {what}")).remedy(
+    Error::refused(Refusal::LostRows, format!("most rows would be lost: {what}")).remedy(
         "Look at the source: another database, rows that its login may not see, a table emptied by mistake. If it is right, say --allow-shrink, or allow_shrink in [tables] of replica.toml (for run-replica-etl in [etl], too)",
     )
 }

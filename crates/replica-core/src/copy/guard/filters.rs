@@ -6,6 +6,7 @@
 use super::Findings;
 use crate::error::Error;
 use crate::plan::Plan;
+use crate::refusal::Refusal;
 
 pub(super) fn look(plan: &Plan) -> Findings {
     let filters = &plan.row_filters;
@@ -15,7 +16,7 @@ pub(super) fn look(plan: &Plan) -> Findings {
         return Findings { warnings: warnings.collect(), refusal: None };
     }
     let refusal = (!filters.is_empty()).then(|| {
-        Error::data(format!("rows may be hidden: {}", filters.join("; ")))
+        Error::refused(Refusal::HiddenRows, format!("rows may be hidden: {}", filters.join("; ")))
             .remedy("Have the policies let the login see all rows, and say so with --allow-row-filters (allow_row_filters in [tables] of replica.toml), or take logins that they do not filter")
             .table(&plan.target)
     });

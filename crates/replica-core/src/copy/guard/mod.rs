@@ -11,6 +11,7 @@ use super::replace::LOCK_WAIT;
 use super::{ConnectedSource, Sides};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, WindowedPlan};
+use crate::report::ExplainLine;
 use crate::session::Session;
 use crate::window::Window;
 pub(super) use counts::ReplacedRows;
@@ -25,10 +26,10 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// For `--explain`, as (topic, text) lines.
-    pub fn explain(&self) -> Vec<(&'static str, String)> {
-        let warnings = self.warnings.iter().map(|warning| ("warning", warning.clone()));
-        warnings.chain(self.refusal.iter().map(|refusal| ("refused", refusal.to_string()))).collect()
+    /// For `--explain`, line by line.
+    pub fn explain(&self) -> Vec<ExplainLine> {
+        let warnings = self.warnings.iter().map(|warning| ExplainLine::new("warning", warning));
+        warnings.chain(self.refusal.iter().map(ExplainLine::refused)).collect()
     }
 
     fn add(&mut self, more: Self) {

@@ -11,8 +11,10 @@ use crate::error::{Error, Result};
 use crate::find;
 use crate::plan::WindowedPlan;
 use crate::read;
+use crate::report::ExplainLine;
 use crate::retry::Backoff;
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
+use crate::shape::Reason;
 use crate::staging::Layout;
 use crate::window::{Outside, Window};
 
@@ -51,7 +53,7 @@ impl PreparedWindows {
             let (source, target) = sides.tables(&job.table).await?;
             let mut plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
             isolate(&mut sides.source, &mut plan).await?;
-            stage(&mut sides.target, &target, &mut plan, &job.windows).await?;
+            let plan = stage(&mut sides.target, &target, plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
             let findings = look(&mut sides.target, job, &plan, &rows).await?;
@@ -91,8 +93,8 @@ impl PreparedWindows {
         self.findings.refusal.clone().map_or(Ok(()), Err)
     }
 
-    /// Everything that would happen, as (topic, text) lines.
-    pub fn explain(&self) -> Vec<(&'static str, String)> {
+    /// Everything that would happen, line by line.
+    pub fn explain(&self) -> Vec<ExplainLine> {
         let mut lines = self.plan.explain(&self.rows, &self.outside());
         lines.extend(self.findings.explain());
         lines
@@ -149,24 +151,21 @@ async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
 async fn stage(
     session: &mut Session,
     target: &Table,
-    plan: &mut WindowedPlan,
+    plan: WindowedPlan,
     windows: &[Window],
-) -> Result<()> {
+) -> Result<WindowedPlan> {
     let wanted = plan.base.strategy.may_stage();
     if !wanted || !target.base_index().is_some_and(|index| index.partitioned) {
-        return Ok(());
+        return Ok(plan);
     }
     match Layout::read(session, &target.object.name, &target.columns).await {
-        Ok(layout) => plan.consider_staging(target, layout, windows),
+        Ok(layout) => Ok(plan.with_staging(target, layout, windows)),
         Err(error) if error.server().is_some() && !error.is_transient() => {
-            plan.base
-                .strategy
-                .reasons
-                .push(format!("no SWITCH: the partitions are not to be learnt ({error})"));
+            let why = format!("the partitions are not to be learnt ({error})");
+            Ok(plan.because(Reason::NoSwitch { why }))
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(error),
     }
-    Ok(())
 }
 
 /// Rows of each window, and of none.

@@ -77,10 +77,10 @@ impl fmt::Display for ServerError {
 
 /// An error with its place and its remedy. See the [module](self).
 #[derive(Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorDetails>);
 
 #[derive(Clone)]
-struct Inner {
+struct ErrorDetails {
     kind: Kind,
     message: String,
     server: Vec<ServerError>,
@@ -95,7 +95,7 @@ struct Inner {
 impl Error {
     /// An error of a kind, with one sentence of what happened.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorDetails {
             kind,
             message: message.into(),
             server: Vec::new(),
@@ -266,7 +266,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { table, column, window, message, remedy, .. } = &*self.0;
+        let ErrorDetails { table, column, window, message, remedy, .. } = &*self.0;
         let mut text = String::new();
         let places = [("", table), ("window ", window), ("column ", column)];
         let places = places.iter().filter_map(|(label, place)| place.as_ref().map(|p| format!("{label}{p}")));

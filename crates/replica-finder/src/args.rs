@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Common, Days, NamedTables, Selection, Tool};
+use replica_core::cli::{Common, DayRangeArgs, NamedTables, Selection, Tool};
 use replica_core::error::Result;
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -27,7 +27,7 @@ replica_core::options! {
     pub struct Args<const FINDER: usize> {
         own: Own,
         tables: NamedTables,
-        days: Days,
+        days: DayRangeArgs,
         common: Common,
     }
 }

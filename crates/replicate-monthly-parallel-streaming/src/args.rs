@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Common, Days, Explain, Guard, Loading, NamedTables, Selection, Tool, WindowLength, Workers, values,
+    Common, DayRangeArgs, Explain, Guard, Loading, NamedTables, Selection, Tool, WindowLength, Workers,
+    values,
 };
 use replica_core::copy::windows::IndexScope;
 use replica_core::error::{Error, Result};
@@ -20,7 +21,7 @@ replica_core::options! {
     pub struct Args {
         own: Own,
         tables: NamedTables,
-        days: Days,
+        days: DayRangeArgs,
         length: WindowLength,
         workers: Workers,
         explain: Explain,

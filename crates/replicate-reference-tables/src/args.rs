@@ -2,7 +2,9 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Common, Days, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values};
+use replica_core::cli::{
+    Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values,
+};
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -15,7 +17,7 @@ replica_core::options! {
     pub struct Args {
         own: Own,
         tables: Tables,
-        days: Days,
+        days: DayRangeArgs,
         workers: Workers,
         explain: Explain,
         loading: Loading,
@@ -114,7 +116,7 @@ impl Tool for Args {
     }
 }
 
-fn range(own: &Own, days: &Days) -> Result<Option<Range>> {
+fn range(own: &Own, days: &DayRangeArgs) -> Result<Option<Range>> {
     match days.range()? {
         None if days.date_column.is_some() => {
             Err(Error::usage("--date-column needs --start-date and --end-date"))

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{self, Common, Days, Guard, Selection, Tables, Tool, WindowLength, Workers};
+use replica_core::cli::{self, Common, DayRangeArgs, Guard, Selection, Tables, Tool, WindowLength, Workers};
 use replica_core::error::{Error, Result};
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -16,7 +16,7 @@ replica_core::options! {
     pub struct Args {
         own: Own,
         tables: Tables,
-        days: Days,
+        days: DayRangeArgs,
         length: WindowLength,
         workers: Workers,
         guard: Guard,

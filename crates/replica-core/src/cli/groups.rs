@@ -77,7 +77,7 @@ impl Tables {
 
 /// The rows of some days.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
-pub struct Days {
+pub struct DayRangeArgs {
     /// first day of the rows, as 2024-01-31
     #[argh(option, arg_name = "day")]
     start_date: Option<String>,
@@ -89,7 +89,7 @@ pub struct Days {
     pub date_column: Option<String>,
 }
 
-impl Days {
+impl DayRangeArgs {
     /// The days; `None` where none are asked for.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ pub struct Shrinking {
 
 /// Which columns and rows may differ on the two sides.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
-pub struct Differences {
+pub struct DifferenceArgs {
     /// leave out source columns that the target lacks
     #[argh(switch)]
     pub ignore_extra_columns: bool,
@@ -203,7 +203,7 @@ crate::options! {
     /// What a replacement may do to columns, values and rows that the source does not have.
     #[derive(Clone, Debug, PartialEq)]
     pub struct Guard {
-        pub differences: Differences,
+        pub differences: DifferenceArgs,
         pub shrinking: Shrinking,
     }
 }

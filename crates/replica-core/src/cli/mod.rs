@@ -27,8 +27,8 @@ pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};
 pub use groups::{
-    Common, Days, Differences, Explain, Guard, ListedTables, Loading, NamedTables, Shrinking, Tables,
-    WindowLength, Workers,
+    Common, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables, Shrinking,
+    Tables, WindowLength, Workers,
 };
 pub use tables::Selection;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::location::{self, FILE_NAME, Folder, PLACES};
+use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
 use super::{Allowance, Endpoint, Etl, Secret, Shrink, read_small_text};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl Config {
                     log::info!("the configuration is {}", path.display());
                 }
                 let within = |error: Error| error.within(path.display());
-                Self::parse(&read(path)?, &Folder::of(path)?, &environment).map_err(within)?
+                Self::parse(&read(path)?, &ConfigFolder::of(path)?, &environment).map_err(within)?
             }
             None => Self::default(),
         };
@@ -116,7 +116,7 @@ impl Config {
         self.target.as_ref().ok_or_else(|| not_configured("target", "REPLICA_TARGET"))
     }
 
-    fn parse(text: &str, folder: &Folder, environment: &Environment<'_>) -> Result<Self> {
+    fn parse(text: &str, folder: &ConfigFolder, environment: &Environment<'_>) -> Result<Self> {
         let raw: RawConfig = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
@@ -222,7 +222,12 @@ struct RawEndpoint {
 
 impl RawEndpoint {
     /// The connection string first, then what is written beside it. `section` is its name in the file.
-    fn resolve(self, section: &str, folder: &Folder, environment: &Environment<'_>) -> Result<Endpoint> {
+    fn resolve(
+        self,
+        section: &str,
+        folder: &ConfigFolder,
+        environment: &Environment<'_>,
+    ) -> Result<Endpoint> {
         let mut endpoint = Endpoint::new("", "", Secret::default());
         if let Some(text) = &self.connection_string {
             endpoint.set_all(text.expose())?;
@@ -311,7 +316,7 @@ mod tests {
     }
 
     fn parse_in(folder: &Path, text: &str) -> Result<Config> {
-        let folder = Folder { of_file: folder.to_owned(), current: "/elsewhere".into() };
+        let folder = ConfigFolder { of_file: folder.to_owned(), current: "/elsewhere".into() };
         Config::parse(text, &folder, &|name| {
             matches!(name, "PW" | "LOADER_PASSWORD").then(|| "from-env".to_owned())
         })

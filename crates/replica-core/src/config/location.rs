@@ -30,14 +30,14 @@ pub(super) fn find(named: Option<&Path>, environment: impl Fn(&str) -> Option<Os
 }
 
 /// Where relative paths of a configuration count from.
-pub(super) struct Folder {
+pub(super) struct ConfigFolder {
     /// The file's folder.
     pub of_file: PathBuf,
     /// The folder in which the tool runs.
     pub current: PathBuf,
 }
 
-impl Folder {
+impl ConfigFolder {
     /// Of the paths in `file`.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn relative_paths_count_from_the_file() {
-        let folder = Folder { of_file: "/etc/replica".into(), current: "/home/etl".into() };
+        let folder = ConfigFolder { of_file: "/etc/replica".into(), current: "/home/etl".into() };
         assert_eq!(folder.resolve("k", Path::new("a/b")), Path::new("/etc/replica/a/b"));
         assert_eq!(folder.resolve("k", Path::new("/a")), Path::new("/a"));
     }

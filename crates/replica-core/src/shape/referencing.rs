@@ -103,7 +103,7 @@ fn keep(
         let refusal = refusal(&acting, &decision.value.reached, whole);
         return decision.unless(Some(refusal));
     }
-    for ForeignKey { name, table, .. } in keys.iter().copied() {
+    for ForeignKey { name, table, .. } in keys {
         if whole {
             decision = decision.because(Reason::KeyStays { key: name.clone(), table: table.to_string() });
         } else {

@@ -74,19 +74,19 @@ pub struct Conversion {
 
 /// Why two columns cannot be brought together, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct MappingRefusal {
     pub reason: String,
     pub way_out: String,
 }
 
-impl Refusal {
+impl MappingRefusal {
     fn new(reason: impl Into<String>, way_out: impl Into<String>) -> Self {
         Self { reason: reason.into(), way_out: way_out.into() }
     }
 }
 
 /// Decides for one pair of columns.
-pub fn convert(source: &Column, target: &Column) -> Result<Conversion, Refusal> {
+pub fn convert(source: &Column, target: &Column) -> Result<Conversion, MappingRefusal> {
     let (from, to) = (&source.sql_type, &target.sql_type);
     let outcome = if to.is_text() {
         text::convert(source, target)
@@ -101,10 +101,10 @@ pub fn convert(source: &Column, target: &Column) -> Result<Conversion, Refusal> 
 }
 
 /// `None`: there is no conversion worth having, which [`no_way`] puts into words.
-type MappingResult = Option<Result<Conversion, Refusal>>;
+type MappingResult = Option<Result<Conversion, MappingRefusal>>;
 
-fn no_way(from: &SqlType, to: &SqlType) -> Refusal {
-    Refusal::new(
+fn no_way(from: &SqlType, to: &SqlType) -> MappingRefusal {
+    MappingRefusal::new(
         format!("{from} is another kind of value than {to}"),
         format!("Make the target column {from}, or copy from a view that converts as you mean it"),
     )

@@ -1,5 +1,5 @@
 //! Numbers to numbers.
-use super::{Conversion, MappingResult, Problem, Refusal, ValueCheck, cast, try_cast};
+use super::{Conversion, MappingRefusal, MappingResult, Problem, ValueCheck, cast, try_cast};
 use crate::catalog::{Column, SqlType, quote};
 
 /// What an exact number can hold.
@@ -52,7 +52,7 @@ pub(super) fn convert(source: &Column, target: &Column) -> MappingResult {
         return Some(Ok(Conversion::pass(source, target).check(floating, not_finite)));
     }
     if *to == SqlType::Bit {
-        return Some(Err(Refusal::new(
+        return Some(Err(MappingRefusal::new(
             format!("every {from} but 0 would become 1"),
             format!("Make the target column {from}, or copy from a view that says what 1 means"),
         )));
@@ -165,8 +165,8 @@ fn out_of_range(from: &SqlType, to: &SqlType, f: &Exact, t: &Exact) -> bool {
     sign || t.whole < f.whole || (ragged && t.whole == f.whole)
 }
 
-fn fraction(from: &SqlType, to: &SqlType) -> Refusal {
-    Refusal::new(
+fn fraction(from: &SqlType, to: &SqlType) -> MappingRefusal {
+    MappingRefusal::new(
         format!("{to} would cut off the fraction of {from}"),
         format!("Make the target column {from}, or copy from a view that rounds as you mean it"),
     )
@@ -199,7 +199,7 @@ mod tests {
     use super::super::guide::column;
     use super::*;
 
-    fn decide(from: &SqlType, to: &SqlType) -> Result<Conversion, Refusal> {
+    fn decide(from: &SqlType, to: &SqlType) -> Result<Conversion, MappingRefusal> {
         convert(&column("c", from), &column("c", to)).unwrap()
     }
 

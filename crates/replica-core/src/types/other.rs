@@ -1,5 +1,7 @@
 //! Bytes, identifiers, XML, CLR types and the rest.
-use super::{BINARY, Conversion, How, MappingResult, Problem, Refusal, SHOWN, ValueCheck, ValueMeasure};
+use super::{
+    BINARY, Conversion, How, MappingRefusal, MappingResult, Problem, SHOWN, ValueCheck, ValueMeasure,
+};
 use crate::catalog::{Column, Length, SqlType};
 
 /// Bytes in a rowversion.
@@ -47,7 +49,7 @@ pub(super) fn convert(source: &Column, target: &Column) -> MappingResult {
                 .check(true, || bytes(Problem::ZeroFilled, predicate, length, *m))
         }
         (Other(from), Other(_)) => {
-            return Some(Err(Refusal::new(
+            return Some(Err(MappingRefusal::new(
                 format!("{from} is a type unknown to these tools"),
                 "Copy from a view that casts it to varbinary(max) or nvarchar(max)",
             )));
@@ -99,14 +101,14 @@ fn bounded(conversion: Conversion, length: Length) -> Conversion {
     Conversion { verify, ..conversion }.too_many(bytes)
 }
 
-fn too_narrow(source: &Column, bytes: u16) -> Refusal {
-    Refusal::new(
+fn too_narrow(source: &Column, bytes: u16) -> MappingRefusal {
+    MappingRefusal::new(
         format!("every {} takes {bytes} bytes", source.sql_type),
         format!("Make the target column binary({bytes})"),
     )
 }
 
-fn binary(source: &Column, target: &Column, n: u16, m: u16) -> Result<Conversion, Refusal> {
+fn binary(source: &Column, target: &Column, n: u16, m: u16) -> Result<Conversion, MappingRefusal> {
     match n.cmp(&m) {
         std::cmp::Ordering::Equal => {
             Ok(Conversion { sent: SqlType::Binary(n), ..Conversion::pass(source, target) })
@@ -116,7 +118,7 @@ fn binary(source: &Column, target: &Column, n: u16, m: u16) -> Result<Conversion
     }
 }
 
-fn varbinary(source: &Column, target: &Column, n: u16, length: Length) -> Result<Conversion, Refusal> {
+fn varbinary(source: &Column, target: &Column, n: u16, length: Length) -> Result<Conversion, MappingRefusal> {
     match length {
         Length::Max => Ok(Conversion::cast(source, target)),
         Length::N(m) if n <= m => {
@@ -131,7 +133,7 @@ mod tests {
     use super::super::guide::column;
     use super::*;
 
-    fn decide(from: &SqlType, to: &SqlType) -> Option<Result<Conversion, Refusal>> {
+    fn decide(from: &SqlType, to: &SqlType) -> Option<Result<Conversion, MappingRefusal>> {
         convert(&column("c", from), &column("c", to))
     }
 

@@ -1,5 +1,5 @@
 //! Dates and times to dates and times.
-use super::{Conversion, MappingResult, Problem, Refusal, ValueCheck, cast, try_cast};
+use super::{Conversion, MappingRefusal, MappingResult, Problem, ValueCheck, cast, try_cast};
 use crate::catalog::{Column, SqlType, quote};
 
 /// What a type keeps of a moment.
@@ -122,8 +122,8 @@ fn step(to: &SqlType) -> String {
     }
 }
 
-fn refusal(from: &SqlType, reason: String) -> Refusal {
-    Refusal::new(
+fn refusal(from: &SqlType, reason: String) -> MappingRefusal {
+    MappingRefusal::new(
         reason,
         format!("Make the target column {from}, or copy from a view that converts as you mean it"),
     )
@@ -134,7 +134,7 @@ mod tests {
     use super::super::guide::column;
     use super::*;
 
-    fn decide(from: &SqlType, to: &SqlType) -> Result<Conversion, Refusal> {
+    fn decide(from: &SqlType, to: &SqlType) -> Result<Conversion, MappingRefusal> {
         convert(&column("c", from), &column("c", to)).unwrap()
     }
 

@@ -15,7 +15,7 @@ const OTHERWISE: &[(&str, &str)] = &[
 ];
 
 /// What the parts of a URL are.
-struct Parts<'a> {
+struct UrlParts<'a> {
     user: Option<String>,
     password: Option<String>,
     host: &'a str,
@@ -70,7 +70,7 @@ pub(super) fn not_ours(text: &str) -> Error {
     error.remedy(format!("Write {form}."))
 }
 
-fn split(text: &str) -> Result<Parts<'_>> {
+fn split(text: &str) -> Result<UrlParts<'_>> {
     let (place, query) = text.split_once('?').unwrap_or((text, ""));
     let (authority, path) = place.split_once('/').unwrap_or((place, ""));
     // An @ belongs to the password unless it is the last one.
@@ -88,7 +88,7 @@ fn split(text: &str) -> Result<Parts<'_>> {
     };
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (host, port) = host_and_port(host);
-    Ok(Parts { user: given(user), password: given(password), host, port, path: decoded(path)?, query })
+    Ok(UrlParts { user: given(user), password: given(password), host, port, path: decoded(path)?, query })
 }
 
 fn decoded(text: &str) -> Result<String> {

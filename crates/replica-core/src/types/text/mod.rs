@@ -1,6 +1,6 @@
 //! Everything that becomes text.
 use super::{
-    BINARY, Conversion, MappingResult, Problem, Refusal, SHOWN, ValueCheck, ValueMeasure, cast, number,
+    BINARY, Conversion, MappingRefusal, MappingResult, Problem, SHOWN, ValueCheck, ValueMeasure, cast, number,
 };
 use crate::catalog::column::Collation;
 use crate::catalog::{Column, Length, SqlType, quote};
@@ -294,7 +294,7 @@ fn other(source: &Column, target: &Column, to: Shape) -> MappingResult {
         _ => number::printed(&start, &source.sql_type, &target.sql_type)?,
     };
     if to.length.is_some_and(|length| length < width) {
-        return Some(Err(Refusal::new(
+        return Some(Err(MappingRefusal::new(
             format!("{} as text takes {width} characters", source.sql_type),
             format!("Make the target column {} or at least {width} wide", source.sql_type),
         )));

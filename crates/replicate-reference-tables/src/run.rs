@@ -197,7 +197,8 @@ impl CopyRun<'_> {
                     plan.allowed().map(|()| (plan, parent))
                 }
             };
-            match plan_patiently(&mut sides, &job).await.and_then(allowed) {
+            let planned_now = patiently(&mut sides, &job, async |sides| plan(sides, &job).await).await;
+            match planned_now.and_then(allowed) {
                 Ok((plan, _)) if planned.iter().any(|other| other.plan.target == plan.target) => {
                     log::warn!("{}: named twice, replaced once", plan.target);
                 }
@@ -219,6 +220,7 @@ impl CopyRun<'_> {
     /// Says what would be done, and what would be refused.
     async fn explain<S: Source>(&mut self, planned: &[PlannedTable<S>]) -> Result<()> {
         let after = after(planned, &keys(planned.iter().map(|planned| &planned.parent)));
+        let mut sides = None;
         for (PlannedTable { job, plan, .. }, after) in planned.iter().zip(after) {
             let mut lines = plan.explain();
             job.source.explain(plan, &mut lines);
@@ -229,10 +231,22 @@ impl CopyRun<'_> {
                     format!("{parent}, to which a foreign key that is checked points"),
                 ));
             }
-            let findings = copy::look(job, plan).await?;
-            lines.extend(findings.explain());
+            let looked = patiently(&mut sides, job, async |sides| copy::look(sides, plan).await).await;
+            let refused = match looked {
+                Ok(findings) => {
+                    lines.extend(findings.explain());
+                    findings.refusal
+                }
+                // Without a connection there is nothing to be said of any table.
+                Err(error) if error.kind() == Kind::Connect => return Err(error),
+                Err(error) => {
+                    let error = error.table(&job.table);
+                    lines.push(ExplainLine::new("failed", error.to_string()));
+                    Some(error)
+                }
+            };
             report::explain(&job.table, lines, self.options.format)?;
-            let refused = plan.allowed().err().or(findings.refusal);
+            let refused = plan.allowed().err().or(refused);
             self.failures.extend(refused.map(|error| (job.table.clone(), error.exit_code())));
         }
         Ok(())
@@ -279,32 +293,36 @@ impl CopyRun<'_> {
     }
 }
 
-/// On the connections there are; on new ones after an error, which may have left them beyond use.
-async fn plan_patiently<S: Source>(
+/// Asks the servers on the connections there are; on new ones after an error that is not the
+/// server's answer, which may have left them beyond use.
+async fn patiently<S: Source, T>(
     sides: &mut Option<Sides<S::Connected>>,
     job: &TableJob<S>,
-) -> Result<(Plan, Parent)> {
+    ask: impl AsyncFn(&mut Sides<S::Connected>) -> Result<T>,
+) -> Result<T> {
     let mut retries = Backoff::default().retries();
     loop {
-        let planned = plan(sides, job).await;
-        if planned.as_ref().is_err_and(|error| error.server().is_none()) {
-            *sides = None;
-        }
-        if let Some(settled) = retries.settled(planned).await {
+        let connected = match sides.take() {
+            Some(connected) => Ok(connected),
+            None => Sides::connect(&job.source, &job.target).await,
+        };
+        let answer = match connected {
+            Ok(mut connected) => {
+                let answer = ask(&mut connected).await;
+                let lost = answer.as_ref().is_err_and(|error| error.server().is_none());
+                *sides = (!lost).then_some(connected);
+                answer
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(settled) = retries.settled(answer).await {
             return settled;
         }
     }
 }
 
-async fn plan<S: Source>(
-    sides: &mut Option<Sides<S::Connected>>,
-    job: &TableJob<S>,
-) -> Result<(Plan, Parent)> {
-    let connected = match sides {
-        Some(connected) => connected,
-        None => sides.insert(Sides::connect(&job.source, &job.target).await?),
-    };
-    let (source, target) = connected.tables(&job.table).await?;
+async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
+    let (source, target) = sides.tables(&job.table).await?;
     let plan = job.plan(&source, &target, job.options)?;
     job.source.check(&plan)?;
     let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };

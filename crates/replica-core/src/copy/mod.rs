@@ -167,16 +167,12 @@ pub async fn preflight<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<()> 
     }
 }
 
-/// Looks at what a plan of the job would destroy although nobody asked for it. Changes nothing.
+/// Looks at what a plan would destroy although nobody asked for it. Changes nothing.
 ///
 /// # Errors
-/// The servers' own, with the table.
-pub async fn look<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<Findings> {
-    let look = async {
-        let mut sides = Sides::connect(&job.source, &job.target).await?;
-        guard::look(&mut sides, plan).await
-    };
-    look.await.map(|(findings, _)| findings).map_err(|error| error.table(&job.table))
+/// The servers' own.
+pub async fn look(sides: &mut Sides<impl ConnectedSource>, plan: &Plan) -> Result<Findings> {
+    Ok(guard::look(sides, plan).await?.0)
 }
 
 /// Replaces a table, and does it again after a transient error: from the start, since a replacement that did not

@@ -80,3 +80,19 @@ fn what_would_be_lost_has_a_code_too() {
     assert_eq!(refused.len(), 1, "{run}");
     assert_eq!(refused[0].1.as_deref(), Some("lost_rows"), "{run}");
 }
+
+#[test]
+fn a_table_that_cannot_be_looked_at_does_not_end_the_list() {
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.a (id int NOT NULL CONSTRAINT pk_a PRIMARY KEY)");
+    pair.both("CREATE TABLE dbo.b (id int NOT NULL)");
+    pair.target("INSERT INTO dbo.a VALUES (1)");
+    // Its rows cannot be counted.
+    pair.target("ALTER INDEX pk_a ON dbo.a DISABLE");
+    let run = tool(&pair).run(&["dbo.a", "dbo.b", "--explain", "--output=tsv"]).exits(1);
+    let topics = |table: &str| -> Vec<&str> {
+        run.lines().iter().filter(|line| line[0] == table).map(|line| line[1]).collect()
+    };
+    assert!(topics("dbo.a").contains(&"refused") && topics("dbo.a").contains(&"failed"), "{run}");
+    assert!(topics("dbo.b").contains(&"statement") && !topics("dbo.b").contains(&"failed"), "{run}");
+}

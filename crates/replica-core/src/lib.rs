@@ -2,6 +2,7 @@
 pub mod applock;
 pub mod catalog;
 pub mod cli;
+mod compare;
 pub mod config;
 pub mod copy;
 pub mod decode;

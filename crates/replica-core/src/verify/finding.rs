@@ -1,6 +1,5 @@
 //! Rows that differ, for people: their key, and the values that are not the same. The one place here that decodes.
-use super::Reading;
-use super::comparison::Comparison;
+use crate::compare::{Comparison, Reading};
 use crate::decode::{Row, RowReader, difference};
 use crate::tds::columns::WireColumn;
 

@@ -3,49 +3,25 @@
 //! Both sides of a window are read at once, as the copy reads them: nothing is decoded, and of every row only its hash
 //! is kept, added up for the window and, in the same pass, for each of its days. Days that differ are read once more
 //! on both sides, in the order of a key, and merged; that second reading also decides, since a source that changes
-//! meanwhile may differ for a moment. Without a key, a [sketch] taken in the first pass says which hashes
-//! make the difference, and the second picks their rows.
-mod as_of;
-mod comparison;
+//! meanwhile may differ for a moment. Without a key, a sketch taken in the first pass says which hashes
+//! make the difference, and the second picks their rows. [`compare`](crate::compare) does the reading.
 mod finding;
 mod job;
-mod key;
 mod narrow;
-mod part;
-mod sketch;
-mod stream;
-mod throttle;
 
-use std::time::Duration;
-
-pub use as_of::AsOf;
-pub use comparison::{Comparison, ComparisonOptions};
 pub use finding::{DifferenceKind, DifferingColumn, DifferingRow};
 pub use job::{ComparisonJob, Connections};
-pub use throttle::Throttle;
 
+use crate::compare::part::RereadRows;
+use crate::compare::stream::{Sums, sums};
+pub use crate::compare::{AsOf, Comparison, ComparisonOptions, Throttle};
+use crate::compare::{FirstPass, Reading, end, now, sketch};
 use crate::copy::Sides;
 use crate::error::Result;
-use crate::session::{Isolation, Role, Session};
+use crate::session::{Role, Session};
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 use narrow::Narrowed;
-use part::RereadRows;
-use stream::{Sums, sums};
-
-/// Whoever holds the table for longer is let go first.
-const LOCK_WAIT: Duration = Duration::from_secs(120);
-
-/// How a table is read.
-#[derive(Clone, Copy, Debug)]
-struct Reading<'a> {
-    comparison: &'a Comparison,
-    throttle: &'a Throttle,
-    /// SNAPSHOT isolation, where the databases allow it.
-    snapshot: bool,
-    /// At most so many rows that differ are shown.
-    show_rows: usize,
-}
 
 /// What became of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +99,7 @@ async fn window(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verdict> {
     for (session, role) in [(&mut sides.source, Role::Source), (&mut sides.target, Role::Target)] {
-        begin(session, reading.snapshot && reading.comparison.allows_snapshot(role)).await?;
+        reading.begin(session, role).await?;
     }
     let verdict = compare(sides, reading, window, progress).await?;
     end(&mut sides.source).await?;
@@ -140,7 +116,7 @@ async fn unchanged(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verdict> {
     let comparison = reading.comparison;
-    begin(target, reading.snapshot && comparison.allows_snapshot(Role::Target)).await?;
+    reading.begin(target, Role::Target).await?;
     let question = comparison.all(Role::Target, window.as_ref(), false);
     let Sums { total, .. } = sums(target, question, reading, false, progress).await?;
     end(target).await?;
@@ -153,18 +129,6 @@ async fn unchanged(
     })
 }
 
-/// Where row versions are kept, both readings are of one point in time and take no locks.
-async fn begin(session: &mut Session, snapshot: bool) -> Result<()> {
-    session.set_isolation(if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted }).await?;
-    session.set_lock_timeout(LOCK_WAIT).await?;
-    if snapshot { session.lane()?.begin().await } else { Ok(()) }
-}
-
-async fn end(session: &mut Session) -> Result<()> {
-    let lane = session.lane()?;
-    if lane.in_transaction() { lane.commit().await } else { Ok(()) }
-}
-
 async fn compare(
     sides: &mut Sides,
     reading: &Reading<'_>,
@@ -172,16 +136,10 @@ async fn compare(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verdict> {
     let comparison = reading.comparison;
-    let is_day = window.is_some_and(|window| window.first == window.last());
-    let by_day = comparison.has_days() && !is_day;
-    let question = |role| comparison.all(role, window.as_ref(), by_day);
     let sketch = comparison.key.is_none();
-    let mut ignore = |_| {};
-    let (source, target) = tokio::try_join!(
-        sums(&mut sides.source, question(Role::Source), reading, sketch, progress),
-        sums(&mut sides.target, question(Role::Target), reading, sketch, &mut ignore),
-    )?;
-    if source.total == target.total {
+    let FirstPass { source, target, differing } =
+        FirstPass::of(sides, reading, window, sketch, progress).await?;
+    let Some(part) = differing else {
         return Ok(Verdict {
             outcome: ComparisonOutcome::Equal,
             source: source.total,
@@ -189,8 +147,7 @@ async fn compare(
             differences: Differences::default(),
             findings: Vec::new(),
         });
-    }
-    let part = RereadRows::differing(window, source.days.as_ref(), target.days.as_ref());
+    };
     let totals = [&source, &target].map(|sums| (sums.total, part.sum(sums.total, sums.days.as_ref())));
     let narrowed = match &comparison.key {
         Some(key) => match narrow::merge(sides, reading, &part, key).await? {
@@ -216,18 +173,11 @@ async fn compare(
     };
     Ok(Verdict {
         outcome: differences.outcome(),
-        source: now(source, source_now),
-        target: now(target, target_now),
+        source: now(source.0, source.1, source_now),
+        target: now(target.0, target.1, target_now),
         differences,
         findings: findings.into_list(),
     })
-}
-
-/// The whole, with its part as it was when it was read again.
-fn now((mut total, part): (Fingerprint, Fingerprint), part_now: Fingerprint) -> Fingerprint {
-    total -= part;
-    total += part_now;
-    total
 }
 
 fn surplus(source: Sums, target: Sums) -> Option<sketch::Surplus> {

@@ -2,12 +2,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use super::Differences;
 use super::finding::{DifferenceKind, DifferingRows};
-use super::key::MergeKey;
-use super::part::RereadRows;
-use super::sketch::{self, Surplus};
-use super::stream::{Stream, sums};
-use super::{Differences, Reading};
+use crate::compare::Reading;
+use crate::compare::key::MergeKey;
+use crate::compare::merge::{Merge, Step};
+use crate::compare::part::RereadRows;
+use crate::compare::sketch::{self, Surplus};
+use crate::compare::stream::{Stream, sums};
 use crate::copy::Sides;
 use crate::error::Result;
 use crate::session::Role;
@@ -28,48 +30,29 @@ pub async fn merge(
     part: &RereadRows,
     key: &MergeKey,
 ) -> Result<Option<Narrowed>> {
-    let comparison = reading.comparison;
-    let question = |role| comparison.part(role, part, Some(key));
-    let mut source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
-    let mut target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
-    let mut findings = DifferingRows::new(reading, source.columns(), target.columns());
+    let mut merge = Merge::open(sides, reading, part, key, false).await?;
+    let mut findings = DifferingRows::new(reading, merge.source.columns(), merge.target.columns());
     let mut differences = Differences::default();
-    let tells_newer = comparison.tells_newer(Role::Source);
-    // Whether either side has a current row.
-    let mut heads = (source.next().await?, target.next().await?);
-    let mut in_order = true;
-    while in_order && (heads.0 || heads.1) {
-        let ordering = match heads {
-            (true, true) => key.compare(&source.row, &target.row),
-            (true, false) => Ordering::Less,
-            (false, _) => Ordering::Greater,
+    let tells_newer = reading.comparison.tells_newer(Role::Source);
+    let in_order = loop {
+        let ordering = match merge.next().await? {
+            Step::Differs(ordering) => ordering,
+            Step::OutOfOrder => break false,
+            Step::End => break true,
         };
-        let newer = tells_newer && ordering.is_le() && key.is_newer(&source.row);
+        let (source, target) = (&merge.source.row, &merge.target.row);
+        let newer = tells_newer && ordering.is_le() && key.is_newer(source);
         let kind = match ordering {
-            Ordering::Equal if source.hash == target.hash => None,
-            _ if newer => Some(DifferenceKind::Newer),
-            Ordering::Less => Some(DifferenceKind::Missing),
-            Ordering::Equal => Some(DifferenceKind::Changed),
-            Ordering::Greater => Some(DifferenceKind::Extra),
+            _ if newer => DifferenceKind::Newer,
+            Ordering::Less => DifferenceKind::Missing,
+            Ordering::Equal => DifferenceKind::Changed,
+            Ordering::Greater => DifferenceKind::Extra,
         };
-        if let Some(kind) = kind {
-            differences.count(kind, 1);
-            let rows = [ordering.is_le().then_some(&*source.row), ordering.is_ge().then_some(&*target.row)];
-            findings.add(kind, 1, rows);
-        }
-        if ordering.is_le() {
-            heads.0 = source.next().await?;
-            in_order &= !heads.0 || key.compare(&source.previous, &source.row).is_le();
-        }
-        if ordering.is_ge() {
-            heads.1 = target.next().await?;
-            in_order &= !heads.1 || key.compare(&target.previous, &target.row).is_le();
-        }
-    }
-    let fingerprints = (source.fingerprint(), target.fingerprint());
-    source.cancel().await?;
-    target.cancel().await?;
-    let (source, target) = fingerprints;
+        differences.count(kind, 1);
+        findings.add(kind, 1, [ordering.is_le().then_some(&**source), ordering.is_ge().then_some(&**target)]);
+    };
+    let (source, target) = (merge.source.fingerprint(), merge.target.fingerprint());
+    merge.cancel().await?;
     Ok(in_order.then_some(Narrowed { source, target, differences, findings }))
 }
 

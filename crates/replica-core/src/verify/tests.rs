@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use replica_testkit::Pair;
 
-use super::key::MergeKey;
 use super::*;
+use crate::compare::key::MergeKey;
 use crate::config::Endpoint;
 
 fn connections(pair: &Pair) -> Connections {

@@ -24,13 +24,13 @@ struct SketchCell {
 
 /// The rows of one side, or what is left of both.
 #[derive(Clone, Debug)]
-pub struct Sketch(Vec<SketchCell>);
+pub(crate) struct Sketch(Vec<SketchCell>);
 
 /// How often a row occurs more on the one side than on the other, by [`id`] of its hash.
-pub type Surplus = HashMap<u64, i64>;
+pub(crate) type Surplus = HashMap<u64, i64>;
 
 /// What tells rows apart here.
-pub fn id(hash: u128) -> u64 {
+pub(crate) fn id(hash: u128) -> u64 {
     hash as u64
 }
 

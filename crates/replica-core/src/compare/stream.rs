@@ -11,11 +11,11 @@ use crate::tds::fingerprint::Fingerprint;
 use crate::tds::row::Block;
 
 /// Of a row that is longer, the end is not kept: memory is bounded, and its hash is known all the same.
-const MOST_ROW: usize = 16 << 20;
+pub(crate) const MOST_ROW: usize = 16 << 20;
 
 /// Everything that one pass over a side says.
 #[derive(Debug)]
-pub struct Sums {
+pub(crate) struct Sums {
     pub total: Fingerprint,
     /// By the day, where days were asked for and are not too many.
     pub days: Option<FingerprintsByDay>,
@@ -23,7 +23,7 @@ pub struct Sums {
 }
 
 /// Reads a side to its end. `sketch`: notes every row's hash, to tell which ones the other side lacks.
-pub async fn sums(
+pub(crate) async fn sums(
     session: &mut Session,
     question: ComparisonQuery,
     reading: &Reading<'_>,
@@ -51,7 +51,7 @@ pub async fn sums(
 }
 
 /// Rows one by one.
-pub struct Stream<'a> {
+pub(crate) struct Stream<'a> {
     rows: Rows<'a>,
     reading: &'a Reading<'a>,
     buffer: Vec<u8>,
@@ -60,6 +60,8 @@ pub struct Stream<'a> {
     lead: usize,
     /// The current row in bulk form, or as much of it as is kept.
     pub row: Vec<u8>,
+    /// The row is longer than what is kept of it.
+    pub is_cut: bool,
     /// The row before it.
     pub previous: Vec<u8>,
     /// Without the columns before the row proper.
@@ -87,6 +89,7 @@ impl<'a> Stream<'a> {
             so_far: Fingerprint::default(),
             lead: question.lead,
             row: Vec::new(),
+            is_cut: false,
             previous: Vec::new(),
             hash: 0,
             number: 0,
@@ -120,9 +123,11 @@ impl<'a> Stream<'a> {
         }
         std::mem::swap(&mut self.row, &mut self.previous);
         self.row.clear();
+        self.is_cut = false;
         while let Some(block) = self.block().await? {
             let room = MOST_ROW.saturating_sub(self.row.len()).min(block.bytes.len());
             self.row.extend_from_slice(&block.bytes[..room]);
+            self.is_cut |= room < block.bytes.len();
             self.buffer = block.bytes;
             if block.whole {
                 let mut this = self.rows.fingerprint();

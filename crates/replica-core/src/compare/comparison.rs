@@ -2,7 +2,7 @@
 use super::as_of::{AsOf, Newer};
 use super::key::{MergeKey, sort_expression};
 use super::part::RereadRows;
-use crate::catalog::{Table, TableName};
+use crate::catalog::{Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
 use crate::plan::select_list;
@@ -95,7 +95,7 @@ impl Comparison {
     }
 
     /// The rows of a window, or all of them; with `by_day` the day that each belongs to comes first.
-    pub(super) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> ComparisonQuery {
+    pub(crate) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> ComparisonQuery {
         let mut params = Vec::new();
         let predicate = window.and_then(|window| Some(self.date(role)?.within(window, &mut params)));
         let day = by_day.then(|| self.date(role).map(DateColumn::day)).flatten();
@@ -109,13 +109,31 @@ impl Comparison {
     }
 
     /// Can rows be told apart by days?
-    pub(super) fn has_days(&self) -> bool {
+    pub(crate) fn has_days(&self) -> bool {
         self.dates.is_some()
     }
 
     /// The rows of a part. In the order of the key, its columns come first and then, at the source, whether the row is
     /// newer than the copy, where that was asked.
-    pub(super) fn part(&self, role: Role, part: &RereadRows, key: Option<&MergeKey>) -> ComparisonQuery {
+    pub(crate) fn part(&self, role: Role, part: &RereadRows, key: Option<&MergeKey>) -> ComparisonQuery {
+        self.part_led_by(role, part, key, &[])
+    }
+
+    /// The rows of a part in the order of the key. At the target the key's columns come as they are, too, so that rows of
+    /// it can be named: after what it is ordered by.
+    pub(crate) fn keyed(&self, role: Role, part: &RereadRows, key: &MergeKey) -> ComparisonQuery {
+        let named = key.columns.iter().map(|at| quote(&self.mapping.columns[*at].target.name));
+        let named: Vec<_> = if role == Role::Target { named.collect() } else { Vec::new() };
+        self.part_led_by(role, part, Some(key), &named)
+    }
+
+    fn part_led_by(
+        &self,
+        role: Role,
+        part: &RereadRows,
+        key: Option<&MergeKey>,
+        named: &[String],
+    ) -> ComparisonQuery {
         let mut params = Vec::new();
         let predicate = self.date(role).and_then(|date| part.predicate(date, &mut params));
         let mut lead = Vec::new();
@@ -127,6 +145,7 @@ impl Comparison {
         if let (Some(_), Some(newer)) = (key, self.newer(role)) {
             lead.push(format!("CASE WHEN {} THEN 1 ELSE 0 END", newer.predicate(&mut params)));
         }
+        lead.extend_from_slice(named);
         let mut question = self.ask(role, lead, predicate, params);
         if !order.is_empty() {
             question.query.sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
@@ -135,7 +154,7 @@ impl Comparison {
     }
 
     /// Whether rows of this side are told to be newer than the copy.
-    pub(super) fn tells_newer(&self, role: Role) -> bool {
+    pub(crate) fn tells_newer(&self, role: Role) -> bool {
         self.newer(role).is_some()
     }
 

@@ -9,7 +9,7 @@ use crate::window::{DateColumn, LAST_DAY, Window};
 
 /// The rows that are read a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RereadRows {
+pub(crate) enum RereadRows {
     /// All of a window, or of the table.
     All(Option<Window>),
     /// Some days, in order, and the rows without a date.
@@ -17,7 +17,7 @@ pub enum RereadRows {
 }
 
 /// The rows of a side by the day that they belong to.
-pub type FingerprintsByDay = HashMap<GroupKey, Fingerprint>;
+pub(crate) type FingerprintsByDay = HashMap<GroupKey, Fingerprint>;
 
 /// More ranges than this are joined over the narrowest gaps: a query is not to grow without bound.
 const MOST_RANGES: usize = 32;

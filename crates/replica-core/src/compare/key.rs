@@ -89,7 +89,7 @@ impl MergeKey {
 }
 
 /// What a side is ordered by: the column's `expression`, or what stands for it.
-pub fn sort_expression(column: &MappedColumn, expression: &str) -> String {
+pub(crate) fn sort_expression(column: &MappedColumn, expression: &str) -> String {
     let units = match &column.target.sql_type {
         SqlType::NChar(units) | SqlType::NVarChar(Length::N(units)) => *units,
         SqlType::Char(bytes) | SqlType::VarChar(Length::N(bytes)) => (*bytes).min(MOST_UNITS),

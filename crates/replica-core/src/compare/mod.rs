@@ -1,0 +1,105 @@
+//! Both sides of a table, read alike and side by side. Nothing is decoded: a row is its bytes and their hash.
+//!
+//! A first pass adds both sides up, by day where rows have days. The days that differ are read once more on both sides,
+//! in the order of a [key], and [merged](merge). Whoever wants to know ([`verify`](crate::verify)) or to change what
+//! differs takes the rows from there.
+mod as_of;
+mod comparison;
+pub(crate) mod key;
+pub(crate) mod merge;
+pub(crate) mod part;
+pub(crate) mod sketch;
+pub(crate) mod stream;
+mod throttle;
+
+use std::time::Duration;
+
+pub use as_of::AsOf;
+pub use comparison::{Comparison, ComparisonOptions};
+pub use throttle::Throttle;
+
+use crate::copy::Sides;
+use crate::error::Result;
+use crate::session::{Isolation, Role, Session};
+use crate::tds::fingerprint::Fingerprint;
+use crate::window::Window;
+use part::RereadRows;
+use stream::{Sums, sums};
+
+/// Whoever holds the table for longer is let go first.
+const LOCK_WAIT: Duration = Duration::from_secs(120);
+
+/// How a table is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a> {
+    pub comparison: &'a Comparison,
+    pub throttle: &'a Throttle,
+    /// SNAPSHOT isolation, where the databases allow it.
+    pub snapshot: bool,
+    /// At most so many rows that differ are shown.
+    pub show_rows: usize,
+}
+
+impl Reading<'_> {
+    /// Where row versions are kept, both readings are of one point in time and take no locks.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn begin(&self, session: &mut Session, role: Role) -> Result<()> {
+        let snapshot = self.snapshot && self.comparison.allows_snapshot(role);
+        session.set_isolation(if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted }).await?;
+        session.set_lock_timeout(LOCK_WAIT).await?;
+        if snapshot { session.lane()?.begin().await } else { Ok(()) }
+    }
+}
+
+/// Ends what [`Reading::begin`] began.
+///
+/// # Errors
+/// The server's.
+pub(crate) async fn end(session: &mut Session) -> Result<()> {
+    let lane = session.lane()?;
+    if lane.in_transaction() { lane.commit().await } else { Ok(()) }
+}
+
+/// What the first pass says.
+pub(crate) struct FirstPass {
+    pub source: Sums,
+    pub target: Sums,
+    /// The rows that differ are among these; `None`: there are none.
+    pub differing: Option<RereadRows>,
+}
+
+impl FirstPass {
+    /// Reads both sides of a window, or of all of a table, to their end. `sketch`: see [`Sums::sketch`].
+    ///
+    /// # Errors
+    /// The servers'; lost connections.
+    pub async fn of(
+        sides: &mut Sides,
+        reading: &Reading<'_>,
+        window: Option<Window>,
+        sketch: bool,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Self> {
+        let comparison = reading.comparison;
+        let is_day = window.is_some_and(|window| window.first == window.last());
+        let by_day = comparison.has_days() && !is_day;
+        let question = |role| comparison.all(role, window.as_ref(), by_day);
+        let mut ignore = |_| {};
+        let (source, target) = tokio::try_join!(
+            sums(&mut sides.source, question(Role::Source), reading, sketch, progress),
+            sums(&mut sides.target, question(Role::Target), reading, sketch, &mut ignore),
+        )?;
+        let differing = (source.total != target.total)
+            .then(|| RereadRows::differing(window, source.days.as_ref(), target.days.as_ref()));
+        Ok(Self { source, target, differing })
+    }
+}
+
+/// The whole, with its part as it was when it was read again.
+pub(crate) fn now(mut total: Fingerprint, part: Fingerprint, part_now: Fingerprint) -> Fingerprint {
+    total -= part;
+    total += part_now;
+    total
+}

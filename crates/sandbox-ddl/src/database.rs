@@ -1,5 +1,4 @@
 //! Databases and schemas.
-use super::ast::DatabaseChange;
 use super::security::put_permissions;
 use super::table::remove::cannot_drop;
 use sandbox_catalog::permissions;
@@ -9,6 +8,7 @@ use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_session::session::Session;
+use sandbox_sql::ddl::ast::DatabaseChange;
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;

@@ -1,5 +1,4 @@
 //! CREATE, ALTER and DROP INDEX.
-use super::ast::{AlterIndex, CreateIndex};
 use super::indexed_view;
 use super::table::drop_item::referencing;
 use super::table::keys::{self, Shape, full_name};
@@ -13,6 +12,7 @@ use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::{FaultKind, IndexCounters, TableName};
 use sandbox_session::session::Session;
+use sandbox_sql::ddl::ast::{AlterIndex, CreateIndex};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! Indexed views. Nothing of them is stored: their rows are what their SELECT gives, and a unique index is held by
 //! asking after each statement whether it still could be (Microsoft docs, "Create indexed views").
-use super::ast::CreateIndex;
 use super::table::keys::{self, Shape};
 use super::table::validate::{self, Question};
 use crate::required;
@@ -10,6 +9,7 @@ use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_session::session::Session;
+use sandbox_sql::ddl::ast::CreateIndex;
 use sandbox_sql::tokens::{ObjectName, Source};
 use sandbox_values::error::SqlError;
 use sqlparser::tokenizer::Token;

@@ -13,7 +13,7 @@ mod security;
 mod synonym;
 mod table;
 
-pub use sandbox_sql::ddl::{Ddl, ast, definition};
+use sandbox_sql::ddl::Ddl;
 pub use table::validate;
 
 use sandbox_session::api::{Done, Sink};

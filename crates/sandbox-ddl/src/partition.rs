@@ -1,5 +1,4 @@
 //! Partition functions and schemes.
-use super::ast::CreatePartitionFunction;
 use super::table::locks;
 use super::table::remove::cannot_drop;
 use sandbox_catalog::permissions;
@@ -12,6 +11,7 @@ use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_session::session::Session;
+use sandbox_sql::ddl::ast::CreatePartitionFunction;
 use sandbox_sql::type_name::Place;
 use sandbox_values::compare::compare;
 use sandbox_values::error::SqlError;

@@ -1,5 +1,4 @@
 //! Security policies: row-level security.
-use super::ast::{PredicateChange, PredicateVerb, SecurityPolicyDef};
 use sandbox_catalog::permissions::Target;
 use sandbox_catalog::schema::{Database, Instance, SecurityPolicy, SecurityPredicate};
 use sandbox_query::bind::{Binder, Scope};
@@ -8,6 +7,7 @@ use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
 use sandbox_session::names::{self, Place};
 use sandbox_session::session::Session;
+use sandbox_sql::ddl::ast::{PredicateChange, PredicateVerb, SecurityPolicyDef};
 use sandbox_sql::ddl::definition::definition;
 use sandbox_sql::tokens::{ObjectName, Source};
 use sandbox_values::error::SqlError;

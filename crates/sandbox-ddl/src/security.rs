@@ -1,5 +1,4 @@
 //! Logins, users, roles, permissions.
-use super::ast::{LoginChange, PermissionChange, SecurableName, Verb};
 use sandbox_catalog::permissions::{Rights, Target};
 use sandbox_catalog::schema::{
     Database, Grant, Instance, LoginRecord, Password, Permission, Principal, PrincipalKind, Securable,
@@ -8,6 +7,7 @@ use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_session::session::Session;
+use sandbox_sql::ddl::ast::{LoginChange, PermissionChange, SecurableName, Verb};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;

@@ -10,5 +10,3 @@ mod testing;
 mod tests;
 
 pub use client::{batch, bulk, cancel_bulk, rpc, transaction};
-pub use procs::Arguments;
-pub use procs::scripts;

@@ -206,9 +206,9 @@ impl Run<'_> {
     }
 
     /// A table variable is a temporary table that ends with its batch.
-    fn declare_table(&mut self, table: &sandbox_ddl::ast::CreateTable) -> Outcome {
+    fn declare_table(&mut self, table: &sandbox_sql::ddl::ast::CreateTable) -> Outcome {
         if self.frame.declare_table(&table.name.name) {
-            let create = sandbox_ddl::Ddl::CreateTable(table.clone());
+            let create = sandbox_sql::ddl::Ddl::CreateTable(table.clone());
             transaction::within(self.session, |session| sandbox_ddl::quietly(&create, session))?;
         }
         Ok(())
@@ -221,7 +221,7 @@ impl Run<'_> {
         if names.is_empty() {
             return Ok(());
         }
-        let drop = sandbox_ddl::Ddl::DropTable { names, if_exists: true };
+        let drop = sandbox_sql::ddl::Ddl::DropTable { names, if_exists: true };
         transaction::within(self.session, |session| sandbox_ddl::quietly(&drop, session))
     }
 

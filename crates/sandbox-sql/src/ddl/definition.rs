@@ -1,6 +1,5 @@
 //! The text of an expression as SQL Server keeps it in its catalog: `a > 0` becomes `([a]>(0))`.
-use crate::tokens::{Cursor, Source, is_reserved};
-use sandbox_values::error::SqlError;
+use crate::tokens::{Cursor, is_reserved};
 use sqlparser::tokenizer::Token;
 use std::fmt::Write;
 
@@ -88,22 +87,19 @@ fn strip_parentheses(cursor: &Cursor<'_>, mut from: usize, mut to: usize) -> (us
     }
 }
 
-/// As [`definition`], of a whole text.
-///
-/// # Errors
-/// 102, 105, 113 where the text cannot be cut into tokens.
-pub fn of_text(text: &str) -> Result<String, SqlError> {
-    let source = Source::new(text)?;
-    Ok(definition(&source.cursor(), 0, source.lexemes.len()))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::of_text;
+    use super::definition;
+    use crate::tokens::Source;
+
+    fn kept(text: &str) -> String {
+        let source = Source::new(text).unwrap();
+        definition(&source.cursor(), 0, source.lexemes.len())
+    }
 
     #[test]
     fn as_the_catalog_shows_them() {
-        for (written, kept) in [
+        for (written, expected) in [
             ("0", "((0))"),
             ("(0)", "((0))"),
             ("((0))", "((0))"),
@@ -119,7 +115,7 @@ mod tests {
             ("-1", "(-(1))"),
             ("CASE WHEN NOT (a = 1) THEN 2 END", "(case when NOT ([a]=(1)) then (2) end)"),
         ] {
-            assert_eq!(of_text(written).unwrap(), kept, "{written}");
+            assert_eq!(kept(written), expected, "{written}");
         }
     }
 }

@@ -12,8 +12,8 @@ const DATA_SPACE: &str = "name sysname, data_space_id int, type char(2), type_de
 pub const INDEX: &str = "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null, \
     is_unique bit null, data_space_id int, ignore_dup_key bit null, is_primary_key bit null, \
     is_unique_constraint bit null, fill_factor tinyint = 0, is_padded bit null = 0, is_disabled bit null, \
-    is_hypothetical bit null = 0, is_ignored_in_optimization bit null = 0, allow_row_locks bit null = 1, \
-    allow_page_locks bit null = 1, has_filter bit null, filter_definition nvarchar(max) null, \
+    is_hypothetical bit null = 0, is_ignored_in_optimization bit null = 0, allow_row_locks bit null, \
+    allow_page_locks bit null, has_filter bit null, filter_definition nvarchar(max) null, \
     compression_delay int null, suppress_dup_key_messages bit null = 0, auto_created bit null = 0, \
     optimize_for_sequential_key bit null = 0";
 
@@ -174,6 +174,9 @@ fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 i.backs == Backs::PrimaryKey,
                 i.backs == Backs::UniqueConstraint,
                 i.disabled,
+                // SMO scripts no columnstore of which this is told otherwise.
+                !is_columnstore(i),
+                !is_columnstore(i),
                 i.filter.is_some(),
                 i.filter.as_ref(),
                 is_columnstore(i).then_some(0),

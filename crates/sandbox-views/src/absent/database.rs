@@ -151,6 +151,14 @@ pub const VIEWS: &[Definition] = &[
         ],
     ),
     absent(
+        "remote_data_archive_tables",
+        &[
+            "object_id int, remote_database_id int, remote_table_name sysname null, filter_predicate nvarchar(max) null",
+            "migration_direction tinyint null, migration_direction_desc nvarchar(60) null, is_migration_paused bit null",
+            "is_reconciled bit null",
+        ],
+    ),
+    absent(
         "change_tracking_databases",
         &[
             "database_id int, is_auto_cleanup_on bit null, retention_period int null",

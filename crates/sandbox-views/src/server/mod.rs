@@ -240,6 +240,7 @@ pub const CONFIGURATIONS: &[Configuration] = &[
     configuration(1127, "two digit year cutoff", 2049, (1753, 9999), "two digit year cutoff"),
     configuration(1534, "user options", 0, (0, 32767), "User options"),
     configuration(1539, "max degree of parallelism", 0, (0, 32767), "maximum degree of parallelism"),
+    configuration(1555, "transform noise words", 0, (0, 1), "Transform noise words for full-text query"),
 ];
 
 const fn configuration(

@@ -217,3 +217,24 @@ fn logins_tell_their_names_by_their_ids() {
     );
     assert_eq!(rows(&mut s, "SELECT SUSER_SNAME(0x77), SUSER_ID('nobody')"), [["NULL", "NULL"]]);
 }
+
+#[test]
+fn a_columnstore_has_no_locks_of_rows_and_pages() {
+    let mut s = session();
+    ok(
+        &mut s,
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id int); CREATE CLUSTERED COLUMNSTORE INDEX c ON t",
+    );
+    ok(&mut s, "CREATE TABLE u (id int); CREATE INDEX i ON u (id)");
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT name, allow_row_locks, allow_page_locks FROM sys.indexes WHERE index_id > 0 ORDER BY name"
+        ),
+        [["c", "0", "0"], ["i", "1", "1"]]
+    );
+    assert_eq!(
+        rows(&mut s, "SELECT TYPEPROPERTY('sys.int', 'Precision'), TYPEPROPERTY('nothing', 'Precision')"),
+        [["10", "NULL"]]
+    );
+}

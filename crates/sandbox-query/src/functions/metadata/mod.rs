@@ -106,6 +106,19 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
             }
             all_types().find(|t| t.name() == name).map(|t| Value::Int(t.user_type_id().into()))
         })?,
+        "typeproperty" => ask(call, 2, 2, SqlType::Int, |_, _, v| {
+            let name = string(&v[0]).to_lowercase();
+            let name = name.trim_start_matches("sys.").trim_matches(['[', ']']).to_owned();
+            let sysname = SqlType::NVarChar(Len::N(128), CollationId::SERVER_DEFAULT);
+            let known = all_types().find(|t| t.name() == name);
+            let t = known.or_else(|| (name == "sysname").then_some(sysname))?;
+            Some(match string(&v[1]).to_lowercase().as_str() {
+                "allowsnull" => flag(name != "sysname" && t != SqlType::RowVersion),
+                "precision" => Value::Int(t.precision().into()),
+                "scale" if t.is_number() => Value::Int(t.scale().into()),
+                _ => return None,
+            })
+        })?,
         "databasepropertyex" => ask(call, 2, 2, SqlType::Variant, |_, i, v| {
             database_property(database(i, &string(&v[0]))?, &string(&v[1]))
         })?,

@@ -23,8 +23,8 @@ pub fn run(options: &Options) -> Result<Code> {
 }
 
 async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint) -> Result<Code> {
-    let written = std::slice::from_ref(&options.table);
-    let table = &Configured::ask(config, written, Some(source), target).await?.names().of(&options.table);
+    let written = [options.table.clone().into()];
+    let table = &Configured::ask(config, &written, Some(source), target).await?.names().of(&options.table);
     let mut retries = Backoff::default().retries();
     let (plan, trial) = loop {
         // Whatever was tried is rolled back: it can be tried again.

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Common, DayRangeArgs, NamedTables, Selection, Tool};
+use replica_core::cli::{Common, DayRangeArgs, Selection, Tables, Tool};
 use replica_core::error::Result;
 use replica_core::exit::Code;
 use replica_core::report::Format;
@@ -26,7 +26,7 @@ replica_core::options! {
     #[derive(Debug)]
     pub struct Args<const FINDER: usize> {
         own: Own,
-        tables: NamedTables,
+        tables: Tables,
         days: DayRangeArgs,
         common: Common,
     }

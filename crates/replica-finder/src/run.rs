@@ -2,7 +2,7 @@
 use std::io::{self, Write};
 
 use replica_core::catalog::{Table, TableName};
-use replica_core::cli::{self, Configured};
+use replica_core::cli::{self, Configured, List};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
@@ -19,11 +19,11 @@ pub fn run(options: &Options) -> Result<Code> {
     report::init(&ProgressBars::on_stderr());
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
-    let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    let written = options.selection.written(&config, &List::ALL, io::stdin().lock())?;
     cli::block_on(1, |stop| async move {
         stop.or(async {
-            let configured = Configured::ask(&config, &names, Some(&source), &target).await?;
-            let tables = configured.tables(&names);
+            let configured = Configured::ask(&config, &written.entries, Some(&source), &target).await?;
+            let tables = configured.tables(&written)?;
             FinderRun { options, configured, source, target }.all(tables).await
         })
         .await

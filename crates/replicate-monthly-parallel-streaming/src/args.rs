@@ -3,8 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Common, DayRangeArgs, Explain, Guard, Loading, NamedTables, Selection, Tool, WindowLength, Workers,
-    values,
+    Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength, Workers, values,
 };
 use replica_core::copy::windows::IndexScope;
 use replica_core::error::{Error, Result};
@@ -20,7 +19,7 @@ replica_core::options! {
     #[derive(Debug)]
     pub struct Args {
         own: Own,
-        tables: NamedTables,
+        tables: Tables,
         days: DayRangeArgs,
         length: WindowLength,
         workers: Workers,
@@ -75,8 +74,7 @@ struct Own {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub selection: Selection,
-    /// `None`: only to repair indexes.
-    pub range: Option<Range>,
+    pub work: Work,
     pub unit: Unit,
     pub date_column: Option<String>,
     pub max_workers: usize,
@@ -94,6 +92,15 @@ pub struct Options {
     pub format: Format,
 }
 
+/// What is done to the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The windows of these days are replaced; `None`: of all days that the source has rows of.
+    Windows(Option<Range>),
+    /// Indexes that a run has left disabled are rebuilt, and nothing else.
+    RepairIndexes,
+}
+
 const DEFAULT_RETRIES: u32 = 5;
 const MOST_RETRIES: u32 = 100;
 
@@ -104,13 +111,15 @@ impl Tool for Args {
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         let own = self.own;
-        let range = match self.days.range()? {
-            None if !own.repair_indexes => {
+        let selection = self.tables.selection(stdin)?;
+        let work = match self.days.range()? {
+            _ if own.repair_indexes => Work::RepairIndexes,
+            None if !selection.all => {
                 return Err(Error::usage("no dates are given").remedy(
                     "Say --start-date 2024-01-01 --end-date 2024-12-31, or copy the whole table with replicate-reference-tables",
                 ));
             }
-            range => range.filter(|_| !own.repair_indexes),
+            range => Work::Windows(range),
         };
         let index_scope = own.index_scope()?;
         let several_workers = self.workers.most.is_some_and(|most| most > 1);
@@ -121,8 +130,8 @@ impl Tool for Args {
             .remedy("Say --max-workers 1 without --shared, or leave --index-scope out"));
         }
         Ok(Options {
-            selection: self.tables.selection(stdin)?,
-            range,
+            selection,
+            work,
             unit: self.length.unit.unwrap_or_default(),
             date_column: self.days.date_column,
             max_workers: if index_scope == IndexScope::Window { 1 } else { self.workers.most() },
@@ -189,7 +198,8 @@ mod tests {
     fn the_old_command_line() {
         let o = options::<Args>("APP_4_SALES --start-date 2024-01-01 --end-date=2024-12-31 --max-workers=4");
         assert_eq!((o.selection.named.as_slice(), o.max_workers), (&["APP_4_SALES".to_owned()][..], 4));
-        assert_eq!(o.range.unwrap().windows(o.unit).unwrap().len(), 12);
+        let Work::Windows(Some(range)) = o.work else { panic!("{:?}", o.work) };
+        assert_eq!(range.windows(o.unit).unwrap().len(), 12);
         assert_eq!(
             (o.resume, o.tablock, o.index_scope),
             (ResumeMode::Replace, Tablock::Auto, IndexScope::Run)
@@ -198,9 +208,11 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_needed_but_to_repair_indexes() {
+    fn dates_are_needed_but_for_all_and_to_repair_indexes() {
         assert!(refusal::<Args>("t").contains("--start-date"));
-        assert_eq!(options::<Args>("t --repair-indexes").range, None);
+        assert_eq!(options::<Args>("t --repair-indexes").work, Work::RepairIndexes);
+        assert_eq!(options::<Args>("--all --repair-indexes").work, Work::RepairIndexes);
+        assert_eq!(options::<Args>("--all").work, Work::Windows(None));
         refusal::<Args>("--start-date 2024-01-01 --end-date 2024-01-02");
     }
 

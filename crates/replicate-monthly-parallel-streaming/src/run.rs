@@ -2,7 +2,7 @@
 use std::io;
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured, Tool};
+use replica_core::cli::{self, Configured, List, Tool};
 use replica_core::config::Config;
 use replica_core::copy::windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob};
 use replica_core::error::Result;
@@ -15,26 +15,29 @@ use replica_core::signal::Stop;
 use replica_core::window::Range;
 
 use crate::Args;
-use crate::args::Options;
+use crate::args::{Options, Work};
 
 pub fn run(options: &Options) -> Result<Code> {
     let progress = ProgressBars::on_stderr();
     report::init(&progress);
     let config = &Config::load(options.config.as_deref())?;
-    let written = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    let written = options.selection.written(config, &[List::Dated], io::stdin().lock())?;
     // Indexes are the target's alone.
-    let source = options.range.map(|_| config.source()).transpose()?;
+    let source = match options.work {
+        Work::Windows(_) => Some(config.source()?),
+        Work::RepairIndexes => None,
+    };
     let target = config.target()?;
     cli::block_on(options.max_workers, |stop| async move {
-        let configured = stop.or(Configured::ask(config, &written, source, target)).await?;
+        let configured = stop.or(Configured::ask(config, &written.entries, source, target)).await?;
         let mut codes = Vec::new();
-        for table in configured.tables(&written) {
-            let done = match options.range {
-                Some(range) => {
-                    let job = job(options, config, &configured, &table, range)?;
-                    replicate(options, &job, &stop, &progress).await
+        for table in configured.tables(&written)? {
+            let done = match options.work {
+                Work::Windows(range) => {
+                    let job = job(options, config, &configured, &table)?;
+                    replicate(options, job, range, &stop, &progress).await
                 }
-                None => repair(options, config, &table, &stop, &progress).await,
+                Work::RepairIndexes => repair(options, config, &table, &stop, &progress).await,
             };
             match done {
                 Ok(code) => codes.push(code),
@@ -56,12 +59,22 @@ fn ends_all(code: Code) -> bool {
 
 async fn replicate(
     options: &Options,
-    job: &WindowsJob,
+    mut job: WindowsJob,
+    range: Option<Range>,
     stop: &Stop,
     progress: &ProgressBars,
 ) -> Result<Code> {
-    let table = &job.table;
     // Nothing is changed yet: a signal may end it anywhere.
+    let range = match range {
+        Some(range) => range,
+        None => {
+            let range = stop.or(windows::source_range(&job)).await?;
+            log::info!("{}: all days of the source, {}", job.table, range.whole());
+            range
+        }
+    };
+    job.windows = range.windows(options.unit)?;
+    let (job, table) = (&job, &job.table);
     let mut prepared = stop.or(PreparedWindows::new(job)).await?;
     if options.explain {
         report::explain(table, prepared.explain(), options.format)?;
@@ -89,13 +102,7 @@ async fn replicate(
     }
 }
 
-fn job(
-    options: &Options,
-    config: &Config,
-    configured: &Configured,
-    table: &TableName,
-    range: Range,
-) -> Result<WindowsJob> {
+fn job(options: &Options, config: &Config, configured: &Configured, table: &TableName) -> Result<WindowsJob> {
     let settings = configured.settings(table);
     let load = LoadOptions {
         commit_rows: options.commit_interval.or(settings.commit_interval),
@@ -110,7 +117,7 @@ fn job(
         target: config.target()?.clone(),
         table: table.clone(),
         date_column: date_column.map(str::to_owned),
-        windows: range.windows(options.unit)?,
+        windows: Vec::new(),
         options: options.guard.copy_options(&settings, load),
         verify: options.loading.verify,
         workers: options.max_workers,

@@ -3,7 +3,7 @@ use std::io;
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured, Tool};
+use replica_core::cli::{self, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Days, Sides, Source, TableJob};
 use replica_core::error::{Error, Kind, Result};
@@ -43,15 +43,15 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     progress: ProgressBars,
 ) -> Result<Code> {
     let target = config.target()?.clone();
-    let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    let written = options.selection.written(config, &[List::Reference], io::stdin().lock())?;
     if options.commit_interval.is_some() {
         log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
     }
     cli::block_on(options.max_workers, |stop| async move {
         stop.or(async {
-            let configured = Configured::ask(config, &names, source.endpoint(), &target).await?;
+            let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
-            let jobs = configured.tables(&names).into_iter().map(job).collect();
+            let jobs = configured.tables(&written)?.into_iter().map(job).collect();
             CopyRun { options, progress, failures: Vec::new() }.all(jobs).await
         })
         .await

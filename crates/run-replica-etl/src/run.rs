@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use replica_core::applock::{self, LockMode};
-use replica_core::catalog::TableName;
+use replica_core::catalog::{ListEntry, TableName};
 use replica_core::cli::{self, Configured, Workers, values};
 use replica_core::config::Config;
 use replica_core::copy::Verify;
@@ -81,7 +81,7 @@ fn verify(config: &Config) -> Result<Verify> {
 /// What there is to do, as far as it is known without a server.
 struct EtlPlan<'a> {
     config: &'a Config,
-    written: Vec<TableName>,
+    written: Vec<ListEntry>,
     day: Date,
     options: &'a Options,
     workers: usize,
@@ -99,7 +99,7 @@ impl EtlPlan<'_> {
         };
         let mut steps = steps(config, &configured, *day, &step_options)?;
         steps.iter_mut().for_each(|step| step.workers = step.workers.min(*workers));
-        Ok((listed(config, &configured)?, steps))
+        Ok((listed(&configured)?, steps))
     }
 }
 

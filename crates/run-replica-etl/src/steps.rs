@@ -1,8 +1,8 @@
 //! What there is to do for a day: the configuration's tables, with what is said of each. Pure.
 use std::collections::{BTreeSet, HashSet};
 
-use replica_core::catalog::{Names, TableName};
-use replica_core::cli::{Configured, values};
+use replica_core::catalog::{ListEntry, NamedOrMatching, Names, TableName};
+use replica_core::cli::{Configured, List, values};
 use replica_core::config::{Config, Shrink, TableSettings};
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
@@ -48,16 +48,16 @@ pub struct StepOptions<'a> {
 ///
 /// # Errors
 /// Of kind `Usage`: nothing is listed, or what is no table name.
-pub fn written(config: &Config, only: &[String]) -> Result<Vec<TableName>> {
-    let mut names = lists(config)?.concat();
-    if names.is_empty() {
+pub fn written(config: &Config, only: &[String]) -> Result<Vec<ListEntry>> {
+    let mut entries = lists(config)?.concat();
+    if entries.is_empty() {
         return Err(Error::usage("the configuration lists no tables")
             .remedy("Write reference_tables = [\"dbo.Airports\", ...] and date_tables = [\"dbo.Flights\", ...] in replica.toml"));
     }
     let mut mentioned = Vec::new();
     for (name, members) in &config.groups {
         let place = format!("[groups] {name}");
-        mentioned.extend(parse(&place, name).ok());
+        mentioned.extend(name.parse::<TableName>().ok().map(ListEntry::from));
         for member in members {
             mentioned.push(parse(&place, member)?);
         }
@@ -66,11 +66,13 @@ pub fn written(config: &Config, only: &[String]) -> Result<Vec<TableName>> {
         mentioned.push(parse("--only", typed)?);
     }
     let schemas = schemas(config)?;
-    for name in mentioned {
-        names.extend(in_schemas(&name, &schemas));
-        names.push(name);
+    for entry in mentioned {
+        if let NamedOrMatching::Named(name) = &entry.tables {
+            entries.extend(in_schemas(name, &schemas).into_iter().map(ListEntry::from));
+        }
+        entries.push(entry);
     }
-    Ok(names)
+    Ok(entries)
 }
 
 /// The steps of a day: reference tables first, then date-based ones, each as listed.
@@ -83,8 +85,7 @@ pub fn steps(
     day: Date,
     step_options: &StepOptions<'_>,
 ) -> Result<Vec<Step>> {
-    let [reference, dated] = lists(config)?;
-    let (reference, dated) = (configured.tables(&reference), configured.tables(&dated));
+    let [reference, dated] = [configured.list(List::Reference)?, configured.list(List::Dated)?];
     if let Some(both) = reference.iter().find(|table| dated.contains(table)) {
         return Err(Error::usage("it is in reference_tables and in date_tables").table(both));
     }
@@ -93,11 +94,11 @@ pub fn steps(
         steps.push(step(config, configured, step_options, table, StepPart::Whole)?);
     }
     for table in dated {
-        let look_back = step_options.look_back.or(configured.settings(&table).look_back_days);
+        let look_back = step_options.look_back.or(configured.settings(table).look_back_days);
         let look_back = look_back.unwrap_or(config.etl.look_back_days);
         let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(FIRST_DAY).max(FIRST_DAY);
         let range = Range::new(first, day)?;
-        let column = configured.date_column(&table).map(str::to_owned);
+        let column = configured.date_column(table).map(str::to_owned);
         steps.push(step(config, configured, step_options, table, StepPart::Days { range, column })?);
     }
     let listed = Listed { names: configured.names(), schemas: schemas(config)?, steps: &steps };
@@ -110,39 +111,41 @@ fn step(
     config: &Config,
     configured: &Configured,
     step_options: &StepOptions<'_>,
-    table: TableName,
+    table: &TableName,
     part: StepPart,
 ) -> Result<Step> {
-    let mut settings = configured.settings(&table);
+    let mut settings = configured.settings(table);
     settings.allow_shrink = step_options.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     let workers = match part {
         StepPart::Whole => 1,
         StepPart::Days { .. } => match settings.max_workers {
-            Some(most) => values::configured_workers(most).map_err(|error| error.table(&table))?,
+            Some(most) => values::configured_workers(most).map_err(|error| error.table(table))?,
             None => 1,
         },
     };
-    Ok(Step { table, part, workers, settings })
+    Ok(Step { table: table.clone(), part, workers, settings })
 }
 
 /// Reference tables, and those with dates, as written.
-fn lists(config: &Config) -> Result<[Vec<TableName>; 2]> {
-    let names =
-        |list, texts: &[String]| texts.iter().map(|text| parse(list, text)).collect::<Result<Vec<_>>>();
-    Ok([names("reference_tables", &config.reference_tables)?, names("date_tables", &config.date_tables)?])
+fn lists(config: &Config) -> Result<[Vec<ListEntry>; 2]> {
+    Ok([List::Reference.entries(config)?, List::Dated.entries(config)?])
 }
 
 /// Every table of the configuration.
 ///
 /// # Errors
-/// Of kind `Usage`: something is no table name.
-pub fn listed(config: &Config, configured: &Configured) -> Result<Vec<TableName>> {
-    Ok(lists(config)?.concat().iter().map(|name| configured.names().of(name)).collect())
+/// Of kind `Usage`: a pattern that no table is of.
+pub fn listed(configured: &Configured) -> Result<Vec<TableName>> {
+    Ok([configured.list(List::Reference)?, configured.list(List::Dated)?].concat())
 }
 
 /// The schemas that the lists write.
 fn schemas(config: &Config) -> Result<BTreeSet<String>> {
-    Ok(lists(config)?.concat().into_iter().filter_map(|name| name.schema).collect())
+    let named = lists(config)?.concat().into_iter().filter_map(|entry| match entry.tables {
+        NamedOrMatching::Named(name) => name.schema,
+        NamedOrMatching::Matching(_) => None,
+    });
+    Ok(named.collect())
 }
 
 /// The names that a name without schema may be short for.
@@ -151,7 +154,7 @@ fn in_schemas(name: &TableName, schemas: &BTreeSet<String>) -> Vec<TableName> {
     schemas.map(|schema| TableName::new(schema, &name.name)).collect()
 }
 
-fn parse(place: &str, text: &str) -> Result<TableName> {
+fn parse(place: &str, text: &str) -> Result<ListEntry> {
     text.parse().map_err(|error| Error::usage(format!("{place}: {error}")))
 }
 
@@ -169,24 +172,69 @@ impl Listed<'_> {
         // All groups, so that a slip in one shows before the day that it is needed.
         for (name, members) in &config.groups {
             let place = format!("[groups] {name}");
-            if parse(&place, name).is_ok_and(|table| self.is_step(&self.names.of(&table))) {
+            if name.parse().is_ok_and(|table| self.is_step(&self.names.of(&table))) {
                 return Err(Error::usage(format!("{place} is the name of a table, too"))
                     .remedy("Give the group another name"));
             }
-            let members = members.iter().map(|member| self.table(&place, member));
-            groups.push((name, members.collect::<Result<Vec<_>>>()?));
+            groups.push((name, self.tables(&place, members)?));
         }
         if only.is_empty() {
             return Ok(None);
         }
-        let mut chosen = HashSet::new();
-        for typed in only {
-            match groups.iter().find(|(name, _)| *name == typed) {
-                Some((_, members)) => chosen.extend(members.iter().cloned()),
-                None => drop(chosen.insert(self.table("--only", typed)?)),
+        let mut chosen: HashSet<TableName> = HashSet::new();
+        let (mut members, mut typed) = (Vec::new(), Vec::new());
+        for text in only {
+            match groups.iter().find(|(name, _)| *name == text) {
+                Some((_, tables)) => members.extend(tables.iter().cloned()),
+                None => typed.push(text.clone()),
+            }
+        }
+        chosen.extend(members);
+        // What is left out is left out of the groups, too, and of all tables where nothing else is named.
+        let (out, typed): (Vec<_>, Vec<_>) = typed.into_iter().partition(|text| text.trim().starts_with('!'));
+        chosen.extend(self.tables("--only", &typed)?);
+        if out.len() == only.len() {
+            chosen.extend(self.steps.iter().map(|step| step.table.clone()));
+        }
+        for text in &out {
+            for table in self.entry("--only", text)?.1 {
+                chosen.remove(&table);
             }
         }
         Ok(Some(chosen))
+    }
+
+    /// The tables of the configuration that a list of entries means.
+    fn tables(&self, place: &str, texts: &[String]) -> Result<Vec<TableName>> {
+        let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
+        for text in texts {
+            let (excludes, tables) = self.entry(place, text)?;
+            if excludes { left_out.extend(tables) } else { chosen.extend(tables) }
+        }
+        chosen.retain(|table| !left_out.contains(table));
+        Ok(chosen)
+    }
+
+    /// The tables of the configuration that an entry is about, and whether it leaves them out.
+    fn entry(&self, place: &str, text: &str) -> Result<(bool, Vec<TableName>)> {
+        let entry = parse(place, text)?;
+        let tables = match &entry.tables {
+            NamedOrMatching::Named(name) => vec![self.table(place, text, name)?],
+            NamedOrMatching::Matching(pattern) => {
+                let steps = self.steps.iter().map(|step| &step.table);
+                let found: Vec<_> = steps.filter(|table| self.names.is_of(table, pattern)).cloned().collect();
+                if found.is_empty() && !entry.excludes {
+                    return Err(Error::usage(format!(
+                        "{place}: no table of the configuration is of the pattern {pattern}"
+                    ))
+                    .remedy(
+                        "Correct it, or list such tables in reference_tables or date_tables of replica.toml",
+                    ));
+                }
+                found
+            }
+        };
+        Ok((entry.excludes, tables))
     }
 
     fn is_step(&self, table: &TableName) -> bool {
@@ -194,13 +242,12 @@ impl Listed<'_> {
     }
 
     /// The table of the configuration that a text means: the schema may be left out where that leaves no doubt.
-    fn table(&self, place: &str, text: &str) -> Result<TableName> {
-        let name = parse(place, text)?;
-        let meant = self.names.of(&name);
+    fn table(&self, place: &str, text: &str, name: &TableName) -> Result<TableName> {
+        let meant = self.names.of(name);
         if self.is_step(&meant) {
             return Ok(meant);
         }
-        let alike = in_schemas(&name, &self.schemas).into_iter().map(|name| self.names.of(&name));
+        let alike = in_schemas(name, &self.schemas).into_iter().map(|name| self.names.of(&name));
         let alike: BTreeSet<TableName> = alike.filter(|table| self.is_step(table)).collect();
         match alike.iter().collect::<Vec<_>>()[..] {
             [table] => Ok(table.clone()),
@@ -238,13 +285,19 @@ mod tests {
     fn on(config: &Config, day: Date, step_options: &StepOptions<'_>) -> Result<Vec<Step>> {
         let written = written(config, step_options.only)?;
         let keys = config.tables.keys().chain(config.date_filter_columns.keys());
-        let all = written.iter().cloned().chain(keys.map(|key| key.parse().unwrap()));
+        let named = written.iter().filter_map(|entry| match &entry.tables {
+            NamedOrMatching::Named(name) => Some(name.clone()),
+            NamedOrMatching::Matching(_) => None,
+        });
+        let all = named.chain(keys.map(|key| key.parse().unwrap()));
         let real = all.map(|name| {
             let schema = name.schema.as_deref().unwrap_or("dbo").to_lowercase();
             let table = TableName::new(&schema, &name.name.to_lowercase());
             (name, table)
         });
-        let names = real.filter(|(_, table)| TABLES.contains(&table.to_string().as_str())).collect();
+        let names: Names = real.filter(|(_, table)| TABLES.contains(&table.to_string().as_str())).collect();
+        let tables = TABLES.iter().map(|table| table.parse().unwrap()).collect();
+        let names = names.with_tables(tables, "Latin1_General_CI_AS");
         let configured = Configured::new(config, &written, names, Role::Source)?;
         steps(config, &configured, day, step_options)
     }
@@ -332,6 +385,24 @@ mod tests {
         assert_eq!(only(&twice, &["flights"]).unwrap().len(), 1, "dbo's is the login's own");
         twice.date_tables = vec!["hr.flights".into()];
         assert!(refused(only(&twice, &["flights"])).contains("hr.flights or other.flights"));
+    }
+
+    #[test]
+    fn patterns_take_tables_of_the_source_and_of_the_configuration() {
+        let mut many = config();
+        many.reference_tables = vec!["dbo.air*".into(), "!dbo.airports".into(), "other.*".into()];
+        many.groups.insert("air".into(), vec!["DBO.*".into(), "!dbo.flights".into()]);
+        assert_eq!(
+            planned(&many, &StepOptions::default()).unwrap()[..2],
+            ["dbo.airlines".to_owned(), "other.flights".to_owned()]
+        );
+        assert_eq!(only(&many, &["air"]).unwrap(), ["dbo.airlines"]);
+        let found = only(&many, &["*.fl*", "air", "!other.*"]).unwrap();
+        assert_eq!(found, ["dbo.airlines", "dbo.flights 2024-03-01 time_hour"]);
+        assert_eq!(only(&many, &["!*.fl*", "!hr.*"]).unwrap(), ["dbo.airlines"]);
+        assert!(refused(only(&many, &["dbo.airp*"])).contains("dbo.airp*"));
+        many.reference_tables.push("none.*".into());
+        assert!(refused(planned(&many, &StepOptions::default())).contains("none.*"));
     }
 
     #[test]

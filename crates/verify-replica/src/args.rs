@@ -63,7 +63,7 @@ struct Own {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub selection: Selection,
-    /// `None`: whole tables.
+    /// `None`: whole tables, and with `--all` the windows on record of those that are replaced by days.
     pub windows: Option<Vec<Window>>,
     pub date_column: Option<String>,
     pub max_workers: usize,

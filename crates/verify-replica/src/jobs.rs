@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
-use replica_core::cli::Configured;
+use replica_core::cli::{Configured, List};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::{self, RecordedWindow, State};
@@ -55,10 +55,11 @@ impl Planner<'_> {
         let options = self.options;
         let settings = self.configured.settings(table);
         let allowance = options.guard.allowance(&settings);
+        let part = self.part(table);
         let comparison_options = ComparisonOptions {
             ignore_extra_columns: options.guard.ignores_extra_columns(&settings),
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
-            windowed: options.windows.is_some() || options.against_ledger,
+            windowed: options.against_ledger || !matches!(part, ComparedPart::Whole),
             as_of: options.as_of.as_ref(),
         };
         let comparison = Arc::new(Comparison::new(&source, &target, comparison_options)?);
@@ -78,20 +79,38 @@ impl Planner<'_> {
         if options.against_ledger {
             return self.recorded(sides, comparison).await;
         }
-        let windows = match &options.windows {
-            Some(windows) => windows.iter().copied().map(Some).collect(),
-            None => vec![None],
+        let windows = match part {
+            ComparedPart::Whole => {
+                let jobs = vec![self.job(&comparison, None)];
+                return Ok(PlannedComparisons { jobs, failed: Vec::new() });
+            }
+            ComparedPart::Windows(windows) => windows.to_vec(),
+            ComparedPart::OnRecord => on_record(sides, &comparison).await?,
         };
-        self.tell_of_others(sides, &comparison).await?;
-        let jobs = windows.into_iter().map(|window| self.job(&comparison, window));
+        self.tell_of_others(sides, &comparison, &windows).await?;
+        let jobs = windows.into_iter().map(|window| self.job(&comparison, Some(window)));
         Ok(PlannedComparisons { jobs: jobs.collect(), failed: Vec::new() })
     }
 
+    /// With `--all` the tables that the configuration replaces by days are compared by days, the others as a whole.
+    fn part(&self, table: &TableName) -> ComparedPart<'_> {
+        let is_of_all = |list| self.options.selection.all && self.configured.is_listed(list, table);
+        match &self.options.windows {
+            Some(_) if is_of_all(List::Reference) => ComparedPart::Whole,
+            Some(windows) => ComparedPart::Windows(windows),
+            None if is_of_all(List::Dated) => ComparedPart::OnRecord,
+            None => ComparedPart::Whole,
+        }
+    }
+
     /// Says which rows are in none of the windows, whichever they are.
-    async fn tell_of_others(&self, sides: &mut Sides, comparison: &Comparison) -> Result<()> {
-        let (Some(windows), Some(column)) = (&self.options.windows, &comparison.date_column) else {
-            return Ok(());
-        };
+    async fn tell_of_others(
+        &self,
+        sides: &mut Sides,
+        comparison: &Comparison,
+        windows: &[Window],
+    ) -> Result<()> {
+        let Some(column) = &comparison.date_column else { return Ok(()) };
         let endless = windows.iter().any(Window::is_endless);
         for (role, session) in [(Role::Source, &mut sides.source), (Role::Target, &mut sides.target)] {
             let Some(query) = comparison.outside(role) else { continue };
@@ -116,11 +135,7 @@ impl Planner<'_> {
 
     /// The windows that are on record and lie within the days asked for.
     async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<PlannedComparisons> {
-        let known = if ledger::exists(&mut sides.target).await? {
-            ledger::windows(&mut sides.target, &comparison.target).await?
-        } else {
-            Vec::new()
-        };
+        let known = known(sides, &comparison).await?;
         let windows = self.options.windows.as_deref();
         let days = windows.and_then(|windows| Some((windows.first()?.first, windows.last()?.next)));
         let within = |known: &RecordedWindow| {
@@ -151,6 +166,40 @@ impl Planner<'_> {
         }
         Ok(planned)
     }
+}
+
+/// What of a table is compared.
+enum ComparedPart<'a> {
+    Whole,
+    Windows(&'a [Window]),
+    /// The windows that the ledger has of it.
+    OnRecord,
+}
+
+async fn known(sides: &mut Sides, comparison: &Comparison) -> Result<Vec<RecordedWindow>> {
+    if ledger::exists(&mut sides.target).await? {
+        ledger::windows(&mut sides.target, &comparison.target).await
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+/// The windows that are on record, whatever became of them.
+async fn on_record(sides: &mut Sides, comparison: &Comparison) -> Result<Vec<Window>> {
+    let mut windows: Vec<_> = known(sides, comparison).await?.iter().map(|known| known.window).collect();
+    windows.sort_unstable();
+    let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
+        return Err(Error::data("the ledger has no window of it")
+            .remedy("Say which days to compare with --start-date and --end-date"));
+    };
+    log::info!(
+        "{}: compared by the {} windows that the ledger has of it, from {} to {}",
+        comparison.source,
+        windows.len(),
+        first.first,
+        last.last()
+    );
+    Ok(windows)
 }
 
 /// The fingerprint of a window's rows as the copy left them.

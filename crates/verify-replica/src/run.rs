@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured};
+use replica_core::cli::{self, Configured, List};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
 use replica_core::exit::Code;
@@ -32,12 +32,14 @@ pub fn run(options: &Options) -> Result<Code> {
     report::init(&progress);
     let config = Config::load(options.config.as_deref())?;
     let connections = Connections::new(config.source()?.clone(), config.target()?.clone());
-    let names = options.selection.names(&config.reference_tables, io::stdin().lock())?;
+    // Only windows are on record.
+    let lists = if options.against_ledger { &[List::Dated][..] } else { &List::ALL };
+    let written = options.selection.written(&config, lists, io::stdin().lock())?;
     cli::block_on(options.max_workers, |stop| async move {
         let throttle = Throttle::new(options.bytes_per_second);
-        let configured = Configured::ask(&config, &names, Some(config.source()?), config.target()?);
+        let configured = Configured::ask(&config, &written.entries, Some(config.source()?), config.target()?);
         let configured = stop.or(configured).await?;
-        let tables = configured.tables(&names);
+        let tables = configured.tables(&written)?;
         let (config, finished) = (&config, Vec::new());
         let run = VerifyRun { options, config, configured, connections, throttle, progress, finished };
         run.all(tables, stop).await

@@ -55,33 +55,44 @@ pub struct NameError {
 /// An identifier has at most 128 UTF-16 units (Microsoft docs, "Database Identifiers").
 const MAX_UNITS: usize = 128;
 
+impl NameError {
+    pub(super) fn new(text: &str, reason: &'static str) -> Self {
+        Self { text: text.to_owned(), reason }
+    }
+}
+
 impl FromStr for TableName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let fail = |reason| NameError { text: text.to_owned(), reason };
-        let mut parts = parts(text.trim()).map_err(fail)?;
-        let name = parts.pop().unwrap_or_default();
-        let schema = parts.pop();
-        if !parts.is_empty() {
-            return Err(fail(
-                "write name, schema.name or [schema].[name]; the database goes into the connection string",
-            ));
-        }
-        for part in schema.iter().chain([&name]) {
-            if part.is_empty() {
-                return Err(fail("a part of it is empty"));
-            }
-            if part.encode_utf16().count() > MAX_UNITS || part.contains('\0') {
-                return Err(fail("a part of it is longer than 128 characters or holds a NUL"));
-            }
-        }
-        Ok(Self { schema, name })
+        let mut parts = parts(text)?.into_iter().map(|(part, _)| part).rev();
+        let name = parts.next().unwrap_or_default();
+        Ok(Self { schema: parts.next(), name })
     }
 }
 
+/// A name, or a schema and a name, without quotes, and whether each was quoted.
+pub(super) fn parts(text: &str) -> Result<Vec<(String, bool)>, NameError> {
+    let fail = |reason| NameError::new(text, reason);
+    let parts = split(text.trim()).map_err(fail)?;
+    if parts.len() > 2 {
+        return Err(fail(
+            "write name, schema.name or [schema].[name]; the database goes into the connection string",
+        ));
+    }
+    for (part, _) in &parts {
+        if part.is_empty() {
+            return Err(fail("a part of it is empty"));
+        }
+        if part.encode_utf16().count() > MAX_UNITS || part.contains('\0') {
+            return Err(fail("a part of it is longer than 128 characters or holds a NUL"));
+        }
+    }
+    Ok(parts)
+}
+
 /// Splits at the dots outside brackets and double quotes, undoing the quoting.
-fn parts(text: &str) -> Result<Vec<String>, &'static str> {
+fn split(text: &str) -> Result<Vec<(String, bool)>, &'static str> {
     let mut parts = Vec::new();
     let mut rest = text;
     loop {
@@ -100,7 +111,7 @@ fn parts(text: &str) -> Result<Vec<String>, &'static str> {
                 (rest[..end].to_owned(), &rest[end..])
             }
         };
-        parts.push(part);
+        parts.push((part, close.is_some()));
         match after.strip_prefix('.') {
             Some(next) => rest = next,
             None if after.is_empty() => return Ok(parts),

@@ -53,6 +53,9 @@ pub const ACTING_KEYS: CatalogQuestion =
 /// Every table and view in sight; asked only when a name is not found.
 pub const NAMES: CatalogQuestion = question("names of tables", include_str!("sql/names.sql"));
 
+/// Every table in sight; asked only where a list has patterns.
+pub const TABLES: CatalogQuestion = question("tables", include_str!("sql/tables.sql"));
+
 /// The defaults of a table's columns; asked only when one will fill a column.
 pub const DEFAULTS: CatalogQuestion = question("defaults", include_str!("sql/defaults.sql"));
 

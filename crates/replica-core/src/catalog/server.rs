@@ -86,7 +86,11 @@ impl ServerFacts {
 
     /// Are two identifiers one name in this database?
     pub fn same_name(collation: &str, left: &str, right: &str) -> bool {
-        let sensitive = collation.split('_').any(|part| matches!(part, "CS" | "BIN" | "BIN2"));
-        left == right || (!sensitive && left.to_lowercase() == right.to_lowercase())
+        left == right || (!Self::is_case_sensitive(collation) && left.to_lowercase() == right.to_lowercase())
+    }
+
+    /// Does a collation tell capital letters from small ones?
+    pub fn is_case_sensitive(collation: &str) -> bool {
+        collation.split('_').any(|part| matches!(part, "CS" | "BIN" | "BIN2"))
     }
 }

@@ -1,8 +1,9 @@
 //! What is written of tables, on the command line and in the configuration, brought to the tables that are meant.
 use std::collections::HashMap;
 
+use super::tables::{List, Written};
 use crate::catalog::near::near;
-use crate::catalog::{Names, TableName};
+use crate::catalog::{ListEntry, NamedOrMatching, Names, TableName};
 use crate::config::{Config, Endpoint, TableSettings};
 use crate::error::{Error, Result};
 use crate::session::Role;
@@ -15,6 +16,8 @@ use crate::session::Role;
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
     names: Names,
+    /// The tables of each list, or what is wrong with it, which concerns whoever takes its tables.
+    lists: HashMap<List, Result<Vec<TableName>>>,
     settings: HashMap<TableName, TableSettings>,
     date_columns: HashMap<TableName, String>,
 }
@@ -27,18 +30,18 @@ impl Configured {
     /// The server's; of kind `Usage`: a name that is none, a key that means no table, or the same as another.
     pub async fn ask(
         config: &Config,
-        written: &[TableName],
+        written: &[ListEntry],
         source: Option<&Endpoint>,
         target: &Endpoint,
     ) -> Result<Self> {
         let (server, role) = source.map_or((target, Role::Target), |source| (source, Role::Source));
         let mut all = written.to_vec();
-        all.extend(listed(config)?);
-        for key in config.tables.keys().chain(config.date_filter_columns.keys()) {
-            all.push(parsed("[tables]", key)?);
+        for list in List::ALL {
+            all.extend(list.entries(config)?);
         }
-        all.sort_unstable();
-        all.dedup();
+        for key in config.tables.keys().chain(config.date_filter_columns.keys()) {
+            all.push(parsed("[tables]", key)?.into());
+        }
         let names = Names::ask(server, role, &all).await?;
         Self::new(config, written, names, role)
     }
@@ -47,30 +50,49 @@ impl Configured {
     ///
     /// # Errors
     /// As [`Self::ask`], but for the server's.
-    pub fn new(config: &Config, written: &[TableName], names: Names, role: Role) -> Result<Self> {
-        let mut run: Vec<TableName> =
-            written.iter().chain(&listed(config)?).map(|name| names.of(name)).collect();
+    pub fn new(config: &Config, written: &[ListEntry], names: Names, role: Role) -> Result<Self> {
+        let lists = lists(config, &names)?;
+        let mut run: Vec<TableName> = lists.values().flatten().flatten().cloned().collect();
+        run.extend(written.iter().flat_map(|entry| meant(&names, &entry.tables)));
         run.sort_unstable();
         run.dedup();
         let keys = Keys { names: &names, run: &run, role };
         let settings = keys.attach("[tables]", config.tables.iter())?;
         let date_columns = keys.attach("[date_filter_columns]", config.date_filter_columns.iter())?;
-        Ok(Self { names, settings, date_columns })
+        Ok(Self { names, lists, settings, date_columns })
     }
 
-    /// The tables, each once, in the order in which they were named; a name that the server has no table of as it is
+    /// The tables, each once, in the order in which they were written; a name that the server has no table of as it is
     /// written, to be missed when its turn comes.
-    pub fn tables(&self, written: &[TableName]) -> Vec<TableName> {
-        let mut tables: Vec<TableName> = Vec::new();
-        for name in written {
-            let table = self.names.of(name);
-            if tables.contains(&table) {
-                log::warn!("{table}: named twice, and taken once");
-            } else {
-                tables.push(table);
+    ///
+    /// # Errors
+    /// Of kind `Usage`: a pattern that no table is of, or nothing is left of all that is written.
+    pub fn tables(&self, written: &Written) -> Result<Vec<TableName>> {
+        let mut tables = Choice::new(&self.names, None);
+        tables.include(&written.entries)?;
+        for list in &written.lists {
+            for table in self.list(*list)? {
+                tables.add(table.clone());
             }
         }
-        tables
+        tables.without(&written.entries)
+    }
+
+    /// The tables of a list of the configuration.
+    ///
+    /// # Errors
+    /// Of kind `Usage`, as [`Self::tables`].
+    pub fn list(&self, list: List) -> Result<&[TableName]> {
+        match self.lists.get(&list) {
+            Some(Ok(tables)) => Ok(tables),
+            Some(Err(error)) => Err(error.clone()),
+            None => Ok(&[]),
+        }
+    }
+
+    /// Does a list of the configuration have the table?
+    pub fn is_listed(&self, list: List, table: &TableName) -> bool {
+        self.list(list).is_ok_and(|tables| tables.contains(table))
     }
 
     /// What a name stands for.
@@ -89,13 +111,123 @@ impl Configured {
     }
 }
 
-/// The tables that the configuration lists.
-fn listed(config: &Config) -> Result<Vec<TableName>> {
-    let list =
-        |list, names: &[String]| names.iter().map(|name| parsed(list, name)).collect::<Result<Vec<_>>>();
-    let mut listed = list("reference_tables", &config.reference_tables)?;
-    listed.extend(list("date_tables", &config.date_tables)?);
-    Ok(listed)
+/// The tables of each list. What one list names, no pattern of another takes.
+fn lists(config: &Config, names: &Names) -> Result<HashMap<List, Result<Vec<TableName>>>> {
+    let entries = |list: List| list.entries(config);
+    let mut tables = HashMap::new();
+    for (list, other) in [(List::Reference, List::Dated), (List::Dated, List::Reference)] {
+        let others = entries(other)?;
+        let others = others.iter().filter(|entry| !entry.excludes).filter_map(|entry| match &entry.tables {
+            NamedOrMatching::Named(name) => Some(names.of(name)),
+            NamedOrMatching::Matching(_) => None,
+        });
+        let others: Vec<_> = others.collect();
+        let entries = entries(list)?;
+        let chosen = || {
+            let mut choice = Choice::new(names, Some((list, &others)));
+            choice.include(&entries)?;
+            choice.without(&entries)
+        };
+        tables.insert(list, if entries.is_empty() { Ok(Vec::new()) } else { chosen() });
+    }
+    Ok(tables)
+}
+
+/// The tables that an entry is about: one, or all of a pattern.
+fn meant(names: &Names, tables: &NamedOrMatching) -> Vec<TableName> {
+    match tables {
+        NamedOrMatching::Named(name) => vec![names.of(name)],
+        NamedOrMatching::Matching(pattern) => names.matching(pattern),
+    }
+}
+
+/// Tables as a list of entries chooses them.
+struct Choice<'a> {
+    names: &'a Names,
+    /// The list of the configuration, and the tables that its patterns are not to take.
+    list: Option<(List, &'a [TableName])>,
+    tables: Vec<TableName>,
+}
+
+impl<'a> Choice<'a> {
+    fn new(names: &'a Names, list: Option<(List, &'a [TableName])>) -> Self {
+        Self { names, list, tables: Vec::new() }
+    }
+
+    fn add(&mut self, table: TableName) {
+        if !self.tables.contains(&table) {
+            self.tables.push(table);
+        }
+    }
+
+    /// # Errors
+    /// A pattern that no table is of.
+    fn include(&mut self, entries: &[ListEntry]) -> Result<()> {
+        let mut named = Vec::new();
+        for entry in entries.iter().filter(|entry| !entry.excludes) {
+            let found = meant(self.names, &entry.tables);
+            match &entry.tables {
+                NamedOrMatching::Named(_) => {
+                    for table in found {
+                        if named.contains(&table) {
+                            log::warn!("{table}: named twice, and taken once");
+                        }
+                        named.push(table.clone());
+                        self.add(table);
+                    }
+                }
+                NamedOrMatching::Matching(pattern) => {
+                    if found.is_empty() {
+                        let place = self.list.map_or(String::new(), |(list, _)| format!("{}: ", list.key()));
+                        return Err(Error::usage(format!("{place}no table is of the pattern {pattern}")).remedy(
+                            "Correct it, or take it out; views and histories of tables are only taken by their names",
+                        ));
+                    }
+                    let others = self.list.map_or(&[][..], |(_, others)| others);
+                    found
+                        .into_iter()
+                        .filter(|table| !others.contains(table))
+                        .for_each(|table| self.add(table));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left when all that the entries exclude is taken out.
+    ///
+    /// # Errors
+    /// Nothing is.
+    fn without(mut self, entries: &[ListEntry]) -> Result<Vec<TableName>> {
+        for entry in entries.iter().filter(|entry| entry.excludes) {
+            match &entry.tables {
+                NamedOrMatching::Named(name) => {
+                    if self.names.get(name).is_none() {
+                        log::warn!("!{name} leaves nothing out: there is no such table");
+                    }
+                    let table = self.names.of(name);
+                    self.tables.retain(|other| *other != table);
+                }
+                NamedOrMatching::Matching(pattern) => {
+                    let names = self.names;
+                    self.tables.retain(|table| !names.is_of(table, pattern));
+                }
+            }
+        }
+        if self.tables.is_empty() {
+            let place = self.list.map_or("the tables", |(list, _)| list.key());
+            return Err(Error::usage(format!(
+                "{place}: nothing is left, since all that is named is left out, too"
+            ))
+            .remedy("Take out an entry that begins with !"));
+        }
+        if entries.iter().any(|entry| matches!(entry.tables, NamedOrMatching::Matching(_))) {
+            let names = self.tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let place = self.list.map_or("the tables", |(list, _)| list.key());
+            log::info!("{place}: {} by their patterns: {names}", self.tables.len());
+        }
+        Ok(self.tables)
+    }
 }
 
 fn parsed(place: &str, text: &str) -> Result<TableName> {
@@ -180,6 +312,15 @@ mod tests {
         written.iter().map(|written| name(written)).filter_map(find).collect()
     }
 
+    fn entries(texts: &[&str]) -> Vec<ListEntry> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn tables(known: &Configured, written: &[&str]) -> Result<Vec<String>> {
+        let tables = known.tables(&Written { entries: entries(written), lists: Vec::new() })?;
+        Ok(tables.iter().map(ToString::to_string).collect())
+    }
+
     fn known(keys: &[&str], run: &[&str], tables: &[&str]) -> Result<Configured> {
         let mut config = Config::default();
         for key in keys {
@@ -187,8 +328,7 @@ mod tests {
             config.tables.insert((*key).to_owned(), set);
             config.date_filter_columns.insert((*key).to_owned(), "DAY".into());
         }
-        let run_names: Vec<TableName> = run.iter().map(|table| name(table)).collect();
-        Configured::new(&config, &run_names, names(&[keys, run].concat(), tables), Role::Source)
+        Configured::new(&config, &entries(run), names(&[keys, run].concat(), tables), Role::Source)
     }
 
     fn refused(known: Result<Configured>) -> String {
@@ -202,10 +342,9 @@ mod tests {
         for key in ["dbo.flights", "[DBO].[Flights]", "FLIGHTS", "\"dbo\".Flights"] {
             let run = ["flights", "dbo.FLIGHTS"];
             let known = known(&[key], &run, &["dbo.Flights", "hr.Flights"]).unwrap();
-            let table = known.tables(&[name("flights"), name("dbo.FLIGHTS")]);
-            assert_eq!(table, [name("dbo.Flights")]);
-            assert_eq!(known.settings(&table[0]).chunk_size, Some(5), "{key}");
-            assert_eq!(known.date_column(&table[0]), Some("DAY"), "{key}");
+            assert_eq!(tables(&known, &run).unwrap(), ["dbo.Flights"]);
+            assert_eq!(known.settings(&name("dbo.Flights")).chunk_size, Some(5), "{key}");
+            assert_eq!(known.date_column(&name("dbo.Flights")), Some("DAY"), "{key}");
             assert_eq!(known.date_column(&name("hr.Flights")), None);
         }
     }
@@ -221,7 +360,7 @@ mod tests {
         assert!(known(&["dbo.Other"], &["dbo.Flights"], &["dbo.Flights", "dbo.Other"]).is_ok());
         // Of a table that is gone: it is missed when its turn comes.
         let known = known(&["dbo.gone"], &["dbo.gone"], &[]).unwrap();
-        assert_eq!(known.tables(&[name("dbo.gone")]), [name("dbo.gone")]);
+        assert_eq!(tables(&known, &["dbo.gone"]).unwrap(), ["dbo.gone"]);
         assert_eq!(known.date_column(&name("dbo.gone")), Some("DAY"));
     }
 
@@ -237,5 +376,46 @@ mod tests {
         assert!(message.contains("that is dbo.t") && message.contains("\"hr.T\""), "{message}");
         assert!(known(&["dbo.t"], &["hr.T"], &["hr.T", "dbo.t"]).is_ok());
         assert!(known(&["t"], &["hr.T", "t"], &["hr.T", "dbo.t"]).is_ok());
+    }
+
+    /// A configuration and a server of these tables, of which the first is a view.
+    fn listing(lists: [&[&str]; 2]) -> Configured {
+        const TABLES: [&str; 6] = ["dbo.v", "dbo.a", "dbo.tmp_1", "dbo.[x*y]", "s.Fact_1", "s.log_1"];
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut config = Config::default();
+        [config.reference_tables, config.date_tables] = lists.map(owned);
+        let names = names(&["a", "dbo.a", "dbo.v", "s.fact_1", "dbo.[x*y]"], &TABLES);
+        let tables = TABLES[1..].iter().map(|table| name(table)).collect();
+        Configured::new(&config, &[], names.with_tables(tables, "Latin1_General_CI_AS"), Role::Source)
+            .unwrap()
+    }
+
+    #[test]
+    fn patterns_choose_tables_and_exclusions_win() {
+        let known = listing([&[], &[]]);
+        let chosen = |written: &[&str]| tables(&known, written);
+        assert_eq!(chosen(&["dbo.*"]).unwrap(), ["dbo.a", "dbo.tmp_1", "dbo.[x*y]"]);
+        assert_eq!(chosen(&["dbo.*", "!dbo.TMP_*"]).unwrap(), ["dbo.a", "dbo.[x*y]"]);
+        assert_eq!(chosen(&["!s.log_*", "s.*"]).unwrap(), ["s.Fact_1"]);
+        assert_eq!(chosen(&["a", "!s.none*", "dbo.?"]).unwrap(), ["dbo.a"]);
+        assert_eq!(chosen(&["dbo.v", "*.fact_?"]).unwrap(), ["dbo.v", "s.Fact_1"]);
+        assert_eq!(chosen(&["dbo.[x*y]", "!dbo.x*"]).unwrap_err().exit_code().number(), 2);
+        assert_eq!(chosen(&["dbo.*", "!a", "!dbo.tmp_1"]).unwrap(), ["dbo.[x*y]"]);
+        let none = chosen(&["dbo.*", "s.dim_*"]).unwrap_err();
+        assert_eq!(none.exit_code().number(), 2);
+        assert!(none.to_string().contains("s.dim_*"), "{none}");
+    }
+
+    #[test]
+    fn what_one_list_names_no_pattern_of_the_other_takes() {
+        let known = listing([&["*.*", "!*.log_*"], &["s.fact_1", "dbo.tmp_*"]]);
+        let list =
+            |list| known.list(list).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!(list(List::Reference), "dbo.a dbo.tmp_1 dbo.[x*y]");
+        assert_eq!(list(List::Dated), "s.Fact_1 dbo.tmp_1");
+        assert!(known.is_listed(List::Dated, &name("s.Fact_1")));
+        let known = listing([&["none.*"], &["dbo.a"]]);
+        assert!(known.list(List::Reference).unwrap_err().to_string().starts_with("reference_tables: "));
+        assert_eq!(known.list(List::Dated).unwrap(), [name("dbo.a")], "another list's slip is not its own");
     }
 }

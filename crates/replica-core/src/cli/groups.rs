@@ -31,7 +31,8 @@ pub struct Common {
 /// Tables by their names.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct NamedTables {
-    /// tables as name, schema.name or [schema].[name]; - reads names from stdin, one a line
+    /// tables as name, schema.name or [schema].[name], or quoted patterns: 'dbo.*', 'sales.fact_?', '!dbo.tmp_*' to leave
+    /// tables out; - reads them from stdin, one a line
     #[argh(positional, arg_name = "TABLE")]
     tables: Vec<String>,
 }
@@ -39,7 +40,7 @@ pub struct NamedTables {
 /// All tables of the configuration.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct ListedTables {
-    /// the tables that the configuration lists (reference_tables)
+    /// the tables that the configuration lists and that suit this tool
     #[argh(switch)]
     all: bool,
 }
@@ -50,17 +51,6 @@ crate::options! {
     pub struct Tables {
         named: NamedTables,
         listed: ListedTables,
-    }
-}
-
-impl NamedTables {
-    /// `stdin`: a lone `-` was among the arguments.
-    ///
-    /// # Errors
-    /// Of kind `Usage`: no table is named.
-    pub fn selection(self, stdin: bool) -> Result<Selection> {
-        Selection { named: self.tables, stdin, all: false }
-            .required("Name tables, or - to read them from stdin")
     }
 }
 

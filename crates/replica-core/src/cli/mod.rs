@@ -30,7 +30,7 @@ pub use groups::{
     Common, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables, Shrinking,
     Tables, WindowLength, Workers,
 };
-pub use tables::Selection;
+pub use tables::{List, Selection, Written};
 
 /// A tool's command line as typed, with a `--version` switch for the help's sake.
 pub trait Tool: FromArgs + ArgsInfo {

@@ -1,7 +1,8 @@
 //! Which tables: from the arguments, from stdin, from the configuration.
 use std::io::BufRead;
 
-use crate::catalog::TableName;
+use crate::catalog::ListEntry;
+use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// The tables asked for, as typed.
@@ -10,8 +11,52 @@ pub struct Selection {
     /// From the arguments; `-` is in `stdin`.
     pub named: Vec<String>,
     pub stdin: bool,
-    /// `--all`: those of the configuration.
+    /// `--all`: those of the configuration that suit the tool.
     pub all: bool,
+}
+
+/// The tables asked for, as parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// In the order in which they were written.
+    pub entries: Vec<ListEntry>,
+    /// Lists of the configuration, all of whose tables are meant.
+    pub lists: Vec<List>,
+}
+
+/// A list of tables in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum List {
+    /// Tables that are replaced as a whole.
+    Reference,
+    /// Tables that are replaced by days.
+    Dated,
+}
+
+impl List {
+    pub const ALL: [Self; 2] = [Self::Reference, Self::Dated];
+
+    /// Its key in `replica.toml`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Reference => "reference_tables",
+            Self::Dated => "date_tables",
+        }
+    }
+
+    /// As written.
+    pub fn of(self, config: &Config) -> &[String] {
+        match self {
+            Self::Reference => &config.reference_tables,
+            Self::Dated => &config.date_tables,
+        }
+    }
+
+    /// # Errors
+    /// Of kind `Usage`: something that is neither a name nor a pattern.
+    pub fn entries(self, config: &Config) -> Result<Vec<ListEntry>> {
+        self.of(config).iter().map(|text| entry(Some(self.key()), text)).collect()
+    }
 }
 
 impl Selection {
@@ -24,20 +69,15 @@ impl Selection {
         Ok(self)
     }
 
-    /// The tables, each once, in the order in which they were named. `listed` are those of the configuration.
+    /// What was written, and what `--all` stands for: those of `lists` that the configuration has.
     ///
     /// # Errors
     /// Of kind `Usage`: something that is no table name, `--all` without tables in the configuration, no table at all.
-    pub fn names(&self, listed: &[String], stdin: impl BufRead) -> Result<Vec<TableName>> {
-        let mut names = Vec::new();
-        let mut add = |text: &str| {
-            let name: TableName = text.parse().map_err(|error| Error::usage(format!("{error}")))?;
-            if !names.contains(&name) {
-                names.push(name);
-            }
-            Ok::<_, Error>(())
-        };
-        self.named.iter().try_for_each(|text| add(text))?;
+    pub fn written(&self, config: &Config, lists: &[List], stdin: impl BufRead) -> Result<Written> {
+        let mut written = Written::default();
+        for text in &self.named {
+            written.entries.push(entry(None, text)?);
+        }
         if self.stdin {
             for line in stdin.lines() {
                 let line = line
@@ -45,51 +85,70 @@ impl Selection {
                 // Windows' editors begin a file with a byte order mark.
                 let name = line.trim_start_matches('\u{feff}').trim();
                 if !name.is_empty() && !name.starts_with('#') {
-                    add(name)?;
+                    written.entries.push(entry(None, name)?);
                 }
             }
         }
         if self.all {
-            if listed.is_empty() {
+            written.lists.extend(lists.iter().filter(|list| !list.of(config).is_empty()));
+            if written.lists.is_empty() {
+                let keys: Vec<_> =
+                    lists.iter().map(|list| format!("{} = [\"dbo.T\", ...]", list.key())).collect();
                 return Err(Error::usage("--all, but the configuration lists no tables")
-                    .remedy("Write reference_tables = [\"dbo.Airports\", ...] in replica.toml"));
+                    .remedy(format!("Write {} in replica.toml", keys.join(" or "))));
             }
-            listed.iter().try_for_each(|text| add(text))?;
         }
-        if names.is_empty() {
+        if written.lists.is_empty() && written.entries.is_empty() {
             return Err(Error::usage("no table is named on stdin"));
         }
-        Ok(names)
+        if written.lists.is_empty() && written.entries.iter().all(|entry| entry.excludes) {
+            return Err(Error::usage("tables are left out of none")
+                .remedy("Beside what !... leaves out, name what is to be taken: 'dbo.*', or --all"));
+        }
+        Ok(written)
     }
+}
+
+/// `place`: the list of the configuration that it is in.
+pub(super) fn entry(place: Option<&str>, text: &str) -> Result<ListEntry> {
+    text.parse().map_err(|error| match place {
+        Some(place) => Error::usage(format!("{place}: {error}")),
+        None => Error::usage(format!("{error}")),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(named: &[&str], stdin: Option<&str>, listed: Option<&[&str]>) -> Result<Vec<String>> {
+    fn written(named: &[&str], stdin: Option<&str>, listed: Option<&[&str]>) -> Result<Written> {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let selection = Selection { named: owned(named), stdin: stdin.is_some(), all: listed.is_some() };
-        let listed = owned(listed.unwrap_or_default());
-        let names = selection.names(&listed, stdin.unwrap_or_default().as_bytes())?;
-        Ok(names.iter().map(ToString::to_string).collect())
+        let mut config = Config::default();
+        config.date_tables = owned(listed.unwrap_or_default());
+        selection.written(&config, &List::ALL, stdin.unwrap_or_default().as_bytes())
     }
 
     #[test]
-    fn every_table_is_named_once() {
-        let stdin = Some("\u{feff}[dbo].[b]\r\n\n  # dbo.d\n  dbo.a \n");
-        let found = names(&["dbo.a"], stdin, Some(&["dbo.c", "[dbo].[b]"])).unwrap();
-        assert_eq!(found, ["dbo.a", "dbo.b", "dbo.c"]);
+    fn tables_come_from_everywhere() {
+        let stdin = Some("\u{feff}[dbo].[b]\r\n\n  # dbo.d\n  dbo.c_* \n");
+        let found = written(&["dbo.a", "!dbo.c_1"], stdin, Some(&["dbo.d"])).unwrap();
+        let entries = ["dbo.a", "!dbo.c_1", "dbo.b", "dbo.c_*"].map(|text| text.parse().unwrap());
+        assert_eq!(found, Written { entries: entries.into(), lists: vec![List::Dated] });
     }
 
     #[test]
     fn nothing_to_do_is_a_usage_error() {
         let nothing = Selection::default().required("Name one").unwrap_err();
         assert!(nothing.to_string().contains("Name one"));
-        for error in
-            [names(&[], None, Some(&[])), names(&[], Some("\n"), None), names(&["a.b.c"], None, None)]
-        {
+        for error in [
+            written(&[], None, Some(&[])),
+            written(&[], Some("\n"), None),
+            written(&["a.b.c"], None, None),
+            written(&["!dbo.a"], None, None),
+        ] {
             assert_eq!(error.unwrap_err().exit_code().number(), 2);
         }
+        assert!(written(&["!dbo.a"], None, Some(&["dbo.*"])).is_ok());
     }
 }

@@ -111,6 +111,11 @@ impl WindowedPlan {
         Filter { predicate: within.collect::<Vec<_>>().join(" OR "), params }
     }
 
+    /// The first and the last day that the source's rows have: see [`DateColumn::extent`].
+    pub fn extent(&self) -> Query {
+        self.at_source.extent(&self.base.source)
+    }
+
     /// Counts the rows of the source that ordinary windows pass by: see [`Outside`](crate::window::Outside).
     pub fn outside(&self) -> Query {
         self.at_source.outside(&self.base.source)

@@ -192,6 +192,27 @@ impl DateColumn {
         format!("SELECT {missing}{more} FROM {} WHERE {}", table.quoted(), terms.join(" OR ")).into()
     }
 
+    /// The first and the last day that rows have, as yyyymmdd: what ordinary windows can hold (see [`Outside`]).
+    /// Two subqueries, since each is one look at an index, where both at once would be a scan.
+    pub fn extent(&self, table: &TableName) -> Query {
+        let Self { expression, sql_type } = self;
+        let is_number = matches!(sql_type, SqlType::Int | SqlType::BigInt);
+        let last = yyyymmdd(LAST_DAY);
+        let (from, before) = match days(sql_type) {
+            _ if is_number => (
+                format!(" WHERE {expression} >= {}", yyyymmdd(FIRST_DAY)),
+                format!(" WHERE {expression} < {last}"),
+            ),
+            Some((_, LAST_DAY)) => (String::new(), format!(" WHERE {expression} < '{last}'")),
+            _ => (String::new(), String::new()),
+        };
+        let one = |function: &str, rows: &str| {
+            let day = Self { expression: format!("{function}({expression})"), sql_type: sql_type.clone() };
+            format!("(SELECT {} FROM {}{rows})", day.day_number(), table.quoted())
+        };
+        format!("SELECT {} AS [first], {} AS [last]", one("MIN", &from), one("MAX", &before)).into()
+    }
+
     fn value(&self, date: Date, params: &mut Vec<Param>) -> String {
         let number = yyyymmdd(date);
         params.push(match self.sql_type {

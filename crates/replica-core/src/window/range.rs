@@ -76,6 +76,19 @@ impl Range {
         }
     }
 
+    /// From the first to the last of two numbers of the form yyyymmdd; a number that is no day is of the day before
+    /// it.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`]; a number that no day comes before.
+    pub fn of_numbers(first: i64, last: i64) -> Result<Self> {
+        let day = |number: i64| {
+            day_of(number)
+                .ok_or_else(|| Error::data(format!("the value {number} is no day of the form yyyymmdd")))
+        };
+        Self::new(day(first)?, day(last)?)
+    }
+
     /// All of it as one window.
     pub fn whole(&self) -> Window {
         Window { first: self.first, next: self.next }
@@ -118,6 +131,20 @@ pub(super) fn after(unit: Unit, date: Date) -> Date {
         }
     };
     next.unwrap_or(LAST_DAY)
+}
+
+/// The day that a number of the form yyyymmdd says, or the last one before it.
+fn day_of(number: i64) -> Option<Date> {
+    let year = i32::try_from(number / 10_000).ok().filter(|year| *year >= 1)?;
+    let (month, day) = (number / 100 % 100, number % 100);
+    let first = match u8::try_from(month).ok()? {
+        0 if year == 1 => return None,
+        0 => return Date::from_calendar_date(year - 1, Month::December, 31).ok(),
+        month @ 1..=12 => Date::from_calendar_date(year, Month::try_from(month).ok()?, 1).ok()?,
+        _ => return Date::from_calendar_date(year, Month::December, 31).ok(),
+    };
+    let last = i64::from(first.month().length(year));
+    first.checked_add(Duration::days(day.min(last) - 1))
 }
 
 impl FromStr for Unit {
@@ -183,6 +210,24 @@ mod tests {
         {
             assert_eq!(february.holds_number(number), holds, "{number}");
         }
+    }
+
+    #[test]
+    fn numbers_are_days_or_come_after_one() {
+        for (number, is) in [
+            (20_240_229, day!(2024 - 02 - 29)),
+            (20_230_231, day!(2023 - 02 - 28)),
+            (20_240_300, day!(2024 - 02 - 29)),
+            (20_240_015, day!(2023 - 12 - 31)),
+            (20_241_399, day!(2024 - 12 - 31)),
+            (10_101, day!(0001 - 01 - 01)),
+        ] {
+            assert_eq!(day_of(number), Some(is), "{number}");
+            assert!(Range::new(is, is).unwrap().whole().holds_number(number), "{number}");
+        }
+        assert_eq!(day_of(-1), None);
+        let range = Range::of_numbers(20_240_115, 20_240_231).unwrap();
+        assert_eq!(range, Range::new(day!(2024 - 01 - 15), day!(2024 - 02 - 29)).unwrap());
     }
 
     #[test]

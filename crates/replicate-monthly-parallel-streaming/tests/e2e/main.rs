@@ -1,4 +1,5 @@
 //! The tool end to end, on the sandbox or on the server that REPLICA_TEST_SERVER names.
+mod all;
 mod bad;
 mod copy;
 mod crash;

@@ -12,6 +12,7 @@ mod indexes;
 mod interrupted;
 mod ledger;
 mod losses;
+mod many;
 mod names;
 mod output;
 mod parquet;

@@ -4,6 +4,7 @@ mod util;
 mod columns;
 mod edits;
 mod ledger;
+mod many;
 mod options;
 mod random;
 mod reads;

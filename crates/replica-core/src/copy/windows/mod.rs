@@ -21,11 +21,12 @@ use crate::ledger::{
 };
 use crate::load::LoadOutcome;
 use crate::plan::{CopyOptions, WindowedPlan};
+use crate::read;
 use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
-use crate::window::Window;
+use crate::window::{Range, Window};
 use closing::Closing;
 pub use prepare::PreparedWindows;
 pub(super) use tally::tally;
@@ -260,6 +261,34 @@ pub async fn run(
         }
     }
     Ok(summary)
+}
+
+/// From the first to the last day that the source has rows of; the job's own windows do not matter.
+///
+/// # Errors
+/// The source has no rows with a day; those of [`PreparedWindows::new`].
+pub async fn source_range(job: &WindowsJob) -> Result<Range> {
+    let mut retries = Backoff { max_retries: job.max_retries, ..Backoff::default() }.retries();
+    loop {
+        let asked = async {
+            let mut sides = Sides::connect(&job.source, &job.target).await?;
+            let (source, target) = sides.tables(&job.table).await?;
+            let plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
+            let days = read::numbers(sides.source.lane()?, plan.extent()).await;
+            let days = days.map_err(|error| error.within("asking the source for its first and last day"))?;
+            match days.first().map(Vec::as_slice) {
+                Some([Some(first), Some(last)]) => {
+                    Range::of_numbers(*first, *last).map_err(|error| error.column(&plan.date_column))
+                }
+                _ => Err(Error::data("the source has no rows of any day")
+                    .remedy("Say with --start-date and --end-date which days of the target are to be emptied")
+                    .column(&plan.date_column)),
+            }
+        };
+        if let Some(settled) = retries.settled(asked.await).await {
+            return settled.map_err(|error| error.table(&job.table));
+        }
+    }
 }
 
 /// Holds the table and puts the run on record, on this session or on another one where it is lost.

@@ -3,9 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::catalog::TableName;
-use replica_core::cli::{Common, Tool};
+use replica_core::cli::{Code, Common, Tool};
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_core::report::Format;
 use replica_core::trial::Which;
 
@@ -58,7 +57,7 @@ impl Tool for Args {
         let own = self.own;
         let mut words = own.words.into_iter();
         let Some(table) = words.next() else { return Err(Error::usage("no table is named")) };
-        let table: TableName = table.parse().map_err(|error| Error::usage(format!("{error}")))?;
+        let table: TableName = table.parse()?;
         let values: Vec<String> = own.key.into_iter().chain(words).collect();
         let which = match (own.predicate, values) {
             (Some(predicate), values) if values.is_empty() => Which::Where(predicate),

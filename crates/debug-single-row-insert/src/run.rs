@@ -2,15 +2,12 @@
 use std::io::{self, Write};
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured};
+use replica_core::cli::{self, Code, Configured};
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::Sides;
+use replica_core::copy::{CopyOptions, LoadOptions, Plan, Sides};
 use replica_core::error::Result;
-use replica_core::exit::Code;
-use replica_core::plan::{CopyOptions, Plan};
 use replica_core::report::{self, Format, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
-use replica_core::shape::LoadOptions;
 use replica_core::trial::{self, Trial, TrialOutcome, TrialTable};
 
 use crate::args::Options;

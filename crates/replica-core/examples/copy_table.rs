@@ -6,12 +6,10 @@
 use std::process::ExitCode;
 
 use replica_core::catalog::{self, TableName};
-use replica_core::cli::block_on;
+use replica_core::cli::{Code, block_on};
 use replica_core::config::Config;
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
-use replica_core::load::{self, Load, LoadColumn};
-use replica_core::read::Rows;
+use replica_core::lane::{self, Load, LoadColumn, Rows};
 use replica_core::session::{Role, Session};
 
 async fn copy(query: &str, table: &TableName) -> Result<u64> {
@@ -25,9 +23,8 @@ async fn copy(query: &str, table: &TableName) -> Result<u64> {
     let rows = Rows::open(source.lane()?, query).await?;
     let mut columns = Vec::new();
     for (arrived, described) in rows.columns().iter().zip(&described) {
-        let name = &arrived.name;
-        let column =
-            table.column_named(name).ok_or_else(|| Error::mapping("the table has none").column(name))?;
+        let no_column = || Error::mapping("the table has no such column").column(&arrived.name);
+        let column = table.column_named(&arrived.name).ok_or_else(no_column)?;
         columns.push(LoadColumn::new(column, arrived, described.try_get("collation_name")?));
     }
     let load = Load {
@@ -43,7 +40,7 @@ async fn copy(query: &str, table: &TableName) -> Result<u64> {
     // Where this fails, the connection ends, and the server takes the rows back.
     let lane = target.lane()?;
     lane.begin().await?;
-    let loaded = load::stream(rows, lane, &load, &mut |_| ()).await?;
+    let loaded = lane::stream(rows, lane, &load, &mut |_| ()).await?;
     lane.commit().await?;
     Ok(loaded.fingerprint.rows)
 }
@@ -52,13 +49,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let copied = block_on(1, async |_| {
         let [query, table] = &arguments[..] else { return Err(Error::usage("copy_table QUERY TABLE")) };
-        let table = table.parse().map_err(|error| Error::usage(format!("{error}")))?;
-        println!("{} rows", copy(query, &table).await?);
+        println!("{} rows", copy(query, &table.parse()?).await?);
         Ok(Code::Ok)
     });
-    let failed = |error: Error| {
+    if let Err(error) = &copied {
         eprintln!("{error}");
-        error.exit_code()
-    };
-    copied.unwrap_or_else(failed).into()
+    }
+    copied.unwrap_or_else(|error| error.exit_code()).into()
 }

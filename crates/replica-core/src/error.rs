@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::exit::Code;
-use crate::refusal::Refusal;
+pub use crate::refusal::Refusal;
 use crate::report::one_line;
 use crate::retry;
 use crate::tds::token::Message;

@@ -1,39 +1,72 @@
-//! What two tools of the replica share.
-pub mod applock;
+//! Copies tables from one SQL Server to another and proves the copy: what the replica's tools share.
+//!
+//! Rows go from source to target as bytes. A SELECT's rows are found in the stream as they arrive, written as a bulk
+//! load, counted and hashed on the way; values are decoded only to be shown or compared.
+//!
+//! | to | see |
+//! |---|---|
+//! | make a tool: options, configuration, lines and exit codes | [`cli`], [`config`], [`report`], [`error`] |
+//! | talk to a server: sessions, locks, tables and their columns | [`session`], [`catalog`] |
+//! | move rows: a query of one server into a table of another | [`lane`], [`tds`] |
+//! | replace a table or its windows, with a record of what is done | [`copy`], [`window`], [`ledger`] |
+//! | say whether two tables are equal, and what would not fit | [`verify`], [`types`], [`find`], [`trial`], [`decode`] |
+//! | run many jobs, and try again | [`schedule`], [`retry`] |
+//!
+//! # Example
+//! Replaces a table of the target by the source's, in one transaction:
+//! ```no_run
+//! use replica_core::config::Config;
+//! use replica_core::copy::{self, CopyOptions, TableJob, Verify};
+//! use replica_core::error::Result;
+//!
+//! async fn replace(table: &str) -> Result<()> {
+//!     let config = Config::load(None)?;
+//!     let job = TableJob {
+//!         tool: "my-tool",
+//!         source: config.source()?.clone(),
+//!         target: config.target()?.clone(),
+//!         table: table.parse()?,
+//!         days: None,
+//!         options: CopyOptions::default(),
+//!         verify: Verify::Hash,
+//!     };
+//!     let copied = copy::table(&job, &mut |so_far| println!("{} rows", so_far.rows)).await?;
+//!     println!("{} in {:?}", copied.fingerprint, copied.elapsed);
+//!     Ok(())
+//! }
+//! ```
 pub mod catalog;
 pub mod cli;
-mod compare;
 pub mod config;
 pub mod copy;
 pub mod decode;
 pub mod error;
-pub mod exit;
 pub mod find;
-mod identity;
-pub mod indexes;
+pub mod lane;
 pub mod ledger;
-pub mod link;
-pub mod load;
-pub mod order;
-pub mod output;
-pub mod plan;
-pub mod pool;
-mod predicate;
-pub mod read;
-pub mod refusal;
 pub mod report;
 pub mod retry;
-pub mod rows;
 pub mod schedule;
 pub mod session;
-pub mod shape;
-pub mod signal;
-pub mod staging;
 pub mod tds;
 pub mod trial;
 pub mod types;
 pub mod verify;
 pub mod window;
+
+mod compare;
+mod exit;
+mod identity;
+mod link;
+mod load;
+mod plan;
+mod predicate;
+mod read;
+mod refusal;
+mod rows;
+mod shape;
+mod signal;
+mod staging;
 
 #[cfg(test)]
 mod fake;

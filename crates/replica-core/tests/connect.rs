@@ -4,12 +4,14 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Peer, Sandbox, answers, endpoint, run, scripted, silent, text, welcome};
+use replica_core::cli::Code;
 use replica_core::config::{Encrypt, Endpoint};
 use replica_core::error::Result;
-use replica_core::exit::Code;
 use replica_core::session::{Role, Session};
-use replica_core::tds::packet::{frame, kind};
-use replica_core::tds::token::EnvChange;
+use replica_core::tds::{
+    packet::{frame, kind},
+    token::EnvChange,
+};
 use replica_sandbox::server::Policy;
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
 

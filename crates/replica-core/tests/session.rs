@@ -3,7 +3,7 @@ mod common;
 
 use common::{Sandbox, run};
 use replica_core::config::Endpoint;
-use replica_core::read::{self, Rows};
+use replica_core::lane::{self, Rows};
 use replica_core::session::{Role, Session};
 use replica_core::tds::rpc::{Param, Query};
 use replica_sandbox::server::Policy;
@@ -130,11 +130,11 @@ fn a_querys_parameters_travel_beside_it() {
             params: vec![Param::Date(date!(2024 - 02 - 01)), Param::Date(date!(2024 - 03 - 01))],
         };
         let rows = Rows::open(session.lane().unwrap(), february).await.unwrap();
-        let windowed = read::fingerprint(rows).await.unwrap();
+        let windowed = lane::fingerprint(rows).await.unwrap();
         let rows = Rows::open(session.lane().unwrap(), "SELECT d, n, s, b FROM #t WHERE n IS NOT NULL")
             .await
             .unwrap();
-        assert_eq!(read::fingerprint(rows).await.unwrap(), windowed);
+        assert_eq!(lane::fingerprint(rows).await.unwrap(), windowed);
         assert_eq!(windowed.rows, 1);
         let rows = session.query("SELECT n, s, b FROM #t WHERE d = '2024-02-29'", &[]).await.unwrap();
         assert_eq!(rows[0].try_get::<i64, _>(0).unwrap(), Some(i64::MIN));

@@ -2,9 +2,8 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Common, DayRangeArgs, Selection, Tables, Tool};
+use replica_core::cli::{Code, Common, DayRangeArgs, Selection, Tables, Tool};
 use replica_core::error::Result;
-use replica_core::exit::Code;
 use replica_core::report::Format;
 use replica_core::types::mapping::Family;
 use replica_core::window::Range;

@@ -2,11 +2,10 @@
 use std::io::{self, Write};
 
 use replica_core::catalog::{Table, TableName};
-use replica_core::cli::{self, Configured, List};
+use replica_core::cli::{self, Code, Configured, List};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
-use replica_core::exit::Code;
 use replica_core::find::{Finding, LookedFor, Search, find};
 use replica_core::report::{self, Format, ProgressBars, Record, RecordValue, one_line};
 use replica_core::retry::Backoff;

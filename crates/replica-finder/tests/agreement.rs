@@ -3,16 +3,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use replica_core::catalog::{Column, Length, SqlType, Table, TableName};
 use replica_core::config::Endpoint;
-use replica_core::copy::Sides;
+use replica_core::copy::{CopyOptions, Plan, RowSelection, Sides};
 use replica_core::decode::{RowReader, Value};
 use replica_core::error::Result;
 use replica_core::find::{LookedFor, RowName, Search, find};
-use replica_core::load;
-use replica_core::plan::{CopyOptions, Plan, RowSelection};
-use replica_core::read::Rows;
+use replica_core::lane::{self, Rows};
 use replica_core::session::Session;
-use replica_core::types::convert;
-use replica_core::types::guide::{collated, column, representatives};
+use replica_core::types::{
+    convert,
+    guide::{collated, column, representatives},
+};
 use replica_core::window::Filter;
 use replica_testkit::Pair;
 use tokio::runtime::Builder;
@@ -255,7 +255,7 @@ async fn load_rows(sides: &mut Sides, plan: &Plan, predicate: String) -> Result<
         RowSelection { filter: Some(Filter { predicate, params: Vec::new() }), ..RowSelection::default() };
     let rows = Rows::open(sides.source.lane()?, plan.select_part(&part)).await?;
     let load = plan.load(rows.columns())?;
-    load::stream(rows, sides.target.lane()?, &load, &mut |_| ()).await.map(drop)
+    lane::stream(rows, sides.target.lane()?, &load, &mut |_| ()).await.map(drop)
 }
 
 /// A value as the test compares it.

@@ -6,9 +6,8 @@ mod tool;
 use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{self, Tool};
+use replica_core::cli::{self, Code, Tool};
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_finder::{DATES, NUMBERS, STRINGS};
 
 use tool::described;

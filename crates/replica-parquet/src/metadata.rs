@@ -1,9 +1,11 @@
 //! What a file says of itself beyond Parquet, in its key-value metadata: all that it takes to make the rows again.
 use replica_core::catalog::{Column, Table, TableName};
+use replica_core::copy::Plan;
 use replica_core::error::{Error, Result};
-use replica_core::plan::Plan;
-use replica_core::tds::columns::{self, Form};
-use replica_core::tds::fingerprint::Fingerprint;
+use replica_core::tds::{
+    columns::{self, Form},
+    fingerprint::Fingerprint,
+};
 use serde::{Deserialize, Serialize};
 
 /// The key of the metadata; the value is JSON.

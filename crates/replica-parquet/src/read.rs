@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use replica_core::catalog::{Table, TableName};
+use replica_core::copy::Plan;
 use replica_core::decode::ValueKind;
 use replica_core::error::{Error, Result};
-use replica_core::plan::Plan;
-use replica_core::rows::RowSource;
-use replica_core::tds::bulk;
-use replica_core::tds::columns::WireColumn;
-use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
-use replica_core::tds::token::kind::ROW;
-use replica_core::tds::types::ValueLayout;
+use replica_core::lane::RowSource;
+use replica_core::tds::{
+    bulk,
+    columns::WireColumn,
+    fingerprint::Fingerprint,
+    row::{Block, ChunkCounter, RowScanner, ScanStop},
+    token::kind::ROW,
+    types::ValueLayout,
+};
 use tempfile::TempPath;
 use twox_hash::XxHash3_128;
 

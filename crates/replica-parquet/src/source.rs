@@ -1,10 +1,9 @@
 //! Tables copied out of files, or through them.
 use replica_core::catalog::{Table, TableName};
 use replica_core::config::Endpoint;
-use replica_core::copy::{ConnectedSource, Source};
+use replica_core::copy::{ConnectedSource, Plan, Source};
 use replica_core::error::{Error, Result};
-use replica_core::load::Progress;
-use replica_core::plan::Plan;
+use replica_core::lane::Progress;
 use replica_core::report::{ExplainLine, Timing};
 use replica_core::session::Session;
 

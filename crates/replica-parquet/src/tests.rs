@@ -3,17 +3,18 @@ use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use replica_core::catalog::column::Collation;
-use replica_core::catalog::{Column as CatalogColumn, Length, SqlType, Table, TableName};
+use replica_core::catalog::{Column as CatalogColumn, Length, SqlType, Table, TableName, column::Collation};
+use replica_core::copy::{CopyOptions, Plan};
 use replica_core::decode::ValueKind;
 use replica_core::error::Result;
-use replica_core::plan::{CopyOptions, Plan};
-use replica_core::rows::RowSource;
-use replica_core::tds::bulk;
-use replica_core::tds::columns::WireColumn;
-use replica_core::tds::fingerprint::Fingerprint;
-use replica_core::tds::row::{Block, BlockLimits, RowScanner, ScanStop};
-use replica_core::tds::types::{CollationBytes, MAX_WIDTH, TypeInfo, token};
+use replica_core::lane::RowSource;
+use replica_core::tds::{
+    bulk,
+    columns::WireColumn,
+    fingerprint::Fingerprint,
+    row::{Block, BlockLimits, RowScanner, ScanStop},
+    types::{CollationBytes, MAX_WIDTH, TypeInfo, token},
+};
 use tempfile::TempDir;
 
 use crate::Folder;

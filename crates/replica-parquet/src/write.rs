@@ -8,13 +8,11 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use replica_core::copy::Plan;
 use replica_core::decode::{Row, RowReader, ValueKind};
 use replica_core::error::{Error, Result};
-use replica_core::load::Progress;
-use replica_core::plan::Plan;
-use replica_core::rows::RowSource;
-use replica_core::tds::columns::WireColumn;
-use replica_core::tds::wire::Malformed;
+use replica_core::lane::{Progress, RowSource};
+use replica_core::tds::{columns::WireColumn, wire::Malformed};
 use tempfile::NamedTempFile;
 use twox_hash::XxHash3_128;
 

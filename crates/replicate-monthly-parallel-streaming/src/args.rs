@@ -3,14 +3,13 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength, Workers, values,
+    Code, Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength, Workers,
+    values,
 };
-use replica_core::copy::windows::IndexScope;
+use replica_core::copy::{Tablock, windows::IndexScope};
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_core::ledger::ResumeMode;
 use replica_core::report::Format;
-use replica_core::shape::Tablock;
 use replica_core::window::{Range, Unit};
 
 use crate::run;

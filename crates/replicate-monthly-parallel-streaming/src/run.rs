@@ -2,16 +2,16 @@
 use std::io;
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured, List, Tool};
+use replica_core::cli::{self, Code, Configured, List, Stop, Tool};
 use replica_core::config::Config;
-use replica_core::copy::windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob};
+use replica_core::copy::{
+    LoadOptions,
+    windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
+};
 use replica_core::error::Result;
-use replica_core::exit::Code;
 use replica_core::report::{
     self, ProgressBars, Record, RecordValue, human_bytes, human_count, human_duration,
 };
-use replica_core::shape::LoadOptions;
-use replica_core::signal::Stop;
 use replica_core::window::Range;
 
 use crate::Args;

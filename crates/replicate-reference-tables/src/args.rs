@@ -3,10 +3,9 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values,
+    Code, Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values,
 };
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_core::report::Format;
 use replica_core::window::Range;
 
@@ -159,7 +158,8 @@ impl Own {
 
 #[cfg(test)]
 mod tests {
-    use replica_core::cli::{Parsed, parse};
+    use replica_core::cli::Parsed;
+    use replica_core::cli::parse;
     use replica_core::copy::Verify;
     use replica_testkit::{options, refusal};
 

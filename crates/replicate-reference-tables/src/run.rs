@@ -3,17 +3,14 @@ use std::io;
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured, List, Tool};
+use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, Days, Sides, Source, TableJob};
+use replica_core::copy::{self, Days, Plan, Sides, Source, TableJob};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::exit::Code;
-use replica_core::load::LoadOutcome;
-use replica_core::order::{Parent, TableReference, keys, order};
-use replica_core::plan::Plan;
+use replica_core::lane::LoadOutcome;
 use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
-use replica_core::schedule;
+use replica_core::schedule::{self, Parent, TableReference, keys, order};
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;

@@ -1,11 +1,9 @@
 //! What runs, in which order: the steps, and what the target knows of their tables.
 
-use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
-use replica_core::order::{keys, order};
-use replica_core::refusal::Refusal;
+use replica_core::cli::Code;
+use replica_core::error::{Error, Refusal, Result};
 use replica_core::report::{self, Format, Record, RecordValue};
-use replica_core::schedule::{self, ScheduledJob};
+use replica_core::schedule::{self, ScheduledJob, keys, order};
 use replica_core::session::Session;
 
 use crate::steps::{Step, StepPart};

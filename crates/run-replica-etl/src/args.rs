@@ -2,10 +2,9 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Common, Explain, Shrinking, Tool, values};
+use replica_core::cli::{Code, Common, Explain, Shrinking, Tool, values};
 use replica_core::config::Shrink;
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_core::report::Format;
 use replica_core::window;
 

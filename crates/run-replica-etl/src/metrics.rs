@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use replica_core::cli::values;
 use replica_core::error::{Error, Result};
-use replica_core::output;
+use replica_core::report::output;
 
 /// One number about one kind of run, or about one table in it.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use replica_core::error::{Error, Result};
-use replica_core::output;
+use replica_core::report::output;
 use serde::{Serialize, Serializer};
 
 /// A file of lines, one file for the days on which runs begin (UTC). Without a folder it goes nowhere.

@@ -1,18 +1,17 @@
 //! One step: a table, or days of it, copied by the library.
 use std::time::{Duration, Instant};
 
-use replica_core::cli::Tool;
+use replica_core::cli::{Stop, Tool};
 use replica_core::config::Endpoint;
-use replica_core::copy::windows::{self, IndexScope, PreparedWindows};
-use replica_core::copy::{self, Effort, TableJob, Verify};
+use replica_core::copy::{
+    self, CopyOptions, Effort, LoadOptions, TableJob, Verify,
+    windows::{self, IndexScope, PreparedWindows},
+};
 use replica_core::error::{Error, Kind, Result};
+use replica_core::lane::LoadOutcome;
 use replica_core::ledger::ResumeMode;
-use replica_core::load::LoadOutcome;
-use replica_core::plan::CopyOptions;
 use replica_core::report::ProgressBars;
 use replica_core::retry::Backoff;
-use replica_core::shape::LoadOptions;
-use replica_core::signal::Stop;
 use replica_core::window::{Range, Unit};
 
 use crate::Args;
@@ -84,7 +83,7 @@ async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
         verify: sides.verify,
     };
     let bar = sides.progress.bar(&step.table.to_string(), None);
-    let mut rows = |so_far: replica_core::load::Progress| bar.set(so_far.rows);
+    let mut rows = |so_far: replica_core::lane::Progress| bar.set(so_far.rows);
     let result = stop.or(copy::table_with_effort(&job, &mut rows, &mut effort)).await;
     FinishedPart { window: None, result, elapsed: started.elapsed(), effort }
 }

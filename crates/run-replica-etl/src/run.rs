@@ -2,18 +2,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use replica_core::applock::{self, LockMode};
 use replica_core::catalog::{ListEntry, TableName};
-use replica_core::cli::{self, Configured, Workers, values};
+use replica_core::cli::{self, Code, Configured, Stop, Workers, values};
 use replica_core::config::Config;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_core::report::{self, ProgressBars};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, ScheduledJob};
-use replica_core::session::{Role, Session};
-use replica_core::signal::Stop;
+use replica_core::session::{
+    Role, Session,
+    applock::{self, LockMode},
+};
 use time::Date;
 
 use crate::agenda::Agenda;

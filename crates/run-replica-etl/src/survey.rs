@@ -1,10 +1,10 @@
 //! What the target knows of the tables before the run: whether they are there, how large they are, and which foreign
 //! keys tie them together.
 use replica_core::catalog::{self, Table};
+use replica_core::copy::{self, LoadOptions};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::order::Parent;
+use replica_core::schedule::Parent;
 use replica_core::session::{Role, Session};
-use replica_core::shape;
 
 use crate::steps::{Step, StepPart};
 
@@ -48,6 +48,6 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<S
 
 /// What keeps the table from being refreshed, so that no other table is touched before it is known.
 fn refused(table: &Table, step: &Step) -> Result<()> {
-    let refusals = shape::refusals(table, step.part != StepPart::Whole, shape::LoadOptions::default());
+    let refusals = copy::refusals(table, step.part != StepPart::Whole, LoadOptions::default());
     refusals.into_iter().next().map_or(Ok(()), Err)
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use replica_core::catalog::TableName;
+use replica_core::cli::Code;
 use replica_core::config::Config;
 use replica_core::error::{Error, Kind, Result};
-use replica_core::exit::Code;
 use replica_core::report::{self, Format, ProgressBars, Record, RecordValue, human_duration};
 
 use crate::args::Options;

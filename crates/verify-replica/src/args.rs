@@ -2,9 +2,10 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{self, Common, DayRangeArgs, Guard, Selection, Tables, Tool, WindowLength, Workers};
+use replica_core::cli::{
+    self, Code, Common, DayRangeArgs, Guard, Selection, Tables, Tool, WindowLength, Workers,
+};
 use replica_core::error::{Error, Result};
-use replica_core::exit::Code;
 use replica_core::report::Format;
 use replica_core::verify::AsOf;
 use replica_core::window::Window;

@@ -6,8 +6,8 @@ use replica_core::catalog::TableName;
 use replica_core::cli::{Configured, List};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Result};
+use replica_core::lane;
 use replica_core::ledger::{self, RecordedWindow, State};
-use replica_core::read;
 use replica_core::retry::Backoff;
 use replica_core::session::Role;
 use replica_core::verify::{Comparison, ComparisonJob, ComparisonOptions, Connections, Throttle};
@@ -114,7 +114,7 @@ impl Planner<'_> {
         let endless = windows.iter().any(Window::is_endless);
         for (role, session) in [(Role::Source, &mut sides.source), (Role::Target, &mut sides.target)] {
             let Some(query) = comparison.outside(role) else { continue };
-            let outside = read::numbers(session.lane()?, query).await;
+            let outside = lane::numbers(session.lane()?, query).await;
             let outside = outside.map_err(|error| error.within("counting rows in no window"))?;
             for rows in Outside::counted(&outside).told(column, endless, "not compared") {
                 log::warn!("{}: at the {role}, {rows}", comparison.source);

@@ -1,15 +1,14 @@
 //! Loads what differs again, by the copy's own way: windows as the monthly copy does, whole tables in one transaction.
 use replica_core::catalog::TableName;
-use replica_core::cli::{Configured, Tool};
+use replica_core::cli::{Configured, Stop, Tool};
 use replica_core::config::Config;
-use replica_core::copy::windows::{self, IndexScope, PreparedWindows};
-use replica_core::copy::{self, Verify};
+use replica_core::copy::{
+    self, CopyOptions, LoadOptions, Verify,
+    windows::{self, IndexScope, PreparedWindows},
+};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::ledger::ResumeMode;
-use replica_core::plan::CopyOptions;
 use replica_core::report::ProgressBars;
-use replica_core::shape::LoadOptions;
-use replica_core::signal::Stop;
 use replica_core::window::Window;
 
 use crate::Args;

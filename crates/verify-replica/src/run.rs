@@ -5,15 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
-use replica_core::cli::{self, Configured, List};
+use replica_core::cli::{self, Code, Configured, List, Stop};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
-use replica_core::exit::Code;
 use replica_core::ledger::{self, Past};
-use replica_core::pool;
 use replica_core::report::{self, ProgressBars};
 use replica_core::retry::Backoff;
-use replica_core::signal::Stop;
+use replica_core::schedule::pool;
 use replica_core::verify::{ComparisonJob, ComparisonOutcome, Connections, Throttle, Verdict};
 use replica_core::window::Window;
 use time::OffsetDateTime;

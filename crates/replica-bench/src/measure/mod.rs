@@ -9,7 +9,7 @@ use std::error::Error;
 
 use replica_core::catalog::{self, TableName};
 use replica_core::config::Endpoint;
-use replica_core::plan::{CopyOptions, Plan};
+use replica_core::copy::{CopyOptions, Plan};
 use replica_core::session::{Role, Session};
 
 use crate::args::{Measure, Mode};

@@ -4,13 +4,14 @@ use std::error::Error;
 use super::{SOURCE, TARGET, connection_string};
 use crate::args::Measure;
 use crate::figures::{Figures, Stopwatch};
+use replica_core::cli::Stop;
 use replica_core::config::Endpoint;
-use replica_core::copy::Verify;
-use replica_core::copy::windows::{self, IndexScope, PreparedWindows, WindowsJob};
+use replica_core::copy::{
+    CopyOptions, Verify,
+    windows::{self, IndexScope, PreparedWindows, WindowsJob},
+};
 use replica_core::ledger::ResumeMode;
-use replica_core::plan::CopyOptions;
 use replica_core::report::ProgressBars;
-use replica_core::signal::Stop;
 use replica_core::window::{Range, Unit};
 
 /// The column that months are cut by, and a year that the sandbox's sales have rows in.

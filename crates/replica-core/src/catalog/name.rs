@@ -2,6 +2,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::Error;
+
 /// A table as named by a user: `name`, `schema.name` or `[schema].[name]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName {
@@ -50,6 +52,12 @@ fn plain(part: &str) -> String {
 pub struct NameError {
     text: String,
     reason: &'static str,
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::usage(error.to_string())
+    }
 }
 
 /// An identifier has at most 128 UTF-16 units (Microsoft docs, "Database Identifiers").

@@ -20,9 +20,9 @@ use argh::{ArgsInfo, FromArgs};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
-use crate::exit::Code;
+pub use crate::exit::Code;
 use crate::report;
-use crate::signal::Stop;
+pub use crate::signal::Stop;
 pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::Shrink;
 use crate::error::{Error, Result};
-use crate::output;
+use crate::report::output;
 
 /// More connections than this are a slip of the finger.
 const MOST_WORKERS: usize = 64;

@@ -149,7 +149,7 @@ impl Config {
     /// Checks what no single value can say.
     fn validated(self) -> Result<Self> {
         for name in self.tables.keys().chain(self.date_filter_columns.keys()) {
-            name.parse::<TableName>().map_err(|error| Error::usage(format!("{error}")))?;
+            name.parse::<TableName>()?;
         }
         for (name, settings) in &self.tables {
             if [settings.chunk_size, settings.commit_interval].contains(&Some(0)) {

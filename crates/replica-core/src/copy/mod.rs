@@ -1,6 +1,7 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
 mod guard;
+pub mod indexes;
 mod narrow;
 mod pinpoint;
 mod proof;
@@ -15,17 +16,19 @@ pub mod windows;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::applock::{self, LockMode};
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::Replaced;
 use crate::load::{LoadOutcome, Progress};
-use crate::plan::{CopyOptions, Plan, WindowedPlan};
+use crate::plan::WindowedPlan;
+pub use crate::plan::{CopyOptions, Plan, RowSelection};
 use crate::report::Timing;
 use crate::retry::Backoff;
+use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session};
+pub use crate::shape::{LoadOptions, Tablock, refusals};
 use crate::window::Window;
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};

@@ -8,7 +8,6 @@ use super::Sides;
 use super::referencing::still_rest;
 use super::replace::LOCK_WAIT;
 use super::source::ConnectedSource;
-use crate::applock::{self, LockMode};
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, Loaded};
 use crate::load::{self, LoadOutcome, Progress};
@@ -16,6 +15,7 @@ use crate::plan::Plan;
 use crate::read;
 use crate::report::Timing;
 use crate::session::Session;
+use crate::session::applock::{self, LockMode};
 
 /// How long a load waits for the other loads of its table before it says so and waits on.
 const LOAD_LOCK_WAIT: Duration = Duration::from_secs(60);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::known::{self, RecordedWindow, State};
 use super::{Run, Subject, ask, change, milliseconds32, names, overlaps, signed};
-use crate::applock::{self, LockMode};
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
+use crate::session::applock::{self, LockMode};
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;

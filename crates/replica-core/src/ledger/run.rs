@@ -2,9 +2,9 @@
 use std::time::Duration;
 
 use super::{ask, change, lost, milliseconds, names, shortened, signed};
-use crate::applock;
 use crate::catalog::TableName;
 use crate::error::Result;
+use crate::session::applock;
 use crate::session::{Session, ToSql};
 
 /// A run on one table, as it is on record. Clones are the same run.

@@ -3,6 +3,7 @@ mod duration;
 mod logging;
 mod out;
 mod outcome;
+pub mod output;
 mod progress;
 mod record;
 mod timing;

@@ -4,6 +4,7 @@
 //! the answer is read to its end; a query that is cut off (an error of the connection, a dropped future)
 //! never gives it back, and the session says so from then on. Transactions live on the [`Lane`]; queries
 //! run inside the one that is open.
+pub mod applock;
 mod borrowed;
 mod boundary;
 mod connect;

@@ -26,7 +26,7 @@ mod windowed;
 
 pub use batches::Batches;
 pub use reason::Reason;
-pub use referencing::{IncomingKeys, Reached, SuspendedKey};
+pub use referencing::{IncomingKeys, Reached};
 pub use whole::strategy;
 pub(crate) use windowed::no_date_column;
 pub use windowed::windowed;

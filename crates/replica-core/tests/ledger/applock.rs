@@ -1,8 +1,10 @@
 //! Application locks: shared by some or held by one, given back or gone with the session.
 use std::time::Duration;
 
-use replica_core::applock::{self, LockMode};
-use replica_core::session::Session;
+use replica_core::session::{
+    Session,
+    applock::{self, LockMode},
+};
 
 use crate::util::{LedgerStage, run};
 

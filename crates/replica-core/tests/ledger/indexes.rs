@@ -1,8 +1,7 @@
 //! Indexes: those that a run disables come back, once; others stay as they are.
 use replica_core::catalog::Table;
-use replica_core::indexes;
+use replica_core::copy::indexes::{self, disposable};
 use replica_core::ledger::{self, RunOptions};
-use replica_core::shape::indexes::disposable;
 
 use crate::util::{LedgerStage, begin, months, run, run_options, subject, table};
 

@@ -10,8 +10,7 @@ use askama::Template;
 use replica_core::catalog::TableName;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::Past;
-use replica_core::output;
-use replica_core::report::human_count;
+use replica_core::report::{human_count, output};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingRow, Verdict};
 use time::OffsetDateTime;
 

@@ -1,9 +1,9 @@
 //! The end of a run, however it came: windows are given back, indexes rebuilt.
 use super::{WindowsJob, mode};
 use crate::catalog::Table;
+use crate::copy::indexes::{self, IndexChanges};
 use crate::copy::lock_table;
 use crate::error::{Kind, Result};
-use crate::indexes::{self, IndexChanges};
 use crate::ledger::Run;
 use crate::retry::Backoff;
 use crate::session::{Role, Session};

@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{Sides, Verify, lock_table};
-use crate::applock::LockMode;
 use crate::catalog::{self, Table, TableName};
 use crate::config::Endpoint;
+use crate::copy::indexes::{self, IndexChanges};
 use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
-use crate::indexes::{self, IndexChanges};
 use crate::ledger::{
     self, Begun, Complete, Ended, Heartbeat, PlannedWindow, ResumeMode, RunOptions, Subject,
 };
@@ -24,6 +23,7 @@ use crate::plan::{CopyOptions, WindowedPlan};
 use crate::read;
 use crate::report::{self, Timing};
 use crate::retry::Backoff;
+use crate::session::applock::LockMode;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
 use crate::window::{Range, Window};

@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Connected, WorkerPool};
+use crate::copy::indexes;
 use crate::copy::proof::difference;
 use crate::copy::stall::Watched;
 use crate::copy::window::{self, WindowError};
 use crate::copy::windows::IndexScope;
 use crate::copy::{Sides, Verify, staged};
 use crate::error::{Error, Result};
-use crate::indexes;
 use crate::ledger::Claim;
 use crate::load::LoadOutcome;
 use crate::plan::Plan;

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{self, Run};
 use crate::retry::Backoff;
 use crate::session::Session;
+pub use crate::shape::indexes::disposable;
 
 /// How long readers and writers of the table may hold ALTER INDEX up, and it others.
 const LOCK_WAIT: Duration = Duration::from_secs(10);

@@ -1,7 +1,12 @@
 //! Runs jobs that wait for each other, several at once, under one limit.
+mod order;
+pub mod pool;
+
 use std::collections::HashMap;
 
 use tokio::task::{Id, JoinError, JoinSet};
+
+pub use order::{CopyOrder, Parent, TableReference, keys, order};
 
 /// What the schedule knows of a job.
 #[derive(Clone, Debug, Default)]

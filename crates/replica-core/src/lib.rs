@@ -35,6 +35,8 @@
 //!     Ok(())
 //! }
 //! ```
+#![warn(unreachable_pub)]
+
 pub mod catalog;
 pub mod cli;
 pub mod config;

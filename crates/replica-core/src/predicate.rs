@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Of kind `Usage`: quotes, brackets or comments that do not close, brackets that close what the condition has not opened, a
 /// semicolon.
-pub fn bracketed(text: &str) -> Result<String> {
+pub(crate) fn bracketed(text: &str) -> Result<String> {
     check(text).map_err(|why| {
         Error::usage(format!("the condition {text:?} {why}"))
             .remedy("It is one condition, as it follows WHERE: col = 1 AND other > 'x'")

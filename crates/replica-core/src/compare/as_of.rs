@@ -29,7 +29,7 @@ pub(super) struct Newer {
 }
 
 impl Newer {
-    pub fn new(as_of: &AsOf, source: &Table, date_column: Option<&str>) -> Result<Self> {
+    pub(super) fn new(as_of: &AsOf, source: &Table, date_column: Option<&str>) -> Result<Self> {
         let refused = |what: String| Error::usage(format!("--as-of: {what}")).table(&source.object.name);
         let column = match (&as_of.column, &as_of.value) {
             (Some(name), _) => source
@@ -62,7 +62,7 @@ impl Newer {
     }
 
     /// True for the rows that are newer.
-    pub fn predicate(&self, params: &mut Vec<Param>) -> String {
+    pub(super) fn predicate(&self, params: &mut Vec<Param>) -> String {
         let at = params.len() + 1;
         let value = match &self.value {
             AsOfMoment::RowVersion(bytes) => {

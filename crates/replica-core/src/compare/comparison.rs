@@ -44,7 +44,7 @@ pub struct ComparisonOptions<'a> {
 
 /// A SELECT with columns before the row proper.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComparisonQuery {
+pub(crate) struct ComparisonQuery {
     pub query: Query,
     pub lead: usize,
 }

@@ -37,7 +37,7 @@ impl<'a> Merge<'a> {
     ///
     /// # Errors
     /// The servers'; lost connections.
-    pub async fn open(
+    pub(crate) async fn open(
         sides: &'a mut Sides,
         reading: &'a Reading<'a>,
         part: &RereadRows,
@@ -57,7 +57,7 @@ impl<'a> Merge<'a> {
     ///
     /// # Errors
     /// Those of the streams.
-    pub async fn next(&mut self) -> Result<Step> {
+    pub(crate) async fn next(&mut self) -> Result<Step> {
         loop {
             if !self.advance().await? {
                 return Ok(Step::OutOfOrder);
@@ -97,7 +97,7 @@ impl<'a> Merge<'a> {
     ///
     /// # Errors
     /// Lost connections.
-    pub async fn cancel(self) -> Result<()> {
+    pub(crate) async fn cancel(self) -> Result<()> {
         self.source.cancel().await?;
         self.target.cancel().await
     }

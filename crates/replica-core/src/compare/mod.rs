@@ -45,7 +45,7 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// The server's.
-    pub async fn begin(&self, session: &mut Session, role: Role) -> Result<()> {
+    pub(crate) async fn begin(&self, session: &mut Session, role: Role) -> Result<()> {
         let snapshot = self.snapshot && self.comparison.allows_snapshot(role);
         session.set_isolation(if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted }).await?;
         session.set_lock_timeout(LOCK_WAIT).await?;
@@ -75,7 +75,7 @@ impl FirstPass {
     ///
     /// # Errors
     /// The servers'; lost connections.
-    pub async fn of(
+    pub(crate) async fn of(
         sides: &mut Sides,
         reading: &Reading<'_>,
         window: Option<Window>,

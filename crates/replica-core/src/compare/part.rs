@@ -36,7 +36,7 @@ enum Day {
 
 impl RereadRows {
     /// The days of `window` whose sums differ; all of it where days do not tell.
-    pub fn differing(
+    pub(crate) fn differing(
         window: Option<Window>,
         source: Option<&FingerprintsByDay>,
         target: Option<&FingerprintsByDay>,
@@ -57,7 +57,7 @@ impl RereadRows {
     }
 
     /// The sum of this part's rows among those of the whole.
-    pub fn sum(&self, total: Fingerprint, days: Option<&FingerprintsByDay>) -> Fingerprint {
+    pub(crate) fn sum(&self, total: Fingerprint, days: Option<&FingerprintsByDay>) -> Fingerprint {
         let (Self::Days { days: ranges, undated }, Some(days)) = (self, days) else { return total };
         let mut sum = Fingerprint::default();
         for (day, fingerprint) in by_day(days) {
@@ -74,7 +74,7 @@ impl RereadRows {
     }
 
     /// `None`: all rows.
-    pub fn predicate(&self, date: &DateColumn, params: &mut Vec<Param>) -> Option<String> {
+    pub(crate) fn predicate(&self, date: &DateColumn, params: &mut Vec<Param>) -> Option<String> {
         match self {
             Self::All(window) => window.map(|window| date.within(&window, params)),
             Self::Days { days, undated } => {

@@ -42,7 +42,7 @@ impl Default for Sketch {
 
 impl Sketch {
     /// Adds a row.
-    pub fn add(&mut self, hash: u128) {
+    pub(crate) fn add(&mut self, hash: u128) {
         self.put(id(hash), 1);
     }
 
@@ -56,7 +56,7 @@ impl Sketch {
     }
 
     /// What this side has more of than the other (positive), and less (negative). `None`: too many rows differ.
-    pub fn less(mut self, other: &Self) -> Option<Surplus> {
+    pub(crate) fn less(mut self, other: &Self) -> Option<Surplus> {
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             mine.count -= theirs.count;
             mine.hashes -= theirs.hashes;

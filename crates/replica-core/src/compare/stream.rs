@@ -70,7 +70,7 @@ pub(crate) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub async fn open(
+    pub(crate) async fn open(
         session: &'a mut Session,
         question: ComparisonQuery,
         reading: &'a Reading<'a>,
@@ -97,12 +97,12 @@ impl<'a> Stream<'a> {
     }
 
     /// The columns as they arrive, and how many of them come before the row proper.
-    pub fn columns(&self) -> (&[WireColumn], usize) {
+    pub(crate) fn columns(&self) -> (&[WireColumn], usize) {
         (self.rows.columns(), self.lead)
     }
 
     /// Count and hash of all rows so far.
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.rows.fingerprint()
     }
 
@@ -116,7 +116,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Goes to the next row; `false` after the last.
-    pub async fn next(&mut self) -> Result<bool> {
+    pub(crate) async fn next(&mut self) -> Result<bool> {
         if !self.one_by_one {
             self.rows.set_chunk_rows(1);
             self.one_by_one = true;
@@ -142,7 +142,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Leaves the rest unread; the connection is ready for the next request.
-    pub async fn cancel(self) -> Result<()> {
+    pub(crate) async fn cancel(self) -> Result<()> {
         self.rows.cancel().await
     }
 }

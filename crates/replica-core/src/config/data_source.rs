@@ -10,7 +10,7 @@ pub(super) struct DataSource {
 }
 
 impl DataSource {
-    pub fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         let lower = text.to_ascii_lowercase();
         for (prefix, what) in

@@ -42,7 +42,7 @@ impl ConfigFolder {
     ///
     /// # Errors
     /// The current folder cannot be read.
-    pub fn of(file: &Path) -> Result<Self> {
+    pub(super) fn of(file: &Path) -> Result<Self> {
         let current = std::env::current_dir()
             .map_err(|error| Error::usage(format!("The current folder cannot be read: {error}")))?;
         let parent = file.parent().unwrap_or(Path::new(""));
@@ -51,7 +51,7 @@ impl ConfigFolder {
 
     /// `path`, counted from the file's folder. `key` is what a warning names: in earlier versions a relative path counted
     /// from the current folder, and what lies there is no longer read.
-    pub fn resolve(&self, key: &str, path: &Path) -> PathBuf {
+    pub(super) fn resolve(&self, key: &str, path: &Path) -> PathBuf {
         let resolved = self.of_file.join(path);
         let before = self.current.join(path);
         if before != resolved && before.exists() {

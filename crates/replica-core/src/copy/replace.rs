@@ -42,7 +42,7 @@ impl From<Error> for ReplaceError {
 
 impl ReplaceError {
     /// Another way to ask, where the refused step has one that has not been tried.
-    pub fn fallback(&self, mut options: CopyOptions) -> Option<CopyOptions> {
+    pub(super) fn fallback(&self, mut options: CopyOptions) -> Option<CopyOptions> {
         if self.doubtful {
             options.count_rows = true;
             return Some(options);

@@ -31,7 +31,7 @@ pub(super) struct Watched<'a> {
 
 impl Watched<'_> {
     /// Runs `work`, and says who blocks it whenever it has not moved for a while.
-    pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let mut ticks =
             interval(STILL.min(self.target.command_timeout.unwrap_or(STILL) / 2).max(ANSWER / 20));

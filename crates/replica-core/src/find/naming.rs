@@ -60,7 +60,7 @@ impl RowName {
 }
 
 /// A word as a shell reads it.
-pub fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let plain =
         |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '+' | ',' | '@' | '%');
     if !text.is_empty() && text.chars().all(plain) {
@@ -85,7 +85,7 @@ pub(super) enum Naming {
 const MOST_COLUMNS: usize = 6;
 
 impl Naming {
-    pub fn of(table: &Table) -> Self {
+    pub(super) fn of(table: &Table) -> Self {
         if let Some(key) = RowKey::of(table) {
             return Self::Key(key);
         }
@@ -105,7 +105,7 @@ impl Naming {
     }
 
     /// What to SELECT, and in which order, for [`Self::name`].
-    pub fn items(&self) -> Vec<String> {
+    pub(super) fn items(&self) -> Vec<String> {
         match self {
             Self::Key(key) => key.columns.iter().map(|column| quote(&column.name)).collect(),
             Self::Place { alias, columns } => std::iter::once(alias)
@@ -116,7 +116,7 @@ impl Naming {
     }
 
     /// The table, with the places if they are needed.
-    pub fn table(&self, source: &Table) -> String {
+    pub(super) fn table(&self, source: &Table) -> String {
         let table = source.object.name.quoted();
         match self {
             Self::Key(_) => table,
@@ -130,7 +130,7 @@ impl Naming {
         }
     }
 
-    pub fn order_by(&self) -> String {
+    pub(super) fn order_by(&self) -> String {
         match self {
             Self::Key(key) => format!(" ORDER BY {}", key.list()),
             Self::Place { alias, .. } => format!(" ORDER BY {}", quote(alias)),
@@ -138,7 +138,7 @@ impl Naming {
     }
 
     /// Reads the name off the first columns of a row.
-    pub fn name(&self, row: Row<'_>) -> Result<RowName> {
+    pub(super) fn name(&self, row: Row<'_>) -> Result<RowName> {
         let text = |at: usize| row.value(at).map(|value| value.to_string());
         Ok(match self {
             Self::Key(key) => RowName::Key((0..key.columns.len()).map(text).collect::<Result<Vec<_>, _>>()?),

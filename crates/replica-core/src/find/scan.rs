@@ -22,7 +22,7 @@ const MOST_CHECKS: usize = 4_096 / AGGREGATES - 60;
 
 impl<'a> Scan<'a> {
     /// One scan; none where there is nothing to look for; several for a table of a thousand columns.
-    pub fn all(search: &'a Search<'a>) -> Vec<Self> {
+    pub(super) fn all(search: &'a Search<'a>) -> Vec<Self> {
         let of_column =
             |column: &'a MappedColumn| column.checks().into_iter().map(move |check| (column, check));
         let wanted = |(column, check): &(&MappedColumn, ValueCheck)| match search.looked_for {
@@ -35,7 +35,7 @@ impl<'a> Scan<'a> {
     }
 
     /// One row: for each check the number of rows, and the extremes of what it measures.
-    pub fn aggregate(&self) -> Query {
+    pub(super) fn aggregate(&self) -> Query {
         let items = self.checks.iter().map(|(_, ValueCheck { predicate, measure, .. })| {
             let of =
                 |function: &str, shown: &str| format!("{function}(CASE WHEN {predicate} THEN {shown} END)");
@@ -55,7 +55,7 @@ impl<'a> Scan<'a> {
     }
 
     /// What the aggregate row says: the findings, each with the number of its check.
-    pub fn findings(&self, row: Row<'_>) -> Result<Vec<(usize, Finding)>> {
+    pub(super) fn findings(&self, row: Row<'_>) -> Result<Vec<(usize, Finding)>> {
         let mut findings = Vec::new();
         for (number, (column, check)) in self.checks.iter().enumerate() {
             let at = number * AGGREGATES;
@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The rows of some of the checks.
-    pub fn offenders(&self, checks: &[usize]) -> Offenders<'_> {
+    pub(super) fn offenders(&self, checks: &[usize]) -> Offenders<'_> {
         let checks = checks.iter().filter_map(|number| self.checks.get(*number)).map(|(_, check)| check);
         Offenders { scan: self, checks: checks.collect(), naming: Naming::of(self.search.source) }
     }
@@ -127,7 +127,7 @@ pub(super) struct Offenders<'a> {
 
 impl Offenders<'_> {
     /// The columns that name a row; then for each check whether it is true, and what it measures.
-    pub fn query(&self) -> Query {
+    pub(super) fn query(&self) -> Query {
         let checks = self.checks.iter().map(|ValueCheck { predicate, measure, .. }| {
             let shown = match measure {
                 ValueMeasure::Nothing => "NULL",
@@ -151,7 +151,7 @@ impl Offenders<'_> {
     }
 
     /// The row, if the check at this place is true for it.
-    pub fn offender(&self, row: Row<'_>, place: usize) -> Result<Option<Offender>> {
+    pub(super) fn offender(&self, row: Row<'_>, place: usize) -> Result<Option<Offender>> {
         let at = self.naming.items().len() + 2 * place;
         if row.value(at)? != Value::Int(1) {
             return Ok(None);

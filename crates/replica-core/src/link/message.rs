@@ -13,7 +13,7 @@ const MOST: usize = 1 << 20;
 ///
 /// # Errors
 /// A stream that ends within the message, a header that can't be, a message of more than 1 MiB.
-pub async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<(u8, Vec<u8>)>> {
+pub(crate) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<(u8, Vec<u8>)>> {
     read_where(from, |_| true).await
 }
 
@@ -22,7 +22,7 @@ pub async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<(u8, Vec<
 /// # Errors
 /// Those of [`read`], and another type of message: as soon as its header is here, since the length in it may be
 /// any text's third and fourth letter.
-pub async fn read_reply<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<Vec<u8>>> {
+pub(crate) async fn read_reply<R: AsyncRead + Unpin>(from: &mut R) -> Result<Option<Vec<u8>>> {
     Ok(read_where(from, |kind| kind == kind::REPLY).await?.map(|(_, payload)| payload))
 }
 
@@ -58,7 +58,12 @@ where
 }
 
 /// Writes one message in packets of `size` bytes.
-pub async fn write<W: AsyncWrite + Unpin>(to: &mut W, kind: u8, payload: &[u8], size: usize) -> Result<()> {
+pub(crate) async fn write<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    kind: u8,
+    payload: &[u8],
+    size: usize,
+) -> Result<()> {
     let mut packets = Vec::with_capacity(payload.len() + payload.len() / 64 + HEADER);
     frame(kind, payload, size, &mut packets);
     to.write_all(&packets).await?;

@@ -12,7 +12,7 @@ mod transport;
 use crate::config::{Encrypt, Endpoint};
 use crate::error::{Error, Result};
 use crate::tds::prelogin::encryption;
-pub use transport::Link;
+pub(crate) use transport::Link;
 
 /// How far TLS reaches on a fresh [`Link`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::tds::packet::{self, kind};
 use crate::tds::prelogin::{Prelogin, encryption, option};
 
 /// Sends our PRELOGIN, asking for a level of [`encryption`], and returns the server's.
-pub async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
+pub(super) async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
     let ours = Prelogin {
         options: vec![
             // The client's version means nothing to the server.
@@ -30,13 +30,13 @@ pub async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
 }
 
 /// The server's choice.
-pub fn chosen(reply: &Prelogin) -> Result<u8> {
+pub(super) fn chosen(reply: &Prelogin) -> Result<u8> {
     reply.encryption().ok_or_else(not_tds)
 }
 
 /// The payload of the same reply as tiberius must see it: it has no TLS of its own, and ours is in place. Only the
 /// two options that it makes use of are passed on.
-pub fn without_encryption(reply: &Prelogin) -> Vec<u8> {
+pub(super) fn without_encryption(reply: &Prelogin) -> Vec<u8> {
     let mut seen = Prelogin::default();
     seen.set(
         option::VERSION,

@@ -22,7 +22,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
 /// Connects to the first address of `host` that answers; tries them one by one, or all `at_once`
 /// (MultiSubnetFailover: only one of the addresses is alive).
-pub async fn connect(host: &str, port: u16, at_once: bool) -> Result<TcpStream> {
+pub(super) async fn connect(host: &str, port: u16, at_once: bool) -> Result<TcpStream> {
     let addresses: Vec<SocketAddr> = match lookup_host((host, port)).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => return Err(unknown(host, &error)),

@@ -28,7 +28,7 @@ const FIRST: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::
 
 /// What is asked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CertificateCheck {
+pub(super) enum CertificateCheck {
     /// A trusted chain and the right name.
     Full,
     /// Nothing: whoever sits in between can read and change everything.
@@ -37,19 +37,23 @@ pub enum CertificateCheck {
 
 impl CertificateCheck {
     /// What the connection string asks for.
-    pub fn of(endpoint: &Endpoint) -> Self {
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
         if endpoint.trust_server_certificate { Self::Nothing } else { Self::Full }
     }
 }
 
 /// TLS for TDS 7.x: the handshake inside PRELOGIN packets.
-pub async fn within_prelogin(link: Link, endpoint: &Endpoint, check: CertificateCheck) -> Result<Link> {
+pub(super) async fn within_prelogin(
+    link: Link,
+    endpoint: &Endpoint,
+    check: CertificateCheck,
+) -> Result<Link> {
     handshake(Handshake::new(link.into_tcp()?, true), config(endpoint, check, WITHIN_PRELOGIN)?, endpoint)
         .await
 }
 
 /// TLS for TDS 8.0, before any TDS: `Encrypt=strict`, which no `TrustServerCertificate` weakens.
-pub async fn first(link: Link, endpoint: &Endpoint) -> Result<Link> {
+pub(super) async fn first(link: Link, endpoint: &Endpoint) -> Result<Link> {
     let mut config = config(endpoint, CertificateCheck::Full, FIRST)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     handshake(Handshake::new(link.into_tcp()?, false), config, endpoint).await

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::tds::packet::{DEFAULT_SIZE, HEADER, Header, frame, kind};
 
 /// The socket, plain or with TLS.
-pub enum Link {
+pub(crate) enum Link {
     Plain(TcpStream),
     Tls(Box<TlsStream<Handshake>>),
 }
@@ -86,7 +86,7 @@ impl AsyncWrite for Link {
 
 /// What TLS writes to: during a TDS 7.x handshake, records travel inside PRELOGIN packets, one packet
 /// a flight ([MS-TDS] 2.2.6.5); afterwards, and in TDS 8.0, they go out bare.
-pub struct Handshake {
+pub(crate) struct Handshake {
     tcp: TcpStream,
     framed: bool,
     /// The flight being written, then being sent; `sent` bytes of it are gone.

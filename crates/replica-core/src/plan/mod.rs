@@ -17,7 +17,7 @@ mod part;
 mod windowed;
 
 pub use part::RowSelection;
-pub use windowed::WindowedPlan;
+pub(crate) use windowed::WindowedPlan;
 
 /// One table's replacement.
 #[derive(Clone, Debug)]

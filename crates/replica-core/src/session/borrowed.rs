@@ -34,21 +34,21 @@ enum Leads {
 pub(super) struct Shared(Arc<Mutex<Leads>>);
 
 impl Shared {
-    pub fn for_login(relay: DuplexStream) -> Self {
+    pub(super) fn for_login(relay: DuplexStream) -> Self {
         Self(Arc::new(Mutex::new(Leads::ToLogin(relay))))
     }
 
     /// tiberius' end.
-    pub fn borrowed(&self) -> Borrowed {
+    pub(super) fn borrowed(&self) -> Borrowed {
         Borrowed(self.clone())
     }
 
     /// For the time of one query.
-    pub fn lend(&self, lane: Lane) {
+    pub(super) fn lend(&self, lane: Lane) {
         *self.leads() = Leads::ToServer { lane: Box::new(lane), written: 0, read: 0 };
     }
 
-    pub fn take_back(&self) -> Option<Lane> {
+    pub(super) fn take_back(&self) -> Option<Lane> {
         match std::mem::replace(&mut *self.leads(), Leads::Nowhere) {
             Leads::ToServer { lane, .. } => Some(*lane),
             Leads::ToLogin(_) | Leads::Nowhere => None,

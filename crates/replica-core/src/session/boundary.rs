@@ -19,7 +19,7 @@ impl Boundary {
     ///
     /// # Errors
     /// A header that can't be.
-    pub fn advance(&mut self, mut bytes: &[u8]) -> Result<u32> {
+    pub(super) fn advance(&mut self, mut bytes: &[u8]) -> Result<u32> {
         let mut ended = 0;
         while !bytes.is_empty() {
             if self.left == 0 {
@@ -48,12 +48,12 @@ impl Boundary {
     }
 
     /// No byte of another message was seen after the last one's end.
-    pub fn is_between_messages(&self) -> bool {
+    pub(super) fn is_between_messages(&self) -> bool {
         self.open.is_none() && self.seen == 0
     }
 
     /// The message that is open, if the bytes so far end with one of its packets.
-    pub fn open_at_packet_end(&self) -> Option<Header> {
+    pub(super) fn open_at_packet_end(&self) -> Option<Header> {
         self.open.filter(|_| self.left == 0 && self.seen == 0)
     }
 }

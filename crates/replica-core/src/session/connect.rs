@@ -32,7 +32,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub fn new(policy: ConnectRetry) -> Self {
+    pub(super) fn new(policy: ConnectRetry) -> Self {
         let max_retries = policy.count.map_or(u32::MAX, u32::from);
         let backoff = Backoff { max_retries, base: Duration::from_secs(1), cap: LONGEST_WAIT };
         Self { policy, backoff, begun: Instant::now(), attempts: 0, said: String::new() }
@@ -40,7 +40,7 @@ impl Patience {
 
     /// What an attempt came to, if it stands; `None`: it is time for another one. An error that stands is nothing that
     /// trying again could change: that was tried.
-    pub async fn settled<T>(&mut self, attempted: Result<T>) -> Option<Result<T>> {
+    pub(super) async fn settled<T>(&mut self, attempted: Result<T>) -> Option<Result<T>> {
         let error = match attempted {
             Err(error) if error.is_transient() => error,
             settled => return Some(settled),

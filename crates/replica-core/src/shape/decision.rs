@@ -23,18 +23,18 @@ pub(super) struct Notes {
 
 impl<T> Decision<T> {
     /// Nothing is to be said of it.
-    pub fn of(value: T) -> Self {
+    pub(super) fn of(value: T) -> Self {
         Self { value, notes: Notes::default() }
     }
 
     /// With one more reason.
-    pub fn because(mut self, reason: Reason) -> Self {
+    pub(super) fn because(mut self, reason: Reason) -> Self {
         self.notes.reasons.push(reason);
         self
     }
 
     /// With a refusal, if there is one.
-    pub fn unless(mut self, refusal: Option<Error>) -> Self {
+    pub(super) fn unless(mut self, refusal: Option<Error>) -> Self {
         self.notes.refusals.extend(refusal);
         self
     }
@@ -42,7 +42,7 @@ impl<T> Decision<T> {
 
 impl Notes {
     /// What was decided, once its notes are among these.
-    pub fn take<T>(&mut self, decision: Decision<T>) -> T {
+    pub(super) fn take<T>(&mut self, decision: Decision<T>) -> T {
         let Notes { reasons, warnings, refusals } = decision.notes;
         self.reasons.extend(reasons);
         self.warnings.extend(warnings);

@@ -17,7 +17,7 @@ pub(super) fn names(indexes: &[&Index]) -> Vec<String> {
 /// Microsoft docs, "Disable indexes and constraints": a disabled clustered index makes the table unreadable, and with a
 /// unique index the foreign keys that reference it are disabled. "Using nonclustered columnstore indexes" (2014) has such
 /// an index disabled for every change of the table, which it makes read-only up to then.
-pub fn stays_because(index: &Index) -> Option<&'static str> {
+pub(crate) fn stays_because(index: &Index) -> Option<&'static str> {
     match index.kind {
         _ if index.disabled => Some("disabled already"),
         IndexKind::Clustered | IndexKind::ClusteredColumnstore => {

@@ -16,7 +16,7 @@ use decision::Decision;
 mod batches;
 mod constraints;
 mod decision;
-pub mod indexes;
+pub(crate) mod indexes;
 mod kinds;
 mod reason;
 mod referencing;
@@ -24,12 +24,12 @@ mod triggers;
 mod whole;
 mod windowed;
 
-pub use batches::Batches;
-pub use reason::Reason;
-pub use referencing::{IncomingKeys, Reached};
-pub use whole::strategy;
+pub(crate) use batches::Batches;
+pub(crate) use reason::Reason;
+pub(crate) use referencing::{IncomingKeys, Reached};
+pub(crate) use whole::strategy;
 pub(crate) use windowed::no_date_column;
-pub use windowed::windowed;
+pub(crate) use windowed::windowed;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]

@@ -12,7 +12,7 @@ use crate::catalog::index::IndexKind;
 const WORTH_DISABLING_INDEXES: u64 = 100_000;
 
 /// Decides how to replace `target` by about `rows` rows.
-pub fn strategy(target: &Table, rows: Option<u64>, options: LoadOptions) -> Strategy {
+pub(crate) fn strategy(target: &Table, rows: Option<u64>, options: LoadOptions) -> Strategy {
     let fire_triggers = options.fire_triggers;
     let mut notes = Notes::default();
     let server = notes.take(loads(target).unless(kinds::refusal(target)));

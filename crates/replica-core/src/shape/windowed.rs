@@ -17,7 +17,7 @@ use crate::error::Error;
 const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
 
 /// Decides how to replace windows of `target` that are cut by the column `date_id`.
-pub fn windowed(target: &Table, date_id: i32, options: LoadOptions) -> Strategy {
+pub(crate) fn windowed(target: &Table, date_id: i32, options: LoadOptions) -> Strategy {
     let fire_triggers = options.fire_triggers;
     let mut notes = Notes::default();
     let server = notes.take(loads(target).unless(kinds::refusal(target)));

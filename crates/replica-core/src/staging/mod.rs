@@ -12,7 +12,7 @@ use crate::catalog::{Column, Table, TableName, quote};
 use crate::error::Result;
 use crate::session::Session;
 use crate::window::{DateColumn, Window};
-pub use layout::{IdentitySeed, Layout, PartitionLayout};
+pub(crate) use layout::{IdentitySeed, Layout, PartitionLayout};
 
 /// How to build the tables beside the target.
 #[derive(Clone, Debug)]

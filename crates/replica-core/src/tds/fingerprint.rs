@@ -109,20 +109,20 @@ pub(super) struct RowHash {
 impl RowHash {
     /// A row begins at this place of the buffer.
     #[inline]
-    pub fn begin(&mut self, from: usize) {
+    pub(super) fn begin(&mut self, from: usize) {
         self.partial = None;
         self.from = from;
     }
 
     /// The row goes on in the next buffer: hashes what this one has of it.
-    pub fn suspend(&mut self, buffer: &[u8]) {
+    pub(super) fn suspend(&mut self, buffer: &[u8]) {
         self.partial.get_or_insert_default().write(&buffer[self.from..]);
         self.from = 0;
     }
 
     /// The row ends at the buffer's end.
     #[inline]
-    pub fn end(&mut self, buffer: &[u8]) -> Fingerprint {
+    pub(super) fn end(&mut self, buffer: &[u8]) -> Fingerprint {
         let rest = &buffer[self.from..];
         let hash = match &mut self.partial {
             None => XxHash3_128::oneshot(rest),

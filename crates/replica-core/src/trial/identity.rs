@@ -21,7 +21,7 @@ struct Noted {
 }
 
 impl Identity {
-    pub async fn note(target: &mut Session, table: &Table, row: &[Shown]) -> Result<Self> {
+    pub(super) async fn note(target: &mut Session, table: &Table, row: &[Shown]) -> Result<Self> {
         let shown = row.iter().find(|shown| shown.column.target.identity);
         let loaded = shown.and_then(|shown| shown.value.as_ref()?.parse().ok());
         let (Some(shown), Some(loaded)) = (shown, loaded) else { return Ok(Self { noted: None }) };
@@ -32,7 +32,7 @@ impl Identity {
     }
 
     /// Puts it back, unless somebody else has moved it since: their numbers must not be given twice.
-    pub async fn put_back(self, target: &mut Session) {
+    pub(super) async fn put_back(self, target: &mut Session) {
         let Some(noted) = self.noted else { return };
         if let Err(error) = noted.put_back(target).await {
             let Noted { table, column, before, .. } = &noted;

@@ -26,25 +26,25 @@ pub(super) struct TrialTransaction<'a> {
 }
 
 impl<'a> TrialTransaction<'a> {
-    pub fn new(sides: &'a mut Sides, subject: &'a TrialTable<'a>, places: &Places<'_>) -> Self {
+    pub(super) fn new(sides: &'a mut Sides, subject: &'a TrialTable<'a>, places: &Places<'_>) -> Self {
         let defaults = subject.plan.defaults(subject.target);
         Self { sides, subject, part: places.part(Some(0..1)), defaults, in_the_way: Vec::new() }
     }
 
     /// The columns that can be tried apart: those of the plan by their number, and beyond them the defaults.
-    pub fn columns(&self) -> Vec<usize> {
+    pub(super) fn columns(&self) -> Vec<usize> {
         let columns = &self.plan().mapping.columns;
         let plain = (0..columns.len()).filter(|n| plain_value(&columns[*n]).is_some());
         plain.chain((columns.len()..).take(self.defaults.len())).collect()
     }
 
-    pub fn plan(&self) -> &'a Plan {
+    pub(super) fn plan(&self) -> &'a Plan {
         self.subject.plan
     }
 
     /// Loads the row, with NULL or a plain value in the [columns](Self::columns) of these numbers. `None`: the target takes it;
     /// otherwise why it does not.
-    pub async fn load(&mut self, replaced: &[usize]) -> Result<Option<Error>> {
+    pub(super) async fn load(&mut self, replaced: &[usize]) -> Result<Option<Error>> {
         let mut plan = self.subject.plan.clone();
         let defaults = replaced.iter().filter_map(|number| number.checked_sub(plan.mapping.columns.len()));
         let listed: Vec<_> = defaults.filter_map(|number| self.defaults.get(number).cloned()).collect();
@@ -81,7 +81,7 @@ impl<'a> TrialTransaction<'a> {
 
     /// From here on the target's own rows with the row's key, or with that of one of its unique indexes, go first: a
     /// copy replaces them.
-    pub async fn make_room(&mut self) -> Result<()> {
+    pub(super) async fn make_room(&mut self) -> Result<()> {
         let unique = |index: &&Index| index.unique && !index.disabled && !index.filtered;
         let target = self.subject.target;
         for index in target.indexes.iter().flatten().filter(unique) {

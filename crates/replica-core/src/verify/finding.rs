@@ -51,7 +51,7 @@ pub struct DifferingColumn {
 }
 
 /// The first rows that differ, as many as are to be shown.
-pub struct DifferingRows {
+pub(super) struct DifferingRows {
     most: usize,
     list: Vec<DifferingRow>,
     names: Vec<String>,
@@ -65,7 +65,7 @@ pub struct DifferingRows {
 const MOST_SHOWN: usize = 60;
 
 impl DifferingRows {
-    pub fn new(
+    pub(super) fn new(
         reading: &Reading<'_>,
         source: (&[WireColumn], usize),
         target: (&[WireColumn], usize),
@@ -84,16 +84,16 @@ impl DifferingRows {
     }
 
     /// How many more rows are to be shown.
-    pub fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         self.most.saturating_sub(self.list.len())
     }
 
-    pub fn into_list(self) -> Vec<DifferingRow> {
+    pub(super) fn into_list(self) -> Vec<DifferingRow> {
         self.list
     }
 
     /// Takes a row, in bulk form, of the source, the target, or both.
-    pub fn add(&mut self, kind: DifferenceKind, count: u64, rows: [Option<&[u8]>; 2]) {
+    pub(super) fn add(&mut self, kind: DifferenceKind, count: u64, rows: [Option<&[u8]>; 2]) {
         if self.room() == 0 {
             return;
         }

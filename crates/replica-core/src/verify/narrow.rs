@@ -16,7 +16,7 @@ use crate::session::Role;
 use crate::tds::fingerprint::Fingerprint;
 
 /// What the second reading says.
-pub struct Narrowed {
+pub(super) struct Narrowed {
     pub source: Fingerprint,
     pub target: Fingerprint,
     pub differences: Differences,
@@ -24,7 +24,7 @@ pub struct Narrowed {
 }
 
 /// Merges the two sides of a part, row by row in the order of the key. `None`: a side does not come in that order.
-pub async fn merge(
+pub(super) async fn merge(
     sides: &mut Sides,
     reading: &Reading<'_>,
     part: &RereadRows,
@@ -57,7 +57,11 @@ pub async fn merge(
 }
 
 /// Finds out which rows of a part one side has more often than the other, without any order. `None`: too many.
-pub async fn surplus(sides: &mut Sides, reading: &Reading<'_>, part: &RereadRows) -> Result<Option<Surplus>> {
+pub(super) async fn surplus(
+    sides: &mut Sides,
+    reading: &Reading<'_>,
+    part: &RereadRows,
+) -> Result<Option<Surplus>> {
     let question = |role| reading.comparison.part(role, part, None);
     let (mut ignore, mut ignore_too) = (|_| {}, |_| {});
     let (source, target) = tokio::try_join!(
@@ -68,7 +72,7 @@ pub async fn surplus(sides: &mut Sides, reading: &Reading<'_>, part: &RereadRows
 }
 
 /// Reads the rows of a surplus: how often each is there now, and what is in it.
-pub async fn pick(
+pub(super) async fn pick(
     sides: &mut Sides,
     reading: &Reading<'_>,
     part: &RereadRows,

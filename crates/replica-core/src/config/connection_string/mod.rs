@@ -17,7 +17,7 @@ impl Pairs {
     /// # Errors
     /// Bad grammar, or a form that leads to no server. The text is never repeated: what looks like a keyword may be the
     /// tail of a password.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         if let Some(rest) = strip_prefix(text, "jdbc:sqlserver://") {
             return jdbc::parse(rest).map(Self);
@@ -44,7 +44,7 @@ impl Pairs {
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()))
     }
 }

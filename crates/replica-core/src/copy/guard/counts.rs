@@ -30,7 +30,7 @@ impl ReplacedRows {
     ///
     /// # Errors
     /// They are too few, or seem so where the rows were not counted.
-    pub fn check(&self, coming: u64) -> Result<()> {
+    pub(crate) fn check(&self, coming: u64) -> Result<()> {
         if self.counted && self.shrink.forbids(self.rows, coming) {
             return Err(refusal(&format!("{} for {}", comes(coming), holds(self.rows))));
         }

@@ -20,7 +20,7 @@ pub(super) struct Closing<'a> {
 impl Closing<'_> {
     /// Leaves windows and indexes as they are to be left: on the session that held the table, or on another one where
     /// it has not survived.
-    pub async fn close(&self, control: Session) -> Result<(Session, IndexChanges)> {
+    pub(super) async fn close(&self, control: Session) -> Result<(Session, IndexChanges)> {
         let mut control = Some(control);
         let mut retries = Backoff::default().retries();
         loop {

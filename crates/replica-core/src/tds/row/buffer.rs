@@ -3,23 +3,23 @@
 /// The first `length` bytes count. The rest may be written over, so that values of unknown length can be copied in windows
 /// of a known length.
 #[derive(Default)]
-pub struct RowBuffer {
+pub(super) struct RowBuffer {
     bytes: Vec<u8>,
     length: usize,
 }
 
 impl RowBuffer {
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.length
     }
 
-    pub fn filled(&self) -> &[u8] {
+    pub(super) fn filled(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
     /// At least `n` bytes to write over; [`grow`](Self::grow) then says how many of them count.
     #[inline]
-    pub fn room(&mut self, n: usize) -> &mut [u8] {
+    pub(super) fn room(&mut self, n: usize) -> &mut [u8] {
         let needed = self.length + n;
         if self.bytes.len() < needed {
             self.bytes.resize(needed, 0);
@@ -29,18 +29,18 @@ impl RowBuffer {
 
     /// Makes `n` more bytes count.
     #[inline]
-    pub fn grow(&mut self, n: usize) {
+    pub(super) fn grow(&mut self, n: usize) {
         self.length = (self.length + n).min(self.bytes.len());
     }
 
     #[inline]
-    pub fn put(&mut self, bytes: &[u8]) {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
         self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
         self.length += bytes.len();
     }
 
     /// Writes over the first of the last `n` bytes.
-    pub fn overwrite_last<const N: usize>(&mut self, n: usize, bytes: [u8; N]) {
+    pub(super) fn overwrite_last<const N: usize>(&mut self, n: usize, bytes: [u8; N]) {
         let from = self.length.saturating_sub(n);
         if let Some(place) = self.bytes[from..self.length].first_chunk_mut() {
             *place = bytes;
@@ -48,7 +48,7 @@ impl RowBuffer {
     }
 
     /// Returns the filled bytes, and goes on in `empty`.
-    pub fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
+    pub(super) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         let mut bytes = std::mem::replace(&mut self.bytes, empty);
         bytes.truncate(self.length);
         self.length = 0;

@@ -26,7 +26,7 @@ const LONG: usize = 4096;
 
 /// Where a copy stands: how many of the columns, and of the input's bytes, are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
+pub(super) struct Copied {
     pub columns: usize,
     pub bytes: usize,
     /// All columns are done. If not, [`one`] copies the next one: its value is incomplete, or a window would reach beyond
@@ -36,7 +36,12 @@ pub struct Copied {
 
 /// Copies values of BYTELEN and fixed-length columns. `nulls`: a bit for each, least significant first.
 #[inline]
-pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: &mut RowBuffer) -> Copied {
+pub(super) fn byte_len(
+    copies: &[[ByteLenCopy; 2]],
+    mut nulls: u64,
+    input: &[u8],
+    out: &mut RowBuffer,
+) -> Copied {
     let mut room = &mut *out.room(copies.len() * MOST_BYTE_LEN + BYTE_LEN_ROOM);
     let (mut rest, before) = (input, room.len());
     let mut left = copies;
@@ -73,7 +78,7 @@ pub fn byte_len(copies: &[[ByteLenCopy; 2]], mut nulls: u64, input: &[u8], out: 
 /// Copies values of USHORTLEN columns, which are at most [`COLUMNS`]. Here each value has to wait for the length of the one
 /// before, so that it is worth going straight from value to value.
 #[inline]
-pub fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut RowBuffer) -> Copied {
+pub(super) fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut RowBuffer) -> Copied {
     let mut room = &mut *out.room(columns.len() * WINDOW + USHORT_LEN_ROOM + MARKS + LONG);
     let (mut rest, before) = (input, room.len());
     let mut values = !nulls;
@@ -121,7 +126,7 @@ pub fn ushort_len(columns: &[ScanColumn], nulls: u64, input: &[u8], out: &mut Ro
 /// Copies one value of a BYTELEN, fixed-length or USHORTLEN column, which is not NULL by a bitmap, without a look at what lies beyond.
 /// `Ok(None)`: it is not all here. `Err`: longer than its type allows.
 #[cold]
-pub fn one(column: &ScanColumn, input: &[u8], out: &mut RowBuffer) -> Result<Option<usize>, u16> {
+pub(super) fn one(column: &ScanColumn, input: &[u8], out: &mut RowBuffer) -> Result<Option<usize>, u16> {
     let (length, before) = match (column.adds_length, column.null_length) {
         (true, _) => (u16::from(column.size), 0),
         (_, 1) => match input.first() {

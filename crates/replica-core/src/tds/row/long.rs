@@ -3,15 +3,15 @@ use super::buffer::RowBuffer;
 use crate::tds::value::{PLP_NULL, PLP_UNKNOWN};
 
 /// Longest text, ntext, image or (max) value: 2^31-1 bytes.
-pub const LONGEST: u64 = 0x7FFF_FFFF;
+pub(super) const LONGEST: u64 = 0x7FFF_FFFF;
 
 /// Length of the chunks of a PLP value in a bulk row; the last chunk may be shorter. A value's bytes in a row do not depend on
 /// the chunks that the server sends, and neither does the row's hash.
-pub const CHUNK: usize = 8 << 10;
+pub(super) const CHUNK: usize = 8 << 10;
 
 /// What stands for the pointer and the timestamp of a text, ntext or image value. A server reads over them
 /// (FreeTDS, `bulk.c`, sends these).
-pub const POINTER: [u8; 25] = {
+pub(super) const POINTER: [u8; 25] = {
     let mut bytes = [0xFF; 25];
     bytes[0] = 16;
     bytes
@@ -19,7 +19,7 @@ pub const POINTER: [u8; 25] = {
 
 /// Progress inside a PLP value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plp {
+pub(super) struct Plp {
     /// The length that the server announced, or [`PLP_UNKNOWN`].
     announced: u64,
     /// Bytes of all its chunks so far, those to come of the current one included.
@@ -32,7 +32,7 @@ pub struct Plp {
 
 /// How far the scanner came in a PLP value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlpProgress {
+pub(super) enum PlpProgress {
     /// All of the input is written, and the value needs more.
     Incomplete,
     /// A chunk is written.
@@ -43,14 +43,14 @@ pub enum PlpProgress {
 
 impl Plp {
     /// Begins a value whose first eight bytes are `announced`. `None`: it is NULL.
-    pub fn begin(announced: u64, out: &mut RowBuffer) -> Option<Self> {
+    pub(super) fn begin(announced: u64, out: &mut RowBuffer) -> Option<Self> {
         let is_null = announced == PLP_NULL;
         out.put(&if is_null { PLP_NULL } else { PLP_UNKNOWN }.to_le_bytes());
         (!is_null).then_some(Self { announced, total: 0, to_come: 0, filled: 0 })
     }
 
     /// The chunk that is being written has bytes, and no length yet.
-    pub fn is_in_chunk(&self) -> bool {
+    pub(super) fn is_in_chunk(&self) -> bool {
         self.filled > 0
     }
 
@@ -58,7 +58,11 @@ impl Plp {
     ///
     /// # Errors
     /// What is wrong with the lengths.
-    pub fn advance(&mut self, input: &[u8], out: &mut RowBuffer) -> Result<(usize, PlpProgress), String> {
+    pub(super) fn advance(
+        &mut self,
+        input: &[u8],
+        out: &mut RowBuffer,
+    ) -> Result<(usize, PlpProgress), String> {
         let mut at = 0;
         loop {
             while self.to_come > 0 {
@@ -113,7 +117,7 @@ impl Plp {
 /// Copies a PLP value that lies in the input as one chunk, as nearly all do, and returns how many bytes it took. `None`: the
 /// value has to be copied piece by piece.
 #[inline]
-pub fn whole_plp(input: &[u8], out: &mut RowBuffer) -> Option<usize> {
+pub(super) fn whole_plp(input: &[u8], out: &mut RowBuffer) -> Option<usize> {
     let (announced, rest) = input.split_first_chunk()?;
     let announced = u64::from_le_bytes(*announced);
     let length = u32::from_le_bytes(*rest.first_chunk()?);
@@ -132,6 +136,6 @@ pub fn whole_plp(input: &[u8], out: &mut RowBuffer) -> Option<usize> {
 }
 
 /// The error for a value that is longer than its type allows.
-pub fn too_long(length: u64) -> String {
+pub(super) fn too_long(length: u64) -> String {
     format!("{length} bytes are more than its type has")
 }

@@ -1,30 +1,30 @@
 //! The bitmap of an NBCROW.
 
 /// Which columns of a row are NULL: one bit a column, least significant first (docs/WIRE.md, "NBCROW"); all 0 in a ROW.
-pub struct Nulls {
+pub(super) struct Nulls {
     columns: usize,
     words: Box<[u64]>,
 }
 
 impl Nulls {
     /// [`from`](Self::from) returns the bits of so many columns.
-    pub const AT_ONCE: usize = 64;
+    pub(super) const AT_ONCE: usize = 64;
 
-    pub fn new(columns: usize) -> Self {
+    pub(super) fn new(columns: usize) -> Self {
         // One word more than the bits need: `from` reads two words.
         Self { columns, words: vec![0; columns / 64 + 2].into() }
     }
 
     /// The bitmap's length in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.columns.div_ceil(8)
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.words.fill(0);
     }
 
-    pub fn set(&mut self, bitmap: &[u8]) {
+    pub(super) fn set(&mut self, bitmap: &[u8]) {
         for (word, bytes) in self.words.iter_mut().zip(bitmap.chunks(8)) {
             let mut eight = [0; 8];
             eight[..bytes.len()].copy_from_slice(bytes);
@@ -34,7 +34,7 @@ impl Nulls {
 
     /// The bits of 64 columns, of which `column` is the first.
     #[inline]
-    pub fn from(&self, column: usize) -> u64 {
+    pub(super) fn from(&self, column: usize) -> u64 {
         let at = column / 64;
         let shift = column % 64;
         let words = u128::from(self.words[at]) | u128::from(self.words[at + 1]) << 64;
@@ -42,7 +42,7 @@ impl Nulls {
     }
 
     #[inline]
-    pub fn is_null(&self, column: usize) -> bool {
+    pub(super) fn is_null(&self, column: usize) -> bool {
         self.words[column / 64] >> (column % 64) & 1 != 0
     }
 }

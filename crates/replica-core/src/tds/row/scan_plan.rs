@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// What the scanner does with the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnRule {
+pub(super) enum ColumnRule {
     /// It copies them. A value of a fixed-length type gets a length byte.
     Copy(ValueLayout),
     /// It writes decimals at their full length.
@@ -14,13 +14,13 @@ pub enum ColumnRule {
 }
 
 /// The longest decimal: a sign and 16 bytes ([MS-TDS] 2.2.5.5.1.6).
-pub const WIDEST_DECIMAL: u8 = 17;
+pub(super) const WIDEST_DECIMAL: u8 = 17;
 
 /// How a BYTELEN or fixed-length value is copied, in numbers: columns differ in them, and so do values and NULLs. With the
 /// numbers in a table the same instructions copy all of them.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(8))]
-pub struct ByteLenCopy {
+pub(super) struct ByteLenCopy {
     /// What of the first byte is the value's length: nothing in a fixed type and of a NULL.
     pub mask: u8,
     /// The usual length.
@@ -35,7 +35,7 @@ pub struct ByteLenCopy {
 
 /// What copying a column's values needs to know of them.
 #[derive(Clone, Copy, Debug)]
-pub struct ScanColumn {
+pub(super) struct ScanColumn {
     /// A bulk load has a length before the value, and the result has none: a fixed-length type.
     pub adds_length: bool,
     /// That length; 0 in other types.
@@ -49,7 +49,7 @@ pub struct ScanColumn {
 
 /// All columns of a result set.
 #[derive(Debug)]
-pub struct ScanPlan {
+pub(super) struct ScanPlan {
     pub columns: Box<[ScanColumn]>,
     /// For each column with the layout ByteLen: how a value is copied, and how a NULL.
     pub byte_len_copies: Box<[[ByteLenCopy; 2]]>,
@@ -61,7 +61,7 @@ pub struct ScanPlan {
 }
 
 impl ScanPlan {
-    pub fn new(columns: &[WireColumn]) -> Result<Self, Malformed> {
+    pub(super) fn new(columns: &[WireColumn]) -> Result<Self, Malformed> {
         let rules: Box<[ColumnRule]> =
             columns.iter().map(|column| ColumnRule::Copy(column.type_info.layout())).collect();
         let scan_columns =
@@ -71,13 +71,13 @@ impl ScanPlan {
         Ok(Self { columns: scan_columns, byte_len_copies, rules, ends, unhashed: 0 })
     }
 
-    pub fn set_unhashed_columns(&mut self, columns: usize) {
+    pub(super) fn set_unhashed_columns(&mut self, columns: usize) {
         self.unhashed = columns;
         self.ends = ends(&self.rules, columns);
     }
 
     /// Writes the decimals among `columns` at their full length from now on.
-    pub fn pad_decimals(&mut self, columns: &[WireColumn]) {
+    pub(super) fn pad_decimals(&mut self, columns: &[WireColumn]) {
         for (rule, column) in self.rules.iter_mut().zip(columns) {
             if matches!(column.type_info, TypeInfo::Decimal { .. }) {
                 *rule = ColumnRule::PadDecimal;
@@ -88,7 +88,7 @@ impl ScanPlan {
 
     /// The columns from this one on that have the same rule; `None` after the last.
     #[inline]
-    pub fn group(&self, column: usize) -> Option<(ColumnRule, Range<usize>)> {
+    pub(super) fn group(&self, column: usize) -> Option<(ColumnRule, Range<usize>)> {
         Some((*self.rules.get(column)?, column..*self.ends.get(column)?))
     }
 }

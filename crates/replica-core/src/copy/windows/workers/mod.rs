@@ -59,7 +59,7 @@ pub(super) struct WorkerPool {
 type Connected = Option<Sides>;
 
 impl WorkerPool {
-    pub fn new(
+    pub(super) fn new(
         job: &WindowsJob,
         plan: WindowedPlan,
         run: Run,
@@ -90,7 +90,7 @@ impl WorkerPool {
     }
 
     /// Has `workers` at work until no window is left; answers what kept them from it.
-    pub async fn work(self, workers: usize, finished: UnboundedSender<FinishedWindow>) -> Vec<Error> {
+    pub(super) async fn work(self, workers: usize, finished: UnboundedSender<FinishedWindow>) -> Vec<Error> {
         let shared = Arc::new(self);
         let work = {
             let (shared, finished) = (shared.clone(), finished.clone());

@@ -5,14 +5,14 @@ use super::table::keys::{self, Shape, full_name};
 use super::table::target::{Altered, target};
 use super::table::{placed, validate};
 use crate::required;
-use sandbox_catalog::schema::{Backs, Database, Index, Table};
+use sandbox_catalog::schema::{Backs, Database, Index, Statistics, Table};
 use sandbox_query::memory;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::{FaultKind, IndexCounters, TableName};
 use sandbox_session::session::Session;
-use sandbox_sql::ddl::ast::{AlterIndex, CreateIndex};
+use sandbox_sql::ddl::ast::{AlterIndex, CreateIndex, CreateStatistics};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 use std::sync::Arc;
@@ -110,6 +110,64 @@ fn check_unique(session: &mut Session, target: &Altered, which: impl Fn(&Index) 
         Ok(unique.map(|i| validate::unique(database, table, i)).collect::<Vec<_>>())
     })?;
     questions.into_iter().try_for_each(|question| validate::ask(session, question))
+}
+
+/// # Errors
+/// 1088 for the table, 1911 for a column, 1927 where there are statistics of that name.
+pub fn create_statistics(session: &mut Session, def: &CreateStatistics, sink: &dyn Sink) -> Outcome {
+    let missing = || {
+        let text = format!(
+            "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+            def.table
+        );
+        SqlError::new(1088, 16, 12, text)
+    };
+    let target = target(session, &def.table, sink, missing)?;
+    change(session, |change| {
+        let mut table = change.table(target.database, target.table.object_id)?;
+        let database = &*change.database(target.database)?;
+        let taken = find(database, &table, &def.name).is_some()
+            || table.statistics.iter().any(|s| database.same_name(&s.name, &def.name));
+        if taken {
+            let text = format!(
+                "There are already statistics on table '{}' named '{}'.",
+                full_name(database, &table),
+                def.name
+            );
+            return Err(SqlError::new(1927, 16, 1, text).into());
+        }
+        let mut columns = Vec::new();
+        for name in &def.columns {
+            let column = keys::column(database, &table, name).ok_or_else(|| keys::no_column(name))?;
+            columns.push(column.column_id);
+        }
+        table.statistics.push(Statistics { name: def.name.clone(), columns });
+        change.put_table(target.database, table.object_id, Some(table));
+        Ok(())
+    })
+}
+
+/// # Errors
+/// 3701 for statistics or a table that are not there.
+pub fn drop_statistics(session: &mut Session, name: &str, table: &ObjectName, sink: &dyn Sink) -> Outcome {
+    let missing = || {
+        let text = format!(
+            "Cannot drop the statistics '{table}.{name}', because it does not exist or you do not have permission."
+        );
+        SqlError::new(3701, 11, 6, text)
+    };
+    let target = target(session, table, sink, missing)?;
+    change(session, |change| {
+        let mut record = change.table(target.database, target.table.object_id)?;
+        let database = &*change.database(target.database)?;
+        let before = record.statistics.len();
+        record.statistics.retain(|s| !database.same_name(&s.name, name));
+        if record.statistics.len() == before {
+            return Err(missing().into());
+        }
+        change.put_table(target.database, record.object_id, Some(record));
+        Ok(())
+    })
 }
 
 fn find<'t>(database: &Database, table: &'t Table, name: &str) -> Option<&'t Index> {
@@ -217,7 +275,7 @@ pub fn alter(
     })?;
     match action {
         AlterIndex::Disable => disable(session, &target, &chosen, sink),
-        AlterIndex::Rebuild => rebuild(session, &target, &chosen),
+        AlterIndex::Rebuild(compression) => rebuild(session, &target, &chosen, compression),
         AlterIndex::Reorganize | AlterIndex::Set => target.read(session, |database, record| {
             match record.indexes.iter().find(|i| i.disabled && chosen.contains(&i.index_id)) {
                 Some(i) if index.is_some() => {
@@ -238,9 +296,18 @@ pub fn alter(
 ///
 /// # Errors
 /// As ALTER INDEX ALL REBUILD.
-pub fn rebuild_all(session: &mut Session, target: &Altered) -> Outcome {
+pub fn rebuild_all(session: &mut Session, target: &Altered, compression: Option<u8>) -> Outcome {
     let all: Vec<i32> = target.table.indexes.iter().filter(|i| i.index_id > 0).map(|i| i.index_id).collect();
-    rebuild(session, target, &all)
+    rebuild(session, target, &all, compression)?;
+    change(session, |change| {
+        let mut table = change.table(target.database, target.table.object_id)?;
+        let heap = table.indexes.iter_mut().find(|i| i.index_id == 0);
+        if let Some((heap, compression)) = heap.zip(compression) {
+            heap.pages.compression = compression;
+        }
+        change.put_table(target.database, table.object_id, Some(table));
+        Ok(())
+    })
 }
 
 /// A clustered index takes all others and the foreign keys on both sides with it; a unique one the foreign keys that
@@ -303,7 +370,7 @@ fn disable(session: &mut Session, target: &Altered, chosen: &[i32], sink: &mut d
 }
 
 /// Enables. Foreign keys stay as they are: ALTER TABLE CHECK CONSTRAINT enables them.
-fn rebuild(session: &mut Session, target: &Altered, chosen: &[i32]) -> Outcome {
+fn rebuild(session: &mut Session, target: &Altered, chosen: &[i32], compression: Option<u8>) -> Outcome {
     change(session, |change| {
         let mut table = change.table(target.database, target.table.object_id)?;
         let clustered_off = table.indexes.iter().any(|i| i.index_id == 1 && i.disabled);
@@ -316,6 +383,9 @@ fn rebuild(session: &mut Session, target: &Altered, chosen: &[i32]) -> Outcome {
                 full_name(database, &table)
             );
             return Err(SqlError::new(1987, 16, 1, text).into());
+        }
+        for index in table.indexes.iter_mut().filter(|i| chosen.contains(&i.index_id)) {
+            index.pages.compression = compression.unwrap_or(index.pages.compression);
         }
         for at in 0..table.indexes.len() {
             if table.indexes[at].disabled && chosen.contains(&table.indexes[at].index_id) {

@@ -135,6 +135,7 @@ fn as_table(view: &View) -> Table {
         columns: view.columns.clone(),
         indexes,
         foreign_keys: Vec::new(),
+        statistics: Vec::new(),
         checks: Vec::new(),
         triggers: Vec::new(),
         identity: None,

@@ -19,6 +19,15 @@ pub enum LockEscalation {
     Auto = 2,
 }
 
+/// How the pages of an index are filled and compressed, as sys.indexes and sys.partitions number it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageOptions {
+    pub fill_factor: u8,
+    pub padded: bool,
+    /// 0 NONE, 1 ROW, 2 PAGE, 3 COLUMNSTORE, 4 COLUMNSTORE_ARCHIVE.
+    pub compression: u8,
+}
+
 /// What of a memory-optimized table outlives the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Durability {

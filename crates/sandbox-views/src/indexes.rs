@@ -1,7 +1,7 @@
 //! Indexes, partitions and where they lie.
 use super::definition::{Cell, Columns, Definition, Row, row};
 use super::scope::Scope;
-use sandbox_catalog::schema::{Backs, Index, IndexKind, Table};
+use sandbox_catalog::schema::{Backs, Index, IndexKind, Statistics, Table};
 use sandbox_session::failure::Outcome;
 use sandbox_values::Value;
 
@@ -11,7 +11,7 @@ const DATA_SPACE: &str = "name sysname, data_space_id int, type char(2), type_de
 /// The columns that every view of indexes begins with.
 pub const INDEX: &str = "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null, \
     is_unique bit null, data_space_id int, ignore_dup_key bit null, is_primary_key bit null, \
-    is_unique_constraint bit null, fill_factor tinyint = 0, is_padded bit null = 0, is_disabled bit null, \
+    is_unique_constraint bit null, fill_factor tinyint, is_padded bit null, is_disabled bit null, \
     is_hypothetical bit null = 0, is_ignored_in_optimization bit null = 0, allow_row_locks bit null, \
     allow_page_locks bit null, has_filter bit null, filter_definition nvarchar(max) null, \
     compression_delay int null, suppress_dup_key_messages bit null = 0, auto_created bit null = 0, \
@@ -68,7 +68,7 @@ pub const VIEWS: &[Definition] = &[
         name: "stats",
         columns: Columns(&[
             "object_id int, name nvarchar(128) null, stats_id int, auto_created bit null = 0",
-            "user_created bit null = 0, no_recompute bit null = 0, has_filter bit null",
+            "user_created bit null, no_recompute bit null = 0, has_filter bit null",
             "filter_definition nvarchar(max) null, is_temporary bit null = 0, is_incremental bit null = 0",
             "has_persisted_sample bit null = 0, stats_generation_method int = 0",
             "stats_generation_method_desc varchar(80) = Sort based statistics, auto_drop bit null = 0",
@@ -173,6 +173,8 @@ fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 i.ignore_dup_key,
                 i.backs == Backs::PrimaryKey,
                 i.backs == Backs::UniqueConstraint,
+                i.pages.fill_factor,
+                i.pages.padded,
                 i.disabled,
                 // SMO scripts no columnstore of which this is told otherwise.
                 !is_columnstore(i),
@@ -274,7 +276,8 @@ fn partitions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(all_partitions(scope)?
         .iter()
         .map(|p| {
-            let columnstore = is_columnstore(p.index);
+            const NAMES: [&str; 5] = ["NONE", "ROW", "PAGE", "COLUMNSTORE", "COLUMNSTORE_ARCHIVE"];
+            let compression = p.index.pages.compression;
             row![
                 p.id,
                 p.table.object_id,
@@ -282,8 +285,8 @@ fn partitions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
                 p.number,
                 p.id,
                 p.rows,
-                if columnstore { 3 } else { 0 },
-                if columnstore { "COLUMNSTORE" } else { "NONE" },
+                compression,
+                NAMES[usize::from(compression.min(4))],
             ]
         })
         .collect())
@@ -310,29 +313,39 @@ fn allocation_units(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
-    Ok(all(scope)
-        .filter(|(_, i)| i.index_id > 0)
-        .map(|(t, i)| row![t.object_id, i.name.as_ref(), i.index_id, i.filter.is_some(), i.filter.as_ref()])
-        .collect())
+/// Those of indexes have the index's number, and users' own the numbers after them.
+fn user_statistics<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, i32, &'a Statistics)> {
+    scope.tables().flat_map(|t| {
+        let last = t.indexes.iter().map(|i| i.index_id).max().unwrap_or_default();
+        (last + 1..).zip(&t.statistics).map(move |(id, s)| (t, id, s))
+    })
 }
 
-/// The columns that an index's statistics are of: its keys, or what a columnstore has.
+fn stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+    let of_indexes = all(scope).filter(|(_, i)| i.index_id > 0);
+    let filtered = |i: &Index| (i.filter.is_some(), i.filter.clone());
+    let of_indexes = of_indexes.map(|(t, i)| {
+        let (has_filter, filter) = filtered(i);
+        row![t.object_id, i.name.as_ref(), i.index_id, false, has_filter, filter]
+    });
+    let none = None::<String>;
+    let own =
+        user_statistics(scope).map(|(t, id, s)| row![t.object_id, &s.name, id, true, false, none.clone()]);
+    Ok(of_indexes.chain(own).collect())
+}
+
+/// The columns that statistics are of: an index's keys, or what a columnstore has.
 fn stats_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
-    let columns = |i: &Index| -> Vec<i32> {
-        if is_columnstore(i) {
-            i.included.clone()
-        } else {
-            i.keys.iter().map(|(column, _)| *column).collect()
-        }
-    };
-    Ok(all(scope)
-        .filter(|(_, i)| i.index_id > 0)
-        .flat_map(|(t, i)| {
-            let of = move |(at, column): (usize, i32)| row![t.object_id, i.index_id, at + 1, column];
-            columns(i).into_iter().enumerate().map(of)
-        })
-        .collect())
+    let of_indexes = all(scope).filter(|(_, i)| i.index_id > 0).map(|(t, i)| {
+        let keys = i.keys.iter().map(|(column, _)| *column);
+        let columns: Vec<i32> = if is_columnstore(i) { i.included.clone() } else { keys.collect() };
+        (t.object_id, i.index_id, columns)
+    });
+    let own = user_statistics(scope).map(|(t, id, s)| (t.object_id, id, s.columns.clone()));
+    let columns = of_indexes.chain(own).flat_map(|(table, id, columns)| {
+        columns.into_iter().enumerate().map(move |(n, column)| row![table, id, n + 1, column])
+    });
+    Ok(columns.collect())
 }
 
 fn primary() -> Row {

@@ -1,6 +1,6 @@
 //! Tables: their columns, indexes, constraints and triggers.
 use sandbox_sql::hints::Hints;
-use sandbox_sql::terms::{Durability, LockEscalation, Special};
+use sandbox_sql::terms::{Durability, LockEscalation, PageOptions, Special};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct Table {
     /// Includes index_id 0 or 1 first: HEAP, clustered or clustered columnstore.
     pub indexes: Vec<Index>,
     pub foreign_keys: Vec<ForeignKey>,
+    /// Those that users made.
+    #[serde(default)]
+    pub statistics: Vec<Statistics>,
     pub checks: Vec<Check>,
     pub triggers: Vec<Trigger>,
     pub identity: Option<Identity>,
@@ -117,7 +120,16 @@ pub struct Index {
     /// Rows with a key that is there already are passed over, not refused.
     #[serde(default)]
     pub ignore_dup_key: bool,
+    #[serde(default)]
+    pub pages: PageOptions,
     pub created: SystemTime,
+}
+
+/// Of columns, without the figures.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Statistics {
+    pub name: String,
+    pub columns: Vec<i32>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -40,7 +40,7 @@ pub fn alter(session: &mut Session, name: &ObjectName, action: &AlterTable, sink
             let other = target(session, to, sink, || cannot_find(to))?;
             switch::switch(session, (&altered, *from), (&other, *to_partition))
         }
-        AlterTable::Rebuild => crate::index::rebuild_all(session, &altered),
+        AlterTable::Rebuild(compression) => crate::index::rebuild_all(session, &altered, *compression),
         AlterTable::LockEscalation(escalation) => change(session, |change| {
             let mut record = change.table(altered.database, altered.table.object_id)?;
             record.lock_escalation = *escalation;

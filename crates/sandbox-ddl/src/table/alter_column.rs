@@ -3,7 +3,7 @@ use super::columns::check_sparse;
 use super::drop_item::dependent;
 use super::keys;
 use super::target::Altered;
-use sandbox_catalog::schema::{Column, Table};
+use sandbox_catalog::schema::{Backs, Column, Index, Table};
 use sandbox_catalog::store;
 use sandbox_catalog::store::storage_error;
 use sandbox_query::mask::Mask;
@@ -57,21 +57,30 @@ pub fn alter_column(session: &mut Session, target: &Altered, new: &NewType<'_>) 
         let place = Place { ordinal: 1, name: new.name, length: 1, collation };
         let resolved = new.type_name.resolve(&place)?;
         convert::check(&old.sql_type, &resolved.sql_type, Mode::Implicit)?;
-        if !widens(&old.sql_type, &resolved.sql_type)
-            && dependent(database, &without_default(&record, old.column_id), old.column_id).is_some()
-        {
+        let nullable = new.nullable.unwrap_or(!old.identity && resolved.alias.is_none());
+        let is_in_the_way = |table: &Table| dependent(database, table, old.column_id).is_some();
+        let others = without_default(&record, old.column_id);
+        let blocked = match (&old.sql_type, &resolved.sql_type) {
+            (old_type, new_type) if old_type == new_type => {
+                // NULL to NOT NULL under an index (dba.stackexchange.com, question 27262).
+                old.nullable && !nullable && has_index(&record, old.column_id, |_| true)
+            }
+            (old_type, new_type) if widens(old_type, new_type) => {
+                has_index(&record, old.column_id, |i| i.backs == Backs::PrimaryKey)
+                    || is_in_the_way(&without_harmless(&others, old.column_id))
+            }
+            (old_type, new_type) if is_of_one_kind(old_type, new_type) => is_in_the_way(&others),
+            _ => is_in_the_way(&record),
+        };
+        if blocked {
             let text = format!(
                 "ALTER TABLE ALTER COLUMN {} failed because one or more objects access this column.",
                 old.name
             );
             return Err(SqlError::new(4922, 16, 9, text).into());
         }
-        let mut altered = Column {
-            sql_type: resolved.sql_type,
-            nullable: new.nullable.unwrap_or(!old.identity && resolved.alias.is_none()),
-            type_name: resolved.alias,
-            ..old.clone()
-        };
+        let mut altered =
+            Column { sql_type: resolved.sql_type, nullable, type_name: resolved.alias, ..old.clone() };
         if let Some(mask) = new.mask.or(old.mask.as_deref()) {
             altered.mask = Some(Mask::parse(mask, new.name, &altered.sql_type)?.to_string());
         }
@@ -134,20 +143,39 @@ pub fn change_property(
     })
 }
 
-/// Longer strings and binaries of the same kind are allowed under indexes and constraints (Microsoft docs, ALTER
-/// TABLE), and so is what only changes whether NULL is.
+/// Longer strings and binaries of the same kind are allowed under indexes, unique constraints and checks, not under a
+/// primary key, a foreign key or a computed column (Microsoft docs, "ALTER TABLE", ALTER COLUMN).
 fn widens(old: &SqlType, new: &SqlType) -> bool {
-    let same_kind = std::mem::discriminant(old) == std::mem::discriminant(new);
-    old == new
-        || same_kind
-            && old.collation() == new.collation()
-            && matches!(old, SqlType::VarChar(..) | SqlType::NVarChar(..) | SqlType::VarBinary(_))
-            && (new.max_length() >= old.max_length() && old.max_length() >= 0)
+    is_of_one_kind(old, new)
+        && old.collation() == new.collation()
+        && matches!(old, SqlType::VarChar(..) | SqlType::NVarChar(..) | SqlType::VarBinary(_))
+        && (new.max_length() >= old.max_length() && old.max_length() >= 0)
 }
 
-/// A default does not stand in the way of a new type.
+fn is_of_one_kind(old: &SqlType, new: &SqlType) -> bool {
+    std::mem::discriminant(old) == std::mem::discriminant(new)
+}
+
+fn has_index(table: &Table, column_id: i32, which: impl Fn(&Index) -> bool) -> bool {
+    let uses = |i: &&Index| i.keys.iter().any(|(id, _)| *id == column_id) || i.included.contains(&column_id);
+    table.indexes.iter().filter(uses).any(which)
+}
+
+/// A default does not stand in the way of another length, precision or scale (ibid.).
 fn without_default(table: &Table, column_id: i32) -> Table {
     let mut table = table.clone();
+    for column in table.columns.iter_mut().filter(|c| c.column_id == column_id) {
+        column.default = None;
+    }
+    table
+}
+
+/// Without what lets a column grow.
+fn without_harmless(table: &Table, column_id: i32) -> Table {
+    let mut table = table.clone();
+    table.indexes.clear();
+    table.statistics.clear();
+    table.checks.clear();
     for column in table.columns.iter_mut().filter(|c| c.column_id == column_id) {
         column.default = None;
     }

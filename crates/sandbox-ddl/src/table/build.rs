@@ -86,7 +86,7 @@ impl Builder<'_> {
     }
 
     fn add_key(&mut self, constraint: &ConstraintDef, clustered: bool) -> Result<(), SqlError> {
-        let ConstraintKind::Key { primary, columns, ignore_dup_key, .. } = &constraint.kind else {
+        let ConstraintKind::Key { primary, columns, ignore_dup_key, pages, .. } = &constraint.kind else {
             return Ok(());
         };
         let table_name = self.table.name.clone();
@@ -107,6 +107,7 @@ impl Builder<'_> {
             columns,
             included: &[],
             ignore_dup_key: *ignore_dup_key,
+            pages: *pages,
         };
         let index_id = keys::add_index(self.database, &mut self.table, &shape, self.now)?;
         if let Some(index) = self.table.indexes.iter_mut().find(|i| i.index_id == index_id) {

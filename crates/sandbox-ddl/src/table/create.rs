@@ -3,7 +3,7 @@ use super::build::Builder;
 use super::keys::{self, Shape};
 use super::{columns, locks};
 use sandbox_catalog::permissions;
-use sandbox_catalog::schema::{Database, Identity, LockEscalation, Table};
+use sandbox_catalog::schema::{Database, Identity, Index, LockEscalation, Table};
 use sandbox_query::memory;
 use sandbox_session::api::Sink;
 use sandbox_session::change::{Change, change};
@@ -56,8 +56,9 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
             modified: now,
             max_column_id: columns.len() as i32,
             columns,
-            indexes: vec![keys::heap(now)],
+            indexes: vec![Index { pages: def.pages, ..keys::heap(now) }],
             foreign_keys: Vec::new(),
+            statistics: Vec::new(),
             checks: Vec::new(),
             triggers: Vec::new(),
             identity: identity.map(|(seed, increment)| Identity { seed, increment, last: None }),

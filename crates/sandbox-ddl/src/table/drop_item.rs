@@ -136,12 +136,20 @@ pub fn dependent(database: &Database, table: &Table, column_id: i32) -> Option<S
         })
         .map(|f| f.name.clone())
     };
+    let statistics =
+        || table.statistics.iter().find(|s| s.columns.contains(&column_id)).map(|s| s.name.clone());
     let partitioning = || {
         let (scheme, column) = table.partitioned_on?;
         let scheme = database.partition_schemes.get(&scheme)?;
         (column == column_id).then(|| scheme.name.clone())
     };
-    index.or_else(default).or_else(check).or_else(computed).or_else(foreign).or_else(partitioning)
+    index
+        .or_else(default)
+        .or_else(check)
+        .or_else(computed)
+        .or_else(foreign)
+        .or_else(statistics)
+        .or_else(partitioning)
 }
 
 /// Does an expression name this column?

@@ -3,6 +3,7 @@ use sandbox_catalog::schema::{Backs, Column, Database, Index, IndexKind, Table};
 use sandbox_catalog::store;
 use sandbox_session::change::Change;
 use sandbox_sql::ddl::ast::IndexDef;
+use sandbox_sql::terms::PageOptions;
 use sandbox_values::error::SqlError;
 use sandbox_values::{Len, SqlType};
 use std::time::SystemTime;
@@ -18,6 +19,7 @@ pub struct Shape<'a> {
     pub columns: &'a [(String, bool)],
     pub included: &'a [String],
     pub ignore_dup_key: bool,
+    pub pages: PageOptions,
 }
 
 impl<'a> Shape<'a> {
@@ -36,6 +38,7 @@ impl<'a> Shape<'a> {
             columns: &index.columns,
             included: &index.included,
             ignore_dup_key: index.ignore_dup_key,
+            pages: index.pages,
         }
     }
 }
@@ -44,7 +47,7 @@ pub fn column<'t>(database: &Database, table: &'t Table, name: &str) -> Option<&
     table.columns.iter().find(|c| database.same_name(&c.name, name))
 }
 
-fn no_column(name: &str) -> SqlError {
+pub fn no_column(name: &str) -> SqlError {
     SqlError::new(1911, 16, 1, format!("Column name '{name}' does not exist in the target table or view."))
 }
 
@@ -124,6 +127,14 @@ pub fn add_index(
     } else {
         (2..).find(|id| table.indexes.iter().all(|i| i.index_id != *id)).unwrap_or(i32::MAX)
     };
+    let pages = match (columnstore, shape.pages.compression) {
+        (true, 0) => PageOptions { compression: 3, ..shape.pages },
+        (true, 1 | 2) | (false, 3 | 4) => {
+            let text = format!("This is not a valid data compression setting for index '{}'.", shape.name);
+            return Err(SqlError::new(35315, 16, 1, text));
+        }
+        _ => shape.pages,
+    };
     let index = Index {
         index_id,
         object_id: 0,
@@ -137,6 +148,7 @@ pub fn add_index(
         included,
         filter: None,
         ignore_dup_key: shape.ignore_dup_key,
+        pages,
         created: now,
     };
     if clustered {
@@ -162,6 +174,7 @@ pub fn heap(now: SystemTime) -> Index {
         included: Vec::new(),
         filter: None,
         ignore_dup_key: false,
+        pages: PageOptions::default(),
         created: now,
     }
 }

@@ -181,6 +181,7 @@ fn pseudo_table(change: &mut Change<'_>, table: &Table, name: &str, condition: &
         owner_session: Some(0),
         indexes: heap.into_iter().collect(),
         foreign_keys: Vec::new(),
+        statistics: Vec::new(),
         checks: Vec::new(),
         triggers: Vec::new(),
         identity: None,

@@ -29,7 +29,7 @@ pub fn definition(cursor: &Cursor<'_>, from: usize, to: usize) -> String {
     let mut walk = *cursor;
     walk.set_position(from);
     let mut out = String::from("(");
-    let mut keyword_before = false;
+    let (mut keyword_before, mut called) = (false, false);
     while walk.position() < to {
         let at = walk.position();
         let Some(token) = walk.advance() else { break };
@@ -41,16 +41,18 @@ pub fn definition(cursor: &Cursor<'_>, from: usize, to: usize) -> String {
             out.push(' ');
         }
         keyword_before = keyword;
+        let called_before = std::mem::replace(&mut called, false);
         match token {
             Token::Word(word) if word.quote_style.is_none() && is_reserved(&word.value) => {
                 let case = ["case", "when", "then", "else", "end"]
                     .iter()
                     .find(|c| word.value.eq_ignore_ascii_case(c));
+                called = CALLED.contains(&word.value.to_ascii_uppercase().as_str());
                 out.push_str(&case.map_or_else(|| word.value.to_ascii_uppercase(), |c| (*c).to_owned()));
             }
             Token::Word(word) => {
                 let lower = word.value.to_ascii_lowercase();
-                let called = walk.position() < to && walk.at_token(&Token::LParen);
+                called = walk.position() < to && walk.at_token(&Token::LParen);
                 if word.quote_style.is_none() && (called || lower.starts_with('@') || at_type(&out)) {
                     out.push_str(&lower);
                 } else {
@@ -60,6 +62,11 @@ pub fn definition(cursor: &Cursor<'_>, from: usize, to: usize) -> String {
                     out.push_str(walk.text(at + 1, walk.position()));
                 }
             }
+            // A number that has its own parentheses keeps them; those of a call's arguments are not its own.
+            Token::LParen if !called_before && own_parentheses(&walk, to) => {
+                let _ = write!(out, "({})", walk.text(at + 1, at + 2));
+                walk.set_position(at + 3);
+            }
             Token::Number(..) => {
                 let _ = write!(out, "({})", walk.text(at, at + 1));
             }
@@ -68,6 +75,14 @@ pub fn definition(cursor: &Cursor<'_>, from: usize, to: usize) -> String {
     }
     out.push(')');
     out
+}
+
+/// After an opening parenthesis: a number and the closing one?
+fn own_parentheses(walk: &Cursor<'_>, to: usize) -> bool {
+    let mut ahead = *walk;
+    ahead.position() + 1 < to
+        && matches!(ahead.advance(), Some(Token::Number(..)))
+        && ahead.at_token(&Token::RParen)
 }
 
 /// Does a type's name come next: after `CAST(x AS` and `CONVERT(`?
@@ -95,6 +110,21 @@ mod tests {
     fn kept(text: &str) -> String {
         let source = Source::new(text).unwrap();
         definition(&source.cursor(), 0, source.lexemes.len())
+    }
+
+    #[test]
+    fn what_the_catalog_shows_stays_as_it_is() {
+        for kept in [
+            "((0))",
+            "([a]>(0) AND [b]=(-(1)))",
+            "([a] BETWEEN (1) AND (9))",
+            "([s] IN ((1),(2)))",
+            "(abs((1)))",
+            "(CONVERT(varchar(10),[d],(120)))",
+            "(([a]+(1))*(2))",
+        ] {
+            assert_eq!(of_text(kept).unwrap(), kept);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub use module::{
 pub use security::{LoginChange, PermissionChange, SecurableName, Verb};
 pub use table::{
     AlterIndex, AlterTable, ColumnDef, ColumnKind, ColumnProperty, ConstraintDef, ConstraintKind,
-    CreateIndex, CreateTable, DefaultDef, DropItem, ForeignDef, IndexDef, Placement,
+    CreateIndex, CreateStatistics, CreateTable, DefaultDef, DropItem, ForeignDef, IndexDef, Placement,
 };
 
 use crate::terms::Password;
@@ -54,6 +54,11 @@ pub enum Ddl {
         partitions: Vec<(i64, i64)>,
     },
     CreateIndex(CreateIndex),
+    CreateStatistics(CreateStatistics),
+    DropStatistics {
+        name: String,
+        table: ObjectName,
+    },
     DropIndex {
         indexes: Vec<(String, ObjectName)>,
         if_exists: bool,

@@ -1,5 +1,5 @@
 //! Tables, their columns, constraints and indexes.
-use crate::terms::{Durability, LockEscalation, Special};
+use crate::terms::{Durability, LockEscalation, PageOptions, Special};
 use crate::tokens::ObjectName;
 use crate::type_name::TypeName;
 
@@ -10,6 +10,8 @@ pub struct CreateTable {
     pub constraints: Vec<ConstraintDef>,
     pub indexes: Vec<IndexDef>,
     pub placement: Option<Placement>,
+    /// Of a heap.
+    pub pages: PageOptions,
     pub memory_optimized: Option<Durability>,
     pub special: Option<Special>,
 }
@@ -82,6 +84,7 @@ pub enum ConstraintKind {
         /// Name, descending.
         columns: Vec<(String, bool)>,
         ignore_dup_key: bool,
+        pages: PageOptions,
         placement: Option<Placement>,
     },
     Check {
@@ -145,7 +148,8 @@ pub enum AlterTable {
         target: ObjectName,
         to: Option<i64>,
     },
-    Rebuild,
+    /// With another compression, where one is said.
+    Rebuild(Option<u8>),
     LockEscalation(LockEscalation),
 }
 
@@ -161,6 +165,13 @@ pub struct DropItem {
     pub column: bool,
     pub name: String,
     pub if_exists: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateStatistics {
+    pub name: String,
+    pub table: ObjectName,
+    pub columns: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,13 +192,15 @@ pub struct IndexDef {
     pub included: Vec<String>,
     pub filter: Option<String>,
     pub ignore_dup_key: bool,
+    pub pages: PageOptions,
     pub placement: Option<Placement>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlterIndex {
     Disable,
-    Rebuild,
+    /// With another compression, where one is said.
+    Rebuild(Option<u8>),
     Reorganize,
     /// SET (…): options that do not exist here.
     Set,

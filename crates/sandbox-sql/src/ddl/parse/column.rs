@@ -1,6 +1,8 @@
 //! Columns and constraints of CREATE TABLE and ALTER TABLE ADD.
 use super::index;
-use super::parts::{Parsed, index_options, ordered_column, parenthesised, placement, unsupported};
+use super::parts::{
+    IndexOptions, Parsed, index_options, ordered_column, parenthesised, placement, unsupported,
+};
 use crate::ddl::ast::{ColumnDef, ColumnKind, ConstraintDef, ConstraintKind, DefaultDef, ForeignDef};
 use crate::ddl::definition::definition;
 use crate::tokens::Cursor;
@@ -169,8 +171,15 @@ fn key(cursor: &mut Cursor<'_>, primary: bool, column: Option<&str>) -> Parsed<C
         Some(column) if !cursor.at_token(&Token::LParen) => vec![(column.to_owned(), false)],
         _ => parenthesised(cursor, ordered_column)?,
     };
-    let ignore_dup_key = index_options(cursor)?.ignore_dup_key;
-    Ok(ConstraintKind::Key { primary, clustered, columns, ignore_dup_key, placement: placement(cursor)? })
+    let IndexOptions { ignore_dup_key, pages, .. } = index_options(cursor)?;
+    Ok(ConstraintKind::Key {
+        primary,
+        clustered,
+        columns,
+        ignore_dup_key,
+        pages,
+        placement: placement(cursor)?,
+    })
 }
 
 fn check(cursor: &mut Cursor<'_>) -> Parsed<ConstraintKind> {

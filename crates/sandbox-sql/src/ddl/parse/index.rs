@@ -1,7 +1,10 @@
 //! CREATE, ALTER and DROP INDEX, and the indexes written in CREATE TABLE.
-use super::parts::{Parsed, index_options, ordered_column, parenthesised, placement, plain_options};
-use crate::ddl::ast::{AlterIndex, CreateIndex, Ddl, IndexDef};
+use super::parts::{
+    IndexOptions, Parsed, index_options, ordered_column, parenthesised, placement, plain_options, unsupported,
+};
+use crate::ddl::ast::{AlterIndex, CreateIndex, CreateStatistics, Ddl, IndexDef};
 use crate::ddl::definition::definition;
+use crate::terms::PageOptions;
 use crate::tokens::{Cursor, ObjectName};
 use sqlparser::tokenizer::Token;
 
@@ -23,6 +26,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         included: Vec::new(),
         filter: None,
         ignore_dup_key: false,
+        pages: PageOptions::default(),
         placement: None,
     };
     if !(columnstore && clustered) {
@@ -38,7 +42,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         index.filter = Some(filter(cursor)?);
     }
     let options = index_options(cursor)?;
-    index.ignore_dup_key = options.ignore_dup_key;
+    (index.ignore_dup_key, index.pages) = (options.ignore_dup_key, options.pages);
     index.placement = placement(cursor)?;
     Ok(Ddl::CreateIndex(CreateIndex { table, index, drop_existing: options.drop_existing }))
 }
@@ -78,7 +82,7 @@ pub fn inline(cursor: &mut Cursor<'_>, column: Option<&str>) -> Parsed<IndexDef>
     let included =
         if cursor.take_word("INCLUDE") { parenthesised(cursor, Cursor::expect_name)? } else { Vec::new() };
     let filter = if cursor.take_word("WHERE") { Some(filter(cursor)?) } else { None };
-    let ignore_dup_key = index_options(cursor)?.ignore_dup_key;
+    let IndexOptions { ignore_dup_key, pages, .. } = index_options(cursor)?;
     Ok(IndexDef {
         name,
         unique,
@@ -88,6 +92,7 @@ pub fn inline(cursor: &mut Cursor<'_>, column: Option<&str>) -> Parsed<IndexDef>
         included,
         filter,
         ignore_dup_key,
+        pages,
         placement: placement(cursor)?,
     })
 }
@@ -109,8 +114,8 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
                     cursor.expect_integer()?;
                 }
             }
-            plain_options(cursor)?;
-            if word == "REBUILD" { AlterIndex::Rebuild } else { AlterIndex::Reorganize }
+            let compression = plain_options(cursor)?.compression;
+            if word == "REBUILD" { AlterIndex::Rebuild(compression) } else { AlterIndex::Reorganize }
         }
         None => return Err(cursor.syntax_error()),
     };
@@ -132,4 +137,24 @@ pub fn dropped(cursor: &mut Cursor<'_>) -> Parsed<(String, ObjectName)> {
     };
     plain_options(cursor)?;
     Ok(dropped)
+}
+
+/// After CREATE STATISTICS: `name ON table (columns) [WITH …]`.
+pub fn create_statistics(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
+    let name = cursor.expect_name()?;
+    cursor.expect_word("ON")?;
+    let table = cursor.expect_object_name()?;
+    let columns = parenthesised(cursor, Cursor::expect_name)?;
+    if cursor.take_word("WITH") && cursor.take_any(&["FULLSCAN", "NORECOMPUTE"]).is_none() {
+        return Err(unsupported("these options of CREATE STATISTICS"));
+    }
+    Ok(Ddl::CreateStatistics(CreateStatistics { name, table, columns }))
+}
+
+/// After DROP STATISTICS: `table.name`.
+pub fn drop_statistics(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
+    let ObjectName { database: schema, schema: Some(table), name } = cursor.expect_object_name()? else {
+        return Err(cursor.syntax_error());
+    };
+    Ok(Ddl::DropStatistics { name, table: ObjectName { database: None, schema, name: table } })
 }

@@ -65,12 +65,14 @@ fn create(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Ddl> {
         "FUNCTION",
         "SECURITY",
         "SYNONYM",
+        "STATISTICS",
         "PARTITION",
     ]) {
         Some("TABLE") => table::create(cursor),
         Some("FUNCTION") => policy::function(cursor, start, true, false),
         Some("SECURITY") => policy::create(cursor),
         Some("SYNONYM") => policy::synonym(cursor),
+        Some("STATISTICS") => index::create_statistics(cursor),
         Some("DATABASE") => database::create(cursor),
         Some("SCHEMA") => database::create_schema(cursor),
         Some("VIEW") => module::view(cursor, start, true, false),
@@ -145,6 +147,7 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
         "FUNCTION",
         "SECURITY",
         "SYNONYM",
+        "STATISTICS",
         "PARTITION",
     ]) else {
         return Err(cursor.syntax_error());
@@ -155,6 +158,9 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
             Some(_) => Ok(Ddl::DropPartitionScheme { name: cursor.expect_name()? }),
             None => Err(cursor.syntax_error()),
         };
+    }
+    if what == "STATISTICS" {
+        return index::drop_statistics(cursor);
     }
     if what == "SECURITY" {
         cursor.expect_word("POLICY")?;

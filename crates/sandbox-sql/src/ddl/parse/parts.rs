@@ -1,5 +1,6 @@
 //! What several statements have: lists, names, places and index options.
 use crate::ddl::ast::Placement;
+use crate::terms::PageOptions;
 use crate::tokens::{Cursor, ObjectName};
 use sandbox_values::error::SqlError;
 use sqlparser::tokenizer::Token;
@@ -55,10 +56,10 @@ pub fn placement(cursor: &mut Cursor<'_>) -> Parsed<Option<Placement>> {
 }
 
 /// The options of what makes no index: those that would change results are refused.
-pub fn plain_options(cursor: &mut Cursor<'_>) -> Parsed<()> {
+pub fn plain_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
     match index_options(cursor)? {
         IndexOptions { ignore_dup_key: true, .. } => Err(unsupported("IGNORE_DUP_KEY = ON here")),
-        _ => Ok(()),
+        options => Ok(options),
     }
 }
 
@@ -70,7 +71,7 @@ pub fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
     }
     if cursor.take_word("FILLFACTOR") {
         cursor.expect_token(&Token::Eq)?;
-        cursor.expect_integer()?;
+        found.pages.fill_factor = fill_factor(cursor)?;
         return Ok(found);
     }
     cursor.expect_token(&Token::LParen)?;
@@ -80,7 +81,17 @@ pub fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
         let on = cursor.at_word("ON");
         found.ignore_dup_key |= option == "IGNORE_DUP_KEY" && on;
         found.drop_existing |= option == "DROP_EXISTING" && on;
-        cursor.advance();
+        found.pages.padded |= option == "PAD_INDEX" && on;
+        match option {
+            "FILLFACTOR" => found.pages.fill_factor = fill_factor(cursor)?,
+            "DATA_COMPRESSION" => {
+                let compression = compression(cursor)?;
+                (found.pages.compression, found.compression) = (compression, Some(compression));
+            }
+            _ => {
+                cursor.advance();
+            }
+        }
         if cursor.at_token(&Token::LParen) {
             cursor.expect_parenthesised()?;
         }
@@ -102,6 +113,26 @@ pub fn index_options(cursor: &mut Cursor<'_>) -> Parsed<IndexOptions> {
 pub struct IndexOptions {
     pub drop_existing: bool,
     pub ignore_dup_key: bool,
+    pub pages: PageOptions,
+    /// Where it is said.
+    pub compression: Option<u8>,
+}
+
+/// # Errors
+/// 129: it is no percentage.
+fn fill_factor(cursor: &mut Cursor<'_>) -> Parsed<u8> {
+    let number = cursor.expect_integer()?;
+    u8::try_from(number).ok().filter(|n| (1..=100).contains(n)).ok_or_else(|| {
+        let text =
+            format!("Fillfactor {number} is not a valid percentage; fillfactor must be between 1 and 100.");
+        SqlError::new(129, 15, 1, text)
+    })
+}
+
+fn compression(cursor: &mut Cursor<'_>) -> Parsed<u8> {
+    const NAMES: [&str; 5] = ["NONE", "ROW", "PAGE", "COLUMNSTORE", "COLUMNSTORE_ARCHIVE"];
+    let name = cursor.take_any(&NAMES).ok_or_else(|| cursor.syntax_error())?;
+    Ok(NAMES.iter().position(|one| *one == name).unwrap_or_default() as u8)
 }
 
 const INDEX_OPTIONS: &[&str] = &[

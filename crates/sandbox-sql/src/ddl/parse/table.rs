@@ -2,7 +2,7 @@
 use super::parts::{Parsed, list, parenthesised, placement, plain_options, unsupported};
 use super::{column, index};
 use crate::ddl::ast::{AlterTable, ColumnProperty, CreateTable, Ddl, DropItem};
-use crate::terms::{Durability, LockEscalation, Special};
+use crate::terms::{Durability, LockEscalation, PageOptions, Special};
 use crate::tokens::{self, Cursor, ObjectName};
 use crate::type_name::TypeName;
 use sqlparser::tokenizer::Token;
@@ -20,7 +20,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     } else if let Some(ledger) = ledger(cursor)? {
         table.special = Some(ledger);
     } else if cursor.at_word("WITH") {
-        plain_options(cursor)?;
+        table.pages = plain_options(cursor)?.pages;
     }
     Ok(Ddl::CreateTable(table))
 }
@@ -42,6 +42,7 @@ fn columns(cursor: &mut Cursor<'_>, name: ObjectName) -> Parsed<CreateTable> {
         constraints: Vec::new(),
         indexes: Vec::new(),
         placement: None,
+        pages: PageOptions::default(),
         memory_optimized: None,
         special: None,
     };
@@ -179,8 +180,7 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
                     cursor.expect_integer()?;
                 }
             }
-            plain_options(cursor)?;
-            Ok(AlterTable::Rebuild)
+            Ok(AlterTable::Rebuild(plain_options(cursor)?.compression))
         }
         Some("SET") => {
             cursor.expect_token(&Token::LParen)?;

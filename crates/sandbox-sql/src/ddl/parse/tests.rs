@@ -1,5 +1,6 @@
 use super::parse;
 use crate::ddl::ast::*;
+use crate::terms::PageOptions;
 use crate::tokens::{ObjectName, Source};
 use crate::type_name::{TypeArg, TypeName};
 
@@ -71,6 +72,7 @@ fn a_table_with_everything() {
                 clustered: Some(false),
                 columns: vec![("id".into(), false)],
                 ignore_dup_key: false,
+                pages: PageOptions::default(),
                 placement: None
             },
             column: Some("id".into()),
@@ -167,7 +169,7 @@ fn indexes() {
     ));
     assert_eq!(
         ddl("ALTER INDEX ALL ON t REBUILD WITH (ONLINE = OFF)"),
-        Ddl::AlterIndex { index: None, table: name("t"), action: AlterIndex::Rebuild }
+        Ddl::AlterIndex { index: None, table: name("t"), action: AlterIndex::Rebuild(None) }
     );
     assert_eq!(
         ddl("DROP INDEX a ON t, s.t.b"),

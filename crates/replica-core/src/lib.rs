@@ -49,6 +49,7 @@ pub mod ledger;
 pub mod report;
 pub mod retry;
 pub mod schedule;
+pub mod schema;
 pub mod session;
 pub mod tds;
 pub mod trial;

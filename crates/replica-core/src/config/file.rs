@@ -9,6 +9,7 @@ use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
 use super::{Allowance, Endpoint, Etl, Secret, Shrink, read_small_text};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
+use crate::schema::policy::SchemaSettings;
 
 /// Everything that is configured outside the command line.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Config {
     /// Tables of these lists by a name for several.
     pub groups: BTreeMap<String, Vec<String>>,
     pub etl: Etl,
+    /// How the replica's tables are made.
+    pub schema: SchemaSettings,
     /// Settings by table name, as written.
     pub tables: BTreeMap<String, TableSettings>,
     /// The column that a table's date windows are cut by, by table name as written.
@@ -140,6 +143,7 @@ impl Config {
             date_tables: raw.date_tables,
             groups: raw.groups,
             etl,
+            schema: raw.schema,
             tables: raw.tables,
             date_filter_columns: raw.date_filter_columns,
         }
@@ -189,6 +193,8 @@ struct RawConfig {
     groups: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     etl: Etl,
+    #[serde(default)]
+    schema: SchemaSettings,
     #[serde(default)]
     tables: BTreeMap<String, TableSettings>,
     #[serde(default)]

@@ -1,0 +1,298 @@
+//! All that a second table like this one needs. Columns are named, not numbered: source and target number them
+//! otherwise.
+use crate::catalog::{SqlType, TableName};
+
+/// A table or view, as its server's catalog has it, or as a [`Policy`](super::Policy) would make it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// Always with its schema, as the server spells it.
+    pub name: TableName,
+    pub is_view: bool,
+    pub columns: Vec<ColumnDefinition>,
+    /// Keys and unique constraints are among them; a heap is not.
+    pub indexes: Vec<IndexDefinition>,
+    pub checks: Vec<CheckDefinition>,
+    /// The table's own.
+    pub foreign_keys: Vec<ForeignKeyDefinition>,
+    /// Other tables' keys, and its own, that point at it.
+    pub referenced_by: Vec<Referencing>,
+    /// Those that users made, not those of indexes.
+    pub statistics: Vec<Statistics>,
+    /// Where the rows lie: of the heap or the clustered index.
+    pub place: DataSpace,
+    /// Of the heap; a clustered index has its own.
+    pub compression: Compression,
+    /// What the table is or has beside its columns, indexes and constraints, in the server's words.
+    pub traits: Vec<String>,
+    /// The server's estimate.
+    pub rows: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnDefinition {
+    pub name: String,
+    /// The base type where the declared one is an alias.
+    pub sql_type: SqlType,
+    /// Declared as numeric, which is decimal by another name.
+    pub numeric: bool,
+    /// Set on text alone.
+    pub collation: Option<String>,
+    pub nullable: bool,
+    pub identity: Option<IdentityRange>,
+    pub computed: Option<ComputedBy>,
+    pub default: Option<DefaultDefinition>,
+    /// What the server knows of the column beside that, and a replica does without: "ROWGUIDCOL", "masked".
+    pub traits: Vec<String>,
+}
+
+/// Whole numbers of up to 38 digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityRange {
+    pub seed: String,
+    pub increment: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComputedBy {
+    pub expression: String,
+    pub persisted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultDefinition {
+    pub name: ConstraintName,
+    pub expression: String,
+}
+
+/// A constraint's name. One that the server made up is another on each server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConstraintName {
+    pub name: String,
+    pub by_system: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexForm {
+    Clustered,
+    Nonclustered,
+    ClusteredColumnstore,
+    NonclusteredColumnstore,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backs {
+    Nothing,
+    PrimaryKey,
+    UniqueConstraint,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexDefinition {
+    pub name: ConstraintName,
+    pub kind: IndexForm,
+    pub backs: Backs,
+    pub unique: bool,
+    /// In the order of the key; of a columnstore all of its columns, in the order of the table.
+    pub keys: Vec<KeyColumn>,
+    pub included: Vec<String>,
+    pub filter: Option<String>,
+    pub ignores_duplicates: bool,
+    pub disabled: bool,
+    /// 0: the server's default.
+    pub fill_factor: u8,
+    pub padded: bool,
+    pub compression: Compression,
+    pub place: DataSpace,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyColumn {
+    pub column: String,
+    pub descending: bool,
+}
+
+/// sys.partitions.data_compression (Microsoft docs, "sys.partitions").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Compression {
+    #[default]
+    None,
+    Row,
+    Page,
+    Columnstore,
+    ColumnstoreArchive,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DataSpace {
+    /// The database's default filegroup, and so said by nobody.
+    #[default]
+    Default,
+    Filegroup(String),
+    Scheme {
+        scheme: String,
+        column: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckDefinition {
+    pub name: ConstraintName,
+    pub expression: String,
+    pub disabled: bool,
+    pub trusted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKeyDefinition {
+    pub name: ConstraintName,
+    pub columns: Vec<String>,
+    pub references: TableName,
+    pub referenced: Vec<String>,
+    /// As sys.foreign_keys numbers them: 0 NO ACTION, 1 CASCADE, 2 SET NULL, 3 SET DEFAULT.
+    pub on_delete: u8,
+    pub on_update: u8,
+    pub disabled: bool,
+    pub trusted: bool,
+}
+
+/// A column of a foreign key that points at the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referencing {
+    pub name: String,
+    /// The table that has the key.
+    pub table: TableName,
+    /// The column that it points at.
+    pub column: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    pub name: String,
+    pub columns: Vec<String>,
+}
+
+impl Definition {
+    pub fn column(&self, name: &str) -> Option<&ColumnDefinition> {
+        let exact = self.columns.iter().find(|column| column.name == name);
+        exact.or_else(|| self.columns.iter().find(|column| same_name(&column.name, name)))
+    }
+
+    /// The clustered index, or the columnstore that takes its place.
+    pub fn clustered(&self) -> Option<&IndexDefinition> {
+        self.indexes.iter().find(|index| index.is_clustered())
+    }
+
+    pub fn primary_key(&self) -> Option<&IndexDefinition> {
+        self.indexes.iter().find(|index| index.backs == Backs::PrimaryKey)
+    }
+}
+
+impl IndexDefinition {
+    pub fn is_clustered(&self) -> bool {
+        matches!(self.kind, IndexForm::Clustered | IndexForm::ClusteredColumnstore)
+    }
+
+    pub fn is_columnstore(&self) -> bool {
+        matches!(self.kind, IndexForm::ClusteredColumnstore | IndexForm::NonclusteredColumnstore)
+    }
+
+    /// Its keys and what it carries beside them.
+    pub fn columns(&self) -> impl Iterator<Item = &String> {
+        self.keys.iter().map(|key| &key.column).chain(&self.included)
+    }
+
+    pub fn uses(&self, column: &str) -> bool {
+        self.columns().any(|used| same_name(used, column))
+    }
+}
+
+/// Are two names in one table the same? As most collations compare: without regard to case. Where two columns of a
+/// table differ by case alone, [`Definition::column`] looks for the exact one first.
+pub fn same_name(one: &str, other: &str) -> bool {
+    one == other || one.to_lowercase() == other.to_lowercase()
+}
+
+/// Definitions for tests to change.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+    use crate::catalog::Length;
+
+    pub fn name(text: &str) -> ConstraintName {
+        ConstraintName { name: text.into(), by_system: false }
+    }
+
+    pub fn column(name: &str, sql_type: SqlType) -> ColumnDefinition {
+        ColumnDefinition {
+            name: name.into(),
+            collation: sql_type.is_text().then(|| "Latin1_General_CI_AS".into()),
+            sql_type,
+            numeric: false,
+            nullable: true,
+            identity: None,
+            computed: None,
+            default: None,
+            traits: Vec::new(),
+        }
+    }
+
+    pub fn varchar(name: &str, length: u16) -> ColumnDefinition {
+        column(name, SqlType::VarChar(Length::N(length)))
+    }
+
+    pub fn key(name: &str, columns: &[&str]) -> IndexDefinition {
+        IndexDefinition {
+            backs: Backs::PrimaryKey,
+            unique: true,
+            kind: IndexForm::Clustered,
+            ..index(name, columns)
+        }
+    }
+
+    pub fn index(name: &str, columns: &[&str]) -> IndexDefinition {
+        let keys = columns.iter().map(|column| KeyColumn { column: (*column).into(), descending: false });
+        IndexDefinition {
+            name: self::name(name),
+            kind: IndexForm::Nonclustered,
+            backs: Backs::Nothing,
+            unique: false,
+            keys: keys.collect(),
+            included: Vec::new(),
+            filter: None,
+            ignores_duplicates: false,
+            disabled: false,
+            fill_factor: 0,
+            padded: false,
+            compression: Compression::None,
+            place: DataSpace::Default,
+        }
+    }
+
+    pub fn check(name: &str, expression: &str) -> CheckDefinition {
+        CheckDefinition {
+            name: self::name(name),
+            expression: expression.into(),
+            disabled: false,
+            trusted: true,
+        }
+    }
+
+    /// id int NOT NULL, a varchar(10), n int; a primary key; 1,000 rows.
+    pub fn table() -> Definition {
+        let id = ColumnDefinition { nullable: false, ..column("id", SqlType::Int) };
+        Definition {
+            name: TableName::new("dbo", "t"),
+            is_view: false,
+            columns: vec![id, varchar("a", 10), column("n", SqlType::Int)],
+            indexes: vec![key("PK_t", &["id"])],
+            checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            referenced_by: Vec::new(),
+            statistics: Vec::new(),
+            place: DataSpace::Default,
+            compression: Compression::None,
+            traits: Vec::new(),
+            rows: Some(1000),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+SELECT s.name AS schema_name
+FROM sys.schemas AS s

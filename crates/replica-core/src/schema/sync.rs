@@ -1,0 +1,360 @@
+//! Source and target side by side, and the target brought to what the policy wants.
+//!
+//! Every step is a transaction of its own, and a run begins with a look at what is there: one that was killed is finished
+//! by the next.
+use std::time::{Duration, Instant};
+
+use super::ddl::{self, Creation};
+use super::definition::{Definition, same_name};
+use super::drift::{Deviation, Element, Mend, deviations};
+use super::policy::{Feature, Policy, TargetServer, Wanted};
+use super::read::read;
+use super::statement::{Cost, DdlStatement, Step};
+use crate::catalog::TableName;
+use crate::error::{Error, Result};
+use crate::retry::Backoff;
+use crate::session::{Role, Session};
+
+/// How long readers and writers of a table may hold its DDL up, and it those behind it.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// A column is changed once a round, since what is left to do shows when it is read again.
+const MOST_ROUNDS: usize = 4;
+
+/// A table of the source, and what the target has of it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub wanted: Wanted,
+    /// `None`: the target has no such table.
+    pub found: Option<Definition>,
+    /// From the one that was found, the worst first.
+    pub deviations: Vec<Deviation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    Same,
+    Missing,
+    Drift,
+}
+
+impl Standing {
+    pub fn likeness(&self) -> Likeness {
+        match (&self.found, self.deviations.is_empty()) {
+            (None, _) => Likeness::Missing,
+            (Some(_), true) => Likeness::Same,
+            (Some(_), false) => Likeness::Drift,
+        }
+    }
+
+    pub fn name(&self) -> &TableName {
+        &self.wanted.definition.name
+    }
+}
+
+/// Tables as they were asked for, and how they stand.
+#[derive(Debug)]
+pub struct Comparison {
+    pub target: TargetServer,
+    pub tables: Vec<(TableName, Result<Standing>)>,
+}
+
+/// What may be done to the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permitted {
+    /// What is missing is made: tables, indexes, checks, defaults; foreign keys where the policy has them.
+    pub create: bool,
+    /// Changes that lose and rewrite nothing.
+    pub safe: bool,
+    /// Names of columns, indexes and constraints that are changed at any price, with or without their table's.
+    pub named: Vec<String>,
+}
+
+impl Permitted {
+    pub fn nothing(&self) -> bool {
+        !self.create && !self.safe && self.named.is_empty()
+    }
+
+    pub fn allows(&self, table: &TableName, deviation: &Deviation) -> bool {
+        match deviation.way {
+            Mend::Create => self.create,
+            Mend::Safe => self.safe || self.names(table, deviation),
+            Mend::Asked => self.names(table, deviation),
+            Mend::ByHand => false,
+        }
+    }
+
+    fn names(&self, table: &TableName, deviation: &Deviation) -> bool {
+        let full = format!("{table}.{}", deviation.name);
+        self.named.iter().any(|name| same_name(name, &deviation.name) || same_name(name, &full))
+    }
+}
+
+/// When a step has its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Tables, and all that is changed of those that are there.
+    Tables,
+    /// Indexes and checks of tables that were made.
+    AfterLoad,
+    ForeignKeys,
+}
+
+/// Compares tables of the source with those of the target.
+///
+/// # Errors
+/// A lost connection; a catalog that does not answer. What is wrong with one table is in the answer.
+pub async fn compare(
+    source: &mut Session,
+    target: &mut Session,
+    names: &[TableName],
+    policy: &Policy,
+) -> Result<Comparison> {
+    let at_source = read(source, Role::Source, names).await?;
+    let at_target = read(target, Role::Target, names).await?;
+    let mut tables = Vec::new();
+    for ((name, source), target) in names.iter().zip(at_source.tables).zip(at_target.tables) {
+        let standing = stand(name, source, target, policy, &at_target.server);
+        tables.push((name.clone(), standing.map_err(|error| error.table(name))));
+    }
+    let mut comparison = Comparison { target: at_target.server, tables };
+    if policy.has(Feature::ForeignKeys) {
+        leave_out_unmet_keys(target, &mut comparison).await?;
+    }
+    Ok(comparison)
+}
+
+fn stand(
+    name: &TableName,
+    source: Result<Option<Definition>>,
+    found: Result<Option<Definition>>,
+    policy: &Policy,
+    target: &TargetServer,
+) -> Result<Standing> {
+    let source = source?.ok_or_else(|| {
+        let error = Error::data("the source has no such table, or its login may not see it").table(name);
+        error.remedy("Check the name, the database in the connection string, and the login's permissions")
+    })?;
+    let (wanted, found) = (policy.wanted(&source, target)?, found?);
+    if found.as_ref().is_some_and(|found| found.is_view) {
+        let error =
+            Error::data("at the target this is a view, which cannot be made like a table").table(name);
+        return Err(error.remedy("Drop the view, or compare its table"));
+    }
+    let deviations =
+        found.as_ref().map(|found| deviations(&wanted.definition, found, policy, target)).unwrap_or_default();
+    Ok(Standing { wanted, found, deviations })
+}
+
+/// A foreign key to a table that the target has not, and that is not made either, cannot be made.
+async fn leave_out_unmet_keys(target: &mut Session, comparison: &mut Comparison) -> Result<()> {
+    let standing = |one: &(TableName, Result<Standing>)| one.1.as_ref().ok().map(|one| one.name().clone());
+    let known: Vec<TableName> = comparison.tables.iter().filter_map(standing).collect();
+    let mut unknown: Vec<TableName> = Vec::new();
+    for (_, standing) in &comparison.tables {
+        let keys = standing.iter().flat_map(|one| &one.wanted.definition.foreign_keys);
+        unknown.extend(keys.map(|key| key.references.clone()).filter(|table| !known.contains(table)));
+    }
+    unknown.sort_unstable();
+    unknown.dedup();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let there = read(target, Role::Target, &unknown).await?;
+    let missing: Vec<TableName> = unknown
+        .into_iter()
+        .zip(there.tables)
+        .filter(|(_, found)| !matches!(found, Ok(Some(_))))
+        .map(|(name, _)| name)
+        .collect();
+    for standing in comparison.tables.iter_mut().filter_map(|(_, standing)| standing.as_mut().ok()) {
+        let Standing { wanted, deviations, .. } = standing;
+        let unmet = |key: &super::definition::ForeignKeyDefinition| missing.contains(&key.references);
+        for key in wanted.definition.foreign_keys.extract_if(.., |key| unmet(key)) {
+            let text =
+                format!("without the foreign key {}: the target has no {}", key.name.name, key.references);
+            wanted.notes.push(text);
+            deviations.retain(|one| one.element != Element::ForeignKey || one.name != key.name.name);
+        }
+    }
+    Ok(())
+}
+
+/// What is to be run in a stage, table by table.
+pub fn steps(standing: &Standing, permitted: &Permitted, stage: Stage) -> Vec<Step> {
+    let Some(_) = &standing.found else {
+        if !permitted.create {
+            return Vec::new();
+        }
+        let creation = Creation::of(&standing.wanted.definition);
+        return match stage {
+            Stage::Tables => vec![creation.table],
+            Stage::AfterLoad => creation.after_load,
+            Stage::ForeignKeys => creation.foreign_keys,
+        };
+    };
+    let due = |deviation: &&Deviation| match deviation.element {
+        Element::ForeignKey => stage == Stage::ForeignKeys,
+        _ => stage == Stage::Tables,
+    };
+    let mut changed: Vec<&str> = Vec::new();
+    let mut steps = Vec::new();
+    let allowed = standing.deviations.iter().filter(|one| permitted.allows(standing.name(), one));
+    for deviation in allowed.filter(due) {
+        if changed.contains(&deviation.name.as_str()) {
+            continue;
+        }
+        changed.push(&deviation.name);
+        let what = format!("{} {}", deviation.element, deviation.name);
+        let (why, statements) = (deviation.what.clone(), deviation.statements.clone());
+        steps.push(Step { what, why, statements });
+    }
+    steps
+}
+
+/// The schemas that the tables to be made are in and the target lacks.
+pub fn schemas(comparison: &Comparison) -> Vec<DdlStatement> {
+    let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
+    let missing = standings.filter(|one| one.likeness() == Likeness::Missing);
+    let mut schemas: Vec<&String> = missing.filter_map(|one| one.name().schema.as_ref()).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    let there = |schema: &str| comparison.target.schemas.iter().any(|name| same_name(name, schema));
+    schemas.into_iter().filter(|schema| !there(schema)).map(|schema| ddl::create_schema(schema)).collect()
+}
+
+/// How a step went.
+#[derive(Debug)]
+pub struct Done {
+    pub table: TableName,
+    pub step: Step,
+    pub took: Duration,
+    pub result: Result<()>,
+}
+
+/// Runs all that is permitted, stage by stage, and tells of each step.
+///
+/// # Errors
+/// A lost connection. What the server refuses is told as a step, and the others go on.
+pub async fn run(
+    source: &mut Session,
+    target: &mut Session,
+    mut comparison: Comparison,
+    (policy, permitted): (&Policy, &Permitted),
+    mut tell: impl FnMut(Done) -> Result<()>,
+) -> Result<Comparison> {
+    let names: Vec<TableName> = comparison.tables.iter().map(|(name, _)| name.clone()).collect();
+    let mut refused: Vec<(TableName, String)> = Vec::new();
+    for _ in 0..MOST_ROUNDS {
+        let mut done = 0;
+        for stage in [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys] {
+            for one in run_stage(target, &comparison, permitted, stage, &refused).await? {
+                match &one.result {
+                    Ok(()) => done += 1,
+                    Err(_) => refused.push((one.table.clone(), one.step.what.clone())),
+                }
+                tell(one)?;
+            }
+        }
+        if done == 0 {
+            break;
+        }
+        comparison = compare(source, target, &names, policy).await?;
+    }
+    Ok(comparison)
+}
+
+/// Runs the steps of one stage, but for those that were refused before.
+///
+/// # Errors
+/// A lost connection.
+pub async fn run_stage(
+    target: &mut Session,
+    comparison: &Comparison,
+    permitted: &Permitted,
+    stage: Stage,
+    refused: &[(TableName, String)],
+) -> Result<Vec<Done>> {
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    let mut all = Vec::new();
+    if stage == Stage::Tables && permitted.create {
+        for statement in schemas(comparison) {
+            // Somebody may have made it meanwhile; a table tells whether it is there.
+            if let Err(error) = run_step(target, &Step::new("schema", vec![statement])).await? {
+                log::warn!("{error}");
+            }
+        }
+    }
+    for (_, standing) in &comparison.tables {
+        let Ok(standing) = standing else { continue };
+        for step in steps(standing, permitted, stage) {
+            let table = standing.name().clone();
+            if refused.iter().any(|(of, what)| *of == table && (*what == step.what || what == "table")) {
+                continue;
+            }
+            let begun = Instant::now();
+            let result = run_step(target, &step).await?.map_err(|error| error.table(&table));
+            let is_table = result.is_err() && step.what == "table";
+            all.push(Done { table, step, took: begun.elapsed(), result });
+            if is_table {
+                break;
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Error 2714: there is an object of that name; 262, 2760, 1088: the login may not.
+const THERE_IS_ONE: u32 = 2714;
+const NOT_ALLOWED: [u32; 4] = [262, 2760, 1088, 229];
+
+async fn run_step(target: &mut Session, step: &Step) -> Result<Result<()>> {
+    let mut retries = Backoff::default().retries();
+    loop {
+        let error = match transaction(target, step).await {
+            Ok(()) => return Ok(Ok(())),
+            Err(error) if error.server().is_none() => return Err(error),
+            Err(error) => error,
+        };
+        if error.is_transient() && retries.another_after(&error).await {
+            continue;
+        }
+        let error = error.within(&step.what);
+        return Ok(Err(match () {
+            () if error.has_number(THERE_IS_ONE) => error.remedy(
+                "Names of constraints are unique in a schema: give the other object another name, or leave this one out",
+            ),
+            () if NOT_ALLOWED.iter().any(|number| error.has_number(*number)) => error.remedy(
+                "The target's login needs CREATE TABLE in its database and ALTER on the schema (and CREATE SCHEMA for a new one)",
+            ),
+            () => error,
+        }));
+    }
+}
+
+async fn transaction(target: &mut Session, step: &Step) -> Result<()> {
+    target.lane()?.begin().await?;
+    for statement in &step.statements {
+        log::debug!("{}", statement.sql);
+        if let Err(error) = target.execute_long(statement.sql.as_str()).await {
+            target.lane()?.rollback().await?;
+            return Err(error);
+        }
+    }
+    target.lane()?.commit().await
+}
+
+/// What would be done to a table, as a script has it.
+pub fn script_steps(comparison: &Comparison, permitted: &Permitted) -> Vec<DdlStatement> {
+    let mut all = if permitted.create { schemas(comparison) } else { Vec::new() };
+    for stage in [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys] {
+        for standing in comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok()) {
+            all.extend(steps(standing, permitted, stage).into_iter().flat_map(|step| step.statements));
+        }
+    }
+    all
+}
+
+/// The dearest of what a step does.
+pub fn cost(step: &Step) -> Option<Cost> {
+    step.statements.iter().map(|statement| statement.cost).max()
+}

@@ -10,6 +10,7 @@
 //! | move rows: a query of one server into a table of another | [`lane`], [`tds`] |
 //! | replace a table or its windows, with a record of what is done | [`copy`], [`window`], [`ledger`] |
 //! | say whether two tables are equal, and what would not fit | [`verify`], [`types`], [`find`], [`trial`], [`decode`] |
+//! | make tables like the source's, and say how they differ | [`schema`] |
 //! | run many jobs, and try again | [`schedule`], [`retry`] |
 //!
 //! # Example

@@ -37,6 +37,7 @@ impl Tool for Args {
             described::<replicate_reference_tables::Args>(),
             described::<replicate_monthly_parallel_streaming::Args>(),
             described::<run_replica_etl::Args>(),
+            described::<sync_replica_schema::Args>(),
             described::<verify_replica::Args>(),
             described::<replica_finder::Args<STRINGS>>(),
             described::<replica_finder::Args<NUMBERS>>(),

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::error::Result;
-use crate::order::{self, TableReference};
 use crate::report::{human_bytes, human_count};
+use crate::schedule::{self, TableReference};
 use crate::session::Session;
 
 /// A table with dates and more rows than this is worth replacing by days.
@@ -94,7 +94,7 @@ fn best_first(dates: &mut [DateChoice]) {
 }
 
 fn parents_first(tables: &[SourceTable], keys: &[TableReference]) -> Vec<SourceTable> {
-    let order = order::order(&vec![0; tables.len()], keys);
+    let order = schedule::order(&vec![0; tables.len()], keys);
     let mut sorted: Vec<usize> = Vec::new();
     while sorted.len() < tables.len() {
         let is_free =

@@ -1,0 +1,141 @@
+//! From options to an exit code: look at both sides, do what is permitted, say how it stands.
+use std::io::{self, Write};
+
+use replica_core::cli::{self, Code, Configured, List, Stop, Written};
+use replica_core::config::Config;
+use replica_core::error::Result;
+
+use replica_core::report::{self, ProgressBars, Record, one_line};
+use replica_core::schema::Policy;
+use replica_core::schema::ddl::Creation;
+use replica_core::schema::statement::script;
+use replica_core::schema::sync::{self, Comparison, Done, Likeness, Standing};
+use replica_core::session::{Role, Session};
+
+use crate::args::Options;
+use crate::{init, line};
+
+pub fn run(options: &Options) -> Result<Code> {
+    let progress = ProgressBars::on_stderr();
+    report::init(&progress);
+    let Some(selection) = &options.selection else { return init::run(options) };
+    let config = Config::load(options.config.as_deref())?;
+    let policy = options.policy(&config)?;
+    let written = selection.written(&config, &List::ALL, io::stdin().lock())?;
+    cli::block_on(1, |stop| async move { all(options, &config, &policy, &written, &stop).await })
+}
+
+async fn all(
+    options: &Options,
+    config: &Config,
+    policy: &Policy,
+    written: &Written,
+    stop: &Stop,
+) -> Result<Code> {
+    let configured = Configured::ask(config, &written.entries, Some(config.source()?), config.target()?);
+    let tables = stop.or(configured).await?.tables(written)?;
+    let mut source = stop.or(Session::connect(config.source()?, Role::Source)).await?;
+    let mut target = stop.or(Session::connect(config.target()?, Role::Target)).await?;
+    let mut comparison = stop.or(sync::compare(&mut source, &mut target, &tables, policy)).await?;
+    if options.sql {
+        print_script(options, &comparison)?;
+        return Ok(code(&comparison));
+    }
+    notes(&comparison);
+    if !options.permitted.nothing() {
+        unknown_names(options, &comparison);
+        let tell = |done: Done| print(options, &line::done(&done));
+        let permitted = (policy, &options.permitted);
+        comparison = stop.or(sync::run(&mut source, &mut target, comparison, permitted, tell)).await?;
+    }
+    for (table, standing) in &comparison.tables {
+        if let Err(error) = standing {
+            log::error!("{error}");
+        }
+        print(options, &line::table(table, standing))?;
+        let Ok(standing) = standing else { continue };
+        if standing.likeness() == Likeness::Missing {
+            let creation = Creation::of(&standing.wanted.definition);
+            creation.steps().try_for_each(|step| print(options, &line::creation(table, step)))?;
+        }
+        standing.deviations.iter().try_for_each(|one| print(options, &line::deviation(table, one)))?;
+    }
+    sum_up(&comparison);
+    Ok(code(&comparison))
+}
+
+fn print(options: &Options, record: &Record) -> Result<()> {
+    Ok(record.write(options.format, &mut report::stdout())?)
+}
+
+/// What the replica has otherwise than its source, where it is about to be made.
+fn notes(comparison: &Comparison) {
+    for standing in comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok()) {
+        if standing.likeness() == Likeness::Missing {
+            standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.name()));
+        }
+    }
+}
+
+/// A name that means nothing is a slip.
+fn unknown_names(options: &Options, comparison: &Comparison) {
+    let standings = || comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
+    for name in &options.permitted.named {
+        let one = sync::Permitted { named: vec![name.clone()], ..sync::Permitted::default() };
+        let means = |standing: &Standing| standing.deviations.iter().any(|d| one.allows(standing.name(), d));
+        if !standings().any(means) {
+            log::warn!("--apply {name}: no difference of that name can be mended");
+        }
+    }
+}
+
+/// The statements that --create and --apply-safe would run, and those that are named; the others as comments.
+fn print_script(options: &Options, comparison: &Comparison) -> Result<()> {
+    let permitted = sync::Permitted { create: true, safe: true, named: options.permitted.named.clone() };
+    let mut out = report::stdout();
+    for (table, standing) in &comparison.tables {
+        let standing = match standing {
+            Ok(standing) => standing,
+            Err(error) => {
+                log::error!("{error}");
+                continue;
+            }
+        };
+        for note in standing.wanted.notes.iter().filter(|_| standing.likeness() == Likeness::Missing) {
+            writeln!(out, "-- {table}: {}", one_line(note))?;
+        }
+        let others = standing.deviations.iter().filter(|one| !permitted.allows(standing.name(), one));
+        for other in others {
+            let what = format!("{} {}: {} ({})", other.element, other.name, other.what, other.way);
+            writeln!(out, "-- {table}: {}", one_line(&what))?;
+            for statement in &other.statements {
+                writeln!(out, "--   {}", one_line(&statement.sql))?;
+            }
+        }
+    }
+    write!(out, "{}", script(&sync::script_steps(comparison, &permitted)))?;
+    Ok(out.flush()?)
+}
+
+fn count(comparison: &Comparison, likeness: Likeness) -> usize {
+    let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
+    standings.filter(|standing| standing.likeness() == likeness).count()
+}
+
+fn sum_up(comparison: &Comparison) {
+    let [same, missing, drift] =
+        [Likeness::Same, Likeness::Missing, Likeness::Drift].map(|likeness| count(comparison, likeness));
+    let (all, failed) =
+        (comparison.tables.len(), comparison.tables.iter().filter(|(_, one)| one.is_err()).count());
+    let text =
+        format!("{same} of {all} tables the same, {missing} missing, {drift} different, {failed} failed");
+    if same == all { log::info!("{text}") } else { log::error!("{text}") }
+}
+
+fn code(comparison: &Comparison) -> Code {
+    Code::of_all(comparison.tables.iter().map(|(_, standing)| match standing {
+        Ok(standing) if standing.likeness() == Likeness::Same => Code::Ok,
+        Ok(_) => Code::Failed,
+        Err(error) => error.exit_code(),
+    }))
+}

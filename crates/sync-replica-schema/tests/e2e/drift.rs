@@ -1,0 +1,169 @@
+//! Tables that are there and differ.
+use replica_testkit::Pair;
+
+use crate::util::{differences, tables, tool};
+
+/// Source and target with a table each.
+fn pair(source: &str, target: &str) -> Pair {
+    let pair = Pair::new();
+    pair.source(source);
+    pair.target(target);
+    pair
+}
+
+#[test]
+fn equal_tables_are_the_same_whatever_their_servers_call_things() {
+    let both = "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n int NULL DEFAULT 0 CHECK (n IN (1, 2)), UNIQUE (n))";
+    let pair = pair(both, &both.replace("n IN (1, 2)", "(n IN (1,2))"));
+    let exit = tool(&pair).run(&["dbo.t"]).exits(0);
+    assert_eq!(tables(&exit), [("dbo.t".to_owned(), "same".to_owned())]);
+}
+
+#[test]
+fn a_longer_varchar_is_one_alter_column_and_keeps_the_rest() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(20) COLLATE Latin1_General_CS_AS NOT NULL)",
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(10) COLLATE Latin1_General_CS_AS NOT NULL) CREATE INDEX own ON dbo.t (a) INSERT INTO dbo.t VALUES (1, 'x')",
+    );
+    let exit = tool(&pair).run(&["dbo.t"]).exits(1);
+    let statement =
+        "ALTER TABLE [dbo].[t] ALTER COLUMN [a] varchar(20) COLLATE Latin1_General_CS_AS NOT NULL";
+    assert_eq!(
+        differences(&exit),
+        [["column a", "narrower", "safe", statement].map(str::to_owned)],
+        "{exit}"
+    );
+    let exit = tool(&pair).run(&["dbo.t", "--apply-safe"]).exits(0);
+    assert_eq!(exit.lines()[0][1..3], ["done", "column a"], "{exit}");
+    pair.assert_equal("SELECT max_length, is_nullable, collation_name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.t') ORDER BY column_id");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE a = 'x'"), 1, "{exit}");
+    assert_eq!(
+        pair.target.client().number("SELECT COUNT(*) FROM sys.indexes WHERE name = 'own'"),
+        1,
+        "{exit}"
+    );
+}
+
+#[test]
+fn a_longer_key_than_there_may_be_is_not_safe() {
+    let table = |n: u32| {
+        format!("CREATE TABLE dbo.t (id int NOT NULL, a nvarchar({n}) NULL) CREATE INDEX ix ON dbo.t (a)")
+    };
+    let pair = pair(&table(1000), &table(400));
+    let exit = tool(&pair).run(&["dbo.t", "--apply-safe"]).exits(1).says("1946");
+    assert_eq!(differences(&exit)[0][2], "on request", "{exit}");
+    assert_eq!(
+        pair.target.client().number("SELECT max_length FROM sys.columns WHERE name = 'a'"),
+        800,
+        "{exit}"
+    );
+}
+
+#[test]
+fn a_rewrite_is_shown_and_not_done_until_it_is_named() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL CONSTRAINT PK_t PRIMARY KEY, n bigint NULL) CREATE INDEX ix ON dbo.t (id) INCLUDE (n)",
+        "CREATE TABLE dbo.t (id int NOT NULL CONSTRAINT PK_t PRIMARY KEY, n int NULL CONSTRAINT DF_n DEFAULT 7) CREATE INDEX ix ON dbo.t (id) INCLUDE (n) INSERT INTO dbo.t VALUES (1, 1)",
+    );
+    let exit = tool(&pair).run(&["dbo.t", "--apply-safe", "--create"]).exits(1);
+    let found = differences(&exit);
+    assert_eq!((found.len(), found[0][2].as_str()), (1, "on request"), "{exit}");
+    let exit = exit.says("index ix").says("rewrites every row");
+    assert_eq!(
+        pair.target.client().number("SELECT max_length FROM sys.columns WHERE name = 'n'"),
+        4,
+        "{exit}"
+    );
+    tool(&pair)
+        .run(&["dbo.t", "--apply", "nothing"])
+        .exits(1)
+        .says("--apply nothing: no difference of that name");
+    for _ in 0..2 {
+        tool(&pair).run(&["dbo.t", "--apply", "dbo.t.N"]).exits(0);
+    }
+    assert_eq!(pair.target.client().number("SELECT max_length FROM sys.columns WHERE name = 'n'"), 8);
+    assert_eq!(pair.target.client().number("SELECT SUM(n) FROM dbo.t"), 1);
+    for there in [
+        "SELECT COUNT(*) FROM sys.indexes WHERE name = 'ix'",
+        "SELECT COUNT(*) FROM sys.default_constraints WHERE name = 'DF_n'",
+    ] {
+        assert_eq!(pair.target.client().number(there), 1, "{there}");
+    }
+}
+
+#[test]
+fn a_new_column_is_added_as_null_and_nothing_is_dropped() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL, a int NOT NULL, b varchar(9) COLLATE Latin1_General_BIN2 NULL CONSTRAINT DF_b DEFAULT 'b')",
+        "CREATE TABLE dbo.t (id int NOT NULL, own int NULL) INSERT INTO dbo.t VALUES (1, 5)",
+    );
+    let exit = tool(&pair)
+        .run(&["dbo.t", "--apply-safe"])
+        .exits(1)
+        .says("they have NULL until they are loaded again");
+    let found: Vec<_> =
+        differences(&exit).into_iter().map(|[object, severity, way, _]| (object, severity, way)).collect();
+    let wanted = [("column a", "wider", "on request"), ("column own", "wider", "by hand")];
+    assert_eq!(found, wanted.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())), "{exit}");
+    assert_eq!(
+        pair.target.client().number("SELECT COUNT(*) FROM dbo.t WHERE a IS NULL AND b IS NULL AND own = 5"),
+        1,
+        "{exit}"
+    );
+    assert_eq!(
+        pair.target.client().number("SELECT COUNT(*) FROM sys.default_constraints WHERE name = 'DF_b'"),
+        1,
+        "{exit}"
+    );
+    pair.target("UPDATE dbo.t SET a = 1");
+    let exit = tool(&pair).run(&["dbo.t", "--apply", "a"]).exits(1);
+    assert_eq!(differences(&exit).len(), 1, "{exit}");
+}
+
+#[test]
+fn two_changes_of_a_column_are_made_one_after_the_other() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(20) NULL)",
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(10) NOT NULL)",
+    );
+    tool(&pair).run(&["dbo.t", "--apply-safe"]).exits(0);
+    pair.assert_equal("SELECT max_length, is_nullable FROM sys.columns WHERE name = 'a'");
+}
+
+#[test]
+fn nothing_becomes_narrower_and_no_key_is_touched() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(10) NULL, n int NOT NULL, CONSTRAINT PK_t PRIMARY KEY (id))",
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(20) NULL, n bigint NOT NULL, CONSTRAINT PK_t PRIMARY KEY (id, n))",
+    );
+    let exit = tool(&pair)
+        .run(&["dbo.t", "--create", "--apply-safe", "--apply", "a", "--apply", "n", "--apply", "PK_t"])
+        .exits(1);
+    let found: Vec<_> = differences(&exit)
+        .into_iter()
+        .map(|[object, severity, way, _]| format!("{object}: {severity}, {way}"))
+        .collect();
+    assert_eq!(
+        found,
+        ["index PK_t: key, by hand", "column a: wider, by hand", "column n: wider, by hand"],
+        "{exit}"
+    );
+    assert!(exit.lines().iter().all(|line| line[1] != "done"), "{exit}");
+}
+
+#[test]
+fn the_script_has_what_is_safe_and_the_rest_as_comments() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(20) NULL, n bigint NULL)",
+        "CREATE TABLE dbo.t (id int NOT NULL, a varchar(10) NULL, n int NULL)",
+    );
+    let script = tool(&pair).run(&["dbo.t", "--sql"]).exits(1);
+    assert!(script.stdout.contains("\nALTER TABLE [dbo].[t] ALTER COLUMN [a] varchar(20)"), "{script}");
+    assert!(script.stdout.contains("\n--   ALTER TABLE [dbo].[t] ALTER COLUMN [n] bigint NULL"), "{script}");
+    let script = tool(&pair).run(&["dbo.t", "--sql", "--apply", "n"]).exits(1);
+    assert!(script.stdout.contains("\nALTER TABLE [dbo].[t] ALTER COLUMN [n] bigint NULL;\nGO"), "{script}");
+    for batch in script.stdout.split("\nGO\n").filter(|batch| !batch.trim().is_empty()) {
+        pair.target(batch);
+    }
+    tool(&pair).run(&["dbo.t"]).exits(0);
+}

@@ -13,15 +13,15 @@ use crate::tds::token::{Done, DoneKind, Message, done, kind as token};
 use crate::tds::types::{MAX_WIDTH, TypeInfo, token as type_token};
 
 /// What the fakes grant.
-pub const PACKET_SIZE: usize = 512;
+pub(crate) const PACKET_SIZE: usize = 512;
 
 /// Runs a test on one thread, as the tools run one stream.
-pub fn run<T>(test: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
 /// A lane and the server at its other end.
-pub async fn lane(silence: Duration) -> (Lane, FakeServer) {
+pub(crate) async fn lane(silence: Duration) -> (Lane, FakeServer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
@@ -34,16 +34,16 @@ pub async fn lane(silence: Duration) -> (Lane, FakeServer) {
 }
 
 /// Long enough never to matter.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct FakeServer {
+pub(crate) struct FakeServer {
     pub stream: TcpStream,
     inbox: Inbox,
 }
 
 /// A message as the server got it.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     pub kind: u8,
     /// Of the last packet.
     pub status: u8,
@@ -54,7 +54,7 @@ pub struct Request {
 
 impl Request {
     /// A batch's text, without ALL_HEADERS.
-    pub fn sql(&self) -> String {
+    pub(crate) fn sql(&self) -> String {
         assert_eq!(self.kind, kind::SQL_BATCH);
         crate::tds::wire::from_utf16le(&self.payload[22..])
     }
@@ -62,7 +62,7 @@ impl Request {
 
 impl FakeServer {
     /// The next message; `None` when the client hangs up.
-    pub async fn request(&mut self) -> Option<Request> {
+    pub(crate) async fn request(&mut self) -> Option<Request> {
         let mut request = Request { kind: 0, status: 0, payload: Vec::new(), packets: Vec::new() };
         let mut last = None;
         loop {
@@ -89,7 +89,7 @@ impl FakeServer {
         }
     }
 
-    pub async fn reply(&mut self, payload: &[u8]) {
+    pub(crate) async fn reply(&mut self, payload: &[u8]) {
         let mut packets = Vec::new();
         frame(kind::REPLY, payload, PACKET_SIZE, &mut packets);
         self.stream.write_all(&packets).await.unwrap();
@@ -97,7 +97,7 @@ impl FakeServer {
 }
 
 /// An int NOT NULL and an nvarchar(max) NULL, as a server describes them.
-pub fn columns() -> Vec<WireColumn> {
+pub(crate) fn columns() -> Vec<WireColumn> {
     let column = |name: &str, flags, type_info| WireColumn {
         name: name.into(),
         user_type: 0,
@@ -112,20 +112,20 @@ pub fn columns() -> Vec<WireColumn> {
     ]
 }
 
-pub fn metadata() -> Vec<u8> {
+pub(crate) fn metadata() -> Vec<u8> {
     let mut out = Vec::new();
     columns::encode(&columns(), Form::Result, &mut out);
     out
 }
 
 /// A row of [`columns`] as a server sends it: the (max) value's length is known.
-pub fn row(id: i32, text: &[u8]) -> Vec<u8> {
+pub(crate) fn row(id: i32, text: &[u8]) -> Vec<u8> {
     let length = (text.len() as u64).to_le_bytes();
     [&[token::ROW][..], &id.to_le_bytes(), &length, &chunk(text)].concat()
 }
 
 /// The same as a bulk load wants it.
-pub fn bulk_row(id: i32, text: &[u8]) -> Vec<u8> {
+pub(crate) fn bulk_row(id: i32, text: &[u8]) -> Vec<u8> {
     let unknown = (u64::MAX - 1).to_le_bytes();
     [&[token::ROW, 4][..], &id.to_le_bytes(), &unknown, &chunk(text)].concat()
 }
@@ -134,11 +134,11 @@ fn chunk(text: &[u8]) -> Vec<u8> {
     if text.is_empty() { vec![0; 4] } else { [&(text.len() as u32).to_le_bytes(), text, &[0; 4]].concat() }
 }
 
-pub fn done(count: u64) -> Vec<u8> {
+pub(crate) fn done(count: u64) -> Vec<u8> {
     encoded(Done { kind: DoneKind::Done, status: done::COUNT, command: 193, count })
 }
 
-pub fn done_without_count(status: u16) -> Vec<u8> {
+pub(crate) fn done_without_count(status: u16) -> Vec<u8> {
     encoded(Done { kind: DoneKind::Done, status, command: 253, count: 0 })
 }
 
@@ -149,7 +149,7 @@ fn encoded(done: Done) -> Vec<u8> {
 }
 
 /// ERROR and the DONE after it.
-pub fn error(number: i32) -> Vec<u8> {
+pub(crate) fn error(number: i32) -> Vec<u8> {
     let text = format!("error {number}");
     let server = String::new();
     let procedure = String::new();

@@ -73,7 +73,7 @@ impl Special {
 }
 
 /// What an object is that is neither a table nor a view, by its type in sys.objects (Microsoft docs, "sys.objects").
-pub(super) fn other_kind(object_type: &str) -> &'static str {
+pub(crate) fn other_kind(object_type: &str) -> &'static str {
     match object_type {
         "SN" => "a synonym",
         "P" | "PC" | "X" => "a stored procedure",

@@ -17,7 +17,8 @@ pub mod sql_type;
 pub mod table;
 
 pub use column::Column;
-pub use kind::{Special, other_kind};
+pub use kind::Special;
+pub(crate) use kind::other_kind;
 pub use name::{TableName, quote};
 pub use pattern::{ListEntry, NamedOrMatching};
 pub use read::read;

@@ -10,19 +10,19 @@ use sandbox_values::{SqlType, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-type Run = Box<dyn Fn(&[Value]) -> Result<Value, SqlError> + Send + Sync>;
+type OpRun = Box<dyn Fn(&[Value]) -> Result<Value, SqlError> + Send + Sync>;
 
 /// One operation on values of fixed types.
 pub struct Op {
     pub arguments: Vec<SqlType>,
     /// NULL if any argument is, without asking.
     pub strict: bool,
-    pub run: Run,
+    pub run: OpRun,
 }
 
 /// What an aggregate keeps.
-pub type State = Option<Value>;
-type Step = Box<dyn Fn(State, &[Value]) -> Result<State, SqlError> + Send + Sync>;
+pub type AggregateState = Option<Value>;
+type Step = Box<dyn Fn(AggregateState, &[Value]) -> Result<AggregateState, SqlError> + Send + Sync>;
 
 /// An aggregate over rows whose arguments are not NULL; no such row gives NULL.
 pub struct Fold {
@@ -32,10 +32,10 @@ pub struct Fold {
 
 /// The operations of the statement at hand, and the error that one of them ended with: SQLite carries text only.
 #[derive(Clone, Default)]
-pub struct Ops(Arc<Mutex<Statement>>);
+pub struct Ops(Arc<Mutex<StatementOps>>);
 
 #[derive(Default)]
-struct Statement {
+struct StatementOps {
     ops: Vec<Arc<Op>>,
     folds: Vec<Arc<Fold>>,
     /// What has been emitted before has the same number again, so that equal expressions have equal SQL.
@@ -70,7 +70,7 @@ impl Ops {
 
     /// Forgets the last statement's.
     pub fn clear(&self) {
-        *self.state() = Statement::default();
+        *self.state() = StatementOps::default();
     }
 
     /// What SQLite failed with: an operation's own error, if it was one.
@@ -119,7 +119,7 @@ impl Ops {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, Statement> {
+    fn state(&self) -> MutexGuard<'_, StatementOps> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -153,7 +153,7 @@ impl Aggregate<Option<Stored>, Stored> for Only {
 
 struct Folding(Ops);
 
-type Folded = State;
+type FoldState = AggregateState;
 
 impl Folding {
     fn fold(&self, number: usize) -> rusqlite::Result<Arc<Fold>> {
@@ -170,12 +170,12 @@ impl Folding {
     }
 }
 
-impl Aggregate<Folded, Stored> for Folding {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Folded> {
+impl Aggregate<FoldState, Stored> for Folding {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<FoldState> {
         Ok(None)
     }
 
-    fn step(&self, context: &mut Context<'_>, folded: &mut Folded) -> rusqlite::Result<()> {
+    fn step(&self, context: &mut Context<'_>, folded: &mut FoldState) -> rusqlite::Result<()> {
         let fold = self.fold(usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX))?;
         if let Some(values) = self.arguments(context, &fold)? {
             *folded = (fold.step)(folded.take(), &values).map_err(|error| self.0.fail(error))?;
@@ -183,7 +183,7 @@ impl Aggregate<Folded, Stored> for Folding {
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, folded: Option<Folded>) -> rusqlite::Result<Stored> {
+    fn finalize(&self, _: &mut Context<'_>, folded: Option<FoldState>) -> rusqlite::Result<Stored> {
         Ok(folded.flatten().map_or(Stored::Null, to_stored))
     }
 }

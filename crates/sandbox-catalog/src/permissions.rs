@@ -35,12 +35,12 @@ pub struct Rights<'a> {
 
 /// An object and the schema it is in.
 #[derive(Clone, Copy, Debug)]
-pub struct Target {
+pub struct ObjectKey {
     pub object_id: i32,
     pub schema_id: i32,
 }
 
-impl From<&Table> for Target {
+impl From<&Table> for ObjectKey {
     fn from(table: &Table) -> Self {
         Self { object_id: table.object_id, schema_id: table.schema_id }
     }
@@ -88,7 +88,7 @@ impl Rights<'_> {
     }
 
     /// Has it this permission in the database or, with a target, on that object?
-    pub fn has(&self, permission: &str, on: Option<Target>) -> bool {
+    pub fn has(&self, permission: &str, on: Option<ObjectKey>) -> bool {
         if self.all {
             return true;
         }
@@ -108,7 +108,7 @@ impl Rights<'_> {
 
     /// Metadata visibility: any permission on an object shows it (Microsoft docs, "Metadata visibility
     /// configuration").
-    pub fn sees(&self, target: Target) -> bool {
+    pub fn sees(&self, target: ObjectKey) -> bool {
         let on = Some(target);
         self.all
             || ["SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "ALTER", "VIEW DEFINITION"]
@@ -118,7 +118,7 @@ impl Rights<'_> {
 
     /// Does it see a masked column as it is: by UNMASK in the database, or (since SQL Server 2022) on the schema, the
     /// table or the column?
-    pub fn unmasks(&self, table: Target, column_id: i32) -> bool {
+    pub fn unmasks(&self, table: ObjectKey, column_id: i32) -> bool {
         const UNMASK: &str = "UNMASK";
         let column = Securable::Column(table.object_id, column_id);
         let on_column = |wanted: fn(Grant) -> bool| {
@@ -136,7 +136,7 @@ impl Rights<'_> {
     }
 
     /// Has it been forbidden? For what everyone may do unless it is: reading system views.
-    pub fn is_denied(&self, permission: &str, target: Target) -> bool {
+    pub fn is_denied(&self, permission: &str, target: ObjectKey) -> bool {
         !self.all && self.mentions(permission, Some(target), |state| state == Grant::Deny)
     }
 
@@ -144,7 +144,7 @@ impl Rights<'_> {
         self.principals.contains(&role)
     }
 
-    fn mentions(&self, permission: &str, on: Option<Target>, state: impl Fn(Grant) -> bool) -> bool {
+    fn mentions(&self, permission: &str, on: Option<ObjectKey>, state: impl Fn(Grant) -> bool) -> bool {
         self.database.permissions.iter().any(|p| {
             let covers = match (p.securable, on) {
                 (Securable::Database, _) => true,
@@ -159,7 +159,7 @@ impl Rights<'_> {
 
 /// # Errors
 /// 229 where the session's user may not do this to the object.
-pub fn check(rights: &Rights<'_>, permission: &str, on: Target, name: &str) -> Result<(), SqlError> {
+pub fn check(rights: &Rights<'_>, permission: &str, on: ObjectKey, name: &str) -> Result<(), SqlError> {
     if rights.has(permission, Some(on)) {
         return Ok(());
     }

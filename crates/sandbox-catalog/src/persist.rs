@@ -1,5 +1,5 @@
 //! The catalog on disk: one JSON document in the storage's own file, so that it changes together with the rows.
-use crate::schema::{Identity, Instance, LoginRecord, Password, Table, new_database};
+use crate::schema::{IdentityColumn, Instance, LoginRecord, Password, Table, new_database};
 use crate::store;
 use crate::store::storage_error;
 use rusqlite::{Connection, OptionalExtension};
@@ -79,7 +79,7 @@ fn drop_orphans(connection: &Connection, instance: &Instance) -> rusqlite::Resul
 /// Loads do not save the catalog: an identity's last value is at least the furthest one that is there.
 fn catch_up(connection: &Connection, table: &mut Table) -> rusqlite::Result<()> {
     let Some(column) = table.columns.iter().find(|c| c.identity).cloned() else { return Ok(()) };
-    let Some(Identity { increment, last, .. }) = &mut table.identity else { return Ok(()) };
+    let Some(IdentityColumn { increment, last, .. }) = &mut table.identity else { return Ok(()) };
     let furthest = if *increment > 0 { "MAX" } else { "MIN" };
     for storage in &table.storage {
         let sql = format!(

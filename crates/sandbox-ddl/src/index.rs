@@ -1,17 +1,17 @@
 //! CREATE, ALTER and DROP INDEX.
 use super::indexed_view;
 use super::table::drop_item::referencing;
-use super::table::keys::{self, Shape, full_name};
+use super::table::keys::{self, KeyShape, full_name};
 use super::table::target::{Altered, target};
 use super::table::{placed, validate};
 use crate::required;
 use sandbox_catalog::schema::{Backs, Database, Index, Statistics, Table};
 use sandbox_query::memory;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::{FaultKind, IndexCounters, TableName};
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::{AlterIndex, CreateIndex, CreateStatistics};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
@@ -57,7 +57,7 @@ pub fn create(session: &mut Session, def: &CreateIndex, sink: &dyn Sink) -> Outc
         }
         let now = change.now;
         let database = &*change.database(target.database)?;
-        let id = keys::add_index(database, &mut table, &Shape::of(&def.index), now)?;
+        let id = keys::add_index(database, &mut table, &KeyShape::of(&def.index), now)?;
         let on = match &def.index.placement {
             Some(placement) => placed(database, &table, placement)?,
             None => table.partitioned_on,

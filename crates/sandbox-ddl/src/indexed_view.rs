@@ -1,16 +1,16 @@
 //! Indexed views. Nothing of them is stored: their rows are what their SELECT gives, and a unique index is held by
 //! asking after each statement whether it still could be (Microsoft docs, "Create indexed views").
-use super::table::keys::{self, Shape};
+use super::table::keys::{self, KeyShape};
 use super::table::validate::{self, Question};
 use crate::required;
-use sandbox_catalog::permissions::Target;
+use sandbox_catalog::permissions::ObjectKey;
 use sandbox_catalog::schema::{Database, Index, Instance, LockEscalation, Table, View};
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::CreateIndex;
-use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_sql::tokens::{ObjectName, SourceText};
 use sandbox_values::error::SqlError;
 use sqlparser::tokenizer::Token;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub fn find(session: &Session, name: &ObjectName) -> Option<(i16, View)> {
     let place = names::place(session, &instance, name).ok()?;
     let database = instance.databases.get(&place.database)?;
     let view = database.view(place.schema, &place.name)?;
-    let target = Target { object_id: view.object_id, schema_id: view.schema_id };
+    let target = ObjectKey { object_id: view.object_id, schema_id: view.schema_id };
     session.rights(&instance, database).has("ALTER", Some(target)).then(|| (place.database, view.clone()))
 }
 
@@ -76,7 +76,7 @@ pub fn create(session: &mut Session, (database, view): (i16, View), def: &Create
             );
         }
         let mut table = as_table(&view);
-        let id = keys::add_index(records, &mut table, &Shape::of(&def.index), SystemTime::now())?;
+        let id = keys::add_index(records, &mut table, &KeyShape::of(&def.index), SystemTime::now())?;
         let index = table.indexes.iter().find(|i| i.index_id == id).cloned();
         let index = index.ok_or_else(|| SqlError::new(1911, 16, 1, "The index was not made."))?;
         let question = index.unique.then(|| validate::unique(records, &table, &index));
@@ -189,7 +189,7 @@ pub fn switchable(database: &Database, source: &Table, target: &Table) -> Result
 
 /// A SELECT's words, with the table's name left open.
 fn shape(select: &str, table: &str) -> Vec<Token> {
-    let Ok(source) = Source::new(select) else { return Vec::new() };
+    let Ok(source) = SourceText::new(select) else { return Vec::new() };
     let word = |token: &Token| match token {
         Token::Word(w) if w.value.eq_ignore_ascii_case(table) => Token::Placeholder(String::new()),
         Token::Word(w) => Token::Placeholder(w.value.to_lowercase()),
@@ -199,7 +199,7 @@ fn shape(select: &str, table: &str) -> Vec<Token> {
 }
 
 fn has_word(select: &str, wanted: &str) -> bool {
-    let Ok(source) = Source::new(select) else { return false };
+    let Ok(source) = SourceText::new(select) else { return false };
     let is = |token: &Token| matches!(token, Token::Word(w) if w.value.eq_ignore_ascii_case(wanted));
     source.lexemes.iter().any(|lexeme| is(&lexeme.token))
 }

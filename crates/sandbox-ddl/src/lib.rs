@@ -16,9 +16,9 @@ mod table;
 use sandbox_sql::ddl::Ddl;
 pub use table::validate;
 
+use sandbox_session::Session;
 use sandbox_session::api::{Done, Sink};
 use sandbox_session::failure::{Failure, Outcome};
-use sandbox_session::session::Session;
 
 /// CurCmd of DDL without a number of its own: CREATE SCHEMA's was captured, for the others it is unconfirmed.
 const OTHER: u16 = 253;

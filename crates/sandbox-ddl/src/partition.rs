@@ -6,13 +6,13 @@ use sandbox_catalog::schema::{Instance, PartitionFunction, PartitionScheme, Tabl
 use sandbox_catalog::store;
 use sandbox_catalog::store::storage_error;
 use sandbox_query::ask;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::CreatePartitionFunction;
-use sandbox_sql::type_name::Place;
+use sandbox_sql::type_name::TypePlace;
 use sandbox_values::compare::compare;
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::from_stored;
@@ -67,7 +67,7 @@ pub fn create_function(session: &mut Session, def: &CreatePartitionFunction) -> 
         return Err(names::exists(&def.name, 57).into());
     }
     let collation = names::database(&session.engine.instance(), session.database)?.collation;
-    let place = Place { ordinal: 1, name: &def.name, length: 1, collation };
+    let place = TypePlace { ordinal: 1, name: &def.name, length: 1, collation };
     let sql_type = def.type_name.resolve(&place)?.sql_type;
     let mut boundaries: Vec<Value> = Vec::new();
     for text in &def.boundaries {

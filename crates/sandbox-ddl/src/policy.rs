@@ -1,15 +1,15 @@
 //! Security policies: row-level security.
-use sandbox_catalog::permissions::Target;
+use sandbox_catalog::permissions::ObjectKey;
 use sandbox_catalog::schema::{Database, Instance, SecurityPolicy, SecurityPredicate};
 use sandbox_query::bind::{Binder, Scope};
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
-use sandbox_session::names::{self, Place};
-use sandbox_session::session::Session;
+use sandbox_session::names::{self, ObjectPlace};
 use sandbox_sql::ddl::ast::{PredicateChange, PredicateVerb, SecurityPolicyDef};
 use sandbox_sql::ddl::definition::definition;
-use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_sql::tokens::{ObjectName, SourceText};
 use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ fn cannot(verb: &str, name: &ObjectName) -> SqlError {
 fn may_manage(session: &Session, instance: &Instance, database: &Database, schema: i32) -> bool {
     let rights = session.rights(instance, database);
     rights.has("ALTER ANY SECURITY POLICY", None)
-        && rights.has("ALTER", Some(Target { object_id: 0, schema_id: schema }))
+        && rights.has("ALTER", Some(ObjectKey { object_id: 0, schema_id: schema }))
 }
 
 /// # Errors
@@ -107,7 +107,7 @@ pub fn remove(session: &mut Session, name: &ObjectName, if_exists: bool) -> Outc
     }
 }
 
-fn find(session: &Session, name: &ObjectName, verb: &str) -> Outcome<Option<(Place, SecurityPolicy)>> {
+fn find(session: &Session, name: &ObjectName, verb: &str) -> Outcome<Option<(ObjectPlace, SecurityPolicy)>> {
     let instance = session.engine.instance();
     let place = names::place(session, &instance, name)?;
     let database = names::database(&instance, place.database)?;
@@ -142,7 +142,12 @@ fn refuse_second(database: &Database, policy: &SecurityPolicy) -> Result<(), Sql
 /// # Errors
 /// 33268, 33270 for the table and the function; 33261, 33262; 33265 to 33269 (Microsoft docs, "Database engine events
 /// and errors"); what the binder says of its arguments.
-fn apply(session: &Session, place: &Place, policy: &mut SecurityPolicy, def: &PredicateChange) -> Outcome {
+fn apply(
+    session: &Session,
+    place: &ObjectPlace,
+    policy: &mut SecurityPolicy,
+    def: &PredicateChange,
+) -> Outcome {
     let instance = session.engine.instance();
     let database = names::database(&instance, place.database)?;
     if def.table.name.starts_with('#') {
@@ -246,7 +251,7 @@ fn apply(session: &Session, place: &Place, policy: &mut SecurityPolicy, def: &Pr
 fn shown(function: &str, arguments: &[String]) -> Result<String, SqlError> {
     let mut all = Vec::with_capacity(arguments.len());
     for argument in arguments {
-        let source = Source::new(argument)?;
+        let source = SourceText::new(argument)?;
         let text = definition(&source.cursor(), 0, source.lexemes.len());
         let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(&text);
         all.push(inner.to_owned());

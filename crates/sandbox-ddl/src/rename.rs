@@ -1,11 +1,11 @@
 //! Renaming: what sp_rename does.
 use super::table::{keys, locks, may_alter};
 use sandbox_catalog::schema::{Database, Table};
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 

@@ -1,7 +1,7 @@
 //! The SET options that some indexes demand of whoever changes their rows (Microsoft docs, "CREATE INDEX", "Required SET
 //! options for filtered indexes", and "Create indexed views").
 use sandbox_catalog::schema::{Database, Table};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 use sandbox_values::error::SqlError;
 
 /// By their bits in `@@OPTIONS`. Since ANSI_WARNINGS ON implies ARITHABORT ON, that is not asked for by itself.

@@ -2,11 +2,11 @@
 use super::table::{locks, may_alter};
 use sandbox_catalog::permissions::DB_DDLADMIN;
 use sandbox_query::ask;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::Value;
 use sandbox_values::error::SqlError;

@@ -1,12 +1,12 @@
 //! Logins, users, roles, permissions.
-use sandbox_catalog::permissions::{Rights, Target};
+use sandbox_catalog::permissions::{ObjectKey, Rights};
 use sandbox_catalog::schema::{
     Database, Grant, Instance, LoginRecord, Password, Permission, Principal, PrincipalKind, Securable,
 };
+use sandbox_session::Session;
 use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::{LoginChange, PermissionChange, SecurableName, Verb};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
@@ -373,9 +373,9 @@ fn may_give(
     let on = match securable {
         Securable::Database => None,
         Securable::Object(id) | Securable::Column(id, _) => {
-            Some(Target { object_id: id, schema_id: schema_of(id) })
+            Some(ObjectKey { object_id: id, schema_id: schema_of(id) })
         }
-        Securable::Schema(id) => Some(Target { object_id: 0, schema_id: id }),
+        Securable::Schema(id) => Some(ObjectKey { object_id: 0, schema_id: id }),
     };
     if rights.has("CONTROL", on) {
         return Ok(());

@@ -1,10 +1,10 @@
 //! Synonyms.
-use sandbox_catalog::permissions::{self, Target};
+use sandbox_catalog::permissions::{self, ObjectKey};
 use sandbox_catalog::schema::{Instance, Synonym};
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub fn remove(session: &mut Session, name: &ObjectName, if_exists: bool) -> Outc
         let database = names::database(&instance, place.database)?;
         let rights = session.rights(&instance, database);
         let synonym = database.synonym(place.schema, &place.name);
-        let target = |s: &Synonym| Target { object_id: s.object_id, schema_id: s.schema_id };
+        let target = |s: &Synonym| ObjectKey { object_id: s.object_id, schema_id: s.schema_id };
         match synonym.filter(|s| rights.has("ALTER", Some(target(s)))) {
             Some(synonym) => (place.database, synonym.object_id),
             None if if_exists && synonym.is_none() => return Ok(()),

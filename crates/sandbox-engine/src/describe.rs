@@ -1,9 +1,9 @@
 //! What a query's columns would be, asked by the engine itself.
 use crate::exec;
+use sandbox_session::Session;
 use sandbox_session::api::{Cancelled, OutColumn};
 use sandbox_session::failure::{Failure, Outcome};
 use sandbox_session::heard::Heard;
-use sandbox_session::session::Session;
 
 /// The columns of a batch's first result. The batch is run: give it a query that has no effect and few rows.
 ///

@@ -5,14 +5,14 @@ use sandbox_session::Engine;
 use sandbox_session::EngineOptions;
 use sandbox_session::Login;
 use sandbox_session::Session;
-use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
+use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, ReadFrom, Sink};
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 use std::sync::Arc;
 
 /// All that a batch answered.
 #[derive(Default)]
-pub struct Recorder {
+pub struct Answer {
     /// Per result: its columns and rows.
     pub results: Vec<(Vec<OutColumn>, Vec<Vec<Value>>)>,
     pub messages: Vec<SqlError>,
@@ -22,7 +22,7 @@ pub struct Recorder {
     pub returned: Vec<(String, Value)>,
 }
 
-impl Recorder {
+impl Answer {
     pub fn error(&self) -> Option<&SqlError> {
         self.messages.iter().find(|m| m.class > 10)
     }
@@ -52,8 +52,8 @@ pub fn shown(sql_type: &SqlType, value: &Value) -> String {
     }
 }
 
-impl Sink for Recorder {
-    fn reading(&mut self, _: Reading<'_>) {}
+impl Sink for Answer {
+    fn reading(&mut self, _: ReadFrom<'_>) {}
 
     fn has_rows(&self) -> bool {
         false
@@ -125,14 +125,14 @@ pub fn session() -> Session {
 }
 
 /// Runs a batch, whatever it answers.
-pub fn run(session: &mut Session, sql: &str) -> Recorder {
-    let mut heard = Recorder::default();
+pub fn run(session: &mut Session, sql: &str) -> Answer {
+    let mut heard = Answer::default();
     batch(session, sql, &mut [], &mut heard).unwrap();
     heard
 }
 
 /// Runs a batch that must succeed.
-pub fn ok(session: &mut Session, sql: &str) -> Recorder {
+pub fn ok(session: &mut Session, sql: &str) -> Answer {
     let heard = run(session, sql);
     assert_eq!(heard.error(), None, "{sql}");
     heard

@@ -1,11 +1,11 @@
 //! What the engine itself asks.
 use super::{read, select};
 use crate::bind::Binder;
+use sandbox_session::Session;
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
 use sandbox_session::heard::Heard;
-use sandbox_session::session::Session;
 use sandbox_sql::parse::{self, Action, Statement};
 use sandbox_values::Value;
 use sandbox_values::error::SqlError;

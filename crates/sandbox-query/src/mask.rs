@@ -1,7 +1,7 @@
 //! Dynamic data masking: what readers without UNMASK see in a value's stead (Microsoft docs, "Dynamic data masking";
 //! SQL Server 2016 and later).
 use sandbox_values::collation::utf16le;
-use sandbox_values::convert::{self, Mode};
+use sandbox_values::convert::{self, ConvertMode};
 use sandbox_values::error::SqlError;
 use sandbox_values::text::{from_units, units, width};
 use sandbox_values::{CollationId, Len, SqlType, Value};
@@ -106,7 +106,7 @@ impl Mask {
             }
             Mask::Random(low, high) => {
                 let number = rand::random_range(*low..=*high);
-                convert::cast(&Value::Int(number), &SqlType::BigInt, sql_type, None, Mode::Explicit)
+                convert::cast(&Value::Int(number), &SqlType::BigInt, sql_type, None, ConvertMode::Explicit)
             }
         }
     }
@@ -143,7 +143,8 @@ fn arguments(inside: &str) -> Vec<&str> {
 
 /// default(): full masking by type. What the documentation does not name is unconfirmed: uniqueidentifier, CLR types.
 fn full(sql_type: &SqlType) -> Result<Value, SqlError> {
-    let cast = |value: &Value, from: &SqlType| convert::cast(value, from, sql_type, None, Mode::Explicit);
+    let cast =
+        |value: &Value, from: &SqlType| convert::cast(value, from, sql_type, None, ConvertMode::Explicit);
     let words = |text: &str| Value::Bytes(utf16le(&text.encode_utf16().collect::<Vec<_>>()));
     let nvarchar = SqlType::NVarChar(Len::N(30), CollationId::SERVER_DEFAULT);
     Ok(match sql_type {

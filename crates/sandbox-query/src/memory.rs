@@ -2,8 +2,8 @@
 //! (Microsoft docs, "Transactions with memory-optimized tables", "Transact-SQL constructs not supported by In-Memory
 //! OLTP"). Their rows lie where all rows do.
 use sandbox_catalog::schema::{Durability, IndexKind, Table};
+use sandbox_session::Session;
 use sandbox_session::options::Isolation;
-use sandbox_session::session::Session;
 use sandbox_sql::hints::Hints;
 use sandbox_values::error::SqlError;
 

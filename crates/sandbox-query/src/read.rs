@@ -3,15 +3,15 @@ use super::memory;
 use crate::bind::{Needs, TableUse, resolve_visibility};
 use rusqlite::{Row, params_from_iter};
 use sandbox_session::Engine;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::failure::{Failure, Outcome};
 use sandbox_session::options::Isolation;
 use sandbox_session::sandbox::{FaultKind, TableName};
-use sandbox_session::session::Session;
 use sandbox_session::transaction;
 use sandbox_sql::hints::{Hints, readpast_refused};
-use sandbox_transactions::locks::{Mode, Resource, Scope};
-use sandbox_transactions::{Conflict, Snapshot, View, Visibility};
+use sandbox_transactions::locks::{LockMode, LockScope, Resource};
+use sandbox_transactions::{Conflict, ReadMode, Snapshot, Visibility};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::from_stored;
 use sandbox_values::{SqlType, Value};
@@ -49,49 +49,49 @@ pub fn until_settled<T>(
             Again::Conflict(conflict) => wait_out(session, conflict, sink)?,
             Again::Changed => {}
         }
-        session.engine.locks.release_all(session.id, Scope::Statement);
+        session.engine.locks.release_all(session.id, LockScope::Statement);
     }
 }
 
 /// How a query's tables are read: by locks, by versions, or as they are.
-fn view_of(session: &Session, tables: &[TableUse]) -> View {
+fn view_of(session: &Session, tables: &[TableUse]) -> ReadMode {
     let instance = session.engine.instance();
     let versioned =
         |t: &TableUse| instance.databases.get(&t.database).is_some_and(|d| d.read_committed_snapshot);
     match session.options.isolation {
-        Isolation::ReadUncommitted => View::Uncommitted,
-        Isolation::Snapshot => View::Versions,
+        Isolation::ReadUncommitted => ReadMode::Uncommitted,
+        Isolation::Snapshot => ReadMode::Versions,
         Isolation::ReadCommitted if tables.iter().all(|t| versioned(t) && !t.hints.asks_for_locks()) => {
-            View::Versions
+            ReadMode::Versions
         }
-        _ => View::Locking,
+        _ => ReadMode::Locking,
     }
 }
 
 /// How a statement that changes rows finds them: by locks, unless the transaction reads a snapshot.
-pub fn changing_view(session: &Session) -> View {
-    if session.options.isolation == Isolation::Snapshot { View::Versions } else { View::Locking }
+pub fn changing_view(session: &Session) -> ReadMode {
+    if session.options.isolation == Isolation::Snapshot { ReadMode::Versions } else { ReadMode::Locking }
 }
 
 /// The lock that reading a table takes, and for how long.
-fn read_lock(view: View, isolation: Isolation, hints: &Hints) -> (Mode, Scope) {
+fn read_lock(view: ReadMode, isolation: Isolation, hints: &Hints) -> (LockMode, LockScope) {
     if hints.locks_table_exclusively() {
-        return (Mode::X, Scope::Transaction);
+        return (LockMode::X, LockScope::Transaction);
     }
     if hints.locks_rows() {
-        return (if hints.locks_table() { Mode::U } else { Mode::IX }, Scope::Transaction);
+        return (if hints.locks_table() { LockMode::U } else { LockMode::IX }, LockScope::Transaction);
     }
     let held = matches!(isolation, Isolation::RepeatableRead | Isolation::Serializable) || hints.holds();
-    if hints.reads_uncommitted() || view != View::Locking && !hints.locks_table() && !held {
-        return (Mode::SchS, Scope::Statement);
+    if hints.reads_uncommitted() || view != ReadMode::Locking && !hints.locks_table() && !held {
+        return (LockMode::SchS, LockScope::Statement);
     }
     // Key-range and shared row locks to the end of the transaction are a table's here.
-    let mode = if held || hints.locks_table() { Mode::S } else { Mode::IS };
-    (mode, if held { Scope::Transaction } else { Scope::Statement })
+    let mode = if held || hints.locks_table() { LockMode::S } else { LockMode::IS };
+    (mode, if held { LockScope::Transaction } else { LockScope::Statement })
 }
 
 /// Locks all tables, and begins again if one has changed meanwhile.
-pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> Result<View, Again> {
+pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> Result<ReadMode, Again> {
     let view = view_of(session, tables);
     let isolation = session.options.isolation;
     for used in tables {
@@ -103,11 +103,11 @@ pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> R
         }
         let (mode, scope) = read_lock(view, isolation, &used.hints);
         // Outside a transaction nothing is held longer than the statement.
-        let scope = if session.transaction.is_some() { scope } else { Scope::Statement };
+        let scope = if session.transaction.is_some() { scope } else { LockScope::Statement };
         let table = (used.database, used.table.object_id);
         session.lock_table(table, mode, scope, sink)?;
         if used.hints.locks_rows() && used.hints.holds_ranges(isolation) {
-            session.lock_range(table, Mode::U, scope, sink)?;
+            session.lock_range(table, LockMode::U, scope, sink)?;
         }
     }
     unchanged(session, tables)?;
@@ -133,10 +133,10 @@ pub fn unchanged(session: &Session, tables: &[TableUse]) -> Result<(), Again> {
 pub fn row_gate<'e>(
     engine: &'e Engine,
     session: &Session,
-    view: View,
+    view: ReadMode,
     needs: &Needs,
 ) -> Option<MutexGuard<'e, ()>> {
-    let locks = view == View::Locking && needs.tables.iter().any(|used| used.hints.locks_rows());
+    let locks = view == ReadMode::Locking && needs.tables.iter().any(|used| used.hints.locks_rows());
     (locks && session.connection.is_autocommit()).then(|| engine.writer())
 }
 
@@ -145,18 +145,18 @@ pub struct Reading {
     snapshot: Option<Snapshot>,
     /// All there is has been committed: no row need be looked at twice.
     pub clean: bool,
-    view: View,
+    view: ReadMode,
     owns_sqlite_transaction: bool,
 }
 
 impl Reading {
     /// Pins a SQLite snapshot, or joins the SQLite transaction that is open.
-    pub fn begin(session: &mut Session, tables: &[TableUse], view: View) -> Result<Self, Again> {
+    pub fn begin(session: &mut Session, tables: &[TableUse], view: ReadMode) -> Result<Self, Again> {
         let storages: Vec<i64> = tables.iter().flat_map(|t| t.table.storage.iter().copied()).collect();
         let engine = Arc::clone(&session.engine);
         let registry = &engine.transactions;
         let me = session.transaction.as_ref().map(|t| t.id);
-        let versions = view == View::Versions;
+        let versions = view == ReadMode::Versions;
         if session.options.isolation == Isolation::Snapshot {
             must_allow_snapshot(session, tables)?;
         }
@@ -189,7 +189,7 @@ impl Reading {
 
     /// May a row turn out to be in another transaction's hands?
     pub fn may_conflict(&self) -> bool {
-        !self.clean && self.view == View::Locking
+        !self.clean && self.view == ReadMode::Locking
     }
 
     /// Gives the SQLite snapshot back.
@@ -209,7 +209,7 @@ impl Reading {
 
 /// Waits for the end of the transaction in whose way this one is.
 pub fn wait_out(session: &Session, Conflict(other): Conflict, sink: &dyn Sink) -> Outcome {
-    session.lock(Resource::Transaction(other), Mode::S, Scope::Statement, &|| sink.cancelled())
+    session.lock(Resource::Transaction(other), LockMode::S, LockScope::Statement, &|| sink.cancelled())
 }
 
 /// # Errors

@@ -1,39 +1,39 @@
 //! What SELECTs of a replayed table give (docs/SANDBOX.md): its rows over and over, and their number where they are
 //! counted.
+use sandbox_session::Session;
 use sandbox_session::frame::Frame;
 use sandbox_session::sandbox::TableName;
-use sandbox_session::session::Session;
 use sandbox_values::Value;
 use sqlparser::ast::{
     Distinct, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Query, Select, SelectItem,
     SetExpr, TableFactor,
 };
 
-pub enum Replayed {
+pub enum ReplayedQuery {
     /// Rows: the statement, with all that its rows depend on.
     Rows(String),
     /// `SELECT COUNT(*)`: so many, if there are any.
     Counted(i64),
 }
 
-impl Replayed {
+impl ReplayedQuery {
     pub fn statement(&self) -> Option<&str> {
         match self {
-            Replayed::Rows(statement) => Some(statement),
-            Replayed::Counted(_) => None,
+            ReplayedQuery::Rows(statement) => Some(statement),
+            ReplayedQuery::Counted(_) => None,
         }
     }
 }
 
 /// How the query is replayed: one that reads nothing but rows of a replayed table, all that its WHERE lets through.
-pub fn of(session: &Session, tables: &[TableName], query: &Query, frame: &Frame) -> Option<Replayed> {
+pub fn of(session: &Session, tables: &[TableName], query: &Query, frame: &Frame) -> Option<ReplayedQuery> {
     let [table] = tables else { return None };
     let rows = session.engine.sandbox.replayed_rows(table)?;
     let select = plain(query).filter(|_| session.options.rowcount == 0)?;
     if counts(select) {
-        return Some(Replayed::Counted(i64::try_from(rows).unwrap_or(i64::MAX)));
+        return Some(ReplayedQuery::Counted(i64::try_from(rows).unwrap_or(i64::MAX)));
     }
-    Some(Replayed::Rows(format!("{} {query} {frame:?}", session.database)))
+    Some(ReplayedQuery::Rows(format!("{} {query} {frame:?}", session.database)))
 }
 
 /// Puts the number of replayed rows in the place of those that are there.

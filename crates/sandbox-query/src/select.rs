@@ -1,12 +1,12 @@
 //! SELECT: to the client, or into variables.
 use super::read::{self, Again, Reading};
-use super::replay::{self, Replayed};
+use super::replay::{self, ReplayedQuery};
 use crate::bind::{Binder, Bound, Needs};
+use sandbox_session::Session;
 use sandbox_session::api::{self, OutColumn, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
 use sandbox_session::sandbox::TableName;
-use sandbox_session::session::Session;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::{SqlType, Value};
 use sqlparser::ast::Query;
@@ -33,7 +33,7 @@ pub fn run(
     frame: &Frame,
     query: &Query,
     sink: &mut dyn Sink,
-) -> Outcome<(Assigned, u64)> {
+) -> Outcome<(AssignedValues, u64)> {
     read::until_settled(session, sink, |session, sink| {
         let binder = Binder::new(session, frame);
         let bound = binder.statement(query);
@@ -49,14 +49,14 @@ pub fn run(
 }
 
 /// Variables with what they are assigned.
-pub type Assigned = Vec<(String, (SqlType, Value))>;
+pub type AssignedValues = Vec<(String, (SqlType, Value))>;
 
 /// A query that is ready to run.
 struct Selected<'n> {
     bound: Bound,
     needs: &'n Needs,
     tables: Vec<TableName>,
-    replayed: Option<Replayed>,
+    replayed: Option<ReplayedQuery>,
 }
 
 /// Sends the rows, or keeps the last one for variables; tells how many there were.
@@ -64,7 +64,7 @@ fn select(
     session: &mut Session,
     selected: &Selected<'_>,
     sink: &mut dyn Sink,
-) -> Result<(Assigned, u64), Again> {
+) -> Result<(AssignedValues, u64), Again> {
     let view = read::lock_tables(session, &selected.needs.tables, sink)?;
     let columns: Vec<OutColumn> = selected.bound.emitted.columns.iter().map(|c| c.described()).collect();
     let engine = Arc::clone(&session.engine);
@@ -97,7 +97,7 @@ fn send(
     selected: &Selected<'_>,
     columns: &[OutColumn],
     sink: &mut dyn Sink,
-) -> Result<(Assigned, u64), Again> {
+) -> Result<(AssignedValues, u64), Again> {
     let Selected { bound, needs, tables, replayed } = selected;
     let sql = &bound.emitted.sql;
     let to_client = bound.assigned.is_empty();
@@ -106,9 +106,9 @@ fn send(
         look(session, reading, selected, sink)?;
     }
     if to_client {
-        let statement = replayed.as_ref().and_then(Replayed::statement);
+        let statement = replayed.as_ref().and_then(ReplayedQuery::statement);
         let (database, _) = session.current_database();
-        sink.reading(api::Reading { database: &database, tables, statement });
+        sink.reading(api::ReadFrom { database: &database, tables, statement });
         sink.columns(columns)?;
         if !bound.emitted.ordered_by.is_empty() {
             sink.order(&bound.emitted.ordered_by)?;
@@ -128,7 +128,7 @@ fn send(
         for (n, column) in columns.iter().enumerate() {
             values.push(read::decoded(row, n, &column.sql_type)?);
         }
-        if let Some(Replayed::Counted(rows)) = replayed {
+        if let Some(ReplayedQuery::Counted(rows)) = replayed {
             replay::counted(&mut values, *rows);
         }
         count += 1;
@@ -141,7 +141,7 @@ fn send(
     Ok((assigned, count))
 }
 
-fn assigned(bound: &Bound, columns: &[OutColumn], values: Vec<Value>) -> Assigned {
+fn assigned(bound: &Bound, columns: &[OutColumn], values: Vec<Value>) -> AssignedValues {
     let typed = columns.iter().map(|c| c.sql_type.clone()).zip(values);
     bound.assigned.iter().cloned().zip(typed).collect()
 }

@@ -20,7 +20,7 @@ pub struct BulkMessage<'a> {
     /// Bytes of the packet with the COLMETADATA's end that are rows already.
     head: Vec<u8>,
     head_at: usize,
-    state: State,
+    state: LoadState,
     faults: BulkFaults,
     count: u64,
 }
@@ -74,7 +74,7 @@ fn log_full(session: SessionId) -> SqlError {
     SqlError::new(9002, 17, 4, text)
 }
 
-enum State {
+enum LoadState {
     /// The next row is asked for by this error.
     Refused(SqlError),
     Rows(BulkRowReader),
@@ -95,10 +95,10 @@ impl<'a> BulkMessage<'a> {
         let mut head = Vec::new();
         let (state, head_at) = match metadata(&mut message, &mut head) {
             Ok((columns, used)) => match check(&columns, expected) {
-                Ok(rows) => (State::Rows(rows), used),
-                Err(error) => (State::Refused(error), used),
+                Ok(rows) => (LoadState::Rows(rows), used),
+                Err(error) => (LoadState::Refused(error), used),
             },
-            Err(error) => (State::Refused(error), 0),
+            Err(error) => (LoadState::Refused(error), 0),
         };
         Self { message, head, head_at, state, faults, count: 0 }
     }
@@ -125,10 +125,10 @@ impl<'a> BulkMessage<'a> {
 
 impl BulkRows for BulkMessage<'_> {
     fn next(&mut self, row: &mut Vec<Value>) -> Result<bool, Result<SqlError, Cancelled>> {
-        let rows = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Refused(error) => return Err(Ok(error)),
-            State::Ended => return Ok(false),
-            State::Rows(rows) => rows,
+        let rows = match std::mem::replace(&mut self.state, LoadState::Ended) {
+            LoadState::Refused(error) => return Err(Ok(error)),
+            LoadState::Ended => return Ok(false),
+            LoadState::Rows(rows) => rows,
         };
         // FreeTDS ends a load without the DONE token, and SQL Server takes it.
         if self.head_at == self.head.len() && self.message.at_end() {
@@ -138,7 +138,7 @@ impl BulkRows for BulkMessage<'_> {
         match rows.next(&mut bytes, row) {
             Ok(true) => {
                 self.faults.strike().map_err(Err)?;
-                self.state = State::Rows(rows);
+                self.state = LoadState::Rows(rows);
                 self.count += 1;
                 Ok(true)
             }

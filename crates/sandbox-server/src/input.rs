@@ -1,5 +1,5 @@
 //! The session's end of what the client sends: packets put together to messages, or read as they come.
-use super::record::Recording;
+use super::record::ConnectionRecord;
 use super::transport::{Packet, Signals};
 use replica_core::tds::packet::{kind, status};
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ const LONGEST_REQUEST: usize = 64 << 20;
 pub struct Input {
     packets: mpsc::Receiver<Packet>,
     signals: Arc<Signals>,
-    recording: Option<Recording>,
+    recording: Option<ConnectionRecord>,
 }
 
 /// How a message ended.
@@ -34,7 +34,7 @@ impl Input {
     }
 
     /// Writes down what comes from here on.
-    pub fn record(&mut self, recording: Recording) {
+    pub fn record(&mut self, recording: ConnectionRecord) {
         self.recording = Some(recording);
     }
 

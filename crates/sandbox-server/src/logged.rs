@@ -1,5 +1,5 @@
 //! What the log may show of a request: its text, never a password or a parameter's value.
-use super::rpc::Call;
+use super::rpc::RpcCall;
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub fn batch(text: &str) -> Cow<'_, str> {
 }
 
 /// A call: the procedure and its parameters' types, and of `sp_executesql` and its kin the statement.
-pub fn call(call: &Call) -> String {
+pub fn call(call: &RpcCall) -> String {
     let mut shown = call.name.clone();
     for (n, param) in call.params.iter().enumerate() {
         let separator = if n == 0 { ' ' } else { ',' };
@@ -51,7 +51,7 @@ mod tests {
     fn of_a_call_the_values_are_left_out() {
         let params =
             vec![text("", "ALTER LOGIN l WITH PASSWORD = 'a'"), text("", "@s nvarchar(9)"), text("@s", "b")];
-        let shown = call(&Call { name: "sp_executesql".to_owned(), params });
+        let shown = call(&RpcCall { name: "sp_executesql".to_owned(), params });
         assert_eq!(
             shown,
             "sp_executesql  nvarchar(4000), nvarchar(4000),@s nvarchar(4000): ALTER LOGIN l WITH PASSWORD = '***'"

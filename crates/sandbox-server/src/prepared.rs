@@ -1,20 +1,20 @@
 //! Prepared statements: `sp_prepare` and its kin, as calls of `sp_executesql`.
-use super::rpc::{Call, procedure};
+use super::rpc::{RpcCall, procedure};
 use sandbox_engine as engine;
+use sandbox_session::Session;
 use sandbox_session::api::{Cancelled, Done, Param, Sink};
-use sandbox_session::session::Session;
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub struct Prepared {
-    statements: BTreeMap<i64, Statement>,
+    statements: BTreeMap<i64, PreparedStatement>,
     last_handle: i64,
 }
 
 #[derive(Clone)]
-struct Statement {
+struct PreparedStatement {
     declarations: Param,
     text: Param,
 }
@@ -23,7 +23,7 @@ impl Prepared {
     /// Runs one RPC.
     pub fn call(
         &mut self,
-        call: &mut Call,
+        call: &mut RpcCall,
         session: &mut Session,
         sink: &mut dyn Sink,
     ) -> Result<(), Cancelled> {
@@ -47,7 +47,7 @@ impl Prepared {
 
     fn prepare(
         &mut self,
-        call: &Call,
+        call: &RpcCall,
         execute: bool,
         session: &mut Session,
         sink: &mut dyn Sink,
@@ -66,7 +66,7 @@ impl Prepared {
                 sink,
             );
         };
-        let statement = Statement { declarations: declarations.clone(), text: text.clone() };
+        let statement = PreparedStatement { declarations: declarations.clone(), text: text.clone() };
         if execute {
             statement.run(values, session, sink)?;
         } else {
@@ -77,7 +77,7 @@ impl Prepared {
         sink.return_value("@handle", &SqlType::Int, &Value::Int(self.last_handle))
     }
 
-    fn execute(&self, call: &Call, session: &mut Session, sink: &mut dyn Sink) -> Result<(), Cancelled> {
+    fn execute(&self, call: &RpcCall, session: &mut Session, sink: &mut dyn Sink) -> Result<(), Cancelled> {
         let handle = handle(&call.params);
         match handle.and_then(|handle| self.statements.get(&handle)) {
             Some(statement) => statement.run(&call.params[1..], session, sink),
@@ -86,7 +86,7 @@ impl Prepared {
     }
 }
 
-impl Statement {
+impl PreparedStatement {
     fn run(&self, values: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Result<(), Cancelled> {
         let unnamed = |param: &Param| Param { name: String::new(), ..param.clone() };
         let mut params = vec![unnamed(&self.text)];

@@ -29,8 +29,8 @@ impl Recorder {
         Ok(Self { file: Arc::new(Mutex::new(file)) })
     }
 
-    pub fn connection(&self, session: SessionId, program: &str, database: &str) -> Recording {
-        Recording {
+    pub fn connection(&self, session: SessionId, program: &str, database: &str) -> ConnectionRecord {
+        ConnectionRecord {
             recorder: self.clone(),
             session,
             program: program.to_owned(),
@@ -49,7 +49,7 @@ impl Recorder {
 }
 
 /// What one connection sends.
-pub struct Recording {
+pub struct ConnectionRecord {
     recorder: Recorder,
     session: SessionId,
     program: String,
@@ -58,7 +58,7 @@ pub struct Recording {
     message: Vec<u8>,
 }
 
-impl Recording {
+impl ConnectionRecord {
     pub fn packet(&mut self, packet: &Packet) {
         if packet.kind == kind::ATTENTION {
             return;

@@ -1,11 +1,11 @@
 //! The engine's answer turned into tokens.
 use super::outbox::Outbox;
 use super::pace::Pace;
-use super::result_set::{From, ResultSet};
+use super::result_set::{ResultFrom, ResultSet};
 use super::transport::Signals;
 use replica_core::tds::token::{self, DoneKind, Message, ReturnValue, done, kind};
 use sandbox_session::Engine;
-use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
+use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, ReadFrom, Sink};
 use sandbox_session::sandbox::FaultKind;
 use sandbox_values::error::SqlError;
 use sandbox_values::wire::{Client, Plp, RowWriter, type_info};
@@ -61,7 +61,7 @@ pub struct Reply<'a> {
     /// The last DONE waits to learn whether anything follows it.
     held: Option<Done>,
     /// Of the next result.
-    from: From,
+    from: ResultFrom,
     result: Option<ResultSet>,
     /// Rows of a load that the engine was not shown.
     discarded: Option<u64>,
@@ -75,7 +75,7 @@ impl<'a> Reply<'a> {
             channel,
             answers,
             held: None,
-            from: From::default(),
+            from: ResultFrom::default(),
             result: None,
             discarded: None,
             failed: false,
@@ -190,11 +190,11 @@ impl<'a> Reply<'a> {
 }
 
 impl Sink for Reply<'_> {
-    fn reading(&mut self, reading: Reading<'_>) {
+    fn reading(&mut self, reading: ReadFrom<'_>) {
         for table in reading.tables {
             self.channel.engine.sandbox.count(table, |counters| counters.scans += 1);
         }
-        self.from = From {
+        self.from = ResultFrom {
             database: reading.database.to_owned(),
             tables: reading.tables.to_vec(),
             statement: reading.statement.map(ToOwned::to_owned),

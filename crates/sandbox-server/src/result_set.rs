@@ -35,7 +35,7 @@ fn placed(type_info: &TypeInfo, current: &str) -> TypeInfo {
 
 /// What a result is read from, kept until its columns come.
 #[derive(Default)]
-pub struct From {
+pub struct ResultFrom {
     pub database: String,
     pub tables: Vec<TableName>,
     pub statement: Option<String>,
@@ -44,18 +44,18 @@ pub struct From {
 /// A replay to this many rows.
 struct Replay {
     wanted: u64,
-    source: Source,
+    source: RowSource,
 }
 
-enum Source {
+enum RowSource {
     /// The engine's rows, kept under this key as they go out for the first time.
     Recording(Vec<u8>, Recording),
     Recorded(Arc<Recording>),
 }
 
 impl ResultSet {
-    pub fn new(engine: &Engine, client: Client, described: &[OutColumn], from: &From) -> Self {
-        let From { database, tables, statement } = from;
+    pub fn new(engine: &Engine, client: Client, described: &[OutColumn], from: &ResultFrom) -> Self {
+        let ResultFrom { database, tables, statement } = from;
         let sandbox = &engine.sandbox;
         let plp = match sandbox.plp() {
             PlpLengths::Known => Plp::Known,
@@ -91,8 +91,8 @@ impl ResultSet {
                 // Clients differ in what they want a row to look like.
                 let key = [&metadata, statement.as_bytes()].concat();
                 let source = match sandbox.recording(&key) {
-                    Some(recorded) => Source::Recorded(recorded),
-                    None => Source::Recording(key, sandbox.new_recording()),
+                    Some(recorded) => RowSource::Recorded(recorded),
+                    None => RowSource::Recording(key, sandbox.new_recording()),
                 };
                 Replay { wanted, source }
             }),
@@ -110,7 +110,7 @@ impl ResultSet {
     pub fn row(&mut self, values: &[Value], out: &mut Vec<u8>) -> Result<Option<FaultKind>, UnexpectedNull> {
         let start = out.len();
         self.writer.write(values, out)?;
-        if let Some(Replay { source: Source::Recording(_, recording), .. }) = &mut self.replay {
+        if let Some(Replay { source: RowSource::Recording(_, recording), .. }) = &mut self.replay {
             recording.push(&out[start..]);
         }
         let struck = self.fault.filter(|(_, after)| *after == self.rows);
@@ -125,7 +125,7 @@ impl ResultSet {
 
     /// The rows are here already: the engine need not fetch them.
     pub fn has_rows(&self) -> bool {
-        matches!(self.replay, Some(Replay { source: Source::Recorded(_), .. }))
+        matches!(self.replay, Some(Replay { source: RowSource::Recorded(_), .. }))
     }
 
     /// Sends what a replay adds to the engine's rows; how many rows there are then in all.
@@ -136,8 +136,8 @@ impl ResultSet {
     ) -> Result<Option<u64>, E> {
         let Some(Replay { wanted, source }) = self.replay.take() else { return Ok(None) };
         let recording = match source {
-            Source::Recorded(recorded) => recorded,
-            Source::Recording(key, recording) => {
+            RowSource::Recorded(recorded) => recorded,
+            RowSource::Recording(key, recording) => {
                 let recording = Arc::new(recording);
                 engine.sandbox.keep_recording(key, recording.clone());
                 recording
@@ -168,7 +168,7 @@ mod tests {
             user_type: 0,
             table: None,
         };
-        let from = From { database: "sales".to_owned(), ..From::default() };
+        let from = ResultFrom { database: "sales".to_owned(), ..ResultFrom::default() };
         let options = EngineOptions { sa_password: "secret".into(), server_name: "test".to_owned() };
         let engine = Engine::open(Storage::Memory, options).unwrap();
         let set = ResultSet::new(&engine, Client::default(), &[column], &from);

@@ -35,12 +35,12 @@ pub mod procedure {
 }
 
 #[derive(Debug)]
-pub struct Call {
+pub struct RpcCall {
     pub name: String,
     pub params: Vec<Param>,
 }
 
-impl Call {
+impl RpcCall {
     /// Of `sp_executesql` and its kin the statement and the declaration of its parameters, where they are text.
     pub fn statement(&self) -> (Option<String>, Option<String>) {
         let positions = match self.name.as_str() {
@@ -88,7 +88,7 @@ const BY_REFERENCE: u8 = 0x01;
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn parse(body: &[u8], default: CollationId) -> Result<Vec<Call>, Unreadable> {
+pub fn parse(body: &[u8], default: CollationId) -> Result<Vec<RpcCall>, Unreadable> {
     let mut reader = Reader::new(body);
     let mut calls = Vec::new();
     loop {
@@ -107,7 +107,7 @@ pub fn parse(body: &[u8], default: CollationId) -> Result<Vec<Call>, Unreadable>
             }
             params.push(param(&mut reader, body, params.len() + 1, default)?);
         };
-        calls.push(Call { name, params });
+        calls.push(RpcCall { name, params });
         if !separated || reader.remaining() == 0 {
             return Ok(calls);
         }
@@ -194,7 +194,7 @@ mod tests {
         body
     }
 
-    fn parsed(body: &[u8]) -> Vec<Call> {
+    fn parsed(body: &[u8]) -> Vec<RpcCall> {
         parse(body, CollationId::SERVER_DEFAULT).expect("a well-formed RPC")
     }
 

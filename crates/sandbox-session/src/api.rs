@@ -27,7 +27,7 @@ pub struct Cancelled;
 
 /// What a result is read from.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'a> {
+pub struct ReadFrom<'a> {
     /// The current database, which names of CLR types begin with.
     pub database: &'a str,
     pub tables: &'a [TableName],
@@ -39,7 +39,7 @@ pub struct Reading<'a> {
 /// DONEINPROC and sets the "more" bit; calls block while the client does not read.
 pub trait Sink {
     /// What the result is read from whose `columns` come next: faults and replays are bound to tables.
-    fn reading(&mut self, reading: Reading<'_>);
+    fn reading(&mut self, reading: ReadFrom<'_>);
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled>;
     /// `ordered_by`: column ordinals (from 1) for the ORDER token; called after `columns`, before rows.
     fn order(&mut self, ordered_by: &[u16]) -> Result<(), Cancelled>;

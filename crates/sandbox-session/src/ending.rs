@@ -2,7 +2,7 @@
 use crate::options::SetOptions;
 use crate::session::{LastStatement, Session};
 use crate::{temporary, transaction};
-use sandbox_transactions::locks::Scope;
+use sandbox_transactions::locks::LockScope;
 
 impl Session {
     /// RESETCONNECTION: as after login, without the transaction; RESETCONNECTIONSKIPTRAN (`keep_transaction`)
@@ -24,8 +24,8 @@ impl Session {
         if let Err(error) = temporary::drop_all(self) {
             log::error!("session {}: temporary tables stay: {error:?}", self.id);
         }
-        self.engine.locks.release_all(self.id, Scope::Statement);
-        self.engine.locks.release_all(self.id, Scope::Session);
+        self.engine.locks.release_all(self.id, LockScope::Statement);
+        self.engine.locks.release_all(self.id, LockScope::Session);
     }
 }
 

@@ -1,5 +1,5 @@
 //! An answer that goes to no client: what is left of it for whoever asked.
-use super::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
+use super::api::{Cancelled, Done, EnvChange, OutColumn, ReadFrom, Sink};
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 
@@ -14,7 +14,7 @@ pub struct Heard {
 }
 
 impl Sink for Heard {
-    fn reading(&mut self, _: Reading<'_>) {}
+    fn reading(&mut self, _: ReadFrom<'_>) {}
 
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
         self.columns.get_or_insert_with(|| columns.to_vec());

@@ -10,7 +10,7 @@ pub const TEMPDB: i16 = 2;
 
 /// Where an object is, or would be.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ObjectPlace {
     pub database: i16,
     pub schema: i32,
     /// The session, for a temporary table.
@@ -41,10 +41,10 @@ pub fn database(instance: &Instance, id: i16) -> Result<&Database, SqlError> {
 ///
 /// # Errors
 /// 911 for the database, 2760 for the schema.
-pub fn place(session: &Session, instance: &Instance, name: &ObjectName) -> Result<Place, SqlError> {
+pub fn place(session: &Session, instance: &Instance, name: &ObjectName) -> Result<ObjectPlace, SqlError> {
     if name.name.starts_with('#') {
         let owner = Some(session.id);
-        return Ok(Place { database: TEMPDB, schema: 1, owner, name: name.name.clone() });
+        return Ok(ObjectPlace { database: TEMPDB, schema: 1, owner, name: name.name.clone() });
     }
     let id = match &name.database {
         Some(database) => database_id(instance, database)?,
@@ -60,7 +60,7 @@ pub fn place(session: &Session, instance: &Instance, name: &ObjectName) -> Resul
         })?,
         None => sandbox_catalog::login::default_schema(&session.rights(instance, database), database),
     };
-    Ok(Place { database: id, schema, owner: None, name: name.name.clone() })
+    Ok(ObjectPlace { database: id, schema, owner: None, name: name.name.clone() })
 }
 
 /// The table of that name, if there is one; names without a schema are looked for in the user's and in dbo.
@@ -77,7 +77,7 @@ pub fn table(session: &Session, instance: &Instance, name: &ObjectName) -> Optio
     found.map(|table| (place.database, Arc::clone(table)))
 }
 
-impl Place {
+impl ObjectPlace {
     /// # Errors
     /// 2714 where something of that name is already there.
     pub fn must_be_free(&self, database: &Database) -> Result<(), SqlError> {

@@ -7,12 +7,12 @@ use crate::sqlite::register;
 use rusqlite::Connection;
 use sandbox_catalog::login::authenticate;
 use sandbox_catalog::ops::Ops;
-use sandbox_catalog::permissions::{self, Rights, Target};
+use sandbox_catalog::permissions::{self, ObjectKey, Rights};
 use sandbox_catalog::schema::{Database, Instance, Password, Table};
 use sandbox_catalog::store::storage_error;
 use sandbox_sql::parse::Hint;
 use sandbox_sql::terms::Isolation;
-use sandbox_transactions::locks::{Mode, Request, Resource, Scope, SessionId};
+use sandbox_transactions::locks::{LockMode, LockScope, Request, Resource, SessionId};
 use sandbox_transactions::{Eyes, Transaction};
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
@@ -202,7 +202,13 @@ impl Session {
 
     /// # Errors
     /// 229 where the session's user may not do this to the object.
-    pub fn may(&self, database: i16, target: Target, name: &str, permission: &str) -> Result<(), SqlError> {
+    pub fn may(
+        &self,
+        database: i16,
+        target: ObjectKey,
+        name: &str,
+        permission: &str,
+    ) -> Result<(), SqlError> {
         let instance = self.engine.instance();
         match instance.databases.get(&database) {
             Some(database) => permissions::check(&self.rights(&instance, database), permission, target, name),
@@ -225,8 +231,8 @@ impl Session {
     pub fn lock(
         &self,
         resource: Resource,
-        mode: Mode,
-        scope: Scope,
+        mode: LockMode,
+        scope: LockScope,
         cancelled: &dyn Fn() -> bool,
     ) -> Outcome {
         let request = Request {
@@ -243,13 +249,25 @@ impl Session {
     }
 
     /// Locks a table to the end of the transaction, or of the statement.
-    pub fn lock_table(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
+    pub fn lock_table(
+        &self,
+        table: (i16, i32),
+        mode: LockMode,
+        scope: LockScope,
+        sink: &dyn Sink,
+    ) -> Outcome {
         let resource = Resource::Table { database: table.0, object_id: table.1 };
         self.lock(resource, mode, scope, &|| sink.cancelled())
     }
 
     /// Locks the places between a table's rows, all of them at once: U keeps new rows out, IX asks to put some in.
-    pub fn lock_range(&self, table: (i16, i32), mode: Mode, scope: Scope, sink: &dyn Sink) -> Outcome {
+    pub fn lock_range(
+        &self,
+        table: (i16, i32),
+        mode: LockMode,
+        scope: LockScope,
+        sink: &dyn Sink,
+    ) -> Outcome {
         let resource = Resource::Range { database: table.0, object_id: table.1 };
         self.lock(resource, mode, scope, &|| sink.cancelled())
     }

@@ -3,7 +3,7 @@ use crate::api::{EnvChange, Sink};
 use crate::failure::Outcome;
 use crate::session::Session;
 use sandbox_catalog::{persist, store};
-use sandbox_transactions::locks::{Mode, Resource, Scope};
+use sandbox_transactions::locks::{LockMode, LockScope, Resource};
 use sandbox_transactions::{Leftover, Transaction, purge};
 use sandbox_values::error::SqlError;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub fn begin(session: &mut Session, depth: u32) -> Outcome {
     let resource = Resource::Transaction(transaction.id);
     session.transaction = Some(transaction);
     // No one else knows the id yet, so this is granted at once.
-    session.lock(resource, Mode::X, Scope::Transaction, &|| false)
+    session.lock(resource, LockMode::X, LockScope::Transaction, &|| false)
 }
 
 /// Commits the outermost level: rows, catalog, locks.
@@ -102,7 +102,7 @@ fn undo(session: &mut Session, transaction: &mut Transaction, keep: u32) -> Outc
 
 fn close(session: &mut Session, transaction: Transaction) -> Outcome {
     let due = transaction.snapshot.map(|s| session.engine.transactions.close_snapshot(s));
-    session.engine.locks.release_all(session.id, Scope::Transaction);
+    session.engine.locks.release_all(session.id, LockScope::Transaction);
     purge_leftovers(session, due.unwrap_or_default())
 }
 

@@ -1,5 +1,5 @@
 //! Type names as T-SQL writes them, and the types they mean.
-use super::tokens::{Cursor, Source};
+use super::tokens::{Cursor, SourceText};
 use sandbox_values::error::SqlError;
 use sandbox_values::{CollationId, Len, SqlType};
 use sqlparser::tokenizer::Token;
@@ -20,7 +20,7 @@ pub enum TypeArg {
 
 /// Where a type is declared: what its messages name, and what it leaves to its surroundings.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct TypePlace<'a> {
     /// Position of the column, parameter or variable, from 1.
     pub ordinal: usize,
     pub name: &'a str,
@@ -78,7 +78,7 @@ impl TypeName {
     /// # Errors
     /// 102/156 where it is none, or something follows.
     pub fn parse_text(text: &str) -> Result<Self, SqlError> {
-        let source = Source::new(text)?;
+        let source = SourceText::new(text)?;
         let mut cursor = source.cursor();
         let parsed = Self::parse(&mut cursor)?;
         if cursor.is_done() { Ok(parsed) } else { Err(cursor.syntax_error()) }
@@ -86,7 +86,7 @@ impl TypeName {
 
     /// # Errors
     /// 2715 for an unknown name; 131, 1001, 1002, 2716, 2717, 2750, 2751 for arguments that do not fit.
-    pub fn resolve(&self, place: &Place<'_>) -> Result<Resolved, SqlError> {
+    pub fn resolve(&self, place: &TypePlace<'_>) -> Result<Resolved, SqlError> {
         if self.schema.as_deref().is_some_and(|s| !s.eq_ignore_ascii_case("sys")) {
             return Err(self.unknown(place));
         }
@@ -160,7 +160,7 @@ impl TypeName {
         Ok(Resolved { sql_type, alias: None })
     }
 
-    fn unknown(&self, place: &Place<'_>) -> SqlError {
+    fn unknown(&self, place: &TypePlace<'_>) -> SqlError {
         let schema = self.schema.as_ref().map(|s| format!("{s}.")).unwrap_or_default();
         let text = format!(
             "Column, parameter, or variable #{}: Cannot find data type {schema}{}.",
@@ -177,7 +177,7 @@ impl TypeName {
         }
     }
 
-    fn decimal(&self, place: &Place<'_>, numeric: bool) -> Result<SqlType, SqlError> {
+    fn decimal(&self, place: &TypePlace<'_>, numeric: bool) -> Result<SqlType, SqlError> {
         let (precision, scale) = match self.args[..] {
             [] => (18, 0),
             [TypeArg::Number(p)] => (p, 0),
@@ -206,7 +206,7 @@ impl TypeName {
         }
     }
 
-    fn length(&self, place: &Place<'_>, limit: u16) -> Result<Len, SqlError> {
+    fn length(&self, place: &TypePlace<'_>, limit: u16) -> Result<Len, SqlError> {
         match self.args[..] {
             [] => Ok(Len::N(place.length)),
             [TypeArg::Max] => Ok(Len::Max),
@@ -219,7 +219,7 @@ impl TypeName {
         }
     }
 
-    fn fixed(&self, place: &Place<'_>, limit: u16) -> Result<u16, SqlError> {
+    fn fixed(&self, place: &TypePlace<'_>, limit: u16) -> Result<u16, SqlError> {
         match self.length(place, limit)? {
             Len::N(n) => Ok(n),
             Len::Max => Err(SqlError::new(102, 15, 1, "Incorrect syntax near 'max'.")),
@@ -239,7 +239,7 @@ fn invalid_length(given: i64) -> SqlError {
     SqlError::new(1001, 15, 1, format!("Line 1: Length or precision specification {given} is invalid."))
 }
 
-fn too_long(given: i64, place: &Place<'_>, limit: u16) -> SqlError {
+fn too_long(given: i64, place: &TypePlace<'_>, limit: u16) -> SqlError {
     let what = if place.name.starts_with('@') { "parameter" } else { "column" };
     if limit == 4000 {
         let text = format!(
@@ -262,7 +262,12 @@ mod tests {
     const COLLATION: CollationId = CollationId(0);
 
     fn resolve(text: &str) -> Result<Resolved, SqlError> {
-        TypeName::parse_text(text)?.resolve(&Place { ordinal: 3, name: "c", length: 1, collation: COLLATION })
+        TypeName::parse_text(text)?.resolve(&TypePlace {
+            ordinal: 3,
+            name: "c",
+            length: 1,
+            collation: COLLATION,
+        })
     }
 
     fn sql_type(text: &str) -> SqlType {

@@ -1,5 +1,5 @@
 //! `sp_getapplock` and `sp_releaseapplock` (docs/SERVER.md, "Application locks"; Microsoft's pages on both).
-use super::locks::{Granted, LockError, LockManager, Mode, Request, Resource, Scope, SessionId};
+use super::locks::{Granted, LockError, LockManager, LockMode, LockScope, Request, Resource, SessionId};
 use sandbox_values::error::SqlError;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Caller<'a> {
 
 /// The procedures' arguments; `None` where NULL or left out.
 #[derive(Default)]
-pub struct Arguments {
+pub struct LockArguments {
     pub resource: Option<String>,
     pub mode: Option<String>,
     pub owner: Option<String>,
@@ -27,7 +27,7 @@ pub struct Arguments {
 
 /// What the call returns, and the message it sends, if any. A message leaves `@@ERROR` at 0.
 #[derive(Debug, PartialEq)]
-pub struct Reply {
+pub struct LockReply {
     pub status: i32,
     pub message: Option<SqlError>,
 }
@@ -43,25 +43,25 @@ const RESOURCE_LENGTH: usize = 255;
 /// The principals that every database has; other ones need users, which the sandbox does not keep.
 const PRINCIPALS: [&str; 2] = ["public", "dbo"];
 
-pub fn get(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> Reply {
+pub fn get(locks: &LockManager, caller: &Caller, arguments: &LockArguments) -> LockReply {
     match try_get(locks, caller, arguments) {
-        Ok(status) => Reply { status, message: None },
-        Err(message) => Reply { status: CALL_ERROR, message: Some(message) },
+        Ok(status) => LockReply { status, message: None },
+        Err(message) => LockReply { status: CALL_ERROR, message: Some(message) },
     }
 }
 
-pub fn release(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> Reply {
+pub fn release(locks: &LockManager, caller: &Caller, arguments: &LockArguments) -> LockReply {
     match try_release(locks, caller, arguments) {
-        Ok(()) => Reply { status: 0, message: None },
-        Err(message) => Reply { status: CALL_ERROR, message: Some(message) },
+        Ok(()) => LockReply { status: 0, message: None },
+        Err(message) => LockReply { status: CALL_ERROR, message: Some(message) },
     }
 }
 
-fn try_get(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> Result<i32, SqlError> {
+fn try_get(locks: &LockManager, caller: &Caller, arguments: &LockArguments) -> Result<i32, SqlError> {
     let resource = resource(caller, arguments, GET)?;
     let mode = mode(arguments.mode.as_deref().unwrap_or_default())?;
     let scope = owner(arguments.owner.as_deref())?;
-    if scope == Scope::Transaction && !caller.in_transaction {
+    if scope == LockScope::Transaction && !caller.in_transaction {
         let text = "You attempted to acquire a transactional application lock without an active transaction.";
         return Err(SqlError::new(15626, 10, 1, text));
     }
@@ -89,10 +89,10 @@ fn try_get(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> Resul
     })
 }
 
-fn try_release(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> Result<(), SqlError> {
+fn try_release(locks: &LockManager, caller: &Caller, arguments: &LockArguments) -> Result<(), SqlError> {
     let resource = resource(caller, arguments, RELEASE)?;
     let scope = owner(arguments.owner.as_deref())?;
-    if scope == Scope::Transaction && !caller.in_transaction {
+    if scope == LockScope::Transaction && !caller.in_transaction {
         let text = "The statement or function must be executed in the context of a user transaction.";
         return Err(SqlError::new(3918, 16, 1, text));
     }
@@ -112,7 +112,7 @@ fn try_release(locks: &LockManager, caller: &Caller, arguments: &Arguments) -> R
     ))
 }
 
-fn resource(caller: &Caller, arguments: &Arguments, procedure: &str) -> Result<Resource, SqlError> {
+fn resource(caller: &Caller, arguments: &LockArguments, procedure: &str) -> Result<Resource, SqlError> {
     let principal = arguments.principal.as_deref().unwrap_or("public");
     if !PRINCIPALS.iter().any(|known| known.eq_ignore_ascii_case(principal)) {
         let text = format!("The database principal '{principal}' does not exist, or user is not a member.");
@@ -126,23 +126,23 @@ fn resource(caller: &Caller, arguments: &Arguments, procedure: &str) -> Result<R
     Ok(Resource::Application { database: caller.database, name: String::from_utf16_lossy(&units) })
 }
 
-fn mode(name: &str) -> Result<Mode, SqlError> {
+fn mode(name: &str) -> Result<LockMode, SqlError> {
     let modes = [
-        ("Shared", Mode::S),
-        ("Update", Mode::U),
-        ("Exclusive", Mode::X),
-        ("IntentShared", Mode::IS),
-        ("IntentExclusive", Mode::IX),
+        ("Shared", LockMode::S),
+        ("Update", LockMode::U),
+        ("Exclusive", LockMode::X),
+        ("IntentShared", LockMode::IS),
+        ("IntentExclusive", LockMode::IX),
     ];
     let known = modes.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     known.map(|(_, mode)| mode).ok_or_else(|| not_recognized(name, "@LockMode"))
 }
 
-fn owner(name: Option<&str>) -> Result<Scope, SqlError> {
+fn owner(name: Option<&str>) -> Result<LockScope, SqlError> {
     match name {
-        None => Ok(Scope::Transaction),
-        Some(name) if name.eq_ignore_ascii_case("Transaction") => Ok(Scope::Transaction),
-        Some(name) if name.eq_ignore_ascii_case("Session") => Ok(Scope::Session),
+        None => Ok(LockScope::Transaction),
+        Some(name) if name.eq_ignore_ascii_case("Transaction") => Ok(LockScope::Transaction),
+        Some(name) if name.eq_ignore_ascii_case("Session") => Ok(LockScope::Session),
         Some(name) => Err(not_recognized(name, "@LockOwner")),
     }
 }
@@ -167,16 +167,16 @@ mod tests {
         }
     }
 
-    fn exclusive(owner: &str) -> Arguments {
-        Arguments {
+    fn exclusive(owner: &str) -> LockArguments {
+        LockArguments {
             resource: Some("foo".into()),
             mode: Some("Exclusive".into()),
             owner: Some(owner.into()),
-            ..Arguments::default()
+            ..LockArguments::default()
         }
     }
 
-    fn number(reply: &Reply) -> Option<i32> {
+    fn number(reply: &LockReply) -> Option<i32> {
         reply.message.as_ref().map(|message| message.number)
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn granted_refused_and_released() {
         let locks = LockManager::default();
         let (one, two) = (caller(51, false), caller(52, false));
-        assert_eq!(get(&locks, &one, &exclusive("Session")), Reply { status: 0, message: None });
+        assert_eq!(get(&locks, &one, &exclusive("Session")), LockReply { status: 0, message: None });
         assert_eq!(get(&locks, &two, &exclusive("Session")).status, -1, "@@LOCK_TIMEOUT is 0");
         assert_eq!(release(&locks, &one, &exclusive("Session")).status, 0);
         assert_eq!(get(&locks, &two, &exclusive("session")).status, 0);
@@ -194,7 +194,7 @@ mod tests {
     fn names_are_compared_by_bytes() {
         let locks = LockManager::default();
         assert_eq!(get(&locks, &caller(51, false), &exclusive("Session")).status, 0);
-        let other = Arguments { resource: Some("FOO".into()), ..exclusive("Session") };
+        let other = LockArguments { resource: Some("FOO".into()), ..exclusive("Session") };
         assert_eq!(get(&locks, &caller(52, false), &other).status, 0);
     }
 
@@ -202,7 +202,7 @@ mod tests {
     fn a_deadlock_is_a_status_and_not_an_error() {
         let locks = LockManager::default();
         let patient = |session| Caller { lock_timeout: -1, ..caller(session, true) };
-        let bar = || Arguments { resource: Some("bar".into()), ..exclusive("Transaction") };
+        let bar = || LockArguments { resource: Some("bar".into()), ..exclusive("Transaction") };
         assert_eq!(get(&locks, &patient(51), &exclusive("Transaction")).status, 0);
         assert_eq!(get(&locks, &patient(52), &bar()).status, 0);
         std::thread::scope(|scope| {
@@ -211,7 +211,7 @@ mod tests {
                 std::thread::yield_now();
             }
             assert_eq!(get(&locks, &patient(52), &exclusive("Transaction")).status, -3);
-            locks.release_all(52, Scope::Transaction);
+            locks.release_all(52, LockScope::Transaction);
             assert_eq!(first.join().ok(), Some(1));
         });
     }
@@ -220,7 +220,7 @@ mod tests {
     fn wrong_calls_say_why() {
         let locks = LockManager::default();
         let outside = caller(51, false);
-        let call = |change: fn(&mut Arguments)| {
+        let call = |change: fn(&mut LockArguments)| {
             let mut arguments = exclusive("Session");
             change(&mut arguments);
             get(&locks, &outside, &arguments)

@@ -18,4 +18,4 @@ pub use recovery::recover;
 pub use registry::{Fate, Leftover, Registry, Snapshot};
 pub use stamp::transaction_of;
 pub use transaction::{Transaction, Work, purge};
-pub use visibility::{Conflict, Eyes, View, Visibility};
+pub use visibility::{Conflict, Eyes, ReadMode, Visibility};

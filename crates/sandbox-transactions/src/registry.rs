@@ -30,11 +30,11 @@ pub struct Leftover {
 
 #[derive(Debug, Default)]
 pub struct Registry {
-    state: Mutex<State>,
+    state: Mutex<RegistryState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RegistryState {
     last_transaction: u64,
     last_reader: u64,
     /// Commits so far: the moment.
@@ -55,7 +55,7 @@ struct State {
 impl Registry {
     /// Transaction ids begin after `floor`, which must exceed all ids ever used on this storage.
     pub fn new(floor: u64) -> Self {
-        Self { state: Mutex::new(State { last_transaction: floor, ..State::default() }) }
+        Self { state: Mutex::new(RegistryState { last_transaction: floor, ..RegistryState::default() }) }
     }
 
     pub fn begin(&self) -> u64 {
@@ -162,12 +162,12 @@ impl Registry {
                 .any(|(id, (at, written))| Some(*id) != me && *at > moment && touches(written))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RegistryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl RegistryState {
     fn unlock_rows(&mut self, transaction: u64) {
         if !self.locked_rows.is_empty() {
             self.locked_rows.retain(|_, holder| *holder != transaction);

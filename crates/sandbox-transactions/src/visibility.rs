@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
+pub enum ReadMode {
     /// READ COMMITTED with locks, and above: meeting another's uncommitted row is a conflict to wait out.
     Locking,
     /// Row versions: SNAPSHOT and READ_COMMITTED_SNAPSHOT see what was committed at their moment.
@@ -24,7 +24,7 @@ pub struct Conflict(pub u64);
 /// The eyes of one statement.
 pub struct Visibility {
     registry: Arc<Registry>,
-    view: View,
+    view: ReadMode,
     me: Option<u64>,
     moment: u64,
     /// Fates do not change for a statement once it knows them.
@@ -32,7 +32,7 @@ pub struct Visibility {
 }
 
 impl Visibility {
-    pub fn new(registry: Arc<Registry>, view: View, me: Option<u64>, moment: u64) -> Self {
+    pub fn new(registry: Arc<Registry>, view: ReadMode, me: Option<u64>, moment: u64) -> Self {
         Self { registry, view, me, moment, known: HashMap::new() }
     }
 
@@ -61,24 +61,24 @@ impl Visibility {
         let fate =
             *self.known.entry(transaction).or_insert_with(|| self.registry.fate(transaction, self.moment));
         match (fate, self.view) {
-            (Fate::Committed, _) | (_, View::Uncommitted) => Ok(fate != Fate::RolledBack),
-            (Fate::RolledBack, _) | (_, View::Versions) => Ok(false),
-            (Fate::Active | Fate::CommittedLater, View::Locking) => Err(Conflict(transaction)),
+            (Fate::Committed, _) | (_, ReadMode::Uncommitted) => Ok(fate != Fate::RolledBack),
+            (Fate::RolledBack, _) | (_, ReadMode::Versions) => Ok(false),
+            (Fate::Active | Fate::CommittedLater, ReadMode::Locking) => Err(Conflict(transaction)),
         }
     }
 }
 
 /// What SQLite's `vis(inserted, deleted, past)` and `rowlock(storage, rowid, past, take)` look with: those of the session's statement at hand.
 #[derive(Clone, Default)]
-pub struct Eyes(Arc<Mutex<State>>);
+pub struct Eyes(Arc<Mutex<EyesState>>);
 
 #[derive(Default)]
-struct State {
+struct EyesState {
     visibility: Option<Visibility>,
     conflict: Option<Conflict>,
 }
 
-impl State {
+impl EyesState {
     /// A row in another's hands is passed over, or ends the statement.
     fn pass_or_stop(&mut self, seen: Result<bool, Conflict>, past: bool) -> rusqlite::Result<bool> {
         match seen {
@@ -95,7 +95,7 @@ impl State {
 impl Eyes {
     /// For the next statement.
     pub fn open(&self, visibility: Visibility) {
-        *self.state() = State { visibility: Some(visibility), conflict: None };
+        *self.state() = EyesState { visibility: Some(visibility), conflict: None };
     }
 
     /// Why SQLite stopped, if it was over a row in the way.
@@ -124,7 +124,7 @@ impl Eyes {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EyesState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::stamp::stamp;
 
-    fn eyes(registry: &Arc<Registry>, view: View, me: Option<u64>) -> Visibility {
+    fn eyes(registry: &Arc<Registry>, view: ReadMode, me: Option<u64>) -> Visibility {
         let moment = registry.open_snapshot(false).moment;
         Visibility::new(Arc::clone(registry), view, me, moment)
     }
@@ -147,14 +147,14 @@ mod tests {
         let writer = registry.begin();
         registry.writes(writer, 1);
         let new = stamp(writer, 1).unwrap();
-        assert_eq!(eyes(&registry, View::Locking, None).sees(new, None), Err(Conflict(writer)));
-        assert_eq!(eyes(&registry, View::Locking, None).sees(old, Some(new)), Err(Conflict(writer)));
-        assert_eq!(eyes(&registry, View::Locking, Some(writer)).sees(new, None), Ok(true));
-        assert_eq!(eyes(&registry, View::Locking, Some(writer)).sees(old, Some(new)), Ok(false));
-        assert_eq!(eyes(&registry, View::Versions, None).sees(new, None), Ok(false));
-        assert_eq!(eyes(&registry, View::Versions, None).sees(old, Some(new)), Ok(true));
-        assert_eq!(eyes(&registry, View::Uncommitted, None).sees(new, None), Ok(true));
-        assert_eq!(eyes(&registry, View::Uncommitted, None).sees(old, Some(new)), Ok(false));
+        assert_eq!(eyes(&registry, ReadMode::Locking, None).sees(new, None), Err(Conflict(writer)));
+        assert_eq!(eyes(&registry, ReadMode::Locking, None).sees(old, Some(new)), Err(Conflict(writer)));
+        assert_eq!(eyes(&registry, ReadMode::Locking, Some(writer)).sees(new, None), Ok(true));
+        assert_eq!(eyes(&registry, ReadMode::Locking, Some(writer)).sees(old, Some(new)), Ok(false));
+        assert_eq!(eyes(&registry, ReadMode::Versions, None).sees(new, None), Ok(false));
+        assert_eq!(eyes(&registry, ReadMode::Versions, None).sees(old, Some(new)), Ok(true));
+        assert_eq!(eyes(&registry, ReadMode::Uncommitted, None).sees(new, None), Ok(true));
+        assert_eq!(eyes(&registry, ReadMode::Uncommitted, None).sees(old, Some(new)), Ok(false));
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         let registry = Arc::new(Registry::new(0));
         let writer = registry.begin();
         registry.writes(writer, 1);
-        let mut reader = eyes(&registry, View::Locking, None);
+        let mut reader = eyes(&registry, ReadMode::Locking, None);
         registry.committed(writer, []);
         assert_eq!(reader.sees(stamp(writer, 1).unwrap(), None), Err(Conflict(writer)));
     }

@@ -1,6 +1,6 @@
 //! Columns and types.
 use super::definition::{Cell, Columns, Definition, Row, row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_catalog::schema::{Column, Table};
 use sandbox_session::failure::Outcome;
 use sandbox_values::{CollationId, Len, SqlType, Value};
@@ -137,7 +137,7 @@ pub fn user_type_id(column: &Column) -> i32 {
     if column.type_name.as_deref() == Some("sysname") { SYSNAME } else { column.sql_type.user_type_id() }
 }
 
-fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let tables = scope.tables().flat_map(|t| t.columns.iter().map(|c| (t.object_id, c)));
     let views = scope.views().flat_map(|v| v.columns.iter().map(|c| (v.object_id, c)));
     let functions = scope.functions().flat_map(|f| f.columns.iter().map(|c| (f.object_id, c)));
@@ -165,12 +165,12 @@ fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn table_columns<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Column)> {
+fn table_columns<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (&'a Table, &'a Column)> {
     scope.tables().flat_map(|t| t.columns.iter().map(move |c| (t, c)))
 }
 
 /// The columns of the system views.
-fn system_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn system_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let collation = scope.database.collation;
     let of = |(object_id, definition): (i32, &'static Definition)| {
         let columns = definition.columns.describe(collation);
@@ -203,7 +203,7 @@ fn system_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// Of functions: there are no procedures.
-fn parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn parameters(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope
         .functions()
         .flat_map(|f| f.parameters.iter().enumerate().map(move |(at, (name, t))| (f.object_id, at, name, t)))
@@ -223,11 +223,11 @@ fn parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// The one that every database has.
-fn xml_schema_collections(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn xml_schema_collections(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![row![scope.database.created, scope.database.created]])
 }
 
-fn masked_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn masked_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(table_columns(scope)
         .filter_map(|(t, c)| {
             let mask = c.mask.as_ref()?;
@@ -236,7 +236,7 @@ fn masked_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn computed_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn computed_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(table_columns(scope)
         .filter_map(|(t, c)| {
             let computed = c.computed.as_ref()?;
@@ -249,7 +249,7 @@ fn computed_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn identity_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn identity_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(table_columns(scope)
         .filter(|(_, c)| c.identity)
         .filter_map(|(t, c)| {
@@ -306,7 +306,7 @@ fn all_types(collation: CollationId) -> Vec<SqlType> {
     ]
 }
 
-fn types(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn types(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let collation = scope.database.collation;
     let line = |name: &str, t: &SqlType, user_type_id: i32, nullable: bool| {
         row![

@@ -4,7 +4,7 @@ use super::columns::user_type_id;
 use super::definition::{Cell, Columns, Definition, Row, row};
 use super::indexes::all_partitions;
 use super::objects::objects;
-use super::scope::Scope;
+use super::scope::ViewScope;
 use super::security::login_sid;
 use super::server::CONFIGURATIONS;
 use sandbox_catalog::schema::{Column, PrincipalKind};
@@ -91,7 +91,7 @@ pub const VIEWS: &[Definition] = &[
 const TRUNCATES_LOG: i32 = 8;
 const READ_ONLY: i32 = 1024;
 
-fn sysdatabases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sysdatabases(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let databases = scope.instance.databases.values();
     Ok(databases
         .map(|d| {
@@ -103,11 +103,11 @@ fn sysdatabases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn sysconfigures(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sysconfigures(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(CONFIGURATIONS.iter().map(|c| row![c.value, c.id, c.description]).collect())
 }
 
-fn sysusers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sysusers(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let principals = scope.database.principals.values();
     Ok(principals
         .map(|p| {
@@ -134,7 +134,7 @@ fn sysusers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn sysobjects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sysobjects(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let old = |row: Row| {
         let [name, id, schema, parent, kind, _, created, modified] = row.as_slice() else {
             return Vec::new();
@@ -151,7 +151,7 @@ fn sysobjects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 const NULLABLE: i32 = 0x08;
 const IDENTITY: i32 = 0x80;
 
-fn syscolumns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn syscolumns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let tables = scope.tables().flat_map(|t| t.columns.iter().map(|c| (t.object_id, c)));
     let views = scope.views().flat_map(|v| v.columns.iter().map(|c| (v.object_id, c)));
     Ok(tables.chain(views).map(|(id, c)| syscolumn(id, c)).collect())
@@ -197,7 +197,7 @@ struct Counted {
 }
 
 /// Of a partitioned index only `rows` is counted, as documented.
-fn sysindexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sysindexes(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut counted: BTreeMap<(i32, i32), Counted> = BTreeMap::new();
     for p in all_partitions(scope)? {
         let index = counted.entry((p.table.object_id, p.index.index_id)).or_default();

@@ -1,7 +1,7 @@
 //! Constraints.
 use super::definition::{Cell, Columns, Definition, Row, row};
 use super::objects::{self, OBJECT, child};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_catalog::schema::Backs;
 use sandbox_session::failure::Outcome;
 
@@ -57,7 +57,7 @@ pub const VIEWS: &[Definition] = &[
     },
 ];
 
-fn key_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn key_constraints(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let keys = scope.tables().flat_map(|t| {
         t.indexes.iter().filter(|i| i.backs != Backs::Nothing).map(move |index| {
             let kind = match index.backs {
@@ -72,7 +72,7 @@ fn key_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(keys.collect())
 }
 
-fn check_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn check_constraints(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let checks = scope.tables().flat_map(|t| {
         t.checks.iter().map(move |c| {
             child(t, &c.name, c.object_id, objects::CHECK, c.created).row_and(row![
@@ -87,7 +87,7 @@ fn check_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(checks.collect())
 }
 
-fn default_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn default_constraints(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let defaults = scope.tables().flat_map(|t| {
         t.columns.iter().filter_map(move |column| {
             let d = column.default.as_ref()?;
@@ -108,7 +108,7 @@ pub fn action(number: u8) -> &'static str {
     }
 }
 
-fn foreign_keys(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn foreign_keys(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let keys = scope.tables().flat_map(|t| {
         t.foreign_keys.iter().map(move |f| {
             child(t, &f.name, f.object_id, objects::FOREIGN_KEY, f.created).row_and(row![
@@ -127,7 +127,7 @@ fn foreign_keys(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(keys.collect())
 }
 
-fn foreign_key_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn foreign_key_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for t in scope.tables() {
         for f in &t.foreign_keys {

@@ -1,11 +1,11 @@
 //! How a view is written down: a line for its columns, and a function for its rows.
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
-use sandbox_sql::type_name::{Place, TypeName};
+use sandbox_sql::type_name::{TypeName, TypePlace};
 use sandbox_values::{CollationId, SqlType, Value, collation::utf16le};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::scope::Scope;
+use super::scope::ViewScope;
 
 pub struct Definition {
     pub schema: &'static str,
@@ -13,7 +13,7 @@ pub struct Definition {
     /// `name type [null] [= constant]`, with commas between, in the order of Microsoft's documentation. Columns
     /// with a constant are the same in every row, and rows leave them out.
     pub columns: Columns,
-    pub rows: fn(&Scope<'_>) -> Outcome<Vec<Row>>,
+    pub rows: fn(&ViewScope<'_>) -> Outcome<Vec<Row>>,
 }
 
 /// A row's values for the columns that have no constant.
@@ -72,7 +72,7 @@ pub use crate::row;
 pub struct Columns(pub &'static [&'static str]);
 
 /// One of them, taken apart.
-struct Part {
+struct ColumnPart {
     name: &'static str,
     type_name: &'static str,
     nullable: bool,
@@ -80,7 +80,7 @@ struct Part {
 }
 
 impl Columns {
-    fn parts(self) -> impl Iterator<Item = Part> {
+    fn parts(self) -> impl Iterator<Item = ColumnPart> {
         self.0.iter().flat_map(|line| line.split(", ")).map(|text| {
             let (text, constant) = match text.split_once(" = ") {
                 Some((text, constant)) => (text, Some(constant)),
@@ -91,7 +91,7 @@ impl Columns {
                 None => (text, false),
             };
             let (name, type_name) = text.rsplit_once(' ').unwrap_or((text, "int"));
-            Part { name, type_name, nullable, constant }
+            ColumnPart { name, type_name, nullable, constant }
         })
     }
 
@@ -102,7 +102,7 @@ impl Columns {
             .map(|(at, part)| {
                 let described = part.name.ends_with("_desc") || part.name == "type";
                 let collation = if described { CollationId::catalog() } else { database };
-                let place = Place { ordinal: at + 1, name: part.name, length: 1, collation };
+                let place = TypePlace { ordinal: at + 1, name: part.name, length: 1, collation };
                 let resolved = TypeName::parse_text(part.type_name).and_then(|t| t.resolve(&place));
                 // The tests resolve every view: what is written above is known to be a type.
                 let sql_type = resolved.map_or(SqlType::Int, |r| r.sql_type);

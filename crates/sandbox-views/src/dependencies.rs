@@ -1,6 +1,6 @@
 //! What views and functions read.
 use super::definition::{Columns, Definition, Row, row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_session::failure::Outcome;
 
 pub const VIEWS: &[Definition] = &[
@@ -33,7 +33,7 @@ pub const VIEWS: &[Definition] = &[
 /// Permissions).
 pub const OWNERS_ONLY: &[&str] = &["sql_expression_dependencies"];
 
-fn old_dependencies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn old_dependencies(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let (object, bound) =
         ("OBJECT_OR_COLUMN_REFERENCE_NON_SCHEMA_BOUND", "OBJECT_OR_COLUMN_REFERENCE_SCHEMA_BOUND");
     let row = |(id, is_bound, read): (i32, bool, i32)| {
@@ -43,14 +43,14 @@ fn old_dependencies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// What reads which table, and whether it is bound to it.
-fn reads(scope: &Scope<'_>) -> impl Iterator<Item = (i32, bool, i32)> {
+fn reads(scope: &ViewScope<'_>) -> impl Iterator<Item = (i32, bool, i32)> {
     let views = scope.views().map(|v| (v.object_id, v.bound_to.is_some(), &v.reads));
     let functions = scope.functions().filter_map(|f| Some((f.object_id, true, f.bound_to.as_ref()?)));
     views.chain(functions).flat_map(|(id, bound, reads)| reads.iter().map(move |read| (id, bound, *read)))
 }
 
 /// A view that reads through another has the tables under both. Without VIEW DEFINITION on the database there are none.
-fn dependencies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn dependencies(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     if !scope.rights.has("VIEW DEFINITION", None) {
         return Ok(Vec::new());
     }

@@ -1,6 +1,6 @@
 //! Indexes, partitions and where they lie.
 use super::definition::{Cell, Columns, Definition, Row, row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_catalog::schema::{Backs, Index, IndexKind, Statistics, Table};
 use sandbox_session::failure::Outcome;
 use sandbox_values::Value;
@@ -145,16 +145,16 @@ fn is_columnstore(index: &Index) -> bool {
     matches!(index.kind, IndexKind::ClusteredColumnstore | IndexKind::NonclusteredColumnstore)
 }
 
-fn all<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Index)> {
+fn all<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (&'a Table, &'a Index)> {
     scope.tables().flat_map(|t| t.indexes.iter().map(move |i| (t, i)))
 }
 
 /// Those of views, by the view's object_id.
-fn of_views<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (i32, &'a Index)> {
+fn of_views<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (i32, &'a Index)> {
     scope.views().flat_map(|v| v.indexes.iter().map(move |i| (v.object_id, i)))
 }
 
-fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn indexes(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     // Every index is aligned with its table.
     let space = |t: &Table| t.partitioned_on.map_or(1, |(scheme, _)| scheme);
     let of_tables = all(scope).map(|(t, i)| (t.object_id, space(t), i));
@@ -187,7 +187,7 @@ fn indexes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn index_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn index_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     let of_tables = all(scope).map(|(t, i)| (t.object_id, t.partitioned_on.map(|(_, column)| column), i));
     for (object_id, partitioning, i) in of_tables.chain(of_views(scope).map(|(view, i)| (view, None, i))) {
@@ -236,7 +236,7 @@ impl Partition<'_> {
 
 /// A disabled nonclustered index has no data and so no partitions (its b-tree is dropped: Microsoft docs, "Disable
 /// indexes and constraints"; that sys.partitions loses the row is unconfirmed).
-pub fn all_partitions<'a>(scope: &Scope<'a>) -> Outcome<Vec<Partition<'a>>> {
+pub fn all_partitions<'a>(scope: &ViewScope<'a>) -> Outcome<Vec<Partition<'a>>> {
     let mut all = Vec::new();
     for table in scope.tables() {
         for (at, storage) in table.storage.iter().enumerate() {
@@ -260,7 +260,7 @@ pub struct Space {
 }
 
 /// What a table, or all that the user sees, takes.
-pub fn space(scope: &Scope<'_>, table: Option<i32>) -> Outcome<Space> {
+pub fn space(scope: &ViewScope<'_>, table: Option<i32>) -> Outcome<Space> {
     let mut space = Space::default();
     for p in all_partitions(scope)?.iter().filter(|p| table.is_none_or(|id| id == p.table.object_id)) {
         space.used += p.used_pages();
@@ -272,7 +272,7 @@ pub fn space(scope: &Scope<'_>, table: Option<i32>) -> Outcome<Space> {
     Ok(space)
 }
 
-fn partitions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn partitions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(all_partitions(scope)?
         .iter()
         .map(|p| {
@@ -292,7 +292,7 @@ fn partitions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn partition_stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn partition_stats(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     sandbox_catalog::permissions::check_database(&scope.rights, "VIEW DATABASE STATE")?;
     Ok(all_partitions(scope)?
         .iter()
@@ -303,7 +303,7 @@ fn partition_stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn allocation_units(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn allocation_units(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(all_partitions(scope)?
         .iter()
         .map(|p| {
@@ -314,14 +314,14 @@ fn allocation_units(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// Those of indexes have the index's number, and users' own the numbers after them.
-fn user_statistics<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, i32, &'a Statistics)> {
+fn user_statistics<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (&'a Table, i32, &'a Statistics)> {
     scope.tables().flat_map(|t| {
         let last = t.indexes.iter().map(|i| i.index_id).max().unwrap_or_default();
         (last + 1..).zip(&t.statistics).map(move |(id, s)| (t, id, s))
     })
 }
 
-fn stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn stats(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let of_indexes = all(scope).filter(|(_, i)| i.index_id > 0);
     let filtered = |i: &Index| (i.filter.is_some(), i.filter.clone());
     let of_indexes = of_indexes.map(|(t, i)| {
@@ -335,7 +335,7 @@ fn stats(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// The columns that statistics are of: an index's keys, or what a columnstore has.
-fn stats_columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn stats_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let of_indexes = all(scope).filter(|(_, i)| i.index_id > 0).map(|(t, i)| {
         let keys = i.keys.iter().map(|(column, _)| *column);
         let columns: Vec<i32> = if is_columnstore(i) { i.included.clone() } else { keys.collect() };
@@ -352,7 +352,7 @@ fn primary() -> Row {
     row!["PRIMARY", 1, "FG", "ROWS_FILEGROUP", true]
 }
 
-fn schemes<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (Row, i32)> + use<'a> {
+fn schemes<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (Row, i32)> + use<'a> {
     scope
         .database
         .partition_schemes
@@ -360,15 +360,15 @@ fn schemes<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (Row, i32)> + use<'a> 
         .map(|s| (row![&s.name, s.id, "PS", "PARTITION_SCHEME", false], s.function_id))
 }
 
-fn data_spaces(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn data_spaces(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(std::iter::once(primary()).chain(schemes(scope).map(|(row, _)| row)).collect())
 }
 
-fn filegroups(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn filegroups(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![primary()])
 }
 
-fn partition_schemes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn partition_schemes(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(schemes(scope)
         .map(|(mut row, function)| {
             row.push(Cell::from(function));
@@ -377,7 +377,7 @@ fn partition_schemes(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn destinations(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn destinations(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for scheme in scope.database.partition_schemes.values() {
         let function = scope.database.partition_functions.get(&scheme.function_id);
@@ -387,14 +387,14 @@ fn destinations(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn partition_functions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn partition_functions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let functions = scope.database.partition_functions.values();
     Ok(functions
         .map(|f| row![&f.name, f.id, f.boundaries.len() + 1, f.boundary_right, f.created, f.created])
         .collect())
 }
 
-fn partition_parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn partition_parameters(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let functions = scope.database.partition_functions.values();
     Ok(functions
         .map(|f| {
@@ -413,7 +413,7 @@ fn partition_parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn range_values(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn range_values(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for function in scope.database.partition_functions.values() {
         for (n, value) in function.boundaries.iter().enumerate() {

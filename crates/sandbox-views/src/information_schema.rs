@@ -1,7 +1,7 @@
 //! INFORMATION_SCHEMA.
 use super::constraints::action;
 use super::definition::{Cell, Columns, Definition, Row, row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_catalog::schema::{Backs, Column, Index, Table};
 use sandbox_session::failure::Outcome;
 use sandbox_values::{SqlType, collation::Charset};
@@ -9,7 +9,7 @@ use sandbox_values::{SqlType, collation::Charset};
 const fn view(
     name: &'static str,
     columns: &'static [&'static str],
-    rows: fn(&Scope<'_>) -> Outcome<Vec<Row>>,
+    rows: fn(&ViewScope<'_>) -> Outcome<Vec<Row>>,
 ) -> Definition {
     Definition { schema: "INFORMATION_SCHEMA", name, columns: Columns(columns), rows }
 }
@@ -149,7 +149,7 @@ pub const VIEWS: &[Definition] = &[
     ),
 ];
 
-fn routines(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn routines(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let functions = scope.functions();
     Ok(functions
         .map(|f| {
@@ -163,7 +163,7 @@ fn routines(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn parameters(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let parameters = scope.functions().flat_map(|f| f.parameters.iter().enumerate().map(move |p| (f, p)));
     Ok(parameters
         .map(|(f, (at, (name, sql_type)))| {
@@ -189,11 +189,11 @@ fn parameters(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn schema<'a>(scope: &Scope<'a>, id: i32) -> &'a str {
+fn schema<'a>(scope: &ViewScope<'a>, id: i32) -> &'a str {
     scope.database.schema_name(id)
 }
 
-fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn tables(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let line = |schema_id: i32, name: &str, kind: &str| {
         row![&scope.database.name, schema(scope, schema_id), name, kind]
     };
@@ -201,14 +201,14 @@ fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(tables.chain(scope.views().map(|v| line(v.schema_id, &v.name, "VIEW"))).collect())
 }
 
-fn views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn views(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let views = scope.views();
     Ok(views
         .map(|v| row![&scope.database.name, schema(scope, v.schema_id), &v.name, &v.definition])
         .collect())
 }
 
-fn columns(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let line = |schema_id: i32, table: &str, (at, c): (usize, &Column)| {
         let mut row = row![
             &scope.database.name,
@@ -275,7 +275,7 @@ fn measures(t: &SqlType) -> [Cell; 8] {
 }
 
 /// A constraint and its table, as several views begin.
-fn named(scope: &Scope<'_>, t: &Table, constraint: &str) -> Row {
+fn named(scope: &ViewScope<'_>, t: &Table, constraint: &str) -> Row {
     let (catalog, schema) = (&scope.database.name, schema(scope, t.schema_id));
     row![catalog, schema, constraint, catalog, schema, &t.name]
 }
@@ -284,7 +284,7 @@ fn keys(t: &Table) -> impl Iterator<Item = (&Index, &str)> {
     t.indexes.iter().filter(|i| i.backs != Backs::Nothing).map(|i| (i, i.name.as_deref().unwrap_or_default()))
 }
 
-fn table_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn table_constraints(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for t in scope.tables() {
         let mut add = |name: &str, kind: &str| {
@@ -301,7 +301,7 @@ fn table_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn key_column_usage(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn key_column_usage(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for t in scope.tables() {
         let mut add = |name: &str, ids: &mut dyn Iterator<Item = i32>| {
@@ -321,7 +321,7 @@ fn key_column_usage(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn constraint_column_usage(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn constraint_column_usage(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for t in scope.tables() {
         let (catalog, schema) = (&scope.database.name, schema(scope, t.schema_id));
@@ -341,7 +341,7 @@ fn constraint_column_usage(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn referential_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn referential_constraints(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let rule = |number: u8| action(number).replace('_', " ");
     let mut rows = Vec::new();
     for t in scope.tables() {
@@ -364,14 +364,14 @@ fn referential_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn check_constraints(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn check_constraints(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let checks = scope.tables().flat_map(|t| t.checks.iter().map(move |c| (t, c)));
     Ok(checks
         .map(|(t, c)| row![&scope.database.name, schema(scope, t.schema_id), &c.name, &c.definition])
         .collect())
 }
 
-fn schemata(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn schemata(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let owner = |id: i32| match id {
         2 => "guest",
         3 => "INFORMATION_SCHEMA",

@@ -15,14 +15,14 @@ mod security;
 mod server;
 
 use definition::Definition;
-use sandbox_catalog::permissions::Target;
+use sandbox_catalog::permissions::ObjectKey;
 use sandbox_catalog::schema::Database;
+use sandbox_session::Session;
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_values::Value;
 use sandbox_values::error::SqlError;
-use scope::{SYS, Scope};
+use scope::{SYS, ViewScope};
 pub use security::login_sid;
 
 /// A view's columns and how to get its rows in a database. The binder puts the rows into a temporary SQLite table
@@ -54,9 +54,9 @@ impl SystemView {
     /// 911 where the database is gone; 229 where reading it was denied; 300 where a server-wide view takes a permission that the login lacks.
     pub fn rows(&self, session: &Session, database: i16) -> Outcome<Vec<Vec<Value>>> {
         let instance = session.engine.instance();
-        let scope = Scope::new(session, &instance, database)?;
+        let scope = ViewScope::new(session, &instance, database)?;
         // Everyone may read the system views, unless someone has said otherwise.
-        let target = Target { object_id: self.object_id, schema_id: SYS };
+        let target = ObjectKey { object_id: self.object_id, schema_id: SYS };
         let owners = dependencies::OWNERS_ONLY.contains(&self.definition.name);
         if scope.rights.is_denied("SELECT", target) || owners && !scope.rights.has("SELECT", Some(target)) {
             let text = format!(

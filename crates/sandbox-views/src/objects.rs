@@ -1,7 +1,7 @@
 //! Objects: tables, views, triggers, constraints as objects, and their text.
 use super::absent::none;
 use super::definition::{Cell, Columns, Definition, Row, row};
-use super::scope::{INFORMATION_SCHEMA, SYS, Scope};
+use super::scope::{INFORMATION_SCHEMA, SYS, ViewScope};
 use sandbox_catalog::schema::{
     Backs, BlockedOperation, Durability, LockEscalation, SecurityPolicy, Special, Synonym, Table, Trigger,
 };
@@ -151,7 +151,7 @@ pub const VIEWS: &[Definition] = &[
 ];
 
 /// The cells of [`OBJECT`].
-pub struct Object<'a> {
+pub struct ObjectRow<'a> {
     pub name: &'a str,
     pub object_id: i32,
     pub schema_id: i32,
@@ -162,7 +162,7 @@ pub struct Object<'a> {
     pub modified: SystemTime,
 }
 
-impl Object<'_> {
+impl ObjectRow<'_> {
     pub fn row(&self) -> Row {
         row![
             self.name,
@@ -196,8 +196,8 @@ const FUNCTION: (&str, &str) = ("IF", "SQL_INLINE_TABLE_VALUED_FUNCTION");
 const SYNONYM: (&str, &str) = ("SN", "SYNONYM");
 const SECURITY_POLICY: (&str, &str) = ("SP", "SECURITY_POLICY");
 
-pub fn table(table: &Table) -> Object<'_> {
-    Object {
+pub fn table(table: &Table) -> ObjectRow<'_> {
+    ObjectRow {
         name: &table.name,
         object_id: table.object_id,
         schema_id: table.schema_id,
@@ -208,8 +208,8 @@ pub fn table(table: &Table) -> Object<'_> {
     }
 }
 
-fn view(view: &sandbox_catalog::schema::View) -> Object<'_> {
-    Object {
+fn view(view: &sandbox_catalog::schema::View) -> ObjectRow<'_> {
+    ObjectRow {
         name: &view.name,
         object_id: view.object_id,
         schema_id: view.schema_id,
@@ -225,15 +225,15 @@ fn own<'a>(
     name: &'a str,
     (object_id, schema_id, kind): (i32, i32, (&'static str, &'static str)),
     (created, modified): (SystemTime, SystemTime),
-) -> Object<'a> {
-    Object { name, object_id, schema_id, parent: 0, kind, created, modified }
+) -> ObjectRow<'a> {
+    ObjectRow { name, object_id, schema_id, parent: 0, kind, created, modified }
 }
 
-fn synonym(s: &Synonym) -> Object<'_> {
+fn synonym(s: &Synonym) -> ObjectRow<'_> {
     own(&s.name, (s.object_id, s.schema_id, SYNONYM), (s.created, s.created))
 }
 
-fn policy(p: &SecurityPolicy) -> Object<'_> {
+fn policy(p: &SecurityPolicy) -> ObjectRow<'_> {
     own(&p.name, (p.object_id, p.schema_id, SECURITY_POLICY), (p.created, p.modified))
 }
 
@@ -244,8 +244,8 @@ pub fn child<'a>(
     object_id: i32,
     kind: (&'static str, &'static str),
     created: SystemTime,
-) -> Object<'a> {
-    Object {
+) -> ObjectRow<'a> {
+    ObjectRow {
         name,
         object_id,
         schema_id: table.schema_id,
@@ -256,7 +256,7 @@ pub fn child<'a>(
     }
 }
 
-pub fn objects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+pub fn objects(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows: Vec<Row> = scope.views().map(|v| view(v).row()).collect();
     rows.extend(scope.functions().map(|f| {
         let of = (f.object_id, f.schema_id, FUNCTION);
@@ -287,7 +287,7 @@ pub fn objects(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn tables(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope
         .tables()
         .map(|t| {
@@ -325,11 +325,11 @@ fn tables(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn views(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope.views().map(|v| view(v).row()).collect())
 }
 
-fn synonyms(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn synonyms(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let quoted = |part: &String| format!("[{}]", part.replace(']', "]]"));
     Ok(scope
         .synonyms()
@@ -347,12 +347,12 @@ fn synonyms(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn security_policies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn security_policies(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let row = |p| policy(p).row_and(row![p.enabled, p.not_for_replication, p.schema_bound]);
     Ok(scope.policies().map(row).collect())
 }
 
-fn security_predicates(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn security_predicates(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let described = |operation: BlockedOperation| match operation {
         BlockedOperation::AfterInsert => "AFTER INSERT",
         BlockedOperation::AfterUpdate => "AFTER UPDATE",
@@ -377,9 +377,9 @@ fn security_predicates(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn system_views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn system_views(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let created = scope.database.created;
-    let object = |(object_id, d): (i32, &'static Definition)| Object {
+    let object = |(object_id, d): (i32, &'static Definition)| ObjectRow {
         name: d.name,
         object_id,
         schema_id: if d.schema == "sys" { SYS } else { INFORMATION_SCHEMA },
@@ -392,7 +392,7 @@ fn system_views(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// The one that every database has: of geography, geometry and hierarchyid.
-fn assemblies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn assemblies(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let name = "Microsoft.SqlServer.Types";
     let full = "microsoft.sqlserver.types, version=11.0.0.0, culture=neutral, publickeytoken=89845dcd8080cc91, \
                 processorarchitecture=msil";
@@ -400,17 +400,17 @@ fn assemblies(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![row![name, 4, 1, full, 3, "UNSAFE_ACCESS", true, created, created, false]])
 }
 
-fn all_triggers<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a Table, &'a Trigger)> {
+fn all_triggers<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (&'a Table, &'a Trigger)> {
     scope.tables().flat_map(|t| t.triggers.iter().map(move |trigger| (t, trigger)))
 }
 
-fn triggers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn triggers(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(all_triggers(scope)
         .map(|(t, g)| row![&g.name, g.object_id, t.object_id, g.created, g.created, g.disabled, g.instead_of])
         .collect())
 }
 
-fn trigger_events(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn trigger_events(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let number = |event: &str| match event {
         "INSERT" => 1,
         "UPDATE" => 2,
@@ -421,7 +421,7 @@ fn trigger_events(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn modules(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn modules(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let views = scope.views().map(|v| row![v.object_id, &v.definition, v.bound_to.is_some()]);
     let functions = scope.functions().map(|f| row![f.object_id, &f.definition, f.bound_to.is_some()]);
     let triggers = all_triggers(scope).map(|(_, g)| row![g.object_id, &g.definition, false]);
@@ -429,7 +429,7 @@ fn modules(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// The schemas that are there in every database for its users and fixed roles belong to these; all others to dbo.
-fn schemas(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn schemas(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let owner = |id: i32| if id <= 4 { id } else { 1 };
     Ok(scope.database.schemas.iter().map(|(id, name)| row![name, *id, Cell::from(owner(*id))]).collect())
 }

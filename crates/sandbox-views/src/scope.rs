@@ -1,23 +1,23 @@
 //! What a view's rows are made from: one database, seen by one session.
-use sandbox_catalog::permissions::{Rights, Target, needs_server_state};
+use sandbox_catalog::permissions::{ObjectKey, Rights, needs_server_state};
 use sandbox_catalog::schema::{Database, Instance, SecurityPolicy, Synonym, Table, TableFunction, View};
+use sandbox_session::Session;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_values::error::SqlError;
 
 /// schema_id of INFORMATION_SCHEMA and of sys.
 pub const INFORMATION_SCHEMA: i32 = 3;
 pub const SYS: i32 = 4;
 
-pub struct Scope<'a> {
+pub struct ViewScope<'a> {
     pub session: &'a Session,
     pub instance: &'a Instance,
     pub database: &'a Database,
     pub rights: Rights<'a>,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> ViewScope<'a> {
     pub fn new(session: &'a Session, instance: &'a Instance, database: i16) -> Result<Self, SqlError> {
         let database = names::database(instance, database)?;
         Ok(Self { session, instance, database, rights: session.rights(instance, database) })
@@ -29,14 +29,14 @@ impl<'a> Scope<'a> {
             .tables
             .values()
             .map(AsRef::as_ref)
-            .filter(|t| t.owner_session == Some(self.session.id) || self.rights.sees(Target::from(*t)))
+            .filter(|t| t.owner_session == Some(self.session.id) || self.rights.sees(ObjectKey::from(*t)))
     }
 
     /// A text of the table's definition, for who may read it: ALTER, CONTROL or VIEW DEFINITION (Microsoft docs,
     /// "OBJECT_DEFINITION", Permissions). To others it is NULL.
     pub fn definition<'t>(&self, table: &Table, text: &'t String) -> Option<&'t String> {
         let own = table.owner_session == Some(self.session.id);
-        (own || self.rights.has("VIEW DEFINITION", Some(Target::from(table)))).then_some(text)
+        (own || self.rights.has("VIEW DEFINITION", Some(ObjectKey::from(table)))).then_some(text)
     }
 
     /// The views that the user may see.
@@ -44,19 +44,19 @@ impl<'a> Scope<'a> {
         self.database
             .views
             .values()
-            .filter(|v| self.rights.sees(Target { object_id: v.object_id, schema_id: v.schema_id }))
+            .filter(|v| self.rights.sees(ObjectKey { object_id: v.object_id, schema_id: v.schema_id }))
     }
 
     /// The functions that the user may see.
     pub fn functions(&self) -> impl Iterator<Item = &'a TableFunction> {
         let all = self.database.functions.values();
-        all.filter(|f| self.rights.sees(Target { object_id: f.object_id, schema_id: f.schema_id }))
+        all.filter(|f| self.rights.sees(ObjectKey { object_id: f.object_id, schema_id: f.schema_id }))
     }
 
     /// The synonyms that the user may see.
     pub fn synonyms(&self) -> impl Iterator<Item = &'a Synonym> {
         let all = self.database.synonyms.values();
-        all.filter(|s| self.rights.sees(Target { object_id: s.object_id, schema_id: s.schema_id }))
+        all.filter(|s| self.rights.sees(ObjectKey { object_id: s.object_id, schema_id: s.schema_id }))
     }
 
     /// The security policies that the user may see: with ALTER ANY SECURITY POLICY all, else those with VIEW
@@ -64,7 +64,7 @@ impl<'a> Scope<'a> {
     pub fn policies(&self) -> impl Iterator<Item = &'a SecurityPolicy> {
         let every = self.rights.has("ALTER ANY SECURITY POLICY", None);
         self.database.policies.values().filter(move |p| {
-            let target = Target { object_id: p.object_id, schema_id: p.schema_id };
+            let target = ObjectKey { object_id: p.object_id, schema_id: p.schema_id };
             every || self.rights.has("VIEW DEFINITION", Some(target))
         })
     }

@@ -1,6 +1,6 @@
 //! Principals and permissions.
 use super::definition::{Cell, Columns, Definition, Row, row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_catalog::schema::{Grant, PrincipalKind, Securable};
 use sandbox_session::failure::Outcome;
 use sandbox_values::Value;
@@ -75,7 +75,7 @@ pub fn login_sid(principal_id: i32) -> Vec<u8> {
     sid
 }
 
-fn database_principals(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn database_principals(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let all = scope.rights.has("ALTER", None);
     let seen = scope.database.principals.values().filter(|p| {
         // Others' users are not for everyone's eyes.
@@ -109,7 +109,7 @@ fn database_principals(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn role_members(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn role_members(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let principals = scope.database.principals.values();
     let mut rows: Vec<Row> =
         principals.flat_map(|p| p.roles.iter().map(|role| row![*role, p.principal_id])).collect();
@@ -150,7 +150,7 @@ fn code(permission: &str) -> &'static str {
     }
 }
 
-fn permissions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn permissions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope
         .database
         .permissions
@@ -175,7 +175,7 @@ fn permissions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 /// principal_id of the fixed server role sysadmin.
 const SYSADMIN: i32 = 3;
 
-fn server_principals(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn server_principals(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let all = scope.needs_server_state().is_ok();
     let role = |name: &str, id: i32| {
         let at = scope.instance.started;
@@ -205,13 +205,13 @@ fn server_principals(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// Those of sys.server_principals that log in by a password.
-fn sql_logins(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sql_logins(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let is_login = |row: &Row| row.get(3) == Some(&Cell::from("S"));
     let logins = server_principals(scope)?.into_iter().filter(is_login);
     Ok(logins.map(|row| row.into_iter().take(10).collect()).collect())
 }
 
-fn server_role_members(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn server_role_members(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let admins = scope.instance.logins.values().filter(|l| l.sysadmin);
     Ok(admins.map(|l| row![SYSADMIN, l.principal_id]).collect())
 }

@@ -3,7 +3,7 @@ use super::{DataError, TableSpec, load};
 use crate::engine::Session;
 use crate::engine::api::{BulkRows, Cancelled};
 use crate::error::SqlError;
-use crate::values::convert::{Mode, cast, days_of_date};
+use crate::values::convert::{ConvertMode, cast, days_of_date};
 use crate::values::{CollationId, Len, SqlType, Value};
 use std::io::Read;
 
@@ -37,7 +37,7 @@ pub fn load_all(session: &mut Session, collation: CollationId) -> Result<Vec<(St
 }
 
 /// Where a column's value comes from.
-enum Origin {
+enum CsvOrigin {
     /// A field of the file.
     Field(usize),
     /// `flight_id`: the line's number, from 1.
@@ -50,7 +50,7 @@ enum Origin {
 pub struct CsvRows {
     reader: csv::Reader<Box<dyn Read>>,
     record: csv::StringRecord,
-    columns: Vec<(Origin, SqlType)>,
+    columns: Vec<(CsvOrigin, SqlType)>,
     line: i64,
 }
 
@@ -78,9 +78,9 @@ impl CsvRows {
         };
         let columns = table.columns.iter().map(|column| {
             let origin = match column.name.as_str() {
-                "flight_id" => Origin::LineNumber,
-                "flight_date" => Origin::Date([field("year")?, field("month")?, field("day")?]),
-                name => Origin::Field(field(name)?),
+                "flight_id" => CsvOrigin::LineNumber,
+                "flight_date" => CsvOrigin::Date([field("year")?, field("month")?, field("day")?]),
+                name => CsvOrigin::Field(field(name)?),
             };
             Ok((origin, column.sql_type.clone()))
         });
@@ -92,11 +92,11 @@ impl CsvRows {
         })
     }
 
-    fn value(&self, origin: &Origin, sql_type: &SqlType) -> Result<Value, SqlError> {
+    fn value(&self, origin: &CsvOrigin, sql_type: &SqlType) -> Result<Value, SqlError> {
         match origin {
-            Origin::Field(index) => typed(self.record.get(*index).unwrap_or_default(), sql_type),
-            Origin::LineNumber => Ok(Value::Int(self.line)),
-            Origin::Date(fields) => {
+            CsvOrigin::Field(index) => typed(self.record.get(*index).unwrap_or_default(), sql_type),
+            CsvOrigin::LineNumber => Ok(Value::Int(self.line)),
+            CsvOrigin::Date(fields) => {
                 let [year, month, day] =
                     fields.map(|index| self.record.get(index).and_then(|text| text.parse().ok()));
                 let days = year
@@ -133,9 +133,9 @@ fn typed(text: &str, sql_type: &SqlType) -> Result<Value, SqlError> {
         SqlType::TinyInt | SqlType::SmallInt | SqlType::Int if let Ok(n) = text.parse() => Ok(Value::Int(n)),
         // 1000 is written 1e3, which is a float's text, not a decimal's.
         SqlType::Decimal { .. } if let Ok(x) = text.parse() => {
-            cast(&Value::Float(x), &SqlType::Float, sql_type, None, Mode::Explicit)
+            cast(&Value::Float(x), &SqlType::Float, sql_type, None, ConvertMode::Explicit)
         }
-        _ => cast(&Value::Bytes(text.into()), &TEXT, sql_type, None, Mode::Explicit),
+        _ => cast(&Value::Bytes(text.into()), &TEXT, sql_type, None, ConvertMode::Explicit),
     }
 }
 

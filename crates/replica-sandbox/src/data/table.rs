@@ -1,7 +1,7 @@
 //! A table as its CREATE TABLE text describes it.
 use crate::engine::ast::{ColumnDef, ColumnKind, Ddl};
-use crate::engine::tokens::Source;
-use crate::engine::type_name::Place;
+use crate::engine::tokens::SourceText;
+use crate::engine::type_name::TypePlace;
 use crate::error::SqlError;
 use crate::values::{CollationId, Len, SqlType};
 use sandbox_sql::ddl::parse;
@@ -49,7 +49,7 @@ impl TableSpec {
     /// # Errors
     /// What parsing and resolving the statements says; 102 for any other statement.
     pub fn parse_all(script: &str, collation: CollationId) -> Result<Vec<TableSpec>, SqlError> {
-        let source = Source::new(script)?;
+        let source = SourceText::new(script)?;
         let mut cursor = source.cursor();
         let mut tables = Vec::new();
         while !cursor.is_done() {
@@ -96,7 +96,7 @@ fn column(ordinal: usize, def: &ColumnDef, database: CollationId) -> Result<Colu
         return Err(SqlError::new(50000, 16, 1, text));
     };
     let collation = def.collation.as_deref().map_or(Ok(database), CollationId::by_name)?;
-    let resolved = type_name.resolve(&Place { ordinal, name: &def.name, length: 1, collation })?;
+    let resolved = type_name.resolve(&TypePlace { ordinal, name: &def.name, length: 1, collation })?;
     Ok(ColumnSpec {
         name: def.name.clone(),
         sql_type: resolved.sql_type,

@@ -1,6 +1,6 @@
 //! Clients that no one here wrote, against the real binary. `scripts/install-clients` installs them.
 use crate::support::raw::RawClient;
-use crate::support::{PASSWORD, Sandbox};
+use crate::support::{PASSWORD, RunningSandbox};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,11 +20,11 @@ fn installed() -> Option<PathBuf> {
 }
 
 /// A sandbox with the table of every type.
-fn sandbox() -> Sandbox {
-    filled(Sandbox::start(&["--database", "clients"]))
+fn sandbox() -> RunningSandbox {
+    filled(RunningSandbox::start(&["--database", "clients"]))
 }
 
-fn filled(sandbox: Sandbox) -> Sandbox {
+fn filled(sandbox: RunningSandbox) -> RunningSandbox {
     let table = include_str!("clients/every_type.sql");
     RawClient::login_to(sandbox.address, "clients").must(table);
     sandbox
@@ -38,7 +38,7 @@ fn run(program: &Path, script: &str) {
     run_against(&sandbox, &authority, &clients.join(program), script);
 }
 
-fn run_against(sandbox: &Sandbox, authority: &Path, program: &Path, script: &str) {
+fn run_against(sandbox: &RunningSandbox, authority: &Path, program: &Path, script: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/clients");
     let output = Command::new(program)
         .arg(folder.join(script))
@@ -101,10 +101,10 @@ fn mssql_python_by_tds_8() {
     let data = folder.path().join("data");
     let data = data.to_str().expect("a plain name");
     // The table is made by a client that knows nothing of TLS, and kept for one that knows nothing else.
-    drop(filled(Sandbox::start(&["--database", "clients", "--data-dir", data])));
+    drop(filled(RunningSandbox::start(&["--database", "clients", "--data-dir", data])));
     let arguments =
         ["--data-dir", data, "--encrypt", "strict", "--cert", certificate_name, "--key", key_name];
-    let sandbox = Sandbox::start_plain(&arguments);
+    let sandbox = RunningSandbox::start_plain(&arguments);
     run_against(&sandbox, &certificate, &clients.join(python()), "mssql_python_strict.py");
 }
 

@@ -1,5 +1,5 @@
 //! Statements as long and as deep as SQL Server takes them, and beyond: an error, and the server lives on.
-use crate::support::Sandbox;
+use crate::support::RunningSandbox;
 use crate::support::raw::{RawClient, errors};
 
 fn joined(part: &str, separator: &str, count: usize) -> String {
@@ -8,7 +8,7 @@ fn joined(part: &str, separator: &str, count: usize) -> String {
 
 #[test]
 fn long_chains_and_lists_are_taken() {
-    let sandbox = Sandbox::start(&["--database", "limits"]);
+    let sandbox = RunningSandbox::start(&["--database", "limits"]);
     let mut client = RawClient::login_to(sandbox.address, "limits");
     client.must("CREATE TABLE t (a int NOT NULL, s nvarchar(10) NULL)");
     let numbers: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
@@ -32,7 +32,7 @@ fn long_chains_and_lists_are_taken() {
 
 #[test]
 fn what_goes_too_far_is_191_and_no_crash() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     let nested =
         |open: &str, close: &str, count: usize| open.repeat(count) + "PRINT 'x'" + &close.repeat(count);

@@ -1,5 +1,5 @@
 //! The free source and sink of benchmarks (docs/SANDBOX.md, "Without a bottleneck").
-use crate::support::{PASSWORD, Sandbox};
+use crate::support::{PASSWORD, RunningSandbox};
 use crate::tiberius::{Tiberius, connect, number, sandbox};
 use std::time::{Duration, Instant};
 use tiberius::{Row, TokenRow};
@@ -8,7 +8,7 @@ async fn run(client: &mut Tiberius, sql: &str) {
     client.simple_query(sql).await.expect(sql).into_results().await.expect(sql);
 }
 
-async fn client(sandbox: &Sandbox) -> Tiberius {
+async fn client(sandbox: &RunningSandbox) -> Tiberius {
     connect(sandbox, PASSWORD).await.expect("a login")
 }
 
@@ -42,7 +42,7 @@ async fn rows_are_repeated_from_the_table_and_then_from_memory() {
 /// A window of a month by parameters: each window has its own rows, and the same ones again.
 #[tokio::test]
 async fn each_window_has_its_own_rows() {
-    let sandbox = Sandbox::start(&["--database", "clients"]);
+    let sandbox = RunningSandbox::start(&["--database", "clients"]);
     let mut client = client(&sandbox).await;
     run(&mut client, "CREATE TABLE dbo.sales (id int NOT NULL, d date NOT NULL)").await;
     run(&mut client, "INSERT dbo.sales VALUES (1, '20240105'), (2, '20240106'), (3, '20240229')").await;

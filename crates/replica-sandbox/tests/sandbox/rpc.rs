@@ -1,5 +1,5 @@
 //! `sp_executesql` by RPC, as drivers call it: typed parameters in, and the tokens of the answer byte for byte.
-use crate::support::Sandbox;
+use crate::support::RunningSandbox;
 use crate::support::raw::{RawClient, batch, hex, utf16};
 use replica_core::tds::packet::kind;
 
@@ -57,7 +57,7 @@ const FEBRUARY: Given<'static> = ("@P2", "date", "28 03 64460b");
 /// A month's window, half open, on each type of date column.
 #[test]
 fn a_date_parameter_finds_a_month_in_a_column_of_any_date_type() {
-    let sandbox = Sandbox::start(&["--database", "rpc"]);
+    let sandbox = RunningSandbox::start(&["--database", "rpc"]);
     let mut client = RawClient::login_to(sandbox.address, "rpc");
     for (name, last) in [
         ("date", "'20240131'"),
@@ -90,7 +90,7 @@ fn a_date_parameter_finds_a_month_in_a_column_of_any_date_type() {
 
 #[test]
 fn parameters_of_every_kind_come_through() {
-    let sandbox = Sandbox::start(&["--database", "rpc"]);
+    let sandbox = RunningSandbox::start(&["--database", "rpc"]);
     let mut client = RawClient::login_to(sandbox.address, "rpc");
     client.must("CREATE TABLE t (id int NOT NULL)  INSERT t VALUES (1)");
     for (given, condition) in [
@@ -120,7 +120,7 @@ fn parameters_of_every_kind_come_through() {
 /// Each statement ends with DONEINPROC, whatever it was.
 #[test]
 fn statements_end_inside_the_procedure() {
-    let sandbox = Sandbox::start(&["--database", "rpc"]);
+    let sandbox = RunningSandbox::start(&["--database", "rpc"]);
     let mut client = RawClient::login_to(sandbox.address, "rpc");
     client.must("CREATE TABLE t (id int NOT NULL)");
     let n = ("@n", "int", "26 04 04 02000000");

@@ -1,6 +1,6 @@
 //! tiberius 0.13, which no one here wrote either, against the real binary.
 use crate::support::raw::RawClient;
-use crate::support::{PASSWORD, Sandbox};
+use crate::support::{PASSWORD, RunningSandbox};
 use ::tiberius::{AuthMethod, Client, Config, EncryptionLevel, TokenRow};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
@@ -15,13 +15,13 @@ const COLUMNS: &str = "id, c_bit, c_tinyint, c_smallint, c_int, c_bigint, c_deci
     CAST(c_datetimeoffset AS datetimeoffset) AS c_datetimeoffset, c_char, c_varchar, c_varchar_max, \
     c_nvarchar_max, c_binary, c_varbinary, c_varbinary_max, c_uniqueidentifier";
 
-pub fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::start(&["--database", "clients"]);
+pub fn sandbox() -> RunningSandbox {
+    let sandbox = RunningSandbox::start(&["--database", "clients"]);
     RawClient::login_to(sandbox.address, "clients").must(include_str!("clients/every_type.sql"));
     sandbox
 }
 
-pub async fn connect(sandbox: &Sandbox, password: &str) -> tiberius::Result<Tiberius> {
+pub async fn connect(sandbox: &RunningSandbox, password: &str) -> tiberius::Result<Tiberius> {
     let mut config = Config::new();
     config.host("127.0.0.1");
     config.port(sandbox.address.port());

@@ -1,5 +1,5 @@
 //! The wire as SQL Server speaks it, seen by a client that says what it is told to.
-use crate::support::Sandbox;
+use crate::support::RunningSandbox;
 use crate::support::raw::{self, Argument, RawClient, errors, hex};
 use replica_core::tds::login7::feature;
 use replica_core::tds::packet::kind;
@@ -12,7 +12,7 @@ const TAKEN_BACK: &str = "fd020000000000000000000000";
 
 #[test]
 fn the_login_reply_is_in_sql_servers_order() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::connect(sandbox.address);
     let tokens = client.log_in(&raw::login());
     assert!(
@@ -35,7 +35,7 @@ fn the_login_reply_is_in_sql_servers_order() {
 
 #[test]
 fn a_client_may_log_in_without_a_prelogin_but_not_by_an_old_tds() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let tokens = RawClient::connect_bare(sandbox.address).log_in(&raw::login());
     assert!(tokens.iter().any(|token| matches!(token, Token::LoginAck(_))), "{tokens:?}");
     // TDS 7.1, as jTDS asks for it: its LOGIN7 is shorter.
@@ -45,7 +45,7 @@ fn a_client_may_log_in_without_a_prelogin_but_not_by_an_old_tds() {
     client.send(kind::LOGIN7, &login);
     assert_eq!(errors(&client.tokens()), [17803]);
 
-    let encrypted = Sandbox::start(&["--encrypt", "required"]);
+    let encrypted = RunningSandbox::start(&["--encrypt", "required"]);
     let mut client = RawClient::connect_bare(encrypted.address);
     client.send(kind::LOGIN7, &login);
     let end = client.stream.read(&mut [0; 1]);
@@ -54,7 +54,7 @@ fn a_client_may_log_in_without_a_prelogin_but_not_by_an_old_tds() {
 
 #[test]
 fn features_are_acknowledged_after_the_packet_size() {
-    let sandbox = Sandbox::start(&["--max-packet-size", "8000"]);
+    let sandbox = RunningSandbox::start(&["--max-packet-size", "8000"]);
     let mut client = RawClient::connect(sandbox.address);
     let features = vec![(feature::SESSION_RECOVERY, vec![0; 4]), (feature::UTF8_SUPPORT, vec![1])];
     let tokens = client.log_in(&replica_core::tds::login7::Login7 {
@@ -79,7 +79,7 @@ fn features_are_acknowledged_after_the_packet_size() {
 
 #[test]
 fn wrong_logins_are_refused_with_their_numbers() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let refused = |login| {
         let mut client = RawClient::connect(sandbox.address);
         let tokens = client.log_in(&login);
@@ -98,7 +98,7 @@ fn wrong_logins_are_refused_with_their_numbers() {
 
 #[test]
 fn every_attention_is_acknowledged_in_a_message_of_its_own() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     client.send_packet(kind::ATTENTION, 1, &[]);
     client.send_packet(kind::ATTENTION, 1, &[]);
@@ -108,7 +108,7 @@ fn every_attention_is_acknowledged_in_a_message_of_its_own() {
 
 #[test]
 fn a_request_can_be_taken_back() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     client.send_packet(kind::SQL_BATCH, 3, &raw::batch("this is not even T-SQL"));
     assert_eq!(client.reply(), hex(TAKEN_BACK));
@@ -120,7 +120,7 @@ fn a_request_can_be_taken_back() {
 
 #[test]
 fn a_stale_transaction_descriptor_is_refused() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     let mut request = raw::batch("SELECT 1");
     request[10] = 9;
@@ -130,7 +130,7 @@ fn a_stale_transaction_descriptor_is_refused() {
 
 #[test]
 fn broken_protocol_ends_the_connection_and_nothing_else() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     for bytes in [
         // A packet shorter than its header.
         hex("0101000400000100"),
@@ -156,7 +156,7 @@ fn broken_protocol_ends_the_connection_and_nothing_else() {
 
 #[test]
 fn a_bulk_load_that_nobody_announced_is_an_error() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     client.send(kind::BULK_LOAD, &hex("fd000000000000000000000000"));
     assert_eq!(errors(&client.tokens()), [4002]);
@@ -181,7 +181,7 @@ fn return_status(tokens: &[Token]) -> Option<i32> {
 
 #[test]
 fn application_locks_end_with_their_session() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut first = RawClient::login(sandbox.address);
     let mut second = RawClient::login(sandbox.address);
     assert_eq!(return_status(&first.rpc("sp_getapplock", &lock(0))), Some(0));
@@ -193,7 +193,7 @@ fn application_locks_end_with_their_session() {
 
 #[test]
 fn an_attention_ends_a_wait() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut first = RawClient::login(sandbox.address);
     let mut second = RawClient::login(sandbox.address);
     assert_eq!(return_status(&first.rpc("sp_getapplock", &lock(0))), Some(0));
@@ -210,7 +210,7 @@ fn an_attention_ends_a_wait() {
 
 #[test]
 fn a_terminated_server_ends_its_connections_and_exits_well() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut idle = RawClient::login(sandbox.address);
     let mut holder = RawClient::login(sandbox.address);
     let mut waiting = RawClient::login(sandbox.address);
@@ -222,7 +222,7 @@ fn a_terminated_server_ends_its_connections_and_exits_well() {
 
 #[test]
 fn a_procedure_that_is_not_there_is_2812() {
-    let sandbox = Sandbox::start(&[]);
+    let sandbox = RunningSandbox::start(&[]);
     let mut client = RawClient::login(sandbox.address);
     assert_eq!(errors(&client.rpc("sp_cursoropen", &[])), [2812]);
     assert_eq!(errors(&client.rpc("sp_sandbox_fault", &[("@fault", Argument::Text("flood"))])), [50000]);
@@ -252,7 +252,7 @@ fn loaded(rows: u8) -> Vec<u8> {
 
 #[test]
 fn captured_bulk_loads_are_answered_as_captured() {
-    let sandbox = Sandbox::start(&["--database", "bulk"]);
+    let sandbox = RunningSandbox::start(&["--database", "bulk"]);
     let mut client = RawClient::login_to(sandbox.address, "bulk");
     client.must(
         "CREATE TABLE dbo.BulkWireProbe (id int NOT NULL, label nvarchar(16) NULL, payload varbinary(16) NULL)",
@@ -281,7 +281,7 @@ fn captured_bulk_loads_are_answered_as_captured() {
 
 #[test]
 fn another_request_instead_of_the_load_is_4022() {
-    let sandbox = Sandbox::start(&["--database", "bulk"]);
+    let sandbox = RunningSandbox::start(&["--database", "bulk"]);
     let mut client = RawClient::login_to(sandbox.address, "bulk");
     client.must(
         "CREATE TABLE dbo.BulkWireProbe (id int NULL, label nvarchar(16) NULL, payload varbinary(16) NULL)",
@@ -294,7 +294,7 @@ fn another_request_instead_of_the_load_is_4022() {
 
 #[test]
 fn a_load_that_differs_from_its_announcement_is_refused() {
-    let sandbox = Sandbox::start(&["--database", "bulk"]);
+    let sandbox = RunningSandbox::start(&["--database", "bulk"]);
     let mut client = RawClient::login_to(sandbox.address, "bulk");
     client.must("CREATE TABLE dbo.BulkWireProbe (id int NOT NULL, label nvarchar(16) NULL, payload varbinary(16) NULL)");
     let good = hex(captured::ONE_ROW);
@@ -327,7 +327,7 @@ fn a_load_that_differs_from_its_announcement_is_refused() {
 /// KILL ends sessions that are idle, and sessions that wait; what they had open is rolled back.
 #[test]
 fn a_killed_session_leaves_nothing() {
-    let sandbox = Sandbox::start(&["--database", "killed"]);
+    let sandbox = RunningSandbox::start(&["--database", "killed"]);
     let client = || RawClient::login_to(sandbox.address, "killed");
     let (mut idle, mut waiting, mut killer) = (client(), client(), client());
     idle.must("CREATE TABLE t (id int NOT NULL)");

@@ -14,6 +14,6 @@ pub use partition::{PartitionFunction, PartitionScheme};
 pub use principals::{Grant, LoginRecord, Permission, Principal, PrincipalKind, Securable};
 pub use sandbox_sql::terms::{BlockedOperation, Durability, LockEscalation, Password, Special};
 pub use table::{
-    Backs, Check, Column, Computed, Default, ForeignKey, Identity, Index, IndexKind, Statistics, Table,
-    Trigger,
+    Backs, Check, Column, Computed, DefaultConstraint, ForeignKey, IdentityColumn, Index, IndexKind,
+    Statistics, Table, Trigger,
 };

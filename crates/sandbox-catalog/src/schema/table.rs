@@ -27,7 +27,7 @@ pub struct Table {
     pub statistics: Vec<Statistics>,
     pub checks: Vec<Check>,
     pub triggers: Vec<Trigger>,
-    pub identity: Option<Identity>,
+    pub identity: Option<IdentityColumn>,
     /// The SQLite table that holds the rows, one a partition (a single entry when not partitioned).
     pub storage: Vec<i64>,
     /// The partition scheme's id and the partitioning column's column_id.
@@ -50,7 +50,7 @@ pub struct Column {
     pub type_name: Option<String>,
     pub identity: bool,
     pub computed: Option<Computed>,
-    pub default: Option<Default>,
+    pub default: Option<DefaultConstraint>,
     pub rowguidcol: bool,
     /// 0 none, 1 AS_ROW_START, 2 AS_ROW_END.
     pub generated_always: u8,
@@ -68,7 +68,7 @@ pub struct Computed {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Default {
+pub struct DefaultConstraint {
     pub object_id: i32,
     pub name: String,
     pub system_named: bool,
@@ -78,7 +78,7 @@ pub struct Default {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Identity {
+pub struct IdentityColumn {
     pub seed: i64,
     pub increment: i64,
     pub last: Option<i64>,

@@ -1,19 +1,19 @@
 //! What views and functions have in common: a SELECT, and the ways into the catalog and out of it.
 use crate::table::remove::{cannot_drop, referenced_by_module};
-use sandbox_catalog::permissions::{self, Target};
+use sandbox_catalog::permissions::{self, ObjectKey};
 use sandbox_catalog::schema::{Column, Database};
 use sandbox_query::described;
+use sandbox_session::Session;
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
-use sandbox_session::names::{self, Place};
-use sandbox_session::session::Session;
+use sandbox_session::names::{self, ObjectPlace};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
 
 /// A kind of module.
-pub struct Kind {
+pub struct ModuleKind {
     /// view, function
     pub word: &'static str,
     /// The permission to make one.
@@ -21,18 +21,18 @@ pub struct Kind {
     /// The statement that drops one which nothing may be bound to; `None` where that is not asked.
     pub drop: Option<&'static str>,
     /// By schema_id and name.
-    pub find: fn(&Database, i32, &str) -> Option<Target>,
+    pub find: fn(&Database, i32, &str) -> Option<ObjectKey>,
 }
 
 /// Where a module is made, and what is altered there.
 pub struct Made {
-    pub place: Place,
+    pub place: ObjectPlace,
     pub existing: Option<i32>,
     /// Of its database.
     pub collation: CollationId,
 }
 
-impl Kind {
+impl ModuleKind {
     /// Where CREATE (`create`), ALTER (`alter`) or CREATE OR ALTER makes a module of that name.
     ///
     /// # Errors

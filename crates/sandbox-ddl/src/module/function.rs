@@ -1,14 +1,14 @@
 //! Inline table-valued functions.
-use super::body::{Body, Kind, Made, describe};
-use sandbox_catalog::permissions::Target;
+use super::body::{Body, Made, ModuleKind, describe};
+use sandbox_catalog::permissions::ObjectKey;
 use sandbox_catalog::schema::{Instance, TableFunction};
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::{Frame, Variable};
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::CreateFunction;
 use sandbox_sql::tokens::ObjectName;
-use sandbox_sql::type_name::Place;
+use sandbox_sql::type_name::TypePlace;
 use sandbox_values::Value;
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ fn functions(
     move |instance| instance.databases.get_mut(&database).map(|d| &mut d.functions)
 }
 
-const FUNCTION: Kind = Kind {
+const FUNCTION: ModuleKind = ModuleKind {
     word: "function",
     create: "CREATE FUNCTION",
     drop: Some("DROP FUNCTION"),
     find: |database, schema, name| {
         let found = database.function(schema, name);
-        found.map(|f| Target { object_id: f.object_id, schema_id: f.schema_id })
+        found.map(|f| ObjectKey { object_id: f.object_id, schema_id: f.schema_id })
     },
 };
 
@@ -34,7 +34,7 @@ pub fn create(session: &mut Session, def: &CreateFunction) -> Outcome {
     let Made { place, existing, collation } = FUNCTION.made(session, &def.name, def.create, def.alter)?;
     let (mut frame, mut parameters) = (Frame::default(), Vec::new());
     for (name, type_name) in &def.parameters {
-        let place = Place { ordinal: parameters.len() + 1, name, length: 1, collation };
+        let place = TypePlace { ordinal: parameters.len() + 1, name, length: 1, collation };
         let sql_type = type_name.resolve(&place)?.sql_type;
         frame.declare(name, Variable { sql_type: sql_type.clone(), value: Value::Null })?;
         parameters.push((name.clone(), sql_type));

@@ -2,11 +2,11 @@
 use crate::table::remove::cannot_drop;
 use crate::table::target::target;
 use sandbox_catalog::schema::{Database, ForeignKey, Table, Trigger};
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::CreateTrigger;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;

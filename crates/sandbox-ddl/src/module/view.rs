@@ -1,11 +1,11 @@
 //! Views.
-use super::body::{Body, Kind, Made, describe};
-use sandbox_catalog::permissions::Target;
+use super::body::{Body, Made, ModuleKind, describe};
+use sandbox_catalog::permissions::ObjectKey;
 use sandbox_catalog::schema::{Instance, View};
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::CreateView;
 use sandbox_sql::tokens::ObjectName;
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ fn views(database: i16) -> impl Fn(&mut Instance) -> Option<&mut BTreeMap<i32, V
     move |instance| instance.databases.get_mut(&database).map(|d| &mut d.views)
 }
 
-const VIEW: Kind = Kind {
+const VIEW: ModuleKind = ModuleKind {
     word: "view",
     create: "CREATE VIEW",
     drop: None,
     find: |database, schema, name| {
         let found = database.view(schema, name);
-        found.map(|v| Target { object_id: v.object_id, schema_id: v.schema_id })
+        found.map(|v| ObjectKey { object_id: v.object_id, schema_id: v.schema_id })
     },
 };
 

@@ -3,13 +3,13 @@ use super::build::Builder;
 use super::columns;
 use super::target::Altered;
 use super::{keys, locks, validate};
-use sandbox_catalog::schema::{Backs, Column, Identity, Table};
+use sandbox_catalog::schema::{Backs, Column, IdentityColumn, Table};
 use sandbox_catalog::store;
 use sandbox_query::ask;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::{ColumnDef, ConstraintDef, ConstraintKind};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
@@ -51,7 +51,7 @@ pub fn add(session: &mut Session, target: &Altered, addition: &Addition<'_>, sin
         record.columns.extend(new.iter().cloned());
         record.max_column_id += new.len() as i32;
         if let Some((seed, increment)) = addition.columns.iter().find_map(|c| c.identity) {
-            record.identity = Some(Identity { seed, increment, last: None });
+            record.identity = Some(IdentityColumn { seed, increment, last: None });
         }
         let now = change.now;
         let database = change.database(target.database)?;

@@ -1,10 +1,10 @@
 //! ALTER TABLE.
 use super::target::{cannot_find, target};
 use super::{add, alter_column, constraints, drop_item, switch};
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::AlterTable;
 use sandbox_sql::tokens::ObjectName;
 

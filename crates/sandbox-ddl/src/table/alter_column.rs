@@ -7,12 +7,12 @@ use sandbox_catalog::schema::{Backs, Column, Index, Table};
 use sandbox_catalog::store;
 use sandbox_catalog::store::storage_error;
 use sandbox_query::mask::Mask;
+use sandbox_session::Session;
 use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::ColumnProperty;
-use sandbox_sql::type_name::{Place, TypeName};
-use sandbox_values::convert::{self, Mode, fit};
+use sandbox_sql::type_name::{TypeName, TypePlace};
+use sandbox_values::convert::{self, ConvertMode, fit};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::{from_stored, to_stored};
 use sandbox_values::{CollationId, SqlType};
@@ -54,9 +54,9 @@ pub fn alter_column(session: &mut Session, target: &Altered, new: &NewType<'_>) 
             Some(name) => CollationId::by_name(name)?,
             None => database.collation,
         };
-        let place = Place { ordinal: 1, name: new.name, length: 1, collation };
+        let place = TypePlace { ordinal: 1, name: new.name, length: 1, collation };
         let resolved = new.type_name.resolve(&place)?;
-        convert::check(&old.sql_type, &resolved.sql_type, Mode::Implicit)?;
+        convert::check(&old.sql_type, &resolved.sql_type, ConvertMode::Implicit)?;
         let nullable = new.nullable.unwrap_or(!old.identity && resolved.alias.is_none());
         let is_in_the_way = |table: &Table| dependent(database, table, old.column_id).is_some();
         let others = without_default(&record, old.column_id);
@@ -192,7 +192,7 @@ fn rewrite(
     if old.sql_type == new.sql_type && (new.nullable || !old.nullable) {
         return Ok(());
     }
-    let place = convert::Place { database, table: name, column: &old.name, colid: old.column_id };
+    let place = convert::ColumnPlace { database, table: name, column: &old.name, colid: old.column_id };
     let column = store::column_name(old.column_id);
     let mut changed = table.clone();
     for c in changed.columns.iter_mut().filter(|c| c.column_id == old.column_id) {

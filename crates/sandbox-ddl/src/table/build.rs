@@ -1,7 +1,9 @@
 //! Puts constraints into a table's record.
 use super::cascade;
-use super::keys::{self, Shape};
-use sandbox_catalog::schema::{Backs, Check, Column, Database, Default, ForeignKey, IndexKind, Table};
+use super::keys::{self, KeyShape};
+use sandbox_catalog::schema::{
+    Backs, Check, Column, Database, DefaultConstraint, ForeignKey, IndexKind, Table,
+};
 use sandbox_session::names;
 use sandbox_sql::ddl::ast::{ConstraintDef, ConstraintKind, ForeignDef};
 use sandbox_values::error::SqlError;
@@ -30,8 +32,13 @@ impl Builder<'_> {
             let given = (!default.system_named).then_some(default.name);
             let (object_id, name) = self.constraint_name(given.as_deref(), "DF", Some(&column))?;
             let (system_named, created) = (default.system_named, self.now);
-            self.table.columns[at].default =
-                Some(Default { object_id, name, system_named, definition: default.definition, created });
+            self.table.columns[at].default = Some(DefaultConstraint {
+                object_id,
+                name,
+                system_named,
+                definition: default.definition,
+                created,
+            });
         }
         Ok(())
     }
@@ -99,7 +106,7 @@ impl Builder<'_> {
         }
         let prefix = if *primary { "PK" } else { "UQ" };
         let (object_id, name) = self.constraint_name(constraint.name.as_deref(), prefix, None)?;
-        let shape = Shape {
+        let shape = KeyShape {
             name: &name,
             kind: if clustered { IndexKind::Clustered } else { IndexKind::Nonclustered },
             unique: true,
@@ -179,7 +186,7 @@ impl Builder<'_> {
             return Err(SqlError::new(1754, 16, 0, text));
         }
         let (object_id, named) = self.constraint_name(name, "DF", Some(column))?;
-        self.table.columns[at].default = Some(Default {
+        self.table.columns[at].default = Some(DefaultConstraint {
             object_id,
             name: named,
             system_named: name.is_none(),

@@ -1,11 +1,11 @@
 //! Columns, from their definitions to their records.
-use sandbox_catalog::schema::{Column, Computed, Default, same_name};
+use sandbox_catalog::schema::{Column, Computed, DefaultConstraint, same_name};
 use sandbox_query::describe;
 use sandbox_query::mask::Mask;
+use sandbox_session::Session;
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::{ColumnDef, ColumnKind};
-use sandbox_sql::type_name::Place;
+use sandbox_sql::type_name::TypePlace;
 use sandbox_values::error::SqlError;
 use sandbox_values::{CollationId, SqlType};
 use std::fmt::Write;
@@ -81,7 +81,7 @@ fn plain(def: &ColumnDef, ordinal: usize, database: CollationId) -> Result<Colum
         type_name: None,
         identity: def.identity.is_some(),
         computed: None,
-        default: def.default.as_ref().map(|default| Default {
+        default: def.default.as_ref().map(|default| DefaultConstraint {
             object_id: 0,
             name: default.name.clone().unwrap_or_default(),
             system_named: default.name.is_none(),
@@ -95,7 +95,7 @@ fn plain(def: &ColumnDef, ordinal: usize, database: CollationId) -> Result<Colum
     };
     match &def.kind {
         ColumnKind::Typed(type_name) => {
-            let place = Place { ordinal, name: &def.name, length: 1, collation };
+            let place = TypePlace { ordinal, name: &def.name, length: 1, collation };
             let resolved = type_name.resolve(&place)?;
             if def.nullable.is_none()
                 && (resolved.alias.is_some() || resolved.sql_type == SqlType::RowVersion)

@@ -2,9 +2,9 @@
 use super::target::Altered;
 use super::validate::{self, Question};
 use sandbox_catalog::schema::{Database, Table};
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_values::error::SqlError;
 
 /// Enables or disables check constraints and foreign keys; no names mean all. WITH CHECK looks at every row and

@@ -1,16 +1,16 @@
 //! CREATE TABLE.
 use super::build::Builder;
-use super::keys::{self, Shape};
+use super::keys::{self, KeyShape};
 use super::{columns, locks};
 use sandbox_catalog::permissions;
-use sandbox_catalog::schema::{Database, Identity, Index, LockEscalation, Table};
+use sandbox_catalog::schema::{Database, IdentityColumn, Index, LockEscalation, Table};
 use sandbox_query::memory;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
-use sandbox_session::names::{self, Place};
+use sandbox_session::names::{self, ObjectPlace};
 use sandbox_session::options::Isolation;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::{ConstraintDef, ConstraintKind, CreateTable, Placement};
 use sandbox_values::error::SqlError;
 
@@ -61,7 +61,7 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
             statistics: Vec::new(),
             checks: Vec::new(),
             triggers: Vec::new(),
-            identity: identity.map(|(seed, increment)| Identity { seed, increment, last: None }),
+            identity: identity.map(|(seed, increment)| IdentityColumn { seed, increment, last: None }),
             storage: Vec::new(),
             partitioned_on: None,
             memory_optimized: def.memory_optimized,
@@ -91,14 +91,14 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
 /// Clustered ones go first: whether a primary key is clustered depends on them.
 fn add_clustered_indexes(builder: &mut Builder<'_>, def: &CreateTable) -> Result<(), SqlError> {
     for index in def.indexes().filter(|i| i.clustered) {
-        keys::add_index(builder.database, &mut builder.table, &Shape::of(index), builder.now)?;
+        keys::add_index(builder.database, &mut builder.table, &KeyShape::of(index), builder.now)?;
     }
     Ok(())
 }
 
 fn add_other_indexes(builder: &mut Builder<'_>, def: &CreateTable) -> Result<(), SqlError> {
     for index in def.indexes().filter(|i| !i.clustered) {
-        let id = keys::add_index(builder.database, &mut builder.table, &Shape::of(index), builder.now)?;
+        let id = keys::add_index(builder.database, &mut builder.table, &KeyShape::of(index), builder.now)?;
         if let Some(added) = builder.table.indexes.iter_mut().find(|i| i.index_id == id) {
             added.filter.clone_from(&index.filter);
         }
@@ -121,7 +121,7 @@ fn placement(def: &CreateTable) -> Option<&Placement> {
 /// Puts the table on a partition scheme, or checks that the filegroup is PRIMARY, the only one there is.
 fn place_on(
     change: &mut Change<'_>,
-    place: &Place,
+    place: &ObjectPlace,
     table: &mut Table,
     placement: Option<&Placement>,
 ) -> Result<(), SqlError> {

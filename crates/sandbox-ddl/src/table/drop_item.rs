@@ -3,11 +3,11 @@ use super::keys;
 use super::target::Altered;
 use sandbox_catalog::schema::{Backs, Database, Table};
 use sandbox_catalog::store;
+use sandbox_session::Session;
 use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::DropItem;
-use sandbox_sql::tokens::Source;
+use sandbox_sql::tokens::SourceText;
 use sandbox_values::error::SqlError;
 use sqlparser::tokenizer::Token;
 
@@ -154,6 +154,6 @@ pub fn dependent(database: &Database, table: &Table, column_id: i32) -> Option<S
 
 /// Does an expression name this column?
 fn mentions(definition: &str, column: &str) -> bool {
-    let Ok(source) = Source::new(definition) else { return true };
+    let Ok(source) = SourceText::new(definition) else { return true };
     source.lexemes.iter().any(|l| matches!(&l.token, Token::Word(w) if w.value.eq_ignore_ascii_case(column)))
 }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 /// What a new index is, before its columns are looked up.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape<'a> {
+pub struct KeyShape<'a> {
     pub name: &'a str,
     pub kind: IndexKind,
     pub unique: bool,
@@ -22,7 +22,7 @@ pub struct Shape<'a> {
     pub pages: PageOptions,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> KeyShape<'a> {
     pub fn of(index: &'a IndexDef) -> Self {
         let kind = match (index.clustered, index.columnstore) {
             (true, true) => IndexKind::ClusteredColumnstore,
@@ -58,7 +58,7 @@ pub fn no_column(name: &str) -> SqlError {
 pub fn add_index(
     database: &Database,
     table: &mut Table,
-    shape: &Shape<'_>,
+    shape: &KeyShape<'_>,
     now: SystemTime,
 ) -> Result<i32, SqlError> {
     let clustered = matches!(shape.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore);

@@ -1,19 +1,19 @@
 //! The locks that table DDL takes: Sch-M on what it changes, to the end of the transaction.
 use sandbox_catalog::schema::Table;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::ddl::ast::{ConstraintDef, ConstraintKind};
 use sandbox_sql::tokens::ObjectName;
-use sandbox_transactions::locks::{Mode, Scope};
+use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_values::error::SqlError;
 use std::sync::Arc;
 
 /// # Errors
 /// 1222, 1205.
 pub fn modify(session: &Session, table: (i16, i32), sink: &dyn Sink) -> Outcome {
-    session.lock_table(table, Mode::SchM, Scope::Transaction, sink)
+    session.lock_table(table, LockMode::SchM, LockScope::Transaction, sink)
 }
 
 /// A table under Sch-M, and the database it is in.

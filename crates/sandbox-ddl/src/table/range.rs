@@ -1,20 +1,20 @@
 //! Ranges of a partitioning column: what a partition takes, and what check constraints promise.
 use sandbox_catalog::schema::{Column, Database, Table};
 use sandbox_query::ask;
+use sandbox_session::Session;
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
-use sandbox_sql::tokens::{Cursor, Source};
+use sandbox_sql::tokens::{Cursor, SourceText};
 use sandbox_values::Value;
 use sqlparser::tokenizer::Token;
 use std::cmp::Ordering;
 
 /// An end of a range, and whether it belongs to it.
-pub type End = Option<(Value, bool)>;
+pub type RangeEnd = Option<(Value, bool)>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Range {
-    pub low: End,
-    pub high: End,
+    pub low: RangeEnd,
+    pub high: RangeEnd,
     /// Can the value be NULL?
     pub nulls: bool,
 }
@@ -22,7 +22,7 @@ pub struct Range {
 impl Range {
     /// Is everything that `other` allows allowed here?
     pub fn covers(&self, other: &Range, compare: impl Fn(&Value, &Value) -> Ordering) -> bool {
-        let within = |mine: &End, theirs: &End, outside: Ordering| match (mine, theirs) {
+        let within = |mine: &RangeEnd, theirs: &RangeEnd, outside: Ordering| match (mine, theirs) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some((mine, closed)), Some((theirs, their_closed))) => match compare(theirs, mine) {
@@ -84,7 +84,7 @@ pub fn of_checks(session: &mut Session, table: &Table, column: &Column) -> Outco
     let sql_type = column.sql_type.clone();
     let order = |a: &Value, b: &Value| sandbox_values::compare::compare(a, b, &sql_type);
     for check in table.checks.iter().filter(|c| !c.disabled && !c.not_trusted) {
-        let source = Source::new(&check.definition)?;
+        let source = SourceText::new(&check.definition)?;
         let mut found = Vec::new();
         conjuncts(&source.cursor(), 0, source.lexemes.len(), &mut found);
         for (from, to) in found {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn found(definition: &str) -> Vec<(&'static str, String)> {
-        let source = Source::new(definition).unwrap();
+        let source = SourceText::new(definition).unwrap();
         let mut pieces = Vec::new();
         conjuncts(&source.cursor(), 0, source.lexemes.len(), &mut pieces);
         pieces.into_iter().flat_map(|piece| comparisons(&source.cursor(), piece, "d")).collect()

@@ -4,11 +4,11 @@ use sandbox_catalog::schema::{Database, Table};
 use sandbox_catalog::special;
 use sandbox_catalog::store;
 use sandbox_query::memory;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 

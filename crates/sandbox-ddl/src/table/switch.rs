@@ -6,9 +6,9 @@ use crate::indexed_view;
 use sandbox_catalog::schema::{Column, Database, Index, Table};
 use sandbox_catalog::store;
 use sandbox_query::memory;
+use sandbox_session::Session;
 use sandbox_session::change::change;
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_values::compare::compare;
 use sandbox_values::error::SqlError;
 

@@ -1,10 +1,10 @@
 //! The table that a statement alters.
 use super::locks;
 use sandbox_catalog::schema::{Database, Instance, Table};
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 use std::sync::Arc;

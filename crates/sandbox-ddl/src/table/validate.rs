@@ -2,8 +2,8 @@
 //! rows are written.
 use super::columns::quote;
 use sandbox_catalog::schema::{Check, Database, ForeignKey, Index, Table};
+use sandbox_session::Session;
 use sandbox_session::failure::{Failure, Outcome};
-use sandbox_session::session::Session;
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value, collation};
 
@@ -23,10 +23,10 @@ fn column_name(table: &Table, id: i32) -> &str {
 /// Which rows violate which constraint: what a check needs of the catalog, taken before the query is run.
 pub struct Question {
     sql: String,
-    refusal: Refusal,
+    refusal: Violation,
 }
 
-enum Refusal {
+enum Violation {
     Conflict(SqlError),
     /// Table and index for 1505.
     Duplicate(String, String),
@@ -40,8 +40,8 @@ pub fn ask(session: &mut Session, question: Question) -> Outcome {
     let rows = sandbox_query::ask(session, &question.sql)?;
     let Some(row) = rows.first() else { return Ok(()) };
     Err(match question.refusal {
-        Refusal::Conflict(error) => error.into(),
-        Refusal::Duplicate(table, index) => {
+        Violation::Conflict(error) => error.into(),
+        Violation::Duplicate(table, index) => {
             let values: Vec<String> = row.iter().map(key_text).collect();
             let text = format!(
                 "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{table}' and the index name '{index}'. The duplicate key value is ({}).",
@@ -58,8 +58,8 @@ pub fn ask(session: &mut Session, question: Question) -> Outcome {
 /// 2601, 547.
 pub fn hold(session: &mut Session, question: Question) -> Outcome {
     let named = match &question.refusal {
-        Refusal::Duplicate(table, index) => Some((table.clone(), index.clone())),
-        Refusal::Conflict(_) => None,
+        Violation::Duplicate(table, index) => Some((table.clone(), index.clone())),
+        Violation::Conflict(_) => None,
     };
     ask(session, question).map_err(|failure| match (failure, named) {
         (Failure::Error(error), Some((table, index))) if error.number == 1505 => {
@@ -95,7 +95,7 @@ pub fn check(database: &Database, table: &Table, check: &Check) -> Question {
     let column = check.column.map(|id| column_name(table, id));
     Question {
         sql: format!("SELECT TOP (1) 1 FROM {} WHERE NOT {}", qualified(database, table), check.definition),
-        refusal: Refusal::Conflict(conflict("CHECK", &check.name, &database.name, &name, column)),
+        refusal: Violation::Conflict(conflict("CHECK", &check.name, &database.name, &name, column)),
     }
 }
 
@@ -124,7 +124,7 @@ pub fn foreign_key(database: &Database, table: &Table, key: &ForeignKey) -> Opti
         _ => None,
     };
     let error = conflict("FOREIGN KEY", &key.name, &database.name, &name, column);
-    Some(Question { sql, refusal: Refusal::Conflict(error) })
+    Some(Question { sql, refusal: Violation::Conflict(error) })
 }
 
 pub fn unique(database: &Database, table: &Table, index: &Index) -> Question {
@@ -146,5 +146,5 @@ pub fn unique(database: &Database, table: &Table, index: &Index) -> Question {
         names.join(", ")
     );
     let name = super::keys::full_name(database, table);
-    Question { sql, refusal: Refusal::Duplicate(name, index.name.clone().unwrap_or_default()) }
+    Question { sql, refusal: Violation::Duplicate(name, index.name.clone().unwrap_or_default()) }
 }

@@ -1,8 +1,8 @@
 //! What an error ends: the statement, the batch, the transaction (docs/SERVER.md, "What an error ends").
 use super::{COMMAND_OTHER, Flow, Run};
+use sandbox_session::Session;
 use sandbox_session::api::{Cancelled, Done, EnvChange, Sink};
 use sandbox_session::failure::{Failure, Outcome};
-use sandbox_session::session::Session;
 use sandbox_session::transaction::{self, doomed_error};
 use sandbox_sql::parse::{Action, RaiseError, Statement};
 use sandbox_values::error::SqlError;

@@ -1,14 +1,14 @@
 //! EXEC and RPC: system procedures, `sp_executesql`, EXEC (text).
 use super::{Flow, Run};
 use crate::procs;
+use sandbox_session::Session;
 use sandbox_session::api::{Cancelled, Done, Param, Sink};
 use sandbox_session::failure::{Failure, Outcome};
 use sandbox_session::frame::Frame;
-use sandbox_session::session::Session;
-use sandbox_sql::parse::{Argument, Call, Callee};
-use sandbox_sql::tokens::Source;
-use sandbox_sql::type_name::{Place, TypeName};
-use sandbox_values::convert::{Mode, arrived, cast};
+use sandbox_sql::parse::{CallArgument, CallStatement, Callee};
+use sandbox_sql::tokens::SourceText;
+use sandbox_sql::type_name::{TypeName, TypePlace};
+use sandbox_values::convert::{ConvertMode, arrived, cast};
 use sandbox_values::error::SqlError;
 use sandbox_values::{Len, SqlType, Value};
 use sqlparser::ast::Expr;
@@ -41,7 +41,7 @@ pub fn rpc(
 }
 
 impl Run<'_> {
-    pub fn call(&mut self, call: &Call) -> Outcome<Flow> {
+    pub fn call(&mut self, call: &CallStatement) -> Outcome<Flow> {
         match &call.callee {
             Callee::Text(text) => {
                 let text = self.text_of(text)?;
@@ -69,11 +69,11 @@ impl Run<'_> {
 
     fn give(&mut self, variable: &str, from: &SqlType, value: &Value) -> Outcome {
         let to = self.frame.get(variable)?.sql_type.clone();
-        Ok(self.frame.set(variable, cast(value, from, &to, None, Mode::Implicit)?)?)
+        Ok(self.frame.set(variable, cast(value, from, &to, None, ConvertMode::Implicit)?)?)
     }
 
     /// An argument's value; a bare word is text.
-    fn argument(&mut self, argument: &Argument) -> Outcome<Param> {
+    fn argument(&mut self, argument: &CallArgument) -> Outcome<Param> {
         let (sql_type, value) = match &argument.value {
             Some(Expr::Identifier(word)) if word.quote_style.is_some() || !word.value.starts_with('@') => {
                 let units: Vec<u16> = word.value.encode_utf16().collect();
@@ -147,7 +147,8 @@ impl Run<'_> {
                 )
                 .into());
             };
-            let value = cast(&given.value, &arrived(&given.sql_type), &sql_type, None, Mode::Implicit)?;
+            let value =
+                cast(&given.value, &arrived(&given.sql_type), &sql_type, None, ConvertMode::Implicit)?;
             bound.push(Param { name, sql_type, value, output: given.output });
         }
         let flow = self.nested(&text, &mut bound)?;
@@ -163,7 +164,7 @@ impl Run<'_> {
 
     /// `@a int, @b nvarchar(10) OUTPUT`
     fn declarations(&self, text: &str) -> Result<Vec<(String, SqlType)>, SqlError> {
-        let source = Source::new(text)?;
+        let source = SourceText::new(text)?;
         let mut cursor = source.cursor();
         let mut declared = Vec::new();
         while !cursor.is_done() {
@@ -171,7 +172,7 @@ impl Run<'_> {
             cursor.take_word("as");
             let type_name = TypeName::parse(&mut cursor)?;
             let collation = self.session.current_database().1;
-            let place = Place { ordinal: declared.len() + 1, name: &name, length: 1, collation };
+            let place = TypePlace { ordinal: declared.len() + 1, name: &name, length: 1, collation };
             let sql_type = type_name.resolve(&place)?.sql_type;
             cursor.take_any(&["output", "out"]);
             declared.push((name, sql_type));
@@ -227,7 +228,7 @@ impl Run<'_> {
 
 /// The database in `database.schema.procedure`.
 fn named_database(name: &str) -> Option<String> {
-    let source = Source::new(name).ok()?;
+    let source = SourceText::new(name).ok()?;
     source.cursor().expect_object_name().ok()?.database
 }
 

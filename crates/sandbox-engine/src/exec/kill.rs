@@ -1,6 +1,6 @@
 //! KILL: ends another session, which rolls back.
 use sandbox_catalog::permissions::needs_server_state;
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 use sandbox_values::error::SqlError;
 
 /// # Errors

@@ -20,14 +20,14 @@ pub use run::{COMMAND_OTHER, Flow, Run};
 
 use sandbox_query::bind::{Binder, Scope};
 use sandbox_query::read;
+use sandbox_session::Session;
 use sandbox_session::api::{Cancelled, Done, Param, Sink};
 use sandbox_session::failure::{Failure, Outcome};
 use sandbox_session::frame::{Frame, Variable};
-use sandbox_session::session::Session;
 use sandbox_session::transaction;
 use sandbox_sql::parse::{self, Action, Statement};
 use sandbox_sql::tokens::ObjectName;
-use sandbox_transactions::locks::Scope as LockScope;
+use sandbox_transactions::locks::LockScope;
 use sandbox_values::{SqlType, Value};
 use sqlparser::ast::Expr;
 
@@ -227,7 +227,7 @@ impl Run<'_> {
 
     fn declare(&mut self, variables: &[parse::Declared]) -> Outcome {
         for declared in variables {
-            let place = sandbox_sql::type_name::Place {
+            let place = sandbox_sql::type_name::TypePlace {
                 ordinal: 1,
                 name: &declared.variable,
                 length: 1,

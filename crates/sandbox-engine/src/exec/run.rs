@@ -1,10 +1,10 @@
 //! One batch or procedure body at work, and what its statements have in common.
 use sandbox_query::bind::{Binder, Scope};
 use sandbox_query::read;
+use sandbox_session::Session;
 use sandbox_session::api::{Done, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
-use sandbox_session::session::Session;
 use sandbox_values::{SqlType, Value};
 use sqlparser::ast::Expr;
 

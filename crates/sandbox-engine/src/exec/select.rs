@@ -3,7 +3,7 @@ use super::Run;
 use sandbox_query::select;
 use sandbox_session::api::Done;
 use sandbox_session::failure::Outcome;
-use sandbox_values::convert::{Mode, cast};
+use sandbox_values::convert::{ConvertMode, cast};
 use sqlparser::ast::Query;
 
 /// CurCmd of SELECT (docs/WIRE.md, "DONE").
@@ -18,7 +18,7 @@ impl Run<'_> {
         let done = Done { command: COMMAND, count: Some(count), error: false };
         for (variable, (from, value)) in assigned {
             let to = self.frame.get(&variable)?.sql_type.clone();
-            self.frame.set(&variable, cast(&value, &from, &to, None, Mode::Implicit)?)?;
+            self.frame.set(&variable, cast(&value, &from, &to, None, ConvertMode::Implicit)?)?;
         }
         self.session.last.rowcount = count;
         self.done(done)

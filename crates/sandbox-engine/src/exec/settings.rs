@@ -7,7 +7,7 @@ use sandbox_session::failure::Outcome;
 use sandbox_session::transaction;
 use sandbox_sql::parse::{Setting, Switch};
 use sandbox_sql::tokens::ObjectName;
-use sandbox_transactions::locks::Scope;
+use sandbox_transactions::locks::LockScope;
 use sandbox_values::error::SqlError;
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ impl Run<'_> {
 
     pub fn commit(&mut self) -> Outcome {
         transaction::commit_level(self.session, self.sink)?;
-        self.session.engine.locks.release_all(self.session.id, Scope::Statement);
+        self.session.engine.locks.release_all(self.session.id, LockScope::Statement);
         self.done(Done { command: manager::COMMIT, count: None, error: false })
     }
 

@@ -18,7 +18,7 @@ const DEEPEST: usize = 32;
 
 /// What a statement did to which table.
 #[derive(Clone, Copy, Debug)]
-pub struct Written {
+pub struct WrittenRows {
     pub database: i16,
     pub object_id: i32,
     /// INSERT, UPDATE or DELETE.
@@ -30,7 +30,7 @@ pub struct Written {
 ///
 /// # Errors
 /// Those of a trigger's body, which take the statement back with them; 3609 where it ends the transaction, 217.
-pub fn fire(session: &mut Session, written: Written, sink: &mut dyn Sink) -> Outcome {
+pub fn fire(session: &mut Session, written: WrittenRows, sink: &mut dyn Sink) -> Outcome {
     let table = {
         let instance = session.engine.instance();
         let found = instance.databases.get(&written.database).and_then(|d| d.tables.get(&written.object_id));
@@ -66,7 +66,7 @@ pub fn fire(session: &mut Session, written: Written, sink: &mut dyn Sink) -> Out
 ///
 /// # Errors
 /// 2601, in the words of CREATE INDEX.
-pub fn hold_views(session: &mut Session, written: Written) -> Outcome {
+pub fn hold_views(session: &mut Session, written: WrittenRows) -> Outcome {
     let questions = indexed_view::questions(session, written.database, written.object_id);
     questions.into_iter().try_for_each(|question| validate::hold(session, question))
 }

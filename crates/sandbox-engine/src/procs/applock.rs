@@ -1,15 +1,15 @@
 //! `sp_getapplock` and `sp_releaseapplock` as they are called.
 use super::arguments::Arguments;
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::{Failure, Outcome};
-use sandbox_session::session::Session;
-use sandbox_transactions::applock::{self, Caller, Reply};
+use sandbox_transactions::applock::{self, Caller, LockReply};
 use sandbox_values::error::SqlError;
 
 pub fn get(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
     let names = ["@Resource", "@LockMode", "@LockOwner", "@LockTimeout", "@DbPrincipal"];
     let given = Arguments::bind("sp_getapplock", &names, params)?;
-    let arguments = applock::Arguments { mode: given.text("@LockMode"), ..common(&given)? };
+    let arguments = applock::LockArguments { mode: given.text("@LockMode"), ..common(&given)? };
     let reply = with_caller(session, sink, |caller| applock::get(&session.engine.locks, caller, &arguments));
     answer(reply, sink)
 }
@@ -22,8 +22,8 @@ pub fn release(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> 
     answer(reply, sink)
 }
 
-fn common(given: &Arguments) -> Result<applock::Arguments, SqlError> {
-    Ok(applock::Arguments {
+fn common(given: &Arguments) -> Result<applock::LockArguments, SqlError> {
+    Ok(applock::LockArguments {
         resource: given.text("@Resource"),
         mode: None,
         owner: given.text("@LockOwner"),
@@ -32,7 +32,7 @@ fn common(given: &Arguments) -> Result<applock::Arguments, SqlError> {
     })
 }
 
-fn with_caller(session: &Session, sink: &dyn Sink, call: impl FnOnce(&Caller) -> Reply) -> Reply {
+fn with_caller(session: &Session, sink: &dyn Sink, call: impl FnOnce(&Caller) -> LockReply) -> LockReply {
     let lock_timeout = session.options.lock_timeout;
     call(&Caller {
         session: session.id,
@@ -46,7 +46,7 @@ fn with_caller(session: &Session, sink: &dyn Sink, call: impl FnOnce(&Caller) ->
 }
 
 /// The message goes out beside the status: `@@ERROR` stays 0 (docs/SERVER.md, "Application locks").
-fn answer(reply: Reply, sink: &mut dyn Sink) -> Outcome<i32> {
+fn answer(reply: LockReply, sink: &mut dyn Sink) -> Outcome<i32> {
     if reply.status == applock::CANCELLED {
         return Err(Failure::Cancelled);
     }

@@ -4,23 +4,23 @@ use super::arguments::Arguments;
 use super::odbc;
 use super::pattern::matches;
 use sandbox_catalog::schema::{Backs, Column, Database, Index, Table};
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
-use sandbox_sql::tokens::Source;
+use sandbox_sql::tokens::SourceText;
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
 use sandbox_views::definition::{Cell, Columns, Row, row};
-use sandbox_views::scope::Scope;
+use sandbox_views::scope::ViewScope;
 
 /// Makes rows from the current database as the session sees it.
 pub(super) fn read(
     session: &Session,
-    work: impl FnOnce(&Scope<'_>) -> Outcome<Vec<Row>>,
+    work: impl FnOnce(&ViewScope<'_>) -> Outcome<Vec<Row>>,
 ) -> Outcome<(Vec<Row>, CollationId)> {
     let instance = session.engine.instance();
-    let scope = Scope::new(session, &instance, session.database)?;
+    let scope = ViewScope::new(session, &instance, session.database)?;
     Ok((work(&scope)?, scope.database.collation))
 }
 
@@ -45,7 +45,7 @@ struct Relation<'a> {
     columns: &'a [Column],
 }
 
-fn relations<'a>(scope: &Scope<'a>) -> Vec<Relation<'a>> {
+fn relations<'a>(scope: &ViewScope<'a>) -> Vec<Relation<'a>> {
     let schema = |id: i32| scope.database.schema_name(id);
     let table = |t: &'a Table| Relation {
         schema: schema(t.schema_id),
@@ -167,7 +167,7 @@ pub fn columns(params: &[Param], session: &mut Session, sink: &mut dyn Sink, new
 }
 
 /// The table that `@table_name` and `@table_owner` mean.
-pub(super) fn table<'a>(scope: &Scope<'a>, given: &Arguments<'_>) -> Result<Option<&'a Table>, SqlError> {
+pub(super) fn table<'a>(scope: &ViewScope<'a>, given: &Arguments<'_>) -> Result<Option<&'a Table>, SqlError> {
     own_database(scope.database, given.text("@table_qualifier").as_deref())?;
     let name = given.required_text("@table_name")?;
     let owner = given.text("@table_owner");
@@ -280,7 +280,7 @@ pub fn databases(session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
 pub fn help_index(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
     let given = Arguments::bind("sp_helpindex", &["@objname"], params)?;
     let text = given.required_text("@objname")?;
-    let source = Source::new(&text)?;
+    let source = SourceText::new(&text)?;
     let name = source.cursor().expect_object_name()?;
     let (rows, collation) = read(session, |scope| {
         let found = names::table(session, scope.instance, &name);

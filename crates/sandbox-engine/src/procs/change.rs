@@ -1,12 +1,12 @@
 //! Procedures that change the catalog: sp_rename, sp_addrolemember, sp_droprolemember; and DBCC CHECKIDENT.
 use super::arguments::Arguments;
 use sandbox_ddl::{rename, reseed};
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_session::transaction::within;
 use sandbox_sql::ddl::ast::Ddl;
-use sandbox_sql::tokens::Source;
+use sandbox_sql::tokens::SourceText;
 use sandbox_values::error::SqlError;
 
 pub fn role_member(params: &[Param], session: &mut Session, add: bool) -> Outcome<i32> {
@@ -22,7 +22,7 @@ pub fn rename(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> O
     let given = Arguments::bind("sp_rename", &["@objname", "@newname", "@objtype"], params)?;
     let (text, new) = (given.required_text("@objname")?, given.required_text("@newname")?);
     let kind = given.text("@objtype").map(|k| k.to_uppercase());
-    let source = Source::new(&text)?;
+    let source = SourceText::new(&text)?;
     let name = source.cursor().expect_object_name()?;
     let what = match kind.as_deref() {
         None | Some("OBJECT") => rename::What::Object,
@@ -43,7 +43,7 @@ pub fn rename(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> O
 pub fn reseed(params: &[Param], session: &mut Session, sink: &mut dyn Sink, silent: bool) -> Outcome<i32> {
     let given = Arguments::bind("DBCC CHECKIDENT", &["@table", "@number"], params)?;
     let (text, number) = (given.required_text("@table")?, given.bigint("@number")?.unwrap_or_default());
-    let name = Source::new(&text)?.cursor().expect_object_name()?;
+    let name = SourceText::new(&text)?.cursor().expect_object_name()?;
     within(session, |session| reseed::reseed(session, &name, number, sink))?;
     if !silent {
         let now = format!("Checking identity information: current identity value '{number}'.");
@@ -62,7 +62,7 @@ fn dbcc_done() -> SqlError {
 pub fn current_identity(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
     let given = Arguments::bind("DBCC CHECKIDENT", &["@table"], params)?;
     let text = given.required_text("@table")?;
-    let name = Source::new(&text)?.cursor().expect_object_name()?;
+    let name = SourceText::new(&text)?.cursor().expect_object_name()?;
     let (last, furthest) = reseed::current(session, &name)?;
     let shown = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
     let text = format!(

@@ -1,11 +1,11 @@
 //! `sp_tablecollations_100`, by which bulk copy libraries learn a table's collations. It is undocumented; its four
 //! columns are what SqlClient's SqlBulkCopy and mssql-tds read of them.
 use super::arguments::Arguments;
+use sandbox_session::Session;
 use sandbox_session::api::{Done, OutColumn, Param, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
-use sandbox_sql::tokens::Source;
+use sandbox_sql::tokens::SourceText;
 use sandbox_values::collation::utf16le;
 use sandbox_values::{CollationId, Len, SqlType, Value};
 
@@ -18,7 +18,7 @@ const NULLABLE: u16 = 0x01;
 pub fn table_collations(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
     let given = Arguments::bind("sp_tablecollations_100", &["@object"], params)?;
     let name = given.required_text("@object")?;
-    let source = Source::new(&name)?;
+    let source = SourceText::new(&name)?;
     let name = source.cursor().expect_object_name()?;
     let rows: Vec<[Value; 4]> = {
         let instance = session.engine.instance();

@@ -2,9 +2,9 @@
 use super::answer;
 use super::arguments::Arguments;
 use super::catalog::read;
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_views::definition::{Cell, Columns, Row};
 
 /// A type a line: what [`COLUMNS`] names, without LOCAL_TYPE_NAME and INTERVAL_PRECISION. Nothing is NULL. The values

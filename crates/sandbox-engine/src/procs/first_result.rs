@@ -2,9 +2,9 @@
 use super::answer;
 use super::arguments::Arguments;
 use crate::describe::describe;
+use sandbox_session::Session;
 use sandbox_session::api::{OutColumn, Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_values::{CollationId, SqlType};
 use sandbox_views::definition::{Cell, Columns, Row, row};
 

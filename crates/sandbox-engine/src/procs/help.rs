@@ -2,15 +2,15 @@
 use super::answer;
 use super::arguments::Arguments;
 use super::catalog::{own_database, read};
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
-use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_sql::tokens::{ObjectName, SourceText};
 use sandbox_values::error::SqlError;
 use sandbox_views::definition::{Columns, row};
 use sandbox_views::indexes::{Space, space};
-use sandbox_views::scope::Scope;
+use sandbox_views::scope::ViewScope;
 
 /// KiB in a page.
 const PAGE: i64 = 8;
@@ -18,10 +18,10 @@ const PAGE: i64 = 8;
 const LINE: usize = 255;
 
 fn object_name(text: &str) -> Result<ObjectName, SqlError> {
-    Source::new(text)?.cursor().expect_object_name()
+    SourceText::new(text)?.cursor().expect_object_name()
 }
 
-fn no_object(text: &str, scope: &Scope<'_>) -> SqlError {
+fn no_object(text: &str, scope: &ViewScope<'_>) -> SqlError {
     let text = format!(
         "The object '{text}' does not exist in database '{}' or is invalid for this operation.",
         scope.database.name

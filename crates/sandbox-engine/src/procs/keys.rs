@@ -5,13 +5,13 @@ use super::catalog::{own_database, read, table};
 use super::odbc;
 use super::pattern::matches;
 use sandbox_catalog::schema::{Column, Table};
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
 use sandbox_views::definition::{Columns, Row, row};
-use sandbox_views::scope::Scope;
+use sandbox_views::scope::ViewScope;
 
 /// One side of sp_fkeys: the tables that its arguments let through.
 struct Side {
@@ -25,7 +25,7 @@ impl Side {
         Self { name: given.text(name), owner: given.text(owner), qualifier: given.text(qualifier) }
     }
 
-    fn lets(&self, scope: &Scope<'_>, t: &Table) -> bool {
+    fn lets(&self, scope: &ViewScope<'_>, t: &Table) -> bool {
         let same = |given: &Option<String>, name: &str| {
             given.as_ref().is_none_or(|given| scope.database.same_name(given, name))
         };

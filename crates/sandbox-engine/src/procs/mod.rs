@@ -19,9 +19,9 @@ mod undeclared;
 
 pub use arguments::Arguments;
 
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 
 /// The return status; `None` where there is no such procedure here (2812).
 pub fn call(

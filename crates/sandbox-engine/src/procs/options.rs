@@ -1,9 +1,9 @@
 //! DBCC USEROPTIONS (Microsoft docs of that name): the options that are set, each with its value.
 use super::answer;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::failure::Outcome;
 use sandbox_session::options::{Isolation, SWITCH_BITS};
-use sandbox_session::session::Session;
 use sandbox_values::CollationId;
 use sandbox_views::definition::{Columns, Row, row};
 

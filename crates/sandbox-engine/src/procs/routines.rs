@@ -3,9 +3,9 @@
 use super::answer;
 use super::arguments::Arguments;
 use super::catalog::{own_database, read};
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::session::Session;
 use sandbox_views::definition::Columns;
 
 pub fn procedures(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {

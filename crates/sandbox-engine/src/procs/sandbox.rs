@@ -1,10 +1,10 @@
 //! `sp_sandbox_*`: what a test or a benchmark asks of the stand-in (docs/SANDBOX.md).
 use super::answer;
 use super::arguments::Arguments;
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::{Fault, FaultKind, PlpLengths, TableName};
-use sandbox_session::session::Session;
 use sandbox_values::error::SqlError;
 use sandbox_views::definition::{Cell, Columns, row};
 

@@ -1,5 +1,5 @@
 use super::call;
-use crate::testing::{Recorder, ok, session};
+use crate::testing::{Answer, ok, session};
 use sandbox_session::Session;
 use sandbox_session::api::Param;
 use sandbox_session::failure::Failure;
@@ -18,7 +18,7 @@ fn texts(arguments: &[&str]) -> Vec<Param> {
 
 /// The number of the error that a procedure ends with.
 fn refused(session: &mut Session, name: &str, arguments: &[&str]) -> i32 {
-    let mut heard = Recorder::default();
+    let mut heard = Answer::default();
     match call(name, &mut texts(arguments), session, &mut heard).unwrap() {
         Err(Failure::Error(error)) => error.number,
         other => panic!("{other:?}"),
@@ -26,14 +26,14 @@ fn refused(session: &mut Session, name: &str, arguments: &[&str]) -> i32 {
 }
 
 /// Calls a procedure with text arguments, in order.
-fn exec(session: &mut Session, name: &str, arguments: &[&str]) -> Recorder {
-    let mut heard = Recorder::default();
+fn exec(session: &mut Session, name: &str, arguments: &[&str]) -> Answer {
+    let mut heard = Answer::default();
     let status = call(name, &mut texts(arguments), session, &mut heard).unwrap().unwrap();
     assert_eq!(status, 0);
     heard
 }
 
-fn column(heard: &Recorder, name: &str) -> Vec<String> {
+fn column(heard: &Answer, name: &str) -> Vec<String> {
     let at = heard.results[0].0.iter().position(|c| c.name == name).unwrap();
     heard.rows().into_iter().map(|mut row| row.swap_remove(at)).collect()
 }

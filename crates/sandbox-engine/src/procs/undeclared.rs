@@ -7,12 +7,12 @@ use super::answer;
 use super::arguments::Arguments;
 use super::first_result::on_the_wire;
 use sandbox_catalog::schema::{Column, Table};
+use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
-use sandbox_session::session::Session;
-use sandbox_sql::parse::{self, Action, Assigned, Insert, Rows};
-use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_sql::parse::{self, Action, Assigned, Insert, InsertRows};
+use sandbox_sql::tokens::{ObjectName, SourceText};
 use sandbox_values::error::SqlError;
 use sandbox_values::{CollationId, SqlType};
 use sandbox_views::definition::{Columns, Row, row};
@@ -87,7 +87,7 @@ fn contains(names: &[String], name: &str) -> bool {
 
 /// The variables that a text names, in its order.
 fn variables(text: &str) -> Result<Vec<String>, SqlError> {
-    let source = Source::new(text)?;
+    let source = SourceText::new(text)?;
     let name = |token: &Token| match token {
         Token::Word(word) if word.quote_style.is_none() && word.value.starts_with('@') => {
             Some(word.value.clone()).filter(|name| !name.starts_with("@@"))
@@ -135,7 +135,9 @@ impl Deduced<'_> {
 
     fn insert(&mut self, insert: &Insert) {
         self.add_table(&insert.target.name, None);
-        let (Rows::Values(rows), Some((_, table))) = (&insert.rows, self.tables.first()) else { return };
+        let (InsertRows::Values(rows), Some((_, table))) = (&insert.rows, self.tables.first()) else {
+            return;
+        };
         let table = Arc::clone(table);
         let writable = |c: &&Column| c.computed.is_none() && !c.identity && c.sql_type != SqlType::RowVersion;
         let listed: Vec<Option<SqlType>> = match &insert.columns {

@@ -3,7 +3,7 @@ use sandbox_catalog::permissions;
 use sandbox_session::Session;
 use sandbox_values::{SqlType, Value};
 use sandbox_views::definition::Definition;
-use sandbox_views::scope::Scope;
+use sandbox_views::scope::ViewScope;
 use sandbox_views::{all, find};
 
 /// A view's rows, its columns picked by name, as text.
@@ -39,7 +39,7 @@ fn every_view_is_written_down_right() {
     );
     let engine = session.engine.clone();
     let instance = engine.instance();
-    let scope = Scope::new(&session, &instance, session.database).unwrap();
+    let scope = ViewScope::new(&session, &instance, session.database).unwrap();
     for definition in all() {
         let Definition { schema, name, .. } = definition;
         assert_eq!(definition.columns.unknown_types(), [""; 0], "{schema}.{name}");
@@ -204,6 +204,6 @@ fn a_partition_that_is_not_there_has_no_rows() {
     let session = session();
     let engine = session.engine.clone();
     let instance = engine.instance();
-    let scope = Scope::new(&session, &instance, 1).unwrap();
+    let scope = ViewScope::new(&session, &instance, 1).unwrap();
     assert_eq!(scope.row_count(4711).unwrap(), 0);
 }

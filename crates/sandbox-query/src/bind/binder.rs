@@ -5,11 +5,11 @@ use super::work::{Accumulators, CommonTable, Module};
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::ops::{Op, Ops};
 use sandbox_catalog::schema::Table;
+use sandbox_session::Session;
 use sandbox_session::frame::Frame;
-use sandbox_session::session::Session;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::tokens::{DEEPEST, too_deep};
-use sandbox_values::convert::{self, Mode, check};
+use sandbox_values::convert::{self, ConvertMode, check};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
 use sandbox_values::text::width;
@@ -42,12 +42,12 @@ pub struct Binder<'s> {
     pub(super) module: RefCell<Module>,
     /// The name of what is being bound with SCHEMABINDING.
     pub(super) schema_bound: Option<String>,
-    pub(super) work: RefCell<Work>,
+    pub(super) work: RefCell<BinderWork>,
     pub(super) accumulators: RefCell<Accumulators>,
 }
 
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct BinderWork {
     pub(super) tables: Vec<TableUse>,
     /// SQLite's names of the tables that system views were put into.
     pub(super) temporaries: Vec<String>,
@@ -81,7 +81,7 @@ impl<'s> Binder<'s> {
             max_recursion: Cell::new(RECURSION_LIMIT),
             module: RefCell::new(Module::default()),
             schema_bound: None,
-            work: RefCell::new(Work::default()),
+            work: RefCell::new(BinderWork::default()),
             accumulators: RefCell::new(Accumulators::new()),
         }
     }
@@ -160,7 +160,7 @@ impl<'s> Binder<'s> {
     /// # Errors
     /// 206, 257.
     pub fn implicit(&self, value: Typed, to: &SqlType) -> Result<Typed, SqlError> {
-        self.convert(value, to, None, Mode::Implicit)
+        self.convert(value, to, None, ConvertMode::Implicit)
     }
 
     /// A conversion; without work where the stored form is the same.
@@ -172,7 +172,7 @@ impl<'s> Binder<'s> {
         value: Typed,
         to: &SqlType,
         style: Option<i32>,
-        mode: Mode,
+        mode: ConvertMode,
     ) -> Result<Typed, SqlError> {
         if value.is_untyped_null() {
             return Ok(Typed { sql_type: to.clone(), ..value });
@@ -181,7 +181,7 @@ impl<'s> Binder<'s> {
             return Ok(value);
         }
         check(&value.sql_type, to, mode)?;
-        let (label, nullable) = (value.label, value.nullable || mode == Mode::Try);
+        let (label, nullable) = (value.label, value.nullable || mode == ConvertMode::Try);
         if same_stored_form(&value.sql_type, to) {
             return Ok(Typed { label, ..Typed::expression(value.sql, to.clone(), nullable) });
         }

@@ -1,5 +1,5 @@
 //! What a query becomes.
-use super::typed::{Column, Origin, Typed};
+use super::typed::{ColumnOrigin, Origin, Typed};
 use sandbox_session::api::OutColumn;
 use sandbox_sql::tokens::ObjectName;
 use sqlparser::ast::{Expr, OrderByExpr};
@@ -7,14 +7,14 @@ use sqlparser::ast::{Expr, OrderByExpr};
 /// A query in SQLite's SQL. Its result columns are `c1`, `c2`, ...
 pub struct Emitted {
     pub sql: String,
-    pub columns: Vec<Output>,
+    pub columns: Vec<ResultColumn>,
     /// For the ORDER token: ordinals of the result columns that it is sorted by.
     pub ordered_by: Vec<u16>,
 }
 
 /// A result column; its SQL is only good where it was made.
 #[derive(Clone, Debug)]
-pub struct Output {
+pub struct ResultColumn {
     pub name: Option<String>,
     pub typed: Typed,
 }
@@ -28,14 +28,14 @@ pub struct Bound {
     pub assigned: Vec<String>,
 }
 
-impl Output {
+impl ResultColumn {
     /// As COLMETADATA says it, with its flags (docs/WIRE.md, "Column flags").
     pub fn described(&self) -> OutColumn {
         let typed = &self.typed;
         let nullable = u16::from(typed.nullable);
         let mut flags = match &typed.origin {
-            Origin::Column(Column { identity: true, .. }) => 0x10,
-            Origin::Column(Column { computed: true, .. }) => 0x20 | nullable,
+            Origin::Column(ColumnOrigin { identity: true, .. }) => 0x10,
+            Origin::Column(ColumnOrigin { computed: true, .. }) => 0x20 | nullable,
             Origin::Column(_) => 0x08 | nullable,
             Origin::Aggregate => 0x01,
             Origin::Literal | Origin::Variable | Origin::Null | Origin::Expression => 0x20 | nullable,

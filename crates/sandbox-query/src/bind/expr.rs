@@ -8,8 +8,8 @@ use super::typed::{Label, Origin, Typed};
 use super::types::common_type;
 use super::{Binder, common_collation};
 use crate::functions;
-use sandbox_sql::type_name::{Place, TypeName};
-use sandbox_values::convert::Mode;
+use sandbox_sql::type_name::{TypeName, TypePlace};
+use sandbox_values::convert::ConvertMode;
 use sandbox_values::error::SqlError;
 use sandbox_values::{CollationId, SqlType, Value};
 use sqlparser::ast::{self, CaseWhen, CastKind, DataType, Expr, Ident, Query, UnaryOperator};
@@ -28,14 +28,14 @@ impl Binder<'_> {
             Expr::BinaryOp { .. } => self.deeper(|| self.operations(expr, scope)),
             Expr::Cast { kind, expr, data_type, .. } => {
                 let mode = match kind {
-                    CastKind::Cast => Mode::Explicit,
-                    CastKind::TryCast => Mode::Try,
+                    CastKind::Cast => ConvertMode::Explicit,
+                    CastKind::TryCast => ConvertMode::Try,
                     _ => return Err(near(&data_type.to_string())),
                 };
                 self.cast(expr, data_type, None, mode, scope)
             }
             Expr::Convert { is_try, expr, data_type: Some(data_type), styles, .. } => {
-                let mode = if *is_try { Mode::Try } else { Mode::Explicit };
+                let mode = if *is_try { ConvertMode::Try } else { ConvertMode::Explicit };
                 self.cast(expr, data_type, styles.first(), mode, scope)
             }
             Expr::Collate { expr, collation } => self.collated(self.scalar(expr, scope)?, collation),
@@ -123,7 +123,7 @@ impl Binder<'_> {
         expr: &Expr,
         data_type: &DataType,
         style: Option<&Expr>,
-        mode: Mode,
+        mode: ConvertMode,
         scope: &Scope<'_>,
     ) -> Result<Typed, SqlError> {
         let value = self.scalar(expr, scope)?;
@@ -141,7 +141,7 @@ impl Binder<'_> {
 
     /// A type as an expression names it: `char` alone is of 30.
     pub fn data_type(&self, data_type: &DataType) -> Result<SqlType, SqlError> {
-        let place = Place { ordinal: 1, name: "", length: 30, collation: self.collation() };
+        let place = TypePlace { ordinal: 1, name: "", length: 30, collation: self.collation() };
         Ok(TypeName::parse_text(&data_type.to_string())?.resolve(&place)?.sql_type)
     }
 

@@ -6,7 +6,7 @@ use super::names::{Object, object_name};
 use super::refused::unsupported;
 use super::scope::{Scope, Source, SourceColumn};
 use super::typed::Typed;
-use super::work::{CommonTable, From};
+use super::work::{CommonTable, FromClause};
 use sandbox_sql::hints::Hints;
 use sandbox_values::error::SqlError;
 use sqlparser::ast::{
@@ -36,8 +36,8 @@ impl Binder<'_> {
         &self,
         tables: &[TableWithJoins],
         outer: Option<&Scope<'_>>,
-    ) -> Result<From, SqlError> {
-        let mut all = From::default();
+    ) -> Result<FromClause, SqlError> {
+        let mut all = FromClause::default();
         for table in tables {
             let next = self.joined(table, outer)?;
             if !all.sql.is_empty() {
@@ -51,7 +51,7 @@ impl Binder<'_> {
         Ok(all)
     }
 
-    fn joined(&self, table: &TableWithJoins, outer: Option<&Scope<'_>>) -> Result<From, SqlError> {
+    fn joined(&self, table: &TableWithJoins, outer: Option<&Scope<'_>>) -> Result<FromClause, SqlError> {
         let outer_joins = table.joins.iter().any(|j| is_right_or_full(&j.join_operator));
         let mut left = self.factor(&table.relation, outer, outer_joins)?;
         for join in &table.joins {
@@ -62,11 +62,11 @@ impl Binder<'_> {
 
     fn join(
         &self,
-        left: From,
+        left: FromClause,
         join: &Join,
         outer: Option<&Scope<'_>>,
         closed: bool,
-    ) -> Result<From, SqlError> {
+    ) -> Result<FromClause, SqlError> {
         let (word, constraint, left_nullable, right_nullable) = match &join.join_operator {
             JoinOperator::Join(c) | JoinOperator::Inner(c) => ("JOIN", Some(c), false, false),
             JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => ("LEFT JOIN", Some(c), false, true),
@@ -109,7 +109,7 @@ impl Binder<'_> {
         } else if right_nullable {
             sql.push_str(" ON 1");
         }
-        Ok(From { sql, sources: scope.sources, visible })
+        Ok(FromClause { sql, sources: scope.sources, visible })
     }
 
     /// `closed`: visibility must be settled inside, since an outer join further on would undo it in WHERE.
@@ -118,7 +118,7 @@ impl Binder<'_> {
         factor: &TableFactor,
         outer: Option<&Scope<'_>>,
         closed: bool,
-    ) -> Result<From, SqlError> {
+    ) -> Result<FromClause, SqlError> {
         match factor {
             TableFactor::Table { sample: Some(_), .. } => Err(unsupported("TABLESAMPLE")),
             TableFactor::Table { name, alias, args: None, with_hints, .. } => {
@@ -159,13 +159,13 @@ impl Binder<'_> {
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
                 let inner = self.joined(table_with_joins, outer)?;
-                Ok(From { sql: format!("({})", inner.sql), ..inner })
+                Ok(FromClause { sql: format!("({})", inner.sql), ..inner })
             }
             _ => Err(unsupported("this kind of table source")),
         }
     }
 
-    fn common_table(&self, name: &str, alias: Option<&TableAlias>) -> Result<Option<From>, SqlError> {
+    fn common_table(&self, name: &str, alias: Option<&TableAlias>) -> Result<Option<FromClause>, SqlError> {
         let found = {
             let work = self.work.borrow();
             let at = work.common_tables.iter().rposition(|c| self.same(&c.name, name));
@@ -186,7 +186,12 @@ impl Binder<'_> {
         self.derived(emitted?, exposed, table.columns).map(Some)
     }
 
-    pub fn derived(&self, emitted: Emitted, name: &str, renamed: Vec<String>) -> Result<From, SqlError> {
+    pub fn derived(
+        &self,
+        emitted: Emitted,
+        name: &str,
+        renamed: Vec<String>,
+    ) -> Result<FromClause, SqlError> {
         if !renamed.is_empty() && renamed.len() != emitted.columns.len() {
             let (number, text) = if renamed.len() < emitted.columns.len() {
                 (8158, format!("'{name}' has more columns than were specified in the column list."))
@@ -223,7 +228,11 @@ impl Binder<'_> {
             exact: self.exact(),
             row: None,
         };
-        Ok(From { sql: format!("({}) AS {alias}", emitted.sql), sources: vec![source], visible: Vec::new() })
+        Ok(FromClause {
+            sql: format!("({}) AS {alias}", emitted.sql),
+            sources: vec![source],
+            visible: Vec::new(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 //! masked column went into it, so the SQL of such a column carries a mark for SQLite to pass over.
 use super::Binder;
 use super::emitted::Emitted;
-use super::typed::{Column, Origin, Typed};
+use super::typed::{ColumnOrigin, Origin, Typed};
 use crate::mask::Mask;
 use sandbox_catalog::schema::{self, Table};
 use sandbox_values::error::SqlError;
@@ -53,7 +53,7 @@ impl Binder<'_> {
             return typed;
         }
         let mask = match &typed.origin {
-            Origin::Column(Column { mask: Some(mask), .. }) => mask.clone(),
+            Origin::Column(ColumnOrigin { mask: Some(mask), .. }) => mask.clone(),
             _ => Mask::Default,
         };
         let (origin, label, sql_type) = (typed.origin.clone(), typed.label, typed.sql_type.clone());

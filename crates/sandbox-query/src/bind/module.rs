@@ -5,8 +5,8 @@ use super::names::invalid_object;
 use super::refused::unsupported;
 use super::scope::Scope;
 use super::typed::{Label, Origin, Typed};
-use super::work::{From, Module};
-use sandbox_catalog::permissions::Target;
+use super::work::{FromClause, Module};
+use sandbox_catalog::permissions::ObjectKey;
 use sandbox_catalog::schema::{SecurityPredicate, Table, TableFunction, View};
 use sandbox_sql::parse;
 use sandbox_sql::tokens::ObjectName;
@@ -15,8 +15,13 @@ use sqlparser::ast::{FunctionArg, FunctionArgExpr, Query, TableAlias, TableFunct
 use std::sync::Arc;
 
 impl Binder<'_> {
-    pub fn view(&self, database: i16, view: &View, alias: Option<&TableAlias>) -> Result<From, SqlError> {
-        let target = Target { object_id: view.object_id, schema_id: view.schema_id };
+    pub fn view(
+        &self,
+        database: i16,
+        view: &View,
+        alias: Option<&TableAlias>,
+    ) -> Result<FromClause, SqlError> {
+        let target = ObjectKey { object_id: view.object_id, schema_id: view.schema_id };
         self.may(database, target, &view.name, "SELECT")?;
         let module = Module { chained: Some(database), schema: Some(view.schema_id), parameters: Vec::new() };
         let emitted = self.body(database, &view.name, &view.select, module)?;
@@ -31,9 +36,9 @@ impl Binder<'_> {
         arguments: &TableFunctionArgs,
         alias: Option<&TableAlias>,
         outer: Option<&Scope<'_>>,
-    ) -> Result<From, SqlError> {
+    ) -> Result<FromClause, SqlError> {
         let (database, function) = self.function(name)?;
-        let target = Target { object_id: function.object_id, schema_id: function.schema_id };
+        let target = ObjectKey { object_id: function.object_id, schema_id: function.schema_id };
         self.may(database, target, &function.name, "SELECT")?;
         let nothing = Scope::default();
         let mut values = Vec::with_capacity(arguments.args.len());
@@ -125,7 +130,13 @@ impl Binder<'_> {
 
     /// # Errors
     /// 229 where the session's user may not do this to the object, in a module or by itself.
-    pub fn may(&self, database: i16, target: Target, name: &str, permission: &str) -> Result<(), SqlError> {
+    pub fn may(
+        &self,
+        database: i16,
+        target: ObjectKey,
+        name: &str,
+        permission: &str,
+    ) -> Result<(), SqlError> {
         if self.module.borrow().chained == Some(database) {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! ORDER BY, TOP, OFFSET and FETCH.
 use super::Binder;
-use super::emitted::{Output, Tail};
+use super::emitted::{ResultColumn, Tail};
 use super::scope::{Scope, same};
 use super::typed::{Origin, Typed};
 use sandbox_catalog::keys::key_expression;
 use sandbox_catalog::ops::Op;
 use sandbox_values::SqlType;
-use sandbox_values::convert::Mode;
+use sandbox_values::convert::ConvertMode;
 use sandbox_values::error::SqlError;
 use sqlparser::ast::{Expr, Ident, OrderByExpr, OrderBySort, SelectItem, TopQuantity, Value, ValueWithSpan};
 
@@ -26,7 +26,7 @@ impl Binder<'_> {
     pub fn order(
         &self,
         items: &[OrderByExpr],
-        columns: &[Output],
+        columns: &[ResultColumn],
         sortable: Sortable<'_>,
     ) -> Result<(String, Vec<u16>), SqlError> {
         let (mut terms, mut ordinals) = (Vec::new(), Vec::new());
@@ -100,7 +100,7 @@ impl Binder<'_> {
         if !typed.sql_type.is_integer() && !typed.is_untyped_null() {
             return Err(not_whole());
         }
-        let rows = self.convert(typed, &SqlType::BigInt, None, Mode::Implicit)?.sql;
+        let rows = self.convert(typed, &SqlType::BigInt, None, ConvertMode::Implicit)?.sql;
         let run = move |v: &[sandbox_values::Value]| match v {
             [sandbox_values::Value::Int(n)] if *n >= 0 => Ok(sandbox_values::Value::Int(*n)),
             [sandbox_values::Value::Int(_)] => {
@@ -150,7 +150,7 @@ fn not_in_set() -> SqlError {
 }
 
 /// The result column that an ORDER BY item names, by its number or its name.
-fn output_column(expr: &Expr, columns: &[Output]) -> Result<Option<usize>, SqlError> {
+fn output_column(expr: &Expr, columns: &[ResultColumn]) -> Result<Option<usize>, SqlError> {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::Number(text, _) => {

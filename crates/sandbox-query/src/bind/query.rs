@@ -1,6 +1,6 @@
 //! SELECT.
 use super::Binder;
-use super::emitted::{Bound, Emitted, Output, Tail};
+use super::emitted::{Bound, Emitted, ResultColumn, Tail};
 use super::names::object_name;
 use super::order::Sortable;
 use super::recursion::LEVEL;
@@ -185,16 +185,16 @@ impl Binder<'_> {
         }
     }
 
-    pub fn projection(&self, items: &[SelectItem], scope: &Scope<'_>) -> Result<Vec<Output>, SqlError> {
+    pub fn projection(&self, items: &[SelectItem], scope: &Scope<'_>) -> Result<Vec<ResultColumn>, SqlError> {
         let mut columns = Vec::new();
         for item in items {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
-                    columns.push(Output { name: implied_name(expr), typed: self.scalar(expr, scope)? });
+                    columns.push(ResultColumn { name: implied_name(expr), typed: self.scalar(expr, scope)? });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let typed = self.accumulating(&alias.value, self.scalar(expr, scope)?)?;
-                    columns.push(Output { name: Some(alias.value.clone()), typed });
+                    columns.push(ResultColumn { name: Some(alias.value.clone()), typed });
                 }
                 SelectItem::Wildcard(_) => self.star(&[], scope, &mut columns)?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
@@ -211,14 +211,14 @@ impl Binder<'_> {
         &self,
         qualifier: &[Ident],
         scope: &Scope<'_>,
-        columns: &mut Vec<Output>,
+        columns: &mut Vec<ResultColumn>,
     ) -> Result<(), SqlError> {
         let sources = scope.starred(qualifier)?;
         if sources.is_empty() {
             return Err(SqlError::new(263, 16, 1, "Must specify table to select from."));
         }
         for column in sources.into_iter().flat_map(|s| &s.columns).filter(|c| c.name != LEVEL) {
-            columns.push(Output { name: Some(column.name.clone()), typed: column.typed.clone() });
+            columns.push(ResultColumn { name: Some(column.name.clone()), typed: column.typed.clone() });
         }
         Ok(())
     }

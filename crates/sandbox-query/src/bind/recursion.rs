@@ -4,7 +4,7 @@ use super::emitted::Emitted;
 use super::masking::marked_as;
 use super::scope::{Source, SourceColumn, same};
 use super::typed::Typed;
-use super::work::{CommonTable, From};
+use super::work::{CommonTable, FromClause};
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 use sqlparser::ast::{
@@ -84,7 +84,7 @@ impl Binder<'_> {
     }
 
     /// The query, where one of its members names it.
-    pub(super) fn itself(&self, so_far: &str, columns: &[SourceColumn], exposed: &str) -> From {
+    pub(super) fn itself(&self, so_far: &str, columns: &[SourceColumn], exposed: &str) -> FromClause {
         let alias = self.alias();
         let mut own: Vec<SourceColumn> = columns
             .iter()
@@ -120,7 +120,7 @@ impl Binder<'_> {
             exact: self.exact(),
             row: None,
         };
-        From { sql: format!("{so_far} AS {alias}"), sources: vec![source], visible: Vec::new() }
+        FromClause { sql: format!("{so_far} AS {alias}"), sources: vec![source], visible: Vec::new() }
     }
 
     /// A recursive member, with the level of its rows.

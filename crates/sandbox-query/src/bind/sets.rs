@@ -1,5 +1,5 @@
 //! UNION, EXCEPT, INTERSECT, and VALUES.
-use super::emitted::{Emitted, Output, Tail};
+use super::emitted::{Emitted, ResultColumn, Tail};
 use super::masking::marked_as;
 use super::order::Sortable;
 use super::scope::Scope;
@@ -63,7 +63,7 @@ impl Binder<'_> {
             let nullable = a.typed.nullable || b.typed.nullable;
             let sql = marked_as(&a.typed.sql, marked_as(&b.typed.sql, String::new()));
             let typed = Typed { label, ..Typed::expression(sql, sql_type, nullable) };
-            columns.push(Output { name: a.name.clone(), typed });
+            columns.push(ResultColumn { name: a.name.clone(), typed });
         }
         let (left, right) = (self.brought_to(left, &columns)?, self.brought_to(right, &columns)?);
         let names: Vec<String> = (1..=columns.len()).map(|n| format!("c{n}")).collect();
@@ -96,7 +96,7 @@ impl Binder<'_> {
     }
 
     /// The query with its columns converted.
-    fn brought_to(&self, query: Emitted, columns: &[Output]) -> Result<String, SqlError> {
+    fn brought_to(&self, query: Emitted, columns: &[ResultColumn]) -> Result<String, SqlError> {
         let mut items = Vec::with_capacity(columns.len());
         for (n, (have, want)) in query.columns.into_iter().zip(columns).enumerate() {
             let typed = Typed { sql: format!("c{}", n + 1), ..have.typed };
@@ -147,7 +147,10 @@ impl Binder<'_> {
         let sql = format!("SELECT {} FROM (VALUES {})", names.join(", "), lines.join(", "));
         let columns = types
             .into_iter()
-            .map(|t| Output { name: None, typed: Typed::expression(String::new(), t.sql_type, t.nullable) })
+            .map(|t| ResultColumn {
+                name: None,
+                typed: Typed::expression(String::new(), t.sql_type, t.nullable),
+            })
             .collect();
         Ok(Emitted { sql, columns, ordered_by: Vec::new() })
     }

@@ -1,8 +1,8 @@
 //! What a FROM clause reads: tables, views and system views as sources of columns.
 use super::scope::{Scope, Source, SourceColumn};
-use super::typed::{Column, Label, Origin, Typed};
+use super::typed::{ColumnOrigin, Label, Origin, Typed};
 use super::visibility::{row_lock, seen};
-use super::work::From;
+use super::work::FromClause;
 use super::{Binder, TableUse, masking};
 use sandbox_catalog::schema::{self, Table};
 use sandbox_catalog::store::{column_name, table_name};
@@ -10,7 +10,7 @@ use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Failure;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::parse;
-use sandbox_values::convert::Mode;
+use sandbox_values::convert::ConvertMode;
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
 use sandbox_values::{SqlType, Value};
@@ -27,7 +27,7 @@ impl Binder<'_> {
         name: Option<&str>,
         hints: Hints,
         closed: bool,
-    ) -> Result<From, SqlError> {
+    ) -> Result<FromClause, SqlError> {
         readable(&table)?;
         table.takes(&hints)?;
         self.may(database, (&*table).into(), &table.name, "SELECT")?;
@@ -51,7 +51,7 @@ impl Binder<'_> {
                 let sql = format!("{} AS {alias}", table_name(*storage));
                 let mut visible = self.filters(database, &table, &alias)?;
                 visible.push(mark(&alias, *storage));
-                From { sql, sources: vec![source], visible }
+                FromClause { sql, sources: vec![source], visible }
             }
             storages => {
                 source.row = Some((format!("{alias}._s"), format!("{alias}._r")));
@@ -70,7 +70,7 @@ impl Binder<'_> {
                     })
                     .collect();
                 let sql = format!("({}) AS {alias}", parts.join(" UNION ALL "));
-                From { sql, sources: vec![source], visible: Vec::new() }
+                FromClause { sql, sources: vec![source], visible: Vec::new() }
             }
         };
         self.work.borrow_mut().tables.push(TableUse { database, table, hints, alias });
@@ -116,7 +116,7 @@ impl Binder<'_> {
                     sql: if mask.is_some() { masking::marked(sql) } else { sql },
                     sql_type: c.sql_type.clone(),
                     nullable: c.nullable,
-                    origin: Origin::Column(Column { mask, ..column_facts(c, (&schema, &table.name)) }),
+                    origin: Origin::Column(ColumnOrigin { mask, ..column_facts(c, (&schema, &table.name)) }),
                     label: Label::Implicit,
                 };
                 SourceColumn { name: c.name.clone(), typed }
@@ -137,7 +137,7 @@ impl Binder<'_> {
             for (column, known) in source.columns.iter_mut().zip(&table.columns) {
                 if let Some(computed) = &known.computed {
                     let bound = self.scalar(&parse::expression(&computed.definition)?, &scope)?;
-                    column.typed.sql = self.convert(bound, &known.sql_type, None, Mode::Explicit)?.sql;
+                    column.typed.sql = self.convert(bound, &known.sql_type, None, ConvertMode::Explicit)?.sql;
                 }
             }
         }
@@ -151,7 +151,7 @@ impl Binder<'_> {
         view: &SystemView,
         name: &str,
         alias: Option<&TableAlias>,
-    ) -> Result<From, SqlError> {
+    ) -> Result<FromClause, SqlError> {
         let rows = view.rows(self.session, database).map_err(|failure| match failure {
             Failure::Error(error) => error,
             Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
@@ -170,7 +170,7 @@ impl Binder<'_> {
             exact: self.exact(),
             row: None,
         };
-        Ok(From { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
+        Ok(FromClause { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
     }
 
     /// A temporary SQLite table with these rows, for this statement.
@@ -191,9 +191,9 @@ impl Binder<'_> {
     }
 }
 
-fn column_facts(column: &schema::Column, (schema, table): (&str, &str)) -> Column {
+fn column_facts(column: &schema::Column, (schema, table): (&str, &str)) -> ColumnOrigin {
     let large = matches!(column.sql_type, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
-    Column {
+    ColumnOrigin {
         identity: column.identity,
         computed: column.computed.is_some() || column.sql_type == SqlType::RowVersion,
         user_type: match (&column.sql_type, column.type_name.as_deref()) {
@@ -211,7 +211,7 @@ fn system_column(column: &OutColumn, alias: &str, n: usize) -> SourceColumn {
         sql: format!("{alias}.c{n}"),
         sql_type: column.sql_type.clone(),
         nullable: column.nullable,
-        origin: Origin::Column(Column { user_type: column.user_type, ..Column::default() }),
+        origin: Origin::Column(ColumnOrigin { user_type: column.user_type, ..ColumnOrigin::default() }),
         label: Label::Implicit,
     };
     SourceColumn { name: column.name.clone(), typed }

@@ -16,7 +16,7 @@ pub struct Typed {
 /// Where a value comes from: decides the COLMETADATA flags (docs/WIRE.md, "Column flags").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    Column(Column),
+    Column(ColumnOrigin),
     Literal,
     /// NULL without a type; counts as int.
     Null,
@@ -26,7 +26,7 @@ pub enum Origin {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Column {
+pub struct ColumnOrigin {
     pub identity: bool,
     pub computed: bool,
     pub user_type: u32,

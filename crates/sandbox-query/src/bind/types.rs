@@ -1,6 +1,6 @@
 //! Result types: of arithmetic, and where several expressions must agree.
 use super::typed::{Label, Typed};
-use sandbox_values::convert::{Mode, check, decimal_shape};
+use sandbox_values::convert::{ConvertMode, check, decimal_shape};
 use sandbox_values::error::SqlError;
 use sandbox_values::text::width;
 use sandbox_values::{CollationId, Len, SqlType};
@@ -55,7 +55,7 @@ pub fn common_type(left: &Typed, right: &Typed) -> Result<SqlType, SqlError> {
     let collation =
         common_collation(&[left, right], "equal to")?.map_or(CollationId::SERVER_DEFAULT, |(c, _)| c);
     let (high, low) = if a.precedence() >= b.precedence() { (a, b) } else { (b, a) };
-    check(low, high, Mode::Implicit)?;
+    check(low, high, ConvertMode::Implicit)?;
     Ok(match (high, low) {
         (SqlType::Decimal { precision: p1, scale: s1, numeric }, _) => match decimal_shape(low) {
             Some((p2, s2)) => {

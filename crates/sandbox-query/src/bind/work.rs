@@ -18,7 +18,7 @@ pub struct CommonTable {
 
 /// A FROM clause, or a part of it.
 #[derive(Default)]
-pub struct From {
+pub struct FromClause {
     pub sql: String,
     pub sources: Vec<Source>,
     /// Marks of visibility for the WHERE clause, where they come last: a row that the rest of WHERE sorts out

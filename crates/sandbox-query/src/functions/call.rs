@@ -4,7 +4,7 @@ use sandbox_values::error::SqlError;
 use sqlparser::ast::Expr;
 
 /// One call, on its way to the family that knows it.
-pub struct Call<'a> {
+pub struct FunctionCall<'a> {
     pub binder: &'a Binder<'a>,
     /// In lower case.
     pub name: &'a str,
@@ -12,7 +12,7 @@ pub struct Call<'a> {
     pub scope: &'a Scope<'a>,
 }
 
-impl Call<'_> {
+impl FunctionCall<'_> {
     /// All arguments, bound.
     ///
     /// # Errors

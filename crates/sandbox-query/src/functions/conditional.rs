@@ -1,10 +1,10 @@
 //! ISNULL, COALESCE, NULLIF, IIF, CHOOSE.
-use super::Call;
+use super::FunctionCall;
 use crate::bind::Typed;
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     let binder = call.binder;
     Ok(Some(match call.name {
         // The first argument's type, unlike COALESCE's.

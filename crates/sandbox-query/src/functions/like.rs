@@ -4,11 +4,11 @@ use sandbox_values::collation::{Charset, utf16le};
 
 /// A pattern cut into its parts.
 pub struct Pattern {
-    parts: Vec<Part>,
+    parts: Vec<PatternPart>,
     collation: CollationId,
 }
 
-enum Part {
+enum PatternPart {
     /// `%`
     Any,
     /// `_`
@@ -30,21 +30,21 @@ impl Pattern {
             if Some(unit) == escape
                 && let Some((&escaped, after)) = rest.split_first()
             {
-                parts.push(Part::Unit(escaped));
+                parts.push(PatternPart::Unit(escaped));
                 rest = after;
                 continue;
             }
             match unit {
-                PERCENT => parts.push(Part::Any),
-                UNDERSCORE => parts.push(Part::One),
+                PERCENT => parts.push(PatternPart::Any),
+                UNDERSCORE => parts.push(PatternPart::One),
                 OPEN => match set(rest) {
                     Some((part, after)) => {
                         parts.push(part);
                         rest = after;
                     }
-                    None => parts.push(Part::Unit(unit)),
+                    None => parts.push(PatternPart::Unit(unit)),
                 },
-                _ => parts.push(Part::Unit(unit)),
+                _ => parts.push(PatternPart::Unit(unit)),
             }
         }
         Self { parts, collation }
@@ -62,7 +62,7 @@ impl Pattern {
         loop {
             match self.parts.get(part) {
                 None if at == text.len() => return true,
-                Some(Part::Any) => {
+                Some(PatternPart::Any) => {
                     part += 1;
                     back = Some((part, at));
                     continue;
@@ -85,11 +85,11 @@ impl Pattern {
         }
     }
 
-    fn fits(&self, part: &Part, unit: u16) -> bool {
+    fn fits(&self, part: &PatternPart, unit: u16) -> bool {
         match part {
-            Part::Any | Part::One => true,
-            Part::Unit(wanted) => *wanted == unit || self.key(*wanted) == self.key(unit),
-            Part::Set(ranges, turned) => {
+            PatternPart::Any | PatternPart::One => true,
+            PatternPart::Unit(wanted) => *wanted == unit || self.key(*wanted) == self.key(unit),
+            PatternPart::Set(ranges, turned) => {
                 let key = self.key(unit);
                 let within = ranges.iter().any(|(low, high)| {
                     (*low..=*high).contains(&unit) || (self.key(*low) <= key && key <= self.key(*high))
@@ -107,7 +107,7 @@ impl Pattern {
 }
 
 /// A set after its "["; what follows its "]".
-fn set(rest: &[u16]) -> Option<(Part, &[u16])> {
+fn set(rest: &[u16]) -> Option<(PatternPart, &[u16])> {
     let close = rest.iter().position(|&u| u == u16::from(b']')).filter(|&at| at > 0)?;
     let (mut inside, after) = (&rest[..close], &rest[close + 1..]);
     let turned = inside.first() == Some(&u16::from(b'^'));
@@ -127,7 +127,7 @@ fn set(rest: &[u16]) -> Option<(Part, &[u16])> {
             }
         }
     }
-    Some((Part::Set(ranges, turned), after))
+    Some((PatternPart::Set(ranges, turned), after))
 }
 
 #[cfg(test)]

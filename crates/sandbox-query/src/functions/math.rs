@@ -1,10 +1,10 @@
 //! Functions on numbers.
-use super::Call;
+use super::FunctionCall;
 use crate::bind::{Typed, constant_int, overflow};
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     Ok(Some(match call.name {
         "abs" => kept(call, |v, t| match v {
             Value::Int(n) => whole(n.checked_abs(), t),
@@ -60,7 +60,7 @@ fn whole(n: Option<i64>, sql_type: &SqlType) -> Result<Value, SqlError> {
 }
 
 /// The one argument as a number: int stays, small ones become int, bit and text float (Microsoft docs, ABS).
-fn number(call: &Call<'_>, value: Typed) -> Result<Typed, SqlError> {
+fn number(call: &FunctionCall<'_>, value: Typed) -> Result<Typed, SqlError> {
     let to = match &value.sql_type {
         SqlType::TinyInt | SqlType::SmallInt => SqlType::Int,
         SqlType::SmallMoney => SqlType::Money,
@@ -77,7 +77,7 @@ fn number(call: &Call<'_>, value: Typed) -> Result<Typed, SqlError> {
 
 /// A function that keeps the number's type.
 fn kept(
-    call: &Call<'_>,
+    call: &FunctionCall<'_>,
     map: impl Fn(&Value, &SqlType) -> Result<Value, SqlError> + Send + Sync + 'static,
 ) -> Result<Typed, SqlError> {
     let of = number(call, call.bound(1, 1)?.remove(0))?;
@@ -87,7 +87,7 @@ fn kept(
 
 /// FLOOR and CEILING: decimal(p, s) becomes decimal(p, 0).
 fn to_whole(
-    call: &Call<'_>,
+    call: &FunctionCall<'_>,
     exact: fn(i128, i128) -> i128,
     float: fn(f64) -> f64,
 ) -> Result<Typed, SqlError> {
@@ -110,7 +110,7 @@ fn to_whole(
 }
 
 /// ROUND(number, length[, truncate])
-fn round(call: &Call<'_>) -> Result<Typed, SqlError> {
+fn round(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(2, 3)?.into_iter();
     let (Some(of), Some(length)) = (arguments.next(), arguments.next()) else {
         return Err(SqlError::new(189, 15, 1, "The round function requires 2 to 3 arguments."));
@@ -161,7 +161,7 @@ fn round(call: &Call<'_>) -> Result<Typed, SqlError> {
 }
 
 /// POWER gives its first argument's type.
-fn power(call: &Call<'_>) -> Result<Typed, SqlError> {
+fn power(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(2, 2)?.into_iter();
     let (Some(base), Some(exponent)) = (arguments.next(), arguments.next()) else {
         return Err(SqlError::new(174, 15, 1, "The power function requires 2 argument(s)."));

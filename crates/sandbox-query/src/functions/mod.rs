@@ -11,7 +11,7 @@ mod partition;
 mod string;
 mod variant;
 
-pub use call::Call;
+pub use call::FunctionCall;
 
 use crate::bind::{Binder, Scope, Typed, is_aggregate};
 use sandbox_values::error::SqlError;
@@ -64,7 +64,7 @@ pub fn named(
     arguments: &[&Expr],
     scope: &Scope<'_>,
 ) -> Result<Typed, SqlError> {
-    let call = Call { binder, name, arguments, scope };
+    let call = FunctionCall { binder, name, arguments, scope };
     for family in
         [conditional::bind, string::bind, date::bind, math::bind, variant::bind, metadata::bind, system::bind]
     {

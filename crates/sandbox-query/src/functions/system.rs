@@ -1,5 +1,5 @@
 //! What a session, a statement and a server are: `@@` variables and functions without a table.
-use super::Call;
+use super::FunctionCall;
 use crate::bind::{Binder, Origin, Typed, value_literal};
 use sandbox_session::options::SWITCH_BITS;
 use sandbox_session::product;
@@ -85,7 +85,7 @@ pub fn niladic(binder: &Binder<'_>, name: &str) -> Option<Result<Typed, SqlError
     Some(super::named(binder, plain, &[], &crate::bind::Scope::default()))
 }
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     let binder = call.binder;
     let session = binder.session;
     let caught = binder.frame.caught.as_ref();

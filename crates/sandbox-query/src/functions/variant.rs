@@ -1,5 +1,5 @@
 //! SQL_VARIANT_PROPERTY.
-use super::Call;
+use super::FunctionCall;
 use crate::bind::Typed;
 use sandbox_values::collation::utf16le;
 use sandbox_values::error::SqlError;
@@ -8,7 +8,7 @@ use sandbox_values::{CollationId, Len, SqlType, Value};
 
 const NAME: SqlType = SqlType::NVarChar(Len::N(128), CollationId::SERVER_DEFAULT);
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     if call.name != "sql_variant_property" {
         return Ok(None);
     }

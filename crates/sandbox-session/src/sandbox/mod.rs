@@ -6,7 +6,7 @@ mod replay;
 pub use faults::{Fault, FaultKind};
 pub use replay::{Recording, Replayed};
 
-use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_sql::tokens::{ObjectName, SourceText};
 use sandbox_values::error::SqlError;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ impl TableName {
     /// # Errors
     /// 102 where the text is no name.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
-        let source = Source::new(text)?;
+        let source = SourceText::new(text)?;
         let mut cursor = source.cursor();
         let name = cursor.expect_object_name()?;
         if !cursor.is_done() {
@@ -78,12 +78,12 @@ pub enum PlpLengths {
 
 #[derive(Default)]
 pub struct Sandbox {
-    state: Mutex<State>,
+    state: Mutex<SwitchState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct SwitchState {
     faults: Vec<Fault>,
     /// How often all faults were disarmed.
     disarmed: u64,
@@ -203,7 +203,7 @@ impl Sandbox {
         self.state().discarded.contains(table)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SwitchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -105,16 +105,16 @@ fn strip_parentheses(cursor: &Cursor<'_>, mut from: usize, mut to: usize) -> (us
 #[cfg(test)]
 mod tests {
     use super::definition;
-    use crate::tokens::Source;
+    use crate::tokens::SourceText;
 
     fn kept(text: &str) -> String {
-        let source = Source::new(text).unwrap();
+        let source = SourceText::new(text).unwrap();
         definition(&source.cursor(), 0, source.lexemes.len())
     }
 
     #[test]
     fn what_the_catalog_shows_stays_as_it_is() {
-        for kept in [
+        for shown in [
             "((0))",
             "([a]>(0) AND [b]=(-(1)))",
             "([a] BETWEEN (1) AND (9))",
@@ -123,7 +123,7 @@ mod tests {
             "(CONVERT(varchar(10),[d],(120)))",
             "(([a]+(1))*(2))",
         ] {
-            assert_eq!(of_text(kept).unwrap(), kept);
+            assert_eq!(kept(shown), shown);
         }
     }
 

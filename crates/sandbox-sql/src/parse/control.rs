@@ -1,7 +1,7 @@
 //! Transactions, flow of control, calls and messages.
 use super::bridge;
 use super::{Action, Statement};
-use crate::tokens::{Cursor, ObjectName, Source};
+use crate::tokens::{Cursor, ObjectName, SourceText};
 use crate::type_name::TypeName;
 use sandbox_values::error::SqlError;
 use sqlparser::ast::Expr;
@@ -13,20 +13,20 @@ pub type Print = Box<Expr>;
 /// One variable of a DECLARE.
 #[derive(Clone, Debug)]
 pub struct Declared {
-    pub variable: Variable,
+    pub variable: VariableName,
     pub type_name: TypeName,
     pub value: Option<Expr>,
 }
 
 /// A variable's name, with its @.
-pub type Variable = String;
+pub type VariableName = String;
 
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct CallStatement {
     /// Takes the return status.
-    pub status: Option<Variable>,
+    pub status: Option<VariableName>,
     pub callee: Callee,
-    pub arguments: Vec<Argument>,
+    pub arguments: Vec<CallArgument>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub enum Callee {
 }
 
 #[derive(Clone, Debug)]
-pub struct Argument {
+pub struct CallArgument {
     /// Empty where it is positional.
     pub name: String,
     /// `None` is DEFAULT.
@@ -210,16 +210,20 @@ pub fn at_bare_call(cursor: &Cursor<'_>) -> bool {
 pub fn call(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
     let callee = Callee::Procedure(cursor.expect_object_name()?);
     let arguments = arguments(cursor)?;
-    Ok(Action::Call(Box::new(Call { status: None, callee, arguments })))
+    Ok(Action::Call(Box::new(CallStatement { status: None, callee, arguments })))
 }
 
 /// `EXEC[UTE] ...`
-pub fn called(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
+pub fn called(cursor: &mut Cursor<'_>) -> Result<CallStatement, SqlError> {
     cursor.take_any(&["execute", "exec"]);
     if cursor.take_token(&Token::LParen) {
         let text = bridge::expression(cursor)?;
         cursor.expect_token(&Token::RParen)?;
-        return Ok(Call { status: None, callee: Callee::Text(Box::new(text)), arguments: Vec::new() });
+        return Ok(CallStatement {
+            status: None,
+            callee: Callee::Text(Box::new(text)),
+            arguments: Vec::new(),
+        });
     }
     let status = match cursor.peek() {
         Some(Token::Word(word))
@@ -234,17 +238,17 @@ pub fn called(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
         _ => None,
     };
     let callee = Callee::Procedure(cursor.expect_object_name()?);
-    Ok(Call { status, callee, arguments: arguments(cursor)? })
+    Ok(CallStatement { status, callee, arguments: arguments(cursor)? })
 }
 
 /// A DBCC statement, as a call of a procedure.
-fn dbcc(name: &str, arguments: Vec<Argument>) -> Result<Call, SqlError> {
-    let callee = Callee::Procedure(Source::new(name)?.cursor().expect_object_name()?);
-    Ok(Call { status: None, callee, arguments })
+fn dbcc(name: &str, arguments: Vec<CallArgument>) -> Result<CallStatement, SqlError> {
+    let callee = Callee::Procedure(SourceText::new(name)?.cursor().expect_object_name()?);
+    Ok(CallStatement { status: None, callee, arguments })
 }
 
 /// `DBCC CHECKIDENT (table, NORESEED | RESEED, number) [WITH NO_INFOMSGS]`.
-fn check_identity(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
+fn check_identity(cursor: &mut Cursor<'_>) -> Result<CallStatement, SqlError> {
     cursor.expect_token(&Token::LParen)?;
     let table = argument(cursor)?;
     cursor.expect_token(&Token::Comma)?;
@@ -261,7 +265,7 @@ fn check_identity(cursor: &mut Cursor<'_>) -> Result<Call, SqlError> {
     dbcc(name, vec![table, number])
 }
 
-fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<Argument>, SqlError> {
+fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<CallArgument>, SqlError> {
     let mut arguments = Vec::new();
     let end = bridge::statement_end(cursor);
     if cursor.position() >= end || ends_call(cursor) {
@@ -287,7 +291,7 @@ fn ends_call(cursor: &Cursor<'_>) -> bool {
     }
 }
 
-fn argument(cursor: &mut Cursor<'_>) -> Result<Argument, SqlError> {
+fn argument(cursor: &mut Cursor<'_>) -> Result<CallArgument, SqlError> {
     let name = match cursor.peek() {
         Some(Token::Word(word))
             if word.quote_style.is_none()
@@ -307,7 +311,7 @@ fn argument(cursor: &mut Cursor<'_>) -> Result<Argument, SqlError> {
         Some(bridge::read(cursor, |parser| parser.parse_prefix())?)
     };
     let output = cursor.take_any(&["output", "out"]).is_some();
-    Ok(Argument { name, value, output })
+    Ok(CallArgument { name, value, output })
 }
 
 fn raise_error(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {

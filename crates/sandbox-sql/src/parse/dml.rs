@@ -13,14 +13,14 @@ use sqlparser::tokenizer::Token;
 
 /// The table that a statement changes: a name, or an alias from its FROM clause.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct TargetName {
     pub name: ObjectName,
     pub hints: Hints,
 }
 
 /// `OUTPUT list [INTO table [(columns)]]`
 #[derive(Clone, Debug)]
-pub struct Output {
+pub struct OutputClause {
     pub items: Vec<SelectItem>,
     pub into: Option<(ObjectName, Vec<String>)>,
 }
@@ -29,19 +29,19 @@ pub struct Output {
 pub struct Insert {
     pub with: Vec<Cte>,
     pub top: Option<Expr>,
-    pub target: Target,
+    pub target: TargetName,
     pub columns: Option<Vec<String>>,
-    pub output: Option<Output>,
-    pub rows: Rows,
+    pub output: Option<OutputClause>,
+    pub rows: InsertRows,
 }
 
 #[derive(Clone, Debug)]
-pub enum Rows {
+pub enum InsertRows {
     /// `None` is DEFAULT.
     Values(Vec<Vec<Option<Expr>>>),
     Query(Box<Query>),
     DefaultValues,
-    Call(Box<super::Call>),
+    Call(Box<super::CallStatement>),
     /// What a call gave, or OUTPUT for its INTO: no text says so.
     Given(Vec<OutColumn>, Vec<Vec<Value>>),
 }
@@ -50,9 +50,9 @@ pub enum Rows {
 pub struct Update {
     pub with: Vec<Cte>,
     pub top: Option<Expr>,
-    pub target: Target,
+    pub target: TargetName,
     pub set: Vec<(Assigned, Option<Expr>)>,
-    pub output: Option<Output>,
+    pub output: Option<OutputClause>,
     pub from: Vec<TableWithJoins>,
     pub filter: Option<Expr>,
 }
@@ -68,8 +68,8 @@ pub enum Assigned {
 pub struct Delete {
     pub with: Vec<Cte>,
     pub top: Option<Expr>,
-    pub target: Target,
-    pub output: Option<Output>,
+    pub target: TargetName,
+    pub output: Option<OutputClause>,
     pub from: Vec<TableWithJoins>,
     pub filter: Option<Expr>,
 }
@@ -102,11 +102,11 @@ pub fn insert(cursor: &mut Cursor<'_>, with: Vec<Cte>) -> Result<Insert, SqlErro
     target.hints = target.hints.and(hints(cursor)?)?;
     let output = output(cursor)?;
     let rows = if cursor.take_words(&["default", "values"]) {
-        Rows::DefaultValues
+        InsertRows::DefaultValues
     } else if cursor.at_word("values") {
         cursor.advance();
         let values = bridge::read(cursor, |parser| parser.parse_values(false, true))?;
-        Rows::Values(
+        InsertRows::Values(
             values
                 .rows
                 .into_iter()
@@ -114,9 +114,9 @@ pub fn insert(cursor: &mut Cursor<'_>, with: Vec<Cte>) -> Result<Insert, SqlErro
                 .collect(),
         )
     } else if cursor.at_word("exec") || cursor.at_word("execute") {
-        Rows::Call(Box::new(super::control::called(cursor)?))
+        InsertRows::Call(Box::new(super::control::called(cursor)?))
     } else {
-        Rows::Query(bridge::query(cursor)?)
+        InsertRows::Query(bridge::query(cursor)?)
     };
     bridge::option_clause(cursor)?;
     Ok(Insert { with, top, target, columns, output, rows })
@@ -161,8 +161,8 @@ fn top(cursor: &mut Cursor<'_>) -> Result<Option<Expr>, SqlError> {
     Ok(Some(rows))
 }
 
-fn target(cursor: &mut Cursor<'_>) -> Result<Target, SqlError> {
-    Ok(Target { name: cursor.expect_table_name()?, hints: hints(cursor)? })
+fn target(cursor: &mut Cursor<'_>) -> Result<TargetName, SqlError> {
+    Ok(TargetName { name: cursor.expect_table_name()?, hints: hints(cursor)? })
 }
 
 /// `WITH (hint, ...)`; an index hint's arguments are dropped.
@@ -251,7 +251,7 @@ pub fn compound(token: &Token) -> Option<BinaryOperator> {
     }
 }
 
-fn output(cursor: &mut Cursor<'_>) -> Result<Option<Output>, SqlError> {
+fn output(cursor: &mut Cursor<'_>) -> Result<Option<OutputClause>, SqlError> {
     if !cursor.take_word("output") {
         return Ok(None);
     }
@@ -263,7 +263,7 @@ fn output(cursor: &mut Cursor<'_>) -> Result<Option<Output>, SqlError> {
     } else {
         None
     };
-    Ok(Some(Output { items, into }))
+    Ok(Some(OutputClause { items, into }))
 }
 
 fn from(cursor: &mut Cursor<'_>) -> Result<Vec<TableWithJoins>, SqlError> {

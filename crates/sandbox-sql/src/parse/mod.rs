@@ -9,12 +9,12 @@ mod dml;
 mod set;
 
 pub use bulk::{BulkColumnDef, Hint, InsertBulk};
-pub use control::{Argument, Call, Callee, Declared, Print, RaiseError, Variable};
-pub use dml::{Assigned, Delete, Insert, Output, Rows, Target, Update};
+pub use control::{CallArgument, CallStatement, Callee, Declared, Print, RaiseError, VariableName};
+pub use dml::{Assigned, Delete, Insert, InsertRows, OutputClause, TargetName, Update};
 pub use set::{Setting, Switch};
 
 use super::ddl::{self, Ddl};
-use super::tokens::{Cursor, Source};
+use super::tokens::{Cursor, SourceText};
 use sandbox_values::error::SqlError;
 use sqlparser::ast::{Expr, Query};
 use sqlparser::tokenizer::Token;
@@ -53,7 +53,7 @@ pub enum Action {
     /// A table variable.
     DeclareTable(Box<ddl::ast::CreateTable>),
     Use(String),
-    Call(Box<Call>),
+    Call(Box<CallStatement>),
     If {
         condition: Box<Expr>,
         then: Box<Statement>,
@@ -107,7 +107,7 @@ impl Action {
 /// # Errors
 /// 102/156 with the line, 105, 113, 428.
 pub fn batch(text: &str) -> Result<Vec<Statement>, SqlError> {
-    let source = Source::new(text)?;
+    let source = SourceText::new(text)?;
     let mut cursor = source.cursor();
     let mut statements = Vec::new();
     while !cursor.is_done() {
@@ -126,7 +126,7 @@ pub fn batch(text: &str) -> Result<Vec<Statement>, SqlError> {
 /// # Errors
 /// 102/156.
 pub fn expression(text: &str) -> Result<Expr, SqlError> {
-    let source = Source::new(text)?;
+    let source = SourceText::new(text)?;
     let mut cursor = source.cursor();
     let expression = bridge::expression(&mut cursor)?;
     if cursor.is_done() { Ok(expression) } else { Err(cursor.syntax_error()) }

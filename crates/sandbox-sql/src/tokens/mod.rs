@@ -6,7 +6,7 @@ mod source;
 
 pub use limits::{DEEPEST, too_deep};
 pub use reserved::is_reserved;
-pub use source::{Lexeme, Source};
+pub use source::{Lexeme, SourceText};
 
 use sandbox_values::error::SqlError;
 use sqlparser::tokenizer::Token;
@@ -17,7 +17,7 @@ pub const PARTITION: &str = "$partition";
 /// A place in a token list.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
-    source: &'a Source<'a>,
+    source: &'a SourceText<'a>,
     at: usize,
 }
 
@@ -45,11 +45,11 @@ impl std::fmt::Display for ObjectName {
 }
 
 impl<'a> Cursor<'a> {
-    fn at_start(source: &'a Source<'a>) -> Self {
+    fn at_start(source: &'a SourceText<'a>) -> Self {
         Self { source, at: 0 }
     }
 
-    /// Index of the next token in [`Source::lexemes`].
+    /// Index of the next token in [`SourceText::lexemes`].
     pub fn position(&self) -> usize {
         self.at
     }
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn names_have_up_to_three_parts() {
-        let source = Source::new("a.b.c d..e f [g h].[i] table j.k.l.m").unwrap();
+        let source = SourceText::new("a.b.c d..e f [g h].[i] table j.k.l.m").unwrap();
         let mut cursor = source.cursor();
         let name = |d: Option<&str>, s: Option<&str>, n: &str| ObjectName {
             database: d.map(Into::into),
@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(cursor.expect_object_name().unwrap_err().number, 117);
         for text in ["..t", ".t"] {
             assert_eq!(
-                Source::new(text).unwrap().cursor().expect_object_name().unwrap(),
+                SourceText::new(text).unwrap().cursor().expect_object_name().unwrap(),
                 name(None, None, "t")
             );
         }

@@ -20,14 +20,14 @@ pub struct Lexeme {
 
 /// A tokenized batch.
 #[derive(Clone, Debug)]
-pub struct Source<'a> {
+pub struct SourceText<'a> {
     pub text: &'a str,
     pub lexemes: Vec<Lexeme>,
     /// Statements around the one being read.
     pub(super) nesting: Cell<usize>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> SourceText<'a> {
     /// # Errors
     /// 105 for a string or name that is not closed, 113 for a comment, 191 for too deep an expression, else 102.
     pub fn new(text: &'a str) -> Result<Self, SqlError> {
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn offsets_and_lines_follow_comments_strings_and_wide_characters() {
         let text = "select N'é😀''x' -- tail\n/* a\nb */ , [a]]b]\r\n  from t";
-        let source = Source::new(text).unwrap();
+        let source = SourceText::new(text).unwrap();
         let seen: Vec<_> = source.lexemes.iter().map(|l| (&text[l.start..l.end], l.line)).collect();
         assert_eq!(seen, [("select", 1), ("N'é😀''x'", 1), (",", 3), ("[a]]b]", 3), ("from", 4), ("t", 4)]);
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn variables_begin_right_after_an_operator() {
         let text = "a<@b^@select<@@rowcount<=@c";
-        let source = Source::new(text).unwrap();
+        let source = SourceText::new(text).unwrap();
         let seen: Vec<_> =
             source.lexemes.iter().map(|l| (l.token.to_string(), &text[l.start..l.end])).collect();
         let expected = ["a", "<", "@b", "^", "@select", "<", "@@rowcount", "<=", "@c"];
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn open_strings_and_comments_are_errors() {
-        assert_eq!(Source::new("select 'abc").unwrap_err().number, 105);
-        assert_eq!(Source::new("select /* abc").unwrap_err().number, 113);
+        assert_eq!(SourceText::new("select 'abc").unwrap_err().number, 105);
+        assert_eq!(SourceText::new("select /* abc").unwrap_err().number, 113);
     }
 }

@@ -6,7 +6,7 @@ fn column(collation: &str, width: u16) -> SqlType {
 }
 
 fn number(misfit: Misfit) -> i32 {
-    misfit.into_error(Place { database: "db", table: "dbo.t", column: "s", colid: 1 }, true).number
+    misfit.into_error(ColumnPlace { database: "db", table: "dbo.t", column: "s", colid: 1 }, true).number
 }
 
 fn stored(bytes: &[u8], from: &SqlType, to: &SqlType) -> Result<Vec<u8>, i32> {
@@ -73,7 +73,7 @@ fn broken_utf8_is_refused_where_a_server_refused_it() {
 fn errors_name_the_place() {
     let misfit =
         fit(&Value::Bytes(b"toolong".to_vec()), &declare("varchar(9)"), &declare("varchar(4)")).unwrap_err();
-    let place = Place { database: "db", table: "dbo.t", column: "s", colid: 1 };
+    let place = ColumnPlace { database: "db", table: "dbo.t", column: "s", colid: 1 };
     assert_eq!(
         misfit.clone().into_error(place, true).text,
         "String or binary data would be truncated in table 'db.dbo.t', column 's'. Truncated value: 'tool'."

@@ -4,8 +4,8 @@ mod moments;
 mod numbers;
 mod texts;
 
-use sandbox_sql::type_name::{Place as TypePlace, TypeName};
-use sandbox_values::convert::{Misfit, Mode, Place, cast, days_of_date, fit};
+use sandbox_sql::type_name::{TypeName, TypePlace};
+use sandbox_values::convert::{ColumnPlace, ConvertMode, Misfit, cast, days_of_date, fit};
 use sandbox_values::{CollationId, Len, SqlType, Value};
 
 fn declare(declaration: &str) -> SqlType {
@@ -21,11 +21,11 @@ fn varchar(text: &str) -> (Value, SqlType) {
 fn shown(literal: &str, from: &str, to: &str, style: Option<i32>) -> Result<String, i32> {
     let (value, text_type) = varchar(literal);
     let from = declare(from);
-    let typed = cast(&value, &text_type, &from, None, Mode::Explicit).map_err(|error| error.number)?;
+    let typed = cast(&value, &text_type, &from, None, ConvertMode::Explicit).map_err(|error| error.number)?;
     let to = declare(to);
-    let result = cast(&typed, &from, &to, style, Mode::Explicit).map_err(|error| error.number)?;
+    let result = cast(&typed, &from, &to, style, ConvertMode::Explicit).map_err(|error| error.number)?;
     let plain = declare("varchar(max)");
-    let shown = cast(&result, &to, &plain, None, Mode::Explicit).map_err(|error| error.number)?;
+    let shown = cast(&result, &to, &plain, None, ConvertMode::Explicit).map_err(|error| error.number)?;
     match shown {
         Value::Bytes(bytes) => Ok(String::from_utf8(bytes).unwrap()),
         other => panic!("{other:?}"),

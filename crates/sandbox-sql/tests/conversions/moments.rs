@@ -118,7 +118,7 @@ fn dates_are_read_in_every_documented_form() {
         assert_eq!(shown(text, "date", "varchar(20)", None), Ok("2024-03-05".to_owned()), "{text}");
     }
     let (value, from) = varchar("05/03/2024");
-    let date = cast(&value, &from, &SqlType::Date, Some(103), Mode::Explicit).unwrap();
+    let date = cast(&value, &from, &SqlType::Date, Some(103), ConvertMode::Explicit).unwrap();
     assert_eq!(Some(date), days_of_date(2024, 3, 5).map(Value::Date));
     assert_eq!(shown("3:04:05.5 PM", "time(1)", "varchar(20)", None), Ok("15:04:05.5".to_owned()));
     assert_eq!(shown("12am", "time(0)", "varchar(20)", None), Ok("00:00:00".to_owned()));

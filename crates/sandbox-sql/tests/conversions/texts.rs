@@ -16,7 +16,7 @@ fn texts_are_cut_and_padded_in_silence() {
         &nvarchar(10, collation),
         &nvarchar(2, collation),
         None,
-        Mode::Explicit,
+        ConvertMode::Explicit,
     )
     .unwrap()
     {
@@ -25,7 +25,8 @@ fn texts_are_cut_and_padded_in_silence() {
     };
     assert_eq!(cut("Latin1_General_100_CI_AS"), 4, "half a pair stays");
     assert_eq!(cut("Latin1_General_100_CI_AS_SC"), 2, "_SC keeps pairs whole");
-    let narrow = cast(&emoji, &nvarchar(10, "Greek_CI_AS"), &declare("varchar(5)"), None, Mode::Explicit);
+    let narrow =
+        cast(&emoji, &nvarchar(10, "Greek_CI_AS"), &declare("varchar(5)"), None, ConvertMode::Explicit);
     assert_eq!(narrow, Ok(Value::Bytes(b"a??".to_vec())));
 }
 
@@ -34,7 +35,7 @@ fn code_pages_meet_in_unicode() {
     let text = |bytes: &[u8], from: &str, to: &str| {
         let [from, to] =
             [from, to].map(|name| SqlType::VarChar(Len::N(20), CollationId::by_name(name).unwrap()));
-        match cast(&Value::Bytes(bytes.to_vec()), &from, &to, None, Mode::Explicit).unwrap() {
+        match cast(&Value::Bytes(bytes.to_vec()), &from, &to, None, ConvertMode::Explicit).unwrap() {
             Value::Bytes(bytes) => bytes,
             other => panic!("{other:?}"),
         }
@@ -54,8 +55,8 @@ fn binaries() {
     let binary = |literal: &str, from: &str, to: &str| {
         let (value, text_type) = varchar(literal);
         let from = declare(from);
-        let typed = cast(&value, &text_type, &from, None, Mode::Explicit).unwrap();
-        match cast(&typed, &from, &declare(to), None, Mode::Explicit).unwrap() {
+        let typed = cast(&value, &text_type, &from, None, ConvertMode::Explicit).unwrap();
+        match cast(&typed, &from, &declare(to), None, ConvertMode::Explicit).unwrap() {
             Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>(),
             other => panic!("{other:?}"),
         }
@@ -73,7 +74,7 @@ fn binaries() {
         "FF19966F868B11D0B42D00C04FC964FF"
     );
     let convert = |value: &[u8], from: &str, to: &str, style| {
-        cast(&Value::Bytes(value.to_vec()), &declare(from), &declare(to), style, Mode::Explicit)
+        cast(&Value::Bytes(value.to_vec()), &declare(from), &declare(to), style, ConvertMode::Explicit)
     };
     // Microsoft, "CAST and CONVERT", binary styles.
     assert_eq!(
@@ -103,18 +104,18 @@ fn guids() {
 #[test]
 fn variants_keep_their_base_type() {
     let int = Value::Int(5);
-    let variant = cast(&int, &SqlType::Int, &SqlType::Variant, None, Mode::Implicit).unwrap();
+    let variant = cast(&int, &SqlType::Int, &SqlType::Variant, None, ConvertMode::Implicit).unwrap();
     assert_eq!(variant, Value::Variant(Box::new((SqlType::Int, int))));
     assert_eq!(
-        cast(&variant, &SqlType::Variant, &declare("decimal(5,1)"), None, Mode::Explicit),
+        cast(&variant, &SqlType::Variant, &declare("decimal(5,1)"), None, ConvertMode::Explicit),
         Ok(Value::Decimal(50))
     );
     assert_eq!(
-        cast(&variant, &SqlType::Variant, &SqlType::Date, None, Mode::Explicit).unwrap_err().number,
+        cast(&variant, &SqlType::Variant, &SqlType::Date, None, ConvertMode::Explicit).unwrap_err().number,
         529
     );
     assert_eq!(
-        cast(&variant, &SqlType::Variant, &SqlType::Int, None, Mode::Implicit).unwrap_err().number,
+        cast(&variant, &SqlType::Variant, &SqlType::Int, None, ConvertMode::Implicit).unwrap_err().number,
         257
     );
 }
@@ -122,9 +123,9 @@ fn variants_keep_their_base_type() {
 #[test]
 fn try_gives_null_for_values_but_not_for_pairs() {
     let (value, from) = varchar("x");
-    assert_eq!(cast(&value, &from, &SqlType::Int, None, Mode::Try), Ok(Value::Null));
+    assert_eq!(cast(&value, &from, &SqlType::Int, None, ConvertMode::Try), Ok(Value::Null));
     let date = Value::Date(0);
-    assert_eq!(cast(&date, &SqlType::Date, &SqlType::Int, None, Mode::Try).unwrap_err().number, 529);
+    assert_eq!(cast(&date, &SqlType::Date, &SqlType::Int, None, ConvertMode::Try).unwrap_err().number, 529);
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn xml_is_what_its_text_says() {
         &declare(from),
         &SqlType::Xml,
         style,
-        Mode::Explicit,
+        ConvertMode::Explicit,
     ) {
         Ok(Value::Bytes(bytes)) => {
             let units: Vec<u16> =
@@ -161,7 +162,7 @@ fn xml_is_what_its_text_says() {
         &declare("varbinary(max)"),
         &SqlType::Xml,
         None,
-        Mode::Explicit,
+        ConvertMode::Explicit,
     );
     assert_eq!(binary, Ok(Value::Bytes("<a>é</a>".encode_utf16().flat_map(u16::to_le_bytes).collect())));
 }
@@ -170,5 +171,5 @@ fn xml_is_what_its_text_says() {
 fn varchar_of(text: &str, sql_type: &str) -> Value {
     let (value, from) =
         (Value::Bytes(text.encode_utf16().flat_map(u16::to_le_bytes).collect()), declare("nvarchar(max)"));
-    cast(&value, &from, &declare(sql_type), None, Mode::Explicit).unwrap()
+    cast(&value, &from, &declare(sql_type), None, ConvertMode::Explicit).unwrap()
 }

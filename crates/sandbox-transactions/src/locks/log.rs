@@ -1,5 +1,5 @@
 //! What happened to locks, for tests to read through T-SQL (`sys.sandbox_lock_log`).
-use super::{Mode, Resource, Scope, SessionId};
+use super::{LockMode, LockScope, Resource, SessionId};
 use std::collections::VecDeque;
 
 /// The oldest entries make way beyond this many.
@@ -38,8 +38,8 @@ pub struct LogEntry {
     pub event: Event,
     pub session: SessionId,
     pub resource: Resource,
-    pub mode: Mode,
-    pub scope: Scope,
+    pub mode: LockMode,
+    pub scope: LockScope,
 }
 
 #[derive(Default)]
@@ -54,10 +54,11 @@ impl Log {
         event: Event,
         session: SessionId,
         resource: &Resource,
-        (mode, scope): (Mode, Scope),
+        (mode, scope): (LockMode, LockScope),
     ) {
         // Every INSERT asks for its place: only those that have to wait have a story.
-        if let (Resource::Range { .. }, Mode::IX, Event::Granted | Event::Released) = (resource, mode, event)
+        if let (Resource::Range { .. }, LockMode::IX, Event::Granted | Event::Released) =
+            (resource, mode, event)
         {
             return;
         }

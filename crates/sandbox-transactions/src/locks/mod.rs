@@ -9,9 +9,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 pub use log::{Event, LogEntry};
-pub use mode::Mode;
+pub use mode::LockMode;
 use sandbox_values::error::SqlError;
-use state::State;
+use state::LockState;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,27 +40,27 @@ pub enum Resource {
 
 /// How long a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum LockScope {
     Statement,
     Transaction,
     Session,
 }
 
-impl Scope {
+impl LockScope {
     /// As `sys.dm_tran_locks.request_owner_type` calls it; statement locks belong to the transaction there.
     pub fn owner_type(self) -> &'static str {
         match self {
-            Scope::Statement | Scope::Transaction => "TRANSACTION",
-            Scope::Session => "SESSION",
+            LockScope::Statement | LockScope::Transaction => "TRANSACTION",
+            LockScope::Session => "SESSION",
         }
     }
 }
 
 pub struct Request<'a> {
     pub session: SessionId,
-    pub scope: Scope,
+    pub scope: LockScope,
     pub resource: Resource,
-    pub mode: Mode,
+    pub mode: LockMode,
     /// LOCK_TIMEOUT: `None` waits for ever, zero not at all.
     pub timeout: Option<Duration>,
     /// `SET DEADLOCK_PRIORITY`, -10 to 10.
@@ -125,16 +125,16 @@ impl Status {
 pub struct LockRow {
     pub resource: Resource,
     pub session: SessionId,
-    pub mode: Mode,
+    pub mode: LockMode,
     pub status: Status,
-    pub scope: Scope,
+    pub scope: LockScope,
     /// Of a request that is not granted: when it began to wait.
     pub since: Option<Instant>,
 }
 
 #[derive(Default)]
 pub struct LockManager {
-    state: Mutex<State>,
+    state: Mutex<LockState>,
     changed: Condvar,
 }
 
@@ -207,7 +207,7 @@ impl LockManager {
     }
 
     /// Releases one lock once; false if the session does not hold it in that scope.
-    pub fn release(&self, session: SessionId, scope: Scope, resource: &Resource) -> bool {
+    pub fn release(&self, session: SessionId, scope: LockScope, resource: &Resource) -> bool {
         let mut state = self.state();
         let released = state.release_one(session, scope, resource);
         self.changed.notify_all();
@@ -215,7 +215,7 @@ impl LockManager {
     }
 
     /// Releases all that the session holds in that scope: at the end of a statement, a transaction, a session.
-    pub fn release_all(&self, session: SessionId, scope: Scope) {
+    pub fn release_all(&self, session: SessionId, scope: LockScope) {
         let mut state = self.state();
         let held: Vec<Resource> = state
             .locks
@@ -232,7 +232,7 @@ impl LockManager {
     }
 
     /// What the session holds on a resource in one scope.
-    pub fn held(&self, session: SessionId, scope: Scope, resource: &Resource) -> Option<Mode> {
+    pub fn held(&self, session: SessionId, scope: LockScope, resource: &Resource) -> Option<LockMode> {
         let state = self.state();
         let grants = &state.locks.get(resource)?.granted;
         grants.iter().find(|grant| grant.session == session && grant.scope == scope).map(|grant| grant.mode)
@@ -272,7 +272,7 @@ impl LockManager {
         self.state().log.entries()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LockState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 /// A lock mode. The names are those of `sys.dm_tran_locks.request_mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
+pub enum LockMode {
     /// Schema stability: a statement that compiles or reads uncommitted.
     SchS,
     IS,
@@ -18,21 +18,30 @@ pub enum Mode {
 }
 
 /// From the most permissive to the most exclusive.
-const ALL: [Mode; 9] =
-    [Mode::SchS, Mode::IS, Mode::S, Mode::U, Mode::IX, Mode::SIX, Mode::X, Mode::BU, Mode::SchM];
+const ALL: [LockMode; 9] = [
+    LockMode::SchS,
+    LockMode::IS,
+    LockMode::S,
+    LockMode::U,
+    LockMode::IX,
+    LockMode::SIX,
+    LockMode::X,
+    LockMode::BU,
+    LockMode::SchM,
+];
 
-impl Mode {
+impl LockMode {
     pub fn name(self) -> &'static str {
         match self {
-            Mode::SchS => "Sch-S",
-            Mode::IS => "IS",
-            Mode::S => "S",
-            Mode::U => "U",
-            Mode::IX => "IX",
-            Mode::SIX => "SIX",
-            Mode::X => "X",
-            Mode::BU => "BU",
-            Mode::SchM => "Sch-M",
+            LockMode::SchS => "Sch-S",
+            LockMode::IS => "IS",
+            LockMode::S => "S",
+            LockMode::U => "U",
+            LockMode::IX => "IX",
+            LockMode::SIX => "SIX",
+            LockMode::X => "X",
+            LockMode::BU => "BU",
+            LockMode::SchM => "Sch-M",
         }
     }
 
@@ -43,32 +52,34 @@ impl Mode {
     /// The modes that others may hold beside this one: Microsoft's lock compatibility matrix
     /// (Transaction locking and row versioning guide, "Lock compatibility").
     fn compatible_set(self) -> u16 {
-        let beside: &[Mode] = match self {
-            Mode::SchS => &ALL[..8],
-            Mode::IS => &[Mode::SchS, Mode::IS, Mode::S, Mode::U, Mode::IX, Mode::SIX],
-            Mode::S => &[Mode::SchS, Mode::IS, Mode::S, Mode::U],
-            Mode::U => &[Mode::SchS, Mode::IS, Mode::S],
-            Mode::IX => &[Mode::SchS, Mode::IS, Mode::IX],
-            Mode::SIX => &[Mode::SchS, Mode::IS],
-            Mode::X => &[Mode::SchS],
-            Mode::BU => &[Mode::SchS, Mode::BU],
-            Mode::SchM => &[],
+        let beside: &[LockMode] = match self {
+            LockMode::SchS => &ALL[..8],
+            LockMode::IS => {
+                &[LockMode::SchS, LockMode::IS, LockMode::S, LockMode::U, LockMode::IX, LockMode::SIX]
+            }
+            LockMode::S => &[LockMode::SchS, LockMode::IS, LockMode::S, LockMode::U],
+            LockMode::U => &[LockMode::SchS, LockMode::IS, LockMode::S],
+            LockMode::IX => &[LockMode::SchS, LockMode::IS, LockMode::IX],
+            LockMode::SIX => &[LockMode::SchS, LockMode::IS],
+            LockMode::X => &[LockMode::SchS],
+            LockMode::BU => &[LockMode::SchS, LockMode::BU],
+            LockMode::SchM => &[],
         };
         beside.iter().fold(0, |set, mode| set | mode.bit())
     }
 
-    pub fn compatible(self, other: Mode) -> bool {
+    pub fn compatible(self, other: LockMode) -> bool {
         self.compatible_set() & other.bit() != 0
     }
 
     /// What a session holds that holds both: the most permissive mode that lets in no one whom either keeps
     /// out. U with IX is SIX here where SQL Server says UIX; the two keep out the same modes.
-    pub fn join(self, other: Mode) -> Mode {
+    pub fn join(self, other: LockMode) -> LockMode {
         let allowed = self.compatible_set() & other.compatible_set();
         ALL.into_iter()
             .filter(|mode| mode.compatible_set() & !allowed == 0)
             .max_by_key(|mode| mode.compatible_set().count_ones())
-            .unwrap_or(Mode::SchM)
+            .unwrap_or(LockMode::SchM)
     }
 }
 
@@ -88,7 +99,7 @@ mod tests {
     /// Rows and columns in the order of Microsoft's table; `y` where the requested mode is granted.
     #[test]
     fn the_matrix_is_microsofts() {
-        use Mode::*;
+        use LockMode::*;
         let order = [SchS, SchM, S, U, X, IS, IX, SIX, BU];
         let rows = [
             "ynyyyyyyy",
@@ -110,7 +121,7 @@ mod tests {
 
     #[test]
     fn joins_are_the_documented_conversions() {
-        use Mode::*;
+        use LockMode::*;
         for (a, b, joined) in [
             (S, IX, SIX),
             (S, U, U),

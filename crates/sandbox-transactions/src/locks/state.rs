@@ -1,11 +1,11 @@
 //! Who holds what and who waits: grants, queues, and the circles that waiting closes.
 use super::log::{Event, Log};
-use super::{Mode, Request, Resource, Scope, SessionId};
+use super::{LockMode, LockScope, Request, Resource, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 #[derive(Default)]
-pub struct State {
+pub struct LockState {
     pub locks: HashMap<Resource, Lock>,
     /// A session waits for one thing at a time.
     pub waits: HashMap<SessionId, Wait>,
@@ -14,24 +14,24 @@ pub struct State {
 
 #[derive(Default)]
 pub struct Lock {
-    pub granted: Vec<Grant>,
+    pub granted: Vec<GrantedLock>,
     pub queue: VecDeque<SessionId>,
 }
 
-pub struct Grant {
+pub struct GrantedLock {
     pub session: SessionId,
-    pub scope: Scope,
-    pub mode: Mode,
+    pub scope: LockScope,
+    pub mode: LockMode,
     /// An application lock asked for twice is released twice.
     pub count: u32,
 }
 
 pub struct Wait {
     pub resource: Resource,
-    pub scope: Scope,
-    pub requested: Mode,
+    pub scope: LockScope,
+    pub requested: LockMode,
     /// With what the session already holds there.
-    pub target: Mode,
+    pub target: LockMode,
     pub converts: bool,
     pub priority: i8,
     pub victim: bool,
@@ -40,33 +40,33 @@ pub struct Wait {
 
 impl Lock {
     /// What a session holds here over all scopes.
-    fn held_by(&self, session: SessionId) -> Option<Mode> {
+    fn held_by(&self, session: SessionId) -> Option<LockMode> {
         self.granted
             .iter()
             .filter(|grant| grant.session == session)
             .map(|grant| grant.mode)
-            .reduce(Mode::join)
+            .reduce(LockMode::join)
     }
 
-    fn conflicting(&self, session: SessionId, mode: Mode) -> impl Iterator<Item = SessionId> {
+    fn conflicting(&self, session: SessionId, mode: LockMode) -> impl Iterator<Item = SessionId> {
         self.granted
             .iter()
             .filter(move |grant| grant.session != session && !grant.mode.compatible(mode))
             .map(|grant| grant.session)
     }
 
-    fn grant(&mut self, session: SessionId, scope: Scope, mode: Mode) {
+    fn grant(&mut self, session: SessionId, scope: LockScope, mode: LockMode) {
         match self.granted.iter_mut().find(|grant| grant.session == session && grant.scope == scope) {
             Some(grant) => {
                 grant.mode = grant.mode.join(mode);
                 grant.count += 1;
             }
-            None => self.granted.push(Grant { session, scope, mode, count: 1 }),
+            None => self.granted.push(GrantedLock { session, scope, mode, count: 1 }),
         }
     }
 }
 
-impl State {
+impl LockState {
     pub fn grant_at_once(&mut self, request: &Request) -> bool {
         let lock = self.locks.entry(request.resource.clone()).or_default();
         let held = lock.held_by(request.session);
@@ -136,7 +136,7 @@ impl State {
         self.serve(&wait.resource);
     }
 
-    pub fn release_one(&mut self, session: SessionId, scope: Scope, resource: &Resource) -> bool {
+    pub fn release_one(&mut self, session: SessionId, scope: LockScope, resource: &Resource) -> bool {
         let Some(lock) = self.locks.get_mut(resource) else { return false };
         let mut grants = lock.granted.iter_mut();
         let Some(grant) = grants.find(|grant| grant.session == session && grant.scope == scope) else {
@@ -149,7 +149,7 @@ impl State {
         true
     }
 
-    pub fn drop_grant(&mut self, session: SessionId, scope: Scope, resource: &Resource) {
+    pub fn drop_grant(&mut self, session: SessionId, scope: LockScope, resource: &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         let Some(at) = lock.granted.iter().position(|grant| grant.session == session && grant.scope == scope)
         else {

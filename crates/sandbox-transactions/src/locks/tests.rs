@@ -9,15 +9,15 @@ const OTHER: Resource = Resource::Table { database: 5, object_id: 200 };
 impl LockManager {
     /// Blocks until the session stands in a queue: tests need no sleeps.
     fn until_waiting(&self, session: SessionId) {
-        let waiting = |state: &mut State| !state.waits.contains_key(&session);
+        let waiting = |state: &mut LockState| !state.waits.contains_key(&session);
         drop(self.changed.wait_while(self.state(), waiting));
     }
 }
 
-fn request(session: SessionId, resource: &Resource, mode: Mode) -> Request<'static> {
+fn request(session: SessionId, resource: &Resource, mode: LockMode) -> Request<'static> {
     Request {
         session,
-        scope: Scope::Transaction,
+        scope: LockScope::Transaction,
         resource: resource.clone(),
         mode,
         timeout: None,
@@ -26,11 +26,11 @@ fn request(session: SessionId, resource: &Resource, mode: Mode) -> Request<'stat
     }
 }
 
-fn take(locks: &LockManager, session: SessionId, resource: &Resource, mode: Mode) {
+fn take(locks: &LockManager, session: SessionId, resource: &Resource, mode: LockMode) {
     assert_eq!(locks.acquire(&request(session, resource, mode)), Ok(Granted::AtOnce));
 }
 
-fn refused(locks: &LockManager, session: SessionId, resource: &Resource, mode: Mode) -> bool {
+fn refused(locks: &LockManager, session: SessionId, resource: &Resource, mode: LockMode) -> bool {
     let request = Request { timeout: Some(Duration::ZERO), ..request(session, resource, mode) };
     locks.acquire(&request) == Err(LockError::Timeout)
 }
@@ -56,85 +56,85 @@ fn join(waiter: JoinHandle<Result<Granted, LockError>>) -> Result<Granted, LockE
 #[test]
 fn a_lock_waits_for_the_end_of_the_holders_transaction() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::X);
-    let waiter = wait_for(&locks, 52, || request(52, &TABLE, Mode::IS));
+    take(&locks, 51, &TABLE, LockMode::X);
+    let waiter = wait_for(&locks, 52, || request(52, &TABLE, LockMode::IS));
     assert_eq!(locks.blocker(52), Some(51));
-    locks.release_all(51, Scope::Statement);
+    locks.release_all(51, LockScope::Statement);
     assert_eq!(locks.blocker(52), Some(51), "a statement's end releases no transaction lock");
-    locks.release_all(51, Scope::Transaction);
+    locks.release_all(51, LockScope::Transaction);
     assert_eq!(join(waiter), Ok(Granted::AfterWait));
-    assert_eq!(locks.held(52, Scope::Transaction, &TABLE), Some(Mode::IS));
+    assert_eq!(locks.held(52, LockScope::Transaction, &TABLE), Some(LockMode::IS));
 }
 
 #[test]
 fn a_session_does_not_stand_in_its_own_way() {
     let locks = LockManager::default();
-    take(&locks, 51, &TABLE, Mode::IX);
-    take(&locks, 51, &TABLE, Mode::SchM);
-    assert_eq!(locks.held(51, Scope::Transaction, &TABLE), Some(Mode::SchM));
-    assert!(refused(&locks, 52, &TABLE, Mode::SchS));
+    take(&locks, 51, &TABLE, LockMode::IX);
+    take(&locks, 51, &TABLE, LockMode::SchM);
+    assert_eq!(locks.held(51, LockScope::Transaction, &TABLE), Some(LockMode::SchM));
+    assert!(refused(&locks, 52, &TABLE, LockMode::SchS));
 }
 
 #[test]
 fn conversion_keeps_what_was_held() {
     let locks = LockManager::default();
-    take(&locks, 51, &TABLE, Mode::S);
-    take(&locks, 51, &TABLE, Mode::IX);
-    assert_eq!(locks.held(51, Scope::Transaction, &TABLE), Some(Mode::SIX));
-    assert!(refused(&locks, 52, &TABLE, Mode::S));
-    take(&locks, 52, &TABLE, Mode::IS);
+    take(&locks, 51, &TABLE, LockMode::S);
+    take(&locks, 51, &TABLE, LockMode::IX);
+    assert_eq!(locks.held(51, LockScope::Transaction, &TABLE), Some(LockMode::SIX));
+    assert!(refused(&locks, 52, &TABLE, LockMode::S));
+    take(&locks, 52, &TABLE, LockMode::IS);
 }
 
 #[test]
 fn the_strongest_scope_counts_and_ends_on_its_own() {
     let locks = LockManager::default();
-    take(&locks, 51, &TABLE, Mode::IS);
-    let statement = Request { scope: Scope::Statement, ..request(51, &TABLE, Mode::X) };
+    take(&locks, 51, &TABLE, LockMode::IS);
+    let statement = Request { scope: LockScope::Statement, ..request(51, &TABLE, LockMode::X) };
     assert_eq!(locks.acquire(&statement), Ok(Granted::AtOnce));
-    assert!(refused(&locks, 52, &TABLE, Mode::IX));
-    locks.release_all(51, Scope::Statement);
-    take(&locks, 52, &TABLE, Mode::IX);
+    assert!(refused(&locks, 52, &TABLE, LockMode::IX));
+    locks.release_all(51, LockScope::Statement);
+    take(&locks, 52, &TABLE, LockMode::IX);
 }
 
 #[test]
 fn first_come_first_served() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::S);
-    let writer = wait_for(&locks, 52, || request(52, &TABLE, Mode::X));
-    assert!(refused(&locks, 53, &TABLE, Mode::S), "a later reader does not overtake the waiting writer");
-    let reader = wait_for(&locks, 53, || request(53, &TABLE, Mode::S));
-    locks.release_all(51, Scope::Transaction);
+    take(&locks, 51, &TABLE, LockMode::S);
+    let writer = wait_for(&locks, 52, || request(52, &TABLE, LockMode::X));
+    assert!(refused(&locks, 53, &TABLE, LockMode::S), "a later reader does not overtake the waiting writer");
+    let reader = wait_for(&locks, 53, || request(53, &TABLE, LockMode::S));
+    locks.release_all(51, LockScope::Transaction);
     assert_eq!(join(writer), Ok(Granted::AfterWait));
     assert_eq!(locks.blocker(53), Some(52));
-    locks.release_all(52, Scope::Transaction);
+    locks.release_all(52, LockScope::Transaction);
     assert_eq!(join(reader), Ok(Granted::AfterWait));
 }
 
 #[test]
 fn a_conversion_goes_before_new_requests() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::S);
-    take(&locks, 52, &TABLE, Mode::S);
-    let newcomer = wait_for(&locks, 53, || request(53, &TABLE, Mode::X));
-    let converter = wait_for(&locks, 51, || request(51, &TABLE, Mode::X));
+    take(&locks, 51, &TABLE, LockMode::S);
+    take(&locks, 52, &TABLE, LockMode::S);
+    let newcomer = wait_for(&locks, 53, || request(53, &TABLE, LockMode::X));
+    let converter = wait_for(&locks, 51, || request(51, &TABLE, LockMode::X));
     let converting: Vec<_> = locks.rows().into_iter().filter(|row| row.status == Status::Convert).collect();
     assert_eq!(converting.len(), 1);
-    assert_eq!((converting[0].session, converting[0].mode), (51, Mode::X));
-    locks.release_all(52, Scope::Transaction);
+    assert_eq!((converting[0].session, converting[0].mode), (51, LockMode::X));
+    locks.release_all(52, LockScope::Transaction);
     assert_eq!(join(converter), Ok(Granted::AfterWait));
-    locks.release_all(51, Scope::Transaction);
+    locks.release_all(51, LockScope::Transaction);
     assert_eq!(join(newcomer), Ok(Granted::AfterWait));
 }
 
 #[test]
 fn a_timeout_leaves_the_queue_and_lets_the_next_in() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::IS);
+    take(&locks, 51, &TABLE, LockMode::IS);
     let writer = wait_for(&locks, 52, || Request {
         timeout: Some(Duration::from_millis(300)),
-        ..request(52, &TABLE, Mode::X)
+        ..request(52, &TABLE, LockMode::X)
     });
-    let reader = wait_for(&locks, 53, || request(53, &TABLE, Mode::IS));
+    let reader = wait_for(&locks, 53, || request(53, &TABLE, LockMode::IS));
     assert_eq!(join(writer), Err(LockError::Timeout));
     assert_eq!(join(reader), Ok(Granted::AfterWait));
 }
@@ -142,11 +142,11 @@ fn a_timeout_leaves_the_queue_and_lets_the_next_in() {
 #[test]
 fn two_ix_holders_asking_for_x_deadlock() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::IX);
-    take(&locks, 52, &TABLE, Mode::IX);
-    let first = wait_for(&locks, 51, || request(51, &TABLE, Mode::X));
-    assert_eq!(locks.acquire(&request(52, &TABLE, Mode::X)), Err(LockError::Deadlock));
-    locks.release_all(52, Scope::Transaction);
+    take(&locks, 51, &TABLE, LockMode::IX);
+    take(&locks, 52, &TABLE, LockMode::IX);
+    let first = wait_for(&locks, 51, || request(51, &TABLE, LockMode::X));
+    assert_eq!(locks.acquire(&request(52, &TABLE, LockMode::X)), Err(LockError::Deadlock));
+    locks.release_all(52, LockScope::Transaction);
     assert_eq!(join(first), Ok(Granted::AfterWait));
     assert!(locks.log().iter().any(|entry| entry.event == Event::Deadlock && entry.session == 52));
 }
@@ -154,15 +154,15 @@ fn two_ix_holders_asking_for_x_deadlock() {
 #[test]
 fn a_lower_deadlock_priority_is_the_victim_even_if_it_came_first() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::X);
-    take(&locks, 52, &OTHER, Mode::X);
-    let meek = wait_for(&locks, 51, || Request { deadlock_priority: -5, ..request(51, &OTHER, Mode::S) });
+    take(&locks, 51, &TABLE, LockMode::X);
+    take(&locks, 52, &OTHER, LockMode::X);
+    let meek = wait_for(&locks, 51, || Request { deadlock_priority: -5, ..request(51, &OTHER, LockMode::S) });
     let proud = spawn({
         let locks = locks.clone();
-        move || locks.acquire(&request(52, &TABLE, Mode::S))
+        move || locks.acquire(&request(52, &TABLE, LockMode::S))
     });
     assert_eq!(join(meek), Err(LockError::Deadlock));
-    locks.release_all(51, Scope::Transaction);
+    locks.release_all(51, LockScope::Transaction);
     assert_eq!(join(proud).map(|_| ()), Ok(()));
 }
 
@@ -170,13 +170,15 @@ fn a_lower_deadlock_priority_is_the_victim_even_if_it_came_first() {
 fn a_wait_for_a_transaction_is_part_of_the_circle() {
     let locks = Arc::new(LockManager::default());
     let (mine, theirs) = (Resource::Transaction(1), Resource::Transaction(2));
-    take(&locks, 51, &mine, Mode::X);
-    take(&locks, 52, &theirs, Mode::X);
-    take(&locks, 51, &TABLE, Mode::X);
-    let reader =
-        wait_for(&locks, 51, move || Request { scope: Scope::Statement, ..request(51, &theirs, Mode::S) });
-    assert_eq!(locks.acquire(&request(52, &TABLE, Mode::IX)), Err(LockError::Deadlock));
-    locks.release_all(52, Scope::Transaction);
+    take(&locks, 51, &mine, LockMode::X);
+    take(&locks, 52, &theirs, LockMode::X);
+    take(&locks, 51, &TABLE, LockMode::X);
+    let reader = wait_for(&locks, 51, move || Request {
+        scope: LockScope::Statement,
+        ..request(51, &theirs, LockMode::S)
+    });
+    assert_eq!(locks.acquire(&request(52, &TABLE, LockMode::IX)), Err(LockError::Deadlock));
+    locks.release_all(52, LockScope::Transaction);
     assert_eq!(join(reader), Ok(Granted::AfterWait));
 }
 
@@ -184,33 +186,33 @@ fn a_wait_for_a_transaction_is_part_of_the_circle() {
 fn three_sessions_and_a_queue_deadlock() {
     let locks = Arc::new(LockManager::default());
     let third = Resource::Application { database: 5, name: "a".into() };
-    take(&locks, 51, &TABLE, Mode::X);
-    take(&locks, 52, &OTHER, Mode::X);
-    take(&locks, 53, &third, Mode::X);
-    let first = wait_for(&locks, 51, || request(51, &OTHER, Mode::S));
-    let second = wait_for(&locks, 52, move || request(52, &third, Mode::S));
-    assert_eq!(locks.acquire(&request(53, &TABLE, Mode::S)), Err(LockError::Deadlock));
-    locks.release_all(53, Scope::Transaction);
+    take(&locks, 51, &TABLE, LockMode::X);
+    take(&locks, 52, &OTHER, LockMode::X);
+    take(&locks, 53, &third, LockMode::X);
+    let first = wait_for(&locks, 51, || request(51, &OTHER, LockMode::S));
+    let second = wait_for(&locks, 52, move || request(52, &third, LockMode::S));
+    assert_eq!(locks.acquire(&request(53, &TABLE, LockMode::S)), Err(LockError::Deadlock));
+    locks.release_all(53, LockScope::Transaction);
     assert_eq!(join(second), Ok(Granted::AfterWait));
-    locks.release_all(52, Scope::Transaction);
+    locks.release_all(52, LockScope::Transaction);
     assert_eq!(join(first), Ok(Granted::AfterWait));
 }
 
 #[test]
 fn waiting_in_line_behind_a_session_is_waiting_for_it() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::S);
-    take(&locks, 53, &OTHER, Mode::X);
-    let writer = wait_for(&locks, 52, || request(52, &TABLE, Mode::X));
-    let in_line = wait_for(&locks, 53, || request(53, &TABLE, Mode::S));
+    take(&locks, 51, &TABLE, LockMode::S);
+    take(&locks, 53, &OTHER, LockMode::X);
+    let writer = wait_for(&locks, 52, || request(52, &TABLE, LockMode::X));
+    let in_line = wait_for(&locks, 53, || request(53, &TABLE, LockMode::S));
     assert_eq!(
-        locks.acquire(&request(51, &OTHER, Mode::S)),
+        locks.acquire(&request(51, &OTHER, LockMode::S)),
         Err(LockError::Deadlock),
         "51 waits for 53, which stands behind 52, which waits for 51"
     );
-    locks.release_all(51, Scope::Transaction);
+    locks.release_all(51, LockScope::Transaction);
     assert_eq!(join(writer), Ok(Granted::AfterWait));
-    locks.release_all(52, Scope::Transaction);
+    locks.release_all(52, LockScope::Transaction);
     assert_eq!(join(in_line), Ok(Granted::AfterWait));
 }
 
@@ -218,10 +220,10 @@ fn waiting_in_line_behind_a_session_is_waiting_for_it() {
 fn an_attention_ends_the_wait() {
     static CANCELLED: AtomicBool = AtomicBool::new(false);
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::X);
+    take(&locks, 51, &TABLE, LockMode::X);
     let waiter = wait_for(&locks, 52, || Request {
         cancelled: &|| CANCELLED.load(Ordering::SeqCst),
-        ..request(52, &TABLE, Mode::S)
+        ..request(52, &TABLE, LockMode::S)
     });
     CANCELLED.store(true, Ordering::SeqCst);
     locks.interrupt();
@@ -233,22 +235,22 @@ fn an_attention_ends_the_wait() {
 fn a_lock_asked_for_twice_is_released_twice() {
     let locks = LockManager::default();
     let name = Resource::Application { database: 5, name: "etl".into() };
-    let session = || Request { scope: Scope::Session, ..request(51, &name, Mode::X) };
+    let session = || Request { scope: LockScope::Session, ..request(51, &name, LockMode::X) };
     assert_eq!(locks.acquire(&session()), Ok(Granted::AtOnce));
     assert_eq!(locks.acquire(&session()), Ok(Granted::AtOnce));
-    assert!(locks.release(51, Scope::Session, &name));
-    assert!(refused(&locks, 52, &name, Mode::S));
-    assert!(locks.release(51, Scope::Session, &name));
-    assert!(!locks.release(51, Scope::Session, &name));
-    take(&locks, 52, &name, Mode::S);
+    assert!(locks.release(51, LockScope::Session, &name));
+    assert!(refused(&locks, 52, &name, LockMode::S));
+    assert!(locks.release(51, LockScope::Session, &name));
+    assert!(!locks.release(51, LockScope::Session, &name));
+    take(&locks, 52, &name, LockMode::S);
 }
 
 #[test]
 fn the_log_tells_the_story_in_order() {
     let locks = Arc::new(LockManager::default());
-    take(&locks, 51, &TABLE, Mode::X);
-    let waiter = wait_for(&locks, 52, || request(52, &TABLE, Mode::S));
-    locks.release_all(51, Scope::Transaction);
+    take(&locks, 51, &TABLE, LockMode::X);
+    let waiter = wait_for(&locks, 52, || request(52, &TABLE, LockMode::S));
+    locks.release_all(51, LockScope::Transaction);
     assert_eq!(join(waiter), Ok(Granted::AfterWait));
     let story: Vec<_> =
         locks.log().into_iter().map(|entry| (entry.sequence, entry.event, entry.session)).collect();

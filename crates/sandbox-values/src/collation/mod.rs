@@ -134,14 +134,14 @@ impl CollationId {
     }
 }
 
-struct Table {
+struct CodePageTable {
     all: Vec<Collation>,
     by_name: HashMap<String, CollationId>,
     by_wire: HashMap<CollationBytes, CollationId>,
 }
 
-fn table() -> &'static Table {
-    static TABLE: OnceLock<Table> = OnceLock::new();
+fn table() -> &'static CodePageTable {
+    static TABLE: OnceLock<CodePageTable> = OnceLock::new();
     TABLE.get_or_init(|| {
         let all = build();
         let mut by_name = HashMap::new();
@@ -151,7 +151,7 @@ fn table() -> &'static Table {
             by_name.insert(collation.name.to_ascii_lowercase(), id);
             by_wire.entry(collation.wire()).or_insert(id);
         }
-        Table { all, by_name, by_wire }
+        CodePageTable { all, by_name, by_wire }
     })
 }
 

@@ -1,5 +1,5 @@
 //! Which pairs of types convert: the chart of Microsoft's "Data type conversion (Database Engine)".
-use super::{Mode, errors};
+use super::{ConvertMode, errors};
 use crate::error::SqlError;
 use crate::types::SqlType;
 
@@ -16,18 +16,18 @@ enum Allowed {
 ///
 /// # Errors
 /// 529 for CAST of a pair without conversion; 206 for such a pair implicitly; 257 where CAST is needed.
-pub fn check(from: &SqlType, to: &SqlType, mode: Mode) -> Result<(), SqlError> {
+pub fn check(from: &SqlType, to: &SqlType, mode: ConvertMode) -> Result<(), SqlError> {
     match (allowed(from, to), mode) {
-        (Allowed::Implicitly, _) | (Allowed::Explicitly, Mode::Explicit | Mode::Try) => Ok(()),
-        (Allowed::Explicitly, Mode::Implicit) => Err(errors::not_implicit(from, to)),
-        (Allowed::Never, Mode::Implicit) => Err(errors::clash(from, to)),
-        (Allowed::Never, Mode::Explicit | Mode::Try) => Err(errors::not_explicit(from, to)),
+        (Allowed::Implicitly, _) | (Allowed::Explicitly, ConvertMode::Explicit | ConvertMode::Try) => Ok(()),
+        (Allowed::Explicitly, ConvertMode::Implicit) => Err(errors::not_implicit(from, to)),
+        (Allowed::Never, ConvertMode::Implicit) => Err(errors::clash(from, to)),
+        (Allowed::Never, ConvertMode::Explicit | ConvertMode::Try) => Err(errors::not_explicit(from, to)),
     }
 }
 
 /// The kinds of types that the chart treats alike.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ConversionClass {
     Text,
     Long,
     Binary,
@@ -47,22 +47,24 @@ enum Kind {
     Clr,
 }
 
-fn kind(sql_type: &SqlType) -> Kind {
+fn kind(sql_type: &SqlType) -> ConversionClass {
     match sql_type {
-        SqlType::Char(..) | SqlType::VarChar(..) | SqlType::NChar(..) | SqlType::NVarChar(..) => Kind::Text,
-        SqlType::Text(_) | SqlType::NText(_) => Kind::Long,
-        SqlType::Binary(_) | SqlType::VarBinary(_) => Kind::Binary,
-        SqlType::Image => Kind::Image,
-        SqlType::RowVersion => Kind::RowVersion,
-        SqlType::Real | SqlType::Float => Kind::Float,
-        SqlType::DateTime | SqlType::SmallDateTime => Kind::OldMoment,
-        SqlType::Date => Kind::Date,
-        SqlType::Time(_) => Kind::Time,
-        SqlType::DateTime2(_) | SqlType::DateTimeOffset(_) => Kind::NewMoment,
-        SqlType::UniqueIdentifier => Kind::Guid,
-        SqlType::Xml => Kind::Xml,
-        SqlType::Variant => Kind::Variant,
-        SqlType::HierarchyId | SqlType::Geography | SqlType::Geometry => Kind::Clr,
+        SqlType::Char(..) | SqlType::VarChar(..) | SqlType::NChar(..) | SqlType::NVarChar(..) => {
+            ConversionClass::Text
+        }
+        SqlType::Text(_) | SqlType::NText(_) => ConversionClass::Long,
+        SqlType::Binary(_) | SqlType::VarBinary(_) => ConversionClass::Binary,
+        SqlType::Image => ConversionClass::Image,
+        SqlType::RowVersion => ConversionClass::RowVersion,
+        SqlType::Real | SqlType::Float => ConversionClass::Float,
+        SqlType::DateTime | SqlType::SmallDateTime => ConversionClass::OldMoment,
+        SqlType::Date => ConversionClass::Date,
+        SqlType::Time(_) => ConversionClass::Time,
+        SqlType::DateTime2(_) | SqlType::DateTimeOffset(_) => ConversionClass::NewMoment,
+        SqlType::UniqueIdentifier => ConversionClass::Guid,
+        SqlType::Xml => ConversionClass::Xml,
+        SqlType::Variant => ConversionClass::Variant,
+        SqlType::HierarchyId | SqlType::Geography | SqlType::Geometry => ConversionClass::Clr,
         SqlType::Bit
         | SqlType::TinyInt
         | SqlType::SmallInt
@@ -70,14 +72,14 @@ fn kind(sql_type: &SqlType) -> Kind {
         | SqlType::BigInt
         | SqlType::Decimal { .. }
         | SqlType::Money
-        | SqlType::SmallMoney => Kind::Exact,
+        | SqlType::SmallMoney => ConversionClass::Exact,
     }
 }
 
 /// Whether `from` converts to `to`.
 fn allowed(from: &SqlType, to: &SqlType) -> Allowed {
     use Allowed::{Explicitly, Implicitly, Never};
-    use Kind::*;
+    use ConversionClass::*;
     let (source, target) = (kind(from), kind(to));
     match (source, target) {
         (Clr, Clr) if from != to => Never,
@@ -162,7 +164,10 @@ mod tests {
     #[test]
     fn a_refused_pair_has_the_number_of_how_it_was_asked() {
         let number = |mode| check(&SqlType::Date, &SqlType::Int, mode).unwrap_err().number;
-        assert_eq!((number(Mode::Implicit), number(Mode::Explicit), number(Mode::Try)), (206, 529, 529));
-        assert_eq!(check(&SqlType::DateTime, &SqlType::Int, Mode::Implicit).unwrap_err().number, 257);
+        assert_eq!(
+            (number(ConvertMode::Implicit), number(ConvertMode::Explicit), number(ConvertMode::Try)),
+            (206, 529, 529)
+        );
+        assert_eq!(check(&SqlType::DateTime, &SqlType::Int, ConvertMode::Implicit).unwrap_err().number, 257);
     }
 }

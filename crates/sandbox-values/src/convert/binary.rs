@@ -1,5 +1,5 @@
 //! Between binaries and everything else; GUIDs and xml, which are bytes too.
-use super::text::{self, Shape};
+use super::text::{self, TextShape};
 use super::{errors, number};
 use crate::collation::{Charset, utf16le};
 use crate::error::SqlError;
@@ -151,7 +151,11 @@ pub(super) fn to_moment(bytes: &[u8], from: &SqlType, to: &SqlType) -> Result<Va
 
 /// Binary to text: the bytes themselves, or hexadecimal with (1) or without (2) 0x. An odd byte for UTF-16 is
 /// filled up with a zero.
-pub(super) fn to_text_bytes(bytes: &[u8], shape: &Shape, style: Option<i32>) -> Result<Vec<u8>, SqlError> {
+pub(super) fn to_text_bytes(
+    bytes: &[u8],
+    shape: &TextShape,
+    style: Option<i32>,
+) -> Result<Vec<u8>, SqlError> {
     let digits = || bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let text = match style {
         Some(1) => format!("0x{}", digits()),

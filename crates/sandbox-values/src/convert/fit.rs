@@ -1,7 +1,7 @@
 //! Storing a value in a column: implicit conversion, then what does not fit is an error, not a cut
 //! (docs/SERVER.md, "Text in bulk loads").
-use super::text::{self, Shape};
-use super::{Mode, cast};
+use super::text::{self, TextShape};
+use super::{ConvertMode, cast};
 use crate::collation::Charset;
 use crate::error::SqlError;
 use crate::types::{Len, SqlType, Value};
@@ -21,7 +21,7 @@ pub enum Misfit {
 
 /// Where a value was to go, for messages.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct ColumnPlace<'a> {
     pub database: &'a str,
     /// `schema.table`.
     pub table: &'a str,
@@ -33,8 +33,8 @@ pub struct Place<'a> {
 impl Misfit {
     /// The error that SQL Server reports: 2628, or 8152 where `verbose_truncation` is off; 9833, 7339 or 4896 for
     /// UTF-8.
-    pub fn into_error(self, place: Place<'_>, verbose_truncation: bool) -> SqlError {
-        let Place { database, table, column, colid } = place;
+    pub fn into_error(self, place: ColumnPlace<'_>, verbose_truncation: bool) -> SqlError {
+        let ColumnPlace { database, table, column, colid } = place;
         match self {
             Misfit::Truncated { shown } if verbose_truncation => SqlError::new(
                 2628,
@@ -73,22 +73,22 @@ pub fn fit(value: &Value, from: &SqlType, to: &SqlType) -> Result<Value, Misfit>
     let bytes = match value {
         Value::Null => return Ok(Value::Null),
         Value::Bytes(bytes) => bytes,
-        _ => return cast(value, from, to, None, Mode::Implicit).map_err(Misfit::Failed),
+        _ => return cast(value, from, to, None, ConvertMode::Implicit).map_err(Misfit::Failed),
     };
-    match Shape::of(to) {
+    match TextShape::of(to) {
         Some(shape) if from.is_character() => fit_text(bytes, from, to, &shape),
         None if from.is_binary() && to.is_binary() => fit_binary(bytes, to),
         _ => {
-            if let Some(shape) = Shape::of(from) {
+            if let Some(shape) = TextShape::of(from) {
                 check_utf8(bytes, &shape, to.is_large())?;
             }
-            cast(value, from, to, None, Mode::Implicit).map_err(Misfit::Failed)
+            cast(value, from, to, None, ConvertMode::Implicit).map_err(Misfit::Failed)
         }
     }
 }
 
-fn fit_text(bytes: &[u8], from: &SqlType, to: &SqlType, shape: &Shape) -> Result<Value, Misfit> {
-    let Some(source) = Shape::of(from) else { return Err(Misfit::Truncated { shown: String::new() }) };
+fn fit_text(bytes: &[u8], from: &SqlType, to: &SqlType, shape: &TextShape) -> Result<Value, Misfit> {
+    let Some(source) = TextShape::of(from) else { return Err(Misfit::Truncated { shown: String::new() }) };
     check_utf8(bytes, &source, to.is_large())?;
     let same = source.charset == shape.charset
         && (source.charset == Charset::Utf16
@@ -116,7 +116,7 @@ fn fit_text(bytes: &[u8], from: &SqlType, to: &SqlType, shape: &Shape) -> Result
     Ok(Value::Bytes(stored))
 }
 
-fn truncated(bytes: &[u8], from: &SqlType, shape: &Shape) -> Misfit {
+fn truncated(bytes: &[u8], from: &SqlType, shape: &TextShape) -> Misfit {
     let mut stored = shape.encode(&text::units(bytes, from));
     shape.cut(&mut stored);
     let units = match shape.charset {
@@ -145,7 +145,7 @@ fn without_trailing_blanks(bytes: &[u8], charset: Charset) -> &[u8] {
 
 /// A lead byte decides how many bytes follow; that these are continuation bytes is not checked: c3 28 and
 /// ed a0 80 were accepted as sent (docs/SERVER.md, "Errors of a bulk load").
-fn check_utf8(bytes: &[u8], shape: &Shape, large: bool) -> Result<(), Misfit> {
+fn check_utf8(bytes: &[u8], shape: &TextShape, large: bool) -> Result<(), Misfit> {
     let collation = shape.collation.get();
     if shape.charset != Charset::CodePage || !collation.utf8 || bytes.is_ascii() {
         return Ok(());

@@ -24,11 +24,11 @@ use crate::error::SqlError;
 pub use allowed::check;
 pub use calendar::{date_of_days, days_of_date};
 pub use decimal::{Operator, arithmetic, decimal_shape, result_type};
-pub use fit::{Misfit, Place, fit};
+pub use fit::{ColumnPlace, Misfit, fit};
 
 /// How a conversion was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ConvertMode {
     /// By assignment, comparison or a function's parameter: 206 and 257 for pairs that need CAST.
     Implicit,
     /// CAST or CONVERT: 529 for pairs that have no conversion.
@@ -48,11 +48,11 @@ pub fn cast(
     from: &SqlType,
     to: &SqlType,
     style: Option<i32>,
-    mode: Mode,
+    mode: ConvertMode,
 ) -> Result<Value, SqlError> {
     check(from, to, mode)?;
     match convert(value, from, to, style) {
-        Err(_) if mode == Mode::Try => Ok(Value::Null),
+        Err(_) if mode == ConvertMode::Try => Ok(Value::Null),
         other => other,
     }
 }
@@ -69,7 +69,7 @@ fn convert(value: &Value, from: &SqlType, to: &SqlType, style: Option<i32>) -> R
     match value {
         Value::Null => return Ok(Value::Null),
         Value::Variant(inner) if *to != SqlType::Variant => {
-            check(&inner.0, to, Mode::Explicit)?;
+            check(&inner.0, to, ConvertMode::Explicit)?;
             return convert(&inner.1, &inner.0, to, style);
         }
         _ if from == to => return Ok(value.clone()),

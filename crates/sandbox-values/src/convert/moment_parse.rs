@@ -8,18 +8,20 @@ use crate::types::SqlType;
 
 /// Why a text is no moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum MomentFault {
     /// Not the form of a date or time.
     Form,
     /// The form, but a month 13, a 30th of February, an hour 25.
     Range,
 }
 
-impl Fault {
+impl MomentFault {
     /// 242 where an old type gets a field out of range; else 241 or 295.
     pub(super) fn error(self, from: &SqlType, to: &SqlType) -> SqlError {
         match (self, to) {
-            (Fault::Range, SqlType::DateTime | SqlType::SmallDateTime) => errors::date_out_of_range(from, to),
+            (MomentFault::Range, SqlType::DateTime | SqlType::SmallDateTime) => {
+                errors::date_out_of_range(from, to)
+            }
             _ => errors::not_a_date(to),
         }
     }
@@ -66,7 +68,7 @@ fn full_year(year: i32, digits: usize) -> i32 {
 
 /// What a text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Parsed {
+pub(super) struct ParsedMoment {
     pub moment: Moment,
     /// Digits after the second's point.
     pub fraction_digits: usize,
@@ -75,7 +77,7 @@ pub(super) struct Parsed {
 
 /// The moment a text names; a date without a time is midnight, a time without a date is of 1900-01-01, a text of
 /// blanks is both.
-pub(super) fn parse(text: &str, style: Option<i32>) -> Result<Parsed, Fault> {
+pub(super) fn parse(text: &str, style: Option<i32>) -> Result<ParsedMoment, MomentFault> {
     let mut scanner = Scanner { rest: text, fraction_digits: 0 };
     let mut date = None;
     let mut time = None;
@@ -96,14 +98,14 @@ pub(super) fn parse(text: &str, style: Option<i32>) -> Result<Parsed, Fault> {
                 scanner.rest = rest;
             }
         } else {
-            return Err(Fault::Form);
+            return Err(MomentFault::Form);
         }
     }
     let days = match date {
-        Some((year, month, day)) => days_of_date(year, month, day).ok_or(Fault::Range)?,
+        Some((year, month, day)) => days_of_date(year, month, day).ok_or(MomentFault::Range)?,
         None => DAY_1900,
     };
-    Ok(Parsed {
+    Ok(ParsedMoment {
         moment: Moment { days, ticks: time.unwrap_or(0), offset: offset.unwrap_or(0) },
         fraction_digits: scanner.fraction_digits,
         has_offset: offset.is_some(),
@@ -148,11 +150,11 @@ impl Scanner<'_> {
         after.starts_with(':') || half_day(after.trim_start_matches(' ')).is_some()
     }
 
-    fn date(&mut self, order: FieldOrder) -> Result<(i32, u32, u32), Fault> {
+    fn date(&mut self, order: FieldOrder) -> Result<(i32, u32, u32), MomentFault> {
         if self.rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return self.date_from_month();
         }
-        let (first, len) = self.digits().ok_or(Fault::Form)?;
+        let (first, len) = self.digits().ok_or(MomentFault::Form)?;
         if matches!(len, 6 | 8) && !self.rest.starts_with(['-', '/', '.']) {
             let year_digits = len - 4;
             return Ok((full_year((first / 10_000) as i32, year_digits), first / 100 % 100, first % 100));
@@ -172,22 +174,22 @@ impl Scanner<'_> {
             self.rest = self.rest.trim_start_matches([' ', '-']);
             let month = self.month()?;
             self.rest = self.rest.trim_start_matches([' ', '-', ',']);
-            let (year, digits) = self.digits().ok_or(Fault::Form)?;
+            let (year, digits) = self.digits().ok_or(MomentFault::Form)?;
             return Ok((full_year(year as i32, digits), month, first));
         }
         self.date_from_numbers((first, len), order)
     }
 
     /// `Mar 5, 2024`, `March 5 2024`.
-    fn date_from_month(&mut self) -> Result<(i32, u32, u32), Fault> {
+    fn date_from_month(&mut self) -> Result<(i32, u32, u32), MomentFault> {
         let month = self.month()?;
         self.skip_blanks();
-        let (day, len) = self.digits().ok_or(Fault::Form)?;
+        let (day, len) = self.digits().ok_or(MomentFault::Form)?;
         if len == 4 {
             return Ok((day as i32, month, 1));
         }
         self.rest = self.rest.trim_start_matches([' ', ',']);
-        let (year, digits) = self.digits().ok_or(Fault::Form)?;
+        let (year, digits) = self.digits().ok_or(MomentFault::Form)?;
         Ok((full_year(year as i32, digits), month, day))
     }
 
@@ -195,16 +197,16 @@ impl Scanner<'_> {
         &mut self,
         first: (u32, usize),
         order: FieldOrder,
-    ) -> Result<(i32, u32, u32), Fault> {
+    ) -> Result<(i32, u32, u32), MomentFault> {
         const SEPARATORS: &[char] = &['-', '/', '.'];
         let mut fields = [first, (0, 0), (0, 0)];
         for field in &mut fields[1..] {
             self.skip_blanks();
             if !self.take(SEPARATORS) {
-                return Err(Fault::Form);
+                return Err(MomentFault::Form);
             }
             self.skip_blanks();
-            *field = self.digits().ok_or(Fault::Form)?;
+            *field = self.digits().ok_or(MomentFault::Form)?;
         }
         let [a, b, c] = fields;
         // Four digits are the year wherever they stand.
@@ -219,28 +221,28 @@ impl Scanner<'_> {
             FieldOrder::YearMonthDay => (a, b, c),
         };
         if !matches!(year.1, 1 | 2 | 4) || month.1 > 2 || day.1 > 2 {
-            return Err(Fault::Form);
+            return Err(MomentFault::Form);
         }
         Ok((full_year(year.0 as i32, year.1), month.0, day.0))
     }
 
-    fn month(&mut self) -> Result<u32, Fault> {
+    fn month(&mut self) -> Result<u32, MomentFault> {
         let len = self.rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (word, rest) = self.rest.split_at_checked(len).ok_or(Fault::Form)?;
+        let (word, rest) = self.rest.split_at_checked(len).ok_or(MomentFault::Form)?;
         let word = word.to_ascii_lowercase();
         let found = MONTHS.iter().position(|month| *month == word || (len == 3 && month.starts_with(&word)));
         self.rest = rest;
-        found.map(|index| index as u32 + 1).ok_or(Fault::Form)
+        found.map(|index| index as u32 + 1).ok_or(MomentFault::Form)
     }
 
     /// 100 ns since midnight.
-    fn time(&mut self) -> Result<u64, Fault> {
-        let (mut hour, _) = self.digits().ok_or(Fault::Form)?;
+    fn time(&mut self) -> Result<u64, MomentFault> {
+        let (mut hour, _) = self.digits().ok_or(MomentFault::Form)?;
         let (mut minute, mut second, mut fraction) = (0, 0, 0);
         if self.take(&[':']) {
-            minute = self.digits().ok_or(Fault::Form)?.0;
+            minute = self.digits().ok_or(MomentFault::Form)?.0;
             if self.take(&[':']) {
-                second = self.digits().ok_or(Fault::Form)?.0;
+                second = self.digits().ok_or(MomentFault::Form)?.0;
                 fraction = self.fraction()?;
             }
         }
@@ -248,47 +250,47 @@ impl Scanner<'_> {
         if let Some(afternoon) = half_day(self.rest) {
             self.rest = &self.rest[2..];
             if !(1..=12).contains(&hour) {
-                return Err(Fault::Range);
+                return Err(MomentFault::Range);
             }
             hour = hour % 12 + if afternoon { 12 } else { 0 };
         }
         if hour > 23 || minute > 59 || second > 59 {
-            return Err(Fault::Range);
+            return Err(MomentFault::Range);
         }
         Ok(u64::from(hour * 3600 + minute * 60 + second) * 10_000_000 + fraction)
     }
 
     /// After a point the digits are a decimal fraction; after a colon they are milliseconds.
-    fn fraction(&mut self) -> Result<u64, Fault> {
+    fn fraction(&mut self) -> Result<u64, MomentFault> {
         if self.take(&['.']) {
             let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
             let digits = &self.rest[..self.rest.len() - rest.len()];
             if digits.is_empty() || digits.len() > 9 {
-                return Err(Fault::Form);
+                return Err(MomentFault::Form);
             }
             self.rest = rest;
             self.fraction_digits = digits.len();
             let kept = digits.get(..7).unwrap_or(digits);
-            return format!("{kept:0<7}").parse().map_err(|_| Fault::Form);
+            return format!("{kept:0<7}").parse().map_err(|_| MomentFault::Form);
         }
         if self.take(&[':']) {
-            let (thousandths, len) = self.digits().ok_or(Fault::Form)?;
-            return if len <= 3 { Ok(u64::from(thousandths) * 10_000) } else { Err(Fault::Form) };
+            let (thousandths, len) = self.digits().ok_or(MomentFault::Form)?;
+            return if len <= 3 { Ok(u64::from(thousandths) * 10_000) } else { Err(MomentFault::Form) };
         }
         Ok(0)
     }
 
     /// Minutes from UTC.
-    fn offset(&mut self) -> Result<i16, Fault> {
+    fn offset(&mut self) -> Result<i16, MomentFault> {
         if self.take(&['Z', 'z']) {
             return Ok(0);
         }
         let negative = self.take(&['-']);
         self.take(&['+']);
-        let (hours, _) = self.digits().ok_or(Fault::Form)?;
-        let minutes = if self.take(&[':']) { self.digits().ok_or(Fault::Form)?.0 } else { 0 };
+        let (hours, _) = self.digits().ok_or(MomentFault::Form)?;
+        let minutes = if self.take(&[':']) { self.digits().ok_or(MomentFault::Form)?.0 } else { 0 };
         if hours > 14 || minutes > 59 || (hours == 14 && minutes > 0) {
-            return Err(Fault::Range);
+            return Err(MomentFault::Range);
         }
         let offset = (hours * 60 + minutes) as i16;
         Ok(if negative { -offset } else { offset })

@@ -1,5 +1,5 @@
 //! What goes to text, or to bytes, and comes back is what it was.
-use super::{Misfit, Mode, cast, fit};
+use super::{ConvertMode, Misfit, cast, fit};
 use crate::arbitrary;
 use crate::types::{CollationId, Len, SqlType, Value};
 use proptest::prelude::*;
@@ -7,8 +7,8 @@ use proptest::prelude::*;
 const COLLATION: CollationId = CollationId::SERVER_DEFAULT;
 
 fn back_and_forth(value: &Value, sql_type: &SqlType, through: &SqlType, style: Option<i32>) -> Value {
-    let there = cast(value, sql_type, through, style, Mode::Explicit).unwrap();
-    cast(&there, through, sql_type, style, Mode::Explicit).unwrap()
+    let there = cast(value, sql_type, through, style, ConvertMode::Explicit).unwrap();
+    cast(&there, through, sql_type, style, ConvertMode::Explicit).unwrap()
 }
 
 /// The style in which a type's text says all of it: 3 for float, 2 for money, 121 for moments, 1 for binary.
@@ -60,12 +60,12 @@ proptest! {
     #[test]
     fn any_text_is_answered(text in "\\PC{0,30}|[-+.0-9:/ TZAPMeE]{0,30}", (to, _) in arbitrary::typed_value()) {
         let (value, from) = (Value::Bytes(text.as_str().into()), SqlType::VarChar(Len::N(100), COLLATION));
-        if let Err(error) = cast(&value, &from, &to, None, Mode::Explicit) {
+        if let Err(error) = cast(&value, &from, &to, None, ConvertMode::Explicit) {
             let known = [220, 232, 235, 241, 242, 244, 245, 248, 293, 295, 529, 8114, 8115, 8169];
             let xml = (9400..=9480).contains(&error.number);
             prop_assert!(xml || known.contains(&error.number), "{}", error);
             if error.number != 529 {
-                prop_assert_eq!(cast(&value, &from, &to, None, Mode::Try), Ok(Value::Null));
+                prop_assert_eq!(cast(&value, &from, &to, None, ConvertMode::Try), Ok(Value::Null));
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn to_string(bytes: &[u8], from: &SqlType) -> String {
 
 /// What a character type can hold.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
+pub(super) struct TextShape {
     pub charset: Charset,
     pub collation: CollationId,
     /// Bytes; `None` without limit.
@@ -26,8 +26,8 @@ pub(super) struct Shape {
     pub fixed: bool,
 }
 
-impl Shape {
-    pub(super) fn of(to: &SqlType) -> Option<Shape> {
+impl TextShape {
+    pub(super) fn of(to: &SqlType) -> Option<TextShape> {
         let (charset, collation) = (to.charset()?, to.collation()?);
         let (width, fixed) = match *to {
             SqlType::Char(n, _) => (Some(n.into()), true),
@@ -36,7 +36,7 @@ impl Shape {
             SqlType::NVarChar(Len::N(n), _) => (Some(2 * usize::from(n)), false),
             _ => (None, false),
         };
-        Some(Shape { charset, collation, width, fixed })
+        Some(TextShape { charset, collation, width, fixed })
     }
 
     pub(super) fn encode(&self, units: &[u16]) -> Vec<u8> {

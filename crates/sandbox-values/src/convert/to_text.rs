@@ -1,6 +1,6 @@
 //! To char, varchar, nchar, nvarchar, text and ntext.
 use super::moment::Moment;
-use super::text::{Shape, units};
+use super::text::{TextShape, units};
 use super::{binary, errors, moment_format, number, number_text};
 use crate::collation::Charset;
 use crate::error::SqlError;
@@ -12,7 +12,7 @@ pub(super) fn to_text(
     to: &SqlType,
     style: Option<i32>,
 ) -> Result<Value, SqlError> {
-    let Some(shape) = Shape::of(to) else { return Err(errors::not_explicit(from, to)) };
+    let Some(shape) = TextShape::of(to) else { return Err(errors::not_explicit(from, to)) };
     let mut bytes = match value {
         Value::Bytes(bytes)
             if from.is_character()
@@ -39,7 +39,7 @@ fn ascii(
     from: &SqlType,
     to: &SqlType,
     style: Option<i32>,
-    shape: &Shape,
+    shape: &TextShape,
 ) -> Result<Vec<u16>, SqlError> {
     let text = match (value, number::of_value(value, from)) {
         (_, Some(number)) => number_text::format(number, from, style),

@@ -2,7 +2,7 @@
 //! written apart, and share no code for values.
 use super::{Client, Plp, RowWriter};
 use crate::arbitrary;
-use crate::convert::{Mode, cast};
+use crate::convert::{ConvertMode, cast};
 use crate::types::{CollationId, Len, SqlType, Value};
 use proptest::prelude::*;
 use replica_core::decode::{self, RowReader};
@@ -127,7 +127,7 @@ proptest! {
         !matches!(sql_type, SqlType::Real | SqlType::Float) && !sql_type.is_binary() && !sql_type.is_character()
     })) {
         let text = SqlType::NVarChar(Len::N(100), CollationId::SERVER_DEFAULT);
-        let expected = match cast(&stored, &sql_type, &text, style(&sql_type), Mode::Explicit).unwrap() {
+        let expected = match cast(&stored, &sql_type, &text, style(&sql_type), ConvertMode::Explicit).unwrap() {
             Value::Bytes(bytes) => replica_core::tds::wire::from_utf16le(&bytes),
             other => panic!("{other:?}"),
         };

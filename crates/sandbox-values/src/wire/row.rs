@@ -21,23 +21,23 @@ pub enum Plp {
 /// Writes ROW and NBCROW tokens of one result set.
 #[derive(Clone, Debug)]
 pub struct RowWriter {
-    columns: Vec<Column>,
+    columns: Vec<RowColumn>,
     plp: Plp,
     nbcrow: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Column {
+struct RowColumn {
     sql_type: SqlType,
     info: TypeInfo,
     /// A UTF-8 column for a client that wants UTF-16.
     transcode: Option<CollationId>,
-    shape: Shape,
+    shape: ValueForm,
     nullable: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+enum ValueForm {
     Fixed,
     ByteLen,
     ShortLen,
@@ -46,30 +46,32 @@ enum Shape {
     LongLen,
 }
 
-impl Shape {
-    fn of(info: &TypeInfo) -> Shape {
+impl ValueForm {
+    fn of(info: &TypeInfo) -> ValueForm {
         match info {
-            TypeInfo::Fixed { .. } => Shape::Fixed,
+            TypeInfo::Fixed { .. } => ValueForm::Fixed,
             TypeInfo::ByteLen { .. }
             | TypeInfo::Decimal { .. }
             | TypeInfo::Date
-            | TypeInfo::Scaled { .. } => Shape::ByteLen,
-            TypeInfo::Binary { size: MAX_WIDTH, .. } | TypeInfo::Chars { size: MAX_WIDTH, .. } => Shape::Plp,
-            TypeInfo::Binary { .. } | TypeInfo::Chars { .. } => Shape::ShortLen,
-            TypeInfo::Xml { .. } | TypeInfo::Udt { .. } => Shape::Plp,
-            TypeInfo::LongLen { .. } => Shape::Pointer,
-            TypeInfo::Variant { .. } => Shape::LongLen,
+            | TypeInfo::Scaled { .. } => ValueForm::ByteLen,
+            TypeInfo::Binary { size: MAX_WIDTH, .. } | TypeInfo::Chars { size: MAX_WIDTH, .. } => {
+                ValueForm::Plp
+            }
+            TypeInfo::Binary { .. } | TypeInfo::Chars { .. } => ValueForm::ShortLen,
+            TypeInfo::Xml { .. } | TypeInfo::Udt { .. } => ValueForm::Plp,
+            TypeInfo::LongLen { .. } => ValueForm::Pointer,
+            TypeInfo::Variant { .. } => ValueForm::LongLen,
         }
     }
 
     /// What a NULL costs in a ROW.
     fn null(self) -> &'static [u8] {
         match self {
-            Shape::Fixed => &[],
-            Shape::ByteLen | Shape::Pointer => &[0],
-            Shape::ShortLen => &[0xFF; 2],
-            Shape::Plp => &[0xFF; 8],
-            Shape::LongLen => &[0; 4],
+            ValueForm::Fixed => &[],
+            ValueForm::ByteLen | ValueForm::Pointer => &[0],
+            ValueForm::ShortLen => &[0xFF; 2],
+            ValueForm::Plp => &[0xFF; 8],
+            ValueForm::LongLen => &[0; 4],
         }
     }
 }
@@ -98,7 +100,13 @@ impl RowWriter {
                     SqlType::Char(_, id) | SqlType::VarChar(_, id) if wide => Some(*id),
                     _ => None,
                 };
-                Column { sql_type: sql_type.clone(), transcode, shape: Shape::of(&info), info, nullable }
+                RowColumn {
+                    sql_type: sql_type.clone(),
+                    transcode,
+                    shape: ValueForm::of(&info),
+                    info,
+                    nullable,
+                }
             })
             .collect();
         RowWriter { columns, plp, nbcrow: client.nbcrow }
@@ -133,7 +141,7 @@ impl RowWriter {
         for (index, (column, value)) in self.columns.iter().zip(values).enumerate() {
             if *value != Value::Null {
                 self.put_value(column, value, out);
-            } else if !column.nullable && column.shape == Shape::Fixed {
+            } else if !column.nullable && column.shape == ValueForm::Fixed {
                 out.truncate(start);
                 return Err(UnexpectedNull { ordinal: index + 1 });
             } else if !compact {
@@ -143,7 +151,7 @@ impl RowWriter {
         Ok(())
     }
 
-    fn put_value(&self, column: &Column, value: &Value, out: &mut Vec<u8>) {
+    fn put_value(&self, column: &RowColumn, value: &Value, out: &mut Vec<u8>) {
         let transcoded = match (column.transcode, value) {
             (Some(id), Value::Bytes(bytes)) => Some(Value::Bytes(utf16le(&id.get().decode(bytes)))),
             _ => None,
@@ -152,33 +160,35 @@ impl RowWriter {
     }
 }
 
-fn put_value(column: &Column, value: &Value, plp: Plp, out: &mut Vec<u8>) {
+fn put_value(column: &RowColumn, value: &Value, plp: Plp, out: &mut Vec<u8>) {
     match (column.shape, value) {
-        (Shape::Fixed, _) => payload::put(out, &column.sql_type, value),
-        (Shape::ByteLen, _) => {
+        (ValueForm::Fixed, _) => payload::put(out, &column.sql_type, value),
+        (ValueForm::ByteLen, _) => {
             let start = out.len();
             out.push(0);
             payload::put(out, &column.sql_type, value);
             out[start] = (out.len() - start - 1) as u8;
         }
-        (Shape::ShortLen, _) => {
+        (ValueForm::ShortLen, _) => {
             let start = out.len();
             out.extend_from_slice(&[0; 2]);
             payload::put(out, &column.sql_type, value);
             let len = (out.len() - start - 2) as u16;
             out[start..start + 2].copy_from_slice(&len.to_le_bytes());
         }
-        (Shape::LongLen, Value::Variant(inner)) => {
+        (ValueForm::LongLen, Value::Variant(inner)) => {
             let start = out.len();
             out.extend_from_slice(&[0; 4]);
             variant::put_body(out, &inner.0, &inner.1);
             let len = (out.len() - start - 4) as u32;
             out[start..start + 4].copy_from_slice(&len.to_le_bytes());
         }
-        (Shape::Plp, Value::Bytes(bytes)) => put_plp(bytes, plp, out),
-        (Shape::Pointer, Value::Bytes(bytes)) => put_pointed(bytes, out),
+        (ValueForm::Plp, Value::Bytes(bytes)) => put_plp(bytes, plp, out),
+        (ValueForm::Pointer, Value::Bytes(bytes)) => put_pointed(bytes, out),
         // Values come typed from the engine: any other pair cannot be.
-        (Shape::LongLen | Shape::Plp | Shape::Pointer, _) => out.extend_from_slice(column.shape.null()),
+        (ValueForm::LongLen | ValueForm::Plp | ValueForm::Pointer, _) => {
+            out.extend_from_slice(column.shape.null())
+        }
     }
 }
 

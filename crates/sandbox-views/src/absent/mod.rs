@@ -8,7 +8,7 @@ mod security;
 mod server;
 
 use super::definition::{Columns, Definition, Row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use sandbox_session::failure::Outcome;
 
 pub use broker::VIEWS as BROKER;
@@ -23,6 +23,6 @@ const fn absent(name: &'static str, columns: &'static [&'static str]) -> Definit
 }
 
 /// For what the sandbox does not have.
-pub fn none(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+pub fn none(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(Vec::new())
 }

@@ -1,8 +1,8 @@
 //! The lock manager's views, and how they describe what is locked.
 use crate::definition::{Cell, Row, row};
-use crate::scope::Scope;
+use crate::scope::ViewScope;
 use sandbox_session::failure::Outcome;
-use sandbox_transactions::locks::{LockRow, Mode, Resource, SessionId, Status};
+use sandbox_transactions::locks::{LockMode, LockRow, Resource, SessionId, Status};
 use sandbox_values::Value;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn waits_for(locks: &[LockRow], session: SessionId) -> Option<&LockRow> {
     locks.iter().find(|l| l.session == session && l.status != Status::Grant)
 }
 
-pub fn waiting_tasks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+pub fn waiting_tasks(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     scope.needs_server_state()?;
     let engine = &scope.session.engine;
     let locks = engine.locks.rows();
@@ -39,7 +39,7 @@ pub fn waiting_tasks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// `LCK_M_SCH_M` for Sch-M.
-pub fn wait_type(mode: Mode) -> String {
+pub fn wait_type(mode: LockMode) -> String {
     format!("LCK_M_{}", mode.name().to_uppercase().replace('-', "_"))
 }
 
@@ -52,7 +52,7 @@ pub fn milliseconds(duration: Duration) -> i64 {
 }
 
 /// A resource as the lock views describe it.
-pub struct Described {
+pub struct LockDescription {
     kind: &'static str,
     database: i16,
     /// Only what the other columns do not say: an object's lock has none.
@@ -60,21 +60,21 @@ pub struct Described {
     entity: Option<i64>,
 }
 
-pub fn described(resource: &Resource) -> Described {
+pub fn described(resource: &Resource) -> LockDescription {
     match resource {
-        Resource::Table { database, object_id } => Described {
+        Resource::Table { database, object_id } => LockDescription {
             kind: "OBJECT",
             database: *database,
             description: String::new(),
             entity: Some(i64::from(*object_id)),
         },
-        Resource::Range { database, object_id } => Described {
+        Resource::Range { database, object_id } => LockDescription {
             kind: "KEY",
             database: *database,
             description: "(ffffffffffff)".to_owned(),
             entity: Some(i64::from(*object_id)),
         },
-        Resource::Application { database, name } => Described {
+        Resource::Application { database, name } => LockDescription {
             kind: "APPLICATION",
             database: *database,
             // The principal's id, the name's first 32 characters, and a hash of it (Microsoft docs,
@@ -82,13 +82,16 @@ pub fn described(resource: &Resource) -> Described {
             description: format!("0:[{}]:({:08x})", name.chars().take(32).collect::<String>(), hash(name)),
             entity: Some(0),
         },
-        Resource::Transaction(id) => {
-            Described { kind: "XACT", database: 0, description: id.to_string(), entity: Some(*id as i64) }
-        }
+        Resource::Transaction(id) => LockDescription {
+            kind: "XACT",
+            database: 0,
+            description: id.to_string(),
+            entity: Some(*id as i64),
+        },
     }
 }
 
-impl Described {
+impl LockDescription {
     /// `OBJECT: 5:245575913:0`, `APPLICATION: 5:0:[name]:(hash)` (Microsoft docs, sys.dm_os_waiting_tasks and
     /// "Understand and resolve blocking problems").
     pub fn wait_resource(&self) -> String {
@@ -105,7 +108,7 @@ fn hash(name: &str) -> u32 {
     name.bytes().fold(0x811C_9DC5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-pub fn locks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+pub fn locks(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     scope.needs_server_state()?;
     let all = scope.session.engine.locks.rows();
     Ok(all
@@ -127,7 +130,7 @@ pub fn locks(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-pub fn lock_log(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+pub fn lock_log(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let log = scope.session.engine.locks.log();
     Ok(log
         .iter()

@@ -3,7 +3,7 @@ mod locks;
 pub mod settings;
 
 use super::definition::{Columns, Definition, Row, row};
-use super::scope::Scope;
+use super::scope::ViewScope;
 use super::security::login_sid;
 use locks::{
     described, lock_log, locks, milliseconds, open_transactions, wait_type, waited, waiting_tasks, waits_for,
@@ -182,7 +182,7 @@ pub const VIEWS: &[Definition] = &[
     },
 ];
 
-fn databases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn databases(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let recovery = |model: u8| match model {
         1 => "FULL",
         2 => "BULK_LOGGED",
@@ -216,7 +216,7 @@ fn databases(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-fn host(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn host(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let architecture = if cfg!(target_arch = "x86_64") { "X64" } else { "ARM64" };
     Ok(vec![row!["Linux", "replica-sandbox", "", "", architecture]])
 }
@@ -253,14 +253,14 @@ const fn configuration(
     Configuration { id, name, value, range, description }
 }
 
-fn configurations(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn configurations(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let row = |c: &Configuration| row![c.id, c.name, c.value, c.range.0, c.range.1, c.value, c.description];
     Ok(CONFIGURATIONS.iter().map(row).collect())
 }
 
 /// Without the permission to see the server's state a session sees itself (Microsoft docs,
 /// "sys.dm_exec_sessions").
-fn seen(scope: &Scope<'_>) -> Vec<(SessionId, SessionInfo)> {
+fn seen(scope: &ViewScope<'_>) -> Vec<(SessionId, SessionInfo)> {
     let all = scope.needs_server_state().is_ok();
     let sessions = scope.session.engine.sessions();
     sessions
@@ -270,12 +270,12 @@ fn seen(scope: &Scope<'_>) -> Vec<(SessionId, SessionInfo)> {
         .collect()
 }
 
-fn sid(scope: &Scope<'_>, login: &str) -> Value {
+fn sid(scope: &ViewScope<'_>, login: &str) -> Value {
     let known = scope.instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(login));
     Value::Bytes(known.map_or_else(Vec::new, |l| login_sid(l.principal_id)))
 }
 
-fn sessions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn sessions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let locks = scope.session.engine.locks.rows();
     Ok(seen(scope)
         .into_iter()
@@ -307,7 +307,7 @@ fn connection_id(session: SessionId) -> Value {
     Value::Guid(guid)
 }
 
-fn requests(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn requests(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let engine = &scope.session.engine;
     let locks = engine.locks.rows();
     let mut rows = Vec::new();
@@ -335,12 +335,12 @@ fn requests(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-fn connections(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn connections(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     scope.needs_server_state()?;
     Ok(seen(scope).into_iter().map(|(id, info)| row![id, id, info.logged_in, connection_id(id)]).collect())
 }
 
-fn collations(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn collations(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let said = |yes: bool, what: &str| format!("{what}-{}", if yes { "sensitive" } else { "insensitive" });
     Ok(CollationId::all()
         .map(|(_, c)| {

@@ -1,6 +1,6 @@
 //! What a server and a database are set to: files, languages, options.
 use super::super::definition::{Columns, Definition, Row, row};
-use super::super::scope::Scope;
+use super::super::scope::ViewScope;
 use sandbox_catalog::schema::Database;
 use sandbox_session::failure::Outcome;
 use sandbox_values::{SqlType, Value};
@@ -145,11 +145,11 @@ fn files(database: &Database) -> [Row; 2] {
     ]
 }
 
-fn database_files(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn database_files(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(files(scope.database).into())
 }
 
-fn master_files(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn master_files(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let of = |database: &Database| {
         let id = database.id;
         files(database).map(|file| {
@@ -163,7 +163,7 @@ fn master_files(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
 
 /// Those that SQL Server 2016 and 2017 began with, as they are unless set (Microsoft docs, "ALTER DATABASE SCOPED
 /// CONFIGURATION").
-fn scoped_configurations(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn scoped_configurations(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     // DacFx reads those that are on or off as bit.
     let switch = |on: bool| Value::Variant(Box::new((SqlType::Bit, Value::Int(on.into()))));
     Ok(vec![
@@ -176,28 +176,28 @@ fn scoped_configurations(_: &Scope<'_>) -> Outcome<Vec<Row>> {
 }
 
 /// A row of constants.
-fn once(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn once(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![Row::new()])
 }
 
-fn each_database(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn each_database(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(scope.instance.databases.values().map(|d| row![d.id]).collect())
 }
 
-fn servers(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn servers(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let name = &scope.session.engine.options.server_name;
     Ok(vec![row![name, name, scope.instance.started]])
 }
 
 /// Logins may connect; nothing else can be granted here.
-fn server_permissions(scope: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn server_permissions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let logins = scope.instance.logins.values();
     let all = scope.needs_server_state().is_ok();
     let seen = logins.filter(|l| all || l.name.eq_ignore_ascii_case(&scope.session.login.user));
     Ok(seen.map(|l| row![l.principal_id]).collect())
 }
 
-fn languages(_: &Scope<'_>) -> Outcome<Vec<Row>> {
+fn languages(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let months = "January,February,March,April,May,June,July,August,September,October,November,December";
     let short = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec";
     let days = "Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday";

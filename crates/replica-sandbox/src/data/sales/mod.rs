@@ -44,13 +44,13 @@ pub fn generate(
 
 /// The rows of the columns that can be loaded, ordered by the clustered key.
 pub struct SalesRows {
-    columns: Vec<Column>,
+    columns: Vec<SalesColumn>,
     rng: ChaCha8Rng,
     row: u64,
     rows: u64,
 }
 
-struct Column {
+struct SalesColumn {
     filler: Filler,
     /// Of 256 values so many are NULL.
     nulls: u8,
@@ -60,7 +60,7 @@ impl SalesRows {
     pub fn new(table: &TableSpec, rows: u64, seed: u64) -> SalesRows {
         const NULLS: [u8; 5] = [2, 13, 51, 128, 230];
         let columns = table.columns.iter().enumerate().filter(|(_, column)| column.is_loaded());
-        let columns = columns.map(|(index, column)| Column {
+        let columns = columns.map(|(index, column)| SalesColumn {
             filler: match column.name.as_str() {
                 "SALE_DATE" => Filler::SaleDate,
                 "SALE_ID" => Filler::SaleId,

@@ -9,13 +9,13 @@ pub mod raw;
 /// The password of sa in these tests.
 pub const PASSWORD: &str = "Sandbox-Test-1";
 
-pub struct Sandbox {
+pub struct RunningSandbox {
     process: Child,
     pub address: SocketAddr,
     folder: tempfile::TempDir,
 }
 
-impl Sandbox {
+impl RunningSandbox {
     pub fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let authority = folder.path().join("ca.pem");
@@ -55,7 +55,7 @@ impl Sandbox {
     }
 }
 
-impl Drop for Sandbox {
+impl Drop for RunningSandbox {
     fn drop(&mut self) {
         // It may have ended by itself, and then the test has failed already.
         self.process.kill().ok();

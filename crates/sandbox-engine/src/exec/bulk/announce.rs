@@ -8,7 +8,7 @@ use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::TableName;
 use sandbox_session::session::{PendingBulk, Session};
 use sandbox_sql::parse::InsertBulk;
-use sandbox_sql::type_name::Place;
+use sandbox_sql::type_name::TypePlace;
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
 
@@ -43,7 +43,7 @@ pub fn announce(run: &mut Run<'_>, statement: &InsertBulk) -> Outcome {
             None => default_collation,
         };
         // Every column is #1 to the message that knows no such type.
-        let place = Place { ordinal: 1, name: &column.name, length: 1, collation };
+        let place = TypePlace { ordinal: 1, name: &column.name, length: 1, collation };
         let declared = column.type_name.resolve(&place).map_err(unknown_in_a_load)?.sql_type;
         let Some(at) = into.position(&column.name) else {
             // SQL Server refuses an unknown column without a word.

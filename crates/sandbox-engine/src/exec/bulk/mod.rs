@@ -5,10 +5,10 @@ mod trust;
 
 pub use announce::{announce, refuse_other_request};
 
-use super::dml::identity::Numbers;
+use super::dml::identity::IdentityNumbers;
 use super::dml::insert::{duplicate_ignored, explained, target_unchanged};
 use super::dml::{self, Escalation, Target};
-use super::row::{Conditions, Pen, RowWriter, Rules, Written};
+use super::row::{Conditions, Pen, Rules, TableWriter, Written};
 use super::{COMMAND_OTHER, aftermath, trigger};
 use order::Promise;
 use rusqlite::types::Value as Stored;
@@ -21,7 +21,7 @@ use sandbox_session::frame::Frame;
 use sandbox_session::session::{PendingBulk, Session};
 use sandbox_session::transaction;
 use sandbox_sql::parse::Hint;
-use sandbox_transactions::locks::{Mode, Scope};
+use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_values::convert::{arrived, fit};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
@@ -48,7 +48,7 @@ pub fn load(session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink)
         return aftermath::unheard(session, error.into(), sink);
     };
     let result = transaction::within(session, |session| Load::new(session, pending).run(session, rows, sink));
-    session.engine.locks.release_all(session.id, Scope::Statement);
+    session.engine.locks.release_all(session.id, LockScope::Statement);
     match result {
         Ok(count) => {
             session.last.error = 0;
@@ -104,7 +104,7 @@ struct Load {
 }
 
 /// What a column takes where no value comes, or NULL does.
-struct Default {
+struct ColumnDefault {
     sql: String,
     /// It may differ from row to row: NEWID().
     varies: bool,
@@ -118,15 +118,15 @@ impl Load {
         let order = Promise::of(&pending.table, &pending.hints);
         let mode = lock_mode(&pending.table, pending.hints.contains(&Hint::TabLock));
         let into = Target::named(session, pending.database, Arc::clone(&pending.table));
-        Self { pending, into, keep_nulls, checks, locks_rows: mode == Mode::IX, order }
+        Self { pending, into, keep_nulls, checks, locks_rows: mode == LockMode::IX, order }
     }
 
     fn run(&mut self, session: &mut Session, rows: &mut dyn BulkRows, sink: &mut dyn Sink) -> Outcome<u64> {
         let target = self.into.clone();
         let tablock = self.pending.hints.contains(&Hint::TabLock);
         let own = (target.database, target.table.object_id);
-        session.lock_table(own, lock_mode(&target.table, tablock), Scope::Transaction, sink)?;
-        session.lock_range(own, Mode::IX, Scope::Statement, sink)?;
+        session.lock_table(own, lock_mode(&target.table, tablock), LockScope::Transaction, sink)?;
+        session.lock_range(own, LockMode::IX, LockScope::Statement, sink)?;
         match target_unchanged(session, &target) {
             Ok(()) => {}
             Err(_) => {
@@ -141,7 +141,7 @@ impl Load {
         }
         let stamp = session.write(|session| dml::announce(session, &target, false)).map_err(settled)?;
         let (conditions, defaults) = self.prepare(session)?;
-        let mut numbers = Numbers::of(session, &target, self.numbered());
+        let mut numbers = IdentityNumbers::of(session, &target, self.numbered());
         let loaded = self.chunks(session, stamp, (&conditions, &defaults), &mut numbers, rows, sink);
         numbers.keep(session, &target);
         let Loaded { count, ignored, .. } = loaded?;
@@ -167,7 +167,7 @@ impl Load {
     }
 
     /// SQL of the checks, and each column's default.
-    fn prepare(&self, session: &Session) -> Outcome<(Conditions, Vec<Default>)> {
+    fn prepare(&self, session: &Session) -> Outcome<(Conditions, Vec<ColumnDefault>)> {
         let frame = Frame::default();
         let binder = Binder::new(session, &frame);
         let target = &self.into;
@@ -183,7 +183,7 @@ impl Load {
                 let value = session.connection.query_row(&sql, [], |row| row.get(0));
                 Some(value.map_err(|e| session.ops.explain(&e))?)
             };
-            defaults.push(Default { sql, varies, value });
+            defaults.push(ColumnDefault { sql, varies, value });
         }
         Ok((conditions, defaults))
     }
@@ -192,8 +192,8 @@ impl Load {
         &mut self,
         session: &mut Session,
         stamp: i64,
-        (conditions, defaults): (&Conditions, &[Default]),
-        numbers: &mut Numbers,
+        (conditions, defaults): (&Conditions, &[ColumnDefault]),
+        numbers: &mut IdentityNumbers,
         rows: &mut dyn BulkRows,
         sink: &mut dyn Sink,
     ) -> Outcome<Loaded> {
@@ -243,8 +243,8 @@ impl Load {
         &mut self,
         session: &Session,
         incoming: &mut Vec<Value>,
-        defaults: &[Default],
-        numbers: &mut Numbers,
+        defaults: &[ColumnDefault],
+        numbers: &mut IdentityNumbers,
     ) -> Outcome<Vec<Stored>> {
         let target = &self.into;
         let table = &target.table;
@@ -293,7 +293,7 @@ impl Load {
         let rules = Rules { checks: self.checks, verb: "INSERT" };
         let of = (target.database, Arc::clone(&target.table));
         let partition_of = target.partitioning(session);
-        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (conditions, partition_of))?;
+        let mut writer = TableWriter::new(&session.connection, pen, of, rules, (conditions, partition_of))?;
         let mut ignored = 0;
         for row in chunk {
             let written = writer.write(row).map_err(|refusal| explained(session, refusal))?;
@@ -308,7 +308,7 @@ impl Load {
     }
 }
 
-impl Default {
+impl ColumnDefault {
     fn now(&self, session: &Session) -> Outcome<Stored> {
         match &self.value {
             Some(value) if !self.varies => Ok(value.clone()),
@@ -321,14 +321,14 @@ impl Default {
 }
 
 /// A load's lock by the target's shape and TABLOCK (docs/LOADING.md, "Locks by the target's shape").
-fn lock_mode(table: &Table, tablock: bool) -> Mode {
+fn lock_mode(table: &Table, tablock: bool) -> LockMode {
     let heap = table.base_index().is_none_or(|i| i.kind == IndexKind::Heap);
     let other_indexes = table.indexes.iter().any(|i| i.index_id > 1 && !i.disabled);
     match (tablock, heap, other_indexes) {
-        (false, _, _) => Mode::IX,
-        (true, true, false) => Mode::BU,
-        (true, true, true) => Mode::SchM,
-        (true, false, _) => Mode::X,
+        (false, _, _) => LockMode::IX,
+        (true, true, false) => LockMode::BU,
+        (true, true, true) => LockMode::SchM,
+        (true, false, _) => LockMode::X,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a load that looks at no constraints costs them.
 use crate::exec::dml::Target;
 use sandbox_catalog::schema::{Instance, Table};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 use std::sync::Arc;
 
 /// Rows came in unchecked: the constraints are not to be trusted any more.

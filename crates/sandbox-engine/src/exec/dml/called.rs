@@ -1,8 +1,8 @@
 //! INSERT ... EXEC: the rows of the results that a call gives.
 use crate::exec::Run;
-use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, Reading, Sink};
+use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, ReadFrom, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_sql::parse::{self, Call, Rows};
+use sandbox_sql::parse::{self, CallStatement, InsertRows};
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 
@@ -17,7 +17,11 @@ impl Run<'_> {
     ///
     /// # Errors
     /// 8164 inside another, 483 with OUTPUT; whatever ends the call.
-    pub fn with_results(&mut self, insert: &parse::Insert, call: &Call) -> Outcome<Vec<parse::Insert>> {
+    pub fn with_results(
+        &mut self,
+        insert: &parse::Insert,
+        call: &CallStatement,
+    ) -> Outcome<Vec<parse::Insert>> {
         if insert.output.is_some() {
             let text = "The OUTPUT clause cannot be used in an INSERT...EXEC statement.";
             return Err(SqlError::new(483, 16, 2, text).into());
@@ -30,13 +34,14 @@ impl Run<'_> {
         let results = results.results;
         self.session.collecting = false;
         called?;
-        let given = |(columns, rows)| parse::Insert { rows: Rows::Given(columns, rows), ..insert.clone() };
+        let given =
+            |(columns, rows)| parse::Insert { rows: InsertRows::Given(columns, rows), ..insert.clone() };
         Ok(results.into_iter().map(given).collect())
     }
 }
 
 impl Sink for Results<'_> {
-    fn reading(&mut self, _: Reading<'_>) {}
+    fn reading(&mut self, _: ReadFrom<'_>) {}
 
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
         self.results.push((columns.to_vec(), Vec::new()));

@@ -6,22 +6,22 @@ use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Escalation, Target, announce, stored_row, table_lock};
 use crate::exec::Run;
-use crate::exec::row::{Conditions, Partitioning, Pen, RowWriter, Rules, blocked};
+use crate::exec::row::{Conditions, Partitioning, Pen, Rules, TableWriter, blocked};
 use crate::exec::trigger::{self, Instead};
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::schema::BlockedOperation;
 use sandbox_catalog::store::table_name;
 use sandbox_query::bind::{Binder, Needs, Scope, row_lock, unknown_column};
 use sandbox_query::read::{self, Again, Reading};
+use sandbox_session::Session;
 use sandbox_session::api::{Done, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
 use sandbox_session::names::TEMPDB;
 use sandbox_session::options::Isolation;
-use sandbox_session::session::Session;
 use sandbox_session::transaction;
 use sandbox_sql::parse::{self, Assigned};
-use sandbox_transactions::locks::{Mode, Scope as LockScope};
+use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_transactions::{Conflict, Fate, transaction_of};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
@@ -34,13 +34,13 @@ const DELETE: u16 = 196;
 const UPDATE: u16 = 197;
 
 /// What UPDATE and DELETE have in common.
-pub struct Change<'p> {
+pub struct RowChange<'p> {
     pub with: &'p [Cte],
     pub top: Option<&'p Expr>,
-    pub target: &'p parse::Target,
+    pub target: &'p parse::TargetName,
     /// Empty for DELETE.
     pub set: &'p [(Assigned, Option<Expr>)],
-    pub output: Option<&'p parse::Output>,
+    pub output: Option<&'p parse::OutputClause>,
     pub from: &'p [TableWithJoins],
     pub filter: Option<&'p Expr>,
     pub deletes: bool,
@@ -48,7 +48,7 @@ pub struct Change<'p> {
 
 impl Run<'_> {
     pub fn update(&mut self, update: &parse::Update) -> Outcome {
-        self.change(&Change {
+        self.change(&RowChange {
             with: &update.with,
             top: update.top.as_ref(),
             target: &update.target,
@@ -61,7 +61,7 @@ impl Run<'_> {
     }
 
     pub fn delete(&mut self, delete: &parse::Delete) -> Outcome {
-        self.change(&Change {
+        self.change(&RowChange {
             with: &delete.with,
             top: delete.top.as_ref(),
             target: &delete.target,
@@ -73,7 +73,7 @@ impl Run<'_> {
         })
     }
 
-    fn change(&mut self, change: &Change<'_>) -> Outcome {
+    fn change(&mut self, change: &RowChange<'_>) -> Outcome {
         let frame = &*self.frame;
         let sink = &mut *self.sink;
         let (count, returned) = transaction::within(self.session, |session| {
@@ -88,7 +88,7 @@ impl Run<'_> {
     }
 }
 
-struct Bound {
+struct BoundChange {
     target: Target,
     /// Gives a row's storage and rowid, its values, and for UPDATE its new values.
     sql: String,
@@ -105,7 +105,7 @@ struct Bound {
 fn attempt(
     session: &mut Session,
     frame: &Frame,
-    change: &Change<'_>,
+    change: &RowChange<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(u64, Option<Returned>), Again> {
     let binder = Binder::new(session, frame);
@@ -117,7 +117,7 @@ fn attempt(
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&change.target.hints), LockScope::Transaction, sink)?;
         if changes_keys(change, &bound.target) {
-            session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
+            session.lock_range(own, LockMode::IX, LockScope::Statement, sink)?;
         }
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
@@ -146,7 +146,7 @@ fn attempt(
 }
 
 /// Do rows move to other places in an index? Only there can they come into a range that someone holds.
-fn changes_keys(change: &Change<'_>, target: &Target) -> bool {
+fn changes_keys(change: &RowChange<'_>, target: &Target) -> bool {
     let table = &target.table;
     let keys = table.indexes.iter().filter(|i| !i.disabled).flat_map(|i| &i.keys);
     let mut names = keys.filter_map(|(id, _)| table.column(*id)).map(|c| c.name.to_lowercase());
@@ -155,7 +155,7 @@ fn changes_keys(change: &Change<'_>, target: &Target) -> bool {
     })
 }
 
-fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
+fn bind(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<BoundChange, Again> {
     let (mut from, at) = sources(binder, change)?;
     let (database, table) = named_table(binder, change, &from.sources[at])?;
     let permission = if change.deletes { "DELETE" } else { "UPDATE" };
@@ -210,13 +210,22 @@ fn bind(binder: &Binder<'_>, change: &Change<'_>) -> Result<Bound, Again> {
     };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
-    Ok(Bound { target, sql, width, conditions, partition_of, output, children, deletes: change.deletes })
+    Ok(BoundChange {
+        target,
+        sql,
+        width,
+        conditions,
+        partition_of,
+        output,
+        children,
+        deletes: change.deletes,
+    })
 }
 
 /// For each column its new value, where it has one.
 fn assigned(
     binder: &Binder<'_>,
-    change: &Change<'_>,
+    change: &RowChange<'_>,
     target: &Target,
     scope: &Scope<'_>,
 ) -> Result<Vec<Option<String>>, SqlError> {
@@ -254,7 +263,7 @@ struct Old {
 
 fn write(
     session: &mut Session,
-    bound: Bound,
+    bound: BoundChange,
     needs: &Needs,
     sink: &mut dyn Sink,
 ) -> Result<(u64, Option<Returned>), Again> {
@@ -270,13 +279,13 @@ fn write(
         mark(session, &bound.target, row, stamp)?;
         escalation.locked(session, &bound.target, 1);
     }
-    let Bound { target, conditions, partition_of, output, children, .. } = bound;
+    let BoundChange { target, conditions, partition_of, output, children, .. } = bound;
     let mut returned = output.as_ref().map(Output::returned);
     if !deletes {
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
         let rules = Rules { checks: true, verb: "UPDATE" };
         let of = (target.database, Arc::clone(&target.table));
-        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&conditions, partition_of))?;
+        let mut writer = TableWriter::new(&session.connection, pen, of, rules, (&conditions, partition_of))?;
         for row in &rows {
             writer.write(&row.new).map_err(|refusal| explained(session, refusal))?;
         }
@@ -304,7 +313,7 @@ fn write(
 /// Puts the rows that would change, and what they would become, where an INSTEAD OF trigger finds them.
 fn hand_over(
     session: &mut Session,
-    bound: Bound,
+    bound: BoundChange,
     instead: &Instead,
     needs: &Needs,
     sink: &mut dyn Sink,
@@ -322,7 +331,7 @@ fn hand_over(
     for target in [&deleted, &inserted] {
         let pen = Pen { engine: Arc::clone(&session.engine), stamp };
         let of = (target.database, Arc::clone(&target.table));
-        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (&nothing, Box::new(|_| 0)))?;
+        let mut writer = TableWriter::new(&session.connection, pen, of, rules, (&nothing, Box::new(|_| 0)))?;
         let old = Arc::ptr_eq(&target.table, &deleted.table);
         for row in rows.iter().filter(|_| old || !deletes) {
             writer.write(if old { &row.values } else { &row.new })?;
@@ -334,7 +343,7 @@ fn hand_over(
 fn old_rows(
     session: &Session,
     reading: &Reading,
-    bound: &Bound,
+    bound: &BoundChange,
     needs: &Needs,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Old>, Again> {

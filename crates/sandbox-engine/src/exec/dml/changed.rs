@@ -1,13 +1,13 @@
 //! Which table of its FROM clause an UPDATE or DELETE changes.
-use super::change::Change;
+use super::change::RowChange;
 use sandbox_catalog::schema::Table;
-use sandbox_query::bind::{Binder, From, Object, Source};
+use sandbox_query::bind::{Binder, FromClause, Object, Source};
 use sandbox_values::error::SqlError;
 use sqlparser::ast::Ident;
 use std::sync::Arc;
 
 /// The FROM clause, and which of its sources is the one that changes.
-pub fn sources(binder: &Binder<'_>, change: &Change<'_>) -> Result<(From, usize), SqlError> {
+pub fn sources(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<(FromClause, usize), SqlError> {
     let name = &change.target.name;
     if change.from.is_empty() {
         let Object::Table { database, table } = binder.object(name)? else {
@@ -35,7 +35,7 @@ pub fn sources(binder: &Binder<'_>, change: &Change<'_>) -> Result<(From, usize)
             };
             let own = binder.table(database, table, None, change.target.hints.clone(), false)?;
             let at = from.sources.len();
-            let joined = From {
+            let joined = FromClause {
                 sql: format!("{} CROSS JOIN {}", from.sql, own.sql),
                 sources: from.sources.into_iter().chain(own.sources).collect(),
                 visible: from.visible.into_iter().chain(own.visible).collect(),
@@ -48,7 +48,7 @@ pub fn sources(binder: &Binder<'_>, change: &Change<'_>) -> Result<(From, usize)
 /// The table behind the source that changes.
 pub fn named_table(
     binder: &Binder<'_>,
-    change: &Change<'_>,
+    change: &RowChange<'_>,
     source: &Source,
 ) -> Result<(i16, Arc<Table>), SqlError> {
     binder.used_as(&source.alias).ok_or_else(|| {

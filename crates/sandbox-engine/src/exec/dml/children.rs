@@ -1,7 +1,7 @@
 //! Rows of other tables that refer to rows that go or change: refused, taken along, or changed with them.
 use super::insert::explained;
 use super::{Target, announce, stored_row};
-use crate::exec::row::{Conditions, Names, Pen, RowWriter, Rules, conflict};
+use crate::exec::row::{Conditions, Names, Pen, Rules, TableWriter, conflict};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::keys::key_expression;
@@ -9,11 +9,11 @@ use sandbox_catalog::schema::{BlockedOperation, ForeignKey, Table, Trigger};
 use sandbox_catalog::store::{column_name, table_name};
 use sandbox_query::bind::{Binder, unsupported};
 use sandbox_query::read::Again;
+use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
-use sandbox_session::session::Session;
-use sandbox_transactions::locks::{Mode, Scope};
+use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_transactions::{Conflict, Fate, transaction_of};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
@@ -25,13 +25,13 @@ const CASCADE: u8 = 1;
 const SET_NULL: u8 = 2;
 
 /// A child's row.
-struct Found {
+struct ChildRow {
     storage: i64,
     rowid: i64,
     values: Vec<Stored>,
 }
 
-impl Found {
+impl ChildRow {
     fn mark(&self, session: &Session, stamp: i64) -> Result<(), Again> {
         let table = table_name(self.storage);
         session
@@ -91,9 +91,9 @@ impl Child {
         let table = (target.database, self.table.object_id);
         let action = if deletes { self.key.on_delete } else { self.key.on_update };
         if action == NO_ACTION {
-            return session.lock_table(table, Mode::IS, Scope::Statement, sink);
+            return session.lock_table(table, LockMode::IS, LockScope::Statement, sink);
         }
-        session.lock_table(table, Mode::IX, Scope::Transaction, sink)?;
+        session.lock_table(table, LockMode::IX, LockScope::Transaction, sink)?;
         let own = self.target(target);
         let deletes = deletes && action == CASCADE;
         Child::of(session, &own).iter().try_for_each(|child| child.lock(session, &own, deletes, sink))
@@ -154,7 +154,7 @@ impl Child {
     }
 
     /// Deletes rows whose parents are gone, and theirs.
-    fn take_along(&self, session: &mut Session, own: &Target, rows: &[Found]) -> Result<(), Again> {
+    fn take_along(&self, session: &mut Session, own: &Target, rows: &[ChildRow]) -> Result<(), Again> {
         self.refuse_triggers("DELETE")?;
         let stamp = announce(session, own, true)?;
         for row in rows {
@@ -173,7 +173,7 @@ impl Child {
         &self,
         session: &mut Session,
         own: &Target,
-        rows: &[Found],
+        rows: &[ChildRow],
         action: u8,
         parent: Option<&[Stored]>,
     ) -> Result<(), Again> {
@@ -225,7 +225,7 @@ impl Child {
         let rules = Rules { checks: true, verb: "UPDATE" };
         let of = (own.database, Arc::clone(&own.table));
         let partitioning = own.partitioning(session);
-        let mut writer = RowWriter::new(&session.connection, pen, of, rules, (conditions, partitioning))?;
+        let mut writer = TableWriter::new(&session.connection, pen, of, rules, (conditions, partitioning))?;
         for row in rows {
             writer.write(row).map_err(|refusal| explained(session, refusal))?;
         }
@@ -251,7 +251,7 @@ impl Child {
     }
 
     /// The children that are there for the writer.
-    fn living(&self, session: &Session, stamp: i64, values: &[&Stored]) -> Result<Vec<Found>, Again> {
+    fn living(&self, session: &Session, stamp: i64, values: &[&Stored]) -> Result<Vec<ChildRow>, Again> {
         let mut living = Vec::new();
         for &storage in &self.table.storage {
             let mut statement = session.connection.prepare_cached(&self.lookup(storage))?;
@@ -260,7 +260,7 @@ impl Child {
                 let (inserted, deleted): (i64, Option<i64>) = (child.get(0)?, child.get(1)?);
                 if lives(session, stamp, inserted, deleted)? {
                     let values = stored_row(child, 3, self.table.columns.len())?;
-                    living.push(Found { storage, rowid: child.get(2)?, values });
+                    living.push(ChildRow { storage, rowid: child.get(2)?, values });
                 }
             }
         }

@@ -3,7 +3,7 @@ use super::Target;
 use sandbox_catalog::schema::Column;
 use sandbox_query::bind::Binder;
 use sandbox_query::bind::unknown_column;
-use sandbox_sql::parse::{self, Rows};
+use sandbox_sql::parse::{self, InsertRows};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
 
@@ -22,7 +22,7 @@ pub fn listed_columns(
                 && c.sql_type != SqlType::RowVersion
                 && !c.identity
         };
-        if identity_insert && table.identity.is_some() && !matches!(insert.rows, Rows::DefaultValues) {
+        if identity_insert && table.identity.is_some() && !matches!(insert.rows, InsertRows::DefaultValues) {
             return Err(SqlError::new(
                 8101,
                 16,

@@ -2,8 +2,8 @@
 //! problems caused by lock escalation", "Lock escalation thresholds").
 use super::Target;
 use sandbox_catalog::schema::{IndexKind, LockEscalation};
-use sandbox_session::session::Session;
-use sandbox_transactions::locks::{Mode, Request, Resource, Scope};
+use sandbox_session::Session;
+use sandbox_transactions::locks::{LockMode, LockScope, Request, Resource};
 use std::time::Duration;
 
 /// So many locks of one statement on one table.
@@ -39,9 +39,9 @@ impl Escalation {
         let Some(due) = self.due.filter(|due| self.rows >= *due) else { return };
         let request = Request {
             session: session.id,
-            scope: Scope::Transaction,
+            scope: LockScope::Transaction,
             resource: Resource::Table { database: target.database, object_id: target.table.object_id },
-            mode: Mode::X,
+            mode: LockMode::X,
             timeout: Some(Duration::ZERO),
             deadlock_priority: session.options.deadlock_priority,
             cancelled: &|| false,

@@ -1,7 +1,7 @@
 //! The rows that an INSERT is given: VALUES, a query, or what a call gave.
 use super::Target;
 use sandbox_query::bind::{Binder, Scope, Typed, unsupported};
-use sandbox_sql::parse::{self, Rows};
+use sandbox_sql::parse::{self, InsertRows};
 use sandbox_values::error::SqlError;
 use sqlparser::ast::Expr;
 
@@ -15,18 +15,18 @@ pub fn source(
     let table = &target.table;
     let numbered = table.columns.iter().position(|c| c.identity).filter(|n| !listed.contains(n));
     let (given, from) = match &insert.rows {
-        Rows::DefaultValues => (vec![None; table.columns.len()], String::new()),
-        Rows::Values(rows) => {
+        InsertRows::DefaultValues => (vec![None; table.columns.len()], String::new()),
+        InsertRows::Values(rows) => {
             (by_position(table.columns.len(), listed), values(binder, target, listed, rows)?)
         }
-        Rows::Query(query) => {
+        InsertRows::Query(query) => {
             let emitted = binder.shown_rows(binder.query(query, None)?);
             count_columns(insert, listed.len(), emitted.columns.len())?;
             let columns = emitted.columns.into_iter().map(|column| column.typed);
             let items = converted(binder, target, listed, columns)?;
             (by_position(table.columns.len(), listed), format!("SELECT {items} FROM ({})", emitted.sql))
         }
-        Rows::Given(columns, rows) => {
+        InsertRows::Given(columns, rows) => {
             count_columns(insert, listed.len(), columns.len())?;
             let given = binder.materialise(columns.len(), rows.clone())?;
             let columns =
@@ -34,7 +34,7 @@ pub fn source(
             let items = converted(binder, target, listed, columns)?;
             (by_position(table.columns.len(), listed), format!("SELECT {items} FROM {given}"))
         }
-        Rows::Call(_) => return Err(unsupported("INSERT ... EXEC in this place")),
+        InsertRows::Call(_) => return Err(unsupported("INSERT ... EXEC in this place")),
     };
     let mut items = Vec::with_capacity(table.columns.len());
     for (n, column) in table.columns.iter().enumerate() {

@@ -1,23 +1,23 @@
 //! Identity numbers.
 use super::Target;
 use rusqlite::types::Value as Stored;
-use sandbox_catalog::schema::{Identity, Table};
-use sandbox_session::session::Session;
+use sandbox_catalog::schema::{IdentityColumn, Table};
+use sandbox_session::Session;
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::{from_stored, to_stored};
 use sandbox_values::{SqlType, Value};
 use std::sync::Arc;
 
 /// Identity numbers: given here, or listed by the client. A rollback gives none back.
-pub struct Numbers {
+pub struct IdentityNumbers {
     position: Option<usize>,
     given: bool,
-    identity: Option<Identity>,
+    identity: Option<IdentityColumn>,
     last: Option<i64>,
     used: bool,
 }
 
-impl Numbers {
+impl IdentityNumbers {
     /// `given`: the position of the identity column where the server gives the numbers.
     pub fn of(session: &Session, target: &Target, given: Option<usize>) -> Self {
         let instance = session.engine.instance();

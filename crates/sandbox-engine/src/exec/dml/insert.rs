@@ -1,26 +1,26 @@
 //! INSERT.
 use super::columns::listed_columns;
 use super::given::source;
-use super::identity::Numbers;
+use super::identity::IdentityNumbers;
 use super::output::{Output, Returned};
 use super::{Escalation, Target, announce, stored_row, table_lock};
 use crate::exec::Run;
-use crate::exec::row::{Conditions, Pen, Refusal, RowWriter, Rules, Written};
+use crate::exec::row::{Conditions, Pen, Refusal, Rules, TableWriter, Written};
 use crate::exec::trigger::{self, Instead};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::schema::BlockedOperation;
 use sandbox_query::bind::{Binder, Needs, resolve_visibility, unsupported};
 use sandbox_query::read::{self, Again, Reading};
+use sandbox_session::Session;
 use sandbox_session::api::{Done, Sink};
 use sandbox_session::failure::{Failure, Outcome};
 use sandbox_session::frame::Frame;
 use sandbox_session::names::TEMPDB;
-use sandbox_session::session::Session;
 use sandbox_session::transaction;
 use sandbox_sql::hints::Hints;
-use sandbox_sql::parse::{self, Rows};
-use sandbox_transactions::locks::{Mode, Scope as LockScope};
+use sandbox_sql::parse::{self, InsertRows};
+use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ const COMMAND: u16 = 195;
 impl Run<'_> {
     pub fn insert(&mut self, insert: &parse::Insert) -> Outcome {
         match &insert.rows {
-            Rows::Call(call) => {
+            InsertRows::Call(call) => {
                 let inserts = self.with_results(insert, call)?;
                 self.insert_all(&inserts)
             }
@@ -62,7 +62,7 @@ impl Run<'_> {
 }
 
 /// An INSERT, bound: the SQL gives a value for each column of the table.
-struct Bound {
+struct BoundInsert {
     target: Target,
     sql: String,
     conditions: Conditions,
@@ -71,7 +71,7 @@ struct Bound {
     numbered: Option<usize>,
 }
 
-impl Bound {
+impl BoundInsert {
     /// For the rows that an INSTEAD OF trigger gets: nothing is held against them, nothing numbered.
     fn into_pseudo(self, instead: &Instead) -> Self {
         let target = self.target.at(TEMPDB, Arc::clone(&instead.inserted));
@@ -91,7 +91,7 @@ pub fn attempt(
     let result = bound.map_err(Again::from).and_then(|bound| {
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&insert.target.hints), LockScope::Transaction, sink)?;
-        session.lock_range(own, Mode::IX, LockScope::Statement, sink)?;
+        session.lock_range(own, LockMode::IX, LockScope::Statement, sink)?;
         read::lock_tables(session, &needs.tables, sink)?;
         target_unchanged(session, &bound.target)?;
         if let Some(instead) = Instead::of(session, &bound.target.table, "INSERT") {
@@ -122,7 +122,7 @@ pub fn target_unchanged(session: &Session, target: &Target) -> Result<(), Again>
 
 fn write(
     session: &mut Session,
-    bound: &Bound,
+    bound: &BoundInsert,
     needs: &Needs,
     sink: &mut dyn Sink,
 ) -> Result<(u64, Option<Returned>), Again> {
@@ -130,7 +130,7 @@ fn write(
     let stamp = announce(session, target, false)?;
     let view = read::changing_view(session);
     let reading = Reading::begin(session, &needs.tables, view)?;
-    let mut numbers = Numbers::of(session, target, bound.numbered);
+    let mut numbers = IdentityNumbers::of(session, target, bound.numbered);
     let returned = bound.output.as_ref().map(Output::returned);
     let mut insertion = Insertion { bound, needs, stamp, numbers: &mut numbers, returned, ignored: false };
     let result = insertion.run(session, &reading, sink);
@@ -146,10 +146,10 @@ fn write(
 
 /// One attempt at the rows.
 struct Insertion<'a> {
-    bound: &'a Bound,
+    bound: &'a BoundInsert,
     needs: &'a Needs,
     stamp: i64,
-    numbers: &'a mut Numbers,
+    numbers: &'a mut IdentityNumbers,
     returned: Option<Returned>,
     /// Has a row been passed over for its key?
     ignored: bool,
@@ -161,7 +161,7 @@ impl Insertion<'_> {
         let pen = Pen { engine: Arc::clone(&session.engine), stamp: self.stamp };
         let rules = Rules { checks: true, verb: "INSERT" };
         let of = (target.database, Arc::clone(&target.table));
-        let mut writer = RowWriter::new(
+        let mut writer = TableWriter::new(
             &session.connection,
             pen,
             of,
@@ -211,7 +211,7 @@ impl Insertion<'_> {
     fn write(
         &mut self,
         session: &Session,
-        writer: &mut RowWriter<'_>,
+        writer: &mut TableWriter<'_>,
         mut row: Vec<Stored>,
     ) -> Result<Written, Again> {
         let table = &self.bound.target.table;
@@ -257,7 +257,7 @@ fn rows_next(
     rows.next()?.map(|row| stored_row(row, 0, width)).transpose()
 }
 
-fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> {
+fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<BoundInsert, SqlError> {
     if insert.top.is_some() {
         return Err(unsupported("INSERT TOP"));
     }
@@ -270,5 +270,5 @@ fn bind(binder: &Binder<'_>, insert: &parse::Insert) -> Result<Bound, SqlError> 
     let (sql, numbered) = result?;
     let conditions = target.conditions(binder, true, BlockedOperation::AfterInsert)?;
     let output = Output::bind(binder, insert.output.as_ref(), &target, (true, false))?;
-    Ok(Bound { target, sql, conditions, output, numbered })
+    Ok(BoundInsert { target, sql, conditions, output, numbered })
 }

@@ -6,7 +6,7 @@ use sandbox_session::api::Done;
 use sandbox_session::failure::Outcome;
 use sandbox_session::transaction;
 use sandbox_sql::hints::Hints;
-use sandbox_sql::parse::{self, Action, Insert, Rows, Statement};
+use sandbox_sql::parse::{self, Action, Insert, InsertRows, Statement};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
@@ -29,10 +29,10 @@ impl Run<'_> {
         let insert = Insert {
             with: Vec::new(),
             top: None,
-            target: parse::Target { name: target.clone(), hints: Hints::default() },
+            target: parse::TargetName { name: target.clone(), hints: Hints::default() },
             columns: Some(columns),
             output: None,
-            rows: Rows::Query(Box::new(source)),
+            rows: InsertRows::Query(Box::new(source)),
         };
         let identity_insert = self.session.options.identity_insert;
         let frame = &*self.frame;

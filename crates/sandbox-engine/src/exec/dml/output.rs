@@ -5,10 +5,10 @@ use rusqlite::{Connection, params_from_iter};
 use sandbox_catalog::schema::Table;
 use sandbox_query::bind::{Binder, Object, Scope};
 use sandbox_query::read::Again;
+use sandbox_session::Session;
 use sandbox_session::api::{OutColumn, Sink};
 use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
-use sandbox_session::session::Session;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::parse;
 use sandbox_sql::tokens::ObjectName;
@@ -35,7 +35,7 @@ impl Output {
     /// 207 and the like; 330 to 333 for a table that INTO can't have.
     pub fn bind(
         binder: &Binder<'_>,
-        output: Option<&parse::Output>,
+        output: Option<&parse::OutputClause>,
         target: &Target,
         (inserted, deleted): (bool, bool),
     ) -> Result<Option<Self>, SqlError> {
@@ -153,10 +153,10 @@ impl Returned {
         let insert = parse::Insert {
             with: Vec::new(),
             top: None,
-            target: parse::Target { name, hints: Hints::default() },
+            target: parse::TargetName { name, hints: Hints::default() },
             columns: (!columns.is_empty()).then_some(columns),
             output: None,
-            rows: parse::Rows::Given(self.columns, self.rows),
+            rows: parse::InsertRows::Given(self.columns, self.rows),
         };
         insert::attempt(session, frame, &insert, sink)?;
         Ok(None)

@@ -1,6 +1,6 @@
 //! The table that a statement changes, and what becomes of values and rows on their way there.
 use crate::exec::row::{Conditions, Names, Partitioning, Refusal};
-use crate::exec::trigger::Written;
+use crate::exec::trigger::WrittenRows;
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::schema::{BlockedOperation, Column, Table, same_name};
 use sandbox_catalog::special;
@@ -9,13 +9,13 @@ use sandbox_ddl::required;
 use sandbox_query::bind::{Binder, Object, Scope, Source, Typed, resolve_visibility};
 use sandbox_query::memory;
 use sandbox_query::read::Again;
+use sandbox_session::Session;
 use sandbox_session::failure::Failure;
-use sandbox_session::session::Session;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::parse;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_transactions::Conflict;
-use sandbox_transactions::locks::Mode;
+use sandbox_transactions::locks::LockMode;
 use sandbox_values::CollationId;
 use sandbox_values::convert::{self, fit};
 use sandbox_values::error::SqlError;
@@ -96,8 +96,8 @@ impl Target {
     }
 
     /// What a statement did here, for the table's triggers.
-    pub fn written(&self, event: &'static str, rows: u64) -> Written {
-        Written { database: self.database, object_id: self.table.object_id, event, rows }
+    pub fn written(&self, event: &'static str, rows: u64) -> WrittenRows {
+        WrittenRows { database: self.database, object_id: self.table.object_id, event, rows }
     }
 
     /// A value as the column keeps it; what does not fit is an error that names the column.
@@ -106,7 +106,7 @@ impl Target {
         if value.is_untyped_null() || value.sql_type == to {
             return Ok(value);
         }
-        convert::check(&value.sql_type, &to, convert::Mode::Implicit)?;
+        convert::check(&value.sql_type, &to, convert::ConvertMode::Implicit)?;
         let from = value.sql_type.clone();
         let detail = format!("{} {}", self.names.table, column.name);
         let (target, column) = (self.clone(), column.clone());
@@ -117,7 +117,7 @@ impl Target {
 
     /// Why a value does not fit the column.
     pub fn misfit(&self, misfit: convert::Misfit, column: &Column) -> SqlError {
-        let place = convert::Place {
+        let place = convert::ColumnPlace {
             database: &self.names.database,
             table: &self.names.table,
             column: &column.name,
@@ -202,8 +202,8 @@ impl Target {
 }
 
 /// The lock that a changing statement takes on its table.
-pub fn table_lock(hints: &Hints) -> Mode {
-    if hints.locks_table() { Mode::X } else { Mode::IX }
+pub fn table_lock(hints: &Hints) -> LockMode {
+    if hints.locks_table() { LockMode::X } else { LockMode::IX }
 }
 
 /// Announces that the open transaction writes to a table.

@@ -151,7 +151,7 @@ pub enum Written {
 }
 
 /// Inserts rows into one table.
-pub struct RowWriter<'c> {
+pub struct TableWriter<'c> {
     pen: Pen,
     table: Arc<Table>,
     names: Names,
@@ -170,7 +170,7 @@ pub struct RowWriter<'c> {
 /// Finds a row's partition: the number of boundaries below its value.
 pub type Partitioning = Box<dyn Fn(&[Stored]) -> usize>;
 
-impl<'c> RowWriter<'c> {
+impl<'c> TableWriter<'c> {
     pub fn new(
         connection: &'c Connection,
         pen: Pen,
@@ -370,7 +370,7 @@ pub fn shown(value: &Stored, sql_type: &SqlType) -> String {
     use sandbox_values::{CollationId, Len, Value};
     let text = SqlType::NVarChar(Len::N(4000), CollationId::SERVER_DEFAULT);
     let value = from_stored(value.into(), sql_type).ok();
-    let mode = sandbox_values::convert::Mode::Explicit;
+    let mode = sandbox_values::convert::ConvertMode::Explicit;
     match value.map(|v| sandbox_values::convert::cast(&v, sql_type, &text, None, mode)) {
         Some(Ok(value @ Value::Bytes(_))) => {
             String::from_utf16_lossy(&sandbox_values::text::units(&value, &text)).trim_end().to_owned()

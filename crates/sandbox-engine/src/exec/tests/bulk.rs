@@ -1,15 +1,15 @@
 //! Bulk loads as captured (docs/SERVER.md, from "Errors of a bulk load" on). What the wire refuses is `values::wire`'s to
 //! test.
 use crate::client::{bulk, cancel_bulk};
-use crate::testing::{Recorder, ok, rows, run, session};
+use crate::testing::{Answer, ok, rows, run, session};
 use sandbox_session::Session;
 use sandbox_session::api::{BulkRows, Cancelled};
 use sandbox_values::Value;
 use sandbox_values::error::SqlError;
 
-struct Rows(std::vec::IntoIter<Vec<Value>>);
+struct BulkNumbers(std::vec::IntoIter<Vec<Value>>);
 
-impl BulkRows for Rows {
+impl BulkRows for BulkNumbers {
     fn next(&mut self, row: &mut Vec<Value>) -> Result<bool, Result<SqlError, Cancelled>> {
         let next = self.0.next();
         let more = next.is_some();
@@ -19,10 +19,10 @@ impl BulkRows for Rows {
 }
 
 /// INSERT BULK must succeed; what the load answers is up to the caller.
-fn load(session: &mut Session, announced: &str, rows: Vec<Vec<Value>>) -> Recorder {
+fn load(session: &mut Session, announced: &str, rows: Vec<Vec<Value>>) -> Answer {
     ok(session, announced);
-    let mut heard = Recorder::default();
-    bulk(session, &mut Rows(rows.into_iter()), &mut heard).unwrap();
+    let mut heard = Answer::default();
+    bulk(session, &mut BulkNumbers(rows.into_iter()), &mut heard).unwrap();
     heard
 }
 
@@ -30,7 +30,7 @@ fn load(session: &mut Session, announced: &str, rows: Vec<Vec<Value>>) -> Record
 type Told = (i32, u8, u8);
 
 /// Each message, and status and CurCmd of the last DONE.
-fn told(heard: &Recorder) -> (Vec<Told>, (bool, u16)) {
+fn told(heard: &Answer) -> (Vec<Told>, (bool, u16)) {
     let messages = heard.messages.iter().map(|m| (m.number, m.class, m.state)).collect();
     let last = heard.done.last().unwrap();
     assert_eq!(heard.done.iter().filter(|done| done.error).count(), usize::from(last.error));
@@ -244,7 +244,7 @@ fn another_request_instead_of_the_data_is_4022() {
     let mut session = database();
     ok(&mut session, "CREATE TABLE t (id int NOT NULL)");
     ok(&mut session, "INSERT BULK t (id int)");
-    let mut heard = Recorder::default();
+    let mut heard = Answer::default();
     cancel_bulk(&mut session, &mut heard).unwrap();
     assert_eq!(told(&heard).0, [(4022, 16, 1)]);
     assert_eq!(rows(&mut session, "SELECT 1"), [["1"]]);

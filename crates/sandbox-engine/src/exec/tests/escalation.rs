@@ -1,15 +1,15 @@
 //! Which loads and changes end with a lock on the table: the thresholds, and each shape of docs/LOADING.md.
 use crate::client::bulk;
-use crate::testing::{Recorder, connect, engine, errors, ok, rows};
+use crate::testing::{Answer, connect, engine, errors, ok, rows};
+use sandbox_session::Session;
 use sandbox_session::api::{BulkRows, Cancelled};
-use sandbox_session::session::Session;
 use sandbox_values::Value;
 use sandbox_values::error::SqlError;
 
 /// So many rows of one number each.
-struct Numbers(i64, i64);
+struct NumbersBetween(i64, i64);
 
-impl BulkRows for Numbers {
+impl BulkRows for NumbersBetween {
     fn next(&mut self, row: &mut Vec<Value>) -> Result<bool, Result<SqlError, Cancelled>> {
         row.clear();
         row.push(Value::Int(self.0));
@@ -20,8 +20,8 @@ impl BulkRows for Numbers {
 
 fn load(s: &mut Session, hints: &str, from: i64, to: i64) {
     ok(s, &format!("INSERT BULK t (a int) {hints}"));
-    let mut heard = Recorder::default();
-    bulk(s, &mut Numbers(from, to), &mut heard).unwrap();
+    let mut heard = Answer::default();
+    bulk(s, &mut NumbersBetween(from, to), &mut heard).unwrap();
     assert_eq!(heard.error(), None);
 }
 

@@ -1,6 +1,6 @@
 //! Memory-optimized tables: the flag, and what is refused for it.
 use crate::testing::{errors, ok, rows, session};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 
 fn number(s: &mut Session, sql: &str) -> i32 {
     errors(s, sql)[0].0

@@ -1,6 +1,6 @@
 //! Indexed views, and the statements that they forbid on their tables.
 use crate::testing::{errors, ok, rows, session};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 
 fn number(s: &mut Session, sql: &str) -> i32 {
     errors(s, sql)[0].0

@@ -1,6 +1,6 @@
 //! What the ways of loading a table lean on: the locks they take, and who gets into whose way.
 use crate::client::bulk;
-use crate::testing::{Recorder, connect, engine, errors, ok, rows, run};
+use crate::testing::{Answer, connect, engine, errors, ok, rows, run};
 use sandbox_session::Engine;
 use sandbox_session::Session;
 use sandbox_session::api::{BulkRows, Cancelled};
@@ -22,7 +22,7 @@ impl BulkRows for Numbers {
 /// A load's error, if it had one.
 fn load(session: &mut Session, statement: &str, numbers: std::ops::Range<i64>) -> Option<i32> {
     ok(session, statement);
-    let mut heard = Recorder::default();
+    let mut heard = Answer::default();
     bulk(session, &mut Numbers(numbers), &mut heard).unwrap();
     heard.error().map(|error| error.number)
 }

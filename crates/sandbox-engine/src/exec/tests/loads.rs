@@ -1,6 +1,6 @@
 //! Bulk loads of many rows, and how they end: more than one chunk, a broken stream, an attention, locks, ORDER.
 use crate::client::bulk;
-use crate::testing::{Recorder, ok, rows, session};
+use crate::testing::{Answer, ok, rows, session};
 use sandbox_session::Session;
 use sandbox_session::api::{BulkRows, Cancelled};
 use sandbox_transactions::locks;
@@ -27,14 +27,14 @@ impl BulkRows for Rows {
     }
 }
 
-fn load(session: &mut Session, statement: &str, rows: Vec<Vec<Value>>) -> Recorder {
+fn load(session: &mut Session, statement: &str, rows: Vec<Vec<Value>>) -> Answer {
     ok(session, statement);
-    let mut heard = Recorder::default();
+    let mut heard = Answer::default();
     bulk(session, &mut Rows { rows: rows.into_iter(), end: None }, &mut heard).unwrap();
     heard
 }
 
-fn numbers(heard: &Recorder) -> Vec<i32> {
+fn numbers(heard: &Answer) -> Vec<i32> {
     heard.messages.iter().map(|m| m.number).collect()
 }
 
@@ -55,7 +55,7 @@ fn a_failed_load_leaves_nothing() {
     let heard = load(&mut s, "insert bulk t (id int)", vec![vec![Value::Null]]);
     assert_eq!(numbers(&heard), [515, 3621]);
     ok(&mut s, "insert bulk t (id int)");
-    let mut heard = Recorder::default();
+    let mut heard = Answer::default();
     let broken = SqlError::new(4804, 17, 1, "broken");
     let mut rows_in = Rows { rows: vec![vec![int(1)]].into_iter(), end: Some(Ok(broken)) };
     bulk(&mut s, &mut rows_in, &mut heard).unwrap();
@@ -63,7 +63,7 @@ fn a_failed_load_leaves_nothing() {
     assert_eq!(heard.done[0].command, 253);
     ok(&mut s, "insert bulk t (id int)");
     let mut rows_in = Rows { rows: vec![vec![int(1)]].into_iter(), end: Some(Err(Cancelled)) };
-    assert_eq!(bulk(&mut s, &mut rows_in, &mut Recorder::default()), Err(Cancelled));
+    assert_eq!(bulk(&mut s, &mut rows_in, &mut Answer::default()), Err(Cancelled));
     assert_eq!(rows(&mut s, "select count(*) from t"), [["1"]]);
 }
 
@@ -80,10 +80,10 @@ fn order_is_held_against_the_clustered_key() {
 #[test]
 fn tablock_decides_on_the_lock() {
     for (table, tablock, mode) in [
-        ("create table t(a int)", false, locks::Mode::IX),
-        ("create table t(a int)", true, locks::Mode::BU),
-        ("create table t(a int); create index i on t(a)", true, locks::Mode::SchM),
-        ("create table t(a int); create clustered index i on t(a)", true, locks::Mode::X),
+        ("create table t(a int)", false, locks::LockMode::IX),
+        ("create table t(a int)", true, locks::LockMode::BU),
+        ("create table t(a int); create index i on t(a)", true, locks::LockMode::SchM),
+        ("create table t(a int); create clustered index i on t(a)", true, locks::LockMode::X),
     ] {
         let mut s = session();
         ok(&mut s, table);

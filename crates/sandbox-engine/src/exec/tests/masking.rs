@@ -1,6 +1,6 @@
 //! Masked columns: what those without UNMASK see, and where.
 use crate::testing::{connect, engine, errors, ok, rows};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 
 fn people() -> (Session, Session) {
     let engine = engine();

@@ -1,6 +1,6 @@
 //! What names stand for: default schemas and synonyms.
 use crate::testing::{connect, engine, errors, ok, rows};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 
 fn two_schemas() -> (Session, Session) {
     let engine = engine();

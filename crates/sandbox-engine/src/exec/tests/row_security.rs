@@ -1,6 +1,6 @@
 //! Security policies: what they hide, what they refuse, and who sees that they are there.
 use crate::testing::{connect, engine, errors, ok, rows};
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 
 /// A database `d` with a table and a policy by which each user has the rows that bear its name, and `boss` all.
 fn shop() -> (Session, Session, Session) {

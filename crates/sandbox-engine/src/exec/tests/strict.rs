@@ -2,7 +2,7 @@
 use crate::testing::{errors, ok, open, rows, session};
 use sandbox_catalog::store::Storage;
 use sandbox_session::Login;
-use sandbox_session::session::Session;
+use sandbox_session::Session;
 
 fn number(s: &mut Session, sql: &str) -> i32 {
     errors(s, sql)[0].0

@@ -1,14 +1,14 @@
 //! DATEADD, DATEDIFF and EOMONTH.
-use super::part::{Part, part, unit};
+use super::part::{DatePart, part, unit};
 use super::{DAY, civil, from_ticks, moment, ticks};
 use crate::bind::Typed;
-use crate::functions::Call;
+use crate::functions::FunctionCall;
 use sandbox_values::convert::days_of_date;
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 
 /// DATEADD(part, number, moment): of the moment's type; text becomes datetime (Microsoft docs).
-pub fn dateadd(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn dateadd(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     call.count(3, 3)?;
     let part = part(call)?;
     let number = call.binder.scalar(call.arguments[1], call.scope)?;
@@ -20,8 +20,8 @@ pub fn dateadd(call: &Call<'_>) -> Result<Typed, SqlError> {
         call.binder.implicit(value, &SqlType::DateTime)?
     };
     let sql_type = value.sql_type.clone();
-    let calendar = matches!(part, Part::Year | Part::Quarter | Part::Month);
-    let within_day = unit(part).is_some_and(|u| u < DAY) || part == Part::Nanosecond;
+    let calendar = matches!(part, DatePart::Year | DatePart::Quarter | DatePart::Month);
+    let within_day = unit(part).is_some_and(|u| u < DAY) || part == DatePart::Nanosecond;
     if matches!(sql_type, SqlType::Date) && within_day || matches!(sql_type, SqlType::Time(_)) && !within_day
     {
         return Err(SqlError::new(
@@ -50,12 +50,12 @@ pub fn dateadd(call: &Call<'_>) -> Result<Typed, SqlError> {
         let at = ticks(&v[1]);
         let moved = if calendar {
             let months = n.checked_mul(match part {
-                Part::Year => 12,
-                Part::Quarter => 3,
+                DatePart::Year => 12,
+                DatePart::Quarter => 3,
                 _ => 1,
             });
             add_months(at, months.ok_or_else(overflow)?)
-        } else if part == Part::Nanosecond {
+        } else if part == DatePart::Nanosecond {
             at.checked_add(n / 100)
         } else {
             unit(part).and_then(|u| n.checked_mul(u)).and_then(|n| at.checked_add(n))
@@ -75,7 +75,7 @@ fn add_months(ticks: i64, months: i64) -> Option<i64> {
 }
 
 /// How many boundaries of the part lie between two moments; datetimeoffset counts in UTC.
-pub fn datediff(call: &Call<'_>, to: SqlType) -> Result<Typed, SqlError> {
+pub fn datediff(call: &FunctionCall<'_>, to: SqlType) -> Result<Typed, SqlError> {
     call.count(3, 3)?;
     let part = part(call)?;
     let from = moment(call, call.binder.scalar(call.arguments[1], call.scope)?)?;
@@ -92,12 +92,12 @@ pub fn datediff(call: &Call<'_>, to: SqlType) -> Result<Typed, SqlError> {
             i64::from(year) * 12 + i64::from(month) - 1
         };
         let n = match part {
-            Part::Year => months(b) / 12 - months(a) / 12,
-            Part::Quarter => months(b) / 3 - months(a) / 3,
-            Part::Month => months(b) - months(a),
+            DatePart::Year => months(b) / 12 - months(a) / 12,
+            DatePart::Quarter => months(b) / 3 - months(a) / 3,
+            DatePart::Month => months(b) - months(a),
             // Weeks begin on Sunday for DATEDIFF, whatever DATEFIRST is.
-            Part::Week | Part::IsoWeek => (b / DAY + 1).div_euclid(7) - (a / DAY + 1).div_euclid(7),
-            Part::Nanosecond => (b - a).checked_mul(100).ok_or_else(too_far)?,
+            DatePart::Week | DatePart::IsoWeek => (b / DAY + 1).div_euclid(7) - (a / DAY + 1).div_euclid(7),
+            DatePart::Nanosecond => (b - a).checked_mul(100).ok_or_else(too_far)?,
             part => {
                 let unit = unit(part).unwrap_or(DAY);
                 b.div_euclid(unit) - a.div_euclid(unit)
@@ -120,7 +120,7 @@ fn too_far() -> SqlError {
     )
 }
 
-pub fn eomonth(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn eomonth(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(1, 2)?.into_iter();
     let Some(first) = arguments.next() else {
         return Err(SqlError::new(189, 15, 1, "The eomonth function requires 1 to 2 arguments."));

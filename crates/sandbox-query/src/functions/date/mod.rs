@@ -3,12 +3,12 @@ mod arithmetic;
 mod offset;
 mod part;
 
-use super::Call;
+use super::FunctionCall;
 use crate::bind::{Typed, value_literal};
 use arithmetic::{dateadd, datediff, eomonth};
 use offset::with_offset;
-use part::{Part, datename, datepart, simple_part};
-use sandbox_values::convert::{Mode, cast, date_of_days, days_of_date};
+use part::{DatePart, datename, datepart, simple_part};
+use sandbox_values::convert::{ConvertMode, cast, date_of_days, days_of_date};
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,15 +24,15 @@ const UNIX_DAY: i64 = 719_162;
 /// Days since 0001-01-01 of the last day there is.
 const LAST_DAY: i64 = 3_652_058;
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     Ok(Some(match call.name {
         "getdate" | "current_timestamp" => now(call, SqlType::DateTime)?,
         "getutcdate" => now(call, SqlType::DateTime)?,
         "sysdatetime" | "sysutcdatetime" => now(call, SqlType::DateTime2(7))?,
         "sysdatetimeoffset" => now(call, SqlType::DateTimeOffset(7))?,
-        "year" => simple_part(call, Part::Year)?,
-        "month" => simple_part(call, Part::Month)?,
-        "day" => simple_part(call, Part::Day)?,
+        "year" => simple_part(call, DatePart::Year)?,
+        "month" => simple_part(call, DatePart::Month)?,
+        "day" => simple_part(call, DatePart::Day)?,
         "datepart" => datepart(call)?,
         "datename" => datename(call)?,
         "dateadd" => dateadd(call)?,
@@ -46,7 +46,7 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
             let text = call.binder.text(call.bound(1, 1)?.remove(0))?;
             let from = text.sql_type.clone();
             call.binder.op("isdate", "", vec![text], SqlType::Int, move |v| {
-                let converted = cast(&v[0], &from, &SqlType::DateTime, None, Mode::Try)?;
+                let converted = cast(&v[0], &from, &SqlType::DateTime, None, ConvertMode::Try)?;
                 Ok(Value::Int((converted != Value::Null).into()))
             })
         }
@@ -55,10 +55,15 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
 }
 
 /// One moment for the whole statement. The sandbox's clock is UTC.
-fn now(call: &Call<'_>, to: SqlType) -> Result<Typed, SqlError> {
+fn now(call: &FunctionCall<'_>, to: SqlType) -> Result<Typed, SqlError> {
     call.count(0, 0)?;
-    let value =
-        cast(&Value::DateTimeOffset(utc_ticks(), 0), &SqlType::DateTimeOffset(7), &to, None, Mode::Explicit)?;
+    let value = cast(
+        &Value::DateTimeOffset(utc_ticks(), 0),
+        &SqlType::DateTimeOffset(7),
+        &to,
+        None,
+        ConvertMode::Explicit,
+    )?;
     Ok(Typed::expression(value_literal(value), to, false))
 }
 
@@ -69,7 +74,7 @@ pub fn utc_ticks() -> u64 {
 }
 
 /// A date or time: as it is, or what text becomes.
-fn moment(call: &Call<'_>, value: Typed) -> Result<Typed, SqlError> {
+fn moment(call: &FunctionCall<'_>, value: Typed) -> Result<Typed, SqlError> {
     if value.sql_type.is_date_or_time() && !value.is_untyped_null() {
         return Ok(value);
     }
@@ -117,8 +122,14 @@ fn from_ticks(ticks: i64, like: &Value, sql_type: &SqlType) -> Result<Value, Sql
             let utc = ticks - i64::from(*offset) * MINUTE;
             u64::try_from(utc).map(|utc| Value::DateTimeOffset(utc, *offset)).map_err(|_| out_of_range())
         }
-        _ => cast(&Value::DateTime2(ticks as u64), &SqlType::DateTime2(7), sql_type, None, Mode::Explicit)
-            .map_err(|_| out_of_range()),
+        _ => cast(
+            &Value::DateTime2(ticks as u64),
+            &SqlType::DateTime2(7),
+            sql_type,
+            None,
+            ConvertMode::Explicit,
+        )
+        .map_err(|_| out_of_range()),
     }
 }
 
@@ -131,7 +142,7 @@ fn days_of(year: i32, month: u32, day: u32) -> i64 {
     days_of_date(year, month, day).map_or(0, i64::from)
 }
 
-fn datefromparts(call: &Call<'_>) -> Result<Typed, SqlError> {
+fn datefromparts(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let parts = call
         .bound(3, 3)?
         .into_iter()

@@ -1,12 +1,12 @@
 //! SWITCHOFFSET and TODATETIMEOFFSET.
 use super::{MINUTE, ticks};
 use crate::bind::Typed;
-use crate::functions::Call;
+use crate::functions::FunctionCall;
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 
 /// SWITCHOFFSET keeps the instant, TODATETIMEOFFSET the local time.
-pub fn with_offset(call: &Call<'_>, keep_instant: bool) -> Result<Typed, SqlError> {
+pub fn with_offset(call: &FunctionCall<'_>, keep_instant: bool) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(2, 2)?.into_iter();
     let (Some(value), Some(offset)) = (arguments.next(), arguments.next()) else {
         return Err(SqlError::new(174, 15, 1, format!("The {} function requires 2 argument(s).", call.name)));

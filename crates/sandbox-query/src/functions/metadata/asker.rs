@@ -1,11 +1,11 @@
 //! What a function may look at while SQLite runs it: the catalog, with the asker's permissions.
 use super::{variant, variant_int};
 use sandbox_catalog::login::default_schema;
-use sandbox_catalog::permissions::{self, Target};
+use sandbox_catalog::permissions::{self, ObjectKey};
 use sandbox_catalog::schema::{Database, Instance, Table};
 use sandbox_session::Engine;
 use sandbox_session::product;
-use sandbox_sql::tokens::{ObjectName, Source};
+use sandbox_sql::tokens::{ObjectName, SourceText};
 use sandbox_transactions::locks::SessionId;
 use sandbox_values::{CollationId, Value};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub struct Asker {
 }
 
 /// An object that a name means, as far as the asker may see it.
-pub struct Found {
-    pub target: Target,
+pub struct FoundObject {
+    pub target: ObjectKey,
     pub kind: &'static str,
     pub table: Option<Arc<Table>>,
     pub database: i16,
@@ -33,12 +33,12 @@ impl Asker {
         instance.databases.get(&self.database)
     }
 
-    pub fn object(&self, instance: &Instance, name: &str) -> Option<Found> {
+    pub fn object(&self, instance: &Instance, name: &str) -> Option<FoundObject> {
         let name = object_name(name)?;
         if name.name.starts_with('#') {
             let table = instance.databases.get(&TEMPDB)?.temporary_table(self.session, &name.name)?;
-            let target = Target::from(&**table);
-            return Some(Found { target, kind: "U", table: Some(Arc::clone(table)), database: TEMPDB });
+            let target = ObjectKey::from(&**table);
+            return Some(FoundObject { target, kind: "U", table: Some(Arc::clone(table)), database: TEMPDB });
         }
         let home = match &name.database {
             Some(wanted) => database(instance, wanted)?,
@@ -51,15 +51,16 @@ impl Asker {
         let named = |schema: i32| home.objects().find(|o| o.1 == schema && home.same_name(o.2, &name.name));
         let (object_id, schema_id, _, kind) = schemas.into_iter().find_map(named)?;
         let table = home.tables.get(&object_id).cloned();
-        let found = Found { target: Target { object_id, schema_id }, kind, table, database: home.id };
+        let found =
+            FoundObject { target: ObjectKey { object_id, schema_id }, kind, table, database: home.id };
         permissions::rights(instance, home, &self.login).sees(found.target).then_some(found)
     }
 
     /// A system view, which everyone may read.
-    pub fn system_view(&self, instance: &Instance, name: &str) -> Option<Target> {
+    pub fn system_view(&self, instance: &Instance, name: &str) -> Option<ObjectKey> {
         let name = object_name(name)?;
         let view = sandbox_views::find(self.here(instance)?, name.schema.as_deref()?, &name.name)?;
-        Some(Target { object_id: view.object_id, schema_id: 4 })
+        Some(ObjectKey { object_id: view.object_id, schema_id: 4 })
     }
 
     /// Schema and name.
@@ -73,7 +74,7 @@ impl Asker {
         let own = || home.objects().find(|object| object.0 == id).map(|object| (object.1, object.2));
         let (schema, name) = temporary.or_else(own)?;
         let seen = permissions::rights(instance, home, &self.login)
-            .sees(Target { object_id: id, schema_id: schema });
+            .sees(ObjectKey { object_id: id, schema_id: schema });
         seen.then(|| (home.schema_name(schema).to_owned(), name.to_owned()))
     }
 
@@ -108,7 +109,7 @@ impl Asker {
 }
 
 fn object_name(text: &str) -> Option<ObjectName> {
-    let source = Source::new(text).ok()?;
+    let source = SourceText::new(text).ok()?;
     let mut cursor = source.cursor();
     let name = cursor.expect_object_name().ok()?;
     cursor.is_done().then_some(name)

@@ -2,14 +2,14 @@
 mod asker;
 mod property;
 
-use super::Call;
+use super::FunctionCall;
 use crate::bind::Typed;
 use asker::{Asker, database};
 use property::{
     collation_property, column_property, database_property, index_property, login_property, object_property,
 };
 use sandbox_catalog::login::default_schema;
-use sandbox_catalog::permissions::{self, Target};
+use sandbox_catalog::permissions::{self, ObjectKey};
 use sandbox_catalog::schema::{Database, Index, Instance, Table};
 use sandbox_values::collation::utf16le;
 use sandbox_values::error::SqlError;
@@ -17,7 +17,7 @@ use sandbox_values::text::units;
 use sandbox_values::{CollationId, Len, SqlType, Value};
 use std::sync::Arc;
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     let binder = call.binder;
     let session = binder.session;
     let sysname = SqlType::NVarChar(Len::N(128), binder.collation());
@@ -220,7 +220,7 @@ pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
 
 /// Binds a function whose arguments are text or whole numbers.
 fn ask(
-    call: &Call<'_>,
+    call: &FunctionCall<'_>,
     least: usize,
     most: usize,
     result: SqlType,
@@ -251,7 +251,7 @@ fn ask(
 }
 
 /// HAS_PERMS_BY_NAME(securable, class, permission[, sub-securable, class]).
-fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
+fn has_perms_by_name(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let binder = call.binder;
     let nvarchar = SqlType::NVarChar(Len::N(4000), binder.collation());
     let mut arguments = Vec::new();
@@ -305,7 +305,7 @@ fn has_perms_by_name(call: &Call<'_>) -> Result<Typed, SqlError> {
                 }
                 "SCHEMA" => asker.here(&instance).and_then(|d| {
                     let schema_id = d.schema_id(securable.trim_start_matches('[').trim_end_matches(']'))?;
-                    Some(rights(d, Some(Target { object_id: 0, schema_id })))
+                    Some(rights(d, Some(ObjectKey { object_id: 0, schema_id })))
                 }),
                 "SERVER" | "" => asker.here(&instance).map(|d| rights(d, None)),
                 _ => None,

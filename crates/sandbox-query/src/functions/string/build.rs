@@ -1,13 +1,13 @@
 //! Strings made of others: CONCAT, QUOTENAME, REPLICATE, SPACE, STR, STUFF.
 use super::{is_wide, one, texts};
 use crate::bind::{Typed, joined_type, string_type};
-use crate::functions::Call;
+use crate::functions::FunctionCall;
 use sandbox_values::collation::utf16le;
 use sandbox_values::error::SqlError;
 use sandbox_values::text::{from_units, units, width};
 use sandbox_values::{Len, SqlType, Value};
 
-pub fn stuff(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn stuff(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(4, 4)?;
     let (Some(new), Some(count), Some(start), Some(text)) =
         (arguments.pop(), arguments.pop(), arguments.pop(), arguments.pop())
@@ -36,7 +36,7 @@ pub fn stuff(call: &Call<'_>) -> Result<Typed, SqlError> {
 /// The most bytes that a function may make of a short argument.
 const MOST_BYTES: usize = 8000;
 
-pub fn replicate(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn replicate(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(2, 2)?;
     let (Some(count), Some(text)) = (arguments.pop(), arguments.pop()) else {
         return Err(SqlError::new(174, 15, 1, "The replicate function requires 2 argument(s)."));
@@ -64,7 +64,7 @@ pub fn replicate(call: &Call<'_>) -> Result<Typed, SqlError> {
     Ok(Typed { label, nullable: true, ..typed })
 }
 
-pub fn space(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn space(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let [count] = one(call)?;
     let count = call.binder.implicit(count, &SqlType::BigInt)?;
     let to = SqlType::VarChar(Len::N(8000), call.binder.collation());
@@ -77,7 +77,7 @@ pub fn space(call: &Call<'_>) -> Result<Typed, SqlError> {
 }
 
 /// NULL counts as an empty string.
-pub fn concat(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn concat(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let (arguments, collation, label) = texts(call, call.bound(2, 254)?)?;
     let to = joined_type(&arguments.iter().collect::<Vec<_>>(), collation);
     let types: Vec<SqlType> = arguments.iter().map(|a| a.sql_type.clone()).collect();
@@ -94,7 +94,7 @@ pub fn concat(call: &Call<'_>) -> Result<Typed, SqlError> {
 }
 
 /// nvarchar(258); NULL where the name is longer than 128 or the quote is none (Microsoft docs, QUOTENAME).
-pub fn quotename(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn quotename(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let (arguments, collation, _) = texts(call, call.bound(1, 2)?)?;
     let types: Vec<SqlType> = arguments.iter().map(|a| a.sql_type.clone()).collect();
     let to = SqlType::NVarChar(Len::N(258), collation);
@@ -126,7 +126,7 @@ pub fn quotename(call: &Call<'_>) -> Result<Typed, SqlError> {
 }
 
 /// STR(number, length, decimals): right-aligned, stars where it does not fit.
-pub fn str_of_number(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn str_of_number(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(1, 3)?.into_iter();
     let Some(number) = arguments.next() else {
         return Err(SqlError::new(189, 15, 1, "The str function requires 1 to 3 arguments."));

@@ -1,14 +1,14 @@
 //! LEN and DATALENGTH.
 use super::{after_last_not_blank, one};
 use crate::bind::Typed;
-use crate::functions::Call;
+use crate::functions::FunctionCall;
 use sandbox_values::error::SqlError;
 use sandbox_values::text::{units, width};
 use sandbox_values::wire::decimal_len;
 use sandbox_values::{SqlType, Value};
 
 /// The number of characters without trailing blanks; bigint for (max).
-pub fn len(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn len(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let [text] = one(call)?;
     let text = call.binder.text(text)?;
     let from = text.sql_type.clone();
@@ -24,7 +24,7 @@ pub fn len(call: &Call<'_>) -> Result<Typed, SqlError> {
 }
 
 /// The bytes that the value takes.
-pub fn datalength(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn datalength(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let [value] = one(call)?;
     let from = value.sql_type.clone();
     let to = if width(&from).is_none() && (from.is_character() || from.is_binary()) {

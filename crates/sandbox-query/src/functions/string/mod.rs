@@ -3,7 +3,7 @@ mod build;
 mod length;
 mod search;
 
-use super::Call;
+use super::FunctionCall;
 use crate::bind::{Label, Typed, common_collation};
 use build::{concat, quotename, replicate, space, str_of_number, stuff};
 use length::{datalength, len};
@@ -15,7 +15,7 @@ use search::{charindex, patindex, replace};
 
 const BLANK: u16 = b' ' as u16;
 
-pub fn bind(call: &Call<'_>) -> Result<Option<Typed>, SqlError> {
+pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     Ok(Some(match call.name {
         "len" => len(call)?,
         "datalength" => datalength(call)?,
@@ -102,7 +102,7 @@ fn is_wide(sql_type: &SqlType) -> bool {
     sql_type.charset() == Some(Charset::Utf16)
 }
 
-fn one(call: &Call<'_>) -> Result<[Typed; 1], SqlError> {
+fn one(call: &FunctionCall<'_>) -> Result<[Typed; 1], SqlError> {
     let bound = call.bound(1, 1)?;
     bound
         .try_into()
@@ -136,7 +136,7 @@ fn recased<I: Iterator<Item = char>>(units: &[u16], turn: fn(char) -> I) -> Vec<
 
 /// A function from text to text.
 fn mapped(
-    call: &Call<'_>,
+    call: &FunctionCall<'_>,
     result: fn(&SqlType) -> SqlType,
     map: impl Fn(&[u16]) -> Vec<u16> + Send + Sync + 'static,
 ) -> Result<Typed, SqlError> {
@@ -152,7 +152,7 @@ fn mapped(
 
 /// A function from text and whole numbers to a part of the text.
 fn part(
-    call: &Call<'_>,
+    call: &FunctionCall<'_>,
     count: usize,
     map: impl Fn(&[u16], &[i64]) -> Result<Vec<u16>, SqlError> + Send + Sync + 'static,
 ) -> Result<Typed, SqlError> {
@@ -178,7 +178,7 @@ fn length(n: i64, function: &str) -> Result<usize, SqlError> {
     })
 }
 
-fn substring(call: &Call<'_>) -> Result<Typed, SqlError> {
+fn substring(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let cut = |length_of: usize, start: i64, length: i64| -> Result<(usize, usize), SqlError> {
         if length < 0 {
             return Err(SqlError::new(
@@ -222,7 +222,7 @@ fn substring(call: &Call<'_>) -> Result<Typed, SqlError> {
 
 /// The first character's number; NULL for an empty string.
 fn first(
-    call: &Call<'_>,
+    call: &FunctionCall<'_>,
     text: Typed,
     code: impl Fn(&Value) -> Option<i64> + Send + Sync + 'static,
 ) -> Typed {
@@ -233,7 +233,10 @@ fn first(
 }
 
 /// Several arguments as text in one type.
-fn texts(call: &Call<'_>, arguments: Vec<Typed>) -> Result<(Vec<Typed>, CollationId, Label), SqlError> {
+fn texts(
+    call: &FunctionCall<'_>,
+    arguments: Vec<Typed>,
+) -> Result<(Vec<Typed>, CollationId, Label), SqlError> {
     let texts: Vec<Typed> = arguments.into_iter().map(|a| call.binder.text(a)).collect::<Result<_, _>>()?;
     let found = common_collation(&texts.iter().collect::<Vec<_>>(), call.name)?;
     let (collation, label) = found.unwrap_or((call.binder.collation(), Label::CoercibleDefault));

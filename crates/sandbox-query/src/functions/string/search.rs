@@ -1,7 +1,7 @@
 //! CHARINDEX, PATINDEX and REPLACE.
 use super::{is_wide, texts};
 use crate::bind::{Typed, string_type};
-use crate::functions::Call;
+use crate::functions::FunctionCall;
 use crate::functions::like::Pattern;
 use sandbox_values::collation::{Charset, utf16le};
 use sandbox_values::error::SqlError;
@@ -24,7 +24,7 @@ fn find(text: &[u16], needle: &[u16], from: usize, collation: CollationId) -> Op
     })
 }
 
-pub fn replace(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn replace(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let (arguments, collation, label) = texts(call, call.bound(3, 3)?)?;
     let wide = arguments.iter().any(|a| is_wide(&a.sql_type));
     let widest =
@@ -46,7 +46,7 @@ pub fn replace(call: &Call<'_>) -> Result<Typed, SqlError> {
     Ok(Typed { label, ..typed })
 }
 
-pub fn charindex(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn charindex(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let mut arguments = call.bound(2, 3)?;
     let start = if arguments.len() == 3 { arguments.pop() } else { None };
     let (mut pair, collation, _) = texts(call, arguments)?;
@@ -65,7 +65,7 @@ pub fn charindex(call: &Call<'_>) -> Result<Typed, SqlError> {
     }))
 }
 
-pub fn patindex(call: &Call<'_>) -> Result<Typed, SqlError> {
+pub fn patindex(call: &FunctionCall<'_>) -> Result<Typed, SqlError> {
     let (pair, collation, _) = texts(call, call.bound(2, 2)?)?;
     let types: Vec<SqlType> = pair.iter().map(|a| a.sql_type.clone()).collect();
     let to = if width(&types[1]).is_none() { SqlType::BigInt } else { SqlType::Int };

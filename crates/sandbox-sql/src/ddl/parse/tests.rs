@@ -1,11 +1,11 @@
 use super::parse;
 use crate::ddl::ast::*;
 use crate::terms::PageOptions;
-use crate::tokens::{ObjectName, Source};
+use crate::tokens::{ObjectName, SourceText};
 use crate::type_name::{TypeArg, TypeName};
 
 fn ddl(text: &str) -> Ddl {
-    let source = Source::new(text).unwrap();
+    let source = SourceText::new(text).unwrap();
     let mut cursor = source.cursor();
     let parsed = parse(&mut cursor).unwrap().unwrap();
     assert!(cursor.is_done(), "{text}: left over: {:?}", cursor.peek());
@@ -13,7 +13,7 @@ fn ddl(text: &str) -> Ddl {
 }
 
 fn error(text: &str) -> (i32, String) {
-    let source = Source::new(text).unwrap();
+    let source = SourceText::new(text).unwrap();
     let error = parse(&mut source.cursor()).unwrap_err();
     (error.number, error.text)
 }
@@ -34,7 +34,7 @@ fn other_statements_are_left_alone() {
     for text in
         ["SELECT 1", "INSERT t VALUES (1)", "enable_this", "WITH x AS (SELECT 1 a) SELECT * FROM x", ""]
     {
-        let source = Source::new(text).unwrap();
+        let source = SourceText::new(text).unwrap();
         let mut cursor = source.cursor();
         assert_eq!(parse(&mut cursor).unwrap(), None);
         assert_eq!(cursor.position(), 0);
@@ -240,7 +240,7 @@ fn syntax_errors_name_what_stands_there() {
     assert_eq!(error("CREATE TABLE t (a int"), (102, "Incorrect syntax near 'int'.".into()));
     assert_eq!(error("DROP SOMETHING x").0, 102);
     assert_eq!(error("CREATE PROCEDURE p AS SELECT 1").0, 156);
-    let late = Source::new("SELECT 1 CREATE VIEW v AS SELECT 1").unwrap();
+    let late = SourceText::new("SELECT 1 CREATE VIEW v AS SELECT 1").unwrap();
     let mut cursor = late.cursor();
     cursor.set_position(2);
     assert_eq!(parse(&mut cursor).unwrap_err().number, 111);

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::Sides;
-use super::referencing::still_rest;
+use super::referencing::still_rest_and_ours;
 use super::replace::LOCK_WAIT;
 use super::source::ConnectedSource;
 use crate::error::{Error, Result};
@@ -91,8 +91,7 @@ async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> 
     loop {
         target.lane()?.begin().await?;
         let deleted = target.execute_long(delete.clone()).await?.rows.unwrap_or_default();
-        still_rest(target, plan).await?;
-        claim.check(target).await?;
+        still_rest_and_ours(target, plan, claim).await?;
         target.lane()?.commit().await?;
         if batch.is_none_or(|batch| deleted < batch) {
             return Ok(());

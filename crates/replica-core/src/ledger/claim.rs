@@ -167,7 +167,7 @@ impl Claim {
     /// # Errors
     /// Of kind [`Busy`](crate::error::Kind::Busy) when the claim is another's by now; the transaction is rolled back.
     pub async fn check(&self, session: &mut Session) -> Result<()> {
-        self.run_or_lose(session, &self.fence()).await
+        self.run_fence(session, &self.fence()).await
     }
 
     /// Completes the window within the open transaction that has its last rows: it counts when that commits.
@@ -184,7 +184,7 @@ impl Claim {
             Param::BigInt(milliseconds(loaded.deleting)),
             Param::BigInt(milliseconds(loaded.loading)),
         ];
-        self.run_or_lose(session, &self.or_fail(set, &values)).await
+        self.run_fence(session, &self.or_fail(set, &values)).await
     }
 
     /// Did this attempt's last transaction commit? For when the connection was lost at COMMIT; on another session.
@@ -260,7 +260,11 @@ impl Claim {
         Query { sql, params: key.into_iter().chain(values.iter().cloned()).collect() }
     }
 
-    async fn run_or_lose(&self, session: &mut Session, query: &Query) -> Result<()> {
+    /// Runs a statement that fails where the claim is another's by now, within the open transaction.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) async fn run_fence(&self, session: &mut Session, query: &Query) -> Result<()> {
         let lane = session.lane()?;
         debug_assert!(lane.in_transaction(), "without one it would protect nothing");
         match lane.run(query).await {

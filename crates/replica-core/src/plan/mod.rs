@@ -159,20 +159,21 @@ impl Plan {
         self.strategy.refusals.first().map_or(Ok(()), |refusal| Err(refusal.clone()))
     }
 
-    /// How many keys point at the target by now whose actions would not rest while its rows are deleted; `None`: rows are
-    /// not deleted, or keys are nothing that this server can be asked for.
-    pub fn acting_keys(&self) -> Option<Query> {
+    /// ` FROM ... WHERE ...` of the keys that point at the target by now and whose actions would not rest while its rows
+    /// are deleted; `None`: rows are not deleted, or keys are nothing that this server can be asked for.
+    pub fn acting_keys(&self, params: &mut Vec<Param>) -> Option<String> {
         let others = match self.strategy.delete_method {
             _ if !self.strategy.keys.known => return None,
             DeleteMethod::Truncate => return None,
             DeleteMethod::Delete => " AND fk.parent_object_id <> fk.referenced_object_id",
             DeleteMethod::DeleteWindow | DeleteMethod::DeleteWindowInBatches(_) => "",
         };
-        let sql = format!(
-            "SELECT COUNT_BIG(*) FROM sys.foreign_keys AS fk WHERE fk.referenced_object_id = OBJECT_ID(@P1) \
+        params.push(Param::Text(self.target.quoted()));
+        let target = params.len();
+        Some(format!(
+            " FROM sys.foreign_keys AS fk WHERE fk.referenced_object_id = OBJECT_ID(@P{target}) \
              AND fk.is_disabled = 0 AND fk.delete_referential_action <> 0{others}"
-        );
-        Some(Query { sql, params: vec![Param::Text(self.target.quoted())] })
+        ))
     }
 
     /// The SELECT on the source.

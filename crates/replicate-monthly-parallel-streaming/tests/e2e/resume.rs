@@ -1,4 +1,5 @@
 //! What `--resume` skips is what the target still has, and is said.
+use replica_core::catalog::record::CatalogRow;
 use replica_testkit::{Pair, Program, ProgramExit};
 
 use crate::util::{
@@ -203,4 +204,47 @@ fn a_signal_ends_the_look_and_changes_nothing() {
     let complete = "SELECT COUNT(*) FROM replica.windows WHERE state = 'complete'";
     assert_eq!(watcher.number(complete), 6);
     assert_eq!(watcher.number("SELECT COUNT(*) FROM replica.runs"), 1, "it has not begun");
+}
+
+/// Results that were read from dbo.t, on either side.
+fn scans(pair: &Pair) -> i64 {
+    CatalogRow::from(&pair.target.client().rows("EXEC sp_sandbox_counters 'dbo.t'")[0]).int("scans").unwrap()
+}
+
+#[test]
+fn the_rows_of_all_windows_are_counted_once() {
+    let pair = sandbox(CLUSTERED);
+    copy(&pair, &[]);
+    let before = scans(&pair);
+    let run = copy(&pair, &["--resume"]);
+    assert_eq!(outcomes(&run), all_months("skipped"), "{run}");
+    // At the source the days, and the rows outside of all windows; at the target the days, for the guard and for what
+    // is skipped.
+    assert_eq!(scans(&pair), before + 3, "{run}");
+}
+
+/// The guard looks at what is about to be replaced, and at nothing else.
+#[test]
+fn a_window_that_is_skipped_is_not_in_the_way() {
+    let pair = pair(CLUSTERED);
+    copy(&pair, &[]);
+    let rows = "SELECT id, day, label FROM dbo.t ORDER BY id";
+    pair.source("DELETE FROM dbo.t WHERE day >= '2024-03-01' AND day < '2024-04-01'");
+    let before = pair.target.client().values(rows);
+    tool(&pair).run(&half_a_year(&[])).exits(1).says("window 2024-03: the source has 0 rows");
+    let run = copy(&pair, &["--resume"]);
+    assert_eq!(outcomes(&run), all_months("skipped"), "{run}");
+    assert_eq!(pair.target.client().values(rows), before);
+    // A window that is to be replaced after all is looked at, whatever says so: its number of rows or their hash.
+    for (change, more) in [
+        ("UPDATE dbo.t SET label = N'changed' WHERE id = 60", &["--resume", "--verify", "hash"][..]),
+        ("DELETE FROM dbo.t WHERE id = 60", &["--resume"]),
+    ] {
+        pair.target(change);
+        let before = pair.target.client().values(rows);
+        let run = tool(&pair).run(&half_a_year(more)).exits(1).says("window 2024-03: the source has 0 rows");
+        assert_eq!(pair.target.client().values(rows), before, "{run}");
+        let others = "SELECT COUNT(*) FROM replica.windows WHERE state <> 'complete'";
+        assert_eq!(pair.target.client().number(others), 0, "{run}");
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! A decision to refuse rests on counts. The servers' estimates say whether counting is worth while; should they be
 //! wrong, the rows that really came decide before the commit.
+use std::collections::HashMap;
+
 use super::super::windows::tally;
 use super::super::{ConnectedSource, Sides};
 use crate::config::Shrink;
@@ -71,22 +73,40 @@ pub(super) async fn whole(
     Ok((held, held.check(coming).err().map(|error| error.table(&plan.target))))
 }
 
-/// Counts the target's rows, day by day, and compares each window, and all together, with what comes.
+/// Counts the target's rows of windows that are in order, in one query over all days from the first to the last.
+pub(in crate::copy) async fn rows_at_target(
+    target: &mut Session,
+    plan: &WindowedPlan,
+    windows: &[Window],
+) -> Result<HashMap<Window, u64>> {
+    let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(HashMap::new()) };
+    let days = plan.target_days(Window { first: first.first, next: last.next });
+    let days = read::numbers(target.lane()?, days).await;
+    let days = days.map_err(|error| error.within("counting the target's rows"))?;
+    Ok(windows.iter().copied().zip(tally(windows, &days)).collect())
+}
+
+/// Compares what each window, and all together, have in the target with what comes. `held`: as counted already.
 pub(super) async fn windows(
     target: &mut Session,
     plan: &WindowedPlan,
     rows: &[(Window, u64)],
+    held: Option<&HashMap<Window, u64>>,
 ) -> Result<Option<Error>> {
     let shrink = plan.base.allowance.shrink.unwrap_or_default();
-    let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok(None) };
     if shrink == Shrink::ANY {
         return Ok(None);
     }
-    let days = plan.target_days(Window { first: first.first, next: last.next });
-    let days = read::numbers(target.lane()?, days).await;
-    let days = days.map_err(|error| error.within("counting the target's rows"))?;
     let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
-    let held = tally(&windows, &days);
+    let counted;
+    let held = match held {
+        Some(held) => held,
+        None => {
+            counted = rows_at_target(target, plan, &windows).await?;
+            &counted
+        }
+    };
+    let held: Vec<u64> = windows.iter().map(|window| held.get(window).copied().unwrap_or_default()).collect();
     Ok(too_few(shrink, rows, &held).map(|what| refusal(&what).table(&plan.base.target)))
 }
 

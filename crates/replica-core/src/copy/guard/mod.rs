@@ -7,6 +7,8 @@ mod constant;
 mod counts;
 mod filters;
 
+use std::collections::HashMap;
+
 use super::replace::LOCK_WAIT;
 use super::{ConnectedSource, Sides};
 use crate::error::{Error, Result};
@@ -14,7 +16,7 @@ use crate::plan::{Plan, WindowedPlan};
 use crate::report::ExplainLine;
 use crate::session::Session;
 use crate::window::Window;
-pub(super) use counts::ReplacedRows;
+pub(super) use counts::{ReplacedRows, rows_at_target};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -59,7 +61,8 @@ pub(super) async fn look(
     Ok((findings, held))
 }
 
-/// Looks at all windows that a run would replace, with their rows at the source. Changes nothing.
+/// Looks at all windows that a run would replace, with their rows at the source; `held`: their rows at the target, if they
+/// are counted already. Changes nothing.
 ///
 /// # Errors
 /// The server's own; what is found is no error yet.
@@ -67,12 +70,15 @@ pub(super) async fn look_at_windows(
     target: &mut Session,
     plan: &WindowedPlan,
     rows: &[(Window, u64)],
+    held: Option<&HashMap<Window, u64>>,
 ) -> Result<Findings> {
+    let mut findings = filters::look(&plan.base);
+    if rows.is_empty() {
+        return Ok(findings);
+    }
     target.set_lock_timeout(LOCK_WAIT).await?;
     let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
-    let held = plan.held_by(&windows);
-    let mut findings = filters::look(&plan.base);
-    findings.add(columns::look(target, &plan.base, Some(&held)).await?);
-    findings.refusal = findings.refusal.or(counts::windows(target, plan, rows).await?);
+    findings.add(columns::look(target, &plan.base, Some(&plan.held_by(&windows))).await?);
+    findings.refusal = findings.refusal.or(counts::windows(target, plan, rows, held).await?);
     Ok(findings)
 }

@@ -1,14 +1,19 @@
 //! Everything that can be known before the first window is touched.
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 
+use super::run::{planned, run_options};
 use super::tally::tally;
 use super::{Sides, WindowsJob};
 use crate::catalog::Table;
+use crate::config::Shrink;
+use crate::copy::LOCK_WAIT;
 use crate::copy::guard::{self, Findings};
 use crate::copy::stall::Watched;
 use crate::copy::window;
 use crate::error::{Error, Result};
 use crate::find;
+use crate::ledger::{self, Complete, ResumeMode, Subject};
 use crate::plan::WindowedPlan;
 use crate::read;
 use crate::report::ExplainLine;
@@ -29,6 +34,16 @@ pub struct PreparedWindows {
     pub target: Table,
     /// What the windows would destroy. [`run`](super::run) begins with it.
     pub findings: Findings,
+    pub(super) rows_at_target: RowsAtTarget,
+}
+
+/// What the target had of the windows when it was looked at.
+#[derive(Debug, Default)]
+pub(super) struct RowsAtTarget {
+    /// Of each window, as far as anybody wants to know: counted once, for the guard and for what `--resume` skips.
+    pub rows: HashMap<Window, u64>,
+    /// Complete windows that seemed unchanged. The guard has not looked at them, since a run is about to skip them.
+    pub passed_over: HashSet<Window>,
 }
 
 impl PreparedWindows {
@@ -56,12 +71,13 @@ impl PreparedWindows {
             let plan = stage(&mut sides.target, &target, plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
-            let findings = look(&mut sides.target, job, &plan, &rows).await?;
-            Ok((plan, (rows, outside), source, target, findings))
+            let subject = Subject::new(&source, &target, &plan.base.mapping, &plan.date_column);
+            let looked = look(&mut sides.target, job, &plan, &subject, &rows).await?;
+            Ok((plan, (rows, outside), source, target, looked))
         };
-        let (plan, (rows, outside), source, target, findings) =
+        let (plan, (rows, outside), source, target, (findings, rows_at_target)) =
             prepared.await.map_err(|error: Error| error.table(&job.table))?;
-        Ok(Self { plan, rows, outside, sides, source, target, findings })
+        Ok(Self { plan, rows, outside, sides, source, target, findings, rows_at_target })
     }
 
     /// Looks for values that the target would refuse, in all windows at once. Changes nothing.
@@ -120,14 +136,57 @@ async fn look(
     target: &mut Session,
     job: &WindowsJob,
     plan: &WindowedPlan,
+    subject: &Subject,
     rows: &[(Window, u64)],
-) -> Result<Findings> {
+) -> Result<(Findings, RowsAtTarget)> {
     let number = u64::try_from(window::number(target).await?).unwrap_or_default();
-    let number = AtomicU64::new(number);
-    let moved = AtomicU64::new(0);
-    let what = job.table.to_string();
+    let (number, moved, what) = (AtomicU64::new(number), AtomicU64::new(0), job.table.to_string());
     let watched = Watched { what: &what, target: &job.target, session: &number, moved: &moved };
-    watched.run(guard::look_at_windows(target, plan, rows)).await
+    let looked = watched.run(async {
+        target.set_lock_timeout(LOCK_WAIT).await?;
+        let complete = complete(target, job, subject, rows).await?;
+        let mut at_target = RowsAtTarget::default();
+        if !complete.is_empty() || plan.base.allowance.shrink != Some(Shrink::ANY) {
+            let windows: Vec<_> = rows.iter().map(|(window, _)| *window).collect();
+            at_target.rows = guard::rows_at_target(target, plan, &windows).await?;
+        }
+        let seem_unchanged = complete
+            .iter()
+            .filter(|complete| at_target.rows.get(&complete.window) == Some(&complete.fingerprint.rows));
+        at_target.passed_over = seem_unchanged.map(|complete| complete.window).collect();
+        let replaced = rows.iter().filter(|(window, _)| !at_target.passed_over.contains(window));
+        let replaced: Vec<_> = replaced.copied().collect();
+        let findings = guard::look_at_windows(target, plan, &replaced, Some(&at_target.rows)).await?;
+        Ok((findings, at_target))
+    });
+    looked.await
+}
+
+/// The windows that a run would skip by what is on record. The run asks again, once it holds the table.
+async fn complete(
+    target: &mut Session,
+    job: &WindowsJob,
+    subject: &Subject,
+    rows: &[(Window, u64)],
+) -> Result<Vec<Complete>> {
+    if job.resume != ResumeMode::Resume {
+        return Ok(Vec::new());
+    }
+    let asked = async {
+        if !ledger::exists(target).await? {
+            return Ok(Vec::new());
+        }
+        let windows = planned(rows);
+        ledger::skippable(target, &run_options(job, subject, &windows)).await
+    };
+    match asked.await {
+        // The run will say so. Until then nothing is taken for complete.
+        Err(error) if error.server().is_some() && !error.is_transient() => {
+            log::debug!("{}: {error}", job.table);
+            Ok(Vec::new())
+        }
+        asked => asked,
+    }
 }
 
 /// Finds out whether the source may be read under SNAPSHOT isolation: a view may reach into databases that forbid it.

@@ -1,45 +1,67 @@
 //! Whether the target still has what is on record of windows that are about to be skipped.
-use super::tally::tally;
+use std::collections::HashMap;
+
 use super::{Verify, WindowsJob};
-use crate::copy::LOCK_WAIT;
 use crate::copy::proof::stored;
+use crate::copy::{LOCK_WAIT, guard};
 use crate::error::Result;
 use crate::ledger::{Complete, Redone};
 use crate::plan::WindowedPlan;
-use crate::read;
 use crate::report::human_count;
 use crate::session::{Role, Session};
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 
-/// The windows whose rows are not those on record, and what is different: by number, in one query for all, and by hash
-/// where the job verifies that. On a session of its own, which is patient: a count may say nothing for long.
+/// The windows whose rows are not those on record, and what is different: by number, and by hash where the job verifies
+/// that. `counted`: the rows of windows as they were counted before the run; what is not among them is counted now. On a
+/// session of its own, which is patient: a count may say nothing for long.
 pub(super) async fn changed(
     job: &WindowsJob,
     plan: &WindowedPlan,
     complete: &[Complete],
+    counted: &HashMap<Window, u64>,
 ) -> Result<Vec<Redone>> {
-    let (Some(first), Some(last)) = (complete.first(), complete.last()) else { return Ok(Vec::new()) };
-    let mut target = Session::connect(&job.target, Role::Target).await?;
-    target.be_patient();
-    target.set_lock_timeout(LOCK_WAIT).await?;
-    let all = Window { first: first.window.first, next: last.window.next };
-    let windows: Vec<_> = complete.iter().map(|complete| complete.window).collect();
-    let days = read::numbers(target.lane()?, plan.target_days(all)).await;
-    let counts = tally(&windows, &days.map_err(|error| error.within("counting the target's rows"))?);
-    let (same, other): (Vec<_>, Vec<_>) =
-        complete.iter().zip(counts).partition(|(complete, rows)| complete.fingerprint.rows == *rows);
-    let mut changed: Vec<_> = other.into_iter().map(|(complete, rows)| other_count(complete, rows)).collect();
-    if job.verify == Verify::Hash {
+    let windows: Vec<Window> = complete.iter().map(|complete| complete.window).collect();
+    let mut session = None;
+    let counted_now;
+    let counted = if windows.iter().all(|window| counted.contains_key(window)) {
+        counted
+    } else {
+        counted_now = guard::rows_at_target(patient(&mut session, job).await?, plan, &windows).await?;
+        &counted_now
+    };
+    let mut changed = Vec::new();
+    let mut same = Vec::new();
+    for complete in complete {
+        match counted.get(&complete.window).copied().unwrap_or_default() {
+            rows if rows == complete.fingerprint.rows => same.push(complete),
+            rows => changed.push(other_count(complete, rows)),
+        }
+    }
+    if job.verify == Verify::Hash && !same.is_empty() {
         log::info!("{}: reading {} windows back before they are skipped", job.table, same.len());
-        for (complete, _) in same {
-            let stored = stored(&mut target, &plan.limited(complete.window)).await;
+        for complete in same {
+            let target = patient(&mut session, job).await?;
+            let stored = stored(target, &plan.limited(complete.window)).await;
             let stored =
                 stored.map_err(|error| error.within("reading the target back").window(complete.window))?;
             changed.extend((stored != complete.fingerprint).then(|| other_rows(complete, stored)));
         }
     }
     Ok(changed)
+}
+
+async fn patient<'a>(session: &'a mut Option<Session>, job: &WindowsJob) -> Result<&'a mut Session> {
+    let connected = match session.take() {
+        Some(connected) => connected,
+        None => {
+            let mut target = Session::connect(&job.target, Role::Target).await?;
+            target.be_patient();
+            target.set_lock_timeout(LOCK_WAIT).await?;
+            target
+        }
+    };
+    Ok(session.insert(connected))
 }
 
 fn other_count(complete: &Complete, rows: u64) -> Redone {

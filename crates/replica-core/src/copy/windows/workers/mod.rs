@@ -1,10 +1,11 @@
 //! The workers: each takes the largest window that is left, on two connections of its own, until none is.
 mod attempt;
+mod replacement;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -12,14 +13,13 @@ use super::{FinishedWindow, WindowsJob};
 use crate::catalog::Table;
 use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
-use crate::ledger::{Claim, NextClaim, Run, is_lost};
+use crate::ledger::{Claim, NextClaim, Run};
 use crate::plan::{Plan, WindowedPlan};
-use crate::report::{self, Bar, Timing};
+use crate::report::{self, Bar};
 use crate::retry::{Backoff, Retries};
 use crate::schedule::pool;
-use crate::session::forbids_snapshot;
 use crate::window::Window;
-use attempt::AttemptError;
+use replacement::Replacement;
 
 /// Other hosts are at work on the last windows: how long to wait before asking whether they still are.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -27,9 +27,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// A key or a unique index has the value already (Microsoft docs, "Database engine events and errors"): the row is
 /// refused or, with IGNORE_DUP_KEY, dropped.
 const DUPLICATE: [u32; 3] = [2601, 2627, 3604];
-
-/// Time of attempts that failed, and between attempts.
-const LOST: &str = "LOST";
 
 /// What the workers share.
 pub(super) struct WorkerPool {
@@ -202,73 +199,9 @@ impl WorkerPool {
         sides.as_mut().ok_or_else(|| Error::io("no connection"))
     }
 
-    /// Replaces a window, and does it again after a transient error: from its delete. `None`: another host has taken
-    /// it over, or it is postponed.
-    async fn replace(&self, sides: &mut Connected, mut claim: Claim) -> Option<FinishedWindow> {
-        let (window, begun) = (claim.window, Instant::now());
-        let mut timing = Timing::begin(format!("{} {window}", self.job.table));
-        let (mut retries, mut reloaded) = (self.retries(), false);
-        let mut used = u32::from(locked(&self.postponed).contains(&window));
-        let mut plan = self.plan.limited(window);
-        let bar = self.progress.bar(&format!("{} {window}", self.job.table), self.rows.get(&window).copied());
-        let result = loop {
-            plan.snapshot &= !self.snapshot_refused.load(Ordering::Relaxed);
-            let error = match self.attempt(sides, &plan, &claim, &mut timing, &bar).await {
-                Ok(outcome) => break Ok(outcome),
-                Err(error) => error,
-            };
-            *sides = None;
-            if matches!(&error, AttemptError::Other(error) if is_lost(error)) {
-                log::warn!("{} {window}: left to the host that has taken it over", self.job.table);
-                return None;
-            }
-            match error {
-                AttemptError::Different(error) if !reloaded => {
-                    log::warn!("{}; loading it once more", self.placed(error, window));
-                    reloaded = true;
-                }
-                AttemptError::Other(error) if plan.snapshot && forbids_snapshot(&error) => {
-                    log::warn!("{}; going on without SNAPSHOT isolation", self.placed(error, window));
-                    self.snapshot_refused.store(true, Ordering::Relaxed);
-                }
-                AttemptError::Other(error) if error.is_transient() && retries.another_after(&error).await => {
-                }
-                AttemptError::Different(error) => break Err(self.placed(error, window)),
-                AttemptError::Other(error) if self.postpones(window, &error) => {
-                    timing.phase(LOST);
-                    timing.log();
-                    self.give_up(sides, &claim, &error).await;
-                    return None;
-                }
-                AttemptError::Other(error) => {
-                    break Err(self.placed(self.pinpointed(error, &plan).await, window));
-                }
-            }
-            used += 1;
-            match self.claim_again(sides, &claim).await {
-                Ok(Some(again)) => claim = again,
-                Ok(None) => {
-                    log::warn!("{} {window}: left to the host that has taken it over", self.job.table);
-                    return None;
-                }
-                Err(error) => break Err(self.placed(error, window)),
-            }
-            timing.phase(LOST);
-        };
-        if let Err(error) = &result {
-            timing.phase(LOST);
-            self.give_up(sides, &claim, error).await;
-        }
-        timing.log();
-        let phases = timing.phases().to_vec();
-        Some(FinishedWindow {
-            window,
-            skipped: false,
-            result,
-            retries: used,
-            phases,
-            elapsed: begun.elapsed(),
-        })
+    /// Replaces a window. `None`: another host has taken it over, or it is postponed.
+    async fn replace(&self, sides: &mut Connected, claim: Claim) -> Option<FinishedWindow> {
+        Replacement::new(self, claim.window).run(sides, claim).await
     }
 
     /// The same window for another attempt; `None`: another host has it.
@@ -304,10 +237,6 @@ impl WorkerPool {
         let target = &self.job.target;
         let load = FailedLoad { source, target, table: &self.source, plan };
         pinpoint(error, &load).await
-    }
-
-    fn placed(&self, error: Error, window: Window) -> Error {
-        error.table(&self.job.table).window(window)
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) struct Replacement<'a> {
 }
 
 impl<'a> Replacement<'a> {
-    pub fn new(pool: &'a WorkerPool, window: Window) -> Self {
+    pub(super) fn new(pool: &'a WorkerPool, window: Window) -> Self {
         let what = format!("{} {window}", pool.job.table);
         Self {
             pool,
@@ -69,7 +69,7 @@ impl<'a> Replacement<'a> {
     }
 
     /// From state to state; `None`: the window has come to no end.
-    pub async fn run(mut self, sides: &mut Connected, claim: Claim) -> Option<FinishedWindow> {
+    pub(super) async fn run(mut self, sides: &mut Connected, claim: Claim) -> Option<FinishedWindow> {
         let mut state = WindowState::Loading(claim);
         loop {
             state = match state {

@@ -9,10 +9,12 @@ pub mod definition;
 mod dependencies;
 pub mod indexes;
 mod information_schema;
+mod modules;
 mod objects;
 pub mod scope;
 mod security;
 mod server;
+mod spaces;
 
 use definition::Definition;
 use sandbox_catalog::permissions::ObjectKey;
@@ -79,9 +81,11 @@ fn numbered() -> impl Iterator<Item = (i32, &'static Definition)> {
 pub fn all() -> impl Iterator<Item = &'static Definition> {
     [
         objects::VIEWS,
+        modules::VIEWS,
         columns::VIEWS,
         constraints::VIEWS,
         indexes::VIEWS,
+        spaces::VIEWS,
         security::VIEWS,
         server::VIEWS,
         information_schema::VIEWS,

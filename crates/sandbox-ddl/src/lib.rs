@@ -10,6 +10,7 @@ pub mod rename;
 pub mod required;
 pub mod reseed;
 mod security;
+mod statistics;
 mod synonym;
 mod table;
 
@@ -55,8 +56,8 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
         Ddl::Truncate { table, partitions } => table::remove::truncate(session, table, partitions, sink),
         Ddl::AlterTable { table, action } => table::alter::alter(session, table, action, sink),
         Ddl::CreateIndex(def) => index::create(session, def, sink),
-        Ddl::CreateStatistics(def) => index::create_statistics(session, def, sink),
-        Ddl::DropStatistics { name, table } => index::drop_statistics(session, name, table, sink),
+        Ddl::CreateStatistics(def) => statistics::create(session, def, sink),
+        Ddl::DropStatistics { name, table } => statistics::remove(session, name, table, sink),
         Ddl::DropIndex { indexes, if_exists } => index::drop(session, indexes, *if_exists, sink),
         Ddl::AlterIndex { index, table, action } => {
             index::alter(session, index.as_deref(), table, *action, sink)

@@ -1,17 +1,15 @@
 //! UPDATE and DELETE: the old versions of rows are stamped as deleted, new ones are inserted.
-use super::changed::{named_table, sources};
+use super::changed::{BoundChange, RowChange, bind, changes_keys};
 use super::children::Child;
-use super::columns::{twice, writable};
 use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Escalation, Target, announce, stored_row, table_lock};
 use crate::exec::Run;
-use crate::exec::row::{Conditions, Partitioning, Pen, Rules, TableWriter, blocked};
+use crate::exec::row::{Conditions, Pen, Rules, TableWriter, blocked};
 use crate::exec::trigger::{self, Instead};
 use rusqlite::types::Value as Stored;
-use sandbox_catalog::schema::BlockedOperation;
 use sandbox_catalog::store::table_name;
-use sandbox_query::bind::{Binder, Needs, Scope, row_lock, unknown_column};
+use sandbox_query::bind::{Binder, Needs};
 use sandbox_query::read::{self, Again, Reading};
 use sandbox_session::Session;
 use sandbox_session::api::{Done, Sink};
@@ -20,31 +18,17 @@ use sandbox_session::frame::Frame;
 use sandbox_session::names::TEMPDB;
 use sandbox_session::options::Isolation;
 use sandbox_session::transaction;
-use sandbox_sql::parse::{self, Assigned};
+use sandbox_sql::parse;
 use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_transactions::{Conflict, Fate, transaction_of};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
-use sqlparser::ast::{Cte, Expr, TableWithJoins};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// CurCmd (docs/WIRE.md, "DONE").
 const DELETE: u16 = 196;
 const UPDATE: u16 = 197;
-
-/// What UPDATE and DELETE have in common.
-pub struct RowChange<'p> {
-    pub with: &'p [Cte],
-    pub top: Option<&'p Expr>,
-    pub target: &'p parse::TargetName,
-    /// Empty for DELETE.
-    pub set: &'p [(Assigned, Option<Expr>)],
-    pub output: Option<&'p parse::OutputClause>,
-    pub from: &'p [TableWithJoins],
-    pub filter: Option<&'p Expr>,
-    pub deletes: bool,
-}
 
 impl Run<'_> {
     pub fn update(&mut self, update: &parse::Update) -> Outcome {
@@ -88,20 +72,6 @@ impl Run<'_> {
     }
 }
 
-struct BoundChange {
-    target: Target,
-    /// Gives a row's storage and rowid, its values, and for UPDATE its new values.
-    sql: String,
-    /// How many old values there are: all of the row's, or none.
-    width: usize,
-    conditions: Conditions,
-    partition_of: Partitioning,
-    output: Option<Output>,
-    /// The foreign keys that point at the table, as the statement was bound for them.
-    children: Vec<Child>,
-    deletes: bool,
-}
-
 fn attempt(
     session: &mut Session,
     frame: &Frame,
@@ -143,114 +113,6 @@ fn attempt(
     });
     read::drop_temporaries(session, &needs)?;
     result
-}
-
-/// Do rows move to other places in an index? Only there can they come into a range that someone holds.
-fn changes_keys(change: &RowChange<'_>, target: &Target) -> bool {
-    let table = &target.table;
-    let keys = table.indexes.iter().filter(|i| !i.disabled).flat_map(|i| &i.keys);
-    let mut names = keys.filter_map(|(id, _)| table.column(*id)).map(|c| c.name.to_lowercase());
-    names.any(|key| {
-        change.set.iter().any(|(to, _)| matches!(to, Assigned::Column(name) if name.to_lowercase() == key))
-    })
-}
-
-fn bind(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<BoundChange, Again> {
-    let (mut from, at) = sources(binder, change)?;
-    let (database, table) = named_table(binder, change, &from.sources[at])?;
-    let permission = if change.deletes { "DELETE" } else { "UPDATE" };
-    let target = Target::of(binder.session, database, table, permission)?;
-    target.table.takes_as_target(&change.target.hints)?;
-    let scope = Scope { sources: std::mem::take(&mut from.sources), ..Scope::default() };
-    let Some((storage, rowid)) = scope.sources[at].row.clone() else {
-        return Err(SqlError::new(4406, 16, 1, "replica-sandbox does not change derived tables.").into());
-    };
-    let mut items = vec![storage, rowid];
-    let alias = scope.sources[at].alias.clone();
-    let raw = |c: &sandbox_catalog::schema::Column| {
-        format!("{alias}.{}", sandbox_catalog::store::column_name(c.column_id))
-    };
-    // A row that goes without a word and without children takes its values with it.
-    let children = Child::of(binder.session, &target);
-    let values = !change.deletes
-        || change.output.is_some()
-        || Instead::of(binder.session, &target.table, "DELETE").is_some()
-        || !children.is_empty();
-    let width = if values { target.table.columns.len() } else { 0 };
-    items.extend(target.table.columns.iter().take(width).map(raw));
-    if !change.deletes {
-        let new = assigned(binder, change, &target, &scope)?;
-        items.extend(target.table.columns.iter().zip(new).map(|(c, new)| new.unwrap_or_else(|| raw(c))));
-    }
-    let before = if change.deletes { BlockedOperation::BeforeDelete } else { BlockedOperation::BeforeUpdate };
-    let mut blocks = target.blocks(binder, before, &scope)?;
-    blocks.push("1".to_owned());
-    items.push(blocks.join(" AND "));
-    let mut conditions = Vec::new();
-    if let Some(filter) = change.filter {
-        conditions.push(binder.predicate(filter, &scope)?);
-    }
-    conditions.extend(from.visible);
-    if !change.target.hints.locks_rows() {
-        conditions.push(row_lock(&items[0], &items[1], &change.target.hints, false));
-    }
-    let mut sql = format!("SELECT {} FROM {}", items.join(", "), from.sql);
-    if !conditions.is_empty() {
-        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
-    }
-    if let Some(top) = change.top {
-        sql.push_str(&format!(" LIMIT {}", binder.row_count(top)?));
-    } else if binder.session.options.rowcount > 0 {
-        sql.push_str(&format!(" LIMIT {}", binder.session.options.rowcount));
-    }
-    let conditions = if change.deletes {
-        Conditions::default()
-    } else {
-        target.conditions(binder, true, BlockedOperation::AfterUpdate)?
-    };
-    let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
-    let partition_of = target.partitioning(binder.session);
-    Ok(BoundChange {
-        target,
-        sql,
-        width,
-        conditions,
-        partition_of,
-        output,
-        children,
-        deletes: change.deletes,
-    })
-}
-
-/// For each column its new value, where it has one.
-fn assigned(
-    binder: &Binder<'_>,
-    change: &RowChange<'_>,
-    target: &Target,
-    scope: &Scope<'_>,
-) -> Result<Vec<Option<String>>, SqlError> {
-    let table = &target.table;
-    let mut new = vec![None; table.columns.len()];
-    for (assigned, value) in change.set {
-        let Assigned::Column(name) = assigned else {
-            return Err(sandbox_query::bind::unsupported("assigning variables in UPDATE"));
-        };
-        let at = target.position(name).ok_or_else(|| unknown_column(name))?;
-        let column = &table.columns[at];
-        if new[at].is_some() {
-            return Err(twice(name));
-        }
-        writable(column)?;
-        if column.identity {
-            return Err(SqlError::new(8102, 16, 1, format!("Cannot update identity column '{name}'.")));
-        }
-        let typed = match value {
-            Some(expr) => target.stored(binder, binder.shown(binder.scalar(expr, scope)?), column)?,
-            None => target.default(binder, column)?,
-        };
-        new[at] = Some(typed.sql);
-    }
-    Ok(new)
 }
 
 /// A row that changes.

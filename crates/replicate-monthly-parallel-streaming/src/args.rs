@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Code, Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength, Workers,
-    values,
+    Code, Common, Creation, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength,
+    Workers, values,
 };
 use replica_core::copy::{Tablock, windows::IndexScope};
 use replica_core::error::{Error, Result};
@@ -23,6 +23,7 @@ replica_core::options! {
         length: WindowLength,
         workers: Workers,
         explain: Explain,
+        creation: Creation,
         loading: Loading,
         guard: Guard,
         common: Common,
@@ -85,6 +86,7 @@ pub struct Options {
     pub tablock: Tablock,
     pub max_retries: u32,
     pub explain: bool,
+    pub creation: Creation,
     pub loading: Loading,
     pub guard: Guard,
     pub config: Option<PathBuf>,
@@ -120,6 +122,9 @@ impl Tool for Args {
             }
             range => Work::Windows(range),
         };
+        if self.creation.create && work == Work::RepairIndexes {
+            return Err(Error::usage("--create makes tables, and --repair-indexes copies none"));
+        }
         let index_scope = own.index_scope()?;
         let several_workers = self.workers.most.is_some_and(|most| most > 1);
         if index_scope == IndexScope::Window && (own.shared || several_workers) {
@@ -142,6 +147,7 @@ impl Tool for Args {
             index_scope,
             max_retries: own.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
             explain: self.explain.is_asked(),
+            creation: self.creation,
             loading: self.loading,
             guard: self.guard,
             config: self.common.config,

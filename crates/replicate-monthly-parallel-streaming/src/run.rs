@@ -10,8 +10,9 @@ use replica_core::copy::{
 };
 use replica_core::error::Result;
 use replica_core::report::{
-    self, ProgressBars, Record, RecordValue, human_bytes, human_count, human_duration,
+    self, ExplainLine, ProgressBars, Record, RecordValue, human_bytes, human_count, human_duration,
 };
+use replica_core::schema::MissingTables;
 use replica_core::window::Range;
 
 use crate::Args;
@@ -28,10 +29,27 @@ pub fn run(options: &Options) -> Result<Code> {
         Work::RepairIndexes => None,
     };
     let target = config.target()?;
+    let policy = options.creation.policy(config)?;
     cli::block_on(options.max_workers, |stop| async move {
         let configured = stop.or(Configured::ask(config, &written.entries, source, target)).await?;
         let mut codes = Vec::new();
-        for table in configured.tables(&written)? {
+        let mut tables = configured.tables(&written)?;
+        let missing = policy.zip(source);
+        let missing = missing.map(|(policy, source)| MissingTables::new(source, target, &tables, policy));
+        if let Some(missing) = &missing {
+            if options.explain {
+                for (table, statements) in stop.or(missing.statements()).await? {
+                    let lines: Vec<_> =
+                        statements.into_iter().map(|sql| ExplainLine::new("create", sql)).collect();
+                    report::explain(&table, lines, options.format)?;
+                    // The rest is known once it is there.
+                    tables.retain(|other| *other != table);
+                }
+            } else {
+                stop.or(missing.make()).await?;
+            }
+        }
+        for table in tables {
             let done = match options.work {
                 Work::Windows(range) => {
                     let job = job(options, config, &configured, &table)?;
@@ -48,6 +66,9 @@ pub fn run(options: &Options) -> Result<Code> {
                     codes.push(error.exit_code());
                 }
             }
+        }
+        if let Some(missing) = missing.filter(|_| !options.explain) {
+            codes.push(stop.or(missing.finish()).await?);
         }
         Ok(Code::of_all(codes))
     })

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Code, Common, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values,
+    Code, Common, Creation, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values,
 };
 use replica_core::error::{Error, Result};
 use replica_core::report::Format;
@@ -19,6 +19,7 @@ replica_core::options! {
         days: DayRangeArgs,
         workers: Workers,
         explain: Explain,
+        creation: Creation,
         loading: Loading,
         guard: Guard,
         common: Common,
@@ -63,6 +64,7 @@ pub struct Options {
     pub max_workers: usize,
     pub commit_interval: Option<u64>,
     pub explain: bool,
+    pub creation: Creation,
     pub loading: Loading,
     pub guard: Guard,
     pub config: Option<PathBuf>,
@@ -95,12 +97,16 @@ impl Tool for Args {
         if self.loading.preflight && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--preflight asks the source's server, and --from has none"));
         }
+        if self.creation.create && matches!(way, Way::FromParquet(_)) {
+            return Err(Error::usage("--create asks the source's server, and --from has none"));
+        }
         Ok(Options {
             selection: self.tables.selection(stdin)?,
             way,
             max_workers: self.workers.most(),
             commit_interval: self.own.commit_interval,
             explain: self.explain.is_asked(),
+            creation: self.creation,
             loading: self.loading,
             guard: self.guard,
             config: self.common.config,

@@ -11,6 +11,7 @@ use replica_core::lane::LoadOutcome;
 use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Parent, TableReference, keys, order};
+use replica_core::schema::MissingTables;
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;
@@ -44,15 +45,43 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     if options.commit_interval.is_some() {
         log::warn!("--commit-interval changes nothing: a whole table is replaced in one transaction");
     }
+    let policy = options.creation.policy(config)?;
     cli::block_on(options.max_workers, |stop| async move {
         stop.or(async {
             let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
+            let mut tables = configured.tables(&written)?;
+            let missing = policy.zip(source.endpoint());
+            let missing =
+                missing.map(|(policy, source)| MissingTables::new(source, &target, &tables, policy));
+            if let Some(missing) = &missing {
+                if options.explain {
+                    let made = explain_missing(missing, options).await?;
+                    tables.retain(|table| !made.contains(table));
+                } else {
+                    missing.make().await?;
+                }
+            }
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
-            let jobs = configured.tables(&written)?.into_iter().map(job).collect();
-            CopyRun { options, progress, failures: Vec::new() }.all(jobs).await
+            let jobs = tables.into_iter().map(job).collect();
+            let code = CopyRun { options, progress, failures: Vec::new() }.all(jobs).await?;
+            match missing {
+                Some(missing) if !options.explain => Ok(Code::of_all([code, missing.finish().await?])),
+                _ => Ok(code),
+            }
         })
         .await
     })
+}
+
+/// Says how the tables that are missing would be made; the rest of what would be done is known once they are there.
+async fn explain_missing(missing: &MissingTables, options: &Options) -> Result<Vec<TableName>> {
+    let mut made = Vec::new();
+    for (table, statements) in missing.statements().await? {
+        let lines: Vec<_> = statements.into_iter().map(|sql| ExplainLine::new("create", sql)).collect();
+        report::explain(&table, lines, options.format)?;
+        made.push(table);
+    }
+    Ok(made)
 }
 
 fn job<S>(

@@ -3,11 +3,11 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{Code, Common, Selection, Tables, Tool};
-use replica_core::config::Config;
+use replica_core::config::{Config, Feature};
 use replica_core::error::{Error, Result};
 
 use replica_core::report::Format;
-use replica_core::schema::policy::{Feature, Policy};
+use replica_core::schema::Policy;
 use replica_core::schema::sync::Permitted;
 
 use crate::run;

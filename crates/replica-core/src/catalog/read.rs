@@ -130,7 +130,15 @@ async fn not_found(session: &mut Session, role: Role, name: &TableName) -> Error
     let names: Vec<TableName> = names.collect();
     match near(name, &names)[..] {
         [] => {
-            error.remedy("Check the name, the database in the connection string, and the login's permissions")
+            let make = match role {
+                Role::Source => String::new(),
+                Role::Target => {
+                    format!(", or make the table like the source's: sync-replica-schema {name} --create")
+                }
+            };
+            error.remedy(format!(
+                "Check the name, the database in the connection string, and the login's permissions{make}"
+            ))
         }
         ref found => {
             let found = found.iter().map(ToString::to_string).collect::<Vec<_>>();

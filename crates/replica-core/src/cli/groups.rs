@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use argh::{ArgsInfo, FromArgs};
 
 use super::{Selection, values};
-use crate::config::{Allowance, Shrink, TableSettings};
+use crate::config::{Allowance, Config, Feature, Shrink, TableSettings};
 use crate::copy::Verify;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::CopyOptions;
 use crate::report::Format;
+use crate::schema::Policy;
 use crate::shape::LoadOptions;
 use crate::window::{Range, Unit};
 
@@ -95,6 +96,38 @@ pub struct WindowLength {
     /// length of a window: month, week (from Monday) or day (default month)
     #[argh(option, long = "window", arg_name = "unit")]
     pub unit: Option<Unit>,
+}
+
+/// Tables that the target lacks.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct Creation {
+    /// make tables that the target lacks like the source's, before the load, and their indexes and checks after it
+    #[argh(switch)]
+    pub create: bool,
+    /// with --create: foreign keys, too
+    #[argh(switch)]
+    pub foreign_keys: bool,
+}
+
+impl Creation {
+    /// What the tables are to be; `None` where none are to be made.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: `--foreign-keys` without `--create`; what `[schema]` of the configuration contradicts itself in.
+    pub fn policy(&self, config: &Config) -> Result<Option<Policy>> {
+        if !self.create {
+            return match self.foreign_keys {
+                true => Err(Error::usage("--foreign-keys goes with --create")),
+                false => Ok(None),
+            };
+        }
+        let mut settings = config.schema.clone();
+        if self.foreign_keys {
+            settings.keep.insert(Feature::ForeignKeys);
+            settings.without.remove(&Feature::ForeignKeys);
+        }
+        Policy::of(&settings).map(Some)
+    }
 }
 
 /// How many tables or windows are worked on at once.

@@ -27,8 +27,8 @@ pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};
 pub use groups::{
-    Common, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables, Shrinking,
-    Tables, WindowLength, Workers,
+    Common, Creation, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables,
+    Shrinking, Tables, WindowLength, Workers,
 };
 pub use tables::{List, Selection, Written};
 

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
-use super::{Allowance, Endpoint, Etl, Secret, Shrink, read_small_text};
+use super::{Allowance, Endpoint, Etl, SchemaSettings, Secret, Shrink, read_small_text};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
-use crate::schema::policy::SchemaSettings;
 
 /// Everything that is configured outside the command line.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,7 @@ mod endpoint;
 mod etl;
 mod file;
 mod location;
+mod schema;
 mod secret;
 mod small;
 
@@ -13,5 +14,6 @@ pub use allowance::{Allowance, Shrink};
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
 pub use etl::Etl;
 pub use file::{Config, TableSettings};
+pub use schema::{Feature, SchemaSettings};
 pub use secret::Secret;
 pub use small::{read_small, read_small_text};

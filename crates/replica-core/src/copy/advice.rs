@@ -25,7 +25,7 @@ pub(super) fn advise(error: Error, plan: &Plan) -> Error {
         // Too long: 2628 names the column, 8152 of older servers does not. 4815 is a load's own.
         2628 | 8152 | 4815 => columns(plan, |c| c.conversion.how == How::Pass || c.source.sql_type.is_text())
             .map(|columns| {
-                format!("Widen the target's column. Wider at the source than in the target: {columns}")
+                format!("Widen the target's column. Wider at the source than in the target: {columns}. sync-replica-schema {} shows how", plan.target)
             }),
         // Out of range in a CAST at the source; such an error names no column.
         220 | 232 | 242 | 517 | 8114 | 8115 => columns(plan, |c| c.conversion.how == How::Cast)

@@ -16,13 +16,13 @@ use crate::error::{Error, Result};
 use crate::session::Role;
 
 /// The rows that answer each question, by the table that they are about.
-pub struct SchemaAnswers {
+pub(crate) struct SchemaAnswers {
     of_tables: HashMap<&'static str, HashMap<i64, Vec<CatalogRow>>>,
     whole: HashMap<&'static str, Vec<CatalogRow>>,
 }
 
 impl SchemaAnswers {
-    pub fn new(answers: impl IntoIterator<Item = (SchemaQuestion, Vec<CatalogRow>)>) -> Self {
+    pub(crate) fn new(answers: impl IntoIterator<Item = (SchemaQuestion, Vec<CatalogRow>)>) -> Self {
         let mut all = Self { of_tables: HashMap::new(), whole: HashMap::new() };
         for (question, records) in answers {
             let tables = all.of_tables.entry(question.topic).or_default();
@@ -53,7 +53,7 @@ impl SchemaAnswers {
 
 /// # Errors
 /// Answers that no catalog gives.
-pub fn assemble(answers: SchemaAnswers, role: Role, names: &[TableName]) -> Result<Definitions> {
+pub(crate) fn assemble(answers: SchemaAnswers, role: Role, names: &[TableName]) -> Result<Definitions> {
     let mut tables: Vec<Result<Option<Definition>>> = names.iter().map(|_| Ok(None)).collect();
     for record in answers.all(question::TABLES) {
         let place: usize = record.number("place")?;

@@ -218,11 +218,11 @@ pub(crate) mod sample {
     use super::*;
     use crate::catalog::Length;
 
-    pub fn name(text: &str) -> ConstraintName {
+    pub(crate) fn name(text: &str) -> ConstraintName {
         ConstraintName { name: text.into(), by_system: false }
     }
 
-    pub fn column(name: &str, sql_type: SqlType) -> ColumnDefinition {
+    pub(crate) fn column(name: &str, sql_type: SqlType) -> ColumnDefinition {
         ColumnDefinition {
             name: name.into(),
             collation: sql_type.is_text().then(|| "Latin1_General_CI_AS".into()),
@@ -236,11 +236,11 @@ pub(crate) mod sample {
         }
     }
 
-    pub fn varchar(name: &str, length: u16) -> ColumnDefinition {
+    pub(crate) fn varchar(name: &str, length: u16) -> ColumnDefinition {
         column(name, SqlType::VarChar(Length::N(length)))
     }
 
-    pub fn key(name: &str, columns: &[&str]) -> IndexDefinition {
+    pub(crate) fn key(name: &str, columns: &[&str]) -> IndexDefinition {
         IndexDefinition {
             backs: Backs::PrimaryKey,
             unique: true,
@@ -249,7 +249,7 @@ pub(crate) mod sample {
         }
     }
 
-    pub fn index(name: &str, columns: &[&str]) -> IndexDefinition {
+    pub(crate) fn index(name: &str, columns: &[&str]) -> IndexDefinition {
         let keys = columns.iter().map(|column| KeyColumn { column: (*column).into(), descending: false });
         IndexDefinition {
             name: self::name(name),
@@ -268,7 +268,7 @@ pub(crate) mod sample {
         }
     }
 
-    pub fn check(name: &str, expression: &str) -> CheckDefinition {
+    pub(crate) fn check(name: &str, expression: &str) -> CheckDefinition {
         CheckDefinition {
             name: self::name(name),
             expression: expression.into(),
@@ -278,7 +278,7 @@ pub(crate) mod sample {
     }
 
     /// id int NOT NULL, a varchar(10), n int; a primary key; 1,000 rows.
-    pub fn table() -> Definition {
+    pub(crate) fn table() -> Definition {
         let id = ColumnDefinition { nullable: false, ..column("id", SqlType::Int) };
         Definition {
             name: TableName::new("dbo", "t"),

@@ -4,12 +4,12 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 /// Do two texts say the same?
-pub fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     one == other || canonical(one) == canonical(other)
 }
 
 /// The text in parentheses, as CHECK, DEFAULT and AS take it; no second pair where it has one.
-pub fn in_parentheses(text: &str) -> String {
+pub(crate) fn in_parentheses(text: &str) -> String {
     match items(text)[..] {
         [Item::Group(_)] => text.trim().to_owned(),
         _ => format!("({text})"),
@@ -18,7 +18,7 @@ pub fn in_parentheses(text: &str) -> String {
 
 /// Does it need something outside of its table: a function of the user's, or a sequence? Such are written in two parts,
 /// and columns in one.
-pub fn reaches_outside(text: &str) -> bool {
+pub(crate) fn reaches_outside(text: &str) -> bool {
     fn reaches(items: &[Item]) -> bool {
         items.iter().any(|item| match item {
             Item::Group(items) => reaches(items),
@@ -32,7 +32,7 @@ pub fn reaches_outside(text: &str) -> bool {
 }
 
 /// Does it name the column?
-pub fn mentions(text: &str, column: &str) -> bool {
+pub(crate) fn mentions(text: &str, column: &str) -> bool {
     fn mentions(items: &[Item], column: &str) -> bool {
         items.iter().any(|item| match item {
             Item::Group(items) => mentions(items, column),

@@ -9,6 +9,7 @@ pub mod definition;
 pub mod drift;
 mod expression;
 pub mod init;
+pub mod missing;
 pub mod policy;
 mod question;
 pub mod read;
@@ -16,6 +17,7 @@ pub mod statement;
 pub mod sync;
 
 pub use definition::Definition;
+pub use missing::MissingTables;
 pub use policy::Policy;
 pub use read::read;
 pub use statement::DdlStatement;

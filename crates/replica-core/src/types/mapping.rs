@@ -211,8 +211,9 @@ impl Problems {
         }
         if !self.extra.is_empty() {
             parts.push(format!(
-                "in the source only: {}. Add them to the target, or leave them out with --ignore-extra-columns (ignore_extra_columns in [tables] of replica.toml)",
-                self.extra.join(", ")
+                "in the source only: {}. Add them to the target (sync-replica-schema {} --apply-safe), or leave them out with --ignore-extra-columns (ignore_extra_columns in [tables] of replica.toml)",
+                self.extra.join(", "),
+                target.object.name
             ));
         }
         Some(Error::mapping(format!("columns {}", parts.join("; columns "))).table(&target.object.name))

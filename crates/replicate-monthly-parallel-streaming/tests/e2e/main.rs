@@ -3,6 +3,7 @@ mod all;
 mod bad;
 mod copy;
 mod crash;
+mod creation;
 mod deadlock;
 mod faults;
 mod indexes;

@@ -5,6 +5,7 @@ mod columns;
 mod configuration;
 mod constraints;
 mod conversions;
+mod creation;
 mod days;
 mod explain;
 mod hidden;

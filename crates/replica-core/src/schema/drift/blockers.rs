@@ -8,7 +8,7 @@ use crate::schema::statement::{Cost, DdlStatement};
 
 /// Which changes of a column: each is stopped by other things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnChange {
+pub(crate) enum ColumnChange {
     /// A longer varchar, nvarchar or varbinary.
     Grows,
     /// NOT NULL to NULL.
@@ -20,7 +20,7 @@ pub enum ColumnChange {
 }
 
 #[derive(Debug, Default)]
-pub struct Blockers {
+pub(crate) struct Blockers {
     /// What can be dropped and made again.
     pub names: Vec<String>,
     pub drop: Vec<DdlStatement>,
@@ -30,7 +30,7 @@ pub struct Blockers {
 }
 
 impl Blockers {
-    pub fn of(table: &Definition, column: &str, change: ColumnChange) -> Self {
+    pub(crate) fn of(table: &Definition, column: &str, change: ColumnChange) -> Self {
         let mut blockers = Self::default();
         let is_it = |name: &String| same_name(name, column);
         if let DataSpace::Scheme { column: by, .. } = &table.place
@@ -122,7 +122,7 @@ impl Blockers {
     }
 }
 
-pub fn drop_constraint(table: &Definition, name: &str) -> DdlStatement {
+pub(crate) fn drop_constraint(table: &Definition, name: &str) -> DdlStatement {
     DdlStatement::new(
         Cost::Metadata,
         format!("ALTER TABLE {} DROP CONSTRAINT {}", table.name.quoted(), quote(name)),

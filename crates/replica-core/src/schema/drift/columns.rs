@@ -2,13 +2,14 @@
 use super::blockers::{Blockers, ColumnChange, drop_constraint};
 use super::{Compared, Deviation, Element, Mend, Severity, types};
 use crate::catalog::{SqlType, quote};
+use crate::config::Feature;
 use crate::schema::ddl;
 use crate::schema::definition::{ColumnDefinition, Definition};
 use crate::schema::expression;
-use crate::schema::policy::{Feature, over_long};
+use crate::schema::policy::over_long;
 use crate::schema::statement::{Cost, DdlStatement};
 
-pub fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
+pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
     let mut all = Vec::new();
     for wanted in &pair.wanted.columns {
         match pair.found.column(&wanted.name) {

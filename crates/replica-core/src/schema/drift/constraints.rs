@@ -2,13 +2,13 @@
 use super::blockers::drop_constraint;
 use super::{Compared, Deviation, Element, Mend, Severity};
 use crate::catalog::{TableName, quote};
+use crate::config::Feature;
 use crate::schema::ddl;
 use crate::schema::definition::{CheckDefinition, ForeignKeyDefinition, same_name};
 use crate::schema::expression;
-use crate::schema::policy::Feature;
 use crate::schema::statement::{Cost, DdlStatement};
 
-pub fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
+pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
     let mut all = checks(pair);
     if pair.policy.has(Feature::ForeignKeys) {
         all.extend(foreign_keys(pair));

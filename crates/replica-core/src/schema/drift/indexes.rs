@@ -1,13 +1,13 @@
 //! Keys and indexes.
 use super::{Compared, Deviation, Element, Mend, Severity};
 use crate::catalog::quote;
+use crate::config::Feature;
 use crate::schema::ddl;
 use crate::schema::definition::{Backs, Compression, IndexDefinition, same_name};
 use crate::schema::expression;
-use crate::schema::policy::Feature;
 use crate::schema::statement::{Cost, DdlStatement};
 
-pub fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
+pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
     let mut left: Vec<&IndexDefinition> = pair.found.indexes.iter().collect();
     let mut all = Vec::new();
     let mut missing = Vec::new();

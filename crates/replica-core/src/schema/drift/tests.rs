@@ -1,11 +1,11 @@
 use super::*;
 use crate::catalog::{Length, SqlType, TableName};
+use crate::config::{Feature, SchemaSettings};
 use crate::schema::definition::sample::{self, check, column, index, varchar};
 use crate::schema::definition::{
     Backs, ColumnDefinition, ComputedBy, ConstraintName, DefaultDefinition as DefaultOf, IdentityRange,
     Referencing, Statistics,
 };
-use crate::schema::policy::{Feature, SchemaSettings};
 
 fn target() -> TargetServer {
     TargetServer {

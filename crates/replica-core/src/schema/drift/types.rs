@@ -2,7 +2,7 @@
 use crate::catalog::{Length, SqlType};
 
 /// Does `big` hold every value of `small` as it is? A type holds itself.
-pub fn holds(big: &SqlType, small: &SqlType) -> bool {
+pub(crate) fn holds(big: &SqlType, small: &SqlType) -> bool {
     use SqlType as T;
     let at_least = |big: &Length, small: &Length| match (big, small) {
         (Length::Max, _) => true,
@@ -45,14 +45,14 @@ pub fn holds(big: &SqlType, small: &SqlType) -> bool {
 }
 
 /// Of one kind, so that the larger one is only larger.
-pub fn same_kind(one: &SqlType, other: &SqlType) -> bool {
+pub(crate) fn same_kind(one: &SqlType, other: &SqlType) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
         || rank(one).is_some() && rank(other).is_some()
 }
 
 /// varchar, nvarchar or varbinary of a length that grows, and stays in the row: the catalog alone changes (Microsoft
 /// docs, "ALTER TABLE", ALTER COLUMN).
-pub fn only_grows(from: &SqlType, to: &SqlType) -> bool {
+pub(crate) fn only_grows(from: &SqlType, to: &SqlType) -> bool {
     use SqlType as T;
     match (from, to) {
         (T::VarChar(Length::N(from)), T::VarChar(Length::N(to)))

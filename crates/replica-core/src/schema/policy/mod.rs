@@ -1,87 +1,13 @@
 //! What a replica's table is to be: what its source's is, but for what a copy has no use for.
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
-
-use serde::Deserialize;
 
 use crate::catalog::SqlType;
+use crate::config::{Feature, SchemaSettings};
 use crate::error::{Error, Result};
 use crate::schema::definition::{
     Backs, ColumnDefinition, Compression, DataSpace, Definition, IndexDefinition, IndexForm, same_name,
 };
 use crate::schema::expression::reaches_outside;
-
-/// What of a table may be kept or left out. docs/SCHEMA.md says what becomes of it otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Feature {
-    Identity,
-    Computed,
-    Rowversion,
-    ForeignKeys,
-    Defaults,
-    Checks,
-    Indexes,
-    Collations,
-    Compression,
-    FillFactor,
-    Partitions,
-}
-
-/// Their names, and whether a replica has them unless told otherwise.
-const FEATURES: [(Feature, &str, bool); 11] = [
-    (Feature::Identity, "identity", false),
-    (Feature::Computed, "computed", false),
-    (Feature::Rowversion, "rowversion", false),
-    (Feature::ForeignKeys, "foreign-keys", false),
-    (Feature::Defaults, "defaults", true),
-    (Feature::Checks, "checks", true),
-    (Feature::Indexes, "indexes", true),
-    (Feature::Collations, "collations", true),
-    (Feature::Compression, "compression", true),
-    (Feature::FillFactor, "fill-factor", true),
-    (Feature::Partitions, "partitions", true),
-];
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = FEATURES.iter().find(|(piece, ..)| piece == self).map_or("", |(_, name, _)| name);
-        f.write_str(name)
-    }
-}
-
-impl FromStr for Feature {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let written = text.trim().to_lowercase().replace('_', "-");
-        let found = FEATURES.iter().find(|(_, name, _)| *name == written);
-        found.map(|(piece, ..)| *piece).ok_or_else(|| {
-            let names: Vec<&str> = FEATURES.iter().map(|(_, name, _)| *name).collect();
-            Error::usage(format!("{text} is no feature of a table"))
-                .remedy(format!("It is one of {}", names.join(", ")))
-        })
-    }
-}
-
-impl TryFrom<String> for Feature {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-/// `[schema]`: how a replica's tables are made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SchemaSettings {
-    /// What a replica has only where it is asked for.
-    pub keep: BTreeSet<Feature>,
-    /// What it has unless it is left out.
-    pub without: BTreeSet<Feature>,
-}
 
 /// What a replica has of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,25 +15,25 @@ pub struct Policy(BTreeSet<Feature>);
 
 impl Default for Policy {
     fn default() -> Self {
-        Self(FEATURES.iter().filter(|(.., by_default)| *by_default).map(|(piece, ..)| *piece).collect())
+        Self(Feature::by_default().collect())
     }
 }
 
 impl Policy {
     /// # Errors
-    /// Of kind `Usage`: a piece is to be kept and left out.
+    /// Of kind `Usage`: a feature is to be kept and left out.
     pub fn of(settings: &SchemaSettings) -> Result<Self> {
-        if let Some(piece) = settings.keep.intersection(&settings.without).next() {
-            return Err(Error::usage(format!("{piece} is to be kept and to be left out")));
+        if let Some(feature) = settings.keep.intersection(&settings.without).next() {
+            return Err(Error::usage(format!("{feature} is to be kept and to be left out")));
         }
-        let Self(mut pieces) = Self::default();
-        pieces.extend(&settings.keep);
-        pieces.retain(|piece| !settings.without.contains(piece));
-        Ok(Self(pieces))
+        let Self(mut features) = Self::default();
+        features.extend(&settings.keep);
+        features.retain(|feature| !settings.without.contains(feature));
+        Ok(Self(features))
     }
 
-    pub fn has(&self, piece: Feature) -> bool {
-        self.0.contains(&piece)
+    pub fn has(&self, feature: Feature) -> bool {
+        self.0.contains(&feature)
     }
 }
 

@@ -1,0 +1,107 @@
+//! Tables that the target lacks, around a load: made bare before it, and finished after it.
+use super::policy::Policy;
+use super::sync::{self, Comparison, Done, Likeness, Permitted, Stage, Standing};
+use crate::catalog::TableName;
+use crate::config::Endpoint;
+use crate::error::Result;
+use crate::exit::Code;
+use crate::session::{Role, Session};
+
+/// The tables of a run that makes what is missing.
+pub struct MissingTables {
+    source: Endpoint,
+    target: Endpoint,
+    tables: Vec<TableName>,
+    policy: Policy,
+}
+
+/// What is missing is made, and nothing is changed.
+fn permitted() -> Permitted {
+    Permitted { create: true, ..Permitted::default() }
+}
+
+impl MissingTables {
+    pub fn new(source: &Endpoint, target: &Endpoint, tables: &[TableName], policy: Policy) -> Self {
+        Self { source: source.clone(), target: target.clone(), tables: tables.to_vec(), policy }
+    }
+
+    /// The statements that would make the tables that are missing, for `--explain`.
+    ///
+    /// # Errors
+    /// A lost connection; a catalog that does not answer.
+    pub async fn statements(&self) -> Result<Vec<(TableName, Vec<String>)>> {
+        let (_, _, comparison) = self.look().await?;
+        let mut all = Vec::new();
+        for standing in missing(&comparison) {
+            let stages = [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys];
+            let steps = stages.into_iter().flat_map(|stage| sync::steps(standing, &permitted(), stage));
+            let statements = steps.flat_map(|step| step.statements).map(|statement| statement.sql);
+            all.push((standing.name().clone(), statements.collect()));
+        }
+        Ok(all)
+    }
+
+    /// Makes the tables that are missing, with their clustered indexes and keys: what rows are sorted by as they come.
+    /// What the server refuses is in the log, and the table is missed when its turn comes.
+    ///
+    /// # Errors
+    /// A lost connection; a catalog that does not answer.
+    pub async fn make(&self) -> Result<()> {
+        let (_, mut target, comparison) = self.look().await?;
+        for (table, standing) in &comparison.tables {
+            if let Err(error) = standing {
+                log::warn!("{table}: it cannot be made: {error}");
+            }
+        }
+        for standing in missing(&comparison) {
+            standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.name()));
+        }
+        let only_missing = Comparison {
+            tables: comparison.tables.into_iter().filter(|(_, one)| is_missing(one)).collect(),
+            ..comparison
+        };
+        for done in sync::run_stage(&mut target, &only_missing, &permitted(), Stage::Tables, &[]).await? {
+            tell(&done);
+        }
+        Ok(())
+    }
+
+    /// Makes what their tables still lack: nonclustered keys and indexes, checks, then foreign keys.
+    ///
+    /// # Errors
+    /// A lost connection; a catalog that does not answer.
+    pub async fn finish(&self) -> Result<Code> {
+        let (mut source, mut target, comparison) = self.look().await?;
+        let mut codes = Vec::new();
+        let tell = |done: Done| {
+            tell(&done);
+            codes.extend(done.result.err().map(|error| error.exit_code()));
+            Ok(())
+        };
+        sync::run(&mut source, &mut target, comparison, (&self.policy, &permitted()), tell).await?;
+        Ok(Code::of_all(codes))
+    }
+
+    async fn look(&self) -> Result<(Session, Session, Comparison)> {
+        let mut source = Session::connect(&self.source, Role::Source).await?;
+        let mut target = Session::connect(&self.target, Role::Target).await?;
+        let comparison = sync::compare(&mut source, &mut target, &self.tables, &self.policy).await?;
+        Ok((source, target, comparison))
+    }
+}
+
+fn is_missing(standing: &Result<Standing>) -> bool {
+    standing.as_ref().is_ok_and(|standing| standing.likeness() == Likeness::Missing)
+}
+
+fn missing(comparison: &Comparison) -> impl Iterator<Item = &Standing> {
+    let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
+    standings.filter(|standing| standing.likeness() == Likeness::Missing)
+}
+
+fn tell(done: &Done) {
+    match &done.result {
+        Ok(()) => log::info!("{}: {} made", done.table, done.step.what),
+        Err(error) => log::error!("{error}"),
+    }
+}

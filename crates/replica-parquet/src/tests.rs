@@ -3,7 +3,7 @@ use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use replica_core::catalog::{Column as CatalogColumn, Length, SqlType, Table, TableName, column::Collation};
+use replica_core::catalog::{Collation, Column as CatalogColumn, Length, SqlType, Table, TableName};
 use replica_core::copy::{CopyOptions, Plan};
 use replica_core::decode::ValueKind;
 use replica_core::error::Result;

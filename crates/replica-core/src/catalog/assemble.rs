@@ -11,11 +11,11 @@ use super::table::{Object, Table};
 use crate::error::{Error, Result};
 
 /// The answer to each question of [`question::ALL`], in that order; `Err` says in one line why there is none.
-pub type Answers = Vec<Result<Vec<CatalogRow>, String>>;
+pub(crate) type Answers = Vec<Result<Vec<CatalogRow>, String>>;
 
 /// Makes a table of the answers; `Ok(None)` when there is no such table, or it may not be seen.
 /// What is missing is noted in [`Table::unknown`]; only the object and its columns cannot be done without.
-pub fn assemble(answers: Answers) -> Result<Option<Table>> {
+pub(crate) fn assemble(answers: Answers) -> Result<Option<Table>> {
     let mut answers = CatalogAnswers { answers, unknown: Vec::new() };
     let Some(mut object) = answers.required(question::TABLE)?.first().map(Object::from_record).transpose()?
     else {
@@ -70,7 +70,7 @@ fn read<T>(records: &[CatalogRow], from: impl Fn(&CatalogRow) -> Result<T>) -> R
 }
 
 /// Is it a synonym, which stands for something?
-pub fn is_synonym(answers: &Answers) -> bool {
+pub(crate) fn is_synonym(answers: &Answers) -> bool {
     let position = question::ALL.iter().position(|question| *question == question::TABLE);
     let record = position.and_then(|position| answers.get(position)?.as_ref().ok()?.first());
     record.and_then(|record| record.text("object_type")).is_some_and(|kind| kind.trim() == "SN")

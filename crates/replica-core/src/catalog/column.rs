@@ -4,15 +4,24 @@ use super::sql_type::{Described, SqlType};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
+/// A column, as `sys.columns` has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
+    /// `column_id`: not without gaps, and not the place in a SELECT.
     pub id: i32,
+    /// As it is written in SQL, not quoted.
     pub name: String,
+    /// Of an alias type, the type that it stands for.
     pub sql_type: SqlType,
+    /// Of text, but for `json` and `xml`.
     pub collation: Option<Collation>,
+    /// Whether the server takes NULL.
     pub nullable: bool,
+    /// Whether the server counts its values up; a bulk load may give them.
     pub identity: bool,
+    /// Whether the server computes it from other columns; no load may name it.
     pub computed: bool,
+    /// Whether a default stands in for a value that is not given.
     pub has_default: bool,
     /// GENERATED ALWAYS: the server writes it.
     pub generated: bool,
@@ -23,8 +32,10 @@ pub struct Column {
     pub column_set: bool,
 }
 
+/// How text compares, and which code page its bytes are in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collation {
+    /// As COLLATE takes it.
     pub name: String,
     /// Windows code page; 65001 is UTF-8, 0 none (Unicode only). `None`: the server does not say.
     pub code_page: Option<u32>,
@@ -35,6 +46,10 @@ pub struct Collation {
 const OF_LEDGER: std::ops::RangeInclusive<i64> = 7..=10;
 
 impl Column {
+    /// Out of a row of the answer about columns.
+    ///
+    /// # Errors
+    /// The answer lacks a name, a number or a length.
     pub fn from_record(record: &CatalogRow) -> Result<Self> {
         let name = record.name("column_name")?;
         let number = |column: &str| record.int(column).unwrap_or_default();

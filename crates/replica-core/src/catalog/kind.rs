@@ -8,6 +8,7 @@ use crate::refusal::Refusal;
 pub enum Special {
     /// Of a graph (SQL Server 2017).
     Node,
+    /// A graph's edges.
     Edge,
     /// A table over files (2012).
     FileTable,
@@ -15,7 +16,9 @@ pub enum Special {
     External,
     /// Of a ledger (2022).
     UpdatableLedger,
+    /// A ledger table that takes INSERT alone.
     AppendOnlyLedger,
+    /// The rows that a ledger table had before.
     LedgerHistory,
 }
 

@@ -1,22 +1,22 @@
 //! What a server says about one table, in one round trip.
-pub mod assemble;
-pub mod column;
-pub mod constraint;
-pub mod hidden;
-pub mod index;
+pub(crate) mod assemble;
+pub(crate) mod column;
+pub(crate) mod constraint;
+pub(crate) mod hidden;
+pub(crate) mod index;
 mod kind;
-pub mod name;
-pub mod near;
-pub mod pattern;
-pub mod question;
-pub mod read;
+pub(crate) mod name;
+pub(crate) mod near;
+pub(crate) mod pattern;
+pub(crate) mod question;
+pub(crate) mod read;
 pub mod record;
-pub mod resolve;
-pub mod server;
-pub mod sql_type;
-pub mod table;
+pub(crate) mod resolve;
+pub(crate) mod server;
+pub(crate) mod sql_type;
+pub(crate) mod table;
 
-pub use column::Column;
+pub use column::{Collation, Column};
 pub use kind::Special;
 pub(crate) use kind::other_kind;
 pub use name::{TableName, quote};

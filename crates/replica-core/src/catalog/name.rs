@@ -9,10 +9,12 @@ use crate::error::Error;
 pub struct TableName {
     /// `None`: the user's default schema, else dbo, as the server resolves it.
     pub schema: Option<String>,
+    /// As the catalog has it, not quoted.
     pub name: String,
 }
 
 impl TableName {
+    /// Of parts that are not quoted.
     pub fn new(schema: &str, name: &str) -> Self {
         Self { schema: Some(schema.to_owned()), name: name.to_owned() }
     }

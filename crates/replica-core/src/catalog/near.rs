@@ -6,7 +6,7 @@ const MOST: usize = 3;
 
 /// The names nearest to `wanted`, best first: those of the same name in another schema, and those a few
 /// letters away.
-pub fn near<'a>(wanted: &TableName, names: &'a [TableName]) -> Vec<&'a TableName> {
+pub(crate) fn near<'a>(wanted: &TableName, names: &'a [TableName]) -> Vec<&'a TableName> {
     let target = wanted.name.to_lowercase();
     let limit = 1 + target.chars().count() / 4;
     let mut scored: Vec<_> = names

@@ -10,13 +10,16 @@ use super::server::ServerFacts;
 pub struct ListEntry {
     /// It leaves tables out, whatever else of the list names them.
     pub excludes: bool,
+    /// The tables that are meant.
     pub tables: NamedOrMatching,
 }
 
 /// The tables that an entry is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NamedOrMatching {
+    /// One table, which has to be there.
     Named(TableName),
+    /// Every table that matches, which may be none.
     Matching(TablePattern),
 }
 

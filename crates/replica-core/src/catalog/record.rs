@@ -4,9 +4,11 @@ use crate::error::{Error, Result};
 /// A catalog value. The catalog questions ask for nothing but integers, flags and names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatalogValue {
+    /// NULL, of any type.
     Null,
     /// Integers of any width, and bits.
     Int(i64),
+    /// Any type of text.
     Text(String),
 }
 
@@ -15,6 +17,7 @@ pub enum CatalogValue {
 pub struct CatalogRow(Vec<(String, CatalogValue)>);
 
 impl CatalogRow {
+    /// Of cells with their columns' names, in the order of the SELECT.
     pub fn new(cells: impl IntoIterator<Item = (String, CatalogValue)>) -> Self {
         Self(cells.into_iter().collect())
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A length in bytes or UTF-16 units, or (max).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as T-SQL writes them")]
 pub enum Length {
     N(u16),
     Max,
@@ -12,6 +13,7 @@ pub enum Length {
 
 /// A T-SQL type. `numeric` is `Decimal`: they differ in name only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are SQL Server's")]
 pub enum SqlType {
     Bit,
     TinyInt,
@@ -73,6 +75,7 @@ pub struct Described<'a> {
 }
 
 impl SqlType {
+    /// The type that the catalog describes; of an alias type, the one that it stands for.
     pub fn of(described: Described<'_>) -> Self {
         let Described { type_name, base_name, user_defined, assembly, max_length, precision, scale } =
             described;

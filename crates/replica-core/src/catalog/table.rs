@@ -13,15 +13,23 @@ use crate::error::{Error, Result};
 /// says why.
 #[derive(Clone, Debug)]
 pub struct Table {
+    /// What answered; none where the table comes out of a file.
     pub server: Option<ServerFacts>,
+    /// The table itself: its name, its kind, and what the login may do with it.
     pub object: Object,
+    /// In the order of `column_id`.
     pub columns: Vec<Column>,
+    /// With the heap, where there is one. `None`: the server did not tell.
     pub indexes: Option<Vec<Index>>,
+    /// Those of this table, and those that point at it. `None`: the server did not tell.
     pub foreign_keys: Option<Vec<ForeignKey>>,
     /// Those of the whole database, where one of them points at this table; otherwise none.
     pub acting_keys: Vec<ActingKey>,
+    /// `None`: the server did not tell.
     pub checks: Option<Vec<CheckConstraint>>,
+    /// `None`: the server did not tell.
     pub triggers: Option<Vec<Trigger>>,
+    /// Of every index, with their rows. `None`: the server did not tell.
     pub partitions: Option<Vec<Partition>>,
     /// Columns whose values readers see masked or encrypted.
     pub protected: Vec<ProtectedColumn>,
@@ -32,7 +40,7 @@ pub struct Table {
 }
 
 /// A permission as `HAS_PERMS_BY_NAME` answers: `None` where the server does not say.
-pub type Permission = Option<bool>;
+pub(crate) type Permission = Option<bool>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -139,6 +147,7 @@ impl Table {
         self.foreign_keys.iter().flatten().filter(|key| key.incoming && !key.disabled)
     }
 
+    /// The column with this `column_id`.
     pub fn column(&self, id: i32) -> Option<&Column> {
         self.columns.iter().find(|column| column.id == id)
     }
@@ -164,6 +173,7 @@ impl Table {
         self.server.as_ref().map_or("", |server| &server.collation)
     }
 
+    /// The column that the server takes this name for.
     pub fn column_named(&self, name: &str) -> Option<&Column> {
         let exact = self.columns.iter().find(|column| column.name == name);
         exact.or_else(|| {

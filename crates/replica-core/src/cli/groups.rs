@@ -226,7 +226,9 @@ crate::options! {
     /// What a replacement may do to columns, values and rows that the source does not have.
     #[derive(Clone, Debug, PartialEq)]
     pub struct Guard {
+        /// Columns that one side alone has, and rows that logins may not see.
         pub differences: DifferenceArgs,
+        /// How many rows may go.
         pub shrinking: Shrinking,
     }
 }

@@ -57,6 +57,7 @@ pub trait Tool: FromArgs + ArgsInfo {
 /// What a command line comes to.
 #[derive(Debug, PartialEq)]
 pub enum Parsed<O> {
+    /// Do what these options say.
     Run(O),
     /// `--help` or `--version`: print this and succeed.
     Print(String),

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 pub struct Selection {
     /// From the arguments; `-` is in `stdin`.
     pub named: Vec<String>,
+    /// A lone `-` was among the arguments: more names come from stdin.
     pub stdin: bool,
     /// `--all`: those of the configuration that suit the tool.
     pub all: bool,
@@ -34,6 +35,7 @@ pub enum List {
 }
 
 impl List {
+    /// All lists, in the order in which their tables are taken.
     pub const ALL: [Self; 2] = [Self::Reference, Self::Dated];
 
     /// Its key in `replica.toml`.

@@ -9,6 +9,7 @@ use crate::window::{choose, date};
 pub struct AsOf {
     /// `None`: the only rowversion, or the column that windows are cut by.
     pub column: Option<String>,
+    /// When the copy was made.
     pub value: AsOfMoment,
 }
 

@@ -14,8 +14,11 @@ use crate::window::{DateColumn, Window, choose};
 /// One table on both sides, read alike: in the target's types, as the copy reads them.
 #[derive(Clone, Debug)]
 pub struct Comparison {
+    /// As its catalog has it.
     pub source: TableName,
+    /// As its catalog has it.
     pub target: TableName,
+    /// Which columns are compared, and in which form.
     pub mapping: Mapping,
     /// What the rows are named by. Without one they are a multiset.
     pub key: Option<MergeKey>,
@@ -35,10 +38,13 @@ pub struct Comparison {
 /// What the user asked of one table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ComparisonOptions<'a> {
+    /// Whether source columns that the target lacks are left out.
     pub ignore_extra_columns: bool,
+    /// The source's column that cuts windows; `None`: the only one with dates.
     pub date_column: Option<&'a str>,
     /// There are windows to compare.
     pub windowed: bool,
+    /// Since when rows of the source count as newer.
     pub as_of: Option<&'a AsOf>,
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 pub struct Allowance {
     /// Columns that the source has not are filled with NULL or their default, whatever they hold.
     pub fill_missing_columns: bool,
+    /// How many rows may go; `None`: as many as by default.
     pub shrink: Option<Shrink>,
     /// Both logins see all rows, whatever security policies there are.
     pub row_filters: bool,

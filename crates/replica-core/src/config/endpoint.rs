@@ -24,7 +24,9 @@ pub enum Encrypt {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApplicationIntent {
     #[default]
+    /// Whatever the server lets the login do: the default.
     ReadWrite,
+    /// An availability group may answer from a secondary replica.
     ReadOnly,
 }
 

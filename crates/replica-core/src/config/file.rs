@@ -21,6 +21,7 @@ pub struct Config {
     pub date_tables: Vec<String>,
     /// Tables of these lists by a name for several.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// What run-replica-etl alone reads.
     pub etl: Etl,
     /// How the replica's tables are made.
     pub schema: SchemaSettings,
@@ -56,6 +57,7 @@ pub struct TableSettings {
 }
 
 impl TableSettings {
+    /// What is written about rows and values that a replacement may lose.
     pub fn allowance(&self) -> Allowance {
         Allowance {
             fill_missing_columns: self.fill_missing_columns,

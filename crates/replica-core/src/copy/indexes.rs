@@ -33,6 +33,7 @@ pub struct IndexChanges {
 }
 
 impl IndexChanges {
+    /// How long all of it took.
     pub fn took(&self) -> Duration {
         self.done.iter().map(|(_, took)| *took).sum()
     }

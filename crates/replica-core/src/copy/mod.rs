@@ -39,7 +39,9 @@ pub use source::{ConnectedSource, Source};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
     #[default]
+    /// The server's count of every load is compared all the same.
     Nothing,
+    /// The number of rows, by COUNT_BIG.
     Count,
     /// Every byte, by the hash of every row.
     Hash,
@@ -74,19 +76,24 @@ impl Verify {
 pub struct TableJob<S = Endpoint> {
     /// As the ledger shows it.
     pub tool: &'static str,
+    /// Where the rows come from: a server, or whatever else is a [`Source`].
     pub source: S,
+    /// The server and database that are written to.
     pub target: Endpoint,
     /// The same name on both sides.
     pub table: TableName,
     /// Only these days of it; `None`: all.
     pub days: Option<Days>,
+    /// What the user lets the copy do, and wants of it.
     pub options: CopyOptions,
+    /// What is read back before the commit.
     pub verify: Verify,
 }
 
 /// Days of a table that are replaced in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Days {
+    /// From the first day to the last.
     pub window: Window,
     /// `None`: the only column that holds dates.
     pub date_column: Option<String>,
@@ -124,7 +131,9 @@ const TABLE_LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Both sides of a job, connected.
 pub struct Sides<S = Session> {
+    /// What the source has connected to.
     pub source: S,
+    /// A session on the target.
     pub target: Session,
 }
 

@@ -14,9 +14,11 @@ use crate::types::Problem;
 pub struct FailedLoad<'a> {
     /// `None`: the rows come from no server.
     pub source: Option<&'a Endpoint>,
+    /// The server that refused the rows.
     pub target: &'a Endpoint,
     /// The source's table.
     pub table: &'a Table,
+    /// By which they were loaded.
     pub plan: &'a Plan,
 }
 

@@ -13,6 +13,7 @@ use crate::tds::rpc::Query;
 
 /// Something that tables can be copied from.
 pub trait Source: Sync {
+    /// One connection to it, or an open folder.
     type Connected: ConnectedSource;
 
     /// Makes it ready to be asked.
@@ -40,6 +41,7 @@ pub trait Source: Sync {
 
 /// A source that is ready to be asked.
 pub trait ConnectedSource: Send {
+    /// The rows of one SELECT, or of one file.
     type Rows<'a>: RowSource
     where
         Self: 'a;

@@ -14,6 +14,7 @@ use crate::tds::wire::put_utf16le;
 pub enum Charset {
     /// Little-endian. A value may have half a surrogate pair: SQL Server does not look.
     Utf16,
+    /// Of collations whose names end in `_UTF8`.
     Utf8,
     /// A Windows code page. The web's tables are Windows' but for a few bytes that Windows leaves to private use.
     Page(&'static Encoding),

@@ -8,6 +8,7 @@ use super::value::{Text, Value};
 pub struct Difference {
     /// Around the first difference where the value is long; see `note`.
     pub left: String,
+    /// The other side's part, cut in the same way.
     pub right: String,
     /// What the two do not show by themselves; may be empty.
     pub note: String,

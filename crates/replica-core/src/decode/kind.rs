@@ -8,6 +8,7 @@ use crate::tds::wire::{Malformed, ParseError, Reader, complete};
 
 /// What the values of a column are. Decided once a column; see [`decode`](Self::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are SQL Server's")]
 pub enum ValueKind {
     Bit,
     TinyInt,

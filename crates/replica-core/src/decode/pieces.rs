@@ -10,15 +10,20 @@ use crate::tds::wire::Malformed;
 pub struct Piece<'a> {
     /// The column's ordinal, from 0.
     pub column: usize,
+    /// The value, or the part of it that has arrived.
     pub data: PieceData<'a>,
 }
 
+/// What a piece holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PieceData<'a> {
+    /// The value is NULL: there are no other pieces.
     Null,
     /// The value's next bytes, without lengths. The last of them may be none at all.
     Bytes {
+        /// As the wire has them, without lengths.
         bytes: &'a [u8],
+        /// Whether the value ends with them.
         last: bool,
     },
 }

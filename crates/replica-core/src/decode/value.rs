@@ -8,18 +8,25 @@ use super::ValueKind;
 /// `{:#}` prints a literal of T-SQL.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
+    /// NULL, of any type.
     Null,
+    /// `bit`.
     Bit(bool),
     /// tinyint, smallint, int, bigint.
     Int(i64),
+    /// `real`.
     Real(f32),
+    /// `float`.
     Float(f64),
+    /// `decimal`, `numeric`, `money` and `smallmoney`.
     Decimal(Decimal),
     /// money and smallmoney: ten-thousandths.
     Money(i64),
     /// Days since 0001-01-01.
     Date(u32),
+    /// `time`.
     Time(Time),
+    /// `datetime2`.
     DateTime2(Moment),
     /// The moment is UTC; the offset is minutes.
     DateTimeOffset(Moment, i16),
@@ -29,6 +36,7 @@ pub enum Value<'a> {
     SmallDateTime(u16, u16),
     /// The 16 bytes in wire order.
     Guid([u8; 16]),
+    /// Any type of text, not decoded yet.
     Text(Text<'a>),
     /// Binary types, and CLR types as they are stored.
     Binary(&'a [u8]),
@@ -39,16 +47,22 @@ pub enum Value<'a> {
 /// The value is `magnitude` times ten to the minus `scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
+    /// Whether it is below zero.
     pub negative: bool,
+    /// Without sign and decimal point.
     pub magnitude: u128,
+    /// Digits that the type has, at most 38.
     pub precision: u8,
+    /// Digits of them behind the point.
     pub scale: u8,
 }
 
 /// A time of day: units of 100 ns since midnight, of which `scale` digits are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time {
+    /// Since midnight, of 10 to the power of `-scale` seconds each.
     pub ticks: u64,
+    /// Digits of a second's fraction, at most 7.
     pub scale: u8,
 }
 
@@ -60,7 +74,9 @@ impl Time {
 /// A day since 0001-01-01 and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
+    /// Since 0001-01-01.
     pub days: u32,
+    /// Of that day.
     pub time: Time,
 }
 
@@ -74,7 +90,9 @@ impl Moment {
 /// Characters in the encoding that they came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a> {
+    /// As the wire has them.
     pub bytes: &'a [u8],
+    /// What they mean.
     pub charset: Charset,
 }
 

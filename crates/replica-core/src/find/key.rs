@@ -7,6 +7,7 @@ use crate::tds::rpc::Param;
 /// The columns that tell a table's rows apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowKey {
+    /// In the order of the key.
     pub columns: Vec<Column>,
 }
 

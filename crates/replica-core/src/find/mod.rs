@@ -31,9 +31,13 @@ use scan::Scan;
 /// What to look for, and where.
 #[derive(Clone, Debug)]
 pub struct Search<'a> {
+    /// The table that is scanned.
     pub source: &'a Table,
+    /// Its columns that have one at the target, and how their values get there.
     pub columns: &'a [MappedColumn],
+    /// What counts as a finding.
     pub looked_for: LookedFor,
+    /// The rows that are looked at; `None`: all.
     pub filter: Option<Filter>,
     /// Name so many rows of each finding.
     pub rows: u64,
@@ -53,13 +57,17 @@ pub enum LookedFor {
 /// One problem of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
+    /// The source's.
     pub table: TableName,
     /// The column's name at the source.
     pub column: String,
+    /// The column's type at the source.
     pub source_type: SqlType,
+    /// The type that its values do not fit.
     pub target_type: SqlType,
     /// What the target's column can hold.
     pub capacity: String,
+    /// Why they do not.
     pub problem: Problem,
     /// The greatest length, or the values from the least to the greatest.
     pub extreme: Option<String>,
@@ -72,6 +80,7 @@ pub struct Finding {
 /// A row that has a problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offender {
+    /// Which row it is.
     pub row: RowName,
     /// Its value, or the value's length.
     pub value: Option<String>,

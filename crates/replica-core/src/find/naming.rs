@@ -13,7 +13,12 @@ pub enum RowName {
     /// The key's values.
     Key(Vec<String>),
     /// Its place as the server reads the table, and its first values.
-    Place { number: String, values: Vec<(String, String)> },
+    Place {
+        /// From 1, as the server reads the table.
+        number: String,
+        /// Names of columns, and what the row has in them.
+        values: Vec<(String, String)>,
+    },
 }
 
 /// `17 2024-01-31`, or `row 4 (label = 'x', day = '2024-01-31')`.

@@ -23,6 +23,7 @@ pub struct Places<'a> {
 const MOST_SORTED: u32 = 8000;
 
 impl<'a> Places<'a> {
+    /// The rows of `source` that the filter lets through.
     pub fn of(source: &'a Table, filter: Option<Filter>) -> Self {
         let columns = match RowKey::of(source) {
             Some(key) => key.columns,

@@ -27,16 +27,22 @@ pub enum ResumeMode {
 /// A window to load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlannedWindow {
+    /// Which days.
     pub window: Window,
+    /// What the source's statistics say: the largest windows are claimed first.
     pub estimated_rows: u64,
 }
 
 /// What a run is to do.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions<'a> {
+    /// As the ledger shows it.
     pub tool: &'a str,
+    /// What is copied, and how: windows of another subject do not count as done.
     pub subject: &'a Subject,
+    /// All windows of the run, each once.
     pub windows: &'a [PlannedWindow],
+    /// What becomes of windows that are done already.
     pub resume: ResumeMode,
     /// Complete windows that `Resume` is not to skip, since their rows are not those on record.
     pub changed: &'a [Redone],
@@ -50,6 +56,7 @@ pub struct RunOptions<'a> {
 /// A run that has begun.
 #[derive(Debug)]
 pub struct Begun {
+    /// The run, which holds its table.
     pub run: Run,
     /// It takes part in what another host has begun.
     pub joined: bool,
@@ -62,13 +69,18 @@ pub struct Begun {
 /// A window that is complete, with what is on record of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Complete {
+    /// Which days.
     pub window: Window,
+    /// Of the rows that were loaded.
     pub fingerprint: Fingerprint,
+    /// Of these rows, as the bulk load had them.
     pub bytes: u64,
 }
 
+/// A window that was complete, and is loaded again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redone {
+    /// Which days.
     pub window: Window,
     /// Such as `it was loading`, `another source`.
     pub because: String,

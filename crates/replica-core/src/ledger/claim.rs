@@ -13,6 +13,7 @@ use crate::window::Window;
 #[derive(Clone, Debug)]
 pub struct Claim {
     run: Run,
+    /// Which days.
     pub window: Window,
     /// With the run it tells this attempt from all others: it only ever goes up.
     pub attempt: i64,
@@ -21,6 +22,7 @@ pub struct Claim {
 /// What there is to do for a worker that shares the windows with other hosts.
 #[derive(Debug)]
 pub enum NextClaim {
+    /// A window is this run's, until it says what became of it.
     Claimed(Claim),
     /// Nothing now; but other hosts are at work on windows that are ours if they die.
     Wait,
@@ -31,9 +33,13 @@ pub enum NextClaim {
 /// A window that is loaded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Loaded {
+    /// Of the rows that were loaded.
     pub fingerprint: Fingerprint,
+    /// Of these rows, as the bulk load had them.
     pub bytes: u64,
+    /// How long the old rows took to go.
     pub deleting: Duration,
+    /// How long the new rows took to come.
     pub loading: Duration,
 }
 

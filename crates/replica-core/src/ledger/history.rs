@@ -15,20 +15,33 @@ use crate::window::Window;
 /// A run that is on record. Times are the server's, in UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
+    /// The run's number in the ledger.
     pub id: i64,
+    /// The program that ran.
     pub tool: String,
+    /// The machine that it ran on.
     pub host: String,
+    /// By the target's clock, in UTC.
     pub started: PrimitiveDateTime,
     /// `None`: it has not ended, or has died.
     pub ended: Option<PrimitiveDateTime>,
+    /// How it ended; `None`: it did not, or nobody could say.
     pub outcome: Option<String>,
+    /// Windows that it loaded.
     pub windows_done: u64,
+    /// Windows that it gave up.
     pub windows_failed: u64,
+    /// Windows that it left as they were.
     pub windows_skipped: u64,
+    /// Loaded, in all windows.
     pub rows: u64,
+    /// Attempts after the first, of all windows.
     pub retries: u64,
+    /// How long indexes took to be disabled.
     pub disabling: Duration,
+    /// How long indexes took to be rebuilt.
     pub rebuilding: Duration,
+    /// What ended it before its time.
     pub error: Option<String>,
     /// Those that no later run has loaded since, in the order in which they were begun.
     pub windows: Vec<PastWindow>,
@@ -37,13 +50,21 @@ pub struct Past {
 /// A window's last attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastWindow {
+    /// Which days.
     pub window: Window,
+    /// As docs/LEDGER.md names the states.
     pub state: String,
+    /// The first included.
     pub attempts: u64,
+    /// By the target's clock, in UTC.
     pub started: PrimitiveDateTime,
+    /// Loaded by it.
     pub rows: u64,
+    /// How long the old rows took to go.
     pub deleting: Duration,
+    /// How long the new rows took to come.
     pub loading: Duration,
+    /// How long reading back took.
     pub verifying: Duration,
 }
 

@@ -7,9 +7,11 @@ use crate::session::Session;
 /// An index on record as disabled by one of us, or about to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
+    /// As `sys.indexes` has it.
     pub name: String,
     /// Of its table, at the time.
     pub object_id: i64,
+    /// The run that disabled it.
     pub run: i64,
 }
 

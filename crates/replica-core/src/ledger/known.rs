@@ -39,12 +39,15 @@ impl State {
 /// A window on record.
 #[derive(Clone, Debug)]
 pub struct RecordedWindow {
+    /// Which days.
     pub window: Window,
+    /// How far the ledger knows it to be.
     pub state: State,
     /// How it was loaded, or is to be.
     pub subject: Subject,
     /// Of its rows, if it is complete.
     pub fingerprint: Option<Fingerprint>,
+    /// Of the rows that were loaded, as the bulk load had them.
     pub bytes: u64,
     /// Why it failed, or why it is not complete any more.
     pub reason: Option<String>,

@@ -12,7 +12,9 @@ use crate::window::Window;
 /// `error` says who replaced their rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Replaced<'a> {
+    /// As the ledger shows it.
     pub tool: &'a str,
+    /// The target's.
     pub table: &'a TableName,
     /// These days along this column of the source; `None`: all rows.
     pub days: Option<(&'a str, Window)>,

@@ -10,9 +10,11 @@ use crate::session::{Session, ToSql};
 /// A run on one table, as it is on record. Clones are the same run.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// The run's number in the ledger.
     pub id: i64,
     /// The run that began the set of windows: this one, or the one that it has joined.
     pub batch: i64,
+    /// The target's, which the run holds.
     pub table: TableName,
     /// The application lock under which it begins.
     pub(super) lock: String,
@@ -24,14 +26,23 @@ pub struct Run {
 pub struct Ended {
     /// `ok`, `failed`, `interrupted`, `terminated`.
     pub outcome: &'static str,
+    /// Windows that it loaded.
     pub windows_done: u64,
+    /// Windows that it gave up.
     pub windows_failed: u64,
+    /// Windows that it left as they were.
     pub windows_skipped: u64,
+    /// Loaded, in all windows.
     pub rows: u64,
+    /// Of these rows, as the bulk loads had them.
     pub bytes: u64,
+    /// Attempts after the first, of all windows.
     pub retries: u64,
+    /// How long indexes took to be disabled.
     pub disabling: Duration,
+    /// How long indexes took to be rebuilt.
     pub rebuilding: Duration,
+    /// What ended it before its time.
     pub error: Option<String>,
 }
 

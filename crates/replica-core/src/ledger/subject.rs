@@ -9,9 +9,11 @@ use crate::types::mapping::Mapping;
 /// A table's windows, and what decides whether a complete one may be skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
+    /// The target's.
     pub table: TableName,
     /// A table that was dropped and made again has another id: its windows are not those on record.
     pub object_id: i64,
+    /// The target's column that cuts the windows.
     pub date_column: String,
     /// Of the columns and their conversions, 32 hexadecimal digits.
     pub fingerprint: String,

@@ -27,6 +27,7 @@ const QUEUE: usize = 4;
 /// A target column, in the order of the SELECT's columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadColumn {
+    /// The target's, not quoted.
     pub name: String,
     /// The type of the values on the wire as T-SQL declares it, with COLLATE where it has a collation: what char,
     /// varchar and text bytes mean is said by this clause alone (docs/WIRE.md, "Three rules for a relay of rows", 3).
@@ -54,6 +55,7 @@ impl LoadColumn {
 pub struct Load {
     /// Quoted for SQL: `[schema].[name]`.
     pub table: String,
+    /// In the order in which the rows have them.
     pub columns: Vec<LoadColumn>,
     /// Hints of INSERT BULK's WITH clause: `KEEP_NULLS`, `TABLOCK`, `ORDER([a] ASC)` (docs/WIRE.md, "INSERT BULK").
     pub hints: Vec<String>,
@@ -82,7 +84,9 @@ pub struct Progress {
 pub struct LoadOutcome {
     /// Rows and their hash, as read from the source; the target has confirmed the count.
     pub fingerprint: Fingerprint,
+    /// Of these rows as the bulk load has them.
     pub bytes: u64,
+    /// From the first request to the last answer.
     pub elapsed: Duration,
 }
 

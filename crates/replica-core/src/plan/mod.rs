@@ -22,9 +22,13 @@ pub(crate) use windowed::WindowedPlan;
 /// One table's replacement.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// As its catalog has it.
     pub source: TableName,
+    /// As its catalog has it.
     pub target: TableName,
+    /// Which columns are copied, and how each gets over.
     pub mapping: Mapping,
+    /// What the target's shape decides: locks, batches, order, indexes.
     pub strategy: Strategy,
     /// The source's own estimate.
     pub source_rows: Option<u64>,
@@ -42,6 +46,7 @@ pub struct Plan {
     pub sorted: Vec<Sorted>,
     /// Only these rows, on either side; `None`: all.
     pub limits: Option<Limits>,
+    /// What the user should know and nobody has to act on.
     pub warnings: Vec<String>,
 }
 
@@ -97,12 +102,15 @@ pub struct Statement {
 /// What the user asked of one table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CopyOptions {
+    /// Whether source columns that the target lacks are left out.
     pub ignore_extra_columns: bool,
+    /// What the copy may do to rows and values that the source does not have.
     pub allowance: Allowance,
     /// The servers' estimates turned out wrong.
     pub count_rows: bool,
     /// The source refused SNAPSHOT isolation.
     pub no_snapshot: bool,
+    /// How rows are loaded.
     pub load: LoadOptions,
 }
 

@@ -9,6 +9,7 @@ use crate::window::{Filter, and_where};
 /// Which of the source's rows.
 #[derive(Clone, Debug, Default)]
 pub struct RowSelection {
+    /// The rows that are copied; `None`: all.
     pub filter: Option<Filter>,
     /// Names of source columns.
     pub order_by: Vec<String>,

@@ -40,9 +40,13 @@ impl FromStr for Format {
 /// A value, by what it is a measure of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordValue {
+    /// Anything else; control characters are escaped where it is shown.
     Text(String),
+    /// A number of things: people read it with thousands apart.
     Count(u64),
+    /// People read it in kB, MB and so on.
     Bytes(u64),
+    /// Programs read seconds with a fraction, people hours and minutes.
     Seconds(Duration),
     /// Per second. Infinite or undefined, as when no time passed, it shows as missing.
     Rate(f64),

@@ -4,7 +4,9 @@ use crate::catalog::{Table, TableName};
 /// A foreign key between two tables, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableReference {
+    /// The place of the table that has the key.
     pub child: usize,
+    /// The place of the table that the key points at.
     pub parent: usize,
 }
 
@@ -13,6 +15,7 @@ pub struct TableReference {
 pub struct Parent {
     /// Always with its schema.
     pub name: TableName,
+    /// Tables whose foreign keys point at it.
     pub children: Vec<TableName>,
 }
 

@@ -10,6 +10,7 @@ use crate::session::Session;
 pub enum LockMode {
     /// Beside other sessions that share it.
     Shared,
+    /// Alone.
     Exclusive,
 }
 

@@ -6,8 +6,11 @@ use crate::error::Error;
 /// Isolation levels of use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
+    /// Without locks: rows may be read twice, or not at all.
     ReadUncommitted,
+    /// The servers' default.
     ReadCommitted,
+    /// One point in time, without locks, where the database allows it.
     Snapshot,
 }
 

@@ -43,7 +43,9 @@ const SILENCE: Duration = Duration::from_secs(600);
 /// Which side of the copy a connection is: for messages, logs and `sys.dm_exec_sessions`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Where rows are read.
     Source,
+    /// Where rows are written.
     Target,
 }
 

@@ -34,7 +34,9 @@ pub(crate) use windowed::windowed;
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoadOptions {
+    /// Check the target's constraints while rows come in, and keep them trusted.
     pub check_constraints: bool,
+    /// Let the target's triggers fire.
     pub fire_triggers: bool,
     /// Rows in one bulk message.
     pub chunk_rows: Option<u64>,
@@ -58,7 +60,9 @@ pub enum Tablock {
     /// Where loads can share the lock.
     #[default]
     Auto,
+    /// Each load waits for the others.
     Always,
+    /// Rows are locked one by one.
     Never,
 }
 

@@ -45,6 +45,7 @@ pub struct WireColumn {
 }
 
 impl WireColumn {
+    /// Whether a value may be NULL.
     pub fn is_nullable(&self) -> bool {
         self.flags & flags::NULLABLE != 0
     }

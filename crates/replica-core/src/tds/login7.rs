@@ -126,6 +126,7 @@ impl Login7 {
         Ok(login)
     }
 
+    /// Appends the message's payload, without packet headers.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let extension = if self.features.is_some() { flags3::EXTENSION } else { 0 };

@@ -49,6 +49,10 @@ pub struct Header {
 }
 
 impl Header {
+    /// Out of the first bytes of a packet.
+    ///
+    /// # Errors
+    /// A length that has no room for the header itself.
     pub fn parse(bytes: [u8; HEADER]) -> Result<Self, Malformed> {
         let header = Self {
             kind: bytes[0],
@@ -63,11 +67,13 @@ impl Header {
         Ok(header)
     }
 
+    /// As it stands before a packet's payload.
     pub fn encode(&self) -> [u8; HEADER] {
         let ([high, low], [spid_high, spid_low]) = (self.length.to_be_bytes(), self.spid.to_be_bytes());
         [self.kind, self.status, high, low, spid_high, spid_low, self.id, 0]
     }
 
+    /// Whether the message ends with this packet.
     pub fn is_last(&self) -> bool {
         self.status & status::END_OF_MESSAGE != 0
     }

@@ -58,6 +58,7 @@ impl Prelogin {
         }
     }
 
+    /// Appends the message's payload, without packet headers.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut offset = self.options.len() * ENTRY + 1;
         for (token, data) in &self.options {
@@ -70,6 +71,7 @@ impl Prelogin {
         self.options.iter().for_each(|(_, data)| out.extend_from_slice(data));
     }
 
+    /// The data of the first option of this kind.
     pub fn get(&self, token: u8) -> Option<&[u8]> {
         self.options.iter().find(|(known, _)| *known == token).map(|(_, data)| data.as_slice())
     }

@@ -154,6 +154,7 @@ impl TypeInfo {
         })
     }
 
+    /// Appends TYPE_INFO, the type's token first.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(self.token());
         match self {

@@ -8,6 +8,7 @@ use std::fmt;
 pub struct Malformed(Cow<'static, str>);
 
 impl Malformed {
+    /// Of a message that says what was expected and what came.
     pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
         Self(what.into())
     }
@@ -27,6 +28,7 @@ pub enum ParseError {
 }
 
 impl ParseError {
+    /// Of a message that says what was expected and what came.
     pub fn malformed(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Malformed(Malformed::new(what))
     }
@@ -57,6 +59,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Begins with the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -66,10 +69,12 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// Bytes that are not read yet.
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
 
+    /// The next `n` bytes.
     pub fn bytes(&mut self, n: usize) -> Result<&'a [u8], ParseError> {
         let end = self.at.checked_add(n).ok_or(ParseError::Incomplete)?;
         let bytes = self.bytes.get(self.at..end).ok_or(ParseError::Incomplete)?;
@@ -77,26 +82,32 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    /// The next `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], ParseError> {
         self.bytes(N)?.try_into().map_err(|_| ParseError::Incomplete)
     }
 
+    /// The next byte.
     pub fn u8(&mut self) -> Result<u8, ParseError> {
         Ok(u8::from_le_bytes(self.array()?))
     }
 
+    /// The next two bytes, the least significant first.
     pub fn u16(&mut self) -> Result<u16, ParseError> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
+    /// The next four bytes, the least significant first.
     pub fn u32(&mut self) -> Result<u32, ParseError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
+    /// The next four bytes, the least significant first.
     pub fn i32(&mut self) -> Result<i32, ParseError> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
+    /// The next eight bytes, the least significant first.
     pub fn u64(&mut self) -> Result<u64, ParseError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
@@ -131,6 +142,7 @@ pub fn from_utf16le(bytes: &[u8]) -> String {
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
+/// Appends UTF-16, each unit's least significant byte first.
 pub fn put_utf16le(text: &str, out: &mut Vec<u8>) {
     text.encode_utf16().for_each(|unit| out.extend_from_slice(&unit.to_le_bytes()));
 }

@@ -27,30 +27,39 @@ pub enum Which {
 
 /// What is known of a table on both sides, and how it would be copied.
 pub struct TrialTable<'a> {
+    /// The table that has the row.
     pub source: &'a Table,
+    /// The table that it is tried on.
     pub target: &'a Table,
+    /// How it would be copied.
     pub plan: &'a Plan,
 }
 
 /// A row and what became of it.
 #[derive(Debug)]
 pub struct Trial {
+    /// In the order of the copy.
     pub columns: Vec<Shown>,
     /// The target's columns that take their default.
     pub defaults: Vec<String>,
     /// Others match as well.
     pub is_first_of_many: bool,
+    /// What the target made of the row.
     pub outcome: TrialOutcome,
 }
 
 /// What the target says to the row.
 #[derive(Debug)]
 pub enum TrialOutcome {
+    /// The target takes it.
     Accepted,
     /// Accepted once the target's own row of the same key was out of the way, as it is in a copy.
     Replaces,
+    /// The target does not take it.
     Refused {
+        /// What it said of the whole row.
         error: Error,
+        /// Columns without whose values it would.
         guilty: Guilty,
     },
 }

@@ -14,6 +14,7 @@ use crate::types::{ValueCheck, ValueMeasure};
 /// A column of the row.
 #[derive(Clone, Debug)]
 pub struct Shown {
+    /// The column on both sides, and how its values get over.
     pub column: MappedColumn,
     /// The value at the source, or its beginning; `None` is NULL.
     pub value: Option<String>,

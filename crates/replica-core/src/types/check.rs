@@ -23,6 +23,7 @@ pub enum Problem {
     TagBlanksLost,
     /// Shorter than a binary(n), which fills it up.
     ZeroFilled,
+    /// The target's type has no such value.
     OutOfRange,
     /// NaN or an infinity, which no load takes (error 7339).
     NotFinite,
@@ -83,16 +84,23 @@ pub enum ValueMeasure {
     /// The beginning of a text.
     Text(String),
     /// A length.
-    Length { expression: String, unit: &'static str },
+    Length {
+        /// T-SQL that gives it.
+        expression: String,
+        /// What it is a number of, as people say it.
+        unit: &'static str,
+    },
 }
 
 /// One [`Problem`] of one pair of columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueCheck {
+    /// What does not fit.
     pub problem: Problem,
     /// T-SQL over the source's columns, true for the rows concerned. At most one check of a column is true for a row,
     /// lost characters excepted.
     pub predicate: String,
+    /// What the extreme value is found by.
     pub measure: ValueMeasure,
     /// What the target's column can hold.
     pub capacity: String,

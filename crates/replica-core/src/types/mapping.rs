@@ -18,6 +18,7 @@ pub struct Mapping {
 /// A target column that the load does not name.
 #[derive(Clone, Debug)]
 pub struct LeftOut {
+    /// The one that is left out.
     pub column: Column,
     /// What fills it.
     pub filler: &'static str,
@@ -40,10 +41,14 @@ impl Mapping {
     }
 }
 
+/// A column of the source and the target's that takes its values.
 #[derive(Clone, Debug)]
 pub struct MappedColumn {
+    /// As the source has it.
     pub source: Column,
+    /// As the target has it.
     pub target: Column,
+    /// What is done to its values on their way, and what may be lost.
     pub conversion: Conversion,
 }
 
@@ -52,11 +57,14 @@ pub struct MappedColumn {
 pub enum Family {
     /// Text and bytes.
     Strings,
+    /// Of any kind, money and bits among them.
     Numbers,
+    /// With or without a time of day, and times of day alone.
     Dates,
 }
 
 impl MappedColumn {
+    /// Which of the three finders looks at the column.
     pub fn family(&self) -> Family {
         match &self.source.sql_type {
             from if number::is_number(from) => Family::Numbers,

@@ -55,6 +55,7 @@ impl std::fmt::Display for How {
 /// How one column gets from source to target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversion {
+    /// What is done to a value on its way.
     pub how: How,
     /// What the source's SELECT computes.
     pub expression: String,
@@ -75,7 +76,9 @@ pub struct Conversion {
 /// Why two columns cannot be brought together, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingRefusal {
+    /// What stands against it.
     pub reason: String,
+    /// What the user can do about it.
     pub way_out: String,
 }
 

@@ -31,6 +31,7 @@ impl DifferenceKind {
 /// A row that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DifferingRow {
+    /// How the row differs.
     pub kind: DifferenceKind,
     /// More than one only in a table without a key.
     pub count: u64,
@@ -43,8 +44,11 @@ pub struct DifferingRow {
 /// A column in which the two sides of a row differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DifferingColumn {
+    /// The target's name for it.
     pub column: String,
+    /// The value there, as people read it, cut around the difference.
     pub source: String,
+    /// The value there, as people read it, cut around the difference.
     pub target: String,
     /// What the two do not show by themselves.
     pub note: String,

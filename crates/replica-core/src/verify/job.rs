@@ -19,6 +19,7 @@ pub struct Connections {
 }
 
 impl Connections {
+    /// None is opened before it is taken.
     pub fn new(source: Endpoint, target: Endpoint) -> Self {
         Self { source, target, idle: Arc::default() }
     }
@@ -42,12 +43,15 @@ impl Connections {
 /// A window of a table to compare, and how.
 #[derive(Clone)]
 pub struct ComparisonJob {
+    /// What is compared, and how; the same for all windows of a table.
     pub comparison: Arc<Comparison>,
     /// `None`: the whole table.
     pub window: Option<Window>,
     /// What the target is compared with, instead of the source.
     pub recorded: Option<Fingerprint>,
+    /// Shared by all jobs of a run.
     pub throttle: Throttle,
+    /// Rows that differ to keep, at the most.
     pub show_rows: usize,
 }
 

@@ -26,19 +26,26 @@ use narrow::Narrowed;
 /// What became of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
+    /// Whether the two sides have the same rows.
     pub outcome: ComparisonOutcome,
     /// Of the source, or as recorded.
     pub source: Fingerprint,
+    /// Of the target's rows.
     pub target: Fingerprint,
+    /// How many rows differ, and how.
     pub differences: Differences,
+    /// The first rows that differ, as many as were asked for.
     pub findings: Vec<DifferingRow>,
 }
 
+/// What a comparison comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComparisonOutcome {
+    /// The same rows, byte by byte.
     Equal,
     /// The source has newer rows; all others are equal.
     Behind,
+    /// At least one row differs.
     Different,
 }
 
@@ -56,9 +63,13 @@ impl ComparisonOutcome {
 /// How many rows differ, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
+    /// Rows of the source that the target lacks.
     pub missing: u64,
+    /// Rows of the target that the source lacks.
     pub extra: u64,
+    /// Rows with the same key and other values.
     pub changed: u64,
+    /// Rows that the source changed after the copy was made.
     pub newer: u64,
     /// They are not told apart: too many in a table without a key, or compared with a record.
     pub uncounted: bool,

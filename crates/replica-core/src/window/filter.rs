@@ -5,7 +5,9 @@ use crate::tds::rpc::Param;
 /// A predicate on a table's columns, and the values of its parameters, which are `@P1` and so on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
+    /// T-SQL behind WHERE, with `@P1` and so on for the values.
     pub predicate: String,
+    /// The values, in their order.
     pub params: Vec<Param>,
 }
 

@@ -19,6 +19,7 @@ pub const LAST_DAY: Date = date!(9999 - 12 - 31);
 /// Days of a table's date column that are replaced together: `first` and all that come before `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
+    /// Included.
     pub first: Date,
     /// The first day that is no longer in it. Half-open, so that 23:59:59.9999999 is in and midnight is out.
     /// [`LAST_DAY`] stands for none: such a window has no end, and holds that day and whatever an integer says that is

@@ -19,9 +19,11 @@ pub struct Range {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
     #[default]
+    /// From the first to the last of a calendar month.
     Month,
     /// From Monday.
     Week,
+    /// From midnight to midnight.
     Day,
 }
 

@@ -29,21 +29,29 @@ pub(super) use tally::tally;
 pub struct WindowsJob {
     /// As the ledger shows it.
     pub tool: &'static str,
+    /// The server that is read; each worker has a connection of its own.
     pub source: Endpoint,
+    /// The server that is written to; each worker has a connection of its own.
     pub target: Endpoint,
+    /// As the source names it.
     pub table: TableName,
     /// `None`: the only column that holds dates.
     pub date_column: Option<String>,
     /// In order, without overlap.
     pub windows: Vec<Window>,
+    /// What the user lets the copy do, and wants of it.
     pub options: CopyOptions,
+    /// What is read back after each window's commit.
     pub verify: Verify,
+    /// Windows at once, at least 1.
     pub workers: usize,
     /// Attempts after the first, of each window.
     pub max_retries: u32,
+    /// What becomes of windows that are done already.
     pub resume: ResumeMode,
     /// Other hosts take part.
     pub shared: bool,
+    /// Around what indexes are disabled and rebuilt.
     pub index_scope: IndexScope,
 }
 

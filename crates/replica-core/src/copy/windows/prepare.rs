@@ -25,12 +25,16 @@ use crate::window::{Outside, Window};
 
 /// A job that was looked at, with its connections.
 pub struct PreparedWindows {
+    /// The statements of every window.
     pub plan: WindowedPlan,
     /// Rows of each window at the source.
     pub rows: Vec<(Window, u64)>,
     outside: Outside,
+    /// The connections that the plan was made on.
     pub sides: Sides,
+    /// What the source's catalog says.
     pub source: Table,
+    /// What the target's catalog says.
     pub target: Table,
     /// What the windows would destroy. [`run`](super::run) begins with it.
     pub findings: Findings,

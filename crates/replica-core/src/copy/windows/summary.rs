@@ -11,13 +11,17 @@ use crate::window::Window;
 /// A window that is done with.
 #[derive(Debug)]
 pub struct FinishedWindow {
+    /// Which one is done with.
     pub window: Window,
     /// It was complete before: nothing was done, and the result is what is on record.
     pub skipped: bool,
+    /// What was loaded, or what is on record of it; why it failed after the last attempt.
     pub result: Result<LoadOutcome>,
+    /// Attempts after the first.
     pub retries: u32,
     /// Phase by phase, as [TIMING] names them.
     pub phases: Vec<(&'static str, Duration)>,
+    /// From the claim to the commit, all attempts together.
     pub elapsed: Duration,
 }
 
@@ -32,26 +36,38 @@ impl FinishedWindow {
 /// How a run went.
 #[derive(Debug, Default)]
 pub struct Summary {
+    /// All that were asked for, those of other hosts among them.
     pub windows: u64,
+    /// Loaded by this run.
     pub done: u64,
+    /// On record as complete, and left as they are.
     pub skipped: Vec<Window>,
+    /// Not loaded, and why.
     pub failed: Vec<FailedWindow>,
     /// What failed beside windows: indexes left disabled, workers that could not connect.
     pub problems: Vec<Error>,
     /// What ended the run before its last window: a signal, or another run that has taken it over.
     pub stopped: Option<Error>,
+    /// Loaded by this run.
     pub rows: u64,
+    /// Of these rows, as the bulk loads have them.
     pub bytes: u64,
+    /// Attempts after the first, of all windows.
     pub retries: u64,
+    /// How long each phase took, all workers together.
     pub phases: Vec<(&'static str, Duration)>,
+    /// From the first claim to the last window's end.
     pub elapsed: Duration,
 }
 
 /// A window that was given up.
 #[derive(Debug)]
 pub struct FailedWindow {
+    /// Which one failed.
     pub window: Window,
+    /// What a run with this failure alone would end with.
     pub code: Code,
+    /// The error, as the user reads it.
     pub why: String,
 }
 

@@ -40,6 +40,7 @@ impl EnvChange {
         })
     }
 
+    /// Appends the token, its first byte included.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let strings = |kind: u8, new: &str, old: &str, out: &mut Vec<u8>| {
             out.push(kind);

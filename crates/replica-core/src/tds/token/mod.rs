@@ -39,6 +39,7 @@ const MOST_LONG_TOKEN: u32 = 1 << 20;
 /// Units of a message's text. RAISERROR and THROW stop at 2,047; the token's own length is a USHORT of bytes.
 const MOST_TEXT: u16 = 8000;
 
+/// A token of a reply that is no row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
     Columns(Vec<WireColumn>),
@@ -89,10 +90,12 @@ pub mod done {
 }
 
 impl Done {
+    /// Whether other results follow in the same reply.
     pub fn has_more(&self) -> bool {
         self.status & done::MORE != 0
     }
 
+    /// Whether the statement failed.
     pub fn has_error(&self) -> bool {
         self.status & (done::ERROR | done::SERVER_ERROR) != 0
     }
@@ -102,6 +105,7 @@ impl Done {
         (self.status & done::COUNT != 0).then_some(self.count)
     }
 
+    /// Appends the token, its first byte included.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(match self.kind {
             DoneKind::Done => kind::DONE,
@@ -153,6 +157,7 @@ pub struct LoginAck {
 }
 
 impl LoginAck {
+    /// Appends the token, as an error or as information.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(kind::LOGIN_ACK);
         with_u16_length(out, |out| {
@@ -191,6 +196,7 @@ impl ReturnValue {
         Ok(Self { ordinal, name, status, user_type, flags, type_info, value })
     }
 
+    /// Appends the token, its first byte included.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(kind::RETURN_VALUE);
         out.extend_from_slice(&self.ordinal.to_le_bytes());

@@ -43,7 +43,7 @@ def recorded(path):
     distinct = {}
     with open(path, encoding="utf-8") as lines:
         for line in map(json.loads, lines):
-            if line["program"] == PROGRAM and line.get("sql"):
+            if line["program"] == PROGRAM and line.get("sql") and line["database"] in DATABASES:
                 key = line["sql"], line.get("parameters")
                 distinct.setdefault(key, Statement(*key, line["database"]))
     return list(distinct.values())
@@ -178,4 +178,5 @@ def main():
     print(f"judge: {len(statements)} statements parsed by ScriptDom and SqlParser as {years} and Azure, {count - len(planted[2:])} bound by DacFx as {years}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ use crate::fake::{
     self, FakeServer, PACKET_SIZE, PATIENCE, bulk_row, done, done_without_count, error, lane, row, run,
 };
 use crate::read::Rows;
+use crate::tds::packet::{HEADER, kind, status};
 use crate::tds::rpc::Param;
 use crate::tds::token::done as done_status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

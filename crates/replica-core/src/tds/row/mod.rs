@@ -22,7 +22,7 @@ use super::types::ValueLayout;
 use super::wire::Malformed;
 use buffer::RowBuffer;
 pub use chunk_counter::ChunkCounter;
-use long::{LONGEST, POINTER, Plp, PlpProgress, too_long};
+use long::{Plp, PlpProgress, too_long};
 use nulls::Nulls;
 use scan_plan::{ColumnRule, ScanPlan, WIDEST_DECIMAL};
 
@@ -349,59 +349,6 @@ impl RowScanner {
         let column = &self.plan.columns[self.column];
         self.out.put(&column.null[..usize::from(column.null_length)]);
         self.column += 1;
-    }
-
-    /// The eight bytes that begin a PLP value. `None`: they are not all here.
-    fn begin_plp(&mut self, input: &[u8]) -> Option<usize> {
-        let announced = u64::from_le_bytes(*input.first_chunk()?);
-        self.state = match Plp::begin(announced, &mut self.out) {
-            Some(plp) => ScanState::InPlp(plp),
-            None => self.next_column(),
-        };
-        Some(8)
-    }
-
-    /// A text, ntext or image value, or its beginning. `None`: what comes before its data is not all here.
-    fn begin_text_pointer(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
-        const TIMESTAMP: usize = 8;
-        match input.first() {
-            None => Ok(None),
-            Some(0) => {
-                self.out.put(&[0]);
-                self.state = self.next_column();
-                Ok(Some(1))
-            }
-            Some(&pointer) => {
-                let before = 1 + usize::from(pointer) + TIMESTAMP;
-                if input.len() < before + 4 {
-                    return Ok(None);
-                }
-                self.out.put(&POINTER);
-                self.begin_long_len(input, before)
-            }
-        }
-    }
-
-    /// A value with a LONG length, which lies at `at`, or its beginning. `None`: the length is not all here.
-    fn begin_long_len(&mut self, input: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
-        let Some(length) = input.get(at..).and_then(<[u8]>::first_chunk::<4>) else { return Ok(None) };
-        let length = u32::from_le_bytes(*length);
-        if u64::from(length) > LONGEST {
-            return Err(self.malformed(too_long(length.into())));
-        }
-        let bytes = match input.get(at..at + 4 + length as usize) {
-            Some(whole) => {
-                self.out.put(whole);
-                self.state = self.next_column();
-                whole.len()
-            }
-            None => {
-                self.out.put(&length.to_le_bytes());
-                self.state = ScanState::InLongLen(length);
-                4
-            }
-        };
-        Ok(Some(at + bytes))
     }
 
     fn malformed(&self, what: String) -> Malformed {

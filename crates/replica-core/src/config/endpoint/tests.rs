@@ -1,0 +1,134 @@
+use super::*;
+
+fn parse(text: &str) -> Endpoint {
+    Endpoint::from_connection_string(text).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+fn error(text: &str) -> String {
+    let error = Endpoint::from_connection_string(text).expect_err(text);
+    assert_eq!(error.exit_code(), crate::exit::Code::Usage);
+    error.to_string()
+}
+
+#[test]
+fn every_synonym_means_the_same() {
+    for server in ["Server", "data source", "DataSource", "Address", "Addr", "Network Address"] {
+        for (user, password) in
+            [("User Id", "Password"), ("UID", "PWD"), ("user", "pwd"), ("UserID", "Password")]
+        {
+            for database in ["Database", "Initial Catalog", "InitialCatalog"] {
+                let e = parse(&format!("{server}=h,1444;{user}=u;{password}=p;{database}=d"));
+                assert_eq!((e.host.as_str(), e.port, e.user.as_str()), ("h", Some(1444), "u"));
+                assert_eq!((e.password.expose(), e.database.as_deref()), ("p", Some("d")));
+            }
+        }
+    }
+}
+
+#[test]
+fn encryption_is_on_and_checked_unless_said_otherwise() {
+    let e = parse("Server=h;UID=u;PWD=p");
+    assert_eq!((e.encrypt, e.trust_server_certificate), (Encrypt::Mandatory, false));
+    for (value, meaning) in [
+        ("true", Encrypt::Mandatory),
+        ("Yes", Encrypt::Mandatory),
+        ("Mandatory", Encrypt::Mandatory),
+        ("false", Encrypt::Optional),
+        ("no", Encrypt::Optional),
+        ("optional", Encrypt::Optional),
+        ("Strict", Encrypt::Strict),
+    ] {
+        assert_eq!(parse(&format!("Server=h;UID=u;PWD=p;Encrypt={value}")).encrypt, meaning, "{value}");
+    }
+}
+
+#[test]
+fn the_rest_of_the_keywords() {
+    let e = parse(
+        "Server=h;UID=u;PWD=p;TrustServerCertificate=true;HostNameInCertificate=n;ServerCertificate=/c.pem;\
+             Application Name=a;ApplicationIntent=ReadOnly;Connect Timeout=3;Command Timeout=9;Packet Size=8000;\
+             MultiSubnetFailover=yes;Pooling=false;MultipleActiveResultSets=false;Persist Security Info=false;\
+             Workstation ID=w;Integrated Security=false",
+    );
+    assert!(e.trust_server_certificate && e.multi_subnet_failover);
+    assert_eq!(e.certificate_name(), "n");
+    assert_eq!(e.server_certificate, Some(PathBuf::from("/c.pem")));
+    assert_eq!((e.application_name.as_str(), e.workstation_id.as_deref()), ("a", Some("w")));
+    assert_eq!(e.application_intent, ApplicationIntent::ReadOnly);
+    assert_eq!((e.connect_timeout.as_secs(), e.command_timeout), (3, Some(Duration::from_secs(9))));
+    assert_eq!(e.packet_size, 8000);
+    assert_eq!(parse("Server=h;UID=u;PWD=p;Packet Size=32768").packet_size, 32767);
+    assert_eq!(parse("Server=h;UID=u;PWD=p;Packet Size=").packet_size, 32767);
+}
+
+#[test]
+fn retries_are_counted_if_the_string_says_so() {
+    let retry = |more: &str| parse(&format!("Server=h;UID=u;PWD=p;{more}")).connect_retry;
+    assert_eq!(retry(""), ConnectRetry::default());
+    let count = Some(3);
+    let interval = Some(Duration::from_secs(20));
+    assert_eq!(retry("ConnectRetryCount=3;Connect Retry Interval=20"), ConnectRetry { count, interval });
+    assert_eq!(retry("ConnectRetryCount=0").count, Some(0));
+    assert!(error("Server=h;UID=u;PWD=p;ConnectRetryCount=256").contains("0 to 255"));
+    assert!(error("Server=h;UID=u;PWD=p;ConnectRetryInterval=0").contains("1 to 60"));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    assert!(
+        error("Server=h;UID=u;PWD=p;Pakcet Size=1").contains("'Pakcet Size'. Did you mean 'Packet Size'?")
+    );
+    assert!(error("Server=h;UID=u;PWD=p;Packet Size=511").contains("512 to 32768"));
+    assert!(error("Server=h;Integrated Security=SSPI").contains("Windows logins"));
+    assert!(error("Server=h;Trusted_Connection=yes").contains("SQL login"));
+    assert!(error("Server=h;Authentication=Active Directory Default").contains("Entra"));
+    assert!(error("UID=u;PWD=p").contains("Server="));
+    assert!(error("Server=h").contains("User Id"));
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let e = parse("Server=h;UID=u;PWD=hunter2");
+    assert!(!format!("{e:?} {e}").contains("hunter2"));
+    // A password with an unquoted semicolon makes its tail look like a keyword, but not like a value.
+    assert!(!error("Server=h;UID=u;Encrypt=hunter2").contains("hunter2"));
+    let message = error("Server=h;UID=u;PWD={a;hunter2=}");
+    assert!(message.contains("double quotes") && !message.contains("hunter2"), "{message}");
+    // Letters alone look like a keyword, too.
+    let message = error("Server=h;UID=u;PWD=a;hunter=two");
+    assert!(message.contains("double quotes") && !message.contains("hunter"), "{message}");
+}
+
+#[test]
+fn what_has_no_effect_is_noted() {
+    let noted = |more: &str| parse(&format!("Server=h;UID=u;PWD=p;{more}")).without_effect;
+    assert_eq!(noted("Failover Partner=m;Pooling=true"), ["Failover Partner", "Pooling"]);
+    assert_eq!(noted("Column Encryption Setting=Enabled"), ["Column Encryption Setting"]);
+    assert!(noted("Pooling=false;Column Encryption Setting=Disabled;Persist Security Info=True").is_empty());
+    let odbc = "Driver={ODBC Driver 17 for SQL Server};Server=h;UID=u;PWD=p;MARS_Connection=yes";
+    assert_eq!(parse(odbc).without_effect, ["MultipleActiveResultSets"]);
+}
+
+#[test]
+fn other_forms_mean_the_same() {
+    for text in [
+        "Driver={ODBC Driver 18 for SQL Server};Server=tcp:h,1444;Database=d;UID=u;PWD={p;q};Encrypt=strict",
+        "jdbc:sqlserver://h:1444;databaseName=d;user=u;password={p;q};encrypt=strict",
+        "sqlserver://u:p%3Bq@h:1444?database=d&encrypt=strict",
+    ] {
+        let e = parse(text);
+        assert_eq!((e.host.as_str(), e.port, e.database.as_deref()), ("h", Some(1444), Some("d")), "{text}");
+        assert_eq!(
+            (e.user.as_str(), e.password.expose(), e.encrypt),
+            ("u", "p;q", Encrypt::Strict),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_endpoint_prints_where_it_leads() {
+    assert_eq!(parse("Server=h;UID=u;PWD=p;Database=d").to_string(), "h,1433/d");
+    assert_eq!(parse("Server=h\\i;UID=u;PWD=p").to_string(), "h\\i");
+    assert_eq!(parse("Server=h\\i,1500;UID=u;PWD=p").to_string(), "h,1500");
+}

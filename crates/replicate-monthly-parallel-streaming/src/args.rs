@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Code, Common, Creation, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength,
+    Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength,
     Workers, values,
 };
 use replica_core::copy::{Tablock, windows::IndexScope};
@@ -23,7 +23,7 @@ replica_core::options! {
         length: WindowLength,
         workers: Workers,
         explain: Explain,
-        creation: Creation,
+        creation: CreationArgs,
         loading: Loading,
         guard: Guard,
         common: Common,
@@ -86,7 +86,7 @@ pub struct Options {
     pub tablock: Tablock,
     pub max_retries: u32,
     pub explain: bool,
-    pub creation: Creation,
+    pub creation: CreationArgs,
     pub loading: Loading,
     pub guard: Guard,
     pub config: Option<PathBuf>,

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Code, Common, Creation, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers, values,
+    Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, Workers,
+    values,
 };
 use replica_core::error::{Error, Result};
 use replica_core::report::Format;
@@ -19,7 +20,7 @@ replica_core::options! {
         days: DayRangeArgs,
         workers: Workers,
         explain: Explain,
-        creation: Creation,
+        creation: CreationArgs,
         loading: Loading,
         guard: Guard,
         common: Common,
@@ -64,7 +65,7 @@ pub struct Options {
     pub max_workers: usize,
     pub commit_interval: Option<u64>,
     pub explain: bool,
-    pub creation: Creation,
+    pub creation: CreationArgs,
     pub loading: Loading,
     pub guard: Guard,
     pub config: Option<PathBuf>,

@@ -4,7 +4,7 @@ use replica_core::error::{Error, Result};
 use replica_core::report::{Record, RecordValue};
 use replica_core::schema::drift::Deviation;
 use replica_core::schema::statement::DdlStatement;
-use replica_core::schema::sync::{self, Done, Likeness, Standing};
+use replica_core::schema::sync::{self, DdlOutcome, Likeness, Standing};
 
 /// What a line tells. Every line has all columns.
 #[derive(Default)]
@@ -72,7 +72,7 @@ pub fn deviation(table: &TableName, deviation: &Deviation) -> Record {
     .record(table)
 }
 
-pub fn done(done: &Done) -> Record {
+pub fn done(done: &DdlOutcome) -> Record {
     Line {
         status: if done.result.is_ok() { "done" } else { "refused" },
         object: Some(done.step.what.clone()),
@@ -86,7 +86,7 @@ pub fn done(done: &Done) -> Record {
 }
 
 /// What would make a table that is missing.
-pub fn creation(table: &TableName, step: &replica_core::schema::statement::Step) -> Record {
+pub fn creation(table: &TableName, step: &replica_core::schema::statement::DdlStep) -> Record {
     Line {
         status: "difference",
         object: Some(step.what.clone()),

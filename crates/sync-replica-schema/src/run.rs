@@ -9,7 +9,7 @@ use replica_core::report::{self, ProgressBars, Record, one_line};
 use replica_core::schema::Policy;
 use replica_core::schema::ddl::Creation;
 use replica_core::schema::statement::script;
-use replica_core::schema::sync::{self, Comparison, Done, Likeness, Standing};
+use replica_core::schema::sync::{self, DdlOutcome, Likeness, SchemaComparison, Standing};
 use replica_core::session::{Role, Session};
 
 use crate::args::Options;
@@ -44,7 +44,7 @@ async fn all(
     notes(&comparison);
     if !options.permitted.nothing() {
         unknown_names(options, &comparison);
-        let tell = |done: Done| print(options, &line::done(&done));
+        let tell = |done: DdlOutcome| print(options, &line::done(&done));
         let permitted = (policy, &options.permitted);
         comparison = stop.or(sync::run(&mut source, &mut target, comparison, permitted, tell)).await?;
     }
@@ -69,7 +69,7 @@ fn print(options: &Options, record: &Record) -> Result<()> {
 }
 
 /// What the replica has otherwise than its source, where it is about to be made.
-fn notes(comparison: &Comparison) {
+fn notes(comparison: &SchemaComparison) {
     for standing in comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok()) {
         if standing.likeness() == Likeness::Missing {
             standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.name()));
@@ -78,7 +78,7 @@ fn notes(comparison: &Comparison) {
 }
 
 /// A name that means nothing is a slip.
-fn unknown_names(options: &Options, comparison: &Comparison) {
+fn unknown_names(options: &Options, comparison: &SchemaComparison) {
     let standings = || comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
     for name in &options.permitted.named {
         let one = sync::Permitted { named: vec![name.clone()], ..sync::Permitted::default() };
@@ -90,7 +90,7 @@ fn unknown_names(options: &Options, comparison: &Comparison) {
 }
 
 /// The statements that --create and --apply-safe would run, and those that are named; the others as comments.
-fn print_script(options: &Options, comparison: &Comparison) -> Result<()> {
+fn print_script(options: &Options, comparison: &SchemaComparison) -> Result<()> {
     let permitted = sync::Permitted { create: true, safe: true, named: options.permitted.named.clone() };
     let mut out = report::stdout();
     for (table, standing) in &comparison.tables {
@@ -117,12 +117,12 @@ fn print_script(options: &Options, comparison: &Comparison) -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn count(comparison: &Comparison, likeness: Likeness) -> usize {
+fn count(comparison: &SchemaComparison, likeness: Likeness) -> usize {
     let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
     standings.filter(|standing| standing.likeness() == likeness).count()
 }
 
-fn sum_up(comparison: &Comparison) {
+fn sum_up(comparison: &SchemaComparison) {
     let [same, missing, drift] =
         [Likeness::Same, Likeness::Missing, Likeness::Drift].map(|likeness| count(comparison, likeness));
     let (all, failed) =
@@ -132,7 +132,7 @@ fn sum_up(comparison: &Comparison) {
     if same == all { log::info!("{text}") } else { log::error!("{text}") }
 }
 
-fn code(comparison: &Comparison) -> Code {
+fn code(comparison: &SchemaComparison) -> Code {
     Code::of_all(comparison.tables.iter().map(|(_, standing)| match standing {
         Ok(standing) if standing.likeness() == Likeness::Same => Code::Ok,
         Ok(_) => Code::Failed,

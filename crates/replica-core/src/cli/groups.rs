@@ -100,7 +100,7 @@ pub struct WindowLength {
 
 /// Tables that the target lacks.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
-pub struct Creation {
+pub struct CreationArgs {
     /// make tables that the target lacks like the source's, before the load, and their indexes and checks after it
     #[argh(switch)]
     pub create: bool,
@@ -109,7 +109,7 @@ pub struct Creation {
     pub foreign_keys: bool,
 }
 
-impl Creation {
+impl CreationArgs {
     /// What the tables are to be; `None` where none are to be made.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};
 pub use groups::{
-    Common, Creation, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables,
+    Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables,
     Shrinking, Tables, WindowLength, Workers,
 };
 pub use tables::{List, Selection, Written};

@@ -22,7 +22,7 @@ pub(crate) struct Merge<'a> {
 
 /// What a merge comes to next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum MergeStep {
     /// A row that the source alone has (`Less`), that the target alone has (`Greater`), or that both have with other
     /// values (`Equal`): `row` of the streams that have it.
     Differs(Ordering),
@@ -57,20 +57,20 @@ impl<'a> Merge<'a> {
     ///
     /// # Errors
     /// Those of the streams.
-    pub(crate) async fn next(&mut self) -> Result<Step> {
+    pub(crate) async fn next(&mut self) -> Result<MergeStep> {
         loop {
             if !self.advance().await? {
-                return Ok(Step::OutOfOrder);
+                return Ok(MergeStep::OutOfOrder);
             }
             let ordering = match self.heads {
                 (true, true) => self.key.compare(&self.source.row, &self.target.row),
                 (true, false) => Ordering::Less,
                 (false, true) => Ordering::Greater,
-                (false, false) => return Ok(Step::End),
+                (false, false) => return Ok(MergeStep::End),
             };
             self.current = Some(ordering);
             if ordering.is_ne() || self.source.hash != self.target.hash {
-                return Ok(Step::Differs(ordering));
+                return Ok(MergeStep::Differs(ordering));
             }
         }
     }

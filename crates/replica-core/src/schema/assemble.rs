@@ -3,8 +3,8 @@ use std::collections::HashMap;
 
 use super::definition::{
     Backs, CheckDefinition, ColumnDefinition, Compression, ComputedBy, ConstraintName, DataSpace,
-    DefaultDefinition, Definition, ForeignKeyDefinition, IdentityRange, IndexDefinition, IndexForm,
-    KeyColumn, Referencing, Statistics,
+    DefaultDefinition, Definition, ForeignKeyDefinition, IdentityRange, IndexColumn, IndexDefinition,
+    IndexForm, Referencing, Statistics,
 };
 use super::policy::TargetServer;
 use super::question::{self, SchemaQuestion};
@@ -279,13 +279,13 @@ fn read_indexes<'a>(
             // 0: included, or there since the table is partitioned by it. All of a columnstore's are called included.
             match column.int("key_ordinal").unwrap_or_default() {
                 0 if column.flag("is_included_column") && columnstore => {
-                    keys.push((0, KeyColumn { column: name, descending: false }));
+                    keys.push((0, IndexColumn { column: name, descending: false }));
                 }
                 0 if column.flag("is_included_column") => included.push(name),
                 0 => {}
                 ordinal => keys.push((
                     ordinal,
-                    KeyColumn { column: name, descending: column.flag("is_descending_key") },
+                    IndexColumn { column: name, descending: column.flag("is_descending_key") },
                 )),
             }
         }

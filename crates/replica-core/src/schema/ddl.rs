@@ -2,21 +2,21 @@
 //! session or the database decides (Microsoft docs, "ALTER TABLE" and "CREATE TABLE").
 use super::definition::{
     Backs, CheckDefinition, ColumnDefinition, Compression, ConstraintName, DataSpace, DefaultDefinition,
-    Definition, ForeignKeyDefinition, IndexDefinition, IndexForm, KeyColumn,
+    Definition, ForeignKeyDefinition, IndexColumn, IndexDefinition, IndexForm,
 };
 use super::expression::in_parentheses;
-use super::statement::{Cost, DdlStatement, Step};
+use super::statement::{Cost, DdlStatement, DdlStep};
 use crate::catalog::{SqlType, TableName, quote};
 
 /// What makes a table, in the order in which it is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creation {
     /// The table with its defaults, and its clustered index or key: what rows are to be sorted by as they come.
-    pub table: Step,
+    pub table: DdlStep,
     /// Nonclustered keys and indexes, and checks: cheaper to make once the rows are there.
-    pub after_load: Vec<Step>,
+    pub after_load: Vec<DdlStep>,
     /// Once all tables are there and have their rows.
-    pub foreign_keys: Vec<Step>,
+    pub foreign_keys: Vec<DdlStep>,
 }
 
 impl Creation {
@@ -29,19 +29,20 @@ impl Creation {
         let (columnstores, rowstores): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|index| index.is_columnstore());
         let indexes = rowstores.into_iter().chain(columnstores);
-        let mut after_load: Vec<Step> =
-            indexes.map(|i| Step::new(format!("index {}", i.name.name), vec![index(table, i)])).collect();
+        let mut after_load: Vec<DdlStep> =
+            indexes.map(|i| DdlStep::new(format!("index {}", i.name.name), vec![index(table, i)])).collect();
         let checks = table.checks.iter();
-        after_load
-            .extend(checks.map(|one| Step::new(format!("check {}", one.name.name), check(&table.name, one))));
+        after_load.extend(
+            checks.map(|one| DdlStep::new(format!("check {}", one.name.name), check(&table.name, one))),
+        );
         let foreign_keys = table.foreign_keys.iter();
         let foreign_keys = foreign_keys
-            .map(|key| Step::new(format!("foreign key {}", key.name.name), foreign_key(&table.name, key)));
-        Self { table: Step::new("table", statements), after_load, foreign_keys: foreign_keys.collect() }
+            .map(|key| DdlStep::new(format!("foreign key {}", key.name.name), foreign_key(&table.name, key)));
+        Self { table: DdlStep::new("table", statements), after_load, foreign_keys: foreign_keys.collect() }
     }
 
     /// All of it.
-    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+    pub fn steps(&self) -> impl Iterator<Item = &DdlStep> {
         std::iter::once(&self.table).chain(&self.after_load).chain(&self.foreign_keys)
     }
 }
@@ -203,7 +204,7 @@ fn on(place: &DataSpace, unless: &DataSpace) -> String {
     }
 }
 
-fn key_list(keys: &[KeyColumn]) -> String {
+fn key_list(keys: &[IndexColumn]) -> String {
     let keys =
         keys.iter().map(|key| format!("{}{}", quote(&key.column), if key.descending { " DESC" } else { "" }));
     format!("({})", keys.collect::<Vec<_>>().join(", "))

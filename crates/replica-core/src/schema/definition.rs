@@ -93,7 +93,7 @@ pub struct IndexDefinition {
     pub backs: Backs,
     pub unique: bool,
     /// In the order of the key; of a columnstore all of its columns, in the order of the table.
-    pub keys: Vec<KeyColumn>,
+    pub keys: Vec<IndexColumn>,
     pub included: Vec<String>,
     pub filter: Option<String>,
     pub ignores_duplicates: bool,
@@ -106,7 +106,7 @@ pub struct IndexDefinition {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyColumn {
+pub struct IndexColumn {
     pub column: String,
     pub descending: bool,
 }
@@ -250,7 +250,7 @@ pub(crate) mod sample {
     }
 
     pub(crate) fn index(name: &str, columns: &[&str]) -> IndexDefinition {
-        let keys = columns.iter().map(|column| KeyColumn { column: (*column).into(), descending: false });
+        let keys = columns.iter().map(|column| IndexColumn { column: (*column).into(), descending: false });
         IndexDefinition {
             name: self::name(name),
             kind: IndexForm::Nonclustered,

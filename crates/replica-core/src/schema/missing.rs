@@ -1,6 +1,6 @@
 //! Tables that the target lacks, around a load: made bare before it, and finished after it.
 use super::policy::Policy;
-use super::sync::{self, Comparison, Done, Likeness, Permitted, Stage, Standing};
+use super::sync::{self, DdlOutcome, Likeness, Permitted, SchemaComparison, Stage, Standing};
 use crate::catalog::TableName;
 use crate::config::Endpoint;
 use crate::error::Result;
@@ -56,7 +56,7 @@ impl MissingTables {
         for standing in missing(&comparison) {
             standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.name()));
         }
-        let only_missing = Comparison {
+        let only_missing = SchemaComparison {
             tables: comparison.tables.into_iter().filter(|(_, one)| is_missing(one)).collect(),
             ..comparison
         };
@@ -73,7 +73,7 @@ impl MissingTables {
     pub async fn finish(&self) -> Result<Code> {
         let (mut source, mut target, comparison) = self.look().await?;
         let mut codes = Vec::new();
-        let tell = |done: Done| {
+        let tell = |done: DdlOutcome| {
             tell(&done);
             codes.extend(done.result.err().map(|error| error.exit_code()));
             Ok(())
@@ -82,7 +82,7 @@ impl MissingTables {
         Ok(Code::of_all(codes))
     }
 
-    async fn look(&self) -> Result<(Session, Session, Comparison)> {
+    async fn look(&self) -> Result<(Session, Session, SchemaComparison)> {
         let mut source = Session::connect(&self.source, Role::Source).await?;
         let mut target = Session::connect(&self.target, Role::Target).await?;
         let comparison = sync::compare(&mut source, &mut target, &self.tables, &self.policy).await?;
@@ -94,12 +94,12 @@ fn is_missing(standing: &Result<Standing>) -> bool {
     standing.as_ref().is_ok_and(|standing| standing.likeness() == Likeness::Missing)
 }
 
-fn missing(comparison: &Comparison) -> impl Iterator<Item = &Standing> {
+fn missing(comparison: &SchemaComparison) -> impl Iterator<Item = &Standing> {
     let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
     standings.filter(|standing| standing.likeness() == Likeness::Missing)
 }
 
-fn tell(done: &Done) {
+fn tell(done: &DdlOutcome) {
     match &done.result {
         Ok(()) => log::info!("{}: {} made", done.table, done.step.what),
         Err(error) => log::error!("{error}"),

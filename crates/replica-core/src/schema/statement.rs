@@ -42,7 +42,7 @@ impl DdlStatement {
 
 /// Statements that go together, in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct DdlStep {
     /// What is made or changed, for people.
     pub what: String,
     /// What was otherwise; empty where something is made.
@@ -50,7 +50,7 @@ pub struct Step {
     pub statements: Vec<DdlStatement>,
 }
 
-impl Step {
+impl DdlStep {
     pub fn new(what: impl Into<String>, statements: Vec<DdlStatement>) -> Self {
         Self { what: what.into(), why: String::new(), statements }
     }

@@ -9,7 +9,7 @@ use super::definition::{Definition, same_name};
 use super::drift::{Deviation, Element, Mend, deviations};
 use super::policy::{Policy, TargetServer, Wanted};
 use super::read::read;
-use super::statement::{Cost, DdlStatement, Step};
+use super::statement::{Cost, DdlStatement, DdlStep};
 use crate::catalog::TableName;
 use crate::config::Feature;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ impl Standing {
 
 /// Tables as they were asked for, and how they stand.
 #[derive(Debug)]
-pub struct Comparison {
+pub struct SchemaComparison {
     pub target: TargetServer,
     pub tables: Vec<(TableName, Result<Standing>)>,
 }
@@ -109,7 +109,7 @@ pub async fn compare(
     target: &mut Session,
     names: &[TableName],
     policy: &Policy,
-) -> Result<Comparison> {
+) -> Result<SchemaComparison> {
     let at_source = read(source, Role::Source, names).await?;
     let at_target = read(target, Role::Target, names).await?;
     let mut tables = Vec::new();
@@ -117,7 +117,7 @@ pub async fn compare(
         let standing = stand(name, source, target, policy, &at_target.server);
         tables.push((name.clone(), standing.map_err(|error| error.table(name))));
     }
-    let mut comparison = Comparison { target: at_target.server, tables };
+    let mut comparison = SchemaComparison { target: at_target.server, tables };
     if policy.has(Feature::ForeignKeys) {
         leave_out_unmet_keys(target, &mut comparison).await?;
     }
@@ -147,7 +147,7 @@ fn stand(
 }
 
 /// A foreign key to a table that the target has not, and that is not made either, cannot be made.
-async fn leave_out_unmet_keys(target: &mut Session, comparison: &mut Comparison) -> Result<()> {
+async fn leave_out_unmet_keys(target: &mut Session, comparison: &mut SchemaComparison) -> Result<()> {
     let standing = |one: &(TableName, Result<Standing>)| one.1.as_ref().ok().map(|one| one.name().clone());
     let known: Vec<TableName> = comparison.tables.iter().filter_map(standing).collect();
     let mut unknown: Vec<TableName> = Vec::new();
@@ -181,7 +181,7 @@ async fn leave_out_unmet_keys(target: &mut Session, comparison: &mut Comparison)
 }
 
 /// What is to be run in a stage, table by table.
-pub fn steps(standing: &Standing, permitted: &Permitted, stage: Stage) -> Vec<Step> {
+pub fn steps(standing: &Standing, permitted: &Permitted, stage: Stage) -> Vec<DdlStep> {
     let Some(_) = &standing.found else {
         if !permitted.create {
             return Vec::new();
@@ -207,13 +207,13 @@ pub fn steps(standing: &Standing, permitted: &Permitted, stage: Stage) -> Vec<St
         changed.push(&deviation.name);
         let what = format!("{} {}", deviation.element, deviation.name);
         let (why, statements) = (deviation.what.clone(), deviation.statements.clone());
-        steps.push(Step { what, why, statements });
+        steps.push(DdlStep { what, why, statements });
     }
     steps
 }
 
 /// The schemas that the tables to be made are in and the target lacks.
-pub fn schemas(comparison: &Comparison) -> Vec<DdlStatement> {
+pub fn schemas(comparison: &SchemaComparison) -> Vec<DdlStatement> {
     let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
     let missing = standings.filter(|one| one.likeness() == Likeness::Missing);
     let mut schemas: Vec<&String> = missing.filter_map(|one| one.name().schema.as_ref()).collect();
@@ -225,9 +225,9 @@ pub fn schemas(comparison: &Comparison) -> Vec<DdlStatement> {
 
 /// How a step went.
 #[derive(Debug)]
-pub struct Done {
+pub struct DdlOutcome {
     pub table: TableName,
-    pub step: Step,
+    pub step: DdlStep,
     pub took: Duration,
     pub result: Result<()>,
 }
@@ -239,10 +239,10 @@ pub struct Done {
 pub async fn run(
     source: &mut Session,
     target: &mut Session,
-    mut comparison: Comparison,
+    mut comparison: SchemaComparison,
     (policy, permitted): (&Policy, &Permitted),
-    mut tell: impl FnMut(Done) -> Result<()>,
-) -> Result<Comparison> {
+    mut tell: impl FnMut(DdlOutcome) -> Result<()>,
+) -> Result<SchemaComparison> {
     let names: Vec<TableName> = comparison.tables.iter().map(|(name, _)| name.clone()).collect();
     let mut refused: Vec<(TableName, String)> = Vec::new();
     for _ in 0..MOST_ROUNDS {
@@ -270,17 +270,17 @@ pub async fn run(
 /// A lost connection.
 pub async fn run_stage(
     target: &mut Session,
-    comparison: &Comparison,
+    comparison: &SchemaComparison,
     permitted: &Permitted,
     stage: Stage,
     refused: &[(TableName, String)],
-) -> Result<Vec<Done>> {
+) -> Result<Vec<DdlOutcome>> {
     target.set_lock_timeout(LOCK_WAIT).await?;
     let mut all = Vec::new();
     if stage == Stage::Tables && permitted.create {
         for statement in schemas(comparison) {
             // Somebody may have made it meanwhile; a table tells whether it is there.
-            if let Err(error) = run_step(target, &Step::new("schema", vec![statement])).await? {
+            if let Err(error) = run_step(target, &DdlStep::new("schema", vec![statement])).await? {
                 log::warn!("{error}");
             }
         }
@@ -295,7 +295,7 @@ pub async fn run_stage(
             let begun = Instant::now();
             let result = run_step(target, &step).await?.map_err(|error| error.table(&table));
             let is_table = result.is_err() && step.what == "table";
-            all.push(Done { table, step, took: begun.elapsed(), result });
+            all.push(DdlOutcome { table, step, took: begun.elapsed(), result });
             if is_table {
                 break;
             }
@@ -308,7 +308,7 @@ pub async fn run_stage(
 const THERE_IS_ONE: u32 = 2714;
 const NOT_ALLOWED: [u32; 4] = [262, 2760, 1088, 229];
 
-async fn run_step(target: &mut Session, step: &Step) -> Result<Result<()>> {
+async fn run_step(target: &mut Session, step: &DdlStep) -> Result<Result<()>> {
     let mut retries = Backoff::default().retries();
     loop {
         let error = match transaction(target, step).await {
@@ -332,7 +332,7 @@ async fn run_step(target: &mut Session, step: &Step) -> Result<Result<()>> {
     }
 }
 
-async fn transaction(target: &mut Session, step: &Step) -> Result<()> {
+async fn transaction(target: &mut Session, step: &DdlStep) -> Result<()> {
     target.lane()?.begin().await?;
     for statement in &step.statements {
         log::debug!("{}", statement.sql);
@@ -345,7 +345,7 @@ async fn transaction(target: &mut Session, step: &Step) -> Result<()> {
 }
 
 /// What would be done to a table, as a script has it.
-pub fn script_steps(comparison: &Comparison, permitted: &Permitted) -> Vec<DdlStatement> {
+pub fn script_steps(comparison: &SchemaComparison, permitted: &Permitted) -> Vec<DdlStatement> {
     let mut all = if permitted.create { schemas(comparison) } else { Vec::new() };
     for stage in [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys] {
         for standing in comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok()) {
@@ -356,6 +356,6 @@ pub fn script_steps(comparison: &Comparison, permitted: &Permitted) -> Vec<DdlSt
 }
 
 /// The dearest of what a step does.
-pub fn cost(step: &Step) -> Option<Cost> {
+pub fn cost(step: &DdlStep) -> Option<Cost> {
     step.statements.iter().map(|statement| statement.cost).max()
 }

@@ -6,7 +6,7 @@ use super::Differences;
 use super::finding::{DifferenceKind, DifferingRows};
 use crate::compare::Reading;
 use crate::compare::key::MergeKey;
-use crate::compare::merge::{Merge, Step};
+use crate::compare::merge::{Merge, MergeStep};
 use crate::compare::part::RereadRows;
 use crate::compare::sketch::{self, Surplus};
 use crate::compare::stream::{Stream, sums};
@@ -36,9 +36,9 @@ pub(super) async fn merge(
     let tells_newer = reading.comparison.tells_newer(Role::Source);
     let in_order = loop {
         let ordering = match merge.next().await? {
-            Step::Differs(ordering) => ordering,
-            Step::OutOfOrder => break false,
-            Step::End => break true,
+            MergeStep::Differs(ordering) => ordering,
+            MergeStep::OutOfOrder => break false,
+            MergeStep::End => break true,
         };
         let (source, target) = (&merge.source.row, &merge.target.row);
         let newer = tells_newer && ordering.is_le() && key.is_newer(source);

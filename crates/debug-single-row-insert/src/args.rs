@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::catalog::TableName;
-use replica_core::cli::{Code, Common, Tool};
+use replica_core::cli::{Code, Common, ReshapingArgs, Tool};
 use replica_core::error::{Error, Result};
 use replica_core::report::Format;
 use replica_core::trial::Which;
@@ -14,6 +14,7 @@ replica_core::options! {
     #[derive(Debug)]
     pub struct Args {
         own: Own,
+        reshaping: ReshapingArgs,
         common: Common,
     }
 }
@@ -45,6 +46,7 @@ struct Own {
 pub struct Options {
     pub table: TableName,
     pub which: Which,
+    pub reshaping: ReshapingArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
 }
@@ -67,7 +69,13 @@ impl Tool for Args {
             }
             (Some(_), _) => return Err(Error::usage("a row is named by --key or by --where, not by both")),
         };
-        Ok(Options { table, which, config: self.common.config, format: self.common.format })
+        Ok(Options {
+            table,
+            which,
+            reshaping: self.reshaping,
+            config: self.common.config,
+            format: self.common.format,
+        })
     }
 
     fn run(options: Options) -> Result<Code> {

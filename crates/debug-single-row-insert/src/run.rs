@@ -1,7 +1,7 @@
 //! From options to an exit code.
 use std::io::{self, Write};
 
-use replica_core::catalog::TableName;
+use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{self, Code, Configured};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{CopyOptions, LoadOptions, Plan, Sides};
@@ -21,11 +21,14 @@ pub fn run(options: &Options) -> Result<Code> {
 
 async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint) -> Result<Code> {
     let written = [options.table.clone().into()];
-    let table = &Configured::ask(config, &written, Some(source), target).await?.names().of(&options.table);
+    let configured = Configured::ask(config, &written, Some(source), target).await?;
+    let table = &configured.names().of(&options.table);
+    let article = options.reshaping.over(configured.settings(table)).article()?;
     let mut retries = Backoff::default().retries();
     let (plan, trial) = loop {
         // Whatever was tried is rolled back: it can be tried again.
-        if let Some(settled) = retries.settled(tried(options, table, source, target).await).await {
+        if let Some(settled) = retries.settled(tried(options, (table, &article), source, target).await).await
+        {
             break settled?;
         }
     };
@@ -41,12 +44,12 @@ async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: 
 
 async fn tried(
     options: &Options,
-    table: &TableName,
+    (table, article): (&TableName, &Article),
     source: &Endpoint,
     target: &Endpoint,
 ) -> Result<(Plan, Trial)> {
     let mut sides = Sides::connect(source, target).await?;
-    let (source, target) = sides.tables(table).await?;
+    let (source, target) = sides.tables(table, article).await?;
     let plan = Plan::new(&source, &target, copy_options())?;
     plan.allowed()?;
     let subject = TrialTable { source: &source, target: &target, plan: &plan };
@@ -66,11 +69,11 @@ fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {
     let widths: Vec<usize> =
         (0..3).map(|n| lines.iter().map(|line| line.cells()[n].chars().count()).max().unwrap_or(0)).collect();
     if options.format == Format::Text {
-        writeln!(out, "{}", plan.source)?;
+        writeln!(out, "{}", plan.article.label(&plan.source))?;
     }
     for line in lines {
         if options.format != Format::Text {
-            line.record(&plan.source.to_string()).write(options.format, &mut out)?;
+            line.record(&plan.article.label(&plan.source)).write(options.format, &mut out)?;
         } else if let Some(column) = &line.column {
             let [_, types, value] = line.cells();
             let [a, b, c] = [widths[0], widths[1], widths[2].min(40)];

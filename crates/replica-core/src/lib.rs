@@ -17,6 +17,7 @@
 //! # Example
 //! Replaces a table of the target by the source's, in one transaction:
 //! ```no_run
+//! use replica_core::catalog::Article;
 //! use replica_core::config::Config;
 //! use replica_core::copy::{self, CopyOptions, TableJob, Verify};
 //! use replica_core::error::Result;
@@ -28,6 +29,7 @@
 //!         source: config.source()?.clone(),
 //!         target: config.target()?.clone(),
 //!         table: table.parse()?,
+//!         article: Article::default(),
 //!         days: None,
 //!         options: CopyOptions::default(),
 //!         verify: Verify::Hash,

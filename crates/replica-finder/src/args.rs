@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Code, Common, DayRangeArgs, Selection, Tables, Tool};
+use replica_core::cli::{ArticleArgs, Code, Common, DayRangeArgs, Selection, Tables, Tool};
 use replica_core::error::Result;
 use replica_core::report::Format;
 use replica_core::types::mapping::Family;
@@ -26,6 +26,7 @@ replica_core::options! {
     pub struct Args<const FINDER: usize> {
         own: Own,
         tables: Tables,
+        article: ArticleArgs,
         days: DayRangeArgs,
         common: Common,
     }
@@ -55,6 +56,7 @@ pub struct Options {
     pub selection: Selection,
     pub range: Option<Range>,
     pub date_column: Option<String>,
+    pub article: ArticleArgs,
     pub rows: u64,
     pub config: Option<PathBuf>,
     pub format: Format,
@@ -70,6 +72,7 @@ impl<const FINDER: usize> Tool for Args<FINDER> {
             selection: self.tables.selection(stdin)?,
             range: self.days.range()?,
             date_column: self.days.date_column,
+            article: self.article,
             rows: self.own.rows,
             config: self.common.config,
             format: self.common.format,

@@ -23,6 +23,7 @@ pub fn run(options: &Options) -> Result<Code> {
         stop.or(async {
             let configured = Configured::ask(&config, &written.entries, Some(&source), &target).await?;
             let tables = configured.tables(&written)?;
+            options.article.of_one(&tables)?;
             FinderRun { options, configured, source, target }.all(tables).await
         })
         .await
@@ -82,8 +83,9 @@ impl FinderRun<'_> {
             Some(sides) => sides,
             None => sides.insert(Sides::connect(&self.source, &self.target).await?),
         };
-        let (source, target) = sides.tables(name).await?;
-        let ignore = self.configured.settings(name).ignore_extra_columns;
+        let settings = self.options.article.over(self.configured.settings(name));
+        let (source, target) = sides.tables(name, &settings.article()?).await?;
+        let ignore = settings.ignore_extra_columns;
         let (mapping, left_out) = map_what_can_be(&source, &target, ignore);
         let search = Search {
             source: &source,

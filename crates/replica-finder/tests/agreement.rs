@@ -1,7 +1,7 @@
 //! For every pair of types that can be copied: what the finder says of a value is what becomes of it in a load.
 use std::collections::{BTreeMap, BTreeSet};
 
-use replica_core::catalog::{Column, Length, SqlType, Table, TableName};
+use replica_core::catalog::{Article, Column, Length, SqlType, Table, TableName};
 use replica_core::config::Endpoint;
 use replica_core::copy::{CopyOptions, Plan, RowSelection, Sides};
 use replica_core::decode::{RowReader, Value};
@@ -178,7 +178,8 @@ fn the_finder_and_the_load_agree_on_every_pair() {
                 drop(sides.source.execute(&insert).await);
             }
             make(&mut sides.target, "s", &from).await;
-            let (source, target) = sides.tables(&TableName::new("dbo", "s")).await.unwrap();
+            let (source, target) =
+                sides.tables(&TableName::new("dbo", "s"), &Article::default()).await.unwrap();
             for to in types().iter().filter(|to| convert(&from, to).is_ok()) {
                 make(&mut sides.target, "s", to).await;
                 let mut target = target.clone();

@@ -26,6 +26,9 @@ pub struct Metadata {
     pub result: String,
     /// Decimals were read with 17 bytes each, and are hashed so.
     pub padded_decimals: bool,
+    /// What decides which of the table's rows these are, see `Article::fingerprint`.
+    #[serde(default)]
+    pub article: String,
     pub rows: u64,
     /// Of all rows, as [`Fingerprint`] prints it.
     pub hash: String,
@@ -58,6 +61,7 @@ impl Metadata {
             columns: origin.collect(),
             result: encoded.iter().map(|byte| format!("{byte:02x}")).collect(),
             padded_decimals: plan.strategy.server.pads_decimals,
+            article: plan.article.fingerprint(),
             rows: 0,
             hash: String::new(),
             bytes: 0,
@@ -129,6 +133,10 @@ impl Metadata {
                 let what = format!("the file holds {held}, and this target needs {wanted}");
                 return Err(Error::mapping(what).column(&column.target.name).remedy(again));
             }
+        }
+        if self.article != plan.article.fingerprint() {
+            let what = "the file was written with another condition on the rows, or other expressions";
+            return Err(Error::mapping(what).remedy(again));
         }
         if self.padded_decimals != plan.strategy.server.pads_decimals {
             let what = "the file was written for another kind of server";

@@ -1,5 +1,5 @@
 //! Tables copied out of files, or through them.
-use replica_core::catalog::{Table, TableName};
+use replica_core::catalog::{Article, Table, TableName};
 use replica_core::config::Endpoint;
 use replica_core::copy::{ConnectedSource, Plan, Source};
 use replica_core::error::{Error, Result};
@@ -25,11 +25,11 @@ impl Source for FromParquet {
     }
 
     fn check(&self, plan: &Plan) -> Result<()> {
-        self.open(&plan.source)?.check(plan)
+        self.open(file_of(plan))?.check(plan)
     }
 
     fn explain(&self, plan: &Plan, lines: &mut Vec<ExplainLine>) {
-        let Ok(path) = self.folder.find(&plan.source) else { return };
+        let Ok(path) = self.folder.find(file_of(plan)) else { return };
         for line in lines.iter_mut().filter(|line| line.topic == "read") {
             line.text = path.display().to_string();
         }
@@ -39,12 +39,12 @@ impl Source for FromParquet {
 impl ConnectedSource for FromParquet {
     type Rows<'a> = FileRows;
 
-    async fn table(&mut self, name: &TableName) -> Result<Table> {
-        Ok(self.open(name)?.table(name))
+    async fn table(&mut self, name: &TableName, article: &Article) -> Result<Table> {
+        article.of(self.open(article.target_of(name))?.table(name), Vec::new())
     }
 
     async fn count(&mut self, plan: &Plan, most: u64) -> Result<u64> {
-        let rows = self.open(&plan.source)?.table(&plan.source).rows();
+        let rows = self.open(file_of(plan))?.table(&plan.source).rows();
         Ok(rows.unwrap_or_default().min(most))
     }
 
@@ -54,7 +54,7 @@ impl ConnectedSource for FromParquet {
         timing: &mut Timing,
         _: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<FileRows> {
-        let file = self.open(&plan.source)?;
+        let file = self.open(file_of(plan))?;
         file.check_bytes()?;
         timing.phase("CHECK_FILE");
         file.rows(plan, None)
@@ -65,6 +65,11 @@ impl FromParquet {
     fn open(&self, table: &TableName) -> Result<File> {
         File::open(&self.folder.find(table)?)
     }
+}
+
+/// The table that a plan's file is named after: the target's.
+fn file_of(plan: &Plan) -> &TableName {
+    plan.article.target_of(&plan.source)
 }
 
 /// A server's tables, each written into a file first, which is then loaded.
@@ -107,8 +112,8 @@ impl Source for ThroughParquet {
 impl ConnectedSource for ConnectedThroughParquet {
     type Rows<'a> = FileRows;
 
-    fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {
-        ConnectedSource::table(&mut self.session, name)
+    fn table(&mut self, name: &TableName, article: &Article) -> impl Future<Output = Result<Table>> + Send {
+        ConnectedSource::table(&mut self.session, name, article)
     }
 
     fn count(&mut self, plan: &Plan, most: u64) -> impl Future<Output = Result<u64>> + Send {

@@ -26,6 +26,7 @@ replica_core::options! {
         creation: CreationArgs,
         loading: Loading,
         guard: Guard,
+        article: ArticleArgs,
         common: Common,
     }
 }
@@ -89,6 +90,7 @@ pub struct Options {
     pub creation: CreationArgs,
     pub loading: Loading,
     pub guard: Guard,
+    pub article: ArticleArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
 }
@@ -150,6 +152,7 @@ impl Tool for Args {
             creation: self.creation,
             loading: self.loading,
             guard: self.guard,
+            article: self.article,
             config: self.common.config,
             format: self.common.format,
         })

@@ -34,8 +34,14 @@ pub fn run(options: &Options) -> Result<Code> {
         let configured = stop.or(Configured::ask(config, &written.entries, source, target)).await?;
         let mut codes = Vec::new();
         let mut tables = configured.tables(&written)?;
-        let missing = policy.zip(source);
-        let missing = missing.map(|(policy, source)| MissingTables::new(source, target, &tables, policy));
+        options.article.of_one(&tables)?;
+        let missing = match policy.zip(source) {
+            Some((policy, source)) => {
+                let alike = options.article.alike(&configured, &tables)?;
+                Some(MissingTables::new(source, target, &alike, policy))
+            }
+            None => None,
+        };
         if let Some(missing) = &missing {
             if options.explain {
                 for (table, statements) in stop.or(missing.statements()).await? {
@@ -55,7 +61,7 @@ pub fn run(options: &Options) -> Result<Code> {
                     let job = job(options, config, &configured, &table)?;
                     replicate(options, job, range, &stop, &progress).await
                 }
-                Work::RepairIndexes => repair(options, config, &table, &stop, &progress).await,
+                Work::RepairIndexes => repair(options, config, &configured, &table, &stop, &progress).await,
             };
             match done {
                 Ok(code) => codes.push(code),
@@ -111,7 +117,7 @@ async fn replicate(
         if let Err(error) = &finished.result {
             log::error!("{error}");
         }
-        let line = progress.suspended(|| record(table, &finished).write(options.format, report::stdout()));
+        let line = progress.suspended(|| record(job, &finished).write(options.format, report::stdout()));
         written = std::mem::replace(&mut written, Ok(())).and(line);
     })
     .await?;
@@ -124,7 +130,7 @@ async fn replicate(
 }
 
 fn job(options: &Options, config: &Config, configured: &Configured, table: &TableName) -> Result<WindowsJob> {
-    let settings = configured.settings(table);
+    let settings = options.article.over(configured.settings(table));
     let load = LoadOptions {
         commit_rows: options.commit_interval.or(settings.commit_interval),
         tablock: options.tablock,
@@ -137,6 +143,7 @@ fn job(options: &Options, config: &Config, configured: &Configured, table: &Tabl
         source: config.source()?.clone(),
         target: config.target()?.clone(),
         table: table.clone(),
+        article: settings.article().map_err(|error| error.table(table))?,
         date_column: date_column.map(str::to_owned),
         windows: Vec::new(),
         options: options.guard.copy_options(&settings, load),
@@ -152,11 +159,13 @@ fn job(options: &Options, config: &Config, configured: &Configured, table: &Tabl
 async fn repair(
     options: &Options,
     config: &Config,
+    configured: &Configured,
     table: &TableName,
     stop: &Stop,
     progress: &ProgressBars,
 ) -> Result<Code> {
-    let work = stop.or(windows::repair_indexes(config.target()?, table)).await?;
+    let article = options.article.over(configured.settings(table)).article()?;
+    let work = stop.or(windows::repair_indexes(config.target()?, article.target_of(table))).await?;
     let line = |index: &str, outcome: &str, took, error| {
         let record = Record::new()
             .with("table", RecordValue::Text(table.to_string()))
@@ -179,9 +188,9 @@ async fn repair(
     Ok(Code::of_all(work.refused.iter().map(|(_, error)| error.exit_code())))
 }
 
-fn record(table: &TableName, finished: &FinishedWindow) -> Record {
+fn record(job: &WindowsJob, finished: &FinishedWindow) -> Record {
     let record = Record::new()
-        .with("table", RecordValue::Text(table.to_string()))
+        .with("table", RecordValue::Text(job.label()))
         .with("window", RecordValue::Text(finished.window.to_string()));
     match &finished.result {
         Ok(recorded) if finished.skipped => {

@@ -23,6 +23,7 @@ replica_core::options! {
         creation: CreationArgs,
         loading: Loading,
         guard: Guard,
+        article: ArticleArgs,
         common: Common,
     }
 }
@@ -68,6 +69,7 @@ pub struct Options {
     pub creation: CreationArgs,
     pub loading: Loading,
     pub guard: Guard,
+    pub article: ArticleArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
     /// Only these days.
@@ -110,6 +112,7 @@ impl Tool for Args {
             creation: self.creation,
             loading: self.loading,
             guard: self.guard,
+            article: self.article,
             config: self.common.config,
             format: self.common.format,
             range,

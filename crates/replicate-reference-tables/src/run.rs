@@ -50,9 +50,14 @@ fn copy_from<S: Source + Clone + Send + 'static>(
         stop.or(async {
             let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
             let mut tables = configured.tables(&written)?;
-            let missing = policy.zip(source.endpoint());
-            let missing =
-                missing.map(|(policy, source)| MissingTables::new(source, &target, &tables, policy));
+            options.article.of_one(&tables)?;
+            let missing = match policy.zip(source.endpoint()) {
+                Some((policy, source)) => {
+                    let alike = options.article.alike(&configured, &tables)?;
+                    Some(MissingTables::new(source, &target, &alike, policy))
+                }
+                None => None,
+            };
             if let Some(missing) = &missing {
                 if options.explain {
                     let made = explain_missing(missing, options).await?;
@@ -62,7 +67,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                 }
             }
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
-            let jobs = tables.into_iter().map(job).collect();
+            let jobs = tables.into_iter().map(job).collect::<Result<_>>()?;
             let code = CopyRun { options, progress, failures: Vec::new() }.all(jobs).await?;
             match missing {
                 Some(missing) if !options.explain => Ok(Code::of_all([code, missing.finish().await?])),
@@ -90,28 +95,30 @@ fn job<S>(
     source: S,
     target: Endpoint,
     table: TableName,
-) -> TableJob<S> {
-    let settings = configured.settings(&table);
+) -> Result<TableJob<S>> {
+    let settings = options.article.over(configured.settings(&table));
+    let article = settings.article().map_err(|error| error.table(&table))?;
     let copy_options = options.guard.copy_options(&settings, options.loading.load_options(&settings));
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
     });
-    TableJob {
+    Ok(TableJob {
         tool: Args::NAME,
         source,
         target,
         table,
+        article,
         days,
         options: copy_options,
         verify: options.loading.verify,
-    }
+    })
 }
 
 struct CopyRun<'a> {
     options: &'a Options,
     progress: ProgressBars,
-    failures: Vec<(TableName, Code)>,
+    failures: Vec<(String, Code)>,
 }
 
 /// A table that can be replaced.
@@ -119,6 +126,13 @@ struct PlannedTable<S> {
     job: TableJob<S>,
     plan: Plan,
     parent: Parent,
+}
+
+impl<S> PlannedTable<S> {
+    /// Is it another table, and the same one at the target?
+    fn takes_the_target_of(&self, plan: &Plan) -> bool {
+        self.plan.target == plan.target && self.plan.source != plan.source
+    }
 }
 
 /// For each table those that come before it: what checks foreign keys wants the rows that they point at.
@@ -225,6 +239,11 @@ impl CopyRun<'_> {
             };
             let planned_now = patiently(&mut sides, &job, async |sides| plan(sides, &job).await).await;
             match planned_now.and_then(allowed) {
+                Ok((plan, _)) if planned.iter().any(|other| other.takes_the_target_of(&plan)) => {
+                    return Err(
+                        Error::usage("two tables of the source are one at the target").table(&plan.target)
+                    );
+                }
                 Ok((plan, _)) if planned.iter().any(|other| other.plan.target == plan.target) => {
                     log::warn!("{}: named twice, replaced once", plan.target);
                 }
@@ -236,7 +255,7 @@ impl CopyRun<'_> {
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
                     let result = Err(error.table(&job.table));
-                    self.finish(FinishedTable { table: job.table, result, started })?;
+                    self.finish(FinishedTable { table: job.label(), result, started })?;
                 }
             }
         }
@@ -273,7 +292,7 @@ impl CopyRun<'_> {
             };
             report::explain(&job.table, lines, self.options.format)?;
             let refused = plan.allowed().err().or(refused);
-            self.failures.extend(refused.map(|error| (job.table.clone(), error.exit_code())));
+            self.failures.extend(refused.map(|error| (job.label(), error.exit_code())));
         }
         Ok(())
     }
@@ -286,7 +305,7 @@ impl CopyRun<'_> {
             match copy::preflight(job, plan).await {
                 Ok(()) => {
                     fine.push(FinishedTable {
-                        table: job.table.clone(),
+                        table: job.label(),
                         result: Err(
                             Error::data("not replaced, since another table would fail").table(&job.table)
                         ),
@@ -294,7 +313,7 @@ impl CopyRun<'_> {
                     })
                 }
                 Err(error) => {
-                    self.finish(FinishedTable { table: job.table.clone(), result: Err(error), started })?;
+                    self.finish(FinishedTable { table: job.label(), result: Err(error), started })?;
                 }
             }
         }
@@ -348,7 +367,7 @@ async fn patiently<S: Source, T>(
 }
 
 async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
-    let (source, target) = sides.tables(&job.table).await?;
+    let (source, target) = sides.tables(&job.table, &job.article).await?;
     let plan = job.plan(&source, &target, job.options)?;
     job.source.check(&plan)?;
     let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
@@ -360,12 +379,13 @@ async fn replace<S: Source>(job: TableJob<S>, rows: Option<u64>, progress: Progr
     let started = Instant::now();
     let bar = progress.bar(&job.table.to_string(), rows);
     let result = copy::table(&job, &mut |so_far| bar.set(so_far.rows)).await;
-    FinishedTable { table: job.table, result, started }
+    FinishedTable { table: job.label(), result, started }
 }
 
 /// A table that is done with.
 struct FinishedTable {
-    table: TableName,
+    /// By both names where they differ.
+    table: String,
     result: Result<LoadOutcome>,
     started: Instant,
 }
@@ -380,7 +400,7 @@ impl FinishedTable {
     }
 
     fn record(&self) -> Record {
-        let record = Record::new().with("table", RecordValue::Text(self.table.to_string()));
+        let record = Record::new().with("table", RecordValue::Text(self.table.clone()));
         report::outcome(record, &self.result, self.started.elapsed())
     }
 }

@@ -67,7 +67,7 @@ impl Agenda {
                 RecordValue::Text(format!("after {after}"))
             };
             Record::new()
-                .with("table", RecordValue::Text(self.steps[place].table.to_string()))
+                .with("table", RecordValue::Text(self.steps[place].label()))
                 .with("what", RecordValue::Text(what))
                 .with("rows", RecordValue::Count(self.jobs[place].size))
                 .with("after", after)

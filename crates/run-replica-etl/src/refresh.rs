@@ -78,11 +78,12 @@ async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
         source: sides.source.clone(),
         target: sides.target.clone(),
         table: step.table.clone(),
+        article: step.article.clone(),
         days: None,
         options: copy_options(step, LoadOptions::default()),
         verify: sides.verify,
     };
-    let bar = sides.progress.bar(&step.table.to_string(), None);
+    let bar = sides.progress.bar(&job.label(), None);
     let mut rows = |so_far: replica_core::lane::Progress| bar.set(so_far.rows);
     let result = stop.or(copy::table_with_effort(&job, &mut rows, &mut effort)).await;
     FinishedPart { window: None, result, elapsed: started.elapsed(), effort }
@@ -102,6 +103,7 @@ async fn days(
         source: sides.source.clone(),
         target: sides.target.clone(),
         table: step.table.clone(),
+        article: step.article.clone(),
         date_column,
         windows: range.windows(Unit::Day)?,
         options: copy_options(step, load),

@@ -1,7 +1,7 @@
 //! What there is to do for a day: the configuration's tables, with what is said of each. Pure.
 use std::collections::{BTreeSet, HashSet};
 
-use replica_core::catalog::{ListEntry, NamedOrMatching, Names, TableName};
+use replica_core::catalog::{Article, ListEntry, NamedOrMatching, Names, TableName};
 use replica_core::cli::{Configured, List, values};
 use replica_core::config::{Config, Shrink, TableSettings};
 use replica_core::error::{Error, Result};
@@ -21,6 +21,15 @@ pub struct Step {
     /// Streams that it runs at once.
     pub workers: usize,
     pub settings: TableSettings,
+    /// What of the table is copied.
+    pub article: Article,
+}
+
+impl Step {
+    /// For people: the table, by both names where they differ.
+    pub fn label(&self) -> String {
+        self.article.label(&self.table)
+    }
 }
 
 /// How much of a table is replaced.
@@ -123,7 +132,8 @@ fn step(
             None => 1,
         },
     };
-    Ok(Step { table: table.clone(), part, workers, settings })
+    let article = settings.article().map_err(|error| error.table(table))?;
+    Ok(Step { table: table.clone(), part, workers, settings, article })
 }
 
 /// Reference tables, and those with dates, as written.

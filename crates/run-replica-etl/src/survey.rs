@@ -23,7 +23,7 @@ pub struct SurveyedTable {
 pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<SurveyedTable>>> {
     let mut found: Vec<Result<SurveyedTable>> = Vec::with_capacity(steps.len());
     for step @ Step { table, .. } in steps {
-        let known = match catalog::read(target, Role::Target, table).await {
+        let known = match catalog::read(target, Role::Target, step.article.target_of(table)).await {
             Ok(described) => refused(&described, step).map(|()| SurveyedTable {
                 rows: described.rows().unwrap_or_default(),
                 parent: Parent::of(&described).unwrap_or_else(|| {
@@ -38,7 +38,10 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<S
         };
         found.push(match known {
             Ok(known) if found.iter().flatten().any(|other| other.parent.name == known.parent.name) => {
-                Err(Error::usage("the configuration lists it twice").table(table))
+                Err(Error::usage(
+                    "the configuration lists it twice, or another table that is the same at the target",
+                )
+                .table(table))
             }
             known => known,
         });

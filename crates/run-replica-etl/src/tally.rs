@@ -74,7 +74,7 @@ impl Tally {
         if code != Code::Ok {
             self.failures.push((table.clone(), code));
         }
-        done.iter().try_for_each(|part| self.tell(&table, part))
+        done.iter().try_for_each(|part| self.tell(&step.label(), part))
     }
 
     fn measure(&mut self, table: &str, done: &[FinishedPart]) {

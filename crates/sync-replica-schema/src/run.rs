@@ -1,6 +1,7 @@
 //! From options to an exit code: look at both sides, do what is permitted, say how it stands.
 use std::io::{self, Write};
 
+use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Stop, Written};
 use replica_core::config::Config;
 use replica_core::error::Result;
@@ -33,7 +34,7 @@ async fn all(
     stop: &Stop,
 ) -> Result<Code> {
     let configured = Configured::ask(config, &written.entries, Some(config.source()?), config.target()?);
-    let tables = stop.or(configured).await?.tables(written)?;
+    let tables = alike(&stop.or(configured).await?, written)?;
     let mut source = stop.or(Session::connect(config.source()?, Role::Source)).await?;
     let mut target = stop.or(Session::connect(config.target()?, Role::Target)).await?;
     let mut comparison = stop.or(sync::compare(&mut source, &mut target, &tables, policy)).await?;
@@ -62,6 +63,19 @@ async fn all(
     }
     sum_up(&comparison);
     Ok(code(&comparison))
+}
+
+/// The tables that have the same name and columns on both sides.
+fn alike(configured: &Configured, written: &Written) -> Result<Vec<TableName>> {
+    let mut alike = Vec::new();
+    for table in configured.tables(written)? {
+        if configured.settings(&table).article()?.keeps_columns() {
+            alike.push(table);
+        } else {
+            log::warn!("{table}: passed over, since its name or columns are to be others at the target");
+        }
+    }
+    Ok(alike)
 }
 
 fn print(options: &Options, record: &Record) -> Result<()> {

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    self, Code, Common, DayRangeArgs, Guard, Selection, Tables, Tool, WindowLength, Workers,
+    self, ArticleArgs, Code, Common, DayRangeArgs, Guard, Selection, Tables, Tool, WindowLength, Workers,
 };
 use replica_core::error::{Error, Result};
 use replica_core::report::Format;
@@ -21,6 +21,7 @@ replica_core::options! {
         length: WindowLength,
         workers: Workers,
         guard: Guard,
+        article: ArticleArgs,
         common: Common,
     }
 }
@@ -76,6 +77,7 @@ pub struct Options {
     pub report: Option<PathBuf>,
     pub strict_columns: bool,
     pub guard: Guard,
+    pub article: ArticleArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
 }
@@ -126,6 +128,7 @@ impl Tool for Args {
             report: own.report.map(|file| cli::values::writable("--report", file)).transpose()?,
             strict_columns: own.strict_columns,
             guard,
+            article: self.article,
             config: self.common.config,
             format: self.common.format,
         })

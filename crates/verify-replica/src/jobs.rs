@@ -51,9 +51,9 @@ impl Planner<'_> {
     }
 
     async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<PlannedComparisons> {
-        let (source, target) = sides.tables(table).await?;
         let options = self.options;
-        let settings = self.configured.settings(table);
+        let settings = options.article.over(self.configured.settings(table));
+        let (source, target) = sides.tables(table, &settings.article()?).await?;
         let allowance = options.guard.allowance(&settings);
         let part = self.part(table);
         let comparison_options = ComparisonOptions {

@@ -18,7 +18,7 @@ pub fn record(finished: &FinishedComparison) -> Record {
     let text =
         |text: &str| if text.is_empty() { RecordValue::Missing } else { RecordValue::Text(text.to_owned()) };
     Record::new()
-        .with("table", RecordValue::Text(finished.table.to_string()))
+        .with("table", RecordValue::Text(finished.label()))
         .with(
             "window",
             finished.window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
@@ -67,7 +67,7 @@ pub fn finding(
                 .map_or(RecordValue::Missing, |text| RecordValue::Text(text.clone()))
         };
         Record::new()
-            .with("table", RecordValue::Text(finished.table.to_string()))
+            .with("table", RecordValue::Text(finished.label()))
             .with(
                 "window",
                 finished.window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),

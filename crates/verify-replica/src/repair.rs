@@ -1,5 +1,5 @@
 //! Loads what differs again, by the copy's own way: windows as the monthly copy does, whole tables in one transaction.
-use replica_core::catalog::TableName;
+use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{Configured, Stop, Tool};
 use replica_core::config::Config;
 use replica_core::copy::{
@@ -39,7 +39,8 @@ impl Repair<'_> {
     /// # Errors
     /// What kept the table, or one of its windows, from being loaded; a signal.
     pub async fn table(&self, broken: &DifferingTable) -> Result<()> {
-        let settings = self.configured.settings(&broken.table);
+        let settings = self.options.article.over(self.configured.settings(&broken.table));
+        let article = settings.article()?;
         let load = LoadOptions {
             chunk_rows: settings.chunk_size,
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
@@ -47,19 +48,20 @@ impl Repair<'_> {
         };
         let copy_options = self.options.guard.copy_options(&settings, load);
         if broken.windows.is_empty() {
-            self.whole(broken, copy_options).await
+            self.whole(broken, article, copy_options).await
         } else {
-            self.windows(broken, copy_options).await
+            self.windows(broken, article, copy_options).await
         }
     }
 
-    async fn whole(&self, broken: &DifferingTable, options: CopyOptions) -> Result<()> {
+    async fn whole(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
         log::info!("{}: loading the whole table again", broken.table);
         let job = copy::TableJob {
             tool: Args::NAME,
             source: self.config.source()?.clone(),
             target: self.config.target()?.clone(),
             table: broken.table.clone(),
+            article,
             days: None,
             options,
             verify: Verify::Nothing,
@@ -68,7 +70,7 @@ impl Repair<'_> {
         self.stop.or(copy::table(&job, &mut |so_far| bar.set(so_far.rows))).await.map(drop)
     }
 
-    async fn windows(&self, broken: &DifferingTable, options: CopyOptions) -> Result<()> {
+    async fn windows(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
         let names = broken.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         log::info!("{}: loading again: {names}", broken.table);
         let job = windows::WindowsJob {
@@ -76,6 +78,7 @@ impl Repair<'_> {
             source: self.config.source()?.clone(),
             target: self.config.target()?.clone(),
             table: broken.table.clone(),
+            article,
             date_column: broken.date_column.clone(),
             windows: broken.windows.clone(),
             options,

@@ -38,6 +38,7 @@ pub fn run(options: &Options) -> Result<Code> {
         let configured = Configured::ask(&config, &written.entries, Some(config.source()?), config.target()?);
         let configured = stop.or(configured).await?;
         let tables = configured.tables(&written)?;
+        options.article.of_one(&tables)?;
         let (config, finished) = (&config, Vec::new());
         let run = VerifyRun { options, config, configured, connections, throttle, progress, finished };
         run.all(tables, stop).await
@@ -228,6 +229,8 @@ impl VerifyRun<'_> {
 
     /// The last runs on a table.
     async fn past(&self, table: &TableName) -> Result<Vec<Past>> {
+        let article = self.options.article.over(self.configured.settings(table)).article()?;
+        let table = article.target_of(table);
         let mut retries = Backoff::default().retries();
         loop {
             let past = async {
@@ -254,7 +257,7 @@ impl VerifyRun<'_> {
         let different = count(|done| done.outcome() == Some(ComparisonOutcome::Different));
         let all = self.finished.len();
         let equal = self.finished.len() - failed - different;
-        let windowed = self.options.windows.is_some() || self.options.against_ledger;
+        let windowed = self.finished.iter().any(|done| done.window.is_some());
         let what = if windowed { "windows" } else { "tables" };
         let text = format!("{equal} of {all} {what} equal, {different} different, {failed} failed");
         if failed + different == 0 { log::info!("{text}") } else { log::error!("{text}") }
@@ -262,11 +265,19 @@ impl VerifyRun<'_> {
 }
 
 fn is_planned(jobs: &[ComparisonJob], planned: &PlannedComparisons) -> bool {
-    let table = planned.jobs.first().map(|job| &job.comparison.target);
-    table.is_some_and(|table| jobs.iter().any(|job| job.comparison.target == *table))
+    let tables = |job: &ComparisonJob| [job.comparison.source.clone(), job.comparison.target.clone()];
+    planned.jobs.first().is_some_and(|planned| jobs.iter().any(|job| tables(job) == tables(planned)))
 }
 
 impl FinishedComparison {
+    /// For people: the table, by both names where they differ.
+    pub fn label(&self) -> String {
+        match &self.job {
+            Some(job) => job.comparison.article.label(&self.table),
+            None => self.table.to_string(),
+        }
+    }
+
     pub fn outcome(&self) -> Option<ComparisonOutcome> {
         let rows = self.result.as_ref().ok().map(|verdict| verdict.outcome);
         rows.map(|outcome| if self.columns_differ { ComparisonOutcome::Different } else { outcome })

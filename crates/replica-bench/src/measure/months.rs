@@ -4,6 +4,7 @@ use std::error::Error;
 use super::{SOURCE, TARGET, connection_string};
 use crate::args::Measure;
 use crate::figures::{Figures, Stopwatch};
+use replica_core::catalog::Article;
 use replica_core::cli::Stop;
 use replica_core::config::Endpoint;
 use replica_core::copy::{
@@ -26,6 +27,7 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
         source: endpoint(SOURCE)?,
         target: endpoint(TARGET)?,
         table: measure.table.parse()?,
+        article: Article::default(),
         date_column: Some(DATE.to_owned()),
         windows: range.windows(Unit::Month)?,
         options: CopyOptions::default(),

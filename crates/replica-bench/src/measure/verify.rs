@@ -2,6 +2,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use replica_core::catalog::Article;
 use replica_core::config::Endpoint;
 use replica_core::verify::{
     Comparison, ComparisonJob, ComparisonOptions, ComparisonOutcome, Connections, Throttle,
@@ -15,7 +16,7 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     let endpoint = |database| Endpoint::from_connection_string(&connection_string(&measure.server, database));
     let (source, target) = (endpoint(SOURCE)?, endpoint(TARGET)?);
     let mut sides = Connections::new(source.clone(), target).take().await?;
-    let (source_table, target_table) = sides.tables(&measure.table.parse()?).await?;
+    let (source_table, target_table) = sides.tables(&measure.table.parse()?, &Article::default()).await?;
     let comparison = Arc::new(Comparison::new(&source_table, &target_table, ComparisonOptions::default())?);
     let connections = Connections::new(source.clone(), source);
     let sides = connections.take().await?;

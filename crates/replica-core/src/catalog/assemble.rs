@@ -1,4 +1,5 @@
 //! The answers to the catalog questions, put together.
+use super::article::Article;
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{CheckConstraint, ForeignKey, Trigger};
 use super::hidden::RowFilters;
@@ -61,6 +62,8 @@ pub(crate) fn assemble(answers: Answers) -> Result<Option<Table>> {
         protected: protected.into_iter().filter(|column| column.masked || column.encrypted).collect(),
         row_filters: filters,
         unknown: answers.unknown,
+        article: Article::default(),
+        excluded: Vec::new(),
         object,
     }))
 }

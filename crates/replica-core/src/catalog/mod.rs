@@ -1,4 +1,5 @@
 //! What a server says about one table, in one round trip.
+pub(crate) mod article;
 pub(crate) mod assemble;
 pub(crate) mod column;
 pub(crate) mod constraint;
@@ -16,6 +17,7 @@ pub(crate) mod server;
 pub(crate) mod sql_type;
 pub(crate) mod table;
 
+pub use article::{Article, RowsFrom};
 pub use column::{Collation, Column};
 pub use kind::Special;
 pub(crate) use kind::other_kind;

@@ -1,4 +1,5 @@
 //! What is known of one table, and what could not be learnt.
+use super::article::Article;
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{ActingKey, CheckConstraint, ForeignKey, Trigger};
 use super::hidden::RowFilters;
@@ -37,6 +38,10 @@ pub struct Table {
     pub row_filters: RowFilters,
     /// "topic: reason", for the log.
     pub unknown: Vec<String>,
+    /// What of it is copied, where it is a source.
+    pub article: Article,
+    /// The columns that its article leaves out.
+    pub excluded: Vec<String>,
 }
 
 /// A permission as `HAS_PERMS_BY_NAME` answers: `None` where the server does not say.
@@ -139,6 +144,8 @@ impl Table {
             protected: Vec::new(),
             row_filters: RowFilters::default(),
             unknown: Vec::new(),
+            article: Article::default(),
+            excluded: Vec::new(),
         }
     }
 
@@ -239,5 +246,7 @@ pub(crate) fn sample(name: &str) -> Table {
         protected: Vec::new(),
         row_filters: RowFilters::default(),
         unknown: Vec::new(),
+        article: Article::default(),
+        excluded: Vec::new(),
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{Selection, values};
+use super::{Configured, Selection, values};
+use crate::catalog::TableName;
 use crate::config::{Allowance, Config, Feature, Shrink, TableSettings};
 use crate::copy::Verify;
 use crate::error::{Error, Result};
@@ -257,6 +258,97 @@ impl Guard {
             load,
             ..CopyOptions::default()
         }
+    }
+}
+
+/// Under which name, and with which columns, a table is copied.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct ReshapingArgs {
+    /// of one table: its name at the target (default: the same)
+    #[argh(option, arg_name = "table")]
+    target: Option<String>,
+    /// of one table: leave this column out; again for another
+    #[argh(option, arg_name = "column")]
+    exclude_columns: Vec<String>,
+    /// of one table: take an expression of the source for a column, as email=LOWER(email); again for another
+    #[argh(option, arg_name = "column=sql", from_str_fn(values::assignment))]
+    column: Vec<(String, String)>,
+}
+
+/// Which rows of a table are copied.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct FilterArgs {
+    /// of one table: the condition in T-SQL that its rows meet at the source, as it follows WHERE
+    #[argh(option, long = "where", arg_name = "sql")]
+    filter: Option<String>,
+}
+
+crate::options! {
+    /// What of a table is copied, and under which name.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ArticleArgs {
+        reshaping: ReshapingArgs,
+        filter: FilterArgs,
+    }
+}
+
+impl ReshapingArgs {
+    /// What the configuration says of the table, and what was typed instead.
+    #[must_use]
+    pub fn over(&self, mut settings: TableSettings) -> TableSettings {
+        settings.target = self.target.clone().or(settings.target);
+        if !self.exclude_columns.is_empty() {
+            settings.exclude_columns.clone_from(&self.exclude_columns);
+        }
+        if !self.column.is_empty() {
+            settings.columns = self.column.iter().cloned().collect();
+        }
+        settings
+    }
+
+    fn is_given(&self) -> bool {
+        self.target.is_some() || !self.exclude_columns.is_empty() || !self.column.is_empty()
+    }
+}
+
+impl ArticleArgs {
+    /// What the configuration says of the table, and what was typed instead.
+    #[must_use]
+    pub fn over(&self, settings: TableSettings) -> TableSettings {
+        let settings = self.reshaping.over(settings);
+        TableSettings { filter: self.filter.filter.clone().or(settings.filter), ..settings }
+    }
+
+    /// Those of the tables that have the same name and columns on both sides: only these can be made like the source's.
+    ///
+    /// # Errors
+    /// Those of [`TableSettings::article`].
+    pub fn alike(&self, configured: &Configured, tables: &[TableName]) -> Result<Vec<TableName>> {
+        let mut alike = Vec::new();
+        for table in tables {
+            if self.over(configured.settings(table)).article()?.keeps_columns() {
+                alike.push(table.clone());
+            } else {
+                log::warn!(
+                    "{table}: --create passes it over, since its name or columns are to be others at the target"
+                );
+            }
+        }
+        Ok(alike)
+    }
+
+    /// # Errors
+    /// Of kind `Usage`: something is typed of one table, and there are others.
+    pub fn of_one(&self, tables: &[TableName]) -> Result<()> {
+        if tables.len() > 1 && (self.reshaping.is_given() || self.filter.filter.is_some()) {
+            return Err(Error::usage(
+                "--target, --where, --exclude-columns and --column go with a single table",
+            )
+            .remedy(
+                "For several, write target, where, exclude_columns and columns in [tables] of replica.toml",
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -27,8 +27,8 @@ pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};
 pub use groups::{
-    Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, Guard, ListedTables, Loading, NamedTables,
-    Shrinking, Tables, WindowLength, Workers,
+    ArticleArgs, Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, FilterArgs, Guard,
+    ListedTables, Loading, NamedTables, ReshapingArgs, Shrinking, Tables, WindowLength, Workers,
 };
 pub use tables::{List, Selection, Written};
 

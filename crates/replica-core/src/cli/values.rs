@@ -72,6 +72,17 @@ pub fn writable(name: &str, file: PathBuf) -> Result<PathBuf> {
     }
 }
 
+/// `name=text`, at the first `=`.
+///
+/// # Errors
+/// There is none, or nothing on one side of it.
+pub fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').map(|(name, text)| (name.trim(), text.trim())) {
+        Some((name, text)) if !name.is_empty() && !text.is_empty() => Ok((name.to_owned(), text.to_owned())),
+        _ => Err("it is written as email=LOWER(email)".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 use super::as_of::{AsOf, Newer};
 use super::key::{MergeKey, sort_expression};
 use super::part::RereadRows;
-use crate::catalog::{Table, TableName, quote};
+use crate::catalog::{Article, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
 use crate::plan::select_list;
@@ -18,6 +18,9 @@ pub struct Comparison {
     pub source: TableName,
     /// As its catalog has it.
     pub target: TableName,
+    /// What of the source's table is compared.
+    pub article: Article,
+    rows_from: [String; 2],
     /// Which columns are compared, and in which form.
     pub mapping: Mapping,
     /// What the rows are named by. Without one they are a multiset.
@@ -83,6 +86,8 @@ impl Comparison {
         Ok(Self {
             source: source.object.name.clone(),
             target: name.clone(),
+            article: source.article.clone(),
+            rows_from: [source, target].map(|table| table.rows_from().to_string()),
             key,
             subject: date_column.as_ref().map(|column| Subject::new(source, target, &mapping, column)),
             date_column,
@@ -110,8 +115,7 @@ impl Comparison {
 
     /// Counts the rows of a side that ordinary windows pass by.
     pub fn outside(&self, role: Role) -> Option<Query> {
-        let table = if role == Role::Source { &self.source } else { &self.target };
-        Some(self.date(role)?.outside(table))
+        Some(self.date(role)?.outside(&self.rows_from[side(role)]))
     }
 
     /// Can rows be told apart by days?
@@ -183,10 +187,9 @@ impl Comparison {
             Role::Source => select_list(&self.mapping.columns, |column| &column.conversion.expression),
             Role::Target => select_list(&self.mapping.columns, |column| &column.conversion.verify),
         };
-        let table = if role == Role::Source { &self.source } else { &self.target };
         let leads = lead.len();
         let lead = lead.into_iter().map(|column| column + ", ").collect::<String>();
-        let mut sql = format!("SELECT {lead}{list} FROM {}", table.quoted());
+        let mut sql = format!("SELECT {lead}{list} FROM {}", self.rows_from[side(role)]);
         if let Some(predicate) = predicate {
             sql.push_str(&format!(" WHERE {predicate}"));
         }

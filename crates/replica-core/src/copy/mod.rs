@@ -1,5 +1,6 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
+mod article;
 mod guard;
 pub mod indexes;
 mod narrow;
@@ -16,7 +17,7 @@ pub mod windows;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::catalog::{self, Table, TableName};
+use crate::catalog::{self, Article, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
@@ -80,8 +81,10 @@ pub struct TableJob<S = Endpoint> {
     pub source: S,
     /// The server and database that are written to.
     pub target: Endpoint,
-    /// The same name on both sides.
+    /// As the source calls it.
     pub table: TableName,
+    /// What of it is copied, and under which name.
+    pub article: Article,
     /// Only these days of it; `None`: all.
     pub days: Option<Days>,
     /// What the user lets the copy do, and wants of it.
@@ -103,9 +106,14 @@ impl<S> TableJob<S> {
     /// For people: the table, and its days.
     pub fn what(&self) -> String {
         match &self.days {
-            Some(days) => format!("{} {}", self.table, days.window),
-            None => self.table.to_string(),
+            Some(days) => format!("{} {}", self.label(), days.window),
+            None => self.label(),
         }
+    }
+
+    /// For people: the table, by both names where they differ.
+    pub fn label(&self) -> String {
+        self.article.label(&self.table)
     }
 
     /// What will be done. `options`: that of the job, or what has become of it.
@@ -145,14 +153,14 @@ impl<S: ConnectedSource> Sides<S> {
         Ok(Self { source: source?, target: target? })
     }
 
-    /// What is known of the table on either side.
+    /// What is known of the table on either side, at the source as its article has it.
     ///
     /// # Errors
     /// Those of [`ConnectedSource::table`] and [`catalog::read`].
-    pub async fn tables(&mut self, name: &TableName) -> Result<(Table, Table)> {
-        let source = self.source.table(name);
+    pub async fn tables(&mut self, name: &TableName, article: &Article) -> Result<(Table, Table)> {
+        let (source, target) = (self.source.table(name, article), article.target_of(name));
         // Both to the end: a query that is cut off would take its connection with it.
-        let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, name));
+        let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, target));
         Ok((source?, target?))
     }
 }
@@ -170,7 +178,7 @@ pub async fn preflight<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<()> 
     loop {
         let looked = async {
             let mut session = Session::connect(source, Role::Source).await?;
-            let table = catalog::read(&mut session, Role::Source, &job.table).await?;
+            let table = session.table(&job.table, &job.article).await?;
             find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await
         };
         if let Some(settled) = retries.settled(looked.await.map_err(|error| error.table(&job.table))).await {
@@ -238,7 +246,7 @@ async fn attempt<S: Source>(
     let mut options = job.options;
     loop {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
-        let (source, target) = sides.tables(&job.table).await?;
+        let (source, target) = sides.tables(&job.table, &job.article).await?;
         lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
         let plan = job.plan(&source, &target, options)?;
         plan.allowed()?;

@@ -1,6 +1,7 @@
 //! Where a table is copied from: a server, or whatever else has rows.
 use super::LOCK_WAIT;
-use crate::catalog::{self, Table, TableName};
+use super::article;
+use crate::catalog::{self, Article, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::Result;
 use crate::load::Progress;
@@ -46,11 +47,11 @@ pub trait ConnectedSource: Send {
     where
         Self: 'a;
 
-    /// What is known of a table.
+    /// What is known of a table, as its article has it.
     ///
     /// # Errors
-    /// There is none of that name, or no answer.
-    fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send;
+    /// There is none of that name, or no answer; the article asks for what cannot be.
+    fn table(&mut self, name: &TableName, article: &Article) -> impl Future<Output = Result<Table>> + Send;
 
     /// How many rows a plan's are, counted no further than `most`.
     ///
@@ -86,8 +87,9 @@ impl Source for Endpoint {
 impl ConnectedSource for Session {
     type Rows<'a> = Rows<'a>;
 
-    fn table(&mut self, name: &TableName) -> impl Future<Output = Result<Table>> + Send {
-        catalog::read(self, Role::Source, name)
+    async fn table(&mut self, name: &TableName, article: &Article) -> Result<Table> {
+        let table = catalog::read(self, Role::Source, name).await?;
+        article::shape(self, table, article).await
     }
 
     async fn count(&mut self, plan: &Plan, most: u64) -> Result<u64> {

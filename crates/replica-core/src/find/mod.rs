@@ -16,7 +16,7 @@ pub use naming::RowName;
 pub use place::Places;
 pub use preflight::preflight;
 
-use crate::catalog::{SqlType, Table, TableName};
+use crate::catalog::{SqlType, Table};
 use crate::decode::Row;
 use crate::error::Result;
 use crate::read;
@@ -57,8 +57,8 @@ pub enum LookedFor {
 /// One problem of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// The source's.
-    pub table: TableName,
+    /// With its name at the target, where that is another.
+    pub table: String,
     /// The column's name at the source.
     pub column: String,
     /// The column's type at the source.

@@ -122,9 +122,9 @@ impl Naming {
 
     /// The table, with the places if they are needed.
     pub(super) fn table(&self, source: &Table) -> String {
-        let table = source.object.name.quoted();
+        let table = source.rows_from();
         match self {
-            Self::Key(_) => table,
+            Self::Key(_) => table.to_string(),
             Self::Place { alias, .. } => {
                 // Named one by one: * leaves hidden columns out, and sparse ones behind a column set.
                 let columns = source.columns.iter().filter(|column| !column.column_set);

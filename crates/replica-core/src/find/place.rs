@@ -51,7 +51,7 @@ impl<'a> Places<'a> {
                 std::iter::once(place).chain(naming.items().into_iter().skip(1)).collect()
             }
         };
-        let select = format!("SELECT {} FROM {}", items.join(", "), self.source.object.name.quoted());
+        let select = format!("SELECT {} FROM {}", items.join(", "), self.source.rows_from().unnamed());
         let mut name = None;
         each_row(session, self.part(Some(place..place + 1)).query(&select), |row| {
             name = Some(naming.name(row)?);

@@ -65,7 +65,7 @@ impl<'a> Scan<'a> {
             }
             let (least, greatest) = (row.value(at + 1)?, row.value(at + 2)?);
             let finding = Finding {
-                table: self.search.source.object.name.clone(),
+                table: self.search.source.article.label(&self.search.source.object.name),
                 column: column.source.name.clone(),
                 source_type: column.source.sql_type.clone(),
                 target_type: column.target.sql_type.clone(),
@@ -87,7 +87,7 @@ impl<'a> Scan<'a> {
     }
 
     fn table(&self) -> String {
-        self.search.source.object.name.quoted()
+        self.search.source.rows_from().to_string()
     }
 
     fn params(&self) -> Vec<crate::tds::rpc::Param> {

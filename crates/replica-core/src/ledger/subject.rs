@@ -30,7 +30,7 @@ impl Subject {
             table: target.object.name.clone(),
             object_id: target.object.id,
             date_column: date_column.to_owned(),
-            fingerprint: fingerprint(mapping),
+            fingerprint: fingerprint(source, mapping),
             source: format!("{server}/{database}/{}", source.object.name).chars().take(400).collect(),
         }
     }
@@ -45,16 +45,19 @@ impl Subject {
         let differences = [
             (self.object_id != wanted.object_id, "the table was dropped and made again"),
             (self.date_column != wanted.date_column, "another date column"),
-            (self.fingerprint != wanted.fingerprint, "other columns or conversions"),
+            (
+                self.fingerprint != wanted.fingerprint,
+                "other columns, conversions or rows (a condition or an expression)",
+            ),
             (self.source != wanted.source, "another source"),
         ];
         differences.iter().find(|(differs, _)| *differs).map(|(_, what)| *what)
     }
 }
 
-/// Names, types and conversions of all columns, in order.
-fn fingerprint(mapping: &Mapping) -> String {
-    let mut text = String::new();
+/// Names, types and conversions of all columns, in order, and which rows there are.
+fn fingerprint(source: &Table, mapping: &Mapping) -> String {
+    let mut text = source.article.fingerprint();
     for column in &mapping.columns {
         let conversion = &column.conversion;
         let _ = writeln!(

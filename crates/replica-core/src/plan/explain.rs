@@ -18,6 +18,17 @@ impl Plan {
             "rows",
             self.source_rows.map_or_else(|| "unknown".into(), |rows| format!("about {}", human_count(rows))),
         );
+        if let Some(filter) = self.article.filter() {
+            add(
+                "filter",
+                format!(
+                    "{filter}: of all that is replaced, the target's table then holds such rows and no others"
+                ),
+            );
+        }
+        for (column, expression) in self.article.expressions() {
+            add("expression", format!("{column}: {expression}"));
+        }
         for column in &self.mapping.columns {
             add("column", describe(column));
         }

@@ -1,7 +1,7 @@
 //! What will be done, as statements. Pure: a plan is made from two catalogs and the user's options, and says all
 //! of itself in [`Plan::explain`].
 use crate::catalog::index::KeyColumn;
-use crate::catalog::{SqlType, Table, TableName, quote};
+use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
 use crate::config::Allowance;
 use crate::error::{Error, Result};
 use crate::load::{Load, LoadColumn};
@@ -28,6 +28,10 @@ pub struct Plan {
     pub source: TableName,
     /// As its catalog has it.
     pub target: TableName,
+    /// What of the source's table is copied.
+    pub article: Article,
+    /// Every statement over the source's rows has it after FROM.
+    pub rows_from: RowsFrom,
     /// Which columns are copied, and how each gets over.
     pub mapping: Mapping,
     /// What the target's shape decides: locks, batches, order, indexes.
@@ -104,6 +108,11 @@ impl Plan {
             warnings.extend(losses.map(|loss| format!("column {}: {loss}", column.target.name)));
         }
         warnings.extend(target.masked_when_read_back());
+        if source.article.changes_with_time() {
+            warnings.push(
+                "the condition on the rows changes with time: what is copied now may not be what is compared later".into(),
+            );
+        }
         let mut row_filters = Vec::new();
         for (side, table) in [("source", source), ("target", target)] {
             row_filters.extend(table.hides_rows(side));
@@ -114,6 +123,8 @@ impl Plan {
         Self {
             source: source.object.name.clone(),
             target: target.object.name.clone(),
+            article: source.article.clone(),
+            rows_from: source.rows_from(),
             mapping,
             strategy,
             source_rows: source.rows(),
@@ -178,14 +189,13 @@ impl Plan {
         let mut params = vec![Param::BigInt(i64::try_from(most).unwrap_or(i64::MAX))];
         let limits = self.limits.as_ref();
         let within = limits.map(|limits| limits.at_source.within(&limits.window, &mut params));
-        let rows =
-            format!("SELECT TOP (@P1) 1 AS [one] FROM {}{}", self.source.quoted(), and_where(None, within));
+        let rows = format!("SELECT TOP (@P1) 1 AS [one] FROM {}{}", self.rows_from, and_where(None, within));
         Query { sql: format!("SELECT COUNT_BIG(*) FROM ({rows}) AS [some]"), params }
     }
 
     /// A SELECT list, from the source and within the limits.
     fn at_source(&self, select: &str) -> Query {
-        let from = format!("{select} FROM {}", self.source.quoted());
+        let from = format!("{select} FROM {}", self.rows_from);
         within(from, self.limits.as_ref().map(|limits| (&limits.at_source, &limits.window)))
     }
 
@@ -299,6 +309,7 @@ fn sorted(source: &Table, mapping: &Mapping, order: &[KeyColumn]) -> Vec<Sorted>
         let column = mapping.columns.iter().find(|column| column.target.id == key.column_id);
         let Some(column) = column.filter(|column| {
             column.source.id == source_key.column_id
+                && !source.is_computed(&column.source)
                 && key.descending == source_key.descending
                 && orders_alike(column)
         }) else {

@@ -68,6 +68,6 @@ impl Plan {
     /// The SELECT of some of the rows.
     pub fn select_part(&self, part: &RowSelection) -> Query {
         let list = select_list(&self.mapping.columns, |column| &column.conversion.expression);
-        part.query(&format!("SELECT {list} FROM {}", self.source.quoted()))
+        part.query(&format!("SELECT {list} FROM {}", self.rows_from.unnamed()))
     }
 }

@@ -113,12 +113,12 @@ impl WindowedPlan {
 
     /// The first and the last day that the source's rows have: see [`DateColumn::extent`].
     pub fn extent(&self) -> Query {
-        self.at_source.extent(&self.base.source)
+        self.at_source.extent(&self.base.rows_from.to_string())
     }
 
     /// Counts the rows of the source that ordinary windows pass by: see [`Outside`](crate::window::Outside).
     pub fn outside(&self) -> Query {
-        self.at_source.outside(&self.base.source)
+        self.at_source.outside(&self.base.rows_from.to_string())
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn show(
             });
         }
     }
-    let select = format!("SELECT {} FROM {}", items.join(", "), subject.plan.source.quoted());
+    let select = format!("SELECT {} FROM {}", items.join(", "), subject.plan.rows_from.unnamed());
     let mut found: Option<(Vec<Shown>, bool)> = None;
     each_row(session, places.part(Some(0..2)).query(&select), |row| {
         if let Some((_, others)) = &mut found {

@@ -101,7 +101,7 @@ impl<'a> TrialTransaction<'a> {
             mapped.map(|mapped| mapped.conversion.expression.clone())
         });
         let Some(items) = mapped.collect::<Option<Vec<_>>>() else { return Ok(None) };
-        let table = self.subject.plan.source.quoted();
+        let table = self.subject.plan.rows_from.unnamed();
         let query = self.part.query(&format!("SELECT {} FROM {table}", items.join(", ")));
         let mut values = None;
         each_row(&mut self.sides.source, query, |row| {

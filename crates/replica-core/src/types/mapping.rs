@@ -108,7 +108,9 @@ pub fn map_what_can_be(
     for to in &target.columns {
         let from = source_of(source, target, to);
         used.extend(from.map(|column| column.id));
-        let leave_out = |filler| LeftOut { column: to.clone(), filler, at_source: from.is_some() };
+        let is_excluded = excludes(source, target, to);
+        let leave_out =
+            |filler| LeftOut { column: to.clone(), filler, at_source: from.is_some() || is_excluded };
         if let Some(filler) = to.filled_by_server() {
             left_out.push(leave_out(filler));
             filled_by_server.extend(from.map(|_| format!("{} ({filler})", to.name)));
@@ -117,6 +119,9 @@ pub fn map_what_can_be(
         let Some(from) = from else {
             match without_source(to) {
                 Some(filler) => left_out.push(leave_out(filler)),
+                None if is_excluded => {
+                    problems.excluded.push(format!("{} ({} NOT NULL)", to.name, to.sql_type));
+                }
                 None => problems.missing.push(format!("{} ({} NOT NULL)", to.name, to.sql_type)),
             }
             continue;
@@ -166,6 +171,11 @@ fn source_of<'a>(source: &'a Table, target: &Table, to: &Column) -> Option<&'a C
     source.columns.iter().find(|column| column.name == to.name).or_else(|| source.columns.iter().find(same))
 }
 
+/// Does the source's article leave out what would fill this column?
+fn excludes(source: &Table, target: &Table, to: &Column) -> bool {
+    source.excluded.iter().any(|name| ServerFacts::same_name(target.name_collation(), name, &to.name))
+}
+
 /// What fills a target column that the source does not have.
 fn without_source(to: &Column) -> Option<&'static str> {
     match to {
@@ -195,12 +205,14 @@ fn protection(table: &Table, column: &Column, side: &str) -> Option<String> {
 struct Problems {
     unmappable: Vec<String>,
     missing: Vec<String>,
+    /// The source's article leaves them out, and the target needs them.
+    excluded: Vec<String>,
     extra: Vec<String>,
 }
 
 impl Problems {
     fn is_empty(&self) -> bool {
-        self.unmappable.is_empty() && self.missing.is_empty() && self.extra.is_empty()
+        [&self.unmappable, &self.missing, &self.excluded, &self.extra].into_iter().all(Vec::is_empty)
     }
 
     fn into_error(self, target: &Table) -> Option<Error> {
@@ -215,6 +227,12 @@ impl Problems {
             parts.push(format!(
                 "in the target only, and needing a value: {}. Add them to the source, or give them a default",
                 self.missing.join(", ")
+            ));
+        }
+        if !self.excluded.is_empty() {
+            parts.push(format!(
+                "left out (exclude_columns), and needing a value at the target: {}. Let them be NULL there, or give them a default",
+                self.excluded.join(", ")
             ));
         }
         if !self.extra.is_empty() {

@@ -15,6 +15,7 @@ mod declare;
 mod number;
 mod other;
 mod plain;
+mod received;
 mod temporal;
 mod text;
 
@@ -25,6 +26,7 @@ use crate::catalog::{Column, SqlType, quote};
 pub use check::{Problem, ValueCheck, ValueMeasure};
 pub use declare::declare;
 pub use plain::plain_value;
+pub use received::received;
 
 /// So much of a text is shown.
 const SHOWN: u32 = 60;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use replica_testkit::Pair;
 
 use super::*;
+use crate::catalog::Article;
 use crate::compare::key::MergeKey;
 use crate::config::Endpoint;
 
@@ -18,7 +19,7 @@ fn compare(pair: &Pair, change: impl FnOnce(&mut Comparison), meanwhile: impl Fn
     runtime.block_on(async {
         let connections = connections(pair);
         let mut sides = connections.take().await.unwrap();
-        let (source, target) = sides.tables(&"dbo.t".parse().unwrap()).await.unwrap();
+        let (source, target) = sides.tables(&"dbo.t".parse().unwrap(), &Article::default()).await.unwrap();
         connections.give_back(sides);
         let mut comparison = Comparison::new(&source, &target, ComparisonOptions::default()).unwrap();
         change(&mut comparison);

@@ -1,5 +1,6 @@
 //! The tool end to end, on the sandbox or on the server that REPLICA_TEST_SERVER names.
 mod all;
+mod article;
 mod bad;
 mod copy;
 mod crash;

@@ -1,6 +1,7 @@
 //! The real binary against a real server: the one that REPLICA_TEST_SERVER names, or the sandbox.
 mod util;
 
+mod article;
 mod columns;
 mod configuration;
 mod constraints;

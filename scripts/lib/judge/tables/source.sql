@@ -58,6 +58,7 @@ CREATE TABLE dbo.parent (id int NOT NULL CONSTRAINT PK_parent PRIMARY KEY, name 
 CREATE TABLE dbo.child (id int NOT NULL IDENTITY(10, 5) CONSTRAINT PK_child PRIMARY KEY, parent int NULL, phone sysname, twice AS id * 2, stamp rowversion)
 CREATE TABLE [order].[It's a ]] "table"] ([select] int NOT NULL CONSTRAINT [PK ']]] PRIMARY KEY, [a ]] b's] nvarchar(20) NULL)
 CREATE TABLE dbo.checked (id int NOT NULL, n int NULL)
+CREATE TABLE dbo.people (id int NOT NULL CONSTRAINT PK_people PRIMARY KEY, day date NOT NULL, email varchar(40) NULL, tenant int NOT NULL, secret binary(4) NOT NULL)
 CREATE TABLE dbo.converted (
     id bigint NOT NULL CONSTRAINT PK_converted PRIMARY KEY, a_char nvarchar(40) NULL, a_text nvarchar(max) NULL, a_binary binary(4) NULL,
     a_decimal decimal(12, 4) NULL, an_int int NULL, a_float float NULL, a_money money NULL, a_datetime datetime2(7) NULL,
@@ -66,6 +67,7 @@ CREATE TABLE dbo.converted (
 INSERT INTO dbo.parent VALUES (1, 'one'), (2, 'two')
 INSERT INTO dbo.child (parent, phone) VALUES (1, '1'), (2, '2'), (NULL, '3')
 INSERT INTO [order].[It's a ]] "table"] VALUES (1, N'x'), (2, NULL)
+INSERT INTO dbo.people VALUES (1, '2024-01-15', 'Ann@x.org', 7, 0x01), (2, '2024-02-15', 'Bob@x.org', 8, 0x02), (3, '2024-03-15', NULL, 7, 0x03)
 INSERT INTO dbo.checked VALUES (1, 1), (2, 2), (3, 3)
 INSERT INTO dbo.converted VALUES
     (1, N'Ada', N'as usual', 0x01020304, 12.5, 3, 0.5, 1, '2024-01-15T09:30:00', '12:00:00', NEWID(), '2024-01-15', '2024-01-15T09:30:00+01:00'),

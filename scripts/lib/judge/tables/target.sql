@@ -29,6 +29,7 @@ CREATE TABLE dbo.child (id int NOT NULL IDENTITY(10, 5) CONSTRAINT PK_child PRIM
 CREATE TABLE [order].[It's a ]] "table"] ([select] int NOT NULL CONSTRAINT [PK ']]] PRIMARY KEY, [a ]] b's] nvarchar(20) NULL)
 CREATE INDEX [by 'a ]]'] ON [order].[It's a ]] "table"] ([a ]] b's])
 CREATE TABLE dbo.checked (id int NOT NULL, n int NULL CONSTRAINT DF_checked DEFAULT 7, CONSTRAINT CK_checked CHECK (n < 100))
+CREATE TABLE dbo.persons (id int NOT NULL CONSTRAINT PK_persons PRIMARY KEY, day date NOT NULL, email nvarchar(10) NULL, tenant int NULL)
 CREATE TABLE dbo.audit (n int NOT NULL IDENTITY, id int NOT NULL)
 CREATE TABLE dbo.converted (
     id int NOT NULL CONSTRAINT PK_converted PRIMARY KEY, a_char varchar(40) NULL, a_text varchar(200) NULL, a_binary varbinary(8) NULL,

@@ -54,11 +54,17 @@ impl Configured {
         let lists = lists(config, &names)?;
         let mut run: Vec<TableName> = lists.values().flatten().flatten().cloned().collect();
         run.extend(written.iter().flat_map(|entry| meant(&names, &entry.tables)));
+        if role == Role::Target {
+            // The target has them under other names.
+            let renamed = config.tables.iter().filter(|(_, settings)| settings.target.is_some());
+            run.extend(renamed.map(|(key, _)| parsed("[tables]", key)).collect::<Result<Vec<_>>>()?);
+        }
         run.sort_unstable();
         run.dedup();
         let keys = Keys { names: &names, run: &run, role };
         let settings = keys.attach("[tables]", config.tables.iter())?;
         let date_columns = keys.attach("[date_filter_columns]", config.date_filter_columns.iter())?;
+        one_source_each(&run, &settings)?;
         Ok(Self { names, lists, settings, date_columns })
     }
 
@@ -109,6 +115,24 @@ impl Configured {
     pub fn date_column(&self, table: &TableName) -> Option<&str> {
         self.date_columns.get(table).map(String::as_str)
     }
+}
+
+/// Two tables that are one at the target would replace each other's rows. Names that differ in their case count as one,
+/// which they are to most databases.
+fn one_source_each(run: &[TableName], settings: &HashMap<TableName, TableSettings>) -> Result<()> {
+    let mut sources = HashMap::<String, &TableName>::new();
+    let renamed = settings.iter().filter(|(_, settings)| settings.target.is_some()).map(|(table, _)| table);
+    for source in run.iter().chain(renamed) {
+        let article = settings.get(source).map(TableSettings::article).transpose()?.unwrap_or_default();
+        let target = article.target_of(source);
+        if let Some(other) = sources.insert(target.to_string().to_lowercase(), source)
+            && other != source
+        {
+            return Err(Error::usage(format!("{other} and {source} are both to be {target} at the target"))
+                .remedy("Give one of them another target in [tables] of replica.toml"));
+        }
+    }
+    Ok(())
 }
 
 /// The tables of each list. What one list names, no pattern of another takes.

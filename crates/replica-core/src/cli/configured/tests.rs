@@ -117,3 +117,19 @@ fn what_one_list_names_no_pattern_of_the_other_takes() {
     assert!(known.list(List::Reference).unwrap_err().to_string().starts_with("reference_tables: "));
     assert_eq!(known.list(List::Dated).unwrap(), [name("dbo.a")], "another list's slip is not its own");
 }
+
+#[test]
+fn two_sources_for_one_target_are_refused() {
+    let renamed = |target: &str| {
+        let mut config = Config::default();
+        let settings = TableSettings { target: Some(target.into()), ..TableSettings::default() };
+        config.tables.insert("dbo.a".into(), settings);
+        let tables = ["dbo.a", "dbo.b"];
+        Configured::new(&config, &entries(&["dbo.b"]), names(&tables, &tables), Role::Source)
+    };
+    let known = renamed("stage.B").unwrap();
+    let article = known.settings(&name("dbo.a")).article().unwrap();
+    assert_eq!(article.label(&name("dbo.a")), "dbo.a -> stage.B");
+    assert!(refused(renamed("DBO.B")).contains("dbo.b"));
+    assert_eq!(refused(renamed("a.b.c")).matches("a.b.c").count(), 1);
+}

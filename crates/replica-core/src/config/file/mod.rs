@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
 use super::{Allowance, Endpoint, Etl, SchemaSettings, Secret, Shrink, read_small_text};
-use crate::catalog::TableName;
+use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
 
 /// Everything that is configured outside the command line.
@@ -54,9 +54,35 @@ pub struct TableSettings {
     pub max_workers: Option<usize>,
     /// Days before the day that run-replica-etl replaces with it.
     pub look_back_days: Option<u16>,
+    /// Its name at the target.
+    pub target: Option<String>,
+    /// The condition that its rows meet, as it follows WHERE.
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+    /// Columns that are not copied.
+    #[serde(default)]
+    pub exclude_columns: Vec<String>,
+    /// Expressions of the source, by the column that takes them.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
 }
 
 impl TableSettings {
+    /// What of the table is copied, and under which name.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: no table name; those of [`Article::new`].
+    pub fn article(&self) -> Result<Article> {
+        let target =
+            self.target.as_ref().map(|name| name.parse().map_err(|error| Error::usage(format!("{error}"))));
+        Article::new(
+            target.transpose()?,
+            self.filter.clone(),
+            self.exclude_columns.clone(),
+            self.columns.clone(),
+        )
+    }
+
     /// What is written about rows and values that a replacement may lose.
     pub fn allowance(&self) -> Allowance {
         Allowance {
@@ -162,6 +188,7 @@ impl Config {
                     "[tables] {name}: chunk_size and commit_interval are numbers of rows, at least 1"
                 )));
             }
+            settings.article().map_err(|error| error.within(format!("[tables] {name}")))?;
         }
         Ok(self)
     }

@@ -8,7 +8,7 @@ mod tally;
 mod workers;
 
 use super::{Sides, Verify, lock_table};
-use crate::catalog::{self, TableName};
+use crate::catalog::{self, Article, TableName};
 use crate::config::Endpoint;
 use crate::copy::indexes::{self, IndexChanges};
 use crate::error::{Error, Result};
@@ -35,6 +35,8 @@ pub struct WindowsJob {
     pub target: Endpoint,
     /// As the source names it.
     pub table: TableName,
+    /// What of it is copied, and under which name.
+    pub article: Article,
     /// `None`: the only column that holds dates.
     pub date_column: Option<String>,
     /// In order, without overlap.
@@ -53,6 +55,13 @@ pub struct WindowsJob {
     pub shared: bool,
     /// Around what indexes are disabled and rebuilt.
     pub index_scope: IndexScope,
+}
+
+impl WindowsJob {
+    /// For people: the table, by both names where they differ.
+    pub fn label(&self) -> String {
+        self.article.label(&self.table)
+    }
 }
 
 /// When indexes are disabled and rebuilt.
@@ -74,7 +83,7 @@ pub async fn source_range(job: &WindowsJob) -> Result<Range> {
     loop {
         let asked = async {
             let mut sides = Sides::connect(&job.source, &job.target).await?;
-            let (source, target) = sides.tables(&job.table).await?;
+            let (source, target) = sides.tables(&job.table, &job.article).await?;
             let plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
             let days = read::numbers(sides.source.lane()?, plan.extent()).await;
             let days = days.map_err(|error| error.within("asking the source for its first and last day"))?;

@@ -69,7 +69,7 @@ impl PreparedWindows {
     async fn attempt(job: &WindowsJob) -> Result<Self> {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let prepared = async {
-            let (source, target) = sides.tables(&job.table).await?;
+            let (source, target) = sides.tables(&job.table, &job.article).await?;
             let mut plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
             isolate(&mut sides.source, &mut plan).await?;
             let plan = stage(&mut sides.target, &target, plan, &job.windows).await?;
@@ -144,7 +144,7 @@ async fn look(
     rows: &[(Window, u64)],
 ) -> Result<(Findings, RowsAtTarget)> {
     let number = u64::try_from(window::number(target).await?).unwrap_or_default();
-    let (number, moved, what) = (AtomicU64::new(number), AtomicU64::new(0), job.table.to_string());
+    let (number, moved, what) = (AtomicU64::new(number), AtomicU64::new(0), job.label());
     let watched = Watched { what: &what, target: &job.target, session: &number, moved: &moved };
     let looked = watched.run(async {
         target.set_lock_timeout(LOCK_WAIT).await?;
@@ -199,7 +199,7 @@ async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
         return source.set_isolation(Isolation::ReadCommitted).await;
     }
     source.set_isolation(Isolation::Snapshot).await?;
-    let probe = format!("SELECT TOP (1) 1 FROM {}", plan.base.source.quoted());
+    let probe = format!("SELECT TOP (1) 1 FROM {}", plan.base.rows_from);
     match read::numbers(source.lane()?, probe).await {
         Err(error) if forbids_snapshot(&error) => {
             log::warn!("{}: {error}; going on without SNAPSHOT isolation", plan.base.source);

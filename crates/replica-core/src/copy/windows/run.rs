@@ -97,7 +97,7 @@ impl<'a> ActiveRun<'a> {
         let Sides { source: reader, target: session } = sides;
         drop(reader);
         let begun = Instant::now();
-        let timing = Timing::begin(job.table.to_string());
+        let timing = Timing::begin(job.label());
         let beginning = Beginning {
             job,
             plan: &plan,

@@ -3,7 +3,8 @@ use time::Date;
 use time::macros::date;
 
 use super::{LAST_DAY, Window};
-use crate::catalog::{Column, SqlType, Table, TableName, quote};
+use crate::catalog::server::ServerFacts;
+use crate::catalog::{Column, SqlType, Table, quote};
 use crate::error::{Error, Result};
 use crate::report::human_count;
 use crate::tds::rpc::{Param, Query};
@@ -25,6 +26,12 @@ pub struct DateColumn {
 pub fn choose<'a>(table: &'a Table, named: Option<&str>) -> Result<&'a Column> {
     let name = &table.object.name;
     if let Some(named) = named {
+        if table.excluded.iter().any(|column| ServerFacts::same_name(table.name_collation(), column, named)) {
+            return Err(Error::usage("it is left out, and windows are to be cut by it")
+                .remedy("Take it out of exclude_columns, or name another date column")
+                .table(name)
+                .column(named));
+        }
         let Some(column) = table.column_named(named) else {
             return Err(Error::usage(format!("there is no column {named}"))
                 .remedy(format!("Dates are in: {}", listed(table)))
@@ -165,8 +172,8 @@ impl DateColumn {
         format!("{} IS NULL", self.expression)
     }
 
-    /// Counts the rows that ordinary windows pass by, see [`Outside`]: one row of numbers.
-    pub fn outside(&self, table: &TableName) -> Query {
+    /// Counts the rows that ordinary windows pass by, see [`Outside`]: one row of numbers. `rows`: as it follows FROM.
+    pub fn outside(&self, rows: &str) -> Query {
         let Self { expression, sql_type } = self;
         let mut terms = vec![self.missing()];
         let mut numbers = Vec::new();
@@ -189,12 +196,12 @@ impl DateColumn {
         }
         let more = numbers.iter().map(|number| format!(", {number}")).collect::<String>();
         let missing = format!("SUM(CASE WHEN {} THEN CAST(1 AS bigint) ELSE 0 END)", self.missing());
-        format!("SELECT {missing}{more} FROM {} WHERE {}", table.quoted(), terms.join(" OR ")).into()
+        format!("SELECT {missing}{more} FROM {rows} WHERE {}", terms.join(" OR ")).into()
     }
 
     /// The first and the last day that rows have, as yyyymmdd: what ordinary windows can hold (see [`Outside`]).
     /// Two subqueries, since each is one look at an index, where both at once would be a scan.
-    pub fn extent(&self, table: &TableName) -> Query {
+    pub fn extent(&self, rows: &str) -> Query {
         let Self { expression, sql_type } = self;
         let is_number = matches!(sql_type, SqlType::Int | SqlType::BigInt);
         let last = yyyymmdd(LAST_DAY);
@@ -206,9 +213,9 @@ impl DateColumn {
             Some((_, LAST_DAY)) => (String::new(), format!(" WHERE {expression} < '{last}'")),
             _ => (String::new(), String::new()),
         };
-        let one = |function: &str, rows: &str| {
+        let one = |function: &str, which: &str| {
             let day = Self { expression: format!("{function}({expression})"), sql_type: sql_type.clone() };
-            format!("(SELECT {} FROM {}{rows})", day.day_number(), table.quoted())
+            format!("(SELECT {} FROM {rows}{which})", day.day_number())
         };
         format!("SELECT {} AS [first], {} AS [last]", one("MIN", &from), one("MAX", &before)).into()
     }

@@ -73,8 +73,8 @@ fn a_window_without_end_is_bounded_below() {
 
 #[test]
 fn what_no_window_holds_is_counted_and_named() {
-    let table = TableName::new("dbo", "t");
-    let sql = |sql_type: SqlType| DateColumn::at_target(&mapped(&sql_type, &sql_type)).outside(&table).sql;
+    let table = "[dbo].[t]";
+    let sql = |sql_type: SqlType| DateColumn::at_target(&mapped(&sql_type, &sql_type)).outside(table).sql;
     let count = |term: &str| format!("SUM(CASE WHEN [D] {term} THEN CAST(1 AS bigint) ELSE 0 END)");
     assert_eq!(
         sql(SqlType::DateTime2(3)),

@@ -43,7 +43,7 @@ impl WorkerPool {
     ) -> Result<LoadOutcome, AttemptError> {
         let number = AtomicU64::new(0);
         let moved = AtomicU64::new(0);
-        let what = format!("{} {}", self.job.table, claim.window);
+        let what = format!("{} {}", self.job.label(), claim.window);
         let watched = Watched { what: &what, target: &self.job.target, session: &number, moved: &moved };
         let result = watched.run(async {
             let sides = self.connected(sides).await?;

@@ -54,7 +54,7 @@ pub(super) struct Replacement<'a> {
 
 impl<'a> Replacement<'a> {
     pub(super) fn new(pool: &'a WorkerPool, window: Window) -> Self {
-        let what = format!("{} {window}", pool.job.table);
+        let what = format!("{} {window}", pool.job.label());
         Self {
             pool,
             window,

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool, WindowLength,
-    Workers, values,
+    ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool,
+    WindowLength, Workers, values,
 };
 use replica_core::copy::{Tablock, windows::IndexScope};
 use replica_core::error::{Error, Result};

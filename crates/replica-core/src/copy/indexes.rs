@@ -1,13 +1,13 @@
 //! Indexes around a load: which are disabled, and that exactly those come back, whatever happens in between.
 //!
-//! Before an index is disabled it is put on record in the [`ledger`](crate::ledger), and that is committed; when it is
+//! Before an index is disabled it is put on record in the [`ledger`], and that is committed; when it is
 //! rebuilt, the record goes. So an index that is disabled and on record is ours to rebuild, now or after a crash;
 //! one that is disabled and not on record was disabled by someone else, and stays so.
 //!
-//! Which ones are worth it is decided by [`shape::indexes`](crate::shape::indexes).
+//! Which ones are worth it is decided by `shape::indexes`.
 //!
 //! ALTER INDEX takes a schema modification lock: all of it happens outside of the transactions that load rows, and
-//! waits no longer than [`LOCK_WAIT`] at a time, since whoever comes after it waits, too.
+//! waits no longer than ten seconds at a time, since whoever comes after it waits, too.
 use std::time::{Duration, Instant};
 
 use crate::catalog::record::CatalogRow;

@@ -119,7 +119,7 @@ impl<S> TableJob<S> {
     /// What will be done. `options`: that of the job, or what has become of it.
     ///
     /// # Errors
-    /// Those of [`Plan::new`] and [`WindowedPlan::new`].
+    /// Those of [`Plan::new`] and of a plan of windows.
     pub fn plan(&self, source: &Table, target: &Table, mut options: CopyOptions) -> Result<Plan> {
         let Some(days) = &self.days else { return Plan::new(source, target, options) };
         options.load.one_transaction = true;
@@ -214,7 +214,7 @@ pub async fn table<S: Source>(
 pub struct Effort {
     /// Attempts after the first.
     pub retries: u32,
-    /// Of the attempt that went well, phase by phase, as [TIMING] names them.
+    /// Of the attempt that went well, phase by phase, as \[TIMING\] names them.
     pub phases: Vec<(&'static str, Duration)>,
 }
 

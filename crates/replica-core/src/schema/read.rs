@@ -1,4 +1,4 @@
-//! Asks a server for the definitions of tables: one round trip for up to [`TABLES_AT_ONCE`] of them.
+//! Asks a server for the definitions of tables: one round trip for up to `TABLES_AT_ONCE` of them.
 use std::time::Duration;
 
 use super::assemble::{SchemaAnswers, assemble};

@@ -4,7 +4,7 @@
 //! is kept, added up for the window and, in the same pass, for each of its days. Days that differ are read once more
 //! on both sides, in the order of a key, and merged; that second reading also decides, since a source that changes
 //! meanwhile may differ for a moment. Without a key, a sketch taken in the first pass says which hashes
-//! make the difference, and the second picks their rows. [`compare`](crate::compare) does the reading.
+//! make the difference, and the second picks their rows. `compare` does the reading.
 mod finding;
 mod job;
 mod narrow;

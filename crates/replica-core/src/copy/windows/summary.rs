@@ -19,7 +19,7 @@ pub struct FinishedWindow {
     pub result: Result<LoadOutcome>,
     /// Attempts after the first.
     pub retries: u32,
-    /// Phase by phase, as [TIMING] names them.
+    /// Phase by phase, as \[TIMING\] names them.
     pub phases: Vec<(&'static str, Duration)>,
     /// From the claim to the commit, all attempts together.
     pub elapsed: Duration,

@@ -80,9 +80,10 @@ impl PatternPart {
             return ServerFacts::same_name(collation, &self.text, name);
         }
         let folded = |text: &str| -> Vec<char> {
-            match ServerFacts::is_case_sensitive(collation) {
-                true => text.chars().collect(),
-                false => text.to_lowercase().chars().collect(),
+            if ServerFacts::is_case_sensitive(collation) {
+                text.chars().collect()
+            } else {
+                text.to_lowercase().chars().collect()
             }
         };
         matches(&folded(&self.text), &folded(name))

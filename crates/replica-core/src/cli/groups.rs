@@ -117,9 +117,10 @@ impl CreationArgs {
     /// Of kind `Usage`: `--foreign-keys` without `--create`; what `[schema]` of the configuration contradicts itself in.
     pub fn policy(&self, config: &Config) -> Result<Option<Policy>> {
         if !self.create {
-            return match self.foreign_keys {
-                true => Err(Error::usage("--foreign-keys goes with --create")),
-                false => Ok(None),
+            return if self.foreign_keys {
+                Err(Error::usage("--foreign-keys goes with --create"))
+            } else {
+                Ok(None)
             };
         }
         let mut settings = config.schema.clone();

@@ -44,9 +44,12 @@ impl<'a> Merge<'a> {
         key: &'a MergeKey,
         named: bool,
     ) -> Result<Self> {
-        let question = |role| match named {
-            true => reading.comparison.keyed(role, part, key),
-            false => reading.comparison.part(role, part, Some(key)),
+        let question = |role| {
+            if named {
+                reading.comparison.keyed(role, part, key)
+            } else {
+                reading.comparison.part(role, part, Some(key))
+            }
         };
         let source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
         let target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;

@@ -10,9 +10,10 @@ use crate::types;
 /// # Errors
 /// The server's, to an expression; those of [`Article::of`].
 pub(super) async fn shape(session: &mut Session, table: Table, article: &Article) -> Result<Table> {
-    let computed = match article.expressions().is_empty() {
-        true => Vec::new(),
-        false => computed(session, &table, article).await?,
+    let computed = if article.expressions().is_empty() {
+        Vec::new()
+    } else {
+        computed(session, &table, article).await?
     };
     article.of(table, computed)
 }

@@ -264,9 +264,10 @@ fn read_indexes<'a>(
             }
         };
         let name = record.name("index_name")?;
-        let filter = match record.flag("has_filter") {
-            true => Some(within.text(record, "filter_definition", || format!("the filter of index {name}"))?),
-            false => None,
+        let filter = if record.flag("has_filter") {
+            Some(within.text(record, "filter_definition", || format!("the filter of index {name}"))?)
+        } else {
+            None
         };
         let columns = about(question::INDEX_COLUMNS);
         let mine: Vec<&CatalogRow> =

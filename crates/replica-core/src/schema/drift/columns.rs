@@ -130,9 +130,10 @@ fn both(pair: &Compared<'_>, wanted: &ColumnDefinition, found: &ColumnDefinition
         all.push(altered(pair.found, found, &column, ColumnChange::Collation, difference));
     }
     if wanted.nullable != found.nullable {
-        let (severity, change, what) = match wanted.nullable {
-            true => (Severity::NotNull, ColumnChange::TakesNull, "NOT NULL, and the source may have NULL"),
-            false => (Severity::Wider, ColumnChange::RefusesNull, "NULL, wanted NOT NULL"),
+        let (severity, change, what) = if wanted.nullable {
+            (Severity::NotNull, ColumnChange::TakesNull, "NOT NULL, and the source may have NULL")
+        } else {
+            (Severity::Wider, ColumnChange::RefusesNull, "NULL, wanted NOT NULL")
         };
         let difference = Deviation::new(Element::Column, &found.name, severity, what);
         let column = ColumnDefinition { nullable: wanted.nullable, ..found.clone() };

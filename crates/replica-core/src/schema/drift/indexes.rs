@@ -84,9 +84,10 @@ fn both(pair: &Compared<'_>, wanted: &IndexDefinition, found: &IndexDefinition) 
             && found.is_clustered() == wanted.is_clustered()
             && found.is_columnstore() == wanted.is_columnstore()
             && same_name(name, &wanted.name.name);
-        return Some(match again {
-            true => difference.mend(Mend::Asked, vec![ddl::index_again(pair.found, wanted)]),
-            false => difference,
+        return Some(if again {
+            difference.mend(Mend::Asked, vec![ddl::index_again(pair.found, wanted)])
+        } else {
+            difference
         });
     }
     // Disabled is what the copy itself does for a while.

@@ -6,6 +6,7 @@ mod metrics;
 mod record;
 mod refresh;
 mod run;
+mod schema_check;
 mod steps;
 mod survey;
 mod tally;

@@ -20,6 +20,7 @@ use crate::agenda::Agenda;
 use crate::args::Options;
 use crate::record::{RunHeader, RunLog};
 use crate::refresh::{FinishedPart, StepContext, refresh};
+use crate::schema_check;
 use crate::steps::{Step, StepOptions, listed, steps, written};
 use crate::tally::Tally;
 
@@ -118,6 +119,10 @@ impl All<'_> {
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
         let (agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
+        if let Some(check) = plan.config.etl.schema {
+            let tables: Vec<TableName> = agenda.steps.iter().map(|step| step.table.clone()).collect();
+            stop.or(schema_check::run(&self.sides, plan.config, check, &tables)).await?;
+        }
         for (step, error) in agenda.refused {
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;
         }

@@ -5,6 +5,16 @@ use serde::Deserialize;
 
 use super::Shrink;
 
+/// What is done about tables that differ from the source's, before any is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SchemaCheck {
+    /// Differences are warned of.
+    Report,
+    /// Those that can be mended without loss and without a rewrite are mended, as by `sync-replica-schema --apply-safe`.
+    Safe,
+}
+
 /// An option on the command line wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +29,8 @@ pub struct Etl {
     pub verify: Option<String>,
     /// How much smaller tables and days may become.
     pub allow_shrink: Option<Shrink>,
+    /// Whether the target's tables are compared with the source's first; without it a copy's own refusals tell.
+    pub schema: Option<SchemaCheck>,
     /// Where each run leaves its record.
     pub record_dir: Option<PathBuf>,
     /// What Prometheus' node exporter reads.

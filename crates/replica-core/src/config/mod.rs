@@ -12,7 +12,7 @@ mod small;
 
 pub use allowance::{Allowance, Shrink};
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
-pub use etl::Etl;
+pub use etl::{Etl, SchemaCheck};
 pub use file::{Config, TableSettings};
 pub use schema::{Feature, SchemaSettings};
 pub use secret::Secret;

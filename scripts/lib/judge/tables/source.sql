@@ -72,12 +72,20 @@ INSERT INTO dbo.checked VALUES (1, 1), (2, 2), (3, 3)
 INSERT INTO dbo.converted VALUES
     (1, N'Ada', N'as usual', 0x01020304, 12.5, 3, 0.5, 1, '2024-01-15T09:30:00', '12:00:00', NEWID(), '2024-01-15', '2024-01-15T09:30:00+01:00'),
     (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+CREATE TABLE dbo.partitioned_store (id int NOT NULL, day date NOT NULL, label nvarchar(20) NULL)
+CREATE TABLE dbo.partitioned_key (id int NOT NULL, day date NOT NULL, label nvarchar(20) NULL)
+CREATE TABLE dbo.wider (id int NOT NULL CONSTRAINT PK_wider PRIMARY KEY)
+INSERT INTO dbo.partitioned_store SELECT id, day, label FROM dbo.heap
+INSERT INTO dbo.partitioned_key SELECT id, day, label FROM dbo.heap
+INSERT INTO dbo.wider VALUES (1), (2)
 GO
 CREATE VIEW dbo.seen AS SELECT id, label FROM dbo.heap WHERE id > 1
 GO
 -- Values and rows that the target refuses, or would change.
 CREATE TABLE dbo.faulty (id int NOT NULL CONSTRAINT PK_faulty PRIMARY KEY, name nvarchar(40) NULL, note varchar(60) NULL, amount decimal(12, 4) NULL, n int NULL, at datetime2(7) NULL)
 CREATE TABLE dbo.faulty_rows (id int NOT NULL, n int NULL)
+CREATE TABLE dbo.faulty_heap (id int NULL, note varchar(60) NULL)
+INSERT INTO dbo.faulty_heap VALUES (1, 'far too long for a column of twenty'), (1, 'as usual')
 INSERT INTO dbo.faulty VALUES (1, N'Ada', 'as usual', 12.5, 3, '2024-01-15T09:30:00'), (2, N'Łukasz', 'far too long for a column of twenty', 7.1234, 70000, '2024-01-31T23:59:59.9999999'), (3, N'Grace', 'as usual', 1, 1, '1752-12-31')
 INSERT INTO dbo.faulty_rows VALUES (1, 1), (2, 2), (3, 3), (3, 4), (5, 50)
 GO

@@ -36,6 +36,11 @@ CREATE TABLE dbo.converted (
     a_decimal decimal(9, 2) NULL, an_int smallint NULL, a_float decimal(9, 2) NULL, a_money decimal(19, 4) NULL, a_datetime datetime NULL,
     a_time time(0) NULL, a_guid char(36) NULL, a_date smalldatetime NULL, an_offset datetimeoffset(0) NULL
 )
+CREATE TABLE dbo.partitioned_store (id int NOT NULL, day date NOT NULL, label nvarchar(20) NULL) ON by_month (day)
+CREATE CLUSTERED COLUMNSTORE INDEX ccx ON dbo.partitioned_store ON by_month (day)
+CREATE TABLE dbo.partitioned_key (id int NOT NULL IDENTITY, day date NOT NULL, label nvarchar(20) NULL, CONSTRAINT PK_partitioned_key PRIMARY KEY (day, id) WITH (DATA_COMPRESSION = PAGE)) ON by_month (day)
+CREATE TABLE dbo.wider (id int NOT NULL CONSTRAINT PK_wider PRIMARY KEY, note varchar(10) NOT NULL CONSTRAINT DF_wider DEFAULT 'x')
+CREATE TABLE dbo.faulty_heap (id int NULL, note varchar(20) NULL)
 CREATE TABLE dbo.seen (id int NOT NULL, label nvarchar(20) NULL)
 CREATE TABLE dbo.faulty (id int NOT NULL CONSTRAINT PK_faulty PRIMARY KEY, name varchar(40) NULL, note varchar(20) NULL, amount decimal(9, 2) NULL, n smallint NULL, at datetime NULL)
 CREATE TABLE dbo.faulty_rows (id int NOT NULL CONSTRAINT PK_faulty_rows PRIMARY KEY, n int NULL CONSTRAINT CK_faulty_rows CHECK (n < 10))

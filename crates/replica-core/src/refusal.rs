@@ -27,6 +27,8 @@ pub enum Refusal {
     UnseenTriggers,
     /// Deleting the old rows would fire a trigger.
     DeleteTrigger,
+    /// Writing the rows that differ would fire a trigger.
+    FiredTrigger,
     /// Loading past a trigger needs ALTER.
     InsertTriggerWithoutAlter,
     /// An INSTEAD OF trigger would run in place of the replacement.
@@ -39,6 +41,10 @@ pub enum Refusal {
     ForeignKeyWithoutAlter,
     /// Foreign keys would delete or change rows of other tables.
     ActingForeignKeys,
+    /// The target has no key that tells its rows apart.
+    NoKey,
+    /// Rows that differ cannot be staged in tempdb.
+    UnknownToTempdb,
     /// Security policies may hide rows of either side.
     HiddenRows,
     /// Columns that only the target has hold values.
@@ -62,12 +68,15 @@ impl Refusal {
             Self::DisabledClusteredIndex => "disabled_clustered_index",
             Self::UnseenTriggers => "unseen_triggers",
             Self::DeleteTrigger => "delete_trigger",
+            Self::FiredTrigger => "fired_trigger",
             Self::InsertTriggerWithoutAlter => "insert_trigger_without_alter",
             Self::InsteadOfTrigger => "instead_of_trigger",
             Self::IdentityWithoutAlter => "identity_without_alter",
             Self::UnseenForeignKeys => "unseen_foreign_keys",
             Self::ForeignKeyWithoutAlter => "foreign_key_without_alter",
             Self::ActingForeignKeys => "acting_foreign_keys",
+            Self::NoKey => "no_key",
+            Self::UnknownToTempdb => "unknown_to_tempdb",
             Self::HiddenRows => "hidden_rows",
             Self::LostValues => "lost_values",
             Self::LostRows => "lost_rows",

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool,
-    WindowLength, Workers, values,
+    ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection,
+    Tables, Tool, WindowLength, Workers, values,
 };
 use replica_core::copy::{Tablock, windows::IndexScope};
 use replica_core::error::{Error, Result};
@@ -27,6 +27,7 @@ replica_core::options! {
         loading: Loading,
         guard: Guard,
         article: ArticleArgs,
+        apply: ApplyArgs,
         common: Common,
     }
 }
@@ -91,6 +92,7 @@ pub struct Options {
     pub loading: Loading,
     pub guard: Guard,
     pub article: ArticleArgs,
+    pub apply: ApplyArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
 }
@@ -153,6 +155,7 @@ impl Tool for Args {
             loading: self.loading,
             guard: self.guard,
             article: self.article,
+            apply: self.apply,
             config: self.common.config,
             format: self.common.format,
         })

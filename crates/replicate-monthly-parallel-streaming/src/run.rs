@@ -146,7 +146,7 @@ fn job(options: &Options, config: &Config, configured: &Configured, table: &Tabl
         article: settings.article().map_err(|error| error.table(table))?,
         date_column: date_column.map(str::to_owned),
         windows: Vec::new(),
-        options: options.guard.copy_options(&settings, load),
+        options: options.apply.copy_options(&settings, options.guard.copy_options(&settings, load)),
         verify: options.loading.verify,
         workers: options.max_workers,
         max_retries: options.max_retries,

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection, Tables, Tool,
-    Workers, values,
+    ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection,
+    Tables, Tool, Workers, values,
 };
+use replica_core::config::Apply;
 use replica_core::error::{Error, Result};
 use replica_core::report::Format;
 use replica_core::window::Range;
@@ -24,6 +25,7 @@ replica_core::options! {
         loading: Loading,
         guard: Guard,
         article: ArticleArgs,
+        apply: ApplyArgs,
         common: Common,
     }
 }
@@ -70,6 +72,7 @@ pub struct Options {
     pub loading: Loading,
     pub guard: Guard,
     pub article: ArticleArgs,
+    pub apply: ApplyArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
     /// Only these days.
@@ -103,6 +106,13 @@ impl Tool for Args {
         if self.creation.create && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--create asks the source's server, and --from has none"));
         }
+        let compares = !matches!(self.apply.apply, None | Some(Apply::Replace));
+        if compares && way != Way::Stream {
+            return Err(Error::usage(
+                "--apply difference and auto compare two servers, and parquet has files",
+            )
+            .remedy("Leave out --full-table-mode parquet, or say --apply replace"));
+        }
         Ok(Options {
             selection: self.tables.selection(stdin)?,
             way,
@@ -113,6 +123,7 @@ impl Tool for Args {
             loading: self.loading,
             guard: self.guard,
             article: self.article,
+            apply: self.apply,
             config: self.common.config,
             format: self.common.format,
             range,

@@ -98,7 +98,12 @@ fn job<S>(
 ) -> Result<TableJob<S>> {
     let settings = options.article.over(configured.settings(&table));
     let article = settings.article().map_err(|error| error.table(&table))?;
-    let copy_options = options.guard.copy_options(&settings, options.loading.load_options(&settings));
+    let replacing = options.guard.copy_options(&settings, options.loading.load_options(&settings));
+    let copy_options = match options.way {
+        Way::Stream => options.apply.copy_options(&settings, replacing),
+        // Files are not compared, whatever the configuration says of the table.
+        _ => replacing,
+    };
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
         Days { window: range.whole(), date_column: date_column.map(str::to_owned) }
@@ -148,6 +153,16 @@ fn after<S>(planned: &[PlannedTable<S>], keys: &[TableReference]) -> Vec<Vec<usi
     order.after
 }
 
+/// As [`after`], and where rows are deleted that are gone at the source, a table waits for those that point at it: no row
+/// of theirs may stand against it.
+fn after_deletes<S>(planned: &[PlannedTable<S>], keys: &[TableReference]) -> Vec<Vec<usize>> {
+    if planned.iter().all(|planned| planned.plan.difference.is_none()) {
+        return after(planned, keys);
+    }
+    let turned = |key: &TableReference| TableReference { child: key.parent, parent: key.child };
+    order(&vec![0; planned.len()], &keys.iter().map(turned).collect::<Vec<_>>()).after
+}
+
 impl CopyRun<'_> {
     async fn all<S: Source + Clone + Send + 'static>(mut self, jobs: Vec<TableJob<S>>) -> Result<Code> {
         let planned = self.plan(jobs).await?;
@@ -170,6 +185,7 @@ impl CopyRun<'_> {
             log::warn!(
                 "{names}: once more, now that the tables that their foreign keys tie them to are replaced"
             );
+            self.bring_what_is_new(&again).await;
             self.pass(again, false).await?;
         }
         match self.failures.len() {
@@ -191,7 +207,7 @@ impl CopyRun<'_> {
         another: bool,
     ) -> io::Result<Vec<PlannedTable<S>>> {
         let keys = keys(planned.iter().map(|planned| &planned.parent));
-        let after = after(&planned, &keys);
+        let after = if another { after(&planned, &keys) } else { after_deletes(&planned, &keys) };
         let jobs: Vec<_> = planned
             .iter()
             .zip(after)
@@ -222,6 +238,30 @@ impl CopyRun<'_> {
         schedule::run(jobs, workers, work, done).await;
         broken?;
         Ok(planned.into_iter().zip(again).filter(|(_, again)| *again).map(|(planned, _)| planned).collect())
+    }
+
+    /// New and changed rows of tables that are written by their differences, parents first: so that rows can go in the
+    /// pass that follows, children first. What fails here fails there, too.
+    async fn bring_what_is_new<S: Source + Clone + Send + 'static>(&self, planned: &[PlannedTable<S>]) {
+        let after = after(planned, &keys(planned.iter().map(|planned| &planned.parent)));
+        let jobs = planned.iter().zip(after).map(|(planned, after)| {
+            let mut job = planned.job.clone();
+            job.options.keep_gone = true;
+            let job = planned.plan.difference.is_some().then_some(job);
+            (schedule::ScheduledJob { after, ..schedule::ScheduledJob::default() }, job)
+        });
+        let work = |job: Option<TableJob<S>>| async move {
+            match job {
+                Some(job) => copy::table(&job, &mut |_| {}).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let done = |place: usize, brought: Result<()>| {
+            if let Err(error) = brought {
+                log::debug!("{}: {error}", planned[place].job.table);
+            }
+        };
+        schedule::run(jobs.collect::<Vec<_>>(), 1, work, done).await;
     }
 
     /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.

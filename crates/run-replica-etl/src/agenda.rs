@@ -49,15 +49,20 @@ impl Agenda {
         Ok(Self { jobs: jobs.collect(), steps: ready, refused })
     }
 
+    /// The places of the steps in the order in which they would begin if they ran one by one: parents first.
+    pub async fn in_order(&self) -> Vec<usize> {
+        let mut places = Vec::new();
+        let jobs = self.jobs.iter().cloned().zip(0..);
+        schedule::run(jobs, 1, |place: usize| async move { place }, |_, place| places.push(place)).await;
+        places
+    }
+
     /// A line for each step, in the order in which they would begin if they ran one by one.
     ///
     /// # Errors
     /// Standard output's.
     pub async fn explain(self, format: Format) -> Result<Code> {
-        let mut places = Vec::new();
-        let jobs = self.jobs.iter().cloned().zip(0..);
-        schedule::run(jobs, 1, |place: usize| async move { place }, |_, place| places.push(place)).await;
-        for place in places {
+        for place in self.in_order().await {
             let after = self.jobs[place].after.iter().map(|&before| self.steps[before].table.to_string());
             let after = after.collect::<Vec<_>>().join(", ");
             let what = what(&self.steps[place]);

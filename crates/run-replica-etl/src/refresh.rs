@@ -127,12 +127,15 @@ async fn days(
     Ok(())
 }
 
-fn copy_options(step: &Step, load: LoadOptions) -> CopyOptions {
+/// How a step's table is copied.
+pub fn copy_options(step: &Step, load: LoadOptions) -> CopyOptions {
     let settings = &step.settings;
     let load = LoadOptions { chunk_rows: settings.chunk_size, commit_rows: settings.commit_interval, ..load };
     CopyOptions {
         ignore_extra_columns: settings.ignore_extra_columns,
         allowance: settings.allowance(),
+        apply: settings.apply.unwrap_or_default(),
+        keep_gone: step.keep_gone,
         load,
         ..CopyOptions::default()
     }

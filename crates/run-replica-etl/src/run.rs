@@ -118,24 +118,49 @@ impl All<'_> {
         let (listed, steps) = stop.or(plan.steps(&self.sides)).await?;
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
-        let (agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
+        let (mut agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
         if let Some(check) = plan.config.etl.schema {
             let tables: Vec<TableName> = agenda.steps.iter().map(|step| step.table.clone()).collect();
             stop.or(schema_check::run(&self.sides, plan.config, check, &tables)).await?;
         }
-        for (step, error) in agenda.refused {
+        for (step, error) in std::mem::take(&mut agenda.refused) {
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;
         }
         let again = self.pass(&agenda.steps, &agenda.jobs, true).await?;
         if !again.is_empty() {
-            let steps: Vec<Step> = again.iter().map(|&place| agenda.steps[place].clone()).collect();
+            let in_order = agenda.in_order().await.into_iter().filter(|place| again.contains(place));
+            let mut steps: Vec<Step> = in_order.map(|place| agenda.steps[place].clone()).collect();
             let names = steps.iter().map(|step| step.table.to_string()).collect::<Vec<_>>().join(", ");
             log::warn!(
                 "{names}: once more, now that the tables that their foreign keys tie them to are refreshed"
             );
-            self.pass(&steps, &vec![ScheduledJob::default(); steps.len()], false).await?;
+            if steps.iter().any(Step::may_differ) {
+                self.bring_what_is_new(&steps).await?;
+                // Children first, one after the other.
+                steps.reverse();
+                let one_by_one = (0..steps.len()).map(|place: usize| {
+                    let after = place.checked_sub(1).into_iter().collect();
+                    ScheduledJob { after, ..ScheduledJob::default() }
+                });
+                self.pass(&steps, &one_by_one.collect::<Vec<_>>(), false).await?;
+            } else {
+                self.pass(&steps, &vec![ScheduledJob::default(); steps.len()], false).await?;
+            }
         }
         Ok(self.tally.verdict())
+    }
+
+    /// New and changed rows of tables that are written by their differences, parents first: so that rows can go in the
+    /// pass that follows, children first. What fails here fails there, too.
+    async fn bring_what_is_new(&self, steps: &[Step]) -> Result<()> {
+        for step in steps.iter().filter(|step| step.may_differ()) {
+            let step = Step { keep_gone: true, ..step.clone() };
+            let done = refresh(&self.sides, &step, &self.stop).await;
+            if done.iter().any(FinishedPart::is_stopped) {
+                return Err(self.stop.requested().await.error());
+            }
+        }
+        Ok(())
     }
 
     /// Runs every step, until the last or the first signal. Those that break a foreign key come back while there is `another` pass to come: the rows at the

@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use replica_core::catalog::{Article, ListEntry, NamedOrMatching, Names, TableName};
 use replica_core::cli::{Configured, List, values};
-use replica_core::config::{Config, Shrink, TableSettings};
+use replica_core::config::{Apply, Config, Shrink, TableSettings};
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
 use time::macros::date;
@@ -23,12 +23,19 @@ pub struct Step {
     pub settings: TableSettings,
     /// What of the table is copied.
     pub article: Article,
+    /// Rows that are gone at the source stay for now.
+    pub keep_gone: bool,
 }
 
 impl Step {
     /// For people: the table, by both names where they differ.
     pub fn label(&self) -> String {
         self.article.label(&self.table)
+    }
+
+    /// May only the rows that differ be written?
+    pub fn may_differ(&self) -> bool {
+        !matches!(self.settings.apply, None | Some(Apply::Replace))
     }
 }
 
@@ -125,6 +132,7 @@ fn step(
 ) -> Result<Step> {
     let mut settings = configured.settings(table);
     settings.allow_shrink = step_options.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
+    settings.apply = settings.apply.or(config.etl.apply);
     let workers = match part {
         StepPart::Whole => 1,
         StepPart::Days { .. } => match settings.max_workers {
@@ -133,7 +141,7 @@ fn step(
         },
     };
     let article = settings.article().map_err(|error| error.table(table))?;
-    Ok(Step { table: table.clone(), part, workers, settings, article })
+    Ok(Step { table: table.clone(), part, workers, settings, article, keep_gone: false })
 }
 
 /// Reference tables, and those with dates, as written.

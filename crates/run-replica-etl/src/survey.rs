@@ -6,6 +6,7 @@ use replica_core::error::{Error, Kind, Result};
 use replica_core::schedule::Parent;
 use replica_core::session::{Role, Session};
 
+use crate::refresh::copy_options;
 use crate::steps::{Step, StepPart};
 
 /// A table as the target has it.
@@ -51,6 +52,7 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<S
 
 /// What keeps the table from being refreshed, so that no other table is touched before it is known.
 fn refused(table: &Table, step: &Step) -> Result<()> {
-    let refusals = copy::refusals(table, step.part != StepPart::Whole, LoadOptions::default());
+    let options = copy_options(step, LoadOptions::default());
+    let refusals = copy::refusals(table, step.part != StepPart::Whole, options);
     refusals.into_iter().next().map_or(Ok(()), Err)
 }

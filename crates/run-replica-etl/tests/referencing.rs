@@ -39,3 +39,31 @@ fn a_parent_that_is_replaced_as_a_whole_keeps_its_children() {
     assert_eq!(replaced(&pair), 3);
     OTHERS.iter().for_each(|sql| pair.assert_equal(sql));
 }
+
+#[test]
+fn days_of_a_parent_are_written_by_their_differences() {
+    let pair = family();
+    let config = "reference_tables = ['dbo.m', 'dbo.g', 'dbo.n', 'dbo.f']\ndate_tables = ['dbo.p']\n[etl]\napply = 'auto'\n";
+    let before = others(&pair);
+    let run = tool(&pair, config).run(&[&DAYS[..], &["--explain"]].concat()).exits(0);
+    assert!(!run.stdout.contains("refused"), "{run}");
+    tool(&pair, config).run(&DAYS).exits(0).says("5 of 5 tables refreshed");
+    assert_eq!((others(&pair), replaced(&pair)), (before, 2));
+}
+
+/// A new row of the child wants a new parent, whose table has a row to lose that an old row of the child points at.
+#[test]
+fn rows_come_parents_first_and_go_children_first() {
+    let pair = replica_testkit::Pair::new();
+    pair.both("CREATE TABLE dbo.a (id int NOT NULL PRIMARY KEY, v int NULL)");
+    pair.both("CREATE TABLE dbo.b (id int NOT NULL PRIMARY KEY, a int NOT NULL REFERENCES dbo.a (id))");
+    pair.both("CREATE TABLE dbo.c (id int NOT NULL PRIMARY KEY, b int NOT NULL REFERENCES dbo.b (id))");
+    pair.source("INSERT INTO dbo.a VALUES (1, 1), (3, 3); INSERT INTO dbo.b VALUES (10, 1), (30, 3); INSERT INTO dbo.c VALUES (300, 30)");
+    pair.target("INSERT INTO dbo.a VALUES (1, 0), (2, 2); INSERT INTO dbo.b VALUES (10, 1), (20, 2); INSERT INTO dbo.c VALUES (200, 20)");
+    let config =
+        "reference_tables = ['dbo.c', 'dbo.b', 'dbo.a']\n[etl]\napply = 'difference'\nverify = 'hash'\n";
+    tool(&pair, config).run(&["--t0"]).exits(0).says("once more").says("3 of 3 tables refreshed");
+    for table in ["a", "b", "c"] {
+        pair.assert_equal(&format!("SELECT * FROM dbo.{table} ORDER BY id"));
+    }
+}

@@ -49,10 +49,10 @@ struct Own {
     /// compare the target with the hashes that the copy has recorded in its ledger, without reading the source's rows
     #[argh(switch)]
     against_ledger: bool,
-    /// load the windows that differ again, as the monthly copy does (whole tables in one transaction), and compare
-    /// them once more; --fill-missing-columns and --allow-shrink say how
-    #[argh(switch)]
-    repair: bool,
+    /// bring in step what differs, and compare it once more: rows (the default) writes only the rows that differ where a key
+    /// tells them apart; windows loads all rows of the windows again; --fill-missing-columns and --allow-shrink say how
+    #[argh(option, arg_name = "[rows|windows]", from_str_fn(repair))]
+    repair: Option<Repair>,
     /// also write an HTML page: a calendar of the windows, the rows that differ, the last runs
     #[argh(option, arg_name = "file")]
     report: Option<PathBuf>,
@@ -73,13 +73,31 @@ pub struct Options {
     pub show_rows: usize,
     pub as_of: Option<AsOf>,
     pub against_ledger: bool,
-    pub repair: bool,
+    /// `None`: nothing is written.
+    pub repair: Option<Repair>,
     pub report: Option<PathBuf>,
     pub strict_columns: bool,
     pub guard: Guard,
     pub article: ArticleArgs,
     pub config: Option<PathBuf>,
     pub format: Format,
+}
+
+/// How what differs is brought in step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// Only the rows that differ are written, where that can be.
+    Rows,
+    /// All rows of the windows that differ are loaded again.
+    Windows,
+}
+
+fn repair(text: &str) -> Result<Repair, String> {
+    match text {
+        "" | "rows" => Ok(Repair::Rows),
+        "windows" => Ok(Repair::Windows),
+        _ => Err("it is rows, windows, or left out for rows".to_owned()),
+    }
 }
 
 impl Options {
@@ -112,7 +130,9 @@ impl Tool for Args {
             return Err(Error::usage("--against-ledger goes with neither --show-rows nor --as-of")
                 .remedy("The ledger knows the rows' number and hash, not the rows"));
         }
-        if !own.repair && (guard.differences.fill_missing_columns || guard.shrinking.allow_shrink.is_some()) {
+        if own.repair.is_none()
+            && (guard.differences.fill_missing_columns || guard.shrinking.allow_shrink.is_some())
+        {
             return Err(Error::usage("--fill-missing-columns and --allow-shrink go with --repair"));
         }
         Ok(Options {
@@ -172,6 +192,20 @@ mod tests {
     }
 
     #[test]
+    fn a_repair_is_of_rows_unless_windows_are_asked_for() {
+        for (line, how) in [
+            ("t", None),
+            ("--repair t", Some(Repair::Rows)),
+            ("t --repair rows", Some(Repair::Rows)),
+            ("--repair windows t", Some(Repair::Windows)),
+            ("t --repair=windows", Some(Repair::Windows)),
+        ] {
+            let options = options::<Args>(line);
+            assert_eq!((options.repair, options.selection.named.len()), (how, 1), "{line}");
+        }
+    }
+
+    #[test]
     fn bad_values_are_usage_errors() {
         for line in [
             "",
@@ -189,6 +223,7 @@ mod tests {
             "t --output xml",
             "t --allow-shrink",
             "t --repair --allow-shrink 101",
+            "t --repair=some",
             "t --fill-missing-columns",
         ] {
             refusal::<Args>(line);

@@ -1,18 +1,19 @@
-//! Loads what differs again, by the copy's own way: windows as the monthly copy does, whole tables in one transaction.
+//! Brings what differs in step, by the copy's own ways: only the rows that differ where a key tells them apart, else
+//! windows as the monthly copy does, and whole tables in one transaction.
 use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{Configured, Stop, Tool};
-use replica_core::config::Config;
+use replica_core::config::{Apply, Config};
 use replica_core::copy::{
     self, CopyOptions, LoadOptions, Verify,
     windows::{self, IndexScope, PreparedWindows},
 };
-use replica_core::error::{Error, Kind, Result};
+use replica_core::error::{Error, Kind, Refusal, Result};
 use replica_core::ledger::ResumeMode;
 use replica_core::report::ProgressBars;
 use replica_core::window::Window;
 
 use crate::Args;
-use crate::args::Options;
+use crate::args::{self, Options};
 
 /// Attempts after the first, of each window.
 const MOST_RETRIES: u32 = 5;
@@ -46,16 +47,29 @@ impl Repair<'_> {
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
             ..LoadOptions::default()
         };
-        let copy_options = self.options.guard.copy_options(&settings, load);
+        let replacing = self.options.guard.copy_options(&settings, load);
+        if self.options.repair == Some(args::Repair::Rows) {
+            let writing = CopyOptions { apply: Apply::Difference, ..replacing };
+            match self.by(broken, article.clone(), writing).await {
+                Err(error) if only_of_differences(&error) => {
+                    log::info!("{error}; all of its rows are loaded again");
+                }
+                settled => return settled,
+            }
+        }
+        self.by(broken, article, replacing).await
+    }
+
+    async fn by(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
         if broken.windows.is_empty() {
-            self.whole(broken, article, copy_options).await
+            self.whole(broken, article, options).await
         } else {
-            self.windows(broken, article, copy_options).await
+            self.windows(broken, article, options).await
         }
     }
 
     async fn whole(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
-        log::info!("{}: loading the whole table again", broken.table);
+        log::info!("{}: {} the whole table", broken.table, verb(options));
         let job = copy::TableJob {
             tool: Args::NAME,
             source: self.config.source()?.clone(),
@@ -72,7 +86,7 @@ impl Repair<'_> {
 
     async fn windows(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
         let names = broken.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        log::info!("{}: loading again: {names}", broken.table);
+        log::info!("{}: {}: {names}", broken.table, verb(options));
         let job = windows::WindowsJob {
             tool: Args::NAME,
             source: self.config.source()?.clone(),
@@ -100,6 +114,19 @@ impl Repair<'_> {
         })
         .await?;
         failed.and(summary.problems.into_iter().next().map_or(Ok(()), Err))
+    }
+}
+
+/// Is it refused because only the rows that differ were to be written? A replacement need not be, then.
+fn only_of_differences(error: &Error) -> bool {
+    let refusals = [Refusal::NoKey, Refusal::UnknownToTempdb, Refusal::FiredTrigger];
+    error.refusal().is_some_and(|refusal| refusals.contains(&refusal))
+}
+
+fn verb(options: CopyOptions) -> &'static str {
+    match options.apply {
+        Apply::Replace => "loading again",
+        _ => "writing the rows that differ",
     }
 }
 

@@ -78,7 +78,7 @@ impl VerifyRun<'_> {
             self.compare(jobs).await
         })
         .await?;
-        if self.options.repair {
+        if self.options.repair.is_some() {
             self.repair(&stop).await?;
         }
         self.sum_up();

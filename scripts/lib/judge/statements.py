@@ -32,23 +32,32 @@ DATABASES = ("replica_source", "replica_target")
 
 
 class Statement:
-    def __init__(self, sql, parameters, database):
-        self.sql, self.parameters, self.database = sql, parameters, database
+    def __init__(self, sql, parameters, database, tables=()):
+        """`tables`: what makes the temporary tables of the session that it names."""
+        self.sql, self.parameters, self.database, self.tables = sql, parameters, database, tables
         self.is_bulk = sql.upper().startswith("INSERT BULK")
 
     def __str__(self):
         return " ".join(self.sql.split())[:300]
 
 
+# A table of the session alone.
+TEMPORARY = re.compile(r"CREATE\s+TABLE\s+(\[#\w+\])", re.IGNORECASE)
+
+
 def recorded(path):
     """The distinct statements of the tools, in the order of their coming; what asks the sandbox for a fault is none."""
-    distinct = {}
+    distinct, temporary = {}, {}
     with open(path, encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             ours = line["program"] == PROGRAM and line["database"] in DATABASES
             if ours and line.get("sql") and "sp_sandbox_" not in line["sql"]:
                 key = line["sql"], line.get("parameters")
-                distinct.setdefault(key, Statement(*key, line["database"]))
+                made = temporary.setdefault(line["session"], {})
+                if name := TEMPORARY.match(line["sql"]):
+                    made[name[1]] = line["sql"]
+                tables = [sql for name, sql in made.items() if name in line["sql"] and sql != line["sql"]]
+                distinct.setdefault(key, Statement(*key, line["database"], tables))
     return list(distinct.values())
 
 
@@ -131,7 +140,7 @@ def definitions(sql, parser=Dom.TSql150Parser(True)):
     for batch in parser.Parse(StringReader(sql), None)[0].Batches:
         for statement in batch.Statements:
             text = sql[statement.StartOffset : statement.StartOffset + statement.FragmentLength]
-            if DEFINITION.match(text):
+            if DEFINITION.match(text) and not TEMPORARY.match(text):
                 yield text
 
 
@@ -152,8 +161,9 @@ def bind(statements, scripts, since, faults):
                 model.AddObjects(definition)
             for number, statement in enumerate(mine):
                 parameters = statement.parameters or ""
+                tables = "".join(f"{sql};\n" for sql in statement.tables)
                 try:
-                    model.AddObjects(f"CREATE PROCEDURE dbo.judged_{number} {parameters} AS\n{statement.sql}\n")
+                    model.AddObjects(f"CREATE PROCEDURE dbo.judged_{number} {parameters} AS\n{tables}{statement.sql}\n")
                 except Exception as error:  # of .NET
                     faults.add(statement, f"DacFx {version if year == AZURE else year}", str(error.Message))
             for message in model.Validate():

@@ -67,9 +67,9 @@ pub(super) fn normalise(
                     continue;
                 }
                 let value = match flags.iter().find(|flag| flag.long == name) {
-                    // A number can only be its value: the next word may be a table.
+                    // A number, or one of the values there are, can only be its value: the next word may be a table.
                     Some(flag) if may_lack_its_value(flag) => value
-                        .or_else(|| words.next_if(|word| is_number(word)))
+                        .or_else(|| words.next_if(|word| is_number(word) || is_one_of(flag, word)))
                         .or_else(|| Some(String::new())),
                     // The next word is its value, whatever it looks like.
                     _ => value.or_else(|| words.next()),
@@ -101,6 +101,13 @@ fn is_switch(flag: &FlagInfo<'_>) -> bool {
 
 fn may_lack_its_value(flag: &FlagInfo<'_>) -> bool {
     matches!(flag.kind, FlagInfoKind::Option { arg_name } if arg_name.starts_with('['))
+}
+
+/// Is it one of the values that the option's help lists, as `[rows|windows]`?
+fn is_one_of(flag: &FlagInfo<'_>, word: &str) -> bool {
+    let FlagInfoKind::Option { arg_name } = flag.kind else { return false };
+    let listed = arg_name.trim_matches(['[', ']']);
+    listed.contains('|') && listed.split('|').any(|value| value == word)
 }
 
 fn is_number(word: &str) -> bool {

@@ -7,7 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::{Configured, Selection, values};
 use crate::catalog::TableName;
-use crate::config::{Allowance, Config, Feature, Shrink, TableSettings};
+use crate::config::{Allowance, Apply, Config, Feature, Shrink, TableSettings};
 use crate::copy::Verify;
 use crate::error::{Error, Result};
 use crate::plan::CopyOptions;
@@ -224,6 +224,30 @@ pub struct DifferenceArgs {
     allow_row_filters: bool,
 }
 
+/// How tables are brought in step.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct ApplyArgs {
+    /// replace (default), difference (compare both sides, and write only the rows that differ), or auto (difference where
+    /// foreign keys point at the table)
+    #[argh(option, arg_name = "how")]
+    pub apply: Option<Apply>,
+    /// with difference: rows of other tables may go with rows that are gone at the source, where foreign keys say so
+    #[argh(switch)]
+    allow_cascade: bool,
+}
+
+impl ApplyArgs {
+    /// These options, with what the command line says, and the configuration where that says nothing.
+    pub fn copy_options(&self, settings: &TableSettings, options: CopyOptions) -> CopyOptions {
+        let cascade = self.allow_cascade || options.allowance.cascade;
+        CopyOptions {
+            apply: self.apply.or(settings.apply).unwrap_or_default(),
+            allowance: Allowance { cascade, ..options.allowance },
+            ..options
+        }
+    }
+}
+
 crate::options! {
     /// What a replacement may do to columns, values and rows that the source does not have.
     #[derive(Clone, Debug, PartialEq)]
@@ -242,6 +266,7 @@ impl Guard {
             fill_missing_columns: self.differences.fill_missing_columns,
             shrink: self.shrinking.allow_shrink,
             row_filters: self.differences.allow_row_filters,
+            cascade: false,
         };
         typed.or(settings.allowance())
     }

@@ -27,7 +27,7 @@ pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};
 pub use groups::{
-    ArticleArgs, Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, FilterArgs, Guard,
+    ApplyArgs, ArticleArgs, Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, FilterArgs, Guard,
     ListedTables, Loading, NamedTables, ReshapingArgs, Shrinking, Tables, WindowLength, Workers,
 };
 pub use tables::{List, Selection, Written};

@@ -4,7 +4,7 @@
 //! to order by: collations order differently on two servers, and no client knows them all.
 use std::cmp::Ordering;
 
-use crate::catalog::{Length, SqlType, Table};
+use crate::catalog::{Column, Length, SqlType, Table};
 use crate::types::mapping::{MappedColumn, Mapping};
 
 /// A unique key of the target that both sides can be read in the order of.
@@ -45,16 +45,35 @@ const GUID_ORDER: [usize; 16] = [10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1,
 impl MergeKey {
     /// The target's key, the primary one first, that arrives without loss and whose order is known here.
     pub fn of(target: &Table, mapping: &Mapping) -> Option<Self> {
+        Self::of_columns(target, mapping, |_| true)
+    }
+
+    /// As [`Self::of`], of columns that are NOT NULL: what the server takes for equal is one row.
+    pub fn identifying(target: &Table, mapping: &Mapping) -> Option<Self> {
+        Self::of_columns(target, mapping, |column| !column.nullable)
+    }
+
+    fn of_columns(target: &Table, mapping: &Mapping, may: impl Fn(&Column) -> bool) -> Option<Self> {
         let indexes = target.indexes.iter().flatten();
         // A filtered one says nothing of the rows outside.
         let usable = indexes.filter(|index| index.unique && !index.filtered && !index.disabled);
         let keys = usable.filter_map(|index| {
             let column = |id| mapping.columns.iter().position(|mapped| mapped.target.id == id);
             let columns = index.keys.iter().map(|key| column(key.column_id)).collect::<Option<Vec<_>>>()?;
+            let may = columns.iter().all(|at| may(&mapping.columns[*at].target));
             let orders = columns.iter().map(|at| order(&mapping.columns[*at])).collect::<Option<Vec<_>>>()?;
-            (!columns.is_empty()).then_some(((!index.primary_key, index.id), Self { columns, orders }))
+            (may && !columns.is_empty()).then_some(((!index.primary_key, index.id), Self { columns, orders }))
         });
         keys.min_by_key(|(rank, _)| *rank).map(|(_, key)| key)
+    }
+
+    /// The key's cells at the front of `cells`, and those after them.
+    pub fn split<'r>(&self, cells: &'r [u8]) -> (&'r [u8], &'r [u8]) {
+        let mut rest = KeyCells(cells);
+        for order in &self.orders {
+            rest.next(*order);
+        }
+        cells.split_at(cells.len() - rest.0.len())
     }
 
     /// Compares two rows in bulk form that begin with the key's columns.

@@ -1,11 +1,10 @@
 //! The rows that make a part differ: both sides are read in the order of a key and merged, row by row.
 use std::cmp::Ordering;
 
-use super::Reading;
 use super::key::MergeKey;
 use super::part::RereadRows;
 use super::stream::Stream;
-use crate::copy::Sides;
+use super::{Both, Reading};
 use crate::error::Result;
 use crate::session::Role;
 
@@ -38,7 +37,7 @@ impl<'a> Merge<'a> {
     /// # Errors
     /// The servers'; lost connections.
     pub(crate) async fn open(
-        sides: &'a mut Sides,
+        both: Both<'a>,
         reading: &'a Reading<'a>,
         part: &RereadRows,
         key: &'a MergeKey,
@@ -51,8 +50,8 @@ impl<'a> Merge<'a> {
                 reading.comparison.part(role, part, Some(key))
             }
         };
-        let source = Stream::open(&mut sides.source, question(Role::Source), reading, false).await?;
-        let target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
+        let source = Stream::open(both.source, question(Role::Source), reading, false).await?;
+        let target = Stream::open(both.target, question(Role::Target), reading, false).await?;
         Ok(Self { source, target, key, heads: (false, false), current: None })
     }
 

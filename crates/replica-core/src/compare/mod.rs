@@ -18,7 +18,6 @@ pub use as_of::AsOf;
 pub use comparison::{Comparison, ComparisonOptions};
 pub use throttle::Throttle;
 
-use crate::copy::Sides;
 use crate::error::Result;
 use crate::session::{Isolation, Role, Session};
 use crate::tds::fingerprint::Fingerprint;
@@ -28,6 +27,12 @@ use stream::{Sums, sums};
 
 /// Whoever holds the table for longer is let go first.
 const LOCK_WAIT: Duration = Duration::from_secs(120);
+
+/// Connections to both sides.
+pub(crate) struct Both<'a> {
+    pub source: &'a mut Session,
+    pub target: &'a mut Session,
+}
 
 /// How a table is read.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +81,7 @@ impl FirstPass {
     /// # Errors
     /// The servers'; lost connections.
     pub(crate) async fn of(
-        sides: &mut Sides,
+        Both { source, target }: Both<'_>,
         reading: &Reading<'_>,
         window: Option<Window>,
         sketch: bool,
@@ -88,8 +93,8 @@ impl FirstPass {
         let question = |role| comparison.all(role, window.as_ref(), by_day);
         let mut ignore = |_| {};
         let (source, target) = tokio::try_join!(
-            sums(&mut sides.source, question(Role::Source), reading, sketch, progress),
-            sums(&mut sides.target, question(Role::Target), reading, sketch, &mut ignore),
+            sums(source, question(Role::Source), reading, sketch, progress),
+            sums(target, question(Role::Target), reading, sketch, &mut ignore),
         )?;
         let differing = (source.total != target.total)
             .then(|| RereadRows::differing(window, source.days.as_ref(), target.days.as_ref()));

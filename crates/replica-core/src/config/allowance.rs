@@ -12,6 +12,8 @@ pub struct Allowance {
     pub shrink: Option<Shrink>,
     /// Both logins see all rows, whatever security policies there are.
     pub row_filters: bool,
+    /// Rows of other tables go or change with rows that are gone at the source, where foreign keys say so.
+    pub cascade: bool,
 }
 
 impl Allowance {
@@ -21,6 +23,7 @@ impl Allowance {
             fill_missing_columns: self.fill_missing_columns || other.fill_missing_columns,
             shrink: self.shrink.or(other.shrink),
             row_filters: self.row_filters || other.row_filters,
+            cascade: self.cascade || other.cascade,
         }
     }
 }

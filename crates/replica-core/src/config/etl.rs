@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Shrink;
+use super::{Apply, Shrink};
 
 /// What is done about tables that differ from the source's, before any is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Etl {
     pub allow_shrink: Option<Shrink>,
     /// Whether the target's tables are compared with the source's first; without it a copy's own refusals tell.
     pub schema: Option<SchemaCheck>,
+    /// How tables and days are brought in step.
+    pub apply: Option<Apply>,
     /// Where each run leaves its record.
     pub record_dir: Option<PathBuf>,
     /// What Prometheus' node exporter reads.

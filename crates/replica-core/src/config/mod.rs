@@ -1,5 +1,6 @@
 //! Where to connect, and what is said about tables: connection strings, environment, replica.toml.
 mod allowance;
+mod apply;
 mod connection_string;
 mod data_source;
 mod endpoint;
@@ -11,6 +12,7 @@ mod secret;
 mod small;
 
 pub use allowance::{Allowance, Shrink};
+pub use apply::Apply;
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
 pub use etl::{Etl, SchemaCheck};
 pub use file::{Config, TableSettings};

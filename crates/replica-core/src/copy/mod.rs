@@ -1,6 +1,7 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
 mod article;
+mod difference;
 mod guard;
 pub mod indexes;
 mod narrow;
@@ -8,69 +9,37 @@ mod pinpoint;
 mod proof;
 mod referencing;
 mod replace;
+mod sides;
 mod source;
 mod staged;
 mod stall;
 mod window;
 pub mod windows;
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use crate::catalog::{self, Article, Table, TableName};
+use crate::catalog::{Article, Table, TableName};
+use crate::compare::{Comparison, ComparisonOptions};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::Replaced;
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::WindowedPlan;
-pub use crate::plan::{CopyOptions, Plan, RowSelection};
+pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
 use crate::report::Timing;
 use crate::retry::Backoff;
 use crate::session::applock::{self, LockMode};
-use crate::session::{Role, Session};
-pub use crate::shape::{LoadOptions, Tablock, refusals};
+use crate::session::{Role, Session, forbids_snapshot};
+pub use crate::shape::{LoadOptions, Tablock};
 use crate::window::Window;
+use difference::{DifferenceJob, OnRecord};
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
+pub use proof::Verify;
 use replace::{Checks, LOCK_WAIT};
+pub use sides::Sides;
 pub use source::{ConnectedSource, Source};
-
-/// What is read back before the commit, to be sure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verify {
-    #[default]
-    /// The server's count of every load is compared all the same.
-    Nothing,
-    /// The number of rows, by COUNT_BIG.
-    Count,
-    /// Every byte, by the hash of every row.
-    Hash,
-}
-
-impl FromStr for Verify {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "none" => Ok(Self::Nothing),
-            "count" => Ok(Self::Count),
-            "hash" => Ok(Self::Hash),
-            _ => Err(Error::usage("it is none, count or hash")),
-        }
-    }
-}
-
-impl Verify {
-    /// What is read back by this plan, which may have reasons of its own.
-    fn by(self, plan: &Plan) -> Self {
-        match self {
-            _ if plan.strategy.server.unchecked_loads => Self::Hash,
-            Self::Nothing if plan.strategy.drops_duplicates => Self::Count,
-            asked => asked,
-        }
-    }
-}
 
 /// A table to replace, and how.
 #[derive(Clone, Debug)]
@@ -136,34 +105,6 @@ impl<S> TableJob<S> {
 
 /// Another run that was cut off holds its table until the server notices.
 const TABLE_LOCK_WAIT: Duration = Duration::from_secs(5);
-
-/// Both sides of a job, connected.
-pub struct Sides<S = Session> {
-    /// What the source has connected to.
-    pub source: S,
-    /// A session on the target.
-    pub target: Session,
-}
-
-impl<S: ConnectedSource> Sides<S> {
-    /// # Errors
-    /// That of the source, else that of the target.
-    pub async fn connect(source: &impl Source<Connected = S>, target: &Endpoint) -> Result<Self> {
-        let (source, target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
-        Ok(Self { source: source?, target: target? })
-    }
-
-    /// What is known of the table on either side, at the source as its article has it.
-    ///
-    /// # Errors
-    /// Those of [`ConnectedSource::table`] and [`catalog::read`].
-    pub async fn tables(&mut self, name: &TableName, article: &Article) -> Result<(Table, Table)> {
-        let (source, target) = (self.source.table(name, article), article.target_of(name));
-        // Both to the end: a query that is cut off would take its connection with it.
-        let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, target));
-        Ok((source?, target?))
-    }
-}
 
 /// Looks for values that the target would refuse, in the rows and columns that a plan of the job is about to copy.
 /// Changes nothing.
@@ -252,6 +193,23 @@ async fn attempt<S: Source>(
         plan.allowed()?;
         let on_record = job.replaced(&plan);
         let is_on_record = on_record.is_on_record(&mut sides.target).await?;
+        if plan.difference.is_some() {
+            let on_record = if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
+            match write_difference(job, sides, (&source, &target), (&plan, options), on_record, progress)
+                .await
+            {
+                Ok((outcome, timed)) => {
+                    *phases = timed;
+                    return Ok(outcome);
+                }
+                Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
+                    log::warn!("{}: {error}; going on without SNAPSHOT isolation", job.table);
+                    options.no_snapshot = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
         let mut timing = Timing::begin(job.what());
         let replaced = async {
@@ -285,6 +243,50 @@ async fn attempt<S: Source>(
             },
         }
     }
+}
+
+/// Writes the rows that differ, where a plan says so.
+async fn write_difference<S: Source>(
+    job: &TableJob<S>,
+    sides: Sides<S::Connected>,
+    (source, target): (&Table, &Table),
+    (plan, options): (&Plan, CopyOptions),
+    on_record: OnRecord<'_>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(LoadOutcome, Vec<(&'static str, Duration)>)> {
+    let (Some(difference), Some(session)) = (&plan.difference, sides.source.into_session()) else {
+        return Err(Error::usage("--apply difference compares two servers, and the rows come from files")
+            .remedy("Say --apply replace"));
+    };
+    for warning in guard::look_at_difference(plan).warnings()? {
+        log::warn!("{}: {warning}", job.table);
+    }
+    let comparison = Comparison::new(
+        source,
+        target,
+        ComparisonOptions {
+            ignore_extra_columns: options.ignore_extra_columns,
+            date_column: plan.limits.as_ref().map(|limits| limits.date_column.as_str()),
+            windowed: plan.limits.is_some(),
+            as_of: None,
+        },
+    )?;
+    let written = DifferenceJob {
+        what: job.what(),
+        target: &job.target,
+        plan,
+        difference,
+        comparison: &comparison,
+        snapshot: !options.no_snapshot,
+        verify: job.verify,
+        on_record,
+    };
+    let mut timing = Timing::begin(job.what());
+    let mut sides = Sides { source: session, target: sides.target };
+    let outcome = difference::write(&mut sides, &written, &mut timing, progress).await;
+    let outcome = outcome.map_err(|failed| failed.error)?;
+    timing.log();
+    Ok((outcome, timing.phases().to_vec()))
 }
 
 /// Keeps other runs off the target table for the life of the session. A server without application locks leaves

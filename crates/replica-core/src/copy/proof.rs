@@ -1,11 +1,48 @@
 //! Whether the target holds what was sent.
-use super::Verify;
+use std::str::FromStr;
+
 use super::source::open;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::read;
 use crate::session::Session;
 use crate::tds::fingerprint::Fingerprint;
+
+/// What is read back before the commit, to be sure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    #[default]
+    /// The server's count of every load is compared all the same.
+    Nothing,
+    /// The number of rows, by COUNT_BIG.
+    Count,
+    /// Every byte, by the hash of every row.
+    Hash,
+}
+
+impl FromStr for Verify {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "none" => Ok(Self::Nothing),
+            "count" => Ok(Self::Count),
+            "hash" => Ok(Self::Hash),
+            _ => Err(Error::usage("it is none, count or hash")),
+        }
+    }
+}
+
+impl Verify {
+    /// What is read back by this plan, which may have reasons of its own.
+    pub(super) fn by(self, plan: &Plan) -> Self {
+        match self {
+            _ if plan.strategy.server.unchecked_loads => Self::Hash,
+            Self::Nothing if plan.strategy.drops_duplicates => Self::Count,
+            asked => asked,
+        }
+    }
+}
 
 /// Reads a plan's rows back; `None`: they are what was sent. Otherwise what is different.
 pub(super) async fn difference(

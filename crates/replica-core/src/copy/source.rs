@@ -41,11 +41,16 @@ pub trait Source: Sync {
 }
 
 /// A source that is ready to be asked.
-pub trait ConnectedSource: Send {
+pub trait ConnectedSource: Send + Sized {
     /// The rows of one SELECT, or of one file.
     type Rows<'a>: RowSource
     where
         Self: 'a;
+
+    /// The session, of a source that is nothing but a server: it can be compared with the target.
+    fn into_session(self) -> Option<Session> {
+        None
+    }
 
     /// What is known of a table, as its article has it.
     ///
@@ -86,6 +91,10 @@ impl Source for Endpoint {
 
 impl ConnectedSource for Session {
     type Rows<'a> = Rows<'a>;
+
+    fn into_session(self) -> Option<Session> {
+        Some(self)
+    }
 
     async fn table(&mut self, name: &TableName, article: &Article) -> Result<Table> {
         let table = catalog::read(self, Role::Source, name).await?;

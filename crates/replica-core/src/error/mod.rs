@@ -108,6 +108,12 @@ impl Error {
         }))
     }
 
+    /// The same, of something that may go better next time.
+    pub(crate) fn that_passes(mut self) -> Self {
+        self.0.transient = true;
+        self
+    }
+
     /// Bad usage or configuration.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)

@@ -84,6 +84,11 @@ impl Plan {
             lines.extend(self.explain_warnings());
             return lines;
         }
+        if let Some(difference) = &self.difference {
+            lines.extend(difference.explain(self));
+            lines.extend(self.explain_warnings());
+            return lines;
+        }
         let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         add("read", format!("{}; {}", self.isolation(), self.select().sql));
         add("locks", self.locks().into());
@@ -157,6 +162,11 @@ impl WindowedPlan {
             return lines;
         };
         let first = self.limited(*window);
+        if let Some(difference) = &first.difference {
+            lines.extend(difference.explain(&first));
+            lines.extend(plan.explain_warnings());
+            return lines;
+        }
         add("read", format!("{}; {}", plan.isolation(), first.select().sql));
         add("locks", plan.windowed_locks().into());
         for index in &plan.strategy.disable {

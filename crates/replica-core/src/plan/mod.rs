@@ -2,7 +2,7 @@
 //! of itself in [`Plan::explain`].
 use crate::catalog::index::KeyColumn;
 use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
-use crate::config::Allowance;
+use crate::config::{Allowance, Apply};
 use crate::error::{Error, Result};
 use crate::load::{Load, LoadColumn};
 use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
@@ -12,11 +12,14 @@ use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window, and_where};
 
 mod defaults;
+mod difference;
 mod explain;
 mod part;
 mod statements;
 mod windowed;
 
+pub use difference::refusals;
+pub(crate) use difference::{Difference, GONE, ROWS};
 pub use part::RowSelection;
 pub(crate) use statements::{Phase, Statement};
 pub(crate) use windowed::WindowedPlan;
@@ -52,6 +55,10 @@ pub struct Plan {
     pub sorted: Vec<Sorted>,
     /// Only these rows, on either side; `None`: all.
     pub limits: Option<Limits>,
+    /// Only the rows that differ are written; `None`: all are replaced.
+    pub difference: Option<Difference>,
+    /// Rows that are gone at the source stay for now.
+    pub keep_gone: bool,
     /// What the user should know and nobody has to act on.
     pub warnings: Vec<String>,
 }
@@ -84,6 +91,11 @@ pub struct CopyOptions {
     pub count_rows: bool,
     /// The source refused SNAPSHOT isolation.
     pub no_snapshot: bool,
+    /// How it is brought in step.
+    pub apply: Apply,
+    /// With differences: rows that are gone at the source stay for now, since rows of other tables may still point at
+    /// them.
+    pub keep_gone: bool,
     /// How rows are loaded.
     pub load: LoadOptions,
 }
@@ -100,7 +112,8 @@ impl Plan {
     }
 
     fn of(source: &Table, target: &Table, options: CopyOptions, decided: (Mapping, Strategy)) -> Self {
-        let (mapping, strategy) = decided;
+        let (mapping, replacing) = decided;
+        let (strategy, difference) = difference::decided(target, &mapping, options, replacing);
         let sorted = sorted(source, &mapping, &strategy.order);
         let mut warnings = strategy.warnings.clone();
         for column in &mapping.columns {
@@ -136,6 +149,8 @@ impl Plan {
                 && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
             sorted,
             limits: None,
+            difference,
+            keep_gone: options.keep_gone,
             warnings,
         }
     }

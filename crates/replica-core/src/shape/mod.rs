@@ -16,6 +16,7 @@ use decision::Decision;
 mod batches;
 mod constraints;
 mod decision;
+mod difference;
 pub(crate) mod indexes;
 mod kinds;
 mod reason;
@@ -25,11 +26,11 @@ mod whole;
 mod windowed;
 
 pub(crate) use batches::Batches;
+pub(crate) use difference::difference;
 pub(crate) use reason::Reason;
 pub(crate) use referencing::{IncomingKeys, Reached};
 pub(crate) use whole::strategy;
-pub(crate) use windowed::no_date_column;
-pub(crate) use windowed::windowed;
+pub(crate) use windowed::{ROWS_WITHOUT_ESCALATION, no_date_column, windowed};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,6 +148,12 @@ impl Strategy {
         self
     }
 
+    /// With one more refusal.
+    pub(crate) fn refused(mut self, refusal: Error) -> Self {
+        self.refusals.push(refusal);
+        self
+    }
+
     /// The same where partitions are switched in, which wants the table's indexes enabled.
     pub(crate) fn switching(self) -> Self {
         let switching = self.because(Reason::Switch);
@@ -154,16 +161,6 @@ impl Strategy {
             return switching;
         }
         Self { disable: Vec::new(), ..switching.because(Reason::SwitchKeepsIndexes) }
-    }
-}
-
-/// What is refused of a target whatever its source has: of its windows, or as a whole.
-pub fn refusals(target: &Table, windows: bool, options: LoadOptions) -> Vec<Error> {
-    if windows {
-        // Which column cuts them decides how they are replaced, not whether.
-        windowed(target, 0, options).refusals
-    } else {
-        strategy(target, None, options).refusals
     }
 }
 

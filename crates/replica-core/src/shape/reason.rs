@@ -79,6 +79,18 @@ pub enum Reason {
     NoLockAsAsked,
     /// Rows may point at later rows of the same table.
     OneMessage,
+    /// Only the rows that differ are written.
+    Difference,
+    /// The user leaves the choice, and other tables point at this one.
+    DifferenceForKeys,
+    /// The user leaves the choice, and nothing speaks against replacing.
+    ReplaceAsBefore,
+    /// The user leaves the choice, and the rows that differ cannot be written.
+    NoDifference { why: String },
+    /// A row that a foreign key points at is not deleted.
+    KeyHoldsRows { key: String, table: String },
+    /// The rows that a foreign key would delete or change are counted first.
+    ChildrenCounted { key: String, table: String, action: String },
     /// Partitions are switched in.
     Switch,
     /// Indexes stay, since partitions are switched in.
@@ -236,6 +248,29 @@ impl Reason {
             Self::OneMessage => (
                 "one_message",
                 "one bulk message: rows may point at later rows of the same table".into(),
+            ),
+            Self::Difference => (
+                "difference",
+                "only the rows that differ are written: rows that are equal, byte by byte, are left alone".into(),
+            ),
+            Self::DifferenceForKeys => (
+                "difference_for_keys",
+                "--apply auto is difference: foreign keys point at this table, and rows that stay are not deleted"
+                    .into(),
+            ),
+            Self::ReplaceAsBefore => {
+                ("replace_as_before", "--apply auto is replace: no other table points at this one".into())
+            }
+            Self::NoDifference { why } => ("no_difference", format!("--apply auto is replace: {why}")),
+            Self::KeyHoldsRows { key, table } => (
+                "key_holds_rows",
+                format!("{key} of {table}: the DELETE of a row that it points at is refused (error 547)"),
+            ),
+            Self::ChildrenCounted { key, table, action } => (
+                "children_counted",
+                format!(
+                    "{key} of {table} (ON DELETE {action}): the rows that would go or change are counted before any is deleted, and refused if there are any (--allow-cascade)"
+                ),
             ),
             Self::Switch => (
                 "switch",

@@ -117,7 +117,7 @@ fn keep(
 
 /// A key is shown to whoever has a right on the table that has it (Microsoft docs, "Metadata visibility configuration");
 /// that there is one, to whoever sees the table that it points at. Where some are seen and others not, nothing tells.
-fn unseen(target: &Table) -> Option<Error> {
+pub(super) fn unseen(target: &Table) -> Option<Error> {
     let referenced = target.object.referenced;
     let why = match &target.foreign_keys {
         Some(keys) if keys.iter().any(|key| key.incoming) || referenced != Some(true) => return None,
@@ -150,7 +150,7 @@ fn refusal(acting: &[&ForeignKey], reached: &[Reached], whole: bool) -> Error {
     let instead = if whole {
         "Disable what the server did not let us suspend"
     } else {
-        "Replace the table as a whole (replicate-reference-tables without dates), which suspends the keys meanwhile, or disable them for the load"
+        "Write only the rows that differ (--apply difference), replace the table as a whole (replicate-reference-tables without dates), which suspends the keys meanwhile, or disable them for the load"
     };
     let why =
         format!("deleting the old rows would delete or change rows of other tables: by {keys}{further}");

@@ -15,6 +15,24 @@ pub(super) fn want_delete(target: &Table, fire_triggers: bool) -> bool {
     fire_triggers && enabled(target, "DELETE").next().is_some()
 }
 
+/// What stands against INSERT, UPDATE and DELETE, which no trigger lets pass by.
+pub(super) fn refusal_of_statements(target: &Table, fire_triggers: bool) -> Option<Error> {
+    let mut enabled = target.triggers.iter().flatten().filter(|trigger| !trigger.disabled);
+    if let Some(trigger) = enabled.clone().find(|trigger| trigger.instead_of) {
+        let why = format!("INSTEAD OF trigger {} would run in place of what is written", trigger.name);
+        return Some(Error::refused(Refusal::InsteadOfTrigger, why).remedy("Disable it for the run"));
+    }
+    if let Some(trigger) = enabled.next().filter(|_| !fire_triggers) {
+        let why = format!("writing the rows that differ would fire trigger {}", trigger.name);
+        return Some(
+            Error::refused(Refusal::FiredTrigger, why)
+                .remedy("Disable it for the run, let it fire with --fire-triggers, or say --apply replace"),
+        );
+    }
+    // Those that the login cannot see are told by the refusals of a replacement with triggers.
+    refusal(target, true, DeleteMethod::DeleteWindow)
+}
+
 /// What stands against a replacement by this method.
 pub(super) fn refusal(target: &Table, fire_triggers: bool, method: DeleteMethod) -> Option<Error> {
     // What a login may not see fires all the same.

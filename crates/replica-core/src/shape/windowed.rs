@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// A statement that takes 5,000 locks on one object tries to lock the table instead (Microsoft docs, "Resolve blocking
 /// problems caused by lock escalation"); a row takes one in its table and none in an index that is disabled.
-const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
+pub(crate) const ROWS_WITHOUT_ESCALATION: u64 = 4_500;
 
 /// Decides how to replace windows of `target` that are cut by the column `date_id`.
 pub(crate) fn windowed(target: &Table, date_id: i32, options: LoadOptions) -> Strategy {

@@ -149,7 +149,7 @@ async fn compare(
     let comparison = reading.comparison;
     let sketch = comparison.key.is_none();
     let FirstPass { source, target, differing } =
-        FirstPass::of(sides, reading, window, sketch, progress).await?;
+        FirstPass::of(sides.both(), reading, window, sketch, progress).await?;
     let Some(part) = differing else {
         return Ok(Verdict {
             outcome: ComparisonOutcome::Equal,

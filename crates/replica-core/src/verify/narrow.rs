@@ -30,7 +30,7 @@ pub(super) async fn merge(
     part: &RereadRows,
     key: &MergeKey,
 ) -> Result<Option<Narrowed>> {
-    let mut merge = Merge::open(sides, reading, part, key, false).await?;
+    let mut merge = Merge::open(sides.both(), reading, part, key, false).await?;
     let mut findings = DifferingRows::new(reading, merge.source.columns(), merge.target.columns());
     let mut differences = Differences::default();
     let tells_newer = reading.comparison.tells_newer(Role::Source);

@@ -6,6 +6,7 @@ mod copy;
 mod crash;
 mod creation;
 mod deadlock;
+mod difference;
 mod faults;
 mod indexes;
 mod losses;

@@ -8,6 +8,7 @@ mod constraints;
 mod conversions;
 mod creation;
 mod days;
+mod difference;
 mod explain;
 mod hidden;
 mod indexes;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
-use super::{Allowance, Endpoint, Etl, SchemaSettings, Secret, Shrink, read_small_text};
+use super::{Allowance, Apply, Endpoint, Etl, SchemaSettings, Secret, Shrink, read_small_text};
 use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
 
@@ -50,6 +50,11 @@ pub struct TableSettings {
     /// Both logins see all of its rows, whatever security policies there are.
     #[serde(default)]
     pub allow_row_filters: bool,
+    /// How it, or a window of it, is brought in step.
+    pub apply: Option<Apply>,
+    /// Rows of other tables may go or change with rows that are gone at the source.
+    #[serde(default)]
+    pub allow_cascade: bool,
     /// Windows of this table that run-replica-etl replaces at once.
     pub max_workers: Option<usize>,
     /// Days before the day that run-replica-etl replaces with it.
@@ -89,6 +94,7 @@ impl TableSettings {
             fill_missing_columns: self.fill_missing_columns,
             shrink: self.allow_shrink,
             row_filters: self.allow_row_filters,
+            cascade: self.allow_cascade,
         }
     }
 }

@@ -36,11 +36,13 @@ fn fields_and_tables() {
 fn what_may_be_lost() {
     let config = parse(
         "[etl]\nallow_shrink = 80\n[tables.a]\nallow_shrink = true\nfill_missing_columns = true\n\
-             allow_row_filters = true\n[tables.b]\nallow_shrink = false\n",
+             allow_row_filters = true\nallow_cascade = true\napply = 'difference'\n[tables.b]\nallow_shrink = false\n",
     )
     .unwrap();
+    assert_eq!((config.tables["a"].apply, config.tables["b"].apply), (Some(Apply::Difference), None));
     assert_eq!(config.etl.allow_shrink, Shrink::percent(80).ok());
-    let all = Allowance { fill_missing_columns: true, shrink: Some(Shrink::ANY), row_filters: true };
+    let all =
+        Allowance { fill_missing_columns: true, shrink: Some(Shrink::ANY), row_filters: true, cascade: true };
     assert_eq!(config.tables["a"].allowance(), all);
     assert_eq!(config.tables["b"].allowance().shrink, Some(Shrink::default()));
     assert_eq!(TableSettings::default().allowance(), Allowance::default());

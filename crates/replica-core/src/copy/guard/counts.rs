@@ -20,7 +20,7 @@ const MOST_NAMED: usize = 5;
 
 /// The rows that a replacement takes away.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::copy) struct ReplacedRows {
+pub(crate) struct ReplacedRows {
     rows: u64,
     /// Not the server's estimate.
     pub counted: bool,
@@ -28,6 +28,11 @@ pub(in crate::copy) struct ReplacedRows {
 }
 
 impl ReplacedRows {
+    /// So many of a plan's rows, which were read.
+    pub(crate) fn counted(rows: u64, plan: &Plan) -> Self {
+        Self { rows, counted: true, shrink: plan.allowance.shrink.unwrap_or_default() }
+    }
+
     /// Whether so many rows may take their place.
     ///
     /// # Errors
@@ -74,7 +79,7 @@ pub(super) async fn whole(
 }
 
 /// Counts the target's rows of windows that are in order, in one query over all days from the first to the last.
-pub(in crate::copy) async fn rows_at_target(
+pub(crate) async fn rows_at_target(
     target: &mut Session,
     plan: &WindowedPlan,
     windows: &[Window],

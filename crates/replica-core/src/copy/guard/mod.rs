@@ -55,10 +55,18 @@ pub(super) async fn look(
 ) -> Result<(Findings, ReplacedRows)> {
     sides.target.set_lock_timeout(LOCK_WAIT).await?;
     let mut findings = filters::look(plan);
-    findings.add(columns::look(&mut sides.target, plan, plan.filter_at_target().as_ref()).await?);
+    if plan.difference.is_none() {
+        findings.add(columns::look(&mut sides.target, plan, plan.filter_at_target().as_ref()).await?);
+    }
     let (held, shrunk) = counts::whole(sides, plan).await?;
     findings.refusal = findings.refusal.or(shrunk);
     Ok((findings, held))
+}
+
+/// Looks at what is known of a plan of differences before both sides are read: how many rows go is seen then, and columns
+/// that the target alone has keep what they hold.
+pub(super) fn look_at_difference(plan: &Plan) -> Findings {
+    filters::look(plan)
 }
 
 /// Looks at all windows that a run would replace, with their rows at the source; `held`: their rows at the target, if they
@@ -78,7 +86,9 @@ pub(super) async fn look_at_windows(
     }
     target.set_lock_timeout(LOCK_WAIT).await?;
     let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
-    findings.add(columns::look(target, &plan.base, Some(&plan.held_by(&windows))).await?);
+    if plan.base.difference.is_none() {
+        findings.add(columns::look(target, &plan.base, Some(&plan.held_by(&windows))).await?);
+    }
     findings.refusal = findings.refusal.or(counts::windows(target, plan, rows, held).await?);
     Ok(findings)
 }

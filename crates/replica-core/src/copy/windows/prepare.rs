@@ -217,7 +217,7 @@ async fn stage(
     plan: WindowedPlan,
     windows: &[Window],
 ) -> Result<WindowedPlan> {
-    let wanted = plan.base.strategy.may_stage();
+    let wanted = plan.base.strategy.may_stage() && plan.base.difference.is_none();
     if !wanted || !target.base_index().is_some_and(|index| index.partitioned) {
         return Ok(plan);
     }

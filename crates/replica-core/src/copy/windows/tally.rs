@@ -3,7 +3,7 @@ use crate::window::{Window, yyyymmdd};
 
 /// The rows of each window, of answers that have a day as yyyymmdd and its rows. An integer that is no day is in the
 /// window that its predicate puts it in. `windows`: in order, without overlap.
-pub(in crate::copy) fn tally(windows: &[Window], days: &[Vec<Option<i64>>]) -> Vec<u64> {
+pub(crate) fn tally(windows: &[Window], days: &[Vec<Option<i64>>]) -> Vec<u64> {
     let mut counts = vec![0; windows.len()];
     for day in days {
         let [Some(day), Some(rows)] = day[..] else { continue };

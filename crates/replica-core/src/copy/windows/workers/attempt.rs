@@ -3,6 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Connected, WorkerPool};
+use crate::compare::{Comparison, ComparisonOptions};
+use crate::copy::difference::{DifferenceJob, OnRecord, write as write_difference};
 use crate::copy::indexes;
 use crate::copy::proof::difference;
 use crate::copy::stall::Watched;
@@ -12,7 +14,7 @@ use crate::copy::{Sides, Verify, staged};
 use crate::error::{Error, Result};
 use crate::ledger::Claim;
 use crate::load::LoadOutcome;
-use crate::plan::Plan;
+use crate::plan::{Difference, Plan};
 use crate::report::{Bar, Timing};
 use crate::session::Session;
 use crate::staging::{StagedWindow, Staging};
@@ -86,6 +88,9 @@ impl WorkerPool {
             timing.phase("DISABLE_IDX");
         }
         let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
+        if let Some(difference) = &plan.difference {
+            return self.write_difference(sides, (plan, difference), claim, timing, progress).await;
+        }
         let replaced = match self.stage(&claim.window) {
             Some((staging, stage)) => {
                 match staged::replace(sides, plan, (staging, &stage), claim, timing, progress).await {
@@ -100,15 +105,7 @@ impl WorkerPool {
             }
             None => window::replace(sides, plan, claim, timing, progress).await,
         };
-        let outcome = match replaced {
-            Ok(outcome) => outcome,
-            Err(WindowError { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
-                *sides = self.after_broken_commit(claim, error).await?;
-                timing.phase("INSERT");
-                outcome
-            }
-            Err(WindowError { error, .. }) => return Err(error.into()),
-        };
+        let outcome = self.committed(sides, replaced, claim, (timing, "INSERT")).await?;
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             let work = indexes::rebuild(&mut sides.target, &self.target, None).await?;
             timing.phase("REBUILD_IDX");
@@ -118,6 +115,57 @@ impl WorkerPool {
         }
         self.verify(&mut sides.target, plan, claim, outcome, timing).await?;
         Ok(outcome)
+    }
+
+    /// Writes only the rows that differ.
+    async fn write_difference(
+        &self,
+        sides: &mut Sides,
+        (plan, difference): (&Plan, &Difference),
+        claim: &Claim,
+        timing: &mut Timing,
+        progress: &mut (dyn FnMut(crate::load::Progress) + Send),
+    ) -> Result<LoadOutcome, AttemptError> {
+        let date_column = Some(self.plan.date_column.as_str());
+        let ignore_extra_columns = self.job.options.ignore_extra_columns;
+        let options = ComparisonOptions { ignore_extra_columns, date_column, windowed: true, as_of: None };
+        let comparison = Comparison::new(&self.source, &self.target, options)?;
+        let job = DifferenceJob {
+            what: format!("{} {}", self.job.table, claim.window),
+            target: &self.job.target,
+            plan,
+            difference,
+            comparison: &comparison,
+            snapshot: plan.snapshot,
+            // It is read back after the commit, as every window is.
+            verify: Verify::Nothing,
+            on_record: OnRecord::Window(claim),
+        };
+        let written = write_difference(sides, &job, timing, progress).await;
+        let outcome = self.committed(sides, written, claim, (timing, "APPLY")).await?;
+        if !plan.keep_gone {
+            self.verify(&mut sides.target, plan, claim, outcome, timing).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// What was copied, even if the answer to its COMMIT was lost.
+    async fn committed(
+        &self,
+        sides: &mut Sides,
+        copied: Result<LoadOutcome, WindowError>,
+        claim: &Claim,
+        (timing, phase): (&mut Timing, &'static str),
+    ) -> Result<LoadOutcome, AttemptError> {
+        match copied {
+            Ok(outcome) => Ok(outcome),
+            Err(WindowError { error, unless_committed: Some(outcome) }) if error.server().is_none() => {
+                *sides = self.after_broken_commit(claim, error).await?;
+                timing.phase(phase);
+                Ok(outcome)
+            }
+            Err(WindowError { error, .. }) => Err(error.into()),
+        }
     }
 
     /// The tables to load a window beside the target, if that is how it goes.

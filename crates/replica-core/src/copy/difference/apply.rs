@@ -1,0 +1,248 @@
+//! What was staged, written in one transaction: rows that are gone are deleted, those that have changed are updated, new
+//! ones are inserted, and the ledger is told.
+//!
+//! Every statement says how many rows it has changed, and the transaction ends where that is not what was staged: somebody
+//! else writes to the target, an index drops rows (IGNORE_DUP_KEY), or the source has keys that are one to the target.
+use std::fmt;
+
+use super::{DifferenceJob, children, commit};
+use crate::copy::window::WindowError;
+use crate::copy::{Verify, proof};
+use crate::error::{Error, Result};
+use crate::load::LoadOutcome;
+use crate::plan::{GONE, ROWS};
+use crate::read;
+use crate::report::{Timing, human_count};
+use crate::session::Session;
+use crate::tds::rpc::Query;
+
+/// How many rows were staged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Staged {
+    pub new: u64,
+    pub changed: u64,
+    pub gone: u64,
+    /// Keys of changed rows have other bytes, though they are one to the server.
+    pub renamed: bool,
+}
+
+impl Staged {
+    pub(crate) fn is_nothing(&self) -> bool {
+        (self.new, self.changed, self.gone) == (0, 0, 0)
+    }
+}
+
+impl fmt::Display for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { new, changed, gone, .. } = *self;
+        let [new, changed, gone] = [new, changed, gone].map(human_count);
+        write!(f, "{gone} rows deleted, {changed} updated, {new} inserted")
+    }
+}
+
+/// A statement violated a constraint (docs/SERVER.md, "Errors of a bulk load").
+const CONSTRAINT_CONFLICT: u32 = 547;
+
+/// A set of rows to put and a set of keys to take away, in the staging tables of a session.
+pub(super) struct Apply<'a> {
+    pub job: &'a DifferenceJob<'a>,
+    pub staged: Staged,
+    /// How many keys were staged: the numbers that they have.
+    pub keys: u64,
+}
+
+impl Apply<'_> {
+    /// Writes it in one transaction, with what the ledger is told. Says what was written.
+    ///
+    /// # Errors
+    /// It was rolled back, unless the error came with the commit.
+    pub(crate) async fn run(
+        mut self,
+        target: &mut Session,
+        outcome: &LoadOutcome,
+        timing: &mut Timing,
+    ) -> Result<Staged, WindowError> {
+        let job = self.job;
+        if self.staged.gone > 0 && self.staged.new > 0 && job.difference.may_be_one_key() {
+            let kept = target.execute_long(job.difference.keep_equal_keys()).await?.rows.unwrap_or_default();
+            self.staged.gone = self.staged.gone.saturating_sub(kept);
+            self.staged.new = self.staged.new.saturating_sub(kept);
+            self.staged.changed += kept;
+            self.staged.renamed |= kept > 0;
+        }
+        if job.plan.keep_gone {
+            self.staged.gone = 0;
+        }
+        target.lane()?.begin().await?;
+        if let Err(error) = self.write(target, outcome, timing).await {
+            if error.server().is_none() && target.lane().is_ok_and(|lane| lane.is_idle()) {
+                target.lane()?.rollback().await?;
+            }
+            return Err(error.into());
+        }
+        commit(target, outcome).await?;
+        timing.phase("APPLY");
+        Ok(self.staged)
+    }
+
+    async fn write(&self, target: &mut Session, outcome: &LoadOutcome, timing: &mut Timing) -> Result<()> {
+        let (difference, staged) = (self.job.difference, self.staged);
+        let limits = self.job.plan.limits.as_ref();
+        let moved = match limits {
+            Some(limits) if staged.new > 0 => {
+                read::count(target.lane()?, difference.count_moved(limits)).await?
+            }
+            _ => 0,
+        };
+        if moved > 0 {
+            log::info!("{}: {} rows come from other windows", self.job.what, human_count(moved));
+        }
+        let changed = staged.changed + moved;
+        self.renumbered(target).await?;
+        let new = staged.new.saturating_sub(moved);
+        if difference.points_at_itself {
+            self.insert(target, new).await?;
+            // Those that were just inserted are there by now.
+            self.update(target, changed + new).await?;
+            self.delete(target).await?;
+        } else {
+            self.delete(target).await?;
+            self.update(target, changed).await?;
+            self.insert(target, new).await?;
+        }
+        // Rows that stay for now are not the source's.
+        let verify =
+            if self.job.plan.keep_gone { Verify::Nothing } else { self.job.verify.by(self.job.plan) };
+        if let Some(different) = proof::difference(target, self.job.plan, verify, outcome.fingerprint).await?
+        {
+            return Err(different.within("reading the target back").remedy("The old rows were kept"));
+        }
+        timing.phase("APPLY");
+        self.job.on_record.tell(target, outcome, self.job.plan.keep_gone).await
+    }
+
+    async fn renumbered(&self, target: &mut Session) -> Result<()> {
+        let Some((column, query)) = self.job.difference.count_renumbered() else { return Ok(()) };
+        if self.staged.changed == 0 {
+            return Ok(());
+        }
+        match read::count(target.lane()?, query).await? {
+            0 => Ok(()),
+            rows => Err(Error::data(format!(
+                "{} rows have another number at the source, and the server updates no identity column",
+                human_count(rows)
+            ))
+            .column(&column.name)
+            .remedy("Say --apply replace")),
+        }
+    }
+
+    async fn delete(&self, target: &mut Session) -> Result<()> {
+        let gone = self.staged.gone;
+        if gone == 0 {
+            return Ok(());
+        }
+        let (job, limits) = (self.job, self.job.plan.limits.as_ref());
+        let keys = children::acting(target, job.plan).await?;
+        let cascade = job.plan.allowance.cascade;
+        children::none_reached(target, job, &keys, children::On::Delete, GONE, cascade).await?;
+        let deleted = self.in_batches(target, self.keys, |some| Some(job.difference.delete(limits, some)));
+        let deleted = deleted.await.map_err(|error| match error.has_number(CONSTRAINT_CONFLICT) {
+            true => error.within("deleting rows that are gone at the source").remedy(
+                "Rows of another table point at them: bring that table in step first, in the same run, or look at the source",
+            ),
+            false => error.within("deleting rows that are gone at the source"),
+        })?;
+        // One that has come meanwhile was not counted.
+        if children::acting(target, job.plan).await? != keys {
+            return Err(Error::data(
+                "a foreign key that points at this table was made, enabled or changed meanwhile",
+            )
+            .remedy("Run it again"));
+        }
+        let counted = counted("deleted", deleted, gone);
+        // Another window may have taken some of its rows meanwhile: they are gone from here, and not for good.
+        if limits.is_some() { counted.map_err(Error::that_passes) } else { counted }
+    }
+
+    async fn update(&self, target: &mut Session, expected: u64) -> Result<()> {
+        let (job, staged) = (self.job, self.staged);
+        if expected == 0 {
+            return Ok(());
+        }
+        let within = |error: Error| error.within("updating rows that have changed");
+        if job.difference.update([1, 1]).is_some() {
+            let updated =
+                self.in_batches(target, staged.new + staged.changed, |some| job.difference.update(some));
+            counted("updated", updated.await.map_err(within)?, expected)?;
+        }
+        if staged.renamed && job.difference.update_keys([1, 1]).is_some() {
+            let keys = children::acting(target, job.plan).await?;
+            let cascade = job.plan.allowance.cascade;
+            children::none_reached(target, job, &keys, children::On::Update, ROWS, cascade).await?;
+            let updated =
+                self.in_batches(target, staged.new + staged.changed, |some| job.difference.update_keys(some));
+            let updated = updated.await.map_err(|error| match error.has_number(CONSTRAINT_CONFLICT) {
+                true => within(error).remedy(
+                    "Keys differ from the source's in case or blanks, and rows of another table point at them: disable its foreign key for the run, or change the keys at either side",
+                ),
+                false => within(error),
+            })?;
+            counted("updated", updated, expected)?;
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, target: &mut Session, new: u64) -> Result<()> {
+        if self.staged.new == 0 {
+            return Ok(());
+        }
+        if let Some(sql) = self.job.difference.keep_numbers() {
+            target.execute(&sql).await?;
+        }
+        let rows = self.staged.new + self.staged.changed;
+        let inserted = self.in_batches(target, rows, |some| Some(self.job.difference.insert(some)));
+        let inserted = inserted.await.map_err(|error| match error.has_number(CONSTRAINT_CONFLICT) {
+            true => error
+                .within("inserting rows that are new")
+                .remedy("Bring the table that they point at in step first, in the same run"),
+            false => error.within("inserting rows that are new"),
+        })?;
+        counted("inserted", inserted, new)
+    }
+
+    /// Runs a statement on all staged rows, some at a time. Says how many rows it has changed.
+    async fn in_batches(
+        &self,
+        target: &mut Session,
+        last: u64,
+        statement: impl Fn([u64; 2]) -> Option<Query>,
+    ) -> Result<u64> {
+        let batch = self.job.difference.batch.unwrap_or(u64::MAX);
+        let (mut changed, mut first) = (0u64, 1u64);
+        while first <= last {
+            let to = first.saturating_add(batch - 1);
+            let Some(query) = statement([first, to]) else { break };
+            changed += target.execute_long(query).await?.rows.unwrap_or_default();
+            first = to.saturating_add(1);
+            if to == u64::MAX {
+                break;
+            }
+        }
+        Ok(changed)
+    }
+}
+
+fn counted(verb: &str, rows: u64, expected: u64) -> Result<()> {
+    if rows == expected {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "the target has {verb} {} rows where {} differ",
+        human_count(rows),
+        human_count(expected)
+    ))
+    .remedy(
+        "Nothing was written. Somebody else writes to the target, an index ignores duplicate keys, or rows of the source have keys that are one to the target (case, blanks). Run it again, or say --apply replace",
+    ))
+}

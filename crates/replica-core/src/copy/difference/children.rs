@@ -1,0 +1,120 @@
+//! Rows of other tables that foreign keys would delete or change with those of this one.
+use super::DifferenceJob;
+use crate::catalog::TableName;
+use crate::catalog::record::CatalogRow;
+use crate::error::{Error, Result};
+use crate::plan::{Difference, Plan};
+use crate::read;
+use crate::report::human_count;
+use crate::session::Session;
+
+/// A foreign key that points at the target and acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ActingKey {
+    name: String,
+    table: TableName,
+    /// delete_referential_action and update_referential_action of sys.foreign_keys; 0: it refuses.
+    on_delete: i64,
+    on_update: i64,
+    /// Its columns, and those of the target that they point at.
+    pairs: Vec<(String, String)>,
+}
+
+/// What is about to happen to rows of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    Delete,
+    /// Their key gets other bytes.
+    Update,
+}
+
+impl ActingKey {
+    fn acts(&self, on: On) -> Option<String> {
+        let (verb, action) = match on {
+            On::Delete => ("DELETE", self.on_delete),
+            On::Update => ("UPDATE", self.on_update),
+        };
+        let action = match action {
+            0 => return None,
+            1 => "CASCADE",
+            2 => "SET NULL",
+            3 => "SET DEFAULT",
+            _ => "an action that is not known here",
+        };
+        Some(format!("{} of {} (ON {verb} {action})", self.name, self.table))
+    }
+}
+
+/// The keys that act by now, whatever the plan has seen of them.
+///
+/// # Errors
+/// The server's.
+pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<ActingKey>> {
+    if !plan.strategy.keys.known {
+        return Ok(Vec::new());
+    }
+    let rows = target.query(Difference::acting_keys(), &[&plan.target.quoted().as_str()]).await?;
+    let mut keys: Vec<ActingKey> = Vec::new();
+    for row in &rows {
+        let row = CatalogRow::from(row);
+        let (name, table) =
+            (row.name("name")?, TableName::new(&row.name("schema_name")?, &row.name("table_name")?));
+        let pair = (row.name("from_column")?, row.name("to_column")?);
+        match keys.last_mut().filter(|key| key.name == name && key.table == table) {
+            Some(key) => key.pairs.push(pair),
+            None => keys.push(ActingKey {
+                name,
+                table,
+                on_delete: row.number("on_delete")?,
+                on_update: row.number("on_update")?,
+                pairs: vec![pair],
+            }),
+        }
+    }
+    Ok(keys)
+}
+
+/// Refuses what would reach rows of other tables, unless it may.
+///
+/// # Errors
+/// There are such rows, or the server does not let us count them.
+pub(super) async fn none_reached(
+    target: &mut Session,
+    job: &DifferenceJob<'_>,
+    keys: &[ActingKey],
+    on: On,
+    staged: &str,
+    may: bool,
+) -> Result<()> {
+    let mut reached = Vec::new();
+    for key in keys.iter().filter(|key| key.table != job.plan.target) {
+        let Some(by) = key.acts(on) else { continue };
+        let count = job.difference.count_children(&key.table, &key.pairs, staged);
+        let rows = read::count(target.lane()?, count).await.map_err(|error| {
+            error
+                .within(format_args!(
+                    "counting the rows of {} that foreign key {} would reach",
+                    key.table, key.name
+                ))
+                .remedy(format!("GRANT SELECT on {} to the target's login", key.table))
+        })?;
+        if rows > 0 {
+            reached.push(format!("{} rows of {} by {by}", human_count(rows), key.table));
+        }
+    }
+    if reached.is_empty() {
+        return Ok(());
+    }
+    let reached = reached.join(", ");
+    if may {
+        log::warn!("{}: with rows of this table go or change {reached} (--allow-cascade)", job.what);
+        return Ok(());
+    }
+    let gone = match on {
+        On::Delete => "rows that are gone at the source would take rows of other tables along",
+        On::Update => "keys whose case or blanks differ would change rows of other tables",
+    };
+    Err(Error::data(format!("{gone}: {reached}")).remedy(
+        "Bring these tables in step first, or let their rows go with --allow-cascade (allow_cascade in [tables] of replica.toml)",
+    ))
+}

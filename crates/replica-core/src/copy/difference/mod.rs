@@ -1,0 +1,145 @@
+//! A table or a window brought in step by writing only the rows that differ.
+//!
+//! Both sides are compared as [`verify`](crate::verify) compares them. What differs is staged in the target's session, and
+//! written from there in one transaction ([`apply`]). A failure anywhere before its commit leaves the old rows: what was
+//! staged goes with the session. Sides that are equal cost a comparison, and no third connection.
+mod apply;
+mod children;
+mod stage;
+
+use std::time::Instant;
+
+use super::Sides;
+use super::guard::ReplacedRows;
+use super::replace::LOCK_WAIT;
+use super::window::WindowError;
+use crate::compare::merge::Merge;
+use crate::compare::{self, Comparison, FirstPass, Reading, Throttle};
+use crate::config::Endpoint;
+use crate::copy::Verify;
+use crate::error::{Error, Result};
+use crate::ledger::{Claim, Loaded, Replaced};
+use crate::load::{LoadOutcome, Progress};
+use crate::plan::{Difference, Plan};
+use crate::report::{Timing, human_count};
+use crate::session::{Isolation, Role, Session};
+use apply::Apply;
+use stage::Differing;
+
+/// What is to be brought in step, and how.
+pub(super) struct DifferenceJob<'a> {
+    /// For people.
+    pub what: String,
+    pub target: &'a Endpoint,
+    pub plan: &'a Plan,
+    pub difference: &'a Difference,
+    pub comparison: &'a Comparison,
+    /// SNAPSHOT isolation was not refused.
+    pub snapshot: bool,
+    pub verify: Verify,
+    pub on_record: OnRecord<'a>,
+}
+
+/// What the ledger is told in the transaction of the rows.
+#[derive(Clone, Copy)]
+pub(super) enum OnRecord<'a> {
+    Nothing,
+    /// The windows whose rows were replaced.
+    Replaced(&'a Replaced<'a>),
+    /// The window is complete.
+    Window(&'a Claim),
+}
+
+impl OnRecord<'_> {
+    /// Within the open transaction, as its last statement. `unfinished`: there is more to come before a window is complete.
+    async fn tell(self, target: &mut Session, outcome: &LoadOutcome, unfinished: bool) -> Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Replaced(replaced) => replaced.mark(target).await,
+            Self::Window(claim) if unfinished => claim.check(target).await,
+            Self::Window(claim) => {
+                let (fingerprint, bytes, loading) = (outcome.fingerprint, outcome.bytes, outcome.elapsed);
+                claim.complete(target, &Loaded { fingerprint, bytes, loading, ..Loaded::default() }).await
+            }
+        }
+    }
+}
+
+/// Writes the rows that differ. The sides may be used again; after an error they are of no use any more.
+///
+/// # Errors
+/// Nothing was written, unless the error came with the commit.
+pub(super) async fn write(
+    sides: &mut Sides,
+    job: &DifferenceJob<'_>,
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<LoadOutcome, WindowError> {
+    let (begun, throttle) = (Instant::now(), Throttle::new(None));
+    let reading =
+        Reading { comparison: job.comparison, throttle: &throttle, snapshot: job.snapshot, show_rows: 0 };
+    reading.begin(&mut sides.source, Role::Source).await?;
+    reading.begin(&mut sides.target, Role::Target).await?;
+    let window = job.plan.limits.as_ref().map(|limits| limits.window);
+    let mut compared = |rows| progress(Progress { rows, bytes: 0 });
+    let first = FirstPass::of(sides.both(), &reading, window, false, &mut compared).await?;
+    let (source, target) = (first.source.total, first.target.total);
+    ReplacedRows::counted(target.rows, job.plan).check(source.rows)?;
+    timing.phase("COMPARE");
+    let outcome = |fingerprint, bytes| LoadOutcome { fingerprint, bytes, elapsed: begun.elapsed() };
+    let staged = match &first.differing {
+        None => None,
+        Some(part) => {
+            let mut writer = Session::connect(job.target, Role::Target).await?;
+            writer.set_lock_timeout(LOCK_WAIT).await?;
+            let key = &job.difference.key;
+            let mut differing =
+                Differing::new(Merge::open(sides.both(), &reading, part, key, true).await?, key);
+            let bytes = stage::stage(&mut differing, &mut writer, job, progress).await?;
+            let (counts, part_now) = differing.end().await?;
+            let was = part.sum(source, first.source.days.as_ref());
+            timing.phase("STAGE");
+            Some((writer, counts, compare::now(source, was, part_now), bytes))
+        }
+    };
+    compare::end(&mut sides.source).await?;
+    compare::end(&mut sides.target).await?;
+    // The ledger's rows are written on this session, too: under SNAPSHOT that would meet with others (error 3960).
+    sides.target.set_isolation(Isolation::ReadCommitted).await?;
+    match staged {
+        Some((mut writer, counts, fingerprint, bytes)) if !counts.is_nothing() => {
+            let outcome = outcome(fingerprint, bytes);
+            let apply = Apply { job, staged: counts, keys: counts.gone };
+            let written = apply.run(&mut writer, &outcome, timing).await?;
+            log::info!("{}: {written}, of {} rows", job.what, human_count(fingerprint.rows));
+            Ok(outcome)
+        }
+        Some((_, _, fingerprint, _)) => equal(sides, job, outcome(fingerprint, 0)).await,
+        None => equal(sides, job, outcome(source, 0)).await,
+    }
+}
+
+/// There is nothing to write but, of a window, that it is complete.
+async fn equal(
+    sides: &mut Sides,
+    job: &DifferenceJob<'_>,
+    outcome: LoadOutcome,
+) -> Result<LoadOutcome, WindowError> {
+    log::info!("{}: nothing differs, of {} rows", job.what, human_count(outcome.fingerprint.rows));
+    if let OnRecord::Window(_) = job.on_record {
+        let target = &mut sides.target;
+        target.lane()?.begin().await?;
+        job.on_record.tell(target, &outcome, false).await?;
+        commit(target, &outcome).await?;
+    }
+    Ok(outcome)
+}
+
+/// Commits, and says what it would have been should nobody know whether it happened.
+async fn commit(target: &mut Session, outcome: &LoadOutcome) -> Result<(), WindowError> {
+    let committed = target.lane()?.commit().await;
+    committed.map_err(|error: Error| WindowError {
+        error: error.within("COMMIT"),
+        unless_committed: Some(*outcome),
+    })
+}

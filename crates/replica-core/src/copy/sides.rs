@@ -1,0 +1,42 @@
+//! The two servers of a job.
+use super::source::{ConnectedSource, Source};
+use crate::catalog::{self, Article, Table, TableName};
+use crate::compare::Both;
+use crate::config::Endpoint;
+use crate::error::Result;
+use crate::session::{Role, Session};
+
+/// Both sides of a job, connected.
+pub struct Sides<S = Session> {
+    /// What the source has connected to.
+    pub source: S,
+    /// A session on the target.
+    pub target: Session,
+}
+
+impl<S: ConnectedSource> Sides<S> {
+    /// # Errors
+    /// That of the source, else that of the target.
+    pub async fn connect(source: &impl Source<Connected = S>, target: &Endpoint) -> Result<Self> {
+        let (source, target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
+        Ok(Self { source: source?, target: target? })
+    }
+
+    /// What is known of the table on either side, at the source as its article has it.
+    ///
+    /// # Errors
+    /// Those of [`ConnectedSource::table`] and [`catalog::read`].
+    pub async fn tables(&mut self, name: &TableName, article: &Article) -> Result<(Table, Table)> {
+        let (source, target) = (self.source.table(name, article), article.target_of(name));
+        // Both to the end: a query that is cut off would take its connection with it.
+        let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, target));
+        Ok((source?, target?))
+    }
+}
+
+impl Sides {
+    /// Both, to be compared.
+    pub(crate) fn both(&mut self) -> Both<'_> {
+        Both { source: &mut self.source, target: &mut self.target }
+    }
+}

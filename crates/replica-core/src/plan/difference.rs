@@ -1,0 +1,335 @@
+//! Only the rows that differ: the statements that bring a table in step from what was staged beside it. Pure.
+//!
+//! Two tables of the session hold what differs: rows that are new or have changed, as they are, and the keys of rows that
+//! are gone. They lie in tempdb, whose collation is not that of the target: every column says its own (Microsoft docs,
+//! "tempdb database", and "CREATE TABLE", temporary tables).
+use super::{CopyOptions, Limits, Plan};
+use crate::catalog::index::Index;
+use crate::catalog::{Column, SqlType, Table, TableName, quote};
+use crate::compare::key::MergeKey;
+use crate::config::Apply;
+use crate::error::{Error, Result};
+use crate::refusal::Refusal;
+use crate::report::ExplainLine;
+use crate::shape::{self, ROWS_WITHOUT_ESCALATION, Reason, Strategy};
+use crate::tds::rpc::{Param, Query};
+use crate::types::mapping::Mapping;
+
+/// Where rows that are new or have changed are staged: a table of the session alone.
+pub(crate) const ROWS: &str = "[#replica_rows]";
+/// Where the keys of rows that are gone are.
+pub(crate) const GONE: &str = "[#replica_gone]";
+
+/// How the rows that differ are written.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// What rows are named by.
+    pub(crate) key: MergeKey,
+    target: TableName,
+    /// The target's columns that get values, in the order of the mapping.
+    columns: Vec<Column>,
+    /// Which of them are the key.
+    named_by: Vec<Column>,
+    /// Numbers the staged rows; the target has no column of this name.
+    number: String,
+    /// Rows that one statement changes; `None`: all, since some need each other.
+    pub(crate) batch: Option<u64>,
+    /// A foreign key of the table points at itself: rows come before those that point at them, and go after.
+    pub(crate) points_at_itself: bool,
+}
+
+/// Why a table's rows cannot be told apart.
+fn without_key(target: &Table) -> Error {
+    let why = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL and are copied without loss";
+    Error::refused(Refusal::NoKey, why)
+        .remedy("Give the target a primary key, or say --apply replace")
+        .table(&target.object.name)
+}
+
+/// How the target is brought in step: as the user says, or as its foreign keys suggest. `replacing`: what a
+/// replacement would be.
+pub(super) fn decided(
+    target: &Table,
+    mapping: &Mapping,
+    options: CopyOptions,
+    replacing: Strategy,
+) -> (Strategy, Option<Difference>) {
+    let strategy = || shape::difference(target, options.load, options.allowance.cascade);
+    match options.apply {
+        Apply::Replace => (replacing, None),
+        Apply::Difference => match Difference::of(target, mapping) {
+            Ok(difference) => (strategy(), Some(difference)),
+            Err(refusal) => (strategy().refused(refusal), None),
+        },
+        Apply::Auto if target.incoming_keys().all(|key| key.own) => {
+            (replacing.because(Reason::ReplaceAsBefore), None)
+        }
+        Apply::Auto => {
+            let possible = Difference::of(target, mapping).and_then(|difference| {
+                let strategy = strategy();
+                strategy.refusals.first().cloned().map_or(Ok((strategy, difference)), Err)
+            });
+            match possible {
+                Ok((strategy, difference)) => (strategy.because(Reason::DifferenceForKeys), Some(difference)),
+                Err(why) => (replacing.because(Reason::NoDifference { why: why.to_string() }), None),
+            }
+        }
+    }
+}
+
+/// What is refused of a target whatever its source has: of its windows, or as a whole.
+pub fn refusals(target: &Table, windows: bool, options: CopyOptions) -> Vec<Error> {
+    let differing = || shape::difference(target, options.load, options.allowance.cascade).refusals;
+    match options.apply {
+        Apply::Difference => differing(),
+        Apply::Auto if target.incoming_keys().any(|key| !key.own) && differing().is_empty() => Vec::new(),
+        // Which column cuts them decides how they are replaced, not whether.
+        _ if windows => shape::windowed(target, 0, options.load).refusals,
+        _ => shape::strategy(target, None, options.load).refusals,
+    }
+}
+
+impl Difference {
+    /// # Errors
+    /// The target has no key that names its rows.
+    fn of(target: &Table, mapping: &Mapping) -> Result<Self> {
+        if let Some(error) = unknown_to_tempdb(target, mapping) {
+            return Err(error);
+        }
+        let key = MergeKey::identifying(target, mapping).ok_or_else(|| without_key(target))?;
+        let columns: Vec<Column> = mapping.columns.iter().map(|column| column.target.clone()).collect();
+        let named_by: Vec<Column> = key.columns.iter().map(|at| columns[*at].clone()).collect();
+        let mut number = "replica_n".to_owned();
+        while target.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&number)) {
+            number.push('_');
+        }
+        let points_at_itself =
+            target.foreign_keys.iter().flatten().any(|key| key.own && key.incoming && !key.disabled);
+        let is_named_by = |index: &Index| {
+            index.keys.len() == named_by.len()
+                && index.keys.iter().zip(&named_by).all(|(key, column)| key.column_id == column.id)
+        };
+        // Two rows that swap values of it must change in one statement.
+        let others = target.indexes.iter().flatten();
+        let also_unique = others.clone().any(|index| index.unique && !index.disabled && !is_named_by(index));
+        let batch = (!points_at_itself && !also_unique).then_some(ROWS_WITHOUT_ESCALATION);
+        let target = target.object.name.clone();
+        Ok(Self { key, target, columns, named_by, number, batch, points_at_itself })
+    }
+
+    /// The staging tables, in batches of their own: what sp_executesql creates goes when it ends.
+    pub(crate) fn create(&self) -> [String; 2] {
+        [(ROWS, &self.columns), (GONE, &self.named_by)].map(|(table, columns)| {
+            let columns = columns.iter().map(|column| {
+                let collation = column.collation.as_ref().map(|collation| format!(" COLLATE {}", collation.name));
+                let null = if column.nullable { "NULL" } else { "NOT NULL" };
+                let (name, collation) = (quote(&column.name), collation.unwrap_or_default());
+                format!("{name} {}{collation} {null}", column.sql_type)
+            });
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            let number = quote(&self.number);
+            format!("CREATE TABLE {table} ({number} bigint IDENTITY(1,1) NOT NULL PRIMARY KEY CLUSTERED, {columns})")
+        })
+    }
+
+    /// The columns that name rows, as the target has them.
+    pub(crate) fn named_by(&self) -> &[Column] {
+        &self.named_by
+    }
+
+    /// `s` and `t` are one row, as the server compares keys.
+    fn same(&self, s: &str, t: &str) -> String {
+        let equal = self.named_by.iter().map(|column| {
+            let name = quote(&column.name);
+            format!("{s}.{name} = {t}.{name}")
+        });
+        equal.collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn some(&self) -> String {
+        format!("s.{} BETWEEN @P1 AND @P2", quote(&self.number))
+    }
+
+    /// Text that differs in case or in trailing blanks may be one key to the server.
+    pub(crate) fn may_be_one_key(&self) -> bool {
+        let is_text = |column: &Column| column.collation.is_some();
+        self.named_by.iter().any(is_text)
+    }
+
+    /// Takes those keys from the gone ones that are one to the server with that of a staged row: their row stays, and gets
+    /// other bytes.
+    pub(crate) fn keep_equal_keys(&self) -> Query {
+        let same = self.same("s", "g");
+        format!("DELETE g FROM {GONE} AS g WHERE EXISTS (SELECT 1 FROM {ROWS} AS s WHERE {same})").into()
+    }
+
+    /// Staged rows that the target has outside the window.
+    pub(crate) fn count_moved(&self, limits: &Limits) -> Query {
+        let mut params = Vec::new();
+        let within = limits.at_target.within(&limits.window, &mut params);
+        let (target, same) = (self.target.quoted(), self.same("s", "t"));
+        let sql = format!(
+            "SELECT COUNT_BIG(*) FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {ROWS} AS s WHERE {same}) \
+             AND CASE WHEN {within} THEN 0 ELSE 1 END = 1"
+        );
+        Query { sql, params }
+    }
+
+    /// Deletes the rows whose keys are gone, of some numbers; of those only that are still in the window.
+    pub(crate) fn delete(&self, limits: Option<&Limits>, some: [u64; 2]) -> Query {
+        let mut params = numbers(some);
+        let (target, same, some) = (self.target.quoted(), self.same("s", "t"), self.some());
+        let within = limits.map(|limits| limits.at_target.within(&limits.window, &mut params));
+        let within = within.map(|within| format!(" AND ({within})")).unwrap_or_default();
+        let sql = format!(
+            "DELETE t FROM {target} AS t WITH (ROWLOCK) WHERE EXISTS (SELECT 1 FROM {GONE} AS s WHERE {same} AND {some}){within}"
+        );
+        Query { sql, params }
+    }
+
+    /// Gives the rows that are there, of some numbers, all their staged values but the key's. `None`: the key is all.
+    pub(crate) fn update(&self, some: [u64; 2]) -> Option<Query> {
+        let is_set =
+            |column: &&Column| !column.identity && self.named_by.iter().all(|key| key.id != column.id);
+        self.set(self.columns.iter().filter(is_set), some)
+    }
+
+    /// Gives them the key's bytes, too: values that are one to the server may have others.
+    pub(crate) fn update_keys(&self, some: [u64; 2]) -> Option<Query> {
+        self.set(self.named_by.iter().filter(|column| !column.identity), some)
+    }
+
+    fn set<'a>(&self, columns: impl Iterator<Item = &'a Column>, some: [u64; 2]) -> Option<Query> {
+        let set = columns.map(|column| {
+            let name = quote(&column.name);
+            format!("{name} = s.{name}")
+        });
+        let set = set.collect::<Vec<_>>().join(", ");
+        let (target, same) = (self.target.quoted(), self.same("s", "t"));
+        let sql = format!(
+            "UPDATE t SET {set} FROM {target} AS t WITH (ROWLOCK) INNER JOIN {ROWS} AS s ON {same} WHERE {}",
+            self.some()
+        );
+        (!set.is_empty()).then(|| Query { sql, params: numbers(some) })
+    }
+
+    /// The server does not update identity columns (error 8102): counts the rows that would need it.
+    pub(crate) fn count_renumbered(&self) -> Option<(&Column, Query)> {
+        let is_key = |column: &Column| self.named_by.iter().any(|key| key.id == column.id);
+        let column = self.columns.iter().find(|column| column.identity && !is_key(column))?;
+        let (target, same, name) = (self.target.quoted(), self.same("s", "t"), quote(&column.name));
+        let sql = format!(
+            "SELECT COUNT_BIG(*) FROM {target} AS t INNER JOIN {ROWS} AS s ON {same} WHERE t.{name} <> s.{name}"
+        );
+        Some((column, sql.into()))
+    }
+
+    /// What has to be said before rows with numbers of their own come.
+    pub(crate) fn keep_numbers(&self) -> Option<String> {
+        let numbered = self.columns.iter().any(|column| column.identity);
+        numbered.then(|| format!("SET IDENTITY_INSERT {} ON", self.target.quoted()))
+    }
+
+    /// Inserts the staged rows, of some numbers, that are not there.
+    pub(crate) fn insert(&self, some: [u64; 2]) -> Query {
+        let names: Vec<_> = self.columns.iter().map(|column| quote(&column.name)).collect();
+        let values = names.iter().map(|name| format!("s.{name}")).collect::<Vec<_>>().join(", ");
+        let (target, names, same) = (self.target.quoted(), names.join(", "), self.same("s", "t"));
+        let sql = format!(
+            "INSERT INTO {target} WITH (ROWLOCK) ({names}) SELECT {values} FROM {ROWS} AS s WHERE {} \
+             AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {same})",
+            self.some()
+        );
+        Query { sql, params: numbers(some) }
+    }
+
+    /// The keys that point at the target by now and act on rows of other tables, a row for each pair of columns.
+    pub(crate) fn acting_keys() -> &'static str {
+        "SELECT fk.name AS name, OBJECT_SCHEMA_NAME(fk.parent_object_id) AS schema_name, \
+         OBJECT_NAME(fk.parent_object_id) AS table_name, CAST(fk.delete_referential_action AS int) AS on_delete, \
+         CAST(fk.update_referential_action AS int) AS on_update, \
+         COL_NAME(pair.parent_object_id, pair.parent_column_id) AS from_column, \
+         COL_NAME(pair.referenced_object_id, pair.referenced_column_id) AS to_column \
+         FROM sys.foreign_keys AS fk INNER JOIN sys.foreign_key_columns AS pair ON pair.constraint_object_id = fk.object_id \
+         WHERE fk.referenced_object_id = OBJECT_ID(@P1) AND fk.is_disabled = 0 \
+         AND (fk.delete_referential_action <> 0 OR fk.update_referential_action <> 0) \
+         ORDER BY fk.object_id, pair.constraint_column_id"
+    }
+
+    /// Counts the rows of another table that point, by these pairs of its columns and the target's, at rows whose keys are
+    /// in a staging table. HOLDLOCK: none comes to it before the commit.
+    pub(crate) fn count_children(
+        &self,
+        child: &TableName,
+        pairs: &[(String, String)],
+        staged: &str,
+    ) -> Query {
+        let pairs = pairs.iter().map(|(from, to)| format!("t.{} = c.{}", quote(to), quote(from)));
+        let (pairs, same) = (pairs.collect::<Vec<_>>().join(" AND "), self.same("s", "t"));
+        let (child, target) = (child.quoted(), self.target.quoted());
+        format!(
+            "SELECT COUNT_BIG(*) FROM {child} AS c WITH (HOLDLOCK) WHERE EXISTS \
+             (SELECT 1 FROM {target} AS t INNER JOIN {staged} AS s ON {same} WHERE {pairs})"
+        )
+        .into()
+    }
+
+    /// What happens after the reading, as (topic, text) lines.
+    pub(crate) fn explain(&self, plan: &Plan) -> Vec<ExplainLine> {
+        let names = self.named_by.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+        let mut lines = vec![
+            ExplainLine::new(
+                "compare",
+                format!("both sides by sums, then the days that differ in the order of the key: {names}"),
+            ),
+            ExplainLine::new(
+                "locks",
+                "intent exclusive (IX) on the target, exclusive (X) on the rows that differ, to the commit: locking readers of these rows wait; with row versioning (RCSI, SNAPSHOT) readers see the old rows until then",
+            ),
+        ];
+        let mut add = |text: String| lines.push(ExplainLine::new("statement", text));
+        self.create().into_iter().for_each(|sql| add(format!("{sql} -- if there is a difference")));
+        let some = [1, self.batch.unwrap_or(i64::MAX as u64)];
+        let again = match self.batch {
+            Some(rows) => format!("{rows} rows a statement, so that no lock grows to one on the table"),
+            None => "in one statement, since rows may need each other: from about 5,000 rows on the server may lock the table".to_owned(),
+        };
+        add("BEGIN TRANSACTION".into());
+        let delete =
+            format!("{} -- rows that are gone; {again}", self.delete(plan.limits.as_ref(), some).sql);
+        let update =
+            self.update(some).map(|query| format!("{} -- rows that have changed; {again}", query.sql));
+        let mut insert: Vec<String> = self.keep_numbers().into_iter().collect();
+        insert.push(format!("{} -- rows that are new; {again}", self.insert(some).sql));
+        if self.points_at_itself {
+            insert.into_iter().chain(update).chain([delete]).for_each(&mut add);
+        } else {
+            [delete].into_iter().chain(update).chain(insert).for_each(&mut add);
+        }
+        add("COMMIT TRANSACTION -- with the ledger's row, if there is one".into());
+        lines
+    }
+}
+
+fn numbers([first, last]: [u64; 2]) -> Vec<Param> {
+    [first, last].map(|number| Param::BigInt(i64::try_from(number).unwrap_or(i64::MAX))).to_vec()
+}
+
+/// Types that the staging tables cannot have: assemblies of the user are in the target's database alone.
+fn unknown_to_tempdb(target: &Table, mapping: &Mapping) -> Option<Error> {
+    let known = ["hierarchyid", "geometry", "geography"];
+    let column =
+        mapping.columns.iter().map(|mapped| &mapped.target).find(|column| match &column.sql_type {
+            SqlType::Clr(name) => !known.contains(&name.as_str()),
+            _ => false,
+        })?;
+    Some(
+        Error::refused(
+            Refusal::UnknownToTempdb,
+            format!("tempdb, where the rows that differ are staged, has no type {}", column.sql_type),
+        )
+        .remedy("Say --apply replace")
+        .table(&target.object.name)
+        .column(&column.name),
+    )
+}

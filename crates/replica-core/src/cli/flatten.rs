@@ -13,7 +13,7 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, PositionalI
 ///
 /// ```
 /// use argh::{ArgsInfo, FromArgs};
-/// use replica_core::cli::{Common, NamedTables};
+/// use replica_core::cli::{Common, Tables};
 /// use replica_core::report::Format;
 ///
 /// /// Counts the rows of tables.
@@ -27,7 +27,7 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, PositionalI
 /// replica_core::options! {
 ///     struct Args {
 ///         own: Own,
-///         tables: NamedTables,
+///         tables: Tables,
 ///         common: Common,
 ///     }
 /// }

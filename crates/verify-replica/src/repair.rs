@@ -62,9 +62,9 @@ impl Repair<'_> {
 
     async fn by(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
         if broken.windows.is_empty() {
-            self.whole(broken, article, options).await
+            Box::pin(self.whole(broken, article, options)).await
         } else {
-            self.windows(broken, article, options).await
+            Box::pin(self.windows(broken, article, options)).await
         }
     }
 

@@ -195,8 +195,15 @@ async fn attempt<S: Source>(
         let is_on_record = on_record.is_on_record(&mut sides.target).await?;
         if plan.difference.is_some() {
             let on_record = if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
-            match write_difference(job, sides, (&source, &target), (&plan, options), on_record, progress)
-                .await
+            match Box::pin(write_difference(
+                job,
+                sides,
+                (&source, &target),
+                (&plan, options),
+                on_record,
+                progress,
+            ))
+            .await
             {
                 Ok((outcome, timed)) => {
                     *phases = timed;

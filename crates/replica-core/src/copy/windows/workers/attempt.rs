@@ -89,7 +89,8 @@ impl WorkerPool {
         }
         let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
         if let Some(difference) = &plan.difference {
-            return self.write_difference(sides, (plan, difference), claim, timing, progress).await;
+            // Boxed: it would double what every window holds on the stack.
+            return Box::pin(self.write_difference(sides, (plan, difference), claim, timing, progress)).await;
         }
         let replaced = match self.stage(&claim.window) {
             Some((staging, stage)) => {

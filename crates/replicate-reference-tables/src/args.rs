@@ -95,6 +95,7 @@ pub enum Way {
 
 impl Tool for Args {
     const NAME: &'static str = "replicate-reference-tables";
+    const OLD_NAMES: &'static [&'static str] = &["export_and_load_replica"];
     type Options = Options;
 
     fn resolve(self, stdin: bool) -> Result<Options> {

@@ -102,7 +102,7 @@ pub fn steps(
     step_options: &StepOptions<'_>,
 ) -> Result<Vec<Step>> {
     let [reference, dated] = [configured.list(List::Reference)?, configured.list(List::Dated)?];
-    if let Some(both) = reference.iter().find(|table| dated.contains(table)) {
+    if let Some(both) = dated.iter().find(|table| reference.contains(table)) {
         return Err(Error::usage("it is in reference_tables and in date_tables").table(both));
     }
     let mut steps = Vec::new();

@@ -388,7 +388,7 @@ fn a_configuration_that_makes_no_sense() {
     for (config, says) in [
         ("[etl]\nlook_back_days = -1\n", "line 2"),
         ("reference_tables = ['t']\n[etl]\nverify = 'much'\n", "[etl]"),
-        ("reference_tables = ['t']\n[etl]\nmax_workers = 0\n", "max-workers"),
+        ("reference_tables = ['t']\n[etl]\nmax_workers = 0\n", "max_workers = 0"),
         ("reference_tables = ['t']\n[etl]\ntime_zone = 'Mars/Olympus'\n", "Mars/Olympus"),
         ("reference_tables = ['t']\n[etl]\nrecord_dir = '/dev/null/runs'\n", "record_dir"),
         ("reference_tables = ['t']\n[etl]\nprometheus_file = '/dev/null/x'\n", "there is no folder"),

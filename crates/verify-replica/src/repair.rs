@@ -69,7 +69,7 @@ impl Repair<'_> {
     }
 
     async fn whole(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
-        log::info!("{}: {} the whole table", broken.table, verb(options));
+        log::info!("{}: {}: the whole table", broken.table, verb(options));
         let job = copy::TableJob {
             tool: Args::NAME,
             source: self.config.source()?.clone(),

@@ -123,7 +123,10 @@ fn resume_trusts_nothing_that_was_loaded_in_another_way() {
     let changes: [(Change, &str); 4] = [
         (|s| s.object_id = 8, "the table was dropped and made again"),
         (|s| s.date_column = "booked".into(), "another date column"),
-        (|s| s.fingerprint = "0".repeat(32), "other columns or conversions"),
+        (
+            |s| s.fingerprint = "0".repeat(32),
+            "other columns, conversions or rows (a condition or an expression)",
+        ),
         (|s| s.source = "OTHER/shop/dbo.SALES".into(), "another source"),
     ];
     let stage = LedgerStage::new();
@@ -290,7 +293,10 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
         assert!(error.to_string().contains("other windows"), "{error}");
         let otherwise = Subject { fingerprint: "0".repeat(32), ..subject.clone() };
         let error = ledger::begin(&mut two, &RunOptions { subject: &otherwise, ..shared }).await.unwrap_err();
-        assert!(error.to_string().contains("other columns or conversions"), "{error}");
+        assert!(
+            error.to_string().contains("other columns, conversions or rows (a condition or an expression)"),
+            "{error}"
+        );
         // The refusals leave nothing locked and nothing on record.
         assert!(begin(&mut stage.session().await, &shared).await.joined);
     });

@@ -229,7 +229,7 @@ fn most_of_many_rows_do_not_go_unasked() {
 #[test]
 fn a_share_is_a_number_of_percent() {
     let pair = rows(1, 1);
-    tool(&pair).run(&["dbo.t", "--allow-shrink=101"]).exits(2).says("a number from 0 to 100");
+    tool(&pair).run(&["dbo.t", "--allow-shrink=101"]).exits(2).says("in percent, from 0 to 100");
     tool(&pair).file("replica.toml", "[tables.t]\nallow_shrink = 'all'\n").run(&["dbo.t"]).exits(2);
     copy(&pair, &["--allow-shrink", "dbo.t"]);
 }

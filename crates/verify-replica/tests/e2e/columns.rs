@@ -44,16 +44,28 @@ fn equal_does_not_pass_over_columns_of_one_side() {
 fn a_repair_keeps_the_values_of_such_columns() {
     let pair = with_a_column_more();
     pair.target("UPDATE dbo.t SET n = -1 WHERE id = 3");
-    for args in [&["dbo.t", "--repair"][..], &[QUARTER, &["--repair"]].concat()] {
+    for args in [&["dbo.t", "--repair=windows"][..], &[QUARTER, &["--repair=windows"]].concat()] {
         let run = tool(&pair).run(args).exits(1);
         let run = run.says("not repaired: values would be lost").says("--fill-missing-columns");
         assert_eq!(pair.target.client().number("SELECT COUNT(note) FROM dbo.t"), 92, "{run}");
         assert_eq!(pair.target.client().number("SELECT n FROM dbo.t WHERE id = 3"), -1, "{run}");
     }
-    let run = tool(&pair).run(&[QUARTER, &["--repair", "--fill-missing-columns"]].concat()).exits(0);
+    let filling = [QUARTER, &["--repair=windows", "--fill-missing-columns"]].concat();
+    let run = tool(&pair).run(&filling).exits(0);
     run.says("WARN  dbo.t: column note is in the target only: it gets NULL, whatever");
     pair.assert_equal("SELECT id, day, n FROM dbo.t ORDER BY id");
     assert_eq!(pair.target.client().number("SELECT COUNT(note) FROM dbo.t"), 61, "January went");
+}
+
+#[test]
+fn a_repair_of_rows_leaves_such_columns_alone() {
+    let pair = with_a_column_more();
+    for args in [&["dbo.t", "--repair"][..], &[QUARTER, &["--repair=rows"]].concat()] {
+        pair.target("UPDATE dbo.t SET n = -1 WHERE id = 3");
+        tool(&pair).run(args).exits(0);
+        pair.assert_equal("SELECT id, day, n FROM dbo.t ORDER BY id");
+        assert_eq!(pair.target.client().number("SELECT COUNT(note) FROM dbo.t"), 92);
+    }
 }
 
 #[test]

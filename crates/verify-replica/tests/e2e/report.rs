@@ -13,7 +13,7 @@ fn page() -> String {
     if pair.server.is_sandbox() {
         fault(&pair, "'deadlock', 'dbo.t'");
     }
-    tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0);
+    tool(&pair).run(&[QUARTER, &["--repair=windows"]].concat()).exits(0);
     pair.target("UPDATE dbo.t SET n = -3 WHERE id = 3");
     let program = tool(&pair);
     program.run(&[QUARTER, &["--report=page.html"]].concat()).exits(1).says("the report is in page.html");

@@ -57,6 +57,11 @@ impl Names {
         self.get(written).unwrap_or(written).clone()
     }
 
+    /// Does the server have a table of this name, as it spells it?
+    pub fn has(&self, table: &TableName) -> bool {
+        self.named.values().chain(&self.tables).any(|known| known == table)
+    }
+
     /// The tables that a pattern means, by name.
     pub fn matching(&self, pattern: &TablePattern) -> Vec<TableName> {
         self.tables.iter().filter(|table| self.is_of(table, pattern)).cloned().collect()

@@ -64,6 +64,8 @@ impl Configured {
         let keys = Keys { names: &names, run: &run, role };
         let settings = keys.attach("[tables]", config.tables.iter())?;
         let date_columns = keys.attach("[date_filter_columns]", config.date_filter_columns.iter())?;
+        // A name that no table has replaces nothing: names of groups are asked for in every schema.
+        run.retain(|table| names.has(table));
         one_source_each(&run, &settings)?;
         Ok(Self { names, lists, settings, date_columns })
     }

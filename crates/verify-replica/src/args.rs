@@ -52,7 +52,7 @@ struct Own {
     /// bring in step what differs, and compare it once more: rows (the default) writes only the rows that differ where a key
     /// tells them apart; windows loads all rows of the windows again; --fill-missing-columns and --allow-shrink say how
     #[argh(option, arg_name = "[rows|windows]", from_str_fn(repair))]
-    repair: Option<Repair>,
+    repair: Option<RepairMode>,
     /// also write an HTML page: a calendar of the windows, the rows that differ, the last runs
     #[argh(option, arg_name = "file")]
     report: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub struct Options {
     pub as_of: Option<AsOf>,
     pub against_ledger: bool,
     /// `None`: nothing is written.
-    pub repair: Option<Repair>,
+    pub repair: Option<RepairMode>,
     pub report: Option<PathBuf>,
     pub strict_columns: bool,
     pub guard: Guard,
@@ -85,17 +85,17 @@ pub struct Options {
 
 /// How what differs is brought in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repair {
+pub enum RepairMode {
     /// Only the rows that differ are written, where that can be.
     Rows,
     /// All rows of the windows that differ are loaded again.
     Windows,
 }
 
-fn repair(text: &str) -> Result<Repair, String> {
+fn repair(text: &str) -> Result<RepairMode, String> {
     match text {
-        "" | "rows" => Ok(Repair::Rows),
-        "windows" => Ok(Repair::Windows),
+        "" | "rows" => Ok(RepairMode::Rows),
+        "windows" => Ok(RepairMode::Windows),
         _ => Err("it is rows, windows, or left out for rows".to_owned()),
     }
 }
@@ -195,10 +195,10 @@ mod tests {
     fn a_repair_is_of_rows_unless_windows_are_asked_for() {
         for (line, how) in [
             ("t", None),
-            ("--repair t", Some(Repair::Rows)),
-            ("t --repair rows", Some(Repair::Rows)),
-            ("--repair windows t", Some(Repair::Windows)),
-            ("t --repair=windows", Some(Repair::Windows)),
+            ("--repair t", Some(RepairMode::Rows)),
+            ("t --repair rows", Some(RepairMode::Rows)),
+            ("--repair windows t", Some(RepairMode::Windows)),
+            ("t --repair=windows", Some(RepairMode::Windows)),
         ] {
             let options = options::<Args>(line);
             assert_eq!((options.repair, options.selection.named.len()), (how, 1), "{line}");

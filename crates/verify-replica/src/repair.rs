@@ -48,7 +48,7 @@ impl Repair<'_> {
             ..LoadOptions::default()
         };
         let replacing = self.options.guard.copy_options(&settings, load);
-        if self.options.repair == Some(args::Repair::Rows) {
+        if self.options.repair == Some(args::RepairMode::Rows) {
             let writing = CopyOptions { apply: Apply::Difference, ..replacing };
             match self.by(broken, article.clone(), writing).await {
                 Err(error) if only_of_differences(&error) => {

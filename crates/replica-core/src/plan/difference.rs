@@ -22,7 +22,7 @@ pub(crate) const GONE: &str = "[#replica_gone]";
 
 /// How the rows that differ are written.
 #[derive(Clone, Debug)]
-pub struct Difference {
+pub struct DifferencePlan {
     /// What rows are named by.
     pub(crate) key: MergeKey,
     target: TableName,
@@ -53,11 +53,11 @@ pub(super) fn decided(
     mapping: &Mapping,
     options: CopyOptions,
     replacing: Strategy,
-) -> (Strategy, Option<Difference>) {
+) -> (Strategy, Option<DifferencePlan>) {
     let strategy = || shape::difference(target, options.load, options.allowance.cascade);
     match options.apply {
         Apply::Replace => (replacing, None),
-        Apply::Difference => match Difference::of(target, mapping) {
+        Apply::Difference => match DifferencePlan::of(target, mapping) {
             Ok(difference) => (strategy(), Some(difference)),
             Err(refusal) => (strategy().refused(refusal), None),
         },
@@ -65,7 +65,7 @@ pub(super) fn decided(
             (replacing.because(Reason::ReplaceAsBefore), None)
         }
         Apply::Auto => {
-            let possible = Difference::of(target, mapping).and_then(|difference| {
+            let possible = DifferencePlan::of(target, mapping).and_then(|difference| {
                 let strategy = strategy();
                 strategy.refusals.first().cloned().map_or(Ok((strategy, difference)), Err)
             });
@@ -89,7 +89,7 @@ pub fn refusals(target: &Table, windows: bool, options: CopyOptions) -> Vec<Erro
     }
 }
 
-impl Difference {
+impl DifferencePlan {
     /// # Errors
     /// The target has no key that names its rows.
     fn of(target: &Table, mapping: &Mapping) -> Result<Self> {

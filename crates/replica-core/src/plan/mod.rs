@@ -19,7 +19,7 @@ mod statements;
 mod windowed;
 
 pub use difference::refusals;
-pub(crate) use difference::{Difference, GONE, ROWS};
+pub(crate) use difference::{DifferencePlan, GONE, ROWS};
 pub use part::RowSelection;
 pub(crate) use statements::{Phase, Statement};
 pub(crate) use windowed::WindowedPlan;
@@ -56,7 +56,7 @@ pub struct Plan {
     /// Only these rows, on either side; `None`: all.
     pub limits: Option<Limits>,
     /// Only the rows that differ are written; `None`: all are replaced.
-    pub difference: Option<Difference>,
+    pub difference: Option<DifferencePlan>,
     /// Rows that are gone at the source stay for now.
     pub keep_gone: bool,
     /// What the user should know and nobody has to act on.

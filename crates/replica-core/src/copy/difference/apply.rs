@@ -44,14 +44,14 @@ impl fmt::Display for Staged {
 const CONSTRAINT_CONFLICT: u32 = 547;
 
 /// A set of rows to put and a set of keys to take away, in the staging tables of a session.
-pub(super) struct Apply<'a> {
+pub(super) struct ApplyStep<'a> {
     pub job: &'a DifferenceJob<'a>,
     pub staged: Staged,
     /// How many keys were staged: the numbers that they have.
     pub keys: u64,
 }
 
-impl Apply<'_> {
+impl ApplyStep<'_> {
     /// Writes it in one transaction, with what the ledger is told. Says what was written.
     ///
     /// # Errors

@@ -3,14 +3,14 @@ use super::DifferenceJob;
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
-use crate::plan::{Difference, Plan};
+use crate::plan::{DifferencePlan, Plan};
 use crate::read;
 use crate::report::human_count;
 use crate::session::Session;
 
 /// A foreign key that points at the target and acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ActingKey {
+pub(super) struct CascadingKey {
     name: String,
     table: TableName,
     /// delete_referential_action and update_referential_action of sys.foreign_keys; 0: it refuses.
@@ -28,7 +28,7 @@ pub(super) enum On {
     Update,
 }
 
-impl ActingKey {
+impl CascadingKey {
     fn acts(&self, on: On) -> Option<String> {
         let (verb, action) = match on {
             On::Delete => ("DELETE", self.on_delete),
@@ -49,12 +49,12 @@ impl ActingKey {
 ///
 /// # Errors
 /// The server's.
-pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<ActingKey>> {
+pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<CascadingKey>> {
     if !plan.strategy.keys.known {
         return Ok(Vec::new());
     }
-    let rows = target.query(Difference::acting_keys(), &[&plan.target.quoted().as_str()]).await?;
-    let mut keys: Vec<ActingKey> = Vec::new();
+    let rows = target.query(DifferencePlan::acting_keys(), &[&plan.target.quoted().as_str()]).await?;
+    let mut keys: Vec<CascadingKey> = Vec::new();
     for row in &rows {
         let row = CatalogRow::from(row);
         let (name, table) =
@@ -62,7 +62,7 @@ pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<Acti
         let pair = (row.name("from_column")?, row.name("to_column")?);
         match keys.last_mut().filter(|key| key.name == name && key.table == table) {
             Some(key) => key.pairs.push(pair),
-            None => keys.push(ActingKey {
+            None => keys.push(CascadingKey {
                 name,
                 table,
                 on_delete: row.number("on_delete")?,
@@ -81,7 +81,7 @@ pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<Acti
 pub(super) async fn none_reached(
     target: &mut Session,
     job: &DifferenceJob<'_>,
-    keys: &[ActingKey],
+    keys: &[CascadingKey],
     on: On,
     staged: &str,
     may: bool,

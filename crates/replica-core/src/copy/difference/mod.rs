@@ -20,10 +20,10 @@ use crate::copy::Verify;
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, Loaded, Replaced};
 use crate::load::{LoadOutcome, Progress};
-use crate::plan::{Difference, Plan};
+use crate::plan::{DifferencePlan, Plan};
 use crate::report::{Timing, human_count};
 use crate::session::{Isolation, Role, Session};
-use apply::Apply;
+use apply::ApplyStep;
 use stage::Differing;
 
 /// What is to be brought in step, and how.
@@ -32,7 +32,7 @@ pub(super) struct DifferenceJob<'a> {
     pub what: String,
     pub target: &'a Endpoint,
     pub plan: &'a Plan,
-    pub difference: &'a Difference,
+    pub difference: &'a DifferencePlan,
     pub comparison: &'a Comparison,
     /// SNAPSHOT isolation was not refused.
     pub snapshot: bool,
@@ -109,7 +109,7 @@ pub(super) async fn write(
     match staged {
         Some((mut writer, counts, fingerprint, bytes)) if !counts.is_nothing() => {
             let outcome = outcome(fingerprint, bytes);
-            let apply = Apply { job, staged: counts, keys: counts.gone };
+            let apply = ApplyStep { job, staged: counts, keys: counts.gone };
             let written = apply.run(&mut writer, &outcome, timing).await?;
             log::info!("{}: {written}, of {} rows", job.what, human_count(fingerprint.rows));
             Ok(outcome)

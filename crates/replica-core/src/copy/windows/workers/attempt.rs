@@ -14,7 +14,7 @@ use crate::copy::{Sides, Verify, staged};
 use crate::error::{Error, Result};
 use crate::ledger::Claim;
 use crate::load::LoadOutcome;
-use crate::plan::{Difference, Plan};
+use crate::plan::{DifferencePlan, Plan};
 use crate::report::{Bar, Timing};
 use crate::session::Session;
 use crate::staging::{StagedWindow, Staging};
@@ -122,7 +122,7 @@ impl WorkerPool {
     async fn write_difference(
         &self,
         sides: &mut Sides,
-        (plan, difference): (&Plan, &Difference),
+        (plan, difference): (&Plan, &DifferencePlan),
         claim: &Claim,
         timing: &mut Timing,
         progress: &mut (dyn FnMut(crate::load::Progress) + Send),

@@ -1,5 +1,6 @@
 //! What every decision about a load has in common.
 use super::Reason;
+use crate::catalog::TableName;
 use crate::error::Error;
 
 /// What was decided, and what is to be said of it. A decision is made by a function of what is known before, and
@@ -48,5 +49,10 @@ impl Notes {
         self.warnings.extend(warnings);
         self.refusals.extend(refusals);
         decision.value
+    }
+
+    /// The same, with the table's name in each refusal.
+    pub(super) fn of_table(self, table: &TableName) -> Self {
+        Self { refusals: self.refusals.into_iter().map(|refusal| refusal.table(table)).collect(), ..self }
     }
 }

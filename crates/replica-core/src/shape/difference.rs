@@ -23,6 +23,7 @@ pub(crate) fn difference(target: &Table, options: LoadOptions, cascade: bool) ->
     notes.refusals.extend(kept_numbers(target));
     let drops_duplicates = notes.take(constraints::drop_duplicates(target));
     let batches = notes.take(batches::of_one_transaction(target, options, false));
+    let Notes { reasons, warnings, refusals } = notes.of_table(&target.object.name);
     Strategy {
         delete_method: DeleteMethod::DeleteWindowInBatches(ROWS_WITHOUT_ESCALATION),
         lock: LoadLock::Rows,
@@ -34,9 +35,9 @@ pub(crate) fn difference(target: &Table, options: LoadOptions, cascade: bool) ->
         keys,
         drops_duplicates,
         server,
-        reasons: notes.reasons,
-        warnings: notes.warnings,
-        refusals: notes.refusals.into_iter().map(|refusal| refusal.table(&target.object.name)).collect(),
+        reasons,
+        warnings,
+        refusals,
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn strategy(target: &Table, rows: Option<u64>, options: LoadOptions) 
     let drops_duplicates = notes.take(constraints::drop_duplicates(target));
     let disable = notes.take(indexes_to_disable(target, rows, options));
     let batches = notes.take(batches::of_one_transaction(target, options, check_constraints));
+    let Notes { reasons, warnings, refusals } = notes.of_table(&target.object.name);
     Strategy {
         delete_method,
         lock,
@@ -35,9 +36,9 @@ pub(crate) fn strategy(target: &Table, rows: Option<u64>, options: LoadOptions) 
         keys,
         drops_duplicates,
         server,
-        reasons: notes.reasons,
-        warnings: notes.warnings,
-        refusals: notes.refusals.into_iter().map(|refusal| refusal.table(&target.object.name)).collect(),
+        reasons,
+        warnings,
+        refusals,
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn windowed(target: &Table, date_id: i32, options: LoadOptions) -> St
     let delete_method = notes.take(delete_method(target, date_id, options, &disable));
     let lock = notes.take(lock(target, options.tablock, &disable));
     let batches = notes.take(batches::of_window(target, options, check_constraints));
+    let Notes { reasons, warnings, refusals } = notes.of_table(&target.object.name);
     Strategy {
         delete_method,
         lock,
@@ -43,9 +44,9 @@ pub(crate) fn windowed(target: &Table, date_id: i32, options: LoadOptions) -> St
         keys,
         drops_duplicates,
         server,
-        reasons: notes.reasons,
-        warnings: notes.warnings,
-        refusals: notes.refusals.into_iter().map(|refusal| refusal.table(&target.object.name)).collect(),
+        reasons,
+        warnings,
+        refusals,
     }
 }
 

@@ -36,7 +36,8 @@ pub enum ReferentialAction {
 }
 
 impl ReferentialAction {
-    fn from_record(record: &CatalogRow, column: &str) -> Self {
+    /// By its number in a column of the server's catalog.
+    pub fn from_record(record: &CatalogRow, column: &str) -> Self {
         match record.int(column) {
             Some(0) => Self::NoAction,
             Some(1) => Self::Cascade,

@@ -1,6 +1,7 @@
 //! Rows of other tables that foreign keys would delete or change with those of this one.
 use super::DifferenceJob;
 use crate::catalog::TableName;
+use crate::catalog::constraint::ReferentialAction;
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::plan::{DifferencePlan, Plan};
@@ -13,9 +14,8 @@ use crate::session::Session;
 pub(super) struct CascadingKey {
     name: String,
     table: TableName,
-    /// delete_referential_action and update_referential_action of sys.foreign_keys; 0: it refuses.
-    on_delete: i64,
-    on_update: i64,
+    on_delete: ReferentialAction,
+    on_update: ReferentialAction,
     /// Its columns, and those of the target that they point at.
     pairs: Vec<(String, String)>,
 }
@@ -34,14 +34,8 @@ impl CascadingKey {
             On::Delete => ("DELETE", self.on_delete),
             On::Update => ("UPDATE", self.on_update),
         };
-        let action = match action {
-            0 => return None,
-            1 => "CASCADE",
-            2 => "SET NULL",
-            3 => "SET DEFAULT",
-            _ => "an action that is not known here",
-        };
-        Some(format!("{} of {} (ON {verb} {action})", self.name, self.table))
+        (action != ReferentialAction::NoAction)
+            .then(|| format!("{} of {} (ON {verb} {action})", self.name, self.table))
     }
 }
 
@@ -65,8 +59,8 @@ pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<Casc
             None => keys.push(CascadingKey {
                 name,
                 table,
-                on_delete: row.number("on_delete")?,
-                on_update: row.number("on_update")?,
+                on_delete: ReferentialAction::from_record(&row, "on_delete"),
+                on_update: ReferentialAction::from_record(&row, "on_update"),
                 pairs: vec![pair],
             }),
         }

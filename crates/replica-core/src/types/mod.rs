@@ -25,6 +25,7 @@ pub mod mapping;
 use crate::catalog::{Column, SqlType, quote};
 pub use check::{Problem, ValueCheck, ValueMeasure};
 pub use declare::declare;
+pub(crate) use number::exact;
 pub use plain::plain_value;
 pub use received::received;
 

@@ -3,14 +3,15 @@ use super::{Conversion, MappingRefusal, MappingResult, Problem, ValueCheck, cast
 use crate::catalog::{Column, SqlType, quote};
 
 /// What an exact number can hold.
-struct Exact {
+pub(crate) struct Exact {
     /// Digits before the point.
-    whole: u8,
+    pub whole: u8,
     /// Digits after it.
-    scale: u8,
+    pub scale: u8,
 }
 
-fn exact(sql_type: &SqlType) -> Option<Exact> {
+/// `None`: the type is no exact number.
+pub(crate) fn exact(sql_type: &SqlType) -> Option<Exact> {
     let (whole, scale) = match sql_type {
         SqlType::Bit => (1, 0),
         SqlType::TinyInt => (3, 0),

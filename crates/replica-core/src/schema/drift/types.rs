@@ -1,5 +1,6 @@
 //! Which type holds all values of another.
 use crate::catalog::{Length, SqlType};
+use crate::types::exact;
 
 /// Does `big` hold every value of `small` as it is? A type holds itself.
 pub(crate) fn holds(big: &SqlType, small: &SqlType) -> bool {
@@ -23,11 +24,9 @@ pub(crate) fn holds(big: &SqlType, small: &SqlType) -> bool {
         }
         // Shorter values are filled up with blanks or zeros: they are no longer what they were.
         (T::Char(_), T::Char(_)) | (T::NChar(_), T::NChar(_)) => length(big) >= length(small),
-        (T::Decimal { precision, scale }, T::Decimal { precision: p, scale: s }) => {
-            scale >= s && precision - scale >= p.saturating_sub(*s)
+        (T::Decimal { precision, scale }, other) => {
+            exact(other).is_some_and(|held| *scale >= held.scale && precision - scale >= held.whole)
         }
-        (T::Decimal { precision, scale }, other) => whole_digits(other)
-            .is_some_and(|(digits, decimals)| *scale >= decimals && precision - scale >= digits),
         (T::Money, T::SmallMoney)
         | (T::Float, T::Real | T::TinyInt | T::SmallInt | T::Int)
         | (T::Real, T::TinyInt | T::SmallInt) => true,
@@ -73,20 +72,6 @@ fn length(of: &SqlType) -> u16 {
 fn rank(of: &SqlType) -> Option<u8> {
     let ranks = [SqlType::Bit, SqlType::TinyInt, SqlType::SmallInt, SqlType::Int, SqlType::BigInt];
     ranks.iter().position(|sql_type| sql_type == of).map(|rank| rank as u8)
-}
-
-/// Digits before and after the point.
-fn whole_digits(of: &SqlType) -> Option<(u8, u8)> {
-    Some(match of {
-        SqlType::Bit => (1, 0),
-        SqlType::TinyInt => (3, 0),
-        SqlType::SmallInt => (5, 0),
-        SqlType::Int => (10, 0),
-        SqlType::BigInt => (19, 0),
-        SqlType::SmallMoney => (6, 4),
-        SqlType::Money => (15, 4),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

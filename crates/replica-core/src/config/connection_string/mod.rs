@@ -32,13 +32,12 @@ impl Pairs {
         }
         // Only a driver or a data source tells ODBC from ADO.NET, and only where its own grammar finds it: elsewhere it
         // may be part of a quoted value.
+        let is_odbc = |pairs: &[(String, String)]| pairs.iter().any(|(keyword, _)| odbc::is_mark(keyword));
         match ado::parse(text) {
-            Ok(pairs) if !pairs.iter().any(|(keyword, _)| odbc::is_mark(keyword)) => Ok(Self(pairs)),
-            Ok(_) => odbc::parse(text).map(Self),
-            Err(error) => match odbc::split(text) {
-                Ok(pairs) if pairs.iter().any(|(keyword, _)| odbc::is_mark(keyword)) => {
-                    odbc::parse(text).map(Self)
-                }
+            Ok(pairs) if !is_odbc(&pairs) => Ok(Self(pairs)),
+            Ok(_) => odbc::translate(&braced_pairs(text)?).map(Self),
+            Err(error) => match braced_pairs(text) {
+                Ok(pairs) if is_odbc(&pairs) => odbc::translate(&pairs).map(Self),
                 _ => Err(error),
             },
         }

@@ -1,6 +1,6 @@
 //! ODBC's form: `Driver={…};Server=…;UID=…;PWD={a}}b}` (Microsoft ODBC, "SQLDriverConnect Function", Comments; the
 //! keywords are those of "DSN and Connection String Keywords and Attributes" of the driver for SQL Server).
-use super::{ado_form, braced_pairs, normal};
+use super::{ado_form, normal};
 use crate::error::{Error, Result};
 
 /// Tells an ODBC string from others: it names a driver or a data source.
@@ -8,12 +8,8 @@ pub(super) fn is_mark(keyword: &str) -> bool {
     matches!(normal(keyword).as_str(), "driver" | "dsn" | "filedsn")
 }
 
-pub(super) fn split(text: &str) -> Result<Vec<(String, String)>> {
-    braced_pairs(text)
-}
-
-pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>> {
-    let all = split(text)?;
+/// In ADO.NET's keywords; `all` are those of the string, as they stand there.
+pub(super) fn translate(all: &[(String, String)]) -> Result<Vec<(String, String)>> {
     let value = |names: &[&str]| {
         all.iter()
             .find(|(keyword, _)| names.contains(&normal(keyword).as_str()))
@@ -34,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>> {
         *server = format!("{server},{port}");
     }
     let mut pairs: Vec<(String, String)> = Vec::new();
-    for (keyword, value) in &all {
+    for (keyword, value) in all {
         let name = normal(keyword);
         // "If any keywords are repeated in the connection string, the driver uses the value associated with the first
         // occurrence of the keyword" (SQLDriverConnect Function).

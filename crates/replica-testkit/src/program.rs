@@ -84,16 +84,24 @@ impl Program {
         self.folder.path()
     }
 
-    /// Starts it, for a test that has something to do meanwhile.
-    pub fn start(&self, args: &[&str]) -> Running {
-        let mut child = std::process::Command::new(&self.binary)
+    /// In its folder, with nothing of this machine's own configuration.
+    fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.binary);
+        command
             .args(args)
             .current_dir(self.folder.path())
             .env_remove("REPLICA_SOURCE")
             .env_remove("REPLICA_TARGET")
             .env_remove("REPLICA_CONFIG")
             .env("XDG_CONFIG_HOME", self.folder.path())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it, for a test that has something to do meanwhile.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let mut child = self
+            .command(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -105,14 +113,7 @@ impl Program {
     }
 
     pub fn run(&self, args: &[&str]) -> ProgramExit {
-        let output = Command::new(&self.binary)
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_remove("REPLICA_SOURCE")
-            .env_remove("REPLICA_TARGET")
-            .env_remove("REPLICA_CONFIG")
-            .env("XDG_CONFIG_HOME", self.folder.path())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+        let output = Command::from_std(self.command(args))
             .write_stdin(self.stdin.as_str())
             .timeout(LIMIT)
             .output()

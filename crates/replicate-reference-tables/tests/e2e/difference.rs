@@ -2,7 +2,7 @@
 use replica_testkit::family::{JANUARY, OTHERS, family, others, replaced};
 use replica_testkit::{Pair, Troubled};
 
-use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool};
+use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool, until_it_waits};
 
 const DIFFERENCE: [&str; 3] = ["dbo.t", "--apply", "difference"];
 
@@ -334,11 +334,7 @@ fn a_tool_that_is_killed_while_it_writes_leaves_the_old_rows() {
     let running = tool(&pair).start(&DIFFERENCE);
     let mut observer = pair.target.client();
     let waiting = "SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'waiting'";
-    let begun = std::time::Instant::now();
-    while observer.number(waiting) == 0 {
-        assert!(begun.elapsed().as_secs() < 60, "the tool does not come to the row");
-        std::thread::yield_now();
-    }
+    until_it_waits(&mut observer, waiting);
     running.kill();
     other.batch("ROLLBACK TRANSACTION");
     assert_eq!(pair.target.client().values(ROWS), before);

@@ -1,9 +1,7 @@
 //! What a replacement would destroy although nobody asked for it: refused before the first row is written.
-use std::time::{Duration, Instant};
-
 use replica_testkit::{Pair, ProgramExit};
 
-use crate::util::{copy, ids, tool};
+use crate::util::{copy, ids, tool, until_it_waits};
 
 const JANUARY: [&str; 5] = ["dbo.t", "--start-date", "2024-01-01", "--end-date", "2024-01-31"];
 
@@ -273,11 +271,7 @@ fn a_source_that_is_emptied_during_the_run_is_rolled_back() {
     let mut observer = pair.source.client();
     let waiting = "SELECT COUNT(*) FROM sys.sandbox_lock_log \
                    WHERE event = 'waiting' AND resource_database_id = DB_ID()";
-    let started = Instant::now();
-    while observer.number(waiting) == 0 {
-        assert!(started.elapsed() < Duration::from_secs(60), "the tool does not come to the source's lock");
-        std::thread::yield_now();
-    }
+    until_it_waits(&mut observer, waiting);
     writer.batch("ROLLBACK");
     let run = running
         .finish()

@@ -1,8 +1,7 @@
 //! What others see while a table is replaced, and what the tool sees of others.
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use crate::util::{copy, fault, fill, ids, pair_with_old_rows, skip, tool};
+use crate::util::{copy, fault, fill, ids, pair_with_old_rows, skip, tool, until_it_waits};
 
 #[test]
 fn readers_see_the_old_rows_or_the_new_ones_and_nothing_between() {
@@ -85,11 +84,7 @@ fn a_locked_source_does_not_keep_the_readers_of_the_target_out() {
     let mut observer = pair.source.client();
     let waiting = "SELECT COUNT(*) FROM sys.sandbox_lock_log \
                    WHERE event = 'waiting' AND resource_database_id = DB_ID()";
-    let started = Instant::now();
-    while observer.number(waiting) == 0 {
-        assert!(started.elapsed() < Duration::from_secs(30), "the tool does not come to the source's lock");
-        std::thread::yield_now();
-    }
+    until_it_waits(&mut observer, waiting);
     let mut reader = pair.target.client();
     reader.batch("SET LOCK_TIMEOUT 0");
     assert_eq!(ids(&mut reader), [901, 902]);

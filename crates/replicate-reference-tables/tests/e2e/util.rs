@@ -1,4 +1,6 @@
 //! What the tests share.
+use std::time::{Duration, Instant};
+
 use replica_testkit::{Client, Pair, Program, ProgramExit};
 
 /// The tool, copying between the pair's databases.
@@ -40,6 +42,16 @@ pub fn fill(client: &mut Client, doublings: u32) {
     client.run("INSERT INTO dbo.t (id, label) VALUES (1, 'new')");
     for n in 0..doublings {
         client.run(&format!("INSERT INTO dbo.t (id, label) SELECT id + {}, label FROM dbo.t", 1 << n));
+    }
+}
+
+/// Until `waiting`, a count of the sandbox's log of locks, tells that the tool has come to a lock that a test holds.
+#[track_caller]
+pub fn until_it_waits(observer: &mut Client, waiting: &str) {
+    let started = Instant::now();
+    while observer.number(waiting) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "the tool does not come to the lock");
+        std::thread::yield_now();
     }
 }
 

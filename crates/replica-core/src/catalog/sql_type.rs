@@ -5,50 +5,80 @@ use serde::{Deserialize, Serialize};
 
 /// A length in bytes or UTF-16 units, or (max).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as T-SQL writes them")]
 pub enum Length {
+    /// So many.
     N(u16),
+    /// (max): up to 2 GiB.
     Max,
 }
 
 /// A T-SQL type. `numeric` is `Decimal`: they differ in name only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are SQL Server's")]
 pub enum SqlType {
+    /// 0, 1 or NULL.
     Bit,
+    /// 0 to 255.
     TinyInt,
+    /// 2 bytes, signed.
     SmallInt,
+    /// 4 bytes, signed.
     Int,
+    /// 8 bytes, signed.
     BigInt,
+    /// Exact numbers.
     Decimal {
+        /// Digits in all, 1 to 38.
         precision: u8,
+        /// Digits after the point.
         scale: u8,
     },
+    /// 8 bytes, four digits after the point.
     Money,
+    /// 4 bytes, four digits after the point.
     SmallMoney,
+    /// 4 bytes, IEEE 754.
     Real,
+    /// 8 bytes, IEEE 754.
     Float,
+    /// 0001-01-01 to 9999-12-31.
     Date,
+    /// A time of day, with so many digits of a second.
     Time(u8),
+    /// Date and time, with so many digits of a second.
     DateTime2(u8),
+    /// Date, time and minutes from UTC, with so many digits of a second.
     DateTimeOffset(u8),
+    /// Date and time in units of 1/300 s.
     DateTime,
+    /// Date and time in minutes.
     SmallDateTime,
     /// Length in bytes.
     Char(u16),
+    /// Length in bytes.
     VarChar(Length),
+    /// The old varchar(max).
     Text,
     /// Length in UTF-16 units.
     NChar(u16),
+    /// Length in UTF-16 units.
     NVarChar(Length),
+    /// The old nvarchar(max).
     NText,
+    /// Length in bytes.
     Binary(u16),
+    /// Length in bytes.
     VarBinary(Length),
+    /// The old varbinary(max).
     Image,
+    /// 16 bytes.
     UniqueIdentifier,
+    /// Xml, with or without a schema collection.
     Xml,
+    /// sql_variant: a value with a type of its own.
     Variant,
+    /// 8 bytes that the server sets anew whenever it writes the row.
     RowVersion,
+    /// SQL Server 2025.
     Json,
     /// SQL Server 2025; the length in bytes says how many dimensions.
     Vector(u16),

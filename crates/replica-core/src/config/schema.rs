@@ -10,18 +10,28 @@ use crate::error::{Error, Result};
 /// What of a table may be kept or left out. docs/SCHEMA.md says what becomes of it otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
-#[expect(missing_docs, reason = "docs/SCHEMA.md describes each under its name")]
 pub enum Feature {
+    /// IDENTITY columns.
     Identity,
+    /// Computed columns.
     Computed,
+    /// rowversion columns.
     Rowversion,
+    /// Foreign keys.
     ForeignKeys,
+    /// DEFAULT constraints.
     Defaults,
+    /// CHECK constraints.
     Checks,
+    /// Indexes that are no keys.
     Indexes,
+    /// Collations of text columns.
     Collations,
+    /// Compression of rows and pages.
     Compression,
+    /// FILLFACTOR of indexes.
     FillFactor,
+    /// Partition schemes.
     Partitions,
 }
 

@@ -8,27 +8,51 @@ use crate::tds::wire::{Malformed, ParseError, Reader, complete};
 
 /// What the values of a column are. Decided once a column; see [`decode`](Self::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are SQL Server's")]
 pub enum ValueKind {
+    /// One byte, 0 or 1.
     Bit,
+    /// One byte, unsigned.
     TinyInt,
+    /// Two bytes, signed.
     SmallInt,
+    /// Four bytes, signed.
     Int,
+    /// Eight bytes, signed.
     BigInt,
+    /// Four bytes, IEEE 754.
     Real,
+    /// Eight bytes, IEEE 754.
     Float,
-    Decimal { precision: u8, scale: u8 },
+    /// A sign and a number of 4 to 16 bytes.
+    Decimal {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// Eight bytes, in 1/10,000.
     Money,
+    /// Four bytes, in 1/10,000.
     SmallMoney,
+    /// Days since 0001-01-01.
     Date,
+    /// Units since midnight, with so many digits of a second.
     Time(u8),
+    /// A time, then a date.
     DateTime2(u8),
+    /// A time and a date in UTC, then the minutes from UTC.
     DateTimeOffset(u8),
+    /// Days since 1900-01-01, and units of 1/300 s.
     DateTime,
+    /// Days since 1900-01-01, and minutes.
     SmallDateTime,
+    /// 16 bytes.
     Guid,
+    /// Text in this charset.
     Text(Charset),
+    /// Bytes.
     Binary,
+    /// A sql_variant: a type, then a value of it.
     Variant,
 }
 

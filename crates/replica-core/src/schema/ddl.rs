@@ -20,6 +20,7 @@ pub struct Creation {
 }
 
 impl Creation {
+    /// The statements that make this table.
     pub fn of(table: &Definition) -> Self {
         let (clustered, others): (Vec<_>, Vec<_>) =
             table.indexes.iter().partition(|index| index.is_clustered());
@@ -47,6 +48,7 @@ impl Creation {
     }
 }
 
+/// Makes a schema.
 pub fn create_schema(schema: &str) -> DdlStatement {
     DdlStatement::new(Cost::Metadata, format!("CREATE SCHEMA {}", quote(schema)))
 }
@@ -98,6 +100,7 @@ impl ColumnDefinition {
     }
 }
 
+/// Gives a column of a table that is there its default.
 pub fn add_default(table: &TableName, column: &str, default: &DefaultDefinition) -> String {
     let (name, expression) = (named(&default.name), in_parentheses(&default.expression));
     format!("ALTER TABLE {} ADD {name}DEFAULT {expression} FOR {}", table.quoted(), quote(column))
@@ -225,6 +228,7 @@ pub fn check(table: &TableName, check: &CheckDefinition) -> Vec<DdlStatement> {
     with_state(table, &check.name, (check.trusted, check.disabled), add)
 }
 
+/// Makes a foreign key, with its state: trusted, or disabled.
 pub fn foreign_key(table: &TableName, key: &ForeignKeyDefinition) -> Vec<DdlStatement> {
     let name = if key.disabled { format!("CONSTRAINT {} ", quote(&key.name.name)) } else { named(&key.name) };
     let add = format!(

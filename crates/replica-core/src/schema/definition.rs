@@ -7,10 +7,13 @@ use crate::catalog::{SqlType, TableName};
 pub struct Definition {
     /// Always with its schema, as the server spells it.
     pub name: TableName,
+    /// A view has columns, and maybe an index.
     pub is_view: bool,
+    /// In the table's order.
     pub columns: Vec<ColumnDefinition>,
     /// Keys and unique constraints are among them; a heap is not.
     pub indexes: Vec<IndexDefinition>,
+    /// CHECK constraints.
     pub checks: Vec<CheckDefinition>,
     /// The table's own.
     pub foreign_keys: Vec<ForeignKeyDefinition>,
@@ -28,8 +31,10 @@ pub struct Definition {
     pub rows: Option<u64>,
 }
 
+/// A column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnDefinition {
+    /// As the server spells it.
     pub name: String,
     /// The base type where the declared one is an alias.
     pub sql_type: SqlType,
@@ -37,127 +42,189 @@ pub struct ColumnDefinition {
     pub numeric: bool,
     /// Set on text alone.
     pub collation: Option<String>,
+    /// Whether it takes NULL.
     pub nullable: bool,
+    /// Set where the server counts its values.
     pub identity: Option<IdentityRange>,
+    /// Set where the server computes its values.
     pub computed: Option<ComputedBy>,
+    /// What a row gets that does not name the column.
     pub default: Option<DefaultDefinition>,
     /// What the server knows of the column beside that, and a replica does without: "ROWGUIDCOL", "masked".
     pub traits: Vec<String>,
 }
 
-/// Whole numbers of up to 38 digits.
+/// Where an identity begins, and how it goes on: whole numbers of up to 38 digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityRange {
+    /// The first value.
     pub seed: String,
+    /// From one value to the next; may be negative.
     pub increment: String,
 }
 
+/// How a column is computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComputedBy {
+    /// As the server wrote it.
     pub expression: String,
+    /// Whether the values are kept in the rows.
     pub persisted: bool,
 }
 
+/// A DEFAULT constraint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultDefinition {
+    /// The constraint's name.
     pub name: ConstraintName,
+    /// As the server wrote it.
     pub expression: String,
 }
 
 /// A constraint's name. One that the server made up is another on each server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConstraintName {
+    /// As the catalog has it.
     pub name: String,
+    /// Whether the server made it up (is_system_named).
     pub by_system: bool,
 }
 
+/// What an index is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexForm {
+    /// A B-tree that holds the rows.
     Clustered,
+    /// A B-tree beside the rows.
     Nonclustered,
+    /// Columns that hold the rows.
     ClusteredColumnstore,
+    /// Columns beside the rows.
     NonclusteredColumnstore,
 }
 
+/// The constraint that an index is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backs {
+    /// None: it was made by CREATE INDEX.
     Nothing,
+    /// PRIMARY KEY.
     PrimaryKey,
+    /// UNIQUE.
     UniqueConstraint,
 }
 
+/// An index, key or unique constraint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexDefinition {
+    /// Its name, or the constraint's.
     pub name: ConstraintName,
+    /// What it is made of.
     pub kind: IndexForm,
+    /// The constraint that it is there for.
     pub backs: Backs,
+    /// Whether it keeps out a second row with the same key.
     pub unique: bool,
     /// In the order of the key; of a columnstore all of its columns, in the order of the table.
     pub keys: Vec<IndexColumn>,
+    /// INCLUDE: columns that it carries beside its key.
     pub included: Vec<String>,
+    /// The condition of a filtered index, as the server wrote it.
     pub filter: Option<String>,
+    /// IGNORE_DUP_KEY: a second row is dropped with a warning.
     pub ignores_duplicates: bool,
+    /// Whether it is disabled.
     pub disabled: bool,
     /// 0: the server's default.
     pub fill_factor: u8,
+    /// PAD_INDEX.
     pub padded: bool,
+    /// DATA_COMPRESSION.
     pub compression: Compression,
+    /// Where it lies.
     pub place: DataSpace,
 }
 
+/// A column of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexColumn {
+    /// Its name.
     pub column: String,
+    /// DESC.
     pub descending: bool,
 }
 
 /// sys.partitions.data_compression (Microsoft docs, "sys.partitions").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compression {
+    /// NONE.
     #[default]
     None,
+    /// ROW.
     Row,
+    /// PAGE.
     Page,
+    /// COLUMNSTORE: each columnstore has it.
     Columnstore,
+    /// COLUMNSTORE_ARCHIVE.
     ColumnstoreArchive,
 }
 
+/// Where a table or index lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DataSpace {
     /// The database's default filegroup, and so said by nobody.
     #[default]
     Default,
+    /// A filegroup, by its name.
     Filegroup(String),
+    /// Spread over filegroups.
     Scheme {
+        /// The partition scheme's name.
         scheme: String,
+        /// The column that says which partition.
         column: String,
     },
 }
 
+/// A CHECK constraint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckDefinition {
+    /// The constraint's name.
     pub name: ConstraintName,
+    /// As the server wrote it.
     pub expression: String,
+    /// NOCHECK: new rows are not checked.
     pub disabled: bool,
+    /// Whether the server has checked the rows that are there.
     pub trusted: bool,
 }
 
+/// A foreign key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignKeyDefinition {
+    /// The constraint's name.
     pub name: ConstraintName,
+    /// The table's own columns.
     pub columns: Vec<String>,
+    /// The table that it points at.
     pub references: TableName,
+    /// The columns that it points at, in the order of `columns`.
     pub referenced: Vec<String>,
     /// As sys.foreign_keys numbers them: 0 NO ACTION, 1 CASCADE, 2 SET NULL, 3 SET DEFAULT.
     pub on_delete: u8,
+    /// The same numbers as `on_delete`.
     pub on_update: u8,
+    /// NOCHECK: new rows are not checked.
     pub disabled: bool,
+    /// Whether the server has checked the rows that are there.
     pub trusted: bool,
 }
 
 /// A column of a foreign key that points at the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Referencing {
+    /// The key's name.
     pub name: String,
     /// The table that has the key.
     pub table: TableName,
@@ -165,13 +232,17 @@ pub struct Referencing {
     pub column: String,
 }
 
+/// Statistics on columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
+    /// Their name.
     pub name: String,
+    /// The columns that they are on.
     pub columns: Vec<String>,
 }
 
 impl Definition {
+    /// The column of this name; see [`same_name`].
     pub fn column(&self, name: &str) -> Option<&ColumnDefinition> {
         let exact = self.columns.iter().find(|column| column.name == name);
         exact.or_else(|| self.columns.iter().find(|column| same_name(&column.name, name)))
@@ -182,16 +253,19 @@ impl Definition {
         self.indexes.iter().find(|index| index.is_clustered())
     }
 
+    /// The index of the primary key.
     pub fn primary_key(&self) -> Option<&IndexDefinition> {
         self.indexes.iter().find(|index| index.backs == Backs::PrimaryKey)
     }
 }
 
 impl IndexDefinition {
+    /// Whether it holds the table's rows.
     pub fn is_clustered(&self) -> bool {
         matches!(self.kind, IndexForm::Clustered | IndexForm::ClusteredColumnstore)
     }
 
+    /// Whether it is made of columns.
     pub fn is_columnstore(&self) -> bool {
         matches!(self.kind, IndexForm::ClusteredColumnstore | IndexForm::NonclusteredColumnstore)
     }
@@ -201,6 +275,7 @@ impl IndexDefinition {
         self.keys.iter().map(|key| &key.column).chain(&self.included)
     }
 
+    /// Whether the column is among its keys or carried beside them.
     pub fn uses(&self, column: &str) -> bool {
         self.columns().any(|used| same_name(used, column))
     }

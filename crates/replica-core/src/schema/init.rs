@@ -16,9 +16,13 @@ const PAGE: u64 = 8192;
 /// A table of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceTable {
+    /// object_id.
     pub id: i64,
+    /// Its name.
     pub name: TableName,
+    /// The server's estimate.
     pub rows: u64,
+    /// What its rows take, without its other indexes.
     pub bytes: u64,
     /// The column that windows are best cut by, first.
     pub dates: Vec<DateChoice>,
@@ -27,7 +31,9 @@ pub struct SourceTable {
 /// A column with dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateChoice {
+    /// Its name.
     pub column: String,
+    /// Whether a row may lack a date.
     pub nullable: bool,
     /// The number of an index that begins with it: 1 is the clustered one.
     pub leads: Option<i64>,

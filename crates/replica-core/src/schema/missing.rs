@@ -21,6 +21,7 @@ fn permitted() -> Permitted {
 }
 
 impl MissingTables {
+    /// `tables`: as the source knows them.
     pub fn new(source: &Endpoint, target: &Endpoint, tables: &[TableName], policy: Policy) -> Self {
         Self { source: source.clone(), target: target.clone(), tables: tables.to_vec(), policy }
     }

@@ -18,6 +18,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(60);
 /// What a server says.
 #[derive(Clone, Debug)]
 pub struct Definitions {
+    /// What it can do.
     pub server: TargetServer,
     /// In the order of the names that were asked for. `None`: there is no such table, or this login may not see it.
     /// `Err`: what keeps one from being known, with the way out.

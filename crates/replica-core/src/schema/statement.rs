@@ -6,6 +6,7 @@ use std::fmt;
 pub struct DdlStatement {
     /// Fit for a batch of its own. Nothing is quoted or spliced after this.
     pub sql: String,
+    /// What it does to the rows that are there.
     pub cost: Cost,
 }
 
@@ -35,6 +36,7 @@ impl fmt::Display for Cost {
 }
 
 impl DdlStatement {
+    /// `sql` is a whole batch.
     pub fn new(cost: Cost, sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), cost }
     }
@@ -47,10 +49,12 @@ pub struct DdlStep {
     pub what: String,
     /// What was otherwise; empty where something is made.
     pub why: String,
+    /// In their order.
     pub statements: Vec<DdlStatement>,
 }
 
 impl DdlStep {
+    /// Where something is made, and nothing was otherwise.
     pub fn new(what: impl Into<String>, statements: Vec<DdlStatement>) -> Self {
         Self { what: what.into(), why: String::new(), statements }
     }

@@ -24,6 +24,7 @@ const MOST_ROUNDS: usize = 4;
 /// A table of the source, and what the target has of it.
 #[derive(Clone, Debug)]
 pub struct Standing {
+    /// What the policy makes of the source's table.
     pub wanted: Wanted,
     /// `None`: the target has no such table.
     pub found: Option<Definition>,
@@ -31,14 +32,19 @@ pub struct Standing {
     pub deviations: Vec<Deviation>,
 }
 
+/// Whether the target has the table as it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
+    /// It has.
     Same,
+    /// There is no such table.
     Missing,
+    /// There is one that differs.
     Drift,
 }
 
 impl Standing {
+    /// Whether the target has the table as it is wanted.
     pub fn likeness(&self) -> Likeness {
         match (&self.found, self.deviations.is_empty()) {
             (None, _) => Likeness::Missing,
@@ -47,6 +53,7 @@ impl Standing {
         }
     }
 
+    /// The table's name.
     pub fn name(&self) -> &TableName {
         &self.wanted.definition.name
     }
@@ -55,7 +62,9 @@ impl Standing {
 /// Tables as they were asked for, and how they stand.
 #[derive(Debug)]
 pub struct SchemaComparison {
+    /// What the target can do.
     pub target: TargetServer,
+    /// Each table as it was asked for; `Err` where one cannot be read.
     pub tables: Vec<(TableName, Result<Standing>)>,
 }
 
@@ -71,10 +80,12 @@ pub struct Permitted {
 }
 
 impl Permitted {
+    /// Whether the target is only looked at.
     pub fn nothing(&self) -> bool {
         !self.create && !self.safe && self.named.is_empty()
     }
 
+    /// Whether this difference may be mended.
     pub fn allows(&self, table: &TableName, deviation: &Deviation) -> bool {
         match deviation.way {
             Mend::Create => self.create,
@@ -97,6 +108,7 @@ pub enum Stage {
     Tables,
     /// Indexes and checks of tables that were made.
     AfterLoad,
+    /// Keys between tables that all have their rows.
     ForeignKeys,
 }
 
@@ -226,9 +238,13 @@ pub fn schemas(comparison: &SchemaComparison) -> Vec<DdlStatement> {
 /// How a step went.
 #[derive(Debug)]
 pub struct DdlOutcome {
+    /// The table.
     pub table: TableName,
+    /// What was to be done.
     pub step: DdlStep,
+    /// How long it took, waits for locks included.
     pub took: Duration,
+    /// Whether it was done. A step that failed has changed nothing.
     pub result: Result<()>,
 }
 

@@ -10,6 +10,7 @@ const READ_WRITE: u16 = 0x04;
 /// What a bulk load must know of a target's column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// The name that the target knows the column by.
     pub name: String,
     /// fNullable must equal it, or the server answers 4816 (docs/SERVER.md, "Errors of a bulk load").
     pub nullable: bool,

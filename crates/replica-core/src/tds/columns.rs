@@ -7,10 +7,15 @@ pub const COLMETADATA: u8 = 0x81;
 
 /// Bits of a column's flags as servers send them (docs/WIRE.md, "Column flags").
 pub mod flags {
+    /// fNullable.
     pub const NULLABLE: u16 = 0x01;
+    /// fCaseSen.
     pub const CASE_SENSITIVE: u16 = 0x02;
+    /// usUpdateable, its lower bit: the column can be written.
     pub const UPDATABLE: u16 = 0x08;
+    /// fIdentity.
     pub const IDENTITY: u16 = 0x10;
+    /// fComputed.
     pub const COMPUTED: u16 = 0x20;
 }
 
@@ -34,11 +39,13 @@ pub enum Form {
 /// One column of COLMETADATA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireColumn {
+    /// Empty for an expression without an alias.
     pub name: String,
     /// 0, or 0x100 sysname, 0x50 timestamp.
     pub user_type: u32,
     /// See [`flags`].
     pub flags: u16,
+    /// TYPE_INFO.
     pub type_info: TypeInfo,
     /// The parts of the table name, for text, ntext and image only; a single one in a bulk load.
     pub table: Vec<String>,

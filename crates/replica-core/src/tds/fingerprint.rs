@@ -9,7 +9,9 @@ use twox_hash::XxHash3_128;
 /// The canonical form is the row as the row scanner writes it for a bulk load, without the token byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
+    /// How many there are.
     pub rows: u64,
+    /// The sum of their hashes, modulo 2^128.
     pub hash: u128,
 }
 

@@ -23,14 +23,23 @@ pub mod flags3 {
 
 /// Feature ids of the extension block ([MS-TDS] 2.2.6.4).
 pub mod feature {
+    /// SESSIONRECOVERY.
     pub const SESSION_RECOVERY: u8 = 0x01;
+    /// FEDAUTH: Entra.
     pub const FED_AUTH: u8 = 0x02;
+    /// COLUMNENCRYPTION: Always Encrypted.
     pub const COLUMN_ENCRYPTION: u8 = 0x04;
+    /// GLOBALTRANSACTIONS.
     pub const GLOBAL_TRANSACTIONS: u8 = 0x05;
+    /// AZURESQLSUPPORT.
     pub const AZURE_SQL_SUPPORT: u8 = 0x08;
+    /// DATACLASSIFICATION.
     pub const DATA_CLASSIFICATION: u8 = 0x09;
+    /// UTF8_SUPPORT.
     pub const UTF8_SUPPORT: u8 = 0x0A;
+    /// AZURESQLDNSCACHING.
     pub const DNS_CACHING: u8 = 0x0B;
+    /// The block ends here.
     pub const TERMINATOR: u8 = 0xFF;
 }
 
@@ -41,28 +50,47 @@ pub struct Login7 {
     pub tds_version: u32,
     /// What the client would like, in bytes.
     pub packet_size: u32,
+    /// ClientProgVer.
     pub client_version: u32,
+    /// ClientPID.
     pub client_pid: u32,
+    /// ConnectionID.
     pub connection_id: u32,
+    /// OptionFlags1.
     pub option_flags1: u8,
     /// See [`flags2`].
     pub option_flags2: u8,
+    /// TypeFlags; bit 0x20 is fReadOnlyIntent.
     pub type_flags: u8,
     /// See [`flags3`]; the extension bit follows from `features`.
     pub option_flags3: u8,
+    /// ClientTimeZone: minutes, and servers pass over it.
     pub time_zone: i32,
+    /// ClientLCID.
     pub lcid: u32,
+    /// HostName: the client's.
     pub host: String,
+    /// UserName; empty where SSPI or a token says who it is.
     pub user: String,
+    /// Password.
     pub password: String,
+    /// AppName.
     pub application: String,
+    /// ServerName: as the client called it.
     pub server: String,
+    /// CltIntName.
     pub client_library: String,
+    /// Language; empty for the login's own.
     pub language: String,
+    /// Database; empty for the login's own.
     pub database: String,
+    /// ClientID: the network card's address, or anything.
     pub client_id: [u8; 6],
+    /// SSPI: the first bytes of a Windows login.
     pub sspi: Vec<u8>,
+    /// AtchDBFile.
     pub attach_file: String,
+    /// ChangePassword.
     pub new_password: String,
     /// Feature ids and their data; `None` without an extension block.
     pub features: Option<Vec<(u8, Vec<u8>)>>,

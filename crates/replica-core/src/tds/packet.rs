@@ -12,24 +12,37 @@ pub const SMALLEST_SIZE: usize = 512;
 
 /// Message types ([MS-TDS] 2.2.3.1.1).
 pub mod kind {
+    /// SQL batch.
     pub const SQL_BATCH: u8 = 0x01;
+    /// Remote procedure call.
     pub const RPC: u8 = 0x03;
+    /// Tabular result: all that servers send.
     pub const REPLY: u8 = 0x04;
+    /// Attention signal: cancel the request.
     pub const ATTENTION: u8 = 0x06;
+    /// Bulk load data.
     pub const BULK_LOAD: u8 = 0x07;
+    /// Federated authentication token.
     pub const FED_AUTH_TOKEN: u8 = 0x08;
+    /// Transaction manager request.
     pub const TRANSACTION_MANAGER: u8 = 0x0E;
+    /// TDS7 login.
     pub const LOGIN7: u8 = 0x10;
+    /// SSPI: the next bytes of a Windows login.
     pub const SSPI: u8 = 0x11;
+    /// Pre-login.
     pub const PRELOGIN: u8 = 0x12;
 }
 
 /// Bits of a packet's status ([MS-TDS] 2.2.3.1.2).
 pub mod status {
+    /// The message ends with this packet.
     pub const END_OF_MESSAGE: u8 = 0x01;
     /// With END_OF_MESSAGE: the server throws the message away unexecuted.
     pub const IGNORE: u8 = 0x02;
+    /// RESETCONNECTION: forget the session's state first.
     pub const RESET_CONNECTION: u8 = 0x08;
+    /// RESETCONNECTIONSKIPTRAN: the same, but for the transaction.
     pub const RESET_CONNECTION_KEEP_TRANSACTION: u8 = 0x10;
 }
 

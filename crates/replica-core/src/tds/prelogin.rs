@@ -4,14 +4,23 @@ use super::wire::{Malformed, Reader, complete};
 
 /// Option tokens ([MS-TDS] 2.2.6.5).
 pub mod option {
+    /// Version of the sender.
     pub const VERSION: u8 = 0x00;
+    /// See [`encryption`](super::encryption).
     pub const ENCRYPTION: u8 = 0x01;
+    /// INSTOPT: the instance's name.
     pub const INSTANCE: u8 = 0x02;
+    /// The client's thread.
     pub const THREAD_ID: u8 = 0x03;
+    /// Whether several requests share the connection.
     pub const MARS: u8 = 0x04;
+    /// For the server's log.
     pub const TRACE_ID: u8 = 0x05;
+    /// FEDAUTHREQUIRED.
     pub const FED_AUTH_REQUIRED: u8 = 0x06;
+    /// NONCEOPT.
     pub const NONCE: u8 = 0x07;
+    /// The options end here.
     pub const TERMINATOR: u8 = 0xFF;
 }
 
@@ -19,14 +28,18 @@ pub mod option {
 pub mod encryption {
     /// Of the login only.
     pub const OFF: u8 = 0x00;
+    /// Encryption is there and on.
     pub const ON: u8 = 0x01;
+    /// There is none.
     pub const NOT_SUPPORTED: u8 = 0x02;
+    /// There is no way without.
     pub const REQUIRED: u8 = 0x03;
 }
 
 /// The options in the order they were sent, each at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prelogin {
+    /// Options and their data, as sent.
     pub options: Vec<(u8, Vec<u8>)>,
 }
 

@@ -6,7 +6,9 @@ use super::wire::{put_b_varchar, put_utf16le};
 /// What to run: T-SQL that names its parameters `@P1`, `@P2`, ..., and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
+    /// The statement, with @P1 and so on where values belong.
     pub sql: String,
+    /// The values, in order.
     pub params: Vec<Param>,
 }
 

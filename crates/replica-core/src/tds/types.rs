@@ -12,40 +12,75 @@ pub const MAX_WIDTH: u16 = 0xFFFF;
 
 /// The type token bytes ([MS-TDS] 2.2.5.4).
 pub mod token {
+    /// tinyint.
     pub const INT1: u8 = 0x30;
+    /// bit.
     pub const BIT: u8 = 0x32;
+    /// smallint.
     pub const INT2: u8 = 0x34;
+    /// int.
     pub const INT4: u8 = 0x38;
+    /// smalldatetime.
     pub const DATETIM4: u8 = 0x3A;
+    /// real.
     pub const FLT4: u8 = 0x3B;
+    /// money.
     pub const MONEY: u8 = 0x3C;
+    /// datetime.
     pub const DATETIME: u8 = 0x3D;
+    /// float.
     pub const FLT8: u8 = 0x3E;
+    /// smallmoney.
     pub const MONEY4: u8 = 0x7A;
+    /// bigint.
     pub const INT8: u8 = 0x7F;
+    /// uniqueidentifier.
     pub const GUID: u8 = 0x24;
+    /// tinyint to bigint, or NULL.
     pub const INTN: u8 = 0x26;
+    /// bit, or NULL.
     pub const BITN: u8 = 0x68;
+    /// decimal.
     pub const DECIMALN: u8 = 0x6A;
+    /// numeric.
     pub const NUMERICN: u8 = 0x6C;
+    /// real or float, or NULL.
     pub const FLTN: u8 = 0x6D;
+    /// smallmoney or money, or NULL.
     pub const MONEYN: u8 = 0x6E;
+    /// smalldatetime or datetime, or NULL.
     pub const DATETIMN: u8 = 0x6F;
+    /// date.
     pub const DATEN: u8 = 0x28;
+    /// time.
     pub const TIMEN: u8 = 0x29;
+    /// datetime2.
     pub const DATETIME2N: u8 = 0x2A;
+    /// datetimeoffset.
     pub const DATETIMEOFFSETN: u8 = 0x2B;
+    /// varbinary, (max) too.
     pub const BIGVARBINARY: u8 = 0xA5;
+    /// varchar, (max) too.
     pub const BIGVARCHAR: u8 = 0xA7;
+    /// binary.
     pub const BIGBINARY: u8 = 0xAD;
+    /// char.
     pub const BIGCHAR: u8 = 0xAF;
+    /// nvarchar, (max) too.
     pub const NVARCHAR: u8 = 0xE7;
+    /// nchar.
     pub const NCHAR: u8 = 0xEF;
+    /// xml.
     pub const XML: u8 = 0xF1;
+    /// A CLR type.
     pub const UDT: u8 = 0xF0;
+    /// text.
     pub const TEXT: u8 = 0x23;
+    /// image.
     pub const IMAGE: u8 = 0x22;
+    /// ntext.
     pub const NTEXT: u8 = 0x63;
+    /// sql_variant.
     pub const SSVARIANT: u8 = 0x62;
 }
 
@@ -54,28 +89,86 @@ pub mod token {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TypeInfo {
     /// No length, not nullable: INT1, BIT, INT2, INT4, DATETIM4, FLT4, MONEY, DATETIME, FLT8, MONEY4, INT8.
-    Fixed { token: u8 },
+    Fixed {
+        /// See [`token`].
+        token: u8,
+    },
     /// One length byte: GUID, INTN, BITN, FLTN, MONEYN, DATETIMN. `size` in bytes.
-    ByteLen { token: u8, size: u8 },
+    ByteLen {
+        /// See [`token`].
+        token: u8,
+        /// The most bytes that a value takes.
+        size: u8,
+    },
     /// DECIMALN, NUMERICN. `size` in bytes as declared, sign included (SQL Server always says 17).
-    Decimal { token: u8, size: u8, precision: u8, scale: u8 },
+    Decimal {
+        /// See [`token`].
+        token: u8,
+        /// The most bytes that a value takes.
+        size: u8,
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
     /// DATEN: no detail at all.
     Date,
     /// TIMEN, DATETIME2N, DATETIMEOFFSETN.
-    Scaled { token: u8, scale: u8 },
+    Scaled {
+        /// See [`token`].
+        token: u8,
+        /// Digits of a second.
+        scale: u8,
+    },
     /// BIGBINARY, BIGVARBINARY. `size` in bytes, [`MAX_WIDTH`] for (max).
-    Binary { token: u8, size: u16 },
+    Binary {
+        /// See [`token`].
+        token: u8,
+        /// The most bytes that a value takes.
+        size: u16,
+    },
     /// BIGCHAR, BIGVARCHAR, NCHAR, NVARCHAR. `size` in bytes, [`MAX_WIDTH`] for (max).
-    Chars { token: u8, size: u16, collation: CollationBytes },
+    Chars {
+        /// See [`token`].
+        token: u8,
+        /// The most bytes that a value takes.
+        size: u16,
+        /// The collation that its bytes are in.
+        collation: CollationBytes,
+    },
     /// TEXT, NTEXT (with a collation) and IMAGE (without). In COLMETADATA a table name follows, see
     /// [`WireColumn`](super::columns::WireColumn).
-    LongLen { token: u8, size: u32, collation: Option<CollationBytes> },
+    LongLen {
+        /// See [`token`].
+        token: u8,
+        /// The most bytes that a value takes.
+        size: u32,
+        /// None for image.
+        collation: Option<CollationBytes>,
+    },
     /// XML, with its schema collection (database, owning schema, collection) if it is typed.
-    Xml { schema: Option<(String, String, String)> },
+    Xml {
+        /// Database, schema and name of the schema collection.
+        schema: Option<(String, String, String)>,
+    },
     /// A CLR type: geography, geometry, hierarchyid. `size` in bytes, [`MAX_WIDTH`] for (max).
-    Udt { size: u16, database: String, schema: String, name: String, assembly: String },
+    Udt {
+        /// The most bytes that a value takes.
+        size: u16,
+        /// The database that the type is in.
+        database: String,
+        /// The schema that the type is in.
+        schema: String,
+        /// Its name.
+        name: String,
+        /// The assembly that holds it, with version and key.
+        assembly: String,
+    },
     /// sql_variant.
-    Variant { size: u32 },
+    Variant {
+        /// The most bytes that a value takes.
+        size: u32,
+    },
 }
 
 /// How a value and its length lie in a bulk row ([MS-TDS] 2.2.5.2.3, 2.2.5.4). In a result a value of a FIXEDLENTYPE has no

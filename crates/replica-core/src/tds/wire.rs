@@ -24,6 +24,7 @@ impl Malformed {
 pub enum ParseError {
     /// The rest has not arrived yet.
     Incomplete,
+    /// Bytes that no sender may send.
     Malformed(Malformed),
 }
 

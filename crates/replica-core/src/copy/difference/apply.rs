@@ -147,11 +147,9 @@ impl ApplyStep<'_> {
         let cascade = job.plan.allowance.cascade;
         children::none_reached(target, job, &keys, children::On::Delete, GONE, cascade).await?;
         let deleted = self.in_batches(target, self.keys, |some| Some(job.difference.delete(limits, some)));
-        let deleted = deleted.await.map_err(|error| match error.has_number(CONSTRAINT_CONFLICT) {
-            true => error.within("deleting rows that are gone at the source").remedy(
-                "Rows of another table point at them: bring that table in step first, in the same run, or look at the source",
-            ),
-            false => error.within("deleting rows that are gone at the source"),
+        let in_the_way = "Rows of another table point at them: bring that table in step first, in the same run, or look at the source";
+        let deleted = deleted.await.map_err(|error| {
+            explain_conflict(error.within("deleting rows that are gone at the source"), in_the_way)
         })?;
         // One that has come meanwhile was not counted.
         if children::acting(target, job.plan).await? != keys {
@@ -182,12 +180,8 @@ impl ApplyStep<'_> {
             children::none_reached(target, job, &keys, children::On::Update, ROWS, cascade).await?;
             let updated =
                 self.in_batches(target, staged.new + staged.changed, |some| job.difference.update_keys(some));
-            let updated = updated.await.map_err(|error| match error.has_number(CONSTRAINT_CONFLICT) {
-                true => within(error).remedy(
-                    "Keys differ from the source's in case or blanks, and rows of another table point at them: disable its foreign key for the run, or change the keys at either side",
-                ),
-                false => within(error),
-            })?;
+            let in_the_way = "Keys differ from the source's in case or blanks, and rows of another table point at them: disable its foreign key for the run, or change the keys at either side";
+            let updated = updated.await.map_err(|error| explain_conflict(within(error), in_the_way))?;
             counted("updated", updated, expected)?;
         }
         Ok(())
@@ -202,12 +196,10 @@ impl ApplyStep<'_> {
         }
         let rows = self.staged.new + self.staged.changed;
         let inserted = self.in_batches(target, rows, |some| Some(self.job.difference.insert(some)));
-        let inserted = inserted.await.map_err(|error| match error.has_number(CONSTRAINT_CONFLICT) {
-            true => error
-                .within("inserting rows that are new")
-                .remedy("Bring the table that they point at in step first, in the same run"),
-            false => error.within("inserting rows that are new"),
-        })?;
+        let missing = "Bring the table that they point at in step first, in the same run";
+        let inserted = inserted
+            .await
+            .map_err(|error| explain_conflict(error.within("inserting rows that are new"), missing))?;
         counted("inserted", inserted, new)
     }
 
@@ -245,4 +237,9 @@ fn counted(verb: &str, rows: u64, expected: u64) -> Result<()> {
     .remedy(
         "Nothing was written. Somebody else writes to the target, an index ignores duplicate keys, or rows of the source have keys that are one to the target (case, blanks). Run it again, or say --apply replace",
     ))
+}
+
+/// The error with a way out, if a foreign key refused the statement.
+fn explain_conflict(error: Error, remedy: &str) -> Error {
+    if error.has_number(CONSTRAINT_CONFLICT) { error.remedy(remedy) } else { error }
 }

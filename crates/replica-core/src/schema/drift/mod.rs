@@ -25,6 +25,7 @@ pub enum Severity {
     Missing,
     /// NULLs of the source are refused.
     NotNull,
+    /// Another collation.
     Collation,
     /// Another type, which holds all the same.
     Type,
@@ -34,6 +35,7 @@ pub enum Severity {
     Generated,
     /// A check, a foreign key, a default.
     Constraint,
+    /// An index.
     Index,
     /// The target takes more than the source has.
     Wider,
@@ -73,10 +75,15 @@ pub enum Mend {
 /// What differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
+    /// The table as a whole.
     Table,
+    /// A column.
     Column,
+    /// An index, key or unique constraint.
     Index,
+    /// A CHECK constraint.
     Check,
+    /// A foreign key.
     ForeignKey,
 }
 
@@ -103,14 +110,18 @@ impl fmt::Display for Mend {
     }
 }
 
+/// One difference, and what would mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deviation {
+    /// The kind of thing that differs.
     pub element: Element,
     /// The name of the column, index or constraint: what `--apply` takes.
     pub name: String,
+    /// How bad it is.
     pub severity: Severity,
     /// A sentence without the name.
     pub what: String,
+    /// Who may have it mended.
     pub way: Mend,
     /// What mends it, in order and in one transaction.
     pub statements: Vec<DdlStatement>,

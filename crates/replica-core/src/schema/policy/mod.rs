@@ -32,6 +32,7 @@ impl Policy {
         Ok(Self(features))
     }
 
+    /// Whether a replica has it.
     pub fn has(&self, feature: Feature) -> bool {
         self.0.contains(&feature)
     }
@@ -44,8 +45,11 @@ pub struct TargetServer {
     pub version: (u16, u32),
     /// SERVERPROPERTY('EngineEdition'): 2 Standard, 3 Enterprise, 4 Express, 5 Azure SQL Database, 8 Managed Instance.
     pub edition: i64,
+    /// The database's collation.
     pub collation: String,
+    /// The user that this login is in the database.
     pub user: String,
+    /// The database's schemas.
     pub schemas: Vec<String>,
     /// Partition schemes, with the type that each is for.
     pub schemes: Vec<(String, String)>,
@@ -82,6 +86,7 @@ impl TargetServer {
 /// What the policy makes of a source's table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
+    /// The table as the replica is to have it.
     pub definition: Definition,
     /// What the replica lacks or has otherwise, for people.
     pub notes: Vec<String>,

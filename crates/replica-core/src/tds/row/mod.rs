@@ -38,6 +38,7 @@ pub struct BlockLimits {
 /// Rows in bulk form. A row too long for one block goes on in the next.
 #[derive(Debug, Default)]
 pub struct Block {
+    /// Bulk rows, one behind the other.
     pub bytes: Vec<u8>,
     /// Rows that end in this block.
     pub rows: u64,

@@ -5,15 +5,54 @@ use crate::tds::wire::{self, Malformed, ParseError, Reader, put_b_varchar, put_u
 /// A change of the session's state ([MS-TDS] 2.2.7.9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvChange {
-    Database { new: String, old: String },
-    Language { new: String, old: String },
-    PacketSize { new: u32, old: u32 },
-    Collation { new: Vec<u8>, old: Vec<u8> },
+    /// Type 1.
+    Database {
+        /// After.
+        new: String,
+        /// Before.
+        old: String,
+    },
+    /// Type 2.
+    Language {
+        /// After.
+        new: String,
+        /// Before.
+        old: String,
+    },
+    /// Type 4.
+    PacketSize {
+        /// Bytes of a packet from now on.
+        new: u32,
+        /// Bytes until now.
+        old: u32,
+    },
+    /// Type 7: of the database.
+    Collation {
+        /// Five bytes, or none.
+        new: Vec<u8>,
+        /// Five bytes, or none.
+        old: Vec<u8>,
+    },
+    /// Type 8. The transaction's descriptor, which each request carries from now on.
     BeginTransaction(u64),
+    /// Type 9. The descriptor of the transaction that has ended.
     Commit(u64),
+    /// Type 10. The descriptor of the transaction that has ended.
     Rollback(u64),
-    Routing { port: u16, host: String },
-    Other { kind: u8, body: Vec<u8> },
+    /// Type 20: log in over there.
+    Routing {
+        /// TCP port.
+        port: u16,
+        /// Name or address.
+        host: String,
+    },
+    /// A type that nobody here needs.
+    Other {
+        /// The type's number.
+        kind: u8,
+        /// What follows the number.
+        body: Vec<u8>,
+    },
 }
 
 impl EnvChange {

@@ -14,23 +14,41 @@ use super::wire::{
 
 /// The token bytes ([MS-TDS] 2.2.4.2.1).
 pub mod kind {
+    /// Names of the tables that a result is from.
     pub const TABNAME: u8 = 0xA4;
+    /// Which column is from which table.
     pub const COLINFO: u8 = 0xA5;
+    /// The columns that rows are ordered by.
     pub const ORDER: u8 = 0xA9;
+    /// A message of class 11 or more.
     pub const ERROR: u8 = 0xAA;
+    /// A message of class 10 or less.
     pub const INFO: u8 = 0xAB;
+    /// An output parameter.
     pub const RETURN_VALUE: u8 = 0xAC;
+    /// The login is accepted.
     pub const LOGIN_ACK: u8 = 0xAD;
+    /// The features that the server grants.
     pub const FEATURE_EXT_ACK: u8 = 0xAE;
+    /// What a procedure returned.
     pub const RETURN_STATUS: u8 = 0x79;
+    /// A row with every value.
     pub const ROW: u8 = 0xD1;
+    /// A row with a bitmap of its NULLs.
     pub const NBCROW: u8 = 0xD2;
+    /// The session has changed.
     pub const ENV_CHANGE: u8 = 0xE3;
+    /// For session recovery.
     pub const SESSION_STATE: u8 = 0xE4;
+    /// The server's part of a Windows login.
     pub const SSPI: u8 = 0xED;
+    /// Where tokens of Entra are had.
     pub const FED_AUTH_INFO: u8 = 0xEE;
+    /// The end of a statement.
     pub const DONE: u8 = 0xFD;
+    /// The end of a procedure.
     pub const DONE_PROC: u8 = 0xFE;
+    /// The end of a statement in a procedure.
     pub const DONE_IN_PROC: u8 = 0xFF;
 }
 
@@ -42,18 +60,27 @@ const MOST_TEXT: u16 = 8000;
 /// A token of a reply that is no row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
+    /// COLMETADATA: a result begins.
     Columns(Vec<WireColumn>),
     /// Ordinals, from 1, of the columns that the rows are ordered by.
     Order(Vec<u16>),
+    /// A statement has ended.
     Done(Done),
+    /// A statement failed.
     Error(Message),
+    /// PRINT, a warning, a change of database or language.
     Info(Message),
+    /// The session has changed.
     EnvChange(EnvChange),
+    /// The login is accepted.
     LoginAck(LoginAck),
+    /// What a procedure returned.
     ReturnStatus(i32),
+    /// An output parameter.
     ReturnValue(ReturnValue),
     /// Feature ids and their data.
     FeatureExtAck(Vec<(u8, Vec<u8>)>),
+    /// The server's part of a Windows login.
     Sspi(Vec<u8>),
     /// Read over: TABNAME, COLINFO, SESSIONSTATE, FEDAUTHINFO. The token byte.
     Skipped(u8),
@@ -62,14 +89,18 @@ pub enum Token {
 /// Which of the three DONE tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DoneKind {
+    /// DONE: of a statement in a batch.
     Done,
+    /// DONEPROC: of a procedure.
     Proc,
+    /// DONEINPROC: of a statement in a procedure.
     InProc,
 }
 
 /// The end of a statement ([MS-TDS] 2.2.7.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
+    /// Of what it is the end.
     pub kind: DoneKind,
     /// See [`done`].
     pub status: u16,
@@ -81,11 +112,17 @@ pub struct Done {
 
 /// Bits of a DONE token's status.
 pub mod done {
+    /// Another result follows.
     pub const MORE: u16 = 0x001;
+    /// The statement failed.
     pub const ERROR: u16 = 0x002;
+    /// A transaction is open.
     pub const IN_TRANSACTION: u16 = 0x004;
+    /// `count` is valid.
     pub const COUNT: u16 = 0x010;
+    /// The request was cancelled, as asked.
     pub const ATTENTION: u16 = 0x020;
+    /// The server gave up; the result is not to be used.
     pub const SERVER_ERROR: u16 = 0x100;
 }
 
@@ -121,12 +158,19 @@ impl Done {
 /// ERROR and INFO: what the server says about a statement ([MS-TDS] 2.2.7.10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// The error's number: 1205 for a deadlock.
     pub number: i32,
+    /// Tells places apart that send the same number.
     pub state: u8,
+    /// Severity. Up to 10 it is information; from 20 on the connection ends.
     pub class: u8,
+    /// In the login's language.
     pub text: String,
+    /// The server's name.
     pub server: String,
+    /// Empty outside of procedures.
     pub procedure: String,
+    /// In the batch or procedure, from 1.
     pub line: u32,
 }
 
@@ -148,9 +192,11 @@ impl Message {
 /// The server accepts the login ([MS-TDS] 2.2.7.14).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginAck {
+    /// Interface: the dialect of SQL, 1 for T-SQL.
     pub interface: u8,
     /// As on the wire, most significant byte first: 74000004 is TDS 7.4.
     pub tds_version: [u8; 4],
+    /// ProgName: "Microsoft SQL Server".
     pub program: String,
     /// Major, minor, build high, build low.
     pub version: [u8; 4],
@@ -172,13 +218,17 @@ impl LoginAck {
 /// An output parameter ([MS-TDS] 2.2.7.19).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnValue {
+    /// Which parameter, from 0.
     pub ordinal: u16,
     /// With its @.
     pub name: String,
     /// 1 for an output parameter, 2 for a function's value.
     pub status: u8,
+    /// See [`WireColumn::user_type`](columns::WireColumn::user_type).
     pub user_type: u32,
+    /// See [`columns::flags`].
     pub flags: u16,
+    /// The type that the value has.
     pub type_info: TypeInfo,
     /// As it lies on the wire, length included.
     pub value: Vec<u8>,

@@ -49,10 +49,10 @@ async fn tried(
     target: &Endpoint,
 ) -> Result<(Plan, Trial)> {
     let mut sides = Sides::connect(source, target).await?;
-    let (source, target) = sides.tables(table, article).await?;
-    let plan = Plan::new(&source, &target, copy_options())?;
+    let (at_source, at_target) = sides.tables(table, article).await?;
+    let plan = Plan::new(&at_source, &at_target, copy_options())?;
     plan.allowed()?;
-    let subject = TrialTable { source: &source, target: &target, plan: &plan };
+    let subject = TrialTable { source: &at_source, target: &at_target, plan: &plan };
     let trial = trial::row(&mut sides, &subject, &options.which).await?;
     Ok((plan, trial))
 }

@@ -243,8 +243,12 @@ async fn attempt<S: Source>(
                 None => {
                     // What it holds in the target must not be waited for.
                     drop(sides);
-                    let (from, target) = (job.source.endpoint(), &job.target);
-                    let load = FailedLoad { source: from, target, table: &source, plan: &plan };
+                    let load = FailedLoad {
+                        source: job.source.endpoint(),
+                        target: &job.target,
+                        table: &source,
+                        plan: &plan,
+                    };
                     return Err(pinpoint(failed.error, &load).await);
                 }
             },

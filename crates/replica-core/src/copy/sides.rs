@@ -18,8 +18,8 @@ impl<S: ConnectedSource> Sides<S> {
     /// # Errors
     /// That of the source, else that of the target.
     pub async fn connect(source: &impl Source<Connected = S>, target: &Endpoint) -> Result<Self> {
-        let (source, target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
-        Ok(Self { source: source?, target: target? })
+        let (at_source, at_target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
+        Ok(Self { source: at_source?, target: at_target? })
     }
 
     /// What is known of the table on either side, at the source as its article has it.
@@ -27,10 +27,11 @@ impl<S: ConnectedSource> Sides<S> {
     /// # Errors
     /// Those of [`ConnectedSource::table`] and [`catalog::read`].
     pub async fn tables(&mut self, name: &TableName, article: &Article) -> Result<(Table, Table)> {
-        let (source, target) = (self.source.table(name, article), article.target_of(name));
+        let at_source = self.source.table(name, article);
+        let at_target = catalog::read(&mut self.target, Role::Target, article.target_of(name));
         // Both to the end: a query that is cut off would take its connection with it.
-        let (source, target) = tokio::join!(source, catalog::read(&mut self.target, Role::Target, target));
-        Ok((source?, target?))
+        let (at_source, at_target) = tokio::join!(at_source, at_target);
+        Ok((at_source?, at_target?))
     }
 }
 

@@ -113,8 +113,15 @@ impl DifferencePlan {
         let others = target.indexes.iter().flatten();
         let also_unique = others.clone().any(|index| index.unique && !index.disabled && !is_named_by(index));
         let batch = (!points_at_itself && !also_unique).then_some(ROWS_WITHOUT_ESCALATION);
-        let target = target.object.name.clone();
-        Ok(Self { key, target, columns, named_by, number, batch, points_at_itself })
+        Ok(Self {
+            key,
+            target: target.object.name.clone(),
+            columns,
+            named_by,
+            number,
+            batch,
+            points_at_itself,
+        })
     }
 
     /// The staging tables, in batches of their own: what sp_executesql creates goes when it ends.

@@ -83,10 +83,14 @@ impl Staging {
                 return Err(format!("index {name} is not partitioned"));
             }
         }
-        let indexes = indexes.clone();
-        let columns = target.columns.clone();
-        let target = target.object.clone();
-        Ok(Self { target: target.name, object_id: target.id, columns, indexes, date, layout })
+        Ok(Self {
+            target: target.object.name.clone(),
+            object_id: target.object.id,
+            columns: target.columns.clone(),
+            indexes: indexes.clone(),
+            date,
+            layout,
+        })
     }
 
     /// The tables for one window; `None` if it is not a partition of its own.

@@ -83,12 +83,11 @@ pub(super) async fn pick(
     let mut target = Stream::open(&mut sides.target, question(Role::Target), reading, false).await?;
     let mut findings = DifferingRows::new(reading, source.columns(), target.columns());
     let mut picked: BTreeMap<u64, Picked> = BTreeMap::new();
-    let (source, target) = tokio::try_join!(
+    let ((source_sum, source_rows), (target_sum, target_rows)) = tokio::try_join!(
         collect(&mut source, surplus, 1, findings.room()),
         collect(&mut target, surplus, -1, findings.room()),
     )?;
-    let fingerprints = (source.0, target.0);
-    for (id, more) in source.1.into_iter().chain(target.1) {
+    for (id, more) in source_rows.into_iter().chain(target_rows) {
         let row = picked.entry(id).or_default();
         row.count += more.count;
         row.row = row.row.take().or(more.row);
@@ -104,7 +103,7 @@ pub(super) async fn pick(
         let rows = [row.as_deref().filter(|_| count > 0), row.as_deref().filter(|_| count < 0)];
         findings.add(kind, count.unsigned_abs(), rows);
     }
-    Ok(Narrowed { source: fingerprints.0, target: fingerprints.1, differences, findings })
+    Ok(Narrowed { source: source_sum, target: target_sum, differences, findings })
 }
 
 /// How often a row is there, and the row where it is to be shown.

@@ -116,10 +116,10 @@ pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<Inde
     loop {
         let repaired = async {
             let mut control = Session::connect(target, Role::Target).await?;
-            let target = catalog::read(&mut control, Role::Target, table).await?;
-            lock_table(&mut control, &target, LockMode::Exclusive).await?;
+            let found = catalog::read(&mut control, Role::Target, table).await?;
+            lock_table(&mut control, &found, LockMode::Exclusive).await?;
             ledger::open(&mut control).await?;
-            indexes::rebuild(&mut control, &target, None).await
+            indexes::rebuild(&mut control, &found, None).await
         };
         if let Some(settled) = retries.settled(repaired.await.map_err(|error| error.table(table))).await {
             return settled;

@@ -1,4 +1,6 @@
 //! Whatever bytes a row has, a file gives them back.
+mod given;
+
 use std::path::Path;
 
 use proptest::collection::vec;
@@ -10,86 +12,15 @@ use replica_core::error::Result;
 use replica_core::lane::RowSource;
 use replica_core::tds::{
     bulk,
-    columns::WireColumn,
     fingerprint::Fingerprint,
-    row::{Block, BlockLimits, RowScanner, ScanStop},
     types::{CollationBytes, MAX_WIDTH, TypeInfo, token},
 };
 use tempfile::TempDir;
 
+use self::given::Given;
 use crate::Folder;
-use crate::bulk_row;
 use crate::read::File;
 use crate::write::write;
-
-/// Rows at hand: what a server would have sent.
-struct Given {
-    columns: Vec<WireColumn>,
-    blocks: Vec<Block>,
-    fingerprint: Fingerprint,
-}
-
-impl Given {
-    fn new(infos: &[TypeInfo], rows: &[Vec<Option<Vec<u8>>>], block: usize) -> Self {
-        let column = |(n, info): (usize, &TypeInfo)| WireColumn {
-            name: format!("c{n}"),
-            user_type: 0,
-            flags: 9,
-            type_info: info.clone(),
-            table: Vec::new(),
-        };
-        let columns: Vec<_> = infos.iter().enumerate().map(column).collect();
-        let mut stream = Vec::new();
-        for row in rows {
-            stream.push(0xD1);
-            for (value, info) in row.iter().zip(infos) {
-                bulk_row::put(info.layout(), value.as_deref(), &mut stream).unwrap();
-            }
-        }
-        let bulk = |column: &WireColumn| WireColumn {
-            type_info: bulk::type_info(&column.type_info),
-            ..column.clone()
-        };
-        let bulk: Vec<_> = columns.iter().map(bulk).collect();
-        let mut scanner = RowScanner::new(&bulk, BlockLimits { bytes: block, rows: u64::MAX }).unwrap();
-        let (mut blocks, mut at) = (Vec::new(), 0);
-        loop {
-            let (used, stop) = scanner.scan(&stream[at..]).unwrap();
-            at += used;
-            blocks.push(scanner.take(Vec::new()));
-            if stop == ScanStop::Incomplete {
-                break;
-            }
-        }
-        assert_eq!(at, stream.len());
-        blocks.reverse();
-        Self { columns, blocks, fingerprint: scanner.fingerprint() }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.blocks.iter().rev().flat_map(|block| block.bytes.clone()).collect()
-    }
-}
-
-impl RowSource for &mut Given {
-    fn columns(&self) -> &[WireColumn] {
-        &self.columns
-    }
-
-    fn set_chunk_rows(&mut self, _: u64) {}
-
-    async fn next(&mut self, _: Vec<u8>) -> Result<Option<Block>> {
-        Ok(self.blocks.pop())
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
-    }
-
-    async fn cancel(self) -> Result<()> {
-        Ok(())
-    }
-}
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)

@@ -5,7 +5,7 @@ use argh::{ArgsInfo, FromArgs};
 use replica_core::catalog::TableName;
 use replica_core::cli::{Code, Common, ReshapingArgs, Tool};
 use replica_core::error::{Error, Result};
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::trial::Which;
 
 use crate::run;
@@ -48,12 +48,15 @@ pub struct Options {
     pub which: Which,
     pub reshaping: ReshapingArgs,
     pub config: Option<PathBuf>,
-    pub format: Format,
 }
 
 impl Tool for Args {
     const NAME: &'static str = "debug-single-row-insert";
     type Options = Options;
+
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
 
     fn resolve(self, _stdin: bool) -> Result<Options> {
         let own = self.own;
@@ -69,17 +72,11 @@ impl Tool for Args {
             }
             (Some(_), _) => return Err(Error::usage("a row is named by --key or by --where, not by both")),
         };
-        Ok(Options {
-            table,
-            which,
-            reshaping: self.reshaping,
-            config: self.common.config,
-            format: self.common.format,
-        })
+        Ok(Options { table, which, reshaping: self.reshaping, config: self.common.config })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

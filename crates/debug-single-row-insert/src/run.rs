@@ -5,31 +5,49 @@ use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{self, Code, Configured};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{CopyOptions, LoadOptions, Plan, Sides};
-use replica_core::error::Result;
-use replica_core::report::{self, Format, ProgressBars, Record, RecordValue};
+use replica_core::error::{Kind, Result};
+use replica_core::report::{self, Format, Record, RecordValue, Reporter};
 use replica_core::retry::Backoff;
 use replica_core::trial::{self, Trial, TrialOutcome, TrialTable};
 
 use crate::args::Options;
 
-pub fn run(options: &Options) -> Result<Code> {
-    report::init(&ProgressBars::on_stderr());
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
-    cli::block_on(1, |stop| async move { stop.or(attempt(options, &config, &source, &target)).await })
+    cli::block_on(
+        1,
+        |stop| async move { stop.or(attempt(options, reporter, &config, (&source, &target))).await },
+    )
 }
 
-async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: &Endpoint) -> Result<Code> {
+async fn attempt(
+    options: &Options,
+    reporter: &Reporter,
+    config: &Config,
+    (source, target): (&Endpoint, &Endpoint),
+) -> Result<Code> {
     let written = [options.table.clone().into()];
     let configured = Configured::ask(config, &written, Some(source), target).await?;
     let table = &configured.names().of(&options.table);
     let article = options.reshaping.over(configured.settings(table)).article()?;
     let mut retries = Backoff::default().retries();
-    let (plan, trial) = loop {
+    let tried = loop {
         // Whatever was tried is rolled back: it can be tried again.
         if let Some(settled) = retries.settled(tried(options, (table, &article), source, target).await).await
         {
-            break settled?;
+            break settled;
+        }
+    };
+    let (plan, trial) = match tried {
+        Ok(tried) => tried,
+        // Without a connection there is nothing to be said of any table.
+        Err(error) if error.kind() == Kind::Connect => return Err(error),
+        Err(error) => {
+            let error = error.table(table);
+            let line = TrialLine { verdict: format!("not tried: {error}"), ..TrialLine::default() };
+            reporter.failed(&line.record(&article.label(table)), &error)?;
+            return Ok(error.exit_code());
         }
     };
     for column in &plan.mapping.ignored {
@@ -38,8 +56,11 @@ async fn attempt(options: &Options, config: &Config, source: &Endpoint, target: 
     if trial.is_first_of_many {
         log::warn!("{table}: several rows match; this is the first");
     }
-    write(options, &plan, &trial)?;
-    Ok(if matches!(trial.outcome, TrialOutcome::Refused { .. }) { Code::Failed } else { Code::Ok })
+    let refused = matches!(trial.outcome, TrialOutcome::Refused { .. });
+    if refused || !reporter.is_quiet() {
+        write(reporter, &plan, &trial)?;
+    }
+    Ok(if refused { Code::Failed } else { Code::Ok })
 }
 
 async fn tried(
@@ -63,26 +84,23 @@ fn copy_options() -> CopyOptions {
     CopyOptions { ignore_extra_columns: true, load, ..CopyOptions::default() }
 }
 
-fn write(options: &Options, plan: &Plan, trial: &Trial) -> io::Result<()> {
-    let mut out = report::stdout();
+fn write(reporter: &Reporter, plan: &Plan, trial: &Trial) -> io::Result<()> {
     let lines = lines(plan, trial);
+    let table = plan.article.label(&plan.source);
+    if reporter.format() != Format::Text {
+        return lines.iter().try_for_each(|line| reporter.problem(&line.record(&table)));
+    }
     let widths: Vec<usize> =
         (0..3).map(|n| lines.iter().map(|line| line.cells()[n].chars().count()).max().unwrap_or(0)).collect();
-    if options.format == Format::Text {
-        writeln!(out, "{}", plan.article.label(&plan.source))?;
-    }
-    for line in lines {
-        if options.format != Format::Text {
-            line.record(&plan.article.label(&plan.source)).write(options.format, &mut out)?;
-        } else if let Some(column) = &line.column {
+    reporter.write(|out| {
+        writeln!(out, "{table}")?;
+        lines.iter().try_for_each(|line| {
+            let Some(column) = &line.column else { return writeln!(out, "  {}", line.verdict) };
             let [_, types, value] = line.cells();
             let [a, b, c] = [widths[0], widths[1], widths[2].min(40)];
-            writeln!(out, "  {column:a$}  {types:b$}  {value:c$}  {}", line.verdict)?;
-        } else {
-            writeln!(out, "  {}", line.verdict)?;
-        }
-    }
-    Ok(())
+            writeln!(out, "  {column:a$}  {types:b$}  {value:c$}  {}", line.verdict)
+        })
+    })
 }
 
 /// A column and its verdict, or the row's.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{ArticleArgs, Code, Common, DayRangeArgs, Selection, Tables, Tool};
 use replica_core::error::Result;
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::types::mapping::Family;
 use replica_core::window::Range;
 
@@ -59,12 +59,15 @@ pub struct Options {
     pub article: ArticleArgs,
     pub rows: u64,
     pub config: Option<PathBuf>,
-    pub format: Format,
 }
 
 impl<const FINDER: usize> Tool for Args<FINDER> {
     const NAME: &'static str = FINDERS[FINDER].0;
     type Options = Options;
+
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         Ok(Options {
@@ -75,12 +78,11 @@ impl<const FINDER: usize> Tool for Args<FINDER> {
             article: self.article,
             rows: self.own.rows,
             config: self.common.config,
-            format: self.common.format,
         })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

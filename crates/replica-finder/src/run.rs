@@ -7,15 +7,14 @@ use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::find::{Finding, LookedFor, Search, find};
-use replica_core::report::{self, Format, ProgressBars, Record, RecordValue, one_line};
+use replica_core::report::{Format, Out, Record, RecordValue, Reporter, about, one_line};
 use replica_core::retry::Backoff;
 use replica_core::types::mapping::{Mapping, map_what_can_be};
 use replica_core::window::{DateColumn, Filter, choose};
 
 use crate::args::Options;
 
-pub fn run(options: &Options) -> Result<Code> {
-    report::init(&ProgressBars::on_stderr());
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     let (source, target) = (config.source()?.clone(), config.target()?.clone());
     let written = options.selection.written(&config, &List::ALL, io::stdin().lock())?;
@@ -24,7 +23,7 @@ pub fn run(options: &Options) -> Result<Code> {
             let configured = Configured::ask(&config, &written.entries, Some(&source), &target).await?;
             let tables = configured.tables(&written)?;
             options.article.of_one(&tables)?;
-            FinderRun { options, configured, source, target }.all(tables).await
+            FinderRun { options, reporter, configured, source, target }.all(tables).await
         })
         .await
     })
@@ -32,6 +31,7 @@ pub fn run(options: &Options) -> Result<Code> {
 
 struct FinderRun<'a> {
     options: &'a Options,
+    reporter: &'a Reporter,
     configured: Configured,
     source: Endpoint,
     target: Endpoint,
@@ -48,6 +48,7 @@ impl FinderRun<'_> {
     async fn all(&self, names: Vec<TableName>) -> Result<Code> {
         let mut sides = None;
         let mut code = Code::Ok;
+        let count = names.len();
         for name in names {
             let looked = self.patiently(&mut sides, &name).await;
             // Without a connection there is nothing to be said of any table.
@@ -61,6 +62,10 @@ impl FinderRun<'_> {
             }
             self.write(&name, &looked)?;
         }
+        if code == Code::Ok {
+            let tables = if count == 1 { "1 table".to_owned() } else { format!("{count} tables") };
+            log::info!("nothing found in {tables}");
+        }
         Ok(code)
     }
 
@@ -68,7 +73,7 @@ impl FinderRun<'_> {
     async fn patiently(&self, sides: &mut Option<Sides>, name: &TableName) -> Result<Looked> {
         let mut retries = Backoff::default().retries();
         loop {
-            let looked = self.table(sides, name).await;
+            let looked = about(name.to_string(), None, self.table(sides, name)).await;
             if looked.as_ref().is_err_and(|error| error.server().is_none()) {
                 *sides = None;
             }
@@ -108,27 +113,26 @@ impl FinderRun<'_> {
     }
 
     fn write(&self, name: &TableName, looked: &Looked) -> io::Result<()> {
-        let mut out = report::stdout();
         for finding in &looked.findings {
-            if self.options.format == Format::Text {
-                writeln!(out, "{}: {}", finding.table, one_line(&finding.summary()))?;
-                for offender in &finding.offenders {
-                    let value = offender.value.as_deref().unwrap_or("NULL");
-                    writeln!(out, "    {}", one_line(&format!("{}: {value}", offender.row)))?;
-                }
+            if self.reporter.format() == Format::Text {
+                self.reporter.write(|out| text(finding, out))?;
             } else {
-                finding
-                    .records()
-                    .iter()
-                    .try_for_each(|record| record.write(self.options.format, &mut out))?;
+                finding.records().iter().try_for_each(|record| self.reporter.problem(record))?;
             }
         }
-        if let Some(error) = &looked.left_out {
-            log::error!("{error}");
-            failure(name, error).write(self.options.format, &mut out)?;
+        match &looked.left_out {
+            Some(error) => self.reporter.failed(&failure(name, error), error),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn text(finding: &Finding, out: &mut Out) -> io::Result<()> {
+    writeln!(out, "{}: {}", finding.table, one_line(&finding.summary()))?;
+    finding.offenders.iter().try_for_each(|offender| {
+        let value = offender.value.as_deref().unwrap_or("NULL");
+        writeln!(out, "    {}", one_line(&format!("{}: {value}", offender.row)))
+    })
 }
 
 /// A line as those of the findings are, for what could not be looked at.

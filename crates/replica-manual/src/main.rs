@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{self, Code, Tool};
 use replica_core::error::{Error, Result};
+use replica_core::report::{Reporter, Reporting};
 use replica_finder::{DATES, NUMBERS, STRINGS};
 
 use tool::described;
@@ -28,11 +29,15 @@ impl Tool for Args {
     const NAME: &'static str = "replica-manual";
     type Options = PathBuf;
 
+    fn reporting(&self) -> Reporting {
+        Reporting::default()
+    }
+
     fn resolve(self, _stdin: bool) -> Result<PathBuf> {
         Ok(self.folder)
     }
 
-    fn run(folder: PathBuf) -> Result<Code> {
+    fn run(folder: PathBuf, _: &Reporter) -> Result<Code> {
         let tools = [
             described::<replicate_reference_tables::Args>(),
             described::<replicate_monthly_parallel_streaming::Args>(),

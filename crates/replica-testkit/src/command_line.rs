@@ -20,7 +20,7 @@ pub fn refusal<T: Tool<Options: Debug>>(line: &str) -> String {
 
 fn parsed<T: Tool>(line: &str) -> Result<T::Options> {
     match parse::<T>(T::NAME, line.split_whitespace().map(str::to_owned))? {
-        Parsed::Run(options) => Ok(options),
+        Parsed::Run(options, _) => Ok(options),
         Parsed::Print(text) => panic!("{line} prints:\n{text}"),
     }
 }

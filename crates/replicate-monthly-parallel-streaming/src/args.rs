@@ -9,7 +9,7 @@ use replica_core::cli::{
 use replica_core::copy::{Tablock, windows::IndexScope};
 use replica_core::error::{Error, Result};
 use replica_core::ledger::ResumeMode;
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::window::{Range, Unit};
 
 use crate::run;
@@ -94,7 +94,6 @@ pub struct Options {
     pub article: ArticleArgs,
     pub apply: ApplyArgs,
     pub config: Option<PathBuf>,
-    pub format: Format,
 }
 
 /// What is done to the tables.
@@ -113,6 +112,10 @@ impl Tool for Args {
     const NAME: &'static str = "replicate-monthly-parallel-streaming";
     const OLD_NAMES: &'static [&'static str] = &["replicate_monthly_parallel"];
     type Options = Options;
+
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         let own = self.own;
@@ -157,12 +160,11 @@ impl Tool for Args {
             article: self.article,
             apply: self.apply,
             config: self.common.config,
-            format: self.common.format,
         })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

@@ -8,9 +8,9 @@ use replica_core::copy::{
     LoadOptions,
     windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
 };
-use replica_core::error::Result;
+use replica_core::error::{Error, Result};
 use replica_core::report::{
-    self, ExplainLine, ProgressBars, Record, RecordValue, human_bytes, human_count, human_duration,
+    self, ExplainLine, Record, RecordValue, Reporter, human_bytes, human_count, human_duration,
 };
 use replica_core::schema::MissingTables;
 use replica_core::window::Range;
@@ -18,9 +18,7 @@ use replica_core::window::Range;
 use crate::Args;
 use crate::args::{Options, Work};
 
-pub fn run(options: &Options) -> Result<Code> {
-    let progress = ProgressBars::on_stderr();
-    report::init(&progress);
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = &Config::load(options.config.as_deref())?;
     let written = options.selection.written(config, &[List::Dated], io::stdin().lock())?;
     // Indexes are the target's alone.
@@ -47,7 +45,7 @@ pub fn run(options: &Options) -> Result<Code> {
                 for (table, statements) in stop.or(missing.statements()).await? {
                     let lines: Vec<_> =
                         statements.into_iter().map(|sql| ExplainLine::new("create", sql)).collect();
-                    report::explain(&table, lines, options.format)?;
+                    reporter.explain(&table.to_string(), lines)?;
                     // The rest is known once it is there.
                     tables.retain(|other| *other != table);
                 }
@@ -57,18 +55,18 @@ pub fn run(options: &Options) -> Result<Code> {
         }
         for table in tables {
             let done = match options.work {
-                Work::Windows(range) => {
-                    let job = job(options, config, &configured, &table)?;
-                    replicate(options, job, range, &stop, &progress).await
-                }
-                Work::RepairIndexes => repair(options, config, &configured, &table, &stop, &progress).await,
+                Work::Windows(range) => match job(options, config, &configured, &table) {
+                    Ok(job) => replicate(options, job, range, &stop, reporter).await,
+                    Err(error) => Err(error),
+                },
+                Work::RepairIndexes => repair(options, config, &configured, &table, &stop, reporter).await,
             };
             match done {
                 Ok(code) => codes.push(code),
                 // Nothing that comes after could fare better.
                 Err(error) if ends_all(error.exit_code()) => return Err(error),
                 Err(error) => {
-                    log::error!("{error}");
+                    reporter.failed(&not_begun(options, &table, &error), &error)?;
                     codes.push(error.exit_code());
                 }
             }
@@ -89,7 +87,7 @@ async fn replicate(
     mut job: WindowsJob,
     range: Option<Range>,
     stop: &Stop,
-    progress: &ProgressBars,
+    reporter: &Reporter,
 ) -> Result<Code> {
     // Nothing is changed yet: a signal may end it anywhere.
     let range = match range {
@@ -104,7 +102,7 @@ async fn replicate(
     let (job, table) = (&job, &job.table);
     let mut prepared = stop.or(PreparedWindows::new(job)).await?;
     if options.explain {
-        report::explain(table, prepared.explain(), options.format)?;
+        reporter.explain(&table.to_string(), prepared.explain())?;
         return Ok(prepared.allowed().map_or_else(|refused| refused.exit_code(), |()| Code::Ok));
     }
     prepared.allowed()?;
@@ -113,11 +111,8 @@ async fn replicate(
         stop.or(prepared.preflight(job)).await?;
     }
     let mut written = Ok(());
-    let summary = windows::run(job, prepared, stop, progress, &mut |finished| {
-        if let Err(error) = &finished.result {
-            log::error!("{error}");
-        }
-        let line = progress.suspended(|| record(job, &finished).write(options.format, report::stdout()));
+    let summary = windows::run(job, prepared, stop, reporter.progress(), &mut |finished| {
+        let line = reporter.ended(&record(job, &finished), &finished.result);
         written = std::mem::replace(&mut written, Ok(())).and(line);
     })
     .await?;
@@ -162,30 +157,48 @@ async fn repair(
     configured: &Configured,
     table: &TableName,
     stop: &Stop,
-    progress: &ProgressBars,
+    reporter: &Reporter,
 ) -> Result<Code> {
     let article = options.article.over(configured.settings(table)).article()?;
     let work = stop.or(windows::repair_indexes(config.target()?, article.target_of(table))).await?;
-    let line = |index: &str, outcome: &str, took, error| {
-        let record = Record::new()
-            .with("table", RecordValue::Text(table.to_string()))
-            .with("index", RecordValue::Text(index.into()))
-            .with("outcome", RecordValue::Text(outcome.into()))
-            .with("seconds", took)
-            .with("error", error);
-        progress.suspended(|| record.write(options.format, report::stdout()))
-    };
     for (index, took) in &work.done {
-        line(index, "rebuilt", RecordValue::Seconds(*took), RecordValue::Missing)?;
+        let seconds = RecordValue::Seconds(*took);
+        reporter.result(&index_line(table, index, ("rebuilt", seconds, RecordValue::Missing)))?;
     }
     for (index, error) in &work.refused {
-        log::error!("{error}");
-        line(index, "failed", RecordValue::Missing, RecordValue::Text(error.to_string()))?;
+        let why = RecordValue::Text(error.to_string());
+        reporter.failed(&index_line(table, index, ("failed", RecordValue::Missing, why)), error)?;
     }
     if work.done.is_empty() && work.refused.is_empty() {
         log::info!("{table}: no index was left disabled by a run");
     }
     Ok(Code::of_all(work.refused.iter().map(|(_, error)| error.exit_code())))
+}
+
+/// A line of `--repair-indexes`.
+fn index_line(
+    table: &TableName,
+    index: &str,
+    (outcome, seconds, error): (&str, RecordValue, RecordValue),
+) -> Record {
+    Record::new()
+        .with("table", RecordValue::Text(table.to_string()))
+        .with("index", RecordValue::Text(index.into()))
+        .with("outcome", RecordValue::Text(outcome.into()))
+        .with("seconds", seconds)
+        .with("error", error)
+}
+
+/// The line of a table that could not be started.
+fn not_begun(options: &Options, table: &TableName, error: &Error) -> Record {
+    if options.work == Work::RepairIndexes {
+        let why = RecordValue::Text(error.to_string());
+        return index_line(table, "", ("failed", RecordValue::Missing, why));
+    }
+    let record = Record::new()
+        .with("table", RecordValue::Text(table.to_string()))
+        .with("window", RecordValue::Missing);
+    report::failed(record, error, None).with("retries", RecordValue::Missing)
 }
 
 fn record(job: &WindowsJob, finished: &FinishedWindow) -> Record {

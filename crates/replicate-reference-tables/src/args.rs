@@ -8,7 +8,7 @@ use replica_core::cli::{
 };
 use replica_core::config::Apply;
 use replica_core::error::{Error, Result};
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::window::Range;
 
 use crate::run;
@@ -74,7 +74,6 @@ pub struct Options {
     pub article: ArticleArgs,
     pub apply: ApplyArgs,
     pub config: Option<PathBuf>,
-    pub format: Format,
     /// Only these days.
     pub range: Option<Range>,
     pub date_column: Option<String>,
@@ -97,6 +96,10 @@ impl Tool for Args {
     const NAME: &'static str = "replicate-reference-tables";
     const OLD_NAMES: &'static [&'static str] = &["export_and_load_replica"];
     type Options = Options;
+
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         let range = range(&self.own, &self.days)?;
@@ -126,14 +129,13 @@ impl Tool for Args {
             article: self.article,
             apply: self.apply,
             config: self.common.config,
-            format: self.common.format,
             range,
             date_column: self.days.date_column,
         })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

@@ -8,7 +8,7 @@ use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Days, Plan, Sides, Source, TableJob};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
-use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue};
+use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Parent, TableReference, keys, order};
 use replica_core::schema::MissingTables;
@@ -17,19 +17,17 @@ use replica_parquet::{Folder, FromParquet, ThroughParquet};
 use crate::Args;
 use crate::args::{Options, Way};
 
-pub fn run(options: &Options) -> Result<Code> {
-    let progress = ProgressBars::on_stderr();
-    report::init(&progress);
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     match &options.way {
-        Way::Stream => copy_from(config.source()?.clone(), options, &config, progress),
+        Way::Stream => copy_from(config.source()?.clone(), options, &config, reporter),
         Way::ThroughParquet { folder, keep } => {
             let source = config.source()?.clone();
             let source = ThroughParquet { source, folder: Folder::new(folder)?, keep: *keep };
-            copy_from(source, options, &config, progress)
+            copy_from(source, options, &config, reporter)
         }
         Way::FromParquet(folder) => {
-            copy_from(FromParquet { folder: Folder::new(folder)? }, options, &config, progress)
+            copy_from(FromParquet { folder: Folder::new(folder)? }, options, &config, reporter)
         }
     }
 }
@@ -38,7 +36,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     source: S,
     options: &Options,
     config: &Config,
-    progress: ProgressBars,
+    reporter: &Reporter,
 ) -> Result<Code> {
     let target = config.target()?.clone();
     let written = options.selection.written(config, &[List::Reference], io::stdin().lock())?;
@@ -60,7 +58,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
             };
             if let Some(missing) = &missing {
                 if options.explain {
-                    let made = explain_missing(missing, options).await?;
+                    let made = explain_missing(missing, reporter).await?;
                     tables.retain(|table| !made.contains(table));
                 } else {
                     missing.make().await?;
@@ -68,7 +66,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
             }
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
             let jobs = tables.into_iter().map(job).collect::<Result<_>>()?;
-            let code = CopyRun { options, progress, failures: Vec::new() }.all(jobs).await?;
+            let code = CopyRun { options, reporter, failures: Vec::new() }.all(jobs).await?;
             match missing {
                 Some(missing) if !options.explain => Ok(Code::of_all([code, missing.finish().await?])),
                 _ => Ok(code),
@@ -79,11 +77,11 @@ fn copy_from<S: Source + Clone + Send + 'static>(
 }
 
 /// Says how the tables that are missing would be made; the rest of what would be done is known once they are there.
-async fn explain_missing(missing: &MissingTables, options: &Options) -> Result<Vec<TableName>> {
+async fn explain_missing(missing: &MissingTables, reporter: &Reporter) -> Result<Vec<TableName>> {
     let mut made = Vec::new();
     for (table, statements) in missing.statements().await? {
         let lines: Vec<_> = statements.into_iter().map(|sql| ExplainLine::new("create", sql)).collect();
-        report::explain(&table, lines, options.format)?;
+        reporter.explain(&table.to_string(), lines)?;
         made.push(table);
     }
     Ok(made)
@@ -122,7 +120,7 @@ fn job<S>(
 
 struct CopyRun<'a> {
     options: &'a Options,
-    progress: ProgressBars,
+    reporter: &'a Reporter,
     failures: Vec<(String, Code)>,
 }
 
@@ -192,7 +190,15 @@ impl CopyRun<'_> {
             0 => log::info!("{count} of {count} tables replaced"),
             failed => {
                 let names = self.failures.iter().map(|(table, _)| table.to_string()).collect::<Vec<_>>();
-                log::error!("{} of {count} tables replaced; failed: {}", count - failed, names.join(", "));
+                // That other runs hold tables is no problem.
+                let overlap = self.failures.iter().all(|(_, code)| *code == Code::Busy);
+                let level = if overlap { log::Level::Info } else { log::Level::Error };
+                log::log!(
+                    level,
+                    "{} of {count} tables replaced; failed: {}",
+                    count - failed,
+                    names.join(", ")
+                );
             }
         }
         let replaced = std::iter::repeat_n(Code::Ok, count - self.failures.len());
@@ -222,7 +228,7 @@ impl CopyRun<'_> {
         let is_tied = |place: usize| {
             keys.iter().any(|key| key.child != key.parent && (key.child == place || key.parent == place))
         };
-        let progress = self.progress.clone();
+        let progress = self.reporter.progress().clone();
         let workers = self.options.max_workers;
         let work = move |(job, rows): (TableJob<S>, Option<u64>)| replace(job, rows, progress.clone());
         let mut again = vec![false; planned.len()];
@@ -326,11 +332,11 @@ impl CopyRun<'_> {
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
                     let error = error.table(&job.table);
-                    lines.push(ExplainLine::new("failed", error.to_string()));
+                    lines.push(ExplainLine::failed(&error));
                     Some(error)
                 }
             };
-            report::explain(&job.table, lines, self.options.format)?;
+            self.reporter.explain(&job.table.to_string(), lines)?;
             let refused = plan.allowed().err().or(refused);
             self.failures.extend(refused.map(|error| (job.label(), error.exit_code())));
         }
@@ -366,10 +372,9 @@ impl CopyRun<'_> {
 
     fn finish(&mut self, finished: FinishedTable) -> io::Result<()> {
         if let Err(error) = &finished.result {
-            log::error!("{error}");
             self.failures.push((finished.table.clone(), error.exit_code()));
         }
-        self.progress.suspended(|| finished.record().write(self.options.format, report::stdout()))
+        self.reporter.ended(&finished.record(), &finished.result)
     }
 
     /// Nothing was written.

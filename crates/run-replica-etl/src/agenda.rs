@@ -2,7 +2,7 @@
 
 use replica_core::cli::Code;
 use replica_core::error::{Error, Refusal, Result};
-use replica_core::report::{self, Format, Record, RecordValue};
+use replica_core::report::{Record, RecordValue, Reporter};
 use replica_core::schedule::{self, ScheduledJob, keys, order};
 use replica_core::session::Session;
 
@@ -61,7 +61,7 @@ impl Agenda {
     ///
     /// # Errors
     /// Standard output's.
-    pub async fn explain(self, format: Format) -> Result<Code> {
+    pub async fn explain(self, reporter: &Reporter) -> Result<Code> {
         for place in self.in_order().await {
             let after = self.jobs[place].after.iter().map(|&before| self.steps[before].table.to_string());
             let after = after.collect::<Vec<_>>().join(", ");
@@ -71,23 +71,21 @@ impl Agenda {
             } else {
                 RecordValue::Text(format!("after {after}"))
             };
-            Record::new()
+            let record = Record::new()
                 .with("table", RecordValue::Text(self.steps[place].label()))
                 .with("what", RecordValue::Text(what))
                 .with("rows", RecordValue::Count(self.jobs[place].size))
-                .with("after", after)
-                .with_code(format, None)
-                .write(format, report::stdout())?;
+                .with("after", after);
+            reporter.result(&record.with_code(reporter.format(), None))?;
         }
         for (step, error) in &self.refused {
-            log::error!("{error}");
-            Record::new()
+            let record = Record::new()
                 .with("table", RecordValue::Text(step.table.to_string()))
                 .with("what", RecordValue::Text(format!("refused: {error}")))
                 .with("rows", RecordValue::Missing)
-                .with("after", RecordValue::Missing)
-                .with_code(format, error.refusal().map(Refusal::code))
-                .write(format, report::stdout())?;
+                .with("after", RecordValue::Missing);
+            let code = error.refusal().map(Refusal::code);
+            reporter.failed(&record.with_code(reporter.format(), code), error)?;
         }
         Ok(Code::of_all(self.refused.iter().map(|(_, error)| error.exit_code())))
     }

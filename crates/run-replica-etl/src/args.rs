@@ -5,7 +5,7 @@ use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{Code, Common, Explain, Shrinking, Tool, values};
 use replica_core::config::Shrink;
 use replica_core::error::{Error, Result};
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::window;
 
 use crate::day::Asked;
@@ -55,9 +55,6 @@ struct Own {
     /// streams at once; each is a connection to the source and one to the target (default: of the configuration, or 2)
     #[argh(option, arg_name = "n", from_str_fn(values::workers))]
     max_workers: Option<usize>,
-    /// say nothing but what went wrong
-    #[argh(switch)]
-    quiet: bool,
     /// write figures for Prometheus' node exporter to this file (default: of the configuration)
     #[argh(option, arg_name = "file")]
     prometheus: Option<PathBuf>,
@@ -72,15 +69,17 @@ pub struct Options {
     pub allow_shrink: Option<Shrink>,
     pub max_workers: Option<usize>,
     pub explain: bool,
-    pub quiet: bool,
     pub prometheus: Option<PathBuf>,
     pub config: Option<PathBuf>,
-    pub format: Format,
 }
 
 impl Tool for Args {
     const NAME: &'static str = "run-replica-etl";
     type Options = Options;
+
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         let own = self.own;
@@ -99,15 +98,13 @@ impl Tool for Args {
             allow_shrink: self.shrinking.allow_shrink,
             max_workers: own.max_workers,
             explain: self.explain.is_asked(),
-            quiet: own.quiet,
             prometheus: own.prometheus,
             config: self.common.config,
-            format: self.common.format,
         })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

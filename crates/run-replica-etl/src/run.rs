@@ -7,7 +7,7 @@ use replica_core::cli::{self, Code, Configured, Stop, Workers, values};
 use replica_core::config::Config;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
-use replica_core::report::{self, ProgressBars};
+use replica_core::report::Reporter;
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, ScheduledJob};
 use replica_core::session::{
@@ -31,9 +31,7 @@ const LOCK: &str = "replica run";
 /// How long a lock may outlive the connection that held it.
 const LOST_LOCK: Duration = Duration::from_secs(10);
 
-pub fn run(options: &Options) -> Result<Code> {
-    let progress = if options.quiet { ProgressBars::hidden() } else { ProgressBars::on_stderr() };
-    report::init_from(&progress, if options.quiet { "warn" } else { "info" });
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     let day = options.asked.day(config.etl.time_zone.as_deref())?;
     let written = written(&config, &options.only)?;
@@ -42,7 +40,7 @@ pub fn run(options: &Options) -> Result<Code> {
         source: config.source()?.clone(),
         target: config.target()?.clone(),
         verify: verify(&config)?,
-        progress,
+        progress: reporter.progress().clone(),
     });
     let plan = EtlPlan { config: &config, written, day, options, workers };
     if options.explain {
@@ -51,12 +49,12 @@ pub fn run(options: &Options) -> Result<Code> {
                 let steps = plan.steps(&sides).await?.1;
                 Ok(begin(&sides, &steps, false).await?.0)
             });
-            agenda.await?.explain(options.format).await
+            agenda.await?.explain(reporter).await
         });
     }
     let run = RunHeader::begin(options.asked.name(), day);
     let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
-    let mut tally = Tally::new(options, &config, sides.progress.clone(), book)?;
+    let mut tally = Tally::new(options, &config, reporter.clone(), book)?;
     let result = cli::block_on(workers, |stop| {
         let all = All { sides, workers, stop, tally: &mut tally };
         async move { all.run(&plan).await }

@@ -7,7 +7,7 @@ use replica_core::catalog::TableName;
 use replica_core::cli::Code;
 use replica_core::config::Config;
 use replica_core::error::{Error, Kind, Result};
-use replica_core::report::{self, Format, ProgressBars, Record, RecordValue, human_duration};
+use replica_core::report::{self, Record, RecordValue, Reporter, human_duration};
 
 use crate::args::Options;
 use crate::metrics::{self, Metric, Sample};
@@ -16,9 +16,7 @@ use crate::refresh::FinishedPart;
 use crate::steps::Step;
 
 pub struct Tally {
-    progress: ProgressBars,
-    format: Format,
-    quiet: bool,
+    reporter: Reporter,
     book: RunLog,
     prometheus: Option<PathBuf>,
     /// Every table of the configuration, as the figures name them; `None` before a server was asked.
@@ -35,12 +33,10 @@ pub struct Tally {
 impl Tally {
     /// # Errors
     /// Of kind `Usage`: there can be no file of figures.
-    pub fn new(options: &Options, config: &Config, progress: ProgressBars, book: RunLog) -> Result<Self> {
+    pub fn new(options: &Options, config: &Config, reporter: Reporter, book: RunLog) -> Result<Self> {
         let prometheus = options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone());
         Ok(Self {
-            progress,
-            format: options.format,
-            quiet: options.quiet,
+            reporter,
             book,
             prometheus: prometheus.map(metrics::replaceable).transpose()?,
             listed: None,
@@ -100,16 +96,9 @@ impl Tally {
     }
 
     fn tell(&mut self, table: &str, part: &FinishedPart) -> Result<()> {
-        if let Err(error) = &part.result {
-            log::error!("{error}");
-        }
-        if part.result.is_err() || !self.quiet {
-            let window = part.window.clone().map_or(RecordValue::Missing, RecordValue::Text);
-            let record =
-                Record::new().with("table", RecordValue::Text(table.to_owned())).with("window", window);
-            let line = report::outcome(record, &part.result, part.elapsed);
-            self.progress.suspended(|| line.write(self.format, report::stdout()))?;
-        }
+        let window = part.window.clone().map_or(RecordValue::Missing, RecordValue::Text);
+        let record = Record::new().with("table", RecordValue::Text(table.to_owned())).with("window", window);
+        self.reporter.ended(&report::outcome(record, &part.result, part.elapsed), &part.result)?;
         let outcome = part.result.as_ref().ok();
         self.book.write(&Entry {
             table: Some(table.to_owned()),
@@ -173,7 +162,11 @@ impl Tally {
         }
         let names = self.failures.iter().map(|(table, _)| table.as_str()).collect::<Vec<_>>().join(", ");
         let done = all - failed;
-        log::error!(
+        // That other runs hold tables is no problem.
+        let overlap = self.failures.iter().all(|(_, code)| *code == Code::Busy);
+        let level = if overlap { log::Level::Info } else { log::Level::Error };
+        log::log!(
+            level,
             "{done} of {all} tables refreshed for {} in {took}; failed: {names}",
             self.book.run().day
         );

@@ -6,7 +6,7 @@ use replica_core::cli::{Code, Common, Selection, Tables, Tool};
 use replica_core::config::{Config, Feature};
 use replica_core::error::{Error, Result};
 
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::schema::Policy;
 use replica_core::schema::sync::Permitted;
 
@@ -73,7 +73,6 @@ pub struct Options {
     pub keep: Vec<Feature>,
     pub without: Vec<Feature>,
     pub config: Option<PathBuf>,
-    pub format: Format,
 }
 
 impl Options {
@@ -95,6 +94,10 @@ impl Options {
 impl Tool for Args {
     const NAME: &'static str = "sync-replica-schema";
     type Options = Options;
+
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         let Own { create, foreign_keys, apply_safe, apply, sql, init, mut keep, without } = self.own;
@@ -119,12 +122,11 @@ impl Tool for Args {
             keep,
             without,
             config: self.common.config,
-            format: self.common.format,
         })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

@@ -6,7 +6,7 @@ use replica_core::cli::{self, Code, Configured, List, Stop, Written};
 use replica_core::config::Config;
 use replica_core::error::Result;
 
-use replica_core::report::{self, ProgressBars, Record, one_line};
+use replica_core::report::{Reporter, one_line};
 use replica_core::schema::Policy;
 use replica_core::schema::ddl::Creation;
 use replica_core::schema::statement::script;
@@ -16,20 +16,18 @@ use replica_core::session::{Role, Session};
 use crate::args::Options;
 use crate::{init, line};
 
-pub fn run(options: &Options) -> Result<Code> {
-    let progress = ProgressBars::on_stderr();
-    report::init(&progress);
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let Some(selection) = &options.selection else { return init::run(options) };
     let config = Config::load(options.config.as_deref())?;
     let policy = options.policy(&config)?;
     let written = selection.written(&config, &List::ALL, io::stdin().lock())?;
-    cli::block_on(1, |stop| async move { all(options, &config, &policy, &written, &stop).await })
+    cli::block_on(1, |stop| async move { all(options, reporter, (&config, &policy), &written, &stop).await })
 }
 
 async fn all(
     options: &Options,
-    config: &Config,
-    policy: &Policy,
+    reporter: &Reporter,
+    (config, policy): (&Config, &Policy),
     written: &Written,
     stop: &Stop,
 ) -> Result<Code> {
@@ -39,27 +37,34 @@ async fn all(
     let mut target = stop.or(Session::connect(config.target()?, Role::Target)).await?;
     let mut comparison = stop.or(sync::compare(&mut source, &mut target, &tables, policy)).await?;
     if options.sql {
-        print_script(options, &comparison)?;
+        print_script(options, reporter, &comparison)?;
         return Ok(code(&comparison));
     }
     notes(&comparison);
     if !options.permitted.nothing() {
         unknown_names(options, &comparison);
-        let tell = |done: DdlOutcome| print(options, &line::done(&done));
+        let tell = |done: DdlOutcome| Ok(reporter.ended(&line::done(&done), &done.result)?);
         let permitted = (policy, &options.permitted);
         comparison = stop.or(sync::run(&mut source, &mut target, comparison, permitted, tell)).await?;
     }
     for (table, standing) in &comparison.tables {
-        if let Err(error) = standing {
-            log::error!("{error}");
+        let line = line::table(table, standing);
+        let standing = match standing {
+            Ok(standing) => standing,
+            Err(error) => {
+                reporter.failed(&line, error)?;
+                continue;
+            }
+        };
+        match standing.likeness() {
+            Likeness::Same => reporter.result(&line)?,
+            Likeness::Missing | Likeness::Drift => reporter.problem(&line)?,
         }
-        print(options, &line::table(table, standing))?;
-        let Ok(standing) = standing else { continue };
         if standing.likeness() == Likeness::Missing {
             let creation = Creation::of(&standing.wanted.definition);
-            creation.steps().try_for_each(|step| print(options, &line::creation(table, step)))?;
+            creation.steps().try_for_each(|step| reporter.problem(&line::creation(table, step)))?;
         }
-        standing.deviations.iter().try_for_each(|one| print(options, &line::deviation(table, one)))?;
+        standing.deviations.iter().try_for_each(|one| reporter.problem(&line::deviation(table, one)))?;
     }
     sum_up(&comparison);
     Ok(code(&comparison))
@@ -76,10 +81,6 @@ fn alike(configured: &Configured, written: &Written) -> Result<Vec<TableName>> {
         }
     }
     Ok(alike)
-}
-
-fn print(options: &Options, record: &Record) -> Result<()> {
-    Ok(record.write(options.format, &mut report::stdout())?)
 }
 
 /// What the replica has otherwise than its source, where it is about to be made.
@@ -104,31 +105,32 @@ fn unknown_names(options: &Options, comparison: &SchemaComparison) {
 }
 
 /// The statements that --create and --apply-safe would run, and those that are named; the others as comments.
-fn print_script(options: &Options, comparison: &SchemaComparison) -> Result<()> {
+fn print_script(options: &Options, reporter: &Reporter, comparison: &SchemaComparison) -> Result<()> {
     let permitted = sync::Permitted { create: true, safe: true, named: options.permitted.named.clone() };
-    let mut out = report::stdout();
-    for (table, standing) in &comparison.tables {
-        let standing = match standing {
-            Ok(standing) => standing,
-            Err(error) => {
-                log::error!("{error}");
-                continue;
+    reporter.write(|out| {
+        for (table, standing) in &comparison.tables {
+            let standing = match standing {
+                Ok(standing) => standing,
+                Err(error) => {
+                    log::error!("{error}");
+                    continue;
+                }
+            };
+            for note in standing.wanted.notes.iter().filter(|_| standing.likeness() == Likeness::Missing) {
+                writeln!(out, "-- {table}: {}", one_line(note))?;
             }
-        };
-        for note in standing.wanted.notes.iter().filter(|_| standing.likeness() == Likeness::Missing) {
-            writeln!(out, "-- {table}: {}", one_line(note))?;
-        }
-        let others = standing.deviations.iter().filter(|one| !permitted.allows(standing.name(), one));
-        for other in others {
-            let what = format!("{} {}: {} ({})", other.element, other.name, other.what, other.way);
-            writeln!(out, "-- {table}: {}", one_line(&what))?;
-            for statement in &other.statements {
-                writeln!(out, "--   {}", one_line(&statement.sql))?;
+            let others = standing.deviations.iter().filter(|one| !permitted.allows(standing.name(), one));
+            for other in others {
+                let what = format!("{} {}: {} ({})", other.element, other.name, other.what, other.way);
+                writeln!(out, "-- {table}: {}", one_line(&what))?;
+                for statement in &other.statements {
+                    writeln!(out, "--   {}", one_line(&statement.sql))?;
+                }
             }
         }
-    }
-    write!(out, "{}", script(&sync::script_steps(comparison, &permitted)))?;
-    Ok(out.flush()?)
+        write!(out, "{}", script(&sync::script_steps(comparison, &permitted)))
+    })?;
+    Ok(())
 }
 
 fn count(comparison: &SchemaComparison, likeness: Likeness) -> usize {

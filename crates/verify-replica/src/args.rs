@@ -6,7 +6,7 @@ use replica_core::cli::{
     self, ArticleArgs, Code, Common, DayRangeArgs, Guard, Selection, Tables, Tool, WindowLength, Workers,
 };
 use replica_core::error::{Error, Result};
-use replica_core::report::Format;
+use replica_core::report::{Reporter, Reporting};
 use replica_core::verify::AsOf;
 use replica_core::window::Window;
 
@@ -80,7 +80,6 @@ pub struct Options {
     pub guard: Guard,
     pub article: ArticleArgs,
     pub config: Option<PathBuf>,
-    pub format: Format,
 }
 
 /// How what differs is brought in step.
@@ -117,6 +116,10 @@ impl Tool for Args {
     const NAME: &'static str = "verify-replica";
     type Options = Options;
 
+    fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
+
     fn resolve(self, stdin: bool) -> Result<Options> {
         let (own, guard) = (self.own, self.guard);
         let range = self.days.range()?;
@@ -150,12 +153,11 @@ impl Tool for Args {
             guard,
             article: self.article,
             config: self.common.config,
-            format: self.common.format,
         })
     }
 
-    fn run(options: Options) -> Result<Code> {
-        run::run(&options)
+    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
+        run::run(&options, reporter)
     }
 }
 

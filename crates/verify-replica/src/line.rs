@@ -1,7 +1,7 @@
 //! What is written on stdout: a line for each window, and one for each value that differs.
 use std::io::{self, Write};
 
-use replica_core::report::{Format, Record, RecordValue};
+use replica_core::report::{Record, RecordValue};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingColumn, DifferingRow, Verdict};
 
 use crate::run::FinishedComparison;
@@ -50,15 +50,7 @@ fn counted(verdict: &Verdict, count: impl Fn(&Differences) -> u64) -> Option<u64
 }
 
 /// The lines of a row that differs: one for each of its values that do.
-pub fn finding(
-    finished: &FinishedComparison,
-    finding: &DifferingRow,
-    format: Format,
-    mut out: impl Write,
-) -> io::Result<()> {
-    if format == Format::Text {
-        return text(finding, out);
-    }
+pub fn finding(finished: &FinishedComparison, finding: &DifferingRow) -> Vec<Record> {
     let line = |values: Option<&DifferingColumn>| {
         let text = |text: fn(&DifferingColumn) -> &String| {
             values
@@ -81,12 +73,13 @@ pub fn finding(
             .with("note", text(|values| &values.note))
     };
     if finding.values.is_empty() {
-        return line(None).write(format, &mut out);
+        return vec![line(None)];
     }
-    finding.values.iter().try_for_each(|values| line(Some(values)).write(format, &mut out))
+    finding.values.iter().map(|values| line(Some(values))).collect()
 }
 
-fn text(finding: &DifferingRow, mut out: impl Write) -> io::Result<()> {
+/// The same for people.
+pub fn text(finding: &DifferingRow, mut out: impl Write) -> io::Result<()> {
     let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
     writeln!(out, "  {}{times}: {}", finding.kind.name(), finding.key)?;
     for DifferingColumn { column, source, target, note } in &finding.values {

@@ -9,7 +9,7 @@ use replica_core::cli::{self, Code, Configured, List, Stop};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
 use replica_core::ledger::{self, Past};
-use replica_core::report::{self, ProgressBars};
+use replica_core::report::{Format, ProgressBars, Reporter, about};
 use replica_core::retry::Backoff;
 use replica_core::schedule::pool;
 use replica_core::verify::{ComparisonJob, ComparisonOutcome, Connections, Throttle, Verdict};
@@ -25,9 +25,7 @@ use crate::report::Report;
 /// Runs of a table that a report shows.
 const MOST_RUNS: u16 = 10;
 
-pub fn run(options: &Options) -> Result<Code> {
-    let progress = ProgressBars::on_stderr();
-    report::init(&progress);
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     let connections = Connections::new(config.source()?.clone(), config.target()?.clone());
     // Only windows are on record.
@@ -40,18 +38,18 @@ pub fn run(options: &Options) -> Result<Code> {
         let tables = configured.tables(&written)?;
         options.article.of_one(&tables)?;
         let (config, finished) = (&config, Vec::new());
-        let run = VerifyRun { options, config, configured, connections, throttle, progress, finished };
+        let run = VerifyRun { options, reporter, config, configured, connections, throttle, finished };
         run.all(tables, stop).await
     })
 }
 
 struct VerifyRun<'a> {
     options: &'a Options,
+    reporter: &'a Reporter,
     config: &'a Config,
     configured: Configured,
     connections: Connections,
     throttle: Throttle,
-    progress: ProgressBars,
     finished: Vec<FinishedComparison>,
 }
 
@@ -120,7 +118,7 @@ impl VerifyRun<'_> {
     }
 
     async fn compare(&mut self, jobs: Vec<ComparisonJob>) -> Result<()> {
-        let (progress, connections) = (self.progress.clone(), self.connections.clone());
+        let (progress, connections) = (self.reporter.progress().clone(), self.connections.clone());
         let strict = self.options.strict_columns;
         let work = move |job: ComparisonJob| compare(job, strict, connections.clone(), progress.clone());
         let workers = self.options.max_workers;
@@ -138,7 +136,7 @@ impl VerifyRun<'_> {
         for broken in self.broken() {
             let options = self.options;
             let config = self.config;
-            let progress = &self.progress;
+            let progress = self.reporter.progress();
             let repair = Repair { options, config, configured: &self.configured, progress, stop };
             match repair.table(&broken).await {
                 Ok(()) => stop.or(self.compare_again(&broken)).await?,
@@ -190,16 +188,20 @@ impl VerifyRun<'_> {
     }
 
     fn finish(&mut self, finished: FinishedComparison) -> io::Result<()> {
-        if let Err(error) = &finished.result {
-            log::error!("{error}");
-        }
-        let format = self.options.format;
-        let written = self.progress.suspended(|| {
-            let mut out = report::stdout();
-            line::record(&finished).write(format, &mut out)?;
-            let findings = finished.result.iter().flat_map(|verdict| &verdict.findings);
-            let mut shown = findings.take(self.options.show_rows);
-            shown.try_for_each(|found| line::finding(&finished, found, format, &mut out))
+        let record = line::record(&finished);
+        let written = match &finished.result {
+            Err(error) => self.reporter.failed(&record, error),
+            Ok(_) if finished.failure().is_none() => self.reporter.result(&record),
+            Ok(_) => self.reporter.problem(&record),
+        };
+        let findings = finished.result.iter().flat_map(|verdict| &verdict.findings);
+        let written = written.and_then(|()| {
+            findings.take(self.options.show_rows).try_for_each(|found| match self.reporter.format() {
+                Format::Text => self.reporter.write(|out| line::text(found, out)),
+                Format::Tsv | Format::Json => {
+                    line::finding(&finished, found).iter().try_for_each(|line| self.reporter.problem(line))
+                }
+            })
         });
         self.finished.push(finished);
         written
@@ -313,7 +315,9 @@ async fn compare(
     let window = job.window;
     let name = window.map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
-    let result = job.run(&connections, &mut |rows| bar.set(rows)).await;
+    let mut progress = |rows| bar.set(rows);
+    let compared = job.run(&connections, &mut progress);
+    let result = about(table.to_string(), window.map(|window| window.to_string()), compared).await;
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
     let columns_differ = strict_columns && job.comparison.mapping.one_sided().next().is_some();
     let took = started.elapsed();

@@ -33,7 +33,7 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, PositionalI
 /// }
 ///
 /// let args: Args = argh::FromArgs::from_args(&["count-rows"], &["dbo.t", "--both", "--output", "json"]).unwrap();
-/// assert!(args.own.both && args.common.format == Format::Json);
+/// assert!(args.own.both && args.common.reporting().format == Format::Json);
 /// assert_eq!(args.tables.selection(false).unwrap().named, ["dbo.t"]);
 /// ```
 #[macro_export]

@@ -11,7 +11,7 @@ use crate::config::{Allowance, Apply, Config, Feature, Shrink, TableSettings};
 use crate::copy::Verify;
 use crate::error::{Error, Result};
 use crate::plan::CopyOptions;
-use crate::report::Format;
+use crate::report::{Format, LogFormat, Reporting};
 use crate::schema::Policy;
 use crate::shape::LoadOptions;
 use crate::window::{Range, Unit};
@@ -24,10 +24,26 @@ pub struct Common {
     pub config: Option<PathBuf>,
     /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
     #[argh(option, long = "output", arg_name = "format", default = "Format::for_stdout()")]
-    pub format: Format,
+    format: Format,
+    /// the first line of tsv names the columns
+    #[argh(switch)]
+    header: bool,
+    /// say nothing but what went wrong
+    #[argh(switch)]
+    quiet: bool,
+    /// the log on stderr: text (default) or json, an object a line
+    #[argh(option, long = "log-format", arg_name = "format", default = "LogFormat::Text")]
+    log: LogFormat,
     /// print the version
     #[argh(switch)]
     version: bool,
+}
+
+impl Common {
+    /// What is told, and in which form.
+    pub fn reporting(&self) -> Reporting {
+        Reporting { format: self.format, header: self.header, quiet: self.quiet, log: self.log }
+    }
 }
 
 /// Tables by their names.

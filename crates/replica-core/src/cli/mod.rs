@@ -17,11 +17,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
+use log::Level;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
 pub use crate::exit::Code;
-use crate::report;
+use crate::report::{self, LogFormat, Reporter, Reporting};
 pub use crate::signal::Stop;
 pub use configured::Configured;
 #[doc(hidden)]
@@ -41,6 +42,9 @@ pub trait Tool: FromArgs + ArgsInfo {
     /// The command line as resolved.
     type Options;
 
+    /// What is told, and in which form: of [`Common`].
+    fn reporting(&self) -> Reporting;
+
     /// Checks what was typed. `stdin`: a lone `-` was among the arguments.
     ///
     /// # Errors
@@ -51,14 +55,14 @@ pub trait Tool: FromArgs + ArgsInfo {
     ///
     /// # Errors
     /// What keeps the tool from doing anything; what fails for one table is a line on stdout.
-    fn run(options: Self::Options) -> Result<Code>;
+    fn run(options: Self::Options, reporter: &Reporter) -> Result<Code>;
 }
 
 /// What a command line comes to.
 #[derive(Debug, PartialEq)]
 pub enum Parsed<O> {
-    /// Do what these options say.
-    Run(O),
+    /// Do what these options say, and tell of it so.
+    Run(O, Reporting),
     /// `--help` or `--version`: print this and succeed.
     Print(String),
 }
@@ -70,22 +74,37 @@ const HELP: &str = "--help";
 /// `REPLICA_NO_DEPRECATION=1`.
 pub fn main<T: Tool>() -> ExitCode {
     let old = old_name::<T>(std::env::args_os().next());
-    if let Some(name) = &old
-        && std::env::var_os("REPLICA_NO_DEPRECATION").is_none_or(|value| value != "1")
-    {
-        eprintln!(
-            "{name} is now {}; the old name still works (REPLICA_NO_DEPRECATION=1 hides this line)",
-            T::NAME
-        );
-    }
     let name = old.as_deref().unwrap_or(T::NAME);
-    match run::<T>(name) {
-        Ok(code) => code.into(),
-        Err(error) => {
-            eprintln!("{name}: {error}");
-            error.exit_code().into()
-        }
+    let parsed = words().map_err(|error| (error, LogFormat::Text)).and_then(|words| {
+        // How to tell of what is wrong with the options is one of them.
+        let log = log_format(&words);
+        parse::<T>(name, words).map_err(|error| (error, log))
+    });
+    let (quiet, log) = match &parsed {
+        Ok(Parsed::Run(_, reporting)) => (reporting.quiet, reporting.log),
+        Ok(Parsed::Print(_)) => (false, LogFormat::Text),
+        Err((_, log)) => (false, *log),
+    };
+    if old.is_some() && !quiet && std::env::var_os("REPLICA_NO_DEPRECATION").is_none_or(|value| value != "1")
+    {
+        let today = T::NAME;
+        let text = format!(
+            "{name} is now {today}; the old name still works (REPLICA_NO_DEPRECATION=1 hides this line)"
+        );
+        log.line(Level::Warn, name, &text);
     }
+    let ended = match parsed {
+        Ok(Parsed::Run(options, reporting)) => T::run(options, &Reporter::start(reporting)),
+        Ok(Parsed::Print(text)) => print(&text),
+        Err((error, _)) => Err(error),
+    };
+    let code = ended.unwrap_or_else(|error| {
+        if !(quiet && error.is_overlap()) {
+            log.line(Level::Error, name, &format!("{name}: {error}"));
+        }
+        error.exit_code()
+    });
+    code.into()
 }
 
 /// The name by which the program was called, if the tool had it before: as a program of its own, or as a link.
@@ -96,21 +115,28 @@ fn old_name<T: Tool>(called: Option<OsString>) -> Option<String> {
     old.then(|| name.to_owned())
 }
 
-fn run<T: Tool>(name: &str) -> Result<Code> {
-    let args = std::env::args_os().skip(1).map(|arg| {
-        arg.into_string().map_err(|arg| Error::usage(format!("{} is not UTF-8", arg.to_string_lossy())))
-    });
-    match parse::<T>(name, args.collect::<Result<Vec<_>>>()?)? {
-        Parsed::Run(options) => T::run(options),
-        Parsed::Print(text) => {
-            let mut out = report::stdout();
-            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-                // A reader that closed the pipe has seen enough.
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-                _ => Ok(Code::Ok),
-            }
-        }
+/// The command line without the program's name.
+fn words() -> Result<Vec<String>> {
+    let word = |word: OsString| {
+        word.into_string().map_err(|word| Error::usage(format!("{} is not UTF-8", word.to_string_lossy())))
+    };
+    std::env::args_os().skip(1).map(word).collect()
+}
+
+fn print(text: &str) -> Result<Code> {
+    let mut out = report::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that closed the pipe has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Code::Ok),
     }
+}
+
+/// `--log-format` of a command line that may have anything wrong with it.
+fn log_format(words: &[String]) -> LogFormat {
+    let separate = words.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
+    let json = separate || words.iter().any(|word| word == "--log-format=json");
+    if json { LogFormat::Json } else { LogFormat::Text }
 }
 
 /// Parses a command line without the program's name.
@@ -128,7 +154,10 @@ pub fn parse<T: Tool>(name: &str, args: impl IntoIterator<Item = String>) -> Res
     }
     let args: Vec<&str> = arguments.args.iter().map(String::as_str).collect();
     match T::from_args(&[name], &args) {
-        Ok(typed) => typed.resolve(arguments.stdin).map(Parsed::Run),
+        Ok(typed) => {
+            let reporting = typed.reporting();
+            typed.resolve(arguments.stdin).map(|options| Parsed::Run(options, reporting))
+        }
         Err(exit) => {
             let reason = exit.output.lines().map(str::trim).filter(|line| !line.is_empty());
             let reason = reason.filter(|line| !line.starts_with("Run ")).collect::<Vec<_>>().join(" ");

@@ -27,7 +27,7 @@ use crate::ledger::Replaced;
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::WindowedPlan;
 pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
-use crate::report::Timing;
+use crate::report::{Timing, about};
 use crate::retry::Backoff;
 use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session, forbids_snapshot};
@@ -170,7 +170,8 @@ pub async fn table_with_effort<S: Source>(
 ) -> Result<LoadOutcome> {
     let mut retries = Backoff::default().retries();
     loop {
-        let replaced = attempt(job, progress, &mut effort.phases).await;
+        let days = job.days.as_ref().map(|days| days.window.to_string());
+        let replaced = about(job.label(), days, attempt(job, progress, &mut effort.phases)).await;
         if let Some(settled) = retries.settled(replaced.map_err(|error| error.table(&job.table))).await {
             effort.retries = retries.used();
             return settled;

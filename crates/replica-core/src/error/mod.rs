@@ -235,6 +235,11 @@ impl Error {
         self.0.kind
     }
 
+    /// Another run is at work on the same: whoever starts runs that may overlap expects it.
+    pub(crate) fn is_overlap(&self) -> bool {
+        self.0.kind == Kind::Busy
+    }
+
     /// The code of what was refused before anything was written.
     pub fn refusal(&self) -> Option<Refusal> {
         self.0.refusal

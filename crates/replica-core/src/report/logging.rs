@@ -1,20 +1,20 @@
-//! The log on stderr: `RUST_LOG` decides what is shown; otherwise `info`, or the level of the tool's choice.
-use std::io::Write;
+//! The log on stderr: `RUST_LOG` decides what is shown; otherwise the level of the tool's choice.
+use std::fmt::Write as _;
+use std::io::Write as _;
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
-use super::ProgressBars;
+use super::subject::{Subject, subject};
+use super::{LogFormat, ProgressBars};
 
 /// The target of lines whose form is promised to pipelines: they go out without a prefix.
 pub(super) const BARE: &str = "replica_core::timing";
 
-/// Sets the log up; call it once, at the start. Lines are written while `progress` stands aside.
-pub fn init(progress: &ProgressBars) {
-    init_from(progress, "info");
-}
-
-/// As [`init`], from this level on.
-pub fn init_from(progress: &ProgressBars, level: &str) {
+/// Sets the log up, from this level on. Lines are written while `progress` stands aside.
+pub(super) fn init(progress: &ProgressBars, level: &str, format: LogFormat) {
     let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level));
     let wanted = std::env::var(env_logger::DEFAULT_FILTER_ENV).unwrap_or_default();
     // Empty, it would hide all but errors.
@@ -26,9 +26,12 @@ pub fn init_from(progress: &ProgressBars, level: &str) {
         builder.filter_module("tiberius", LevelFilter::Off);
     }
     let logger = builder
-        .format(|out, record| match record.target() {
-            BARE => writeln!(out, "{}", record.args()),
-            _ => {
+        .format(move |out, record| match (format, record.target()) {
+            (LogFormat::Json, target) => {
+                writeln!(out, "{}", json(record.level(), target, &record.args().to_string()))
+            }
+            (LogFormat::Text, BARE) => writeln!(out, "{}", record.args()),
+            (LogFormat::Text, _) => {
                 let time = out.timestamp_seconds();
                 let level = record.level();
                 let style = out.default_level_style(level);
@@ -41,6 +44,37 @@ pub fn init_from(progress: &ProgressBars, level: &str) {
     if log::set_boxed_logger(Box::new(AsideProgress { logger, progress: progress.clone() })).is_ok() {
         log::set_max_level(filter);
     }
+}
+
+/// A line as an object, with what the work at hand is about.
+pub(super) fn json(level: Level, target: &str, message: &str) -> String {
+    json_at(OffsetDateTime::now_utc(), level, target, subject().as_ref(), message)
+}
+
+fn json_at(
+    time: OffsetDateTime,
+    level: Level,
+    target: &str,
+    subject: Option<&Subject>,
+    message: &str,
+) -> String {
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    // It fails for years of more than four digits.
+    let time = time.format(form).unwrap_or_default();
+    let members = [
+        ("time", Some(time.as_str())),
+        ("level", Some(level.as_str())),
+        ("target", Some(target)),
+        ("table", subject.map(|subject| subject.table.as_str())),
+        ("window", subject.and_then(|subject| subject.window.as_deref())),
+        ("message", Some(message)),
+    ];
+    let mut line = String::new();
+    for (name, value) in members.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        let comma = if line.is_empty() { '{' } else { ',' };
+        let _ = write!(line, "{comma}\"{name}\":{}", Value::from(value));
+    }
+    line + "}"
 }
 
 /// A line written over a bar would be torn by the bar's next redraw.
@@ -62,5 +96,25 @@ impl Log for AsideProgress {
 
     fn flush(&self) {
         self.logger.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn an_object_on_one_line() {
+        let at = datetime!(2024-01-31 06:00:00.0125 UTC);
+        let subject = Subject { table: "dbo.\"a\"".into(), window: Some("2024-01".into()) };
+        assert_eq!(
+            json_at(at, Level::Warn, "replica_core::copy", Some(&subject), "two\nlines"),
+            "{\"time\":\"2024-01-31T06:00:00.012Z\",\"level\":\"WARN\",\"target\":\"replica_core::copy\",\
+             \"table\":\"dbo.\\\"a\\\"\",\"window\":\"2024-01\",\"message\":\"two\\nlines\"}"
+        );
+        let line = json_at(at, Level::Info, "t", None, "m");
+        assert!(!line.contains("table") && !line.contains("window"), "{line}");
     }
 }

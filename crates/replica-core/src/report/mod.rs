@@ -6,12 +6,15 @@ mod outcome;
 pub mod output;
 mod progress;
 mod record;
+mod reporting;
+mod subject;
 mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration};
-pub use logging::{init, init_from};
-pub use out::stdout;
-pub use outcome::{ExplainLine, explain, outcome, skipped};
+pub use out::{Out, stdout};
+pub use outcome::{ExplainLine, failed, outcome, skipped};
 pub use progress::{Bar, ProgressBars};
 pub use record::{Format, Record, RecordValue, one_line};
+pub use reporting::{LogFormat, Reporter, Reporting};
+pub use subject::about;
 pub use timing::Timing;

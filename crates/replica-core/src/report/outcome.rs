@@ -1,9 +1,7 @@
 //! What every copy has to say: the same words for a table, a window, and what would be done.
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Format, Record, RecordValue, one_line, stdout};
+use super::{Record, RecordValue};
 use crate::error::{Error, Result};
 use crate::load::LoadOutcome;
 use crate::refusal::Refusal;
@@ -22,41 +20,30 @@ pub fn skipped(record: Record, recorded: &LoadOutcome) -> Record {
 
 /// Adds to a line how a copy ended: outcome, rows, bytes, seconds, rows_per_s, hash, error.
 pub fn outcome(record: Record, result: &Result<LoadOutcome>, elapsed: Duration) -> Record {
-    let word = |word: &str| RecordValue::Text(word.into());
-    let (done, rows, bytes, rate, hash, error) = match result {
-        Ok(outcome) => {
-            let rows = outcome.fingerprint.rows;
-            let rate = RecordValue::Rate(rows as f64 / elapsed.as_secs_f64());
-            let hash = RecordValue::Hash(outcome.fingerprint.hash);
-            (
-                word("ok"),
-                RecordValue::Count(rows),
-                RecordValue::Bytes(outcome.bytes),
-                rate,
-                hash,
-                RecordValue::Missing,
-            )
-        }
-        Err(error) => {
-            let error = RecordValue::Text(error.to_string());
-            (
-                word("failed"),
-                RecordValue::Missing,
-                RecordValue::Missing,
-                RecordValue::Missing,
-                RecordValue::Missing,
-                error,
-            )
-        }
+    let LoadOutcome { fingerprint, bytes, .. } = match result {
+        Ok(outcome) => outcome,
+        Err(error) => return failed(record, error, Some(elapsed)),
     };
     record
-        .with("outcome", done)
-        .with("rows", rows)
-        .with("bytes", bytes)
+        .with("outcome", RecordValue::Text("ok".into()))
+        .with("rows", RecordValue::Count(fingerprint.rows))
+        .with("bytes", RecordValue::Bytes(*bytes))
         .with("seconds", RecordValue::Seconds(elapsed))
-        .with("rows_per_s", rate)
-        .with("hash", hash)
-        .with("error", error)
+        .with("rows_per_s", RecordValue::Rate(fingerprint.rows as f64 / elapsed.as_secs_f64()))
+        .with("hash", RecordValue::Hash(fingerprint.hash))
+        .with("error", RecordValue::Missing)
+}
+
+/// Adds to a line that a copy has failed, after this time, or could not be started: the columns of [`outcome`].
+pub fn failed(record: Record, error: &Error, elapsed: Option<Duration>) -> Record {
+    record
+        .with("outcome", RecordValue::Text("failed".into()))
+        .with("rows", RecordValue::Missing)
+        .with("bytes", RecordValue::Missing)
+        .with("seconds", elapsed.map_or(RecordValue::Missing, RecordValue::Seconds))
+        .with("rows_per_s", RecordValue::Missing)
+        .with("hash", RecordValue::Missing)
+        .with("error", RecordValue::Text(error.to_string()))
 }
 
 /// What `--explain` says of a table, line by line.
@@ -80,31 +67,14 @@ impl ExplainLine {
     pub fn refused(error: &Error) -> Self {
         Self { topic: "refused", code: error.refusal().map(Refusal::code), text: error.to_string() }
     }
-}
 
-/// Prints what would be done with a table. Only JSON has the codes.
-///
-/// # Errors
-/// Those of stdout: a closed pipe, above all.
-pub fn explain(
-    table: impl Display,
-    lines: impl IntoIterator<Item = ExplainLine>,
-    format: Format,
-) -> io::Result<()> {
-    let mut out = stdout();
-    if format == Format::Text {
-        writeln!(out, "{table}")?;
+    /// What kept the tool from looking at the table.
+    pub fn failed(error: &Error) -> Self {
+        Self::new("failed", error.to_string())
     }
-    for ExplainLine { topic, code, text } in lines {
-        match format {
-            Format::Text => writeln!(out, "  {topic:<9} {}", one_line(&text))?,
-            Format::Tsv | Format::Json => Record::new()
-                .with("table", RecordValue::Text(table.to_string()))
-                .with("topic", RecordValue::Text(topic.into()))
-                .with("text", RecordValue::Text(text))
-                .with_code(format, code)
-                .write(format, &mut out)?,
-        }
+
+    /// Does it say that a copy would not be made?
+    pub(super) fn is_problem(&self) -> bool {
+        matches!(self.topic, "refused" | "failed")
     }
-    Ok(())
 }

@@ -3,13 +3,15 @@ use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::subject::Subject;
 use super::{human_bytes, human_count, human_duration};
 use crate::error::Error;
 
 /// `--output`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// For people.
+    #[default]
     Text,
     /// Values in a fixed order, separated by tabs, for `cut` and `awk`.
     Tsv,
@@ -84,6 +86,22 @@ impl Record {
             }
             Format::Text | Format::Tsv => self,
         }
+    }
+
+    /// The table and the window that the line is about, if it is about one.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        let text = |wanted: &str| {
+            self.0.iter().find_map(|(name, value)| match value {
+                RecordValue::Text(text) if *name == wanted => Some(text.clone()),
+                _ => None,
+            })
+        };
+        Some(Subject { table: text("table")?, window: text("window") })
+    }
+
+    /// Writes the values' names as a line of TSV.
+    pub(super) fn write_header(&self, mut out: impl Write) -> io::Result<()> {
+        writeln!(out, "{}", self.0.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("\t"))
     }
 
     /// Writes the line.

@@ -68,6 +68,16 @@ pub async fn run(
     progress: &report::ProgressBars,
     done: &mut (dyn FnMut(FinishedWindow) + Send),
 ) -> Result<Summary> {
+    report::about(job.label(), None, run_to_end(job, prepared, stop, progress, done)).await
+}
+
+async fn run_to_end(
+    job: &WindowsJob,
+    prepared: PreparedWindows,
+    stop: &Stop,
+    progress: &report::ProgressBars,
+    done: &mut (dyn FnMut(FinishedWindow) + Send),
+) -> Result<Summary> {
     let (mut active, session) = ActiveRun::begin(job, prepared, stop, progress, done).await?;
     let mut state = RunState::Beginning(session);
     loop {

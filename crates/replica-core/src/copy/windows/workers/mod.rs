@@ -201,7 +201,9 @@ impl WorkerPool {
 
     /// Replaces a window. `None`: another host has taken it over, or it is postponed.
     async fn replace(&self, sides: &mut Connected, claim: Claim) -> Option<FinishedWindow> {
-        Replacement::new(self, claim.window).run(sides, claim).await
+        let window = claim.window;
+        let replacement = Replacement::new(self, window).run(sides, claim);
+        report::about(self.job.label(), Some(window.to_string()), replacement).await
     }
 
     /// The same window for another attempt; `None`: another host has it.

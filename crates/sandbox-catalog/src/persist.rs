@@ -63,7 +63,8 @@ fn new_instance(sa_password: &Password) -> Instance {
 
 fn drop_orphans(connection: &Connection, instance: &Instance) -> rusqlite::Result<()> {
     let tables = instance.databases.values().flat_map(|d| d.tables.values());
-    let owned: BTreeSet<i64> = tables.flat_map(|t| t.storage.iter().copied()).collect();
+    let owned: BTreeSet<i64> =
+        tables.flat_map(|t| t.storage.iter().copied().chain(t.change_tracking.map(|c| c.changes))).collect();
     let names: Vec<String> = connection
         .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 't[0-9]*'")?
         .query_map([], |row| row.get(0))?

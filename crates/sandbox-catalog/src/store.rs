@@ -114,6 +114,22 @@ pub fn create_partition(connection: &Connection, table: &Table, storage: i64) ->
     Ok(())
 }
 
+/// Creates the empty SQLite table of a tracked table's changes: what a statement did to a row, the columns that it set
+/// (NULL for all), its context, and the row's key. It has stamps as rows have them.
+pub fn create_changes(connection: &Connection, table: &Table, storage: i64) -> rusqlite::Result<()> {
+    let mut sql =
+        format!("CREATE TABLE t{storage} (_ins INTEGER, _del INTEGER, op BLOB, columns BLOB, context BLOB");
+    for (id, _) in table.primary_key().into_iter().flat_map(|key| &key.keys) {
+        let _ = write!(sql, ", {}", column_name(*id));
+    }
+    sql.push(')');
+    connection.execute_batch(&sql)?;
+    connection.execute_batch(&format!(
+        "CREATE INDEX d{storage} ON t{storage}(_del) WHERE _del IS NOT NULL;
+         CREATE INDEX s{storage} ON t{storage}(_ins)"
+    ))
+}
+
 /// Gives an index its SQLite counterpart where lookups need one: unique keys and clustered ones. Others cost
 /// loads time and gain the sandbox nothing. Does nothing for heaps, columnstores and disabled indexes.
 pub fn create_index(

@@ -1,6 +1,7 @@
 //! Databases and schemas.
 use super::security::put_permissions;
 use super::table::remove::cannot_drop;
+use super::tracking;
 use sandbox_catalog::permissions;
 use sandbox_catalog::schema::new_database;
 use sandbox_catalog::schema::{Database, Grant, Instance, Permission, Securable};
@@ -9,6 +10,7 @@ use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_sql::ddl::ast::DatabaseChange;
+use sandbox_transactions::versions;
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
@@ -78,8 +80,14 @@ pub fn drop(session: &mut Session, names: &[String], if_exists: bool) -> Outcome
         may_create(session, &session.engine.instance()).map_err(|_| missing())?;
         change(session, |change| {
             let database = change.database(id)?;
-            let storages = database.tables.values().flat_map(|t| t.storage.iter().copied()).collect();
+            let tables = database.tables.values();
+            let storages = tables
+                .flat_map(|t| t.storage.iter().copied().chain(t.change_tracking.map(|c| c.changes)))
+                .collect();
             change.retire_storage(storages);
+            change
+                .transaction
+                .on_commit(Box::new(move |_, connection| versions::forget_database(connection, id)));
             change.put(databases, id, None);
             Ok(())
         })?;
@@ -109,6 +117,7 @@ pub fn alter(session: &mut Session, name: Option<&str>, changes: &[DatabaseChang
         }
         id
     };
+    tracking::stands_alone(changes)?;
     change(session, |change| {
         let old = change.database(id)?.clone();
         let mut new = old;
@@ -135,6 +144,7 @@ fn apply(change: &Change<'_>, database: &mut Database, what: &DatabaseChange) ->
         DatabaseChange::Recovery(model) => database.recovery_model = *model,
         DatabaseChange::CompatibilityLevel(level) => database.compatibility_level = *level,
         DatabaseChange::ReadOnly(on) => database.read_only = *on,
+        DatabaseChange::ChangeTracking(what) => tracking::alter_database(database, what)?,
         DatabaseChange::Ignored => {}
     }
     Ok(())

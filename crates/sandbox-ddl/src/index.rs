@@ -4,6 +4,7 @@ use super::table::drop_item::referencing;
 use super::table::keys::{self, KeyShape, full_name};
 use super::table::target::{Altered, target};
 use super::table::{placed, validate};
+use super::tracking;
 use crate::required;
 use sandbox_catalog::schema::{Backs, Database, Index, Table};
 use sandbox_query::memory;
@@ -263,6 +264,9 @@ fn disable(session: &mut Session, target: &Altered, chosen: &[i32], sink: &mut d
         for at in 0..table.indexes.len() {
             let index = &table.indexes[at];
             if index.index_id > 0 && !index.disabled && (clustered || chosen.contains(&index.index_id)) {
+                if index.backs == Backs::PrimaryKey {
+                    tracking::allows(&table, "Disabling the primary key")?;
+                }
                 keys::drop_storage(change, &table, &table.indexes[at].clone())?;
                 table.indexes[at].disabled = true;
                 done.push(table.indexes[at].index_id);

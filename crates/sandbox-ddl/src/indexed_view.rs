@@ -144,6 +144,7 @@ fn as_table(view: &View) -> Table {
         memory_optimized: None,
         special: None,
         lock_escalation: LockEscalation::default(),
+        change_tracking: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod security;
 mod statistics;
 mod synonym;
 mod table;
+pub mod tracking;
 
 use sandbox_sql::ddl::Ddl;
 pub use table::validate;

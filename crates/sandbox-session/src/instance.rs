@@ -7,10 +7,9 @@ use sandbox_catalog::persist;
 use sandbox_catalog::schema::{Instance, Password};
 use sandbox_catalog::store::{Storage, Store, storage_error};
 use sandbox_transactions::locks::{LockManager, SessionId};
-use sandbox_transactions::{Eyes, Registry, recover};
+use sandbox_transactions::{Eyes, Registry, RowVersions, recover};
 use sandbox_values::error::SqlError;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
@@ -34,8 +33,7 @@ pub struct Engine {
     /// SQLite has one writer at a time: a queue is fairer than its polling.
     writer: Mutex<()>,
     sessions: Mutex<BTreeMap<SessionId, SessionInfo>>,
-    /// `@@DBTS`: the last rowversion given.
-    row_version: AtomicU64,
+    pub row_versions: RowVersions,
 }
 
 /// What others can see of a session (`sys.dm_exec_sessions`).
@@ -102,7 +100,7 @@ impl Engine {
             writer: Mutex::new(()),
             sessions: Mutex::new(BTreeMap::new()),
             // Above all that were given before, as transaction ids are.
-            row_version: AtomicU64::new(floor),
+            row_versions: RowVersions::new(floor),
         }))
     }
 
@@ -129,16 +127,6 @@ impl Engine {
     /// Held while a SQLite transaction writes; never while waiting for a lock.
     pub fn writer(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next rowversion.
-    pub fn next_row_version(&self) -> [u8; 8] {
-        (self.row_version.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes()
-    }
-
-    /// The last rowversion given.
-    pub fn row_version(&self) -> [u8; 8] {
-        self.row_version.load(Ordering::Relaxed).to_be_bytes()
     }
 
     /// The sessions that are logged in.

@@ -55,6 +55,8 @@ pub struct Session {
     pub last: LastStatement,
     /// The triggers that are running, the innermost last.
     pub firing: Vec<Firing>,
+    /// WITH CHANGE_TRACKING_CONTEXT of the statement that is at work.
+    pub change_context: Option<Vec<u8>>,
     /// Inside INSERT ... EXEC.
     pub collecting: bool,
     pub ops: Ops,
@@ -139,6 +141,7 @@ impl Session {
             pending_bulk: None,
             last: LastStatement::default(),
             firing: Vec::new(),
+            change_context: None,
             collecting: false,
             ops,
             eyes,
@@ -214,6 +217,11 @@ impl Session {
             Some(database) => permissions::check(&self.rights(&instance, database), permission, target, name),
             None => Ok(()),
         }
+    }
+
+    /// The next rowversion of a database, for a row that the open transaction writes.
+    pub fn next_row_version(&self, database: i16) -> [u8; 8] {
+        self.engine.row_versions.next(database, self.transaction.as_ref().map(|t| t.id))
     }
 
     /// The descriptor of the open transaction, as the wire names it; 0 for none.

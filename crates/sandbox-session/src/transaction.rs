@@ -44,7 +44,10 @@ pub fn commit(session: &mut Session) -> Outcome {
     let keep = engine.transactions.keeps_versions();
     let finished = if transaction.wrote() { finish(session, &mut transaction, keep) } else { Ok(Vec::new()) };
     match finished {
-        Ok(leftovers) => engine.transactions.committed(transaction.id, leftovers),
+        Ok(leftovers) => {
+            engine.transactions.committed(transaction.id, leftovers);
+            engine.row_versions.ended(transaction.id);
+        }
         Err(failure) => {
             drop(gate);
             session.transaction = Some(transaction);
@@ -74,6 +77,7 @@ pub fn rollback_all(session: &mut Session) -> Outcome {
     let Some(mut transaction) = session.transaction.take() else { return Ok(()) };
     let undone = undo(session, &mut transaction, 0);
     session.engine.transactions.rolled_back(transaction.id);
+    session.engine.row_versions.ended(transaction.id);
     close(session, transaction).and(undone)
 }
 

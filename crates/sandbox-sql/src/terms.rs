@@ -19,6 +19,33 @@ pub enum LockEscalation {
     Auto = 2,
 }
 
+/// CHANGE_RETENTION = n …, as sys.change_tracking_databases numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RetentionUnit {
+    Minutes = 1,
+    Hours = 2,
+    Days = 3,
+}
+
+impl RetentionUnit {
+    /// As sys.change_tracking_databases names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Minutes => "MINUTES",
+            Self::Hours => "HOURS",
+            Self::Days => "DAYS",
+        }
+    }
+
+    pub fn minutes(self) -> i64 {
+        match self {
+            Self::Minutes => 1,
+            Self::Hours => 60,
+            Self::Days => 24 * 60,
+        }
+    }
+}
+
 /// How the pages of an index are filled and compressed, as sys.indexes and sys.partitions number it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageOptions {

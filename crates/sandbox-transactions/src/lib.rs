@@ -10,12 +10,15 @@ pub mod applock;
 pub mod locks;
 mod recovery;
 mod registry;
+mod row_versions;
 mod stamp;
 mod transaction;
+pub mod versions;
 mod visibility;
 
 pub use recovery::recover;
 pub use registry::{Fate, Leftover, Registry, Snapshot};
+pub use row_versions::RowVersions;
 pub use stamp::transaction_of;
 pub use transaction::{Transaction, Work, purge};
 pub use visibility::{Conflict, Eyes, ReadMode, Visibility};

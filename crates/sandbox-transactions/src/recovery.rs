@@ -1,5 +1,6 @@
 //! What a crash left unfinished.
 use crate::transaction::undo_all;
+use crate::versions;
 use rusqlite::Connection;
 use sandbox_catalog::store;
 
@@ -11,6 +12,7 @@ pub fn recover(connection: &Connection) -> rusqlite::Result<u64> {
          CREATE TABLE IF NOT EXISTS storages (last INTEGER);
          INSERT INTO storages SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM storages);",
     )?;
+    versions::prepare(connection)?;
     let unfinished: Vec<(i64, i64)> = connection
         .prepare("SELECT txn, storage FROM unfinished")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -1,7 +1,7 @@
 //! The stamp of a statement: its transaction's id and its number within it.
 
 /// Bits of a stamp that number the statement within its transaction.
-const STATEMENT_BITS: u32 = 24;
+pub const STATEMENT_BITS: u32 = 24;
 pub const LAST_STATEMENT: u32 = (1 << STATEMENT_BITS) - 1;
 
 /// The transaction that a stamp belongs to.

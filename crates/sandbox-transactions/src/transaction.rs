@@ -2,11 +2,12 @@
 use super::Snapshot;
 use super::registry::Registry;
 use super::stamp::{LAST_STATEMENT, stamp};
+use super::versions;
 use rusqlite::Connection;
 use sandbox_catalog::schema::Instance;
 use sandbox_catalog::store;
 use sandbox_values::error::SqlError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a rollback (to before the statement that left it) or a commit has to do outside the rows:
 /// schema changes, storages to drop.
@@ -27,6 +28,8 @@ pub struct Transaction {
     pub changed_schema: bool,
     statements: u32,
     touched: BTreeMap<i64, Touched>,
+    /// By database: the storages that have the changes of tracked tables.
+    tracked: BTreeMap<i16, BTreeSet<i64>>,
     /// With the number of the statement that left it.
     on_rollback: Vec<(u32, Work)>,
     on_commit: Vec<(u32, Work)>,
@@ -51,6 +54,7 @@ impl Transaction {
             changed_schema: false,
             statements: 0,
             touched: BTreeMap::new(),
+            tracked: BTreeMap::new(),
             on_rollback: Vec::new(),
             on_commit: Vec::new(),
             savepoints: Vec::new(),
@@ -82,6 +86,12 @@ impl Transaction {
     pub fn inserts(&mut self, registry: &Registry, storage: i64) {
         self.touched.entry(storage).or_default().last = self.statements;
         registry.writes(self.id, storage);
+    }
+
+    /// Announces that changes of a tracked table will be noted there.
+    pub fn tracks(&mut self, registry: &Registry, database: i16, changes: i64) {
+        self.inserts(registry, changes);
+        self.tracked.entry(database).or_default().insert(changes);
     }
 
     /// Announces that rows will be deleted there. To be called before the first is.
@@ -149,7 +159,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Makes its deletions final, unless `keep_versions`; then says where rows are left over.
+    /// Makes a version in each database with changes of tracked tables. Makes its deletions final, unless `keep_versions`; then says where rows are left over.
     /// To be called inside a SQLite transaction.
     pub fn finish(
         &mut self,
@@ -158,6 +168,9 @@ impl Transaction {
         connection: &Connection,
     ) -> rusqlite::Result<Vec<i64>> {
         let mut leftovers = Vec::new();
+        for (&database, changes) in &self.tracked {
+            versions::commit(connection, self.id, database, changes)?;
+        }
         for (&storage, touched) in &self.touched {
             if touched.deleted && store::exists(connection, storage)? {
                 if keep_versions {

@@ -15,6 +15,7 @@ pub mod scope;
 mod security;
 mod server;
 mod spaces;
+mod tracking;
 
 use definition::Definition;
 use sandbox_catalog::permissions::ObjectKey;
@@ -86,6 +87,7 @@ pub fn all() -> impl Iterator<Item = &'static Definition> {
         constraints::VIEWS,
         indexes::VIEWS,
         spaces::VIEWS,
+        tracking::VIEWS,
         security::VIEWS,
         server::VIEWS,
         information_schema::VIEWS,

@@ -4,6 +4,7 @@ use super::partition::{PartitionFunction, PartitionScheme};
 use super::principals::{LoginRecord, Permission, Principal};
 use super::saved;
 use super::table::{Column, Index, Table};
+use super::tracking::DatabaseTracking;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::CollationId;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,11 @@ pub struct Database {
     /// 1 FULL, 2 BULK_LOGGED, 3 SIMPLE.
     pub recovery_model: u8,
     pub compatibility_level: u8,
+    #[serde(default)]
+    pub change_tracking: Option<DatabaseTracking>,
+    /// How often it was put back to an earlier state.
+    #[serde(default)]
+    pub restores: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod partition;
 mod principals;
 mod saved;
 mod table;
+mod tracking;
 
 pub use database::{Database, Instance, View, same_name};
 pub use modules::{SecurityPolicy, SecurityPredicate, Synonym, TableFunction};
@@ -17,3 +18,4 @@ pub use table::{
     Backs, Check, Column, Computed, DefaultConstraint, ForeignKey, IdentityColumn, Index, IndexKind,
     Statistics, Table, Trigger,
 };
+pub use tracking::{DatabaseTracking, TableTracking};

@@ -46,5 +46,7 @@ pub fn new_database(id: i16, name: &str, collation: CollationId, created: System
         read_committed_snapshot: false,
         recovery_model: if matches!(id, 1 | 2 | 4) { 3 } else { 1 },
         compatibility_level: 160,
+        change_tracking: None,
+        restores: 0,
     }
 }

@@ -1,4 +1,5 @@
 //! Tables: their columns, indexes, constraints and triggers.
+use super::tracking::TableTracking;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::terms::{Durability, LockEscalation, PageOptions, Special};
 use sandbox_values::SqlType;
@@ -38,6 +39,8 @@ pub struct Table {
     pub special: Option<Special>,
     #[serde(default)]
     pub lock_escalation: LockEscalation,
+    #[serde(default)]
+    pub change_tracking: Option<TableTracking>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! ALTER TABLE.
 use super::target::{cannot_find, target};
 use super::{add, alter_column, constraints, drop_item, switch};
+use crate::tracking;
 use sandbox_session::Session;
 use sandbox_session::api::Sink;
 use sandbox_session::change::change;
@@ -40,6 +41,10 @@ pub fn alter(session: &mut Session, name: &ObjectName, action: &AlterTable, sink
             let other = target(session, to, sink, || cannot_find(to))?;
             switch::switch(session, (&altered, *from), (&other, *to_partition))
         }
+        AlterTable::EnableChangeTracking { columns_updated } => {
+            tracking::enable(session, &altered, *columns_updated)
+        }
+        AlterTable::DisableChangeTracking => tracking::disable(session, &altered),
         AlterTable::Rebuild(compression) => crate::index::rebuild_all(session, &altered, *compression),
         AlterTable::LockEscalation(escalation) => change(session, |change| {
             let mut record = change.table(altered.database, altered.table.object_id)?;

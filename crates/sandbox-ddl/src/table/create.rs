@@ -67,6 +67,7 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
             memory_optimized: def.memory_optimized,
             special: def.special,
             lock_escalation: LockEscalation::default(),
+            change_tracking: None,
         };
         let mut builder = Builder { database, table, now, new: true };
         builder.name_defaults()?;

@@ -1,6 +1,7 @@
 //! ALTER TABLE … DROP.
 use super::keys;
 use super::target::Altered;
+use crate::tracking;
 use sandbox_catalog::schema::{Backs, Database, Table};
 use sandbox_catalog::store;
 use sandbox_session::Session;
@@ -51,6 +52,7 @@ fn drop_constraint(change: &mut Change<'_>, target: &Altered, table: &mut Table,
             );
             return Err(SqlError::new(3725, 16, 0, text).into());
         }
+        tracking::needs_key(table, key.index_id)?;
         keys::drop_storage(change, table, &key)?;
         keys::remove_index(table, key.index_id, change.now);
         return Ok(());

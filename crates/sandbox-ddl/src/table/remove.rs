@@ -1,5 +1,6 @@
 //! DROP TABLE and TRUNCATE TABLE.
 use super::{locks, may_alter};
+use crate::tracking;
 use sandbox_catalog::schema::{Database, Table};
 use sandbox_catalog::special;
 use sandbox_catalog::store;
@@ -44,6 +45,7 @@ fn drop_one(session: &mut Session, name: &ObjectName, sink: &dyn Sink) -> Outcom
     }
     change(session, |change| {
         change.put_table(database, table.object_id, None);
+        tracking::forget(change, &table);
         change.retire_storage(table.storage.clone());
         Ok(())
     })
@@ -149,6 +151,10 @@ pub fn truncate(
             && partitions.is_empty()
         {
             identity.last = None;
+        }
+        // Its changes are forgotten: only the lowest valid version tells (Microsoft docs, CHANGETABLE, "Remarks").
+        if let Some(tracked) = record.change_tracking {
+            tracking::begin(change, database, &mut record, tracked.columns_updated)?;
         }
         change.put_table(database, record.object_id, Some(record));
         Ok(())

@@ -2,7 +2,7 @@
 //! the source's constraints promise that its rows fit (Microsoft docs, ALTER TABLE, and errors 4904 to 4985).
 use super::range::{Range, of_checks, of_partition};
 use super::target::Altered;
-use crate::indexed_view;
+use crate::{indexed_view, tracking};
 use sandbox_catalog::schema::{Column, Database, Index, Table};
 use sandbox_catalog::store;
 use sandbox_query::memory;
@@ -26,6 +26,8 @@ pub fn switch(
     let ((source, from), (target, to)) = (source, target);
     memory::refuse_statement(&source.table, "ALTER TABLE SWITCH")?;
     memory::refuse_statement(&target.table, "ALTER TABLE SWITCH")?;
+    tracking::can_switch(&source.table)?;
+    tracking::can_switch(&target.table)?;
     let (from, to) = (at(&source.table, from)?, at(&target.table, to)?);
     let other = session_name(session, target.database);
     source.read(session, |database, s| {

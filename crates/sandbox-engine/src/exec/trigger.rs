@@ -188,6 +188,7 @@ fn pseudo_table(change: &mut Change<'_>, table: &Table, name: &str, condition: &
         partitioned_on: None,
         memory_optimized: None,
         special: None,
+        change_tracking: None,
         storage,
         columns: table.columns.iter().map(|c| Column { nullable: true, ..c.clone() }).collect(),
         ..table.clone()

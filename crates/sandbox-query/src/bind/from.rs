@@ -8,10 +8,12 @@ use super::scope::{Scope, Source, SourceColumn};
 use super::typed::Typed;
 use super::work::{CommonTable, FromClause};
 use sandbox_sql::hints::Hints;
+use sandbox_sql::parse::bridge;
 use sandbox_values::error::SqlError;
 use sqlparser::ast::{
     Cte, Expr, Join, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins,
 };
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 impl Binder<'_> {
@@ -147,6 +149,9 @@ impl Binder<'_> {
                 }
             }
             TableFactor::Table { name, args: Some(arguments), alias, .. } => {
+                if let Some(kind) = bridge::change_table(name) {
+                    return self.change_table(kind, arguments, alias.as_ref(), outer);
+                }
                 self.table_function(&object_name(name)?, arguments, alias.as_ref(), outer)
             }
             TableFactor::Derived { subquery, alias, .. } => {
@@ -192,14 +197,7 @@ impl Binder<'_> {
         name: &str,
         renamed: Vec<String>,
     ) -> Result<FromClause, SqlError> {
-        if !renamed.is_empty() && renamed.len() != emitted.columns.len() {
-            let (number, text) = if renamed.len() < emitted.columns.len() {
-                (8158, format!("'{name}' has more columns than were specified in the column list."))
-            } else {
-                (8159, format!("'{name}' has fewer columns than were specified in the column list."))
-            };
-            return Err(SqlError::new(number, 16, 1, text));
-        }
+        as_many(name, emitted.columns.len(), renamed.len())?;
         let alias = self.alias();
         let mut columns = Vec::with_capacity(emitted.columns.len());
         for (n, column) in emitted.columns.into_iter().enumerate() {
@@ -234,6 +232,38 @@ impl Binder<'_> {
             visible: Vec::new(),
         })
     }
+}
+
+/// A source of one table under an alias, which may name its columns anew.
+///
+/// # Errors
+/// 8158, 8159 where there are not as many names as columns.
+pub fn renamed(mut from: FromClause, alias: &TableAlias) -> Result<FromClause, SqlError> {
+    let name = &alias.name.value;
+    for source in &mut from.sources {
+        source.name.clone_from(name);
+        as_many(name, source.columns.len(), alias.columns.len())?;
+        for (column, new) in source.columns.iter_mut().zip(&alias.columns) {
+            column.name.clone_from(&new.name.value);
+        }
+    }
+    Ok(from)
+}
+
+/// # Errors
+/// 8158, 8159 where a list of names has not as many as there are columns.
+fn as_many(name: &str, columns: usize, names: usize) -> Result<(), SqlError> {
+    let (number, text) = match names.cmp(&columns) {
+        _ if names == 0 => return Ok(()),
+        Ordering::Equal => return Ok(()),
+        Ordering::Less => {
+            (8158, format!("'{name}' has more columns than were specified in the column list."))
+        }
+        Ordering::Greater => {
+            (8159, format!("'{name}' has fewer columns than were specified in the column list."))
+        }
+    };
+    Err(SqlError::new(number, 16, 1, text))
 }
 
 fn is_right_or_full(operator: &JoinOperator) -> bool {

@@ -7,6 +7,7 @@ mod aggregate;
 mod arithmetic;
 mod binder;
 mod chain;
+mod changes;
 mod emitted;
 mod expr;
 mod from;

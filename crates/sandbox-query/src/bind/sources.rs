@@ -191,6 +191,11 @@ impl Binder<'_> {
     }
 }
 
+/// What an origin says of a column that stands for a table's.
+pub fn column_origin(column: &schema::Column) -> Origin {
+    Origin::Column(ColumnOrigin { identity: false, ..column_facts(column, ("", "")) })
+}
+
 fn column_facts(column: &schema::Column, (schema, table): (&str, &str)) -> ColumnOrigin {
     let large = matches!(column.sql_type, SqlType::Text(_) | SqlType::NText(_) | SqlType::Image);
     ColumnOrigin {

@@ -9,6 +9,7 @@ mod math;
 mod metadata;
 mod partition;
 mod string;
+mod tracking;
 mod variant;
 
 pub use call::FunctionCall;
@@ -65,9 +66,16 @@ pub fn named(
     scope: &Scope<'_>,
 ) -> Result<Typed, SqlError> {
     let call = FunctionCall { binder, name, arguments, scope };
-    for family in
-        [conditional::bind, string::bind, date::bind, math::bind, variant::bind, metadata::bind, system::bind]
-    {
+    for family in [
+        conditional::bind,
+        string::bind,
+        date::bind,
+        math::bind,
+        variant::bind,
+        metadata::bind,
+        tracking::bind,
+        system::bind,
+    ] {
         if let Some(typed) = family(&call)? {
             return Ok(typed);
         }

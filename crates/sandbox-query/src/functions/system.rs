@@ -47,7 +47,7 @@ pub fn global(binder: &Binder<'_>, name: &str) -> Result<Typed, SqlError> {
         "@@microsoftversion" => integer(product::number()),
         "@@fetch_status" => integer(-1),
         "@@dbts" => Typed::literal(
-            value_literal(Value::Bytes(session.engine.row_version().to_vec())),
+            value_literal(Value::Bytes(session.engine.row_versions.last(binder.database.get()).to_vec())),
             SqlType::VarBinary(Len::N(8)),
         ),
         _ => return Err(SqlError::new(137, 15, 2, format!("Must declare the scalar variable \"{name}\"."))),

@@ -31,6 +31,8 @@ pub enum FaultKind {
     RefuseIndex,
     /// A SELECT under SNAPSHOT isolation is refused with this error (the value).
     RefuseSnapshot,
+    /// CHANGETABLE is refused as on a secondary replica.
+    SecondaryReplica,
 }
 
 impl FaultKind {
@@ -51,6 +53,7 @@ impl FaultKind {
             ("silence", Self::Silence),
             ("refuse_index", Self::RefuseIndex),
             ("refuse_snapshot", Self::RefuseSnapshot),
+            ("secondary_replica", Self::SecondaryReplica),
         ];
         kinds.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| kind)
     }

@@ -1,7 +1,7 @@
 //! Lets `sqlparser` read from a [`Cursor`].
 use crate::tokens::{Cursor, DEEPEST, Lexeme, too_deep};
 use sandbox_values::error::SqlError;
-use sqlparser::ast::{Expr, Ident, Query, Setting, Value};
+use sqlparser::ast::{Expr, Ident, ObjectName, Query, Setting, Value};
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -61,6 +61,7 @@ pub fn read<T>(
         cursor.rest()[..length].iter().enumerate().map(|(n, lexeme)| numbered(n, lexeme)).collect();
     mark_fetched_variables(&mut tokens);
     name_aliases(&mut tokens);
+    name_change_tables(&mut tokens);
     let dialect = MsSqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     match with(&mut parser) {
@@ -107,6 +108,43 @@ fn name_aliases(tokens: &mut [TokenWithSpan]) {
             let name = name.clone();
             tokens[at].token =
                 Token::Word(Word { value: name, quote_style: Some('['), keyword: Keyword::NoKeyword });
+        }
+    }
+}
+
+/// The two forms of CHANGETABLE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeTable {
+    Changes,
+    Version,
+}
+
+/// Names that no text can give a function, since they have a blank and no quotes.
+const CHANGE_TABLES: [(ChangeTable, &str, &str); 2] = [
+    (ChangeTable::Changes, "changes", "changetable changes"),
+    (ChangeTable::Version, "version", "changetable version"),
+];
+
+/// Which form a function's name stands for.
+pub fn change_table(name: &ObjectName) -> Option<ChangeTable> {
+    let [part] = name.0.as_slice() else { return None };
+    let ident = part.as_ident().filter(|ident| ident.quote_style.is_none())?;
+    CHANGE_TABLES.iter().find(|(_, _, name)| *name == ident.value).map(|(kind, ..)| *kind)
+}
+
+/// `CHANGETABLE(CHANGES table, …)`: the parser has no place for the word before the table. It takes an operation on the
+/// table's name there, and the word goes into the function's name.
+fn name_change_tables(tokens: &mut [TokenWithSpan]) {
+    for at in 2..tokens.len() {
+        let is = |token: &Token, wanted: &str| matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(wanted));
+        if tokens[at - 1].token != Token::LParen || !is(&tokens[at - 2].token, "changetable") {
+            continue;
+        }
+        if let Some((_, _, name)) = CHANGE_TABLES.iter().find(|(_, word, _)| is(&tokens[at].token, word)) {
+            let value = (*name).to_owned();
+            tokens[at - 2].token =
+                Token::Word(Word { value, quote_style: None, keyword: Keyword::NoKeyword });
+            tokens[at].token = Token::Plus;
         }
     }
 }

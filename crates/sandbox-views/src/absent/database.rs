@@ -159,21 +159,6 @@ pub const VIEWS: &[Definition] = &[
         ],
     ),
     absent(
-        "change_tracking_databases",
-        &[
-            "database_id int, is_auto_cleanup_on bit null, retention_period int null",
-            "retention_period_units tinyint null, retention_period_units_desc nvarchar(60) null",
-            "max_cleanup_version bigint null",
-        ],
-    ),
-    absent(
-        "change_tracking_tables",
-        &[
-            "object_id int, is_track_columns_updated_on bit, min_valid_version bigint null",
-            "begin_version bigint null, cleanup_version bigint null",
-        ],
-    ),
-    absent(
         "dm_database_encryption_keys",
         &[
             "database_id int, encryption_state int null, create_date datetime null, regenerate_date datetime null",

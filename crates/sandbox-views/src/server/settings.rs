@@ -55,16 +55,6 @@ pub const VIEWS: &[Definition] = &[
     },
     Definition {
         schema: "sys",
-        name: "database_recovery_status",
-        columns: Columns(&[
-            "database_id int, database_guid uniqueidentifier null = null, family_guid uniqueidentifier null = null",
-            "last_log_backup_lsn numeric(25) null = null, recovery_fork_guid uniqueidentifier null = null",
-            "first_recovery_fork_guid uniqueidentifier null = null, fork_point_lsn numeric(25) null = null",
-        ]),
-        rows: each_database,
-    },
-    Definition {
-        schema: "sys",
         name: "database_filestream_options",
         columns: Columns(&[
             "database_id int, non_transacted_access tinyint = 0, non_transacted_access_desc nvarchar(60) = OFF",

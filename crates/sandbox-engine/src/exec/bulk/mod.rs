@@ -268,7 +268,7 @@ impl Load {
             stored.push(match value {
                 Some(value) => value,
                 None if column.sql_type == SqlType::RowVersion => {
-                    Stored::Blob(session.engine.next_row_version().to_vec())
+                    Stored::Blob(session.next_row_version(target.database).to_vec())
                 }
                 None => default.now(session)?,
             });
@@ -289,7 +289,7 @@ impl Load {
         (earlier, last): (&[Vec<Stored>], bool),
     ) -> Result<(u64, Vec<Vec<Stored>>), Again> {
         let target = &self.into;
-        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let pen = Pen::of(session, stamp);
         let rules = Rules { checks: self.checks, verb: "INSERT" };
         let of = (target.database, Arc::clone(&target.table));
         let partition_of = target.partitioning(session);

@@ -5,7 +5,7 @@ use super::insert::{explained, target_unchanged};
 use super::output::{Output, Returned};
 use super::{Escalation, Target, announce, stored_row, table_lock};
 use crate::exec::Run;
-use crate::exec::row::{Conditions, Pen, Rules, TableWriter, blocked};
+use crate::exec::row::{Conditions, Pen, Rules, TableWriter, Tracker, blocked};
 use crate::exec::trigger::{self, Instead};
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::store::table_name;
@@ -141,10 +141,10 @@ fn write(
         mark(session, &bound.target, row, stamp)?;
         escalation.locked(session, &bound.target, 1);
     }
-    let BoundChange { target, conditions, partition_of, output, children, .. } = bound;
+    let BoundChange { target, conditions, partition_of, output, children, updated, .. } = bound;
     let mut returned = output.as_ref().map(Output::returned);
     if !deletes {
-        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let pen = Pen::of(session, stamp);
         let rules = Rules { checks: true, verb: "UPDATE" };
         let of = (target.database, Arc::clone(&target.table));
         let mut writer = TableWriter::new(&session.connection, pen, of, rules, (&conditions, partition_of))?;
@@ -152,6 +152,13 @@ fn write(
             writer.write(&row.new).map_err(|refusal| explained(session, refusal))?;
         }
         writer.finish().map_err(|refusal| explained(session, refusal))?;
+    }
+    if let Some(mut tracker) = Tracker::of(&session.connection, &Pen::of(session, stamp), &target.table)? {
+        if deletes {
+            rows.iter().try_for_each(|row| tracker.deleted(&row.values))?;
+        } else {
+            tracker.updated(rows.iter().map(|row| (row.values.as_slice(), row.new.as_slice())), &updated)?;
+        }
     }
     for row in &rows {
         for child in &children {
@@ -191,7 +198,7 @@ fn hand_over(
     let rows = rows?;
     let (rules, nothing) = (Rules { checks: false, verb: "INSERT" }, Conditions::default());
     for target in [&deleted, &inserted] {
-        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let pen = Pen::of(session, stamp);
         let of = (target.database, Arc::clone(&target.table));
         let mut writer = TableWriter::new(&session.connection, pen, of, rules, (&nothing, Box::new(|_| 0)))?;
         let old = Arc::ptr_eq(&target.table, &deleted.table);
@@ -223,7 +230,7 @@ fn old_rows(
             }
             for (column, value) in bound.target.table.columns.iter().zip(&mut new) {
                 if column.sql_type == SqlType::RowVersion {
-                    *value = Stored::Blob(session.engine.next_row_version().to_vec());
+                    *value = Stored::Blob(session.next_row_version(bound.target.database).to_vec());
                 }
             }
             found.push(Old { storage, rowid, values, new });

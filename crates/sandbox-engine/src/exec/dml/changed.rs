@@ -3,7 +3,7 @@ use super::Target;
 use super::children::Child;
 use super::columns::{twice, writable};
 use super::output::Output;
-use crate::exec::row::{Conditions, Partitioning};
+use crate::exec::row::{Conditions, Partitioning, UpdatedColumns};
 use crate::exec::trigger::Instead;
 use sandbox_catalog::schema::{BlockedOperation, Column, Table};
 use sandbox_catalog::store::column_name;
@@ -39,6 +39,7 @@ pub struct BoundChange {
     pub output: Option<Output>,
     /// The foreign keys that point at the table, as the statement was bound for them.
     pub children: Vec<Child>,
+    pub updated: UpdatedColumns,
     pub deletes: bool,
 }
 
@@ -70,6 +71,7 @@ pub fn bind(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<BoundChange, 
     let values = !change.deletes
         || change.output.is_some()
         || Instead::of(binder.session, &target.table, "DELETE").is_some()
+        || target.table.change_tracking.is_some()
         || !children.is_empty();
     let width = if values { target.table.columns.len() } else { 0 };
     items.extend(target.table.columns.iter().take(width).map(raw));
@@ -105,6 +107,11 @@ pub fn bind(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<BoundChange, 
     };
     let output = Output::bind(binder, change.output, &target, (!change.deletes, true))?;
     let partition_of = target.partitioning(binder.session);
+    let set = change.set.iter().filter_map(|(to, _)| match to {
+        Assigned::Column(name) => Some(target.table.columns[target.position(name)?].column_id),
+        Assigned::Variable(_) => None,
+    });
+    let updated = UpdatedColumns::of(&target.table, &set.collect::<Vec<_>>());
     Ok(BoundChange {
         target,
         sql,
@@ -113,6 +120,7 @@ pub fn bind(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<BoundChange, 
         partition_of,
         output,
         children,
+        updated,
         deletes: change.deletes,
     })
 }

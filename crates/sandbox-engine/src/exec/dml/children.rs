@@ -1,7 +1,7 @@
 //! Rows of other tables that refer to rows that go or change: refused, taken along, or changed with them.
 use super::insert::explained;
 use super::{Target, announce, stored_row};
-use crate::exec::row::{Conditions, Names, Pen, Rules, TableWriter, conflict};
+use crate::exec::row::{Conditions, Names, Pen, Rules, TableWriter, Tracker, UpdatedColumns, conflict};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::keys::key_expression;
@@ -160,6 +160,9 @@ impl Child {
         for row in rows {
             row.mark(session, stamp)?;
         }
+        if let Some(mut tracker) = Tracker::of(&session.connection, &Pen::of(session, stamp), &own.table)? {
+            rows.iter().try_for_each(|row| tracker.deleted(&row.values))?;
+        }
         for child in Child::of(session, own) {
             for row in rows {
                 child.hold(session, (own, stamp), &row.values, None)?;
@@ -197,12 +200,16 @@ impl Child {
             }
             for (column, value) in self.table.columns.iter().zip(&mut new) {
                 if column.sql_type == SqlType::RowVersion {
-                    *value = Stored::Blob(session.engine.next_row_version().to_vec());
+                    *value = Stored::Blob(session.next_row_version(own.database).to_vec());
                 }
             }
             changed.push(new);
         }
         self.write(session, own, stamp, &conditions, &changed)?;
+        if let Some(mut tracker) = Tracker::of(&session.connection, &Pen::of(session, stamp), &own.table)? {
+            let pairs = rows.iter().zip(&changed).map(|(row, new)| (row.values.as_slice(), new.as_slice()));
+            tracker.updated(pairs, &UpdatedColumns::of(&own.table, &self.key.columns))?;
+        }
         for child in Child::of(session, own) {
             for (row, new) in rows.iter().zip(&changed) {
                 if child.values(&row.values) != child.values(new) {
@@ -221,7 +228,7 @@ impl Child {
         conditions: &Conditions,
         rows: &[Vec<Stored>],
     ) -> Result<(), Again> {
-        let pen = Pen { engine: Arc::clone(&session.engine), stamp };
+        let pen = Pen::of(session, stamp);
         let rules = Rules { checks: true, verb: "UPDATE" };
         let of = (own.database, Arc::clone(&own.table));
         let partitioning = own.partitioning(session);

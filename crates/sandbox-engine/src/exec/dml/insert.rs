@@ -158,7 +158,7 @@ struct Insertion<'a> {
 impl Insertion<'_> {
     fn run(&mut self, session: &Session, reading: &Reading, sink: &mut dyn Sink) -> Result<u64, Again> {
         let target = &self.bound.target;
-        let pen = Pen { engine: Arc::clone(&session.engine), stamp: self.stamp };
+        let pen = Pen::of(session, self.stamp);
         let rules = Rules { checks: true, verb: "INSERT" };
         let of = (target.database, Arc::clone(&target.table));
         let mut writer = TableWriter::new(
@@ -218,7 +218,7 @@ impl Insertion<'_> {
         self.numbers.give(table, &mut row)?;
         for (column, value) in table.columns.iter().zip(&mut row) {
             if column.sql_type == SqlType::RowVersion {
-                *value = Stored::Blob(session.engine.next_row_version().to_vec());
+                *value = Stored::Blob(session.next_row_version(self.bound.target.database).to_vec());
             }
         }
         let written = writer.write(&row).map_err(|refusal| explained(session, refusal))?;

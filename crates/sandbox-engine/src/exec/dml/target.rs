@@ -220,6 +220,10 @@ pub fn announce(session: &mut Session, target: &Target, deletes: bool) -> Result
         }
         store::note_unfinished(&session.connection, transaction.id, storage)?;
     }
+    if let Some(tracked) = target.table.change_tracking {
+        transaction.tracks(&engine.transactions, target.database, tracked.changes);
+        store::note_unfinished(&session.connection, transaction.id, tracked.changes)?;
+    }
     Ok(stamp)
 }
 

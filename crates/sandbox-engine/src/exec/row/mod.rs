@@ -1,6 +1,9 @@
 //! Writing rows: constraints held, keys unique, stamps set.
 mod parent;
+mod tracker;
 mod unique;
+
+pub use tracker::{Tracker, UpdatedColumns};
 
 use parent::Parent;
 use rusqlite::types::Value as Stored;
@@ -8,7 +11,7 @@ use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use sandbox_catalog::keys::key_expression;
 use sandbox_catalog::schema::{IndexKind, Table};
 use sandbox_catalog::store::{column_name, table_name};
-use sandbox_session::Engine;
+use sandbox_session::{Engine, Session};
 use sandbox_transactions::{Fate, transaction_of};
 use sandbox_values::SqlType;
 use sandbox_values::error::SqlError;
@@ -60,8 +63,10 @@ impl Names {
 /// Who writes: their stamp, and how others' stamps are judged.
 #[derive(Clone)]
 pub struct Pen {
-    pub engine: Arc<Engine>,
-    pub stamp: i64,
+    engine: Arc<Engine>,
+    stamp: i64,
+    /// Of change tracking, for what it notes.
+    context: Option<Vec<u8>>,
 }
 
 /// What a row with the same key means.
@@ -72,6 +77,10 @@ enum Met {
 }
 
 impl Pen {
+    pub fn of(session: &Session, stamp: i64) -> Self {
+        Self { engine: Arc::clone(&session.engine), stamp, context: session.change_context.clone() }
+    }
+
     fn me(&self) -> u64 {
         transaction_of(self.stamp)
     }
@@ -165,6 +174,8 @@ pub struct TableWriter<'c> {
     unsettled: Vec<Vec<Stored>>,
     blocks: Option<Statement<'c>>,
     checks: Option<Statement<'c>>,
+    /// An UPDATE notes its changes itself.
+    tracker: Option<Tracker<'c>>,
 }
 
 /// Finds a row's partition: the number of boundaries below its value.
@@ -207,6 +218,7 @@ impl<'c> TableWriter<'c> {
         };
         let blocks = prepared(&conditions.blocks, " AND ")?;
         let checks = prepared(&conditions.checks, ", ")?;
+        let tracker = if rules.verb == "INSERT" { Tracker::of(connection, &pen, &table)? } else { None };
         Ok(Self {
             pen,
             table,
@@ -220,6 +232,7 @@ impl<'c> TableWriter<'c> {
             unsettled: Vec::new(),
             blocks,
             checks,
+            tracker,
         })
     }
 
@@ -246,6 +259,9 @@ impl<'c> TableWriter<'c> {
         let partition = (self.partition_of)(row).min(self.inserts.len().saturating_sub(1));
         if let Some(insert) = self.inserts.get_mut(partition) {
             insert.execute(params_from_iter(row))?;
+        }
+        if let Some(tracker) = &mut self.tracker {
+            tracker.inserted(row)?;
         }
         if !self.own_parents.is_empty() {
             self.unsettled.push(row.to_vec());

@@ -2,6 +2,7 @@
 mod asked;
 mod blocking;
 mod bulk;
+mod change_tracking;
 mod changes;
 mod control;
 mod escalation;

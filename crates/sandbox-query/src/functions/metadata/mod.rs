@@ -82,6 +82,14 @@ pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
             let id = int(&v[0])?;
             object_property(a.here(i)?, i32::try_from(id).ok()?, &string(&v[1]))
         })?,
+        // NULL also without permission (Microsoft docs, CHANGE_TRACKING_MIN_VALID_VERSION, "Return types").
+        "change_tracking_min_valid_version" => ask(call, 1, 1, SqlType::BigInt, |a, i, v| {
+            let table = a.table_by_id(i, int(&v[0])?)?;
+            let rights = permissions::rights(i, a.here(i)?, &a.login);
+            let tracked = table.change_tracking?;
+            let may = rights.has("VIEW CHANGE TRACKING", Some((&*table).into()));
+            may.then_some(Value::Int(tracked.min_valid_version))
+        })?,
         "indexproperty" => ask(call, 3, 3, SqlType::Int, |a, i, v| {
             let id = i32::try_from(int(&v[0])?).ok()?;
             let here = a.here(i)?;

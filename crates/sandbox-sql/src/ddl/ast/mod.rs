@@ -12,7 +12,7 @@ pub use table::{
     CreateIndex, CreateStatistics, CreateTable, DefaultDef, DropItem, ForeignDef, IndexDef, Placement,
 };
 
-use crate::terms::Password;
+use crate::terms::{Password, RetentionUnit};
 use crate::tokens::ObjectName;
 use crate::type_name::TypeName;
 
@@ -176,8 +176,18 @@ pub enum DatabaseChange {
     Recovery(u8),
     CompatibilityLevel(u8),
     ReadOnly(bool),
+    ChangeTracking(TrackingChange),
     /// Accepted and without effect here, like SINGLE_USER.
     Ignored,
+}
+
+/// `SET CHANGE_TRACKING [= ON|OFF] [(options)]`. An option that is said twice is in `repeated`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrackingChange {
+    pub on: Option<bool>,
+    pub retention: Option<(i64, RetentionUnit)>,
+    pub auto_cleanup: Option<bool>,
+    pub repeated: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -151,6 +151,10 @@ pub enum AlterTable {
     /// With another compression, where one is said.
     Rebuild(Option<u8>),
     LockEscalation(LockEscalation),
+    EnableChangeTracking {
+        columns_updated: bool,
+    },
+    DisableChangeTracking,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Databases and schemas.
 use super::parts::{Parsed, list, unsupported};
-use crate::ddl::ast::{DatabaseChange, Ddl};
+use crate::ddl::ast::{DatabaseChange, Ddl, TrackingChange};
+use crate::terms::RetentionUnit;
 use crate::tokens::Cursor;
 use sqlparser::tokenizer::Token;
 
@@ -63,11 +64,54 @@ const IGNORED: &[&str] = &[
     "TARGET_RECOVERY_TIME",
 ];
 
-fn option(cursor: &mut Cursor<'_>) -> Parsed<DatabaseChange> {
-    let on_off = |cursor: &mut Cursor<'_>| match cursor.take_any(&["ON", "OFF"]) {
+fn on_off(cursor: &mut Cursor<'_>) -> Parsed<bool> {
+    match cursor.take_any(&["ON", "OFF"]) {
         Some(word) => Ok(word == "ON"),
         None => Err(cursor.syntax_error()),
-    };
+    }
+}
+
+/// `= ON [(options)]`, `= OFF`, `(options)`.
+fn change_tracking(cursor: &mut Cursor<'_>) -> Parsed<TrackingChange> {
+    let mut change = TrackingChange::default();
+    if cursor.take_token(&Token::Eq) {
+        let on = on_off(cursor)?;
+        change.on = Some(on);
+        if !on || !cursor.at_token(&Token::LParen) {
+            return Ok(change);
+        }
+    }
+    cursor.expect_token(&Token::LParen)?;
+    loop {
+        let option = cursor.take_any(&["CHANGE_RETENTION", "AUTO_CLEANUP"]);
+        let Some(option) = option else { return Err(cursor.syntax_error()) };
+        cursor.expect_token(&Token::Eq)?;
+        let twice = if option == "AUTO_CLEANUP" {
+            change.auto_cleanup.replace(on_off(cursor)?).is_some()
+        } else {
+            let period = cursor.expect_integer()?;
+            let unit = match cursor.take_any(&["DAYS", "HOURS", "MINUTES"]) {
+                Some("DAYS") => RetentionUnit::Days,
+                Some("HOURS") => RetentionUnit::Hours,
+                Some(_) => RetentionUnit::Minutes,
+                None => return Err(cursor.syntax_error()),
+            };
+            change.retention.replace((period, unit)).is_some()
+        };
+        if twice {
+            change.repeated = Some(option);
+        }
+        if !cursor.take_token(&Token::Comma) {
+            cursor.expect_token(&Token::RParen)?;
+            return Ok(change);
+        }
+    }
+}
+
+fn option(cursor: &mut Cursor<'_>) -> Parsed<DatabaseChange> {
+    if cursor.take_word("CHANGE_TRACKING") {
+        return change_tracking(cursor).map(DatabaseChange::ChangeTracking);
+    }
     if cursor.take_word("ALLOW_SNAPSHOT_ISOLATION") {
         return on_off(cursor).map(DatabaseChange::AllowSnapshotIsolation);
     }

@@ -162,6 +162,9 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
         Some("ALTER") => alter_column(cursor),
         Some("DROP") => drop(cursor),
         Some(word @ ("ENABLE" | "DISABLE")) => {
+            if cursor.take_word("CHANGE_TRACKING") {
+                return change_tracking(cursor, word == "ENABLE");
+            }
             cursor.expect_word("TRIGGER")?;
             Ok(AlterTable::Triggers { names: names_or_all(cursor)?, enable: word == "ENABLE" })
         }
@@ -199,6 +202,25 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
         }
         _ => Err(cursor.syntax_error()),
     }
+}
+
+/// `[WITH (TRACK_COLUMNS_UPDATED = ON|OFF)]`.
+fn change_tracking(cursor: &mut Cursor<'_>, enable: bool) -> Parsed<AlterTable> {
+    if !enable {
+        return Ok(AlterTable::DisableChangeTracking);
+    }
+    let mut columns_updated = false;
+    if cursor.take_word("WITH") {
+        cursor.expect_token(&Token::LParen)?;
+        cursor.expect_word("TRACK_COLUMNS_UPDATED")?;
+        cursor.expect_token(&Token::Eq)?;
+        columns_updated = match cursor.take_any(&["ON", "OFF"]) {
+            Some(word) => word == "ON",
+            None => return Err(cursor.syntax_error()),
+        };
+        cursor.expect_token(&Token::RParen)?;
+    }
+    Ok(AlterTable::EnableChangeTracking { columns_updated })
 }
 
 fn add(cursor: &mut Cursor<'_>, check: Option<bool>) -> Parsed<AlterTable> {

@@ -61,6 +61,7 @@ pub mod verify;
 pub mod window;
 
 mod compare;
+mod entra;
 mod exit;
 mod identity;
 mod link;

@@ -2,6 +2,7 @@
 mod allowance;
 mod apply;
 mod connection_string;
+mod credential;
 mod data_source;
 mod endpoint;
 mod etl;
@@ -13,6 +14,7 @@ mod small;
 
 pub use allowance::{Allowance, Shrink};
 pub use apply::Apply;
+pub use credential::{Credential, TokenSource};
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
 pub use etl::{Etl, SchemaCheck};
 pub use file::{Config, TableSettings};

@@ -9,9 +9,10 @@ mod tcp;
 mod tls;
 mod transport;
 
-use crate::config::{Encrypt, Endpoint};
+use crate::config::{Credential, Encrypt, Endpoint};
 use crate::error::{Error, Result};
 use crate::tds::prelogin::encryption;
+pub(crate) use prelogin::FedAuthTerms;
 pub(crate) use transport::Link;
 
 /// How far TLS reaches on a fresh [`Link`].
@@ -29,6 +30,8 @@ pub(crate) enum Protection {
 pub(crate) struct PreparedLink {
     pub link: Link,
     pub protection: Protection,
+    /// What the server asks of a login by token.
+    pub fed_auth: FedAuthTerms,
     /// The payload of the server's PRELOGIN reply, as tiberius must see it.
     pub prelogin: Vec<u8>,
 }
@@ -44,7 +47,8 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
     if endpoint.encrypt == Encrypt::Strict {
         link = tls::first(link, endpoint).await?;
     }
-    let reply = prelogin::exchange(&mut link, wanted(endpoint.encrypt)).await?;
+    let with_token = matches!(endpoint.credential, Credential::Entra(_));
+    let reply = prelogin::exchange(&mut link, wanted(endpoint.encrypt), with_token).await?;
     let protection = match endpoint.encrypt {
         Encrypt::Strict => Protection::All,
         level => negotiated(level, prelogin::chosen(&reply)?)?,
@@ -59,7 +63,8 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
             tls::within_prelogin(link, endpoint, tls::CertificateCheck::of(endpoint)).await?
         }
     };
-    Ok(PreparedLink { link, protection, prelogin: prelogin::without_encryption(&reply) })
+    let fed_auth = FedAuthTerms::of(&reply)?;
+    Ok(PreparedLink { link, protection, fed_auth, prelogin: prelogin::without_encryption(&reply) })
 }
 
 fn wanted(encrypt: Encrypt) -> u8 {

@@ -1,12 +1,41 @@
 //! The PRELOGIN exchange, which settles the encryption ([MS-TDS] 2.2.6.5).
 use super::{Link, message};
 use crate::error::{Error, Kind, Result};
+use crate::tds::fed_auth::NONCE;
 use crate::tds::packet::{self, kind};
 use crate::tds::prelogin::{Prelogin, encryption, option};
 
-/// Sends our PRELOGIN, asking for a level of [`encryption`], and returns the server's.
-pub(super) async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
-    let ours = Prelogin {
+/// What the server says about logins by token ([MS-TDS] 2.2.6.5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FedAuthTerms {
+    /// FEDAUTHREQUIRED, which the login repeats.
+    pub required: bool,
+    /// The server's nonce, which the login repeats.
+    pub nonce: Option<[u8; NONCE]>,
+}
+
+impl FedAuthTerms {
+    pub(super) fn of(reply: &Prelogin) -> Result<Self> {
+        let required = match reply.get(option::FED_AUTH_REQUIRED) {
+            None | Some([] | [0]) => false,
+            Some([1]) => true,
+            Some(_) => return Err(Error::protocol("PRELOGIN with an unknown value of FEDAUTHREQUIRED")),
+        };
+        let nonce =
+            match reply.get(option::NONCE) {
+                None | Some([]) => None,
+                Some(nonce) => Some(nonce.try_into().map_err(|_| {
+                    Error::protocol(format!("PRELOGIN with a nonce of {} bytes", nonce.len()))
+                })?),
+            };
+        Ok(Self { required, nonce })
+    }
+}
+
+/// Sends our PRELOGIN, asking for a level of [`encryption`], and returns the server's. `with_token`: the login will be
+/// one by token.
+pub(super) async fn exchange(link: &mut Link, level: u8, with_token: bool) -> Result<Prelogin> {
+    let mut ours = Prelogin {
         options: vec![
             // The client's version means nothing to the server.
             (option::VERSION, vec![0; 6]),
@@ -16,6 +45,9 @@ pub(super) async fn exchange(link: &mut Link, level: u8) -> Result<Prelogin> {
             (option::MARS, vec![0]),
         ],
     };
+    if with_token {
+        ours.set(option::FED_AUTH_REQUIRED, &[1]);
+    }
     let mut payload = Vec::new();
     ours.encode(&mut payload);
     message::write(link, kind::PRELOGIN, &payload, packet::DEFAULT_SIZE).await?;

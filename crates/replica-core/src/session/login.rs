@@ -7,13 +7,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
+use tiberius::{Client, Config, EncryptionLevel};
 use tokio::io::{DuplexStream, duplex};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::borrowed::{Borrowed, Shared};
+use super::exchange::Exchange;
 use super::lane::Lane;
-use crate::config::{ApplicationIntent, Encrypt, Endpoint};
+use crate::config::{ApplicationIntent, Credential, Encrypt, Endpoint, Secret};
 use crate::error::{Error, Result, ServerError};
 use crate::link::{self, Link, PreparedLink, Protection, message};
 use crate::tds::packet::{DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
@@ -50,12 +51,18 @@ pub(super) struct LoggedIn {
     pub protection: Protection,
 }
 
-/// Connects and logs in, following the server's directions to another host if it gives any.
-pub(super) async fn connect(endpoint: &Endpoint, silence: Duration) -> Result<LoggedIn> {
+/// Connects and logs in, following the server's directions to another host if it gives any. `token`: of Entra, for an
+/// endpoint that logs in with one.
+pub(super) async fn connect(
+    endpoint: &Endpoint,
+    token: Option<Secret>,
+    silence: Duration,
+) -> Result<LoggedIn> {
     let mut endpoint = endpoint.clone();
     for _ in 0..=MOST_ROUTES {
         let prepared = link::prepare(&endpoint).await?;
-        match login(prepared, &endpoint, silence).await? {
+        let exchange = Exchange::new(token.clone(), &prepared)?;
+        match login(prepared, exchange, &endpoint, silence).await? {
             LoginOutcome::In(logged_in) => return Ok(*logged_in),
             LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
@@ -72,25 +79,33 @@ enum LoginOutcome {
     Routed { host: String, port: u16 },
 }
 
-async fn login(prepared: PreparedLink, endpoint: &Endpoint, silence: Duration) -> Result<LoginOutcome> {
-    let PreparedLink { link, protection, prelogin } = prepared;
+async fn login(
+    prepared: PreparedLink,
+    exchange: Exchange,
+    endpoint: &Endpoint,
+    silence: Duration,
+) -> Result<LoginOutcome> {
+    let PreparedLink { link, protection, prelogin, .. } = prepared;
     let (near, far) = duplex(PIPE);
     let shared = Shared::for_login(near);
     let strict = endpoint.encrypt == Encrypt::Strict;
-    let mut relay = Relay { link: Some(link), protection, strict, welcome: Welcome::default() };
+    let config = config(endpoint, &exchange);
+    let mut relay = Relay { link: Some(link), protection, strict, exchange, welcome: Welcome::default() };
     let client = tokio::select! {
-        client = Client::connect(config(endpoint), shared.borrowed().compat()) => client,
+        client = Client::connect(config, shared.borrowed().compat()) => client,
         error = relay.run(far, &prelogin) => {
             let Err(error) = error;
             return Err(error);
         }
     };
-    let Relay { link, welcome, .. } = relay;
+    let Relay { link, exchange, welcome, .. } = relay;
     if let Some((host, port)) = welcome.route {
         return Ok(LoginOutcome::Routed { host, port });
     }
-    let client = client
-        .map_err(|error| if welcome.errors.is_empty() { error.into() } else { refused(welcome.errors) })?;
+    let client = client.map_err(|error| {
+        if welcome.errors.is_empty() { error.into() } else { refused(welcome.errors, &endpoint.credential) }
+    })?;
+    exchange.is_acknowledged(&welcome.features)?;
     let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
     let lane = Lane::new(link, welcome.packet_size, silence);
     let server = welcome.server;
@@ -98,17 +113,23 @@ async fn login(prepared: PreparedLink, endpoint: &Endpoint, silence: Duration) -
 }
 
 /// A login error with the way out of the most frequent ones (Microsoft, "Database Engine events and errors").
-fn refused(errors: Vec<ServerError>) -> Error {
+fn refused(errors: Vec<ServerError>, credential: &Credential) -> Error {
     let number = errors.first().map(|e| e.number);
     let error = Error::from_server(errors);
-    match number {
-        Some(18456) => error.remedy("Check User Id and Password, and that the server allows SQL logins."),
-        Some(4060) => error.remedy("Check Database=, and that this login has a user in it."),
+    match (number, credential) {
+        (Some(18456), Credential::SqlPassword) => {
+            error.remedy("Check User Id and Password, and that the server allows SQL logins.")
+        }
+        (Some(18456), Credential::Entra(_)) => error.remedy(
+            "Check Database=, that the database has a user for the token's owner (CREATE USER [name] FROM EXTERNAL \
+             PROVIDER), and that the token is of the server's tenant.",
+        ),
+        (Some(4060), _) => error.remedy("Check Database=, and that this login has a user in it."),
         _ => error,
     }
 }
 
-fn config(endpoint: &Endpoint) -> Config {
+fn config(endpoint: &Endpoint, exchange: &Exchange) -> Config {
     let mut config = Config::new();
     config.host(&endpoint.host);
     config.port(endpoint.port_or_default());
@@ -120,7 +141,7 @@ fn config(endpoint: &Endpoint) -> Config {
     config.client_name(endpoint.workstation_id.clone().unwrap_or_else(machine));
     config.readonly(endpoint.application_intent == ApplicationIntent::ReadOnly);
     config.packet_size(endpoint.packet_size.into());
-    config.authentication(AuthMethod::sql_server(&endpoint.user, endpoint.password.expose()));
+    config.authentication(exchange.for_tiberius(endpoint));
     // TLS is ours, and so are the time limits: of the login as a whole, and of each query.
     config.encryption(EncryptionLevel::NotSupported);
     config.handshake_timeout(None);
@@ -133,13 +154,20 @@ struct Welcome {
     server: ServerInfo,
     packet_size: usize,
     route: Option<(String, u16)>,
+    features: Vec<(u8, Vec<u8>)>,
     errors: Vec<ServerError>,
 }
 
 impl Default for Welcome {
     fn default() -> Self {
         // A server that grants nothing keeps the size of the login.
-        Self { server: ServerInfo::default(), packet_size: DEFAULT_SIZE, route: None, errors: Vec::new() }
+        Self {
+            server: ServerInfo::default(),
+            packet_size: DEFAULT_SIZE,
+            route: None,
+            features: Vec::new(),
+            errors: Vec::new(),
+        }
     }
 }
 
@@ -169,6 +197,7 @@ impl Welcome {
                         this[LOGIN_ACK_VERSION].copy_from_slice(&TDS74);
                     }
                 }
+                Token::FeatureExtAck(features) => self.features.extend(features),
                 Token::Error(message) => self.errors.push(message.into()),
                 _ => {}
             }
@@ -182,6 +211,7 @@ struct Relay {
     link: Option<Link>,
     protection: Protection,
     strict: bool,
+    exchange: Exchange,
     welcome: Welcome,
 }
 
@@ -193,8 +223,11 @@ impl Relay {
         message::write(&mut tiberius, kind::REPLY, prelogin, DEFAULT_SIZE).await?;
         loop {
             let (request, mut payload) = message::read(&mut tiberius).await?.ok_or_else(gone)?;
-            if self.strict && request == kind::LOGIN7 {
-                announce_tds80(&mut payload);
+            if request == kind::LOGIN7 {
+                payload = self.exchange.login7(payload)?;
+                if self.strict {
+                    announce_tds80(&mut payload);
+                }
             }
             let link = self.link.as_mut().ok_or_else(gone)?;
             message::write(link, request, &payload, DEFAULT_SIZE).await?;

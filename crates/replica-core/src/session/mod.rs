@@ -8,6 +8,7 @@ pub mod applock;
 mod borrowed;
 mod boundary;
 mod connect;
+mod exchange;
 mod isolation;
 mod lane;
 mod login;
@@ -22,7 +23,8 @@ use tiberius::{Client, QueryItem, QueryStream};
 use tokio::time::timeout;
 use tokio_util::compat::Compat;
 
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Secret};
+use crate::entra;
 use crate::error::{Error, Result};
 use crate::link::Protection;
 use crate::tds::rpc::Query;
@@ -115,7 +117,9 @@ impl Session {
         let limit = endpoint.connect_timeout;
         let place = format!("{role} {endpoint}");
         log::debug!("{place}: connecting");
-        let connected = match timeout(limit, Self::connect_unlimited(endpoint)).await {
+        // Within a limit of its own, as whoever gives tokens is another server.
+        let token = entra::token(endpoint).await.map_err(|error| error.while_connecting(&place))?;
+        let connected = match timeout(limit, Self::connect_unlimited(endpoint, token)).await {
             Ok(connected) => connected,
             Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
                 .remedy("Check Server= and the network, or raise Connect Timeout.")),
@@ -131,10 +135,10 @@ impl Session {
         Ok(session)
     }
 
-    async fn connect_unlimited(endpoint: &Endpoint) -> Result<(Self, Protection)> {
+    async fn connect_unlimited(endpoint: &Endpoint, token: Option<Secret>) -> Result<(Self, Protection)> {
         let silence = endpoint.command_timeout.unwrap_or(SILENCE);
         let login::LoggedIn { client, shared, lane, server, protection } =
-            login::connect(endpoint, silence).await?;
+            login::connect(endpoint, token, silence).await?;
         let command_timeout = endpoint.command_timeout;
         let lane = Some(lane);
         let place = String::new();

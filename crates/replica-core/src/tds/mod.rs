@@ -3,6 +3,7 @@
 //! "Need more bytes" is a value, not an error: public parsers answer `Ok(None)`, their parts [`wire::ParseError::Incomplete`].
 pub mod bulk;
 pub mod columns;
+pub mod fed_auth;
 pub mod fingerprint;
 pub mod login7;
 pub mod packet;

@@ -3,9 +3,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secret;
 use super::connection_string::{Pairs, normal};
 use super::data_source::DataSource;
+use super::{Credential, Secret};
 use crate::error::{Error, Result};
 
 /// How much of the connection is encrypted: the `Encrypt` keyword of Microsoft.Data.SqlClient.
@@ -51,6 +51,8 @@ pub struct Endpoint {
     pub instance: Option<String>,
     /// The database; without one the login's default.
     pub database: Option<String>,
+    /// How a session logs in.
+    pub credential: Credential,
     /// SQL login.
     pub user: String,
     /// Its password.
@@ -180,6 +182,7 @@ impl Endpoint {
             port: None,
             instance: None,
             database: None,
+            credential: Credential::default(),
             user: user.into(),
             password,
             encrypt: Encrypt::default(),
@@ -306,9 +309,13 @@ impl Endpoint {
 
     /// Checks what no single keyword can say.
     pub(super) fn validated(self) -> Result<Self> {
+        if self.encrypt == Encrypt::Optional && self.credential != Credential::SqlPassword {
+            return Err(Error::usage("A token of Entra is sent under TLS only")
+                .remedy("Leave out Encrypt, or say Encrypt=true or strict."));
+        }
         let missing = if self.host.is_empty() {
             "Server=host,port"
-        } else if self.user.is_empty() {
+        } else if self.user.is_empty() && self.credential == Credential::SqlPassword {
             "User Id and Password"
         } else {
             return Ok(self);

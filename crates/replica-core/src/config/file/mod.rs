@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
-use super::{Allowance, Apply, Endpoint, Etl, SchemaSettings, Secret, Shrink, read_small_text};
+use super::{
+    Allowance, Apply, Credential, Endpoint, Etl, SchemaSettings, Secret, Shrink, TokenSource, read_small_text,
+};
 use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
 
@@ -246,6 +248,7 @@ struct RawEndpoint {
     password: Option<Secret>,
     password_env: Option<String>,
     password_file: Option<PathBuf>,
+    access_token_file: Option<PathBuf>,
     encrypt: Option<Scalar>,
     trust_server_certificate: Option<Scalar>,
     host_name_in_certificate: Option<Scalar>,
@@ -327,6 +330,9 @@ impl RawEndpoint {
                 )
                 .remedy("Keep one of them."));
             }
+        }
+        if let Some(file) = self.access_token_file {
+            endpoint.credential = Credential::Entra(TokenSource::File(path("access_token_file", &file)));
         }
         endpoint.validated()
     }

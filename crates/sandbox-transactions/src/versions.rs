@@ -137,6 +137,13 @@ pub fn forget_database(connection: &Connection, database: i16) -> rusqlite::Resu
     Ok(())
 }
 
+/// SQLite's SQL: is a stamp of a transaction that made one of a database's versions, up to this one?
+pub fn made_until(stamp: &str, database: i16, version: i64) -> String {
+    format!(
+        "({stamp} >> {STATEMENT_BITS}) IN (SELECT txn FROM commits WHERE database = {database} AND version <= {version})"
+    )
+}
+
 /// SQLite's SQL: does a stamp belong to a transaction?
 pub fn stamped_by(stamp: &str, transaction: &str) -> String {
     format!(

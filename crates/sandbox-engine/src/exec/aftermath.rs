@@ -42,6 +42,7 @@ pub fn is_terminated(error: &SqlError) -> bool {
 /// CurCmd of a failed statement.
 fn command(action: &Action) -> u16 {
     match action {
+        Action::InContext { change, .. } => command(change),
         Action::Query(_) => 193,
         Action::Insert(_) => 195,
         Action::Delete(_) => 196,
@@ -128,6 +129,7 @@ impl Run<'_> {
             Action::Insert(_)
                 | Action::Update(_)
                 | Action::Delete(_)
+                | Action::InContext { .. }
                 | Action::InsertBulk(_)
                 | Action::Ddl(_)
                 | Action::Commit

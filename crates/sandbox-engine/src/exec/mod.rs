@@ -28,7 +28,8 @@ use sandbox_session::transaction;
 use sandbox_sql::parse::{self, Action, Statement};
 use sandbox_sql::tokens::ObjectName;
 use sandbox_transactions::locks::LockScope;
-use sandbox_values::{SqlType, Value};
+use sandbox_values::error::SqlError;
+use sandbox_values::{Len, SqlType, Value};
 use sqlparser::ast::Expr;
 
 /// A batch from a client.
@@ -113,6 +114,12 @@ impl Run<'_> {
                 self.implicit_transaction()?;
                 self.delete(delete)?;
             }
+            Action::InContext { context, change } => {
+                self.session.change_context = self.change_context(context)?;
+                let done = self.action(change);
+                self.session.change_context = None;
+                return done;
+            }
             Action::InsertBulk(bulk) => bulk::announce(self, bulk)?,
             Action::Ddl(statement) => {
                 self.implicit_transaction()?;
@@ -187,6 +194,21 @@ impl Run<'_> {
         }
         self.session.last.error = 0;
         Ok(Flow::Next)
+    }
+
+    /// # Errors
+    /// 22109 for what is no binary of 128 bytes at most.
+    fn change_context(&mut self, context: &Expr) -> Outcome<Option<Vec<u8>>> {
+        match self.evaluated(context, None)? {
+            (SqlType::VarBinary(Len::N(0..=128)) | SqlType::Binary(0..=128), value) => {
+                Ok(if let Value::Bytes(bytes) = value { Some(bytes) } else { None })
+            }
+            _ => {
+                let text = "The \"context\" argument for the CHANGE_TRACKING_CONTEXT WITH clause must be of type varbinary data \
+                            type with a maximum length of 128.";
+                Err(SqlError::new(22109, 16, 1, text).into())
+            }
+        }
     }
 
     fn value_for(&mut self, variable: &str, expr: &Expr) -> Outcome<Value> {

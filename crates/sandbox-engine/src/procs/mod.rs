@@ -15,6 +15,7 @@ mod pattern;
 mod routines;
 mod sandbox;
 pub mod scripts;
+mod tracking;
 mod undeclared;
 
 pub use arguments::Arguments;
@@ -49,6 +50,7 @@ pub fn call(
         "sp_describe_undeclared_parameters" => undeclared::describe_undeclared(arguments, session, sink),
         "sp_droprolemember" => change::role_member(arguments, session, false),
         "sp_fkeys" => keys::foreign_keys(arguments, session, sink),
+        "sp_flush_ct_internal_table_on_demand" => tracking::flush(arguments, session),
         "sp_getapplock" => applock::get(arguments, session, sink),
         "sp_helpindex" => catalog::help_index(arguments, session, sink),
         "sp_helptext" => help::help_text(arguments, session, sink),
@@ -56,12 +58,14 @@ pub fn call(
         "sp_procedure_params_100_managed" => routines::managed_parameters(arguments, session, sink),
         "sp_releaseapplock" => applock::release(arguments, session, sink),
         "sp_rename" => change::rename(arguments, session, sink),
+        "sp_sandbox_cleanup" => tracking::cleanup(arguments, session),
         "sp_sandbox_counters" => sandbox::counters(arguments, session, sink),
         "sp_sandbox_index_counters" => sandbox::index_counters(arguments, session, sink),
         "sp_sandbox_discard" => sandbox::discard(arguments, session),
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        "sp_sandbox_restore" => tracking::restore(arguments, session),
         "sp_spaceused" => help::space_used(arguments, session, sink),
         "sp_special_columns" | "sp_special_columns_90" => {
             keys::special_columns(arguments, session, sink, false)

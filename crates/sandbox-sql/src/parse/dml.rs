@@ -7,7 +7,7 @@ use sandbox_values::Value;
 use sandbox_values::column::OutColumn;
 use sandbox_values::error::SqlError;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
-use sqlparser::ast::{BinaryOperator, Cte, Expr, Ident, Query, SelectItem, TableWithJoins, With};
+use sqlparser::ast::{self, BinaryOperator, Cte, Expr, Ident, Query, SelectItem, TableWithJoins, With};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
@@ -77,19 +77,55 @@ pub struct Delete {
 /// `WITH name AS (...)` before a query or a change.
 pub fn with_common_tables(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
     cursor.expect_word("with")?;
+    if cursor.take_word("change_tracking_context") {
+        return in_context(cursor);
+    }
+    common_tables(cursor)
+}
+
+/// `CHANGE_TRACKING_CONTEXT (value) [, name AS (...)]` before a change (Microsoft docs, "WITH CHANGE_TRACKING_CONTEXT").
+fn in_context(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
+    cursor.expect_token(&Token::LParen)?;
+    let before = *cursor;
+    let context = Box::new(bridge::expression(cursor)?);
+    let constant = match &*context {
+        Expr::Identifier(ident) => ident.value.starts_with('@'),
+        Expr::Value(value) => matches!(value.value, ast::Value::HexStringLiteral(_)),
+        _ => false,
+    };
+    if !constant {
+        return Err(before.syntax_error());
+    }
+    cursor.expect_token(&Token::RParen)?;
+    let change = if cursor.take_token(&Token::Comma) {
+        common_tables(cursor)?
+    } else {
+        changed(cursor, Vec::new())?.ok_or_else(|| cursor.syntax_error())?
+    };
+    if matches!(change, Action::Query(_)) {
+        let text = "The CHANGE_TRACKING_CONTEXT WITH clause cannot be used with a SELECT statement.";
+        return Err(SqlError::new(22108, 16, 1, text));
+    }
+    Ok(Action::InContext { context, change: Box::new(change) })
+}
+
+fn common_tables(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
     let with = bridge::read(cursor, |parser| parser.parse_comma_separated(Parser::parse_cte))?;
-    if cursor.take_word("insert") {
-        return Ok(Action::Insert(Box::new(insert(cursor, with)?)));
-    }
-    if cursor.take_word("update") {
-        return Ok(Action::Update(Box::new(update(cursor, with)?)));
-    }
-    if cursor.take_word("delete") {
-        return Ok(Action::Delete(Box::new(delete(cursor, with)?)));
+    if let Some(change) = changed(cursor, with.clone())? {
+        return Ok(change);
     }
     let mut query = bridge::query(cursor)?;
     query.with = Some(With { with_token: AttachedToken::empty(), recursive: false, cte_tables: with });
     Ok(Action::Query(query))
+}
+
+fn changed(cursor: &mut Cursor<'_>, with: Vec<Cte>) -> Result<Option<Action>, SqlError> {
+    Ok(Some(match cursor.take_any(&["insert", "update", "delete"]) {
+        Some("insert") => Action::Insert(Box::new(insert(cursor, with)?)),
+        Some("update") => Action::Update(Box::new(update(cursor, with)?)),
+        Some(_) => Action::Delete(Box::new(delete(cursor, with)?)),
+        None => return Ok(None),
+    }))
 }
 
 pub fn insert(cursor: &mut Cursor<'_>, with: Vec<Cte>) -> Result<Insert, SqlError> {

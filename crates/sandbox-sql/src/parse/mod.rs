@@ -32,6 +32,11 @@ pub enum Action {
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
+    /// WITH CHANGE_TRACKING_CONTEXT (value) before an INSERT, UPDATE or DELETE.
+    InContext {
+        context: Box<Expr>,
+        change: Box<Action>,
+    },
     InsertBulk(InsertBulk),
     Ddl(Ddl),
     Begin {
@@ -91,6 +96,7 @@ impl Action {
             Action::Insert(_) => "INSERT",
             Action::Update(_) => "UPDATE",
             Action::Delete(_) => "DELETE",
+            Action::InContext { change, .. } => return change.command(),
             Action::InsertBulk(_) => "BULK INSERT",
             Action::Ddl(ddl) => ddl.command(),
             Action::Begin { .. } => "BEGIN TRANSACTION",

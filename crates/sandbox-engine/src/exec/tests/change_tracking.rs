@@ -369,6 +369,129 @@ fn the_latest_version_of_a_row_is_told() {
 }
 
 #[test]
+fn the_last_statement_to_touch_a_row_gives_its_context() {
+    let (_, mut session) = tracked();
+    ok(
+        &mut session,
+        "INSERT t VALUES (1, 1, 1, 1), (2, 2, 2, 2);
+         BEGIN TRAN;
+         WITH CHANGE_TRACKING_CONTEXT (0x07) UPDATE t SET a = 2;
+         WITH CHANGE_TRACKING_CONTEXT (0x08) UPDATE t SET a = 3 WHERE id = 1;
+         UPDATE t SET a = 3 WHERE id = 2;
+         COMMIT;
+         DECLARE @c binary(1) = 0x0a;
+         WITH CHANGE_TRACKING_CONTEXT (@c), s AS (SELECT 3 AS id) INSERT t (id) SELECT id FROM s",
+    );
+    let told =
+        rows(&mut session, "SELECT id, SYS_CHANGE_CONTEXT FROM CHANGETABLE(CHANGES t, 0) AS c ORDER BY 1");
+    assert_eq!(told, [["1", "[08]"], ["2", "NULL"], ["3", "[0a]"]]);
+    let of_row = "SELECT SYS_CHANGE_CONTEXT FROM CHANGETABLE(VERSION t, (id), (1)) AS c";
+    assert_eq!(rows(&mut session, of_row), [["[08]"]]);
+    for (context, error) in [
+        ("DECLARE @c varbinary(200) = 0x01; WITH CHANGE_TRACKING_CONTEXT (@c) DELETE t", 22109),
+        ("DECLARE @c varchar(10) = 'a'; WITH CHANGE_TRACKING_CONTEXT (@c) DELETE t", 22109),
+        ("WITH CHANGE_TRACKING_CONTEXT (0x01), s AS (SELECT 1 AS a) SELECT * FROM s", 22108),
+        ("WITH CHANGE_TRACKING_CONTEXT ('abc') DELETE t", 102),
+        ("WITH CHANGE_TRACKING_CONTEXT (0x01) EXEC sp_who", 156),
+    ] {
+        assert_eq!(number(&mut session, context), error, "{context}");
+    }
+    assert_eq!(rows(&mut session, "SELECT COUNT(*) FROM t"), [["3"]]);
+}
+
+#[test]
+fn a_mask_tells_its_columns() {
+    let (_, mut session) = tracked();
+    ok(&mut session, "INSERT t VALUES (1, 1, 1, 1); UPDATE t SET b = 5");
+    let asked = |column: &str, since: &str| {
+        format!(
+            "SELECT CHANGE_TRACKING_IS_COLUMN_IN_MASK(COLUMNPROPERTY(OBJECT_ID('t'), '{column}', 'ColumnId'),
+             SYS_CHANGE_COLUMNS) FROM CHANGETABLE(CHANGES t, {since}) AS c"
+        )
+    };
+    assert_eq!(rows(&mut session, &asked("a", "1")), [["0"]]);
+    assert_eq!(rows(&mut session, &asked("b", "1")), [["1"]]);
+    assert_eq!(rows(&mut session, &asked("a", "0")), [["1"]]);
+    assert_eq!(number(&mut session, "SELECT CHANGE_TRACKING_IS_COLUMN_IN_MASK(1, 0x01)"), 22101);
+}
+
+#[test]
+fn cleanup_takes_what_is_older_than_the_retention_period() {
+    let (engine, mut session) = tracked();
+    ok(&mut session, "ALTER DATABASE d SET ALLOW_SNAPSHOT_ISOLATION ON");
+    ok(&mut session, "INSERT t VALUES (1, 1, 1, 1); INSERT t VALUES (2, 2, 2, 2)");
+    let lowest = "SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID('t'))";
+    ok(&mut session, "EXEC sp_sandbox_cleanup; EXEC sys.sp_flush_CT_internal_table_on_demand 't'");
+    assert_eq!(
+        (changes(&mut session, "0").as_str(), rows(&mut session, lowest)[0][0].as_str()),
+        ("1I1/1 2I2/2", "0")
+    );
+    let mut reader = also(&engine);
+    ok(&mut reader, "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRAN; SELECT id FROM t");
+    ok(&mut session, "EXEC sp_sandbox_cleanup @minutes = 2881");
+    assert_eq!((changes(&mut session, "0").as_str(), rows(&mut session, lowest)[0][0].as_str()), ("", "2"));
+    assert_eq!(changes(&mut reader, "0"), "1I1/1 2I2/2");
+    ok(&mut reader, "COMMIT");
+    assert_eq!(changes(&mut reader, "0"), "");
+    ok(&mut session, "UPDATE t SET a = 9 WHERE id = 2");
+    assert_eq!(changes(&mut session, "0"), "2U3/");
+    let shown = "SELECT min_valid_version, begin_version, cleanup_version FROM sys.change_tracking_tables";
+    assert_eq!(rows(&mut session, shown), [["2", "0", "2"]]);
+    ok(
+        &mut session,
+        "ALTER DATABASE d SET CHANGE_TRACKING (CHANGE_RETENTION = 10 MINUTES); EXEC sp_sandbox_cleanup @minutes = 11",
+    );
+    assert_eq!((changes(&mut session, "0").as_str(), version(&mut session).as_str()), ("", "3"));
+    assert_eq!(rows(&mut session, "SELECT COUNT(*) FROM sys.dm_tran_commit_table"), [["0"]]);
+    assert_eq!(
+        number(&mut session, "CREATE TABLE u (id int); EXEC sp_flush_CT_internal_table_on_demand 'u'"),
+        22105
+    );
+    assert_eq!(number(&mut session, "EXEC sp_flush_CT_internal_table_on_demand 'nosuch'"), 208);
+    ok(&mut session, "INSERT t VALUES (3, 3, 3, 3); EXEC sp_sandbox_cleanup");
+    let counted = "DECLARE @n bigint; EXEC sp_flush_CT_internal_table_on_demand NULL, @DeletedRowCount = @n OUTPUT; SELECT @n";
+    assert_eq!(rows(&mut session, counted), [["0"]]);
+}
+
+#[test]
+fn a_restore_puts_versions_back_and_forks_the_history() {
+    let (_, mut session) = tracked();
+    ok(&mut session, "CREATE TABLE r (id int PRIMARY KEY, rv rowversion)");
+    ok(
+        &mut session,
+        "INSERT t VALUES (1, 1, 1, 1); INSERT t VALUES (2, 2, 2, 2); INSERT t VALUES (3, 3, 3, 3)",
+    );
+    let fork = "SELECT recovery_fork_guid FROM sys.database_recovery_status WHERE database_id = DB_ID()";
+    let marks = "SELECT commit_ts, xdes_id FROM sys.dm_tran_commit_table ORDER BY 1";
+    let (before, marked) = (rows(&mut session, fork), rows(&mut session, marks));
+    assert_eq!(marked.len(), 3);
+    ok(&mut session, "EXEC sp_sandbox_restore @version = 1, @rowversion = 40");
+    assert_eq!((version(&mut session), changes(&mut session, "0")), ("1".to_owned(), "1I1/1".to_owned()));
+    assert_ne!(rows(&mut session, fork), before);
+    assert_eq!(rows(&mut session, "SELECT CAST(MIN_ACTIVE_ROWVERSION() AS bigint)"), [["41"]]);
+    // The numbers come again, with other content.
+    ok(
+        &mut session,
+        "DELETE t WHERE id = 1; UPDATE t SET a = 0 WHERE id = 2; UPDATE t SET a = 0 WHERE id = 2",
+    );
+    assert_eq!((version(&mut session), changes(&mut session, "2")), ("4".to_owned(), "2U4/".to_owned()));
+    let again = rows(&mut session, marks);
+    assert_eq!(again[0], marked[0]);
+    assert!(again[1] != marked[1] && again[2] != marked[2], "{again:?}");
+    let forked = rows(&mut session, fork);
+    ok(&mut session, "EXEC sp_sandbox_restore @version = 2, @same_fork = 1");
+    assert_eq!((version(&mut session), rows(&mut session, fork)), ("2".to_owned(), forked));
+}
+
+#[test]
+fn a_secondary_replica_is_played_on_request() {
+    let (_, mut session) = tracked();
+    ok(&mut session, "EXEC sp_sandbox_fault 'secondary_replica', @table = 'dbo.t'");
+    assert_eq!(number(&mut session, "SELECT * FROM CHANGETABLE(CHANGES t, 0) AS c"), 22117);
+    assert_eq!(changes(&mut session, "0"), "");
+}
+
+#[test]
 fn versions_and_changes_outlive_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let storage = || Storage::Folder(folder.path().to_owned());

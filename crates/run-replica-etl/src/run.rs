@@ -197,7 +197,8 @@ async fn begin(sides: &StepContext, steps: &[Step], alone: bool) -> Result<(Agen
         let begun = async {
             let mut target = Session::connect(&sides.target, Role::Target).await?;
             if alone && !applock::take(&mut target, LOCK, LockMode::Exclusive, wait).await? {
-                return Err(Error::busy("another run of run-replica-etl is at work on this replica"));
+                let busy = "another run of run-replica-etl is at work on this replica";
+                return Err(applock::held_by_others(&mut target, LOCK, busy).await);
             }
             Ok((Agenda::new(&mut target, steps).await?, target))
         };

@@ -190,7 +190,7 @@ fn overlapping_runs_do_not_meet() {
         "EXEC sp_getapplock @Resource = 'replica run', @LockMode = 'Exclusive', @LockOwner = 'Session'",
     );
     let tool = replica.tool("reference_tables = ['dbo.parent', 'dbo.child']\n$etl");
-    let run = tool.run(&["--t0"]).exits(4).says("another run");
+    let run = tool.run(&["--t0"]).exits(4).says("another run").says("login sa, session ");
     assert_eq!((run.stdout.as_str(), run.stderr.lines().count()), ("", 1), "{run}");
     let run = tool.run(&["--t0", "--quiet"]).exits(4);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{run}");
@@ -411,4 +411,20 @@ fn servers_that_are_troubled_at_first() {
     assert!(troubled.iter().all(Troubled::has_struck), "{run}");
     assert!(!run.stderr.contains("://"), "{run}");
     assert_refreshed(&replica);
+}
+
+#[test]
+fn whoever_holds_a_table_is_named() {
+    let replica = family();
+    let mut other = replica.pair.target.client();
+    other.batch("BEGIN TRANSACTION");
+    other.number("SELECT COUNT(*) FROM dbo.parent WITH (TABLOCKX, HOLDLOCK)");
+    let session = other.number("CAST(@@SPID AS int)");
+    let patience = format!("{};Command Timeout=4", replica.pair.target.connection);
+    let tool =
+        replica.tool("reference_tables = ['dbo.parent', 'dbo.child']").with("REPLICA_TARGET", &patience);
+    let mut running = tool.start(&["--t0", "--quiet"]);
+    running.until_it_says(&format!("held by session {session} (login sa, host "));
+    other.batch("ROLLBACK");
+    running.finish().exits(0).says("dbo.parent (target): no answer for 2.0s; session ");
 }

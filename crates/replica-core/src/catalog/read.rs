@@ -18,6 +18,7 @@ const MISSING: [u32; 2] = [207, 208];
 /// No such table, or none that this login may see: names the near ones. Also a lost connection, and columns that
 /// may not be read. Anything else that the server cannot tell is in [`Table::unknown`].
 pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result<Table> {
+    session.works_on(name);
     let answers = answers(session, name).await;
     let answers = answers.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
     if is_synonym(&answers) {

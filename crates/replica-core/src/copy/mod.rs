@@ -12,7 +12,6 @@ mod replace;
 mod sides;
 mod source;
 mod staged;
-mod stall;
 mod window;
 pub mod windows;
 
@@ -23,7 +22,7 @@ use crate::compare::{Comparison, ComparisonOptions};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
-use crate::ledger::Replaced;
+use crate::ledger::{self, Replaced};
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::WindowedPlan;
 pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
@@ -301,13 +300,28 @@ async fn write_difference<S: Source>(
     Ok((outcome, timing.phases().to_vec()))
 }
 
+/// The application lock of whoever replaces a target's table.
+pub(crate) fn table_lock(table: &Table) -> String {
+    format!("replica table {}", table.object.id)
+}
+
+/// That security policies may hide rows from a plan, where nobody has allowed it.
+pub(crate) fn hidden_rows(plan: &Plan) -> Option<Error> {
+    guard::look_at_difference(plan).refusal
+}
+
 /// Keeps other runs off the target table for the life of the session. A server without application locks leaves
 /// it to the table's own.
 async fn lock_table(target: &mut Session, table: &Table, mode: LockMode) -> Result<()> {
-    let resource = format!("replica table {}", table.object.id);
+    let resource = table_lock(table);
     if applock::take(target, &resource, mode, TABLE_LOCK_WAIT).await? {
         Ok(())
     } else {
-        Err(Error::busy("another run holds this table"))
+        const BUSY: &str = "another run holds this table";
+        // The ledger says more than the server, and to whoever may use it.
+        match ledger::at_work(target, &table.object.name).await {
+            Some(run) => Err(Error::busy(format!("{BUSY}: {run}"))),
+            None => Err(applock::held_by_others(target, &resource, BUSY).await),
+        }
     }
 }

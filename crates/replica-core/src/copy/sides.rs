@@ -36,6 +36,12 @@ impl<S: ConnectedSource> Sides<S> {
 }
 
 impl Sides {
+    /// What both work on, for the log ([`Session::works_on`]).
+    pub(crate) fn work_on(&mut self, what: impl std::fmt::Display) {
+        self.source.works_on(&what);
+        self.target.works_on(&what);
+    }
+
     /// Both, to be compared.
     pub(crate) fn both(&mut self) -> Both<'_> {
         Both { source: &mut self.source, target: &mut self.target }

@@ -107,12 +107,3 @@ async fn is_empty(target: &mut Session, plan: &Plan) -> Result<bool> {
         Err(error) => Err(error),
     }
 }
-
-/// The number by which the server's views know a session; 0 if it does not say.
-pub(super) async fn number(session: &mut Session) -> Result<i64> {
-    match read::number(session.lane()?, "SELECT CAST(@@SPID AS int)").await {
-        Ok(number) => Ok(number.unwrap_or_default()),
-        Err(error) if error.server().is_some() => Ok(0),
-        Err(error) => Err(error),
-    }
-}

@@ -96,6 +96,33 @@ pub async fn history(session: &mut Session, table: &TableName, most: u16) -> Res
     Ok(runs)
 }
 
+/// The run that is at work on a table: its program, where, as whom, since when. `None`: none is, or this login may not
+/// see it.
+pub async fn at_work(session: &mut Session, table: &TableName) -> Option<String> {
+    let sql = "SELECT TOP (1) run_id, tool, host, login, pid, CONVERT(varchar(19), started, 126) AS started \
+               FROM replica.runs WHERE schema_name = @P1 AND table_name = @P2 AND ended IS NULL \
+               AND lease_until > SYSUTCDATETIME() ORDER BY run_id";
+    let (schema, name) = names(table);
+    let rows = match ask(session, sql, &[&schema, &name]).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            log::debug!("{table}: {error}");
+            return None;
+        }
+    };
+    rows.first().map(|row| {
+        format!(
+            "run {} of {} on host {} (process {}), login {}, since {}Z",
+            row.int("run_id").unwrap_or_default(),
+            text(row, "tool"),
+            text(row, "host"),
+            row.int("pid").unwrap_or_default(),
+            text(row, "login"),
+            text(row, "started")
+        )
+    })
+}
+
 /// A row without a time is of no use here.
 fn past(row: &CatalogRow) -> Option<Past> {
     Some(Past {

@@ -16,7 +16,7 @@ const QUESTION: u8 = 0x04;
 const ANSWER: u8 = 0x05;
 
 /// Asks the browser on `host` for the TCP port of `instance`.
-pub(super) async fn port_of(host: &str, instance: &str) -> Result<u16> {
+pub(crate) async fn port_of(host: &str, instance: &str) -> Result<u16> {
     let silent = || {
         Error::unreachable(format!(
             "SQL Server Browser on {host} does not tell the port of instance {instance}"

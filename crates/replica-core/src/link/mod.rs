@@ -12,6 +12,7 @@ mod transport;
 use crate::config::{Credential, Encrypt, Endpoint};
 use crate::error::{Error, Result};
 use crate::tds::prelogin::encryption;
+pub(crate) use browser::port_of;
 pub(crate) use prelogin::FedAuthTerms;
 pub(crate) use transport::Link;
 

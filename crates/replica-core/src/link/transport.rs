@@ -25,6 +25,14 @@ impl Link {
         }
     }
 
+    /// The server's own certificate, as DER; `None` without TLS.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref),
+        }
+    }
+
     /// The bare socket, before there is TLS.
     pub(super) fn into_tcp(self) -> Result<TcpStream> {
         match self {

@@ -309,6 +309,7 @@ pub async fn run_stage(
                 continue;
             }
             let begun = Instant::now();
+            target.works_on(&table);
             let result = run_step(target, &step).await?.map_err(|error| error.table(&table));
             let is_table = result.is_err() && step.what == "table";
             all.push(DdlOutcome { table, step, took: begun.elapsed(), result });

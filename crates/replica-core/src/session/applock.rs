@@ -2,6 +2,7 @@
 //! however it ends.
 use std::time::Duration;
 
+use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -60,5 +61,50 @@ pub async fn release(session: &mut Session, resource: &str) -> Result<()> {
     match session.query(sql, &[&resource]).await {
         Err(error) if error.server().is_none() => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Who holds `resource`, where it runs, and since when it is connected: for whoever could not [`take`] it. `None`: nobody
+/// does any more.
+///
+/// A lock's description has the first 32 characters of its name (Microsoft docs, "sys.dm_tran_locks", Resource details).
+///
+/// # Errors
+/// The login may not see it: names the right that it needs.
+pub async fn holder(session: &mut Session, resource: &str) -> Result<Option<String>> {
+    const SQL: &str = "SELECT TOP (1) s.session_id AS session_id, s.login_name AS login_name, \
+         s.host_name AS host_name, s.program_name AS program_name, CONVERT(varchar(19), \
+         DATEADD(second, DATEDIFF(second, GETDATE(), GETUTCDATE()), s.login_time), 126) AS since \
+         FROM sys.dm_tran_locks AS l JOIN sys.dm_exec_sessions AS s ON s.session_id = l.request_session_id \
+         WHERE l.resource_type = 'APPLICATION' AND l.resource_database_id = DB_ID() AND l.request_status = 'GRANT' \
+         AND l.request_session_id <> @@SPID \
+         AND CHARINDEX(N'[' + LEFT(@P1, 32) + N']', l.resource_description) > 0 ORDER BY s.login_time";
+    let rows = session.query(SQL, &[&resource]).await.map_err(|error| match error.server() {
+        Some(_) => error.within("who that is is not to be learnt").remedy("GRANT VIEW SERVER STATE"),
+        None => error,
+    })?;
+    Ok(rows.first().map(CatalogRow::from).map(|row| {
+        let part = |name| row.text(name).unwrap_or("?").trim_end().to_owned();
+        format!(
+            "{} on host {}, login {}, session {}, since {}Z",
+            part("program_name"),
+            part("host_name"),
+            part("login_name"),
+            row.int("session_id").unwrap_or_default(),
+            part("since")
+        )
+    }))
+}
+
+/// That others hold `resource`, and who they are as far as that is to be learnt; `what` says what they hold.
+pub async fn held_by_others(session: &mut Session, resource: &str, what: &str) -> Error {
+    match holder(session, resource).await {
+        Ok(Some(holder)) => Error::busy(format!("{what}: {holder}")),
+        // It may have ended meanwhile.
+        Ok(None) => Error::busy(what),
+        Err(error) => {
+            log::debug!("{what}: {error}");
+            Error::busy(what).remedy("Who that is, the login sees with VIEW SERVER STATE")
+        }
     }
 }

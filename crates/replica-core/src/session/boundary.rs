@@ -12,6 +12,8 @@ pub(super) struct Boundary {
     left: usize,
     /// The current message, while it is open.
     open: Option<Header>,
+    /// Of the last packet that named one.
+    number: u16,
 }
 
 impl Boundary {
@@ -34,6 +36,9 @@ impl Boundary {
                 self.seen = 0;
                 self.left = usize::from(header.length) - HEADER;
                 self.open = Some(header);
+                if header.spid != 0 {
+                    self.number = header.spid;
+                }
             } else {
                 let part = bytes.len().min(self.left);
                 self.left -= part;
@@ -45,6 +50,11 @@ impl Boundary {
             }
         }
         Ok(ended)
+    }
+
+    /// The server's number for the session, as its packets have it; 0 before the first.
+    pub(super) fn number(&self) -> u16 {
+        self.number
     }
 
     /// No byte of another message was seen after the last one's end.

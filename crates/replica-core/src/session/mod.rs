@@ -13,6 +13,7 @@ mod isolation;
 mod lane;
 mod login;
 mod reply;
+mod watch;
 
 use std::fmt;
 use std::sync::Once;
@@ -35,6 +36,7 @@ pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
 pub use reply::Reply;
 pub use tiberius::{FromSql, Row, ToSql};
+use watch::Watch;
 
 /// More than any control query has. A row of six bytes takes twenty times as many in memory.
 const MOST_ROWS: usize = 1_000_000;
@@ -114,6 +116,13 @@ impl Session {
     /// # Errors
     /// As [`Self::connect`]; those that may pass are transient.
     pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        let mut session = Self::connect_unwatched(endpoint, role).await?;
+        session.lane()?.set_watch(Watch::new(endpoint, role));
+        Ok(session)
+    }
+
+    /// As [`Self::connect_once`]; nobody asks who is in the way of this session: it asks about another one.
+    async fn connect_unwatched(endpoint: &Endpoint, role: Role) -> Result<Self> {
         let limit = endpoint.connect_timeout;
         let place = format!("{role} {endpoint}");
         log::debug!("{place}: connecting");
@@ -187,6 +196,18 @@ impl Session {
         self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level}")).await.map(drop)
     }
 
+    /// What it works on, for the log, should the server not answer: the table, the window.
+    pub fn works_on(&mut self, what: impl fmt::Display) {
+        if let Some(lane) = &mut self.lane {
+            lane.works_on(what);
+        }
+    }
+
+    /// The number by which the server's views know the session (`@@SPID`); 0 if it does not say.
+    pub fn number(&self) -> u16 {
+        self.lane.as_ref().map_or(0, Lane::number)
+    }
+
     /// What the server said of itself at login.
     pub fn server(&self) -> &ServerInfo {
         &self.server
@@ -208,6 +229,7 @@ impl Session {
     pub async fn query_all(&mut self, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Vec<Row>>> {
         let lane = self.idle_lane()?;
         let in_transaction = lane.in_transaction();
+        let (watched, number) = (lane.watch().cloned(), lane.number());
         if let Some(lane) = self.lane.take() {
             self.shared.lend(lane);
         }
@@ -219,11 +241,11 @@ impl Session {
                 _ => collected(client.query(sql, params).await?).await,
             }
         };
-        let answer = match timeout(self.silence, answer).await {
+        let answer = match watch::within(watched.as_ref(), number, self.silence, answer).await {
             Ok(answer) => answer,
-            Err(_) => {
+            Err(silent) => {
                 self.shared.take_back();
-                return Err(silent(self.silence).within(&self.place));
+                return Err(silent.within(&self.place));
             }
         };
         let lane = self.shared.take_back();

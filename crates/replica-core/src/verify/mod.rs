@@ -109,6 +109,10 @@ async fn window(
     window: Option<Window>,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verdict> {
+    match window {
+        Some(window) => sides.work_on(format_args!("{} {window}", reading.comparison.target)),
+        None => sides.work_on(&reading.comparison.target),
+    }
     for (session, role) in [(&mut sides.source, Role::Source), (&mut sides.target, Role::Target)] {
         reading.begin(session, role).await?;
     }

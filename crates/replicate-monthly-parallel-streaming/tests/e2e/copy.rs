@@ -96,8 +96,17 @@ fn another_run_on_the_table_exits_4() {
     let pair = pair("");
     let id = pair.target.client().number("SELECT OBJECT_ID(N'dbo.t')");
     let mut other = pair.target.client();
-    other.run(&format!(
+    let lock = format!(
         "EXEC sp_getapplock @Resource = N'replica table {id}', @LockMode = 'Exclusive', @LockOwner = 'Session'"
-    ));
-    tool(&pair).run(&HALF_A_YEAR).exits(4).says("another run holds this table");
+    );
+    other.run(&lock);
+    tool(&pair).run(&HALF_A_YEAR).exits(4).says("another run holds this table: ");
+    // On record it is known by more than its session.
+    other.run(&format!("EXEC sp_releaseapplock @Resource = N'replica table {id}', @LockOwner = 'Session'"));
+    copy(&pair, &[]);
+    other.run(&lock);
+    pair.target("UPDATE replica.runs SET ended = NULL, lease_until = '9999-01-01', host = N'etl-7', pid = 4711, started = '2024-07-01 02:15'");
+    let run = tool(&pair).run(&HALF_A_YEAR).exits(4);
+    run.says("of replicate-monthly-parallel-streaming on host etl-7 (process 4711), login ")
+        .says("since 2024-07-01T02:15:00Z");
 }

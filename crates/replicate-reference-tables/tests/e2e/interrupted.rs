@@ -66,8 +66,16 @@ fn two_runs_at_once_do_not_meet() {
     other.batch(&format!(
         "EXEC sp_getapplock @Resource = 'replica table {object}', @LockMode = 'Exclusive', @LockOwner = 'Session'"
     ));
-    tool(&pair).run(&["dbo.t"]).exits(4).says("another run holds this table");
+    let session = other.number("CAST(@@SPID AS int)");
+    let run = tool(&pair).run(&["dbo.t"]).exits(4).says("another run holds this table: ");
+    let run = run.says(&format!("login sa, session {session}, since 20"));
     assert_old_rows(&pair);
+    // Whoever may not see other sessions learns how to.
+    pair.target("CREATE LOGIN minimal WITH PASSWORD = 'Minimal-1'; CREATE USER minimal FOR LOGIN minimal; GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO minimal");
+    let minimal = pair.server.connection_as(&pair.target.name, "minimal", "Minimal-1");
+    let refused = tool(&pair).with("REPLICA_TARGET", &minimal).run(&["dbo.t"]).exits(4);
+    refused.says("another run holds this table").says("VIEW SERVER STATE");
+    drop(run);
 }
 
 #[test]
@@ -79,4 +87,26 @@ fn servers_that_are_troubled_at_first() {
     assert!(troubled.iter().all(Troubled::has_struck), "{run}");
     assert!(!run.stderr.contains("://"), "{run}");
     assert_eq!(ids(&mut pair.target.client()), [1]);
+}
+
+/// On either side. The question comes after half of the time for an answer, ten seconds at the most.
+#[test]
+fn whoever_holds_the_table_is_named() {
+    for at_source in [false, true] {
+        let pair = pair_with_old_rows("varchar(10) NULL");
+        pair.source("INSERT INTO dbo.t VALUES (1, 'new')");
+        let database = if at_source { &pair.source } else { &pair.target };
+        let mut other = database.client();
+        other.batch("BEGIN TRANSACTION");
+        other.number("SELECT COUNT(*) FROM dbo.t WITH (TABLOCKX, HOLDLOCK)");
+        let session = other.number("CAST(@@SPID AS int)");
+        let patience = format!("{};Command Timeout=4", database.connection);
+        let variable = if at_source { "REPLICA_SOURCE" } else { "REPLICA_TARGET" };
+        let mut running = tool(&pair).with(variable, &patience).start(&["dbo.t"]);
+        let side = if at_source { "source" } else { "target" };
+        running.until_it_says(&format!("dbo.t ({side}): no answer for 2.0s; session "));
+        other.batch("ROLLBACK");
+        let run = running.finish().exits(0).says(&format!("held by session {session} (login sa, host "));
+        assert_eq!(ids(&mut pair.target.client()), [1], "{run}");
+    }
 }

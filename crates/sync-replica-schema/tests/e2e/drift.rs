@@ -167,3 +167,19 @@ fn the_script_has_what_is_safe_and_the_rest_as_comments() {
     }
     tool(&pair).run(&["dbo.t"]).exits(0);
 }
+
+#[test]
+fn whoever_keeps_a_change_waiting_is_named() {
+    let pair =
+        pair("CREATE TABLE dbo.t (id int NOT NULL, a int NULL)", "CREATE TABLE dbo.t (id int NOT NULL)");
+    let mut other = pair.target.client();
+    other.batch("BEGIN TRANSACTION");
+    other.batch("INSERT INTO dbo.t VALUES (1)");
+    let session = other.number("CAST(@@SPID AS int)");
+    let patience = format!("{};Command Timeout=4", pair.target.connection);
+    let mut running = tool(&pair).with("REPLICA_TARGET", &patience).start(&["dbo.t", "--apply-safe"]);
+    running.until_it_says(&format!("held by session {session} (login sa, host "));
+    other.batch("COMMIT");
+    running.finish().exits(0).says("dbo.t (target): no answer for 2.0s; session ");
+    pair.assert_equal("SELECT name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.t') ORDER BY name");
+}

@@ -2,6 +2,8 @@
 use replica_core::catalog::record::CatalogRow;
 use replica_testkit::{Program, Server};
 
+use crate::util::{QUARTER, quarter, tool};
+
 struct CountedSide {
     server: Server,
     database: &'static str,
@@ -77,4 +79,18 @@ fn of_a_million_equal_rows_nothing_is_reported() {
         .exits(0);
     assert_eq!(run.stdout.lines().count(), 1, "{run}");
     assert!(run.stdout.contains("\"equal\"") && run.stdout.contains("1000000"), "{run}");
+}
+
+#[test]
+fn whoever_holds_a_table_is_named() {
+    let pair = quarter("date");
+    let mut other = pair.target.client();
+    other.batch("BEGIN TRANSACTION");
+    other.batch("UPDATE dbo.t SET n = 7 WHERE id = 5");
+    let session = other.number("CAST(@@SPID AS int)");
+    let patience = format!("{};Command Timeout=4", pair.target.connection);
+    let mut running = tool(&pair).with("REPLICA_TARGET", &patience).start(QUARTER);
+    running.until_it_says(&format!("held by session {session} (login sa, host "));
+    other.batch("ROLLBACK");
+    running.finish().exits(0).says("(target): no answer for 2.0s; session ");
 }

@@ -91,6 +91,7 @@ pub(super) async fn write(
         None => None,
         Some(part) => {
             let mut writer = Session::connect(job.target, Role::Target).await?;
+            writer.works_on(&job.what);
             writer.set_lock_timeout(LOCK_WAIT).await?;
             let key = &job.difference.key;
             let mut differing =

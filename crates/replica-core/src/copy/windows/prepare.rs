@@ -1,6 +1,5 @@
 //! Everything that can be known before the first window is touched.
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
 
 use super::run::{planned, run_options};
 use super::tally::tally;
@@ -9,8 +8,6 @@ use crate::catalog::Table;
 use crate::config::Shrink;
 use crate::copy::LOCK_WAIT;
 use crate::copy::guard::{self, Findings};
-use crate::copy::stall::Watched;
-use crate::copy::window;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::{self, Complete, ResumeMode, Subject};
@@ -135,7 +132,7 @@ impl PreparedWindows {
     }
 }
 
-/// What the windows would destroy, and who keeps us from knowing.
+/// What the windows would destroy.
 async fn look(
     target: &mut Session,
     job: &WindowsJob,
@@ -143,27 +140,21 @@ async fn look(
     subject: &Subject,
     rows: &[(Window, u64)],
 ) -> Result<(Findings, RowsAtTarget)> {
-    let number = u64::try_from(window::number(target).await?).unwrap_or_default();
-    let (number, moved, what) = (AtomicU64::new(number), AtomicU64::new(0), job.label());
-    let watched = Watched { what: &what, target: &job.target, session: &number, moved: &moved };
-    let looked = watched.run(async {
-        target.set_lock_timeout(LOCK_WAIT).await?;
-        let complete = complete(target, job, subject, rows).await?;
-        let mut at_target = RowsAtTarget::default();
-        if !complete.is_empty() || plan.base.allowance.shrink != Some(Shrink::ANY) {
-            let windows: Vec<_> = rows.iter().map(|(window, _)| *window).collect();
-            at_target.rows = guard::rows_at_target(target, plan, &windows).await?;
-        }
-        let seem_unchanged = complete
-            .iter()
-            .filter(|complete| at_target.rows.get(&complete.window) == Some(&complete.fingerprint.rows));
-        at_target.passed_over = seem_unchanged.map(|complete| complete.window).collect();
-        let replaced = rows.iter().filter(|(window, _)| !at_target.passed_over.contains(window));
-        let replaced: Vec<_> = replaced.copied().collect();
-        let findings = guard::look_at_windows(target, plan, &replaced, Some(&at_target.rows)).await?;
-        Ok((findings, at_target))
-    });
-    looked.await
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    let complete = complete(target, job, subject, rows).await?;
+    let mut at_target = RowsAtTarget::default();
+    if !complete.is_empty() || plan.base.allowance.shrink != Some(Shrink::ANY) {
+        let windows: Vec<_> = rows.iter().map(|(window, _)| *window).collect();
+        at_target.rows = guard::rows_at_target(target, plan, &windows).await?;
+    }
+    let seem_unchanged = complete
+        .iter()
+        .filter(|complete| at_target.rows.get(&complete.window) == Some(&complete.fingerprint.rows));
+    at_target.passed_over = seem_unchanged.map(|complete| complete.window).collect();
+    let replaced = rows.iter().filter(|(window, _)| !at_target.passed_over.contains(window));
+    let replaced: Vec<_> = replaced.copied().collect();
+    let findings = guard::look_at_windows(target, plan, &replaced, Some(&at_target.rows)).await?;
+    Ok((findings, at_target))
 }
 
 /// The windows that a run would skip by what is on record. The run asks again, once it holds the table.

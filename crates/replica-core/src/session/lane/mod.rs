@@ -4,6 +4,7 @@ mod interrupt;
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::timeout;
 
 use super::boundary::Boundary;
 use super::reply::Reply;
-use super::silent;
+use super::watch::{Watch, within};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::tds::packet::{HEADER, Inbox, frame, kind};
@@ -52,6 +53,8 @@ pub struct Lane {
     early: Vec<u8>,
     /// Whose errors these are: side and server.
     place: String,
+    /// Who is asked when the server does not answer.
+    watch: Option<Arc<Watch>>,
 }
 
 impl Lane {
@@ -67,12 +70,37 @@ impl Lane {
             unanswered: 0,
             early: Vec::new(),
             place: String::new(),
+            watch: None,
         }
     }
 
     /// From here on errors of the connection name the side and the server.
     pub(super) fn set_place(&mut self, place: String) {
         self.place = place;
+    }
+
+    pub(super) fn set_watch(&mut self, watch: Watch) {
+        self.watch = Some(Arc::new(watch));
+    }
+
+    pub(super) fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
+    }
+
+    pub(super) fn works_on(&mut self, what: impl std::fmt::Display) {
+        if let Some(watch) = &mut self.watch {
+            Arc::make_mut(watch).works_on(what);
+        }
+    }
+
+    /// The certificate that the server has shown, as DER; `None` where rows are not encrypted.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        self.link.certificate()
+    }
+
+    /// See [`super::Session::number`].
+    pub(super) fn number(&self) -> u16 {
+        self.incoming.number()
     }
 
     fn placed(&self, error: Error) -> Error {
@@ -174,12 +202,14 @@ impl Lane {
 
     async fn send_parts(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<Sent> {
         let mut written = 0;
+        let (watch, number) = (self.watch.clone(), self.number());
+        let watch = watch.as_deref();
         // Parts that are empty from the start must not count as parts to come.
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
             let limit = self.silence;
             let progress = poll_fn(|cx| self.poll_send(cx, parts));
-            match timeout(limit, progress).await.map_err(|_| silent(limit))? {
+            match within(watch, number, limit, progress).await? {
                 Ok(0) => return Ok(Sent::Answered(written)),
                 Ok(n) => {
                     written += n;
@@ -192,7 +222,7 @@ impl Lane {
         if self.outgoing.is_between_messages() {
             let limit = self.silence;
             let flushed = poll_fn(|cx| Pin::new(&mut self.link).poll_flush(cx));
-            timeout(limit, flushed).await.map_err(|_| silent(limit))?.map_err(lost)?;
+            within(watch, number, limit, flushed).await?.map_err(lost)?;
         }
         Ok(Sent::All)
     }
@@ -251,7 +281,7 @@ impl Lane {
             let limit = self.silence;
             let mut buf = ReadBuf::new(buf);
             let filled = poll_fn(|cx| Pin::new(&mut self.link).poll_read(cx, &mut buf));
-            timeout(limit, filled).await.map_err(|_| silent(limit))?.map_err(lost)?;
+            within(self.watch.as_deref(), self.incoming.number(), limit, filled).await?.map_err(lost)?;
             buf.filled().len()
         } else {
             let read = self.early.len().min(buf.len());

@@ -7,7 +7,6 @@ use crate::compare::{Comparison, ComparisonOptions};
 use crate::copy::difference::{DifferenceJob, OnRecord, write as write_difference};
 use crate::copy::indexes;
 use crate::copy::proof::difference;
-use crate::copy::stall::Watched;
 use crate::copy::window::{self, WindowError};
 use crate::copy::windows::IndexScope;
 use crate::copy::{Sides, Verify, staged};
@@ -43,22 +42,18 @@ impl WorkerPool {
         timing: &mut Timing,
         bar: &Bar,
     ) -> Result<LoadOutcome, AttemptError> {
-        let number = AtomicU64::new(0);
         let moved = AtomicU64::new(0);
-        let what = format!("{} {}", self.job.label(), claim.window);
-        let watched = Watched { what: &what, target: &self.job.target, session: &number, moved: &moved };
-        let result = watched.run(async {
+        let attempted = async {
             let sides = self.connected(sides).await?;
-            let session = window::number(&mut sides.target).await?;
-            number.store(u64::try_from(session).unwrap_or_default(), Ordering::Relaxed);
+            sides.work_on(format_args!("{} {}", self.job.label(), claim.window));
             self.load(sides, plan, claim, timing, &mut |rows| {
                 let before = moved.swap(rows, Ordering::Relaxed);
                 bar.set(rows);
                 self.count(rows.saturating_sub(before));
             })
             .await
-        });
-        let result = result.await;
+        };
+        let result = attempted.await;
         if result.is_err() {
             self.count(0_u64.wrapping_sub(moved.load(Ordering::Relaxed)));
         }

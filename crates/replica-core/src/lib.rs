@@ -10,6 +10,7 @@
 //! | move rows: a query of one server into a table of another | [`lane`], [`tds`] |
 //! | replace a table or its windows, with a record of what is done | [`copy`], [`window`], [`ledger`] |
 //! | keep the target's tables defined like the source's | [`schema`] |
+//! | say what would go wrong in a run, before it does | [`check`] |
 //! | say whether two tables are equal, and what would not fit | [`verify`], [`types`], [`find`], [`trial`], [`decode`] |
 //! | run many jobs, and try again | [`schedule`], [`retry`] |
 //!
@@ -41,6 +42,7 @@
 #![warn(missing_docs, unreachable_pub)]
 
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod copy;

@@ -15,7 +15,7 @@ mod small;
 pub use allowance::{Allowance, Shrink};
 pub use apply::Apply;
 pub use credential::{Credential, TokenSource};
-pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint};
+pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint, PasswordOrigin};
 pub use etl::{Etl, SchemaCheck};
 pub use file::{Config, TableSettings};
 pub use schema::{Feature, SchemaSettings};

@@ -40,6 +40,20 @@ pub struct ConnectRetry {
     pub interval: Option<Duration>,
 }
 
+/// Where a password comes from: for whoever checks that nobody else can read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PasswordOrigin {
+    /// The environment's connection string, or nowhere.
+    #[default]
+    Elsewhere,
+    /// `replica.toml` itself.
+    Configuration,
+    /// A file of its own.
+    File(PathBuf),
+    /// A variable of the environment.
+    Variable,
+}
+
 /// One server and database, and how to get there.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -57,6 +71,8 @@ pub struct Endpoint {
     pub user: String,
     /// Its password.
     pub password: Secret,
+    /// Where that was found.
+    pub password_origin: PasswordOrigin,
     /// How much is encrypted.
     pub encrypt: Encrypt,
     /// Take any certificate. Never applies to [`Encrypt::Strict`].
@@ -185,6 +201,7 @@ impl Endpoint {
             credential: Credential::default(),
             user: user.into(),
             password,
+            password_origin: PasswordOrigin::default(),
             encrypt: Encrypt::default(),
             trust_server_certificate: false,
             host_name_in_certificate: None,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
 use super::{
-    Allowance, Apply, Credential, Endpoint, Etl, SchemaSettings, Secret, Shrink, TokenSource, read_small_text,
+    Allowance, Apply, Credential, Endpoint, Etl, PasswordOrigin, SchemaSettings, Secret, Shrink, TokenSource,
+    read_small_text,
 };
 use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 /// Everything that is configured outside the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    file: Option<PathBuf>,
     source: Option<Endpoint>,
     target: Option<Endpoint>,
     /// The tables that `--all` copies, and every run of run-replica-etl, as written.
@@ -121,6 +123,7 @@ impl Config {
             }
             None => Self::default(),
         };
+        config.file = path;
         for (name, side) in [("REPLICA_SOURCE", &mut config.source), ("REPLICA_TARGET", &mut config.target)] {
             if let Some(text) = environment(name).filter(|text| !text.trim().is_empty()) {
                 *side = Some(Endpoint::from_connection_string(&text).map_err(|e| e.within(name))?);
@@ -136,6 +139,11 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The file that was read, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Where rows come from.
@@ -172,6 +180,7 @@ impl Config {
             *path = path.take().map(|path| folder.resolve(&format!("[etl] {key}"), &path));
         }
         Self {
+            file: None,
             source: side("[source]", raw.source)?,
             target: side("[target]", raw.target)?,
             reference_tables: raw.reference_tables,
@@ -300,6 +309,9 @@ impl RawEndpoint {
         let path = |key: &str, path: &Path| folder.resolve(&format!("{section} {key}"), path);
         endpoint.server_certificate =
             endpoint.server_certificate.map(|certificate| path("server_certificate", &certificate));
+        if self.connection_string.is_some() || self.password.is_some() {
+            endpoint.password_origin = PasswordOrigin::Configuration;
+        }
         match (self.password, self.password_env, self.password_file) {
             (None, None, None) => {}
             (Some(password), None, None) => endpoint.password = password,
@@ -312,10 +324,12 @@ impl RawEndpoint {
                     .remedy("Set the variable, or write the password as password.")
                 })?;
                 endpoint.password = Secret::new(password);
+                endpoint.password_origin = PasswordOrigin::Variable;
             }
             (None, None, Some(file)) => {
                 // Editors end a file with a line break; a password does not.
                 let file = path("password_file", &file);
+                endpoint.password_origin = PasswordOrigin::File(file.clone());
                 let text = std::fs::File::open(file).and_then(read_small_text).map_err(|error| {
                     Error::usage(format!("The file that password_file names cannot be read: {error}")).remedy(
                         "Name a file that holds the password and nothing else; a relative path counts from the folder \

@@ -1,0 +1,152 @@
+//! The way to a server: its name, its addresses, the handshake, the certificate, the login.
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use super::ask::Asker;
+use super::certificate;
+use super::finding::{Check, Finding, Findings, Severity, Side};
+use crate::config::Endpoint;
+use crate::error::Error;
+use crate::link;
+use crate::report::human_duration;
+use crate::session::{Role, Session};
+
+/// Whoever waits longer for a name waits so at every connection.
+const SLOW: Duration = Duration::from_secs(1);
+/// As the tools give each of several addresses.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Before that many days a certificate is replaced in peace.
+const CERTIFICATE_DAYS: i64 = 30;
+
+/// Goes there step by step, and says what each came to. `None`: we are not let in.
+pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut Findings) -> Option<Asker> {
+    let side = match role {
+        Role::Source => Side::Source,
+        Role::Target => Side::Target,
+    };
+    addresses(endpoint, side, out).await;
+    match Session::connect_once(endpoint, role).await {
+        Ok(mut session) => {
+            let der = session.lane().ok().and_then(|lane| lane.certificate().map(<[u8]>::to_vec));
+            out.extend(der.and_then(|der| judged(&der, OffsetDateTime::now_utc(), side)));
+            Some(Asker::new(session, endpoint, role, out).await)
+        }
+        Err(error) => {
+            out.add(refused(&error, side));
+            None
+        }
+    }
+}
+
+fn refused(error: &Error, side: Side) -> Finding {
+    let check = if error.server().is_some() { Check::Login } else { Check::Connection };
+    let finding = Finding::error(check, side, error);
+    if error.is_transient() { finding.remedy("That may pass: a run tries for two minutes") } else { finding }
+}
+
+async fn addresses(endpoint: &Endpoint, side: Side, out: &mut Findings) {
+    let host = &endpoint.host;
+    let port = match (&endpoint.instance, endpoint.port) {
+        (Some(instance), None) => match link::port_of(host, instance).await {
+            Ok(port) => port,
+            Err(error) => return out.add(Finding::error(Check::NameResolution, side, &error)),
+        },
+        _ => endpoint.port_or_default(),
+    };
+    let begun = Instant::now();
+    let found = timeout(endpoint.connect_timeout, lookup_host((host.as_str(), port))).await;
+    let took = begun.elapsed();
+    let addresses: Vec<SocketAddr> = match found {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => {
+            let what = format!("the address of {host} is not to be found: {error}");
+            let remedy = "Check the spelling of Server= and the DNS";
+            return out.add(Finding::new(Check::NameResolution, side, Severity::Error, what).remedy(remedy));
+        }
+        Err(_) => {
+            let what = format!("the DNS has no answer for {host} within {}", human_duration(took));
+            let remedy = "Check the name servers of this machine";
+            return out.add(Finding::new(Check::NameResolution, side, Severity::Error, what).remedy(remedy));
+        }
+    };
+    out.add(resolved(host, &addresses, took, side));
+    let mut answers = Vec::new();
+    for address in addresses {
+        let answer = match timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        };
+        answers.push((address, answer));
+    }
+    out.extend(unreachable(&answers, side));
+}
+
+fn resolved(host: &str, addresses: &[SocketAddr], took: Duration, side: Side) -> Finding {
+    let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let what = format!("{host} is {list}, found in {}", human_duration(took));
+    if took > SLOW {
+        let remedy = "Check the name servers of this machine: every connection asks them";
+        return Finding::new(Check::NameResolution, side, Severity::Warning, what).remedy(remedy);
+    }
+    Finding::new(Check::NameResolution, side, Severity::Info, what)
+}
+
+/// Of all addresses, those that do not answer. One that answers is enough to go on; every other one may cost each
+/// connection its time.
+fn unreachable(answers: &[(SocketAddr, Option<String>)], side: Side) -> Vec<Finding> {
+    let none = answers.iter().all(|(_, silent)| silent.is_some());
+    let silent = answers.iter().filter_map(|(address, why)| Some((address, why.as_ref()?)));
+    let finding = |(address, why): (&SocketAddr, &String)| {
+        let what = format!("{address} cannot be connected to: {why}");
+        if none {
+            let remedy = "Check that the server runs, listens on this TCP port and is not behind a firewall";
+            Finding::new(Check::Address, side, Severity::Error, what).remedy(remedy)
+        } else {
+            let remedy = "Take it out of the DNS, or say MultiSubnetFailover=true, which tries all at once";
+            Finding::new(Check::Address, side, Severity::Warning, what).remedy(remedy)
+        }
+    };
+    silent.map(finding).collect()
+}
+
+fn judged(der: &[u8], now: OffsetDateTime, side: Side) -> Option<Finding> {
+    let end = certificate::not_after(der)?;
+    let days = (end - now).whole_days();
+    let what = format!("the server's certificate ends on {}", end.date());
+    Some(if days >= CERTIFICATE_DAYS {
+        Finding::new(Check::Certificate, side, Severity::Info, what)
+    } else {
+        let left = if end < now { "it has ended".to_owned() } else { format!("in {days} days") };
+        Finding::new(Check::Certificate, side, Severity::Warning, format!("{what}: {left}"))
+            .remedy("Have it replaced: without TrustServerCertificate no run gets in afterwards")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_that_answers_is_enough_to_go_on() {
+        let at = |n: u8| SocketAddr::from(([10, 0, 0, n], 1433));
+        let silent = Some("no answer".to_owned());
+        let severities = |answers: &[_]| -> Vec<_> {
+            unreachable(answers, Side::Source).iter().map(|f| f.severity).collect()
+        };
+        assert_eq!(severities(&[(at(1), None)]), []);
+        assert_eq!(severities(&[(at(1), silent.clone()), (at(2), None)]), [Severity::Warning]);
+        assert_eq!(severities(&[(at(1), silent.clone()), (at(2), silent)]), [Severity::Error; 2]);
+    }
+
+    #[test]
+    fn a_slow_name_server_is_told() {
+        let finding = |took| resolved("h", &[], took, Side::Target).severity;
+        assert_eq!(finding(Duration::from_millis(900)), Severity::Info);
+        assert_eq!(finding(Duration::from_millis(1100)), Severity::Warning);
+    }
+}

@@ -39,6 +39,7 @@ impl Tool for Args {
 
     fn run(folder: PathBuf, _: &Reporter) -> Result<Code> {
         let tools = [
+            described::<check_replica::Args>(),
             described::<replicate_reference_tables::Args>(),
             described::<replicate_monthly_parallel_streaming::Args>(),
             described::<run_replica_etl::Args>(),

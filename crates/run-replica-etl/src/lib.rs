@@ -3,6 +3,7 @@ mod agenda;
 mod args;
 mod day;
 mod metrics;
+mod planned;
 mod record;
 mod refresh;
 mod run;
@@ -12,3 +13,5 @@ mod survey;
 mod tally;
 
 pub use args::Args;
+pub use day::Asked;
+pub use planned::{planned, streams};

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use replica_core::catalog::{ListEntry, TableName};
-use replica_core::cli::{self, Code, Configured, Stop, Workers, values};
+use replica_core::cli::{self, Code, Configured, Stop};
 use replica_core::config::Config;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
@@ -18,6 +18,7 @@ use time::Date;
 
 use crate::agenda::Agenda;
 use crate::args::Options;
+use crate::planned::streams;
 use crate::record::{RunHeader, RunLog};
 use crate::refresh::{FinishedPart, StepContext, refresh};
 use crate::schema_check;
@@ -64,11 +65,7 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
 
 /// Streams at once.
 fn workers(options: &Options, config: &Config) -> Result<usize> {
-    match (options.max_workers, config.etl.max_workers) {
-        (Some(most), _) => Ok(most),
-        (None, Some(most)) => values::configured_workers(most).map_err(|error| error.within("[etl]")),
-        (None, None) => Ok(Workers::DEFAULT),
-    }
+    options.max_workers.map_or_else(|| streams(config), Ok)
 }
 
 /// What is read back before each commit.

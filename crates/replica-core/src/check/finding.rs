@@ -256,9 +256,9 @@ impl Findings {
         findings.into_iter().for_each(|finding| self.add(finding));
     }
 
-    /// Is there one this bad?
-    pub fn has(&self, severity: Severity) -> bool {
-        self.0.iter().any(|finding| finding.severity == severity)
+    /// How many are so bad.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.0.iter().filter(|finding| finding.severity == severity).count()
     }
 
     /// In the order of the checks; of one check by side, as found.

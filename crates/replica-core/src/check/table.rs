@@ -13,6 +13,7 @@ use crate::ledger;
 use crate::plan::{CopyOptions, Plan, WindowedPlan};
 use crate::report::{human_bytes, human_count};
 use crate::session::Role;
+use crate::window::Window;
 
 const fn of_table(check: Check, sql: &'static str) -> CheckQuestion {
     CheckQuestion { check, sql, right: Right::None, since: SQL_SERVER_2012 }
@@ -51,10 +52,12 @@ pub struct CheckedTable {
 }
 
 /// How a table's days are told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CheckedDays {
     /// The column, as configured; `None`: the only one that holds dates.
     pub date_column: Option<String>,
+    /// From the first day to the last.
+    pub window: Window,
 }
 
 impl CheckedTable {
@@ -196,8 +199,11 @@ async fn size(asker: &mut Asker, table: &Table, checked: &CheckedTable, out: &mu
     let row = asker.ask_one(&SIZE, &[&name], out).await?;
     let bytes = row.int("bytes").and_then(|bytes| u64::try_from(bytes).ok())?;
     let rows = table.rows().map_or_else(String::new, |rows| format!(", about {} rows", human_count(rows)));
-    let how = if checked.days.is_some() { "by days" } else { "as a whole" };
-    let what = format!("{}{rows}, replaced {how}", human_bytes(bytes));
+    let how = match &checked.days {
+        Some(days) => format!("of which {} is replaced", days.window),
+        None => "replaced as a whole".to_owned(),
+    };
+    let what = format!("{}{rows}, {how}", human_bytes(bytes));
     out.add(asker.finding(Check::Size, Severity::Info, what).table(&checked.table));
     Some(bytes)
 }

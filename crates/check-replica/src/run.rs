@@ -1,0 +1,123 @@
+//! From options to an exit code: the machine, the way to both servers, the servers, the tables.
+use std::io;
+
+use replica_core::check::{self, Asker, Check, CheckedRun, CheckedTable, Finding, Findings, Severity, Side};
+use replica_core::cli::{self, Code, Configured, List};
+use replica_core::config::{Config, Endpoint};
+use replica_core::error::{Error, Kind, Result};
+use replica_core::report::Reporter;
+use replica_core::session::Role;
+use run_replica_etl::{planned, streams};
+
+use crate::args::Options;
+use crate::{machine, tell};
+
+pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
+    let mut checking = Checking { options, findings: Findings::default(), codes: Vec::new() };
+    match Config::load(options.config.as_deref()) {
+        Ok(config) => {
+            machine::check(options, &config, &mut checking.findings);
+            let servers = async {
+                checking.servers(&config).await;
+                Ok(Code::Ok)
+            };
+            cli::block_on(1, |stop| async move { stop.or(servers).await })?;
+        }
+        Err(error) => checking.failed(Check::Configuration, Side::Machine, &error),
+    }
+    checking.end(reporter)
+}
+
+struct Checking<'a> {
+    options: &'a Options,
+    findings: Findings,
+    /// Of what keeps us from asking.
+    codes: Vec<Code>,
+}
+
+impl Checking<'_> {
+    fn failed(&mut self, check: Check, side: Side, error: &Error) {
+        self.findings.add(Finding::error(check, side, error));
+        self.codes.push(error.exit_code());
+    }
+
+    async fn servers(&mut self, config: &Config) {
+        let mut source = self.reach(config.source(), Role::Source).await;
+        let mut target = self.reach(config.target(), Role::Target).await;
+        if source.is_none() && target.is_none() {
+            return;
+        }
+        let tables = match (&source, config.source(), config.target()) {
+            (Some(_), Ok(at), target) => self.tables(config, at, target.unwrap_or(at)).await,
+            _ => {
+                let what = "the source decides which tables are meant, and cannot be asked";
+                self.findings.add(Finding::new(Check::TableNames, Side::Source, Severity::Skipped, what));
+                Vec::new()
+            }
+        };
+        let workers = match streams(config) {
+            Ok(workers) => workers,
+            Err(error) => {
+                self.failed(Check::Configuration, Side::Machine, &error);
+                return;
+            }
+        };
+        let run = CheckedRun { tables: &tables, workers, starts: self.options.at };
+        check::run(&mut source, &mut target, &run, &mut self.findings).await;
+    }
+
+    async fn reach(&mut self, endpoint: Result<&Endpoint>, role: Role) -> Option<Asker> {
+        let side = match role {
+            Role::Source => Side::Source,
+            Role::Target => Side::Target,
+        };
+        let endpoint = match endpoint {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                self.failed(Check::Configuration, side, &error);
+                return None;
+            }
+        };
+        let asker = check::reach(endpoint, role, &mut self.findings).await;
+        if asker.is_none() {
+            self.codes.push(Code::Connect);
+        }
+        asker
+    }
+
+    /// The tables that are asked for, as a run would copy them.
+    async fn tables(&mut self, config: &Config, source: &Endpoint, target: &Endpoint) -> Vec<CheckedTable> {
+        let selected = async {
+            let selection = &self.options.selection;
+            let written = selection.written(config, &List::ALL, io::stdin().lock())?;
+            let configured = Configured::ask(config, &written.entries, Some(source), target).await?;
+            let tables = configured.tables(&written)?;
+            planned(config, &configured, self.options.asked, &tables)
+        };
+        match selected.await {
+            Ok(tables) => tables,
+            Err(error) => {
+                let check = Check::TableNames;
+                self.findings.add(Finding::error(check, Side::Source, &error));
+                if error.kind() == Kind::Connect {
+                    self.codes.push(Code::Connect);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn end(self, reporter: &Reporter) -> Result<Code> {
+        let Self { options, findings, codes } = self;
+        let counts = [Severity::Error, Severity::Warning, Severity::Skipped].map(|one| findings.count(one));
+        let [errors, warnings, skipped] = counts;
+        tell::tell(&findings.in_order(), reporter)?;
+        log::info!("{errors} errors, {warnings} warnings, {skipped} skipped");
+        let worst = [Code::Connect, Code::Usage].into_iter().find(|code| codes.contains(code));
+        Ok(match worst {
+            Some(code) => code,
+            None if errors > 0 || options.strict && warnings > 0 => Code::Failed,
+            None => Code::Ok,
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! The real binary against a real server: the one that REPLICA_TEST_SERVER names, or the sandbox.
+mod util;
+
+mod reach;

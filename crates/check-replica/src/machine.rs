@@ -123,7 +123,7 @@ impl CronEnvironment<'_> {
                 }
             }
             let of_variable = |side: &&Endpoint| side.password_origin == PasswordOrigin::Variable;
-            if endpoints.iter().flatten().any(|side| of_variable(&side)) {
+            if endpoints.iter().flatten().any(of_variable) {
                 let what =
                     "the variable of password_env is set here; cron starts with an environment of its own";
                 warn(what.to_owned(), "Take password_file, or set the variable in the crontab");

@@ -9,6 +9,7 @@
 //! | talk to a server: sessions, locks, tables and their columns | [`session`], [`catalog`] |
 //! | move rows: a query of one server into a table of another | [`lane`], [`tds`] |
 //! | replace a table or its windows, with a record of what is done | [`copy`], [`window`], [`ledger`] |
+//! | say what runs, what ended, and how fresh the tables are | [`status`] |
 //! | keep the target's tables defined like the source's | [`schema`] |
 //! | say what would go wrong in a run, before it does | [`check`] |
 //! | say whether two tables are equal, and what would not fit | [`verify`], [`types`], [`find`], [`trial`], [`decode`] |
@@ -56,6 +57,7 @@ pub mod retry;
 pub mod schedule;
 pub mod schema;
 pub mod session;
+pub mod status;
 pub mod tds;
 pub mod trial;
 pub mod types;

@@ -45,6 +45,7 @@ impl Tool for Args {
             described::<run_replica_etl::Args>(),
             described::<sync_replica_schema::Args>(),
             described::<verify_replica::Args>(),
+            described::<show_replica_status::Args>(),
             described::<replica_finder::Args<STRINGS>>(),
             described::<replica_finder::Args<NUMBERS>>(),
             described::<replica_finder::Args<DATES>>(),

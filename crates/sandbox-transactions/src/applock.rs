@@ -57,6 +57,20 @@ pub fn release(locks: &LockManager, caller: &Caller, arguments: &LockArguments) 
     }
 }
 
+/// `APPLOCK_TEST`: 1 where the lock could be had at once. `None`, which is NULL, for arguments that mean nothing
+/// (unconfirmed: an error).
+pub fn test(
+    locks: &LockManager,
+    (session, database): (SessionId, i16),
+    [principal, name, wanted, lock_owner]: [&str; 4],
+) -> Option<i32> {
+    let resource = named_resource(database, name);
+    let mode = mode(wanted).ok()?;
+    owner(Some(lock_owner)).ok()?;
+    let known = PRINCIPALS.iter().any(|known| known.eq_ignore_ascii_case(principal));
+    known.then(|| i32::from(locks.is_free(session, &resource, mode)))
+}
+
 fn try_get(locks: &LockManager, caller: &Caller, arguments: &LockArguments) -> Result<i32, SqlError> {
     let resource = resource(caller, arguments, GET)?;
     let mode = mode(arguments.mode.as_deref().unwrap_or_default())?;
@@ -122,8 +136,12 @@ fn resource(caller: &Caller, arguments: &LockArguments, procedure: &str) -> Resu
         let text = format!("An invalid application lock resource was passed to {procedure}.");
         return Err(SqlError::new(1224, 16, 5, text));
     };
+    Ok(named_resource(caller.database, name))
+}
+
+fn named_resource(database: i16, name: &str) -> Resource {
     let units: Vec<u16> = name.encode_utf16().take(RESOURCE_LENGTH).collect();
-    Ok(Resource::Application { database: caller.database, name: String::from_utf16_lossy(&units) })
+    Resource::Application { database, name: String::from_utf16_lossy(&units) }
 }
 
 fn mode(name: &str) -> Result<LockMode, SqlError> {
@@ -186,6 +204,9 @@ mod tests {
         let (one, two) = (caller(51, false), caller(52, false));
         assert_eq!(get(&locks, &one, &exclusive("Session")), LockReply { status: 0, message: None });
         assert_eq!(get(&locks, &two, &exclusive("Session")).status, -1, "@@LOCK_TIMEOUT is 0");
+        let free = |session| test(&locks, (session, 5), ["public", "foo", "Shared", "Session"]);
+        assert_eq!((free(51), free(52)), (Some(1), Some(0)));
+        assert_eq!(test(&locks, (52, 5), ["public", "other", "Exclusive", "Session"]), Some(1));
         assert_eq!(release(&locks, &one, &exclusive("Session")).status, 0);
         assert_eq!(get(&locks, &two, &exclusive("session")).status, 0);
     }

@@ -24,6 +24,7 @@ pub(crate) use kind::other_kind;
 pub use name::{TableName, quote};
 pub use pattern::{ListEntry, NamedOrMatching};
 pub use read::read;
+pub(crate) use record::moment;
 pub use resolve::Names;
 pub use server::ServerTraits;
 pub use sql_type::{Length, SqlType};

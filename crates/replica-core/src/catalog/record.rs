@@ -1,4 +1,7 @@
 //! One row of a catalog view, read leniently: relatives of SQL Server answer with other integer types.
+use time::PrimitiveDateTime;
+use time::format_description::well_known::Iso8601;
+
 use crate::error::{Error, Result};
 
 /// A catalog value. The catalog questions ask for nothing but integers, flags and names.
@@ -59,6 +62,11 @@ impl CatalogRow {
         let value = self.int(column).and_then(|value| T::try_from(value).ok());
         value.ok_or_else(|| Error::protocol(format!("the catalog's answer has no usable {column}")))
     }
+}
+
+/// A time as style 126 of CONVERT writes it.
+pub(crate) fn moment(row: &CatalogRow, column: &str) -> Option<PrimitiveDateTime> {
+    PrimitiveDateTime::parse(row.text(column)?, &Iso8601::DEFAULT).ok()
 }
 
 impl From<&tiberius::Row> for CatalogRow {

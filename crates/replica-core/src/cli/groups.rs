@@ -55,6 +55,13 @@ pub struct NamedTables {
     tables: Vec<String>,
 }
 
+impl NamedTables {
+    /// `stdin`: a lone `-` was among the arguments. Nothing may be named.
+    pub fn selection(self, stdin: bool) -> Selection {
+        Selection { named: self.tables, stdin, all: false }
+    }
+}
+
 /// All tables of the configuration.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct ListedTables {

@@ -2,12 +2,11 @@
 use std::time::Duration;
 
 use time::PrimitiveDateTime;
-use time::format_description::well_known::Iso8601;
 
 use super::known::window;
 use super::{ask, names};
-use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
+use crate::catalog::{TableName, moment};
 use crate::error::Result;
 use crate::session::Session;
 use crate::window::Window;
@@ -168,9 +167,4 @@ fn count(row: &CatalogRow, column: &str) -> u64 {
 
 fn milliseconds(row: &CatalogRow, column: &str) -> Duration {
     Duration::from_millis(count(row, column))
-}
-
-/// As style 126 writes it.
-fn moment(row: &CatalogRow, column: &str) -> Option<PrimitiveDateTime> {
-    PrimitiveDateTime::parse(row.text(column)?, &Iso8601::DEFAULT).ok()
 }

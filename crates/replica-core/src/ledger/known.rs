@@ -97,7 +97,7 @@ fn known(row: &CatalogRow, table: &TableName) -> Result<RecordedWindow> {
 }
 
 /// The window of a row that has its dates as style 126 writes them.
-pub(super) fn window(record: &CatalogRow) -> Result<Window> {
+pub(crate) fn window(record: &CatalogRow) -> Result<Window> {
     let date = |column| {
         let format = time::macros::format_description!("[year]-[month]-[day]");
         let text = record.name(column)?;

@@ -52,10 +52,12 @@ pub use begin::{Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, 
 pub use claim::{Claim, Loaded, NextClaim, is_lost};
 pub use history::{Past, PastWindow, at_work, history};
 pub use index::{Recorded, forget, give_back, record, recorded, take};
+pub(crate) use known::window;
 pub use known::{RecordedWindow, State, windows};
 pub use lease::{Heartbeat, LEASE};
 pub use replaced::Replaced;
 pub use run::{Ended, Run};
+pub(crate) use schema::check;
 pub use schema::{DDL, exists, open};
 pub use subject::Subject;
 

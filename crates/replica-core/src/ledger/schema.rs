@@ -180,7 +180,7 @@ fn tables() -> Vec<(&'static str, Vec<&'static str>)> {
     tables
 }
 
-pub(super) fn check(version: i64) -> Result<()> {
+pub(crate) fn check(version: i64) -> Result<()> {
     if version == VERSION {
         return Ok(());
     }

@@ -199,6 +199,11 @@ impl LockManager {
         granted
     }
 
+    /// Could the session have the lock now, without a wait?
+    pub fn is_free(&self, session: SessionId, resource: &Resource, mode: LockMode) -> bool {
+        self.state().is_free(session, resource, mode)
+    }
+
     /// Makes every waiter look at its `cancelled` again.
     pub fn interrupt(&self) {
         // Under the mutex: a waiter that has just looked is then already waiting and hears it.

@@ -68,20 +68,26 @@ impl Lock {
 
 impl LockState {
     pub fn grant_at_once(&mut self, request: &Request) -> bool {
+        if !self.is_free(request.session, &request.resource, request.mode) {
+            return false;
+        }
         let lock = self.locks.entry(request.resource.clone()).or_default();
         let held = lock.held_by(request.session);
         let target = held.map_or(request.mode, |held| held.join(request.mode));
-        let no_more_than_held = held == Some(target);
-        let first_in_line = held.is_some() || lock.queue.is_empty();
-        let free = lock.conflicting(request.session, target).next().is_none();
-        if !(no_more_than_held || first_in_line && free) {
-            return false;
-        }
         lock.grant(request.session, request.scope, request.mode);
-        if !no_more_than_held {
+        if held != Some(target) {
             self.log.push(Event::Granted, request.session, &request.resource, (target, request.scope));
         }
         true
+    }
+
+    /// Would a request be granted at once?
+    pub fn is_free(&self, session: SessionId, resource: &Resource, mode: LockMode) -> bool {
+        let Some(lock) = self.locks.get(resource) else { return true };
+        let held = lock.held_by(session);
+        let target = held.map_or(mode, |held| held.join(mode));
+        held == Some(target)
+            || (held.is_some() || lock.queue.is_empty()) && lock.conflicting(session, target).next().is_none()
     }
 
     /// Has the session as much as that already?

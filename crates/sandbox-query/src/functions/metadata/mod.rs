@@ -11,6 +11,7 @@ use property::{
 use sandbox_catalog::login::default_schema;
 use sandbox_catalog::permissions::{self, ObjectKey};
 use sandbox_catalog::schema::{Database, Index, Instance, Table};
+use sandbox_transactions::applock;
 use sandbox_values::collation::utf16le;
 use sandbox_values::error::SqlError;
 use sandbox_values::text::units;
@@ -135,6 +136,11 @@ pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
             ask(call, 2, 2, SqlType::Variant, |_, _, v| collation_property(&string(&v[0]), &string(&v[1])))?
         }
         "has_perms_by_name" => has_perms_by_name(call)?,
+        "applock_test" => ask(call, 4, 4, SqlType::SmallInt, |a, _, v| {
+            let [principal, resource, mode, owner] = [0, 1, 2, 3].map(|at| string(&v[at]));
+            let asked = [&principal, &resource, &mode, &owner].map(String::as_str);
+            applock::test(&a.engine.locks, (a.session, a.database), asked).map(|free| Value::Int(free.into()))
+        })?,
         "is_member" | "is_rolemember" => ask(call, 1, 2, SqlType::Int, |a, i, v| {
             let here = a.here(i)?;
             let role = string(&v[0]);

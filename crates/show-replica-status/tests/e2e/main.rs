@@ -1,0 +1,6 @@
+//! The real binary beside the tools that it watches.
+mod alive;
+mod ended;
+mod locks;
+mod util;
+mod watch;

@@ -56,10 +56,19 @@ fn an_answer_without_end_is_given_up() {
     let sandbox = Sandbox::start(Policy::On, 32767);
     run(async {
         let mut session = Session::connect(&sandbox.endpoint("Encrypt=false"), Role::Target).await.unwrap();
-        session.execute("CREATE TABLE dbo.t (bit bit NOT NULL); INSERT INTO dbo.t VALUES (1)").await.unwrap();
-        for (rows, fit) in [(900_000, true), (1_100_000, false)] {
-            session.execute(&format!("EXEC sp_sandbox_replay 'dbo.t', {rows}")).await.unwrap();
-            let answer = session.query("SELECT bit FROM dbo.t", &[]).await;
+        let nulls: Vec<_> = (0..1000).map(|n| format!("c{n} bit NULL")).collect();
+        let tables = ["bit bit NOT NULL", &nulls.join(", ")];
+        for (n, columns) in tables.iter().enumerate() {
+            session.execute(&format!("CREATE TABLE dbo.t{n} ({columns})")).await.unwrap();
+        }
+        session
+            .execute("INSERT INTO dbo.t0 VALUES (1); INSERT INTO dbo.t1 (c0) VALUES (NULL)")
+            .await
+            .unwrap();
+        // The last one is 1.3 MB on the wire: a row of NULLs is a token and a bitmap.
+        for (table, rows, fit) in [("t0", 900_000, true), ("t1", 1_000, true), ("t1", 10_000, false)] {
+            session.execute(&format!("EXEC sp_sandbox_replay 'dbo.{table}', {rows}")).await.unwrap();
+            let answer = session.query(&format!("SELECT * FROM dbo.{table}"), &[]).await;
             assert_eq!(answer.as_ref().map_or(0, Vec::len), if fit { rows } else { 0 });
             assert!(fit || answer.is_err_and(|error| error.to_string().contains("without end")));
         }

@@ -42,6 +42,7 @@ impl<'a> Rows<'a> {
             match token::parse(inbox.payload())? {
                 Some((Token::Columns(columns), used)) => {
                     inbox.consume(used);
+                    lane.has_progressed();
                     let chunks = ChunkCounter::default();
                     let scanner = RowScanner::new(&columns, chunks.limits(BLOCK))?;
                     return Ok(Self { lane, inbox, reply, columns, scanner, chunks, ended: false });
@@ -50,7 +51,7 @@ impl<'a> Rows<'a> {
                     inbox.consume(used);
                     reply.note(token)?;
                 }
-                None if more(lane, &mut inbox).await? => {}
+                None if lane.more(&mut inbox).await? => {}
                 None => {
                     settle(lane, reply)?;
                     return Err(Error::protocol("the source answers a SELECT without a result set"));
@@ -94,18 +95,21 @@ impl<'a> Rows<'a> {
         while !self.ended {
             let (used, stop) = self.scanner.scan(self.inbox.payload())?;
             self.inbox.consume(used);
+            if used > 0 {
+                self.lane.has_progressed();
+            }
             if self.scanner.is_full() {
                 return Ok(Some(self.take(empty)));
             }
             match stop {
                 ScanStop::BlockFull => {}
-                ScanStop::Incomplete => self.ended = !more(self.lane, &mut self.inbox).await?,
+                ScanStop::Incomplete => self.ended = !self.lane.more(&mut self.inbox).await?,
                 ScanStop::OtherToken => match token::parse(self.inbox.payload())? {
                     Some((token, used)) => {
                         self.inbox.consume(used);
                         self.reply.note(token)?;
                     }
-                    None => self.ended = !more(self.lane, &mut self.inbox).await?,
+                    None => self.ended = !self.lane.more(&mut self.inbox).await?,
                 },
             }
             if self.ended {
@@ -252,29 +256,6 @@ pub async fn count(lane: &mut Lane, query: impl Into<Query>) -> Result<u64> {
 
 /// Bytes of a row of numbers, and more.
 const MOST_NUMBERS: usize = 1 << 16;
-
-/// Makes more of the reply available; `false` at its end.
-async fn more(lane: &mut Lane, inbox: &mut Inbox) -> Result<bool> {
-    loop {
-        let before = inbox.payload().len();
-        let advanced = inbox.advance()?;
-        if inbox.payload().len() > before {
-            return Ok(true);
-        }
-        if inbox.at_end() {
-            return match inbox.payload().len() {
-                0 => Ok(false),
-                left => {
-                    Err(Error::protocol(format!("a reply ends within a token, after {left} of its bytes")))
-                }
-            };
-        }
-        if !advanced {
-            let read = lane.recv(inbox.space()?).await?;
-            inbox.received(read);
-        }
-    }
-}
 
 fn settle(lane: &mut Lane, reply: Reply) -> Result<Reply> {
     if let Some(transaction) = reply.transaction {

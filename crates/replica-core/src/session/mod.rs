@@ -20,7 +20,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use tiberius::{Client, QueryItem, QueryStream};
+use tiberius::{Client, ColumnData, QueryItem, QueryStream};
 use tokio::time::timeout;
 use tokio_util::compat::Compat;
 
@@ -38,8 +38,9 @@ pub use reply::Reply;
 pub use tiberius::{FromSql, Row, ToSql};
 use watch::Watch;
 
-/// More than any control query has. A row of six bytes takes twenty times as many in memory.
-const MOST_ROWS: usize = 1_000_000;
+/// Bytes that the answer to a control query may take in memory, and more than any takes. On the wire it is less: a NULL
+/// is a bit there.
+const MOST_HELD: usize = 256 << 20;
 
 /// A silent server is given up after this, unless `Command Timeout` says otherwise.
 const SILENCE: Duration = Duration::from_secs(600);
@@ -304,10 +305,13 @@ impl Session {
 /// The rows of every result set: what tiberius' `into_results` does, with an end.
 async fn collected(mut answer: QueryStream<'_>) -> tiberius::Result<Vec<Vec<Row>>> {
     let mut results: Vec<Vec<Row>> = Vec::new();
-    let mut items = 0;
+    let mut held = 0;
     while let Some(item) = answer.try_next().await? {
-        items += 1;
-        if items > MOST_ROWS {
+        held += match &item {
+            QueryItem::Row(row) => size_of::<Row>() + row.len() * size_of::<ColumnData<'static>>(),
+            QueryItem::Metadata(_) => size_of::<Vec<Row>>(),
+        };
+        if held > MOST_HELD {
             let what = "the server answers a control query without end";
             return Err(tiberius::error::Error::Protocol(what.into()));
         }

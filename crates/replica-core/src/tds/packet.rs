@@ -121,10 +121,13 @@ pub fn frame(kind: u8, payload: &[u8], size: usize, out: &mut Vec<u8>) {
 /// The owner of the socket reads into [`space`](Self::space) and reports it with [`received`](Self::received); the
 /// reader of the message calls [`advance`](Self::advance), takes what it can from the front of
 /// [`payload`](Self::payload) and says how much with [`consume`](Self::consume). A value cut by a packet's end is made
-/// whole by moving its few bytes over the next packet's header; nothing else is ever copied.
+/// whole by moving its few bytes over the next packet's header; nothing else is ever copied. (Where packets are tiny, what
+/// is behind the header may be less: then that moves.)
 #[derive(Debug)]
 pub struct Inbox {
     buffer: Vec<u8>,
+    /// Bytes that are received at once, at most: those behind a header may have to move.
+    most_received: usize,
     /// The payload not yet consumed is `start..end`.
     start: usize,
     end: usize,
@@ -142,7 +145,8 @@ impl Inbox {
     /// `capacity`: bytes of the buffer, at least one packet. It grows only for a token that does not fit.
     pub fn new(capacity: usize) -> Self {
         let buffer = vec![0; capacity.max(LARGEST_SIZE + HEADER)];
-        Self { buffer, start: 0, end: 0, received: 0, to_come: 0, message: None }
+        let most_received = buffer.len();
+        Self { buffer, most_received, start: 0, end: 0, received: 0, to_come: 0, message: None }
     }
 
     /// Where the next received bytes go; never empty.
@@ -166,7 +170,8 @@ impl Inbox {
             }
             self.buffer.resize((self.buffer.len() * 2).min(LARGEST_BUFFER), 0);
         }
-        Ok(&mut self.buffer[self.received..])
+        let end = self.buffer.len().min(self.received + self.most_received);
+        Ok(&mut self.buffer[self.received..end])
     }
 
     /// `n` bytes have been put at the front of [`space`](Self::space).
@@ -208,9 +213,15 @@ impl Inbox {
                 "a packet of type 0x{other:02X} in a message of type 0x{kind:02X}"
             )));
         }
-        self.buffer.copy_within(self.start..self.end, self.start + HEADER);
-        self.start += HEADER;
-        self.end += HEADER;
+        // Whichever is shorter: what is before the header moves up, or what is behind it moves down.
+        if self.end - self.start <= self.received - self.end - HEADER {
+            self.buffer.copy_within(self.start..self.end, self.start + HEADER);
+            self.start += HEADER;
+            self.end += HEADER;
+        } else {
+            self.buffer.copy_within(self.end + HEADER..self.received, self.end);
+            self.received -= HEADER;
+        }
         self.to_come = usize::from(header.length) - HEADER;
         self.message = Some(header);
         Ok(true)

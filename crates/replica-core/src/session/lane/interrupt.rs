@@ -30,14 +30,14 @@ impl Lane {
         let length = (HEADER + PAYLOAD.len()) as u16;
         let end = Header { kind: open.kind, status, length, spid: 0, id: open.id.wrapping_add(1) };
         let end = [&end.encode()[..], &PAYLOAD].concat();
-        let silence = self.silence;
-        self.silence = silence.min(FAREWELL);
+        let limit = self.silence.limit;
+        self.set_silence(limit.min(FAREWELL));
         let answered = async {
             self.send(&end).await?;
             self.reply().await
         };
         let answered = answered.await;
-        self.silence = silence;
+        self.set_silence(limit);
         match answered {
             Err(e) if e.server().is_none() && self.unanswered > 0 => Err(e),
             _ => Ok(()),

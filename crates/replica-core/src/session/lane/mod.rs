@@ -1,5 +1,6 @@
 //! The data lane: requests out, raw reply bytes in, on a socket of the caller's own.
 mod interrupt;
+mod silence;
 
 use std::future::poll_fn;
 use std::io::IoSlice;
@@ -9,21 +10,26 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::boundary::Boundary;
 use super::reply::Reply;
+use super::silent;
 use super::watch::{Watch, within};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::tds::packet::{HEADER, Inbox, frame, kind};
 use crate::tds::rpc::Query;
 use crate::tds::wire::put_utf16le;
+use silence::Silence;
 
 /// Room for what a server says while it is still being spoken to.
 const EARLY: usize = 4096;
 /// What a lost connection has brought is here at once or never.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// A token beyond so many bytes is tried again only once it has grown by an eighth: packets may be tiny, and each try
+/// begins at the token's front.
+const TRIED_FREELY: usize = 64 << 10;
 
 /// What became of a [`Lane::send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +43,14 @@ pub enum Sent {
 /// Raw access to a session's socket. A request is sent with [`Self::send_batch`], [`Self::send_message`] or
 /// packet by packet with [`Self::send`]; its reply is read to its end with [`Self::recv`] or [`Self::reply`].
 ///
-/// Each wait ends with an error when the server has neither sent nor taken a byte for the session's limit.
+/// Each wait ends with an error when the server has brought nothing for the session's limit: see [`Silence`].
 pub struct Lane {
     link: Link,
     packet_size: usize,
     /// The open transaction's descriptor, 0 if the server told none.
     transaction: u64,
     in_transaction: bool,
-    silence: Duration,
+    silence: Silence,
     outgoing: Boundary,
     incoming: Boundary,
     /// Requests sent to their end, whose reply has not been read to its end.
@@ -64,7 +70,7 @@ impl Lane {
             packet_size,
             transaction: 0,
             in_transaction: false,
-            silence,
+            silence: Silence::new(silence),
             outgoing: Boundary::default(),
             incoming: Boundary::default(),
             unanswered: 0,
@@ -129,7 +135,7 @@ impl Lane {
     }
 
     pub(super) fn set_silence(&mut self, limit: Duration) {
-        self.silence = limit;
+        self.silence.limit = limit;
     }
 
     pub(super) fn link(&mut self) -> &mut Link {
@@ -202,16 +208,13 @@ impl Lane {
 
     async fn send_parts(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<Sent> {
         let mut written = 0;
-        let (watch, number) = (self.watch.clone(), self.number());
-        let watch = watch.as_deref();
         // Parts that are empty from the start must not count as parts to come.
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
-            let limit = self.silence;
-            let progress = poll_fn(|cx| self.poll_send(cx, parts));
-            match within(watch, number, limit, progress).await? {
+            match self.wait(|lane, cx| lane.poll_send(cx, parts)).await? {
                 Ok(0) => return Ok(Sent::Answered(written)),
                 Ok(n) => {
+                    self.silence.end();
                     written += n;
                     IoSlice::advance_slices(&mut parts, n);
                 }
@@ -220,11 +223,18 @@ impl Lane {
             }
         }
         if self.outgoing.is_between_messages() {
-            let limit = self.silence;
-            let flushed = poll_fn(|cx| Pin::new(&mut self.link).poll_flush(cx));
-            within(watch, number, limit, flushed).await?.map_err(lost)?;
+            self.wait(|lane, cx| Pin::new(&mut lane.link).poll_flush(cx)).await?.map_err(lost)?;
         }
         Ok(Sent::All)
+    }
+
+    /// Waits for the server, but not for longer than it may be silent.
+    async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>) -> Result<T> {
+        let (watch, number, limit) = (self.watch.clone(), self.number(), self.silence.left());
+        let began = Instant::now();
+        let ready = within(watch.as_deref(), number, limit, poll_fn(|cx| poll(self, cx))).await;
+        self.silence.add(began.elapsed());
+        ready.map_err(|_| silent(self.silence.limit))
     }
 
     /// Bytes written, or 0 when the server spoke instead.
@@ -278,10 +288,8 @@ impl Lane {
 
     async fn receive(&mut self, buf: &mut [u8]) -> Result<usize> {
         let read = if self.early.is_empty() {
-            let limit = self.silence;
             let mut buf = ReadBuf::new(buf);
-            let filled = poll_fn(|cx| Pin::new(&mut self.link).poll_read(cx, &mut buf));
-            within(self.watch.as_deref(), self.incoming.number(), limit, filled).await?.map_err(lost)?;
+            self.wait(|lane, cx| Pin::new(&mut lane.link).poll_read(cx, &mut buf)).await?.map_err(lost)?;
             buf.filled().len()
         } else {
             let read = self.early.len().min(buf.len());
@@ -292,6 +300,7 @@ impl Lane {
         if read == 0 {
             return Err(Error::hung_up());
         }
+        self.silence.heard(read)?;
         let answered = self.incoming.advance(&buf[..read])?;
         // A server may also refuse a request that it has heard in part: then the lane never becomes idle again.
         if answered > self.unanswered && self.outgoing.is_between_messages() {
@@ -301,6 +310,40 @@ impl Lane {
         Ok(read)
     }
 
+    /// For readers of raw replies: rows have come, or a result's columns.
+    pub(crate) fn has_progressed(&mut self) {
+        self.silence.end();
+    }
+
+    /// For readers of raw replies, whose token at the front is not whole: makes more of the reply available; `false` at
+    /// its end.
+    ///
+    /// # Errors
+    /// Those of [`Self::recv`]; a reply that ends within a token.
+    pub(crate) async fn more(&mut self, inbox: &mut Inbox) -> Result<bool> {
+        let before = inbox.payload().len();
+        let enough = before + if before > TRIED_FREELY { before / 8 } else { 1 };
+        loop {
+            let advanced = inbox.advance()?;
+            let here = inbox.payload().len();
+            if here >= enough || here > before && inbox.at_end() {
+                return Ok(true);
+            }
+            if inbox.at_end() {
+                return match here {
+                    0 => Ok(false),
+                    left => Err(Error::protocol(format!(
+                        "a reply ends within a token, after {left} of its bytes"
+                    ))),
+                };
+            }
+            if !advanced {
+                let read = self.recv(inbox.space()?).await?;
+                inbox.received(read);
+            }
+        }
+    }
+
     /// Reads the reply to the oldest unanswered request to its end.
     ///
     /// # Errors
@@ -308,22 +351,9 @@ impl Lane {
     pub async fn reply(&mut self) -> Result<Reply> {
         let mut inbox = Inbox::new(0);
         let mut reply = Reply::default();
-        loop {
-            while inbox.advance()? {
-                let taken = reply.take(inbox.payload())?;
-                inbox.consume(taken);
-                if inbox.at_end() {
-                    break;
-                }
-            }
-            if inbox.at_end() {
-                break;
-            }
-            let read = self.recv(inbox.space()?).await?;
-            inbox.received(read);
-        }
-        if !inbox.payload().is_empty() {
-            return Err(Error::protocol("a reply ends within a token"));
+        while self.more(&mut inbox).await? {
+            let taken = reply.take(inbox.payload())?;
+            inbox.consume(taken);
         }
         if let Some(transaction) = reply.transaction {
             self.set_transaction(transaction);

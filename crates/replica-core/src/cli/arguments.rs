@@ -91,6 +91,21 @@ const FULL_TABLE: &str = "--full-table";
 /// Other spellings of the old scripts, and ours.
 const OTHERWISE: [(&str, &str); 2] = [("--t-0", "--t0"), ("--t-1", "--t1")];
 
+/// Options that came after the scripts' own had their beginnings: they take none from these.
+const NEWER: [&str; 11] = [
+    "--allow-cascade",
+    "--allow-row-filters",
+    "--allow-shrink",
+    "--apply",
+    "--column",
+    "--create",
+    "--exclude-columns",
+    "--fill-missing-columns",
+    "--foreign-keys",
+    "--target",
+    "--where",
+];
+
 fn is_option(flags: &[FlagInfo<'_>], typed: &str) -> bool {
     flags.iter().any(|flag| flag.long == typed)
 }
@@ -124,6 +139,10 @@ fn spelled_out<'a>(flags: &[FlagInfo<'a>], typed: &'a str) -> Result<&'a str> {
     }
     let mut begun: Vec<&str> = names().filter(|name| name.starts_with(typed)).collect();
     begun.dedup();
+    // The scripts of old, and their callers, knew fewer.
+    if begun.iter().any(|name| !NEWER.contains(name)) {
+        begun.retain(|name| !NEWER.contains(name));
+    }
     match begun.as_slice() {
         [] => Err(unknown(names(), typed)),
         [name] => Ok(name),
@@ -165,6 +184,18 @@ mod tests {
         /// a switch
         #[argh(switch)]
         all: bool,
+        /// a text
+        #[argh(option)]
+        window: Option<String>,
+        /// a text
+        #[argh(option, long = "where")]
+        filter: Option<String>,
+        /// a switch
+        #[argh(switch)]
+        allow_cascade: bool,
+        /// a number
+        #[argh(option)]
+        allow_shrink: Option<String>,
         /// a switch
         #[argh(switch)]
         full_table: bool,
@@ -217,6 +248,13 @@ mod tests {
         assert_eq!(args("--max-r=2"), ["--max-retries", "2"]);
         let error = normalised("--max 2").unwrap_err().to_string();
         assert!(error.contains("--max-workers or --max-retries"), "{error}");
+    }
+
+    #[test]
+    fn newer_options_take_no_beginning_from_older_ones() {
+        assert_eq!(args("--w month --al --whe a=1"), ["--window", "month", "--all", "--where", "a=1"]);
+        let error = normalised("--allow").unwrap_err().to_string();
+        assert!(error.contains("--allow-cascade or --allow-shrink"), "{error}");
     }
 
     #[test]

@@ -13,8 +13,17 @@ pub struct Sample {
     pub metric: Metric,
     /// `t0`, `t1`, `as-of`.
     pub kind: &'static str,
-    pub table: Option<String>,
+    pub table: Option<SampleTable>,
     pub value: f64,
+}
+
+/// A table in the labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleTable {
+    /// The source's name of it.
+    pub name: String,
+    /// The target's, where it is another.
+    pub target: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,9 +111,17 @@ fn text(before: &str, samples: &[Sample], tables: Option<&[String]>) -> String {
         }
     }
     for Sample { metric, kind, table, value } in samples {
-        let table = table.as_ref().map(|table| format!(",table=\"{}\"", escaped(table))).unwrap_or_default();
-        let name = format!("{}{{run=\"{kind}\"{table}}}", metric.described().0);
-        series.insert((*metric, name), value.to_string());
+        let mut name = format!("{}{{run=\"{kind}\"", metric.described().0);
+        if let Some(SampleTable { name: table, target }) = table {
+            let _ = write!(name, ",table=\"{}\"", escaped(table));
+            // Under another name at the target, it is another series.
+            let begun = [format!("{name}}}"), format!("{name},")];
+            series.retain(|(_, name), _| !begun.iter().any(|begun| name.starts_with(begun)));
+            if let Some(target) = target {
+                let _ = write!(name, ",target=\"{}\"", escaped(target));
+            }
+        }
+        series.insert((*metric, name + "}"), value.to_string());
     }
     let (mut out, mut last) = (String::new(), None);
     for ((metric, name), value) in series {
@@ -127,7 +144,32 @@ mod tests {
     use super::*;
 
     fn sample(metric: Metric, kind: &'static str, table: Option<&str>, value: f64) -> Sample {
-        Sample { metric, kind, table: table.map(str::to_owned), value }
+        let table = table.map(|name| SampleTable { name: name.to_owned(), target: None });
+        Sample { metric, kind, table, value }
+    }
+
+    #[test]
+    fn a_table_of_another_name_has_both_and_one_series() {
+        let tables = ["dbo.a".to_owned(), "dbo.ab".to_owned()];
+        let first = [
+            sample(Metric::TableSuccess, "t0", Some("dbo.a"), 1.0),
+            sample(Metric::TableSuccess, "t0", Some("dbo.ab"), 1.0),
+            sample(Metric::TableSuccess, "t1", Some("dbo.a"), 1.0),
+        ];
+        let before = text("", &first, Some(&tables[..]));
+        let mut renamed = sample(Metric::TableSuccess, "t0", Some("dbo.a"), 0.0);
+        renamed.table.as_mut().unwrap().target = Some("stage.\"b\"".into());
+        let after = text(&before, &[renamed.clone()], Some(&tables[..]));
+        let lines: Vec<&str> = after.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            lines,
+            [
+                "replica_table_success{run=\"t0\",table=\"dbo.a\",target=\"stage.\\\"b\\\"\"} 0",
+                "replica_table_success{run=\"t0\",table=\"dbo.ab\"} 1",
+                "replica_table_success{run=\"t1\",table=\"dbo.a\"} 1",
+            ]
+        );
+        assert_eq!(text(&after, &[renamed], Some(&tables[..])), after);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use replica_core::error::{Error, Kind, Result};
 use replica_core::report::{self, Record, RecordValue, Reporter, human_duration};
 
 use crate::args::Options;
-use crate::metrics::{self, Metric, Sample};
+use crate::metrics::{self, Metric, Sample, SampleTable};
 use crate::record::{Entry, RunLog};
 use crate::refresh::FinishedPart;
 use crate::steps::Step;
@@ -60,20 +60,19 @@ impl Tally {
     /// # Errors
     /// Nobody can be told: stdout or the record cannot be written.
     pub fn add(&mut self, step: &Step, done: Vec<FinishedPart>) -> Result<()> {
-        let table = step.table.to_string();
         self.tables += 1;
-        self.measure(&table, &done);
+        self.measure(step, &done);
         let done: Vec<FinishedPart> = done.into_iter().filter(|part| !part.is_stopped()).collect();
         let code = Code::of_all(
             done.iter().map(|part| part.result.as_ref().map_or_else(Error::exit_code, |_| Code::Ok)),
         );
         if code != Code::Ok {
-            self.failures.push((table.clone(), code));
+            self.failures.push((step.label(), code));
         }
         done.iter().try_for_each(|part| self.tell(&step.label(), part))
     }
 
-    fn measure(&mut self, table: &str, done: &[FinishedPart]) {
+    fn measure(&mut self, step: &Step, done: &[FinishedPart]) {
         let outcomes = || done.iter().filter_map(|part| part.result.as_ref().ok());
         let well = outcomes().count() == done.len();
         let rows: u64 = outcomes().map(|outcome| outcome.fingerprint.rows).sum();
@@ -82,9 +81,12 @@ impl Tally {
         self.rows += rows;
         self.bytes += outcomes().map(|outcome| outcome.bytes).sum::<u64>();
         self.retries += retries;
+        let target = step.article.target_of(&step.table);
+        let target = (*target != step.table).then(|| target.to_string());
+        let table = SampleTable { name: step.table.to_string(), target };
         let mut sample = |metric, value| {
             let kind = self.book.run().kind;
-            self.samples.push(Sample { metric, kind, table: Some(table.to_owned()), value });
+            self.samples.push(Sample { metric, kind, table: Some(table.clone()), value });
         };
         sample(Metric::TableSuccess, f64::from(u8::from(well)));
         sample(Metric::TableSeconds, seconds.as_secs_f64());

@@ -69,9 +69,72 @@ fn comment(rest: &mut Peekable<Chars<'_>>) -> Result<(), &'static str> {
     Err("does not close a comment")
 }
 
+/// Does the text call one of the functions, or name a variable of theirs that is called without parentheses? What is quoted,
+/// in brackets or in a comment calls nothing.
+pub(crate) fn calls(text: &str, functions: &[&str], without_parentheses: &[&str]) -> bool {
+    let mut rest = text.chars().peekable();
+    let is_of_word = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '@' | '#' | '$');
+    while let Some(c) = rest.next() {
+        // A text that does not close calls nothing after it.
+        let skipped = match c {
+            '\'' | '"' => quoted(&mut rest, c),
+            '[' => quoted(&mut rest, ']'),
+            '-' if rest.next_if_eq(&'-').is_some() => {
+                while rest.next_if(|c| *c != '\n').is_some() {}
+                Ok(())
+            }
+            '/' if rest.next_if_eq(&'*').is_some() => comment(&mut rest),
+            _ => Ok(()),
+        };
+        if skipped.is_err() {
+            return false;
+        }
+        if !is_of_word(&c) {
+            continue;
+        }
+        let mut word = String::from(c);
+        while let Some(c) = rest.next_if(is_of_word) {
+            word.push(c);
+        }
+        let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(&word));
+        while rest.next_if(|c| c.is_whitespace()).is_some() {}
+        if is_one_of(without_parentheses) || is_one_of(functions) && rest.peek() == Some(&'(') {
+            return true;
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_calls_a_function_is_no_text_column_or_comment() {
+        let calls = |text| calls(text, &["GETDATE"], &["CURRENT_TIMESTAMP"]);
+        for calling in [
+            "day > GetDate()",
+            "day > DATEADD(day, -1, getdate ())",
+            "a = 'x' AND [b]=getdate()",
+            "day < current_timestamp",
+        ] {
+            assert!(calls(calling), "{calling}");
+        }
+        for quiet in [
+            "note = 'getdate()'",
+            "[getdate()] = 1",
+            "\"current_timestamp\" = 1",
+            "a = 1 -- getdate()",
+            "a = 1 /* getdate() /* */ getdate() */ AND b = 2",
+            "getdate = 1",
+            "my_getdate() = 1",
+            "a = 'it''s getdate()'",
+            "a = 'getdate()",
+        ] {
+            assert!(!calls(quiet), "{quiet}");
+        }
+        assert!(calls("a = 1 -- x\n AND b > getdate()"));
+    }
 
     #[test]
     fn a_condition_stays_one() {

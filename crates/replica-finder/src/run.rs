@@ -55,7 +55,9 @@ impl FinderRun<'_> {
             if looked.as_ref().is_err_and(|error| error.kind() == Kind::Connect) {
                 return looked.map(|_| code);
             }
-            let failure = |error: Error| Looked { findings: Vec::new(), left_out: Some(error.table(&name)) };
+            let article = self.options.article.over(self.configured.settings(&name)).article();
+            let named = |error| article.unwrap_or_default().named(&name, error);
+            let failure = |error: Error| Looked { findings: Vec::new(), left_out: Some(named(error)) };
             let looked = looked.unwrap_or_else(failure);
             if looked.left_out.is_some() || !looked.findings.is_empty() {
                 code = Code::Failed;

@@ -35,8 +35,8 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
         options.article.of_one(&tables)?;
         let missing = match policy.zip(source) {
             Some((policy, source)) => {
-                let alike = options.article.alike(&configured, &tables)?;
-                Some(MissingTables::new(source, target, &alike, policy))
+                let articles = options.article.articles(&configured, &tables)?;
+                Some(MissingTables::new(source, target, &tables, policy.with_articles(articles)))
             }
             None => None,
         };

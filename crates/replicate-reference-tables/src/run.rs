@@ -51,8 +51,8 @@ fn copy_from<S: Source + Clone + Send + 'static>(
             options.article.of_one(&tables)?;
             let missing = match policy.zip(source.endpoint()) {
                 Some((policy, source)) => {
-                    let alike = options.article.alike(&configured, &tables)?;
-                    Some(MissingTables::new(source, &target, &alike, policy))
+                    let articles = options.article.articles(&configured, &tables)?;
+                    Some(MissingTables::new(source, &target, &tables, policy.with_articles(articles)))
                 }
                 None => None,
             };
@@ -300,7 +300,7 @@ impl CopyRun<'_> {
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
-                    let result = Err(error.table(&job.table));
+                    let result = Err(job.named(error));
                     self.finish(FinishedTable { table: job.label(), result, started })?;
                 }
             }
@@ -331,7 +331,7 @@ impl CopyRun<'_> {
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
-                    let error = error.table(&job.table);
+                    let error = job.named(error);
                     lines.push(ExplainLine::failed(&error));
                     Some(error)
                 }

@@ -63,7 +63,7 @@ pub async fn refresh(sides: &StepContext, step: &Step, stop: &Stop) -> Vec<Finis
         StepPart::Days { range, column } => {
             let mut done = Vec::new();
             if let Err(error) = days(sides, step, (*range, column.clone()), stop, &mut done).await {
-                done.push(FinishedPart::failed(error.table(&step.table)));
+                done.push(FinishedPart::failed(step.article.named(&step.table, error)));
             }
             done
         }
@@ -123,7 +123,7 @@ async fn days(
     };
     let summary = windows::run(&job, prepared, stop, &sides.progress, &mut hear).await?;
     let wrong = summary.problems.into_iter().chain(summary.stopped);
-    done.extend(wrong.map(|error| FinishedPart::failed(error.table(&step.table))));
+    done.extend(wrong.map(|error| FinishedPart::failed(step.article.named(&step.table, error))));
     Ok(())
 }
 

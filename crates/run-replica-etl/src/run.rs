@@ -114,10 +114,7 @@ impl All<'_> {
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
         let (mut agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
-        if let Some(check) = plan.config.etl.schema {
-            let tables: Vec<TableName> = agenda.steps.iter().map(|step| step.table.clone()).collect();
-            stop.or(schema_check::run(&self.sides, plan.config, check, &tables)).await?;
-        }
+        stop.or(schema_check::run(&self.sides, plan.config, &agenda.steps)).await?;
         for (step, error) in std::mem::take(&mut agenda.refused) {
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;
         }

@@ -1,5 +1,5 @@
 //! `schema` in `[etl]`: the tables are compared before any is copied.
-use replica_testkit::{Pair, Program};
+use replica_testkit::{Pair, Program, Server};
 
 fn tool(pair: &Pair, etl: &str) -> Program {
     let config = format!("reference_tables = ['dbo.t']\n[etl]\n{etl}\n");
@@ -25,6 +25,46 @@ fn a_report_warns_and_changes_nothing() {
         "{run}"
     );
     tool(&pair, "schema = 'all'").run(&["--t0"]).exits(2);
+}
+
+#[test]
+fn a_report_is_what_there_is_unless_it_is_not_wanted() {
+    let pair = pair();
+    let run = tool(&pair, "").run(&["--t0"]).exits(1);
+    run.says("column b: the target lacks").says("(sync-replica-schema dbo.t)");
+    let run = tool(&pair, "schema = 'none'").run(&["--t0"]).exits(1);
+    assert!(!run.stderr.contains("(sync-replica-schema dbo.t)"), "{run}");
+    // What keeps no row out is no warning.
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NULL)");
+    let run = tool(&pair, "").with("RUST_LOG", "warn").run(&["--t0"]).exits(0);
+    assert_eq!(run.stderr, "", "{run}");
+}
+
+#[test]
+fn a_source_that_shows_no_definitions_is_one_line_a_run() {
+    let pair = Pair::on(Server::sandbox());
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL) CREATE TABLE dbo.u (id int NOT NULL)");
+    let login = format!("reader_{}", pair.source.name);
+    pair.server.client("master").batch(&format!("CREATE LOGIN [{login}] WITH PASSWORD = 'Secret-4711-x'"));
+    pair.source(&format!("CREATE USER [{login}] FOR LOGIN [{login}]"));
+    pair.source(&format!("GRANT SELECT ON SCHEMA::dbo TO [{login}]"));
+    let source = pair.server.connection_as(&pair.source.name, &login, "Secret-4711-x");
+    let both = tool(&pair, "").with("REPLICA_SOURCE", &source);
+    let run = both.file("replica.toml", "reference_tables = ['dbo.t', 'dbo.u']\n").run(&["--t0"]).exits(0);
+    let run = run.says("2 of 2 tables were not compared with the source's").says("GRANT VIEW DEFINITION");
+    assert_eq!(run.stderr.matches("VIEW DEFINITION").count(), 1, "{run}");
+}
+
+#[test]
+fn a_table_of_another_name_is_compared_under_it() {
+    let pair = pair();
+    pair.target("CREATE TABLE dbo.other (id int NOT NULL, a varchar(20) NULL)");
+    let settings = "reference_tables = ['dbo.t']\n[etl]\nschema = 'safe'\n[tables.'dbo.t']\ntarget = 'dbo.other'\nwhere = 'id = 1'\n";
+    let run = tool(&pair, "").file("replica.toml", settings).run(&["--t0"]).exits(0);
+    run.says("dbo.t -> dbo.other: column b changed");
+    assert_eq!(pair.target.client().number("SELECT SUM(b) FROM dbo.other"), 2);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Code, Common, Selection, Tables, Tool};
+use replica_core::cli::{ArticleArgs, Code, Common, Selection, Tables, Tool};
 use replica_core::config::{Config, Feature};
 use replica_core::error::{Error, Result};
 
@@ -17,6 +17,7 @@ replica_core::options! {
     pub struct Args {
         own: Own,
         tables: Tables,
+        article: ArticleArgs,
         common: Common,
     }
 }
@@ -68,6 +69,8 @@ struct Own {
 pub struct Options {
     /// `None`: a configuration is to be written.
     pub selection: Option<Selection>,
+    /// What is typed of a single table.
+    pub article: ArticleArgs,
     pub permitted: Permitted,
     pub sql: bool,
     pub keep: Vec<Feature>,
@@ -111,12 +114,18 @@ impl Tool for Args {
         let permitted = Permitted { create, safe: apply_safe, named: apply };
         let selection = self.tables.selection(stdin);
         if init
-            && (selection.is_ok() || sql || !permitted.nothing() || !keep.is_empty() || !without.is_empty())
+            && (selection.is_ok()
+                || self.article.is_given()
+                || sql
+                || !permitted.nothing()
+                || !keep.is_empty()
+                || !without.is_empty())
         {
             return Err(Error::usage("--init goes with --config alone: it looks at the whole source"));
         }
         Ok(Options {
             selection: if init { None } else { Some(selection?) },
+            article: self.article,
             permitted,
             sql,
             keep,

@@ -1,5 +1,4 @@
 //! The lines on stdout.
-use replica_core::catalog::TableName;
 use replica_core::error::{Error, Result};
 use replica_core::report::{Record, RecordValue};
 use replica_core::schema::drift::Deviation;
@@ -21,13 +20,13 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn record(self, table: &TableName) -> Record {
+    fn record(self, table: &str) -> Record {
         let text = |text: Option<String>| text.map_or(RecordValue::Missing, RecordValue::Text);
         let join = |parts: Vec<&str>, between| (!parts.is_empty()).then(|| parts.join(between));
         let blocked_by = join(self.blocked_by.iter().map(String::as_str).collect(), "; ");
         let statements = join(self.statements.iter().map(|one| one.sql.as_str()).collect(), "; ");
         Record::new()
-            .with("table", RecordValue::Text(table.to_string()))
+            .with("table", RecordValue::Text(table.to_owned()))
             .with("status", RecordValue::Text(self.status.into()))
             .with("object", text(self.object))
             .with("severity", text(self.severity))
@@ -41,7 +40,7 @@ impl Line<'_> {
 }
 
 /// How a table stands.
-pub fn table(table: &TableName, standing: &Result<Standing>) -> Record {
+pub fn table(table: &str, standing: &Result<Standing>) -> Record {
     let line = match standing {
         Ok(standing) => Line { status: status(standing.likeness()), ..Line::default() },
         Err(error) => Line { status: "failed", error: Some(error), ..Line::default() },
@@ -57,7 +56,7 @@ fn status(likeness: Likeness) -> &'static str {
     }
 }
 
-pub fn deviation(table: &TableName, deviation: &Deviation) -> Record {
+pub fn deviation(table: &str, deviation: &Deviation) -> Record {
     Line {
         status: "difference",
         object: Some(format!("{} {}", deviation.element, deviation.name)),
@@ -86,7 +85,7 @@ pub fn done(done: &DdlOutcome) -> Record {
 }
 
 /// What would make a table that is missing.
-pub fn creation(table: &TableName, step: &replica_core::schema::statement::DdlStep) -> Record {
+pub fn creation(table: &str, step: &replica_core::schema::statement::DdlStep) -> Record {
     Line {
         status: "difference",
         object: Some(step.what.clone()),

@@ -1,13 +1,11 @@
 //! From options to an exit code: look at both sides, do what is permitted, say how it stands.
 use std::io::{self, Write};
 
-use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Stop, Written};
 use replica_core::config::Config;
 use replica_core::error::Result;
 
 use replica_core::report::{Reporter, one_line};
-use replica_core::schema::Policy;
 use replica_core::schema::ddl::Creation;
 use replica_core::schema::statement::script;
 use replica_core::schema::sync::{self, DdlOutcome, Likeness, SchemaComparison, Standing};
@@ -19,20 +17,23 @@ use crate::{init, line};
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let Some(selection) = &options.selection else { return init::run(options) };
     let config = Config::load(options.config.as_deref())?;
-    let policy = options.policy(&config)?;
+    options.policy(&config)?;
     let written = selection.written(&config, &List::ALL, io::stdin().lock())?;
-    cli::block_on(1, |stop| async move { all(options, reporter, (&config, &policy), &written, &stop).await })
+    cli::block_on(1, |stop| async move { all(options, reporter, &config, &written, &stop).await })
 }
 
 async fn all(
     options: &Options,
     reporter: &Reporter,
-    (config, policy): (&Config, &Policy),
+    config: &Config,
     written: &Written,
     stop: &Stop,
 ) -> Result<Code> {
     let configured = Configured::ask(config, &written.entries, Some(config.source()?), config.target()?);
-    let tables = alike(&stop.or(configured).await?, written)?;
+    let configured = stop.or(configured).await?;
+    let tables = configured.tables(written)?;
+    options.article.of_one(&tables)?;
+    let policy = &options.policy(config)?.with_articles(options.article.articles(&configured, &tables)?);
     let mut source = stop.or(Session::connect(config.source()?, Role::Source)).await?;
     let mut target = stop.or(Session::connect(config.target()?, Role::Target)).await?;
     let mut comparison = stop.or(sync::compare(&mut source, &mut target, &tables, policy)).await?;
@@ -48,7 +49,8 @@ async fn all(
         comparison = stop.or(sync::run(&mut source, &mut target, comparison, permitted, tell)).await?;
     }
     for (table, standing) in &comparison.tables {
-        let line = line::table(table, standing);
+        let label = &policy.article(table).label(table);
+        let line = line::table(label, standing);
         let standing = match standing {
             Ok(standing) => standing,
             Err(error) => {
@@ -62,32 +64,19 @@ async fn all(
         }
         if standing.likeness() == Likeness::Missing {
             let creation = Creation::of(&standing.wanted.definition);
-            creation.steps().try_for_each(|step| reporter.problem(&line::creation(table, step)))?;
+            creation.steps().try_for_each(|step| reporter.problem(&line::creation(label, step)))?;
         }
-        standing.deviations.iter().try_for_each(|one| reporter.problem(&line::deviation(table, one)))?;
+        standing.deviations.iter().try_for_each(|one| reporter.problem(&line::deviation(label, one)))?;
     }
     sum_up(&comparison);
     Ok(code(&comparison))
-}
-
-/// The tables that have the same name and columns on both sides.
-fn alike(configured: &Configured, written: &Written) -> Result<Vec<TableName>> {
-    let mut alike = Vec::new();
-    for table in configured.tables(written)? {
-        if configured.settings(&table).article()?.keeps_columns() {
-            alike.push(table);
-        } else {
-            log::warn!("{table}: passed over, since its name or columns are to be others at the target");
-        }
-    }
-    Ok(alike)
 }
 
 /// What the replica has otherwise than its source, where it is about to be made.
 fn notes(comparison: &SchemaComparison) {
     for standing in comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok()) {
         if standing.likeness() == Likeness::Missing {
-            standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.name()));
+            standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.label));
         }
     }
 }
@@ -97,7 +86,7 @@ fn unknown_names(options: &Options, comparison: &SchemaComparison) {
     let standings = || comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
     for name in &options.permitted.named {
         let one = sync::Permitted { named: vec![name.clone()], ..sync::Permitted::default() };
-        let means = |standing: &Standing| standing.deviations.iter().any(|d| one.allows(standing.name(), d));
+        let means = |standing: &Standing| standing.deviations.iter().any(|d| one.allows(standing, d));
         if !standings().any(means) {
             log::warn!("--apply {name}: no difference of that name can be mended");
         }
@@ -108,7 +97,7 @@ fn unknown_names(options: &Options, comparison: &SchemaComparison) {
 fn print_script(options: &Options, reporter: &Reporter, comparison: &SchemaComparison) -> Result<()> {
     let permitted = sync::Permitted { create: true, safe: true, named: options.permitted.named.clone() };
     reporter.write(|out| {
-        for (table, standing) in &comparison.tables {
+        for (_, standing) in &comparison.tables {
             let standing = match standing {
                 Ok(standing) => standing,
                 Err(error) => {
@@ -117,12 +106,12 @@ fn print_script(options: &Options, reporter: &Reporter, comparison: &SchemaCompa
                 }
             };
             for note in standing.wanted.notes.iter().filter(|_| standing.likeness() == Likeness::Missing) {
-                writeln!(out, "-- {table}: {}", one_line(note))?;
+                writeln!(out, "-- {}: {}", standing.label, one_line(note))?;
             }
-            let others = standing.deviations.iter().filter(|one| !permitted.allows(standing.name(), one));
+            let others = standing.deviations.iter().filter(|one| !permitted.allows(standing, one));
             for other in others {
                 let what = format!("{} {}: {} ({})", other.element, other.name, other.what, other.way);
-                writeln!(out, "-- {table}: {}", one_line(&what))?;
+                writeln!(out, "-- {}: {}", standing.label, one_line(&what))?;
                 for statement in &other.statements {
                     writeln!(out, "--   {}", one_line(&statement.sql))?;
                 }

@@ -50,6 +50,12 @@ impl Planner<'_> {
         }
     }
 
+    /// An error of the table's, by both names where they differ.
+    pub fn named(&self, table: &TableName, error: Error) -> Error {
+        let article = self.options.article.over(self.configured.settings(table)).article();
+        article.unwrap_or_default().named(table, error)
+    }
+
     async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<PlannedComparisons> {
         let options = self.options;
         let settings = options.article.over(self.configured.settings(table));
@@ -151,7 +157,7 @@ impl Planner<'_> {
                 Err(error) => planned.failed.push(FinishedComparison {
                     table: comparison.source.clone(),
                     window: Some(known.window),
-                    result: Err(error.table(&comparison.source).window(known.window)),
+                    result: Err(comparison.article.named(&comparison.source, error).window(known.window)),
                     took: Duration::ZERO,
                     job: None,
                     before: None,

@@ -111,7 +111,10 @@ impl VerifyRun<'_> {
                 }
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
-                Err(error) => self.finish(jobs::failed(table, error, started))?,
+                Err(error) => {
+                    let error = self.planner().named(&table, error);
+                    self.finish(jobs::failed(table, error, started))?;
+                }
             }
         }
         Ok(jobs)

@@ -9,7 +9,7 @@ use super::name::{TableName, quote};
 use super::server::ServerFacts;
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::predicate::bracketed;
+use crate::predicate::{bracketed, calls};
 
 /// What of a table makes its copy. The default is all of it, under its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,14 +58,30 @@ impl Article {
         }
     }
 
+    /// The error of this table, which says both names where they differ.
+    pub fn named(&self, source: &TableName, error: Error) -> Error {
+        let target = self.target_of(source);
+        if target == source {
+            return error.table(source);
+        }
+        // What the server calls it has a schema.
+        let is_target = |name: &TableName| {
+            name.name == target.name && (target.schema.is_none() || name.schema == target.schema)
+        };
+        error.renamed(
+            |text| text.parse().is_ok_and(|name| name == *source || is_target(&name)),
+            self.label(source),
+        )
+    }
+
     /// The condition that rows meet.
     pub fn filter(&self) -> Option<&str> {
         self.filter.as_deref()
     }
 
-    /// The target's table has the same name and the same columns.
-    pub fn keeps_columns(&self) -> bool {
-        self.target.is_none() && self.excluded.is_empty() && self.expressions.is_empty()
+    /// Columns of the source that are as if they were not there.
+    pub fn excluded(&self) -> &[String] {
+        &self.excluded
     }
 
     /// Rows or values are others than the table's own.
@@ -83,12 +99,21 @@ impl Article {
         format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))
     }
 
-    /// The condition names a function whose value is another at every moment.
+    /// The condition or an expression calls a function whose value is another at every moment (Microsoft docs,
+    /// "Deterministic and nondeterministic functions").
     pub fn changes_with_time(&self) -> bool {
-        const CLOCKS: [&str; 7] =
-            ["GETDATE", "GETUTCDATE", "SYSDATETIME", "SYSUTCDATETIME", "CURRENT_TIMESTAMP", "NEWID", "RAND"];
-        let filter = self.filter.as_deref().unwrap_or_default().to_uppercase();
-        CLOCKS.iter().any(|clock| filter.contains(clock))
+        const CLOCKS: [&str; 8] = [
+            "GETDATE",
+            "GETUTCDATE",
+            "SYSDATETIME",
+            "SYSDATETIMEOFFSET",
+            "SYSUTCDATETIME",
+            "NEWID",
+            "RAND",
+            "CRYPT_GEN_RANDOM",
+        ];
+        let mut texts = self.filter.iter().chain(self.expressions.values());
+        texts.any(|text| calls(text, &CLOCKS, &["CURRENT_TIMESTAMP", "CURRENT_DATE"]))
     }
 
     /// The expressions, by the names of their columns.
@@ -119,12 +144,11 @@ impl Article {
                 excluded.push(name.clone());
                 continue;
             }
-            let error = |what: &str| Err(Error::usage(what).table(&table.object.name).column(name));
             let Some(column) = table.column_named(name) else {
-                return error("it is to be left out, and the source has no such column");
+                return Err(nothing_to_leave_out(&table.object.name, name));
             };
             if table.is_key(column) {
-                return error("it is of the source's key, and cannot be left out: rows are told apart by it");
+                return Err(key_left_out(&table.object.name, name));
             }
             ids.push(column.id);
             excluded.push(column.name.clone());
@@ -138,6 +162,16 @@ impl Article {
         table.article = self.clone();
         Ok(table)
     }
+}
+
+pub(crate) fn nothing_to_leave_out(table: &TableName, column: &str) -> Error {
+    Error::usage("it is to be left out, and the source has no such column").table(table).column(column)
+}
+
+pub(crate) fn key_left_out(table: &TableName, column: &str) -> Error {
+    Error::usage("it is of the source's key, and cannot be left out: rows are told apart by it")
+        .table(table)
+        .column(column)
 }
 
 /// What follows FROM to read a table's rows.
@@ -279,5 +313,9 @@ mod tests {
         assert_ne!(one, print(Some("a = 2"), &[], &[]));
         assert_ne!(one, print(None, &[], &[("a", "1")]));
         assert!(article(Some("day > GetDate()"), &[], &[]).unwrap().changes_with_time());
+        assert!(
+            article(None, &[], &[("a", "CAST(SYSDATETIMEOFFSET() AS date)")]).unwrap().changes_with_time()
+        );
+        assert!(!article(Some("rand = 1"), &[], &[("a", "'newid()'")]).unwrap().changes_with_time());
     }
 }

@@ -92,7 +92,7 @@ const FULL_TABLE: &str = "--full-table";
 const OTHERWISE: [(&str, &str); 2] = [("--t-0", "--t0"), ("--t-1", "--t1")];
 
 /// Options that came after the scripts' own had their beginnings: they take none from these.
-const NEWER: [&str; 11] = [
+const NEWER: [&str; 13] = [
     "--allow-cascade",
     "--allow-row-filters",
     "--allow-shrink",
@@ -102,6 +102,8 @@ const NEWER: [&str; 11] = [
     "--exclude-columns",
     "--fill-missing-columns",
     "--foreign-keys",
+    "--header",
+    "--log-format",
     "--target",
     "--where",
 ];

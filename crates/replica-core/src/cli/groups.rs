@@ -1,12 +1,13 @@
 //! Groups of options that several tools have: each option's name, type, default and help, once.
 //!
 //! A tool puts its command line together from them with [`options!`](crate::options).
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 
 use super::{Configured, Selection, values};
-use crate::catalog::TableName;
+use crate::catalog::{Article, TableName};
 use crate::config::{Allowance, Apply, Config, Feature, Shrink, TableSettings};
 use crate::copy::Verify;
 use crate::error::{Error, Result};
@@ -368,28 +369,32 @@ impl ArticleArgs {
         TableSettings { filter: self.filter.filter.clone().or(settings.filter), ..settings }
     }
 
-    /// Those of the tables that have the same name and columns on both sides: only these can be made like the source's.
+    /// What of each table makes its copy: as configured, and of the tables of the run as typed.
     ///
     /// # Errors
     /// Those of [`TableSettings::article`].
-    pub fn alike(&self, configured: &Configured, tables: &[TableName]) -> Result<Vec<TableName>> {
-        let mut alike = Vec::new();
+    pub fn articles(
+        &self,
+        configured: &Configured,
+        tables: &[TableName],
+    ) -> Result<HashMap<TableName, Article>> {
+        let mut articles = configured.articles()?;
         for table in tables {
-            if self.over(configured.settings(table)).article()?.keeps_columns() {
-                alike.push(table.clone());
-            } else {
-                log::warn!(
-                    "{table}: --create passes it over, since its name or columns are to be others at the target"
-                );
-            }
+            let settings = self.over(configured.settings(table));
+            articles.insert(table.clone(), settings.article().map_err(|error| error.table(table))?);
         }
-        Ok(alike)
+        Ok(articles)
+    }
+
+    /// Something is typed of the table.
+    pub fn is_given(&self) -> bool {
+        self.reshaping.is_given() || self.filter.filter.is_some()
     }
 
     /// # Errors
     /// Of kind `Usage`: something is typed of one table, and there are others.
     pub fn of_one(&self, tables: &[TableName]) -> Result<()> {
-        if tables.len() > 1 && (self.reshaping.is_given() || self.filter.filter.is_some()) {
+        if tables.len() > 1 && self.is_given() {
             return Err(Error::usage(
                 "--target, --where, --exclude-columns and --column go with a single table",
             )

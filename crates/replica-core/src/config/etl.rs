@@ -6,10 +6,13 @@ use serde::Deserialize;
 use super::{Apply, Shrink};
 
 /// What is done about tables that differ from the source's, before any is copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SchemaCheck {
+    /// They are not compared: a copy's own refusals tell.
+    None,
     /// Differences are warned of.
+    #[default]
     Report,
     /// Those that can be mended without loss and without a rewrite are mended, as by `sync-replica-schema --apply-safe`.
     Safe,
@@ -29,8 +32,8 @@ pub struct Etl {
     pub verify: Option<String>,
     /// How much smaller tables and days may become.
     pub allow_shrink: Option<Shrink>,
-    /// Whether the target's tables are compared with the source's first; without it a copy's own refusals tell.
-    pub schema: Option<SchemaCheck>,
+    /// Whether the target's tables are compared with the source's first.
+    pub schema: SchemaCheck,
     /// How tables and days are brought in step.
     pub apply: Option<Apply>,
     /// Where each run leaves its record.

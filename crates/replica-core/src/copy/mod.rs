@@ -84,6 +84,11 @@ impl<S> TableJob<S> {
         self.article.label(&self.table)
     }
 
+    /// An error of this table's.
+    pub fn named(&self, error: Error) -> Error {
+        self.article.named(&self.table, error)
+    }
+
     /// What will be done. `options`: that of the job, or what has become of it.
     ///
     /// # Errors
@@ -121,7 +126,7 @@ pub async fn preflight<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<()> 
             let table = session.table(&job.table, &job.article).await?;
             find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await
         };
-        if let Some(settled) = retries.settled(looked.await.map_err(|error| error.table(&job.table))).await {
+        if let Some(settled) = retries.settled(looked.await.map_err(|error| job.named(error))).await {
             return settled;
         }
     }
@@ -171,7 +176,7 @@ pub async fn table_with_effort<S: Source>(
     loop {
         let days = job.days.as_ref().map(|days| days.window.to_string());
         let replaced = about(job.label(), days, attempt(job, progress, &mut effort.phases)).await;
-        if let Some(settled) = retries.settled(replaced.map_err(|error| error.table(&job.table))).await {
+        if let Some(settled) = retries.settled(replaced.map_err(|error| job.named(error))).await {
             effort.retries = retries.used();
             return settled;
         }

@@ -212,6 +212,14 @@ impl Error {
         self
     }
 
+    /// Adds the table under the name that it goes by where what is known is one of its names.
+    pub(crate) fn renamed(mut self, is_it: impl Fn(&str) -> bool, label: String) -> Self {
+        if self.0.table.as_deref().is_none_or(is_it) {
+            self.0.table = Some(label);
+        }
+        self
+    }
+
     /// Adds the column.
     pub fn column(mut self, column: impl fmt::Display) -> Self {
         self.0.column.get_or_insert_with(|| column.to_string());

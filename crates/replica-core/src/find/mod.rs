@@ -140,7 +140,8 @@ pub async fn find(session: &mut Session, search: &Search<'_>) -> Result<Vec<Find
     let mut findings = Vec::new();
     for scan in Scan::all(search) {
         let found = search_with(session, search, &scan).await;
-        findings.extend(found.map_err(|error| error.table(&search.source.object.name))?);
+        let source = search.source;
+        findings.extend(found.map_err(|error| source.article.named(&source.object.name, error))?);
     }
     Ok(findings)
 }

@@ -123,7 +123,7 @@ impl Plan {
         warnings.extend(target.masked_when_read_back());
         if source.article.changes_with_time() {
             warnings.push(
-                "the condition on the rows changes with time: what is copied now may not be what is compared later".into(),
+                "the condition on the rows, or an expression, changes with time: what is copied now may not be what is compared later".into(),
             );
         }
         let mut row_filters = Vec::new();

@@ -1,4 +1,6 @@
 //! The source's side of the data lane: a SELECT as blocks of rows in bulk form, with their count and hash.
+pub(crate) mod expressions;
+
 use crate::decode::{Row, RowReader, Value};
 use crate::error::{Error, Result};
 use crate::rows::RowSource;

@@ -1,9 +1,9 @@
 //! Tables that the target lacks, around a load: made bare before it, and finished after it.
 use super::policy::Policy;
-use super::sync::{self, DdlOutcome, Likeness, Permitted, SchemaComparison, Stage, Standing};
+use super::sync::{self, DdlOutcome, HeldTables, Likeness, Permitted, SchemaComparison, Stage, Standing};
 use crate::catalog::TableName;
 use crate::config::Endpoint;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::exit::Code;
 use crate::session::{Role, Session};
 
@@ -33,11 +33,11 @@ impl MissingTables {
     pub async fn statements(&self) -> Result<Vec<(TableName, Vec<String>)>> {
         let (_, _, comparison) = self.look().await?;
         let mut all = Vec::new();
-        for standing in missing(&comparison) {
+        for (name, standing) in missing(&comparison) {
             let stages = [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys];
             let steps = stages.into_iter().flat_map(|stage| sync::steps(standing, &permitted(), stage));
             let statements = steps.flat_map(|step| step.statements).map(|statement| statement.sql);
-            all.push((standing.name().clone(), statements.collect()));
+            all.push((name.clone(), statements.collect()));
         }
         Ok(all)
     }
@@ -46,19 +46,31 @@ impl MissingTables {
     /// What the server refuses is in the log, and the table is missed when its turn comes.
     ///
     /// # Errors
-    /// A lost connection; a catalog that does not answer.
+    /// A lost connection; a catalog that does not answer; of kind `Busy`: another run is about to make one.
     pub async fn make(&self) -> Result<()> {
-        let (_, mut target, comparison) = self.look().await?;
+        let (mut source, mut target, comparison) = self.look().await?;
+        let is_missing = |standing: &Standing| standing.likeness() == Likeness::Missing;
+        let comparison = match HeldTables::of(&mut target, &comparison, is_missing).await? {
+            None => comparison,
+            // What the run before has made meanwhile.
+            Some(held) => {
+                let tables = &self.tables;
+                held.but_for_busy(sync::compare(&mut source, &mut target, tables, &self.policy).await?)
+            }
+        };
         for (table, standing) in &comparison.tables {
-            if let Err(error) = standing {
-                log::warn!("{table}: it cannot be made: {error}");
+            match standing {
+                Err(error) if error.kind() == Kind::Busy => return Err(error.clone()),
+                Err(error) => log::warn!("{table}: it cannot be made: {error}"),
+                Ok(_) => {}
             }
         }
-        for standing in missing(&comparison) {
-            standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.name()));
+        for (_, standing) in missing(&comparison) {
+            standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.label));
         }
+        let is_missing = |one: &(TableName, Result<Standing>)| one.1.as_ref().is_ok_and(is_missing);
         let only_missing = SchemaComparison {
-            tables: comparison.tables.into_iter().filter(|(_, one)| is_missing(one)).collect(),
+            tables: comparison.tables.into_iter().filter(is_missing).collect(),
             ..comparison
         };
         for done in sync::run_stage(&mut target, &only_missing, &permitted(), Stage::Tables, &[]).await? {
@@ -79,7 +91,14 @@ impl MissingTables {
             codes.extend(done.result.err().map(|error| error.exit_code()));
             Ok(())
         };
-        sync::run(&mut source, &mut target, comparison, (&self.policy, &permitted()), tell).await?;
+        let permitted = permitted();
+        let done = sync::run(&mut source, &mut target, comparison, (&self.policy, &permitted), tell).await?;
+        for error in done.tables.into_iter().filter_map(|(_, standing)| standing.err()) {
+            if error.kind() == Kind::Busy {
+                log::error!("{error}");
+                codes.push(error.exit_code());
+            }
+        }
         Ok(Code::of_all(codes))
     }
 
@@ -91,13 +110,10 @@ impl MissingTables {
     }
 }
 
-fn is_missing(standing: &Result<Standing>) -> bool {
-    standing.as_ref().is_ok_and(|standing| standing.likeness() == Likeness::Missing)
-}
-
-fn missing(comparison: &SchemaComparison) -> impl Iterator<Item = &Standing> {
-    let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
-    standings.filter(|standing| standing.likeness() == Likeness::Missing)
+/// By the source's names.
+fn missing(comparison: &SchemaComparison) -> impl Iterator<Item = (&TableName, &Standing)> {
+    let standings = comparison.tables.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?)));
+    standings.filter(|(_, standing)| standing.likeness() == Likeness::Missing)
 }
 
 fn tell(done: &DdlOutcome) {

@@ -1,29 +1,40 @@
 //! Source and target side by side, and the target brought to what the policy wants.
 //!
 //! Every step is a transaction of its own, and a run begins with a look at what is there: one that was killed is finished
-//! by the next.
+//! by the next. Who makes or changes a table holds it: of two runs at once, the second looks when the first has done.
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use twox_hash::XxHash3_128;
+
+use super::article::shaped;
 use super::ddl::{self, Creation};
 use super::definition::{Definition, same_name};
 use super::drift::{Deviation, Element, Mend, deviations};
+use super::expression;
 use super::policy::{Policy, TargetServer, Wanted};
 use super::read::read;
 use super::statement::{Cost, DdlStatement, DdlStep};
-use crate::catalog::TableName;
+use crate::catalog::{SqlType, TableName};
 use crate::config::Feature;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::read::expressions::{self, TypedExpression};
 use crate::retry::Backoff;
+use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session};
 
 /// How long readers and writers of a table may hold its DDL up, and it those behind it.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long another run may be about to make a table.
+const TABLE_WAIT: Duration = Duration::from_secs(5);
 /// A column is changed once a round, since what is left to do shows when it is read again.
 const MOST_ROUNDS: usize = 4;
 
 /// A table of the source, and what the target has of it.
 #[derive(Clone, Debug)]
 pub struct Standing {
+    /// For people: the source's name of the table, and the target's where it is another.
+    pub label: String,
     /// What the policy makes of the source's table.
     pub wanted: Wanted,
     /// `None`: the target has no such table.
@@ -53,13 +64,13 @@ impl Standing {
         }
     }
 
-    /// The table's name.
+    /// The target's name of it.
     pub fn name(&self) -> &TableName {
         &self.wanted.definition.name
     }
 }
 
-/// Tables as they were asked for, and how they stand.
+/// Tables as they were asked for, by the source's names, and how they stand.
 #[derive(Debug)]
 pub struct SchemaComparison {
     /// What the target can do.
@@ -75,7 +86,8 @@ pub struct Permitted {
     pub create: bool,
     /// Changes that lose and rewrite nothing.
     pub safe: bool,
-    /// Names of columns, indexes and constraints that are changed at any price, with or without their table's.
+    /// Names of columns, indexes and constraints that are changed at any price, with or without the target's name of their
+    /// table.
     pub named: Vec<String>,
 }
 
@@ -86,17 +98,17 @@ impl Permitted {
     }
 
     /// Whether this difference may be mended.
-    pub fn allows(&self, table: &TableName, deviation: &Deviation) -> bool {
+    pub fn allows(&self, standing: &Standing, deviation: &Deviation) -> bool {
         match deviation.way {
             Mend::Create => self.create,
-            Mend::Safe => self.safe || self.names(table, deviation),
-            Mend::Asked => self.names(table, deviation),
+            Mend::Safe => self.safe || self.names(standing, deviation),
+            Mend::Asked => self.names(standing, deviation),
             Mend::ByHand => false,
         }
     }
 
-    fn names(&self, table: &TableName, deviation: &Deviation) -> bool {
-        let full = format!("{table}.{}", deviation.name);
+    fn names(&self, standing: &Standing, deviation: &Deviation) -> bool {
+        let full = format!("{}.{}", standing.name(), deviation.name);
         self.named.iter().any(|name| same_name(name, &deviation.name) || same_name(name, &full))
     }
 }
@@ -123,11 +135,26 @@ pub async fn compare(
     policy: &Policy,
 ) -> Result<SchemaComparison> {
     let at_source = read(source, Role::Source, names).await?;
-    let at_target = read(target, Role::Target, names).await?;
+    let targets: Vec<TableName> =
+        names.iter().map(|name| policy.article(name).target_of(name).clone()).collect();
+    let at_target = read(target, Role::Target, &targets).await?;
+    one_source_each(names, &targets, &at_target.server)?;
+    let collation = at_source.server.collation;
     let mut tables = Vec::new();
-    for ((name, source), target) in names.iter().zip(at_source.tables).zip(at_target.tables) {
-        let standing = stand(name, source, target, policy, &at_target.server);
-        tables.push((name.clone(), standing.map_err(|error| error.table(name))));
+    for ((name, found), at_target_now) in names.iter().zip(at_source.tables).zip(at_target.tables) {
+        let label = policy.article(name).label(name);
+        let shaped = match found {
+            Ok(Some(definition)) => match typed(source, &definition, policy).await {
+                Err(error) if error.server().is_none() && error.kind() != Kind::Mapping => return Err(error),
+                Err(error) => Err(error),
+                Ok(typed) => shaped(&definition, typed, &collation, (policy, &at_target.server)),
+            },
+            Ok(None) => Err(not_there(name)),
+            Err(error) => Err(error),
+        };
+        let standing =
+            shaped.and_then(|shaped| stand(&label, shaped, at_target_now, policy, &at_target.server));
+        tables.push((name.clone(), standing.map_err(|error| policy.article(name).named(name, error))));
     }
     let mut comparison = SchemaComparison { target: at_target.server, tables };
     if policy.has(Feature::ForeignKeys) {
@@ -136,26 +163,74 @@ pub async fn compare(
     Ok(comparison)
 }
 
+/// The types of what a table's expressions make.
+async fn typed(source: &mut Session, table: &Definition, policy: &Policy) -> Result<Vec<TypedExpression>> {
+    expressions::typed(source, &table.name, &policy.article(&table.name)).await
+}
+
+/// Two tables that are one at the target would be made and filled in turns.
+fn one_source_each(sources: &[TableName], targets: &[TableName], server: &TargetServer) -> Result<()> {
+    let mut taken = HashMap::<String, &TableName>::new();
+    for (source, target) in sources.iter().zip(targets) {
+        let target = server.full_name(target);
+        if let Some(other) = taken.insert(target.to_string().to_lowercase(), source)
+            && other != source
+        {
+            return Err(Error::usage(format!("{other} and {source} are both to be {target} at the target"))
+                .remedy("Give one of them another target in [tables] of replica.toml"));
+        }
+    }
+    Ok(())
+}
+
+fn not_there(name: &TableName) -> Error {
+    let error = Error::data("the source has no such table, or its login may not see it").table(name);
+    error.remedy("Check the name, the database in the connection string, and the login's permissions")
+}
+
 fn stand(
-    name: &TableName,
-    source: Result<Option<Definition>>,
+    label: &str,
+    (source, mut lacks): (Definition, Vec<String>),
     found: Result<Option<Definition>>,
     policy: &Policy,
     target: &TargetServer,
 ) -> Result<Standing> {
-    let source = source?.ok_or_else(|| {
-        let error = Error::data("the source has no such table, or its login may not see it").table(name);
-        error.remedy("Check the name, the database in the connection string, and the login's permissions")
-    })?;
-    let (wanted, found) = (policy.wanted(&source, target)?, found?);
+    let (mut wanted, found) = (policy.wanted(&source, target)?, found?);
+    lacks.append(&mut wanted.notes);
+    wanted.notes = lacks;
     if found.as_ref().is_some_and(|found| found.is_view) {
-        let error =
-            Error::data("at the target this is a view, which cannot be made like a table").table(name);
+        let error = Error::data("at the target this is a view, which cannot be made like a table");
         return Err(error.remedy("Drop the view, or compare its table"));
     }
-    let deviations =
-        found.as_ref().map(|found| deviations(&wanted.definition, found, policy, target)).unwrap_or_default();
-    Ok(Standing { wanted, found, deviations })
+    let deviations = found.as_ref().map(|found| {
+        let wanted = with_what_both_have(&wanted.definition, &source, found);
+        deviations(&wanted, found, policy, target)
+    });
+    Ok(Standing { label: label.to_owned(), wanted, found, deviations: deviations.unwrap_or_default() })
+}
+
+/// A column that both servers number, compute or stamp is no difference, though a table that is made has a plain one:
+/// loads keep the source's numbers, and leave out what the target's server writes itself.
+fn with_what_both_have(wanted: &Definition, source: &Definition, found: &Definition) -> Definition {
+    let mut wanted = wanted.clone();
+    for column in &mut wanted.columns {
+        let (Some(source), Some(found)) = (source.column(&column.name), found.column(&column.name)) else {
+            continue;
+        };
+        if source.identity.is_some() && column.identity.is_none() {
+            column.identity.clone_from(&found.identity);
+        }
+        if let (Some(one), Some(other)) = (&source.computed, &found.computed)
+            && expression::same(&one.expression, &other.expression)
+            && column.computed.is_none()
+        {
+            column.computed = Some(other.clone());
+        }
+        if source.sql_type == SqlType::RowVersion && found.sql_type == SqlType::RowVersion {
+            column.sql_type = SqlType::RowVersion;
+        }
+    }
+    wanted
 }
 
 /// A foreign key to a table that the target has not, and that is not made either, cannot be made.
@@ -211,7 +286,7 @@ pub fn steps(standing: &Standing, permitted: &Permitted, stage: Stage) -> Vec<Dd
     };
     let mut changed: Vec<&str> = Vec::new();
     let mut steps = Vec::new();
-    let allowed = standing.deviations.iter().filter(|one| permitted.allows(standing.name(), one));
+    let allowed = standing.deviations.iter().filter(|one| permitted.allows(standing, one));
     for deviation in allowed.filter(due) {
         if changed.contains(&deviation.name.as_str()) {
             continue;
@@ -231,15 +306,15 @@ pub fn schemas(comparison: &SchemaComparison) -> Vec<DdlStatement> {
     let mut schemas: Vec<&String> = missing.filter_map(|one| one.name().schema.as_ref()).collect();
     schemas.sort_unstable();
     schemas.dedup();
-    let there = |schema: &str| comparison.target.schemas.iter().any(|name| same_name(name, schema));
-    schemas.into_iter().filter(|schema| !there(schema)).map(|schema| ddl::create_schema(schema)).collect()
+    let is_there = |schema: &str| comparison.target.has_schema(schema);
+    schemas.into_iter().filter(|schema| !is_there(schema)).map(|schema| ddl::create_schema(schema)).collect()
 }
 
 /// How a step went.
 #[derive(Debug)]
 pub struct DdlOutcome {
-    /// The table.
-    pub table: TableName,
+    /// As [`Standing::label`].
+    pub table: String,
     /// What was to be done.
     pub step: DdlStep,
     /// How long it took, waits for locks included.
@@ -248,22 +323,29 @@ pub struct DdlOutcome {
     pub result: Result<()>,
 }
 
-/// Runs all that is permitted, stage by stage, and tells of each step.
+/// Runs all that is permitted, stage by stage, and tells of each step. A table that another run holds is left alone, and
+/// stands as an error of kind `Busy`.
 ///
 /// # Errors
 /// A lost connection. What the server refuses is told as a step, and the others go on.
 pub async fn run(
     source: &mut Session,
     target: &mut Session,
-    mut comparison: SchemaComparison,
+    comparison: SchemaComparison,
     (policy, permitted): (&Policy, &Permitted),
     mut tell: impl FnMut(DdlOutcome) -> Result<()>,
 ) -> Result<SchemaComparison> {
     let names: Vec<TableName> = comparison.tables.iter().map(|(name, _)| name.clone()).collect();
-    let mut refused: Vec<(TableName, String)> = Vec::new();
+    let stages = [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys];
+    let is_due =
+        |standing: &Standing| stages.iter().any(|stage| !steps(standing, permitted, *stage).is_empty());
+    let Some(held) = HeldTables::of(target, &comparison, is_due).await? else { return Ok(comparison) };
+    // What the run before has done meanwhile.
+    let mut comparison = held.but_for_busy(compare(source, target, &names, policy).await?);
+    let mut refused: Vec<(String, String)> = Vec::new();
     for _ in 0..MOST_ROUNDS {
         let mut done = 0;
-        for stage in [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys] {
+        for stage in stages {
             for one in run_stage(target, &comparison, permitted, stage, &refused).await? {
                 match &one.result {
                     Ok(()) => done += 1,
@@ -275,9 +357,76 @@ pub async fn run(
         if done == 0 {
             break;
         }
-        comparison = compare(source, target, &names, policy).await?;
+        comparison = held.but_for_busy(compare(source, target, &names, policy).await?);
     }
+    held.release(target).await?;
     Ok(comparison)
+}
+
+/// Tables that no other run makes or changes meanwhile, for the life of the session or until [`Self::release`].
+pub(super) struct HeldTables {
+    locks: Vec<String>,
+    /// Those that another run holds, by the source's names.
+    busy: Vec<(TableName, Error)>,
+}
+
+impl HeldTables {
+    /// `None`: no table is due.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub(super) async fn of(
+        target: &mut Session,
+        comparison: &SchemaComparison,
+        is_due: impl Fn(&Standing) -> bool,
+    ) -> Result<Option<Self>> {
+        let standing = |(name, one): &'_ (TableName, Result<Standing>)| {
+            let standing = one.as_ref().ok().filter(|one| is_due(one))?;
+            Some((lock_name(standing.name()), name.clone(), standing.label.clone()))
+        };
+        let mut due: Vec<(String, TableName, String)> =
+            comparison.tables.iter().filter_map(standing).collect();
+        // In one order, so that of two runs neither waits for the other in turns.
+        due.sort_unstable();
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let mut held = Self { locks: Vec::new(), busy: Vec::new() };
+        for (lock, name, label) in due {
+            if applock::take(target, &lock, LockMode::Exclusive, TABLE_WAIT).await? {
+                held.locks.push(lock);
+            } else {
+                let error = Error::busy("another run is making or changing this table").table(label);
+                held.busy.push((name, error));
+            }
+        }
+        Ok(Some(held))
+    }
+
+    /// The comparison, in which what another run holds is no business of ours.
+    pub(super) fn but_for_busy(&self, mut comparison: SchemaComparison) -> SchemaComparison {
+        for (name, standing) in &mut comparison.tables {
+            if let Some((_, error)) = self.busy.iter().find(|(busy, _)| busy == name) {
+                *standing = Err(error.clone());
+            }
+        }
+        comparison
+    }
+
+    /// # Errors
+    /// A lost connection.
+    pub(super) async fn release(self, target: &mut Session) -> Result<()> {
+        for lock in &self.locks {
+            applock::release(target, lock).await?;
+        }
+        Ok(())
+    }
+}
+
+/// By the name, since a table that is to be made has no number yet. A resource has at most 255 characters (Microsoft docs,
+/// "sp_getapplock"), and a table's name may have more.
+fn lock_name(table: &TableName) -> String {
+    format!("replica schema {:032x}", XxHash3_128::oneshot(table.quoted().to_lowercase().as_bytes()))
 }
 
 /// Runs the steps of one stage, but for those that were refused before.
@@ -289,7 +438,7 @@ pub async fn run_stage(
     comparison: &SchemaComparison,
     permitted: &Permitted,
     stage: Stage,
-    refused: &[(TableName, String)],
+    refused: &[(String, String)],
 ) -> Result<Vec<DdlOutcome>> {
     target.set_lock_timeout(LOCK_WAIT).await?;
     let mut all = Vec::new();
@@ -304,7 +453,7 @@ pub async fn run_stage(
     for (_, standing) in &comparison.tables {
         let Ok(standing) = standing else { continue };
         for step in steps(standing, permitted, stage) {
-            let table = standing.name().clone();
+            let table = standing.label.clone();
             if refused.iter().any(|(of, what)| *of == table && (*what == step.what || what == "table")) {
                 continue;
             }

@@ -86,8 +86,9 @@ impl Which {
 /// # Errors
 /// No such row; what keeps the trial from being made, as a lost connection does. A refusal is no error.
 pub async fn row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> Result<Trial> {
-    let name = &subject.source.object.name;
-    try_row(sides, subject, which).await.map_err(|error| error.table(name))
+    let source = subject.source;
+    let named = |error| source.article.named(&source.object.name, error);
+    try_row(sides, subject, which).await.map_err(named)
 }
 
 async fn try_row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> Result<Trial> {

@@ -69,7 +69,7 @@ impl ComparisonJob {
         let mut snapshot = true;
         loop {
             let compared = self.attempt(connections, snapshot, progress).await.map_err(|error| {
-                let error = error.table(&self.comparison.source);
+                let error = self.comparison.article.named(&self.comparison.source, error);
                 self.window.iter().fold(error, |error, window| error.window(window))
             });
             match compared {

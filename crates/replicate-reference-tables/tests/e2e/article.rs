@@ -118,7 +118,10 @@ fn what_would_be_wrong_is_refused_before_anything_is_written() {
     people(&["--exclude-columns=id"]).exits(2).says("key");
     people(&["--exclude-columns=nothing"]).exits(2).says("no such column");
     people(&["--exclude-columns=tenant_id"]).exits(1).says("left out (exclude_columns), and needing a value");
-    people(&["--column=email=LOWER(nothing)"]).exits(1).says("nothing");
+    people(&["--column=email=LOWER(nothing)"])
+        .exits(1)
+        .says("nothing")
+        .says("ERROR dbo.people -> stage.persons");
     people(&["--column=email=CAST(tenant_id AS date)"]).exits(1);
     let twice = "reference_tables = ['dbo.people', 'dbo.stage_persons']\n[tables.'dbo.people']\ntarget = 'dbo.Stage_Persons'";
     tool(&pair).file("replica.toml", twice).run(&["--all"]).exits(2).says("are both to be");

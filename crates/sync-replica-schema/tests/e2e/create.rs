@@ -93,6 +93,36 @@ fn a_replica_leaves_out_what_it_has_no_use_for() {
 }
 
 #[test]
+fn tables_in_memory_and_ledgers_become_plain_ones() {
+    let pair = Pair::new();
+    pair.source(
+        "CREATE TABLE dbo.memory (id int NOT NULL CONSTRAINT PK_memory PRIMARY KEY NONCLUSTERED, n varchar(9) NULL) WITH (MEMORY_OPTIMIZED = ON)",
+    );
+    pair.source("CREATE TABLE dbo.ledger (id int NOT NULL CONSTRAINT PK_ledger PRIMARY KEY, n int NULL) WITH (LEDGER = ON)");
+    pair.source("CREATE TABLE dbo.append (id int NOT NULL) WITH (LEDGER = ON (APPEND_ONLY = ON))");
+    made(&pair, "dbo.memory", &[]).says("a plain table, without memory optimization");
+    made(&pair, "dbo.ledger", &[]).says("a plain table, without a ledger");
+    made(&pair, "dbo.append", &[]);
+    let special = "SELECT COUNT(*) FROM sys.tables WHERE is_memory_optimized = 1 OR ledger_type <> 0";
+    assert_eq!((pair.source.client().number(special), pair.target.client().number(special)), (3, 0));
+    pair.assert_equal("SELECT name, type FROM sys.indexes WHERE name LIKE 'PK%' ORDER BY name");
+}
+
+#[test]
+fn what_no_copy_reads_or_writes_is_refused_as_the_copy_refuses_it() {
+    let pair = Pair::new();
+    pair.source(
+        "CREATE TABLE dbo.person (id int NOT NULL) AS NODE CREATE TABLE dbo.ledger (id int NOT NULL)",
+    );
+    pair.target("CREATE TABLE dbo.ledger (id int NOT NULL) WITH (LEDGER = ON)");
+    let exit = tool(&pair).run(&["dbo.person", "dbo.ledger", "--create"]).exits(1);
+    let exit =
+        exit.says("the source is a node table of a graph").says("the target is an updatable ledger table");
+    let states: Vec<String> = tables(&exit).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, ["failed", "failed"], "{exit}");
+}
+
+#[test]
 fn foreign_keys_are_made_last_where_they_are_asked_for() {
     let pair = Pair::new();
     pair.source(

@@ -1,7 +1,9 @@
 //! The real binary against a real server: the one that REPLICA_TEST_SERVER names, or the sandbox.
 mod util;
 
+mod article;
 mod create;
 mod drift;
+mod held;
 mod init;
 mod rights;

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use super::tables::{List, Written};
 use crate::catalog::near::near;
-use crate::catalog::{ListEntry, NamedOrMatching, Names, TableName};
+use crate::catalog::{Article, ListEntry, NamedOrMatching, Names, TableName};
 use crate::config::{Config, Endpoint, TableSettings};
 use crate::error::{Error, Result};
 use crate::session::Role;
@@ -111,6 +111,17 @@ impl Configured {
     /// What the configuration says of a table.
     pub fn settings(&self, table: &TableName) -> TableSettings {
         self.settings.get(table).cloned().unwrap_or_default()
+    }
+
+    /// What of each table that the configuration has settings of makes its copy.
+    ///
+    /// # Errors
+    /// Those of [`TableSettings::article`].
+    pub fn articles(&self) -> Result<HashMap<TableName, Article>> {
+        let article = |(table, settings): (&TableName, &TableSettings)| {
+            Ok((table.clone(), settings.article().map_err(|error| error.table(table))?))
+        };
+        self.settings.iter().map(article).collect()
     }
 
     /// The column that the configuration cuts a table's windows by.

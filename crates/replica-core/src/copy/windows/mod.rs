@@ -62,6 +62,11 @@ impl WindowsJob {
     pub fn label(&self) -> String {
         self.article.label(&self.table)
     }
+
+    /// An error of this table's.
+    pub fn named(&self, error: Error) -> Error {
+        self.article.named(&self.table, error)
+    }
 }
 
 /// When indexes are disabled and rebuilt.
@@ -97,7 +102,7 @@ pub async fn source_range(job: &WindowsJob) -> Result<Range> {
             }
         };
         if let Some(settled) = retries.settled(asked.await).await {
-            return settled.map_err(|error| error.table(&job.table));
+            return settled.map_err(|error| job.named(error));
         }
     }
 }

@@ -77,7 +77,7 @@ impl PreparedWindows {
             Ok((plan, (rows, outside), source, target, looked))
         };
         let (plan, (rows, outside), source, target, (findings, rows_at_target)) =
-            prepared.await.map_err(|error: Error| error.table(&job.table))?;
+            prepared.await.map_err(|error: Error| job.named(error))?;
         Ok(Self { plan, rows, outside, sides, source, target, findings, rows_at_target })
     }
 
@@ -95,7 +95,7 @@ impl PreparedWindows {
             let source = &mut self.sides.source;
             let looked = find::preflight(source, &self.source, &all.mapping, all.filter()).await;
             if let Some(settled) = retries.settled(looked).await {
-                return settled.map_err(|error| error.table(&job.table));
+                return settled.map_err(|error| job.named(error));
             }
             self.sides.source = Session::connect(&job.source, Role::Source).await?;
         }

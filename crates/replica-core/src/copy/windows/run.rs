@@ -99,7 +99,7 @@ impl<'a> ActiveRun<'a> {
         progress: &report::ProgressBars,
         done: &mut (dyn FnMut(FinishedWindow) + Send),
     ) -> Result<(Self, Session)> {
-        let named = |error: Error| error.table(&job.table);
+        let named = |error: Error| job.named(error);
         // Before anything is written, the ledger's rows included.
         let PreparedWindows { plan, rows, sides, source, target, findings, rows_at_target, .. } = prepared;
         plan.base.allowed()?;
@@ -186,7 +186,7 @@ impl<'a> ActiveRun<'a> {
 
     /// What ends a run before its last window leads to its finish all the same.
     fn stopped(&mut self, error: Error, session: Session) -> RunState {
-        self.summary.stopped = Some(error.table(&self.job.table));
+        self.summary.stopped = Some(self.job.named(error));
         RunState::Finishing(session)
     }
 
@@ -201,7 +201,7 @@ impl<'a> ActiveRun<'a> {
         self.summary.elapsed = self.begun.elapsed();
         match closed {
             Ok((session, rebuilt)) => self.end(session, rebuilt).await,
-            Err(error) => self.summary.problems.push(error.table(&self.job.table)),
+            Err(error) => self.summary.problems.push(self.job.named(error)),
         }
         RunState::Ended
     }

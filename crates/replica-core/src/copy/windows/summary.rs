@@ -109,9 +109,8 @@ impl Summary {
         let answered = self.done + (self.skipped.len() + self.failed.len()) as u64;
         if !job.shared && self.stopped.is_none() && self.problems.is_empty() && answered < self.windows {
             let missing = self.windows - answered;
-            self.problems.push(
-                Error::busy(format!("{missing} windows were taken over by another run")).table(&job.table),
-            );
+            self.problems
+                .push(job.named(Error::busy(format!("{missing} windows were taken over by another run"))));
         }
     }
 

@@ -152,16 +152,13 @@ fn type_difference(
         return None;
     }
     let what = format!("{}, wanted {}", found.type_name(), wanted.type_name());
-    let (fits, grows) =
-        (types::holds(&found.sql_type, &wanted.sql_type), types::holds(&wanted.sql_type, &found.sql_type));
-    if fits && types::same_kind(&found.sql_type, &wanted.sql_type) {
-        return Some(Deviation::new(Element::Column, &found.name, Severity::Wider, what));
-    }
-    if fits {
-        return Some(Deviation::new(Element::Column, &found.name, Severity::Type, what));
-    }
-    let difference = Deviation::new(Element::Column, &found.name, Severity::Narrower, what);
-    if !grows {
+    let severity = match (&found.sql_type, &wanted.sql_type) {
+        (found, wanted) if types::holds(found, wanted) && types::same_kind(found, wanted) => Severity::Wider,
+        (found, wanted) if types::fits(found, wanted) => Severity::Type,
+        _ => Severity::Narrower,
+    };
+    let difference = Deviation::new(Element::Column, &found.name, severity, what);
+    if severity == Severity::Wider || !types::holds(&wanted.sql_type, &found.sql_type) {
         // What is there might not fit.
         return Some(difference);
     }

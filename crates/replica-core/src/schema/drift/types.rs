@@ -1,8 +1,17 @@
 //! Which type holds all values of another.
 use crate::catalog::{Length, SqlType};
-use crate::types::exact;
+use crate::types::guide::column;
+use crate::types::{convert, exact};
 
-/// Does `big` hold every value of `small` as it is? A type holds itself.
+/// Does a copy bring every value of `from` into a column of `to` without loss? The type mapping decides, as it does for the
+/// copy; that text may have another collation is a difference of its own.
+pub(crate) fn fits(to: &SqlType, from: &SqlType) -> bool {
+    let converted = convert(&column("", from), &column("", to));
+    to == from || converted.is_ok_and(|one| one.losses.is_empty() && one.limits.is_empty())
+}
+
+/// Does `big` hold every value of `small` as it is, so that ALTER COLUMN may make the one of the other? A type holds itself.
+/// What holds, [`fits`]; the number that a varchar has the digits of fits, and is no number there.
 pub(crate) fn holds(big: &SqlType, small: &SqlType) -> bool {
     use SqlType as T;
     let at_least = |big: &Length, small: &Length| match (big, small) {
@@ -108,5 +117,15 @@ mod tests {
             assert!(!holds(&one, &other) && !holds(&other, &one), "{one} {other}");
         }
         assert!(!holds(&T::Binary(8), &T::Binary(4)), "it would be filled up");
+    }
+
+    #[test]
+    fn what_holds_all_fits_and_digits_fit_a_text() {
+        let all = crate::types::guide::representatives();
+        for (big, small) in all.iter().flat_map(|big| all.iter().map(move |small| (big, small))) {
+            assert!(!holds(big, small) || fits(big, small), "{small} in {big}");
+        }
+        assert!(fits(&T::NVarChar(Length::N(40)), &T::Int) && !holds(&T::NVarChar(Length::N(40)), &T::Int));
+        assert!(!fits(&T::Int, &T::BigInt) && !fits(&T::Date, &T::DateTime));
     }
 }

@@ -1,7 +1,8 @@
 //! What a replica's table is to be: what its source's is, but for what a copy has no use for.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::catalog::SqlType;
+use crate::catalog::server::ServerFacts;
+use crate::catalog::{Article, SqlType, TableName};
 use crate::config::{Feature, SchemaSettings};
 use crate::error::{Error, Result};
 use crate::schema::definition::{
@@ -11,11 +12,15 @@ use crate::schema::expression::reaches_outside;
 
 /// What a replica has of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy(BTreeSet<Feature>);
+pub struct Policy {
+    features: BTreeSet<Feature>,
+    /// Of the tables that have another name, other columns or fewer rows at the target, by the source's names.
+    articles: HashMap<TableName, Article>,
+}
 
 impl Default for Policy {
     fn default() -> Self {
-        Self(Feature::by_default().collect())
+        Self { features: Feature::by_default().collect(), articles: HashMap::new() }
     }
 }
 
@@ -26,15 +31,26 @@ impl Policy {
         if let Some(feature) = settings.keep.intersection(&settings.without).next() {
             return Err(Error::usage(format!("{feature} is to be kept and to be left out")));
         }
-        let Self(mut features) = Self::default();
-        features.extend(&settings.keep);
-        features.retain(|feature| !settings.without.contains(feature));
-        Ok(Self(features))
+        let mut policy = Self::default();
+        policy.features.extend(&settings.keep);
+        policy.features.retain(|feature| !settings.without.contains(feature));
+        Ok(policy)
+    }
+
+    /// The same of these tables. Those that a foreign key may point at are wanted, too, whether they are compared or not.
+    #[must_use]
+    pub fn with_articles(self, articles: HashMap<TableName, Article>) -> Self {
+        Self { articles, ..self }
     }
 
     /// Whether a replica has it.
     pub fn has(&self, feature: Feature) -> bool {
-        self.0.contains(&feature)
+        self.features.contains(&feature)
+    }
+
+    /// What of a source's table makes its copy.
+    pub fn article(&self, source: &TableName) -> Article {
+        self.articles.get(source).cloned().unwrap_or_default()
     }
 }
 
@@ -49,6 +65,8 @@ pub struct TargetServer {
     pub collation: String,
     /// The user that this login is in the database.
     pub user: String,
+    /// Where a name without a schema is made.
+    pub default_schema: String,
     /// The database's schemas.
     pub schemas: Vec<String>,
     /// Partition schemes, with the type that each is for.
@@ -76,6 +94,16 @@ impl TargetServer {
         if long { 1_700 } else { 900 }
     }
 
+    /// The name with its schema.
+    pub fn full_name(&self, name: &TableName) -> TableName {
+        TableName::new(name.schema.as_deref().unwrap_or(&self.default_schema), &name.name)
+    }
+
+    /// Whether the database has it, by its collation.
+    pub fn has_schema(&self, schema: &str) -> bool {
+        self.schemas.iter().any(|name| ServerFacts::same_name(&self.collation, name, schema))
+    }
+
     fn has_scheme(&self, scheme: &str, column: &ColumnDefinition) -> bool {
         let type_name = column.type_name();
         let base = type_name.split('(').next().unwrap_or_default();
@@ -99,7 +127,7 @@ impl Policy {
     /// No table can be made for it: a type that the target lacks, encrypted columns.
     pub fn wanted(&self, source: &Definition, target: &TargetServer) -> Result<Wanted> {
         let mut maker = Maker { policy: self, target, notes: Vec::new() };
-        let definition = maker.table(source).map_err(|error| error.table(&source.name))?;
+        let definition = maker.table(source)?;
         Ok(Wanted { definition, notes: maker.notes })
     }
 }
@@ -156,7 +184,7 @@ impl Maker<'_> {
         let has = |what: &str| source.traits.iter().any(|has| has == what);
         if has("Always Encrypted") {
             let error = Error::mapping("it is encrypted by the client, and no copy can read it").column(name);
-            return Err(error.remedy("Exclude it with a view as the source"));
+            return Err(error.remedy("Leave it out with exclude_columns in [tables] of replica.toml"));
         }
         if has("a column set") {
             self.note(format!("without column {name}, a view on the sparse columns"));

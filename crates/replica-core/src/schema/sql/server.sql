@@ -2,4 +2,5 @@
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS product_version,
        CAST(SERVERPROPERTY('EngineEdition') AS int) AS engine_edition,
        CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128)) AS database_collation,
-       USER_NAME() AS user_name
+       USER_NAME() AS user_name,
+       SCHEMA_NAME() AS default_schema

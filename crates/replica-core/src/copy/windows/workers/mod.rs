@@ -169,7 +169,7 @@ impl WorkerPool {
                 Err(error) => {
                     self.unsure.store(true, Ordering::Relaxed);
                     if !error.is_transient() || !retries.another_after(&error).await {
-                        return Err(error.table(&self.job.table));
+                        return Err(self.job.named(error));
                     }
                     sides = None;
                 }

@@ -152,7 +152,7 @@ impl<'a> Replacement<'a> {
     }
 
     fn placed(&self, error: Error) -> Error {
-        error.table(&self.pool.job.table).window(self.window)
+        self.pool.job.named(error).window(self.window)
     }
 
     fn finished(self, result: Result<LoadOutcome>) -> FinishedWindow {

@@ -396,8 +396,9 @@ impl HeldTables {
             if applock::take(target, &lock, LockMode::Exclusive, TABLE_WAIT).await? {
                 held.locks.push(lock);
             } else {
-                let error = Error::busy("another run is making or changing this table").table(label);
-                held.busy.push((name, error));
+                const BUSY: &str = "another run is making or changing this table";
+                let error = applock::held_by_others(target, &lock, BUSY).await;
+                held.busy.push((name, error.table(label)));
             }
         }
         Ok(Some(held))
@@ -423,10 +424,11 @@ impl HeldTables {
     }
 }
 
-/// By the name, since a table that is to be made has no number yet. A resource has at most 255 characters (Microsoft docs,
-/// "sp_getapplock"), and a table's name may have more.
+/// By the name, since a table that is to be made has no number yet. The server shows the first 32 characters of a lock's name
+/// (Microsoft docs, "sys.dm_tran_locks"), so that is all that it has.
 fn lock_name(table: &TableName) -> String {
-    format!("replica schema {:032x}", XxHash3_128::oneshot(table.quoted().to_lowercase().as_bytes()))
+    let hash = XxHash3_128::oneshot(table.quoted().to_lowercase().as_bytes());
+    format!("replica schema {:016x}", hash >> 64)
 }
 
 /// Runs the steps of one stage, but for those that were refused before.

@@ -44,6 +44,11 @@ pub struct Args {
     #[argh(option, default = "32767", from_str_fn(packet_size))]
     pub max_packet_size: usize,
 
+    /// let in who logs in with a token of Entra that this file lists, a JSON array of objects with the token, the login
+    /// that it stands for, and the second since 1970 when it expires
+    #[argh(option)]
+    pub accept_tokens: Option<PathBuf>,
+
     /// write what clients send to this file, one JSON object a line: statements, and the bytes of bulk loads
     #[argh(option)]
     pub record: Option<PathBuf>,

@@ -6,7 +6,7 @@ use replica_sandbox::engine::heard::Heard;
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Password, Session, Storage};
 use replica_sandbox::error::SqlError;
 use replica_sandbox::server::tls::Identity;
-use replica_sandbox::server::{Recorder, Server, ServerOptions};
+use replica_sandbox::server::{Recorder, Server, ServerOptions, Tokens};
 use replica_sandbox::values::CollationId;
 use std::error::Error;
 use std::io::Write;
@@ -32,6 +32,7 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     let recorder = args.record.as_deref().map(recorder).transpose()?;
+    let tokens = args.accept_tokens.as_deref().map(tokens).transpose()?;
     let storage = args.data_dir.clone().map_or(Storage::Memory, Storage::Folder);
     let options = EngineOptions { sa_password: password.clone(), server_name: "REPLICA-SANDBOX".to_owned() };
     let engine = Engine::open(storage, options)?;
@@ -59,8 +60,8 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let options =
-            ServerOptions { policy: args.encrypt, identity, max_packet_size: args.max_packet_size, recorder };
+        let (policy, max_packet_size) = (args.encrypt, args.max_packet_size);
+        let options = ServerOptions { policy, identity, max_packet_size, tokens, recorder };
         let server = Server::bind(&args.listen, engine, options).await?;
         announce(&server)?;
         server
@@ -113,6 +114,10 @@ fn announce(server: &Server) -> std::io::Result<()> {
 
 fn recorder(path: &Path) -> Result<Recorder, String> {
     Recorder::open(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+fn tokens(path: &Path) -> Result<Tokens, String> {
+    Tokens::of(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn password(file: Option<&Path>) -> Result<Password, Box<dyn Error>> {

@@ -1,12 +1,14 @@
 //! A server to test against.
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use replica_sandbox::data::sales;
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Storage};
 use replica_sandbox::server::tls::Identity;
-use replica_sandbox::server::{Policy, Server as Sandbox, ServerOptions};
+use replica_sandbox::server::{Policy, Server as Sandbox, ServerOptions, Tokens};
 use replica_sandbox::values::CollationId;
+use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -15,6 +17,8 @@ use crate::Client;
 /// Names a server to run the tests on instead of the sandbox.
 const VARIABLE: &str = "REPLICA_TEST_SERVER";
 const PASSWORD: &str = "Secret-4711";
+const TOKENS: &str = "tokens.json";
+const AUTHORITY: &str = "ca.pem";
 /// The largest that TDS knows ([MS-TDS] 2.2.6.4).
 const PACKET_SIZE: usize = 32767;
 
@@ -75,6 +79,18 @@ impl Server {
         true
     }
 
+    /// Lets in who comes with one of the tokens that this list has (`--accept-tokens` of the sandbox).
+    pub fn accept_tokens(&self, list: &str) {
+        let sandbox = self.sandbox.as_ref().expect("only a sandbox has a list of tokens");
+        std::fs::write(sandbox.folder.path().join(TOKENS), list).expect("the temporary folder takes files");
+    }
+
+    /// `localhost,port` of a sandbox, and the file with the authority of its certificate.
+    pub fn place(&self) -> (String, PathBuf) {
+        let sandbox = self.sandbox.as_ref().expect("only a sandbox tells its authority");
+        (format!("localhost,{}", sandbox.address.port()), sandbox.folder.path().join(AUTHORITY))
+    }
+
     pub fn client(&self, database: &str) -> Client {
         Client::connect(&self.connection(database))
     }
@@ -84,6 +100,7 @@ impl Server {
 struct RunningSandbox {
     engine: Arc<Engine>,
     address: std::net::SocketAddr,
+    folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -93,8 +110,20 @@ impl RunningSandbox {
         let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
         let identity = Identity::generate().expect("a certificate");
-        let options =
-            ServerOptions { policy: Policy::On, identity, max_packet_size: PACKET_SIZE, recorder: None };
+        let folder = TempDir::new().expect("a temporary folder");
+        let list = folder.path().join(TOKENS);
+        std::fs::write(&list, "[]").expect("the temporary folder takes files");
+        let tokens = Tokens::of(&list).expect("a list");
+        let authority = identity.authority.clone().unwrap_or_default();
+        std::fs::write(folder.path().join(AUTHORITY), authority).expect("the temporary folder takes files");
+        let policy = Policy::On;
+        let options = ServerOptions {
+            policy,
+            identity,
+            max_packet_size: PACKET_SIZE,
+            tokens: Some(tokens),
+            recorder: None,
+        };
         let (stop, stopped) = oneshot::channel();
         let served = engine.clone();
         let (tell, told) = mpsc::channel();
@@ -107,7 +136,7 @@ impl RunningSandbox {
             });
         });
         let address = told.recv().expect("the sandbox listens");
-        Self { engine, address, stop: Some(stop), thread: Some(thread) }
+        Self { engine, address, folder, stop: Some(stop), thread: Some(thread) }
     }
 }
 

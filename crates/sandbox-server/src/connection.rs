@@ -1,6 +1,7 @@
 //! A connection's beginning: PRELOGIN, TLS, LOGIN7, and the login's reply.
 use super::Shared;
 use super::conversation::Conversation;
+use super::entra;
 use super::input::Input;
 use super::outbox::Outbox;
 use super::prelogin::{self, Encryption, Policy};
@@ -9,6 +10,7 @@ use super::reply::Channel;
 use super::tls::ALPN;
 use super::transport::{Packet, Signals, pump_in, pump_out, read_packet};
 use super::tunnel::Tunnel;
+use replica_core::tds::fed_auth::FedAuth;
 use replica_core::tds::login7::{Login7, feature, flags2};
 use replica_core::tds::packet::{self, DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
 use replica_core::tds::prelogin::Prelogin;
@@ -19,6 +21,7 @@ use sandbox_session::session::{Login, Session};
 use sandbox_values::error::SqlError;
 use sandbox_values::wire::Client;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -67,6 +70,7 @@ pub async fn serve(
     mut shutdown: watch::Receiver<bool>,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
+    let client = tcp.peer_addr()?.ip();
     let opened = tokio::select! {
         opened = tokio::time::timeout(LOGIN_TIMEOUT, open(tcp, &shared)) => opened.map_err(io::Error::other)??,
         _ = shutdown.changed() => return Ok(()),
@@ -87,7 +91,7 @@ pub async fn serve(
             pump_out(write_half, replies, signals.clone(), || engine.interrupt()),
         )
     };
-    let beginning = Beginning { login, packet_size, tds8 };
+    let beginning = Beginning { login, packet_size, tds8, encrypted, client };
     let session = {
         let (shared, signals) = (shared.clone(), signals.clone());
         move || {
@@ -125,7 +129,7 @@ async fn open(mut tcp: TcpStream, shared: &Shared) -> io::Result<Option<Opened>>
     }
     let Some(asked) = read_message(&mut tcp, kind::PRELOGIN).await? else { return Ok(None) };
     let asked = Prelogin::parse(&asked).map_err(io::Error::other)?;
-    let (answer, agreed) = prelogin::answer(&asked, shared.policy, false);
+    let (answer, agreed) = prelogin::answer(&asked, shared.policy, false, shared.tokens.is_some());
     write_message(&mut tcp, &answer).await?;
     if agreed == Encryption::Impossible {
         tcp.shutdown().await?;
@@ -164,7 +168,8 @@ async fn open_strict(tcp: TcpStream, shared: &Shared) -> io::Result<Option<Opene
     }
     let Some(asked) = read_message(&mut tls, kind::PRELOGIN).await? else { return Ok(None) };
     let asked = Prelogin::parse(&asked).map_err(io::Error::other)?;
-    write_message(&mut tls, &prelogin::answer(&asked, shared.policy, true).0).await?;
+    let (answer, _) = prelogin::answer(&asked, shared.policy, true, shared.tokens.is_some());
+    write_message(&mut tls, &answer).await?;
     let login = read_login(&mut tls, shared).await?;
     Ok(login.map(|login| Opened { stream: Box::new(tls), encrypted: true, tds8: true, login }))
 }
@@ -240,6 +245,8 @@ struct Beginning {
     login: Login7,
     packet_size: usize,
     tds8: bool,
+    encrypted: bool,
+    client: IpAddr,
 }
 
 impl Beginning {
@@ -294,9 +301,11 @@ impl Beginning {
                         authentication.";
             return Err(vec![SqlError::new(18452, 14, 1, text)]);
         }
+        let token_of = self.token_of(shared).map_err(|error| vec![error])?;
         let asked = Login {
-            user: login.user.clone(),
+            user: token_of.clone().unwrap_or_else(|| login.user.clone()),
             password: login.password.as_str().into(),
+            vouched_for: token_of.is_some(),
             database: login.database.clone(),
             host: login.host.clone(),
             program: login.application.clone(),
@@ -304,10 +313,28 @@ impl Beginning {
         shared.engine.connect(&asked).map_err(|error| {
             let failed = format!("Login failed for user '{}'.", login.user);
             match error.number {
+                _ if token_of.is_some() => vec![entra::refused(1, "")],
                 4060 => vec![error, SqlError::new(18456, 14, 1, failed)],
                 _ => vec![error],
             }
         })
+    }
+
+    /// The login that a token stands for; `None` without a token.
+    fn token_of(&self, shared: &Shared) -> Result<Option<String>, SqlError> {
+        let sent = self.login.features.iter().flatten().find(|(id, _)| *id == feature::FED_AUTH);
+        let Some((_, sent)) = sent else { return Ok(None) };
+        let broken = |text: &str| SqlError::new(17832, 20, 18, text);
+        if !self.encrypted {
+            return Err(broken("A login by token over a connection that is not encrypted."));
+        }
+        let sent = FedAuth::parse(sent).map_err(|error| broken(&error.to_string()))?;
+        // "The server's PRELOGIN response" is what the client repeats ([MS-TDS] 2.2.6.4, fFedAuthEcho).
+        if sent.echo != shared.tokens.is_some() || sent.nonce.is_some() {
+            return Err(broken("A login by token that does not repeat what PRELOGIN said."));
+        }
+        let tokens = shared.tokens.as_ref().ok_or_else(|| entra::refused(1, ""))?;
+        tokens.login(&sent.token, &shared.engine.options.server_name, self.client).map(Some)
     }
 
     fn asks_for(&self, feature: u8) -> bool {
@@ -345,6 +372,9 @@ impl Beginning {
             out.push(token::kind::FEATURE_EXT_ACK);
             if self.asks_for(feature::UTF8_SUPPORT) {
                 out.extend_from_slice(&[feature::UTF8_SUPPORT, 1, 0, 0, 0, 1]);
+            }
+            if self.asks_for(feature::FED_AUTH) {
+                out.extend_from_slice(&[feature::FED_AUTH, 0, 0, 0, 0]);
             }
             out.push(feature::TERMINATOR);
         }

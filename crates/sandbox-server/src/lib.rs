@@ -4,6 +4,7 @@ mod bulk;
 mod connection;
 mod conversation;
 mod discard;
+mod entra;
 mod input;
 mod logged;
 mod metadata;
@@ -22,6 +23,7 @@ pub mod tls;
 mod transport;
 mod tunnel;
 
+pub use entra::Tokens;
 pub use prelogin::Policy;
 pub use record::Recorder;
 
@@ -46,6 +48,8 @@ pub struct ServerOptions {
     pub identity: Identity,
     /// Bytes; no larger packets are granted, whatever a client asks for.
     pub max_packet_size: usize,
+    /// The tokens that let a client in; without them nobody logs in with one.
+    pub tokens: Option<Tokens>,
     /// Writes down what clients send.
     pub recorder: Option<Recorder>,
 }
@@ -57,6 +61,7 @@ struct Shared {
     tds7: TlsAcceptor,
     tds8: TlsAcceptor,
     max_packet_size: usize,
+    tokens: Option<Tokens>,
     recorder: Option<Recorder>,
 }
 
@@ -89,6 +94,7 @@ impl Server {
             tds7: options.identity.tds7()?,
             tds8: options.identity.tds8()?,
             max_packet_size: options.max_packet_size,
+            tokens: options.tokens,
             recorder: options.recorder,
         };
         Ok(Self { listener: TcpListener::bind(address).await?, shared: Arc::new(shared) })

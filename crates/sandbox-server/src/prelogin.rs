@@ -45,10 +45,10 @@ fn agree(client: u8, policy: Policy, strict: bool) -> (u8, Encryption) {
 }
 
 /// The server's PRELOGIN message, and what was agreed on.
-pub fn answer(asked: &Prelogin, policy: Policy, strict: bool) -> (Vec<u8>, Encryption) {
+pub fn answer(asked: &Prelogin, policy: Policy, strict: bool, takes_tokens: bool) -> (Vec<u8>, Encryption) {
     let (level, agreed) = agree(asked.encryption().unwrap_or(encryption::NOT_SUPPORTED), policy, strict);
     let [major, minor, build_high, build_low] = product::on_the_wire();
-    // Any instance name will do, MARS is refused, a federated login never asked for.
+    // Any instance name will do, MARS is refused.
     let mut answer = Prelogin::default();
     answer.set(option::VERSION, &[major, minor, build_high, build_low, 0, 0]);
     answer.set(option::ENCRYPTION, &[level]);
@@ -56,7 +56,7 @@ pub fn answer(asked: &Prelogin, policy: Policy, strict: bool) -> (Vec<u8>, Encry
     answer.set(option::THREAD_ID, &[]);
     answer.set(option::MARS, &[0]);
     if asked.get(option::FED_AUTH_REQUIRED).is_some() {
-        answer.set(option::FED_AUTH_REQUIRED, &[0]);
+        answer.set(option::FED_AUTH_REQUIRED, &[u8::from(takes_tokens)]);
     }
     let mut message = Vec::new();
     answer.encode(&mut message);

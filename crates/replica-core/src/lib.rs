@@ -50,6 +50,7 @@ pub mod copy;
 pub mod decode;
 pub mod error;
 pub mod find;
+pub mod http;
 pub mod lane;
 pub mod ledger;
 pub mod report;

@@ -12,6 +12,7 @@ mod program;
 pub mod proxy;
 mod server;
 mod troubled;
+mod web;
 
 pub use client::Client;
 pub use command_line::{options, refusal};
@@ -19,3 +20,4 @@ pub use database::{Database, Pair};
 pub use program::{Program, ProgramExit, Running};
 pub use server::Server;
 pub use troubled::Troubled;
+pub use web::{Reply, Web, WebProxy};

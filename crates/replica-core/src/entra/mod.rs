@@ -1,45 +1,107 @@
-//! Tokens of Entra: where they come from. They are asked for at each connection, and never shown.
+//! Tokens of Entra: each login with one asks here. A token is kept in memory until shortly before its end, and never
+//! shown.
+//!
+//! Every way to a token is one small request, or a program that prints it. What comes back is text of somebody else:
+//! short, or refused, and cleaned before it is shown.
+mod application;
+mod cache;
+mod chain;
+mod cloud;
+mod fresh;
+mod managed;
+mod program;
+
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::config::{Credential, Endpoint, Secret, TokenSource, read_small_text};
 use crate::error::{Error, Result};
+use cloud::Cloud;
+use fresh::Fresh;
 
-/// LOGIN7 has room for 128 KiB less one byte in all ([MS-TDS] 2.2.6.4), and a token takes two bytes for each of its own.
-const MOST_TOKEN: usize = 60_000;
+/// What a token is asked for with.
+#[derive(Clone, PartialEq, Eq)]
+struct Ask {
+    source: TokenSource,
+    cloud: Cloud,
+    /// User Id, which may be empty, and Password.
+    user: String,
+    password: Secret,
+    limit: Duration,
+}
 
-/// The token that this endpoint logs in with; `None` where it logs in otherwise.
+/// A token for a login.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub secret: Secret,
+    /// It was asked for by an earlier login.
+    pub is_cached: bool,
+}
+
+/// The token that this endpoint logs in with; `None` where it logs in otherwise. Its time limit is that of a connection.
 ///
 /// # Errors
-/// There is none to be had.
-pub(crate) async fn token(endpoint: &Endpoint) -> Result<Option<Secret>> {
-    match &endpoint.credential {
-        Credential::SqlPassword => Ok(None),
-        Credential::Entra(TokenSource::File(path)) => of_file(path).map(Some),
+/// There is none to be had. What may pass is transient.
+pub(crate) async fn token(endpoint: &Endpoint) -> Result<Option<Token>> {
+    let Some(ask) = Ask::of(endpoint) else { return Ok(None) };
+    let limit = endpoint.connect_timeout;
+    match timeout(limit, cache::token(&ask)).await {
+        Ok(token) => token.map(Some),
+        Err(_) => Err(Error::unreachable(format!("no token of Entra within {} s", limit.as_secs()))
+            .remedy("Check the way to whoever gives it, or raise Connect Timeout.")),
     }
 }
 
-fn of_file(path: &Path) -> Result<Secret> {
-    let text = std::fs::File::open(path).and_then(read_small_text);
-    let text = text.map_err(|error| {
-        Error::connect(format!("no token: access_token_file {}: {error}", path.display()))
-            .remedy("Name a file that holds a token of Entra and nothing else.")
-    })?;
-    checked(&text, "access_token_file")
+/// Forgets a token that a server refused.
+pub(crate) fn forget(endpoint: &Endpoint) {
+    if let Some(ask) = Ask::of(endpoint) {
+        cache::forget(&ask);
+    }
 }
 
-/// What came as a token, if it can be one: a JSON Web Token has no blanks and no letters outside ASCII (RFC 7519 3, RFC
-/// 7515 2).
-fn checked(text: &str, from: &str) -> Result<Secret> {
-    let token = text.trim();
-    let why = if token.is_empty() {
-        "is empty"
-    } else if token.len() > MOST_TOKEN {
-        "is longer than a login has room for"
-    } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        "has blanks or other characters that no token has"
-    } else {
-        return Ok(Secret::new(token));
+impl Ask {
+    fn of(endpoint: &Endpoint) -> Option<Self> {
+        let Credential::Entra(source) = &endpoint.credential else { return None };
+        Some(Self {
+            source: source.clone(),
+            cloud: Cloud::of_server(&endpoint.host),
+            user: endpoint.user.clone(),
+            password: endpoint.password.clone(),
+            limit: endpoint.connect_timeout,
+        })
+    }
+
+    /// Asks whoever gives it.
+    async fn fresh(&self) -> Result<Fresh> {
+        match &self.source {
+            TokenSource::ServicePrincipal => application::by_secret(self).await,
+            TokenSource::WorkloadIdentity => application::by_assertion(self).await,
+            TokenSource::ManagedIdentity => managed::token(self).await,
+            TokenSource::Default => chain::token(self).await,
+            TokenSource::File(path) => of_file(path),
+            TokenSource::Command(words) => program::token(words).await,
+        }
+    }
+}
+
+fn of_file(path: &Path) -> Result<Fresh> {
+    let refused = |why: String| {
+        Error::connect(format!("no token: access_token_file {}: {why}", path.display()))
+            .remedy("Name a file that holds a token of Entra and nothing else.")
     };
-    Err(Error::connect(format!("no token: what {from} gives {why}"))
-        .remedy("It must be an access token of Entra for Azure SQL, and nothing else."))
+    // A pipe would be waited for without end.
+    let is_file = std::fs::metadata(path).map(|found| found.is_file());
+    if !is_file.map_err(|error| refused(error.to_string()))? {
+        return Err(refused("it is no file".to_owned()));
+    }
+    let text =
+        std::fs::File::open(path).and_then(read_small_text).map_err(|error| refused(error.to_string()))?;
+    Fresh::bare(&text, "access_token_file")
+}
+
+/// A variable of the environment, if it says anything.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tokio_util::compat::Compat;
 
 use crate::config::{Endpoint, Secret};
-use crate::entra;
+use crate::entra::{self, Token};
 use crate::error::{Error, Result};
 use crate::link::Protection;
 use crate::tds::rpc::Query;
@@ -129,11 +129,22 @@ impl Session {
         log::debug!("{place}: connecting");
         // Within a limit of its own, as whoever gives tokens is another server.
         let token = entra::token(endpoint).await.map_err(|error| error.while_connecting(&place))?;
-        let connected = match timeout(limit, Self::connect_unlimited(endpoint, token)).await {
-            Ok(connected) => connected,
-            Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
-                .remedy("Check Server= and the network, or raise Connect Timeout.")),
-        };
+        let connected =
+            match timeout(limit, Self::connect_unlimited(endpoint, token.clone().map(|token| token.secret)))
+                .await
+            {
+                Ok(connected) => connected,
+                Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
+                    .remedy("Check Server= and the network, or raise Connect Timeout.")),
+            };
+        let connected = connected.map_err(|error| match token {
+            // Its owner may have got a user meanwhile, or its time been up earlier than it was said.
+            Some(Token { is_cached: true, .. }) if error.has_number(18456) => {
+                entra::forget(endpoint);
+                error.that_passes()
+            }
+            _ => error,
+        });
         let (mut session, protection) = connected.map_err(|error| error.while_connecting(&place))?;
         if protection != Protection::All {
             tell_of_plain_text(role, &place);

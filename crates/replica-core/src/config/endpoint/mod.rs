@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection_string::{Pairs, normal};
 use super::data_source::DataSource;
-use super::{Credential, Secret};
+use super::{Credential, Secret, TokenSource};
 use crate::error::{Error, Result};
 
 /// How much of the connection is encrypted: the `Encrypt` keyword of Microsoft.Data.SqlClient.
@@ -298,9 +298,7 @@ impl Endpoint {
                 }
             }
             "authentication" => {
-                if normal(value) != "sqlpassword" && normal(value) != "notspecified" {
-                    return Err(unsupported("Entra and Windows logins (Authentication)"));
-                }
+                self.credential = Credential::named(value)?;
             }
             "networklibrary" | "network" | "net" => {
                 if normal(value) != "dbmssocn" {
@@ -326,18 +324,32 @@ impl Endpoint {
 
     /// Checks what no single keyword can say.
     pub(super) fn validated(self) -> Result<Self> {
-        if self.encrypt == Encrypt::Optional && self.credential != Credential::SqlPassword {
-            return Err(Error::usage("A token of Entra is sent under TLS only")
-                .remedy("Leave out Encrypt, or say Encrypt=true or strict."));
+        let lacks = |what: &str| Err(Error::usage(format!("The connection string lacks {what}")));
+        if self.host.is_empty() {
+            return lacks("Server=host,port");
         }
-        let missing = if self.host.is_empty() {
-            "Server=host,port"
-        } else if self.user.is_empty() && self.credential == Credential::SqlPassword {
-            "User Id and Password"
-        } else {
-            return Ok(self);
-        };
-        Err(Error::usage(format!("The connection string lacks {missing}")))
+        let (user, password) = (!self.user.is_empty(), !self.password.expose().is_empty());
+        match &self.credential {
+            Credential::SqlPassword if !user => return lacks("User Id and Password"),
+            Credential::SqlPassword => return Ok(self),
+            Credential::Entra(_) if self.encrypt == Encrypt::Optional => {
+                return Err(Error::usage("A token of Entra is sent under TLS only")
+                    .remedy("Leave out Encrypt, or say Encrypt=true or strict."));
+            }
+            Credential::Entra(TokenSource::ServicePrincipal) if !user || !password => {
+                return lacks("User Id (the application's client id, with @tenant) or Password (its secret)");
+            }
+            Credential::Entra(TokenSource::ServicePrincipal) => {}
+            Credential::Entra(TokenSource::File(_) | TokenSource::Command(_)) if user || password => {
+                return Err(Error::usage("A user or password is given beside a token")
+                    .remedy("Leave them out: the token says who it is."));
+            }
+            Credential::Entra(_) if password => {
+                return Err(Error::usage("This way to log in has no Password").remedy("Leave it out."));
+            }
+            Credential::Entra(_) => {}
+        }
+        Ok(self)
     }
 
     /// The name that the server's certificate must carry.
@@ -403,7 +415,7 @@ fn unknown_keyword(typed: &str, keyword: &str) -> Error {
     }
 }
 
-fn unsupported(what: &str) -> Error {
+pub(super) fn unsupported(what: &str) -> Error {
     Error::usage(format!("{what} are not supported yet")).remedy("Give a SQL login: User Id and Password.")
 }
 

@@ -81,9 +81,35 @@ fn what_cannot_be_done_is_said() {
     assert!(error("Server=h;UID=u;PWD=p;Packet Size=511").contains("512 to 32768"));
     assert!(error("Server=h;Integrated Security=SSPI").contains("Windows logins"));
     assert!(error("Server=h;Trusted_Connection=yes").contains("SQL login"));
-    assert!(error("Server=h;Authentication=Active Directory Default").contains("Entra"));
+    assert!(
+        error("Server=h;Authentication=Active Directory Password;UID=u;PWD=p").contains("Service Principal")
+    );
     assert!(error("UID=u;PWD=p").contains("Server="));
     assert!(error("Server=h").contains("User Id"));
+}
+
+#[test]
+fn logins_by_token() {
+    let source = |text: &str| match parse(text).credential {
+        Credential::Entra(source) => source,
+        other => panic!("{text}: {other:?}"),
+    };
+    // The keywords may come in any order.
+    let application = "UID=app@t;PWD=p;Server=h;Authentication=ActiveDirectoryServicePrincipal";
+    assert_eq!(source(application), TokenSource::ServicePrincipal);
+    assert_eq!(source("Server=h;Authentication=Active Directory MSI"), TokenSource::ManagedIdentity);
+    assert_eq!(source("sqlserver://h?fedauth=ActiveDirectoryDefault"), TokenSource::Default);
+    let odbc = "Driver={ODBC Driver 18 for SQL Server};Server=h;Authentication=ActiveDirectoryMsi;UID=app";
+    assert_eq!(source(odbc), TokenSource::ManagedIdentity);
+    for (more, why) in [
+        ("Service Principal;UID=app@t", "Password"),
+        ("Service Principal;PWD=p", "User Id"),
+        ("Managed Identity;UID=app;PWD=p", "no Password"),
+        ("Default;Encrypt=false", "TLS"),
+    ] {
+        let message = error(&format!("Server=h;Authentication=Active Directory {more}"));
+        assert!(message.contains(why), "{more}: {message}");
+    }
 }
 
 #[test]

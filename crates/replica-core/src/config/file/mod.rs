@@ -258,6 +258,8 @@ struct RawEndpoint {
     password_env: Option<String>,
     password_file: Option<PathBuf>,
     access_token_file: Option<PathBuf>,
+    access_token_command: Option<Vec<String>>,
+    authentication: Option<Scalar>,
     encrypt: Option<Scalar>,
     trust_server_certificate: Option<Scalar>,
     host_name_in_certificate: Option<Scalar>,
@@ -288,6 +290,7 @@ impl RawEndpoint {
             ("server", &self.server),
             ("database", &self.database),
             ("user", &self.user),
+            ("authentication", &self.authentication),
             ("encrypt", &self.encrypt),
             ("trust_server_certificate", &self.trust_server_certificate),
             ("host_name_in_certificate", &self.host_name_in_certificate),
@@ -345,8 +348,34 @@ impl RawEndpoint {
                 .remedy("Keep one of them."));
             }
         }
-        if let Some(file) = self.access_token_file {
-            endpoint.credential = Credential::Entra(TokenSource::File(path("access_token_file", &file)));
+        let token = match (self.access_token_file, self.access_token_command) {
+            (None, None) => None,
+            (Some(file), None) => Some(TokenSource::File(path("access_token_file", &file))),
+            (None, Some(mut words)) => {
+                // What has a slash in it is a path; all else is looked for on the PATH.
+                if let Some(program) = words.first_mut().filter(|program| program.contains('/')) {
+                    *program =
+                        path("access_token_command", Path::new(program)).to_string_lossy().into_owned();
+                }
+                Some(TokenSource::Command(words))
+            }
+            (Some(_), Some(_)) => {
+                return Err(Error::usage("Both access_token_file and access_token_command are given")
+                    .remedy("Keep one of them."));
+            }
+        };
+        match token {
+            Some(TokenSource::Command(words)) if words.is_empty() => {
+                return Err(Error::usage("access_token_command is empty")
+                    .remedy("Write the program and its arguments: [\"az\", \"account\", ...]."));
+            }
+            Some(_) if endpoint.credential != Credential::SqlPassword => {
+                return Err(
+                    Error::usage("Authentication is given beside a token").remedy("Keep one of them.")
+                );
+            }
+            Some(source) => endpoint.credential = Credential::Entra(source),
+            None => {}
         }
         endpoint.validated()
     }

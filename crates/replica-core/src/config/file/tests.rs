@@ -107,6 +107,33 @@ fn a_password_in_the_wrong_place_is_not_repeated() {
 }
 
 #[test]
+fn a_token_from_outside() {
+    let credential = |keys: &str| {
+        let text = format!("[source]\nserver = 'h'\n{keys}\n");
+        parse_in(Path::new("/etc/replica"), &text).map(|config| config.source().unwrap().credential.clone())
+    };
+    let of = |source| Credential::Entra(source);
+    assert_eq!(
+        credential("access_token_file = 't'").unwrap(),
+        of(TokenSource::File("/etc/replica/t".into()))
+    );
+    let command =
+        |words: &[&str]| of(TokenSource::Command(words.iter().map(|word| (*word).to_owned()).collect()));
+    assert_eq!(credential("access_token_command = ['az', 'a b']").unwrap(), command(&["az", "a b"]));
+    assert_eq!(credential("access_token_command = ['./give']").unwrap(), command(&["/etc/replica/./give"]));
+    for (keys, why) in [
+        ("access_token_file = 't'\nuser = 'u'", "beside a token"),
+        ("access_token_file = 't'\nauthentication = 'Active Directory Default'", "beside a token"),
+        ("access_token_file = 't'\naccess_token_command = ['az']", "Keep one"),
+        ("access_token_command = []", "is empty"),
+        ("access_token_file = 't'\nencrypt = false", "under TLS only"),
+    ] {
+        let message = credential(keys).unwrap_err().to_string();
+        assert!(message.contains(why), "{keys}: {message}");
+    }
+}
+
+#[test]
 fn paths_count_from_the_files_folder() {
     let config = parse_in(
         Path::new("/etc/replica"),

@@ -1,0 +1,65 @@
+//! `Active Directory Default`: one way to a token after the other, so that the same configuration serves a developer's
+//! machine and the place where it runs.
+use std::time::Duration;
+
+use super::{Ask, Fresh, application, managed, program, variable};
+use crate::config::Secret;
+use crate::error::{Error, Result};
+
+/// Outside of Azure nobody answers at the metadata service's address.
+const METADATA_PATIENCE: Duration = Duration::from_secs(2);
+const SECRET: &str = "AZURE_CLIENT_SECRET";
+
+/// The ways, in the order in which they are gone.
+const WAYS: [(&str, Way); 4] = [
+    ("environment", Way::Environment),
+    ("workload identity", Way::WorkloadIdentity),
+    ("managed identity", Way::ManagedIdentity),
+    ("az", Way::AzureCli),
+];
+
+#[derive(Clone, Copy)]
+enum Way {
+    Environment,
+    WorkloadIdentity,
+    ManagedIdentity,
+    AzureCli,
+}
+
+/// The first that there is. The error names what each of them lacks.
+pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
+    let mut failures = Vec::new();
+    let mut passes = false;
+    for (name, way) in WAYS {
+        match by(way, ask).await {
+            Ok(fresh) => {
+                log::debug!("Active Directory Default: a token by {name}");
+                return Ok(fresh);
+            }
+            Err(error) => {
+                passes |= error.is_transient();
+                let text = error.to_string();
+                failures.push(format!("{name}: {}", text.strip_prefix("no token: ").unwrap_or(&text)));
+            }
+        }
+    }
+    let error = Error::connect(format!("no token by Active Directory Default. {}", failures.join(" ")))
+        .remedy("Name the way that is meant with Authentication, for an error of its own.");
+    Err(if passes { error.that_passes() } else { error })
+}
+
+async fn by(way: Way, ask: &Ask) -> Result<Fresh> {
+    match way {
+        Way::Environment => {
+            let password = variable(SECRET).ok_or_else(|| Error::usage(format!("{SECRET} is not set")))?;
+            let ask = Ask { user: String::new(), password: Secret::new(password), ..ask.clone() };
+            application::by_secret(&ask).await
+        }
+        Way::WorkloadIdentity => application::by_assertion(ask).await,
+        Way::ManagedIdentity => {
+            let limit = ask.limit.min(METADATA_PATIENCE);
+            managed::token(&Ask { limit, ..ask.clone() }).await
+        }
+        Way::AzureCli => program::of_azure_cli(ask.cloud.resource).await,
+    }
+}

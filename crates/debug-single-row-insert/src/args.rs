@@ -23,6 +23,8 @@ replica_core::options! {
 /// the target refuses it, tries the columns apart and says which of them are to blame.
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
+    example = "debug-single-row-insert dbo.Orders --key 1004",
+    example = "debug-single-row-insert dbo.Orders --where \"quantity > 32767\"",
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
 Lines: table, column, type at the source, value, type at the target, verdict; the last, without a column, is the row's.

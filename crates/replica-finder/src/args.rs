@@ -36,6 +36,9 @@ replica_core::options! {
 /// is scanned once, on the source's server; nothing is written.
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
+    example = "find-string-overflows dbo.Orders --rows 3",
+    example = "debug-numeric-overflow --all --output tsv --header",
+    example = "debug-datetime-range dbo.Flights --start-date 2024-01-01 --end-date 2024-01-31",
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
 Lines: table, column, type at the source, type at the target, capacity, problem, extreme, rows; with --rows also a line

@@ -1,5 +1,5 @@
 //! One table after the other.
-use std::io::{self, Write};
+use std::io;
 
 use replica_core::catalog::{Table, TableName};
 use replica_core::cli::{self, Code, Configured, List};
@@ -7,7 +7,7 @@ use replica_core::config::{Config, Endpoint};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::find::{Finding, LookedFor, Search, find};
-use replica_core::report::{Format, Out, Record, RecordValue, Reporter, about, one_line};
+use replica_core::report::{Format, Record, RecordValue, Reporter, about};
 use replica_core::retry::Backoff;
 use replica_core::types::mapping::{Mapping, map_what_can_be};
 use replica_core::window::{DateColumn, Filter, choose};
@@ -117,7 +117,7 @@ impl FinderRun<'_> {
     fn write(&self, name: &TableName, looked: &Looked) -> io::Result<()> {
         for finding in &looked.findings {
             if self.reporter.format() == Format::Text {
-                self.reporter.write(|out| text(finding, out))?;
+                self.reporter.problem(&finding.shown())?;
             } else {
                 finding.records().iter().try_for_each(|record| self.reporter.problem(record))?;
             }
@@ -127,14 +127,6 @@ impl FinderRun<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn text(finding: &Finding, out: &mut Out) -> io::Result<()> {
-    writeln!(out, "{}: {}", finding.table, one_line(&finding.summary()))?;
-    finding.offenders.iter().try_for_each(|offender| {
-        let value = offender.value.as_deref().unwrap_or("NULL");
-        writeln!(out, "    {}", one_line(&format!("{}: {value}", offender.row)))
-    })
 }
 
 /// A line as those of the findings are, for what could not be looked at.

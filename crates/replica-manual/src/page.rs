@@ -1,5 +1,6 @@
 //! A man page in the usual sections.
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
+use replica_core::cli::paragraphs;
 use roff::{Inline, Roff, bold, italic, roman};
 
 /// The page of `tool`, which refers to those of `all`.
@@ -88,21 +89,6 @@ fn option(flag: &FlagInfo<'_>) -> Vec<Inline> {
     option
 }
 
-/// A line that is not indented begins a new one.
-fn paragraphs(note: &str) -> Vec<String> {
-    let mut paragraphs: Vec<String> = Vec::new();
-    for line in note.lines() {
-        match paragraphs.last_mut() {
-            Some(last) if line.starts_with(' ') => {
-                last.push(' ');
-                last.push_str(line.trim());
-            }
-            _ => paragraphs.push(line.trim().to_owned()),
-        }
-    }
-    paragraphs
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,13 +97,5 @@ mod tests {
     fn apropos_shows_a_clause() {
         assert_eq!(summary("Replaces whole tables, each in one go: readers see"), "replaces whole tables");
         assert_eq!(summary(""), "");
-    }
-
-    #[test]
-    fn notes_are_paragraphs_of_lines() {
-        assert_eq!(
-            paragraphs("One.\nTwo\n  goes on;\n  and on.\nThree."),
-            ["One.", "Two goes on; and on.", "Three."]
-        );
     }
 }

@@ -61,7 +61,8 @@ fn every_option_of_the_help_and_no_other() {
         let terms = terms.map(|term| term.split("\\f").next().unwrap().replace("\\-", "-"));
         assert_eq!(terms.collect::<BTreeSet<_>>(), expected, "{tool}");
         let fish = read(&folder, &format!("fish/{tool}.fish"));
-        let flags = fish.lines().map(|line| format!("--{}", line.split(' ').nth(4).unwrap()));
+        let flags = fish.lines().filter(|line| line.contains(" -l "));
+        let flags = flags.map(|line| format!("--{}", line.split(' ').nth(4).unwrap()));
         assert_eq!(flags.collect::<BTreeSet<_>>(), expected, "{tool}");
         let zsh = read(&folder, &format!("zsh/_{tool}"));
         let flags = zsh.lines().filter_map(|line| line.trim().strip_prefix("'--")?.split('[').next());
@@ -88,6 +89,115 @@ fn groff_takes_every_page_without_a_warning() {
         assert_eq!(run.stderr, "");
         assert!(run.stdout.lines().count() > 50, "{run}");
     }
+}
+
+/// What the tool's help lists of an option: `--window <month|week|day>`.
+fn listed_values(help: &str) -> Vec<(&str, Vec<&str>)> {
+    let entries = help.lines().filter_map(|line| line.strip_prefix("  --")?.split_once([' ', '\n']));
+    let valued = entries.filter_map(|(option, rest)| {
+        let value = rest.trim_start().split(['>', ']']).next()?.trim_start_matches(['<', '[']);
+        (rest.starts_with(['<', '[']) && value.contains('|')).then(|| (option, value.split('|').collect()))
+    });
+    valued.collect()
+}
+
+fn help(tool: &str) -> String {
+    Program::new(Path::new(BINARY).with_file_name(tool)).run(&["--help"]).exits(0).stdout
+}
+
+#[test]
+fn help_fits_a_terminal_and_has_examples() {
+    for tool in tools(&manual()) {
+        let help = help(&tool);
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{tool}: {line}");
+        }
+        assert!(help.contains("\nExamples:\n  ") && help.contains("\nWhat is told:\n  --"), "{help}");
+    }
+}
+
+/// What help and completions offer is what the tool takes, and all that it takes.
+#[test]
+fn the_values_that_are_listed_are_those_there_are() {
+    let mut seen = BTreeSet::new();
+    for tool in tools(&manual()) {
+        let help = help(&tool);
+        let run = |option: &str, value: &str| {
+            let run =
+                Program::new(Path::new(BINARY).with_file_name(&tool)).run(&[&format!("--{option}={value}")]);
+            run.exits(2).stderr
+        };
+        // What is said when no table is named, or no connection, is not of the option.
+        let is_refused = |said: &str| said.contains("with value") || said.contains("is unknown");
+        for (option, values) in listed_values(&help) {
+            seen.insert(option.to_owned());
+            for value in values {
+                let said = run(option, value);
+                assert!(!is_refused(&said), "{tool} --{option}={value}: {said}");
+            }
+            let said = run(option, "nonsense");
+            assert!(
+                is_refused(&said) || option == "index-scope" || option == "tablock",
+                "{tool} --{option}: {said}"
+            );
+        }
+    }
+    for option in
+        ["window", "output", "apply", "verify", "repair", "tablock", "log-format", "full-table-mode"]
+    {
+        assert!(seen.contains(option), "{option}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_version_names_commit_target_and_features() {
+    for tool in tools(&manual()) {
+        let run = Program::new(Path::new(BINARY).with_file_name(&tool)).run(&["--version"]).exits(0);
+        let names: Vec<&str> =
+            run.stdout.lines().map(|line| line.split([':', ' ']).next().unwrap()).collect();
+        assert_eq!(names, [&tool, "commit", "target", "features"], "{run}");
+        let target = run.stdout.lines().nth(2).unwrap();
+        assert!(target.contains(std::env::consts::ARCH) && target.contains(std::env::consts::OS), "{run}");
+    }
+}
+
+/// What bash offers for the last of these words.
+fn offered(folder: &TempDir, tool: &str, words: &[&str]) -> Vec<String> {
+    let script = folder.path().join("bash").join(tool);
+    let binary = Path::new(BINARY).with_file_name(tool);
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let command = format!(
+        "set -e; source '{}'; COMP_WORDS=('{}' {}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); '_{tool}'; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        script.display(),
+        binary.display(),
+        words.join(" ")
+    );
+    let configuration = "reference_tables = ['dbo.Airlines', 'sales.*']\ndate_tables = ['dbo.Flights']\n\
+                         [groups]\nsmall = ['dbo.Airlines']\n[source]\npassword_env = 'NOT_SET'\n";
+    let program = Program::new("bash").file("replica.toml", configuration);
+    let other = "reference_tables = ['x.y']";
+    let run = program.file("other.toml", other).run(&["-c", &command]).exits(0);
+    run.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_values_and_tables() {
+    let folder = manual();
+    let expected: [(&[&str], &[&str]); 8] = [
+        (&["dbo.t", "--window", ""], &["month", "week", "day"]),
+        (&["--output", "t"], &["text", "tsv"]),
+        (&["--repair", "w"], &["windows"]),
+        (&["--repair", "dbo.F"], &["dbo.Flights"]),
+        (&["dbo."], &["dbo.Airlines", "dbo.Flights"]),
+        (&[""], &["dbo.Airlines", "dbo.Flights", "small"]),
+        (&["--config", "other.toml", ""], &["x.y"]),
+        (&["--config", "oth"], &["other.toml"]),
+    ];
+    for (words, values) in expected {
+        assert_eq!(offered(&folder, "verify-replica", words), values, "{words:?}");
+    }
+    assert_eq!(offered(&folder, "run-replica-etl", &["--only", "s"]), ["small"]);
 }
 
 #[test]

@@ -36,6 +36,9 @@ replica_core::options! {
 /// deleted and loaded again, so that a run can be repeated; a ledger in the target says which are complete.
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
+    example = "replicate-monthly-parallel-streaming dbo.Flights --start-date 2024-01-01 --end-date 2024-12-31",
+    example = "replicate-monthly-parallel-streaming --all --resume",
+    example = "replicate-monthly-parallel-streaming dbo.Flights --repair-indexes",
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
 Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or configuration;
@@ -59,13 +62,13 @@ struct Own {
     #[argh(switch)]
     keep_indexes: bool,
     /// disable indexes once a run, or once a month with one worker: run or month (default run)
-    #[argh(option, arg_name = "scope")]
+    #[argh(option, arg_name = "run|month")]
     index_scope: Option<String>,
     /// rebuild the indexes that a run which crashed has left disabled, and do nothing else
     #[argh(switch)]
     repair_indexes: bool,
     /// lock the table for each load: auto, always or never (default auto: where loads can share the lock)
-    #[argh(option, arg_name = "when")]
+    #[argh(option, arg_name = "auto|always|never")]
     tablock: Option<String>,
     /// attempts after the first, of each window (default 5)
     #[argh(option, arg_name = "n")]

@@ -34,6 +34,9 @@ replica_core::options! {
 /// new ones, and a failure leaves the old ones. With dates, replaces the rows of these days only.
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
+    example = "replicate-reference-tables --explain dbo.Airlines",
+    example = "replicate-reference-tables --verify hash dbo.Airlines dbo.Airports",
+    example = "replicate-reference-tables --all --create --quiet",
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
 Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or configuration;
@@ -44,7 +47,7 @@ struct Own {
     #[argh(switch)]
     full_table: bool,
     /// how a whole table is moved: stream (default), or parquet, through a file
-    #[argh(option, arg_name = "mode")]
+    #[argh(option, arg_name = "stream|parquet")]
     full_table_mode: Option<String>,
     /// with parquet: the folder for the files (default: the current one)
     #[argh(option, arg_name = "dir")]
@@ -94,6 +97,7 @@ pub enum Way {
 
 impl Tool for Args {
     const NAME: &'static str = "replicate-reference-tables";
+    const FEATURES: &'static [&'static str] = &["parquet"];
     const OLD_NAMES: &'static [&'static str] = &["export_and_load_replica"];
     type Options = Options;
 
@@ -291,6 +295,11 @@ mod tests {
     fn help_and_version_succeed() {
         let help = printed("--help");
         assert!(help.contains("--max-workers") && help.contains("130/143") && help.contains("--preflight"));
-        assert_eq!(printed("--version"), format!("tool {}\n", env!("CARGO_PKG_VERSION")));
+        let version = printed("--version");
+        assert!(version.starts_with(&format!("tool {}\ncommit: ", env!("CARGO_PKG_VERSION"))), "{version}");
+        assert!(
+            version.contains("\ntarget: ") && version.contains("\nfeatures: rustls, parquet"),
+            "{version}"
+        );
     }
 }

@@ -76,7 +76,7 @@ impl Agenda {
                 .with("what", RecordValue::Text(what))
                 .with("rows", RecordValue::Count(self.jobs[place].size))
                 .with("after", after);
-            reporter.result(&record.with_code(reporter.format(), None))?;
+            reporter.result(&record.with_code(reporter.format(), None).in_order())?;
         }
         for (step, error) in &self.refused {
             let record = Record::new()

@@ -30,6 +30,9 @@ replica_core::options! {
 /// or the rows of some days, window by window. Writes nothing without --repair.
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
+    example = "verify-replica dbo.Airlines",
+    example = "verify-replica dbo.Flights --start-date 2024-01-01 --end-date 2024-12-31 --show-rows 5",
+    example = "verify-replica --all --quiet --repair --report /srv/www/replica.html",
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
 Exit codes: 0 equal; 1 different, or something failed; 2 bad usage or configuration;

@@ -1,6 +1,4 @@
 //! What is written on stdout: a line for each window, and one for each value that differs.
-use std::io::{self, Write};
-
 use replica_core::report::{Record, RecordValue};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingColumn, DifferingRow, Verdict};
 
@@ -79,12 +77,12 @@ pub fn finding(finished: &FinishedComparison, finding: &DifferingRow) -> Vec<Rec
 }
 
 /// The same for people.
-pub fn text(finding: &DifferingRow, mut out: impl Write) -> io::Result<()> {
+pub fn details(finding: &DifferingRow) -> Vec<String> {
     let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
-    writeln!(out, "  {}{times}: {}", finding.kind.name(), finding.key)?;
-    for DifferingColumn { column, source, target, note } in &finding.values {
+    let row = format!("{}{times}: {}", finding.kind.name(), finding.key);
+    let values = finding.values.iter().map(|DifferingColumn { column, source, target, note }| {
         let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
-        writeln!(out, "    {column}: {source} at the source, {target} at the target{note}")?;
-    }
-    Ok(())
+        format!("  {column}: {source} at the source, {target} at the target{note}")
+    });
+    std::iter::once(row).chain(values).collect()
 }

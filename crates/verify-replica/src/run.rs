@@ -191,20 +191,19 @@ impl VerifyRun<'_> {
     }
 
     fn finish(&mut self, finished: FinishedComparison) -> io::Result<()> {
-        let record = line::record(&finished);
+        let shown =
+            || finished.result.iter().flat_map(|verdict| &verdict.findings).take(self.options.show_rows);
+        let is_text = self.reporter.format() == Format::Text;
+        let details = shown().filter(|_| is_text).flat_map(line::details);
+        let record = line::record(&finished).with_details(details);
         let written = match &finished.result {
             Err(error) => self.reporter.failed(&record, error),
             Ok(_) if finished.failure().is_none() => self.reporter.result(&record),
             Ok(_) => self.reporter.problem(&record),
         };
-        let findings = finished.result.iter().flat_map(|verdict| &verdict.findings);
         let written = written.and_then(|()| {
-            findings.take(self.options.show_rows).try_for_each(|found| match self.reporter.format() {
-                Format::Text => self.reporter.write(|out| line::text(found, out)),
-                Format::Tsv | Format::Json => {
-                    line::finding(&finished, found).iter().try_for_each(|line| self.reporter.problem(line))
-                }
-            })
+            let lines = shown().filter(|_| !is_text).flat_map(|row| line::finding(&finished, row));
+            lines.into_iter().try_for_each(|line| self.reporter.problem(&line))
         });
         self.finished.push(finished);
         written

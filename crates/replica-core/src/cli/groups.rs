@@ -23,8 +23,8 @@ pub struct Common {
     /// read this file, and look for no replica.toml
     #[argh(option, arg_name = "file")]
     pub config: Option<PathBuf>,
-    /// result lines on stdout: text (default on a terminal), tsv (default in a pipe) or json
-    #[argh(option, long = "output", arg_name = "format", default = "Format::for_stdout()")]
+    /// result lines on stdout (default: text on a terminal, tsv in a pipe)
+    #[argh(option, long = "output", arg_name = "text|tsv|json", default = "Format::for_stdout()")]
     format: Format,
     /// the first line of tsv names the columns
     #[argh(switch)]
@@ -32,8 +32,8 @@ pub struct Common {
     /// say nothing but what went wrong
     #[argh(switch)]
     quiet: bool,
-    /// the log on stderr: text (default) or json, an object a line
-    #[argh(option, long = "log-format", arg_name = "format", default = "LogFormat::Text")]
+    /// the log on stderr; json is an object a line (default text)
+    #[argh(option, long = "log-format", arg_name = "text|json", default = "LogFormat::Text")]
     log: LogFormat,
     /// print the version
     #[argh(switch)]
@@ -119,7 +119,7 @@ impl DayRangeArgs {
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct WindowLength {
     /// length of a window: month, week (from Monday) or day (default month)
-    #[argh(option, long = "window", arg_name = "unit")]
+    #[argh(option, long = "window", arg_name = "month|week|day")]
     pub unit: Option<Unit>,
 }
 
@@ -202,8 +202,8 @@ pub struct Loading {
     /// look for values that would not fit before anything is written
     #[argh(switch)]
     pub preflight: bool,
-    /// re-read what was loaded, a whole table before the commit, a window after it: none, count or hash (default none)
-    #[argh(option, arg_name = "what", default = "Verify::Nothing")]
+    /// re-read what was loaded, a whole table before the commit, a window after it (default none)
+    #[argh(option, arg_name = "none|count|hash", default = "Verify::Nothing")]
     pub verify: Verify,
     /// check the target's constraints while loading, and keep them trusted
     #[argh(switch)]
@@ -253,7 +253,7 @@ pub struct DifferenceArgs {
 pub struct ApplyArgs {
     /// replace (default), difference (compare both sides, and write only the rows that differ), or auto (difference where
     /// foreign keys point at the table)
-    #[argh(option, arg_name = "how")]
+    #[argh(option, arg_name = "replace|difference|auto")]
     pub apply: Option<Apply>,
     /// with difference: rows of other tables may go with rows that are gone at the source, where foreign keys say so
     #[argh(switch)]

@@ -7,8 +7,10 @@ mod configured;
 mod flatten;
 mod groups;
 mod help;
+mod listed;
 mod tables;
 pub mod values;
+mod version;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -31,6 +33,7 @@ pub use groups::{
     ApplyArgs, ArticleArgs, Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, FilterArgs, Guard,
     ListedTables, Loading, NamedTables, ReshapingArgs, Shrinking, Tables, WindowLength, Workers,
 };
+pub use help::paragraphs;
 pub use tables::{List, Selection, Written};
 
 /// A tool's command line as typed, with a `--version` switch for the help's sake.
@@ -39,6 +42,8 @@ pub trait Tool: FromArgs + ArgsInfo {
     const NAME: &'static str;
     /// Names that it had before, beside [`Tool::NAME`] with underscores.
     const OLD_NAMES: &'static [&'static str] = &[];
+    /// What it can do beside what all tools can: `--version` names it.
+    const FEATURES: &'static [&'static str] = &[];
     /// The command line as resolved.
     type Options;
 
@@ -75,6 +80,9 @@ const HELP: &str = "--help";
 pub fn main<T: Tool>() -> ExitCode {
     let old = old_name::<T>(std::env::args_os().next());
     let name = old.as_deref().unwrap_or(T::NAME);
+    if let Some(text) = listed::asked_for() {
+        return print(&text).unwrap_or_else(|error| error.exit_code()).into();
+    }
     let parsed = words().map_err(|error| (error, LogFormat::Text)).and_then(|words| {
         // How to tell of what is wrong with the options is one of them.
         let log = log_format(&words);
@@ -94,7 +102,12 @@ pub fn main<T: Tool>() -> ExitCode {
         log.line(Level::Warn, name, &text);
     }
     let ended = match parsed {
-        Ok(Parsed::Run(options, reporting)) => T::run(options, &Reporter::start(reporting)),
+        Ok(Parsed::Run(options, reporting)) => {
+            let reporter = Reporter::start(reporting);
+            let ended = T::run(options, &reporter);
+            // What was done before it failed is shown, too.
+            reporter.end().map_err(Error::from).and(ended)
+        }
         Ok(Parsed::Print(text)) => print(&text),
         Err((error, _)) => Err(error),
     };
@@ -147,7 +160,7 @@ pub fn parse<T: Tool>(name: &str, args: impl IntoIterator<Item = String>) -> Res
     let see_help = |error: Error| error.remedy(format!("See {name} --help"));
     let arguments = arguments::normalise(T::get_args_info().flags, args).map_err(see_help)?;
     if arguments.version {
-        return Ok(Parsed::Print(format!("{name} {}\n", env!("CARGO_PKG_VERSION"))));
+        return Ok(Parsed::Print(version::version(name, T::FEATURES)));
     }
     if arguments.help {
         return Ok(Parsed::Print(help::help(name, &T::get_args_info())));

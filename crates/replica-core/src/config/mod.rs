@@ -17,6 +17,7 @@ pub use apply::Apply;
 pub use credential::{Credential, TokenSource};
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint, PasswordOrigin};
 pub use etl::{Etl, SchemaCheck};
+pub(crate) use file::listed;
 pub use file::{Config, TableSettings};
 pub use schema::{Feature, SchemaSettings};
 pub use secret::Secret;

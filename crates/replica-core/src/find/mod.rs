@@ -93,6 +93,14 @@ impl Finding {
         std::iter::once(self.record(None)).chain(offenders).collect()
     }
 
+    /// A line for people, with its rows below it.
+    pub fn shown(&self) -> Record {
+        self.record(None).with_details(self.offenders.iter().map(|offender| {
+            let value = offender.value.as_deref().unwrap_or("NULL");
+            format!("{}: {value}", offender.row)
+        }))
+    }
+
     fn record(&self, offender: Option<&Offender>) -> Record {
         let text =
             |text: Option<&String>| text.map_or(RecordValue::Missing, |text| RecordValue::Text(text.clone()));

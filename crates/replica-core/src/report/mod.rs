@@ -8,6 +8,7 @@ mod progress;
 mod record;
 mod reporting;
 mod subject;
+mod text;
 mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration};

@@ -1,10 +1,9 @@
 //! One line on stdout for each table, window or finding.
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::subject::Subject;
-use super::{human_bytes, human_count, human_duration};
 use crate::error::Error;
 
 /// `--output`.
@@ -60,7 +59,11 @@ pub enum RecordValue {
 
 /// A line: named values in a fixed order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record(Vec<(&'static str, RecordValue)>);
+pub struct Record {
+    values: Vec<(&'static str, RecordValue)>,
+    details: Vec<String>,
+    ordered: bool,
+}
 
 impl Record {
     /// An empty line.
@@ -74,8 +77,19 @@ impl Record {
             RecordValue::Rate(rate) if !rate.is_finite() => RecordValue::Missing,
             value => value,
         };
-        self.0.push((name, value));
+        self.values.push((name, value));
         self
+    }
+
+    /// Adds lines that people see below it.
+    pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// Its place among the others means something: people see it where it was written, before those that are sorted.
+    pub fn in_order(self) -> Self {
+        Self { ordered: true, ..self }
     }
 
     /// Adds what programs tell a sentence of `--explain` by. JSON alone has it.
@@ -91,57 +105,50 @@ impl Record {
     /// The table and the window that the line is about, if it is about one.
     pub(super) fn subject(&self) -> Option<Subject> {
         let text = |wanted: &str| {
-            self.0.iter().find_map(|(name, value)| match value {
-                RecordValue::Text(text) if *name == wanted => Some(text.clone()),
+            self.value(wanted).and_then(|value| match value {
+                RecordValue::Text(text) => Some(text.clone()),
                 _ => None,
             })
         };
         Some(Subject { table: text("table")?, window: text("window") })
     }
 
-    /// Writes the values' names as a line of TSV.
-    pub(super) fn write_header(&self, mut out: impl Write) -> io::Result<()> {
-        writeln!(out, "{}", self.0.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("\t"))
+    /// By name, in their order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &(&'static str, RecordValue)> {
+        self.values.iter()
     }
 
-    /// Writes the line.
-    ///
-    /// # Errors
-    /// Those of `out`: a closed pipe, above all.
-    pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
-        let line = match format {
-            Format::Text => self.text(),
-            Format::Tsv => self.0.iter().map(|(_, value)| tsv(value)).collect::<Vec<_>>().join("\t"),
+    pub(super) fn value(&self, wanted: &str) -> Option<&RecordValue> {
+        self.values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    }
+
+    pub(super) fn details(&self) -> impl Iterator<Item = &String> {
+        self.details.iter()
+    }
+
+    /// What people find it by, among those that are sorted.
+    pub(super) fn place(&self) -> Option<(String, Option<String>)> {
+        let subject = self.subject().filter(|_| !self.ordered)?;
+        Some((subject.table, subject.window))
+    }
+
+    /// The values' names as a line of TSV.
+    pub(super) fn names(&self) -> String {
+        self.values.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("\t")
+    }
+
+    /// The line as programs read it.
+    pub(super) fn line(&self, format: Format) -> String {
+        match format {
+            Format::Tsv | Format::Text => {
+                self.values.iter().map(|(_, value)| tsv(value)).collect::<Vec<_>>().join("\t")
+            }
             Format::Json => {
-                let members = self.0.iter().map(|(name, value)| format!("\"{name}\":{}", json(value)));
+                let members = self.values.iter().map(|(name, value)| format!("\"{name}\":{}", json(value)));
                 format!("{{{}}}", members.collect::<Vec<_>>().join(","))
             }
-        };
-        writeln!(out, "{line}")?;
-        out.flush()
-    }
-
-    /// `dbo.Flights: ok, 336,776 rows, 36.1 MB, 1.3s, 259,058 rows/s, hash 0123...`
-    fn text(&self) -> String {
-        let mut values = self.0.iter().filter_map(|(name, value)| text(name, value));
-        let first = values.next().unwrap_or_default();
-        let rest = values.collect::<Vec<_>>().join(", ");
-        if rest.is_empty() { first } else { format!("{first}: {rest}") }
-    }
-}
-
-fn text(name: &str, value: &RecordValue) -> Option<String> {
-    Some(match value {
-        RecordValue::Text(text) => one_line(text),
-        RecordValue::Count(count) => format!("{} {name}", human_count(*count)),
-        RecordValue::Bytes(bytes) => human_bytes(*bytes),
-        RecordValue::Seconds(duration) => human_duration(*duration),
-        RecordValue::Rate(rate) => {
-            format!("{} {}", human_count(rate.round() as u64), name.replace("_per_s", "/s"))
         }
-        RecordValue::Hash(hash) => format!("{name} {hash:032x}"),
-        RecordValue::Missing => return None,
-    })
+    }
 }
 
 fn tsv(value: &RecordValue) -> String {
@@ -175,14 +182,8 @@ pub fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn written(record: &Record, format: Format) -> String {
-        let mut out = Vec::new();
-        record.write(format, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
-    fn one_line_in_every_format() {
+    fn one_line_for_programs() {
         let record = Record::new()
             .with("table", RecordValue::Text("dbo.A\tB\"".into()))
             .with("status", RecordValue::Text("ok".into()))
@@ -194,18 +195,14 @@ mod tests {
             .with("error", RecordValue::Missing);
         let hash = "000000000000000000000000000000ab";
         assert_eq!(
-            written(&record, Format::Text),
-            format!("dbo.A B\": ok, 336,776 rows, 36.1 MB, 1.3s, 259,058 rows/s, hash {hash}\n")
+            record.line(Format::Tsv),
+            format!("dbo.A B\"\tok\t336776\t36100000\t1.300\t259058\t{hash}\t")
         );
         assert_eq!(
-            written(&record, Format::Tsv),
-            format!("dbo.A B\"\tok\t336776\t36100000\t1.300\t259058\t{hash}\t\n")
-        );
-        assert_eq!(
-            written(&record, Format::Json),
+            record.line(Format::Json),
             format!(
                 "{{\"table\":\"dbo.A\\tB\\\"\",\"status\":\"ok\",\"rows\":336776,\"bytes\":36100000,\
-                 \"seconds\":1.300,\"rows_per_s\":259058,\"hash\":\"{hash}\",\"error\":null}}\n"
+                 \"seconds\":1.300,\"rows_per_s\":259058,\"hash\":\"{hash}\",\"error\":null}}"
             )
         );
     }

@@ -1,13 +1,14 @@
 //! What a tool tells, and where: one place decides, for all tools.
 use std::io::{self, Write};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use anstream::{AutoStream, ColorChoice};
 use log::Level;
 
 use super::subject::telling;
-use super::{ExplainLine, Format, Out, ProgressBars, Record, RecordValue, logging, one_line, stdout};
+use super::{ExplainLine, Format, Out, ProgressBars, Record, RecordValue, logging, one_line, stdout, text};
 use crate::error::{Error, Result};
 
 /// What the command line says of it.
@@ -55,6 +56,8 @@ pub struct Reporter {
     progress: ProgressBars,
     /// The columns have been named.
     headed: Arc<AtomicBool>,
+    /// Lines for people, who see them sorted at the end: until then the log and the bars tell how it goes.
+    lines: Arc<Mutex<Vec<Record>>>,
 }
 
 impl Reporter {
@@ -62,7 +65,7 @@ impl Reporter {
     pub fn start(reporting: Reporting) -> Self {
         let progress = if reporting.quiet { ProgressBars::hidden() } else { ProgressBars::on_stderr() };
         logging::init(&progress, if reporting.quiet { "warn" } else { "info" }, reporting.log);
-        Self { reporting, progress, headed: Arc::default() }
+        Self { reporting, progress, headed: Arc::default(), lines: Arc::default() }
     }
 
     /// Of result lines.
@@ -94,11 +97,15 @@ impl Reporter {
     /// As [`Self::result`].
     pub fn problem(&self, record: &Record) -> io::Result<()> {
         let format = self.reporting.format;
+        if format == Format::Text {
+            self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
+            return Ok(());
+        }
         self.write(|out| {
             if format == Format::Tsv && self.reporting.header && !self.headed.swap(true, Ordering::Relaxed) {
-                record.write_header(&mut *out)?;
+                writeln!(out, "{}", record.names())?;
             }
-            record.write(format, out)
+            writeln!(out, "{}", record.line(format))
         })
     }
 
@@ -161,6 +168,13 @@ impl Reporter {
                 .with("text", RecordValue::Text(text));
             self.problem(&record.with_code(format, code))
         })
+    }
+
+    /// The run has ended, well or not: shows people the lines.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        let coloured = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        self.write(|out| out.write_all(text::table(&lines, coloured).as_bytes()))
     }
 
     /// Writes to stdout what is no line: a script, or text for people.

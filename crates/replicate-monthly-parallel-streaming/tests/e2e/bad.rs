@@ -1,16 +1,28 @@
 //! Bad input is refused before anything is written, in one line that says the way out.
-use replica_testkit::{Client, Pair, Program};
+use replica_testkit::{Client, Pair, Program, ProgramExit};
 
 use crate::util::{HALF_A_YEAR, half_a_year, pair, tool};
 
-/// Ends with this code, says all of this in one line, and has written nothing.
+/// Ends with this code, says all of this in one line, and has written nothing. A line on stdout tells of the table if
+/// it was one that could not be started.
 #[track_caller]
 fn refused(pair: &Pair, args: &[&str], code: i32, said: &[&str]) {
+    let run = ends(pair, args, code, said);
+    assert_eq!(outcomes(&run), [(args[0], "failed")], "{run}");
+}
+
+/// Table and outcome of each line.
+fn outcomes(run: &ProgramExit) -> Vec<(&str, &str)> {
+    run.lines().iter().map(|line| (line[0], line[2])).collect()
+}
+
+#[track_caller]
+fn ends(pair: &Pair, args: &[&str], code: i32, said: &[&str]) -> ProgramExit {
     let run = tool(pair).run(args).exits(code);
     let line = run.stderr.lines().find(|line| said.iter().all(|part| line.contains(part)));
     assert!(line.is_some(), "{said:?} is not said in one line\n{run}");
-    assert_eq!(run.stdout, "", "{run}");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'"), 0);
+    run
 }
 
 #[test]
@@ -38,10 +50,15 @@ fn dates_that_will_not_do() {
         ("2024-02-30", "2024-03-31", "2024-02-30"),
         ("yesterday", "2024-03-31", "2024-01-31"),
     ] {
-        refused(&pair, &["dbo.t", "--start-date", start, "--end-date", end], 2, &[said]);
+        let run = ends(&pair, &["dbo.t", "--start-date", start, "--end-date", end], 2, &[said]);
+        assert_eq!(run.stdout, "", "{run}");
     }
-    refused(&pair, &["dbo.t", "--start-date", "2024-01-01"], 2, &["go together"]);
-    refused(&pair, &["dbo.t"], 2, &["--start-date"]);
+    for (args, said) in
+        [(&["dbo.t", "--start-date", "2024-01-01"][..], "go together"), (&["dbo.t"], "--start-date")]
+    {
+        let run = ends(&pair, args, 2, &[said]);
+        assert_eq!(run.stdout, "", "{run}");
+    }
 }
 
 #[test]
@@ -77,7 +94,7 @@ fn a_login_that_may_not_make_the_ledger_is_told_what_to_grant() {
         .with("REPLICA_TARGET", &connection(&pair.target.name));
     let run = tool.run(&half_a_year(&[])).exits(1);
     let run = run.says("GRANT CREATE SCHEMA, CREATE TABLE").says("CREATE TABLE replica.windows");
-    assert_eq!(run.stdout, "", "{run}");
+    assert_eq!(outcomes(&run), [("dbo.t", "failed")], "{run}");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 0);
     Client::connect(&master).batch(&format!("DROP LOGIN [{name}]"));
 }

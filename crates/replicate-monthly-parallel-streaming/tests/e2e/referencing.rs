@@ -30,7 +30,8 @@ fn windows_of_a_table_whose_keys_act_are_refused() {
         &["--shared"],
     ] {
         let run = tool(&pair).run(&january(more)).exits(1);
-        assert!(run.stdout.is_empty(), "{run}");
+        assert_eq!(run.lines().len(), 1, "{run}");
+        assert_eq!(run.lines()[0][1..3], ["", "failed"], "{run}");
         for (table, key, action) in KEYS {
             assert!(run.stderr.contains(&format!("{key} of dbo.{table} (ON DELETE {action})")), "{run}");
             assert!(

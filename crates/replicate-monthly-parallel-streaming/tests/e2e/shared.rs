@@ -55,7 +55,8 @@ fn three_hosts_load_each_window_once() {
     let hosts = [host(&pair), host(&pair), host(&pair)];
     until(&mut pair.target.client(), 3, loading());
     let run = tool(&pair).run(&half_a_year(&[])).exits(4).says("another run holds this table");
-    assert_eq!(run.stdout, "");
+    assert_eq!(run.lines()[0][..3], ["dbo.t", "", "failed"], "{run}");
+    assert_eq!(run.lines().len(), 1, "{run}");
     no_fault(&pair);
     let runs = hosts.map(|host| host.finish().exits(0));
     assert_eq!(told(&runs), MONTHS.map(|month| (month.to_owned(), 1)).into());

@@ -1,6 +1,6 @@
 //! `replica.toml`, and how it goes together with the environment.
 //! docs/CONNECTING.md shows one.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
@@ -209,6 +209,16 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+/// The tables that a configuration names, and its groups, as far as it can be read; no patterns.
+pub(crate) fn listed(file: Option<&Path>) -> BTreeSet<String> {
+    let path = location::find(file, |name| std::env::var_os(name));
+    let text = path.and_then(|path| read(&path).ok()).unwrap_or_default();
+    let Ok(raw) = toml::from_str::<RawConfig>(&text) else { return BTreeSet::new() };
+    let lists = raw.reference_tables.into_iter().chain(raw.date_tables).chain(raw.groups.into_keys());
+    let names = lists.chain(raw.tables.into_keys()).chain(raw.date_filter_columns.into_keys());
+    names.filter(|name| !name.contains(['*', '?', '!', '\n'])).collect()
 }
 
 type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;

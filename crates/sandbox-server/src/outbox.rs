@@ -43,8 +43,9 @@ impl Outbox {
                 self.close_packet(0);
                 if self.buffer.len() >= BATCH {
                     self.hand_over()?;
+                } else {
+                    self.open_packet();
                 }
-                self.open_packet();
                 continue;
             }
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -60,10 +61,8 @@ impl Outbox {
     /// As [`Outbox::write`].
     pub fn end_message(&mut self) -> Result<(), Cancelled> {
         self.close_packet(status::END_OF_MESSAGE);
-        self.hand_over()?;
         self.id = 1;
-        self.open_packet();
-        Ok(())
+        self.hand_over()
     }
 
     /// Sends what there is as a packet that does not end the message: for faults that hang up halfway.
@@ -72,9 +71,7 @@ impl Outbox {
     /// As [`Outbox::write`].
     pub fn flush_unfinished(&mut self) -> Result<(), Cancelled> {
         self.close_packet(0);
-        self.hand_over()?;
-        self.open_packet();
-        Ok(())
+        self.hand_over()
     }
 
     fn open_packet(&mut self) {
@@ -90,9 +87,11 @@ impl Outbox {
         self.id = self.id.wrapping_add(1);
     }
 
+    /// Hands over what is closed, and opens a packet: who goes on after a lost client finds one, too.
     fn hand_over(&mut self) -> Result<(), Cancelled> {
         let capacity = self.buffer.len();
         let packets = std::mem::replace(&mut self.buffer, Vec::with_capacity(capacity));
+        self.open_packet();
         self.writer.blocking_send(packets).map_err(|_| Cancelled)
     }
 }
@@ -128,6 +127,18 @@ mod tests {
         assert_eq!(packets(1000, 512), [(512, 0), (504, 1)]);
         assert_eq!(packets(1009, 512), [(512, 0), (512, 0), (9, 1)]);
         assert!(packets(100_000, 4096).iter().rev().skip(1).all(|packet| *packet == (4096, 0)));
+    }
+
+    #[test]
+    fn a_client_that_is_gone_is_told_of_each_time() {
+        let (sender, receiver) = mpsc::channel(1);
+        drop(receiver);
+        let mut outbox = Outbox::new(sender, 512);
+        for _ in 0..2 {
+            assert_eq!(outbox.write(&vec![7; BATCH + 100]), Err(Cancelled));
+            assert_eq!(outbox.end_message(), Err(Cancelled));
+            assert_eq!(outbox.flush_unfinished(), Err(Cancelled));
+        }
     }
 
     #[test]

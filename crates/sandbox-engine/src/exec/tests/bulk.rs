@@ -249,3 +249,25 @@ fn another_request_instead_of_the_data_is_4022() {
     assert_eq!(told(&heard).0, [(4022, 16, 1)]);
     assert_eq!(rows(&mut session, "SELECT 1"), [["1"]]);
 }
+
+#[test]
+fn a_loads_rows_are_tracked_and_those_that_did_not_come_are_not() {
+    let mut session = database();
+    ok(&mut session, "ALTER DATABASE db SET CHANGE_TRACKING = ON");
+    ok(
+        &mut session,
+        "CREATE TABLE t (id int NOT NULL PRIMARY KEY WITH (IGNORE_DUP_KEY = ON), n int NOT NULL)",
+    );
+    ok(&mut session, "ALTER TABLE t ENABLE CHANGE_TRACKING");
+    let changes = "SELECT c.id, c.SYS_CHANGE_OPERATION, c.SYS_CHANGE_VERSION FROM CHANGETABLE(CHANGES t, 0) AS c ORDER BY 1";
+    load(
+        &mut session,
+        "INSERT BULK t (id int, n int)",
+        vec![vec![int(1), int(1)], vec![int(2), Value::Null]],
+    );
+    assert_eq!(rows(&mut session, changes), Vec::<Vec<String>>::new());
+    load(&mut session, "INSERT BULK t (id int, n int)", vec![vec![int(1), int(1)], vec![int(2), int(2)]]);
+    // Row 2 is there already, and passed over.
+    load(&mut session, "INSERT BULK t (id int, n int)", vec![vec![int(2), int(9)], vec![int(3), int(3)]]);
+    assert_eq!(rows(&mut session, changes), [["1", "I", "1"], ["2", "I", "1"], ["3", "I", "2"]]);
+}

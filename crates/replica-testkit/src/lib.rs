@@ -18,6 +18,6 @@ pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
 pub use program::{Program, ProgramExit, Running};
-pub use server::Server;
+pub use server::{Identity, Server};
 pub use troubled::Troubled;
 pub use web::{Reply, Web, WebProxy};

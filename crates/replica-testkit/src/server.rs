@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use replica_sandbox::data::sales;
 use replica_sandbox::engine::{Engine, EngineOptions, Login, Storage};
-use replica_sandbox::server::tls::Identity;
+pub use replica_sandbox::server::tls::Identity;
 use replica_sandbox::server::{Policy, Server as Sandbox, ServerOptions, Tokens};
 use replica_sandbox::values::CollationId;
 use tempfile::TempDir;
@@ -42,7 +42,12 @@ impl Server {
 
     /// A sandbox, for what only it can do: faults on request.
     pub fn sandbox() -> Self {
-        let sandbox = RunningSandbox::start();
+        Self::sandbox_as(Identity::generate().expect("a certificate"))
+    }
+
+    /// A sandbox that shows this certificate.
+    pub fn sandbox_as(identity: Identity) -> Self {
+        let sandbox = RunningSandbox::start(identity);
         let (address, port) = (sandbox.address.ip(), sandbox.address.port());
         let connection =
             format!("Server={address},{port};User Id=sa;Password={PASSWORD};TrustServerCertificate=true");
@@ -106,10 +111,9 @@ struct RunningSandbox {
 }
 
 impl RunningSandbox {
-    fn start() -> Self {
+    fn start(identity: Identity) -> Self {
         let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
-        let identity = Identity::generate().expect("a certificate");
         let folder = TempDir::new().expect("a temporary folder");
         let list = folder.path().join(TOKENS);
         std::fs::write(&list, "[]").expect("the temporary folder takes files");

@@ -1,5 +1,5 @@
 //! Who may do what, and see what.
-use crate::schema::{Database, Grant, Instance, PrincipalKind, Securable, Table};
+use crate::schema::{Database, Grant, Instance, LoginRecord, PrincipalKind, Securable, Table};
 use sandbox_values::error::SqlError;
 
 /// Fixed database roles (Microsoft docs, "Database-level roles"): principal_id, name.
@@ -181,19 +181,29 @@ pub fn check_database(rights: &Rights<'_>, permission: &str) -> Result<(), SqlEr
     Err(SqlError::new(262, 14, 1, text))
 }
 
+/// Permissions of the server that are given here; the first has the second in it (Microsoft docs, "GRANT server
+/// permissions").
+pub const SERVER_STATE: [&str; 2] = ["VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE"];
+
+/// Has the login this permission of the server? `None`: there is no such permission.
+pub fn has_on_server(instance: &Instance, login: &str, permission: &str) -> Option<bool> {
+    let place = SERVER_STATE.iter().position(|known| *known == permission)?;
+    let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(login));
+    let granted =
+        |l: &LoginRecord| SERVER_STATE[..=place].iter().any(|name| l.permissions.iter().any(|p| p == name));
+    Some(known.is_some_and(|l| l.sysadmin || granted(l)))
+}
+
 /// May the login see what the whole server does?
 ///
 /// # Errors
-/// 300 where it may not.
+/// 300 where it may not, which SQL Server 2022 follows up with 297, "The user does not have permission to perform this
+/// action."
 pub fn needs_server_state(instance: &Instance, login: &str) -> Result<(), SqlError> {
-    let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(login));
-    if known.is_some_and(|l| l.sysadmin) {
+    let [_, state] = SERVER_STATE;
+    if has_on_server(instance, login, state) == Some(true) {
         return Ok(());
     }
-    Err(SqlError::new(
-        300,
-        14,
-        1,
-        "VIEW SERVER STATE permission was denied on object 'server', database 'master'.",
-    ))
+    let text = format!("{state} permission was denied on object 'server', database 'master'.");
+    Err(SqlError::new(300, 14, 1, text))
 }

@@ -49,6 +49,7 @@ fn new_instance(sa_password: &Password) -> Instance {
         default_database: "master".to_owned(),
         sysadmin: true,
         disabled: false,
+        permissions: Vec::new(),
         created: now,
     };
     Instance {

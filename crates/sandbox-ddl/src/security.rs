@@ -1,5 +1,5 @@
 //! Logins, users, roles, permissions.
-use sandbox_catalog::permissions::{ObjectKey, Rights};
+use sandbox_catalog::permissions::{ObjectKey, Rights, SERVER_STATE};
 use sandbox_catalog::schema::{
     Database, Grant, Instance, LoginRecord, Password, Permission, Principal, PrincipalKind, Securable,
 };
@@ -83,6 +83,7 @@ pub fn create_login(
             default_database: database.unwrap_or("master").to_owned(),
             sysadmin: false,
             disabled: false,
+            permissions: Vec::new(),
             created: change.now,
         };
         change.put(logins, id, Some(login));
@@ -276,6 +277,9 @@ pub(super) fn put_permissions(change: &mut Change<'_>, database: i16, new: Vec<P
 /// # Errors
 /// 15151 for what is not there or not the user's to give.
 pub fn permission(session: &mut Session, what: &PermissionChange) -> Outcome {
+    if what.on.is_none() && what.permissions.iter().all(|name| SERVER_STATE.contains(&name.as_str())) {
+        return server_permission(session, what);
+    }
     let database = session.database;
     let (securable, grantees) = {
         let instance = session.engine.instance();
@@ -308,6 +312,30 @@ pub fn permission(session: &mut Session, what: &PermissionChange) -> Outcome {
         }
         put_permissions(change, database, all)
     })
+}
+
+/// database_id of master.
+const MASTER: i16 = 1;
+
+/// GRANT, DENY, REVOKE of permissions of the server; a DENY takes away what was given.
+///
+/// # Errors
+/// 4621 outside master; 15151 for a login that is not there, or is not the user's to give to.
+fn server_permission(session: &mut Session, what: &PermissionChange) -> Outcome {
+    if session.database != MASTER {
+        let text = "Permissions at the server scope can only be granted when the current database is master";
+        return Err(SqlError::new(4621, 16, 10, text).into());
+    }
+    for name in &what.principals {
+        change_login(session, name, "find", |mut login| {
+            login.permissions.retain(|had| !what.permissions.contains(had));
+            if matches!(what.verb, Verb::Grant { .. }) {
+                login.permissions.extend(what.permissions.iter().cloned());
+            }
+            Some(login)
+        })?;
+    }
+    Ok(())
 }
 
 /// ALL means the permissions that tables have.

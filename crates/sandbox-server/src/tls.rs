@@ -37,6 +37,14 @@ impl Identity {
     /// # Errors
     /// If the system gives no randomness.
     pub fn generate() -> Result<Self, CertificateError> {
+        Self::generate_until(None)
+    }
+
+    /// The same; the server's own certificate ends then.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn generate_until(end: Option<time::OffsetDateTime>) -> Result<Self, CertificateError> {
         let mut params = rcgen::CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(rcgen::DnType::CommonName, "replica-sandbox authority");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -50,6 +58,9 @@ impl Identity {
         params.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
+        if let Some(end) = end {
+            params.not_after = end;
+        }
         let key = rcgen::KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
         Ok(Self {

@@ -242,7 +242,7 @@ fn partitions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
 }
 
 fn partition_stats(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
-    sandbox_catalog::permissions::check_database(&scope.rights, "VIEW DATABASE STATE")?;
+    scope.needs_database_state()?;
     Ok(all_partitions(scope)?
         .iter()
         .map(|p| {

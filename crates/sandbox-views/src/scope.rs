@@ -1,5 +1,5 @@
 //! What a view's rows are made from: one database, seen by one session.
-use sandbox_catalog::permissions::{ObjectKey, Rights, needs_server_state};
+use sandbox_catalog::permissions::{ObjectKey, Rights, check_database, needs_server_state};
 use sandbox_catalog::schema::{Database, Instance, SecurityPolicy, Synonym, Table, TableFunction, View};
 use sandbox_session::Session;
 use sandbox_session::failure::Outcome;
@@ -82,8 +82,19 @@ impl<'a> ViewScope<'a> {
         }
     }
 
+    /// What the database does is seen with a permission of its own, too; that of the server has it in it.
+    ///
     /// # Errors
-    /// 300 and 297 where the login may not see the server's state.
+    /// 262 where the user may not see the database's state.
+    pub fn needs_database_state(&self) -> Result<(), SqlError> {
+        if self.rights.has("VIEW DATABASE STATE", None) || self.needs_server_state().is_ok() {
+            return Ok(());
+        }
+        check_database(&self.rights, "VIEW DATABASE PERFORMANCE STATE")
+    }
+
+    /// # Errors
+    /// 300 where the login may not see the server's state.
     pub fn needs_server_state(&self) -> Result<(), SqlError> {
         needs_server_state(self.instance, &self.session.login.user)
     }

@@ -144,6 +144,7 @@ fn code(permission: &str) -> &'static str {
         "UNMASK" => "UMSK",
         "UPDATE" => "UP  ",
         "VIEW CHANGE TRACKING" => "VWCT",
+        "VIEW DATABASE PERFORMANCE STATE" => "VDP ",
         "VIEW DATABASE STATE" => "VWDS",
         "VIEW DEFINITION" => "VW  ",
         _ => "    ",

@@ -1,7 +1,8 @@
 //! Servers that do not let us in, configurations that say too little, tables that are not there.
-use replica_testkit::Program;
+use replica_testkit::{Identity, Pair, Program, Server};
+use time::{Duration, OffsetDateTime};
 
-use crate::util::{CONFIG, pair, problems, tool, tool_with};
+use crate::util::{CONFIG, on, pair, problems, tool, tool_with};
 
 /// Nobody listens there.
 const NOWHERE: &str = "Server=127.0.0.1,1;Database=d;User Id=u;Password=p;Connect Timeout=5";
@@ -67,4 +68,30 @@ fn a_shell_is_told_from_cron() {
     let run = tool(&pair).with("TERM", "xterm").run(&[]).exits(0).says("REPLICA_SOURCE is set here");
     assert!(problems(&run).iter().all(|line| line == "machine warning cron_environment"), "{run}");
     tool(&pair).with("TERM", "xterm").run(&["--strict"]).exits(1);
+}
+
+#[test]
+fn a_certificate_that_ends_soon() {
+    for (days, expected) in
+        [(45, [""; 0].as_slice()), (9, &["source warning certificate", "target warning certificate"])]
+    {
+        let end = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
+        let identity = Identity::generate_until(Some(end)).unwrap();
+        let run = tool(&on(Pair::on(Server::sandbox_as(identity)))).run(&[]).exits(0);
+        assert_eq!(problems(&run), expected, "{run}");
+        run.says(&format!("the server's certificate ends on {}", end.date()));
+    }
+}
+
+#[test]
+fn an_older_server_is_asked_less() {
+    let pair = pair();
+    if !pair.server.is_sandbox() {
+        return;
+    }
+    pair.server
+        .client("master")
+        .batch("EXEC sp_sandbox_answer 'SERVERPROPERTY', 'ProductVersion', '11.0.7001.0'");
+    let run = tool(&pair).run(&["--strict"]).exits(0).says("SQL Server 11.0.7001.0");
+    assert!(!run.stdout.contains("replica_health"), "{run}");
 }

@@ -6,7 +6,11 @@ pub const CONFIG: &str = "reference_tables = ['dbo.parent']\ndate_tables = ['dbo
 
 /// The tables of [`CONFIG`] on both sides, and servers set up as a replica likes them.
 pub fn pair() -> Pair {
-    let pair = Pair::new();
+    on(Pair::new())
+}
+
+/// The same in databases of one's own.
+pub fn on(pair: Pair) -> Pair {
     for table in [
         "CREATE TABLE dbo.parent (id int NOT NULL CONSTRAINT PK_parent PRIMARY KEY, label varchar(20) NULL)",
         "CREATE TABLE dbo.sales (id int NOT NULL, day date NOT NULL, label varchar(20) NULL, \

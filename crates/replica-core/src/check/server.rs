@@ -66,11 +66,11 @@ fn auth_scheme(row: &CatalogRow, side: Side) -> Option<Finding> {
     )
 }
 
-/// NULL where the password never ends.
+/// -1 and NULL where the password never ends (docs/SERVER.md, "What a login sees of the server").
 fn password(row: &CatalogRow, side: Side) -> Option<Finding> {
-    let days = row.int("days_left").filter(|days| *days < PASSWORD_DAYS)?;
+    let days = row.int("days_left").filter(|days| (0..PASSWORD_DAYS).contains(days))?;
     let what = match days {
-        ..=0 => "the login's password has ended, or ends today".to_owned(),
+        0 => "the login's password has ended, or ends today".to_owned(),
         days => format!("the login's password ends in {days} days"),
     };
     Some(

@@ -227,39 +227,62 @@ fn azure(row: &CatalogRow, files: &[File], need: &Need) -> Option<Finding> {
     })
 }
 
+/// A disk, and what files of ours are on it.
+struct Disk {
+    /// On Linux the server names none (docs/SERVER.md, "What a login sees of the server").
+    mount: Option<String>,
+    available: i64,
+    total: i64,
+    /// Kinds of files.
+    kinds: Vec<i64>,
+}
+
 async fn disks(asker: &mut Asker, files: &[File], need: &Need, out: &mut Findings) {
-    let mut seen = Vec::new();
+    let mut disks: Vec<Disk> = Vec::new();
     for file in files {
         let id = i32::try_from(file.id).unwrap_or_default();
         let Some(row) = asker.ask_one(&VOLUME, &[&id], out).await else { return };
-        let mount = row.text("mount_point").unwrap_or_default().to_owned();
-        let free_within = File::of_kind(files, file.kind).map(|file| file.size - file.used).sum::<i64>();
-        let wanted = if file.kind == LOG { need.log() } else { need.bytes };
-        let missing = i64::try_from(wanted).unwrap_or(i64::MAX).saturating_sub(free_within);
-        if !seen.contains(&(mount.clone(), file.kind)) {
-            out.extend(disk(&row, &mount, missing, need));
-            seen.push((mount, file.kind));
+        let mount = row.text("mount_point").filter(|mount| !mount.is_empty()).map(str::to_owned);
+        let (Some(available), Some(total)) = (row.int("available_bytes"), row.int("total_bytes")) else {
+            continue;
+        };
+        // Disks without a name are told apart by their size.
+        let known = disks.iter_mut().find(|disk| disk.mount == mount && disk.total == total);
+        match known {
+            Some(disk) => disk.kinds.push(file.kind),
+            None => disks.push(Disk { mount, available, total, kinds: vec![file.kind] }),
         }
     }
+    out.extend(disks.iter().filter_map(|disk| disk.judged(files, need)));
 }
 
-/// `missing`: what the files on it have to grow by.
-fn disk(row: &CatalogRow, mount: &str, missing: i64, need: &Need) -> Option<Finding> {
-    let (available, total) = (row.int("available_bytes")?, row.int("total_bytes")?);
-    let left = human_bytes(available.unsigned_abs());
-    if missing > available {
-        let more = human_bytes(missing.unsigned_abs());
-        let what = format!("the disk {mount} has {left} left, and its files have to grow by {more}");
-        return Some(
-            Finding::new(Check::DiskSpace, Side::Target, Severity::Error, what)
-                .remedy("Make room on it, or move a file to another disk")
-                .table(&need.table),
-        );
+impl Disk {
+    fn judged(&self, files: &[File], need: &Need) -> Option<Finding> {
+        let missing: i64 = [(LOG, need.log()), (DATA, need.bytes)]
+            .iter()
+            .filter(|(kind, _)| self.kinds.contains(kind))
+            .map(|(kind, wanted)| {
+                let free = File::of_kind(files, *kind).map(|file| file.size - file.used).sum::<i64>();
+                i64::try_from(*wanted).unwrap_or(i64::MAX).saturating_sub(free).max(0)
+            })
+            .fold(0, i64::saturating_add);
+        let name =
+            self.mount.as_ref().map_or_else(|| "the disk".to_owned(), |mount| format!("the disk {mount}"));
+        let left = human_bytes(self.available.unsigned_abs());
+        if missing > self.available {
+            let more = human_bytes(missing.unsigned_abs());
+            let what = format!("{name} has {left} left, and its files have to grow by {more}");
+            return Some(
+                Finding::new(Check::DiskSpace, Side::Target, Severity::Error, what)
+                    .remedy("Make room on it, or move a file to another disk")
+                    .table(&need.table),
+            );
+        }
+        (self.available < self.total / NEARLY_FULL).then(|| {
+            let what = format!("{name} has {left} left of {}", human_bytes(self.total.unsigned_abs()));
+            Finding::new(Check::DiskSpace, Side::Target, Severity::Warning, what).remedy("Make room on it")
+        })
     }
-    (available < total / NEARLY_FULL).then(|| {
-        let what = format!("the disk {mount} has {left} left of {}", human_bytes(total.unsigned_abs()));
-        Finding::new(Check::DiskSpace, Side::Target, Severity::Warning, what).remedy("Make room on it")
-    })
 }
 
 fn tempdb(files: &[File], row: &CatalogRow, side: Side) -> Option<Finding> {

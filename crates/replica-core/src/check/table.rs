@@ -229,6 +229,7 @@ fn planned(plan: &Plan, source: &Table, target: &Table) -> Vec<Finding> {
     if let Some((coming, there)) = plan.source_rows.zip(plan.target_rows)
         && plan.limits.is_none()
         && source.rows().is_some()
+        && coming < there
         && shrink.may_forbid(there, coming)
     {
         let (coming, there) = (human_count(coming), human_count(there));

@@ -36,7 +36,7 @@ pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
 pub use reply::Reply;
 pub use tiberius::{FromSql, Row, ToSql};
-use watch::Watch;
+use watch::BlockerWatch;
 
 /// Bytes that the answer to a control query may take in memory, and more than any takes. On the wire it is less: a NULL
 /// is a bit there.
@@ -118,7 +118,7 @@ impl Session {
     /// As [`Self::connect`]; those that may pass are transient.
     pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
         let mut session = Self::connect_unwatched(endpoint, role).await?;
-        session.lane()?.set_watch(Watch::new(endpoint, role));
+        session.lane()?.set_watch(BlockerWatch::new(endpoint, role));
         Ok(session)
     }
 

@@ -27,7 +27,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The way to ask about a session, on another connection.
 #[derive(Clone)]
-pub(super) struct Watch {
+pub(super) struct BlockerWatch {
     endpoint: Endpoint,
     role: Role,
     /// What the session works on, for the log.
@@ -42,7 +42,7 @@ enum Said {
     Nobody,
 }
 
-impl Watch {
+impl BlockerWatch {
     pub(super) fn new(endpoint: &Endpoint, role: Role) -> Self {
         Self { endpoint: endpoint.clone(), role, what: format!("{role} {endpoint}") }
     }
@@ -108,7 +108,7 @@ impl Watch {
 /// # Errors
 /// The limit is over.
 pub(super) async fn within<T>(
-    watch: Option<&Watch>,
+    watch: Option<&BlockerWatch>,
     number: u16,
     limit: Duration,
     work: impl Future<Output = T>,

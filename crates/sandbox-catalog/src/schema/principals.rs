@@ -12,6 +12,9 @@ pub struct LoginRecord {
     /// A member of the sysadmin role: no permission is ever checked.
     pub sysadmin: bool,
     pub disabled: bool,
+    /// Of the server, in capitals.
+    #[serde(default)]
+    pub permissions: Vec<String>,
     pub created: SystemTime,
 }
 

@@ -1,10 +1,12 @@
 //! `sp_sandbox_*`: what a test or a benchmark asks of the stand-in (docs/SANDBOX.md).
-use super::answer;
+use super::answer::rows as answer_rows;
 use super::arguments::Arguments;
 use sandbox_session::Session;
 use sandbox_session::api::{Param, Sink};
 use sandbox_session::failure::Outcome;
-use sandbox_session::sandbox::{Fault, FaultKind, PlpLengths, TableName};
+use sandbox_session::sandbox::{
+    Fault, FaultKind, PlantedChange, PlantedRow, PlpLengths, TableName, planted_values,
+};
 use sandbox_values::error::SqlError;
 use sandbox_views::definition::{Cell, Columns, row};
 
@@ -44,7 +46,7 @@ pub fn counters(params: &[Param], session: &mut Session, sink: &mut dyn Sink) ->
     let columns = Columns(&["scans bigint, index_rebuilds bigint, bulk_loads bigint, bulk_rows bigint"]);
     let numbers = [counters.scans, rebuilds, counters.bulk_loads, counters.bulk_rows];
     let row = numbers.map(|n| Cell::from(number(n))).to_vec();
-    answer::rows(columns, vec![row], session.current_database().1, sink)?;
+    answer_rows(columns, vec![row], session.current_database().1, sink)?;
     Ok(0)
 }
 
@@ -54,7 +56,7 @@ pub fn index_counters(params: &[Param], session: &mut Session, sink: &mut dyn Si
     let counters = session.engine.sandbox.counters(&TableName::parse(&given.required_text("@table")?)?);
     let columns = Columns(&["index_name sysname, disables bigint, rebuilds bigint"]);
     let rows = counters.indexes.iter().map(|(name, n)| row![name, number(n.disables), number(n.rebuilds)]);
-    answer::rows(columns, rows.collect(), session.current_database().1, sink)?;
+    answer_rows(columns, rows.collect(), session.current_database().1, sink)?;
     Ok(0)
 }
 
@@ -96,6 +98,49 @@ pub fn discard(params: &[Param], session: &mut Session) -> Outcome<i32> {
     let given = Arguments::bind("sp_sandbox_discard", &["@table", "@on"], params)?;
     let table = TableName::parse(&given.required_text("@table")?)?;
     session.engine.sandbox.discard(table, given.int("@on")?.unwrap_or(1) != 0);
+    Ok(0)
+}
+
+/// `sp_sandbox_plant @view [, @set [, @where]] [, @add] [, @database]`: what a system view shows from now on;
+/// `@view = 'none'` ends that, for functions and the clock, too.
+pub fn plant(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let names = ["@view", "@set", "@where", "@add", "@database"];
+    let given = Arguments::bind("sp_sandbox_plant", &names, params)?;
+    let sandbox = &session.engine.sandbox;
+    let view = given.required_text("@view")?.to_lowercase();
+    if view == "none" {
+        sandbox.forget_planted();
+        return Ok(0);
+    }
+    let known = sandbox_views::all().any(|d| view == format!("{}.{}", d.schema, d.name).to_lowercase());
+    if !known {
+        return Err(invalid(format!("there is no view '{view}'")).into());
+    }
+    let values = |name: &str| {
+        let text = given.text(name).unwrap_or_default();
+        planted_values(&text).map_err(|why| invalid(format!("{name}: {why}")))
+    };
+    let change = match given.text("@add") {
+        Some(_) => PlantedChange::Add(values("@add")?),
+        None => PlantedChange::Set { values: values("@set")?, of: values("@where")? },
+    };
+    sandbox.plant_row(PlantedRow { view, database: given.text("@database"), change });
+    Ok(0)
+}
+
+/// `sp_sandbox_answer @function, @argument, @value`: what a function that asks the catalog answers from now on where its
+/// last argument is this one.
+pub fn answer(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_answer", &["@function", "@argument", "@value"], params)?;
+    let (function, argument) = (given.required_text("@function")?, given.required_text("@argument")?);
+    session.engine.sandbox.plant_answer(&function, &argument, given.text("@value"));
+    Ok(0)
+}
+
+/// `sp_sandbox_clock @seconds`: how far the server's clock is ahead.
+pub fn clock(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_clock", &["@seconds"], params)?;
+    session.engine.sandbox.plant_clock(given.int("@seconds")?.unwrap_or(0).into());
     Ok(0)
 }
 

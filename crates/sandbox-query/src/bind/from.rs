@@ -152,7 +152,14 @@ impl Binder<'_> {
                 if let Some(kind) = bridge::change_table(name) {
                     return self.change_table(kind, arguments, alias.as_ref(), outer);
                 }
-                self.table_function(&object_name(name)?, arguments, alias.as_ref(), outer)
+                let name = object_name(name)?;
+                match self.object(&name) {
+                    Ok(Object::System { database, view }) if sandbox_views::arguments(&name.name) > 0 => {
+                        let given = self.arguments(arguments, outer)?;
+                        self.system_function(database, &view, &name.name, given, alias.as_ref())
+                    }
+                    _ => self.table_function(&name, arguments, alias.as_ref(), outer),
+                }
             }
             TableFactor::Derived { subquery, alias, .. } => {
                 let Some(alias) = alias else {

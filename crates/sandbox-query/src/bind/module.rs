@@ -40,6 +40,21 @@ impl Binder<'_> {
         let (database, function) = self.function(name)?;
         let target = ObjectKey { object_id: function.object_id, schema_id: function.schema_id };
         self.may(database, target, &function.name, "SELECT")?;
+        let values = self.arguments(arguments, outer)?;
+        let emitted = self.applied(database, &function, values)?;
+        let names = function.columns.iter().map(|c| c.name.clone()).collect();
+        self.derived(emitted, alias.map_or(function.name.as_str(), |a| a.name.value.as_str()), names)
+    }
+
+    /// The arguments of a function in FROM.
+    ///
+    /// # Errors
+    /// 102 for what is no expression.
+    pub fn arguments(
+        &self,
+        arguments: &TableFunctionArgs,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<Vec<Typed>, SqlError> {
         let nothing = Scope::default();
         let mut values = Vec::with_capacity(arguments.args.len());
         for argument in &arguments.args {
@@ -48,9 +63,7 @@ impl Binder<'_> {
             };
             values.push(self.scalar(expr, outer.unwrap_or(&nothing))?);
         }
-        let emitted = self.applied(database, &function, values)?;
-        let names = function.columns.iter().map(|c| c.name.clone()).collect();
-        self.derived(emitted, alias.map_or(function.name.as_str(), |a| a.name.value.as_str()), names)
+        Ok(values)
     }
 
     /// # Errors

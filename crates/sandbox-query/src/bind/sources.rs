@@ -173,6 +173,26 @@ impl Binder<'_> {
         Ok(FromClause { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
     }
 
+    /// The same of a system function: the rows whose first columns are its arguments.
+    pub fn system_function(
+        &self,
+        database: i16,
+        view: &SystemView,
+        name: &str,
+        arguments: Vec<Typed>,
+        alias: Option<&TableAlias>,
+    ) -> Result<FromClause, SqlError> {
+        let from = self.system_view(database, view, name, alias)?;
+        let mut wanted = Vec::new();
+        for (n, (argument, column)) in arguments.into_iter().zip(&view.columns).enumerate() {
+            let argument = self.implicit(argument, &column.sql_type)?;
+            wanted.push(format!("c{} = {}", n + 1, argument.sql));
+        }
+        let Some((table, alias)) = from.sql.split_once(" AS ") else { return Ok(from) };
+        let sql = format!("(SELECT * FROM {table} WHERE {}) AS {alias}", wanted.join(" AND "));
+        Ok(FromClause { sql, ..from })
+    }
+
     /// A temporary SQLite table with these rows, for this statement.
     pub fn materialise(&self, columns: usize, rows: Vec<Vec<Value>>) -> Result<String, SqlError> {
         let connection = &self.session.connection;

@@ -34,6 +34,7 @@ pub fn global(binder: &Binder<'_>, name: &str) -> Result<Typed, SqlError> {
         "@@spid" => small(session.id),
         "@@identity" => identity(last.identity),
         "@@lock_timeout" => integer(options.lock_timeout.map_or(-1, |t| t.as_millis() as i64)),
+        "@@max_connections" => integer(32_767),
         "@@max_precision" => tiny(38),
         "@@textsize" => integer(options.textsize.into()),
         "@@options" => integer(options.bits().into()),
@@ -156,11 +157,16 @@ pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
             Typed { nullable: true, ..answer }
         }
         "connectionproperty" => {
-            let answer = match call
-                .arguments
-                .first()
-                .map(|a| a.to_string().trim_matches(['N', '\'']).to_lowercase())
-            {
+            let asked = call.arguments.first();
+            let asked = asked.map(|a| a.to_string().trim_matches(['N', '\'']).to_lowercase());
+            let planted = asked
+                .as_deref()
+                .and_then(|name| session.engine.sandbox.planted_answer("connectionproperty", name));
+            if let Some(planted) = planted {
+                let sql_type = SqlType::NVarChar(Len::N(40), binder.collation());
+                return Ok(Some(of_caught(planted.as_deref().map(words), sql_type)));
+            }
+            let answer = match asked {
                 Some(name) if name == "net_transport" => Some("TCP"),
                 Some(name) if name == "protocol_type" => Some("TSQL"),
                 Some(name) if name == "auth_scheme" => Some("SQL"),

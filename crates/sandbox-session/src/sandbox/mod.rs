@@ -1,9 +1,11 @@
 //! What only a stand-in has: faults on request, counters for tests, and replayed and discarded rows for
 //! benchmarks (docs/SANDBOX.md).
 mod faults;
+mod planted;
 mod replay;
 
 pub use faults::{Fault, FaultKind};
+pub use planted::{PlantedChange, PlantedRow, PlantedValues, planted_values};
 pub use replay::{Recording, Replayed};
 
 use sandbox_sql::tokens::{ObjectName, SourceText};
@@ -93,6 +95,7 @@ struct SwitchState {
     replayed: HashMap<TableName, u64>,
     recordings: HashMap<Vec<u8>, Arc<Recording>>,
     discarded: HashSet<TableName>,
+    planted: planted::Planted,
 }
 
 impl Sandbox {
@@ -201,6 +204,48 @@ impl Sandbox {
 
     pub fn discards(&self, table: &TableName) -> bool {
         self.state().discarded.contains(table)
+    }
+
+    /// Changes what a system view shows from now on.
+    pub fn plant_row(&self, row: PlantedRow) {
+        self.state().planted.rows.push(row);
+    }
+
+    /// Changes what a function answers from now on, where its last argument is this one.
+    pub fn plant_answer(&self, function: &str, argument: &str, value: Option<String>) {
+        let key = (function.to_lowercase(), argument.to_lowercase());
+        self.state().planted.answers.insert(key, value);
+    }
+
+    /// Puts the clock forward, or back.
+    pub fn plant_clock(&self, seconds: i64) {
+        self.state().planted.clock = seconds;
+    }
+
+    /// Views, functions and the clock are as they are again.
+    pub fn forget_planted(&self) {
+        self.state().planted = planted::Planted::default();
+    }
+
+    /// What was planted for a view of a database.
+    pub fn planted_rows(&self, schema: &str, view: &str, database: &str) -> Vec<PlantedChange> {
+        let name = format!("{schema}.{view}").to_lowercase();
+        let state = self.state();
+        let here = |row: &&PlantedRow| {
+            row.view == name && row.database.as_ref().is_none_or(|named| named.eq_ignore_ascii_case(database))
+        };
+        state.planted.rows.iter().filter(here).map(|row| row.change.clone()).collect()
+    }
+
+    /// What was planted for a function: NULL, or a text.
+    pub fn planted_answer(&self, function: &str, argument: &str) -> Option<Option<String>> {
+        let key = (function.to_lowercase(), argument.to_lowercase());
+        self.state().planted.answers.get(&key).cloned()
+    }
+
+    /// Seconds that the clock was put forward.
+    pub fn planted_clock(&self) -> i64 {
+        self.state().planted.clock
     }
 
     fn state(&self) -> MutexGuard<'_, SwitchState> {

@@ -101,6 +101,26 @@ pub const VIEWS: &[Definition] = &[
         ],
     ),
     absent(
+        "dm_hadr_database_replica_states",
+        &[
+            "database_id int, group_id uniqueidentifier null, replica_id uniqueidentifier null",
+            "group_database_id uniqueidentifier null, is_local bit, is_primary_replica bit null",
+            "synchronization_state tinyint null, synchronization_state_desc nvarchar(60) null",
+            "is_commit_participant bit null, synchronization_health tinyint null",
+            "synchronization_health_desc nvarchar(60) null, database_state tinyint null",
+            "database_state_desc nvarchar(60) null, is_suspended bit null, suspend_reason tinyint null",
+            "suspend_reason_desc nvarchar(60) null, recovery_lsn numeric(25) null, truncation_lsn numeric(25) null",
+            "last_sent_lsn numeric(25) null, last_sent_time datetime null, last_received_lsn numeric(25) null",
+            "last_received_time datetime null, last_hardened_lsn numeric(25) null, last_hardened_time datetime null",
+            "last_redone_lsn numeric(25) null, last_redone_time datetime null, log_send_queue_size bigint null",
+            "log_send_rate bigint null, redo_queue_size bigint null, redo_rate bigint null",
+            "filestream_send_rate bigint null, end_of_log_lsn numeric(25) null, last_commit_lsn numeric(25) null",
+            "last_commit_time datetime null, low_water_mark_for_ghosts bigint null",
+            "secondary_lag_seconds bigint null, quorum_commit_lsn numeric(25) null",
+            "quorum_commit_time datetime null",
+        ],
+    ),
+    absent(
         "linked_logins",
         &[
             "server_id int, local_principal_id int null, uses_self_credential bit, remote_name sysname null",

@@ -1,6 +1,7 @@
 //! The server: databases, sessions, requests, locks.
 mod locks;
 pub mod settings;
+pub mod state;
 
 use super::definition::{Columns, Definition, Row, row};
 use super::scope::ViewScope;

@@ -1,7 +1,8 @@
 //! What a server and a database are set to: files, languages, options.
 use super::super::definition::{Columns, Definition, Row, row};
 use super::super::scope::ViewScope;
-use sandbox_catalog::schema::Database;
+use sandbox_catalog::permissions::SERVER_STATE;
+use sandbox_catalog::schema::{Database, LoginRecord};
 use sandbox_session::failure::Outcome;
 use sandbox_values::{SqlType, Value};
 
@@ -83,8 +84,8 @@ pub const VIEWS: &[Definition] = &[
         name: "server_permissions",
         columns: Columns(&[
             "class tinyint = 100, class_desc nvarchar(60) null = SERVER, major_id int = 0, minor_id int = 0",
-            "grantee_principal_id int, grantor_principal_id int = 1, type char(4) = COSQ",
-            "permission_name nvarchar(128) null = CONNECT SQL, state char(1) = G",
+            "grantee_principal_id int, grantor_principal_id int = 1, type char(4)",
+            "permission_name nvarchar(128) null, state char(1) = G",
             "state_desc nvarchar(60) null = GRANT",
         ]),
         rows: server_permissions,
@@ -179,12 +180,20 @@ fn servers(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![row![name, name, scope.instance.started]])
 }
 
-/// Logins may connect; nothing else can be granted here.
+/// Logins may connect; what else can be granted is to see the server's state.
 fn server_permissions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let logins = scope.instance.logins.values();
     let all = scope.needs_server_state().is_ok();
     let seen = logins.filter(|l| all || l.name.eq_ignore_ascii_case(&scope.session.login.user));
-    Ok(seen.map(|l| row![l.principal_id]).collect())
+    let granted = |l: &LoginRecord| {
+        let more = l
+            .permissions
+            .iter()
+            .map(|name| if name == SERVER_STATE[0] { ("VWSS", name) } else { ("VSP ", name) });
+        let more: Vec<Row> = more.map(|(code, name)| row![l.principal_id, code, name]).collect();
+        [vec![row![l.principal_id, "COSQ", "CONNECT SQL"]], more].concat()
+    };
+    Ok(seen.flat_map(granted).collect())
 }
 
 fn languages(_: &ViewScope<'_>) -> Outcome<Vec<Row>> {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::boundary::Boundary;
 use super::reply::Reply;
 use super::silent;
-use super::watch::{Watch, within};
+use super::watch::{BlockerWatch, within};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::tds::packet::{HEADER, Inbox, frame, kind};
@@ -60,7 +60,7 @@ pub struct Lane {
     /// Whose errors these are: side and server.
     place: String,
     /// Who is asked when the server does not answer.
-    watch: Option<Arc<Watch>>,
+    watch: Option<Arc<BlockerWatch>>,
 }
 
 impl Lane {
@@ -85,11 +85,11 @@ impl Lane {
         self.place = place;
     }
 
-    pub(super) fn set_watch(&mut self, watch: Watch) {
+    pub(super) fn set_watch(&mut self, watch: BlockerWatch) {
         self.watch = Some(Arc::new(watch));
     }
 
-    pub(super) fn watch(&self) -> Option<&Watch> {
+    pub(super) fn watch(&self) -> Option<&BlockerWatch> {
         self.watch.as_deref()
     }
 

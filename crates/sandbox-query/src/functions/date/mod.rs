@@ -57,8 +57,9 @@ pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
 /// One moment for the whole statement. The sandbox's clock is UTC.
 fn now(call: &FunctionCall<'_>, to: SqlType) -> Result<Typed, SqlError> {
     call.count(0, 0)?;
+    let ahead = call.binder.session.engine.sandbox.planted_clock().saturating_mul(SECOND);
     let value = cast(
-        &Value::DateTimeOffset(utc_ticks(), 0),
+        &Value::DateTimeOffset(utc_ticks().saturating_add_signed(ahead), 0),
         &SqlType::DateTimeOffset(7),
         &to,
         None,

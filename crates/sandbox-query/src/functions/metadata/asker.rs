@@ -29,6 +29,16 @@ pub struct FoundObject {
 }
 
 impl Asker {
+    /// What a test has this function answer for its last argument.
+    pub fn planted(&self, function: &str, arguments: &[Value]) -> Option<Option<String>> {
+        let last = match arguments.last() {
+            Some(Value::Int(number)) => number.to_string(),
+            Some(text) => super::string(text),
+            None => String::new(),
+        };
+        self.engine.sandbox.planted_answer(function, &last)
+    }
+
     pub fn here<'i>(&self, instance: &'i Instance) -> Option<&'i Database> {
         instance.databases.get(&self.database)
     }

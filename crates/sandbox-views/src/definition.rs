@@ -149,7 +149,7 @@ fn value(cell: Cell, sql_type: &SqlType) -> Value {
     match cell {
         Cell::Null => Value::Null,
         Cell::Int(n) => match sql_type {
-            SqlType::Real => Value::Float(n as f64),
+            SqlType::Real | SqlType::Float => Value::Float(n as f64),
             SqlType::Variant => Value::Variant(Box::new((SqlType::Int, Value::Int(n)))),
             _ => Value::Int(n),
         },

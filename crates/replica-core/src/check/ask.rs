@@ -267,3 +267,35 @@ impl Asker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(version: &str, edition: i64) -> Acquaintance {
+        let name = |text: &str| text.to_owned();
+        let (login, user) = (name("o'x]"), name("u"));
+        Acquaintance { version: name(version), edition, login, user, ..Acquaintance::default() }
+    }
+
+    #[test]
+    fn the_grant_is_the_servers_own() {
+        let grant = |version, edition| server(version, edition).grant(Right::ServerState).unwrap();
+        assert_eq!(grant("11.0.7001.0", 3), "GRANT VIEW SERVER STATE TO [o'x]]] (in master)");
+        assert_eq!(grant("16.0.1000.6", 3), "GRANT VIEW SERVER PERFORMANCE STATE TO [o'x]]] (in master)");
+        let azure = grant("12.0.2000.8", edition::AZURE_DATABASE);
+        assert_eq!(azure, "GRANT VIEW DATABASE STATE TO [u]");
+        assert_eq!(server("16.0.1000.6", 3).grant(Right::None), None);
+    }
+
+    #[test]
+    fn what_a_version_lacks_is_left_out() {
+        assert!(!server("12.0.6024.0", 3).has(SQL_SERVER_2016));
+        assert!(server("13.0.1601.5", 3).has(SQL_SERVER_2016));
+        assert!(
+            server("12.0.2000.8", edition::AZURE_DATABASE).has(SQL_SERVER_2016),
+            "whatever it calls itself"
+        );
+        assert!(server("", 0).has(SQL_SERVER_2016), "asked, and refused if it has to be");
+    }
+}

@@ -16,8 +16,8 @@ use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::report::human_duration;
 
-/// A server that says nothing for so long is worth a question.
-const STILL: Duration = Duration::from_secs(10);
+/// A server that says nothing for so long is worth a question. The answer is there within ten seconds.
+const STILL: Duration = Duration::from_secs(8);
 /// Questions become rarer: each is a connection of its own.
 const RAREST: Duration = Duration::from_secs(60);
 /// The server may be too busy to answer.

@@ -110,3 +110,21 @@ fn whoever_holds_the_table_is_named() {
         assert_eq!(ids(&mut pair.target.client()), [1], "{run}");
     }
 }
+
+#[test]
+fn who_may_not_see_others_hears_once_which_right_is_missing() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.server.client("master").batch("CREATE LOGIN minimal WITH PASSWORD = 'Minimal-1'");
+    pair.target("CREATE USER minimal FOR LOGIN minimal; GRANT SELECT, INSERT, DELETE, ALTER ON dbo.t TO minimal; GRANT VIEW DEFINITION TO minimal");
+    let mut other = pair.target.client();
+    other.batch("BEGIN TRANSACTION");
+    other.number("SELECT COUNT(*) FROM dbo.t WITH (TABLOCKX, HOLDLOCK)");
+    let minimal = pair.server.connection_as(&pair.target.name, "minimal", "Minimal-1");
+    let patience = format!("{minimal};Command Timeout=2");
+    let tool = tool(&pair).with("REPLICA_TARGET", &patience);
+    let mut running = tool.start(&["dbo.t", "--allow-shrink"]);
+    running.until_it_says("why is not to be learnt: session ");
+    other.batch("ROLLBACK");
+    let run = running.finish().exits(0).says("GRANT VIEW SERVER STATE");
+    assert_eq!(run.stderr.matches("why is not to be learnt").count(), 1, "{run}");
+}

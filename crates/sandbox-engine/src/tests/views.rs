@@ -57,7 +57,7 @@ fn every_view_is_written_down_right() {
                         | (Value::Variant(_), SqlType::Variant)
                         | (Value::DateTime(..), SqlType::DateTime)
                         | (Value::Guid(_), SqlType::UniqueIdentifier)
-                        | (Value::Float(_), SqlType::Real)
+                        | (Value::Float(_), SqlType::Real | SqlType::Float)
                 ) || matches!(value, Value::Int(_)) && column.sql_type.is_integer()
                     || matches!(value, Value::Bytes(_))
                         && (column.sql_type.is_character() || column.sql_type.is_binary());

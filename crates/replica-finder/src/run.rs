@@ -56,13 +56,14 @@ impl FinderRun<'_> {
                 return looked.map(|_| code);
             }
             let article = self.options.article.over(self.configured.settings(&name)).article();
-            let named = |error| article.unwrap_or_default().named(&name, error);
+            let article = article.unwrap_or_default();
+            let named = |error| article.named(&name, error);
             let failure = |error: Error| Looked { findings: Vec::new(), left_out: Some(named(error)) };
             let looked = looked.unwrap_or_else(failure);
             if looked.left_out.is_some() || !looked.findings.is_empty() {
                 code = Code::Failed;
             }
-            self.write(&name, &looked)?;
+            self.write(&article.label(&name), &looked)?;
         }
         if code == Code::Ok {
             let tables = if count == 1 { "1 table".to_owned() } else { format!("{count} tables") };
@@ -114,7 +115,7 @@ impl FinderRun<'_> {
         Ok(Some(Filter::window(&DateColumn::at_source(mapped), &range.whole())))
     }
 
-    fn write(&self, name: &TableName, looked: &Looked) -> io::Result<()> {
+    fn write(&self, table: &str, looked: &Looked) -> io::Result<()> {
         for finding in &looked.findings {
             if self.reporter.format() == Format::Text {
                 self.reporter.problem(&finding.shown())?;
@@ -123,16 +124,16 @@ impl FinderRun<'_> {
             }
         }
         match &looked.left_out {
-            Some(error) => self.reporter.failed(&failure(name, error), error),
+            Some(error) => self.reporter.failed(&failure(table, error), error),
             None => Ok(()),
         }
     }
 }
 
 /// A line as those of the findings are, for what could not be looked at.
-fn failure(name: &TableName, error: &Error) -> Record {
+fn failure(table: &str, error: &Error) -> Record {
     let names = ["column", "source_type", "target_type", "capacity"];
-    let record = Record::new().with("table", RecordValue::Text(name.to_string()));
+    let record = Record::new().with("table", RecordValue::Text(table.to_owned()));
     let record = names.into_iter().fold(record, |record, name| record.with(name, RecordValue::Missing));
     let record = record.with("problem", RecordValue::Text(format!("not looked at: {error}")));
     let names = ["extreme", "rows", "key", "value"];

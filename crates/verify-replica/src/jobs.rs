@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use replica_core::catalog::TableName;
+use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{Configured, List};
 use replica_core::copy::Sides;
 use replica_core::error::{Error, Result};
@@ -50,10 +50,9 @@ impl Planner<'_> {
         }
     }
 
-    /// An error of the table's, by both names where they differ.
-    pub fn named(&self, table: &TableName, error: Error) -> Error {
-        let article = self.options.article.over(self.configured.settings(table)).article();
-        article.unwrap_or_default().named(table, error)
+    /// What of the table makes its copy, for people: its own name where that is not to be known.
+    pub fn article(&self, table: &TableName) -> Article {
+        self.options.article.over(self.configured.settings(table)).article().unwrap_or_default()
     }
 
     async fn planned(&self, sides: &mut Sides, table: &TableName) -> Result<PlannedComparisons> {
@@ -156,6 +155,7 @@ impl Planner<'_> {
                 }
                 Err(error) => planned.failed.push(FinishedComparison {
                     table: comparison.source.clone(),
+                    article: comparison.article.clone(),
                     window: Some(known.window),
                     result: Err(comparison.article.named(&comparison.source, error).window(known.window)),
                     took: Duration::ZERO,
@@ -247,10 +247,11 @@ pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
 }
 
 /// A table that cannot be compared at all.
-pub fn failed(table: TableName, error: Error, since: Instant) -> FinishedComparison {
-    let result = Err(error.table(&table));
+pub fn failed(table: TableName, article: Article, error: Error, since: Instant) -> FinishedComparison {
+    let result = Err(article.named(&table, error));
     FinishedComparison {
         table,
+        article,
         window: None,
         result,
         took: since.elapsed(),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use replica_core::catalog::TableName;
+use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{self, Code, Configured, List, Stop};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
@@ -56,6 +56,7 @@ struct VerifyRun<'a> {
 /// A window, or a whole table, that is done with.
 pub struct FinishedComparison {
     pub table: TableName,
+    pub article: Article,
     pub window: Option<Window>,
     pub result: Result<Verdict>,
     pub took: Duration,
@@ -112,8 +113,8 @@ impl VerifyRun<'_> {
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
-                    let error = self.planner().named(&table, error);
-                    self.finish(jobs::failed(table, error, started))?;
+                    let article = self.planner().article(&table);
+                    self.finish(jobs::failed(table, article, error, started))?;
                 }
             }
         }
@@ -276,10 +277,7 @@ fn is_planned(jobs: &[ComparisonJob], planned: &PlannedComparisons) -> bool {
 impl FinishedComparison {
     /// For people: the table, by both names where they differ.
     pub fn label(&self) -> String {
-        match &self.job {
-            Some(job) => job.comparison.article.label(&self.table),
-            None => self.table.to_string(),
-        }
+        self.article.label(&self.table)
     }
 
     pub fn outcome(&self) -> Option<ComparisonOutcome> {
@@ -323,5 +321,16 @@ async fn compare(
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
     let columns_differ = strict_columns && job.comparison.mapping.one_sided().next().is_some();
     let took = started.elapsed();
-    FinishedComparison { table, window, result, took, job: Some(job), before: None, left_out, columns_differ }
+    let article = job.comparison.article.clone();
+    FinishedComparison {
+        table,
+        article,
+        window,
+        result,
+        took,
+        job: Some(job),
+        before: None,
+        left_out,
+        columns_differ,
+    }
 }

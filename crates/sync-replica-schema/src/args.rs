@@ -32,8 +32,8 @@ replica_core::options! {
     example = "sync-replica-schema dbo.Flights --sql --apply arr_delay",
     note = "Connections: REPLICA_SOURCE and REPLICA_TARGET (ADO.NET strings), or [source] and [target] in replica.toml.
 Options may be written --name value or --name=value.
-Features for --keep: identity, computed, rowversion, foreign-keys; for --without: defaults, checks, indexes, collations,
-  compression, fill-factor, partitions.
+Features for --keep: identity, computed, rowversion, foreign-keys, trust; for --without: defaults, checks, indexes,
+  collations, compression, fill-factor, partitions.
 Exit codes: 0 the same; 1 different, or something failed; 2 bad usage or configuration;
   3 cannot connect or log in; 130/143 stopped by a signal."
 )]

@@ -19,6 +19,8 @@ pub enum Feature {
     Rowversion,
     /// Foreign keys.
     ForeignKeys,
+    /// That constraints are trusted, after loads too.
+    Trust,
     /// DEFAULT constraints.
     Defaults,
     /// CHECK constraints.
@@ -36,11 +38,12 @@ pub enum Feature {
 }
 
 /// Their names, and whether a replica has them unless told otherwise.
-const FEATURES: [(Feature, &str, bool); 11] = [
+const FEATURES: [(Feature, &str, bool); 12] = [
     (Feature::Identity, "identity", false),
     (Feature::Computed, "computed", false),
     (Feature::Rowversion, "rowversion", false),
     (Feature::ForeignKeys, "foreign-keys", false),
+    (Feature::Trust, "trust", false),
     (Feature::Defaults, "defaults", true),
     (Feature::Checks, "checks", true),
     (Feature::Indexes, "indexes", true),

@@ -38,6 +38,23 @@ fn an_empty_target_has_tables_and_rows_after_one_command() {
 }
 
 #[test]
+fn keys_in_a_circle_are_made_after_all_loads() {
+    let pair = Pair::new();
+    pair.source(
+        "CREATE TABLE dbo.a (id int NOT NULL CONSTRAINT PK_a PRIMARY KEY, b int NOT NULL)
+         CREATE TABLE dbo.b (id int NOT NULL CONSTRAINT PK_b PRIMARY KEY, a int NULL CONSTRAINT FK_b REFERENCES dbo.a (id))
+         INSERT INTO dbo.a VALUES (1, 10), (2, 10) INSERT INTO dbo.b VALUES (10, 2), (11, NULL)
+         ALTER TABLE dbo.a ADD CONSTRAINT FK_a FOREIGN KEY (b) REFERENCES dbo.b (id)",
+    );
+    tool(&pair).run(&["dbo.a", "dbo.b", "--create", "--foreign-keys", "--verify", "hash"]).exits(0);
+    pair.assert_equal("SELECT name, is_disabled, is_not_trusted FROM sys.foreign_keys ORDER BY name");
+    assert_eq!(
+        pair.target.client().number("SELECT COUNT(*) FROM sys.foreign_keys WHERE is_not_trusted = 0"),
+        2
+    );
+}
+
+#[test]
 fn explain_shows_the_statements_and_makes_nothing() {
     let pair = Pair::new();
     pair.source(SOURCE);

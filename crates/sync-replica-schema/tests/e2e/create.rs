@@ -1,5 +1,5 @@
 //! Tables that are missing.
-use replica_testkit::Pair;
+use replica_testkit::{Pair, Program};
 
 use crate::util::{differences, made, tables, tool};
 
@@ -212,6 +212,29 @@ fn a_name_that_is_taken_is_told_and_the_others_go_on() {
     let states: Vec<String> = tables(&exit).into_iter().map(|(_, state)| state).collect();
     assert_eq!(states, ["missing", "same", "failed"], "{exit}");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.tables"), 2, "{exit}");
+}
+
+#[test]
+fn a_load_makes_no_differences() {
+    let pair = Pair::new();
+    pair.source(
+        "CREATE TABLE dbo.t (id int NOT NULL IDENTITY CONSTRAINT PK_t PRIMARY KEY, n int NULL CONSTRAINT CK_t CHECK (n > 0), up int NULL CONSTRAINT FK_t REFERENCES dbo.t (id))
+         INSERT INTO dbo.t (n, up) VALUES (1, NULL), (2, 1)",
+    );
+    made(&pair, "dbo.t", &["--foreign-keys"]);
+    let copy = Program::beside(env!("CARGO_BIN_EXE_sync-replica-schema"), "replicate-reference-tables")
+        .between(&pair);
+    copy.run(&["dbo.t", "--verify", "hash"]).exits(0).says("left untrusted");
+    tool(&pair).run(&["dbo.t", "--foreign-keys"]).exits(0);
+    let keep = ["dbo.t", "--foreign-keys", "--keep", "trust"];
+    let exit = tool(&pair).run(&keep).exits(1);
+    let found = differences(&exit);
+    assert_eq!(
+        found.iter().map(|one| one[0].as_str()).collect::<Vec<_>>(),
+        ["check CK_t", "foreign key FK_t"],
+        "{exit}"
+    );
+    tool(&pair).run(&[&keep[..], &["--apply", "CK_t", "--apply", "FK_t"]].concat()).exits(0);
 }
 
 #[test]

@@ -96,9 +96,12 @@ fn one(answers: &SchemaAnswers, record: &CatalogRow, role: Role) -> Result<Defin
     let object_type = record.text("object_type").unwrap_or_default().trim();
     if !matches!(object_type, "U" | "V" | "ET") {
         let kind = crate::catalog::other_kind(object_type);
-        return Err(
-            Error::data(format!("at the {role} this is {kind}, neither a table nor a view")).table(name)
-        );
+        let error =
+            Error::data(format!("at the {role} this is {kind}, neither a table nor a view")).table(name);
+        return Err(match object_type {
+            "SN" => error.remedy("Name the table that it stands for"),
+            _ => error,
+        });
     }
     let hidden = |what: &str| unseen(role, what, &name);
     if record.int("can_view_definition") == Some(0) && object_type != "V" {

@@ -1,10 +1,10 @@
 //! Checks and foreign keys.
 use super::blockers::drop_constraint;
-use super::{Compared, Deviation, Element, Mend, Severity};
-use crate::catalog::{TableName, quote};
+use super::{Compared, Deviation, Element, Mend, Severity, paired};
+use crate::catalog::quote;
 use crate::config::Feature;
 use crate::schema::ddl;
-use crate::schema::definition::{CheckDefinition, ForeignKeyDefinition, same_name};
+use crate::schema::definition::{CheckDefinition, ConstraintName, ForeignKeyDefinition, same_name};
 use crate::schema::expression;
 use crate::schema::statement::{Cost, DdlStatement};
 
@@ -17,20 +17,22 @@ pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
 }
 
 fn checks(pair: &Compared<'_>) -> Vec<Deviation> {
-    let mut left: Vec<&CheckDefinition> = pair.found.checks.iter().collect();
+    let (pairs, left) = paired(
+        &pair.wanted.checks,
+        &pair.found.checks,
+        &[
+            &|wanted: &CheckDefinition, found: &CheckDefinition| is_named(&wanted.name, &found.name),
+            &|wanted, found| expression::same(&found.expression, &wanted.expression),
+        ],
+    );
     let mut all = Vec::new();
-    for wanted in &pair.wanted.checks {
-        let by_name = |found: &&&CheckDefinition| {
-            !wanted.name.by_system && same_name(&found.name.name, &wanted.name.name)
-        };
-        let by_text = |found: &&&CheckDefinition| expression::same(&found.expression, &wanted.expression);
-        let Some(found) = left.iter().find(by_name).or_else(|| left.iter().find(by_text)).copied() else {
+    for (wanted, found) in pairs {
+        let Some(found) = found else {
             let what = format!("the target lacks the check {}", wanted.expression);
             let difference = Deviation::new(Element::Check, &wanted.name.name, Severity::Constraint, what);
             all.push(difference.mend(Mend::Create, ddl::check(&pair.found.name, wanted)));
             continue;
         };
-        left.retain(|one| !std::ptr::eq(*one, found));
         if !expression::same(&found.expression, &wanted.expression) {
             let what = format!("the check is {}, wanted {}", found.expression, wanted.expression);
             let statements = [drop_constraint(pair.found, &found.name.name)]
@@ -42,7 +44,7 @@ fn checks(pair: &Compared<'_>) -> Vec<Deviation> {
         }
         all.extend(state(
             Element::Check,
-            &pair.found.name,
+            pair,
             &found.name.name,
             (found.trusted, found.disabled),
             (wanted.trusted, wanted.disabled),
@@ -59,23 +61,25 @@ fn checks(pair: &Compared<'_>) -> Vec<Deviation> {
     all
 }
 
-/// Enabled and trusted as wanted? A trusted one that need not be is no difference: rows obey it all the same.
+/// Enabled and trusted as wanted? A trusted one that need not be is no difference: rows obey it all the same. An untrusted one
+/// is what a load leaves behind, and a difference where trust is asked for.
 fn state(
     element: Element,
-    table: &TableName,
+    pair: &Compared<'_>,
     name: &str,
     found: (bool, bool),
     wanted: (bool, bool),
 ) -> Option<Deviation> {
     let ((trusted, disabled), (to_trust, to_disable)) = (found, wanted);
-    let alter = |how: &str| format!("ALTER TABLE {} {how} CONSTRAINT {}", table.quoted(), quote(name));
+    let table = pair.found.name.quoted();
+    let alter = |how: &str| format!("ALTER TABLE {table} {how} CONSTRAINT {}", quote(name));
     let (what, statement) = match (disabled, to_disable) {
         (true, false) => (
             "disabled",
             DdlStatement::new(Cost::Scan, alter(if to_trust { "WITH CHECK CHECK" } else { "CHECK" })),
         ),
         (false, true) => ("enabled, wanted disabled", DdlStatement::new(Cost::Metadata, alter("NOCHECK"))),
-        _ if !trusted && to_trust => {
+        _ if !trusted && to_trust && pair.policy.has(Feature::Trust) => {
             ("not trusted", DdlStatement::new(Cost::Scan, alter("WITH CHECK CHECK")))
         }
         _ => return None,
@@ -84,25 +88,28 @@ fn state(
 }
 
 fn foreign_keys(pair: &Compared<'_>) -> Vec<Deviation> {
-    let mut left: Vec<&ForeignKeyDefinition> = pair.found.foreign_keys.iter().collect();
+    let (pairs, left) = paired(
+        &pair.wanted.foreign_keys,
+        &pair.found.foreign_keys,
+        &[
+            &|wanted: &ForeignKeyDefinition, found: &ForeignKeyDefinition| {
+                is_named(&wanted.name, &found.name)
+            },
+            &|wanted, found| is_same(found, wanted),
+        ],
+    );
     let mut all = Vec::new();
-    for wanted in &pair.wanted.foreign_keys {
-        let by_name = |found: &&&ForeignKeyDefinition| {
-            !wanted.name.by_system && same_name(&found.name.name, &wanted.name.name)
-        };
-        let by_columns = |found: &&&ForeignKeyDefinition| is_same(found, wanted);
-        let Some(found) = left.iter().find(by_name).or_else(|| left.iter().find(by_columns)).copied() else {
+    for (wanted, found) in pairs {
+        let Some(found) = found else {
             let what = format!("the target lacks the foreign key to {}", wanted.references);
             let difference =
                 Deviation::new(Element::ForeignKey, &wanted.name.name, Severity::Constraint, what);
             all.push(difference.mend(Mend::Create, ddl::foreign_key(&pair.found.name, wanted)));
             continue;
         };
-        left.retain(|one| !std::ptr::eq(*one, found));
         let name = &found.name.name;
         if !is_same(found, wanted) {
-            let what =
-                format!("the foreign key points at {}, wanted {}", points_at(found), points_at(wanted));
+            let what = format!("the foreign key is {}, wanted {}", described(found), described(wanted));
             let statements = [drop_constraint(pair.found, name)]
                 .into_iter()
                 .chain(ddl::foreign_key(&pair.found.name, wanted));
@@ -122,7 +129,7 @@ fn foreign_keys(pair: &Compared<'_>) -> Vec<Deviation> {
         } else {
             all.extend(state(
                 Element::ForeignKey,
-                &pair.found.name,
+                pair,
                 name,
                 (found.trusted, found.disabled),
                 (wanted.trusted, wanted.disabled),
@@ -130,7 +137,7 @@ fn foreign_keys(pair: &Compared<'_>) -> Vec<Deviation> {
         }
     }
     for extra in left {
-        let what = format!("a foreign key at the target alone, to {}", points_at(extra));
+        let what = format!("a foreign key at the target alone, {}", described(extra));
         all.push(
             Deviation::new(Element::ForeignKey, &extra.name.name, Severity::Constraint, what)
                 .mend(Mend::Asked, vec![drop_constraint(pair.found, &extra.name.name)]),
@@ -150,6 +157,11 @@ fn is_same(one: &ForeignKeyDefinition, other: &ForeignKeyDefinition) -> bool {
     same_name(&one.references.to_string(), &other.references.to_string()) && pairs(one) == pairs(other)
 }
 
-fn points_at(key: &ForeignKeyDefinition) -> String {
-    format!("{} ({})", key.references, key.referenced.join(", "))
+fn described(key: &ForeignKeyDefinition) -> String {
+    format!("from {} to {} ({})", key.columns.join(", "), key.references, key.referenced.join(", "))
+}
+
+/// Is it the one of that name? Names that servers made up say nothing.
+fn is_named(wanted: &ConstraintName, found: &ConstraintName) -> bool {
+    !wanted.by_system && same_name(&found.name, &wanted.name)
 }

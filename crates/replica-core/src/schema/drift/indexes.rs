@@ -1,5 +1,5 @@
 //! Keys and indexes.
-use super::{Compared, Deviation, Element, Mend, Severity};
+use super::{Compared, Deviation, Element, Mend, Severity, paired};
 use crate::catalog::quote;
 use crate::config::Feature;
 use crate::schema::ddl;
@@ -8,21 +8,21 @@ use crate::schema::expression;
 use crate::schema::statement::{Cost, DdlStatement};
 
 pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
-    let mut left: Vec<&IndexDefinition> = pair.found.indexes.iter().collect();
+    let is_key = |index: &IndexDefinition| index.backs == Backs::PrimaryKey;
+    let (pairs, left) = paired(
+        &pair.wanted.indexes,
+        &pair.found.indexes,
+        &[
+            &|wanted, found| is_key(wanted) && is_key(found),
+            &|wanted, found| same_name(&found.name.name, &wanted.name.name),
+            &|wanted, found| found.backs == wanted.backs && is_same(found, wanted),
+        ],
+    );
     let mut all = Vec::new();
     let mut missing = Vec::new();
-    for wanted in &pair.wanted.indexes {
-        let by_name = |found: &&&IndexDefinition| same_name(&found.name.name, &wanted.name.name);
-        let is_it = |found: &&&IndexDefinition| found.backs == wanted.backs && is_same(found, wanted);
-        let key =
-            |found: &&&IndexDefinition| wanted.backs == Backs::PrimaryKey && found.backs == Backs::PrimaryKey;
-        let found =
-            left.iter().find(key).or_else(|| left.iter().find(by_name)).or_else(|| left.iter().find(is_it));
-        match found.copied() {
-            Some(found) => {
-                left.retain(|one| !std::ptr::eq(*one, found));
-                all.extend(both(pair, wanted, found));
-            }
+    for (wanted, found) in pairs {
+        match found {
+            Some(found) => all.extend(both(pair, wanted, found)),
             None => missing.push(wanted),
         }
     }

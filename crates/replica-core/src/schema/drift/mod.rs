@@ -163,6 +163,25 @@ struct Compared<'a> {
     target: &'a TargetServer,
 }
 
+/// What is wanted beside what is found of it, and what is found beyond. The first test decides before the next is asked: of
+/// two indexes, the one of that name is it, before another that holds the same.
+fn paired<'a, T>(
+    wanted: &'a [T],
+    found: &'a [T],
+    tests: &[&dyn Fn(&T, &T) -> bool],
+) -> (Vec<(&'a T, Option<&'a T>)>, Vec<&'a T>) {
+    let mut left: Vec<&T> = found.iter().collect();
+    let mut pairs: Vec<(&T, Option<&T>)> = wanted.iter().map(|wanted| (wanted, None)).collect();
+    for is_it in tests {
+        for (wanted, pair) in pairs.iter_mut().filter(|(_, pair)| pair.is_none()) {
+            if let Some(at) = left.iter().position(|found| is_it(wanted, found)) {
+                *pair = Some(left.remove(at));
+            }
+        }
+    }
+    (pairs, left)
+}
+
 /// The differences of the table that the target has from the wanted one, the worst first.
 pub fn deviations(
     wanted: &Definition,

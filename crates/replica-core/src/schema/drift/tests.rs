@@ -267,9 +267,26 @@ fn constraints_are_compared_by_what_they_say() {
     assert_eq!(sql(&difference), ["ALTER TABLE [dbo].[t] DROP CONSTRAINT [CK]"]);
     let mut untrusted = table("([n]>(0))");
     untrusted.checks[0].trusted = false;
-    let difference = only(&table("([n]>(0))"), &untrusted);
-    assert_eq!(sql(&difference), ["ALTER TABLE [dbo].[t] WITH CHECK CHECK CONSTRAINT [CK]"]);
+    // What a load leaves behind.
+    assert_eq!(drift(&table("([n]>(0))"), &untrusted), []);
+    let all = deviations(&table("([n]>(0))"), &untrusted, &keeping(&[Feature::Trust]), &target());
+    assert_eq!(sql(&all[0]), ["ALTER TABLE [dbo].[t] WITH CHECK CHECK CONSTRAINT [CK]"]);
     assert_eq!(drift(&untrusted, &table("([n]>(0))")), []);
+}
+
+#[test]
+fn an_index_is_the_one_of_its_name_before_another_that_holds_the_same() {
+    let (_, mut wanted) =
+        changed(|table| table.indexes.extend([index("plain", &["n"]), index("other", &["a"])]));
+    let (_, mut found) = changed(|table| table.indexes.push(index("other", &["n"])));
+    wanted.checks = vec![check("CK_1", "([n]>(0))"), check("CK_2", "([n]>(1))")];
+    found.checks = vec![check("CK_2", "([n]>(0))")];
+    let all = drift(&wanted, &found);
+    let names: Vec<(&str, Mend)> = all.iter().map(|one| (one.name.as_str(), one.way)).collect();
+    assert_eq!(
+        names,
+        [("CK_1", Mend::Create), ("CK_2", Mend::Asked), ("other", Mend::Asked), ("plain", Mend::Create)]
+    );
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub struct Args {
     #[argh(option)]
     pub accept_tokens: Option<PathBuf>,
 
+    /// accept Windows logins by Kerberos, with the server's keys in this keytab
+    #[argh(option)]
+    pub keytab: Option<PathBuf>,
+
     /// write what clients send to this file, one JSON object a line: statements, and the bytes of bulk loads
     #[argh(option)]
     pub record: Option<PathBuf>,

@@ -60,8 +60,8 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let (policy, max_packet_size) = (args.encrypt, args.max_packet_size);
-        let options = ServerOptions { policy, identity, max_packet_size, tokens, recorder };
+        let (policy, max_packet_size, keytab) = (args.encrypt, args.max_packet_size, args.keytab);
+        let options = ServerOptions { policy, identity, max_packet_size, tokens, recorder, keytab };
         let server = Server::bind(&args.listen, engine, options).await?;
         announce(&server)?;
         server

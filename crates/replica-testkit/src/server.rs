@@ -1,5 +1,5 @@
 //! A server to test against.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -42,16 +42,29 @@ impl Server {
 
     /// A sandbox, for what only it can do: faults on request.
     pub fn sandbox() -> Self {
-        Self::sandbox_as(Identity::generate().expect("a certificate"))
+        Self::sandbox_as(certificate())
     }
 
     /// A sandbox that shows this certificate.
     pub fn sandbox_as(identity: Identity) -> Self {
-        let sandbox = RunningSandbox::start(identity);
+        Self::running(RunningSandbox::start(identity, None))
+    }
+
+    /// A sandbox that accepts Windows logins with these keys.
+    pub fn sandbox_with_keytab(keytab: &Path) -> Self {
+        Self::running(RunningSandbox::start(certificate(), Some(keytab.to_owned())))
+    }
+
+    fn running(sandbox: RunningSandbox) -> Self {
         let (address, port) = (sandbox.address.ip(), sandbox.address.port());
         let connection =
             format!("Server={address},{port};User Id=sa;Password={PASSWORD};TrustServerCertificate=true");
         Self { connection, sandbox: Some(sandbox) }
+    }
+
+    /// Where the sandbox listens.
+    pub fn port(&self) -> Option<u16> {
+        self.sandbox.as_ref().map(|sandbox| sandbox.address.port())
     }
 
     /// Is it the sandbox, which takes faults on request?
@@ -101,6 +114,10 @@ impl Server {
     }
 }
 
+fn certificate() -> Identity {
+    Identity::generate().expect("a certificate")
+}
+
 /// A sandbox on threads of this process.
 struct RunningSandbox {
     engine: Arc<Engine>,
@@ -111,7 +128,7 @@ struct RunningSandbox {
 }
 
 impl RunningSandbox {
-    fn start(identity: Identity) -> Self {
+    fn start(identity: Identity, keytab: Option<PathBuf>) -> Self {
         let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
         let folder = TempDir::new().expect("a temporary folder");
@@ -127,6 +144,7 @@ impl RunningSandbox {
             max_packet_size: PACKET_SIZE,
             tokens: Some(tokens),
             recorder: None,
+            keytab,
         };
         let (stop, stopped) = oneshot::channel();
         let served = engine.clone();

@@ -14,7 +14,8 @@ pub fn authenticate(
     database: &str,
 ) -> Result<i16, SqlError> {
     let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(user));
-    let Some(known) = known.filter(|l| password.is_none_or(|given| l.password == *given) && !l.disabled)
+    let Some(known) =
+        known.filter(|l| password.is_none_or(|given| l.password.as_ref() == Some(given)) && !l.disabled)
     else {
         return Err(SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", user)));
     };

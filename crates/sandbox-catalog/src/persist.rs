@@ -45,7 +45,7 @@ fn new_instance(sa_password: &Password) -> Instance {
     let sa = LoginRecord {
         principal_id: 1,
         name: "sa".to_owned(),
-        password: sa_password.clone(),
+        password: Some(sa_password.clone()),
         default_database: "master".to_owned(),
         sysadmin: true,
         disabled: false,

@@ -85,7 +85,7 @@ fn run(ddl: &Ddl, session: &mut Session, sink: &mut dyn Sink) -> Outcome {
         Ddl::AlterPartitionScheme { name } => partition::alter_scheme(session, name),
         Ddl::DropPartitionScheme { name } => partition::drop_scheme(session, name),
         Ddl::CreateLogin { name, password, default_database } => {
-            security::create_login(session, name, password, default_database.as_deref())
+            security::create_login(session, name, password.as_ref(), default_database.as_deref())
         }
         Ddl::AlterLogin { name, change } => security::alter_login(session, name, change),
         Ddl::DropLogin { name } => security::drop_login(session, name),

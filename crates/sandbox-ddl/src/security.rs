@@ -53,14 +53,27 @@ fn admin_only(session: &Session) -> Outcome {
 }
 
 /// # Errors
-/// 15025, 15247, 911 for the default database.
+/// 15025, 15247, 911 for the default database; 15006 and 15407 for a name of the other kind of login.
 pub fn create_login(
     session: &mut Session,
     name: &str,
-    password: &Password,
+    password: Option<&Password>,
     database: Option<&str>,
 ) -> Outcome {
     admin_only(session)?;
+    match (password, name.contains('\\')) {
+        (Some(_), true) => {
+            let text = format!("'{name}' is not a valid name because it contains invalid characters.");
+            return Err(SqlError::new(15006, 16, 1, text).into());
+        }
+        (None, false) => {
+            let text = format!(
+                "'{name}' is not a valid Windows NT name. Give the complete name: <domain\\username>."
+            );
+            return Err(SqlError::new(15407, 16, 1, text).into());
+        }
+        _ => {}
+    }
     change(session, |change| {
         if login_id(change.instance, name).is_some() {
             return Err(SqlError::new(
@@ -79,7 +92,7 @@ pub fn create_login(
         let login = LoginRecord {
             principal_id: id,
             name: name.to_owned(),
-            password: password.clone(),
+            password: password.cloned(),
             default_database: database.unwrap_or("master").to_owned(),
             sysadmin: false,
             disabled: false,
@@ -110,9 +123,13 @@ fn change_login(
 /// # Errors
 /// 15151.
 pub fn alter_login(session: &mut Session, name: &str, what: &LoginChange) -> Outcome {
+    let windows = |l: &LoginRecord| l.name.eq_ignore_ascii_case(name) && l.password.is_none();
+    if matches!(what, LoginChange::Password(_)) && session.engine.instance().logins.values().any(windows) {
+        return Err(cannot("alter", "login", name).into());
+    }
     change_login(session, name, "alter", |mut login| {
         match what {
-            LoginChange::Password(password) => login.password = password.clone(),
+            LoginChange::Password(password) => login.password = Some(password.clone()),
             LoginChange::Disable(disabled) => login.disabled = *disabled,
             LoginChange::DefaultDatabase(database) => login.default_database.clone_from(database),
         }

@@ -10,6 +10,7 @@ use super::reply::Channel;
 use super::tls::ALPN;
 use super::transport::{Packet, Signals, pump_in, pump_out, read_packet};
 use super::tunnel::Tunnel;
+use super::windows;
 use replica_core::tds::fed_auth::FedAuth;
 use replica_core::tds::login7::{Login7, feature, flags2};
 use replica_core::tds::packet::{self, DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
@@ -51,7 +52,7 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Statements nest, and a chain of operators is a tree as deep as it is long: enough for what `tokens` lets pass.
 const SESSION_STACK: usize = 64 << 20;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// What the beginning has settled.
@@ -63,6 +64,13 @@ struct Opened {
     login: Login7,
 }
 
+/// A client that may log in, if its login is one.
+struct Arrived {
+    opened: Opened,
+    /// Of a Windows login.
+    windows: Option<windows::Answer>,
+}
+
 /// Serves one client to its end.
 pub async fn serve(
     tcp: TcpStream,
@@ -71,11 +79,12 @@ pub async fn serve(
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let client = tcp.peer_addr()?.ip();
-    let opened = tokio::select! {
-        opened = tokio::time::timeout(LOGIN_TIMEOUT, open(tcp, &shared)) => opened.map_err(io::Error::other)??,
+    let arrived = tokio::select! {
+        arrived = tokio::time::timeout(LOGIN_TIMEOUT, arrive(tcp, &shared)) => arrived.map_err(io::Error::other)??,
         _ = shutdown.changed() => return Ok(()),
     };
-    let Some(Opened { stream, encrypted, tds8, login }) = opened else { return Ok(()) };
+    let Some(Arrived { opened, windows }) = arrived else { return Ok(()) };
+    let Opened { stream, encrypted, tds8, login } = opened;
     let packet_size = granted(login.packet_size, encrypted, shared.max_packet_size);
 
     let (read_half, write_half) = tokio::io::split(stream);
@@ -91,7 +100,7 @@ pub async fn serve(
             pump_out(write_half, replies, signals.clone(), || engine.interrupt()),
         )
     };
-    let beginning = Beginning { login, packet_size, tds8, encrypted, client };
+    let beginning = Beginning { login, windows, packet_size, tds8, encrypted, client };
     let session = {
         let (shared, signals) = (shared.clone(), signals.clone());
         move || {
@@ -113,6 +122,23 @@ pub async fn serve(
     // The session is gone when its transaction is rolled back.
     session_ended.await.ok();
     Ok(())
+}
+
+/// Everything up to the answer to LOGIN7. `None` where the client went away, or was turned away.
+async fn arrive(tcp: TcpStream, shared: &Shared) -> io::Result<Option<Arrived>> {
+    let Some(mut opened) = open(tcp, shared).await? else { return Ok(None) };
+    let integrated = opened.login.option_flags2 & flags2::INTEGRATED_SECURITY != 0;
+    let windows = match &shared.keytab {
+        Some(keytab) if integrated => {
+            let Some(answer) = windows::accept(&mut opened.stream, &opened.login.sspi, keytab).await? else {
+                return Ok(None);
+            };
+            Some(answer)
+        }
+        None if integrated => Some(Err(windows::untrusted())),
+        _ => None,
+    };
+    Ok(Some(Arrived { opened, windows }))
 }
 
 /// PRELOGIN, TLS and LOGIN7. `None` where the client went away, or was turned away.
@@ -206,7 +232,7 @@ fn refusal(errors: Vec<SqlError>, shared: &Shared) -> Vec<u8> {
     tokens
 }
 
-async fn read_message(stream: &mut (impl AsyncRead + Unpin), kind: u8) -> io::Result<Option<Vec<u8>>> {
+pub async fn read_message(stream: &mut (impl AsyncRead + Unpin), kind: u8) -> io::Result<Option<Vec<u8>>> {
     let mut message = Vec::new();
     loop {
         let Some(packet) = read_packet(stream, DEFAULT_SIZE).await? else { return Ok(None) };
@@ -226,7 +252,7 @@ async fn read_message(stream: &mut (impl AsyncRead + Unpin), kind: u8) -> io::Re
     }
 }
 
-async fn write_message(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
+pub async fn write_message(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
     let mut packets = Vec::new();
     packet::frame(kind::REPLY, message, DEFAULT_SIZE, &mut packets);
     stream.write_all(&packets).await?;
@@ -243,6 +269,7 @@ fn granted(asked: u32, encrypted: bool, most: usize) -> usize {
 /// What the session's thread needs to log in.
 struct Beginning {
     login: Login7,
+    windows: Option<windows::Answer>,
     packet_size: usize,
     tds8: bool,
     encrypted: bool,
@@ -296,22 +323,20 @@ impl Beginning {
 
     fn connect(&self, shared: &Shared) -> Result<Session, Vec<SqlError>> {
         let login = &self.login;
-        if login.option_flags2 & flags2::INTEGRATED_SECURITY != 0 {
-            let text = "Login failed. The login is from an untrusted domain and cannot be used with Integrated \
-                        authentication.";
-            return Err(vec![SqlError::new(18452, 14, 1, text)]);
-        }
+        let windows = self.windows.clone().transpose().map_err(|error| vec![error])?;
         let token_of = self.token_of(shared).map_err(|error| vec![error])?;
+        let vouched_for = windows.or_else(|| token_of.clone());
+        let user = vouched_for.as_ref().unwrap_or(&login.user);
         let asked = Login {
-            user: token_of.clone().unwrap_or_else(|| login.user.clone()),
+            user: user.clone(),
             password: login.password.as_str().into(),
-            vouched_for: token_of.is_some(),
+            vouched_for: vouched_for.is_some(),
             database: login.database.clone(),
             host: login.host.clone(),
             program: login.application.clone(),
         };
         shared.engine.connect(&asked).map_err(|error| {
-            let failed = format!("Login failed for user '{}'.", login.user);
+            let failed = format!("Login failed for user '{user}'.");
             match error.number {
                 _ if token_of.is_some() => vec![entra::refused(1, "")],
                 4060 => vec![error, SqlError::new(18456, 14, 1, failed)],

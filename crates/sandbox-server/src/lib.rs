@@ -22,6 +22,7 @@ mod testing;
 pub mod tls;
 mod transport;
 mod tunnel;
+mod windows;
 
 pub use entra::Tokens;
 pub use prelogin::Policy;
@@ -30,6 +31,7 @@ pub use record::Recorder;
 use sandbox_session::Engine;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tls::{CertificateError, Identity};
@@ -52,6 +54,8 @@ pub struct ServerOptions {
     pub tokens: Option<Tokens>,
     /// Writes down what clients send.
     pub recorder: Option<Recorder>,
+    /// The keys of the server's service principals: without them there are no Windows logins.
+    pub keytab: Option<PathBuf>,
 }
 
 /// What all connections share.
@@ -63,6 +67,7 @@ struct Shared {
     max_packet_size: usize,
     tokens: Option<Tokens>,
     recorder: Option<Recorder>,
+    keytab: Option<PathBuf>,
 }
 
 /// A server that listens.
@@ -96,6 +101,7 @@ impl Server {
             max_packet_size: options.max_packet_size,
             tokens: options.tokens,
             recorder: options.recorder,
+            keytab: options.keytab,
         };
         Ok(Self { listener: TcpListener::bind(address).await?, shared: Arc::new(shared) })
     }

@@ -90,12 +90,23 @@ fn database_principals(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
                 PrincipalKind::User { login } => login,
                 PrincipalKind::Role => None,
             };
-            let (authentication, described) = if login.is_some() { (1, "INSTANCE") } else { (0, "NONE") };
+            let logins = &scope.instance.logins;
+            let windows = login.and_then(|id| logins.get(&id)).is_some_and(|login| login.password.is_none());
+            let (authentication, described) = match login {
+                Some(_) if windows => (3, "WINDOWS"),
+                Some(_) => (1, "INSTANCE"),
+                None => (0, "NONE"),
+            };
+            let (kind, kind_described) = match p.kind {
+                PrincipalKind::Role => ("R", "DATABASE_ROLE"),
+                PrincipalKind::User { .. } if windows => ("U", "WINDOWS_USER"),
+                PrincipalKind::User { .. } => ("S", "SQL_USER"),
+            };
             row![
                 &p.name,
                 p.principal_id,
-                if role { "R" } else { "S" },
-                if role { "DATABASE_ROLE" } else { "SQL_USER" },
+                kind,
+                kind_described,
                 (!role && login.is_some()).then_some(&p.default_schema),
                 p.created,
                 p.created,
@@ -186,12 +197,14 @@ fn server_principals(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let mut rows = vec![role("public", 2), role("sysadmin", SYSADMIN)];
     for l in scope.instance.logins.values() {
         if all || l.principal_id == 1 || l.name.eq_ignore_ascii_case(&scope.session.login.user) {
+            let (kind, described) =
+                if l.password.is_some() { ("S", "SQL_LOGIN") } else { ("U", "WINDOWS_LOGIN") };
             rows.push(row![
                 &l.name,
                 l.principal_id,
                 Value::Bytes(login_sid(l.principal_id)),
-                "S",
-                "SQL_LOGIN",
+                kind,
+                described,
                 l.disabled,
                 l.created,
                 l.created,

@@ -33,7 +33,8 @@ impl Sandbox {
         std::fs::write(folder.path().join("ca.pem"), identity.authority.as_deref().unwrap()).unwrap();
         let engine = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".into() };
         let engine = Engine::open(Storage::Memory, engine).unwrap();
-        let options = ServerOptions { policy, identity, max_packet_size, tokens: None, recorder: None };
+        let (tokens, recorder, keytab) = (None, None, None);
+        let options = ServerOptions { policy, identity, max_packet_size, tokens, recorder, keytab };
         let (stop, stopped) = oneshot::channel();
         let (tell, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 pub struct LoginRecord {
     pub principal_id: i32,
     pub name: String,
-    pub password: Password,
+    /// None: Windows vouches for whoever has this name.
+    pub password: Option<Password>,
     pub default_database: String,
     /// A member of the sysadmin role: no permission is ever checked.
     pub sysadmin: bool,

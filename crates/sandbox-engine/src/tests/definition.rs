@@ -2,7 +2,7 @@ use crate::testing::{connect, engine, errors, ok, open, rows, run, session};
 use sandbox_catalog::permissions;
 use sandbox_catalog::schema::{Backs, IndexKind, Table};
 use sandbox_catalog::store::Storage;
-use sandbox_session::Session;
+use sandbox_session::{Login, Session};
 
 fn table(session: &Session, name: &str) -> Table {
     let instance = session.engine.instance();
@@ -147,7 +147,7 @@ fn a_folder_remembers_what_was_committed() {
     let instance = engine.instance();
     assert_eq!(instance.databases[&5].collation.get().name, "Greek_CI_AS");
     assert!(instance.databases[&2].tables.is_empty());
-    assert!(instance.logins.values().any(|l| l.name == "l" && l.password.0 == "p"));
+    assert!(instance.logins.values().any(|l| l.name == "l" && l.password == Some("p".into())));
     let tables: i64 = session
         .connection
         .query_row(
@@ -289,6 +289,35 @@ fn logins_users_and_permissions() {
     drop(reader);
     ok(s, "DROP USER reader; DROP LOGIN reader");
     assert!(engine.instance().databases[&1].permissions.is_empty());
+}
+
+#[test]
+fn windows_vouches_for_its_users() {
+    let engine = engine();
+    let mut admin = connect(&engine, "sa", "secret");
+    let s = &mut admin;
+    ok(s, r"CREATE LOGIN [CORP\etl] FROM WINDOWS WITH DEFAULT_DATABASE = master; CREATE USER [CORP\etl]");
+    assert_eq!(numbers(s, r"CREATE LOGIN [corp\ETL] FROM WINDOWS"), [15025]);
+    assert_eq!(numbers(s, "CREATE LOGIN etl FROM WINDOWS"), [15407]);
+    assert_eq!(numbers(s, r"CREATE LOGIN [CORP\x] WITH PASSWORD = 'p'"), [15006]);
+    assert_eq!(numbers(s, r"CREATE LOGIN [CORP\x] FROM WINDOWS WITH CHECK_POLICY = OFF"), [102]);
+    let query = "SELECT name, type, type_desc FROM sys.server_principals WHERE type = 'U'";
+    assert_eq!(rows(s, query), [[r"CORP\etl", "U", "WINDOWS_LOGIN"]]);
+    let query = "SELECT type, type_desc, authentication_type_desc FROM sys.database_principals WHERE name LIKE 'CORP%'";
+    assert_eq!(rows(s, query), [["U", "WINDOWS_USER", "WINDOWS"]]);
+
+    let login = |user: &str, password: &str, vouched_for| {
+        let login =
+            Login { user: user.to_owned(), password: password.into(), vouched_for, ..Login::default() };
+        engine.connect(&login).map(drop).map_err(|error| (error.number, error.text))
+    };
+    assert_eq!(login(r"CORP\etl", "", true), Ok(()));
+    for (user, password, vouched_for) in
+        [(r"CORP\other", "", true), (r"CORP\etl", "", false), (r"CORP\etl", "p", false)]
+    {
+        let refused = (18456, format!("Login failed for user '{user}'."));
+        assert_eq!(login(user, password, vouched_for), Err(refused), "{user}");
+    }
 }
 
 #[test]

@@ -123,9 +123,10 @@ pub enum Ddl {
     DropPartitionScheme {
         name: String,
     },
+    /// `password`: None means FROM WINDOWS.
     CreateLogin {
         name: String,
-        password: Password,
+        password: Option<Password>,
         default_database: Option<String>,
     },
     AlterLogin {

@@ -5,19 +5,28 @@ use crate::terms::Password;
 use crate::tokens::Cursor;
 use sqlparser::tokenizer::Token;
 
-/// After CREATE LOGIN: `name WITH PASSWORD = 'secret' [, DEFAULT_DATABASE = d, CHECK_POLICY = OFF, …]`.
+/// After CREATE LOGIN: `name WITH PASSWORD = 'secret' [, DEFAULT_DATABASE = d, CHECK_POLICY = OFF, …]`, or
+/// `[domain\user] FROM WINDOWS [WITH DEFAULT_DATABASE = d, …]`.
 pub fn create_login(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     let name = cursor.expect_name()?;
-    if cursor.at_words(&["FROM", "WINDOWS"]) {
-        return Err(unsupported("Windows logins"));
-    }
-    cursor.expect_word("WITH")?;
-    cursor.expect_word("PASSWORD")?;
-    let password = password(cursor)?;
+    let windows = cursor.take_words(&["FROM", "WINDOWS"]);
+    let mut more = false;
+    let password = if windows {
+        more = cursor.take_word("WITH");
+        None
+    } else {
+        cursor.expect_word("WITH")?;
+        cursor.expect_word("PASSWORD")?;
+        Some(password(cursor)?)
+    };
+    let options: &[&str] = if windows {
+        &["DEFAULT_DATABASE", "DEFAULT_LANGUAGE"]
+    } else {
+        &["DEFAULT_DATABASE", "DEFAULT_LANGUAGE", "CHECK_POLICY", "CHECK_EXPIRATION"]
+    };
     let mut default_database = None;
-    while cursor.take_token(&Token::Comma) {
-        let option =
-            cursor.take_any(&["DEFAULT_DATABASE", "DEFAULT_LANGUAGE", "CHECK_POLICY", "CHECK_EXPIRATION"]);
+    while std::mem::take(&mut more) || cursor.take_token(&Token::Comma) {
+        let option = cursor.take_any(options);
         cursor.expect_token(&Token::Eq)?;
         match option {
             Some("DEFAULT_DATABASE") => default_database = Some(cursor.expect_name()?),

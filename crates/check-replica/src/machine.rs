@@ -52,11 +52,16 @@ fn whole(file: &Path) -> PathBuf {
 fn secret_files(endpoint: &Endpoint, config: Option<&Path>, side: Side, out: &mut Findings) {
     match (&endpoint.password_origin, config) {
         (PasswordOrigin::File(file), _) => out.extend(private(file, "the password", side)),
-        (PasswordOrigin::Configuration, Some(file)) => out.extend(private(file, "the password", side)),
+        (PasswordOrigin::Configuration, Some(file)) if endpoint.credential != Credential::Kerberos => {
+            out.extend(private(file, "the password", side))
+        }
         _ => {}
     }
     if let Credential::Entra(TokenSource::File(file)) = &endpoint.credential {
         out.extend(private(file, "the token", side));
+    }
+    if let Some(file) = &endpoint.kerberos.keytab_file {
+        out.extend(private(file, "the keytab", side));
     }
     if let Some(file) = &endpoint.server_certificate
         && let Err(error) = std::fs::File::open(file)
@@ -127,6 +132,16 @@ impl CronEnvironment<'_> {
                 let what =
                     "the variable of password_env is set here; cron starts with an environment of its own";
                 warn(what.to_owned(), "Take password_file, or set the variable in the crontab");
+            }
+            let of_shell = |side: &&Endpoint| {
+                side.credential == Credential::Kerberos && side.kerberos.keytab_file.is_none()
+            };
+            if endpoints.iter().flatten().any(of_shell) {
+                let what = "the Windows login takes this shell's ticket or keytab; cron may have neither";
+                warn(
+                    what.to_owned(),
+                    "Write keytab_file in replica.toml, or set KRB5_CLIENT_KTNAME in the crontab",
+                );
             }
             if config.file().is_some_and(Path::is_relative) {
                 let what = "replica.toml is found in the current folder; cron starts in the user's home";

@@ -10,6 +10,8 @@ pub enum Credential {
     /// A SQL login: user and password.
     #[default]
     SqlPassword,
+    /// A Windows login, by a ticket of Kerberos.
+    Kerberos,
     /// A token of Entra, from here. The database knows the token's owner.
     Entra(TokenSource),
 }
@@ -29,6 +31,18 @@ pub enum TokenSource {
     File(PathBuf),
     /// A program that prints one: its name and arguments, without a shell.
     Command(Vec<String>),
+}
+
+/// What a login by Kerberos is made with. What is not said is left to the library: the environment's keytab or cache, and
+/// the name by which the server is registered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kerberos {
+    /// The server's service principal name.
+    pub server_spn: Option<String>,
+    /// The file with the keys of the account that logs in.
+    pub keytab_file: Option<PathBuf>,
+    /// That account, `user@REALM`.
+    pub principal: Option<String>,
 }
 
 /// The values of `Authentication` that Microsoft's drivers know, as they are compared (Microsoft.Data.SqlClient,
@@ -68,11 +82,12 @@ impl Credential {
             ));
         }
         if value == "activedirectoryintegrated" {
-            return Err(super::endpoint::unsupported("Windows logins (Active Directory Integrated)"));
+            // For a server of one's own it is the same as Integrated Security.
+            return Ok(Self::Kerberos);
         }
         Err(Error::usage(
-            "The value of 'Authentication' must be Sql Password or one of Active Directory Service Principal, Managed \
-             Identity, Workload Identity and Default",
+            "The value of 'Authentication' must be Sql Password or one of Active Directory Integrated, Service \
+             Principal, Managed Identity, Workload Identity and Default",
         ))
     }
 }

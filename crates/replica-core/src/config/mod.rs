@@ -14,7 +14,7 @@ mod small;
 
 pub use allowance::{Allowance, Shrink};
 pub use apply::Apply;
-pub use credential::{Credential, TokenSource};
+pub use credential::{Credential, Kerberos, TokenSource};
 pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint, PasswordOrigin};
 pub use etl::{Etl, SchemaCheck};
 pub(crate) use file::listed;

@@ -31,6 +31,8 @@ pub(crate) enum Protection {
 pub(crate) struct PreparedLink {
     pub link: Link,
     pub protection: Protection,
+    /// Where the server listens.
+    pub port: u16,
     /// What the server asks of a login by token.
     pub fed_auth: FedAuthTerms,
     /// The payload of the server's PRELOGIN reply, as tiberius must see it.
@@ -65,7 +67,7 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
         }
     };
     let fed_auth = FedAuthTerms::of(&reply)?;
-    Ok(PreparedLink { link, protection, fed_auth, prelogin: prelogin::without_encryption(&reply) })
+    Ok(PreparedLink { link, protection, port, fed_auth, prelogin: prelogin::without_encryption(&reply) })
 }
 
 fn wanted(encrypt: Encrypt) -> u8 {

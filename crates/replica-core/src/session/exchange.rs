@@ -1,16 +1,21 @@
 //! A login method's part in the login: what tiberius is told, what LOGIN7 gets beside it, and what the reply must hold.
 use tiberius::AuthMethod;
 
-use crate::config::{Endpoint, Secret};
+use tokio::time::Instant;
+
+use super::kerberos::Negotiation;
+use crate::config::{Credential, Endpoint, Secret};
 use crate::error::{Error, Result};
 use crate::link::{FedAuthTerms, PreparedLink, Protection};
 use crate::tds::fed_auth::FedAuth;
-use crate::tds::login7::{Login7, feature};
+use crate::tds::login7::{Login7, feature, flags2};
 
 /// What one login is made with.
 pub(super) enum Exchange {
     /// User and password, which tiberius writes.
     SqlPassword,
+    /// A ticket of Kerberos, and the first token for the server.
+    Kerberos { negotiation: Negotiation, token: Vec<u8> },
     /// A token of Entra.
     FedAuth { token: Secret, terms: FedAuthTerms },
 }
@@ -19,8 +24,18 @@ impl Exchange {
     /// `token`: of Entra, for an endpoint that logs in with one.
     ///
     /// # Errors
-    /// A token is there, and not everything is encrypted: whoever reads it is let in for an hour.
-    pub(super) fn new(token: Option<Secret>, prepared: &PreparedLink) -> Result<Self> {
+    /// A token is there, and not everything is encrypted: whoever reads it is let in for an hour. No ticket of Kerberos
+    /// is to be had by the deadline.
+    pub(super) async fn new(
+        endpoint: &Endpoint,
+        token: Option<Secret>,
+        prepared: &PreparedLink,
+        deadline: Instant,
+    ) -> Result<Self> {
+        if endpoint.credential == Credential::Kerberos {
+            let (negotiation, token) = Negotiation::begin(endpoint, prepared.port, deadline).await?;
+            return Ok(Self::Kerberos { negotiation, token });
+        }
         match token {
             None => Ok(Self::SqlPassword),
             Some(_) if prepared.protection != Protection::All => Err(Error::connect(
@@ -35,25 +50,51 @@ impl Exchange {
     pub(super) fn for_tiberius(&self, endpoint: &Endpoint) -> AuthMethod {
         match self {
             Self::SqlPassword => AuthMethod::sql_server(&endpoint.user, endpoint.password.expose()),
-            Self::FedAuth { .. } => AuthMethod::None,
+            Self::Kerberos { .. } | Self::FedAuth { .. } => AuthMethod::None,
         }
     }
 
     /// LOGIN7's payload with this method's part.
     pub(super) fn login7(&self, payload: Vec<u8>) -> Result<Vec<u8>> {
-        let Self::FedAuth { token, terms } = self else { return Ok(payload) };
         let mut login = Login7::parse(&payload)?;
-        let fed_auth = FedAuth { echo: terms.required, token: token.expose().to_owned(), nonce: terms.nonce };
-        login.features.get_or_insert_default().push((feature::FED_AUTH, fed_auth.encode()));
+        match self {
+            Self::SqlPassword => return Ok(payload),
+            Self::Kerberos { token, .. } => {
+                // The field has room for so much; a domain's own limit is 48 KB (MaxTokenSize).
+                if token.len() >= u16::MAX.into() {
+                    return Err(Error::connect("the Kerberos ticket is larger than a login can be")
+                        .remedy("The account is a member of too many groups."));
+                }
+                login.option_flags2 |= flags2::INTEGRATED_SECURITY;
+                login.sspi.clone_from(token);
+            }
+            Self::FedAuth { token, terms } => {
+                let token = token.expose().to_owned();
+                let fed_auth = FedAuth { echo: terms.required, token, nonce: terms.nonce };
+                login.features.get_or_insert_default().push((feature::FED_AUTH, fed_auth.encode()));
+            }
+        }
         let mut payload = Vec::new();
         login.encode(&mut payload);
         Ok(payload)
     }
 
+    /// What to say to an SSPI token of the server's; empty: nothing.
+    pub(super) async fn answer(&mut self, token: Vec<u8>) -> Result<Vec<u8>> {
+        match self {
+            Self::Kerberos { negotiation, .. } => negotiation.answer(token).await,
+            _ => Err(Error::protocol("the server answers as if this were a Windows login")),
+        }
+    }
+
     /// Whether a reply that lets us in says what it must ([MS-TDS] 3.2.5.4): it acknowledges a token, without a nonce,
-    /// since we sent none.
+    /// since we sent none. The server of a Windows login has proved who it is.
     pub(super) fn is_acknowledged(&self, features: &[(u8, Vec<u8>)]) -> Result<()> {
-        let Self::FedAuth { .. } = self else { return Ok(()) };
+        match self {
+            Self::SqlPassword => return Ok(()),
+            Self::Kerberos { negotiation, .. } => return negotiation.is_complete(),
+            Self::FedAuth { .. } => {}
+        }
         match features.iter().find(|(id, _)| *id == feature::FED_AUTH) {
             Some((_, nonce)) if nonce.is_empty() => Ok(()),
             Some(_) => Err(Error::protocol("the server returns a nonce that nobody sent")),

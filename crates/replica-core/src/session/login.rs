@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tiberius::{Client, Config, EncryptionLevel};
 use tokio::io::{DuplexStream, duplex};
+use tokio::time::Instant;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::borrowed::{Borrowed, Shared};
@@ -52,22 +53,24 @@ pub(super) struct LoggedIn {
 }
 
 /// Connects and logs in, following the server's directions to another host if it gives any. `token`: of Entra, for an
-/// endpoint that logs in with one.
+/// endpoint that logs in with one. At the `deadline` the caller gives up.
 pub(super) async fn connect(
     endpoint: &Endpoint,
     token: Option<Secret>,
     silence: Duration,
+    deadline: Instant,
 ) -> Result<LoggedIn> {
     let mut endpoint = endpoint.clone();
     for _ in 0..=MOST_ROUTES {
         let prepared = link::prepare(&endpoint).await?;
-        let exchange = Exchange::new(token.clone(), &prepared)?;
+        let exchange = Exchange::new(&endpoint, token.clone(), &prepared, deadline).await?;
         match login(prepared, exchange, &endpoint, silence).await? {
             LoginOutcome::In(logged_in) => return Ok(*logged_in),
             LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
                 endpoint.host = host;
                 endpoint.port = Some(port);
+                endpoint.instance = None;
             }
         }
     }
@@ -124,6 +127,18 @@ fn refused(errors: Vec<ServerError>, credential: &Credential) -> Error {
             "Check Database=, that the database has a user for the token's owner (CREATE USER [name] FROM EXTERNAL \
              PROVIDER), and that the token is of the server's tenant.",
         ),
+        (Some(18456), Credential::Kerberos) => error.remedy(
+            "The server knows who this is, and has no login for it: CREATE LOGIN [DOMAIN\\user] FROM WINDOWS, for the account \
+             or a group that it is in.",
+        ),
+        // 17806 is what the server's log says of it ("MSSQLSERVER_18452", "MSSQLSERVER_17806").
+        (Some(18452 | 17806), Credential::Kerberos) => error.remedy(
+            "The server does not accept the Kerberos ticket; its error log has the reason (17806). The service may run under \
+             another account than the one that its SPN is registered for (setspn -Q shows it), its clock may be more than \
+             five minutes off, the domains may not trust each other, or it has Extended Protection=Required: that asks for \
+             a binding to the TLS channel (tls-unique), which TLS 1.3 and our TLS library do not have, so it must be \
+             Allowed or Off.",
+        ),
         (Some(4060), _) => error.remedy("Check Database=, and that this login has a user in it."),
         _ => error,
     }
@@ -171,8 +186,18 @@ impl Default for Welcome {
     }
 }
 
+/// What a reply says of the login itself.
+#[derive(Default)]
+struct Heard {
+    /// The server's token of a Windows login.
+    sspi: Option<Vec<u8>>,
+    /// The login is over, well or not.
+    over: bool,
+}
+
 impl Welcome {
-    fn hear(&mut self, mut tokens: &mut [u8]) -> Result<()> {
+    fn hear(&mut self, mut tokens: &mut [u8]) -> Result<Heard> {
+        let mut heard = Heard::default();
         while !tokens.is_empty() {
             let Some((token, length)) = token::parse(tokens)? else {
                 return Err(Error::protocol("the login's reply ends within a token"));
@@ -189,7 +214,10 @@ impl Welcome {
                 }
                 Token::EnvChange(EnvChange::Database { new, .. }) => self.server.database = new,
                 Token::EnvChange(EnvChange::Routing { port, host }) => self.route = Some((host, port)),
+                Token::Sspi(token) => heard.sspi = Some(token),
+                Token::Done(_) => heard.over = true,
                 Token::LoginAck(ack) => {
+                    heard.over = true;
                     let [major, minor, high, low] = ack.version;
                     self.server.version = (major, minor, u16::from_be_bytes([high, low]));
                     self.server.program = ack.program.trim_end_matches('\0').to_owned();
@@ -198,11 +226,14 @@ impl Welcome {
                     }
                 }
                 Token::FeatureExtAck(features) => self.features.extend(features),
-                Token::Error(message) => self.errors.push(message.into()),
+                Token::Error(message) => {
+                    heard.over = true;
+                    self.errors.push(message.into());
+                }
                 _ => {}
             }
         }
-        Ok(())
+        Ok(heard)
     }
 }
 
@@ -236,9 +267,21 @@ impl Relay {
                 self.link = self.link.take().map(Link::into_plain);
             }
             let link = self.link.as_mut().ok_or_else(gone)?;
-            let mut payload = message::read_reply(link).await?.ok_or_else(gone)?;
-            self.welcome.hear(&mut payload)?;
-            message::write(&mut tiberius, kind::REPLY, &payload, DEFAULT_SIZE).await?;
+            let reply = loop {
+                let mut reply = message::read_reply(link).await?.ok_or_else(gone)?;
+                let heard = self.welcome.hear(&mut reply)?;
+                let refused = !self.welcome.errors.is_empty();
+                let Some(token) = heard.sspi.filter(|_| !refused) else { break reply };
+                let answer = self.exchange.answer(token).await?;
+                if heard.over {
+                    break reply;
+                }
+                // The server goes on unasked where the library has nothing more to say: tiberius knows no such reply.
+                if !answer.is_empty() {
+                    message::write(link, kind::SSPI, &answer, DEFAULT_SIZE).await?;
+                }
+            };
+            message::write(&mut tiberius, kind::REPLY, &reply, DEFAULT_SIZE).await?;
         }
     }
 }

@@ -10,6 +10,7 @@ mod boundary;
 mod connect;
 mod exchange;
 mod isolation;
+mod kerberos;
 mod lane;
 mod login;
 mod reply;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tiberius::{Client, ColumnData, QueryItem, QueryStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::compat::Compat;
 
 use crate::config::{Endpoint, Secret};
@@ -129,14 +130,13 @@ impl Session {
         log::debug!("{place}: connecting");
         // Within a limit of its own, as whoever gives tokens is another server.
         let token = entra::token(endpoint).await.map_err(|error| error.while_connecting(&place))?;
-        let connected =
-            match timeout(limit, Self::connect_unlimited(endpoint, token.clone().map(|token| token.secret)))
-                .await
-            {
-                Ok(connected) => connected,
-                Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
-                    .remedy("Check Server= and the network, or raise Connect Timeout.")),
-            };
+        let deadline = Instant::now() + limit;
+        let secret = token.clone().map(|token| token.secret);
+        let connected = match timeout_at(deadline, Self::connect_by(deadline, endpoint, secret)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
+                .remedy("Check Server= and the network, or raise Connect Timeout.")),
+        };
         let connected = connected.map_err(|error| match token {
             // Its owner may have got a user meanwhile, or its time been up earlier than it was said.
             Some(Token { is_cached: true, .. }) if error.has_number(18456) => {
@@ -156,10 +156,15 @@ impl Session {
         Ok(session)
     }
 
-    async fn connect_unlimited(endpoint: &Endpoint, token: Option<Secret>) -> Result<(Self, Protection)> {
+    /// Whoever calls gives up at the deadline. What waits for a third party tells of it before.
+    async fn connect_by(
+        deadline: Instant,
+        endpoint: &Endpoint,
+        token: Option<Secret>,
+    ) -> Result<(Self, Protection)> {
         let silence = endpoint.command_timeout.unwrap_or(SILENCE);
         let login::LoggedIn { client, shared, lane, server, protection } =
-            login::connect(endpoint, token, silence).await?;
+            login::connect(endpoint, token, silence, deadline).await?;
         let command_timeout = endpoint.command_timeout;
         let lane = Some(lane);
         let place = String::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection_string::{Pairs, normal};
 use super::data_source::DataSource;
-use super::{Credential, Secret, TokenSource};
+use super::{Credential, Kerberos, Secret, TokenSource};
 use crate::error::{Error, Result};
 
 /// How much of the connection is encrypted: the `Encrypt` keyword of Microsoft.Data.SqlClient.
@@ -73,6 +73,8 @@ pub struct Endpoint {
     pub password: Secret,
     /// Where that was found.
     pub password_origin: PasswordOrigin,
+    /// For a login by Kerberos.
+    pub kerberos: Kerberos,
     /// How much is encrypted.
     pub encrypt: Encrypt,
     /// Take any certificate. Never applies to [`Encrypt::Strict`].
@@ -126,6 +128,9 @@ const KEYWORDS: &[&str] = &[
     "Integrated Security",
     "Trusted_Connection",
     "Authentication",
+    "ServerSPN",
+    "KeytabFile",
+    "Principal",
 ];
 
 /// Keywords that the drivers know and that nothing here can honour: pools, failover partners of mirroring, encrypted
@@ -136,7 +141,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "ansinpw",
     "asynchronousprocessing",
     "attestationprotocol",
-    "authenticationscheme",
     "autotranslate",
     "columnencryptionsetting",
     "connectionlifetime",
@@ -173,7 +177,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "selectmethod",
     "sendstringparametersasunicode",
     "sendtimeasdatetime",
-    "serverspn",
     "sockettimeout",
     "sslprotocol",
     "statementpoolingcachesize",
@@ -202,6 +205,7 @@ impl Endpoint {
             user: user.into(),
             password,
             password_origin: PasswordOrigin::default(),
+            kerberos: Kerberos::default(),
             encrypt: Encrypt::default(),
             trust_server_certificate: false,
             host_name_in_certificate: None,
@@ -294,12 +298,29 @@ impl Endpoint {
             "packetsize" => self.packet_size = number(keyword, value, 512, 32768u16)?.min(32767),
             "integratedsecurity" | "trustedconnection" => {
                 if normal(value) == "sspi" || flag(keyword, value)? {
-                    return Err(unsupported("Windows logins (Integrated Security)"));
+                    self.credential = Credential::Kerberos;
                 }
             }
+            // The driver's word for its default.
+            "authentication" if normal(value) == "notspecified" => {}
             "authentication" => {
                 self.credential = Credential::named(value)?;
             }
+            "serverspn" => self.kerberos.server_spn = text(),
+            "keytabfile" | "krb5-keytabfile" => self.kerberos.keytab_file = Some(value.into()),
+            "principal" => self.kerberos.principal = text(),
+            // Of JDBC, beside integratedSecurity.
+            "authenticationscheme" => match normal(value).as_str() {
+                "ntlm" => return Err(ntlm()),
+                "javakerberos" | "nativeauthentication" => {}
+                _ => return Err(bad_value(keyword, "JavaKerberos or NativeAuthentication")),
+            },
+            // Of go-mssqldb.
+            "authenticator" => match normal(value).as_str() {
+                "krb5" => self.credential = Credential::Kerberos,
+                "ntlm" | "winsspi" => return Err(ntlm()),
+                _ => return Err(bad_value(keyword, "krb5")),
+            },
             "networklibrary" | "network" | "net" => {
                 if normal(value) != "dbmssocn" {
                     return Err(bad_value(keyword, "dbmssocn, which is TCP"));
@@ -323,15 +344,30 @@ impl Endpoint {
     }
 
     /// Checks what no single keyword can say.
-    pub(super) fn validated(self) -> Result<Self> {
+    pub(super) fn validated(mut self) -> Result<Self> {
         let lacks = |what: &str| Err(Error::usage(format!("The connection string lacks {what}")));
         if self.host.is_empty() {
             return lacks("Server=host,port");
         }
         let (user, password) = (!self.user.is_empty(), !self.password.expose().is_empty());
+        let Kerberos { server_spn, keytab_file, principal } = &self.kerberos;
+        if self.credential != Credential::Kerberos {
+            if keytab_file.is_some() || principal.is_some() {
+                return Err(Error::usage("KeytabFile and Principal are of Windows logins")
+                    .remedy("Say Integrated Security=true as well, or leave them out."));
+            }
+            if server_spn.is_some() {
+                self.without_effect.push("ServerSPN".to_owned());
+            }
+        }
         match &self.credential {
+            // No SQL login has one in its name ("CREATE LOGIN", Arguments).
+            Credential::SqlPassword if self.user.contains('\\') => return Err(ntlm()),
             Credential::SqlPassword if !user => return lacks("User Id and Password"),
-            Credential::SqlPassword => return Ok(self),
+            Credential::SqlPassword => {}
+            // Drivers pass over it, too.
+            Credential::Kerberos if user => self.without_effect.push("User Id".to_owned()),
+            Credential::Kerberos => {}
             Credential::Entra(_) if self.encrypt == Encrypt::Optional => {
                 return Err(Error::usage("A token of Entra is sent under TLS only")
                     .remedy("Leave out Encrypt, or say Encrypt=true or strict."));
@@ -415,8 +451,11 @@ fn unknown_keyword(typed: &str, keyword: &str) -> Error {
     }
 }
 
-pub(super) fn unsupported(what: &str) -> Error {
-    Error::usage(format!("{what} are not supported yet")).remedy("Give a SQL login: User Id and Password.")
+fn ntlm() -> Error {
+    Error::usage("Windows logins by user and password (NTLM) are not supported").remedy(
+        "NTLM can be relayed to other servers, and domains switch it off. Log in by Kerberos with a keytab \
+         (Integrated Security=true; docs/CONNECTING.md shows how), or give a SQL login: User Id and Password.",
+    )
 }
 
 #[cfg(test)]

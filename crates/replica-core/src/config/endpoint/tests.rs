@@ -79,8 +79,6 @@ fn what_cannot_be_done_is_said() {
         error("Server=h;UID=u;PWD=p;Pakcet Size=1").contains("'Pakcet Size'. Did you mean 'Packet Size'?")
     );
     assert!(error("Server=h;UID=u;PWD=p;Packet Size=511").contains("512 to 32768"));
-    assert!(error("Server=h;Integrated Security=SSPI").contains("Windows logins"));
-    assert!(error("Server=h;Trusted_Connection=yes").contains("SQL login"));
     assert!(
         error("Server=h;Authentication=Active Directory Password;UID=u;PWD=p").contains("Service Principal")
     );
@@ -109,6 +107,52 @@ fn logins_by_token() {
     ] {
         let message = error(&format!("Server=h;Authentication=Active Directory {more}"));
         assert!(message.contains(why), "{more}: {message}");
+    }
+}
+
+#[test]
+fn windows_logins_are_by_kerberos() {
+    for text in [
+        "Server=h;Integrated Security=true",
+        "Server=h;IntegratedSecurity=SSPI",
+        "Server=h;Trusted_Connection=yes;Encrypt=false",
+        "Server=h;Authentication=Active Directory Integrated",
+        "Driver={ODBC Driver 18 for SQL Server};Server=h;Trusted_Connection=Yes",
+        "Driver={ODBC Driver 18 for SQL Server};Server=h;Authentication=ActiveDirectoryIntegrated",
+        "jdbc:sqlserver://h;integratedSecurity=true;authenticationScheme=JavaKerberos",
+        "sqlserver://h?authenticator=krb5",
+        "sqlserver://h?trusted_connection=yes",
+    ] {
+        let e = parse(text);
+        assert_eq!((e.credential, e.kerberos), (Credential::Kerberos, Kerberos::default()), "{text}");
+    }
+    let settings = Kerberos {
+        server_spn: Some("MSSQLSvc/h.example:1433".into()),
+        keytab_file: Some("/k".into()),
+        principal: Some("etl@EXAMPLE".into()),
+    };
+    let spn = "ServerSPN=MSSQLSvc/h.example:1433;KeytabFile=/k;Principal=etl@EXAMPLE";
+    assert_eq!(parse(&format!("Server=h;{spn};Integrated Security=true")).kerberos, settings);
+    let url = "sqlserver://h?authenticator=krb5&ServerSPN=MSSQLSvc%2Fh.example%3A1433&krb5-keytabfile=%2Fk";
+    assert_eq!(parse(url).kerberos, Kerberos { principal: None, ..settings });
+    // Drivers pass over the user, too.
+    assert_eq!(parse("Server=h;UID=u;PWD=p;Trusted_Connection=yes").without_effect, ["User Id"]);
+    assert_eq!(parse("Server=h;UID=u;PWD=p;ServerSPN=x").without_effect, ["ServerSPN"]);
+    assert!(error("Server=h;UID=u;PWD=p;KeytabFile=/k").contains("Integrated Security=true"));
+}
+
+#[test]
+fn ntlm_is_refused_with_the_ways_that_work() {
+    for text in [
+        r"Server=h;UID=CORP\u;PWD=p",
+        r"sqlserver://CORP%5Cu:p@h",
+        "jdbc:sqlserver://h;integratedSecurity=true;authenticationScheme=NTLM;user=u;password=p",
+        "sqlserver://u:p@h?authenticator=ntlm",
+    ] {
+        let message = error(text);
+        for part in ["NTLM", "relayed", "Integrated Security=true", "User Id and Password"] {
+            assert!(message.contains(part), "{text}: {message}");
+        }
     }
 }
 

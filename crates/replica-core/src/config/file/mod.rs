@@ -270,6 +270,10 @@ struct RawEndpoint {
     access_token_file: Option<PathBuf>,
     access_token_command: Option<Vec<String>>,
     authentication: Option<Scalar>,
+    integrated_security: Option<Scalar>,
+    server_spn: Option<Scalar>,
+    keytab_file: Option<Scalar>,
+    principal: Option<Scalar>,
     encrypt: Option<Scalar>,
     trust_server_certificate: Option<Scalar>,
     host_name_in_certificate: Option<Scalar>,
@@ -301,6 +305,10 @@ impl RawEndpoint {
             ("database", &self.database),
             ("user", &self.user),
             ("authentication", &self.authentication),
+            ("integrated_security", &self.integrated_security),
+            ("server_spn", &self.server_spn),
+            ("keytab_file", &self.keytab_file),
+            ("principal", &self.principal),
             ("encrypt", &self.encrypt),
             ("trust_server_certificate", &self.trust_server_certificate),
             ("host_name_in_certificate", &self.host_name_in_certificate),
@@ -325,6 +333,8 @@ impl RawEndpoint {
         if self.connection_string.is_some() || self.password.is_some() {
             endpoint.password_origin = PasswordOrigin::Configuration;
         }
+        let keytab_file = endpoint.kerberos.keytab_file;
+        endpoint.kerberos.keytab_file = keytab_file.map(|keytab| path("keytab_file", &keytab));
         match (self.password, self.password_env, self.password_file) {
             (None, None, None) => {}
             (Some(password), None, None) => endpoint.password = password,

@@ -139,7 +139,8 @@ fn paths_count_from_the_files_folder() {
         Path::new("/etc/replica"),
         "[etl]\nrecord_dir = 'runs'\nprometheus_file = '/var/p.prom'\n\
              [source]\nconnection_string = 'Server=h;UID=u;ServerCertificate=a.pem'\n\
-             [target]\nserver = 'h'\nuser = 'u'\nserver_certificate = 'certs/b.pem'\n",
+             [target]\nserver = 'h'\nintegrated_security = true\nserver_certificate = 'certs/b.pem'\n\
+             keytab_file = 'etl.keytab'\nprincipal = 'etl'\nserver_spn = 'MSSQLSvc/h'\n",
     )
     .unwrap();
     let certificate = |side: Result<&Endpoint>| side.unwrap().server_certificate.clone();
@@ -147,6 +148,12 @@ fn paths_count_from_the_files_folder() {
     assert_eq!(config.etl.prometheus_file, Some("/var/p.prom".into()));
     assert_eq!(certificate(config.source()), Some("/etc/replica/a.pem".into()));
     assert_eq!(certificate(config.target()), Some("/etc/replica/certs/b.pem".into()));
+    let kerberos = &config.target().unwrap().kerberos;
+    assert_eq!(kerberos.keytab_file, Some("/etc/replica/etl.keytab".into()));
+    assert_eq!(
+        (kerberos.principal.as_deref(), kerberos.server_spn.as_deref()),
+        (Some("etl"), Some("MSSQLSvc/h"))
+    );
 }
 
 #[test]

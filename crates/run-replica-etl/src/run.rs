@@ -3,10 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use replica_core::catalog::{ListEntry, TableName};
-use replica_core::cli::{self, Code, Configured, Stop};
+use replica_core::cli::{self, Code, Configured, Stop, Tool};
 use replica_core::config::Config;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
+use replica_core::ledger::{PlainEnd, PlainRun, PlainRunOptions};
 use replica_core::report::Reporter;
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, ScheduledJob};
@@ -16,6 +17,7 @@ use replica_core::session::{
 };
 use time::Date;
 
+use crate::Args;
 use crate::agenda::Agenda;
 use crate::args::Options;
 use crate::planned::streams;
@@ -27,7 +29,7 @@ use crate::tally::Tally;
 
 /// Held in the target's database from the first table to the last: it keeps other hosts' runs off, too, and goes with
 /// its session, however the run ends.
-const LOCK: &str = "replica run";
+const LOCK: &str = replica_core::status::ETL_LOCK;
 
 /// How long a lock may outlive the connection that held it.
 const LOST_LOCK: Duration = Duration::from_secs(10);
@@ -113,7 +115,29 @@ impl All<'_> {
         let (listed, steps) = stop.or(plan.steps(&self.sides)).await?;
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
-        let (mut agenda, _locked) = stop.or(begin(&self.sides, &steps, true)).await?;
+        let (agenda, mut locked) = stop.or(begin(&self.sides, &steps, true)).await?;
+        let record = self.on_record(&mut locked).await?;
+        let refreshed = self.refresh(plan, agenda).await;
+        if let Some(record) = record {
+            let failed = self.tally.failure();
+            let result = match (&refreshed, &failed) {
+                (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+                (Ok(_), None) => Ok(self.tally.loaded()),
+            };
+            record.end(Some(&mut locked), PlainEnd { result, retries: self.tally.retries() }).await;
+        }
+        refreshed
+    }
+
+    /// The run as a whole, for those who look; each table has a row of its own.
+    async fn on_record(&self, locked: &mut Session) -> Result<Option<PlainRun>> {
+        let source = self.sides.source.to_string();
+        let options = PlainRunOptions { tool: Args::NAME, table: None, source: &source };
+        PlainRun::begin(locked, &self.sides.target, &options).await
+    }
+
+    async fn refresh(&mut self, plan: &EtlPlan<'_>, mut agenda: Agenda) -> Result<Code> {
+        let stop = self.stop.clone();
         stop.or(schema_check::run(&self.sides, plan.config, &agenda.steps)).await?;
         for (step, error) in std::mem::take(&mut agenda.refused) {
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;

@@ -116,6 +116,23 @@ impl Tally {
         })
     }
 
+    /// Rows and bytes so far.
+    pub fn loaded(&self) -> (u64, u64) {
+        (self.rows, self.bytes)
+    }
+
+    /// Attempts after the first, of all tables.
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// The tables that failed, if any.
+    pub fn failure(&self) -> Option<Error> {
+        let names = self.failures.iter().map(|(table, _)| table.as_str()).collect::<Vec<_>>().join(", ");
+        let (failed, all) = (self.failures.len(), self.tables);
+        (failed > 0).then(|| Error::data(format!("{failed} of {all} tables failed: {names}")))
+    }
+
     pub fn verdict(&self) -> Code {
         let well = std::iter::repeat_n(Code::Ok, self.tables - self.failures.len());
         Code::of_all(self.failures.iter().map(|(_, code)| *code).chain(well))

@@ -24,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
 pub use crate::exit::Code;
+use crate::ledger;
 use crate::report::{self, LogFormat, Reporter, Reporting};
 pub use crate::signal::Stop;
 pub use configured::Configured;
@@ -192,7 +193,13 @@ pub fn block_on<F: Future<Output = Result<Code>>>(
     work: impl FnOnce(Stop) -> F,
 ) -> Result<Code> {
     let runtime = runtime(workers)?;
-    let code = runtime.block_on(async { work(Stop::on_signals()?).await });
+    let code = runtime.block_on(async {
+        let code = work(Stop::on_signals()?).await;
+        if let Err(error) = &code {
+            ledger::end_unended(error).await;
+        }
+        code
+    });
     // What was stopped cleans up as it is dropped. The system's name lookup can't be cancelled; nobody waits for its
     // answer any more.
     runtime.shutdown_timeout(CLEANING_UP);

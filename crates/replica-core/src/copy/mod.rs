@@ -7,6 +7,7 @@ pub mod indexes;
 mod narrow;
 mod pinpoint;
 mod proof;
+mod record;
 mod referencing;
 mod replace;
 mod sides;
@@ -36,6 +37,7 @@ use difference::{DifferenceJob, OnRecord};
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
 pub use proof::Verify;
+use record::LoadRecord;
 use replace::{Checks, LOCK_WAIT};
 pub use sides::Sides;
 pub use source::{ConnectedSource, Source};
@@ -173,11 +175,17 @@ pub async fn table_with_effort<S: Source>(
     effort: &mut Effort,
 ) -> Result<LoadOutcome> {
     let mut retries = Backoff::default().retries();
+    let mut record = LoadRecord::new();
     loop {
         let days = job.days.as_ref().map(|days| days.window.to_string());
-        let replaced = about(job.label(), days, attempt(job, progress, &mut effort.phases)).await;
+        record.retries = retries.used();
+        let attempted = attempt(job, progress, &mut effort.phases, &mut record);
+        let replaced = about(job.label(), days, attempted).await;
         if let Some(settled) = retries.settled(replaced.map_err(|error| job.named(error))).await {
             effort.retries = retries.used();
+            if let Err(error) = &settled {
+                record.failed(error).await;
+            }
             return settled;
         }
     }
@@ -188,9 +196,11 @@ async fn attempt<S: Source>(
     job: &TableJob<S>,
     progress: &mut (dyn FnMut(Progress) + Send),
     phases: &mut Vec<(&'static str, Duration)>,
+    record: &mut LoadRecord,
 ) -> Result<LoadOutcome> {
     let mut options = job.options;
     loop {
+        let lost = record.lost();
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let (source, target) = sides.tables(&job.table, &job.article).await?;
         lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
@@ -198,19 +208,26 @@ async fn attempt<S: Source>(
         plan.allowed()?;
         let on_record = job.replaced(&plan);
         let is_on_record = on_record.is_on_record(&mut sides.target).await?;
+        record.begin(&mut sides.target, job, (&source, &target)).await?;
+        let progress = &mut |so_far: Progress| {
+            record.progress(so_far.rows);
+            progress(so_far);
+        };
         if plan.difference.is_some() {
             let on_record = if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
+            let timing = Timing::begin_after(job.what(), lost);
             match Box::pin(write_difference(
                 job,
                 sides,
                 (&source, &target),
                 (&plan, options),
-                on_record,
+                (on_record, timing),
                 progress,
             ))
             .await
             {
-                Ok((outcome, timed)) => {
+                Ok((outcome, timed, mut session)) => {
+                    record.loaded(&mut session, &outcome).await;
                     *phases = timed;
                     return Ok(outcome);
                 }
@@ -223,7 +240,7 @@ async fn attempt<S: Source>(
             }
         }
         let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
-        let mut timing = Timing::begin(job.what());
+        let mut timing = Timing::begin_after(job.what(), lost);
         let replaced = async {
             let (findings, held) = guard::look(&mut sides, &plan).await?;
             for warning in findings.warnings()? {
@@ -235,6 +252,7 @@ async fn attempt<S: Source>(
         match replaced.await {
             Ok(outcome) => {
                 timing.log();
+                record.loaded(&mut sides.target, &outcome).await;
                 *phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
@@ -267,9 +285,9 @@ async fn write_difference<S: Source>(
     sides: Sides<S::Connected>,
     (source, target): (&Table, &Table),
     (plan, options): (&Plan, CopyOptions),
-    on_record: OnRecord<'_>,
+    (on_record, mut timing): (OnRecord<'_>, Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<(LoadOutcome, Vec<(&'static str, Duration)>)> {
+) -> Result<(LoadOutcome, Vec<(&'static str, Duration)>, Session)> {
     let (Some(difference), Some(session)) = (&plan.difference, sides.source.into_session()) else {
         return Err(Error::usage("--apply difference compares two servers, and the rows come from files")
             .remedy("Say --apply replace"));
@@ -297,12 +315,12 @@ async fn write_difference<S: Source>(
         verify: job.verify,
         on_record,
     };
-    let mut timing = Timing::begin(job.what());
+    timing.skip();
     let mut sides = Sides { source: session, target: sides.target };
     let outcome = difference::write(&mut sides, &written, &mut timing, progress).await;
     let outcome = outcome.map_err(|failed| failed.error)?;
     timing.log();
-    Ok((outcome, timing.phases().to_vec()))
+    Ok((outcome, timing.phases().to_vec(), sides.target))
 }
 
 /// The application lock of whoever replaces a target's table.

@@ -13,7 +13,7 @@ use crate::session::{Role, Session};
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// A lease is renewed so many times before it would be over.
-const RENEWALS: u32 = 4;
+pub(super) const RENEWALS: u32 = 4;
 
 impl Run {
     /// A sign of life, due well before the lease is over. One row, whatever the number of windows at work.

@@ -43,6 +43,7 @@ mod history;
 mod index;
 mod known;
 mod lease;
+mod plain;
 mod replaced;
 mod run;
 mod schema;
@@ -55,11 +56,14 @@ pub use index::{Recorded, forget, give_back, record, recorded, take};
 pub(crate) use known::window;
 pub use known::{RecordedWindow, State, windows};
 pub use lease::{Heartbeat, LEASE};
+pub use plain::{PlainEnd, PlainRun, PlainRunOptions, end_unended};
 pub use replaced::Replaced;
 pub use run::{Ended, Run};
 pub(crate) use schema::check;
 pub use schema::{DDL, exists, open};
-pub use subject::Subject;
+pub use subject::{Subject, source_name};
+
+use schema::open_quietly;
 
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;

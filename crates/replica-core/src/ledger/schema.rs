@@ -5,7 +5,7 @@ use crate::retry::Backoff;
 use crate::session::Session;
 
 /// What [`DDL`] makes, and all that this program understands.
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 1;
 
 /// The one place that knows the tables. They have a schema of their own: who may make it and tables in it needs no
 /// right on any other, and one GRANT lets a login use them. docs/LEDGER.md explains them column by column.
@@ -32,16 +32,32 @@ pub(super) enum FoundSchema {
 /// The login may neither see nor create the tables: says which permissions it lacks, and logs the statements for
 /// someone who has them. Tables of a later version, or of someone else.
 pub async fn open(session: &mut Session) -> Result<()> {
+    opened(session, Refused::Logged).await
+}
+
+/// The same for those who can do without: no statements are logged.
+pub(super) async fn open_quietly(session: &mut Session) -> Result<()> {
+    opened(session, Refused::Quiet).await
+}
+
+/// Whether the statements that a login may not run are logged for somebody who may.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Logged,
+    Quiet,
+}
+
+async fn opened(session: &mut Session, refused: Refused) -> Result<()> {
     let schema = match look(session).await? {
         FoundSchema::Ledger(version) => return check(version),
         FoundSchema::Foreign(error) => return Err(error),
         FoundSchema::Nothing { schema } => schema,
     };
     let mut retries = Backoff::default().retries();
-    while let Err(error) = create(session, schema).await {
+    while let Err(error) = create(session, schema, refused).await {
         // Hosts that create it at the same time can meet in a deadlock.
-        let refused = error.server().is_some() && error.is_transient();
-        if !refused || !retries.another_after(&error).await {
+        let again = error.server().is_some() && error.is_transient();
+        if !again || !retries.another_after(&error).await {
             return Err(error);
         }
     }
@@ -195,7 +211,7 @@ pub(crate) fn check(version: i64) -> Result<()> {
 }
 
 /// All tables or none. Who comes second finds them there. `schema`: that was there before, and may be anybody's.
-async fn create(session: &mut Session, schema: bool) -> Result<()> {
+async fn create(session: &mut Session, schema: bool, refused: Refused) -> Result<()> {
     let script = format!("BEGIN TRANSACTION;\n{DDL}COMMIT TRANSACTION");
     for sql in [SCHEMA, &script] {
         let made = session.execute(sql).await;
@@ -207,7 +223,9 @@ async fn create(session: &mut Session, schema: bool) -> Result<()> {
             // Someone else is at it: whatever of it is missing still is for either to make.
             Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => {}
             Err(error) if error.server().is_some() && !error.is_transient() => {
-                log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
+                if refused == Refused::Logged {
+                    log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
+                }
                 // A schema of one's own is enough to create tables in; another's is not (Microsoft docs, "CREATE
                 // TABLE", Permissions).
                 let (place, rights) = if schema {
@@ -221,9 +239,13 @@ async fn create(session: &mut Session, schema: bool) -> Result<()> {
                         "GRANT CREATE SCHEMA, CREATE TABLE",
                     )
                 };
+                let statements = match refused {
+                    Refused::Logged => "the statements logged above",
+                    Refused::Quiet => "the statements that replicate-monthly-parallel-streaming logs",
+                };
                 return Err(error.within(place).remedy(format!(
-                    "{rights} to the login's user, or have an administrator run the \
-                     statements logged above and GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica",
+                    "{rights} to the login's user, or have an administrator run {statements} and GRANT SELECT, INSERT, \
+                     UPDATE, DELETE ON SCHEMA::replica",
                 )));
             }
             Err(error) => return Err(error),

@@ -24,14 +24,12 @@ pub struct Subject {
 impl Subject {
     /// The windows of `target` along `date_column`, filled from `source`.
     pub fn new(source: &Table, target: &Table, mapping: &Mapping, date_column: &str) -> Self {
-        let (server, database) =
-            source.server.as_ref().map_or(("", ""), |server| (&server.name, &server.database));
         Self {
             table: target.object.name.clone(),
             object_id: target.object.id,
             date_column: date_column.to_owned(),
             fingerprint: fingerprint(source, mapping),
-            source: format!("{server}/{database}/{}", source.object.name).chars().take(400).collect(),
+            source: source_name(source),
         }
     }
 
@@ -53,6 +51,13 @@ impl Subject {
         ];
         differences.iter().find(|(differs, _)| *differs).map(|(_, what)| *what)
     }
+}
+
+/// Server, database and table, as the source itself says.
+pub fn source_name(source: &Table) -> String {
+    let (server, database) =
+        source.server.as_ref().map_or(("", ""), |server| (&server.name, &server.database));
+    format!("{server}/{database}/{}", source.object.name).chars().take(400).collect()
 }
 
 /// Names, types and conversions of all columns, in order, and which rows there are.

@@ -18,4 +18,4 @@ pub use progress::{Bar, ProgressBars};
 pub use record::{Format, Record, RecordValue, one_line};
 pub use reporting::{LogFormat, Reporter, Reporting};
 pub use subject::about;
-pub use timing::Timing;
+pub use timing::{LOST, Timing};

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::human_duration;
 
+/// The phase of attempts that came to nothing, and of the waits between attempts.
+pub const LOST: &str = "LOST";
+
 /// Measures phase after phase; prints as
 /// `[TIMING] APP_4_SALES 2024-01: DELETE 2.3s | INSERT 4m32s | TOTAL 4m34s`.
 #[derive(Clone, Debug)]
@@ -19,6 +22,16 @@ impl Timing {
     pub fn begin(what: impl Into<String>) -> Self {
         let now = Instant::now();
         Self { what: what.into(), phases: Vec::new(), begun: now, last: now }
+    }
+
+    /// The same after attempts that came to nothing: the total has their time, as a phase of its own.
+    pub fn begin_after(what: impl Into<String>, lost: Duration) -> Self {
+        let mut timing = Self::begin(what);
+        if !lost.is_zero() {
+            timing.begun = timing.begun.checked_sub(lost).unwrap_or(timing.begun);
+            timing.add(LOST, lost);
+        }
+        timing
     }
 
     /// Ends a phase, which began when the one before ended. A phase that comes again adds to its first.
@@ -89,5 +102,13 @@ mod tests {
             timing.line(Duration::from_secs(320)),
             "[TIMING] APP_4_SALES 2024-01: DELETE 2.3s | DISABLE_IDX 0.5s | INSERT 4m32s | REBUILD_IDX 45s | TOTAL 5m20s"
         );
+    }
+
+    #[test]
+    fn attempts_that_came_to_nothing_are_in_the_total() {
+        let timing = Timing::begin_after("dbo.t", Duration::from_secs(3_600));
+        assert_eq!(timing.phases(), [(LOST, Duration::from_secs(3_600))]);
+        assert!(timing.total() >= Duration::from_secs(3_600));
+        assert!(Timing::begin_after("dbo.t", Duration::ZERO).phases().is_empty());
     }
 }

@@ -2,5 +2,6 @@
 mod alive;
 mod ended;
 mod locks;
+mod records;
 mod util;
 mod watch;

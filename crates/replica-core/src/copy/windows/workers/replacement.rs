@@ -12,13 +12,10 @@ use crate::error::{Error, Result};
 use crate::ledger::{Claim, is_lost};
 use crate::load::LoadOutcome;
 use crate::plan::Plan;
-use crate::report::{Bar, Timing};
+use crate::report::{Bar, LOST, Timing};
 use crate::retry::Retries;
 use crate::session::forbids_snapshot;
 use crate::window::Window;
-
-/// Time of attempts that failed, and between attempts.
-const LOST: &str = "LOST";
 
 /// Where a window stands.
 enum WindowState {

@@ -1,0 +1,255 @@
+//! Runs that have no windows: whole tables, days that are replaced in one transaction, and ETL runs over many tables.
+//!
+//! Their rows in the ledger are for those who look. No load relies on one, so that none waits for one, and none fails for
+//! want of one: a login that may not write the ledger copies as if there was none.
+//!
+//! The row is written before the load's transaction and after it, each time by its key in a statement of its own, so that
+//! nothing of the ledger is locked while rows are loaded. Signs of life go over a connection of their own, which is made only
+//! for what takes longer than the first of them is due.
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::lease::{LEASE, RENEWALS};
+use super::schema::VERSION;
+use super::{ask, change, milliseconds32, names, open_quietly, shortened, signed};
+use crate::catalog::TableName;
+use crate::config::Endpoint;
+use crate::error::{Error, Kind, Result};
+use crate::session::{Role, Session, ToSql};
+
+/// What the record says of such a run.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainRunOptions<'a> {
+    /// As the ledger shows it.
+    pub tool: &'a str,
+    /// The target's, and its id; `None`: many tables, each of which has a run of its own.
+    pub table: Option<(&'a TableName, i64)>,
+    /// The server, database and table that it comes from.
+    pub source: &'a str,
+}
+
+/// A run without windows, on record until it says how it ended. One that is dropped before is ended by [`end_unended`].
+#[derive(Debug)]
+pub struct PlainRun {
+    id: i64,
+    target: Endpoint,
+    rows: Arc<AtomicU64>,
+    heartbeat: JoinHandle<()>,
+}
+
+/// How such a run ended.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainEnd<'a> {
+    /// Rows and bytes that were loaded, or what went wrong.
+    pub result: Result<(u64, u64), &'a Error>,
+    /// Attempts after the first.
+    pub retries: u32,
+}
+
+/// Those of this process that have not ended: a signal drops work wherever it is.
+static UNENDED: Mutex<Vec<(i64, Endpoint)>> = Mutex::new(Vec::new());
+
+/// Nobody holds rows of the ledger for longer but by hand. The load does not wait for that.
+const LOCK_WAIT: &str = "SET LOCK_TIMEOUT 1000";
+/// For the last word on a connection of its own.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// There is no such object (sys.messages).
+const NO_TABLE: u32 = 208;
+
+impl PlainRun {
+    /// Puts the run on record; others on the table that have not ended have died, since the caller holds it. `None`: there
+    /// is no record, and why was said once.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn begin(
+        session: &mut Session,
+        target: &Endpoint,
+        options: &PlainRunOptions<'_>,
+    ) -> Result<Option<Self>> {
+        let begun = match insert(session, options).await {
+            Err(error) if error.has_number(NO_TABLE) => match open_quietly(session).await {
+                Ok(()) => insert(session, options).await,
+                Err(error) => Err(error),
+            },
+            begun => begun,
+        };
+        match begun {
+            Ok(Some(id)) => Ok(Some(Self::new(id, target))),
+            Ok(None) => {
+                without_record(&"the ledger is of another release");
+                Ok(None)
+            }
+            // The server's refusal, or what is there instead of a ledger. The connection is as good as before.
+            Err(error) if error.server().is_some() || error.kind() == Kind::Data => {
+                without_record(&error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new(id: i64, target: &Endpoint) -> Self {
+        unended().push((id, target.clone()));
+        let rows = Arc::new(AtomicU64::new(0));
+        let heartbeat = tokio::spawn(keep_alive(id, target.clone(), rows.clone()));
+        Self { id, target: target.clone(), rows, heartbeat }
+    }
+
+    /// Rows that have come so far. The next sign of life tells of them.
+    pub fn progress(&self, rows: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+    }
+
+    /// The run's last word, on this session or on one of its own. That it cannot be said is a warning: the run itself is
+    /// done.
+    pub async fn end(self, session: Option<&mut Session>, end: PlainEnd<'_>) {
+        self.heartbeat.abort();
+        unended().retain(|(id, _)| *id != self.id);
+        let noted = match session {
+            Some(session) => note(session, self.id, end).await,
+            None => Err(Error::io("there is no connection")),
+        };
+        let noted = match noted {
+            Err(error) if error.server().is_none() => note_anew(&self.target, self.id, end).await,
+            noted => noted,
+        };
+        if let Err(error) = noted {
+            log::warn!("the run's end is not noted: {error}");
+        }
+    }
+}
+
+impl Drop for PlainRun {
+    fn drop(&mut self) {
+        self.heartbeat.abort();
+    }
+}
+
+fn unended() -> std::sync::MutexGuard<'static, Vec<(i64, Endpoint)>> {
+    UNENDED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says of all runs of this process that were dropped before their end that they have ended, and how.
+pub async fn end_unended(why: &Error) {
+    let left = mem::take(&mut *unended());
+    for (id, target) in left {
+        let end = PlainEnd { result: Err(why), retries: 0 };
+        if let Err(error) = note_anew(&target, id, end).await {
+            log::debug!("the run's end is not noted: {error}");
+            // The next one would wait as long.
+            return;
+        }
+    }
+}
+
+/// Once: what is said of every table is read of none.
+fn without_record(why: &dyn std::fmt::Display) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| log::info!("runs of whole tables are not on record: {why}"));
+}
+
+/// `None`: the ledger is of another version.
+async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<Option<i64>> {
+    // Parameters make a batch of its own, with whose end the session has its lock timeout back (Microsoft docs, "SET
+    // statements", Remarks).
+    let sql = format!(
+        "{LOCK_WAIT}; INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
+         login, pid, shared, phase, started, lease_until, windows_done, windows_failed, windows_skipped, row_count, \
+         byte_count, retries, disable_ms, rebuild_ms) OUTPUT inserted.run_id AS run_id \
+         SELECT 0, @P1, @P2, @P3, @P4, @P5, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P6, 0, 'copying', SYSUTCDATETIME(), \
+         DATEADD(millisecond, @P7, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.ledger \
+         WHERE ledger.version = {VERSION}"
+    );
+    let (table, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
+    let source: String = options.source.chars().take(400).collect();
+    let params: [&dyn ToSql; 7] = [
+        &options.tool,
+        &table.0,
+        &table.1,
+        &object_id,
+        &source.as_str(),
+        &i64::from(std::process::id()),
+        &milliseconds32(LEASE),
+    ];
+    let rows = ask(session, &sql, &params).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let id: i64 = row.number("run_id")?;
+    // Nobody waits for a reader that asks for no locks.
+    let others = "SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = @P1 AND table_name = @P2 \
+                  AND ended IS NULL AND run_id < @P3";
+    let crashed = format!(
+        "{LOCK_WAIT}; UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'crashed' \
+         OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL"
+    );
+    for other in ask(session, others, &[&table.0, &table.1, &id]).await? {
+        let other: i64 = other.number("run_id")?;
+        change(session, &crashed, &[&other]).await?;
+    }
+    Ok(Some(id))
+}
+
+async fn note(session: &mut Session, id: i64, end: PlainEnd<'_>) -> Result<()> {
+    let (outcome, (rows, bytes), error) = match end.result {
+        Ok(loaded) => ("ok", loaded, String::new()),
+        Err(error) => (outcome(error), (0, 0), shortened(&error.to_string())),
+    };
+    // Whoever took this run for dead was wrong: the last word is the run's own. NULL as in `Run::end`.
+    let sql = format!(
+        "{LOCK_WAIT}; UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = @P2, row_count = @P3, \
+         byte_count = @P4, retries = @P5, error = NULLIF(@P6, N'') OUTPUT inserted.run_id WHERE runs.run_id = @P1"
+    );
+    let params: [&dyn ToSql; 6] =
+        [&id, &outcome, &signed(rows), &signed(bytes), &i64::from(end.retries), &error.as_str()];
+    change(session, &sql, &params).await.map(drop)
+}
+
+async fn note_anew(target: &Endpoint, id: i64, end: PlainEnd<'_>) -> Result<()> {
+    let noted = async {
+        let mut session = Session::connect_once(target, Role::Target).await?;
+        note(&mut session, id, end).await
+    };
+    match timeout(LAST_WORD, noted).await {
+        Ok(noted) => noted,
+        Err(_) => Err(Error::timeout("the server does not answer")),
+    }
+}
+
+fn outcome(error: &Error) -> &'static str {
+    match error.kind() {
+        Kind::Interrupted => "interrupted",
+        Kind::Terminated => "terminated",
+        _ => "failed",
+    }
+}
+
+/// Signs of life, until it is aborted. One that fails is tried again with the next.
+async fn keep_alive(id: i64, target: Endpoint, rows: Arc<AtomicU64>) {
+    let sql = format!(
+        "{LOCK_WAIT}; UPDATE replica.runs SET lease_until = DATEADD(millisecond, @P2, SYSUTCDATETIME()), row_count = @P3 \
+         OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL"
+    );
+    let mut connected = None;
+    loop {
+        sleep(LEASE / RENEWALS).await;
+        let renewed = async {
+            let mut session = match connected.take() {
+                Some(session) => session,
+                None => Session::connect_once(&target, Role::Target).await?,
+            };
+            let rows = signed(rows.load(Ordering::Relaxed));
+            change(&mut session, &sql, &[&id, &milliseconds32(LEASE), &rows]).await?;
+            Ok::<_, Error>(session)
+        };
+        match renewed.await {
+            Ok(session) => connected = Some(session),
+            Err(error) => log::debug!("the run's sign of life: {error}"),
+        }
+    }
+}

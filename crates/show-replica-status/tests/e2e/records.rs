@@ -1,0 +1,172 @@
+//! Whole tables and ETL runs are on record while they run, and no load depends on that.
+use replica_testkit::{Pair, Program};
+
+use crate::util::{beside, fault, leases_are_over, login, only, pair, shown, status, tool, until};
+
+const WHOLE: &str = "replicate-reference-tables";
+const ETL: &str = "run-replica-etl";
+
+/// A load of dbo.t that has begun and stands still.
+fn stalled(pair: &Pair, program: &Program, args: &[&str]) -> replica_testkit::Running {
+    fault(pair, "@fault = 'stall', @table = 'dbo.t', @count = 100");
+    let running = program.start(args);
+    let loading = "SELECT COUNT(*) FROM sys.dm_tran_locks WHERE request_mode = 'Sch-M' AND request_status = 'GRANT' \
+                   AND resource_associated_entity_id = OBJECT_ID('dbo.t')";
+    until(&mut pair.target.client(), 1, loading);
+    running
+}
+
+fn rows(pair: &Pair, outcome: &str) -> i64 {
+    let sql = format!(
+        "SELECT COUNT(*) FROM replica.runs WHERE outcome = '{outcome}' AND phase = 'ended' AND ended IS NOT NULL"
+    );
+    pair.target.client().number(&sql)
+}
+
+#[test]
+fn a_whole_table_is_on_record_while_it_is_loaded() {
+    let pair = pair();
+    let program = beside(&pair, WHOLE);
+    program.run(&["dbo.t"]).exits(0);
+    let running = stalled(&pair, &program, &["dbo.t"]);
+    let look = status(&pair, 0);
+    let run = only(&look, "run");
+    assert_eq!(["table", "state", "tool"].map(|column| run.get(column)), ["dbo.t", "alive", WHOLE], "{look}");
+    assert_eq!(
+        (run.get("estimated_rows"), run.get("complete")),
+        ("90", ""),
+        "what the last run has loaded\n{look}"
+    );
+    fault(&pair, "@fault = 'none'");
+    running.finish().exits(0);
+    let look = status(&pair, 0);
+    let table = only(&look, "table");
+    assert_eq!(["state", "tool", "rows"].map(|column| table.get(column)), ["ok", WHOLE, "90"], "{look}");
+    assert!(!table.get("last_success").is_empty() && shown(&look, "run").is_empty(), "{look}");
+    assert_eq!(rows(&pair, "ok"), 2);
+}
+
+#[test]
+fn an_etl_run_and_its_tables_are_on_record() {
+    let pair = pair();
+    let program = beside(&pair, ETL).file("replica.toml", "reference_tables = ['dbo.t']\n");
+    let running = stalled(&pair, &program, &["--t1"]);
+    let look = status(&pair, 0);
+    let runs: Vec<_> = shown(&look, "run")
+        .iter()
+        .map(|run| (run.get("table").to_owned(), run.get("tool").to_owned()))
+        .collect();
+    assert_eq!(runs, [("dbo.t".to_owned(), ETL.to_owned()), (String::new(), ETL.to_owned())], "{look}");
+    tool(&pair)
+        .run(&["--output", "text"])
+        .exits(0)
+        .says("2 runs are at work")
+        .says("all tables: run-replica-etl");
+    fault(&pair, "@fault = 'none'");
+    running.finish().exits(0);
+    let look = status(&pair, 0);
+    assert_eq!((only(&look, "etl").get("state"), only(&look, "etl").get("rows")), ("ok", "90"), "{look}");
+    assert_eq!(only(&look, "table").get("state"), "ok", "{look}");
+
+    pair.target("ALTER TABLE dbo.t DROP COLUMN n");
+    program.run(&["--t1"]).exits(1);
+    let look = status(&pair, 1);
+    assert!(only(&look, "etl").get("error").contains("1 of 1 tables failed: dbo.t"), "{look}");
+}
+
+#[test]
+fn what_was_killed_is_dead_until_the_next_run_says_that_it_crashed() {
+    let pair = pair();
+    let program = beside(&pair, WHOLE);
+    let running = stalled(&pair, &program, &["dbo.t"]);
+    assert_eq!(running.kill().code, None);
+    fault(&pair, "@fault = 'none'");
+    leases_are_over(&pair);
+    assert_eq!(only(&status(&pair, 1), "run").get("state"), "dead");
+    program.run(&["dbo.t"]).exits(0);
+    assert_eq!((rows(&pair, "crashed"), rows(&pair, "ok")), (1, 1));
+    assert!(shown(&status(&pair, 0), "run").is_empty());
+}
+
+#[test]
+fn a_signal_is_on_record_too() {
+    for (signal, code, outcome) in [("INT", 130, "interrupted"), ("TERM", 143, "terminated")] {
+        let pair = pair();
+        let running = stalled(&pair, &beside(&pair, WHOLE), &["dbo.t"]);
+        running.signal(signal);
+        running.finish().exits(code);
+        assert_eq!(rows(&pair, outcome), 1);
+        assert_eq!(
+            only(&status(&pair, 0), "table").get("state"),
+            outcome,
+            "somebody stopped it: nothing is wrong"
+        );
+    }
+}
+
+#[test]
+fn a_failure_and_its_reason_are_on_record() {
+    let pair = pair();
+    pair.target("ALTER TABLE dbo.t ADD CONSTRAINT CK_n CHECK (n < 25)");
+    beside(&pair, WHOLE).run(&["dbo.t", "--check-constraints"]).exits(1);
+    let look = status(&pair, 1);
+    let table = only(&look, "table");
+    assert_eq!((table.get("state"), table.get("last_success")), ("failed", ""), "{look}");
+    assert!(table.get("error").contains("CK_n"), "{look}");
+}
+
+#[test]
+fn attempts_that_came_to_nothing_are_one_run_with_their_time() {
+    let pair = pair();
+    fault(&pair, "@fault = 'deadlock', @table = 'dbo.t'");
+    let run = beside(&pair, WHOLE).run(&["dbo.t"]).exits(0);
+    assert!(run.stderr.contains("[TIMING] dbo.t: LOST "), "{run}");
+    assert_eq!(pair.target.client().number("SELECT retries FROM replica.runs WHERE outcome = 'ok'"), 1);
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM replica.runs"), 1);
+}
+
+/// Who may not make or write a ledger copies as before, and is told so once.
+#[test]
+fn without_rights_on_the_ledger_a_copy_goes_on() {
+    let pair = pair();
+    pair.both("CREATE TABLE dbo.other (id int NOT NULL)");
+    let target = login(&pair, "loader");
+    pair.target("GRANT SELECT, INSERT, DELETE, ALTER ON SCHEMA::dbo TO loader");
+    let program = beside(&pair, WHOLE).with("REPLICA_TARGET", &target);
+    let run = program.run(&["dbo.t", "dbo.other"]).exits(0);
+    assert_eq!(run.stderr.matches("not on record").count(), 1, "{run}");
+    assert!(!run.stderr.contains("CREATE TABLE replica"), "no statements for a run that needs none\n{run}");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'"), 0);
+    pair.assert_equal("SELECT id, day, n FROM dbo.t ORDER BY day, id");
+    // One that may see it, and not write.
+    beside(&pair, WHOLE).run(&["dbo.other"]).exits(0);
+    pair.target("GRANT SELECT ON SCHEMA::replica TO loader");
+    program.run(&["dbo.t"]).exits(0).says("not on record");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM replica.runs"), 1);
+}
+
+/// Whoever holds the ledger's table keeps no load waiting, neither before it nor after it.
+#[test]
+fn a_locked_ledger_keeps_no_load_waiting() {
+    let pair = pair();
+    let program = beside(&pair, WHOLE);
+    program.run(&["dbo.t"]).exits(0);
+    pair.source("DELETE FROM dbo.t WHERE id = 7");
+    let mut other = pair.target.client();
+    other.batch("BEGIN TRANSACTION");
+    other.run("SELECT run_id FROM replica.runs WITH (TABLOCKX, HOLDLOCK)");
+    program.run(&["dbo.t"]).exits(0).says("not on record");
+    other.batch("ROLLBACK");
+    pair.assert_equal("SELECT id, day, n FROM dbo.t ORDER BY day, id");
+}
+
+/// An older program meets a newer ledger: it copies, and writes nothing that it does not understand.
+#[test]
+fn a_newer_ledger_is_left_alone() {
+    let pair = pair();
+    let program = beside(&pair, WHOLE);
+    program.run(&["dbo.t"]).exits(0);
+    pair.target("UPDATE replica.ledger SET version = 99");
+    program.run(&["dbo.t"]).exits(0).says("another release");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM replica.runs"), 1);
+}

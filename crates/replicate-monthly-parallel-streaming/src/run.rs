@@ -8,7 +8,7 @@ use replica_core::copy::{
     LoadOptions,
     windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
 };
-use replica_core::error::{Error, Result};
+use replica_core::error::{Error, Kind, Result};
 use replica_core::report::{
     self, ExplainLine, Record, RecordValue, Reporter, human_bytes, human_count, human_duration,
 };
@@ -119,8 +119,18 @@ async fn replicate(
     written?;
     tell(table, &summary);
     match summary.stopped {
-        Some(stopped) => Err(stopped),
+        Some(stopped) => Err(way_on(stopped)),
         None => Ok(summary.code()),
+    }
+}
+
+/// Somebody has stopped the run: what it has done stays done.
+fn way_on(stopped: Error) -> Error {
+    match stopped.kind() {
+        Kind::Interrupted | Kind::Terminated => {
+            stopped.remedy("The same command with --resume loads the windows that are left")
+        }
+        _ => stopped,
     }
 }
 

@@ -423,7 +423,7 @@ async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> 
 async fn replace<S: Source>(job: TableJob<S>, rows: Option<u64>, progress: ProgressBars) -> FinishedTable {
     let started = Instant::now();
     let bar = progress.bar(&job.table.to_string(), rows);
-    let result = copy::table(&job, &mut |so_far| bar.set(so_far.rows)).await;
+    let result = copy::table(&job, &mut |so_far| bar.loaded(so_far)).await;
     FinishedTable { table: job.label(), result, started }
 }
 

@@ -84,7 +84,7 @@ async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
         verify: sides.verify,
     };
     let bar = sides.progress.bar(&job.label(), None);
-    let mut rows = |so_far: replica_core::lane::Progress| bar.set(so_far.rows);
+    let mut rows = |so_far: replica_core::lane::Progress| bar.loaded(so_far);
     let result = stop.or(copy::table_with_effort(&job, &mut rows, &mut effort)).await;
     FinishedPart { window: None, result, elapsed: started.elapsed(), effort }
 }

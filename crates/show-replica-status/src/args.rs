@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Code, Common, NamedTables, Selection, Tool};
+use replica_core::cli::{Code, Common, NamedTables, Selection, Tool, values};
 use replica_core::error::Result;
 use replica_core::report::{Reporter, Reporting};
 
@@ -33,6 +33,9 @@ struct Own {
     /// look again every so many seconds (default 2): full-screen on a terminal, until q or Ctrl-C
     #[argh(option, arg_name = "[seconds]", from_str_fn(seconds))]
     watch: Option<Duration>,
+    /// also write an HTML page, which needs no network: each time, with --watch
+    #[argh(option, arg_name = "file")]
+    html: Option<PathBuf>,
 }
 
 /// What the command line asks for.
@@ -41,6 +44,7 @@ pub struct Options {
     pub selection: Selection,
     /// `None`: once.
     pub every: Option<Duration>,
+    pub html: Option<PathBuf>,
     pub config: Option<PathBuf>,
 }
 
@@ -69,6 +73,7 @@ impl Tool for Args {
         Ok(Options {
             selection: self.tables.selection(stdin),
             every: self.own.watch,
+            html: self.own.html.map(|file| values::writable("--html", file)).transpose()?,
             config: self.common.config,
         })
     }
@@ -98,7 +103,14 @@ mod tests {
 
     #[test]
     fn bad_values_are_usage_errors() {
-        for line in ["--watch=0", "--watch=x", "--watch=100000", "--output xml", "--all"] {
+        for line in [
+            "--html /no/such/folder/s.html",
+            "--watch=0",
+            "--watch=x",
+            "--watch=100000",
+            "--output xml",
+            "--all",
+        ] {
             refusal::<Args>(line);
         }
     }

@@ -2,6 +2,7 @@
 //! see docs/COMMANDS.md.
 mod args;
 mod line;
+mod page;
 mod run;
 mod screen;
 mod text;

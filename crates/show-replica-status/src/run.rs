@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::args::Options;
 use crate::screen::Screen;
-use crate::{line, text};
+use crate::{line, page, text};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
@@ -29,9 +29,10 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
             None => {
                 let status = stop.or(look.take()).await?;
                 show(reporter, &look, &status)?;
+                write_page(options, &look, &status)?;
                 Ok(code(&status))
             }
-            Some(every) => watch(every, reporter, &mut look, &stop).await,
+            Some(every) => watch((options, every), reporter, &mut look, &stop).await,
         }
     })
 }
@@ -41,7 +42,12 @@ fn code(status: &Status) -> Code {
 }
 
 /// Looks again until somebody has seen enough. A connection that is lost meanwhile is made anew.
-async fn watch(every: Duration, reporter: &Reporter, look: &mut Look<'_>, stop: &Stop) -> Result<Code> {
+async fn watch(
+    (options, every): (&Options, Duration),
+    reporter: &Reporter,
+    look: &mut Look<'_>,
+    stop: &Stop,
+) -> Result<Code> {
     let full = reporter.format() == Format::Text && io::stdout().is_terminal();
     let mut screen = full.then(Screen::open).transpose()?;
     loop {
@@ -50,6 +56,7 @@ async fn watch(every: Duration, reporter: &Reporter, look: &mut Look<'_>, stop: 
             Some(screen) => screen.draw(&text::status(look.target, &status))?,
             None => show(reporter, look, &status)?,
         }
+        write_page(options, look, &status)?;
         let pause = sleep(every);
         let quit = async {
             match &mut screen {
@@ -67,6 +74,11 @@ async fn watch(every: Duration, reporter: &Reporter, look: &mut Look<'_>, stop: 
             return Ok(code(&status));
         }
     }
+}
+
+fn write_page(options: &Options, look: &Look<'_>, status: &Status) -> Result<()> {
+    let Some(file) = &options.html else { return Ok(()) };
+    page::write(status, look.target.to_string(), options.every, file)
 }
 
 fn show(reporter: &Reporter, look: &Look<'_>, status: &Status) -> Result<()> {

@@ -2,7 +2,7 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-use replica_core::report::{human_count, human_duration, one_line};
+use replica_core::report::{human_count, human_duration, number_of, one_line};
 use replica_core::status::{EndedRun, RowsNow, Status, TableStatus, UnendedRun, WindowCounts};
 use time::PrimitiveDateTime;
 
@@ -10,11 +10,6 @@ use time::PrimitiveDateTime;
 pub fn moment(moment: PrimitiveDateTime) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     moment.format(format).unwrap_or_default()
-}
-
-/// `1 window`, `2 windows`.
-pub fn number_of(count: u64, one: &str) -> String {
-    format!("{} {one}{}", human_count(count), if count == 1 { "" } else { "s" })
 }
 
 /// `45s`, `4m32s`, `3h12m`, `2 days`: how long ago, which nobody wants to the second.
@@ -186,23 +181,14 @@ pub fn windows(windows: &WindowCounts) -> String {
     states.map(|(count, state)| format!("{} {state}", human_count(*count))).collect::<Vec<_>>().join(", ")
 }
 
+/// What is told of each table.
+pub const HEADS: [&str; 6] = ["table", "last success (UTC)", "lag", "last run", "rows now", "windows"];
+
 /// Aligned, with the heads of the columns.
 fn tables(out: &mut String, status: &Status) {
-    let mut rows =
-        vec![["table", "last success (UTC)", "lag", "last run", "rows now", "windows"].map(str::to_owned)];
-    if let Some(last) = &status.etl {
-        let (time, lag) =
-            if last.is_ok() { (last.ended.map(moment), Some(ago(last.age))) } else { (None, None) };
-        rows.push([
-            "(run-replica-etl)".into(),
-            time.unwrap_or_default(),
-            lag.unwrap_or_default(),
-            ended(last),
-            String::new(),
-            String::new(),
-        ]);
-    }
-    rows.extend(status.tables.iter().map(of_table));
+    let mut rows = vec![HEADS.map(str::to_owned)];
+    rows.extend(status.etl.iter().map(etl_cells));
+    rows.extend(status.tables.iter().map(table_cells));
     let mut widths = [0; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -213,19 +199,31 @@ fn tables(out: &mut String, status: &Status) {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         line(out, format_args!("  {}", cells.collect::<Vec<_>>().join("  ").trim_end()));
     }
-    for table in &status.tables {
-        for (window, error) in &table.failed {
-            line(out, format_args!("  {} {window} failed: {error}", table.table));
-        }
-        if let Some(error) =
-            table.last.as_ref().and_then(|last| last.error.as_ref()).filter(|_| table.failed.is_empty())
-        {
-            line(out, format_args!("  {}: {error}", table.table));
-        }
+    for error in status.tables.iter().flat_map(errors) {
+        line(out, format_args!("  {error}"));
+    }
+    if let Some(error) = status.etl.as_ref().and_then(|last| last.error.as_ref()) {
+        line(out, format_args!("  run-replica-etl: {error}"));
     }
 }
 
-fn of_table(table: &TableStatus) -> [String; 6] {
+/// The last ETL run, in a table's columns.
+pub fn etl_cells(last: &EndedRun) -> [String; 6] {
+    let (time, lag) = if last.is_ok() { (last.ended.map(moment), Some(ago(last.age))) } else { (None, None) };
+    let [time, lag] = [time, lag].map(Option::unwrap_or_default);
+    ["(run-replica-etl)".into(), time, lag, ended(last), String::new(), String::new()]
+}
+
+/// Why windows were given up, or else why the last run failed.
+pub fn errors(table: &TableStatus) -> Vec<String> {
+    if table.failed.is_empty() {
+        let error = table.last.as_ref().and_then(|last| last.error.as_ref());
+        return error.map(|error| format!("{}: {error}", table.table)).into_iter().collect();
+    }
+    table.failed.iter().map(|(window, error)| format!("{} {window} failed: {error}", table.table)).collect()
+}
+
+pub fn table_cells(table: &TableStatus) -> [String; 6] {
     let success = table.last_success.as_ref();
     [
         table.table.to_string(),
@@ -256,12 +254,6 @@ mod tests {
         {
             assert_eq!(ago(Duration::from_secs(seconds)), text);
         }
-    }
-
-    #[test]
-    fn one_is_singular() {
-        assert_eq!(number_of(1, "window"), "1 window");
-        assert_eq!(number_of(2_000, "window"), "2,000 windows");
     }
 
     #[test]

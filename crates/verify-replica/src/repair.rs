@@ -81,7 +81,7 @@ impl Repair<'_> {
             verify: Verify::Nothing,
         };
         let bar = self.progress.bar(&broken.table.to_string(), None);
-        self.stop.or(copy::table(&job, &mut |so_far| bar.set(so_far.rows))).await.map(drop)
+        self.stop.or(copy::table(&job, &mut |so_far| bar.loaded(so_far))).await.map(drop)
     }
 
     async fn windows(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {

@@ -16,6 +16,8 @@ use crate::window::Window;
 pub struct Past {
     /// The run's number in the ledger.
     pub id: i64,
+    /// It has no windows: a whole table, or days in one transaction.
+    pub is_plain: bool,
     /// The program that ran.
     pub tool: String,
     /// The machine that it ran on.
@@ -74,7 +76,7 @@ pub struct PastWindow {
 pub async fn history(session: &mut Session, table: &TableName, most: u16) -> Result<Vec<Past>> {
     let (schema, name) = names(table);
     let sql = format!(
-        "SELECT TOP ({most}) run_id, tool, host, CONVERT(varchar(30), started, 126) AS started, \
+        "SELECT TOP ({most}) run_id, batch_id, tool, host, CONVERT(varchar(30), started, 126) AS started, \
          CONVERT(varchar(30), ended, 126) AS ended, outcome, windows_done, windows_failed, windows_skipped, \
          row_count, retries, disable_ms, rebuild_ms, error FROM replica.runs \
          WHERE schema_name = @P1 AND table_name = @P2 ORDER BY run_id DESC"
@@ -126,6 +128,7 @@ pub async fn at_work(session: &mut Session, table: &TableName) -> Option<String>
 fn past(row: &CatalogRow) -> Option<Past> {
     Some(Past {
         id: row.int("run_id")?,
+        is_plain: row.int("batch_id") == Some(0),
         tool: text(row, "tool"),
         host: text(row, "host"),
         started: moment(row, "started")?,

@@ -16,8 +16,9 @@ use tokio::time::{sleep, timeout};
 
 use super::lease::{LEASE, RENEWALS};
 use super::schema::VERSION;
-use super::{ask, change, milliseconds32, names, open_quietly, shortened, signed};
+use super::{change, milliseconds32, names, open_quietly, shortened, signed};
 use crate::catalog::TableName;
+use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::session::{Role, Session, ToSql};
@@ -155,7 +156,7 @@ fn without_record(why: &dyn std::fmt::Display) {
     TOLD.call_once(|| log::info!("runs of whole tables are not on record: {why}"));
 }
 
-/// `None`: the ledger is of another version.
+/// `None`: the ledger is of another version. Nobody waits for a reader that asks for no locks, as the one of other runs does.
 async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<Option<i64>> {
     // Parameters make a batch of its own, with whose end the session has its lock timeout back (Microsoft docs, "SET
     // statements", Remarks).
@@ -165,7 +166,8 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
          byte_count, retries, disable_ms, rebuild_ms) OUTPUT inserted.run_id AS run_id \
          SELECT 0, @P1, @P2, @P3, @P4, @P5, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P6, 0, 'copying', SYSUTCDATETIME(), \
          DATEADD(millisecond, @P7, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.ledger \
-         WHERE ledger.version = {VERSION}"
+         WHERE ledger.version = {VERSION}; \
+         SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = @P2 AND table_name = @P3 AND ended IS NULL"
     );
     let (table, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
     let source: String = options.source.chars().take(400).collect();
@@ -178,19 +180,19 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
         &i64::from(std::process::id()),
         &milliseconds32(LEASE),
     ];
-    let rows = ask(session, &sql, &params).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    let answers = session.query_all(&sql, &params).await.map_err(|error| error.within("the ledger"))?;
+    let mut answers = answers.into_iter().map(|rows| rows.iter().map(CatalogRow::from).collect::<Vec<_>>());
+    let Some(row) = answers.next().unwrap_or_default().into_iter().next() else { return Ok(None) };
     let id: i64 = row.number("run_id")?;
-    // Nobody waits for a reader that asks for no locks.
-    let others = "SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = @P1 AND table_name = @P2 \
-                  AND ended IS NULL AND run_id < @P3";
     let crashed = format!(
         "{LOCK_WAIT}; UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'crashed' \
          OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL"
     );
-    for other in ask(session, others, &[&table.0, &table.1, &id]).await? {
+    for other in answers.next().unwrap_or_default() {
         let other: i64 = other.number("run_id")?;
-        change(session, &crashed, &[&other]).await?;
+        if other < id {
+            change(session, &crashed, &[&other]).await?;
+        }
     }
     Ok(Some(id))
 }

@@ -31,6 +31,11 @@ pub fn human_count(count: u64) -> String {
     out
 }
 
+/// `1 window`, `2,000 windows`: of words that take an s.
+pub fn number_of(count: u64, one: &str) -> String {
+    format!("{} {one}{}", human_count(count), if count == 1 { "" } else { "s" })
+}
+
 /// `512 B`, `36.1 MB`: powers of 1000.
 pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -78,6 +83,11 @@ mod tests {
         {
             assert_eq!(human_count(count), text);
         }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 2_000].map(|n| number_of(n, "window")), ["0 windows", "1 window", "2,000 windows"]);
     }
 
     #[test]

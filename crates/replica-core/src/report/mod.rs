@@ -11,7 +11,7 @@ mod subject;
 mod text;
 mod timing;
 
-pub use duration::{human_bytes, human_count, human_duration};
+pub use duration::{human_bytes, human_count, human_duration, number_of};
 pub use out::{Out, stdout};
 pub use outcome::{ExplainLine, failed, outcome, skipped};
 pub use progress::{Bar, ProgressBars};

@@ -88,3 +88,30 @@ fn a_target_that_cannot_be_reached_is_exit_3() {
     let nowhere = "Server=127.0.0.1,1;User Id=sa;Password=x;ConnectRetryCount=0";
     tool(&pair).with("REPLICA_TARGET", nowhere).run(&[]).exits(3);
 }
+
+/// The page says what the text says, and nothing from a server becomes markup in it.
+#[test]
+fn a_page_shows_the_same() {
+    let pair = pair();
+    pair.target("ALTER TABLE dbo.t ADD CONSTRAINT CK_n CHECK (n < 25 OR day < '2024-02-01')");
+    beside(&pair, MONTHLY).run(&[&QUARTER, &["--check-constraints"][..]].concat()).exits(1);
+    pair.target("UPDATE replica.windows SET error = N'<script>alert(1)</script>' WHERE state = 'failed' AND first_date = '2024-03-01'");
+    let program = tool(&pair);
+    program.run(&["--html", "status.html"]).exits(1);
+    let page = std::fs::read_to_string(program.folder().join("status.html")).unwrap();
+    for text in [
+        "How is the replica?",
+        "2 windows failed",
+        "<td>dbo.t</td>",
+        "<td>never</td>",
+        "1 complete, 2 failed",
+        "CK_n",
+    ] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+    for harm in ["<script", "http:", "https:", "http-equiv=\"refresh\""] {
+        assert!(!page.contains(harm), "{harm}\n{page}");
+    }
+    std::os::unix::fs::symlink("/etc/passwd", program.folder().join("link.html")).unwrap();
+    program.run(&["--html", "link.html"]).exits(2).says("it is no regular file");
+}

@@ -24,12 +24,13 @@ pub struct CalendarCell {
 /// Height of a row, gap included.
 const ROW: usize = 24;
 /// Where the cells begin.
-const LEFT: usize = 64;
+const LEFT: usize = 58;
 const TOP: usize = 20;
-const GAP: usize = 4;
-/// Width of a month and of a day, gap included.
-const MONTH: usize = 48;
-const DAY: usize = 24;
+const GAP: usize = 2;
+/// Width of a month and of a day, gap included: so that all of them can be read on a page of 500 pixels. The page scales the
+/// picture up where there is more room.
+const MONTH: usize = 31;
+const DAY: usize = 12;
 /// More rows than this make no picture.
 const MOST_ROWS: usize = 400;
 
@@ -79,7 +80,8 @@ impl Calendar {
 
     fn days(windows: &[&FinishedComparison], first: Date, last: Date) -> Self {
         let mut labels: Vec<_> = (0..31)
-            .map(|at| Label { x: LEFT + at * DAY + 3, y: TOP - 6, text: (at + 1).to_string() })
+            .step_by(2)
+            .map(|at| Label { x: LEFT + at * DAY, y: TOP - 6, text: (at + 1).to_string() })
             .collect();
         let mut cells = Vec::new();
         let months = months_between(first, last);

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use askama::Template;
 use replica_core::catalog::TableName;
-use replica_core::error::{Error, Result};
+use replica_core::error::Result;
 use replica_core::ledger::Past;
-use replica_core::report::{human_count, output};
+use replica_core::report::{human_count, number_of};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingRow, Verdict};
 use time::OffsetDateTime;
 
@@ -20,6 +20,9 @@ use timeline::Timeline;
 
 /// Lines of rows that differ, for a table.
 const MOST_LINES: usize = 500;
+
+/// Tables that the answer names.
+const MOST_NAMES: usize = 5;
 
 /// Everything that the page tells of.
 pub struct Report<'a> {
@@ -35,7 +38,11 @@ pub struct Report<'a> {
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
+    style: &'static str,
     title: String,
+    /// The sentence that answers the title.
+    answer: String,
+    row_heads: [&'static str; 7],
     source: String,
     target: String,
     made: String,
@@ -59,6 +66,8 @@ struct ReportTable {
     summary: String,
     left_out: String,
     errors: Vec<String>,
+    /// The command that brings the table in step; empty: there is nothing to be done, or nothing that it could do.
+    repair: String,
     calendar: Option<Calendar>,
     rows: Vec<ReportLine>,
     not_shown: String,
@@ -97,9 +106,7 @@ impl Report<'_> {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let page = self.page().render().map_err(|error| Error::io(format!("the report: {error}")))?;
-        output::replace(path, page.as_bytes())
-            .map_err(|error| Error::io(format!("{}: {error}", path.display())))
+        replica_page::write(&self.page(), path)
     }
 
     fn page(&self) -> Page {
@@ -117,7 +124,10 @@ impl Report<'_> {
         names.sort();
         names.dedup();
         Page {
+            style: replica_page::STYLE,
             title: "Is the replica equal?".into(),
+            answer: self.answer(&classes),
+            row_heads: ["window", "finding", "key", "column", "source", "target", "note"],
             source: self.source.to_string(),
             target: self.target.to_string(),
             made: self.made.format(format).unwrap_or_default(),
@@ -127,6 +137,88 @@ impl Report<'_> {
             phases: timeline::PHASES,
             tables: names.into_iter().map(|name| self.table(name)).collect(),
         }
+    }
+
+    fn answer(&self, classes: &[&str]) -> String {
+        let count = |wanted: &str| classes.iter().filter(|class| **class == wanted).count() as u64;
+        let parts = |of: &[&FinishedComparison]| {
+            let windows = of.iter().any(|finished| finished.window.is_some());
+            number_of(of.len() as u64, if windows { "window" } else { "table" })
+        };
+        let of_class = |wanted: &[&str]| -> Vec<&FinishedComparison> {
+            self.finished
+                .iter()
+                .zip(classes)
+                .filter(|(_, class)| wanted.contains(class))
+                .map(|(done, _)| done)
+                .collect()
+        };
+        let names = |of: &[&FinishedComparison]| {
+            let mut names: Vec<String> = of.iter().map(|finished| finished.table.to_string()).collect();
+            names.sort();
+            names.dedup();
+            let more = names.len().saturating_sub(MOST_NAMES);
+            names.truncate(MOST_NAMES);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{}{more}", names.join(", "))
+        };
+        let all: Vec<&FinishedComparison> = self.finished.iter().collect();
+        let (different, failed) = (of_class(&["different"]), of_class(&["failed"]));
+        if all.is_empty() {
+            return "Nothing was compared.".into();
+        }
+        if !different.is_empty() {
+            let verb = if different.len() == 1 { "differs" } else { "differ" };
+            let unknown = if failed.is_empty() {
+                String::new()
+            } else {
+                format!("; {} could not be compared", parts(&failed))
+            };
+            return format!(
+                "No: {} of {} {verb}, in {}{unknown}.",
+                different.len(),
+                parts(&all),
+                names(&different)
+            );
+        }
+        if !failed.is_empty() {
+            return format!(
+                "It is not known: {} of {} could not be compared, in {}.",
+                failed.len(),
+                parts(&all),
+                names(&failed)
+            );
+        }
+        let behind = count("behind");
+        let newer = if behind > 0 {
+            format!(" The source has newer rows in {behind} of them.")
+        } else {
+            String::new()
+        };
+        let repaired = count("repaired");
+        let mended = if repaired > 0 {
+            format!(", {repaired} of them since they were repaired")
+        } else {
+            String::new()
+        };
+        let verb = if all.len() == 1 { "is" } else { "are" };
+        format!("Yes: {} {verb} equal{mended}.{newer}", parts(&all))
+    }
+
+    /// With the days that were asked for, if it was days.
+    fn repair(&self, name: &TableName, windows: &[&FinishedComparison]) -> String {
+        let different: Vec<_> = windows.iter().filter(|done| class(done) == "different").collect();
+        if different.is_empty() {
+            return String::new();
+        }
+        let first = different.iter().filter_map(|done| Some(done.window?.first)).min();
+        let last = different.iter().filter_map(|done| Some(done.window?.last())).max();
+        let days = first.zip(last).map(|(first, last)| format!(" --start-date {first} --end-date {last}"));
+        // In a shell's quotes: a name may have anything in it.
+        let name = name.to_string();
+        let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+        let name = if plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
+        format!("verify-replica {name}{} --repair", days.unwrap_or_default())
     }
 
     fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
@@ -141,8 +233,8 @@ impl Report<'_> {
         let rows: u64 =
             windows.iter().filter_map(|done| done.result.as_ref().ok()).map(|v| v.source.rows).sum();
         let summary = match windows.len() {
-            1 => format!("{} rows", human_count(rows)),
-            count => format!("{} rows in {count} windows", human_count(rows)),
+            1 => number_of(rows, "row"),
+            count => format!("{} in {}", number_of(rows, "row"), number_of(count as u64, "window")),
         };
         let mut lines = Vec::new();
         let mut rest = 0;
@@ -165,6 +257,7 @@ impl Report<'_> {
             outcome: outcome.unwrap_or("equal"),
             summary,
             left_out: windows.first().map(|done| done.left_out.clone()).unwrap_or_default(),
+            repair: self.repair(name, &windows),
             errors: windows.iter().filter_map(|done| Some(done.result.as_ref().err()?.to_string())).collect(),
             calendar: Calendar::of(&windows),
             rows: lines,

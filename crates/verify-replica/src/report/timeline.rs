@@ -2,26 +2,30 @@
 use std::time::Duration;
 
 use replica_core::ledger::{Past, PastWindow};
-use replica_core::report::{human_count, human_duration};
+use replica_core::report::{human_duration, number_of};
 use time::PrimitiveDateTime;
-
-use super::Label;
 
 pub struct Timeline {
     pub title: String,
     pub summary: String,
     pub error: String,
     pub width: usize,
-    pub height: usize,
-    pub labels: Vec<Label>,
+    pub lanes: Vec<Lane>,
+    /// The times of day at the beginning, in the middle and at the end.
+    pub axis: [String; 3],
+}
+
+/// A row of the picture.
+pub struct Lane {
+    pub left: String,
     pub bars: Vec<TimelineBar>,
+    pub right: String,
 }
 
 pub struct TimelineBar {
     pub title: String,
     pub class: &'static str,
     pub x: usize,
-    pub y: usize,
     pub width: usize,
 }
 
@@ -31,14 +35,11 @@ pub const PHASES: [(&str, &str); 5] = [
     ("insert", "insert"),
     ("verify", "verify"),
     ("index", "disable and rebuild indexes"),
-    ("rest", "a run whose windows were loaded again since"),
+    ("rest", "a whole table, or windows that were loaded again since"),
 ];
 
-const ROW: usize = 18;
-const LEFT: usize = 150;
-/// The time that a run took.
-const WIDTH: usize = 640;
-const RIGHT: usize = 90;
+/// The time that a run took, in steps that are finer than a screen's.
+const WIDTH: usize = 1000;
 /// Windows shown of a run: those that took longest would be worth it, the first ones are what one looks for.
 const MOST_WINDOWS: usize = 40;
 
@@ -47,82 +48,80 @@ impl Timeline {
         let end = run.windows.iter().map(|window| window.started + busy(window));
         let end = end.chain(run.ended).max().unwrap_or(run.started);
         let all = since(run.started, end).max(Duration::from_millis(1));
-        let scale = |time: Duration| (time.as_secs_f64() / all.as_secs_f64() * WIDTH as f64).round() as usize;
-        let mut drawing = Drawing { labels: Vec::new(), bars: Vec::new(), row: 0, scale: &scale };
+        let drawing = Drawing { all };
+        let mut lanes = Vec::new();
         let indexes = run.disabling + run.rebuilding;
         if !indexes.is_zero() {
-            drawing.label("indexes", human_duration(indexes));
-            drawing.bar("index", "disable indexes", Duration::ZERO, run.disabling);
-            drawing.bar("index", "rebuild indexes", all.saturating_sub(run.rebuilding), run.rebuilding);
-            drawing.row += 1;
+            let bars = [
+                drawing.bar("index", "disable indexes", Duration::ZERO, run.disabling),
+                drawing.bar("index", "rebuild indexes", all.saturating_sub(run.rebuilding), run.rebuilding),
+            ];
+            lanes.push(Lane::new("indexes", bars, human_duration(indexes)));
         }
-        for window in run.windows.iter().take(MOST_WINDOWS) {
-            drawing.window(window, since(run.started, window.started));
-        }
-        if run.windows.len() > MOST_WINDOWS {
-            drawing.label(&format!("and {} more windows", run.windows.len() - MOST_WINDOWS), String::new());
-            drawing.row += 1;
+        let shown = run.windows.iter().take(MOST_WINDOWS);
+        lanes.extend(shown.map(|window| drawing.window(window, since(run.started, window.started))));
+        let more = run.windows.len().saturating_sub(MOST_WINDOWS) as u64;
+        if more > 0 {
+            lanes.push(Lane::new(&format!("and {} more", number_of(more, "window")), [], String::new()));
         }
         if run.windows.is_empty() {
-            drawing.label("the run", human_duration(all));
-            drawing.bar("rest", "copying", Duration::ZERO, all);
-            drawing.row += 1;
+            let what = if run.is_plain { "the table" } else { "the run" };
+            let bars = [drawing.bar("rest", "copying", Duration::ZERO, all)];
+            lanes.push(Lane::new(what, bars, human_duration(all)));
         }
-        let Drawing { labels, bars, row, .. } = drawing;
         Self {
             title: format!("run {}, {} UTC", run.id, minute(run.started)),
             summary: summary(run, all),
             error: run.error.clone().unwrap_or_default(),
-            width: LEFT + WIDTH + RIGHT,
-            height: row * ROW + 4,
-            labels,
-            bars,
+            width: WIDTH,
+            lanes,
+            axis: [Duration::ZERO, all / 2, all].map(|after| clock(run.started + after)),
         }
     }
 }
 
-struct Drawing<'a> {
-    labels: Vec<Label>,
-    bars: Vec<TimelineBar>,
-    row: usize,
-    scale: &'a dyn Fn(Duration) -> usize,
+impl Lane {
+    /// A phase that took no time has no bar.
+    fn new(left: &str, bars: impl IntoIterator<Item = Option<TimelineBar>>, right: String) -> Self {
+        Self { left: left.to_owned(), bars: bars.into_iter().flatten().collect(), right }
+    }
 }
 
-impl Drawing<'_> {
-    fn label(&mut self, left: &str, right: String) {
-        let y = self.row * ROW + 12;
-        self.labels.push(Label { x: 0, y, text: left.to_owned() });
-        self.labels.push(Label { x: LEFT + WIDTH + 8, y, text: right });
+/// Brings a run's time to its width.
+struct Drawing {
+    all: Duration,
+}
+
+impl Drawing {
+    fn scale(&self, time: Duration) -> usize {
+        (time.as_secs_f64() / self.all.as_secs_f64() * WIDTH as f64).round() as usize
     }
 
-    /// A phase that took no time is not drawn; any other can be seen.
-    fn bar(&mut self, class: &'static str, what: &str, from: Duration, took: Duration) {
-        if took.is_zero() {
-            return;
-        }
-        let x = LEFT + (self.scale)(from);
-        let y = self.row * ROW + 2;
+    /// Any phase that took some time can be seen.
+    fn bar(&self, class: &'static str, what: &str, from: Duration, took: Duration) -> Option<TimelineBar> {
         let title = format!("{what}: {}", human_duration(took));
-        self.bars.push(TimelineBar { title, class, x, y, width: (self.scale)(took).max(2) });
+        let (x, width) = (self.scale(from), self.scale(took).max(3));
+        (!took.is_zero()).then_some(TimelineBar { title, class, x, width })
     }
 
-    fn window(&mut self, window: &PastWindow, begun: Duration) {
-        let retries = window.attempts.saturating_sub(1);
-        let more = match retries {
+    fn window(&self, window: &PastWindow, begun: Duration) -> Lane {
+        let more = match window.attempts.saturating_sub(1) {
             0 => String::new(),
             1 => ", 1 retry".into(),
             n => format!(", {n} retries"),
         };
-        self.label(&window.window.to_string(), format!("{}{more}", human_duration(busy(window))));
-        let name = |phase| format!("{} {phase}, {} rows", window.window, human_count(window.rows));
+        let name = |phase| format!("{} {phase}, {}", window.window, number_of(window.rows, "row"));
         let mut from = begun;
-        for (class, took) in
-            [("delete", window.deleting), ("insert", window.loading), ("verify", window.verifying)]
-        {
-            self.bar(class, &name(class), from, took);
-            from += took;
-        }
-        self.row += 1;
+        let phases = [("delete", window.deleting), ("insert", window.loading), ("verify", window.verifying)];
+        let bars: Vec<_> = phases
+            .into_iter()
+            .map(|(class, took)| {
+                let bar = self.bar(class, &name(class), from, took);
+                from += took;
+                bar
+            })
+            .collect();
+        Lane::new(&window.window.to_string(), bars, format!("{}{more}", human_duration(busy(window))))
     }
 }
 
@@ -139,16 +138,22 @@ fn minute(moment: PrimitiveDateTime) -> String {
     moment.format(format).unwrap_or_default()
 }
 
+fn clock(moment: PrimitiveDateTime) -> String {
+    let format = time::macros::format_description!("[hour]:[minute]:[second]");
+    moment.format(format).unwrap_or_default()
+}
+
 fn summary(run: &Past, all: Duration) -> String {
     let outcome = run.outcome.as_deref().unwrap_or("not ended");
     let mut parts = vec![
         format!("{} on {}: {outcome}", run.tool, run.host),
         human_duration(all),
-        format!("{} windows", run.windows_done),
-        format!("{} rows", human_count(run.rows)),
+        if run.is_plain { "without windows".to_owned() } else { number_of(run.windows_done, "window") },
+        number_of(run.rows, "row"),
     ];
+    let retries = if run.retries == 1 { "retry" } else { "retries" };
     for (count, what) in
-        [(run.windows_failed, "failed"), (run.windows_skipped, "skipped"), (run.retries, "retries")]
+        [(run.windows_failed, "failed"), (run.windows_skipped, "skipped"), (run.retries, retries)]
     {
         if count > 0 {
             parts.push(format!("{count} {what}"));

@@ -12,7 +12,7 @@ use crate::copy::windows::IndexScope;
 use crate::copy::{Sides, Verify, staged};
 use crate::error::{Error, Result};
 use crate::ledger::Claim;
-use crate::load::LoadOutcome;
+use crate::load::{LoadOutcome, Progress};
 use crate::plan::{DifferencePlan, Plan};
 use crate::report::{Bar, Timing};
 use crate::session::Session;
@@ -46,10 +46,10 @@ impl WorkerPool {
         let attempted = async {
             let sides = self.connected(sides).await?;
             sides.work_on(format_args!("{} {}", self.job.label(), claim.window));
-            self.load(sides, plan, claim, timing, &mut |rows| {
-                let before = moved.swap(rows, Ordering::Relaxed);
-                bar.set(rows);
-                self.count(rows.saturating_sub(before));
+            self.load(sides, plan, claim, timing, &mut |so_far| {
+                let before = moved.swap(so_far.rows, Ordering::Relaxed);
+                bar.loaded(so_far);
+                self.count(so_far.rows.saturating_sub(before));
             })
             .await
         };
@@ -74,7 +74,7 @@ impl WorkerPool {
         plan: &Plan,
         claim: &Claim,
         timing: &mut Timing,
-        moved: &mut (dyn FnMut(u64) + Send),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LoadOutcome, AttemptError> {
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             // First in the line, whatever comes first in time.
@@ -82,7 +82,6 @@ impl WorkerPool {
             indexes::disable(&mut sides.target, &self.run, &self.target, &plan.strategy.disable).await?;
             timing.phase("DISABLE_IDX");
         }
-        let progress = &mut |so_far: crate::load::Progress| moved(so_far.rows);
         if let Some(difference) = &plan.difference {
             // Boxed: it would double what every window holds on the stack.
             return Box::pin(self.write_difference(sides, (plan, difference), claim, timing, progress)).await;
@@ -120,7 +119,7 @@ impl WorkerPool {
         (plan, difference): (&Plan, &DifferencePlan),
         claim: &Claim,
         timing: &mut Timing,
-        progress: &mut (dyn FnMut(crate::load::Progress) + Send),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LoadOutcome, AttemptError> {
         let date_column = Some(self.plan.date_column.as_str());
         let ignore_extra_columns = self.job.options.ignore_extra_columns;

@@ -91,6 +91,13 @@ impl Kdc {
         self.administer(&format!("modprinc {options} {principal}"));
     }
 
+    /// How often a principal has shown its key for a ticket of its own.
+    pub fn shown_keys(&self, principal: &str) -> usize {
+        let log = std::fs::read_to_string(self.path("kdc.log")).expect("the KDC keeps a log");
+        let of = format!("{principal}@{REALM} for krbtgt/");
+        log.lines().filter(|line| line.contains("ISSUE") && line.contains(&of)).count()
+    }
+
     /// A file of this KDC's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

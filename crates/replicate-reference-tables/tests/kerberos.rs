@@ -184,6 +184,28 @@ fn a_keytab_is_worth_nothing_after_a_new_password() {
 }
 
 #[test]
+fn tickets_are_renewed_from_the_keytab() {
+    let Some(domain) = Domain::new() else { return };
+    domain.kdc.change("etl", "-maxlife 2s");
+    // The first login ends with the server's answer to the ticket; the second begins when the ticket has run out.
+    let rule = Rule { from: From::Server, pattern: AP_REP.to_vec(), harm: Harm::HangUp(0), times: 1 };
+    let server = std::net::SocketAddr::from(([127, 0, 0, 1], domain.pair.server.port().unwrap()));
+    let proxy = Proxy::before(server, rule).unwrap();
+    let [through, service] = [proxy.address().port().to_string(), spn(&domain.pair.server)];
+    let more = format!(
+        "Encrypt=false;Server=127.0.0.1,{through};ServerSPN={service};ConnectRetryCount=2;ConnectRetryInterval=3"
+    );
+    domain.with_keytab(&more).run(&["dbo.t"]).exits(0).says("tried again");
+    assert!(proxy.has_struck(Duration::ZERO));
+    domain.copied();
+    assert!(domain.kdc.shown_keys("etl") >= 2, "{}", domain.kdc.shown_keys("etl"));
+}
+
+/// The head of an AP-REP token (RFC 4121, 4.1): Kerberos' object identifier, then 02 00. It is seen where only the login is
+/// encrypted.
+const AP_REP: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x02\x00";
+
+#[test]
 fn an_account_that_has_ended_is_told() {
     let Some(domain) = Domain::new() else { return };
     for (account, options, says) in [
@@ -242,11 +264,9 @@ fn a_kdc_that_swallows_packets_holds_nobody() {
 #[test]
 fn a_server_must_prove_who_it_is() {
     let Some(domain) = Domain::new() else { return };
-    // The head of an AP-REP token (RFC 4121, 4.1): Kerberos' object identifier, then 02 00. Only the login is encrypted.
-    let head = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x02\x00";
-    let mut other = head.to_vec();
+    let mut other = AP_REP.to_vec();
     other[10] = 3;
-    let rule = Rule { from: From::Server, pattern: head.to_vec(), harm: Harm::Replace(other), times: 1 };
+    let rule = Rule { from: From::Server, pattern: AP_REP.to_vec(), harm: Harm::Replace(other), times: 1 };
     let server = std::net::SocketAddr::from(([127, 0, 0, 1], domain.pair.server.port().unwrap()));
     let proxy = Proxy::before(server, rule).unwrap();
     let more = format!(

@@ -43,6 +43,8 @@ pub enum Refusal {
     ActingForeignKeys,
     /// The target has no key that tells its rows apart.
     NoKey,
+    /// The source keeps no versions of the table's rows.
+    NoVersions,
     /// Rows that differ cannot be staged in tempdb.
     UnknownToTempdb,
     /// Security policies may hide rows of either side.
@@ -76,6 +78,7 @@ impl Refusal {
             Self::ForeignKeyWithoutAlter => "foreign_key_without_alter",
             Self::ActingForeignKeys => "acting_foreign_keys",
             Self::NoKey => "no_key",
+            Self::NoVersions => "no_versions",
             Self::UnknownToTempdb => "unknown_to_tempdb",
             Self::HiddenRows => "hidden_rows",
             Self::LostValues => "lost_values",

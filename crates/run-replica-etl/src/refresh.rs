@@ -117,7 +117,7 @@ async fn days(
     let prepared = stop.or(PreparedWindows::new(&job)).await?;
     prepared.warnings().iter().for_each(|warning| log::warn!("{}: {warning}", step.table));
     let mut hear = |day: windows::FinishedWindow| {
-        let effort = Effort { retries: day.retries, phases: day.phases };
+        let effort = Effort { retries: day.retries, phases: day.phases, ..Effort::default() };
         let window = Some(day.window.to_string());
         done.push(FinishedPart { window, result: day.result, elapsed: day.elapsed, effort });
     };

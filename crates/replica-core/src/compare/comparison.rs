@@ -100,6 +100,21 @@ impl Comparison {
         })
     }
 
+    /// A comparison of the columns of `key`, which is of the same mapping, and of nothing else.
+    pub(crate) fn of_keys(self, key: &MergeKey) -> Self {
+        let columns = key.columns.iter().map(|at| self.mapping.columns[*at].clone()).collect();
+        let mapping = Mapping { columns, ..self.mapping };
+        Self {
+            mapping,
+            key: Some(key.alone()),
+            dates: None,
+            date_column: None,
+            subject: None,
+            newer: None,
+            ..self
+        }
+    }
+
     /// Does the side allow SNAPSHOT isolation?
     pub fn allows_snapshot(&self, role: Role) -> bool {
         self.snapshot[side(role)]

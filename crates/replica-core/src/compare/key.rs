@@ -53,14 +53,28 @@ impl MergeKey {
         Self::of_columns(target, mapping, |column| !column.nullable)
     }
 
+    /// As [`Self::identifying`], of columns that are filled by these of the source, no more and no less.
+    pub fn filled_by(target: &Table, mapping: &Mapping, source: &[i32]) -> Option<Self> {
+        Self::of_those(target, mapping, |columns| {
+            let filled_by = |id: &i32| columns.iter().any(|at| mapping.columns[*at].source.id == *id);
+            columns.len() == source.len()
+                && source.iter().all(filled_by)
+                && columns.iter().all(|at| !mapping.columns[*at].target.nullable)
+        })
+    }
+
     fn of_columns(target: &Table, mapping: &Mapping, may: impl Fn(&Column) -> bool) -> Option<Self> {
+        Self::of_those(target, mapping, |columns| columns.iter().all(|at| may(&mapping.columns[*at].target)))
+    }
+
+    fn of_those(target: &Table, mapping: &Mapping, may: impl Fn(&[usize]) -> bool) -> Option<Self> {
         let indexes = target.indexes.iter().flatten();
         // A filtered one says nothing of the rows outside.
         let usable = indexes.filter(|index| index.unique && !index.filtered && !index.disabled);
         let keys = usable.filter_map(|index| {
             let column = |id| mapping.columns.iter().position(|mapped| mapped.target.id == id);
             let columns = index.keys.iter().map(|key| column(key.column_id)).collect::<Option<Vec<_>>>()?;
-            let may = columns.iter().all(|at| may(&mapping.columns[*at].target));
+            let may = may(&columns);
             let orders = columns.iter().map(|at| order(&mapping.columns[*at])).collect::<Option<Vec<_>>>()?;
             (may && !columns.is_empty()).then_some(((!index.primary_key, index.id), Self { columns, orders }))
         });
@@ -89,6 +103,11 @@ impl MergeKey {
             }
         }
         Ordering::Equal
+    }
+
+    /// The same key, of rows that are nothing but its columns.
+    pub fn alone(&self) -> Self {
+        Self { columns: (0..self.columns.len()).collect(), orders: self.orders.clone() }
     }
 
     /// One that is compared byte by byte, the first byte first.

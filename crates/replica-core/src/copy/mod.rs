@@ -1,6 +1,7 @@
 //! One table, begin to end: the only module that joins the two sides.
 mod advice;
 mod article;
+pub mod changes;
 mod difference;
 mod guard;
 pub mod indexes;
@@ -163,6 +164,19 @@ pub struct Effort {
     pub retries: u32,
     /// Of the attempt that went well, phase by phase, as \[TIMING\] names them.
     pub phases: Vec<(&'static str, Duration)>,
+    /// Where only rows that differ were written: how many.
+    pub written: Option<WrittenRows>,
+}
+
+/// Rows of a target that were written since they differed from the source's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WrittenRows {
+    /// New at the source.
+    pub inserted: u64,
+    /// Changed there.
+    pub updated: u64,
+    /// Gone there.
+    pub deleted: u64,
 }
 
 /// As [`table`], and says what it took.
@@ -179,7 +193,7 @@ pub async fn table_with_effort<S: Source>(
     loop {
         let days = job.days.as_ref().map(|days| days.window.to_string());
         record.retries = retries.used();
-        let attempted = attempt(job, progress, &mut effort.phases, &mut record);
+        let attempted = attempt(job, progress, effort, &mut record);
         let replaced = about(job.label(), days, attempted).await;
         if let Some(settled) = retries.settled(replaced.map_err(|error| job.named(error))).await {
             effort.retries = retries.used();
@@ -195,7 +209,7 @@ pub async fn table_with_effort<S: Source>(
 async fn attempt<S: Source>(
     job: &TableJob<S>,
     progress: &mut (dyn FnMut(Progress) + Send),
-    phases: &mut Vec<(&'static str, Duration)>,
+    effort: &mut Effort,
     record: &mut LoadRecord,
 ) -> Result<LoadOutcome> {
     let mut options = job.options;
@@ -226,9 +240,10 @@ async fn attempt<S: Source>(
             ))
             .await
             {
-                Ok((outcome, timed, mut session)) => {
+                Ok((outcome, written, phases, mut session)) => {
                     record.loaded(&mut session, &outcome).await;
-                    *phases = timed;
+                    effort.phases = phases;
+                    effort.written = Some(written);
                     return Ok(outcome);
                 }
                 Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
@@ -253,7 +268,7 @@ async fn attempt<S: Source>(
             Ok(outcome) => {
                 timing.log();
                 record.loaded(&mut sides.target, &outcome).await;
-                *phases = timing.phases().to_vec();
+                effort.phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
             Err(failed) => match failed.fallback(options) {
@@ -287,7 +302,7 @@ async fn write_difference<S: Source>(
     (plan, options): (&Plan, CopyOptions),
     (on_record, mut timing): (OnRecord<'_>, Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<(LoadOutcome, Vec<(&'static str, Duration)>, Session)> {
+) -> Result<(LoadOutcome, WrittenRows, Vec<(&'static str, Duration)>, Session)> {
     let (Some(difference), Some(session)) = (&plan.difference, sides.source.into_session()) else {
         return Err(Error::usage("--apply difference compares two servers, and the rows come from files")
             .remedy("Say --apply replace"));
@@ -318,9 +333,9 @@ async fn write_difference<S: Source>(
     timing.skip();
     let mut sides = Sides { source: session, target: sides.target };
     let outcome = difference::write(&mut sides, &written, &mut timing, progress).await;
-    let outcome = outcome.map_err(|failed| failed.error)?;
+    let (outcome, written) = outcome.map_err(|failed| failed.error)?;
     timing.log();
-    Ok((outcome, timing.phases().to_vec(), sides.target))
+    Ok((outcome, written, timing.phases().to_vec(), sides.target))
 }
 
 /// The application lock of whoever replaces a target's table.

@@ -48,6 +48,7 @@ mod replaced;
 mod run;
 mod schema;
 mod subject;
+mod version;
 
 pub use begin::{Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, skippable};
 pub use claim::{Claim, Loaded, NextClaim, is_lost};
@@ -61,7 +62,12 @@ pub use replaced::Replaced;
 pub use run::{Ended, Run};
 pub(crate) use schema::check;
 pub use schema::{DDL, exists, open};
+pub(crate) use subject::fingerprint;
 pub use subject::{Subject, source_name};
+pub use version::{
+    Method, RecordedVersion, VERSIONS_DDL, Version, advance_versions, has_versions, open_versions, versions,
+    write_version,
+};
 
 use schema::open_quietly;
 

@@ -1,4 +1,5 @@
 //! The ledger's tables: made when they are missing, and left alone when they are someone else's or a later version's.
+use super::VERSIONS_DDL;
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
@@ -53,14 +54,7 @@ async fn opened(session: &mut Session, refused: Refused) -> Result<()> {
         FoundSchema::Foreign(error) => return Err(error),
         FoundSchema::Nothing { schema } => schema,
     };
-    let mut retries = Backoff::default().retries();
-    while let Err(error) = create(session, schema, refused).await {
-        // Hosts that create it at the same time can meet in a deadlock.
-        let again = error.server().is_some() && error.is_transient();
-        if !again || !retries.another_after(&error).await {
-            return Err(error);
-        }
-    }
+    create(session, schema, DDL, refused).await?;
     match look(session).await? {
         FoundSchema::Ledger(version) => check(version),
         FoundSchema::Foreign(error) => Err(error),
@@ -69,6 +63,41 @@ async fn opened(session: &mut Session, refused: Refused) -> Result<()> {
                 .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user"))
         }
     }
+}
+
+/// Makes sure that the ledger has its table of versions, too.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn open_versions(session: &mut Session) -> Result<()> {
+    if !has_versions(session).await? {
+        create(session, true, VERSIONS_DDL, Refused::Logged).await?;
+        if !has_versions(session).await? {
+            return Err(Error::data("replica.versions is there, but this login may not see it")
+                .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user"));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// There is a table of that name which is not the ledger's.
+pub(super) async fn has_versions(session: &mut Session) -> Result<bool> {
+    let sql =
+        "SELECT c.name AS name FROM sys.columns AS c WHERE c.object_id = OBJECT_ID(N'replica.versions')";
+    let rows = session.query(sql, &[]).await?;
+    let seen: Vec<String> =
+        rows.iter().filter_map(|row| Some(CatalogRow::from(row).text("name")?.to_lowercase())).collect();
+    let wanted = tables(VERSIONS_DDL).into_iter().flat_map(|(_, columns)| columns);
+    let missing: Vec<&str> = wanted.filter(|column| !seen.iter().any(|name| name == column)).collect();
+    if seen.is_empty() || missing.is_empty() {
+        return Ok(!seen.is_empty());
+    }
+    Err(Error::data(format!(
+        "replica.versions in the target database is not the ledger's: it has no column {}",
+        missing.join(", ")
+    ))
+    .remedy("Give it another name: the ledger makes this table itself"))
 }
 
 /// Is there a ledger? For those who only look: nothing is created.
@@ -152,20 +181,20 @@ impl SeenSchema {
 
     /// Tables of all four names are there.
     fn is_whole(&self) -> bool {
-        tables().iter().all(|(table, _)| self.has(table))
+        tables(DDL).iter().all(|(table, _)| self.has(table))
     }
 
     /// What is wrong with the first table that is not ours. Ours come together or not at all.
     fn foreign(&self) -> Option<Error> {
         let columns =
-            tables().into_iter().filter(|(table, _)| self.has(table)).find_map(|(table, columns)| {
+            tables(DDL).into_iter().filter(|(table, _)| self.has(table)).find_map(|(table, columns)| {
                 let missing: Vec<_> =
                     columns.into_iter().filter(|column| self.lacks(table, column)).collect();
                 (!missing.is_empty()).then(|| (table, format!("it has no column {}", missing.join(", "))))
             });
         let alone = || {
             let (there, missing): (Vec<_>, Vec<_>) =
-                tables().into_iter().map(|(table, _)| table).partition(|table| self.has(table));
+                tables(DDL).into_iter().map(|(table, _)| table).partition(|table| self.has(table));
             let missing = missing.iter().map(|table| format!("replica.{table}")).collect::<Vec<_>>();
             let there = there.into_iter().next().filter(|_| !missing.is_empty())?;
             Some((there, format!("there is no {} beside it", missing.join(", "))))
@@ -180,10 +209,10 @@ impl SeenSchema {
     }
 }
 
-/// The tables that [`DDL`] makes, and their columns.
-fn tables() -> Vec<(&'static str, Vec<&'static str>)> {
+/// The tables that a script of ours makes, and their columns.
+fn tables(ddl: &'static str) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut tables: Vec<(_, Vec<_>)> = Vec::new();
-    for line in DDL.lines() {
+    for line in ddl.lines() {
         if let Some(table) = line.strip_prefix("CREATE TABLE replica.") {
             tables.push((table.trim_end_matches(" ("), Vec::new()));
         }
@@ -210,9 +239,22 @@ pub(crate) fn check(version: i64) -> Result<()> {
     }))
 }
 
-/// All tables or none. Who comes second finds them there. `schema`: that was there before, and may be anybody's.
-async fn create(session: &mut Session, schema: bool, refused: Refused) -> Result<()> {
-    let script = format!("BEGIN TRANSACTION;\n{DDL}COMMIT TRANSACTION");
+/// Hosts that create tables at the same time can meet in a deadlock.
+async fn create(session: &mut Session, schema: bool, ddl: &str, refused: Refused) -> Result<()> {
+    let mut retries = Backoff::default().retries();
+    while let Err(error) = create_once(session, schema, ddl, refused).await {
+        let again = error.server().is_some() && error.is_transient();
+        if !again || !retries.another_after(&error).await {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// All tables of a script or none. Who comes second finds them there. `schema`: that was there before, and may be
+/// anybody's.
+async fn create_once(session: &mut Session, schema: bool, ddl: &str, refused: Refused) -> Result<()> {
+    let script = format!("BEGIN TRANSACTION;\n{ddl}COMMIT TRANSACTION");
     for sql in [SCHEMA, &script] {
         let made = session.execute(sql).await;
         if made.as_ref().is_err_and(|error| error.server().is_some()) {
@@ -224,7 +266,7 @@ async fn create(session: &mut Session, schema: bool, refused: Refused) -> Result
             Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => {}
             Err(error) if error.server().is_some() && !error.is_transient() => {
                 if refused == Refused::Logged {
-                    log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{DDL}");
+                    log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{ddl}");
                 }
                 // A schema of one's own is enough to create tables in; another's is not (Microsoft docs, "CREATE
                 // TABLE", Permissions).
@@ -283,7 +325,7 @@ mod tests {
 
     #[test]
     fn the_ledgers_own_tables_are_known_by_their_columns() {
-        let tables = tables();
+        let tables = tables(DDL);
         let names: Vec<_> = tables.iter().map(|(table, columns)| (*table, columns.len())).collect();
         assert_eq!(names, [("ledger", 1), ("runs", 26), ("windows", 23), ("disabled_indexes", 7)]);
         let all = tables.iter().flat_map(|(table, columns)| columns.iter().map(|c| (*table, Some(*c))));

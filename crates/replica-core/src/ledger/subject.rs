@@ -61,7 +61,7 @@ pub fn source_name(source: &Table) -> String {
 }
 
 /// Names, types and conversions of all columns, in order, and which rows there are.
-fn fingerprint(source: &Table, mapping: &Mapping) -> String {
+pub(crate) fn fingerprint(source: &Table, mapping: &Mapping) -> String {
     let mut text = source.article.fingerprint();
     for column in &mapping.columns {
         let conversion = &column.conversion;

@@ -15,10 +15,22 @@ use crate::shape::{self, ROWS_WITHOUT_ESCALATION, Reason, Strategy};
 use crate::tds::rpc::{Param, Query};
 use crate::types::mapping::Mapping;
 
-/// Where rows that are new or have changed are staged: a table of the session alone.
-pub(crate) const ROWS: &str = "[#replica_rows]";
-/// Where the keys of rows that are gone are.
-pub(crate) const GONE: &str = "[#replica_gone]";
+/// Where the rows of a difference are staged: tables of the session alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StagingTables {
+    /// Of rows that are new or have changed.
+    pub rows: String,
+    /// Of the keys of rows that are gone.
+    pub gone: String,
+}
+
+impl StagingTables {
+    /// Those of one of the tables whose differences a session holds; the first is 0.
+    fn numbered(place: usize) -> Self {
+        let number = if place == 0 { String::new() } else { format!("_{place}") };
+        Self { rows: format!("[#replica_rows{number}]"), gone: format!("[#replica_gone{number}]") }
+    }
+}
 
 /// How the rows that differ are written.
 #[derive(Clone, Debug)]
@@ -30,6 +42,7 @@ pub struct DifferencePlan {
     columns: Vec<Column>,
     /// Which of them are the key.
     named_by: Vec<Column>,
+    pub(crate) staging: StagingTables,
     /// Numbers the staged rows; the target has no column of this name.
     number: String,
     /// Rows that one statement changes; `None`: all, since some need each other.
@@ -39,7 +52,7 @@ pub struct DifferencePlan {
 }
 
 /// Why a table's rows cannot be told apart.
-fn without_key(target: &Table) -> Error {
+pub(super) fn without_key(target: &Table) -> Error {
     let why = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL and are copied without loss";
     Error::refused(Refusal::NoKey, why)
         .remedy("Give the target a primary key, or say --apply replace")
@@ -93,10 +106,17 @@ impl DifferencePlan {
     /// # Errors
     /// The target has no key that names its rows.
     fn of(target: &Table, mapping: &Mapping) -> Result<Self> {
+        Self::by(MergeKey::identifying(target, mapping).ok_or_else(|| without_key(target))?, target, mapping)
+    }
+
+    /// Rows are told apart by this key of the target.
+    ///
+    /// # Errors
+    /// Rows of it cannot be staged.
+    pub(super) fn by(key: MergeKey, target: &Table, mapping: &Mapping) -> Result<Self> {
         if let Some(error) = unknown_to_tempdb(target, mapping) {
             return Err(error);
         }
-        let key = MergeKey::identifying(target, mapping).ok_or_else(|| without_key(target))?;
         let columns: Vec<Column> = mapping.columns.iter().map(|column| column.target.clone()).collect();
         let named_by: Vec<Column> = key.columns.iter().map(|at| columns[*at].clone()).collect();
         let mut number = "replica_n".to_owned();
@@ -118,15 +138,21 @@ impl DifferencePlan {
             target: target.object.name.clone(),
             columns,
             named_by,
+            staging: StagingTables::numbered(0),
             number,
             batch,
             points_at_itself,
         })
     }
 
+    /// Staged beside the differences of other tables.
+    pub(crate) fn staged_at(&mut self, place: usize) {
+        self.staging = StagingTables::numbered(place);
+    }
+
     /// The staging tables, in batches of their own: what sp_executesql creates goes when it ends.
     pub(crate) fn create(&self) -> [String; 2] {
-        [(ROWS, &self.columns), (GONE, &self.named_by)].map(|(table, columns)| {
+        [(&self.staging.rows, &self.columns), (&self.staging.gone, &self.named_by)].map(|(table, columns)| {
             let columns = columns.iter().map(|column| {
                 let collation = column.collation.as_ref().map(|collation| format!(" COLLATE {}", collation.name));
                 let null = if column.nullable { "NULL" } else { "NOT NULL" };
@@ -137,6 +163,12 @@ impl DifferencePlan {
             let number = quote(&self.number);
             format!("CREATE TABLE {table} ({number} bigint IDENTITY(1,1) NOT NULL PRIMARY KEY CLUSTERED, {columns})")
         })
+    }
+
+    /// Takes the staging tables away, for a session that lives on.
+    pub(crate) fn drop_staging(&self) -> String {
+        let StagingTables { rows, gone } = &self.staging;
+        format!("DROP TABLE {rows}, {gone}")
     }
 
     /// The columns that name rows, as the target has them.
@@ -166,17 +198,51 @@ impl DifferencePlan {
     /// Takes those keys from the gone ones that are one to the server with that of a staged row: their row stays, and gets
     /// other bytes.
     pub(crate) fn keep_equal_keys(&self) -> Query {
-        let same = self.same("s", "g");
-        format!("DELETE g FROM {GONE} AS g WHERE EXISTS (SELECT 1 FROM {ROWS} AS s WHERE {same})").into()
+        let (StagingTables { rows, gone }, same) = (&self.staging, self.same("s", "g"));
+        format!("DELETE g FROM {gone} AS g WHERE EXISTS (SELECT 1 FROM {rows} AS s WHERE {same})").into()
+    }
+
+    /// Counts what is in one of the staging tables and, by its key, in the target. UPDLOCK: it stays there.
+    pub(crate) fn count_there(&self, staged: &str) -> Query {
+        let (target, same) = (self.target.quoted(), self.same("s", "t"));
+        format!(
+            "SELECT COUNT_BIG(*) FROM {staged} AS s WHERE EXISTS \
+             (SELECT 1 FROM {target} AS t WITH (UPDLOCK, ROWLOCK) WHERE {same})"
+        )
+        .into()
+    }
+
+    /// Counts the staged rows whose key has other bytes at the target, though it is one to the server. `None`: no type of
+    /// the key has such values.
+    pub(crate) fn count_renamed(&self) -> Option<Query> {
+        // Numbers that compare equal may differ in a zero's sign, moments in their offset.
+        let may_differ = |column: &&Column| {
+            column.collation.is_some()
+                || matches!(column.sql_type, SqlType::DateTimeOffset(_) | SqlType::Float | SqlType::Real)
+        };
+        let differs = self.named_by.iter().filter(may_differ).map(|column| {
+            let name = quote(&column.name);
+            // Trailing zeros count for nothing where bytes are compared: so does the length.
+            format!(
+                "CAST(t.{name} AS varbinary(8000)) <> CAST(s.{name} AS varbinary(8000)) \
+                 OR DATALENGTH(t.{name}) <> DATALENGTH(s.{name})"
+            )
+        });
+        let differs = differs.collect::<Vec<_>>().join(" OR ");
+        let (target, same, rows) = (self.target.quoted(), self.same("s", "t"), &self.staging.rows);
+        (!differs.is_empty()).then(|| {
+            format!("SELECT COUNT_BIG(*) FROM {target} AS t INNER JOIN {rows} AS s ON {same} WHERE {differs}")
+                .into()
+        })
     }
 
     /// Staged rows that the target has outside the window.
     pub(crate) fn count_moved(&self, limits: &Limits) -> Query {
         let mut params = Vec::new();
         let within = limits.at_target.within(&limits.window, &mut params);
-        let (target, same) = (self.target.quoted(), self.same("s", "t"));
+        let (target, same, rows) = (self.target.quoted(), self.same("s", "t"), &self.staging.rows);
         let sql = format!(
-            "SELECT COUNT_BIG(*) FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {ROWS} AS s WHERE {same}) \
+            "SELECT COUNT_BIG(*) FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {rows} AS s WHERE {same}) \
              AND CASE WHEN {within} THEN 0 ELSE 1 END = 1"
         );
         Query { sql, params }
@@ -188,8 +254,9 @@ impl DifferencePlan {
         let (target, same, some) = (self.target.quoted(), self.same("s", "t"), self.some());
         let within = limits.map(|limits| limits.at_target.within(&limits.window, &mut params));
         let within = within.map(|within| format!(" AND ({within})")).unwrap_or_default();
+        let gone = &self.staging.gone;
         let sql = format!(
-            "DELETE t FROM {target} AS t WITH (ROWLOCK) WHERE EXISTS (SELECT 1 FROM {GONE} AS s WHERE {same} AND {some}){within}"
+            "DELETE t FROM {target} AS t WITH (ROWLOCK) WHERE EXISTS (SELECT 1 FROM {gone} AS s WHERE {same} AND {some}){within}"
         );
         Query { sql, params }
     }
@@ -212,9 +279,9 @@ impl DifferencePlan {
             format!("{name} = s.{name}")
         });
         let set = set.collect::<Vec<_>>().join(", ");
-        let (target, same) = (self.target.quoted(), self.same("s", "t"));
+        let (target, same, rows) = (self.target.quoted(), self.same("s", "t"), &self.staging.rows);
         let sql = format!(
-            "UPDATE t SET {set} FROM {target} AS t WITH (ROWLOCK) INNER JOIN {ROWS} AS s ON {same} WHERE {}",
+            "UPDATE t SET {set} FROM {target} AS t WITH (ROWLOCK) INNER JOIN {rows} AS s ON {same} WHERE {}",
             self.some()
         );
         (!set.is_empty()).then(|| Query { sql, params: numbers(some) })
@@ -225,16 +292,18 @@ impl DifferencePlan {
         let is_key = |column: &Column| self.named_by.iter().any(|key| key.id == column.id);
         let column = self.columns.iter().find(|column| column.identity && !is_key(column))?;
         let (target, same, name) = (self.target.quoted(), self.same("s", "t"), quote(&column.name));
+        let rows = &self.staging.rows;
         let sql = format!(
-            "SELECT COUNT_BIG(*) FROM {target} AS t INNER JOIN {ROWS} AS s ON {same} WHERE t.{name} <> s.{name}"
+            "SELECT COUNT_BIG(*) FROM {target} AS t INNER JOIN {rows} AS s ON {same} WHERE t.{name} <> s.{name}"
         );
         Some((column, sql.into()))
     }
 
-    /// What has to be said before rows with numbers of their own come.
-    pub(crate) fn keep_numbers(&self) -> Option<String> {
+    /// What has to be said before rows with numbers of their own come, and after: a session has it ON for one table.
+    pub(crate) fn keep_numbers(&self, keep: bool) -> Option<String> {
         let numbered = self.columns.iter().any(|column| column.identity);
-        numbered.then(|| format!("SET IDENTITY_INSERT {} ON", self.target.quoted()))
+        let keep = if keep { "ON" } else { "OFF" };
+        numbered.then(|| format!("SET IDENTITY_INSERT {} {keep}", self.target.quoted()))
     }
 
     /// Inserts the staged rows, of some numbers, that are not there.
@@ -242,8 +311,9 @@ impl DifferencePlan {
         let names: Vec<_> = self.columns.iter().map(|column| quote(&column.name)).collect();
         let values = names.iter().map(|name| format!("s.{name}")).collect::<Vec<_>>().join(", ");
         let (target, names, same) = (self.target.quoted(), names.join(", "), self.same("s", "t"));
+        let rows = &self.staging.rows;
         let sql = format!(
-            "INSERT INTO {target} WITH (ROWLOCK) ({names}) SELECT {values} FROM {ROWS} AS s WHERE {} \
+            "INSERT INTO {target} WITH (ROWLOCK) ({names}) SELECT {values} FROM {rows} AS s WHERE {} \
              AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {same})",
             self.some()
         );
@@ -296,25 +366,32 @@ impl DifferencePlan {
         ];
         let mut add = |text: String| lines.push(ExplainLine::new("statement", text));
         self.create().into_iter().for_each(|sql| add(format!("{sql} -- if there is a difference")));
+        self.written(plan).into_iter().for_each(&mut add);
+        add("COMMIT TRANSACTION -- with the ledger's row, if there is one".into());
+        lines
+    }
+
+    /// The statements of the transaction, as people read them.
+    pub(crate) fn written(&self, plan: &Plan) -> Vec<String> {
+        let mut statements = vec!["BEGIN TRANSACTION".to_owned()];
+        let mut add = |text: String| statements.push(text);
         let some = [1, self.batch.unwrap_or(i64::MAX as u64)];
         let again = match self.batch {
             Some(rows) => format!("{rows} rows a statement, so that no lock grows to one on the table"),
             None => "in one statement, since rows may need each other: from about 5,000 rows on the server may lock the table".to_owned(),
         };
-        add("BEGIN TRANSACTION".into());
         let delete =
             format!("{} -- rows that are gone; {again}", self.delete(plan.limits.as_ref(), some).sql);
         let update =
             self.update(some).map(|query| format!("{} -- rows that have changed; {again}", query.sql));
-        let mut insert: Vec<String> = self.keep_numbers().into_iter().collect();
+        let mut insert: Vec<String> = self.keep_numbers(true).into_iter().collect();
         insert.push(format!("{} -- rows that are new; {again}", self.insert(some).sql));
         if self.points_at_itself {
             insert.into_iter().chain(update).chain([delete]).for_each(&mut add);
         } else {
             [delete].into_iter().chain(update).chain(insert).for_each(&mut add);
         }
-        add("COMMIT TRANSACTION -- with the ledger's row, if there is one".into());
-        lines
+        statements
     }
 }
 

@@ -11,6 +11,7 @@ use crate::tds::rpc::{Param, Query};
 use crate::types::mapping::{MappedColumn, Mapping, map};
 use crate::window::{DateColumn, Window, and_where};
 
+mod changes;
 mod defaults;
 mod difference;
 mod explain;
@@ -18,8 +19,9 @@ mod part;
 mod statements;
 mod windowed;
 
+pub(crate) use changes::{ChangesPlan, any_change, row_version};
+pub(crate) use difference::DifferencePlan;
 pub use difference::refusals;
-pub(crate) use difference::{DifferencePlan, GONE, ROWS};
 pub use part::RowSelection;
 pub(crate) use statements::{Phase, Statement};
 pub(crate) use windowed::WindowedPlan;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
-use crate::session::Session;
+use crate::session::{Session, ToSql};
 
 /// How a name is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,62 @@ pub async fn take(session: &mut Session, resource: &str, mode: LockMode, wait: D
         }
         Err(error) => Err(error),
     }
+}
+
+/// Takes `resource` alone until the transaction that is open ends; `false` when others hold it for longer than `wait`. On a
+/// server without application locks everybody gets it.
+///
+/// # Errors
+/// The server's, which has ended the transaction; a lost connection.
+pub async fn take_in_transaction(session: &mut Session, resource: &str, wait: Duration) -> Result<bool> {
+    let sql = format!(
+        "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', \
+         @LockOwner = 'Transaction', @LockTimeout = {}; SELECT @result AS result",
+        wait.as_millis()
+    );
+    let rows = session.query(&sql, &[&resource]).await?;
+    let result = rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten());
+    result.map(|result| result >= 0).ok_or_else(|| Error::protocol("sp_getapplock gives no result"))
+}
+
+/// A request for so many locks.
+const MOST_AT_ONCE: usize = 100;
+
+/// Takes all of these alone for the life of the session, without waiting for longer than `wait` in all. Says which of them
+/// others hold, by their places.
+///
+/// # Errors
+/// As [`take`].
+pub async fn take_all(session: &mut Session, resources: &[String], wait: Duration) -> Result<Vec<usize>> {
+    let mut held = Vec::new();
+    for (first, resources) in (0..).step_by(MOST_AT_ONCE).zip(resources.chunks(MOST_AT_ONCE)) {
+        let numbers = 1..=resources.len();
+        let declared = numbers.clone().map(|n| format!("@r{n} int")).collect::<Vec<_>>().join(", ");
+        let taken = numbers.clone().map(|n| {
+            format!(
+                "EXEC @r{n} = sp_getapplock @Resource = @P{n}, @LockMode = 'Exclusive', @LockOwner = 'Session', \
+                 @LockTimeout = {}; ",
+                wait.as_millis()
+            )
+        });
+        let shown = numbers.map(|n| format!("@r{n} AS r{n}")).collect::<Vec<_>>().join(", ");
+        let sql = format!("DECLARE {declared}; {}SELECT {shown}", taken.collect::<String>());
+        let params: Vec<&dyn ToSql> = resources.iter().map(|resource| resource as &dyn ToSql).collect();
+        let rows = match session.query(&sql, &params).await {
+            Ok(rows) => rows,
+            Err(error) if error.server().is_some() && !error.is_transient() => {
+                log::warn!("other runs are not kept off, since the server has no application locks: {error}");
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        let row = rows.first().ok_or_else(|| Error::protocol("sp_getapplock gives no result"))?;
+        held.extend((0..resources.len()).filter_map(|place| {
+            let result = row.try_get::<i32, _>(place).ok().flatten();
+            result.is_none_or(|result| result < 0).then_some(first + place)
+        }));
+    }
+    Ok(held)
 }
 
 /// Gives `resource` back. A refusal is no error: whoever does not hold it has nothing to give back.

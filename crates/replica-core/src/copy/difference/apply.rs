@@ -1,24 +1,22 @@
-//! What was staged, written in one transaction: rows that are gone are deleted, those that have changed are updated, new
-//! ones are inserted, and the ledger is told.
+//! What was staged, written within a transaction: rows that are gone are deleted, those that have changed are updated, and
+//! new ones are inserted.
 //!
 //! Every statement says how many rows it has changed, and the transaction ends where that is not what was staged: somebody
 //! else writes to the target, an index drops rows (IGNORE_DUP_KEY), or the source has keys that are one to the target.
 use std::fmt;
 
-use super::{DifferenceJob, children, commit};
-use crate::copy::window::WindowError;
-use crate::copy::{Verify, proof};
+use super::children;
+use crate::copy::WrittenRows;
 use crate::error::{Error, Result};
-use crate::load::LoadOutcome;
-use crate::plan::{GONE, ROWS};
+use crate::plan::{DifferencePlan, Plan};
 use crate::read;
-use crate::report::{Timing, human_count};
+use crate::report::human_count;
 use crate::session::Session;
 use crate::tds::rpc::Query;
 
 /// How many rows were staged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Staged {
+pub(in crate::copy) struct Staged {
     pub new: u64,
     pub changed: u64,
     pub gone: u64,
@@ -27,7 +25,7 @@ pub(super) struct Staged {
 }
 
 impl Staged {
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub(in crate::copy) fn is_nothing(&self) -> bool {
         (self.new, self.changed, self.gone) == (0, 0, 0)
     }
 }
@@ -40,62 +38,65 @@ impl fmt::Display for Staged {
     }
 }
 
-/// A statement violated a constraint (docs/SERVER.md, "Errors of a bulk load").
-const CONSTRAINT_CONFLICT: u32 = 547;
+impl From<Staged> for WrittenRows {
+    fn from(staged: Staged) -> Self {
+        Self { inserted: staged.new, updated: staged.changed, deleted: staged.gone }
+    }
+}
 
-/// A set of rows to put and a set of keys to take away, in the staging tables of a session.
-pub(super) struct ApplyStep<'a> {
-    pub job: &'a DifferenceJob<'a>,
+/// A statement violated a constraint (docs/SERVER.md, "Errors of a bulk load").
+pub(in crate::copy) const CONSTRAINT_CONFLICT: u32 = 547;
+
+/// A set of rows to put and a set of keys to take away, in the staging tables of a session: those of one table.
+pub(in crate::copy) struct ApplyStep<'a> {
+    /// For people.
+    pub what: &'a str,
+    pub plan: &'a Plan,
+    pub difference: &'a DifferencePlan,
     pub staged: Staged,
     /// How many keys were staged: the numbers that they have.
     pub keys: u64,
 }
 
 impl ApplyStep<'_> {
-    /// Writes it in one transaction, with what the ledger is told. Says what was written.
-    ///
-    /// # Errors
-    /// It was rolled back, unless the error came with the commit.
-    pub(crate) async fn run(
-        mut self,
-        target: &mut Session,
-        outcome: &LoadOutcome,
-        timing: &mut Timing,
-    ) -> Result<Staged, WindowError> {
-        let job = self.job;
-        if self.staged.gone > 0 && self.staged.new > 0 && job.difference.may_be_one_key() {
-            let kept = target.execute_long(job.difference.keep_equal_keys()).await?.rows.unwrap_or_default();
-            self.staged.gone = self.staged.gone.saturating_sub(kept);
-            self.staged.new = self.staged.new.saturating_sub(kept);
-            self.staged.changed += kept;
-            self.staged.renamed |= kept > 0;
+    /// Before the transaction: keys that are one to the server are no rows that are gone, and no new ones either.
+    pub(super) async fn settle(&mut self, target: &mut Session) -> Result<()> {
+        let staged = &mut self.staged;
+        if staged.gone > 0 && staged.new > 0 && self.difference.may_be_one_key() {
+            let kept = target.execute_long(self.difference.keep_equal_keys()).await?.rows.unwrap_or_default();
+            staged.gone = staged.gone.saturating_sub(kept);
+            staged.new = staged.new.saturating_sub(kept);
+            staged.changed += kept;
+            staged.renamed |= kept > 0;
         }
-        if job.plan.keep_gone {
-            self.staged.gone = 0;
+        if self.plan.keep_gone {
+            staged.gone = 0;
         }
-        target.lane()?.begin().await?;
-        if let Err(error) = self.write(target, outcome, timing).await {
-            if error.server().is_none() && target.lane().is_ok_and(|lane| lane.is_idle()) {
-                target.lane()?.rollback().await?;
-            }
-            return Err(error.into());
-        }
-        commit(target, outcome).await?;
-        timing.phase("APPLY");
-        Ok(self.staged)
+        Ok(())
     }
 
-    async fn write(&self, target: &mut Session, outcome: &LoadOutcome, timing: &mut Timing) -> Result<()> {
-        let (difference, staged) = (self.job.difference, self.staged);
-        let limits = self.job.plan.limits.as_ref();
-        let moved = match limits {
+    /// All of it, of a table that stands alone.
+    pub(super) async fn write(&self, target: &mut Session) -> Result<()> {
+        if self.difference.points_at_itself {
+            self.put(target).await?;
+            self.delete(target).await
+        } else {
+            self.delete(target).await?;
+            self.put(target).await
+        }
+    }
+
+    /// Rows that have changed, and those that are new.
+    pub(in crate::copy) async fn put(&self, target: &mut Session) -> Result<()> {
+        let (difference, staged) = (self.difference, self.staged);
+        let moved = match &self.plan.limits {
             Some(limits) if staged.new > 0 => {
                 read::count(target.lane()?, difference.count_moved(limits)).await?
             }
             _ => 0,
         };
         if moved > 0 {
-            log::info!("{}: {} rows come from other windows", self.job.what, human_count(moved));
+            log::info!("{}: {} rows come from other windows", self.what, human_count(moved));
         }
         let changed = staged.changed + moved;
         self.renumbered(target).await?;
@@ -103,26 +104,15 @@ impl ApplyStep<'_> {
         if difference.points_at_itself {
             self.insert(target, new).await?;
             // Those that were just inserted are there by now.
-            self.update(target, changed + new).await?;
-            self.delete(target).await?;
+            self.update(target, changed + new).await
         } else {
-            self.delete(target).await?;
             self.update(target, changed).await?;
-            self.insert(target, new).await?;
+            self.insert(target, new).await
         }
-        // Rows that stay for now are not the source's.
-        let verify =
-            if self.job.plan.keep_gone { Verify::Nothing } else { self.job.verify.by(self.job.plan) };
-        if let Some(different) = proof::difference(target, self.job.plan, verify, outcome.fingerprint).await?
-        {
-            return Err(different.within("reading the target back").remedy("The old rows were kept"));
-        }
-        timing.phase("APPLY");
-        self.job.on_record.tell(target, outcome, self.job.plan.keep_gone).await
     }
 
     async fn renumbered(&self, target: &mut Session) -> Result<()> {
-        let Some((column, query)) = self.job.difference.count_renumbered() else { return Ok(()) };
+        let Some((column, query)) = self.difference.count_renumbered() else { return Ok(()) };
         if self.staged.changed == 0 {
             return Ok(());
         }
@@ -137,22 +127,24 @@ impl ApplyStep<'_> {
         }
     }
 
-    async fn delete(&self, target: &mut Session) -> Result<()> {
+    /// Rows that are gone.
+    pub(in crate::copy) async fn delete(&self, target: &mut Session) -> Result<()> {
         let gone = self.staged.gone;
         if gone == 0 {
             return Ok(());
         }
-        let (job, limits) = (self.job, self.job.plan.limits.as_ref());
-        let keys = children::acting(target, job.plan).await?;
-        let cascade = job.plan.allowance.cascade;
-        children::none_reached(target, job, &keys, children::On::Delete, GONE, cascade).await?;
-        let deleted = self.in_batches(target, self.keys, |some| Some(job.difference.delete(limits, some)));
+        let limits = self.plan.limits.as_ref();
+        let keys = children::acting(target, self.plan).await?;
+        let cascade = self.plan.allowance.cascade;
+        let gone_keys = &self.difference.staging.gone;
+        children::none_reached(target, self, &keys, children::On::Delete, gone_keys, cascade).await?;
+        let deleted = self.in_batches(target, self.keys, |some| Some(self.difference.delete(limits, some)));
         let in_the_way = "Rows of another table point at them: bring that table in step first, in the same run, or look at the source";
         let deleted = deleted.await.map_err(|error| {
             explain_conflict(error.within("deleting rows that are gone at the source"), in_the_way)
         })?;
         // One that has come meanwhile was not counted.
-        if children::acting(target, job.plan).await? != keys {
+        if children::acting(target, self.plan).await? != keys {
             return Err(Error::data(
                 "a foreign key that points at this table was made, enabled or changed meanwhile",
             )
@@ -164,22 +156,23 @@ impl ApplyStep<'_> {
     }
 
     async fn update(&self, target: &mut Session, expected: u64) -> Result<()> {
-        let (job, staged) = (self.job, self.staged);
+        let staged = self.staged;
         if expected == 0 {
             return Ok(());
         }
         let within = |error: Error| error.within("updating rows that have changed");
-        if job.difference.update([1, 1]).is_some() {
+        if self.difference.update([1, 1]).is_some() {
             let updated =
-                self.in_batches(target, staged.new + staged.changed, |some| job.difference.update(some));
+                self.in_batches(target, staged.new + staged.changed, |some| self.difference.update(some));
             counted("updated", updated.await.map_err(within)?, expected)?;
         }
-        if staged.renamed && job.difference.update_keys([1, 1]).is_some() {
-            let keys = children::acting(target, job.plan).await?;
-            let cascade = job.plan.allowance.cascade;
-            children::none_reached(target, job, &keys, children::On::Update, ROWS, cascade).await?;
-            let updated =
-                self.in_batches(target, staged.new + staged.changed, |some| job.difference.update_keys(some));
+        if staged.renamed && self.difference.update_keys([1, 1]).is_some() {
+            let keys = children::acting(target, self.plan).await?;
+            let cascade = self.plan.allowance.cascade;
+            let rows = &self.difference.staging.rows;
+            children::none_reached(target, self, &keys, children::On::Update, rows, cascade).await?;
+            let updated = self
+                .in_batches(target, staged.new + staged.changed, |some| self.difference.update_keys(some));
             let in_the_way = "Keys differ from the source's in case or blanks, and rows of another table point at them: disable its foreign key for the run, or change the keys at either side";
             let updated = updated.await.map_err(|error| explain_conflict(within(error), in_the_way))?;
             counted("updated", updated, expected)?;
@@ -191,15 +184,18 @@ impl ApplyStep<'_> {
         if self.staged.new == 0 {
             return Ok(());
         }
-        if let Some(sql) = self.job.difference.keep_numbers() {
+        if let Some(sql) = self.difference.keep_numbers(true) {
             target.execute(&sql).await?;
         }
         let rows = self.staged.new + self.staged.changed;
-        let inserted = self.in_batches(target, rows, |some| Some(self.job.difference.insert(some)));
+        let inserted = self.in_batches(target, rows, |some| Some(self.difference.insert(some)));
         let missing = "Bring the table that they point at in step first, in the same run";
         let inserted = inserted
             .await
             .map_err(|error| explain_conflict(error.within("inserting rows that are new"), missing))?;
+        if let Some(sql) = self.difference.keep_numbers(false) {
+            target.execute(&sql).await?;
+        }
         counted("inserted", inserted, new)
     }
 
@@ -210,7 +206,7 @@ impl ApplyStep<'_> {
         last: u64,
         statement: impl Fn([u64; 2]) -> Option<Query>,
     ) -> Result<u64> {
-        let batch = self.job.difference.batch.unwrap_or(u64::MAX);
+        let batch = self.difference.batch.unwrap_or(u64::MAX);
         let (mut changed, mut first) = (0u64, 1u64);
         while first <= last {
             let to = first.saturating_add(batch - 1);

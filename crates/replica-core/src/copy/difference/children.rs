@@ -1,5 +1,5 @@
 //! Rows of other tables that foreign keys would delete or change with those of this one.
-use super::DifferenceJob;
+use super::apply::ApplyStep;
 use crate::catalog::TableName;
 use crate::catalog::constraint::ReferentialAction;
 use crate::catalog::record::CatalogRow;
@@ -74,16 +74,16 @@ pub(super) async fn acting(target: &mut Session, plan: &Plan) -> Result<Vec<Casc
 /// There are such rows, or the server does not let us count them.
 pub(super) async fn none_reached(
     target: &mut Session,
-    job: &DifferenceJob<'_>,
+    step: &ApplyStep<'_>,
     keys: &[CascadingKey],
     on: On,
     staged: &str,
     may: bool,
 ) -> Result<()> {
     let mut reached = Vec::new();
-    for key in keys.iter().filter(|key| key.table != job.plan.target) {
+    for key in keys.iter().filter(|key| key.table != step.plan.target) {
         let Some(by) = key.acts(on) else { continue };
-        let count = job.difference.count_children(&key.table, &key.pairs, staged);
+        let count = step.difference.count_children(&key.table, &key.pairs, staged);
         let rows = read::count(target.lane()?, count).await.map_err(|error| {
             error
                 .within(format_args!(
@@ -101,7 +101,7 @@ pub(super) async fn none_reached(
     }
     let reached = reached.join(", ");
     if may {
-        log::warn!("{}: with rows of this table go or change {reached} (--allow-cascade)", job.what);
+        log::warn!("{}: with rows of this table go or change {reached} (--allow-cascade)", step.what);
         return Ok(());
     }
     let gone = match on {

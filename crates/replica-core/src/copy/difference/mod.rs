@@ -3,9 +3,9 @@
 //! Both sides are compared as [`verify`](crate::verify) compares them. What differs is staged in the target's session, and
 //! written from there in one transaction ([`apply`]). A failure anywhere before its commit leaves the old rows: what was
 //! staged goes with the session. Sides that are equal cost a comparison, and no third connection.
-mod apply;
+pub(super) mod apply;
 mod children;
-mod stage;
+pub(super) mod stage;
 
 use std::time::Instant;
 
@@ -16,14 +16,14 @@ use super::window::WindowError;
 use crate::compare::merge::Merge;
 use crate::compare::{self, Comparison, FirstPass, Reading, Throttle};
 use crate::config::Endpoint;
-use crate::copy::Verify;
+use crate::copy::{Verify, WrittenRows, proof};
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, Loaded, Replaced};
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::{DifferencePlan, Plan};
 use crate::report::{Timing, human_count};
 use crate::session::{Isolation, Role, Session};
-use apply::ApplyStep;
+use apply::{ApplyStep, Staged};
 use stage::Differing;
 
 /// What is to be brought in step, and how.
@@ -74,7 +74,7 @@ pub(super) async fn write(
     job: &DifferenceJob<'_>,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<LoadOutcome, WindowError> {
+) -> Result<(LoadOutcome, WrittenRows), WindowError> {
     let (begun, throttle) = (Instant::now(), Throttle::new(None));
     let reading =
         Reading { comparison: job.comparison, throttle: &throttle, snapshot: job.snapshot, show_rows: 0 };
@@ -110,14 +110,54 @@ pub(super) async fn write(
     match staged {
         Some((mut writer, counts, fingerprint, bytes)) if !counts.is_nothing() => {
             let outcome = outcome(fingerprint, bytes);
-            let apply = ApplyStep { job, staged: counts, keys: counts.gone };
-            let written = apply.run(&mut writer, &outcome, timing).await?;
+            let written = apply_staged(&mut writer, job, counts, &outcome, timing).await?;
             log::info!("{}: {written}, of {} rows", job.what, human_count(fingerprint.rows));
-            Ok(outcome)
+            Ok((outcome, written.into()))
         }
         Some((_, _, fingerprint, _)) => equal(sides, job, outcome(fingerprint, 0)).await,
         None => equal(sides, job, outcome(source, 0)).await,
     }
+}
+
+/// Writes what was staged in one transaction, with what the ledger is told. Says what was written.
+///
+/// # Errors
+/// It was rolled back, unless the error came with the commit.
+async fn apply_staged(
+    target: &mut Session,
+    job: &DifferenceJob<'_>,
+    staged: Staged,
+    outcome: &LoadOutcome,
+    timing: &mut Timing,
+) -> Result<Staged, WindowError> {
+    let (plan, difference) = (job.plan, job.difference);
+    let mut step = ApplyStep { what: &job.what, plan, difference, staged, keys: staged.gone };
+    step.settle(target).await?;
+    target.lane()?.begin().await?;
+    let written = async {
+        step.write(target).await?;
+        // Rows that stay for now are not the source's.
+        let verify = if plan.keep_gone { Verify::Nothing } else { job.verify.by(plan) };
+        if let Some(different) = proof::difference(target, plan, verify, outcome.fingerprint).await? {
+            return Err(different.within("reading the target back").remedy("The old rows were kept"));
+        }
+        job.on_record.tell(target, outcome, plan.keep_gone).await
+    };
+    if let Err(error) = written.await {
+        roll_back(target, &error).await?;
+        return Err(error.into());
+    }
+    commit(target, outcome).await?;
+    timing.phase("APPLY");
+    Ok(step.staged)
+}
+
+/// After an error that is not the server's, which has ended the transaction by itself.
+pub(super) async fn roll_back(target: &mut Session, error: &Error) -> Result<()> {
+    if error.server().is_none() && target.lane().is_ok_and(|lane| lane.is_idle()) {
+        target.lane()?.rollback().await?;
+    }
+    Ok(())
 }
 
 /// There is nothing to write but, of a window, that it is complete.
@@ -125,7 +165,7 @@ async fn equal(
     sides: &mut Sides,
     job: &DifferenceJob<'_>,
     outcome: LoadOutcome,
-) -> Result<LoadOutcome, WindowError> {
+) -> Result<(LoadOutcome, WrittenRows), WindowError> {
     log::info!("{}: nothing differs, of {} rows", job.what, human_count(outcome.fingerprint.rows));
     if let OnRecord::Window(_) = job.on_record {
         let target = &mut sides.target;
@@ -133,7 +173,7 @@ async fn equal(
         job.on_record.tell(target, &outcome, false).await?;
         commit(target, &outcome).await?;
     }
-    Ok(outcome)
+    Ok((outcome, WrittenRows::default()))
 }
 
 /// Commits, and says what it would have been should nobody know whether it happened.

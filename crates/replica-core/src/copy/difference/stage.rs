@@ -11,7 +11,6 @@ use crate::compare::merge::{Merge, MergeStep};
 use crate::compare::stream::MOST_ROW;
 use crate::error::{Error, Result};
 use crate::load::{self, Load, LoadColumn, Progress};
-use crate::plan::{GONE, ROWS};
 use crate::rows::RowSource;
 use crate::session::Session;
 use crate::tds::columns::WireColumn;
@@ -115,12 +114,13 @@ pub(super) async fn stage(
         writer.execute(&sql).await.map_err(|error| error.within("making a table in tempdb"))?;
     }
     let (columns, names) = differing.columns();
-    let rows = staging(job.plan.load(&columns)?, ROWS);
+    let tables = &job.difference.staging;
+    let rows = staging(job.plan.load(&columns)?, &tables.rows);
     let named_by = job.difference.named_by().iter().zip(&names).map(|(column, arrived)| {
         let collation = column.collation.as_ref().map(|collation| collation.name.as_str());
         LoadColumn::new(column, arrived, collation)
     });
-    let gone = Load { columns: named_by.collect(), ..staging(rows.clone(), GONE) };
+    let gone = Load { columns: named_by.collect(), ..staging(rows.clone(), &tables.gone) };
     let mut bytes = 0;
     while !differing.ended {
         let source = NewRows { differing, columns: columns.clone(), chunk: u64::MAX, sent: 0 };
@@ -139,7 +139,7 @@ pub(super) async fn stage(
 }
 
 /// Into a table that nobody else sees.
-fn staging(load: Load, table: &str) -> Load {
+pub(in crate::copy) fn staging(load: Load, table: &str) -> Load {
     let hints = vec!["KEEP_NULLS".to_owned(), "TABLOCK".to_owned()];
     Load { table: table.to_owned(), hints, commit_rows: None, fence: None, ..load }
 }

@@ -137,7 +137,8 @@ impl WorkerPool {
             on_record: OnRecord::Window(claim),
         };
         let written = write_difference(sides, &job, timing, progress).await;
-        let outcome = self.committed(sides, written, claim, (timing, "APPLY")).await?;
+        let outcome =
+            self.committed(sides, written.map(|(outcome, _)| outcome), claim, (timing, "APPLY")).await?;
         if !plan.keep_gone {
             self.verify(&mut sides.target, plan, claim, outcome, timing).await?;
         }

@@ -1,0 +1,167 @@
+//! Who keeps the tables: the connections, the locks, the versions on record, and what is done when any of them is lost.
+use std::time::Duration;
+
+use super::round::{Next, Round};
+use super::source::{SourceFacts, facts};
+use super::{AppliedChanges, ChangesJob, TableRound};
+use crate::copy::replace::LOCK_WAIT;
+use crate::error::{Error, Result};
+use crate::ledger::{self, RecordedVersion, Version};
+use crate::retry::Backoff;
+use crate::session::applock;
+use crate::session::{Role, Session};
+
+/// Keeps a job's tables, round after round, over the same connections.
+pub struct Keeper<'a> {
+    pub(super) job: &'a ChangesJob,
+    connected: Option<Connected>,
+    /// What a COMMIT whose answer was lost would have brought.
+    pub(super) doubtful: Vec<DoubtfulChanges>,
+    /// The source refused SNAPSHOT isolation.
+    pub(super) no_snapshot: bool,
+    /// A connection has held the locks before: it may take the server a while to notice that it is gone.
+    had_locks: bool,
+}
+
+/// Both sides, and what is known of them for as long as the connections last.
+pub(super) struct Connected {
+    pub source: Session,
+    pub target: Session,
+    pub facts: SourceFacts,
+    /// For each table of the job.
+    pub recorded: Vec<Option<RecordedVersion>>,
+}
+
+impl Connected {
+    /// The version on record of a table.
+    pub(super) fn known(&self, place: usize) -> Option<&Version> {
+        self.recorded[place].as_ref().map(|recorded| &recorded.version)
+    }
+
+    /// A version was written.
+    pub(super) fn remember(&mut self, place: usize, version: Version) {
+        let (object_id_now, by) = (Some(version.object_id), "this process".to_owned());
+        self.recorded[place] = Some(RecordedVersion { version, object_id_now, by });
+    }
+}
+
+/// Changes of which nobody knows yet whether they are committed.
+pub(super) struct DoubtfulChanges {
+    pub place: usize,
+    pub version: Version,
+    pub applied: AppliedChanges,
+}
+
+/// How long a lock may outlive the connection that held it.
+const LOST_LOCK: Duration = Duration::from_secs(30);
+
+impl<'a> Keeper<'a> {
+    /// Nothing is connected yet.
+    pub fn new(job: &'a ChangesJob) -> Self {
+        Self { job, connected: None, doubtful: Vec::new(), no_snapshot: false, had_locks: false }
+    }
+
+    /// Carries over what has changed, once. What fails for a reason that passes is tried again; each table is told of once.
+    ///
+    /// # Errors
+    /// What concerns all tables: a server that is not there or refuses all of it; of kind `Busy`: another process keeps one
+    /// of the tables. What is one table's is in its result.
+    pub async fn round(&mut self, tell: &mut (dyn FnMut(TableRound) + Send)) -> Result<()> {
+        let mut retries = Backoff::default().retries();
+        let mut round = Round::of(self.job.tables.len(), tell);
+        loop {
+            round.passing.clear();
+            match Box::pin(self.attempt(&mut round)).await {
+                Ok(Next::Reconnect) => {}
+                Ok(Next::Done) => match round.passing.first().map(|(_, error)| error.to_string()) {
+                    None => return Ok(()),
+                    Some(error) if retries.another_after(&error).await => {}
+                    Some(_) => {
+                        for (place, error) in std::mem::take(&mut round.passing) {
+                            round.end(place, Err(error));
+                        }
+                        return Ok(());
+                    }
+                },
+                Err(error) if error.is_transient() && retries.another_after(&error).await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One attempt at what is not done. After an error that is not the server's nobody knows what is still to come on a
+    /// connection: it is not used again.
+    async fn attempt(&mut self, round: &mut Round<'_>) -> Result<Next> {
+        let mut connected = match self.connected.take() {
+            Some(connected) => connected,
+            None => self.connect().await?,
+        };
+        self.settle_doubtful(&connected, round);
+        let next = self.work(&mut connected, round).await;
+        match &next {
+            Ok(Next::Done) => self.connected = Some(connected),
+            Err(error) if error.server().is_some() => self.connected = Some(connected),
+            _ => {}
+        }
+        next
+    }
+
+    /// The connections are gone, or are to be.
+    pub fn disconnect(&mut self) {
+        self.connected = None;
+    }
+
+    /// Connects to both sides, and takes the tables' locks.
+    async fn connect(&mut self) -> Result<Connected> {
+        let (source, target) = tokio::join!(
+            Session::connect(&self.job.source, Role::Source),
+            Session::connect(&self.job.target, Role::Target)
+        );
+        let (mut source, mut target) = (source?, target?);
+        source.set_lock_timeout(LOCK_WAIT).await?;
+        target.set_lock_timeout(LOCK_WAIT).await?;
+        let facts = facts(&mut source).await?;
+        ledger::open_versions(&mut target).await?;
+        self.lock(&mut target).await?;
+        let recorded = self.recorded(&mut target).await?;
+        Ok(Connected { source, target, facts, recorded })
+    }
+
+    /// One process keeps a table. Its rounds never overlap, and its versions are its own to move.
+    async fn lock(&mut self, target: &mut Session) -> Result<()> {
+        let name = |place: usize| {
+            let kept = &self.job.tables[place];
+            kept.article.target_of(&kept.table)
+        };
+        // Names of locks have 255 characters at most (Microsoft docs, "sp_getapplock").
+        let resource = |place: usize| {
+            format!("replica changes {}", name(place)).to_lowercase().chars().take(250).collect()
+        };
+        let resources: Vec<String> = (0..self.job.tables.len()).map(resource).collect();
+        let wait = if self.had_locks { LOST_LOCK } else { Duration::ZERO };
+        let held = applock::take_all(target, &resources, wait).await?;
+        let Some(&place) = held.first() else {
+            self.had_locks = true;
+            return Ok(());
+        };
+        let by = self.recorded(target).await?.swap_remove(place);
+        let by = by.map_or("it has written no version yet".to_owned(), |recorded| recorded.by);
+        let error = Error::busy(format!("another process keeps {} ({by})", name(place)));
+        Err(error.remedy("Stop it, or leave this table to it"))
+    }
+
+    /// The versions on record, for each table of the job.
+    async fn recorded(&self, target: &mut Session) -> Result<Vec<Option<RecordedVersion>>> {
+        let versions = ledger::versions(target).await?;
+        let of = |place: usize| {
+            let kept = &self.job.tables[place];
+            let name = kept.article.target_of(&kept.table);
+            let alike = |known: &&RecordedVersion| {
+                known.version.table.to_string().eq_ignore_ascii_case(&name.to_string())
+            };
+            let exact = versions.iter().find(|known| known.version.table == *name);
+            exact.or_else(|| versions.iter().find(alike)).cloned()
+        };
+        Ok((0..self.job.tables.len()).map(of).collect())
+    }
+}

@@ -60,6 +60,18 @@ impl Stop {
         }
     }
 
+    /// Lets so much time pass, unless a signal comes first.
+    ///
+    /// # Errors
+    /// Of kind `Interrupted` or `Terminated`.
+    pub async fn pause(&self, time: std::time::Duration) -> Result<()> {
+        self.or(async {
+            tokio::time::sleep(time).await;
+            Ok(())
+        })
+        .await
+    }
+
     /// Runs `work` to its end or to the first signal, whichever comes first; then `work` is dropped.
     ///
     /// # Errors

@@ -42,6 +42,7 @@ impl Tool for Args {
             described::<check_replica::Args>(),
             described::<replicate_reference_tables::Args>(),
             described::<replicate_monthly_parallel_streaming::Args>(),
+            described::<replicate_changes::Args>(),
             described::<run_replica_etl::Args>(),
             described::<sync_replica_schema::Args>(),
             described::<verify_replica::Args>(),

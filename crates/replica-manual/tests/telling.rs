@@ -3,7 +3,7 @@ use replica_testkit::{Pair, Program, ProgramExit};
 use serde_json::Value;
 
 /// Every tool, and a command line for a table.
-const TOOLS: [(&str, &[&str]); 9] = [
+const TOOLS: [(&str, &[&str]); 10] = [
     ("replicate-reference-tables", &["TABLE"]),
     ("replicate-monthly-parallel-streaming", &["TABLE", "--start-date=2024-01-01", "--end-date=2024-02-29"]),
     ("run-replica-etl", &["--as-of=2024-01-31", "--only", "TABLE"]),
@@ -13,6 +13,7 @@ const TOOLS: [(&str, &[&str]); 9] = [
     ("debug-datetime-range", &["TABLE"]),
     ("debug-single-row-insert", &["TABLE", "--key", "1"]),
     ("sync-replica-schema", &["TABLE"]),
+    ("replicate-changes", &["TABLE"]),
 ];
 
 const CONFIGURATION: &str = "reference_tables = ['dbo.t', 'dbo.missing']\n";

@@ -32,17 +32,20 @@ pub enum List {
     Reference,
     /// Tables that are replaced by days.
     Dated,
+    /// Tables whose changes are carried over, and which the other lists may have, too.
+    Changing,
 }
 
 impl List {
     /// All lists, in the order in which their tables are taken.
-    pub const ALL: [Self; 2] = [Self::Reference, Self::Dated];
+    pub const ALL: [Self; 3] = [Self::Reference, Self::Dated, Self::Changing];
 
     /// Its key in `replica.toml`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Reference => "reference_tables",
             Self::Dated => "date_tables",
+            Self::Changing => "change_tables",
         }
     }
 
@@ -51,6 +54,7 @@ impl List {
         match self {
             Self::Reference => &config.reference_tables,
             Self::Dated => &config.date_tables,
+            Self::Changing => &config.change_tables,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Values of options that several tools have, from the text. argh says which option has which value beside what is
 //! wrong with it.
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::Shrink;
 use crate::error::{Error, Result};
@@ -8,6 +9,8 @@ use crate::report::output;
 
 /// More connections than this are a slip of the finger.
 const MOST_WORKERS: usize = 64;
+/// Of an interval: a day.
+const MOST_SECONDS: u64 = 24 * 3600;
 
 /// A number of connections to either side.
 ///
@@ -37,6 +40,21 @@ pub fn configured_workers(most: usize) -> Result<usize> {
 pub fn rows(text: &str) -> Result<u64, String> {
     let rows = text.parse().ok().filter(|rows| *rows > 0);
     rows.ok_or_else(|| "it is a number of rows, at least 1".to_owned())
+}
+
+/// A time between one round and the next: `30s`, `5m`, `1h`.
+///
+/// # Errors
+/// None of these, or no time at all.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    let seconds = units.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds).filter(|seconds| (1..=MOST_SECONDS).contains(seconds))
+    });
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "it is a time such as 30s, 5m or 1h, up to a day".to_owned())
 }
 
 /// A share of rows that may go; an empty text, any.
@@ -94,6 +112,9 @@ mod tests {
         assert!(configured_workers(64).is_ok() && configured_workers(0).is_err());
         assert_eq!(rows("1"), Ok(1));
         assert!(rows("0").is_err());
+        assert_eq!(interval("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(interval("24h"), Ok(Duration::from_secs(86_400)));
+        assert!(["0s", "5", "m", "25h", "-1s", "1d"].iter().all(|text| interval(text).is_err()));
         assert_eq!(shrink(""), Ok(Shrink::ANY));
         assert_eq!(shrink("80%").ok(), Shrink::percent(80).ok());
         assert!(shrink("101").is_err() && shrink("all").is_err());

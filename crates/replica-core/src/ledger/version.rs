@@ -54,6 +54,8 @@ pub struct Version {
     pub method: Method,
     /// Since which version the source tracks the table's changes, as far as it says.
     pub tracked_since: Option<i64>,
+    /// How many rows the source had at the version since which it tracks changes.
+    pub source_rows: Option<i64>,
     /// All changes up to it are in the target; of a rowversion, all before it.
     pub version: i64,
     /// When that was the source's, by the source's clock in UTC, as style 126 writes it.
@@ -91,7 +93,7 @@ pub async fn has_versions(session: &mut Session) -> Result<bool> {
 }
 
 const COLUMNS: &str = "schema_name, table_name, object_id, fingerprint, source, source_id, source_modified, fork, \
-     method, tracked_since, version, CONVERT(varchar(30), as_of, 126) AS as_of, \
+     method, tracked_since, source_rows, version, CONVERT(varchar(30), as_of, 126) AS as_of, \
      CONVERT(varchar(30), deletes_as_of, 126) AS deletes_as_of, CONVERT(varchar(19), recorded, 126) AS recorded, host, pid, \
      OBJECT_ID(QUOTENAME(schema_name) + N'.' + QUOTENAME(table_name)) AS object_id_now";
 
@@ -122,6 +124,7 @@ fn recorded(row: &CatalogRow) -> Result<RecordedVersion> {
             fork: row.text("fork").map(str::to_owned),
             method: method.ok_or_else(|| Error::protocol("the ledger has a version of an unknown method"))?,
             tracked_since: row.int("tracked_since"),
+            source_rows: row.int("source_rows"),
             version: row.number("version")?,
             as_of: row.name("as_of")?,
             deletes_as_of: row.text("deletes_as_of").map(str::to_owned),
@@ -138,13 +141,13 @@ pub async fn write_version(session: &mut Session, new: &Version, old: Option<i64
         "UPDATE replica.versions SET object_id = @P3, fingerprint = @P4, source = @P5, source_id = @P6, \
          source_modified = @P7, fork = NULLIF(@P8, N''), method = @P9, tracked_since = NULLIF(@P10, -1), version = @P11, \
          as_of = CONVERT(datetime2(3), @P12, 126), deletes_as_of = CONVERT(datetime2(3), NULLIF(@P13, N''), 126), \
-         recorded = SYSUTCDATETIME(), host = HOST_NAME(), pid = @P14 \
+         recorded = SYSUTCDATETIME(), host = HOST_NAME(), pid = @P14, source_rows = NULLIF(@P15, -1) \
          WHERE versions.schema_name = @P1 AND versions.table_name = @P2"
     } else {
         "INSERT INTO replica.versions (schema_name, table_name, object_id, fingerprint, source, source_id, \
-         source_modified, fork, method, tracked_since, version, as_of, deletes_as_of, recorded, host, pid) \
+         source_modified, fork, method, tracked_since, version, as_of, deletes_as_of, recorded, host, pid, source_rows) \
          SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, NULLIF(@P8, N''), @P9, NULLIF(@P10, -1), @P11, \
-         CONVERT(datetime2(3), @P12, 126), CONVERT(datetime2(3), NULLIF(@P13, N''), 126), SYSUTCDATETIME(), HOST_NAME(), @P14 \
+         CONVERT(datetime2(3), @P12, 126), CONVERT(datetime2(3), NULLIF(@P13, N''), 126), SYSUTCDATETIME(), HOST_NAME(), @P14, NULLIF(@P15, -1) \
          WHERE NOT EXISTS (SELECT 1 FROM replica.versions AS v WHERE v.schema_name = @P1 AND v.table_name = @P2)"
     }
     .to_owned();
@@ -165,9 +168,10 @@ pub async fn write_version(session: &mut Session, new: &Version, old: Option<i64
         text(&new.as_of),
         text(new.deletes_as_of.as_deref().unwrap_or_default()),
         Param::BigInt(std::process::id().into()),
+        Param::BigInt(new.source_rows.unwrap_or(-1)),
     ];
     if let Some(old) = old {
-        sql.push_str(" AND versions.version = @P15");
+        sql.push_str(" AND versions.version = @P16");
         params.push(Param::BigInt(old));
     }
     let written = session.lane()?.run(&Query { sql, params }).await;

@@ -10,6 +10,7 @@ CREATE TABLE replica.versions (
     method varchar(20) NOT NULL CONSTRAINT CK_replica_versions_method
         CHECK (method IN ('change-tracking', 'rowversion')),
     tracked_since bigint NULL,
+    source_rows bigint NULL,
     version bigint NOT NULL,
     as_of datetime2(3) NOT NULL,
     deletes_as_of datetime2(3) NULL,

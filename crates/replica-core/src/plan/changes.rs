@@ -4,9 +4,9 @@
 //! Change tracking names the keys of rows that changed, once each, and a letter for what happened to each. The letter is
 //! not asked for: of a key that was deleted and inserted again, or of a row in which a unique value moved, older builds
 //! tell it wrong (Microsoft support, KB4135113). Whether the row is there decides, in the same snapshot.
-use super::difference::{DifferencePlan, without_key};
+use super::difference::DifferencePlan;
 use super::{CopyOptions, Plan, select_list};
-use crate::catalog::{SqlType, Table, quote};
+use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::compare::key::MergeKey;
 use crate::config::Apply;
 use crate::error::{Error, Result};
@@ -46,6 +46,9 @@ impl ChangesPlan {
         if method == Method::ChangeTracking {
             plan.difference = Some(by_primary_key(source, target, &plan)?);
         }
+        if plan.difference.is_none() {
+            return Err(without_name(&plan.target));
+        }
         plan.allowed()?;
         let row_version = match method {
             Method::ChangeTracking => None,
@@ -60,7 +63,7 @@ impl ChangesPlan {
     /// # Errors
     /// There is none, which a plan of this kind always has.
     pub(crate) fn difference(&self) -> Result<&DifferencePlan> {
-        self.plan.difference.as_ref().ok_or_else(|| without_name(&self.plan))
+        self.plan.difference.as_ref().ok_or_else(|| without_name(&self.plan.target))
     }
 
     /// Where in the session of the target its rows are staged.
@@ -166,8 +169,11 @@ pub(crate) fn any_change(source: &str, parameter: usize) -> String {
     )
 }
 
-fn without_name(plan: &Plan) -> Error {
-    Error::refused(Refusal::NoKey, "its rows cannot be told apart").table(&plan.target)
+fn without_name(target: &TableName) -> Error {
+    let why = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL and are copied without loss";
+    Error::refused(Refusal::NoKey, why)
+        .remedy("Give the target a primary key like the source's, or copy the table by replicate-reference-tables")
+        .table(target)
 }
 
 /// Change tracking names rows by the primary key of the source's table: so must the target.
@@ -182,7 +188,7 @@ fn by_primary_key(source: &Table, target: &Table, plan: &Plan) -> Result<Differe
     }
     let key = MergeKey::filled_by(target, &plan.mapping, &ids).ok_or_else(|| {
         match MergeKey::identifying(target, &plan.mapping) {
-            None => without_key(target).remedy("Give the target a primary key like the source's"),
+            None => without_name(&target.object.name),
             Some(_) => refused(
                 "changes are named by the source's primary key, and the target has no unique key of these columns".into(),
             )
@@ -226,8 +232,8 @@ mod tests {
         let mut table = sample(name);
         table.object.id = i64::from(name.len() as u32);
         table.columns = vec![
-            Column { id: 1, ..column("id", &SqlType::Int) },
-            Column { id: 2, ..column("co]de", &SqlType::VarChar(Length::N(10))) },
+            Column { id: 1, nullable: false, ..column("id", &SqlType::Int) },
+            Column { id: 2, nullable: false, ..column("co]de", &SqlType::VarChar(Length::N(10))) },
             Column { id: 3, nullable: true, ..column("text", &SqlType::NVarChar(Length::Max)) },
             Column { id: 4, ..column("stamp", &SqlType::RowVersion) },
         ];

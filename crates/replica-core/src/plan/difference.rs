@@ -52,7 +52,7 @@ pub struct DifferencePlan {
 }
 
 /// Why a table's rows cannot be told apart.
-pub(super) fn without_key(target: &Table) -> Error {
+fn without_key(target: &Table) -> Error {
     let why = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL and are copied without loss";
     Error::refused(Refusal::NoKey, why)
         .remedy("Give the target a primary key, or say --apply replace")

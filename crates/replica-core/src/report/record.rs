@@ -53,6 +53,8 @@ pub enum RecordValue {
     Rate(f64),
     /// A row hash summed over a table or window.
     Hash(u128),
+    /// A number that tells one from another, and is no measure.
+    Number(i64),
     /// Not known, or not asked for.
     Missing,
 }
@@ -155,6 +157,7 @@ fn tsv(value: &RecordValue) -> String {
     match value {
         RecordValue::Text(text) => one_line(text),
         RecordValue::Count(number) | RecordValue::Bytes(number) => number.to_string(),
+        RecordValue::Number(number) => number.to_string(),
         RecordValue::Seconds(duration) => format!("{:.3}", duration.as_secs_f64()),
         RecordValue::Rate(rate) => format!("{rate:.0}"),
         RecordValue::Hash(hash) => format!("{hash:032x}"),
@@ -167,9 +170,11 @@ fn json(value: &RecordValue) -> String {
         RecordValue::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
         RecordValue::Hash(_) => format!("\"{}\"", tsv(value)),
         RecordValue::Missing => "null".to_owned(),
-        RecordValue::Count(_) | RecordValue::Bytes(_) | RecordValue::Seconds(_) | RecordValue::Rate(_) => {
-            tsv(value)
-        }
+        RecordValue::Count(_)
+        | RecordValue::Bytes(_)
+        | RecordValue::Number(_)
+        | RecordValue::Seconds(_)
+        | RecordValue::Rate(_) => tsv(value),
     }
 }
 

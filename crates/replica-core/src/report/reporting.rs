@@ -170,8 +170,11 @@ impl Reporter {
         })
     }
 
-    /// The run has ended, well or not: shows people the lines.
-    pub(crate) fn end(&self) -> io::Result<()> {
+    /// The run, or a round of it, has ended, well or not: shows people the lines.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub fn end(&self) -> io::Result<()> {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         let coloured = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
         self.write(|out| out.write_all(text::table(&lines, coloured).as_bytes()))

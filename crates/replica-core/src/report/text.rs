@@ -76,6 +76,7 @@ impl Column {
                 value,
                 RecordValue::Count(_)
                     | RecordValue::Bytes(_)
+                    | RecordValue::Number(_)
                     | RecordValue::Seconds(_)
                     | RecordValue::Rate(_)
             )
@@ -191,6 +192,7 @@ fn cell(value: &RecordValue) -> Option<String> {
         RecordValue::Seconds(duration) => human_duration(*duration),
         RecordValue::Rate(rate) => human_count(rate.round() as u64),
         RecordValue::Hash(hash) => format!("{hash:032x}"),
+        RecordValue::Number(number) => number.to_string(),
         RecordValue::Missing => return None,
     })
 }

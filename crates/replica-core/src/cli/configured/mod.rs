@@ -152,8 +152,10 @@ fn one_source_each(run: &[TableName], settings: &HashMap<TableName, TableSetting
 fn lists(config: &Config, names: &Names) -> Result<HashMap<List, Result<Vec<TableName>>>> {
     let entries = |list: List| list.entries(config);
     let mut tables = HashMap::new();
-    for (list, other) in [(List::Reference, List::Dated), (List::Dated, List::Reference)] {
-        let others = entries(other)?;
+    let lists =
+        [(List::Reference, Some(List::Dated)), (List::Dated, Some(List::Reference)), (List::Changing, None)];
+    for (list, other) in lists {
+        let others = other.map(entries).transpose()?.unwrap_or_default();
         let others = others.iter().filter(|entry| !entry.excludes).filter_map(|entry| match &entry.tables {
             NamedOrMatching::Named(name) => Some(names.of(name)),
             NamedOrMatching::Matching(_) => None,

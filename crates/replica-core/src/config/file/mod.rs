@@ -23,6 +23,8 @@ pub struct Config {
     pub reference_tables: Vec<String>,
     /// The tables that run-replica-etl replaces by days, as written.
     pub date_tables: Vec<String>,
+    /// The tables whose changes replicate-changes carries over, as written.
+    pub change_tables: Vec<String>,
     /// Tables of these lists by a name for several.
     pub groups: BTreeMap<String, Vec<String>>,
     /// What run-replica-etl alone reads.
@@ -185,6 +187,7 @@ impl Config {
             target: side("[target]", raw.target)?,
             reference_tables: raw.reference_tables,
             date_tables: raw.date_tables,
+            change_tables: raw.change_tables,
             groups: raw.groups,
             etl,
             schema: raw.schema,
@@ -244,6 +247,8 @@ struct RawConfig {
     reference_tables: Vec<String>,
     #[serde(default)]
     date_tables: Vec<String>,
+    #[serde(default)]
+    change_tables: Vec<String>,
     #[serde(default)]
     groups: BTreeMap<String, Vec<String>>,
     #[serde(default)]

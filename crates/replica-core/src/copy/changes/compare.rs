@@ -1,5 +1,6 @@
 //! Tables whose version does not hold: both sides are compared, what differs is written, and the table goes on from the
 //! version that was taken before.
+use super::judge::Reset;
 use super::keeper::{Connected, Keeper};
 use super::round::{PlannedChanges, Round, parents_first};
 use super::source::SourceNow;
@@ -26,7 +27,8 @@ impl Keeper<'_> {
             let Err(reason) = &table.old else { continue };
             match self.on_reset(reason) {
                 Ok(()) => {
-                    log::warn!("{}: {reason}: both sides are compared", table.label);
+                    let level = if *reason == Reset::First { log::Level::Info } else { log::Level::Warn };
+                    log::log!(level, "{}: {reason}: both sides are compared", table.label);
                     tables.push(table);
                 }
                 Err(error) => round.end(table.place, Err(error.table(&table.label))),

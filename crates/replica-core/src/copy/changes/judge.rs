@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::source::{SourceFacts, SourceNow, TableNow};
-use crate::ledger::{Method, RecordedVersion};
+use crate::ledger::{Method, RecordedVersion, Version};
 
 /// Why a table's changes cannot be had from its version on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(super) enum Reset {
     TrackedAnew {
         since: i64,
     },
+    /// The version that was applied is the one since which the source tracks changes.
+    MayBeTruncated,
 }
 
 impl fmt::Display for Reset {
@@ -64,6 +66,11 @@ impl fmt::Display for Reset {
             Self::TrackedAnew { since } => write!(
                 f,
                 "the source tracks its changes anew, from version {since} on: tracking was off, or the table was truncated"
+            ),
+            Self::MayBeTruncated => write!(
+                f,
+                "the version on record is the one since which the source tracks changes: nothing shows whether the table was \
+                 truncated, or tracking off, since"
             ),
         }
     }
@@ -111,6 +118,13 @@ pub(super) fn judge(
     {
         return Err(Reset::TrackedAnew { since });
     }
+    // TRUNCATE, and tracking that is switched off and on, make the current version the first that is tracked, and make no
+    // version of their own: if that was the first before, no version tells of it. The number of rows and the time of the
+    // last ALTER do, as long as nothing else has changed (docs/CHANGES.md).
+    let is_other = table.rows != known.source_rows || table.modified != known.source_modified;
+    if may_be_truncated(known) && is_other {
+        return Err(Reset::MayBeTruncated);
+    }
     match table.min_valid {
         // Valid is what is not below it (Microsoft docs, "CHANGE_TRACKING_MIN_VALID_VERSION").
         Some(min_valid) if min_valid > known.version => {
@@ -118,6 +132,11 @@ pub(super) fn judge(
         }
         _ => Ok(()),
     }
+}
+
+/// Would a TRUNCATE that came next leave no trace in the source's versions?
+pub(super) fn may_be_truncated(known: &Version) -> bool {
+    known.method == Method::ChangeTracking && known.tracked_since == Some(known.version)
 }
 
 /// As the ledger has it: server or group, database, table.
@@ -132,7 +151,6 @@ mod tests {
 
     use super::*;
     use crate::catalog::TableName;
-    use crate::ledger::Version;
 
     fn recorded() -> RecordedVersion {
         RecordedVersion {
@@ -146,6 +164,7 @@ mod tests {
                 fork: Some("one".into()),
                 method: Method::ChangeTracking,
                 tracked_since: Some(3),
+                source_rows: None,
                 version: 10,
                 as_of: "2024-01-01T00:00:00.000".into(),
                 deletes_as_of: None,
@@ -168,7 +187,13 @@ mod tests {
             asked: Instant::now(),
             tables: HashMap::new(),
         };
-        let mut table = TableNow { modified: "m".into(), tracked: true, since: Some(3), min_valid: Some(10) };
+        let mut table = TableNow {
+            modified: "m".into(),
+            tracked: true,
+            since: Some(3),
+            rows: Some(100),
+            min_valid: Some(10),
+        };
         change(&mut known, &mut facts, &mut now, &mut table);
         judge(Some(&known), (&facts, "dbo.t"), &now, &table, 7)
     }
@@ -184,6 +209,7 @@ mod tests {
         let zero = |known: &mut RecordedVersion, table: &mut TableNow| {
             known.version.version = 0;
             known.version.tracked_since = Some(0);
+            known.version.source_rows = Some(100);
             table.since = Some(0);
             table.min_valid = Some(0);
         };
@@ -206,6 +232,16 @@ mod tests {
             Err(Reset::WentBack { version: 10, now: 9 })
         );
         assert_eq!(judged(|_, _, _, table| table.since = Some(11)), Err(Reset::TrackedAnew { since: 11 }));
+    }
+
+    #[test]
+    fn a_truncate_at_the_first_version_shows_in_the_number_of_rows() {
+        let first = |known: &mut RecordedVersion, table: &mut TableNow, rows| {
+            (known.version.tracked_since, table.since) = (Some(10), Some(10));
+            (known.version.source_rows, table.rows) = (Some(100), Some(rows));
+        };
+        assert_eq!(judged(|known, _, _, table| first(known, table, 100)), Ok(()));
+        assert_eq!(judged(|known, _, _, table| first(known, table, 0)), Err(Reset::MayBeTruncated));
     }
 
     #[test]

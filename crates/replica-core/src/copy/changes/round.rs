@@ -2,7 +2,7 @@
 use std::time::Instant;
 
 use super::apply::{AppliedTable, ApplyError, apply};
-use super::judge::{Reset, judge, source_of};
+use super::judge::{Reset, judge, may_be_truncated, source_of};
 use super::keeper::{Connected, DoubtfulChanges, Keeper};
 use super::source::{SourceNow, TableNow, changed};
 use super::stage;
@@ -212,9 +212,13 @@ impl Keeper<'_> {
             }
             Some(known) if known.version.object_id != target.object.id => Err(Reset::TargetMadeAgain),
             Some(known) if known.version.fingerprint != fingerprint => Err(Reset::OtherColumns),
+            // What changed since may have come after a TRUNCATE.
+            Some(known) if may_be_truncated(&known.version) && now.version != Some(known.version.version) => {
+                Err(Reset::MayBeTruncated)
+            }
             Some(known) => Ok(known.version.version),
         });
-        let TableNow { modified, since, .. } = table;
+        let TableNow { modified, since, rows, .. } = table;
         let version = match method {
             Method::ChangeTracking => now.version,
             Method::RowVersion => now.active,
@@ -241,6 +245,7 @@ impl Keeper<'_> {
             fork: facts.fork.clone(),
             method,
             tracked_since: since,
+            source_rows: rows,
             version: version.ok_or_else(|| Error::protocol("the source does not say its version"))?,
             // As long as a transaction is open, nobody knows how old the oldest change is that is still to come.
             as_of: match known {

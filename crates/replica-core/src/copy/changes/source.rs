@@ -43,6 +43,8 @@ pub(super) struct TableNow {
     pub tracked: bool,
     /// Since when.
     pub since: Option<i64>,
+    /// How many rows it has, as far as the server counts them.
+    pub rows: Option<i64>,
     /// Changes after it are all there. `None` though it is tracked: the login may not ask.
     pub min_valid: Option<i64>,
 }
@@ -102,15 +104,17 @@ impl SourceNow {
             }
         };
         // The lower bound of open transactions before the counter: if none is open they are the same.
-        let rows = match rowversions {
-            true => "CAST(MIN_ACTIVE_ROWVERSION() AS bigint) AS active, CAST(@@DBTS AS bigint) AS used, ",
-            false => "",
+        let rows = if rowversions {
+            "CAST(MIN_ACTIVE_ROWVERSION() AS bigint) AS active, CAST(@@DBTS AS bigint) AS used, "
+        } else {
+            ""
         };
         let sql = format!(
             "SELECT {rows}CHANGE_TRACKING_CURRENT_VERSION() AS current_version, \
              CONVERT(varchar(23), SYSUTCDATETIME(), 126) AS at; \
              SELECT t.object_id AS object_id, CONVERT(varchar(23), t.modify_date, 126) AS modified, \
              ct.object_id AS tracked, ct.begin_version AS begin_version, \
+             (SELECT SUM(p.rows) FROM sys.partitions AS p WHERE p.object_id = t.object_id AND p.index_id IN (0, 1)) AS row_count, \
              CHANGE_TRACKING_MIN_VALID_VERSION(ct.object_id) AS min_valid \
              FROM sys.tables AS t LEFT JOIN sys.change_tracking_tables AS ct ON ct.object_id = t.object_id{wanted}"
         );
@@ -125,8 +129,9 @@ impl SourceNow {
         let tables = tables.iter().map(CatalogRow::from).map(|row| {
             let tracked = row.int("tracked").is_some();
             let modified = row.text("modified").unwrap_or_default().to_owned();
-            let (since, min_valid) = (row.int("begin_version"), row.int("min_valid"));
-            Ok((row.number("object_id")?, TableNow { modified, tracked, since, min_valid }))
+            let (since, rows) = (row.int("begin_version"), row.int("row_count"));
+            let min_valid = row.int("min_valid");
+            Ok((row.number("object_id")?, TableNow { modified, tracked, since, rows, min_valid }))
         });
         Ok(Self {
             version: row.int("current_version"),

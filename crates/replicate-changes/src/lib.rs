@@ -1,0 +1,6 @@
+//! Carries over what changed at the source since the last run. The command line is the interface; see docs/COMMANDS.md.
+mod args;
+mod line;
+mod run;
+
+pub use args::Args;

@@ -1,0 +1,6 @@
+use replica_core::cli;
+use replicate_changes::Args;
+
+fn main() -> std::process::ExitCode {
+    cli::main::<Args>()
+}

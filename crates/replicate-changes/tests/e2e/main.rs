@@ -1,0 +1,5 @@
+//! The real binary against the sandbox, whose change tracking is as strict as what is known of a server's
+//! (docs/SANDBOX.md, "Change tracking and rowversion").
+mod resets;
+mod tracked;
+mod util;

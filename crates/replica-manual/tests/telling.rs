@@ -23,6 +23,10 @@ fn pair() -> Pair {
     let pair = Pair::new();
     pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, day date NOT NULL, label varchar(9) NULL)");
     pair.both("INSERT INTO dbo.t VALUES (1, '2024-01-31', 'one'), (2, '2024-02-01', NULL)");
+    pair.source(
+        "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON); \
+         ALTER TABLE dbo.t ENABLE CHANGE_TRACKING",
+    );
     pair
 }
 

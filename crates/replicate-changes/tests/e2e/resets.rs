@@ -122,3 +122,54 @@ fn a_ledger_without_the_version_begins_anew() {
     compared(&pair, "no version of it is on record");
     pair.assert_equal(ROWS);
 }
+
+#[test]
+fn a_weekend_without_a_round_is_noticed() {
+    let pair = kept_for_a_while();
+    pair.source("UPDATE dbo.t SET label = 'on friday' WHERE id = 2; DELETE FROM dbo.t WHERE id = 3");
+    pair.source("EXEC sp_sandbox_cleanup @minutes = 5000");
+    pair.source("UPDATE dbo.t SET label = 'on monday' WHERE id = 1");
+    pair.source("EXEC sp_sandbox_cleanup @minutes = 10000");
+    let (before, on_record) = (shown(&pair, ROWS), versions(&pair));
+    tool(&pair).run(&["dbo.t", "--on-reset=fail"]).exits(1).says("retention");
+    assert_eq!((shown(&pair, ROWS), versions(&pair)), (before, on_record));
+    compared(&pair, "retention");
+    pair.assert_equal(ROWS);
+    assert_others(&pair);
+}
+
+#[test]
+fn a_restored_source_is_noticed_below_and_above() {
+    for below in [true, false] {
+        let pair = kept_for_a_while();
+        let version = if below { 0 } else { 1000 };
+        pair.source(&format!("EXEC sp_sandbox_restore @version = {version}"));
+        pair.source("DELETE FROM dbo.t; INSERT INTO dbo.t VALUES (1, 'restored'), (2, 'two'), (8, 'other')");
+        compared(&pair, "restored");
+        pair.assert_equal(ROWS);
+        assert_others(&pair);
+    }
+}
+
+#[test]
+fn a_login_that_may_not_ask_is_told_what_it_needs() {
+    let pair = kept_for_a_while();
+    let name = format!("u_{}", pair.source.name);
+    pair.server.client("master").batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD = 'Reader-4711-pw'"));
+    pair.source(&format!("CREATE USER [{name}] FOR LOGIN [{name}]"));
+    pair.source(&format!("GRANT SELECT, VIEW CHANGE TRACKING ON dbo.t TO [{name}]"));
+    let connection = pair.server.connection_as(&pair.source.name, &name, "Reader-4711-pw");
+    let as_user = || tool(&pair).with("REPLICA_SOURCE", &connection);
+    pair.source("UPDATE dbo.t SET label = 'seen' WHERE id = 2");
+    as_user().run(&["dbo.t"]).exits(0);
+    pair.assert_equal(ROWS);
+    pair.source(&format!("REVOKE VIEW CHANGE TRACKING ON dbo.t FROM [{name}]"));
+    pair.source("UPDATE dbo.t SET label = 'unseen' WHERE id = 2");
+    let (before, on_record) = (shown(&pair, ROWS), versions(&pair));
+    as_user().run(&["dbo.t"]).exits(1).says("GRANT VIEW CHANGE TRACKING ON [dbo].[t]");
+    assert_eq!((shown(&pair, ROWS), versions(&pair)), (before, on_record), "it is no reason to compare");
+    pair.source(&format!("GRANT VIEW CHANGE TRACKING ON dbo.t TO [{name}]"));
+    as_user().run(&["dbo.t"]).exits(0);
+    pair.assert_equal(ROWS);
+    pair.server.client("master").batch(&format!("DROP LOGIN [{name}]"));
+}

@@ -1,11 +1,13 @@
 //! Who keeps the tables: the connections, the locks, the versions on record, and what is done when any of them is lost.
 use std::time::Duration;
 
+use twox_hash::XxHash3_128;
+
 use super::round::{Next, Round};
 use super::source::{SourceFacts, facts};
 use super::{AppliedChanges, ChangesJob, TableRound};
 use crate::copy::replace::LOCK_WAIT;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::{self, RecordedVersion, Version};
 use crate::retry::Backoff;
 use crate::session::applock;
@@ -133,9 +135,11 @@ impl<'a> Keeper<'a> {
             let kept = &self.job.tables[place];
             kept.article.target_of(&kept.table)
         };
-        // Names of locks have 255 characters at most (Microsoft docs, "sp_getapplock").
+        // 32 characters, as many as the server's views show of a lock's name.
         let resource = |place: usize| {
-            format!("replica changes {}", name(place)).to_lowercase().chars().take(250).collect()
+            let name = name(place).to_string().to_lowercase();
+            let hash = format!("{:032x}", XxHash3_128::oneshot(name.as_bytes()));
+            format!("replica changes {hash:.16}")
         };
         let resources: Vec<String> = (0..self.job.tables.len()).map(resource).collect();
         let wait = if self.had_locks { LOST_LOCK } else { Duration::ZERO };
@@ -144,10 +148,10 @@ impl<'a> Keeper<'a> {
             self.had_locks = true;
             return Ok(());
         };
-        let by = self.recorded(target).await?.swap_remove(place);
-        let by = by.map_or("it has written no version yet".to_owned(), |recorded| recorded.by);
-        let error = Error::busy(format!("another process keeps {} ({by})", name(place)));
-        Err(error.remedy("Stop it, or leave this table to it"))
+        let by = self.recorded(target).await?.swap_remove(place).map(|recorded| recorded.by);
+        let by = by.map(|by| format!(" (its version was written by {by})")).unwrap_or_default();
+        let what = format!("another process keeps {}{by}", name(place));
+        Err(applock::held_by_others(target, &resources[place], &what).await)
     }
 
     /// The versions on record, for each table of the job.

@@ -95,7 +95,9 @@ impl<'a> Rounds<'a> {
                 told = std::mem::replace(&mut told, Ok(())).and(written);
             }
         };
-        stop.or(self.keeper.round(&mut tell)).await?;
+        let ended = stop.or(self.keeper.round(&mut tell)).await;
+        self.reporter.end()?;
+        ended?;
         told?;
         let failed = codes.iter().filter(|code| **code != Code::Ok).count();
         if all || changed > 0 || failed > 0 {

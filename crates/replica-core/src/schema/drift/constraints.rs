@@ -1,6 +1,6 @@
 //! Checks and foreign keys.
 use super::blockers::drop_constraint;
-use super::{Compared, Deviation, Element, Mend, Severity, paired};
+use super::{Compared, Deviation, Element, Mend, Paired, Severity, paired};
 use crate::catalog::quote;
 use crate::config::Feature;
 use crate::schema::ddl;
@@ -17,7 +17,7 @@ pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
 }
 
 fn checks(pair: &Compared<'_>) -> Vec<Deviation> {
-    let (pairs, left) = paired(
+    let Paired { pairs, left } = paired(
         &pair.wanted.checks,
         &pair.found.checks,
         &[
@@ -88,7 +88,7 @@ fn state(
 }
 
 fn foreign_keys(pair: &Compared<'_>) -> Vec<Deviation> {
-    let (pairs, left) = paired(
+    let Paired { pairs, left } = paired(
         &pair.wanted.foreign_keys,
         &pair.found.foreign_keys,
         &[

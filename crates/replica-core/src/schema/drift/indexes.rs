@@ -1,5 +1,5 @@
 //! Keys and indexes.
-use super::{Compared, Deviation, Element, Mend, Severity, paired};
+use super::{Compared, Deviation, Element, Mend, Paired, Severity, paired};
 use crate::catalog::quote;
 use crate::config::Feature;
 use crate::schema::ddl;
@@ -9,7 +9,7 @@ use crate::schema::statement::{Cost, DdlStatement};
 
 pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
     let is_key = |index: &IndexDefinition| index.backs == Backs::PrimaryKey;
-    let (pairs, left) = paired(
+    let Paired { pairs, left } = paired(
         &pair.wanted.indexes,
         &pair.found.indexes,
         &[

@@ -163,13 +163,19 @@ struct Compared<'a> {
     target: &'a TargetServer,
 }
 
-/// What is wanted beside what is found of it, and what is found beyond. The first test decides before the next is asked: of
+/// Whether what is found is what is wanted.
+type IsIt<'a, T> = &'a dyn Fn(&T, &T) -> bool;
+
+struct Paired<'a, T> {
+    /// All that is wanted, with what is found of it.
+    pairs: Vec<(&'a T, Option<&'a T>)>,
+    /// What is found beyond.
+    left: Vec<&'a T>,
+}
+
+/// Puts what is found beside what is wanted. The first test decides before the next is asked: of
 /// two indexes, the one of that name is it, before another that holds the same.
-fn paired<'a, T>(
-    wanted: &'a [T],
-    found: &'a [T],
-    tests: &[&dyn Fn(&T, &T) -> bool],
-) -> (Vec<(&'a T, Option<&'a T>)>, Vec<&'a T>) {
+fn paired<'a, T>(wanted: &'a [T], found: &'a [T], tests: &[IsIt<'_, T>]) -> Paired<'a, T> {
     let mut left: Vec<&T> = found.iter().collect();
     let mut pairs: Vec<(&T, Option<&T>)> = wanted.iter().map(|wanted| (wanted, None)).collect();
     for is_it in tests {
@@ -179,7 +185,7 @@ fn paired<'a, T>(
             }
         }
     }
-    (pairs, left)
+    Paired { pairs, left }
 }
 
 /// The differences of the table that the target has from the wanted one, the worst first.

@@ -21,6 +21,7 @@ import tempfile
 # What differs from run to run and from machine to machine.
 VARIABLE = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>"),
     (r"(127\.0\.0\.1|localhost)[:,]\d+", "<server>"),
     (r"\b\d+m\d+s\b|\b\d+(\.\d+)?(ms|s)\b", "<took>"),
     (r"[\d,]+ rows/s", "<rate>"),

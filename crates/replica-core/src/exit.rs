@@ -21,6 +21,23 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Failed, Self::Usage, Self::Connect, Self::Busy, Self::Interrupted, Self::Terminated];
+
+    /// What it says, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "all done, or nothing found",
+            Self::Failed => "something failed or was found; the lines on stdout say what",
+            Self::Usage => "bad usage or configuration; nothing was touched",
+            Self::Connect => "cannot connect or log in, after two minutes of trying if that can help",
+            Self::Busy => "another run holds this table",
+            Self::Interrupted => "stopped by SIGINT, after cleaning up",
+            Self::Terminated => "stopped by SIGTERM, after cleaning up",
+        }
+    }
+
     /// The number as the shell sees it. Signals follow the shell's own 128 + signal number.
     pub fn number(self) -> u8 {
         match self {

@@ -1,5 +1,8 @@
-//! Writes man pages and shell completions of every program, made from its argument definitions.
+//! Writes man pages and shell completions of every program, made from its argument definitions; and what the
+//! configuration may hold, made from the types that read it: a page, and a JSON Schema for editors.
 mod complete;
+mod configuration;
+mod overview;
 mod page;
 mod tool;
 
@@ -7,16 +10,17 @@ use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{self, Code, Tool};
+use replica_core::config::json_schema;
 use replica_core::error::{Error, Result};
 use replica_core::report::{Reporter, Reporting};
 use replica_finder::{DATES, NUMBERS, STRINGS};
 
 use tool::described;
 
-/// Writes man pages and shell completions of every program to a folder.
+/// Writes man pages and shell completions of every program, and the JSON Schema of replica.toml, to a folder.
 #[derive(FromArgs, ArgsInfo)]
 struct Args {
-    /// where man/, bash/, zsh/ and fish/ go
+    /// where man/, bash/, zsh/, fish/ and replica.schema.json go
     #[argh(positional, arg_name = "FOLDER")]
     folder: PathBuf,
     /// print the version
@@ -59,6 +63,10 @@ impl Tool for Args {
             write(&folder.join("zsh").join(format!("_{name}")), &complete::zsh(tool))?;
             write(&folder.join("fish").join(format!("{name}.fish")), &complete::fish(tool))?;
         }
+        write(&folder.join("man/man7/replica.7"), &overview::page(&tools))?;
+        let schema = json_schema();
+        write(&folder.join("man/man5/replica.toml.5"), &configuration::page(&schema))?;
+        write(&folder.join("replica.schema.json"), &format!("{schema:#}\n"))?;
         Ok(Code::Ok)
     }
 }

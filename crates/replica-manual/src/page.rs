@@ -5,12 +5,7 @@ use roff::{Inline, Roff, bold, italic, roman};
 
 /// The page of `tool`, which refers to those of `all`.
 pub fn page(tool: &CommandInfoWithArgs, all: &[CommandInfoWithArgs]) -> String {
-    let mut page = Roff::new();
-    // The name fills the line, so that there is no room for the usual title between.
-    page.control(
-        "TH",
-        [&tool.name.to_uppercase(), "1", " ", concat!("replica ", env!("CARGO_PKG_VERSION")), " "],
-    );
+    let mut page = begin(tool.name, "1");
     section(&mut page, "NAME");
     page.text([roman(format!("{} - {}", tool.name, summary(tool.description)))]);
     section(&mut page, "SYNOPSIS");
@@ -42,22 +37,31 @@ pub fn page(tool: &CommandInfoWithArgs, all: &[CommandInfoWithArgs]) -> String {
     for other in all.iter().filter(|other| other.name != tool.name) {
         others.extend([roman(if others.is_empty() { "" } else { ", " }), bold(other.name), roman("(1)")]);
     }
+    others.extend([roman(", "), bold("replica.toml"), roman("(5), "), bold("replica"), roman("(7)")]);
     page.text(others);
     page.render()
 }
 
-fn section(page: &mut Roff, name: &str) {
+/// A page of this name in a section of the manual.
+pub fn begin(name: &str, of: &str) -> Roff {
+    let mut page = Roff::new();
+    // The name fills the line, so that there is no room for the usual title between.
+    page.control("TH", [&name.to_uppercase(), of, " ", concat!("replica ", env!("CARGO_PKG_VERSION")), " "]);
+    page
+}
+
+pub fn section(page: &mut Roff, name: &str) {
     page.control("SH", [name]);
 }
 
-fn entry(page: &mut Roff, term: Vec<Inline>, description: &str) {
+pub fn entry(page: &mut Roff, term: Vec<Inline>, description: &str) {
     page.control("TP", []);
     page.text(term);
     page.text([roman(description)]);
 }
 
 /// What apropos shows: the first clause.
-fn summary(description: &str) -> String {
+pub fn summary(description: &str) -> String {
     let clause = description.split([':', '.', ',']).next().unwrap_or_default();
     let mut chars = clause.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())

@@ -83,7 +83,8 @@ fn no_program_is_forgotten() {
 #[test]
 fn groff_takes_every_page_without_a_warning() {
     let folder = manual();
-    for page in files(&folder.path().join("man/man1")) {
+    let pages = ["man/man1", "man/man5", "man/man7"].map(|section| files(&folder.path().join(section)));
+    for page in pages.concat() {
         let Some(run) = run("groff", &["-man", "-Tutf8", "-ww", page.to_str().unwrap()]) else { return };
         let run = run.exits(0);
         assert_eq!(run.stderr, "");

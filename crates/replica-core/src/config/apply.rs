@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 
 /// `--apply`, and `apply` in `replica.toml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Apply {
     /// The old rows go, all rows of the source come.

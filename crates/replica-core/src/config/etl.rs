@@ -7,6 +7,7 @@ use super::{Apply, Shrink};
 
 /// What is done about tables that differ from the source's, before any is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SchemaCheck {
     /// They are not compared: a copy's own refusals tell.
@@ -20,6 +21,7 @@ pub enum SchemaCheck {
 
 /// An option on the command line wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Etl {
     /// Streams at once: a stream is one connection to the source and one to the target.

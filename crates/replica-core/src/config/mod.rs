@@ -7,6 +7,8 @@ mod data_source;
 mod endpoint;
 mod etl;
 mod file;
+#[cfg(feature = "schema")]
+mod json_schema;
 mod location;
 mod schema;
 mod secret;
@@ -19,6 +21,8 @@ pub use endpoint::{ApplicationIntent, ConnectRetry, Encrypt, Endpoint, PasswordO
 pub use etl::{Etl, SchemaCheck};
 pub(crate) use file::listed;
 pub use file::{Config, TableSettings};
+#[cfg(feature = "schema")]
+pub use json_schema::json_schema;
 pub use schema::{Feature, SchemaSettings};
 pub use secret::Secret;
 pub use small::{read_small, read_small_text};

@@ -54,6 +54,12 @@ const FEATURES: [(Feature, &str, bool); 12] = [
 ];
 
 impl Feature {
+    /// What all of them are called.
+    #[cfg(feature = "schema")]
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        FEATURES.iter().map(|(_, name, _)| *name)
+    }
+
     /// Those that a replica has unless told otherwise.
     pub fn by_default() -> impl Iterator<Item = Self> {
         FEATURES.iter().filter(|(.., by_default)| *by_default).map(|(feature, ..)| *feature)
@@ -91,6 +97,7 @@ impl TryFrom<String> for Feature {
 
 /// `[schema]`: how a replica's tables are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SchemaSettings {
     /// What a replica has only where it is asked for.

@@ -39,6 +39,7 @@ pub struct Config {
 
 /// What may be set for one table. An option on the command line wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TableSettings {
     /// Rows in one bulk message.
@@ -238,58 +239,98 @@ fn read(path: &Path) -> Result<String> {
     text.map_err(|e| Error::usage(format!("Cannot read {}: {e}", path.display())))
 }
 
+/// The configuration of the replica tools.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RawConfig {
+pub(super) struct RawConfig {
+    /// Where rows come from; REPLICA_SOURCE wins.
     source: Option<RawEndpoint>,
+    /// Where rows go to; REPLICA_TARGET wins.
     target: Option<RawEndpoint>,
+    /// Tables that are replaced as a whole: names, patterns ('dbo.*'), exclusions ('!dbo.tmp_*').
     #[serde(default)]
     reference_tables: Vec<String>,
+    /// Tables that run-replica-etl replaces by days.
     #[serde(default)]
     date_tables: Vec<String>,
+    /// Tables of these lists by a name for several, for --only.
     #[serde(default)]
     change_tables: Vec<String>,
     #[serde(default)]
     groups: BTreeMap<String, Vec<String>>,
+    /// How run-replica-etl runs.
     #[serde(default)]
     etl: Etl,
+    /// How the replica's tables are made.
     #[serde(default)]
     schema: SchemaSettings,
+    /// Settings of one table, by its name.
     #[serde(default)]
     tables: BTreeMap<String, TableSettings>,
+    /// The column that says to which day a row belongs, by the table's name.
     #[serde(default)]
     date_filter_columns: BTreeMap<String, String>,
 }
 
+/// A server, a database and a login: docs/CONNECTING.md.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawEndpoint {
+    /// Of ADO.NET, ODBC or JDBC, or a URL; what is written beside it wins.
     connection_string: Option<Secret>,
+    /// `[tcp:]host[\instance][,port]`
     server: Option<Scalar>,
+    /// 1433 without it.
     port: Option<u16>,
+    /// The login's own without it.
     database: Option<Scalar>,
+    /// A SQL login.
     user: Option<Scalar>,
+    /// The password itself.
     password: Option<Secret>,
+    /// The environment variable that holds the password.
     password_env: Option<String>,
+    /// The file that holds the password and nothing else.
     password_file: Option<PathBuf>,
+    /// The file that holds a token of Entra.
     access_token_file: Option<PathBuf>,
+    /// A program that prints such a token, and its arguments.
     access_token_command: Option<Vec<String>>,
+    /// How to log in, as in connection strings; without it by user and password.
     authentication: Option<Scalar>,
+    /// Log in as the user or the machine that runs the tool, by Kerberos.
     integrated_security: Option<Scalar>,
+    /// The server's name in Kerberos, MSSQLSvc/host:port without it.
     server_spn: Option<Scalar>,
+    /// The keytab that Kerberos takes the key from.
     keytab_file: Option<Scalar>,
+    /// Whose key of the keytab.
     principal: Option<Scalar>,
+    /// true or mandatory (without it), false or optional, strict.
     encrypt: Option<Scalar>,
+    /// Accept any certificate.
     trust_server_certificate: Option<Scalar>,
+    /// The name that the certificate must carry; the host's without it.
     host_name_in_certificate: Option<Scalar>,
+    /// A PEM file: the server's certificate, or the authorities to trust.
     server_certificate: Option<Scalar>,
+    /// What sys.dm_exec_sessions shows.
     application_name: Option<Scalar>,
+    /// ReadOnly: an availability group may send the connection to a readable secondary.
     application_intent: Option<Scalar>,
+    /// Seconds from the first packet to the end of the login: 15 without it.
     connect_timeout: Option<Scalar>,
+    /// Attempts after the first while the server refuses for a reason that may pass.
     connect_retry_count: Option<Scalar>,
+    /// Seconds between two attempts, 1 to 60.
     connect_retry_interval: Option<Scalar>,
+    /// Seconds for which a server may be silent while it works: 600 without it.
     command_timeout: Option<Scalar>,
+    /// Bytes to ask for, 512 to 32767.
     packet_size: Option<Scalar>,
+    /// Try all addresses of the host at once.
     multi_subnet_failover: Option<Scalar>,
 }
 
@@ -407,7 +448,7 @@ impl RawEndpoint {
 }
 
 /// A string, number or boolean; connection strings know no difference.
-struct Scalar(String);
+pub(super) struct Scalar(String);
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

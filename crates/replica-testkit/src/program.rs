@@ -155,6 +155,11 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name} {pid}");
     }
 
+    /// Has it ended by itself?
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// Waits until it says something on stderr.
     #[track_caller]
     pub fn until_it_says(&mut self, text: &str) {

@@ -43,9 +43,8 @@ impl Plan {
         for key in &self.strategy.keys.suspend {
             statements.push(Statement {
                 phase: Phase::Suspend,
-                query: format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", key.table.quoted(), quote(&key.name))
-                    .into(),
-                subject: format!("foreign key {} of {}", key.name, key.table),
+                query: key.suspend().into(),
+                subject: key.label(),
             });
         }
         for index in &self.strategy.disable {
@@ -91,13 +90,10 @@ impl Plan {
             });
         }
         for key in &self.strategy.keys.suspend {
-            let check = if key.trusted { "WITH CHECK" } else { "WITH NOCHECK" };
-            let table = key.table.quoted();
-            let name = quote(&key.name);
             statements.push(Statement {
                 phase: Phase::Check,
-                query: format!("ALTER TABLE {table} {check} CHECK CONSTRAINT {name}").into(),
-                subject: format!("foreign key {} of {}", key.name, key.table),
+                query: key.restore().into(),
+                subject: key.label(),
             });
         }
         statements

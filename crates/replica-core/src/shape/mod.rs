@@ -28,7 +28,7 @@ mod windowed;
 pub(crate) use batches::Batches;
 pub(crate) use difference::difference;
 pub(crate) use reason::Reason;
-pub(crate) use referencing::{IncomingKeys, Reached};
+pub(crate) use referencing::{IncomingKeys, Reached, SuspendedKey};
 pub(crate) use whole::strategy;
 pub(crate) use windowed::{ROWS_WITHOUT_ESCALATION, no_date_column, windowed};
 

@@ -42,6 +42,23 @@ pub struct SuspendedKey {
     pub trusted: bool,
 }
 
+impl SuspendedKey {
+    /// For people.
+    pub fn label(&self) -> String {
+        format!("foreign key {} of {}", self.name, self.table)
+    }
+
+    pub fn suspend(&self) -> String {
+        format!("ALTER TABLE {} NOCHECK CONSTRAINT {}", self.table.quoted(), quote(&self.name))
+    }
+
+    /// As it was; where it is trusted, every row is held against it.
+    pub fn restore(&self) -> String {
+        let check = if self.trusted { "WITH CHECK" } else { "WITH NOCHECK" };
+        format!("ALTER TABLE {} {check} CHECK CONSTRAINT {}", self.table.quoted(), quote(&self.name))
+    }
+}
+
 /// Which keys are suspended while the old rows go by `method`, and which stand against it.
 pub(super) fn incoming_keys(
     target: &Table,

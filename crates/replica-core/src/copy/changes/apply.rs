@@ -1,6 +1,7 @@
 //! Staged changes of tables that foreign keys tie together, applied in one transaction with their versions.
 use super::stage::StagedChanges;
 use crate::catalog::TableName;
+use crate::catalog::record::CatalogRow;
 use crate::copy::TABLE_LOCK_WAIT;
 use crate::copy::WrittenRows;
 use crate::copy::difference::apply::{ApplyStep, Staged};
@@ -11,6 +12,7 @@ use crate::plan::ChangesPlan;
 use crate::read;
 use crate::session::Session;
 use crate::session::applock;
+use crate::shape::SuspendedKey;
 
 /// A table of the transaction.
 pub(super) struct AppliedTable<'a> {
@@ -45,13 +47,17 @@ enum First {
     Deletes,
     /// So that rows point elsewhere, or nowhere, before those that they point at go.
     Rows,
+    /// Deletes, while the foreign keys among the tables are suspended.
+    Suspension,
 }
 
 /// Applies them; `tables` are in the order of their foreign keys, parents first. Says what was written to each.
 ///
 /// A parent goes after the rows that point at it, and comes before them. If rows are deleted first, a row that now points
 /// elsewhere still holds its old parent; if they are deleted last, they hold unique values that others take over. The
-/// server says which it is: what it refuses in the one order is tried in the other, before anything is committed.
+/// server says which it is: what it refuses in the one order is tried in the other, before anything is committed. Where a
+/// change has both, no order will do: the foreign keys among the tables are suspended then, and every row is held against
+/// them before the commit.
 ///
 /// # Errors
 /// It was rolled back, unless the error came with the commit.
@@ -64,13 +70,20 @@ pub(super) async fn apply(
         // Without a snapshot a row may have been there at the one reading, and not at the other.
         target.execute_long(table.plan.difference()?.keep_equal_keys()).await?;
     }
-    match in_order(target, tool, tables, First::Deletes).await {
-        Err(failed) if tables.len() > 1 && may_pass_in_another_order(&failed) => {
-            log::debug!("{}; once more, rows that are gone last", failed.error);
-            in_order(target, tool, tables, First::Rows).await
+    let mut applied = in_order(target, tool, tables, First::Deletes).await;
+    for (first, how) in [
+        (First::Rows, "rows that are gone last"),
+        (First::Suspension, "with the foreign keys among the tables suspended"),
+    ] {
+        match &applied {
+            Err(failed) if tables.len() > 1 && may_pass_in_another_order(failed) => {
+                log::debug!("{}; once more, {how}", failed.error);
+            }
+            _ => return applied,
         }
-        settled => settled,
+        applied = in_order(target, tool, tables, first).await;
     }
+    applied
 }
 
 /// A constraint conflict, a duplicate key, or rows of another table that would be reached.
@@ -97,7 +110,11 @@ async fn in_order(
             steps.push(step(target, table).await.map_err(of_table)?);
         }
         let on = |place: usize| move |error: Error| error.table(tables[place].label);
-        if first == First::Deletes {
+        let suspended = match first {
+            First::Suspension => suspend_keys(target, tables).await?,
+            First::Deletes | First::Rows => Vec::new(),
+        };
+        if first != First::Rows {
             for (place, step) in steps.iter().enumerate().rev() {
                 step.delete(target).await.map_err(on(place))?;
             }
@@ -109,6 +126,10 @@ async fn in_order(
             for (place, step) in steps.iter().enumerate().rev() {
                 step.delete(target).await.map_err(on(place))?;
             }
+        }
+        for key in &suspended {
+            let what = format!("checking {}", key.label());
+            target.execute_long(key.restore()).await.map_err(|error| error.within(what))?;
         }
         for table in tables {
             // What is on record of its windows no longer holds.
@@ -128,6 +149,35 @@ async fn in_order(
             Err(error) => Err(ApplyError { error: error.within("COMMIT"), at_commit: true }),
         },
     }
+}
+
+/// Suspends the foreign keys among the tables: nobody sees the tables that have them before they are back.
+async fn suspend_keys(target: &mut Session, tables: &[AppliedTable<'_>]) -> Result<Vec<SuspendedKey>> {
+    let ids: Vec<String> = tables.iter().map(|table| table.version.object_id.to_string()).collect();
+    let ids = ids.join(", ");
+    let sql = format!(
+        "SELECT fk.name, s.name AS schema_name, t.name AS table_name, fk.is_not_trusted \
+         FROM sys.foreign_keys AS fk JOIN sys.tables AS t ON t.object_id = fk.parent_object_id \
+         JOIN sys.schemas AS s ON s.schema_id = t.schema_id \
+         WHERE fk.is_disabled = 0 AND fk.parent_object_id IN ({ids}) AND fk.referenced_object_id IN ({ids})"
+    );
+    let mut keys = Vec::new();
+    for row in &target.query(&sql, &[]).await? {
+        let record = CatalogRow::from(row);
+        let table = TableName::new(&record.name("schema_name")?, &record.name("table_name")?);
+        keys.push(SuspendedKey {
+            name: record.name("name")?,
+            table,
+            trusted: !record.flag("is_not_trusted"),
+        });
+    }
+    for key in &keys {
+        let what = format!("suspending {}", key.label());
+        let grant =
+            format!("GRANT ALTER on {}: while the key holds, what changed goes in no order", key.table);
+        target.execute_long(key.suspend()).await.map_err(|error| error.within(what).remedy(grant))?;
+    }
+    Ok(keys)
 }
 
 /// Keeps other runs off the table until the transaction ends.

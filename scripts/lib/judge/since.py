@@ -14,7 +14,9 @@ class Since:
         with open(path, encoding="utf-8") as file:
             lines = [line.rstrip("\n") for line in file if line.strip() and not line.startswith("#")]
         rows = [Row(*line.split("\t")) for line in lines]
-        self.views = [row for row in rows if row.what.startswith("sys.")]
+        self.views = [row for row in rows if row.what.startswith("sys.") and not row.what.endswith("()")]
+        # Views of other databases, and functions in FROM: no model has them.
+        self.elsewhere = [row for row in rows if row.what.count(".") == 2 or row.what.endswith("()")]
         self.procedures = [row for row in rows if row.what.startswith("sp_")]
         self.functions = {name: row for row in rows if row.what == "functions" for name in row.names}
 
@@ -33,8 +35,10 @@ class Since:
         return tables + procedures
 
     def is_handled(self, reference, year):
-        """Is this a name that the version lacks, and that is asked for all the same, for a reason?"""
+        """Is this a name that no model has, or that the version lacks and that is asked for all the same, for a reason?"""
         name = re.sub(r"[\[\]]", "", reference.split(" ")[-1]).lower()
+        if any(name == row.what.removesuffix("()") for row in self.elsewhere if row.since <= year):
+            return True
         known = (row for row in self.views if row.since > year and row.older)
         return any(name == row.what or name in (f"{row.what}.{column}" for column in row.names) for row in known)
 
@@ -49,8 +53,8 @@ class Since:
     def unused(self, statements):
         """What no statement asks for."""
         texts = [statement.lower() for statement in statements]
-        for row in self.views + self.procedures:
-            about = [text for text in texts if row.what in text]
+        for row in self.views + self.procedures + self.elsewhere:
+            about = [text for text in texts if row.what.removesuffix("()") in text]
             for name in row.names:
                 if not any(re.search(rf"(?<!\w){name.lower()}\b", text) for text in about):
                     yield f"{row.what}.{name}"

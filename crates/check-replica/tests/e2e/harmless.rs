@@ -130,6 +130,10 @@ fn rights_that_a_run_lacks_are_named() {
     }
     run.says("GRANT CREATE TABLE").says("GRANT ALTER ON OBJECT::dbo.parent");
     let source = pair.server.connection_as(&pair.source.name, "minimal", "Minimal-1");
+    pair.source("GRANT SELECT ON dbo.sales TO minimal; GRANT VIEW DEFINITION TO minimal");
+    pair.source("ALTER TABLE dbo.sales ALTER COLUMN label ADD MASKED WITH (FUNCTION = 'default()')");
+    let run = tool_with(&pair, CONFIG).with("REPLICA_SOURCE", &source).run(&["dbo.sales"]).exits(1);
+    assert!(run.stdout.contains("\tdbo.sales\terror\t") && run.stdout.contains("UNMASK"), "{run}");
     let run = tool_with(&pair, CONFIG).with("REPLICA_SOURCE", &source).run(&["dbo.parent"]).exits(1);
     assert!(run.stdout.contains("source\tdbo.parent\terror"), "{run}");
 }
@@ -145,6 +149,18 @@ fn a_table_that_somebody_empties_is_not_waited_for() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{run}");
     assert!(run.code == Some(0), "{run}");
     other.batch("ROLLBACK");
+}
+
+/// It accepts connections, and says nothing.
+#[test]
+fn a_server_that_is_silent_is_given_up() {
+    let pair = pair();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let connection = format!("Server=127.0.0.1,{port};Database=d;User Id=u;Password=p;Connect Timeout=1");
+    let run =
+        tool(&pair).with("REPLICA_TARGET", &connection).run(&[]).exits(3).says("no connection within 1 s");
+    assert_eq!(problems(&run), ["target error connection"], "{run}");
 }
 
 #[test]

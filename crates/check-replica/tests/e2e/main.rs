@@ -1,4 +1,4 @@
-//! The real binary against a real server: the one that REPLICA_TEST_SERVER names, or the sandbox.
+//! The real binary against the sandbox: no other server lets obstacles be planted.
 mod util;
 
 mod harmless;

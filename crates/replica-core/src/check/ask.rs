@@ -1,15 +1,19 @@
 //! Questions to a server, each by itself: what is refused to one spoils no other.
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::finding::{Check, Finding, Findings, Severity, Side};
 use crate::catalog::quote;
 use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::session::{Role, Session, ToSql};
 
 /// No question waits for a lock for longer.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Nor for an answer: these are small questions.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The right that a question needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,15 @@ const DENIED: [u32; 6] = [229, 230, 262, 297, 300, 916];
 const MISSING: [u32; 5] = [195, 207, 208, 2812, 4121];
 /// The wait for a lock was over.
 const LOCKED: u32 = 1222;
+
+/// Waits for an answer, and not for ever. A question that is given up takes its connection with it.
+///
+/// # Errors
+/// Its own, or that none came in time.
+pub(super) async fn patiently<T>(question: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = timeout(PATIENCE, question).await;
+    answer.unwrap_or_else(|_| Err(Error::timeout(format!("no answer within {} s", PATIENCE.as_secs()))))
+}
 
 /// A server that is asked.
 pub struct Asker {
@@ -228,7 +241,7 @@ impl Asker {
             out.add(self.skipped(check, "the connection is lost", Right::None));
             return None;
         };
-        let error = match session.query(sql, params).await {
+        let error = match patiently(session.query(sql, params)).await {
             Ok(rows) => return Some(rows.iter().map(CatalogRow::from).collect()),
             Err(error) => error,
         };

@@ -241,12 +241,9 @@ impl Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Adds one. What could not be asked is said once for each side.
+    /// Adds one. What could not be asked is said once.
     pub fn add(&mut self, finding: Finding) {
-        let is_known = |other: &Finding| {
-            (other.check, other.side, other.severity) == (finding.check, finding.side, Severity::Skipped)
-        };
-        if finding.severity != Severity::Skipped || !self.0.iter().any(is_known) {
+        if finding.severity != Severity::Skipped || !self.0.contains(&finding) {
             self.0.push(finding);
         }
     }

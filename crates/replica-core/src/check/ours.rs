@@ -1,5 +1,5 @@
 //! What runs before this one have left: the ledger, its runs and windows, indexes on record, locks that are held.
-use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012};
+use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, patiently};
 use super::finding::{Check, Finding, Findings, Severity, Side};
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
@@ -77,7 +77,7 @@ pub(super) async fn lock(asker: &mut Asker, resource: &str, what: &str, out: &mu
 
 async fn has_ledger(asker: &mut Asker, out: &mut Findings) -> bool {
     let Some(session) = asker.session() else { return false };
-    match ledger::exists(session).await {
+    match patiently(ledger::exists(session)).await {
         Ok(there) => there,
         Err(error) if error.server().is_some() => {
             let remedy = "GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to the login's user";

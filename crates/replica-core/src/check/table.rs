@@ -1,5 +1,5 @@
 //! One table as a run would copy it: both catalogs and the plan, without a row.
-use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, SQL_SERVER_2016};
+use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, SQL_SERVER_2016, patiently};
 use super::finding::{Check, Finding, Findings, Severity, Side};
 use super::ours;
 use super::row_size::row_size;
@@ -91,14 +91,14 @@ pub(super) async fn check(
     if let Some(asker) = source.as_deref_mut()
         && let Some(session) = asker.session()
     {
-        let read = session.table(&checked.table, &checked.article).await;
+        let read = patiently(session.table(&checked.table, &checked.article)).await;
         at_source = known(asker, read, checked, out).await;
     }
     let mut at_target = None;
     if let Some(asker) = target.as_deref_mut()
         && let Some(session) = asker.session()
     {
-        let read = catalog::read(session, Role::Target, checked.at_target()).await;
+        let read = patiently(catalog::read(session, Role::Target, checked.at_target())).await;
         at_target = known(asker, read, checked, out).await;
     }
     if let (Some(asker), Some(table)) = (target.as_deref_mut(), &at_target) {

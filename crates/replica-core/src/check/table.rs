@@ -113,7 +113,9 @@ pub(super) async fn check(
         Ok(planned) => planned,
         Err(error) => {
             let check = if error.kind() == Kind::Mapping { Check::Columns } else { Check::Table };
-            out.add(Finding::error(check, Side::Target, &error).table(&checked.table));
+            let unread = at_source.object.can_select == Some(false);
+            let side = if unread { Side::Source } else { Side::Target };
+            out.add(Finding::error(check, side, &error).table(&checked.table));
             return None;
         }
     };

@@ -146,9 +146,10 @@ fn dead(row: &CatalogRow) -> Finding {
         row.int("pid").unwrap_or_default(),
         part("lease_until")
     );
-    Finding::new(Check::DeadRun, Side::Target, Severity::Warning, what)
-        .remedy("The next run on the table mends what it left; to go on where it stopped: --resume")
-        .table(table)
+    let finding = Finding::new(Check::DeadRun, Side::Target, Severity::Warning, what)
+        .remedy("The next run on the table mends what it left; to go on where it stopped: --resume");
+    // A run over many tables has none of its own.
+    if table.name.is_empty() { finding } else { finding.table(table) }
 }
 
 fn failed(row: &CatalogRow) -> Finding {

@@ -14,6 +14,7 @@
 //! | say what would go wrong in a run, before it does | [`check`] |
 //! | say whether two tables are equal, and what would not fit | [`verify`], [`types`], [`find`], [`trial`], [`decode`] |
 //! | run many jobs, and try again | [`schedule`], [`retry`] |
+//! | tell somebody how a run has ended | [`notify`] |
 //!
 //! # Example
 //! Replaces a table of the target by the source's, in one transaction:
@@ -53,6 +54,7 @@ pub mod find;
 pub mod http;
 pub mod lane;
 pub mod ledger;
+pub mod notify;
 pub mod report;
 pub mod retry;
 pub mod schedule;

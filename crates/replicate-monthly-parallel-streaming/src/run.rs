@@ -9,6 +9,7 @@ use replica_core::copy::{
     windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
 };
 use replica_core::error::{Error, Kind, Result};
+use replica_core::notify;
 use replica_core::report::{
     self, ExplainLine, Record, RecordValue, Reporter, human_bytes, human_count, human_duration,
 };
@@ -19,7 +20,12 @@ use crate::Args;
 use crate::args::{Options, Work};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
-    let config = &Config::load(options.config.as_deref())?;
+    let config = Config::load(options.config.as_deref())?;
+    let replicated = || replicate_all(options, &config, reporter);
+    if options.explain { replicated() } else { notify::told(&config, Args::NAME, reporter, replicated) }
+}
+
+fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Result<Code> {
     let written = options.selection.written(config, &[List::Dated], io::stdin().lock())?;
     // Indexes are the target's alone.
     let source = match options.work {

@@ -8,6 +8,7 @@ use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, Days, Plan, Sides, Source, TableJob};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
+use replica_core::notify;
 use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Parent, TableReference, keys, order};
@@ -19,15 +20,20 @@ use crate::args::{Options, Way};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
+    let copied = || copy(options, &config, reporter);
+    if options.explain { copied() } else { notify::told(&config, Args::NAME, reporter, copied) }
+}
+
+fn copy(options: &Options, config: &Config, reporter: &Reporter) -> Result<Code> {
     match &options.way {
-        Way::Stream => copy_from(config.source()?.clone(), options, &config, reporter),
+        Way::Stream => copy_from(config.source()?.clone(), options, config, reporter),
         Way::ThroughParquet { folder, keep } => {
             let source = config.source()?.clone();
             let source = ThroughParquet { source, folder: Folder::new(folder)?, keep: *keep };
-            copy_from(source, options, &config, reporter)
+            copy_from(source, options, config, reporter)
         }
         Way::FromParquet(folder) => {
-            copy_from(FromParquet { folder: Folder::new(folder)? }, options, &config, reporter)
+            copy_from(FromParquet { folder: Folder::new(folder)? }, options, config, reporter)
         }
     }
 }

@@ -8,6 +8,7 @@ use replica_core::config::Config;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::{PlainEnd, PlainRun, PlainRunOptions};
+use replica_core::notify;
 use replica_core::report::Reporter;
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, ScheduledJob};
@@ -55,14 +56,16 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
             agenda.await?.explain(reporter).await
         });
     }
-    let run = RunHeader::begin(options.asked.name(), day);
-    let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
-    let mut tally = Tally::new(options, &config, reporter.clone(), book)?;
-    let result = cli::block_on(workers, |stop| {
-        let all = All { sides, workers, stop, tally: &mut tally };
-        async move { all.run(&plan).await }
-    });
-    tally.end(result)
+    notify::told(&config, Args::NAME, reporter, || {
+        let run = RunHeader::begin(options.asked.name(), day);
+        let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
+        let mut tally = Tally::new(options, &config, reporter.clone(), book)?;
+        let result = cli::block_on(workers, |stop| {
+            let all = All { sides, workers, stop, tally: &mut tally };
+            async move { all.run(&plan).await }
+        });
+        tally.end(result)
+    })
 }
 
 /// Streams at once.

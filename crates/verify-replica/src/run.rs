@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::{Article, TableName};
-use replica_core::cli::{self, Code, Configured, List, Stop};
+use replica_core::cli::{self, Code, Configured, List, Stop, Tool};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
 use replica_core::ledger::{self, Past};
+use replica_core::notify;
 use replica_core::report::{Format, ProgressBars, Reporter, about};
 use replica_core::retry::Backoff;
 use replica_core::schedule::pool;
@@ -16,6 +17,7 @@ use replica_core::verify::{ComparisonJob, ComparisonOutcome, Connections, Thrott
 use replica_core::window::Window;
 use time::OffsetDateTime;
 
+use crate::Args;
 use crate::args::Options;
 use crate::jobs::{self, PlannedComparisons, Planner, left_out};
 use crate::line;
@@ -27,17 +29,21 @@ const MOST_RUNS: u16 = 10;
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
+    notify::told(&config, Args::NAME, reporter, || verify(options, &config, reporter))
+}
+
+fn verify(options: &Options, config: &Config, reporter: &Reporter) -> Result<Code> {
     let connections = Connections::new(config.source()?.clone(), config.target()?.clone());
     // Only windows are on record.
     let lists = if options.against_ledger { &[List::Dated][..] } else { &List::ALL };
-    let written = options.selection.written(&config, lists, io::stdin().lock())?;
+    let written = options.selection.written(config, lists, io::stdin().lock())?;
     cli::block_on(options.max_workers, |stop| async move {
         let throttle = Throttle::new(options.bytes_per_second);
-        let configured = Configured::ask(&config, &written.entries, Some(config.source()?), config.target()?);
+        let configured = Configured::ask(config, &written.entries, Some(config.source()?), config.target()?);
         let configured = stop.or(configured).await?;
         let tables = configured.tables(&written)?;
         options.article.of_one(&tables)?;
-        let (config, finished) = (&config, Vec::new());
+        let finished = Vec::new();
         let run = VerifyRun { options, reporter, config, configured, connections, throttle, finished };
         run.all(tables, stop).await
     })

@@ -10,6 +10,7 @@ mod file;
 #[cfg(feature = "schema")]
 mod json_schema;
 mod location;
+mod notify;
 mod schema;
 mod secret;
 mod small;
@@ -23,6 +24,7 @@ pub(crate) use file::listed;
 pub use file::{Config, TableSettings};
 #[cfg(feature = "schema")]
 pub use json_schema::json_schema;
+pub use notify::{Notify, NotifyAddress, NotifyWhen};
 pub use schema::{Feature, SchemaSettings};
 pub use secret::Secret;
 pub use small::{read_small, read_small_text};

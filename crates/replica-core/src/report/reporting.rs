@@ -58,14 +58,19 @@ pub struct Reporter {
     headed: Arc<AtomicBool>,
     /// Lines for people, who see them sorted at the end: until then the log and the bars tell how it goes.
     lines: Arc<Mutex<Vec<Record>>>,
+    /// What went wrong, for whoever is told when the run ends; the first lines of it.
+    failures: Arc<Mutex<Vec<Record>>>,
 }
+
+/// Lines that are kept of what went wrong.
+const MOST_FAILURES: usize = 100;
 
 impl Reporter {
     /// Sets the log up; call it once, at the start.
     pub fn start(reporting: Reporting) -> Self {
         let progress = if reporting.quiet { ProgressBars::hidden() } else { ProgressBars::on_stderr() };
         logging::init(&progress, if reporting.quiet { "warn" } else { "info" }, reporting.log);
-        Self { reporting, progress, headed: Arc::default(), lines: Arc::default() }
+        Self { reporting, progress, headed: Arc::default(), lines: Arc::default(), failures: Arc::default() }
     }
 
     /// Of result lines.
@@ -114,6 +119,12 @@ impl Reporter {
     /// # Errors
     /// As [`Self::result`].
     pub fn failed(&self, record: &Record, error: &Error) -> io::Result<()> {
+        if !error.is_overlap() {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            if failures.len() < MOST_FAILURES {
+                failures.push(record.clone());
+            }
+        }
         if self.is_wanted(error) {
             match record.subject() {
                 Some(subject) => telling(subject, || log::error!("{error}")),
@@ -122,6 +133,12 @@ impl Reporter {
             self.problem(record)?;
         }
         Ok(())
+    }
+
+    /// The lines of what has failed so far, as JSON has them.
+    pub(crate) fn failures(&self) -> Vec<serde_json::Value> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.iter().filter_map(|record| serde_json::from_str(&record.line(Format::Json)).ok()).collect()
     }
 
     /// A table or a window has ended, well or not.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
 use super::{
-    Allowance, Apply, Credential, Endpoint, Etl, PasswordOrigin, SchemaSettings, Secret, Shrink, TokenSource,
-    read_small_text,
+    Allowance, Apply, Credential, Endpoint, Etl, Notify, PasswordOrigin, SchemaSettings, Secret, Shrink,
+    TokenSource, read_small_text,
 };
 use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
@@ -29,6 +29,8 @@ pub struct Config {
     pub groups: BTreeMap<String, Vec<String>>,
     /// What run-replica-etl alone reads.
     pub etl: Etl,
+    /// Who is told when a run ends.
+    pub notify: Notify,
     /// How the replica's tables are made.
     pub schema: SchemaSettings,
     /// Settings by table name, as written.
@@ -176,6 +178,10 @@ impl Config {
             Some(raw) => raw.resolve(name, folder, environment).map(Some).map_err(|e| e.within(name)),
             None => Ok(None),
         };
+        let mut notify = raw.notify;
+        for (key, path) in [("url_file", &mut notify.url_file), ("token_file", &mut notify.token_file)] {
+            *path = path.take().map(|path| folder.resolve(&format!("[notify] {key}"), &path));
+        }
         let mut etl = raw.etl;
         for (key, path) in
             [("record_dir", &mut etl.record_dir), ("prometheus_file", &mut etl.prometheus_file)]
@@ -191,6 +197,7 @@ impl Config {
             change_tables: raw.change_tables,
             groups: raw.groups,
             etl,
+            notify,
             schema: raw.schema,
             tables: raw.tables,
             date_filter_columns: raw.date_filter_columns,
@@ -263,6 +270,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     etl: Etl,
     /// How the replica's tables are made.
+    #[serde(default)]
+    notify: Notify,
     #[serde(default)]
     schema: SchemaSettings,
     /// Settings of one table, by its name.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use common::{Peer, Sandbox, answers, endpoint, run, scripted, silent, text, welcome};
 use replica_core::cli::Code;
-use replica_core::config::{Encrypt, Endpoint};
+use replica_core::config::{Credential, Encrypt, Endpoint, Secret, TokenSource};
 use replica_core::error::Result;
 use replica_core::session::{Role, Session};
 use replica_core::tds::{
@@ -305,6 +305,98 @@ fn a_server_that_sends_us_on() {
         assert_eq!(session.server().program, "Scripted");
         assert_eq!(session.lane().unwrap().packet_size(), 4096);
     });
+}
+
+#[test]
+fn a_server_that_sends_us_where_nobody_answers() {
+    let ports = 11000..12000;
+    let silent =
+        ports.clone().find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok()).unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (port, parts) in [
+        (silent.local_addr().unwrap().port(), ["no connection within 1 s", "ports 11000 to 11999"]),
+        (closed, ["cannot connect", "refused"]),
+    ] {
+        let here = scripted(move |stream| {
+            let mut peer = Peer(stream);
+            peer.refuse_tls();
+            peer.message();
+            let mut tokens = Vec::new();
+            EnvChange::Routing { port, host: "127.0.0.1".into() }.encode(&mut tokens);
+            tokens.extend(welcome(4096));
+            peer.reply(&tokens);
+        });
+        let message = text(run(visit(&endpoint(here, "Encrypt=false;Connect Timeout=1"))));
+        let route = format!("sent on to 127.0.0.1,{port}");
+        for part in [route.as_str(), parts[0], parts[1]] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+}
+
+/// A program that prints what a file has; how often it ran is the number of lines in another.
+fn by_program(sandbox: &Sandbox, more: &str) -> (Endpoint, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("cd '{}'; echo x >> asked; cat token", folder.path().display());
+    let command = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let mut endpoint = trusting(sandbox, more);
+    (endpoint.user, endpoint.password) = (String::new(), Secret::default());
+    endpoint.credential = Credential::Entra(TokenSource::Command(command));
+    (endpoint, folder)
+}
+
+fn times_asked(folder: &tempfile::TempDir) -> usize {
+    std::fs::read_to_string(folder.path().join("asked")).unwrap().lines().count()
+}
+
+#[test]
+fn a_token_serves_until_a_server_refuses_it() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    let (endpoint, folder) = by_program(&sandbox, "ConnectRetryCount=1;ConnectRetryInterval=1");
+    let gives = |token: &str| {
+        sandbox.accept_token(token);
+        let json = format!(r#"{{"access_token": "{token}", "expires_in": 3600}}"#);
+        std::fs::write(folder.path().join("token"), json).unwrap();
+    };
+    gives("first");
+    run(async {
+        let (one, two) = tokio::join!(visit(&endpoint), visit(&endpoint));
+        one.and(two).unwrap();
+    });
+    run(visit(&endpoint)).unwrap();
+    assert_eq!(times_asked(&folder), 1);
+    gives("second");
+    run(visit(&endpoint)).unwrap();
+    assert_eq!(times_asked(&folder), 2);
+    // A new one that is refused is not tried again.
+    sandbox.accept_token("third");
+    let message = text(run(visit(&endpoint)));
+    assert!(message.contains("18456"), "{message}");
+    assert_eq!(times_asked(&folder), 3);
+}
+
+#[test]
+fn a_token_of_unknown_life_serves_once() {
+    let sandbox = Sandbox::start(Policy::Strict, 32767);
+    let (endpoint, folder) = by_program(&sandbox, "Encrypt=strict");
+    sandbox.accept_token("abc");
+    std::fs::write(folder.path().join("token"), "abc\n").unwrap();
+    for asked in 1..3 {
+        run(visit(&endpoint)).unwrap();
+        assert_eq!(times_asked(&folder), asked);
+    }
+}
+
+#[test]
+fn a_token_is_not_sent_where_only_the_login_is_encrypted() {
+    let sandbox = Sandbox::start(Policy::On, 32767);
+    let (mut endpoint, folder) = by_program(&sandbox, "");
+    sandbox.accept_token("abc");
+    std::fs::write(folder.path().join("token"), "abc").unwrap();
+    // What a connection string cannot say.
+    endpoint.encrypt = Encrypt::Optional;
+    let message = text(run(visit(&endpoint)));
+    assert!(message.contains("under TLS only"), "{message}");
 }
 
 #[test]

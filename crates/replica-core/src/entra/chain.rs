@@ -2,6 +2,8 @@
 //! machine and the place where it runs.
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout};
+
 use super::{Ask, Fresh, application, managed, program, variable};
 use crate::config::Secret;
 use crate::error::{Error, Result};
@@ -30,8 +32,11 @@ enum Way {
 pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
     let mut failures = Vec::new();
     let mut passes = false;
+    let begun = Instant::now();
     for (name, way) in WAYS {
-        match by(way, ask).await {
+        // Together they have the time of one.
+        let ask = Ask { limit: ask.limit.saturating_sub(begun.elapsed()), ..ask.clone() };
+        match by(way, &ask).await {
             Ok(fresh) => {
                 log::debug!("Active Directory Default: a token by {name}");
                 return Ok(fresh);
@@ -39,11 +44,12 @@ pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
             Err(error) => {
                 passes |= error.is_transient();
                 let text = error.to_string();
-                failures.push(format!("{name}: {}", text.strip_prefix("no token: ").unwrap_or(&text)));
+                let text = text.strip_prefix("no token: ").unwrap_or(&text).trim_end_matches('.');
+                failures.push(format!("{name}: {text}"));
             }
         }
     }
-    let error = Error::connect(format!("no token by Active Directory Default. {}", failures.join(" ")))
+    let error = Error::connect(format!("no token by Active Directory Default: {}", failures.join("; ")))
         .remedy("Name the way that is meant with Authentication, for an error of its own.");
     Err(if passes { error.that_passes() } else { error })
 }
@@ -60,6 +66,9 @@ async fn by(way: Way, ask: &Ask) -> Result<Fresh> {
             let limit = ask.limit.min(METADATA_PATIENCE);
             managed::token(&Ask { limit, ..ask.clone() }).await
         }
-        Way::AzureCli => program::of_azure_cli(ask.cloud.resource).await,
+        Way::AzureCli => {
+            let printed = timeout(ask.limit, program::of_azure_cli(ask.cloud.resource)).await;
+            printed.unwrap_or_else(|_| Err(Error::unreachable("it does not end")))
+        }
     }
 }

@@ -21,6 +21,9 @@ use crate::error::{Error, Result};
 use cloud::Cloud;
 use fresh::Fresh;
 
+/// A request has the same limit, and knows better what went wrong.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What a token is asked for with.
 #[derive(Clone, PartialEq, Eq)]
 struct Ask {
@@ -47,7 +50,7 @@ pub(crate) struct Token {
 pub(crate) async fn token(endpoint: &Endpoint) -> Result<Option<Token>> {
     let Some(ask) = Ask::of(endpoint) else { return Ok(None) };
     let limit = endpoint.connect_timeout;
-    match timeout(limit, cache::token(&ask)).await {
+    match timeout(limit + GRACE, cache::token(&ask)).await {
         Ok(token) => token.map(Some),
         Err(_) => Err(Error::unreachable(format!("no token of Entra within {} s", limit.as_secs()))
             .remedy("Check the way to whoever gives it, or raise Connect Timeout.")),

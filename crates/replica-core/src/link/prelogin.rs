@@ -84,3 +84,23 @@ fn not_tds() -> Error {
     Error::connect("what listens there does not speak TDS")
         .remedy("Check host and port: is it a SQL Server? One that insists on TDS 8.0 wants Encrypt=strict.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_tokens() {
+        let terms = |options: &[(u8, &[u8])]| {
+            let options = options.iter().map(|(token, data)| (*token, data.to_vec())).collect();
+            FedAuthTerms::of(&Prelogin { options }).ok()
+        };
+        let said = |required, nonce| Some(FedAuthTerms { required, nonce });
+        assert_eq!(terms(&[]), said(false, None));
+        assert_eq!(terms(&[(option::FED_AUTH_REQUIRED, &[0])]), said(false, None));
+        let both: [(u8, &[u8]); 2] = [(option::FED_AUTH_REQUIRED, &[1]), (option::NONCE, &[7; NONCE])];
+        assert_eq!(terms(&both), said(true, Some([7; NONCE])));
+        assert_eq!(terms(&[(option::FED_AUTH_REQUIRED, &[2])]), None);
+        assert_eq!(terms(&[(option::NONCE, &[7; 31])]), None);
+    }
+}

@@ -102,3 +102,37 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tds::fed_auth::NONCE;
+
+    fn exchange(nonce: Option<[u8; NONCE]>) -> Exchange {
+        Exchange::FedAuth { token: Secret::new("abc"), terms: FedAuthTerms { required: true, nonce } }
+    }
+
+    #[test]
+    fn login7_has_the_token_and_what_prelogin_said() {
+        let mut plain = Vec::new();
+        let login = Login7 { database: "d".into(), ..Login7::default() };
+        login.encode(&mut plain);
+        for nonce in [None, Some([7; NONCE])] {
+            let with_token = exchange(nonce).login7(plain.clone()).unwrap();
+            let login = Login7::parse(&with_token).unwrap();
+            let [(feature::FED_AUTH, data)] = &login.features.unwrap()[..] else { panic!("another feature") };
+            let sent = FedAuth { echo: true, token: "abc".into(), nonce };
+            assert_eq!((FedAuth::parse(data).unwrap(), login.database.as_str()), (sent, "d"));
+        }
+        assert_eq!(Exchange::SqlPassword.login7(plain.clone()).unwrap(), plain);
+    }
+
+    #[test]
+    fn a_token_is_acknowledged_in_one_way() {
+        let acknowledged = |features: &[(u8, Vec<u8>)]| exchange(None).is_acknowledged(features).is_ok();
+        assert!(acknowledged(&[(feature::UTF8_SUPPORT, vec![1]), (feature::FED_AUTH, vec![])]));
+        assert!(!acknowledged(&[(feature::UTF8_SUPPORT, vec![1])]));
+        assert!(!acknowledged(&[(feature::FED_AUTH, vec![0; NONCE])]));
+        assert!(Exchange::SqlPassword.is_acknowledged(&[]).is_ok());
+    }
+}

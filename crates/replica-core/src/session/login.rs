@@ -15,6 +15,7 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 use super::borrowed::{Borrowed, Shared};
 use super::exchange::Exchange;
 use super::lane::Lane;
+use super::route::Route;
 use crate::config::{ApplicationIntent, Credential, Encrypt, Endpoint, Secret};
 use crate::error::{Error, Result, ServerError};
 use crate::link::{self, Link, PreparedLink, Protection, message};
@@ -53,24 +54,28 @@ pub(super) struct LoggedIn {
 }
 
 /// Connects and logs in, following the server's directions to another host if it gives any. `token`: of Entra, for an
-/// endpoint that logs in with one. At the `deadline` the caller gives up.
+/// endpoint that logs in with one. `route`: where the server has sent us on to, for the caller, who gives up at the
+/// `deadline`.
 pub(super) async fn connect(
     endpoint: &Endpoint,
     token: Option<Secret>,
     silence: Duration,
     deadline: Instant,
+    route: &mut Option<Route>,
 ) -> Result<LoggedIn> {
     let mut endpoint = endpoint.clone();
     for _ in 0..=MOST_ROUTES {
-        let prepared = link::prepare(&endpoint).await?;
+        let prepared =
+            link::prepare(&endpoint).await.map_err(|error| Route::led_to(error, route.as_ref()))?;
         let exchange = Exchange::new(&endpoint, token.clone(), &prepared, deadline).await?;
         match login(prepared, exchange, &endpoint, silence).await? {
             LoginOutcome::In(logged_in) => return Ok(*logged_in),
             LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
-                endpoint.host = host;
+                endpoint.host.clone_from(&host);
                 endpoint.port = Some(port);
                 endpoint.instance = None;
+                *route = Some(Route { host, port });
             }
         }
     }

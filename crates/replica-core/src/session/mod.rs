@@ -14,6 +14,7 @@ mod kerberos;
 mod lane;
 mod login;
 mod reply;
+mod route;
 mod watch;
 
 use std::fmt;
@@ -36,6 +37,7 @@ pub use isolation::{Isolation, forbids_snapshot};
 pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
 pub use reply::Reply;
+use route::Route;
 pub use tiberius::{FromSql, Row, ToSql};
 use watch::BlockerWatch;
 
@@ -132,10 +134,15 @@ impl Session {
         let token = entra::token(endpoint).await.map_err(|error| error.while_connecting(&place))?;
         let deadline = Instant::now() + limit;
         let secret = token.clone().map(|token| token.secret);
-        let connected = match timeout_at(deadline, Self::connect_by(deadline, endpoint, secret)).await {
+        let mut route = None;
+        let connecting = Self::connect_by(deadline, endpoint, secret, &mut route);
+        let connected = match timeout_at(deadline, connecting).await {
             Ok(connected) => connected,
-            Err(_) => Err(Error::unreachable(format!("no connection within {} s", limit.as_secs()))
-                .remedy("Check Server= and the network, or raise Connect Timeout.")),
+            Err(_) => {
+                let error = Error::unreachable(format!("no connection within {} s", limit.as_secs()))
+                    .remedy("Check Server= and the network, or raise Connect Timeout.");
+                Err(Route::led_to(error, route.as_ref()))
+            }
         };
         let connected = connected.map_err(|error| match token {
             // Its owner may have got a user meanwhile, or its time been up earlier than it was said.
@@ -161,10 +168,11 @@ impl Session {
         deadline: Instant,
         endpoint: &Endpoint,
         token: Option<Secret>,
+        route: &mut Option<Route>,
     ) -> Result<(Self, Protection)> {
         let silence = endpoint.command_timeout.unwrap_or(SILENCE);
         let login::LoggedIn { client, shared, lane, server, protection } =
-            login::connect(endpoint, token, silence, deadline).await?;
+            login::connect(endpoint, token, silence, deadline, route).await?;
         let command_timeout = endpoint.command_timeout;
         let lane = Some(lane);
         let place = String::new();

@@ -13,7 +13,7 @@ use replica_core::tds::packet::{DEFAULT_SIZE, HEADER, Header, frame, kind};
 use replica_core::tds::token::{self, Done, DoneKind, EnvChange, LoginAck, Message};
 use replica_sandbox::engine::{Engine, EngineOptions, Storage};
 use replica_sandbox::server::tls::Identity;
-use replica_sandbox::server::{Policy, Server, ServerOptions};
+use replica_sandbox::server::{Policy, Server, ServerOptions, Tokens};
 use tokio::sync::oneshot;
 
 pub const PASSWORD: &str = "Secret-4711;'\"";
@@ -31,9 +31,12 @@ impl Sandbox {
         let identity = Identity::generate().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), identity.authority.as_deref().unwrap()).unwrap();
+        let tokens = folder.path().join("tokens.json");
+        std::fs::write(&tokens, "[]").unwrap();
+        let tokens = Some(Tokens::of(&tokens).unwrap());
         let engine = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".into() };
         let engine = Engine::open(Storage::Memory, engine).unwrap();
-        let (tokens, recorder, keytab) = (None, None, None);
+        let (recorder, keytab) = (None, None);
         let options = ServerOptions { policy, identity, max_packet_size, tokens, recorder, keytab };
         let (stop, stopped) = oneshot::channel();
         let (tell, address) = std::sync::mpsc::channel();
@@ -55,6 +58,12 @@ impl Sandbox {
     /// The authority of the sandbox's certificate.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// Takes one token, as `sa`'s.
+    pub fn accept_token(&self, token: &str) {
+        let list = format!(r#"[{{"token": "{token}", "login": "sa"}}]"#);
+        std::fs::write(self.folder.path().join("tokens.json"), list).unwrap();
     }
 
     /// How to reach it, and what else to say.

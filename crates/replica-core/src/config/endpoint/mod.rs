@@ -349,6 +349,12 @@ impl Endpoint {
         if self.host.is_empty() {
             return lacks("Server=host,port");
         }
+        // Which group's secondary it may be is known by the database alone (go-mssqldb has the same rule).
+        if self.application_intent == ApplicationIntent::ReadOnly && self.database.is_none() {
+            return Err(Error::usage("ApplicationIntent=ReadOnly needs a Database").remedy(
+                "Name it: a server sends to a secondary by the availability group of the database.",
+            ));
+        }
         let (user, password) = (!self.user.is_empty(), !self.password.expose().is_empty());
         let Kerberos { server_spn, keytab_file, principal } = &self.kerberos;
         if self.credential != Credential::Kerberos {

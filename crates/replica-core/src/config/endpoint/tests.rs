@@ -46,7 +46,7 @@ fn encryption_is_on_and_checked_unless_said_otherwise() {
 fn the_rest_of_the_keywords() {
     let e = parse(
         "Server=h;UID=u;PWD=p;TrustServerCertificate=true;HostNameInCertificate=n;ServerCertificate=/c.pem;\
-             Application Name=a;ApplicationIntent=ReadOnly;Connect Timeout=3;Command Timeout=9;Packet Size=8000;\
+             Application Name=a;ApplicationIntent=ReadOnly;Database=d;Connect Timeout=3;Command Timeout=9;Packet Size=8000;\
              MultiSubnetFailover=yes;Pooling=false;MultipleActiveResultSets=false;Persist Security Info=false;\
              Workstation ID=w;Integrated Security=false",
     );
@@ -84,6 +84,13 @@ fn what_cannot_be_done_is_said() {
     );
     assert!(error("UID=u;PWD=p").contains("Server="));
     assert!(error("Server=h").contains("User Id"));
+}
+
+#[test]
+fn a_readable_secondary_is_a_databases() {
+    assert!(error("Server=h;UID=u;PWD=p;ApplicationIntent=ReadOnly").contains("needs a Database"));
+    let endpoint = parse("Server=h;UID=u;PWD=p;ApplicationIntent=ReadOnly;Database=d");
+    assert_eq!(endpoint.application_intent, ApplicationIntent::ReadOnly);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Kerberos for tests: a KDC of MIT's on loopback, an ordinary process with a folder of its own.
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -48,7 +49,9 @@ impl Kdc {
 
         let mut words = wrapper.iter().copied().chain(["krb5kdc", "-n"]);
         let mut starting = command(&folder, words.next().expect("a program"));
-        let mut process = starting.args(words).stderr(Stdio::piped()).spawn().expect("the KDC starts");
+        // A group of its own: the wrapper stays beside what it starts.
+        let starting = starting.args(words).process_group(0).stderr(Stdio::piped());
+        let mut process = starting.spawn().expect("the KDC starts");
         // It says so once it listens.
         let mut said = String::new();
         let stderr = process.stderr.take().expect("stderr is heard");
@@ -110,7 +113,8 @@ impl Kdc {
 
 impl Drop for Kdc {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
         let _ = self.process.wait();
     }
 }

@@ -74,15 +74,17 @@ impl<'a> Keeper<'a> {
         loop {
             round.passing.clear();
             match Box::pin(self.attempt(&mut round)).await {
-                Ok(Next::Reconnect) => {}
-                Ok(Next::Done) => match round.passing.first().map(|(_, error)| error.to_string()) {
+                Ok(Next::Reconnect) if round.passing.is_empty() => {}
+                Ok(next) => match round.passing.first().map(|(_, error)| error.to_string()) {
                     None => return Ok(()),
                     Some(error) if retries.another_after(&error).await => {}
                     Some(_) => {
                         for (place, error) in std::mem::take(&mut round.passing) {
                             round.end(place, Err(error));
                         }
-                        return Ok(());
+                        if next == Next::Done {
+                            return Ok(());
+                        }
                     }
                 },
                 Err(error) if error.is_transient() && retries.another_after(&error).await => {}

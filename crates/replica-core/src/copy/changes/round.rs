@@ -332,9 +332,12 @@ impl Keeper<'_> {
         let Connected { source, target, .. } = connected;
         begin_snapshot(source, snapshot).await?;
         let mut staged = Vec::new();
+        // All of them first: whatever fails later, they can be taken away.
         for (n, table) in tied.iter_mut().enumerate() {
             table.plan.staged_at(n);
             stage::create(target, &table.plan).await?;
+        }
+        for table in tied.iter() {
             let since = table.old.clone().unwrap_or_default();
             let of_table = |error: Error| error.table(&table.label);
             let changes = match table.version.method {

@@ -144,13 +144,16 @@ impl SourceNow {
     }
 }
 
-/// Which of these tables have changes since a version, by their places: one round trip for all.
+/// A question about more tables takes the server longer to plan than to answer.
+const TABLES_PER_QUESTION: usize = 250;
+
+/// Which of these tables have changes since a version, by their places: a round trip for hundreds of them.
 ///
 /// # Errors
 /// The server's; a lost connection.
 pub(super) async fn changed(session: &mut Session, tables: &[(usize, String, i64)]) -> Result<Vec<usize>> {
     let mut changed = Vec::new();
-    for tables in tables.chunks(MOST_IDS) {
+    for tables in tables.chunks(TABLES_PER_QUESTION) {
         let select = |(n, (place, source, _)): (usize, &(usize, String, i64))| {
             let any = crate::plan::any_change(source, n);
             format!("SELECT {place} AS place, {any} AS changed")

@@ -1,7 +1,7 @@
 //! Folders that a run writes to. Whether they can be written to is asked, not tried.
 use std::path::Path;
 
-use replica_core::check::{Check, Finding, Severity, Side};
+use replica_core::check::{Check, CheckFinding, CheckSeverity, Side};
 use replica_core::report::human_bytes;
 use rustix::fs::{Access, access, statvfs};
 
@@ -12,7 +12,7 @@ pub const FOR_FILES: u64 = 10 << 30;
 
 /// What the system says of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
+struct FolderState {
     is_folder: bool,
     writable: bool,
     /// Free for who is not root.
@@ -20,7 +20,7 @@ struct Seen {
 }
 
 /// Looks at a folder, or at the nearest one above it if it is to be `made`. `least`: bytes below which a warning is due.
-pub fn look(check: Check, folder: &Path, made: bool, least: u64) -> Finding {
+pub fn look(check: Check, folder: &Path, made: bool, least: u64) -> CheckFinding {
     let mut there = folder;
     while made && !there.exists() {
         match there.parent() {
@@ -28,7 +28,7 @@ pub fn look(check: Check, folder: &Path, made: bool, least: u64) -> Finding {
             _ => there = Path::new("."),
         }
     }
-    let seen = Seen {
+    let seen = FolderState {
         is_folder: there.is_dir(),
         writable: access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
         free: statvfs(there).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
@@ -36,10 +36,11 @@ pub fn look(check: Check, folder: &Path, made: bool, least: u64) -> Finding {
     judged(check, folder, &seen, least)
 }
 
-fn judged(check: Check, folder: &Path, seen: &Seen, least: u64) -> Finding {
+fn judged(check: Check, folder: &Path, seen: &FolderState, least: u64) -> CheckFinding {
     let place = folder.display();
-    let error =
-        |what: String, remedy: &str| Finding::new(check, Side::Machine, Severity::Error, what).remedy(remedy);
+    let error = |what: String, remedy: &str| {
+        CheckFinding::new(check, Side::Machine, CheckSeverity::Error, what).remedy(remedy)
+    };
     if !seen.is_folder {
         return error(format!("{place} is no folder"), "Make it, or name another one");
     }
@@ -50,13 +51,18 @@ fn judged(check: Check, folder: &Path, seen: &Seen, least: u64) -> Finding {
     match seen.free {
         Some(free) if free < least => {
             let what = format!("{place} has {} free", human_bytes(free));
-            let severity = if free == 0 { Severity::Error } else { Severity::Warning };
-            Finding::new(check, Side::Machine, severity, what)
+            let severity = if free == 0 { CheckSeverity::Error } else { CheckSeverity::Warning };
+            CheckFinding::new(check, Side::Machine, severity, what)
                 .remedy("Make room on that disk, or name a folder on another one")
         }
         free => {
             let free = free.map_or(String::new(), |free| format!(", with {} free", human_bytes(free)));
-            Finding::new(check, Side::Machine, Severity::Info, format!("{place} can be written to{free}"))
+            CheckFinding::new(
+                check,
+                Side::Machine,
+                CheckSeverity::Info,
+                format!("{place} can be written to{free}"),
+            )
         }
     }
 }
@@ -68,26 +74,26 @@ mod tests {
     #[test]
     fn a_folder_is_one_that_takes_files_and_has_room() {
         let severity = |is_folder, writable, free| {
-            let seen = Seen { is_folder, writable, free };
+            let seen = FolderState { is_folder, writable, free };
             judged(Check::RecordDir, Path::new("/x"), &seen, 100).severity
         };
-        assert_eq!(severity(true, true, Some(100)), Severity::Info);
-        assert_eq!(severity(true, true, None), Severity::Info);
-        assert_eq!(severity(true, true, Some(99)), Severity::Warning);
-        assert_eq!(severity(true, true, Some(0)), Severity::Error);
-        assert_eq!(severity(true, false, Some(100)), Severity::Error);
-        assert_eq!(severity(false, true, Some(100)), Severity::Error);
+        assert_eq!(severity(true, true, Some(100)), CheckSeverity::Info);
+        assert_eq!(severity(true, true, None), CheckSeverity::Info);
+        assert_eq!(severity(true, true, Some(99)), CheckSeverity::Warning);
+        assert_eq!(severity(true, true, Some(0)), CheckSeverity::Error);
+        assert_eq!(severity(true, false, Some(100)), CheckSeverity::Error);
+        assert_eq!(severity(false, true, Some(100)), CheckSeverity::Error);
     }
 
     #[test]
     fn a_folder_that_is_made_later_is_looked_at_where_it_will_be() {
         let folder = tempfile::tempdir().unwrap();
         let later = folder.path().join("a/b");
-        assert_eq!(look(Check::RecordDir, &later, true, 0).severity, Severity::Info);
-        assert_eq!(look(Check::ParquetDir, &later, false, 0).severity, Severity::Error);
+        assert_eq!(look(Check::RecordDir, &later, true, 0).severity, CheckSeverity::Info);
+        assert_eq!(look(Check::ParquetDir, &later, false, 0).severity, CheckSeverity::Error);
         assert!(!folder.path().join("a").exists(), "nothing is written");
         std::fs::write(folder.path().join("file"), "").unwrap();
         let within = folder.path().join("file/b");
-        assert_eq!(look(Check::RecordDir, &within, true, 0).severity, Severity::Error);
+        assert_eq!(look(Check::RecordDir, &within, true, 0).severity, CheckSeverity::Error);
     }
 }

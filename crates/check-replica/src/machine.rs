@@ -3,7 +3,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use replica_core::check::{Check, Finding, Findings, Severity, Side};
+use replica_core::check::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use replica_core::config::{Config, Credential, Endpoint, PasswordOrigin, TokenSource};
 
 use crate::args::Options;
@@ -15,12 +15,12 @@ const CRONS_PATH: &str = "/usr/bin:/bin";
 const OTHERS: u32 = 0o077;
 
 /// Looks at the machine.
-pub fn check(options: &Options, config: &Config, out: &mut Findings) {
+pub fn check(options: &Options, config: &Config, out: &mut CheckFindings) {
     let what = match config.file() {
         Some(file) => format!("replica.toml is {}", whole(file).display()),
         None => "there is no replica.toml: the environment alone says where to connect".to_owned(),
     };
-    out.add(Finding::new(Check::Configuration, Side::Machine, Severity::Info, what));
+    out.add(CheckFinding::new(Check::Configuration, Side::Machine, CheckSeverity::Info, what));
     let sides = [(config.source().ok(), Side::Source), (config.target().ok(), Side::Target)];
     for (endpoint, side) in sides {
         if let Some(endpoint) = endpoint {
@@ -49,7 +49,7 @@ fn whole(file: &Path) -> PathBuf {
     std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }
 
-fn secret_files(endpoint: &Endpoint, config: Option<&Path>, side: Side, out: &mut Findings) {
+fn secret_files(endpoint: &Endpoint, config: Option<&Path>, side: Side, out: &mut CheckFindings) {
     match (&endpoint.password_origin, config) {
         (PasswordOrigin::File(file), _) => out.extend(private(file, "the password", side)),
         (PasswordOrigin::Configuration, Some(file)) if endpoint.credential != Credential::Kerberos => {
@@ -68,19 +68,19 @@ fn secret_files(endpoint: &Endpoint, config: Option<&Path>, side: Side, out: &mu
     {
         let what = format!("the certificate {} cannot be read: {error}", file.display());
         out.add(
-            Finding::new(Check::SecretFile, side, Severity::Error, what)
+            CheckFinding::new(Check::SecretFile, side, CheckSeverity::Error, what)
                 .remedy("Correct server_certificate, or let the user that cron starts the run as read it"),
         );
     }
 }
 
 /// A file that holds `what` is its owner's alone.
-fn private(file: &Path, what: &str, side: Side) -> Option<Finding> {
+fn private(file: &Path, what: &str, side: Side) -> Option<CheckFinding> {
     let mode = match std::fs::metadata(file) {
         Ok(metadata) => metadata.permissions().mode(),
         Err(error) => {
             let what = format!("{}, which holds {what}, cannot be read: {error}", file.display());
-            return Some(Finding::new(Check::SecretFile, side, Severity::Error, what));
+            return Some(CheckFinding::new(Check::SecretFile, side, CheckSeverity::Error, what));
         }
     };
     (mode & OTHERS != 0).then(|| {
@@ -89,7 +89,7 @@ fn private(file: &Path, what: &str, side: Side) -> Option<Finding> {
             file.display(),
             mode & 0o7777
         );
-        Finding::new(Check::SecretFile, side, Severity::Warning, what)
+        CheckFinding::new(Check::SecretFile, side, CheckSeverity::Warning, what)
             .remedy(format!("chmod 0400 {}", file.display()))
     })
 }
@@ -111,10 +111,11 @@ impl CronEnvironment<'_> {
         self.has("TERM")
     }
 
-    fn check(&self, config: &Config, endpoints: [Option<&Endpoint>; 2]) -> Vec<Finding> {
+    fn check(&self, config: &Config, endpoints: [Option<&Endpoint>; 2]) -> Vec<CheckFinding> {
         let mut findings = Vec::new();
         let mut warn = |what: String, remedy: &str| {
-            let finding = Finding::new(Check::CronEnvironment, Side::Machine, Severity::Warning, what);
+            let finding =
+                CheckFinding::new(Check::CronEnvironment, Side::Machine, CheckSeverity::Warning, what);
             findings.push(finding.remedy(remedy));
         };
         if self.is_a_shell() {
@@ -191,9 +192,9 @@ mod tests {
     fn a_file_with_a_password_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
-        assert_eq!(private(&file, "it", Side::Source).unwrap().severity, Severity::Error);
+        assert_eq!(private(&file, "it", Side::Source).unwrap().severity, CheckSeverity::Error);
         std::fs::write(&file, "secret").unwrap();
-        for (mode, severity) in [(0o400, None), (0o600, None), (0o640, Some(Severity::Warning))] {
+        for (mode, severity) in [(0o400, None), (0o600, None), (0o640, Some(CheckSeverity::Warning))] {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(private(&file, "it", Side::Source).map(|f| f.severity), severity, "{mode:o}");
         }

@@ -1,7 +1,9 @@
 //! From options to an exit code: the machine, the way to both servers, the servers, the tables.
 use std::io;
 
-use replica_core::check::{self, Asker, Check, CheckedRun, CheckedTable, Finding, Findings, Severity, Side};
+use replica_core::check::{
+    self, Asker, Check, CheckFinding, CheckFindings, CheckSeverity, CheckedRun, CheckedTable, Side,
+};
 use replica_core::cli::{self, Code, Configured, List};
 use replica_core::config::{Config, Endpoint};
 use replica_core::error::{Error, Kind, Result};
@@ -13,7 +15,7 @@ use crate::args::Options;
 use crate::{machine, tell};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
-    let mut checking = Checking { options, findings: Findings::default(), codes: Vec::new() };
+    let mut checking = Checking { options, findings: CheckFindings::default(), codes: Vec::new() };
     match Config::load(options.config.as_deref()) {
         Ok(config) => {
             machine::check(options, &config, &mut checking.findings);
@@ -30,14 +32,14 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
 
 struct Checking<'a> {
     options: &'a Options,
-    findings: Findings,
+    findings: CheckFindings,
     /// Of what keeps us from asking.
     codes: Vec<Code>,
 }
 
 impl Checking<'_> {
     fn failed(&mut self, check: Check, side: Side, error: &Error) {
-        self.findings.add(Finding::error(check, side, error));
+        self.findings.add(CheckFinding::error(check, side, error));
         self.codes.push(error.exit_code());
     }
 
@@ -51,7 +53,12 @@ impl Checking<'_> {
             (Some(_), Ok(at), target) => self.tables(config, at, target.unwrap_or(at)).await,
             _ => {
                 let what = "the source decides which tables are meant, and cannot be asked";
-                self.findings.add(Finding::new(Check::TableNames, Side::Source, Severity::Skipped, what));
+                self.findings.add(CheckFinding::new(
+                    Check::TableNames,
+                    Side::Source,
+                    CheckSeverity::Skipped,
+                    what,
+                ));
                 Vec::new()
             }
         };
@@ -98,7 +105,7 @@ impl Checking<'_> {
             Ok(tables) => tables,
             Err(error) => {
                 let check = Check::TableNames;
-                self.findings.add(Finding::error(check, Side::Source, &error));
+                self.findings.add(CheckFinding::error(check, Side::Source, &error));
                 if error.kind() == Kind::Connect {
                     self.codes.push(Code::Connect);
                 }
@@ -109,7 +116,8 @@ impl Checking<'_> {
 
     fn end(self, reporter: &Reporter) -> Result<Code> {
         let Self { options, findings, codes } = self;
-        let counts = [Severity::Error, Severity::Warning, Severity::Skipped].map(|one| findings.count(one));
+        let counts = [CheckSeverity::Error, CheckSeverity::Warning, CheckSeverity::Skipped]
+            .map(|one| findings.count(one));
         let [errors, warnings, skipped] = counts;
         tell::tell(&findings.in_order(), reporter)?;
         log::info!("{errors} errors, {warnings} warnings, {skipped} skipped");

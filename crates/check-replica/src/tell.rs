@@ -1,7 +1,7 @@
 //! Findings as lines: for programs one each, for people by what belongs together.
 use std::io::{self, IsTerminal, Write};
 
-use replica_core::check::{Finding, Severity};
+use replica_core::check::{CheckFinding, CheckSeverity};
 use replica_core::error::Result;
 use replica_core::report::{Format, Record, RecordValue, Reporter, one_line};
 
@@ -9,7 +9,7 @@ use replica_core::report::{Format, Record, RecordValue, Reporter, one_line};
 ///
 /// # Errors
 /// Those of stdout: a closed pipe, above all.
-pub fn tell(findings: &[Finding], reporter: &Reporter) -> Result<()> {
+pub fn tell(findings: &[CheckFinding], reporter: &Reporter) -> Result<()> {
     if reporter.format() != Format::Text {
         for finding in findings {
             let record = record(finding);
@@ -17,18 +17,18 @@ pub fn tell(findings: &[Finding], reporter: &Reporter) -> Result<()> {
         }
         return Ok(());
     }
-    let wanted = |finding: &&Finding| !reporter.is_quiet() || is_problem(finding);
-    let findings: Vec<&Finding> = findings.iter().filter(wanted).collect();
+    let wanted = |finding: &&CheckFinding| !reporter.is_quiet() || is_problem(finding);
+    let findings: Vec<&CheckFinding> = findings.iter().filter(wanted).collect();
     let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     Ok(reporter.write(|out| grouped(&findings, colours, out))?)
 }
 
 /// What could not be asked is as it was yesterday.
-fn is_problem(finding: &Finding) -> bool {
-    matches!(finding.severity, Severity::Error | Severity::Warning)
+fn is_problem(finding: &CheckFinding) -> bool {
+    matches!(finding.severity, CheckSeverity::Error | CheckSeverity::Warning)
 }
 
-fn record(finding: &Finding) -> Record {
+fn record(finding: &CheckFinding) -> Record {
     let text = |text: &str| RecordValue::Text(text.to_owned());
     let maybe = |value: &Option<String>| value.as_deref().map_or(RecordValue::Missing, text);
     Record::new()
@@ -40,7 +40,7 @@ fn record(finding: &Finding) -> Record {
         .with("remedy", maybe(&finding.remedy))
 }
 
-fn grouped(findings: &[&Finding], colours: bool, out: &mut impl Write) -> io::Result<()> {
+fn grouped(findings: &[&CheckFinding], colours: bool, out: &mut impl Write) -> io::Result<()> {
     let mut group = None;
     for finding in findings {
         if group.replace(finding.check.group()) != Some(finding.check.group()) {
@@ -60,12 +60,12 @@ fn grouped(findings: &[&Finding], colours: bool, out: &mut impl Write) -> io::Re
 /// ANSI (ECMA-48, 8.3.117): parameters of SGR.
 const BOLD: &str = "1";
 
-fn style(severity: Severity) -> &'static str {
+fn style(severity: CheckSeverity) -> &'static str {
     match severity {
-        Severity::Error => "31",
-        Severity::Warning => "33",
-        Severity::Skipped => "36",
-        Severity::Info => "32",
+        CheckSeverity::Error => "31",
+        CheckSeverity::Warning => "33",
+        CheckSeverity::Skipped => "36",
+        CheckSeverity::Info => "32",
     }
 }
 
@@ -80,9 +80,9 @@ mod tests {
     use super::*;
 
     fn text(colours: bool) -> String {
-        let low =
-            Finding::new(Check::LogSpace, Side::Target, Severity::Error, "no\nroom").remedy("Make room");
-        let size = Finding::new(Check::Size, Side::Source, Severity::Info, "5 MB").table("dbo.t");
+        let low = CheckFinding::new(Check::LogSpace, Side::Target, CheckSeverity::Error, "no\nroom")
+            .remedy("Make room");
+        let size = CheckFinding::new(Check::Size, Side::Source, CheckSeverity::Info, "5 MB").table("dbo.t");
         let mut out = Vec::new();
         grouped(&[&size, &low], colours, &mut out).unwrap();
         String::from_utf8(out).unwrap()

@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 use crate::config::{Config, Notify, NotifyAddress, NotifyWhen};
 use crate::error::{Error, Result};
 use crate::exit::Code;
-use crate::http::{self, Request, Url};
+use crate::http::{self, HttpRequest, Url};
 use crate::report::Reporter;
 
 /// How long a program or an address may take, unless the configuration says otherwise.
@@ -92,7 +92,7 @@ fn tell(notify: &Notify, address: Option<NotifyAddress>, record: &Value) {
 }
 
 fn post(address: &NotifyAddress, text: &str, limit: Duration) -> Result<()> {
-    let mut request = Request::post(Url::parse(address.url.expose())?, "application/json", text);
+    let mut request = HttpRequest::post(Url::parse(address.url.expose())?, "application/json", text);
     if let Some(token) = &address.token {
         request = request.header("Authorization", &format!("Bearer {}", token.expose()))?;
     }

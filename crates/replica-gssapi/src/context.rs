@@ -2,13 +2,13 @@
 use std::ptr;
 
 use crate::ffi::{self, Buffer, Word};
-use crate::handle::{Context, Credential, Failure, Name, Output};
+use crate::handle::{Context, Failure, GssCredential, Name, Output};
 use crate::load::library;
 
 /// Whose tickets are used, and where they are. Nothing said: the user's default, which the environment may set
 /// (`KRB5CCNAME`, `KRB5_CLIENT_KTNAME`).
 #[derive(Clone, Debug, Default)]
-pub struct Source {
+pub struct TicketSource {
     /// `user@REALM`.
     pub principal: Option<String>,
     /// The file that has the principal's keys.
@@ -19,7 +19,7 @@ pub struct Source {
 
 /// What one step has brought.
 #[derive(Debug)]
-pub struct Step {
+pub struct HandshakeStep {
     /// For the other side; may be empty.
     pub token: Vec<u8>,
     /// Nothing is expected from the other side any more.
@@ -29,7 +29,7 @@ pub struct Step {
 /// The side that logs in.
 pub struct Initiator {
     context: Context,
-    credential: Credential,
+    credential: GssCredential,
     target: Name,
 }
 
@@ -38,7 +38,7 @@ impl Initiator {
     ///
     /// # Errors
     /// The library is not there; the name is none; there is no such credential. A KDC may have been asked.
-    pub fn new(target: &str, source: &Source) -> Result<Self, Failure> {
+    pub fn new(target: &str, source: &TicketSource) -> Result<Self, Failure> {
         let library = library()?;
         let target = Name::principal(library, target)?;
         let name = match &source.principal {
@@ -50,9 +50,9 @@ impl Initiator {
             .filter_map(|(key, value)| Some((key, value.as_deref()?)))
             .collect();
         let credential = if source.principal.is_none() && store.is_empty() {
-            Credential::none(library)
+            GssCredential::none(library)
         } else {
-            Credential::acquire(library, &name, ffi::INITIATE, &store)?
+            GssCredential::acquire(library, &name, ffi::INITIATE, &store)?
         };
         Ok(Self { context: Context::new(library), credential, target })
     }
@@ -61,7 +61,7 @@ impl Initiator {
     ///
     /// # Errors
     /// No ticket is to be had, or the server's token is not what it must be.
-    pub fn step(&mut self, input: &[u8]) -> Result<Step, Failure> {
+    pub fn step(&mut self, input: &[u8]) -> Result<HandshakeStep, Failure> {
         let library = self.context.library;
         let (mut minor, mut input, mut output) = (0, Buffer::of(input), Output::new(library));
         // SAFETY: credential, context and name are the library's, or null where RFC 2744 (5.19) takes that for a default
@@ -91,7 +91,7 @@ impl Initiator {
 /// The server's side.
 pub struct Acceptor {
     context: Context,
-    credential: Credential,
+    credential: GssCredential,
     client: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl Acceptor {
     pub fn new(keytab: &str) -> Result<Self, Failure> {
         let library = library()?;
         let store = [("keytab", keytab), ("rcache", "none:")];
-        let credential = Credential::acquire(library, &Name::none(library), ffi::ACCEPT, &store)?;
+        let credential = GssCredential::acquire(library, &Name::none(library), ffi::ACCEPT, &store)?;
         Ok(Self { context: Context::new(library), credential, client: None })
     }
 
@@ -111,7 +111,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// The client's token is for another service, too old, or none at all.
-    pub fn step(&mut self, input: &[u8]) -> Result<Step, Failure> {
+    pub fn step(&mut self, input: &[u8]) -> Result<HandshakeStep, Failure> {
         let library = self.context.library;
         let (mut minor, mut input, mut output) = (0, Buffer::of(input), Output::new(library));
         let mut client = Name::none(library);
@@ -145,6 +145,6 @@ impl Acceptor {
     }
 }
 
-fn step(major: Word, output: &Output<'_>) -> Step {
-    Step { token: output.bytes().to_vec(), complete: major & ffi::CONTINUE_NEEDED == 0 }
+fn step(major: Word, output: &Output<'_>) -> HandshakeStep {
+    HandshakeStep { token: output.bytes().to_vec(), complete: major & ffi::CONTINUE_NEEDED == 0 }
 }

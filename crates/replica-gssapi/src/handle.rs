@@ -90,7 +90,7 @@ impl Drop for Output<'_> {
 pub struct Name(pub(crate) Owned);
 
 /// Somebody's tickets or keys, or none: the library's default then.
-pub struct Credential(pub(crate) Owned);
+pub struct GssCredential(pub(crate) Owned);
 
 /// A name or a credential.
 pub struct Owned {
@@ -156,7 +156,7 @@ impl Name {
     }
 }
 
-impl Credential {
+impl GssCredential {
     /// The library's default.
     pub fn none(library: &'static Library) -> Self {
         Self(Owned::none(library, library.release_cred))

@@ -9,5 +9,5 @@ mod ffi;
 mod handle;
 mod load;
 
-pub use context::{Acceptor, Initiator, Source, Step};
+pub use context::{Acceptor, HandshakeStep, Initiator, TicketSource};
 pub use handle::Failure;

@@ -22,4 +22,4 @@ pub use kdc::Kdc;
 pub use program::{Program, ProgramExit, Running};
 pub use server::{Identity, Server};
 pub use troubled::Troubled;
-pub use web::{Reply, Web, WebProxy};
+pub use web::{Web, WebProxy, WebReply};

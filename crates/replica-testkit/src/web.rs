@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
 
 /// What a request is answered with.
-pub enum Reply {
+pub enum WebReply {
     /// A status and a body of JSON.
     Json(u16, String),
     /// Bytes as they are.
@@ -29,16 +29,16 @@ pub struct Web {
 
 impl Web {
     /// Without TLS.
-    pub fn plain(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn plain(answer: impl Fn(&str) -> WebReply + Send + Sync + 'static) -> Self {
         Self::start(None, answer)
     }
 
     /// With a certificate for localhost, whose authority is [`Self::authority`].
-    pub fn secure(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn secure(answer: impl Fn(&str) -> WebReply + Send + Sync + 'static) -> Self {
         Self::start(Some(Identity::generate().expect("a certificate")), answer)
     }
 
-    fn start(identity: Option<Identity>, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    fn start(identity: Option<Identity>, answer: impl Fn(&str) -> WebReply + Send + Sync + 'static) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         if let Some(authority) = identity.as_ref().and_then(|identity| identity.authority.as_deref()) {
             std::fs::write(folder.path().join("ca.pem"), authority)
@@ -94,7 +94,7 @@ fn locked(requests: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
 
 async fn serve<S>(
     mut stream: S,
-    answer: &(impl Fn(&str) -> Reply + ?Sized),
+    answer: &(impl Fn(&str) -> WebReply + ?Sized),
     heard: &Mutex<Vec<String>>,
 ) -> io::Result<()>
 where
@@ -103,14 +103,14 @@ where
     let request = read(&mut stream).await?;
     locked(heard).push(request.clone());
     let bytes = match answer(&request) {
-        Reply::Json(status, body) => format!(
+        WebReply::Json(status, body) => format!(
             "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
         .into_bytes(),
-        Reply::Raw(bytes) => bytes,
+        WebReply::Raw(bytes) => bytes,
         // Until the client hangs up.
-        Reply::Silence => return stream.read_to_end(&mut Vec::new()).await.map(drop),
+        WebReply::Silence => return stream.read_to_end(&mut Vec::new()).await.map(drop),
     };
     stream.write_all(&bytes).await?;
     stream.shutdown().await

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Pair, Program, ProgramExit, Reply, Server, Web, WebProxy};
+use replica_testkit::{Pair, Program, ProgramExit, Server, Web, WebProxy, WebReply};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.hunter2-token.c2lnbmF0dXJl";
@@ -78,8 +78,8 @@ fn fails(program: &Program, parts: &[&str]) {
     }
 }
 
-fn given(life: u64) -> Reply {
-    Reply::Json(
+fn given(life: u64) -> WebReply {
+    WebReply::Json(
         200,
         format!(r#"{{"token_type": "Bearer", "expires_in": {life}, "access_token": "{TOKEN}"}}"#),
     )
@@ -189,9 +189,9 @@ fn endpoints_that_give_no_token() {
     let pair = pair();
     let says = |status: u16, text: &str| {
         let body = format!(r#"{{"error": "x", "error_description": "{text}\r\nTrace ID: 1"}}"#);
-        Web::secure(move |_| Reply::Json(status, body.clone()))
+        Web::secure(move |_| WebReply::Json(status, body.clone()))
     };
-    let raw = |bytes: Vec<u8>| Web::secure(move |_| Reply::Raw(bytes.clone()));
+    let raw = |bytes: Vec<u8>| Web::secure(move |_| WebReply::Raw(bytes.clone()));
     let long = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 4 << 20]].concat();
     for (web, parts) in [
         (says(400, "AADSTS90002: Tenant 't' not found."), vec!["AADSTS90002", "Check the tenant"]),
@@ -205,7 +205,7 @@ fn endpoints_that_give_no_token() {
         (raw(b"HTTP/1.1 200 OK\r\n\r\n{}".to_vec()), vec!["no access_token"]),
         (raw(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()), vec!["does not speak HTTP"]),
         (raw(long), vec!["more than 256 KiB"]),
-        (Web::secure(|_| Reply::Silence), vec!["no token", "within 5 s"]),
+        (Web::secure(|_| WebReply::Silence), vec!["no token", "within 5 s"]),
     ] {
         fails(&application(&pair, &web), &[&[web.place().as_str(), "no token"][..], &parts].concat());
     }
@@ -295,15 +295,18 @@ fn the_machines_identity() {
         let begins = "GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=";
         if request.starts_with(begins) && request.contains("Metadata: true\r\n") {
             let end = "9999999999";
-            return Reply::Json(200, format!(r#"{{"access_token": "{TOKEN}", "expires_on": "{end}"}}"#));
+            return WebReply::Json(200, format!(r#"{{"access_token": "{TOKEN}", "expires_on": "{end}"}}"#));
         }
-        Reply::Json(400, r#"{"error": "invalid_request", "error_description": "Identity not found"}"#.into())
+        WebReply::Json(
+            400,
+            r#"{"error": "invalid_request", "error_description": "Identity not found"}"#.into(),
+        )
     });
     let host = |web: &Web| format!("http://{}", web.address());
     let login = "authentication = \"ActiveDirectoryManagedIdentity\"";
     copies(&pair, &tool(&pair, login).with("AZURE_POD_IDENTITY_AUTHORITY_HOST", &host(&web)));
     assert_eq!(web.requests().len(), 1);
-    let none = Web::plain(|_| Reply::Json(400, r#"{"error_description": "Identity not found"}"#.into()));
+    let none = Web::plain(|_| WebReply::Json(400, r#"{"error_description": "Identity not found"}"#.into()));
     let program = tool(&pair, login).with("AZURE_POD_IDENTITY_AUTHORITY_HOST", &host(&none));
     fails(&program, &["Identity not found", "Give the machine an identity"]);
     let arc =
@@ -314,7 +317,7 @@ fn the_machines_identity() {
 #[test]
 fn the_first_way_that_there_is() {
     let pair = pair();
-    let silent = Web::plain(|_| Reply::Silence);
+    let silent = Web::plain(|_| WebReply::Silence);
     let login = "authentication = \"Active Directory Default\"";
     let bare = |program: Program| {
         program

@@ -1,5 +1,5 @@
 //! `[notify]`: who is told how a run has ended, and that this changes nothing about it.
-use replica_testkit::{Pair, Program, Reply, Web};
+use replica_testkit::{Pair, Program, Web, WebReply};
 use serde_json::Value;
 
 const TOKEN: &str = "very-secret-token";
@@ -23,7 +23,7 @@ fn tool(pair: &Pair, tables: &str, notify: &str) -> Program {
 const BOTH: &str = "'dbo.good', 'dbo.bad'";
 
 fn fine() -> Web {
-    Web::plain(|_| Reply::Json(200, "{}".into()))
+    Web::plain(|_| WebReply::Json(200, "{}".into()))
 }
 
 /// The body of the only request.
@@ -84,7 +84,7 @@ fn what_is_asked_for_and_not_done_is_told_to_nobody() {
 #[test]
 fn tls_is_spoken_and_the_certificate_checked() {
     let pair = pair();
-    let web = Web::secure(|_| Reply::Json(204, String::new()));
+    let web = Web::secure(|_| WebReply::Json(204, String::new()));
     let url = format!("url = 'https://{}/'", web.place());
     let run = tool(&pair, BOTH, &url).run(&["--t1"]).exits(1);
     assert!(web.requests().is_empty() && run.stderr.contains("[notify] url"), "{run}");
@@ -112,8 +112,8 @@ fn a_program_has_the_record_on_its_input() {
 #[test]
 fn a_notification_that_fails_changes_nothing() {
     let pair = pair();
-    let refusing = Web::plain(|_| Reply::Json(500, "{}".into()));
-    let silent = Web::plain(|_| Reply::Silence);
+    let refusing = Web::plain(|_| WebReply::Json(500, "{}".into()));
+    let silent = Web::plain(|_| WebReply::Silence);
     for (notify, said) in [
         (format!("url = 'http://{}/secret'", refusing.place()), "the answer is 500"),
         (format!("url = 'http://{}/secret'\ntimeout_seconds = 1", silent.place()), "no answer within 1 s"),

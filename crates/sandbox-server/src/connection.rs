@@ -68,7 +68,7 @@ struct Opened {
 struct Arrived {
     opened: Opened,
     /// Of a Windows login.
-    windows: Option<windows::Answer>,
+    windows: Option<windows::WindowsAnswer>,
 }
 
 /// Serves one client to its end.
@@ -269,7 +269,7 @@ fn granted(asked: u32, encrypted: bool, most: usize) -> usize {
 /// What the session's thread needs to log in.
 struct Beginning {
     login: Login7,
-    windows: Option<windows::Answer>,
+    windows: Option<windows::WindowsAnswer>,
     packet_size: usize,
     tds8: bool,
     encrypted: bool,

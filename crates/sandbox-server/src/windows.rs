@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 /// Who has logged in, `DOMAIN\user`, or why nobody has.
-pub type Answer = Result<String, SqlError>;
+pub type WindowsAnswer = Result<String, SqlError>;
 
 /// What SQL Server says of tickets that it does not accept; its log has the reason (17806).
 pub fn untrusted() -> SqlError {
@@ -18,7 +18,11 @@ pub fn untrusted() -> SqlError {
 
 /// Answers the client's token, and others that it sends. A token of ours is a message of its own: LOGINACK comes in the
 /// next, which the client does not ask for. `None`: the client went away.
-pub async fn accept(stream: &mut impl Stream, first: &[u8], keytab: &Path) -> io::Result<Option<Answer>> {
+pub async fn accept(
+    stream: &mut impl Stream,
+    first: &[u8],
+    keytab: &Path,
+) -> io::Result<Option<WindowsAnswer>> {
     let mut acceptor = Acceptor::new(&format!("FILE:{}", keytab.display())).map_err(io::Error::other)?;
     let mut heard = first.to_vec();
     loop {

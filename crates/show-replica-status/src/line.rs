@@ -8,7 +8,7 @@ use crate::text::moment;
 
 /// What a line tells. Every line has all columns.
 #[derive(Default)]
-struct Line<'a> {
+struct StatusLine<'a> {
     table: String,
     what: &'static str,
     state: String,
@@ -30,7 +30,7 @@ struct Line<'a> {
     error: Option<String>,
 }
 
-impl Line<'_> {
+impl StatusLine<'_> {
     fn record(self) -> Record {
         let text =
             |text: Option<&str>| text.map_or(RecordValue::Missing, |text| RecordValue::Text(text.into()));
@@ -69,14 +69,16 @@ impl Line<'_> {
 /// All lines: what runs, then what ended, then what is disabled; and whether each is as it should be.
 pub fn records(status: &Status) -> impl Iterator<Item = (Record, bool)> {
     let runs = status.runs.iter().map(|run| (of_run(status, run), run.is_alive));
-    let etl =
-        status.etl.iter().map(|last| (Line { what: "etl", ..of_ended(last) }.record(), !last.has_failed()));
+    let etl = status
+        .etl
+        .iter()
+        .map(|last| (StatusLine { what: "etl", ..of_ended(last) }.record(), !last.has_failed()));
     let tables = status.tables.iter().map(|table| (of_table(table), !table.needs_a_look()));
     runs.chain(etl).chain(tables).chain(status.indexes.iter().map(|index| (of_index(index), index.is_in_use)))
 }
 
 fn of_run(status: &Status, run: &UnendedRun) -> Record {
-    Line {
+    StatusLine {
         table: run.table.as_ref().map(ToString::to_string).unwrap_or_default(),
         what: "run",
         state: if run.is_alive { "alive" } else { "dead" }.into(),
@@ -93,13 +95,13 @@ fn of_run(status: &Status, run: &UnendedRun) -> Record {
         windows: Some(run.windows).filter(|windows| windows.all() > 0),
         oldest: run.loading.first().map(|one| (one.window.to_string(), one.age)),
         blocked_by: status.blocker(run).map(|blocked| blocked.held_by.as_str()),
-        ..Line::default()
+        ..StatusLine::default()
     }
     .record()
 }
 
-fn of_ended(last: &EndedRun) -> Line<'_> {
-    Line {
+fn of_ended(last: &EndedRun) -> StatusLine<'_> {
+    StatusLine {
         state: last.outcome.clone(),
         tool: Some(&last.tool),
         host: Some(&last.host),
@@ -108,7 +110,7 @@ fn of_ended(last: &EndedRun) -> Line<'_> {
         since: Some(last.age),
         rows: Some(last.rows),
         error: last.error.clone(),
-        ..Line::default()
+        ..StatusLine::default()
     }
 }
 
@@ -117,7 +119,7 @@ fn of_table(table: &TableStatus) -> Record {
     let line = table.last.as_ref().map(of_ended).unwrap_or_default();
     let success = table.last_success.as_ref();
     let failed = table.failed.first().map(|(window, error)| format!("{window}: {error}"));
-    Line {
+    StatusLine {
         table: table.table.to_string(),
         what: "table",
         state: match (&table.last, table.rows) {
@@ -139,14 +141,14 @@ fn of_table(table: &TableStatus) -> Record {
 }
 
 fn of_index(index: &DisabledIndex) -> Record {
-    Line {
+    StatusLine {
         table: index.table.to_string(),
         what: "index",
         state: if index.is_in_use { "in use" } else { "left behind" }.into(),
         run: Some(index.run),
         since: Some(index.age),
         index: Some(&index.name),
-        ..Line::default()
+        ..StatusLine::default()
     }
     .record()
 }

@@ -12,7 +12,7 @@ use crate::text::{self, ago, headline, moment};
 
 #[derive(Template)]
 #[template(path = "status.html")]
-struct Page {
+struct StatusPage {
     style: &'static str,
     /// Seconds after which a browser looks again; empty: never.
     refresh: String,
@@ -52,7 +52,7 @@ struct TableLine {
 /// # Errors
 /// The file cannot be written.
 pub fn write(status: &Status, target: String, every: Option<Duration>, path: &Path) -> Result<()> {
-    let page = Page {
+    let page = StatusPage {
         style: replica_page::STYLE,
         refresh: every.map(|every| every.as_secs().to_string()).unwrap_or_default(),
         answer: headline(status),

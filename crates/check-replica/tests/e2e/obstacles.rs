@@ -6,7 +6,7 @@ use crate::util::{CONFIG, pair, problems, tool_with};
 
 /// What is put in the way: where, by which statement, and how it goes away again.
 struct Obstacle<'a> {
-    on: On,
+    on: ObstacleSide,
     plant: &'a str,
     undo: &'a str,
     /// `side severity id table`
@@ -14,7 +14,7 @@ struct Obstacle<'a> {
 }
 
 #[derive(Clone, Copy)]
-enum On {
+enum ObstacleSide {
     /// In master; `$source`, `$target` and `$id` are the databases' names and the target's id.
     Server,
     Source,
@@ -25,23 +25,23 @@ const FORGET: &str = "EXEC sp_sandbox_plant 'none'";
 
 /// One that a test has the server pretend.
 const fn planted<'a>(plant: &'a str, found: &'a [&'a str]) -> Obstacle<'a> {
-    Obstacle { on: On::Server, plant, undo: FORGET, found }
+    Obstacle { on: ObstacleSide::Server, plant, undo: FORGET, found }
 }
 
-const fn made<'a>(on: On, plant: &'a str, undo: &'a str, found: &'a [&'a str]) -> Obstacle<'a> {
+const fn made<'a>(on: ObstacleSide, plant: &'a str, undo: &'a str, found: &'a [&'a str]) -> Obstacle<'a> {
     Obstacle { on, plant, undo, found }
 }
 
 /// Runs statements that `|` parts.
-fn run(pair: &Pair, on: On, statements: &str) {
+fn run(pair: &Pair, on: ObstacleSide, statements: &str) {
     let id = pair.target.client().number("CAST(DB_ID() AS int)").to_string();
     for sql in statements.split('|').map(str::trim).filter(|sql| !sql.is_empty()) {
         let sql = sql.replace("$source", &pair.source.name).replace("$target", &pair.target.name);
         let sql = sql.replace("$id", &id);
         match on {
-            On::Server => pair.server.client("master").batch(&sql),
-            On::Source => pair.source(&sql),
-            On::Target => pair.target(&sql),
+            ObstacleSide::Server => pair.server.client("master").batch(&sql),
+            ObstacleSide::Source => pair.source(&sql),
+            ObstacleSide::Target => pair.target(&sql),
         }
     }
 }
@@ -113,19 +113,19 @@ fn states_and_options_of_databases() {
         plants.iter().zip(&found).map(|((plant, _), found)| planted(plant, found)).collect();
     obstacles.extend([
         made(
-            On::Server,
+            ObstacleSide::Server,
             "ALTER DATABASE [$target] SET RECOVERY FULL",
             "ALTER DATABASE [$target] SET RECOVERY SIMPLE",
             &["target warning recovery_model"],
         ),
         made(
-            On::Server,
+            ObstacleSide::Server,
             "ALTER DATABASE [$source] SET ALLOW_SNAPSHOT_ISOLATION OFF",
             "ALTER DATABASE [$source] SET ALLOW_SNAPSHOT_ISOLATION ON",
             &["source warning row_versioning"],
         ),
         made(
-            On::Server,
+            ObstacleSide::Server,
             "ALTER DATABASE [$target] SET READ_ONLY",
             "ALTER DATABASE [$target] SET READ_WRITE",
             &[
@@ -147,44 +147,44 @@ fn tables_and_what_hangs_on_them() {
         &[],
         &[
             made(
-                On::Source,
+                ObstacleSide::Source,
                 "ALTER TABLE dbo.parent ADD more int NULL",
                 "ALTER TABLE dbo.parent DROP COLUMN more",
                 &["target error columns dbo.parent"],
             ),
             made(
-                On::Source,
+                ObstacleSide::Source,
                 "ALTER TABLE dbo.parent ALTER COLUMN label nvarchar(20) NULL",
                 "ALTER TABLE dbo.parent ALTER COLUMN label varchar(20) NULL",
                 &["target warning plan_warning dbo.parent"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "CREATE TABLE dbo.child (id int NOT NULL, day date NOT NULL, CONSTRAINT FK_child FOREIGN KEY (day, id) REFERENCES dbo.sales (day, id) ON DELETE CASCADE)",
                 "DROP TABLE dbo.child",
                 &["target error acting_foreign_keys dbo.sales"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "CREATE TRIGGER dbo.tr ON dbo.parent AFTER INSERT AS SET NOCOUNT ON",
                 "DROP TRIGGER dbo.tr",
                 &["target warning trigger dbo.parent"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "CREATE TRIGGER dbo.tr ON dbo.sales AFTER DELETE AS SET NOCOUNT ON",
                 "DROP TRIGGER dbo.tr",
                 &["target error delete_trigger dbo.sales", "target warning trigger dbo.sales"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "CREATE FUNCTION dbo.mine (@id int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS ok WHERE @id > 0 | \
                  CREATE SECURITY POLICY dbo.refuses ADD BLOCK PREDICATE dbo.mine(id) ON dbo.parent AFTER INSERT WITH (STATE = ON)",
                 "DROP SECURITY POLICY dbo.refuses | DROP FUNCTION dbo.mine",
                 &["target warning block_predicate dbo.parent"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "CREATE FUNCTION dbo.mine (@id int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS ok WHERE @id > 0 | \
                  CREATE SECURITY POLICY dbo.hides ADD FILTER PREDICATE dbo.mine(id) ON dbo.parent WITH (STATE = ON)",
                 "DROP SECURITY POLICY dbo.hides | DROP FUNCTION dbo.mine",
@@ -199,19 +199,19 @@ fn tables_and_what_hangs_on_them() {
                 &["target warning change_capture dbo.parent"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "ALTER DATABASE [$target] SET CHANGE_TRACKING = ON | ALTER TABLE dbo.parent ENABLE CHANGE_TRACKING",
                 "ALTER TABLE dbo.parent DISABLE CHANGE_TRACKING | ALTER DATABASE [$target] SET CHANGE_TRACKING = OFF",
                 &["target warning change_capture dbo.parent"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "CREATE INDEX ix ON dbo.parent (label) | ALTER INDEX ix ON dbo.parent DISABLE",
                 "DROP INDEX ix ON dbo.parent",
                 &["target warning disabled_index dbo.parent"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "ALTER INDEX PK_parent ON dbo.parent DISABLE",
                 "ALTER INDEX PK_parent ON dbo.parent REBUILD",
                 &["target error disabled_clustered_index dbo.parent"],
@@ -221,7 +221,7 @@ fn tables_and_what_hangs_on_them() {
                 &["source warning statistics dbo.sales"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "DECLARE @n int = 3 WHILE @n < 1500 BEGIN INSERT INTO dbo.parent VALUES (@n, 'x') SET @n = @n + 1 END",
                 "DELETE FROM dbo.parent WHERE id > 2",
                 &["target warning row_count dbo.parent"],
@@ -370,8 +370,8 @@ fn jobs_near_the_run() {
                INSERT INTO msdb.dbo.sysjobschedules VALUES (1, 20240102, 30000)";
     let undo = "DELETE FROM msdb.dbo.sysjobs";
     let found = ["source warning jobs", "target warning jobs"];
-    each(&pair, CONFIG, &["--at", "02:15"], &[made(On::Server, row, undo, &found)]);
-    run(&pair, On::Server, row);
+    each(&pair, CONFIG, &["--at", "02:15"], &[made(ObstacleSide::Server, row, undo, &found)]);
+    run(&pair, ObstacleSide::Server, row);
     let exit = tool_with(&pair, CONFIG).run(&["--at=12:00"]).exits(0);
     assert_eq!(problems(&exit), [""; 0], "{exit}");
     tool_with(&pair, CONFIG).run(&[]).exits(0).says("the job nightly does maintenance, next at 03:00");
@@ -398,17 +398,22 @@ fn what_earlier_runs_have_left() {
         CONFIG,
         &[],
         &[
-            made(On::Target, RUN, "DELETE FROM replica.runs", &["target warning dead_run dbo.sales"]),
-            made(On::Target, &failed, gone, &["target warning failed_windows dbo.sales"]),
-            made(On::Target, &old, gone, &["target warning no_success dbo.sales"]),
             made(
-                On::Target,
+                ObstacleSide::Target,
+                RUN,
+                "DELETE FROM replica.runs",
+                &["target warning dead_run dbo.sales"],
+            ),
+            made(ObstacleSide::Target, &failed, gone, &["target warning failed_windows dbo.sales"]),
+            made(ObstacleSide::Target, &old, gone, &["target warning no_success dbo.sales"]),
+            made(
+                ObstacleSide::Target,
                 "ALTER INDEX ix ON dbo.sales DISABLE | INSERT INTO replica.disabled_indexes VALUES ('dbo', 'sales', 'ix', 1, 1, '2020-01-01', NULL)",
                 "ALTER INDEX ix ON dbo.sales REBUILD | DELETE FROM replica.disabled_indexes",
                 &["target warning recorded_index dbo.sales"],
             ),
             made(
-                On::Target,
+                ObstacleSide::Target,
                 "UPDATE replica.ledger SET version = 99",
                 "UPDATE replica.ledger SET version = 1",
                 &["target error ledger"],

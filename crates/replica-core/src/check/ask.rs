@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::quote;
 use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
@@ -129,7 +129,12 @@ pub struct Asker {
 }
 
 impl Asker {
-    pub(super) async fn new(session: Session, endpoint: &Endpoint, role: Role, out: &mut Findings) -> Self {
+    pub(super) async fn new(
+        session: Session,
+        endpoint: &Endpoint,
+        role: Role,
+        out: &mut CheckFindings,
+    ) -> Self {
         let known = Acquaintance::default();
         let mut asker =
             Self { session: Some(session), endpoint: endpoint.clone(), role, reconnected: false, known };
@@ -146,7 +151,7 @@ impl Asker {
         }
     }
 
-    async fn get_acquainted(&mut self, out: &mut Findings) {
+    async fn get_acquainted(&mut self, out: &mut CheckFindings) {
         const SERVER: CheckQuestion = CheckQuestion {
             check: Check::Version,
             sql: include_str!("sql/server.sql"),
@@ -192,12 +197,17 @@ impl Asker {
         }
     }
 
-    pub(super) fn finding(&self, check: Check, severity: Severity, what: impl Into<String>) -> Finding {
-        Finding::new(check, self.side(), severity, what)
+    pub(super) fn finding(
+        &self,
+        check: Check,
+        severity: CheckSeverity,
+        what: impl Into<String>,
+    ) -> CheckFinding {
+        CheckFinding::new(check, self.side(), severity, what)
     }
 
-    fn skipped(&self, check: Check, why: impl Into<String>, right: Right) -> Finding {
-        let finding = self.finding(check, Severity::Skipped, why);
+    fn skipped(&self, check: Check, why: impl Into<String>, right: Right) -> CheckFinding {
+        let finding = self.finding(check, CheckSeverity::Skipped, why);
         match self.known.grant(right) {
             Some(grant) => finding.remedy(grant),
             None => finding,
@@ -215,7 +225,7 @@ impl Asker {
         &mut self,
         question: &CheckQuestion,
         params: &[&dyn ToSql],
-        out: &mut Findings,
+        out: &mut CheckFindings,
     ) -> Option<Vec<CatalogRow>> {
         self.ask_sql(question, question.sql, params, out).await
     }
@@ -226,7 +236,7 @@ impl Asker {
         question: &CheckQuestion,
         sql: &str,
         params: &[&dyn ToSql],
-        out: &mut Findings,
+        out: &mut CheckFindings,
     ) -> Option<Vec<CatalogRow>> {
         if !self.known.has(question.since) {
             return None;
@@ -265,7 +275,7 @@ impl Asker {
         &mut self,
         question: &CheckQuestion,
         params: &[&dyn ToSql],
-        out: &mut Findings,
+        out: &mut CheckFindings,
     ) -> Option<CatalogRow> {
         self.ask(question, params, out).await?.into_iter().next()
     }

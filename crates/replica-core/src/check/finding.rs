@@ -26,7 +26,7 @@ impl fmt::Display for Side {
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum CheckSeverity {
     /// A run would fail.
     Error,
     /// A run may fail, or do what nobody expects.
@@ -37,7 +37,7 @@ pub enum Severity {
     Info,
 }
 
-impl fmt::Display for Severity {
+impl fmt::Display for CheckSeverity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Error => "error",
@@ -59,7 +59,7 @@ macro_rules! checks {
 
         /// Checks that belong together.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Group {
+        pub enum CheckGroup {
             $(#[doc = $title] $group,)+
         }
 
@@ -73,12 +73,12 @@ macro_rules! checks {
             }
 
             /// What it belongs to.
-            pub fn group(self) -> Group {
-                match self { $($(Self::$check => Group::$group,)+)+ }
+            pub fn group(self) -> CheckGroup {
+                match self { $($(Self::$check => CheckGroup::$group,)+)+ }
             }
         }
 
-        impl Group {
+        impl CheckGroup {
             /// For people.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$group => $title,)+ }
@@ -189,7 +189,7 @@ checks! {
 
 /// What a check has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckFinding {
     /// What was looked at.
     pub check: Check,
     /// The refusal's code stands for the check's, where a plan refuses a table.
@@ -199,22 +199,22 @@ pub struct Finding {
     /// The table that it is about, as the source has it.
     pub table: Option<String>,
     /// How bad it is.
-    pub severity: Severity,
+    pub severity: CheckSeverity,
     /// A sentence.
     pub what: String,
     /// The way out: a GRANT, a setting.
     pub remedy: Option<String>,
 }
 
-impl Finding {
+impl CheckFinding {
     /// Without a table, and without a way out.
-    pub fn new(check: Check, side: Side, severity: Severity, what: impl Into<String>) -> Self {
+    pub fn new(check: Check, side: Side, severity: CheckSeverity, what: impl Into<String>) -> Self {
         Self { check, refusal: None, side, table: None, severity, what: what.into(), remedy: None }
     }
 
     /// That a run would fail on this error.
     pub fn error(check: Check, side: Side, error: &Error) -> Self {
-        let finding = Self::new(check, side, Severity::Error, error.to_string());
+        let finding = Self::new(check, side, CheckSeverity::Error, error.to_string());
         Self { refusal: error.refusal(), ..finding }
     }
 
@@ -238,28 +238,28 @@ impl Finding {
 
 /// What was found so far.
 #[derive(Clone, Debug, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct CheckFindings(Vec<CheckFinding>);
 
-impl Findings {
+impl CheckFindings {
     /// Adds one. What could not be asked is said once.
-    pub fn add(&mut self, finding: Finding) {
-        if finding.severity != Severity::Skipped || !self.0.contains(&finding) {
+    pub fn add(&mut self, finding: CheckFinding) {
+        if finding.severity != CheckSeverity::Skipped || !self.0.contains(&finding) {
             self.0.push(finding);
         }
     }
 
     /// Adds several.
-    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    pub fn extend(&mut self, findings: impl IntoIterator<Item = CheckFinding>) {
         findings.into_iter().for_each(|finding| self.add(finding));
     }
 
     /// How many are so bad.
-    pub fn count(&self, severity: Severity) -> usize {
+    pub fn count(&self, severity: CheckSeverity) -> usize {
         self.0.iter().filter(|finding| finding.severity == severity).count()
     }
 
     /// In the order of the checks; of one check by side, as found.
-    pub fn in_order(mut self) -> Vec<Finding> {
+    pub fn in_order(mut self) -> Vec<CheckFinding> {
         self.0.sort_by_key(|finding| (finding.check, finding.side));
         self.0
     }
@@ -283,12 +283,12 @@ mod tests {
 
     #[test]
     fn what_could_not_be_asked_is_said_once_a_side() {
-        let mut findings = Findings::default();
+        let mut findings = CheckFindings::default();
         for side in [Side::Source, Side::Target, Side::Target] {
-            findings.add(Finding::new(Check::Jobs, side, Severity::Skipped, "no right"));
+            findings.add(CheckFinding::new(Check::Jobs, side, CheckSeverity::Skipped, "no right"));
         }
-        findings.add(Finding::new(Check::Clock, Side::Target, Severity::Warning, "late"));
-        findings.add(Finding::new(Check::Clock, Side::Target, Severity::Warning, "later"));
+        findings.add(CheckFinding::new(Check::Clock, Side::Target, CheckSeverity::Warning, "late"));
+        findings.add(CheckFinding::new(Check::Clock, Side::Target, CheckSeverity::Warning, "later"));
         let order: Vec<_> = findings.in_order().iter().map(|f| (f.check, f.side)).collect();
         let clock = (Check::Clock, Side::Target);
         assert_eq!(order, [clock, clock, (Check::Jobs, Side::Source), (Check::Jobs, Side::Target)]);

@@ -16,7 +16,7 @@ mod table;
 mod traffic;
 
 pub use ask::Asker;
-pub use finding::{Check, Finding, Findings, Group, Severity, Side};
+pub use finding::{Check, CheckFinding, CheckFindings, CheckGroup, CheckSeverity, Side};
 pub use network::reach;
 pub use table::{CheckedDays, CheckedTable};
 
@@ -39,7 +39,7 @@ pub async fn run(
     source: &mut Option<Asker>,
     target: &mut Option<Asker>,
     run: &CheckedRun<'_>,
-    out: &mut Findings,
+    out: &mut CheckFindings,
 ) {
     for asker in [&mut *source, &mut *target].into_iter().flatten() {
         server::check(asker, out).await;

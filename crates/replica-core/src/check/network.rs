@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::ask::Asker;
 use super::certificate;
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::config::Endpoint;
 use crate::error::Error;
 use crate::link;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CERTIFICATE_DAYS: i64 = 30;
 
 /// Goes there step by step, and says what each came to. `None`: we are not let in.
-pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut Findings) -> Option<Asker> {
+pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut CheckFindings) -> Option<Asker> {
     let side = match role {
         Role::Source => Side::Source,
         Role::Target => Side::Target,
@@ -42,18 +42,18 @@ pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut Findings) -> Optio
     }
 }
 
-fn refused(error: &Error, side: Side) -> Finding {
+fn refused(error: &Error, side: Side) -> CheckFinding {
     let check = if error.server().is_some() { Check::Login } else { Check::Connection };
-    let finding = Finding::error(check, side, error);
+    let finding = CheckFinding::error(check, side, error);
     if error.is_transient() { finding.remedy("That may pass: a run tries for two minutes") } else { finding }
 }
 
-async fn addresses(endpoint: &Endpoint, side: Side, out: &mut Findings) {
+async fn addresses(endpoint: &Endpoint, side: Side, out: &mut CheckFindings) {
     let host = &endpoint.host;
     let port = match (&endpoint.instance, endpoint.port) {
         (Some(instance), None) => match link::port_of(host, instance).await {
             Ok(port) => port,
-            Err(error) => return out.add(Finding::error(Check::NameResolution, side, &error)),
+            Err(error) => return out.add(CheckFinding::error(Check::NameResolution, side, &error)),
         },
         _ => endpoint.port_or_default(),
     };
@@ -65,12 +65,16 @@ async fn addresses(endpoint: &Endpoint, side: Side, out: &mut Findings) {
         Ok(Err(error)) => {
             let what = format!("the address of {host} is not to be found: {error}");
             let remedy = "Check the spelling of Server= and the DNS";
-            return out.add(Finding::new(Check::NameResolution, side, Severity::Error, what).remedy(remedy));
+            return out.add(
+                CheckFinding::new(Check::NameResolution, side, CheckSeverity::Error, what).remedy(remedy),
+            );
         }
         Err(_) => {
             let what = format!("the DNS has no answer for {host} within {}", human_duration(took));
             let remedy = "Check the name servers of this machine";
-            return out.add(Finding::new(Check::NameResolution, side, Severity::Error, what).remedy(remedy));
+            return out.add(
+                CheckFinding::new(Check::NameResolution, side, CheckSeverity::Error, what).remedy(remedy),
+            );
         }
     };
     out.add(resolved(host, &addresses, took, side));
@@ -86,43 +90,43 @@ async fn addresses(endpoint: &Endpoint, side: Side, out: &mut Findings) {
     out.extend(unreachable(&answers, side));
 }
 
-fn resolved(host: &str, addresses: &[SocketAddr], took: Duration, side: Side) -> Finding {
+fn resolved(host: &str, addresses: &[SocketAddr], took: Duration, side: Side) -> CheckFinding {
     let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let what = format!("{host} is {list}, found in {}", human_duration(took));
     if took > SLOW {
         let remedy = "Check the name servers of this machine: every connection asks them";
-        return Finding::new(Check::NameResolution, side, Severity::Warning, what).remedy(remedy);
+        return CheckFinding::new(Check::NameResolution, side, CheckSeverity::Warning, what).remedy(remedy);
     }
-    Finding::new(Check::NameResolution, side, Severity::Info, what)
+    CheckFinding::new(Check::NameResolution, side, CheckSeverity::Info, what)
 }
 
 /// Of all addresses, those that do not answer. One that answers is enough to go on; every other one may cost each
 /// connection its time.
-fn unreachable(answers: &[(SocketAddr, Option<String>)], side: Side) -> Vec<Finding> {
+fn unreachable(answers: &[(SocketAddr, Option<String>)], side: Side) -> Vec<CheckFinding> {
     let none = answers.iter().all(|(_, silent)| silent.is_some());
     let silent = answers.iter().filter_map(|(address, why)| Some((address, why.as_ref()?)));
     let finding = |(address, why): (&SocketAddr, &String)| {
         let what = format!("{address} cannot be connected to: {why}");
         if none {
             let remedy = "Check that the server runs, listens on this TCP port and is not behind a firewall";
-            Finding::new(Check::Address, side, Severity::Error, what).remedy(remedy)
+            CheckFinding::new(Check::Address, side, CheckSeverity::Error, what).remedy(remedy)
         } else {
             let remedy = "Take it out of the DNS, or say MultiSubnetFailover=true, which tries all at once";
-            Finding::new(Check::Address, side, Severity::Warning, what).remedy(remedy)
+            CheckFinding::new(Check::Address, side, CheckSeverity::Warning, what).remedy(remedy)
         }
     };
     silent.map(finding).collect()
 }
 
-fn judged(der: &[u8], now: OffsetDateTime, side: Side) -> Option<Finding> {
+fn judged(der: &[u8], now: OffsetDateTime, side: Side) -> Option<CheckFinding> {
     let end = certificate::not_after(der)?;
     let days = (end - now).whole_days();
     let what = format!("the server's certificate ends on {}", end.date());
     Some(if days >= CERTIFICATE_DAYS {
-        Finding::new(Check::Certificate, side, Severity::Info, what)
+        CheckFinding::new(Check::Certificate, side, CheckSeverity::Info, what)
     } else {
         let left = if end < now { "it has ended".to_owned() } else { format!("in {days} days") };
-        Finding::new(Check::Certificate, side, Severity::Warning, format!("{what}: {left}"))
+        CheckFinding::new(Check::Certificate, side, CheckSeverity::Warning, format!("{what}: {left}"))
             .remedy("Have it replaced: without TrustServerCertificate no run gets in afterwards")
     })
 }
@@ -139,14 +143,14 @@ mod tests {
             unreachable(answers, Side::Source).iter().map(|f| f.severity).collect()
         };
         assert_eq!(severities(&[(at(1), None)]), []);
-        assert_eq!(severities(&[(at(1), silent.clone()), (at(2), None)]), [Severity::Warning]);
-        assert_eq!(severities(&[(at(1), silent.clone()), (at(2), silent)]), [Severity::Error; 2]);
+        assert_eq!(severities(&[(at(1), silent.clone()), (at(2), None)]), [CheckSeverity::Warning]);
+        assert_eq!(severities(&[(at(1), silent.clone()), (at(2), silent)]), [CheckSeverity::Error; 2]);
     }
 
     #[test]
     fn a_slow_name_server_is_told() {
         let finding = |took| resolved("h", &[], took, Side::Target).severity;
-        assert_eq!(finding(Duration::from_millis(900)), Severity::Info);
-        assert_eq!(finding(Duration::from_millis(1100)), Severity::Warning);
+        assert_eq!(finding(Duration::from_millis(900)), CheckSeverity::Info);
+        assert_eq!(finding(Duration::from_millis(1100)), CheckSeverity::Warning);
     }
 }

@@ -1,6 +1,6 @@
 //! What runs before this one have left: the ledger, its runs and windows, indexes on record, locks that are held.
 use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, patiently};
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::ledger;
@@ -37,7 +37,7 @@ const RUN: &str = "replica run";
 const HOURS: i64 = 24;
 
 /// Asks the target for what is left of earlier runs. `dated`: tables, by their names there, that are loaded by windows.
-pub(super) async fn check(asker: &mut Asker, dated: &[TableName], out: &mut Findings) {
+pub(super) async fn check(asker: &mut Asker, dated: &[TableName], out: &mut CheckFindings) {
     if let Some(row) = asker.ask_one(&RIGHTS, &[], out).await
         && !dated.is_empty()
     {
@@ -61,12 +61,12 @@ pub(super) async fn check(asker: &mut Asker, dated: &[TableName], out: &mut Find
 }
 
 /// Says who holds an application lock of ours.
-pub(super) async fn lock(asker: &mut Asker, resource: &str, what: &str, out: &mut Findings) {
+pub(super) async fn lock(asker: &mut Asker, resource: &str, what: &str, out: &mut CheckFindings) {
     let Some(row) = asker.ask_one(&TEST, &[&resource], out).await else { return };
     if row.int("is_free") != Some(0) {
         return;
     }
-    let mut finding = asker.finding(Check::LockHeld, Severity::Warning, what);
+    let mut finding = asker.finding(Check::LockHeld, CheckSeverity::Warning, what);
     if let Some(session) = asker.session()
         && let Ok(Some(holder)) = applock::holder(session, resource).await
     {
@@ -75,30 +75,30 @@ pub(super) async fn lock(asker: &mut Asker, resource: &str, what: &str, out: &mu
     out.add(finding.remedy("Wait until it has ended; a run that meets it ends with 4"));
 }
 
-async fn has_ledger(asker: &mut Asker, out: &mut Findings) -> bool {
+async fn has_ledger(asker: &mut Asker, out: &mut CheckFindings) -> bool {
     let Some(session) = asker.session() else { return false };
     match patiently(ledger::exists(session)).await {
         Ok(there) => there,
         Err(error) if error.server().is_some() => {
             let remedy = "GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to the login's user";
-            out.add(asker.finding(Check::Ledger, Severity::Skipped, error.to_string()).remedy(remedy));
+            out.add(asker.finding(Check::Ledger, CheckSeverity::Skipped, error.to_string()).remedy(remedy));
             false
         }
         Err(error) if error.is_transient() => {
             asker.reconnect(&error).await;
-            out.add(asker.finding(Check::Ledger, Severity::Skipped, error.to_string()));
+            out.add(asker.finding(Check::Ledger, CheckSeverity::Skipped, error.to_string()));
             false
         }
         // Of a later version, or not the ledger's.
         Err(error) => {
-            out.add(Finding::error(Check::Ledger, Side::Target, &error));
+            out.add(CheckFinding::error(Check::Ledger, Side::Target, &error));
             false
         }
     }
 }
 
 /// What a first run needs to make the ledger, or a later one to use it (docs/LEDGER.md, "Permissions").
-fn rights(row: &CatalogRow) -> Option<Finding> {
+fn rights(row: &CatalogRow) -> Option<CheckFinding> {
     let (grant, what) = if row.flag("has_ledger") {
         let lacks = |right: &&str| !row.flag(&format!("can_{}", right.to_lowercase()));
         let missing: Vec<_> = ["SELECT", "INSERT", "UPDATE", "DELETE"].into_iter().filter(lacks).collect();
@@ -126,7 +126,7 @@ fn rights(row: &CatalogRow) -> Option<Finding> {
         return None;
     };
     Some(
-        Finding::new(Check::LedgerRights, Side::Target, Severity::Error, what)
+        CheckFinding::new(Check::LedgerRights, Side::Target, CheckSeverity::Error, what)
             .remedy(format!("{grant} to the login's user: tables with windows need the ledger")),
     )
 }
@@ -135,7 +135,7 @@ fn named(row: &CatalogRow) -> TableName {
     TableName::new(row.text("schema_name").unwrap_or_default(), row.text("table_name").unwrap_or_default())
 }
 
-fn dead(row: &CatalogRow) -> Finding {
+fn dead(row: &CatalogRow) -> CheckFinding {
     let table = named(row);
     let part = |name| row.text(name).unwrap_or("?");
     let what = format!(
@@ -146,38 +146,38 @@ fn dead(row: &CatalogRow) -> Finding {
         row.int("pid").unwrap_or_default(),
         part("lease_until")
     );
-    let finding = Finding::new(Check::DeadRun, Side::Target, Severity::Warning, what)
+    let finding = CheckFinding::new(Check::DeadRun, Side::Target, CheckSeverity::Warning, what)
         .remedy("The next run on the table mends what it left; to go on where it stopped: --resume");
     // A run over many tables has none of its own.
     if table.name.is_empty() { finding } else { finding.table(table) }
 }
 
-fn failed(row: &CatalogRow) -> Finding {
+fn failed(row: &CatalogRow) -> CheckFinding {
     let table = named(row);
     let error = row.text("error").map_or(String::new(), |error| format!(", such as: {error}"));
     let what = format!("{} windows have failed{error}", row.int("windows").unwrap_or_default());
-    Finding::new(Check::FailedWindows, Side::Target, Severity::Warning, what)
+    CheckFinding::new(Check::FailedWindows, Side::Target, CheckSeverity::Warning, what)
         .remedy(format!("replicate-monthly-parallel-streaming {table} --resume, over the same days"))
         .table(table)
 }
 
-fn recorded(row: &CatalogRow) -> Finding {
+fn recorded(row: &CatalogRow) -> CheckFinding {
     let table = named(row);
     let what = format!(
         "the index {} is on record as disabled, and no run that is alive will rebuild it",
         row.text("index_name").unwrap_or("?")
     );
-    Finding::new(Check::RecordedIndex, Side::Target, Severity::Warning, what)
+    CheckFinding::new(Check::RecordedIndex, Side::Target, CheckSeverity::Warning, what)
         .remedy(format!("replicate-monthly-parallel-streaming {table} --repair-indexes"))
         .table(table)
 }
 
 /// A table that was never loaded has no hours.
-fn no_success(row: &CatalogRow, table: &TableName) -> Option<Finding> {
+fn no_success(row: &CatalogRow, table: &TableName) -> Option<CheckFinding> {
     let hours = row.int("hours").filter(|hours| *hours > HOURS)?;
     let what = format!("no window was loaded for {} days and {} hours", hours / HOURS, hours % HOURS);
     Some(
-        Finding::new(Check::NoSuccess, Side::Target, Severity::Warning, what)
+        CheckFinding::new(Check::NoSuccess, Side::Target, CheckSeverity::Warning, what)
             .remedy("See what cron says of the last runs, and the record in record_dir")
             .table(table),
     )

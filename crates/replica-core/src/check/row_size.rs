@@ -1,5 +1,5 @@
 //! How large a row may become: what is beyond a page is error 511 (docs/SERVER.md).
-use super::finding::{Check, Finding, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckSeverity, Side};
 use crate::catalog::index::IndexKind;
 use crate::catalog::{Length, SqlType, Table};
 
@@ -11,7 +11,7 @@ const POINTER: u32 = 24;
 const FRAME: u32 = 9;
 
 /// A warning, where the columns that cannot be moved off the row may not fit together.
-pub(super) fn row_size(table: &Table) -> Option<Finding> {
+pub(super) fn row_size(table: &Table) -> Option<CheckFinding> {
     let base = table.base_index()?;
     if base.kind == IndexKind::ClusteredColumnstore {
         return None;
@@ -23,7 +23,7 @@ pub(super) fn row_size(table: &Table) -> Option<Finding> {
     (bytes > MOST).then(|| {
         let what =
             format!("a full row needs {bytes} bytes on its page, which has {MOST}: such rows are refused");
-        Finding::new(Check::RowSize, Side::Target, Severity::Warning, what)
+        CheckFinding::new(Check::RowSize, Side::Target, CheckSeverity::Warning, what)
             .remedy("Make char and binary columns varchar and varbinary, or divide the table")
     })
 }

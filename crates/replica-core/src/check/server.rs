@@ -6,7 +6,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::time::Instant;
 
 use super::ask::{Acquaintance, Asker, CheckQuestion, Right, SQL_SERVER_2012, edition};
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::record::CatalogRow;
 use crate::report::human_duration;
 
@@ -37,7 +37,7 @@ const APART: Duration = Duration::from_secs(2);
 const LEAST_LEVEL: i64 = 110;
 
 /// Asks about the server and its database.
-pub(super) async fn check(asker: &mut Asker, out: &mut Findings) {
+pub(super) async fn check(asker: &mut Asker, out: &mut CheckFindings) {
     let side = asker.side();
     if let Some(row) = asker.ask_one(&AUTH_SCHEME, &[], out).await {
         out.extend(auth_scheme(&row, side));
@@ -57,31 +57,31 @@ pub(super) async fn check(asker: &mut Asker, out: &mut Findings) {
     }
 }
 
-fn auth_scheme(row: &CatalogRow, side: Side) -> Option<Finding> {
+fn auth_scheme(row: &CatalogRow, side: Side) -> Option<CheckFinding> {
     let scheme = row.text("auth_scheme").filter(|scheme| scheme.eq_ignore_ascii_case("NTLM"))?;
     let what = format!("the login went by {scheme}, since Kerberos did not work");
     Some(
-        Finding::new(Check::AuthScheme, side, Severity::Warning, what)
+        CheckFinding::new(Check::AuthScheme, side, CheckSeverity::Warning, what)
             .remedy("Register the server's SPN (setspn), and connect by the name that it has there"),
     )
 }
 
 /// -1 and NULL where the password never ends (docs/SERVER.md, "What a login sees of the server").
-fn password(row: &CatalogRow, side: Side) -> Option<Finding> {
+fn password(row: &CatalogRow, side: Side) -> Option<CheckFinding> {
     let days = row.int("days_left").filter(|days| (0..PASSWORD_DAYS).contains(days))?;
     let what = match days {
         0 => "the login's password has ended, or ends today".to_owned(),
         days => format!("the login's password ends in {days} days"),
     };
     Some(
-        Finding::new(Check::PasswordExpiry, side, Severity::Warning, what).remedy(
+        CheckFinding::new(Check::PasswordExpiry, side, CheckSeverity::Warning, what).remedy(
             "Change it, and what password_file holds; or ALTER LOGIN ... WITH CHECK_EXPIRATION = OFF",
         ),
     )
 }
 
 /// `here`: our time when the server looked at its clock, give or take `doubt`.
-fn clock(row: &CatalogRow, here: OffsetDateTime, doubt: Duration, side: Side) -> Option<Finding> {
+fn clock(row: &CatalogRow, here: OffsetDateTime, doubt: Duration, side: Side) -> Option<CheckFinding> {
     // Fractions have as many digits as the server's type.
     let there = row.text("now_there")?.get(..19)?;
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
@@ -93,12 +93,12 @@ fn clock(row: &CatalogRow, here: OffsetDateTime, doubt: Duration, side: Side) ->
     }
     let way = if there > here { "ahead of" } else { "behind" };
     let what = format!("the server's clock is {} {way} this machine's", human_duration(apart));
-    Some(Finding::new(Check::Clock, side, Severity::Warning, what).remedy(
+    Some(CheckFinding::new(Check::Clock, side, CheckSeverity::Warning, what).remedy(
         "Set the clocks by NTP: --t0 and --t1 go by this machine's, the leases of windows by the target's",
     ))
 }
 
-fn version(known: &Acquaintance, side: Side) -> Vec<Finding> {
+fn version(known: &Acquaintance, side: Side) -> Vec<CheckFinding> {
     let unsupported = match known.edition {
         edition::SYNAPSE => Some("Azure Synapse Analytics".to_owned()),
         edition::SYNAPSE_SERVERLESS => Some("the serverless pool of Azure Synapse".to_owned()),
@@ -108,19 +108,19 @@ fn version(known: &Acquaintance, side: Side) -> Vec<Finding> {
     };
     let name = if known.babelfish { "Babelfish" } else { "SQL Server" };
     let info = format!("{name} {}, login {}, user {}", known.version, known.login, known.user);
-    let mut findings = vec![Finding::new(Check::Version, side, Severity::Info, info)];
+    let mut findings = vec![CheckFinding::new(Check::Version, side, CheckSeverity::Info, info)];
     findings.extend(unsupported.map(|what| {
         let what = format!("{what} is a server that these tools do not know");
-        Finding::new(Check::Version, side, Severity::Error, what)
+        CheckFinding::new(Check::Version, side, CheckSeverity::Error, what)
             .remedy("They know SQL Server 2012 and later, Azure SQL and Babelfish")
     }));
     findings
 }
 
-fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<Finding> {
+fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     let mut add = |check, severity, what: String, remedy: &str| {
-        findings.push(Finding::new(check, side, severity, what).remedy(remedy));
+        findings.push(CheckFinding::new(check, side, severity, what).remedy(remedy));
     };
     let target = side == Side::Target;
     let text = |name: &str| row.text(name).unwrap_or_default().to_owned();
@@ -129,28 +129,28 @@ fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<Finding> 
         let what = format!("the database's compatibility level is {level}: the finders need {LEAST_LEVEL}");
         add(
             Check::CompatibilityLevel,
-            Severity::Warning,
+            CheckSeverity::Warning,
             what,
             "ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 110, or later",
         );
     }
     if row.int("state").is_some_and(|state| state != 0) {
         let what = format!("the database is {}", text("state_desc"));
-        add(Check::DatabaseState, Severity::Warning, what, "See the server's log");
+        add(Check::DatabaseState, CheckSeverity::Warning, what, "See the server's log");
     }
     if row.int("user_access").is_some_and(|access| access != 0) {
         let what =
             format!("the database is {}: not all logins get in, or one alone", text("user_access_desc"));
-        add(Check::UserAccess, Severity::Warning, what, "ALTER DATABASE ... SET MULTI_USER");
+        add(Check::UserAccess, CheckSeverity::Warning, what, "ALTER DATABASE ... SET MULTI_USER");
     }
     if target && is("is_read_only") {
         let what = "the database is read-only".to_owned();
-        add(Check::DatabaseReadOnly, Severity::Error, what, "ALTER DATABASE ... SET READ_WRITE");
+        add(Check::DatabaseReadOnly, CheckSeverity::Error, what, "ALTER DATABASE ... SET READ_WRITE");
     }
     if target && row.int("recovery_model") == Some(1) && !known.is_azure() {
         add(
             Check::RecoveryModel,
-            Severity::Warning,
+            CheckSeverity::Warning,
             "the recovery model is FULL: all rows are logged, and the log grows until it is backed up"
                 .to_owned(),
             "ALTER DATABASE ... SET RECOVERY SIMPLE, if the replica can be made anew; or back up the log often",
@@ -160,7 +160,7 @@ fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<Finding> 
     if target && !["", "NOTHING", "CHECKPOINT", "OLDEST_PAGE"].contains(&wait.as_str()) {
         add(
             Check::LogReuseWait,
-            Severity::Warning,
+            CheckSeverity::Warning,
             format!("the log cannot be used again: it waits for {wait}"),
             "LOG_BACKUP: back up the log; ACTIVE_TRANSACTION: end it; AVAILABILITY_REPLICA: see the secondary",
         );
@@ -169,7 +169,7 @@ fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<Finding> 
     if !target && row.int("snapshot_isolation_state").is_some() && !versions {
         add(
             Check::RowVersioning,
-            Severity::Warning,
+            CheckSeverity::Warning,
             "there is no row versioning: the tools wait for writers of the source, and writers for them"
                 .to_owned(),
             "ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON",
@@ -177,16 +177,26 @@ fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<Finding> 
     }
     if target && is("is_auto_shrink_on") {
         let what = "the database shrinks its files by itself, and the next load lets them grow again";
-        add(Check::AutoShrink, Severity::Warning, what.to_owned(), "ALTER DATABASE ... SET AUTO_SHRINK OFF");
+        add(
+            Check::AutoShrink,
+            CheckSeverity::Warning,
+            what.to_owned(),
+            "ALTER DATABASE ... SET AUTO_SHRINK OFF",
+        );
     }
     if is("is_auto_close_on") {
         let what = "the database closes when nobody is in it, and has to be opened for the first connection";
-        add(Check::AutoClose, Severity::Warning, what.to_owned(), "ALTER DATABASE ... SET AUTO_CLOSE OFF");
+        add(
+            Check::AutoClose,
+            CheckSeverity::Warning,
+            what.to_owned(),
+            "ALTER DATABASE ... SET AUTO_CLOSE OFF",
+        );
     }
     if target && text("delayed_durability_desc") == "FORCED" {
         add(
             Check::DelayedDurability,
-            Severity::Warning,
+            CheckSeverity::Warning,
             "commits are delayed: what a run calls done may be gone after a crash of the server".to_owned(),
             "ALTER DATABASE ... SET DELAYED_DURABILITY = ALLOWED",
         );
@@ -194,7 +204,7 @@ fn database(row: &CatalogRow, known: &Acquaintance, side: Side) -> Vec<Finding> 
     if target && is("is_accelerated_database_recovery_on") && !known.is_azure() {
         add(
             Check::AcceleratedRecovery,
-            Severity::Warning,
+            CheckSeverity::Warning,
             "accelerated recovery keeps the old rows as versions in the data files until they are cleaned up"
                 .to_owned(),
             "Have room for the largest table once more, or ALTER DATABASE ... SET ACCELERATED_DATABASE_RECOVERY = OFF",
@@ -230,10 +240,10 @@ mod tests {
             let known = Acquaintance { version: version.into(), edition, ..Acquaintance::default() };
             super::version(&known, Side::Source).iter().map(|finding| finding.severity).collect()
         };
-        assert_eq!(severities("11.0.7001.0", 3), [Severity::Info]);
-        assert_eq!(severities("12.0.2000.8", edition::AZURE_DATABASE), [Severity::Info]);
-        assert_eq!(severities("10.50.6000.34", 3), [Severity::Info, Severity::Error]);
-        assert_eq!(severities("10.0.15665.0", edition::SYNAPSE), [Severity::Info, Severity::Error]);
+        assert_eq!(severities("11.0.7001.0", 3), [CheckSeverity::Info]);
+        assert_eq!(severities("12.0.2000.8", edition::AZURE_DATABASE), [CheckSeverity::Info]);
+        assert_eq!(severities("10.50.6000.34", 3), [CheckSeverity::Info, CheckSeverity::Error]);
+        assert_eq!(severities("10.0.15665.0", edition::SYNAPSE), [CheckSeverity::Info, CheckSeverity::Error]);
     }
 
     #[test]

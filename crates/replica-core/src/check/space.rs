@@ -1,6 +1,6 @@
 //! Room: in the log, the data files, on the disks, in tempdb.
 use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, edition};
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::record::CatalogRow;
 use crate::report::human_bytes;
 
@@ -59,7 +59,7 @@ const TEMPDB_NEARLY_FULL: i64 = 10;
 
 /// A file of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct File {
+struct DatabaseFile {
     id: i64,
     kind: i64,
     name: String,
@@ -71,7 +71,7 @@ struct File {
     used: i64,
 }
 
-impl File {
+impl DatabaseFile {
     fn of(row: &CatalogRow) -> Option<Self> {
         let kind = row.int("file_type")?;
         let size = row.int("size_pages")?.saturating_mul(PAGE);
@@ -126,12 +126,12 @@ impl Need {
 }
 
 /// Asks for the room there is. Only the target's is used up.
-pub(super) async fn check(asker: &mut Asker, need: &Need, out: &mut Findings) {
+pub(super) async fn check(asker: &mut Asker, need: &Need, out: &mut CheckFindings) {
     let side = asker.side();
     if side == Side::Target
         && let Some(rows) = asker.ask(&FILES, &[], out).await
     {
-        let mut files: Vec<File> = rows.iter().filter_map(File::of).collect();
+        let mut files: Vec<DatabaseFile> = rows.iter().filter_map(DatabaseFile::of).collect();
         if let Some(used) = asker.ask_one(&LOG_USED, &[], out).await.and_then(|row| row.int("used_bytes")) {
             spread(&mut files, used);
         }
@@ -146,7 +146,7 @@ pub(super) async fn check(asker: &mut Asker, need: &Need, out: &mut Findings) {
         }
     }
     if let Some(rows) = asker.ask(&TEMPDB_FILES, &[], out).await {
-        let files: Vec<File> = rows.iter().filter_map(File::of).collect();
+        let files: Vec<DatabaseFile> = rows.iter().filter_map(DatabaseFile::of).collect();
         if let Some(row) = asker.ask_one(&TEMPDB_FREE, &[], out).await {
             out.extend(tempdb(&files, &row, side));
         }
@@ -154,7 +154,7 @@ pub(super) async fn check(asker: &mut Asker, need: &Need, out: &mut Findings) {
 }
 
 /// What the log's view says of all its files counts more than what each file says.
-fn spread(files: &mut [File], used: i64) {
+fn spread(files: &mut [DatabaseFile], used: i64) {
     let mut left = used;
     for file in files.iter_mut().filter(|file| file.kind == LOG) {
         file.used = left.min(file.size);
@@ -162,10 +162,10 @@ fn spread(files: &mut [File], used: i64) {
     }
 }
 
-fn log(files: &[File], need: &Need) -> Vec<Finding> {
+fn log(files: &[DatabaseFile], need: &Need) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     let wanted = i64::try_from(need.log()).unwrap_or(i64::MAX);
-    if let Some(room) = File::room(files, LOG).filter(|room| wanted > *room) {
+    if let Some(room) = DatabaseFile::room(files, LOG).filter(|room| wanted > *room) {
         let what = format!(
             "the log has room for {}, and one transaction may need {}",
             human_bytes(room.max(0).unsigned_abs()),
@@ -173,12 +173,12 @@ fn log(files: &[File], need: &Need) -> Vec<Finding> {
         );
         let remedy = "Let the log become larger (ALTER DATABASE ... MODIFY FILE, MAXSIZE), or replace the table by windows";
         findings.push(
-            Finding::new(Check::LogSpace, Side::Target, Severity::Error, what)
+            CheckFinding::new(Check::LogSpace, Side::Target, CheckSeverity::Error, what)
                 .remedy(remedy)
                 .table(&need.table),
         );
     }
-    for file in File::of_kind(files, LOG).filter(|file| file.growth != 0) {
+    for file in DatabaseFile::of_kind(files, LOG).filter(|file| file.growth != 0) {
         let how = if file.in_percent {
             format!("by {} %", file.growth)
         } else if file.growth.saturating_mul(PAGE) < LEAST_GROWTH {
@@ -188,7 +188,7 @@ fn log(files: &[File], need: &Need) -> Vec<Finding> {
         };
         let what = format!("the log file {} grows {how}: a load waits for each step", file.name);
         findings.push(
-            Finding::new(Check::LogGrowth, Side::Target, Severity::Warning, what)
+            CheckFinding::new(Check::LogGrowth, Side::Target, CheckSeverity::Warning, what)
                 .remedy("ALTER DATABASE ... MODIFY FILE (NAME = ..., FILEGROWTH = 64MB), or more"),
         );
     }
@@ -196,9 +196,9 @@ fn log(files: &[File], need: &Need) -> Vec<Finding> {
 }
 
 /// The new rows of a table are there before the old ones' pages are free.
-fn data(files: &[File], need: &Need) -> Option<Finding> {
+fn data(files: &[DatabaseFile], need: &Need) -> Option<CheckFinding> {
     let wanted = i64::try_from(need.bytes).unwrap_or(i64::MAX);
-    let room = File::room(files, DATA).filter(|room| wanted > *room)?;
+    let room = DatabaseFile::room(files, DATA).filter(|room| wanted > *room)?;
     let what = format!(
         "the data files have room for {}, and the new rows of the largest table need {} beside the old ones",
         human_bytes(room.max(0).unsigned_abs()),
@@ -206,13 +206,15 @@ fn data(files: &[File], need: &Need) -> Option<Finding> {
     );
     let remedy = "Let a file become larger (ALTER DATABASE ... MODIFY FILE, MAXSIZE), or add one";
     Some(
-        Finding::new(Check::DataSpace, Side::Target, Severity::Error, what).remedy(remedy).table(&need.table),
+        CheckFinding::new(Check::DataSpace, Side::Target, CheckSeverity::Error, what)
+            .remedy(remedy)
+            .table(&need.table),
     )
 }
 
-fn azure(row: &CatalogRow, files: &[File], need: &Need) -> Option<Finding> {
+fn azure(row: &CatalogRow, files: &[DatabaseFile], need: &Need) -> Option<CheckFinding> {
     let most = row.int("max_bytes").filter(|most| *most > 0)?;
-    let used: i64 = File::of_kind(files, DATA).map(|file| file.used).sum();
+    let used: i64 = DatabaseFile::of_kind(files, DATA).map(|file| file.used).sum();
     let wanted = i64::try_from(need.bytes).unwrap_or(i64::MAX);
     (used.saturating_add(wanted) > most).then(|| {
         let what = format!(
@@ -221,7 +223,7 @@ fn azure(row: &CatalogRow, files: &[File], need: &Need) -> Option<Finding> {
             human_bytes(used.unsigned_abs()),
             human_bytes(need.bytes)
         );
-        Finding::new(Check::DataSpace, Side::Target, Severity::Error, what)
+        CheckFinding::new(Check::DataSpace, Side::Target, CheckSeverity::Error, what)
             .remedy("ALTER DATABASE ... MODIFY (MAXSIZE = ...), or a larger service objective")
             .table(&need.table)
     })
@@ -237,7 +239,7 @@ struct Disk {
     kinds: Vec<i64>,
 }
 
-async fn disks(asker: &mut Asker, files: &[File], need: &Need, out: &mut Findings) {
+async fn disks(asker: &mut Asker, files: &[DatabaseFile], need: &Need, out: &mut CheckFindings) {
     let mut disks: Vec<Disk> = Vec::new();
     for file in files {
         let id = i32::try_from(file.id).unwrap_or_default();
@@ -257,12 +259,12 @@ async fn disks(asker: &mut Asker, files: &[File], need: &Need, out: &mut Finding
 }
 
 impl Disk {
-    fn judged(&self, files: &[File], need: &Need) -> Option<Finding> {
+    fn judged(&self, files: &[DatabaseFile], need: &Need) -> Option<CheckFinding> {
         let missing: i64 = [(LOG, need.log()), (DATA, need.bytes)]
             .iter()
             .filter(|(kind, _)| self.kinds.contains(kind))
             .map(|(kind, wanted)| {
-                let free = File::of_kind(files, *kind).map(|file| file.size - file.used).sum::<i64>();
+                let free = DatabaseFile::of_kind(files, *kind).map(|file| file.size - file.used).sum::<i64>();
                 i64::try_from(*wanted).unwrap_or(i64::MAX).saturating_sub(free).max(0)
             })
             .fold(0, i64::saturating_add);
@@ -273,21 +275,22 @@ impl Disk {
             let more = human_bytes(missing.unsigned_abs());
             let what = format!("{name} has {left} left, and its files have to grow by {more}");
             return Some(
-                Finding::new(Check::DiskSpace, Side::Target, Severity::Error, what)
+                CheckFinding::new(Check::DiskSpace, Side::Target, CheckSeverity::Error, what)
                     .remedy("Make room on it, or move a file to another disk")
                     .table(&need.table),
             );
         }
         (self.available < self.total / NEARLY_FULL).then(|| {
             let what = format!("{name} has {left} left of {}", human_bytes(self.total.unsigned_abs()));
-            Finding::new(Check::DiskSpace, Side::Target, Severity::Warning, what).remedy("Make room on it")
+            CheckFinding::new(Check::DiskSpace, Side::Target, CheckSeverity::Warning, what)
+                .remedy("Make room on it")
         })
     }
 }
 
-fn tempdb(files: &[File], row: &CatalogRow, side: Side) -> Option<Finding> {
+fn tempdb(files: &[DatabaseFile], row: &CatalogRow, side: Side) -> Option<CheckFinding> {
     let free = row.int("free_bytes")?;
-    let data = || File::of_kind(files, DATA);
+    let data = || DatabaseFile::of_kind(files, DATA);
     // A file without end grows until its disk is full.
     let most: Option<i64> = data().map(|file| file.most).sum();
     let most = most?;
@@ -298,7 +301,7 @@ fn tempdb(files: &[File], row: &CatalogRow, side: Side) -> Option<Finding> {
             human_bytes(room.max(0).unsigned_abs()),
             human_bytes(most.unsigned_abs())
         );
-        Finding::new(Check::TempdbSpace, side, Severity::Warning, what)
+        CheckFinding::new(Check::TempdbSpace, side, CheckSeverity::Warning, what)
             .remedy("Find who fills it (sys.dm_db_session_space_usage), or let its files become larger")
     })
 }
@@ -308,9 +311,9 @@ mod tests {
     use super::*;
     use crate::catalog::record::CatalogValue;
 
-    fn file(kind: i64, pages: i64, max_size: i64, growth: i64, used: i64) -> File {
+    fn file(kind: i64, pages: i64, max_size: i64, growth: i64, used: i64) -> DatabaseFile {
         let int = |name: &str, value| (name.to_owned(), CatalogValue::Int(value));
-        File::of(&CatalogRow::new([
+        DatabaseFile::of(&CatalogRow::new([
             int("file_type", kind),
             int("size_pages", pages),
             int("max_size", max_size),
@@ -322,11 +325,11 @@ mod tests {
 
     #[test]
     fn a_file_has_room_up_to_its_end() {
-        let room = |file: File| File::room(&[file], LOG);
+        let room = |file: DatabaseFile| DatabaseFile::room(&[file], LOG);
         assert_eq!(room(file(LOG, 100, -1, 8192, PAGE)), Some(LARGEST_LOG - PAGE));
         assert_eq!(room(file(LOG, 100, 300, 8192, PAGE)), Some(299 * PAGE));
         assert_eq!(room(file(LOG, 100, -1, 0, PAGE)), Some(99 * PAGE));
-        assert_eq!(File::room(&[file(DATA, 100, -1, 8192, 0)], DATA), None);
+        assert_eq!(DatabaseFile::room(&[file(DATA, 100, -1, 8192, 0)], DATA), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One table as a run would copy it: both catalogs and the plan, without a row.
 use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, SQL_SERVER_2016, patiently};
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use super::ours;
 use super::row_size::row_size;
 use super::space::Need;
@@ -84,7 +84,7 @@ pub(super) async fn check(
     source: Option<&mut Asker>,
     target: Option<&mut Asker>,
     checked: &CheckedTable,
-    out: &mut Findings,
+    out: &mut CheckFindings,
 ) -> Option<Need> {
     let (mut source, mut target) = (source, target);
     let mut at_source = None;
@@ -115,7 +115,7 @@ pub(super) async fn check(
             let check = if error.kind() == Kind::Mapping { Check::Columns } else { Check::Table };
             let unread = at_source.object.can_select == Some(false);
             let side = if unread { Side::Source } else { Side::Target };
-            out.add(Finding::error(check, side, &error).table(&checked.table));
+            out.add(CheckFinding::error(check, side, &error).table(&checked.table));
             return None;
         }
     };
@@ -138,13 +138,13 @@ async fn known(
     asker: &mut Asker,
     read: Result<Table>,
     checked: &CheckedTable,
-    out: &mut Findings,
+    out: &mut CheckFindings,
 ) -> Option<Table> {
     let error = match read {
         Ok(table) => {
             for unknown in &table.unknown {
                 let what = format!("not all is known of the table: {unknown}");
-                let finding = asker.finding(Check::Table, Severity::Skipped, what).table(&checked.table);
+                let finding = asker.finding(Check::Table, CheckSeverity::Skipped, what).table(&checked.table);
                 out.add(finding.remedy("GRANT VIEW DEFINITION on the table to the login's user"));
             }
             return Some(table);
@@ -154,12 +154,12 @@ async fn known(
     let side = asker.side();
     if error.has_number(LOCKED) {
         let what = "somebody holds the table's definition: it may be about to change, or to be emptied";
-        out.add(Finding::new(Check::LockHeld, side, Severity::Warning, what).table(&checked.table));
+        out.add(CheckFinding::new(Check::LockHeld, side, CheckSeverity::Warning, what).table(&checked.table));
     } else {
         if lost(&error) {
             asker.reconnect(&error).await;
         }
-        out.add(Finding::error(Check::Table, side, &error).table(&checked.table));
+        out.add(CheckFinding::error(Check::Table, side, &error).table(&checked.table));
     }
     None
 }
@@ -169,9 +169,9 @@ fn lost(error: &Error) -> bool {
 }
 
 /// What is in the way at the target, whatever the source is like.
-async fn obstacles(asker: &mut Asker, table: &Table, checked: &CheckedTable, out: &mut Findings) {
+async fn obstacles(asker: &mut Asker, table: &Table, checked: &CheckedTable, out: &mut CheckFindings) {
     let name = table.object.name.quoted();
-    let mut found: Vec<Finding> = triggers(table).collect();
+    let mut found: Vec<CheckFinding> = triggers(table).collect();
     let rows = asker.ask(&BLOCKS, &[&name], out).await.unwrap_or_default();
     found.extend(rows.iter().map(block_predicate));
     let captured = asker.ask_one(&CAPTURED, &[&name], out).await;
@@ -196,7 +196,12 @@ async fn on_record(asker: &mut Asker, table: &Table) -> Vec<String> {
     }
 }
 
-async fn size(asker: &mut Asker, table: &Table, checked: &CheckedTable, out: &mut Findings) -> Option<u64> {
+async fn size(
+    asker: &mut Asker,
+    table: &Table,
+    checked: &CheckedTable,
+    out: &mut CheckFindings,
+) -> Option<u64> {
     let name = table.object.name.quoted();
     let row = asker.ask_one(&SIZE, &[&name], out).await?;
     let bytes = row.int("bytes").and_then(|bytes| u64::try_from(bytes).ok())?;
@@ -206,16 +211,16 @@ async fn size(asker: &mut Asker, table: &Table, checked: &CheckedTable, out: &mu
         None => "replaced as a whole".to_owned(),
     };
     let what = format!("{}{rows}, {how}", human_bytes(bytes));
-    out.add(asker.finding(Check::Size, Severity::Info, what).table(&checked.table));
+    out.add(asker.finding(Check::Size, CheckSeverity::Info, what).table(&checked.table));
     Some(bytes)
 }
 
 /// What the plan says, which is what `--explain` says.
-fn planned(plan: &Plan, source: &Table, target: &Table) -> Vec<Finding> {
+fn planned(plan: &Plan, source: &Table, target: &Table) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     let refusals = plan.strategy.refusals.iter().cloned().chain(copy::hidden_rows(plan));
-    findings.extend(refusals.map(|error| Finding::error(Check::Refused, Side::Target, &error)));
-    let warning = |check, what: String| Finding::new(check, Side::Target, Severity::Warning, what);
+    findings.extend(refusals.map(|error| CheckFinding::error(Check::Refused, Side::Target, &error)));
+    let warning = |check, what: String| CheckFinding::new(check, Side::Target, CheckSeverity::Warning, what);
     findings.extend(plan.warnings.iter().map(|text| warning(Check::PlanWarning, text.clone())));
     if target.object.can_alter == Some(false) {
         let what = "the login may not ALTER the table: its rows are deleted one by one, which fills the log, and \
@@ -246,7 +251,7 @@ fn planned(plan: &Plan, source: &Table, target: &Table) -> Vec<Finding> {
 }
 
 /// Keys that may hold fewer values at the target than at the source.
-fn key_collations(plan: &Plan, target: &Table) -> Vec<Finding> {
+fn key_collations(plan: &Plan, target: &Table) -> Vec<CheckFinding> {
     let unique = target.indexes.iter().flatten().filter(|index| index.unique && !index.disabled);
     let mut columns: Vec<i32> = unique.flat_map(|index| index.keys.iter().map(|key| key.column_id)).collect();
     columns.sort_unstable();
@@ -259,14 +264,14 @@ fn key_collations(plan: &Plan, target: &Table) -> Vec<Finding> {
                 "the key's column {} compares by {} at the target, by {} at the source: two of its rows may be one there",
                 column.target.name, target.name, source.name
             );
-            Finding::new(Check::KeyCollation, Side::Target, Severity::Warning, what)
+            CheckFinding::new(Check::KeyCollation, Side::Target, CheckSeverity::Warning, what)
                 .remedy(format!("ALTER COLUMN {} ... COLLATE {}", column.target.name, source.name))
         })
     });
     differing.collect()
 }
 
-fn triggers(table: &Table) -> impl Iterator<Item = Finding> + '_ {
+fn triggers(table: &Table) -> impl Iterator<Item = CheckFinding> + '_ {
     let mut names: Vec<&str> = table
         .triggers
         .iter()
@@ -277,21 +282,21 @@ fn triggers(table: &Table) -> impl Iterator<Item = Finding> + '_ {
     names.dedup();
     names.into_iter().map(|name| {
         let what = format!("trigger {name} is enabled: loads do not fire it, unless --fire-triggers is said");
-        Finding::new(Check::Trigger, Side::Target, Severity::Warning, what)
+        CheckFinding::new(Check::Trigger, Side::Target, CheckSeverity::Warning, what)
             .remedy("DISABLE TRIGGER, or drop it, if a replica needs none")
     })
 }
 
-fn block_predicate(row: &CatalogRow) -> Finding {
+fn block_predicate(row: &CatalogRow) -> CheckFinding {
     let what = format!(
         "security policy {} refuses rows that its predicate does not let in (error 33504)",
         row.text("policy_name").unwrap_or("?")
     );
-    Finding::new(Check::BlockPredicate, Side::Target, Severity::Warning, what)
+    CheckFinding::new(Check::BlockPredicate, Side::Target, CheckSeverity::Warning, what)
         .remedy("Have it let in what the login writes, or ALTER SECURITY POLICY ... WITH (STATE = OFF)")
 }
 
-fn change_capture(row: &CatalogRow, tracked: bool) -> Option<Finding> {
+fn change_capture(row: &CatalogRow, tracked: bool) -> Option<CheckFinding> {
     let published = ["is_published", "is_merge_published"].iter().any(|column| row.flag(column));
     let what = match (row.flag("is_tracked_by_cdc"), published, tracked) {
         (true, _, _) => "change data capture",
@@ -301,12 +306,12 @@ fn change_capture(row: &CatalogRow, tracked: bool) -> Option<Finding> {
     };
     let what = format!("{what} follows the table: every row that is replaced is a change to it");
     Some(
-        Finding::new(Check::ChangeCapture, Side::Target, Severity::Warning, what)
+        CheckFinding::new(Check::ChangeCapture, Side::Target, CheckSeverity::Warning, what)
             .remedy("apply = \"difference\" in [tables] writes only what differs"),
     )
 }
 
-fn disabled_indexes<'a>(table: &'a Table, recorded: &'a [String]) -> impl Iterator<Item = Finding> + 'a {
+fn disabled_indexes<'a>(table: &'a Table, recorded: &'a [String]) -> impl Iterator<Item = CheckFinding> + 'a {
     let indexes = table.indexes.iter().flatten().filter(|index| index.disabled);
     // A clustered one is refused.
     let names = indexes
@@ -314,7 +319,7 @@ fn disabled_indexes<'a>(table: &'a Table, recorded: &'a [String]) -> impl Iterat
         .filter_map(|index| index.name.as_ref());
     names.filter(|name| !recorded.contains(name)).map(|name| {
         let what = format!("the index {name} is disabled, and none of our runs has disabled it: it stays so");
-        Finding::new(Check::DisabledIndex, Side::Target, Severity::Warning, what).remedy(format!(
+        CheckFinding::new(Check::DisabledIndex, Side::Target, CheckSeverity::Warning, what).remedy(format!(
             "ALTER INDEX {} ON {} REBUILD, or drop it",
             catalog::quote(name),
             table.object.name
@@ -322,12 +327,12 @@ fn disabled_indexes<'a>(table: &'a Table, recorded: &'a [String]) -> impl Iterat
     })
 }
 
-fn statistics(row: &CatalogRow, column: &str) -> Option<Finding> {
+fn statistics(row: &CatalogRow, column: &str) -> Option<CheckFinding> {
     let days = row.int("days").filter(|days| *days > STATISTICS_DAYS)?;
     let what =
         format!("the statistics of {column} are {days} days old: the server takes yesterday for empty");
     Some(
-        Finding::new(Check::Statistics, Side::Source, Severity::Warning, what)
+        CheckFinding::new(Check::Statistics, Side::Source, CheckSeverity::Warning, what)
             .remedy("UPDATE STATISTICS on the table, or AUTO_UPDATE_STATISTICS ON"),
     )
 }

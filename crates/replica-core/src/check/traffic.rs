@@ -1,6 +1,6 @@
 //! What others do on the server now, and what it lets us do.
 use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, SQL_SERVER_2016};
-use super::finding::{Check, Finding, Findings, Severity, Side};
+use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::record::CatalogRow;
 use crate::report::human_bytes;
 
@@ -57,7 +57,7 @@ pub(super) struct When {
 }
 
 /// Asks what is in the way.
-pub(super) async fn check(asker: &mut Asker, when: When, out: &mut Findings) {
+pub(super) async fn check(asker: &mut Asker, when: When, out: &mut CheckFindings) {
     let side = asker.side();
     for question in [LONG, BLOCKED, BACKUPS] {
         let rows = asker.ask(&question, &[], out).await.unwrap_or_default();
@@ -91,7 +91,7 @@ fn session(row: &CatalogRow, number: &str) -> String {
     )
 }
 
-fn in_the_way(check: Check, row: &CatalogRow, side: Side) -> Finding {
+fn in_the_way(check: Check, row: &CatalogRow, side: Side) -> CheckFinding {
     let number = |name| row.int(name).unwrap_or_default();
     let (what, remedy) = match check {
         Check::LongTransaction => (
@@ -122,24 +122,24 @@ fn in_the_way(check: Check, row: &CatalogRow, side: Side) -> Finding {
             "Have it ended before the run: both want the disk, and a backup keeps the log from being used again",
         ),
     };
-    Finding::new(check, side, Severity::Warning, what).remedy(remedy)
+    CheckFinding::new(check, side, CheckSeverity::Warning, what).remedy(remedy)
 }
 
 /// Two a stream and side, and two more: as docs/INFRA.md counts them.
-fn connections(row: &CatalogRow, now: Option<i64>, workers: usize, side: Side) -> Option<Finding> {
+fn connections(row: &CatalogRow, now: Option<i64>, workers: usize, side: Side) -> Option<CheckFinding> {
     let most = row.int("configured").filter(|most| *most > 0).or(row.int("most"))?;
     let wanted = i64::try_from(2 * workers + 2).unwrap_or(i64::MAX);
     let left = most - now.unwrap_or_default();
     (left < wanted).then(|| {
         let there = now.map_or(String::new(), |now| format!(", {now} are there"));
         let what = format!("the server takes {most} connections{there}, and a run may need {wanted}");
-        Finding::new(Check::Connections, side, Severity::Warning, what)
+        CheckFinding::new(Check::Connections, side, CheckSeverity::Warning, what)
             .remedy("sp_configure 'user connections', or a smaller max_workers in [etl]")
     })
 }
 
 /// The default group limits nothing but a request's memory.
-fn workload_group(row: &CatalogRow, workers: usize, side: Side) -> Option<Finding> {
+fn workload_group(row: &CatalogRow, workers: usize, side: Side) -> Option<CheckFinding> {
     let number = |name| row.int(name).unwrap_or_default();
     let streams = i64::try_from(workers).unwrap_or(i64::MAX);
     let name = row.text("group_name").unwrap_or_default();
@@ -151,34 +151,34 @@ fn workload_group(row: &CatalogRow, workers: usize, side: Side) -> Option<Findin
         return None;
     };
     Some(
-        Finding::new(
+        CheckFinding::new(
             Check::WorkloadGroup,
             side,
-            Severity::Warning,
+            CheckSeverity::Warning,
             format!("Resource Governor's group {name}, ours, has {what}"),
         )
         .remedy("ALTER WORKLOAD GROUP, or have the classifier put the login into another one"),
     )
 }
 
-fn secondary(row: &CatalogRow, side: Side) -> Option<Finding> {
+fn secondary(row: &CatalogRow, side: Side) -> Option<CheckFinding> {
     row.text("updateability").filter(|text| *text == "READ_ONLY")?;
     let (severity, what, remedy) = match side {
         Side::Target => (
-            Severity::Error,
+            CheckSeverity::Error,
             "this is a secondary replica, or a read-only database: nothing can be written",
             "Connect to the primary, or by the listener without ApplicationIntent=ReadOnly",
         ),
         _ => (
-            Severity::Warning,
+            CheckSeverity::Warning,
             "this is a secondary replica, or a read-only database: rows may be behind the primary's",
             "If yesterday has to be complete, see that the secondary has caught up before the run",
         ),
     };
-    Some(Finding::new(Check::Secondary, side, severity, what).remedy(remedy))
+    Some(CheckFinding::new(Check::Secondary, side, severity, what).remedy(remedy))
 }
 
-fn replica_health(row: &CatalogRow, side: Side) -> Option<Finding> {
+fn replica_health(row: &CatalogRow, side: Side) -> Option<CheckFinding> {
     let number = |name| row.int(name).unwrap_or_default();
     let queue = number("redo_queue_size");
     let what = if row.flag("is_suspended") {
@@ -193,13 +193,13 @@ fn replica_health(row: &CatalogRow, side: Side) -> Option<Finding> {
         return None;
     };
     Some(
-        Finding::new(Check::ReplicaHealth, side, Severity::Warning, what)
+        CheckFinding::new(Check::ReplicaHealth, side, CheckSeverity::Warning, what)
             .remedy("ALTER DATABASE ... SET HADR RESUME, or see why the secondary is slow"),
     )
 }
 
 /// `starts`: of the run. A job's time is hhmmss as a number (Microsoft docs, "dbo.sysjobschedules").
-fn job(row: &CatalogRow, starts: Option<u16>, side: Side) -> Option<Finding> {
+fn job(row: &CatalogRow, starts: Option<u16>, side: Side) -> Option<CheckFinding> {
     let time = row.int("next_run_time")?;
     let minutes = time / 10_000 * 60 + time / 100 % 100;
     let what = format!(
@@ -209,11 +209,11 @@ fn job(row: &CatalogRow, starts: Option<u16>, side: Side) -> Option<Finding> {
         minutes % 60
     );
     let Some(starts) = starts else {
-        return Some(Finding::new(Check::Jobs, side, Severity::Info, what));
+        return Some(CheckFinding::new(Check::Jobs, side, CheckSeverity::Info, what));
     };
     let apart = (minutes - i64::from(starts)).abs();
     (apart.min(DAY - apart) <= NEAR).then(|| {
-        Finding::new(Check::Jobs, side, Severity::Warning, what).remedy(
+        CheckFinding::new(Check::Jobs, side, CheckSeverity::Warning, what).remedy(
             "Give it, or the run, another time: rebuilds and checks hold locks, and all want the disk",
         )
     })
@@ -232,9 +232,9 @@ mod tests {
     fn a_job_near_the_run_is_a_warning() {
         let at =
             |time, starts| job(&row(&[("next_run_time", time)]), starts, Side::Target).map(|f| f.severity);
-        assert_eq!(at(23_000, None), Some(Severity::Info));
-        assert_eq!(at(23_000, Some(135)), Some(Severity::Warning));
-        assert_eq!(at(233_000, Some(30)), Some(Severity::Warning), "midnight is between them");
+        assert_eq!(at(23_000, None), Some(CheckSeverity::Info));
+        assert_eq!(at(23_000, Some(135)), Some(CheckSeverity::Warning));
+        assert_eq!(at(233_000, Some(30)), Some(CheckSeverity::Warning), "midnight is between them");
         assert_eq!(at(120_000, Some(135)), None);
     }
 

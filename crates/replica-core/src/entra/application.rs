@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Ask, Fresh, variable};
 use crate::config::{Secret, read_small_text};
 use crate::error::{Error, Result};
-use crate::http::{self, Answer, Request};
+use crate::http::{self, Answer, HttpRequest};
 use crate::report::one_line;
 
 /// Of an error's text: enough for its first sentences.
@@ -57,7 +57,7 @@ impl Application {
             .chain(proof)
             .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
             .collect();
-        let request = Request::post(url, "application/x-www-form-urlencoded", form.join("&"));
+        let request = HttpRequest::post(url, "application/x-www-form-urlencoded", form.join("&"));
         let answer = answered(&request, ask).await?;
         if answer.status == 200 {
             return Fresh::of_json(&answer.body, &place);
@@ -67,7 +67,7 @@ impl Application {
 }
 
 /// Sends a request to whoever gives tokens. The caller has a limit for all of it; this one is only the same.
-pub(super) async fn answered(request: &Request, ask: &Ask) -> Result<Answer> {
+pub(super) async fn answered(request: &HttpRequest, ask: &Ask) -> Result<Answer> {
     http::send(request, ask.limit).await.map_err(|error| error.within("no token"))
 }
 

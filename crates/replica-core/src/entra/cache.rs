@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Ask, Fresh, Token};
+use super::{Ask, Fresh, LoginToken};
 use crate::error::Result;
 
 /// What was had last, if it is still to be used.
@@ -24,13 +24,13 @@ fn held(ask: &Ask) -> Held {
 }
 
 /// The token that is there, if its end is far enough, or a new one.
-pub(super) async fn token(ask: &Ask) -> Result<Token> {
+pub(super) async fn token(ask: &Ask) -> Result<LoginToken> {
     let held = held(ask);
     let mut held = held.lock().await;
     if let Some(Fresh { token, renewed_at: Some(renewed_at) }) = &*held
         && Instant::now() < *renewed_at
     {
-        return Ok(Token { secret: token.clone(), is_cached: true });
+        return Ok(LoginToken { secret: token.clone(), is_cached: true });
     }
     *held = None;
     let fresh = ask.fresh().await?;
@@ -43,7 +43,7 @@ pub(super) async fn token(ask: &Ask) -> Result<Token> {
         None => log::debug!("a token of Entra, used for this connection"),
     }
     *held = Some(fresh);
-    Ok(Token { secret, is_cached: false })
+    Ok(LoginToken { secret, is_cached: false })
 }
 
 /// Asks anew the next time.

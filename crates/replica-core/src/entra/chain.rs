@@ -13,15 +13,15 @@ const METADATA_PATIENCE: Duration = Duration::from_secs(2);
 const SECRET: &str = "AZURE_CLIENT_SECRET";
 
 /// The ways, in the order in which they are gone.
-const WAYS: [(&str, Way); 4] = [
-    ("environment", Way::Environment),
-    ("workload identity", Way::WorkloadIdentity),
-    ("managed identity", Way::ManagedIdentity),
-    ("az", Way::AzureCli),
+const WAYS: [(&str, TokenWay); 4] = [
+    ("environment", TokenWay::Environment),
+    ("workload identity", TokenWay::WorkloadIdentity),
+    ("managed identity", TokenWay::ManagedIdentity),
+    ("az", TokenWay::AzureCli),
 ];
 
 #[derive(Clone, Copy)]
-enum Way {
+enum TokenWay {
     Environment,
     WorkloadIdentity,
     ManagedIdentity,
@@ -54,19 +54,19 @@ pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
     Err(if passes { error.that_passes() } else { error })
 }
 
-async fn by(way: Way, ask: &Ask) -> Result<Fresh> {
+async fn by(way: TokenWay, ask: &Ask) -> Result<Fresh> {
     match way {
-        Way::Environment => {
+        TokenWay::Environment => {
             let password = variable(SECRET).ok_or_else(|| Error::usage(format!("{SECRET} is not set")))?;
             let ask = Ask { user: String::new(), password: Secret::new(password), ..ask.clone() };
             application::by_secret(&ask).await
         }
-        Way::WorkloadIdentity => application::by_assertion(ask).await,
-        Way::ManagedIdentity => {
+        TokenWay::WorkloadIdentity => application::by_assertion(ask).await,
+        TokenWay::ManagedIdentity => {
             let limit = ask.limit.min(METADATA_PATIENCE);
             managed::token(&Ask { limit, ..ask.clone() }).await
         }
-        Way::AzureCli => {
+        TokenWay::AzureCli => {
             let printed = timeout(ask.limit, program::of_azure_cli(ask.cloud.resource)).await;
             printed.unwrap_or_else(|_| Err(Error::unreachable("it does not end")))
         }

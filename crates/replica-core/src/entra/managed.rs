@@ -7,7 +7,7 @@ use super::application::{answered, refused};
 use super::{Ask, Fresh, variable};
 use crate::config::Secret;
 use crate::error::{Error, Result};
-use crate::http::{Request, Url};
+use crate::http::{HttpRequest, Url};
 
 /// The instance metadata service: an address that only the machine itself can ask, without TLS.
 const METADATA_SERVICE: &str = "http://169.254.169.254";
@@ -34,7 +34,7 @@ pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
 }
 
 /// The request, and the secret in its header.
-fn request(ask: &Ask) -> Result<(Request, Secret)> {
+fn request(ask: &Ask) -> Result<(HttpRequest, Secret)> {
     let encoded = |value: &str| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
     let mut wanted = format!("resource={}", encoded(ask.cloud.resource));
     if !ask.user.is_empty() {
@@ -44,7 +44,10 @@ fn request(ask: &Ask) -> Result<(Request, Secret)> {
     match (variable(ENDPOINT), variable(HEADER)) {
         (Some(endpoint), Some(header)) => {
             let url = url(format!("{}?api-version=2019-08-01&{wanted}", endpoint.trim()), ENDPOINT)?;
-            Ok((Request::get(url).header("X-IDENTITY-HEADER", header.trim())?, Secret::new(header.trim())))
+            Ok((
+                HttpRequest::get(url).header("X-IDENTITY-HEADER", header.trim())?,
+                Secret::new(header.trim()),
+            ))
         }
         // Azure Arc proves by a file of root's who asks; Service Fabric has a certificate of its own.
         (Some(_), None) => {
@@ -58,7 +61,7 @@ fn request(ask: &Ask) -> Result<(Request, Secret)> {
                 format!("{host}/metadata/identity/oauth2/token?api-version=2018-02-01&{wanted}"),
                 METADATA_HOST,
             )?;
-            Ok((Request::get(url).header("Metadata", "true")?, Secret::default()))
+            Ok((HttpRequest::get(url).header("Metadata", "true")?, Secret::default()))
         }
     }
 }

@@ -37,7 +37,7 @@ struct Ask {
 
 /// A token for a login.
 #[derive(Clone)]
-pub(crate) struct Token {
+pub(crate) struct LoginToken {
     pub secret: Secret,
     /// It was asked for by an earlier login.
     pub is_cached: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Token {
 ///
 /// # Errors
 /// There is none to be had. What may pass is transient.
-pub(crate) async fn token(endpoint: &Endpoint) -> Result<Option<Token>> {
+pub(crate) async fn token(endpoint: &Endpoint) -> Result<Option<LoginToken>> {
     let Some(ask) = Ask::of(endpoint) else { return Ok(None) };
     let limit = endpoint.connect_timeout;
     match timeout(limit + GRACE, cache::token(&ask)).await {

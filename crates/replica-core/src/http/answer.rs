@@ -16,7 +16,7 @@ pub struct Answer {
 }
 
 /// How long the body is.
-enum Length {
+enum BodyLength {
     Bytes(u64),
     Chunked,
     UntilTheEnd,
@@ -34,13 +34,13 @@ pub(super) async fn read(stream: impl AsyncRead + Unpin) -> Result<Answer> {
     };
     let mut body = Vec::new();
     match length {
-        Length::Bytes(n) if n > MOST_BODY => return Err(too_long()),
-        Length::Bytes(n) => take(&mut reader, n, &mut body).await?,
-        Length::UntilTheEnd => {
+        BodyLength::Bytes(n) if n > MOST_BODY => return Err(too_long()),
+        BodyLength::Bytes(n) => take(&mut reader, n, &mut body).await?,
+        BodyLength::UntilTheEnd => {
             let read = (&mut reader).take(MOST_BODY + 1).read_to_end(&mut body).await;
             read.map_err(|error| cut_short(&error))?;
         }
-        Length::Chunked => chunks(&mut reader, &mut body).await?,
+        BodyLength::Chunked => chunks(&mut reader, &mut body).await?,
     }
     if body.len() as u64 > MOST_BODY { Err(too_long()) } else { Ok(Answer { status, body }) }
 }
@@ -51,7 +51,7 @@ pub(super) async fn status(stream: &mut (impl AsyncRead + Unpin)) -> Result<u16>
     Ok(head(&mut BufReader::with_capacity(1, stream)).await?.0)
 }
 
-async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(u16, Length)> {
+async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(u16, BodyLength)> {
     let mut left = MOST_HEAD;
     let first = line(reader, &mut left).await?;
     let mut words = first.split(' ');
@@ -59,7 +59,7 @@ async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(u16, Length)>
     let status = words.next().and_then(|word| word.parse().ok()).filter(|status| (100..600).contains(status));
     let status =
         status.filter(|_| is_http).ok_or_else(|| Error::connect("what listens there does not speak HTTP"))?;
-    let mut length = Length::UntilTheEnd;
+    let mut length = BodyLength::UntilTheEnd;
     loop {
         let header = line(reader, &mut left).await?;
         if header.is_empty() {
@@ -68,10 +68,10 @@ async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(u16, Length)>
         let Some((name, value)) = header.split_once(':') else { continue };
         let value = value.trim();
         if name.eq_ignore_ascii_case("transfer-encoding") && value.to_ascii_lowercase().ends_with("chunked") {
-            length = Length::Chunked;
-        } else if name.eq_ignore_ascii_case("content-length") && !matches!(length, Length::Chunked) {
+            length = BodyLength::Chunked;
+        } else if name.eq_ignore_ascii_case("content-length") && !matches!(length, BodyLength::Chunked) {
             length =
-                Length::Bytes(value.parse().map_err(|_| Error::connect("an answer of no known length"))?);
+                BodyLength::Bytes(value.parse().map_err(|_| Error::connect("an answer of no known length"))?);
         }
     }
 }
@@ -138,9 +138,9 @@ mod tests {
     fn bodies_end_in_three_ways() {
         for wire in [
             "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcd",
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-BodyLength: 3\r\n\r\nabc",
             "HTTP/1.0 200 OK\n\nabc",
-            "HTTP/1.1 200\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 9\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+            "HTTP/1.1 200\r\nTransfer-Encoding: gzip, chunked\r\nContent-BodyLength: 9\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
         ] {
             assert_eq!(answer(wire.as_bytes()).unwrap(), (200, "abc".to_owned()), "{wire}");
         }
@@ -153,10 +153,10 @@ mod tests {
             ("SSH-2.0-OpenSSH\r\n".to_owned(), "does not speak HTTP"),
             ("HTTP/1.1 abc\r\n\r\n".to_owned(), "does not speak HTTP"),
             (String::new(), "hung up"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab".to_owned(), "cut short"),
+            ("HTTP/1.1 200 OK\r\nContent-BodyLength: 3\r\n\r\nab".to_owned(), "cut short"),
             ("HTTP/1.1 200 OK\r\nContent-".to_owned(), "cut short"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n".to_owned(), "256 KiB"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n".to_owned(), "no known length"),
+            ("HTTP/1.1 200 OK\r\nContent-BodyLength: 99999999999\r\n\r\n".to_owned(), "256 KiB"),
+            ("HTTP/1.1 200 OK\r\nContent-BodyLength: -1\r\n\r\n".to_owned(), "no known length"),
             (format!("HTTP/1.1 200 OK\r\n\r\n{long}"), "256 KiB"),
             (format!("HTTP/1.1 200 OK\r\nX: {long}\r\n\r\n"), "256 KiB"),
             (

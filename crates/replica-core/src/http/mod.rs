@@ -15,18 +15,18 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 pub use answer::Answer;
-use proxy::Proxy;
+use proxy::HttpProxy;
 pub use url::Url;
 
 /// What to ask. Nothing of it is ever shown but the host: addresses, headers and bodies hold secrets.
-pub struct Request {
+pub struct HttpRequest {
     method: &'static str,
     url: Url,
     headers: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
 }
 
-impl Request {
+impl HttpRequest {
     /// Asks for what is at an address.
     pub fn get(url: Url) -> Self {
         Self { method: "GET", url, headers: Vec::new(), body: None }
@@ -77,7 +77,7 @@ impl Request {
 ///
 /// # Errors
 /// Of kind `Connect`: nobody answers (which may pass), the certificate is not trusted, the answer is too long or none.
-pub async fn send(request: &Request, limit: Duration) -> Result<Answer> {
+pub async fn send(request: &HttpRequest, limit: Duration) -> Result<Answer> {
     let place = request.place();
     log::debug!("{} {place}", request.method);
     let answered = timeout(limit, async {
@@ -95,14 +95,14 @@ pub async fn send(request: &Request, limit: Duration) -> Result<Answer> {
     answered.map_err(|error| error.while_connecting(place))
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+trait HttpStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> HttpStream for S {}
 
-async fn connect(url: &Url) -> Result<Box<dyn Stream>> {
+async fn connect(url: &Url) -> Result<Box<dyn HttpStream>> {
     if !url.is_https() {
         return Ok(Box::new(tcp(url.host(), url.port()).await?));
     }
-    let tcp = match Proxy::of_environment(url)? {
+    let tcp = match HttpProxy::of_environment(url)? {
         None => tcp(url.host(), url.port()).await?,
         Some(proxy) => {
             let through = |error: Error| error.within(format!("through the proxy {}", proxy.place()));
@@ -126,13 +126,13 @@ mod tests {
     #[test]
     fn a_request_is_written_as_it_must_be() {
         let url = || Url::parse("https://h.example:8443/a/b?c=d").unwrap();
-        let text = |request: Request| String::from_utf8(request.encode()).unwrap();
+        let text = |request: HttpRequest| String::from_utf8(request.encode()).unwrap();
         assert_eq!(
-            text(Request::get(url()).header("Metadata", "true").unwrap()),
+            text(HttpRequest::get(url()).header("Metadata", "true").unwrap()),
             "GET /a/b?c=d HTTP/1.1\r\nHost: h.example:8443\r\nMetadata: true\r\nAccept: application/json\r\nConnection: \
              close\r\n\r\n"
         );
-        let posted = text(Request::post(url(), "text/plain", "abc"));
+        let posted = text(HttpRequest::post(url(), "text/plain", "abc"));
         assert!(posted.contains("Content-Type: text/plain\r\nContent-Length: 3\r\n"), "{posted}");
         assert!(posted.ends_with("\r\n\r\nabc"), "{posted}");
     }
@@ -141,7 +141,7 @@ mod tests {
     fn no_header_begins_another() {
         for value in ["a\r\nb: c", "a\nb", "a\0", "ä"] {
             let url = Url::parse("http://h/").unwrap();
-            assert!(Request::get(url).header("X", value).is_err(), "{value:?}");
+            assert!(HttpRequest::get(url).header("X", value).is_err(), "{value:?}");
         }
     }
 }

@@ -6,13 +6,13 @@ use super::{Url, answer};
 use crate::error::{Error, Result};
 
 /// A proxy that passes TLS on (CONNECT, RFC 9110 9.3.6).
-pub(super) struct Proxy {
+pub(super) struct HttpProxy {
     url: Url,
     /// `user:password`, if it wants them.
     login: Option<String>,
 }
 
-impl Proxy {
+impl HttpProxy {
     /// The proxy on the way to `url`, if there is one.
     ///
     /// # Errors
@@ -142,10 +142,10 @@ mod tests {
             ("p:3128/", "p:3128", None),
             ("http://u:p%40x@p:3128", "p:3128", Some("u:p@x")),
         ] {
-            let proxy = Proxy::parse(text).unwrap();
+            let proxy = HttpProxy::parse(text).unwrap();
             assert_eq!((proxy.place().as_str(), proxy.login.as_deref()), (place, login), "{text}");
         }
-        assert!(Proxy::parse("socks5://p:1").is_err());
+        assert!(HttpProxy::parse("socks5://p:1").is_err());
     }
 
     /// RFC 4648 10.

@@ -65,8 +65,8 @@ pub use schema::{DDL, exists, open};
 pub(crate) use subject::fingerprint;
 pub use subject::{Subject, source_name};
 pub use version::{
-    Method, RecordedVersion, VERSIONS_DDL, Version, advance_versions, has_versions, open_versions, versions,
-    write_version,
+    Method, RecordedVersion, TableVersion, VERSIONS_DDL, advance_versions, has_versions, open_versions,
+    versions, write_version,
 };
 
 use schema::open_quietly;

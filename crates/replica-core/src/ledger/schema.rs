@@ -33,22 +33,22 @@ pub(super) enum FoundSchema {
 /// The login may neither see nor create the tables: says which permissions it lacks, and logs the statements for
 /// someone who has them. Tables of a later version, or of someone else.
 pub async fn open(session: &mut Session) -> Result<()> {
-    opened(session, Refused::Logged).await
+    opened(session, RefusedStatements::Logged).await
 }
 
 /// The same for those who can do without: no statements are logged.
 pub(super) async fn open_quietly(session: &mut Session) -> Result<()> {
-    opened(session, Refused::Quiet).await
+    opened(session, RefusedStatements::Quiet).await
 }
 
 /// Whether the statements that a login may not run are logged for somebody who may.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Refused {
+enum RefusedStatements {
     Logged,
     Quiet,
 }
 
-async fn opened(session: &mut Session, refused: Refused) -> Result<()> {
+async fn opened(session: &mut Session, refused: RefusedStatements) -> Result<()> {
     let schema = match look(session).await? {
         FoundSchema::Ledger(version) => return check(version),
         FoundSchema::Foreign(error) => return Err(error),
@@ -71,7 +71,7 @@ async fn opened(session: &mut Session, refused: Refused) -> Result<()> {
 /// As [`open`].
 pub(super) async fn open_versions(session: &mut Session) -> Result<()> {
     if !has_versions(session).await? {
-        create(session, true, VERSIONS_DDL, Refused::Logged).await?;
+        create(session, true, VERSIONS_DDL, RefusedStatements::Logged).await?;
         if !has_versions(session).await? {
             return Err(Error::data("replica.versions is there, but this login may not see it")
                 .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user"));
@@ -240,7 +240,7 @@ pub(crate) fn check(version: i64) -> Result<()> {
 }
 
 /// Hosts that create tables at the same time can meet in a deadlock.
-async fn create(session: &mut Session, schema: bool, ddl: &str, refused: Refused) -> Result<()> {
+async fn create(session: &mut Session, schema: bool, ddl: &str, refused: RefusedStatements) -> Result<()> {
     let mut retries = Backoff::default().retries();
     while let Err(error) = create_once(session, schema, ddl, refused).await {
         let again = error.server().is_some() && error.is_transient();
@@ -253,7 +253,12 @@ async fn create(session: &mut Session, schema: bool, ddl: &str, refused: Refused
 
 /// All tables of a script or none. Who comes second finds them there. `schema`: that was there before, and may be
 /// anybody's.
-async fn create_once(session: &mut Session, schema: bool, ddl: &str, refused: Refused) -> Result<()> {
+async fn create_once(
+    session: &mut Session,
+    schema: bool,
+    ddl: &str,
+    refused: RefusedStatements,
+) -> Result<()> {
     let script = format!("BEGIN TRANSACTION;\n{ddl}COMMIT TRANSACTION");
     for sql in [SCHEMA, &script] {
         let made = session.execute(sql).await;
@@ -265,7 +270,7 @@ async fn create_once(session: &mut Session, schema: bool, ddl: &str, refused: Re
             // Someone else is at it: whatever of it is missing still is for either to make.
             Err(error) if THERE_ALREADY.iter().any(|number| error.has_number(*number)) => {}
             Err(error) if error.server().is_some() && !error.is_transient() => {
-                if refused == Refused::Logged {
+                if refused == RefusedStatements::Logged {
                     log::info!("the ledger's tables, for a database administrator:\n{SCHEMA};\n{ddl}");
                 }
                 // A schema of one's own is enough to create tables in; another's is not (Microsoft docs, "CREATE
@@ -282,8 +287,10 @@ async fn create_once(session: &mut Session, schema: bool, ddl: &str, refused: Re
                     )
                 };
                 let statements = match refused {
-                    Refused::Logged => "the statements logged above",
-                    Refused::Quiet => "the statements that replicate-monthly-parallel-streaming logs",
+                    RefusedStatements::Logged => "the statements logged above",
+                    RefusedStatements::Quiet => {
+                        "the statements that replicate-monthly-parallel-streaming logs"
+                    }
                 };
                 return Err(error.within(place).remedy(format!(
                     "{rights} to the login's user, or have an administrator run {statements} and GRANT SELECT, INSERT, \

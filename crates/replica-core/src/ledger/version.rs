@@ -35,7 +35,7 @@ impl Method {
 
 /// A table's version, and what it holds for: rows of another table, another source, other columns are of no version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
+pub struct TableVersion {
     /// The target's.
     pub table: TableName,
     /// The target's.
@@ -68,7 +68,7 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedVersion {
     /// What is on record.
-    pub version: Version,
+    pub version: TableVersion,
     /// The table that has the name now; `None`: there is none, or this login may not see it.
     pub object_id_now: Option<i64>,
     /// Who wrote it: host, process, and when, in UTC.
@@ -114,7 +114,7 @@ fn recorded(row: &CatalogRow) -> Result<RecordedVersion> {
     Ok(RecordedVersion {
         by: format!("host {host}, process {pid}, {written} UTC"),
         object_id_now: row.int("object_id_now"),
-        version: Version {
+        version: TableVersion {
             table: TableName::new(&row.name("schema_name")?, &row.name("table_name")?),
             object_id: row.number("object_id")?,
             fingerprint: row.name("fingerprint")?,
@@ -136,7 +136,7 @@ fn recorded(row: &CatalogRow) -> Result<RecordedVersion> {
 ///
 /// # Errors
 /// The version on record is another by now: somebody else has applied changes. The server's.
-pub async fn write_version(session: &mut Session, new: &Version, old: Option<i64>) -> Result<()> {
+pub async fn write_version(session: &mut Session, new: &TableVersion, old: Option<i64>) -> Result<()> {
     let mut sql = if old.is_some() {
         "UPDATE replica.versions SET object_id = @P3, fingerprint = @P4, source = @P5, source_id = @P6, \
          source_modified = @P7, fork = NULLIF(@P8, N''), method = @P9, tracked_since = NULLIF(@P10, -1), version = @P11, \

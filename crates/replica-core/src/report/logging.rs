@@ -7,7 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::subject::{Subject, subject};
+use super::subject::{LogSubject, subject};
 use super::{LogFormat, ProgressBars};
 
 /// The target of lines whose form is promised to pipelines: they go out without a prefix.
@@ -55,7 +55,7 @@ fn json_at(
     time: OffsetDateTime,
     level: Level,
     target: &str,
-    subject: Option<&Subject>,
+    subject: Option<&LogSubject>,
     message: &str,
 ) -> String {
     let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn an_object_on_one_line() {
         let at = datetime!(2024-01-31 06:00:00.0125 UTC);
-        let subject = Subject { table: "dbo.\"a\"".into(), window: Some("2024-01".into()) };
+        let subject = LogSubject { table: "dbo.\"a\"".into(), window: Some("2024-01".into()) };
         assert_eq!(
             json_at(at, Level::Warn, "replica_core::copy", Some(&subject), "two\nlines"),
             "{\"time\":\"2024-01-31T06:00:00.012Z\",\"level\":\"WARN\",\"target\":\"replica_core::copy\",\

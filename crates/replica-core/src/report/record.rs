@@ -3,7 +3,7 @@ use std::io::{self, IsTerminal};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::subject::Subject;
+use super::subject::LogSubject;
 use crate::error::Error;
 
 /// `--output`.
@@ -105,14 +105,14 @@ impl Record {
     }
 
     /// The table and the window that the line is about, if it is about one.
-    pub(super) fn subject(&self) -> Option<Subject> {
+    pub(super) fn subject(&self) -> Option<LogSubject> {
         let text = |wanted: &str| {
             self.value(wanted).and_then(|value| match value {
                 RecordValue::Text(text) => Some(text.clone()),
                 _ => None,
             })
         };
-        Some(Subject { table: text("table")?, window: text("window") })
+        Some(LogSubject { table: text("table")?, window: text("window") })
     }
 
     /// By name, in their order.

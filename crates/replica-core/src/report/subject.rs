@@ -1,11 +1,11 @@
 //! What the work at hand is about, for the log.
 tokio::task_local! {
-    static SUBJECT: Subject;
+    static SUBJECT: LogSubject;
 }
 
 /// A table, and its window if there is one.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
+pub(super) struct LogSubject {
     pub(super) table: String,
     pub(super) window: Option<String>,
 }
@@ -14,15 +14,15 @@ pub(super) struct Subject {
 ///
 /// The work is on the heap: a copy's future is large, and whoever awaits it would hold it several times.
 pub fn about<F: Future>(table: String, window: Option<String>, work: F) -> impl Future<Output = F::Output> {
-    SUBJECT.scope(Subject { table, window }, Box::pin(work))
+    SUBJECT.scope(LogSubject { table, window }, Box::pin(work))
 }
 
 /// Tells of a table or one of its windows.
-pub(super) fn telling(subject: Subject, tell: impl FnOnce()) {
+pub(super) fn telling(subject: LogSubject, tell: impl FnOnce()) {
     SUBJECT.sync_scope(subject, tell);
 }
 
 /// What the work at hand is about, if that is one table.
-pub(super) fn subject() -> Option<Subject> {
-    SUBJECT.try_with(Subject::clone).ok()
+pub(super) fn subject() -> Option<LogSubject> {
+    SUBJECT.try_with(LogSubject::clone).ok()
 }

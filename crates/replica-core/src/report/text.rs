@@ -26,11 +26,11 @@ pub(super) fn table(records: &[Record], coloured: bool) -> String {
     if columns.is_empty() {
         return out;
     }
-    let head: Vec<Cell> =
-        columns.iter().map(|column| Cell { text: column.title.clone(), ..Cell::default() }).collect();
+    let head: Vec<TextCell> =
+        columns.iter().map(|column| TextCell { text: column.title.clone(), ..TextCell::default() }).collect();
     line(&mut out, &columns, &head, false);
     for (row, record) in records.iter().enumerate() {
-        let cells: Vec<Cell> = columns.iter().map(|column| column.cells[row].clone()).collect();
+        let cells: Vec<TextCell> = columns.iter().map(|column| column.cells[row].clone()).collect();
         line(&mut out, &columns, &cells, coloured);
         for (name, value) in record.values().filter(|(name, _)| BELOW.contains(name)) {
             match (*name, cell(value)) {
@@ -45,23 +45,23 @@ pub(super) fn table(records: &[Record], coloured: bool) -> String {
 }
 
 #[derive(Clone, Default)]
-struct Cell {
+struct TextCell {
     text: String,
     style: Style,
 }
 
-struct Column {
+struct TextColumn {
     title: String,
     to_the_right: bool,
     /// One for each line.
-    cells: Vec<Cell>,
+    cells: Vec<TextCell>,
     width: usize,
 }
 
-impl Column {
+impl TextColumn {
     /// `None`: no line has anything to say there.
-    fn new(name: &str, values: &[Option<&RecordValue>], cells: Vec<Cell>) -> Option<Self> {
-        let says_nothing = |cell: &Cell| cell.text.is_empty();
+    fn new(name: &str, values: &[Option<&RecordValue>], cells: Vec<TextCell>) -> Option<Self> {
+        let says_nothing = |cell: &TextCell| cell.text.is_empty();
         let nothing_counted = values
             .iter()
             .all(|value| matches!(value, None | Some(RecordValue::Missing | RecordValue::Count(0))));
@@ -90,7 +90,7 @@ impl Column {
     }
 }
 
-fn columns(records: &[&Record]) -> Vec<Column> {
+fn columns(records: &[&Record]) -> Vec<TextColumn> {
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in records.iter().flat_map(|record| record.values()) {
         if !names.contains(name) && !BELOW.contains(name) {
@@ -127,17 +127,17 @@ fn columns(records: &[&Record]) -> Vec<Column> {
             }
             None => (name, of_name.iter().map(|value| word(name, *value)).collect()),
         };
-        columns.extend(Column::new(title, &of_name, cells));
+        columns.extend(TextColumn::new(title, &of_name, cells));
     }
     columns
 }
 
-fn plain(value: Option<&RecordValue>) -> Cell {
-    Cell { text: value.and_then(cell).unwrap_or_default(), style: Style::new() }
+fn plain(value: Option<&RecordValue>) -> TextCell {
+    TextCell { text: value.and_then(cell).unwrap_or_default(), style: Style::new() }
 }
 
 /// How it went has a colour.
-fn word(name: &str, value: Option<&RecordValue>) -> Cell {
+fn word(name: &str, value: Option<&RecordValue>) -> TextCell {
     let mut shown = plain(value);
     if matches!(name, "outcome" | "status" | "severity") {
         let colour = match shown.text.as_str() {
@@ -152,17 +152,18 @@ fn word(name: &str, value: Option<&RecordValue>) -> Cell {
 }
 
 /// One value where both are the same. Two hashes are as much as shows that they are two.
-fn both_of(source: Option<&RecordValue>, target: Option<&RecordValue>) -> Cell {
+fn both_of(source: Option<&RecordValue>, target: Option<&RecordValue>) -> TextCell {
     if source == target {
         return plain(source);
     }
     let short = |value| plain(value).text.chars().take(8).collect::<String>();
-    Cell { text: format!("{}.. {}..", short(source), short(target)), style: Style::new() }
+    TextCell { text: format!("{}.. {}..", short(source), short(target)), style: Style::new() }
 }
 
-fn line(out: &mut String, columns: &[Column], cells: &[Cell], coloured: bool) {
+fn line(out: &mut String, columns: &[TextColumn], cells: &[TextCell], coloured: bool) {
     let mut text = String::new();
-    for (Column { to_the_right, width, .. }, Cell { text: cell, style }) in columns.iter().zip(cells) {
+    for (TextColumn { to_the_right, width, .. }, TextCell { text: cell, style }) in columns.iter().zip(cells)
+    {
         let blanks = " ".repeat(width.saturating_sub(cell.chars().count()));
         let between = if text.is_empty() { "" } else { "  " };
         let (before, after) = if *to_the_right { (blanks.as_str(), "") } else { ("", blanks.as_str()) };

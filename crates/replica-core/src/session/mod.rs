@@ -27,7 +27,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::compat::Compat;
 
 use crate::config::{Endpoint, Secret};
-use crate::entra::{self, Token};
+use crate::entra::{self, LoginToken};
 use crate::error::{Error, Result};
 use crate::link::Protection;
 use crate::tds::rpc::Query;
@@ -146,7 +146,7 @@ impl Session {
         };
         let connected = connected.map_err(|error| match token {
             // Its owner may have got a user meanwhile, or its time been up earlier than it was said.
-            Some(Token { is_cached: true, .. }) if error.has_number(18456) => {
+            Some(LoginToken { is_cached: true, .. }) if error.has_number(18456) => {
                 entra::forget(endpoint);
                 error.that_passes()
             }

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::pace::Done;
+use super::pace::DoneWindows;
 use super::view::LedgerView;
 use super::{
     DisabledIndex, EndedRun, LoadingWindow, Pace, RowsNow, Status, TableStatus, UnendedRun, WindowCounts,
@@ -178,7 +178,7 @@ fn seconds(row: &CatalogRow, column: &str) -> Duration {
 #[derive(Clone, Copy, Debug, Default)]
 struct BatchWindows {
     counts: WindowCounts,
-    done: Done,
+    done: DoneWindows,
     /// Of all that are complete, also those of an earlier batch that were skipped.
     complete_rows: u64,
     /// Expected of those that are not.
@@ -199,10 +199,10 @@ impl BatchWindows {
     }
 }
 
-type Batches = HashMap<(TableName, i64), BatchWindows>;
+type KnownBatches = HashMap<(TableName, i64), BatchWindows>;
 
-fn counted(rows: &[CatalogRow]) -> Batches {
-    let mut batches = Batches::new();
+fn counted(rows: &[CatalogRow]) -> KnownBatches {
+    let mut batches = KnownBatches::new();
     for row in rows {
         let batch = batches.entry((name(row), row.int("batch_id").unwrap_or_default())).or_default();
         let (windows, estimated) = (count(row, "windows"), count(row, "estimated_rows"));
@@ -235,7 +235,12 @@ fn counted(rows: &[CatalogRow]) -> Batches {
 }
 
 /// What became of every table, and of the last ETL run.
-fn tables(status: &mut Status, runs: &[CatalogRow], windows: &Batches, failed: &[CatalogRow]) -> Result<()> {
+fn tables(
+    status: &mut Status,
+    runs: &[CatalogRow],
+    windows: &KnownBatches,
+    failed: &[CatalogRow],
+) -> Result<()> {
     let mut tables = BTreeMap::<TableName, TableStatus>::new();
     let of = |table: TableName| TableStatus {
         table,
@@ -294,7 +299,7 @@ fn ended(row: &CatalogRow) -> Result<Option<EndedRun>> {
 
 fn unended(
     runs: &[CatalogRow],
-    windows: &Batches,
+    windows: &KnownBatches,
     loading: &[CatalogRow],
     tables: &[TableStatus],
 ) -> Result<Vec<UnendedRun>> {

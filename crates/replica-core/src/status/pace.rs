@@ -3,7 +3,7 @@ use std::time::Duration;
 
 /// What of a run's windows is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Done {
+pub(super) struct DoneWindows {
     /// Rows of the windows that the batch has completed.
     pub rows: u64,
     /// What its workers took for them, all together.
@@ -26,7 +26,7 @@ pub struct Pace {
 impl Pace {
     /// By the windows that are complete: what a worker does in a second, times the workers. `loading`: rows that are
     /// expected of each window at work, and since when it is.
-    pub(super) fn of_windows(done: Done, loading: impl Iterator<Item = (u64, Duration)>) -> Self {
+    pub(super) fn of_windows(done: DoneWindows, loading: impl Iterator<Item = (u64, Duration)>) -> Self {
         let worker = done.rows as f64 / done.took.as_secs_f64();
         if !worker.is_normal() || done.at_work == 0 {
             return Self::default();
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn two_workers_are_twice_as_fast_as_one() {
         // 100 rows a second each; 400 rows are to come, and of two windows of 300 each a second's worth is there.
-        let done = Done { rows: 1_000, took: 10 * SECOND, at_work: 2, pending_rows: 400 };
+        let done = DoneWindows { rows: 1_000, took: 10 * SECOND, at_work: 2, pending_rows: 400 };
         let pace = Pace::of_windows(done, [(300, SECOND), (300, SECOND)].into_iter());
         assert_eq!(pace, Pace { rows_per_second: Some(200.0), left: Some(4 * SECOND) });
         // An estimate that was too low is no debt.
@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn before_the_first_window_nothing_is_known() {
-        let done = Done { at_work: 2, pending_rows: 400, ..Done::default() };
+        let done = DoneWindows { at_work: 2, pending_rows: 400, ..DoneWindows::default() };
         assert_eq!(Pace::of_windows(done, std::iter::empty()), Pace::default());
-        let none_at_work = Done { rows: 5, took: SECOND, at_work: 0, pending_rows: 9 };
+        let none_at_work = DoneWindows { rows: 5, took: SECOND, at_work: 0, pending_rows: 9 };
         assert_eq!(Pace::of_windows(none_at_work, std::iter::empty()), Pace::default());
         assert_eq!(Pace::of_rows(0, SECOND, Some(5)), Pace::default());
         assert_eq!(Pace::of_rows(5, Duration::ZERO, Some(5)), Pace::default());

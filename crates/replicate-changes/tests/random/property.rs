@@ -9,7 +9,7 @@ use super::history::{STAMPED, TABLES, begun, change, names};
 const KEYS: u32 = 10;
 
 #[derive(Clone, Debug)]
-enum Step {
+enum HistoryStep {
     Begin(usize),
     Change(usize, [u32; 3]),
     /// Which is kept, or taken back.
@@ -17,13 +17,13 @@ enum Step {
     Round,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = HistoryStep> {
     let session = 0..3usize;
     prop_oneof![
-        2 => session.clone().prop_map(Step::Begin),
-        12 => (session.clone(), any::<[u32; 3]>()).prop_map(|(session, drawn)| Step::Change(session, drawn)),
-        2 => (session, any::<u8>()).prop_map(|(session, n)| Step::End(session, n % 4 > 0)),
-        2 => Just(Step::Round),
+        2 => session.clone().prop_map(HistoryStep::Begin),
+        12 => (session.clone(), any::<[u32; 3]>()).prop_map(|(session, drawn)| HistoryStep::Change(session, drawn)),
+        2 => (session, any::<u8>()).prop_map(|(session, n)| HistoryStep::End(session, n % 4 > 0)),
+        2 => Just(HistoryStep::Round),
     ]
 }
 
@@ -37,10 +37,10 @@ proptest! {
         reader.run("SET TRANSACTION ISOLATION LEVEL SNAPSHOT");
         for step in steps {
             match step {
-                Step::Begin(n) => run(&mut sessions[n], "IF @@TRANCOUNT = 0 BEGIN TRANSACTION"),
-                Step::Change(n, drawn) => run(&mut sessions[n], &change(drawn, KEYS)),
-                Step::End(n, keep) => end(&mut sessions[n], keep),
-                Step::Round => {
+                HistoryStep::Begin(n) => run(&mut sessions[n], "IF @@TRANCOUNT = 0 BEGIN TRANSACTION"),
+                HistoryStep::Change(n, drawn) => run(&mut sessions[n], &change(drawn, KEYS)),
+                HistoryStep::End(n, keep) => end(&mut sessions[n], keep),
+                HistoryStep::Round => {
                     carry(&tool);
                     // An open transaction may hold back what goes by rowversion.
                     for (_, rows) in TABLES.iter().filter(|(table, _)| *table != STAMPED) {

@@ -50,7 +50,7 @@ fn tables_are_equal_after_kills_and_cuts() {
         })
         .collect();
 
-    let mut troubled = Troubles { pair: &pair, tool: &tool, writing: &writing, tally: Tally::default() };
+    let mut troubled = Troubles { pair: &pair, tool: &tool, writing: &writing, tally: SoakTally::default() };
     troubled.go_on(length, Dice(ChaCha8Rng::seed_from_u64(!seed)));
     let tally = troubled.tally;
     writing.stop.store(true, Ordering::Relaxed);
@@ -168,7 +168,7 @@ impl Writer {
 
 /// What happened to the tool, and what it did.
 #[derive(Debug, Default)]
-struct Tally {
+struct SoakTally {
     kills: u32,
     cuts: u32,
     lost_answers: u32,
@@ -179,7 +179,7 @@ struct Tally {
     reset: u32,
 }
 
-impl Tally {
+impl SoakTally {
     fn add(&mut self, exit: &ProgramExit) {
         for line in exit.lines() {
             match line.get(..3) {
@@ -198,7 +198,7 @@ struct Troubles<'a> {
     pair: &'a Pair,
     tool: &'a Program,
     writing: &'a Writing,
-    tally: Tally,
+    tally: SoakTally,
 }
 
 impl Troubles<'_> {

@@ -66,7 +66,7 @@ pub fn leases_are_over(pair: &Pair) {
 }
 
 /// Columns by name, as docs/COMMANDS.md lists them.
-pub struct Shown(Vec<String>);
+pub struct ShownStatus(Vec<String>);
 
 const COLUMNS: [&str; 24] = [
     "table",
@@ -95,7 +95,7 @@ const COLUMNS: [&str; 24] = [
     "error",
 ];
 
-impl Shown {
+impl ShownStatus {
     #[track_caller]
     pub fn get(&self, column: &str) -> &str {
         &self.0[COLUMNS.iter().position(|name| *name == column).expect("a column")]
@@ -108,9 +108,9 @@ impl Shown {
 }
 
 /// The lines about one thing: `run`, `table`, `index`, `etl`.
-pub fn shown(exit: &ProgramExit, what: &str) -> Vec<Shown> {
+pub fn shown(exit: &ProgramExit, what: &str) -> Vec<ShownStatus> {
     let lines = exit.lines();
-    let lines = lines.iter().map(|line| Shown(line.iter().map(|cell| (*cell).to_owned()).collect()));
+    let lines = lines.iter().map(|line| ShownStatus(line.iter().map(|cell| (*cell).to_owned()).collect()));
     lines
         .inspect(|line| assert_eq!(line.0.len(), COLUMNS.len(), "{exit}"))
         .filter(|line| line.get("what") == what)
@@ -119,7 +119,7 @@ pub fn shown(exit: &ProgramExit, what: &str) -> Vec<Shown> {
 
 /// The only line about one thing.
 #[track_caller]
-pub fn only(exit: &ProgramExit, what: &str) -> Shown {
+pub fn only(exit: &ProgramExit, what: &str) -> ShownStatus {
     let mut lines = shown(exit, what);
     assert_eq!(lines.len(), 1, "{what}\n{exit}");
     lines.remove(0)

@@ -10,13 +10,13 @@ pub struct Timeline {
     pub summary: String,
     pub error: String,
     pub width: usize,
-    pub lanes: Vec<Lane>,
+    pub lanes: Vec<TimelineLane>,
     /// The times of day at the beginning, in the middle and at the end.
     pub axis: [String; 3],
 }
 
 /// A row of the picture.
-pub struct Lane {
+pub struct TimelineLane {
     pub left: String,
     pub bars: Vec<TimelineBar>,
     pub right: String,
@@ -56,18 +56,22 @@ impl Timeline {
                 drawing.bar("index", "disable indexes", Duration::ZERO, run.disabling),
                 drawing.bar("index", "rebuild indexes", all.saturating_sub(run.rebuilding), run.rebuilding),
             ];
-            lanes.push(Lane::new("indexes", bars, human_duration(indexes)));
+            lanes.push(TimelineLane::new("indexes", bars, human_duration(indexes)));
         }
         let shown = run.windows.iter().take(MOST_WINDOWS);
         lanes.extend(shown.map(|window| drawing.window(window, since(run.started, window.started))));
         let more = run.windows.len().saturating_sub(MOST_WINDOWS) as u64;
         if more > 0 {
-            lanes.push(Lane::new(&format!("and {} more", number_of(more, "window")), [], String::new()));
+            lanes.push(TimelineLane::new(
+                &format!("and {} more", number_of(more, "window")),
+                [],
+                String::new(),
+            ));
         }
         if run.windows.is_empty() {
             let what = if run.is_plain { "the table" } else { "the run" };
             let bars = [drawing.bar("rest", "copying", Duration::ZERO, all)];
-            lanes.push(Lane::new(what, bars, human_duration(all)));
+            lanes.push(TimelineLane::new(what, bars, human_duration(all)));
         }
         Self {
             title: format!("run {}, {} UTC", run.id, minute(run.started)),
@@ -80,7 +84,7 @@ impl Timeline {
     }
 }
 
-impl Lane {
+impl TimelineLane {
     /// A phase that took no time has no bar.
     fn new(left: &str, bars: impl IntoIterator<Item = Option<TimelineBar>>, right: String) -> Self {
         Self { left: left.to_owned(), bars: bars.into_iter().flatten().collect(), right }
@@ -104,7 +108,7 @@ impl Drawing {
         (!took.is_zero()).then_some(TimelineBar { title, class, x, width })
     }
 
-    fn window(&self, window: &PastWindow, begun: Duration) -> Lane {
+    fn window(&self, window: &PastWindow, begun: Duration) -> TimelineLane {
         let more = match window.attempts.saturating_sub(1) {
             0 => String::new(),
             1 => ", 1 retry".into(),
@@ -121,7 +125,7 @@ impl Drawing {
                 bar
             })
             .collect();
-        Lane::new(&window.window.to_string(), bars, format!("{}{more}", human_duration(busy(window))))
+        TimelineLane::new(&window.window.to_string(), bars, format!("{}{more}", human_duration(busy(window))))
     }
 }
 

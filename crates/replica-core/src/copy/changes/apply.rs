@@ -7,7 +7,7 @@ use crate::copy::WrittenRows;
 use crate::copy::difference::apply::{ApplyStep, Staged};
 use crate::copy::difference::roll_back;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Replaced, Version, write_version};
+use crate::ledger::{Replaced, TableVersion, write_version};
 use crate::plan::ChangesPlan;
 use crate::read;
 use crate::session::Session;
@@ -21,7 +21,7 @@ pub(super) struct AppliedTable<'a> {
     pub plan: &'a ChangesPlan,
     pub staged: StagedChanges,
     /// What the ledger is told.
-    pub version: &'a Version,
+    pub version: &'a TableVersion,
     /// The version that the changes were read from.
     pub old: i64,
 }

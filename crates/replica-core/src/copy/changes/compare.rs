@@ -1,7 +1,7 @@
 //! Tables whose version does not hold: both sides are compared, what differs is written, and the table goes on from the
 //! version that was taken before.
 use super::judge::Reset;
-use super::keeper::{Connected, Keeper};
+use super::keeper::{ConnectedSides, Keeper};
 use super::round::{PlannedChanges, Round, parents_first};
 use super::source::SourceNow;
 use super::{Came, ChangesJob};
@@ -17,7 +17,7 @@ impl Keeper<'_> {
     /// What concerns all tables; of one table it is in the round.
     pub(super) async fn compare(
         &self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         reset: Vec<PlannedChanges>,
         now: &SourceNow,
         round: &mut Round<'_>,

@@ -41,7 +41,7 @@ pub(super) async fn stage(
         let names = key.columns.len();
         let columns = merge.target.columns().0[names..2 * names].to_vec();
         let load = staging(plan.load_keys(&columns, Role::Target)?, &plan.difference()?.staging.gone);
-        let keys = GoneKeys { merge, key, columns, ended: false, rows: 0 };
+        let keys = KeysOfTarget { merge, key, columns, ended: false, rows: 0 };
         gone = load::stream(keys, writer.lane()?, &load, &mut |_| {}).await?.fingerprint.rows;
     }
     compare::end(reader).await?;
@@ -49,7 +49,7 @@ pub(super) async fn stage(
 }
 
 /// Keys of the target that the source does not have, as a merge comes to them.
-struct GoneKeys<'a> {
+struct KeysOfTarget<'a> {
     merge: Merge<'a>,
     key: &'a MergeKey,
     columns: Vec<WireColumn>,
@@ -57,7 +57,7 @@ struct GoneKeys<'a> {
     rows: u64,
 }
 
-impl RowSource for GoneKeys<'_> {
+impl RowSource for KeysOfTarget<'_> {
     fn columns(&self) -> &[WireColumn] {
         &self.columns
     }

@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::source::{SourceFacts, SourceNow, TableNow};
-use crate::ledger::{Method, RecordedVersion, Version};
+use crate::ledger::{Method, RecordedVersion, TableVersion};
 
 /// Why a table's changes cannot be had from its version on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub(super) fn judge(
 }
 
 /// Would a TRUNCATE that came next leave no trace in the source's versions?
-pub(super) fn may_be_truncated(known: &Version) -> bool {
+pub(super) fn may_be_truncated(known: &TableVersion) -> bool {
     known.method == Method::ChangeTracking && known.tracked_since == Some(known.version)
 }
 
@@ -154,7 +154,7 @@ mod tests {
 
     fn recorded() -> RecordedVersion {
         RecordedVersion {
-            version: Version {
+            version: TableVersion {
                 table: TableName::new("dbo", "t"),
                 object_id: 5,
                 fingerprint: "f".into(),

@@ -8,7 +8,7 @@ use super::source::{SourceFacts, facts};
 use super::{AppliedChanges, ChangesJob, TableRound};
 use crate::copy::replace::LOCK_WAIT;
 use crate::error::Result;
-use crate::ledger::{self, RecordedVersion, Version};
+use crate::ledger::{self, RecordedVersion, TableVersion};
 use crate::retry::Backoff;
 use crate::session::applock;
 use crate::session::{Role, Session};
@@ -16,7 +16,7 @@ use crate::session::{Role, Session};
 /// Keeps a job's tables, round after round, over the same connections.
 pub struct Keeper<'a> {
     pub(super) job: &'a ChangesJob,
-    connected: Option<Connected>,
+    connected: Option<ConnectedSides>,
     /// What a COMMIT whose answer was lost would have brought.
     pub(super) doubtful: Vec<DoubtfulChanges>,
     /// The source refused SNAPSHOT isolation.
@@ -26,7 +26,7 @@ pub struct Keeper<'a> {
 }
 
 /// Both sides, and what is known of them for as long as the connections last.
-pub(super) struct Connected {
+pub(super) struct ConnectedSides {
     pub source: Session,
     pub target: Session,
     pub facts: SourceFacts,
@@ -34,14 +34,14 @@ pub(super) struct Connected {
     pub recorded: Vec<Option<RecordedVersion>>,
 }
 
-impl Connected {
+impl ConnectedSides {
     /// The version on record of a table.
-    pub(super) fn known(&self, place: usize) -> Option<&Version> {
+    pub(super) fn known(&self, place: usize) -> Option<&TableVersion> {
         self.recorded[place].as_ref().map(|recorded| &recorded.version)
     }
 
     /// A version was written.
-    pub(super) fn remember(&mut self, place: usize, version: Version) {
+    pub(super) fn remember(&mut self, place: usize, version: TableVersion) {
         let (object_id_now, by) = (Some(version.object_id), "this process".to_owned());
         self.recorded[place] = Some(RecordedVersion { version, object_id_now, by });
     }
@@ -50,7 +50,7 @@ impl Connected {
 /// Changes of which nobody knows yet whether they are committed.
 pub(super) struct DoubtfulChanges {
     pub place: usize,
-    pub version: Version,
+    pub version: TableVersion,
     pub applied: AppliedChanges,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Connects to both sides, and takes the tables' locks.
-    async fn connect(&mut self) -> Result<Connected> {
+    async fn connect(&mut self) -> Result<ConnectedSides> {
         let (source, target) = tokio::join!(
             Session::connect(&self.job.source, Role::Source),
             Session::connect(&self.job.target, Role::Target)
@@ -128,7 +128,7 @@ impl<'a> Keeper<'a> {
         ledger::open_versions(&mut target).await?;
         self.lock(&mut target).await?;
         let recorded = self.recorded(&mut target).await?;
-        Ok(Connected { source, target, facts, recorded })
+        Ok(ConnectedSides { source, target, facts, recorded })
     }
 
     /// One process keeps a table. Its rounds never overlap, and its versions are its own to move.

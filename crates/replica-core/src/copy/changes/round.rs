@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use super::apply::{AppliedTable, ApplyError, apply};
 use super::judge::{Reset, judge, may_be_truncated, source_of};
-use super::keeper::{Connected, DoubtfulChanges, Keeper};
+use super::keeper::{ConnectedSides, DoubtfulChanges, Keeper};
 use super::source::{SourceNow, TableNow, changed};
 use super::stage;
 use super::{AppliedChanges, Came, OnReset, TableRound, method};
@@ -12,7 +12,7 @@ use crate::compare::{Comparison, ComparisonOptions};
 use crate::copy::source::ConnectedSource as _;
 use crate::copy::{WrittenRows, guard};
 use crate::error::{Error, Result};
-use crate::ledger::{Method, Version, advance_versions, fingerprint};
+use crate::ledger::{Method, TableVersion, advance_versions, fingerprint};
 use crate::plan::ChangesPlan;
 use crate::schedule::{Parent, keys};
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
@@ -66,7 +66,7 @@ pub(super) struct PlannedChanges {
     pub plan: ChangesPlan,
     pub parent: Parent,
     /// Its version after the round.
-    pub version: Version,
+    pub version: TableVersion,
     /// The one on record, if it holds.
     pub old: Result<i64, Reset>,
     /// How keys are compared, where nothing else tells of rows that are gone, and it is time to look for them.
@@ -77,7 +77,7 @@ pub(super) struct PlannedChanges {
 
 impl Keeper<'_> {
     /// Whether a COMMIT happened whose answer was lost, the ledger tells.
-    pub(super) fn settle_doubtful(&mut self, connected: &Connected, round: &mut Round<'_>) {
+    pub(super) fn settle_doubtful(&mut self, connected: &ConnectedSides, round: &mut Round<'_>) {
         for DoubtfulChanges { place, version, applied } in std::mem::take(&mut self.doubtful) {
             let recorded = connected.recorded[place].as_ref();
             if recorded.is_some_and(|recorded| recorded.version == version) && !round.is_done(place) {
@@ -88,7 +88,11 @@ impl Keeper<'_> {
 
     /// # Errors
     /// What concerns all tables.
-    pub(super) async fn work(&mut self, connected: &mut Connected, round: &mut Round<'_>) -> Result<Next> {
+    pub(super) async fn work(
+        &mut self,
+        connected: &mut ConnectedSides,
+        round: &mut Round<'_>,
+    ) -> Result<Next> {
         let now = self.now(connected).await?;
         let (mut quiet, mut asked, mut to_plan) = (Vec::new(), Vec::new(), Vec::new());
         for place in (0..self.job.tables.len()).filter(|place| !round.is_done(*place)) {
@@ -121,7 +125,7 @@ impl Keeper<'_> {
     }
 
     /// The source at this moment.
-    async fn now(&self, connected: &mut Connected) -> Result<SourceNow> {
+    async fn now(&self, connected: &mut ConnectedSides) -> Result<SourceNow> {
         let recorded = || connected.recorded.iter().flatten();
         let rowversions = match self.job.method {
             Some(method) => method == Method::RowVersion,
@@ -142,7 +146,7 @@ impl Keeper<'_> {
     }
 
     /// What the source's answer and the ledger tell of a table without another look at it.
-    fn at_a_glance(&self, connected: &Connected, now: &SourceNow, place: usize) -> Glance {
+    fn at_a_glance(&self, connected: &ConnectedSides, now: &SourceNow, place: usize) -> Glance {
         let Some(recorded) = &connected.recorded[place] else { return Glance::Plan };
         let known = &recorded.version;
         let Some(table) = now.tables.get(&known.source_id) else { return Glance::Plan };
@@ -168,7 +172,7 @@ impl Keeper<'_> {
     /// The tables that have changes; all of them where the server refuses the question, to say why of one of them.
     async fn with_changes(
         &self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         asked: &[(usize, String, i64)],
     ) -> Result<Vec<usize>> {
         if asked.is_empty() {
@@ -186,12 +190,12 @@ impl Keeper<'_> {
     /// Looks at a table on both sides.
     pub(super) async fn plan(
         &self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         now: &SourceNow,
         place: usize,
     ) -> Result<PlannedChanges> {
         let kept = &self.job.tables[place];
-        let Connected { source, target, facts, recorded } = connected;
+        let ConnectedSides { source, target, facts, recorded } = connected;
         let (source, target) = tokio::join!(
             source.table(&kept.table, &kept.article),
             catalog::read(target, Role::Target, kept.article.target_of(&kept.table))
@@ -235,7 +239,7 @@ impl Keeper<'_> {
             }
             _ => None,
         };
-        let version = Version {
+        let version = TableVersion {
             table: target.object.name.clone(),
             object_id: target.object.id,
             fingerprint,
@@ -270,7 +274,7 @@ impl Keeper<'_> {
     /// Reads and applies the changes of tables, those together that foreign keys tie together, all from one snapshot.
     async fn carry(
         &mut self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         now: &SourceNow,
         planned: Vec<PlannedChanges>,
         round: &mut Round<'_>,
@@ -324,12 +328,12 @@ impl Keeper<'_> {
 
     async fn carry_tied(
         &self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         now: &SourceNow,
         tied: &mut [PlannedChanges],
     ) -> Result<Vec<WrittenRows>, ApplyError> {
         let snapshot = connected.facts.allows_snapshot && !self.no_snapshot;
-        let Connected { source, target, .. } = connected;
+        let ConnectedSides { source, target, .. } = connected;
         begin_snapshot(source, snapshot).await?;
         let mut staged = Vec::new();
         // All of them first: whatever fails later, they can be taken away.
@@ -390,7 +394,7 @@ impl Keeper<'_> {
     /// Remembers what is on record by now, and tells of it.
     pub(super) fn tell_applied(
         &self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         now: &SourceNow,
         table: PlannedChanges,
         how: (Came, WrittenRows),
@@ -404,7 +408,7 @@ impl Keeper<'_> {
     /// Tables without changes have the source's version, too: or one day it would be too old.
     async fn move_on(
         &self,
-        connected: &mut Connected,
+        connected: &mut ConnectedSides,
         now: &SourceNow,
         quiet: &[usize],
         round: &mut Round<'_>,
@@ -421,11 +425,11 @@ impl Keeper<'_> {
             };
             let (there, others): (Vec<usize>, Vec<usize>) = left.into_iter().partition(is_there);
             let known = there.iter().filter_map(|place| Some((*place, connected.known(*place)?.clone())));
-            let known: Vec<(usize, Version)> = known.collect();
+            let known: Vec<(usize, TableVersion)> = known.collect();
             let ids: Vec<i64> = known.iter().map(|(_, known)| known.object_id).collect();
             advance_versions(&mut connected.target, method, &ids, (old, version), &now.at).await?;
             for (place, known) in known {
-                let known = Version { version, as_of: now.at.clone(), ..known };
+                let known = TableVersion { version, as_of: now.at.clone(), ..known };
                 let told = applied(now, &known, (Came::Quiet, WrittenRows::default()));
                 connected.remember(place, known);
                 let deletes = method == Method::ChangeTracking;
@@ -459,7 +463,7 @@ enum Glance {
 
 pub(super) fn applied(
     now: &SourceNow,
-    version: &Version,
+    version: &TableVersion,
     (came, written): (Came, WrittenRows),
 ) -> AppliedChanges {
     AppliedChanges {

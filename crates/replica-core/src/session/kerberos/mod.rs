@@ -9,7 +9,7 @@ mod spn;
 
 use std::time::Duration;
 
-use replica_gssapi::{Failure, Initiator, Source};
+use replica_gssapi::{Failure, Initiator, TicketSource};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -89,7 +89,7 @@ impl Negotiation {
 }
 
 /// The first of these names that the KDC knows, with the token for it.
-fn first(names: &[String], source: &Source) -> Result<(Initiator, Vec<u8>, String), Failure> {
+fn first(names: &[String], source: &TicketSource) -> Result<(Initiator, Vec<u8>, String), Failure> {
     let mut failed = Failure::Said("there is no name to ask for".to_owned());
     for name in names {
         let begun = Initiator::new(&spn::principal(name), source).and_then(|mut initiator| {
@@ -106,14 +106,14 @@ fn first(names: &[String], source: &Source) -> Result<(Initiator, Vec<u8>, Strin
 
 /// Where tickets come from. A keytab's go to a cache in memory, which the library renews from the keytab when they are
 /// about to end; the user's own cache is left alone.
-fn source(settings: &Kerberos) -> Result<Source> {
+fn source(settings: &Kerberos) -> Result<TicketSource> {
     let principal = settings.principal.clone();
     let Some(file) = &settings.keytab_file else {
-        return Ok(Source { principal, ..Source::default() });
+        return Ok(TicketSource { principal, ..TicketSource::default() });
     };
     let path = file.to_str().ok_or_else(|| Error::usage("the path of the keytab is not UTF-8"))?;
     let cache = format!("MEMORY:replica {} {path}", principal.as_deref().unwrap_or_default());
-    Ok(Source { principal, keytab: Some(format!("FILE:{path}")), cache: Some(cache) })
+    Ok(TicketSource { principal, keytab: Some(format!("FILE:{path}")), cache: Some(cache) })
 }
 
 /// Does what may block on a thread of its own, and waits until `deadline`. A KDC that swallows packets holds the library

@@ -58,7 +58,7 @@ fn requests_are_cut_into_packets_of_the_granted_size() {
 #[test]
 fn read_only_intent_is_told_at_login() {
     const READ_ONLY_INTENT: u8 = 0x20;
-    for (more, intent) in [("ApplicationIntent=ReadOnly", READ_ONLY_INTENT), ("", 0)] {
+    for (more, intent) in [("ApplicationIntent=ReadOnly;Database=d", READ_ONLY_INTENT), ("", 0)] {
         let (tell, heard) = oneshot::channel();
         let address = scripted(|stream| {
             let mut peer = Peer(stream);

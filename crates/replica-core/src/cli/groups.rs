@@ -15,7 +15,7 @@ use crate::plan::CopyOptions;
 use crate::report::{Format, LogFormat, Reporting};
 use crate::schema::Policy;
 use crate::shape::LoadOptions;
-use crate::window::{Range, Unit};
+use crate::window::{Range, Unit, date_left_out};
 
 /// What every tool has.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
@@ -372,7 +372,7 @@ impl ArticleArgs {
     /// What of each table makes its copy: as configured, and of the tables of the run as typed.
     ///
     /// # Errors
-    /// Those of [`TableSettings::article`].
+    /// Those of [`TableSettings::article`]; a column that the configuration cuts windows by, and leaves out.
     pub fn articles(
         &self,
         configured: &Configured,
@@ -381,7 +381,13 @@ impl ArticleArgs {
         let mut articles = configured.articles()?;
         for table in tables {
             let settings = self.over(configured.settings(table));
-            articles.insert(table.clone(), settings.article().map_err(|error| error.table(table))?);
+            let article = settings.article().map_err(|error| error.table(table))?;
+            if let Some(date) = configured.date_column(table)
+                && article.excluded().iter().any(|column| column.eq_ignore_ascii_case(date))
+            {
+                return Err(date_left_out(table, date));
+            }
+            articles.insert(table.clone(), article);
         }
         Ok(articles)
     }

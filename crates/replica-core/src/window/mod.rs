@@ -8,8 +8,8 @@ use std::fmt;
 use time::Date;
 use time::macros::date;
 
-pub(crate) use column::yyyymmdd;
 pub use column::{DateColumn, Outside, choose};
+pub(crate) use column::{date_left_out, yyyymmdd};
 pub use filter::{Filter, and_where};
 pub use range::{Range, Unit, date};
 

@@ -165,5 +165,8 @@ fn what_cannot_be_is_refused_and_nothing_is_made() {
     one("target = 'orders'").exits(2).says("are both to be dbo.orders");
     one("exclude_columns = ['id']").exits(1).says("key");
     one("exclude_columns = ['nothing']").exits(1).says("no such column");
+    one("exclude_columns = ['email']\n[date_filter_columns]\n'dbo.people' = 'Email'")
+        .exits(2)
+        .says("windows are to be cut by it");
     one("columns = { email = 'LOWER(nothing)' }").exits(1).says("nothing").says("dbo.people");
 }

@@ -12,6 +12,8 @@ const PAYLOAD: [u8; 1] = [0];
 /// The answer to an abandoned request is worth no longer wait than this: without it the connection is closed, which
 /// ends the request as well.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// What a server had on its way when it was asked to stop is far less.
+const MOST_ON_THE_WAY: usize = 1 << 30;
 /// Bytes of a DONE token.
 const DONE: usize = 13;
 
@@ -48,14 +50,20 @@ impl Lane {
     /// the transaction is still there is unknown afterwards: roll it back.
     ///
     /// # Errors
-    /// A lost connection, or silence for too long.
+    /// A lost connection, silence for too long, or a server that goes on as if nothing had been said.
     pub async fn attention(&mut self) -> Result<()> {
         self.send_message(kind::ATTENTION, &[]).await?;
         // The interrupted reply may stand in the middle of a row: what counts is how each message ends.
         let mut packets = Vec::new();
         let mut buf = vec![0; self.packet_size];
+        let mut on_the_way = 0;
         loop {
             let read = self.recv(&mut buf).await?;
+            self.has_progressed();
+            on_the_way += read;
+            if on_the_way > MOST_ON_THE_WAY {
+                return Err(Error::protocol("the server was asked to stop, and goes on"));
+            }
             packets.extend_from_slice(&buf[..read]);
             if self.incoming.is_between_messages() && acknowledges(&packets) {
                 self.unanswered = 0;

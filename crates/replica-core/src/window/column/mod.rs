@@ -4,7 +4,7 @@ use time::macros::date;
 
 use super::{LAST_DAY, Window};
 use crate::catalog::server::ServerFacts;
-use crate::catalog::{Column, SqlType, Table, quote};
+use crate::catalog::{Column, SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::report::human_count;
 use crate::tds::rpc::{Param, Query};
@@ -19,6 +19,14 @@ pub struct DateColumn {
     sql_type: SqlType,
 }
 
+/// A table's windows cannot be cut by a column that its copy lacks.
+pub(crate) fn date_left_out(table: &TableName, column: &str) -> Error {
+    Error::usage("it is left out, and windows are to be cut by it")
+        .remedy("Take it out of exclude_columns, or name another date column")
+        .table(table)
+        .column(column)
+}
+
 /// The column that a table's windows are cut by: the one named, or the only one that holds dates.
 ///
 /// # Errors
@@ -27,10 +35,7 @@ pub fn choose<'a>(table: &'a Table, named: Option<&str>) -> Result<&'a Column> {
     let name = &table.object.name;
     if let Some(named) = named {
         if table.excluded.iter().any(|column| ServerFacts::same_name(table.name_collation(), column, named)) {
-            return Err(Error::usage("it is left out, and windows are to be cut by it")
-                .remedy("Take it out of exclude_columns, or name another date column")
-                .table(name)
-                .column(named));
+            return Err(date_left_out(name, named));
         }
         let Some(column) = table.column_named(named) else {
             return Err(Error::usage(format!("there is no column {named}"))

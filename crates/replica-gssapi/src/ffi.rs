@@ -63,7 +63,7 @@ pub struct KeyValue {
     pub value: *const c_char,
 }
 
-/// `gss_key_value_set_desc`: MIT's credential store extension ("GssCredential store extensions" of its documentation).
+/// `gss_key_value_set_desc`: MIT's credential store extension ("Credential store extensions" of its documentation).
 #[repr(C)]
 pub struct KeyValues {
     pub count: Word,

@@ -138,9 +138,9 @@ mod tests {
     fn bodies_end_in_three_ways() {
         for wire in [
             "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcd",
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-BodyLength: 3\r\n\r\nabc",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
             "HTTP/1.0 200 OK\n\nabc",
-            "HTTP/1.1 200\r\nTransfer-Encoding: gzip, chunked\r\nContent-BodyLength: 9\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+            "HTTP/1.1 200\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 9\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
         ] {
             assert_eq!(answer(wire.as_bytes()).unwrap(), (200, "abc".to_owned()), "{wire}");
         }
@@ -153,10 +153,10 @@ mod tests {
             ("SSH-2.0-OpenSSH\r\n".to_owned(), "does not speak HTTP"),
             ("HTTP/1.1 abc\r\n\r\n".to_owned(), "does not speak HTTP"),
             (String::new(), "hung up"),
-            ("HTTP/1.1 200 OK\r\nContent-BodyLength: 3\r\n\r\nab".to_owned(), "cut short"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab".to_owned(), "cut short"),
             ("HTTP/1.1 200 OK\r\nContent-".to_owned(), "cut short"),
-            ("HTTP/1.1 200 OK\r\nContent-BodyLength: 99999999999\r\n\r\n".to_owned(), "256 KiB"),
-            ("HTTP/1.1 200 OK\r\nContent-BodyLength: -1\r\n\r\n".to_owned(), "no known length"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n".to_owned(), "256 KiB"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n".to_owned(), "no known length"),
             (format!("HTTP/1.1 200 OK\r\n\r\n{long}"), "256 KiB"),
             (format!("HTTP/1.1 200 OK\r\nX: {long}\r\n\r\n"), "256 KiB"),
             (

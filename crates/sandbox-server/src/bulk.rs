@@ -33,13 +33,15 @@ pub struct BulkFaults {
     refusal: Option<SqlError>,
     cut_receiving: bool,
     pub cut_replying: bool,
-    stall: bool,
+    /// How often faults had been forgotten when this one was taken.
+    stall: Option<u64>,
     bytes_per_second: Option<u64>,
 }
 
 impl BulkFaults {
     /// Uses up an occurrence of each that is armed for the table.
     pub fn take(engine: &Arc<Engine>, signals: &Arc<Signals>, table: &TableName, session: SessionId) -> Self {
+        let disarmed = engine.sandbox.disarmed();
         let take = |kind| engine.sandbox.take(kind, Some(table));
         let deadlock = take(FaultKind::Deadlock).and_then(|_| LockError::Deadlock.to_sql_error(session));
         let log_full = take(FaultKind::LogFull).map(|_| log_full(session));
@@ -47,7 +49,7 @@ impl BulkFaults {
             refusal: deadlock.or(log_full),
             cut_receiving: take(FaultKind::CutReceiving).is_some(),
             cut_replying: take(FaultKind::CutReplying).is_some(),
-            stall: take(FaultKind::Stall).is_some(),
+            stall: take(FaultKind::Stall).map(|_| disarmed),
             bytes_per_second: take(FaultKind::Slow).and_then(|rate| u64::try_from(rate).ok()),
             engine: engine.clone(),
             signals: signals.clone(),
@@ -56,8 +58,8 @@ impl BulkFaults {
 
     /// Between two rows.
     fn strike(&mut self) -> Result<(), Cancelled> {
-        if std::mem::take(&mut self.stall) {
-            self.engine.sandbox.stall(|| self.signals.cancelled());
+        if let Some(disarmed) = self.stall.take() {
+            self.engine.sandbox.stall(disarmed, || self.signals.cancelled());
         }
         if self.cut_receiving {
             self.signals.hang_up();

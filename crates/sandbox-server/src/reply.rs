@@ -153,7 +153,7 @@ impl<'a> Reply<'a> {
             FaultKind::LyingLength => outbox.write(&self.scratch[..self.scratch.len() - 1]),
             FaultKind::Silence => {
                 outbox.flush_unfinished()?;
-                engine.sandbox.stall(|| signals.cancelled());
+                engine.sandbox.stall(engine.sandbox.disarmed(), || signals.cancelled());
                 outbox.write(&self.scratch)
             }
             _ => outbox.write(&self.scratch),

@@ -119,11 +119,16 @@ impl Sandbox {
         due
     }
 
-    /// Blocks until [`Sandbox::disarm`], or until `cancelled`.
-    pub fn stall(&self, cancelled: impl Fn() -> bool) {
+    /// How often faults were forgotten: for [`Self::stall`], read before the fault is taken.
+    pub fn disarmed(&self) -> u64 {
+        self.state().disarmed
+    }
+
+    /// Blocks until the next [`Sandbox::disarm`] after `disarmed` of them, or until `cancelled`. One that came between the
+    /// fault and its effect counts: nobody would wake the stalled a second time.
+    pub fn stall(&self, disarmed: u64, cancelled: impl Fn() -> bool) {
         let mut state = self.state();
-        let before = state.disarmed;
-        while state.disarmed == before && !cancelled() {
+        while state.disarmed == disarmed && !cancelled() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -296,12 +301,16 @@ mod tests {
         let sandbox = Sandbox::default();
         sandbox.arm(fault(FaultKind::Stall, None, 1, 9));
         std::thread::scope(|scope| {
-            let stalled = scope.spawn(|| sandbox.stall(|| false));
+            let stalled = scope.spawn(|| sandbox.stall(sandbox.disarmed(), || false));
             while !stalled.is_finished() {
                 sandbox.disarm();
                 std::thread::yield_now();
             }
         });
-        sandbox.stall(|| true);
+        sandbox.stall(sandbox.disarmed(), || true);
+        // Let go before it began to wait.
+        let taken = sandbox.disarmed();
+        sandbox.disarm();
+        sandbox.stall(taken, || false);
     }
 }

@@ -45,7 +45,7 @@ fn made(pair: &Pair) -> [Vec<String>; 3] {
              JOIN sys.types y ON y.user_type_id = c.user_type_id WHERE t.name = 'persons' ORDER BY c.column_id",
         ),
         texts(
-            "SELECT i.name FROM sys.indexes i JOIN sys.tables t ON t.object_id = i.object_id WHERE i.name IS NOT NULL ORDER BY i.name",
+            "SELECT i.name FROM sys.indexes i JOIN sys.tables t ON t.object_id = i.object_id WHERE i.name IS NOT NULL AND SCHEMA_NAME(t.schema_id) <> 'replica' ORDER BY i.name",
         ),
         texts(
             "SELECT CONCAT(f.name, ' ', OBJECT_NAME(f.referenced_object_id)) FROM sys.foreign_keys f ORDER BY f.name",

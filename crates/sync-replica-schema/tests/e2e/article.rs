@@ -67,7 +67,12 @@ fn assert_made(pair: &Pair, with_keys: bool) {
         .map(|column| column.replace("Latin1_General_CI_AS", &collation(pair)))
     );
     assert_eq!(indexes, ["by_tenant", "PK_orders", "PK_people", "PK_tenants"]);
-    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.check_constraints"), 0);
+    assert_eq!(
+        pair.target
+            .client()
+            .number("SELECT COUNT(*) FROM sys.check_constraints WHERE SCHEMA_NAME(schema_id) <> 'replica'"),
+        0
+    );
     let wanted: &[&str] =
         if with_keys { &["FK_orders_tenants the tenants", "FK_tenants_tenants the tenants"] } else { &[] };
     assert_eq!(keys, wanted);

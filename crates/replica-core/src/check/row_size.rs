@@ -67,40 +67,14 @@ fn time(scale: u8) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Column;
+    use crate::catalog::index;
     use crate::catalog::table::sample;
+    use crate::types::guide::column;
 
     fn table(columns: &[SqlType]) -> Table {
         let mut table = sample("dbo.t");
-        let heap = crate::catalog::index::Index {
-            id: 0,
-            name: None,
-            kind: IndexKind::Heap,
-            unique: false,
-            primary_key: false,
-            backs_constraint: false,
-            ignores_duplicates: false,
-            disabled: false,
-            filtered: false,
-            partitioned: false,
-            keys: Vec::new(),
-            included: Vec::new(),
-        };
-        table.indexes = Some(vec![heap]);
-        let column = |(id, sql_type): (usize, &SqlType)| Column {
-            id: i32::try_from(id).unwrap(),
-            name: format!("c{id}"),
-            sql_type: sql_type.clone(),
-            collation: None,
-            nullable: true,
-            identity: false,
-            computed: false,
-            has_default: false,
-            generated: false,
-            of_ledger: false,
-            column_set: false,
-        };
-        table.columns = columns.iter().enumerate().map(column).collect();
+        table.indexes = Some(vec![index::sample(0, IndexKind::Heap, &[])]);
+        table.columns = columns.iter().map(|sql_type| column("c", sql_type)).collect();
         table
     }
 

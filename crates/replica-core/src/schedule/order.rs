@@ -47,6 +47,22 @@ pub struct CopyOrder {
     pub ignored: Vec<TableReference>,
 }
 
+impl CopyOrder {
+    /// All tables one after the other, each after those that it waits for.
+    pub fn in_sequence(&self) -> Vec<usize> {
+        let mut sequence: Vec<usize> = Vec::new();
+        while sequence.len() < self.after.len() {
+            let is_ready = |place: &usize| {
+                !sequence.contains(place) && self.after[*place].iter().all(|before| sequence.contains(before))
+            };
+            // There is always one: the order is free of cycles.
+            let Some(ready) = (0..self.after.len()).find(is_ready) else { break };
+            sequence.push(ready);
+        }
+        sequence
+    }
+}
+
 /// The order of tables of which those of a stage wait for all of the stages before, and children for their parents
 /// within a stage.
 pub fn order(stages: &[usize], keys: &[TableReference]) -> CopyOrder {
@@ -94,6 +110,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn parents_come_before_their_children() {
+        let sequence =
+            |after: &[Vec<usize>]| CopyOrder { after: after.to_vec(), ignored: Vec::new() }.in_sequence();
+        assert_eq!(sequence(&[vec![2], vec![], vec![1]]), [1, 2, 0]);
+        assert_eq!(sequence(&[]), [0; 0]);
+    }
 
     fn keys(pairs: &[(usize, usize)]) -> Vec<TableReference> {
         pairs.iter().map(|&(child, parent)| TableReference { child, parent }).collect()

@@ -100,15 +100,7 @@ fn best_first(dates: &mut [DateChoice]) {
 }
 
 fn parents_first(tables: &[SourceTable], keys: &[TableReference]) -> Vec<SourceTable> {
-    let order = schedule::order(&vec![0; tables.len()], keys);
-    let mut sorted: Vec<usize> = Vec::new();
-    while sorted.len() < tables.len() {
-        let is_free =
-            |at: &usize| !sorted.contains(at) && order.after[*at].iter().all(|one| sorted.contains(one));
-        // There is always one: the order is free of cycles.
-        let Some(next) = (0..tables.len()).find(is_free) else { break };
-        sorted.push(next);
-    }
+    let sorted = schedule::order(&vec![0; tables.len()], keys).in_sequence();
     sorted.into_iter().filter_map(|at| tables.get(at).cloned()).collect()
 }
 

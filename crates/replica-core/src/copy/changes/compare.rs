@@ -2,7 +2,7 @@
 //! version that was taken before.
 use super::judge::Reset;
 use super::keeper::{ConnectedSides, Keeper};
-use super::round::{PlannedChanges, Round, parents_first};
+use super::round::{PlannedChanges, Round};
 use super::source::SourceNow;
 use super::{Came, ChangesJob};
 use crate::config::{Apply, Endpoint};
@@ -38,9 +38,9 @@ impl Keeper<'_> {
             return Ok(());
         }
         let keys = keys(tables.iter().map(|table| &table.parent));
-        let after = order(&vec![0; tables.len()], &keys).after;
-        let in_order = parents_first(&after);
-        let mut compared = self.pass(&tables, &after).await;
+        let order = order(&vec![0; tables.len()], &keys);
+        let in_order = order.in_sequence();
+        let mut compared = self.pass(&tables, &order.after).await;
         let breaks_a_key = |compared: &Result<WrittenRows>| {
             compared.as_ref().is_err_and(|e| e.has_number(CONSTRAINT_CONFLICT))
         };

@@ -14,7 +14,7 @@ use crate::copy::{WrittenRows, guard};
 use crate::error::{Error, Result};
 use crate::ledger::{Method, TableVersion, advance_versions, fingerprint};
 use crate::plan::ChangesPlan;
-use crate::schedule::{Parent, keys};
+use crate::schedule::{self, Parent, keys};
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
 
 /// What comes after an attempt.
@@ -382,10 +382,7 @@ impl Keeper<'_> {
             .into_iter()
             .map(|table| DoubtfulChanges {
                 place: table.place,
-                applied: AppliedChanges {
-                    deletes: table.deletes,
-                    ..applied(now, &table.version, (Came::Changes, WrittenRows::default()))
-                },
+                applied: applied(now, &table.version, (Came::Changes, WrittenRows::default()), table.deletes),
                 version: table.version,
             })
             .collect();
@@ -400,7 +397,7 @@ impl Keeper<'_> {
         how: (Came, WrittenRows),
         round: &mut Round<'_>,
     ) {
-        let told = AppliedChanges { deletes: table.deletes, ..applied(now, &table.version, how) };
+        let told = applied(now, &table.version, how, table.deletes);
         connected.remember(table.place, table.version);
         round.end(table.place, Ok(told));
     }
@@ -430,10 +427,10 @@ impl Keeper<'_> {
             advance_versions(&mut connected.target, method, &ids, (old, version), &now.at).await?;
             for (place, known) in known {
                 let known = TableVersion { version, as_of: now.at.clone(), ..known };
-                let told = applied(now, &known, (Came::Quiet, WrittenRows::default()));
-                connected.remember(place, known);
                 let deletes = method == Method::ChangeTracking;
-                round.end(place, Ok(AppliedChanges { deletes, ..told }));
+                let told = applied(now, &known, (Came::Quiet, WrittenRows::default()), deletes);
+                connected.remember(place, known);
+                round.end(place, Ok(told));
             }
             left = others;
         }
@@ -461,10 +458,11 @@ enum Glance {
     Plan,
 }
 
-pub(super) fn applied(
+fn applied(
     now: &SourceNow,
     version: &TableVersion,
     (came, written): (Came, WrittenRows),
+    deletes: bool,
 ) -> AppliedChanges {
     AppliedChanges {
         came,
@@ -473,7 +471,7 @@ pub(super) fn applied(
         version: version.version,
         as_of: version.as_of.clone(),
         lag: now.asked.elapsed(),
-        deletes: true,
+        deletes,
     }
 }
 
@@ -526,10 +524,10 @@ fn tied(planned: Vec<PlannedChanges>) -> Vec<Vec<PlannedChanges>> {
         let (from, to) = (group[key.child], group[key.parent]);
         group.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
     }
-    let after = crate::schedule::order(&vec![0; planned.len()], &keys).after;
+    let in_order = schedule::order(&vec![0; planned.len()], &keys).in_sequence();
     let mut sets: Vec<(usize, Vec<PlannedChanges>)> = Vec::new();
     let mut left: Vec<Option<PlannedChanges>> = planned.into_iter().map(Some).collect();
-    for place in parents_first(&after) {
+    for place in in_order {
         let Some(table) = left[place].take() else { continue };
         match sets.iter_mut().find(|(of, _)| *of == group[place]) {
             Some((_, set)) => set.push(table),
@@ -537,28 +535,4 @@ fn tied(planned: Vec<PlannedChanges>) -> Vec<Vec<PlannedChanges>> {
         }
     }
     sets.into_iter().map(|(_, set)| set).collect()
-}
-
-/// Places in an order in which each comes after those that it waits for; there are no cycles.
-pub(super) fn parents_first(after: &[Vec<usize>]) -> Vec<usize> {
-    let mut order: Vec<usize> = Vec::new();
-    while order.len() < after.len() {
-        let is_ready = |place: &usize| {
-            !order.contains(place) && after[*place].iter().all(|before| order.contains(before))
-        };
-        let Some(ready) = (0..after.len()).find(is_ready) else { break };
-        order.push(ready);
-    }
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parents_come_before_their_children() {
-        assert_eq!(parents_first(&[vec![2], vec![], vec![1]]), [1, 2, 0]);
-        assert_eq!(parents_first(&[]), [0; 0]);
-    }
 }

@@ -2,8 +2,9 @@
 
 use replica_core::cli::Code;
 use replica_core::error::{Error, Refusal, Result};
+use replica_core::ledger::TableVersion;
 use replica_core::report::{Record, RecordValue, Reporter};
-use replica_core::schedule::{self, ScheduledJob, keys, order};
+use replica_core::schedule::{self, ScheduledJob, TableReference, keys, order};
 use replica_core::session::Session;
 
 use crate::steps::{Step, StepPart};
@@ -11,10 +12,16 @@ use crate::survey;
 
 pub struct Agenda {
     pub steps: Vec<Step>,
-    /// For each step what the schedule has to know.
-    pub jobs: Vec<ScheduledJob>,
+    /// The places of the steps that are one job: those whose changes are carried over are, any other is one by itself.
+    pub jobs: Vec<Vec<usize>>,
+    /// For each job what the schedule has to know.
+    pub scheduled: Vec<ScheduledJob>,
     /// What cannot run, and why.
     pub refused: Vec<(Step, Error)>,
+    /// For each step what the target has on record of it, if its changes are carried over.
+    recorded: Vec<Option<TableVersion>>,
+    /// Rows of each step's table, as far as the target knows.
+    sizes: Vec<u64>,
 }
 
 impl Agenda {
@@ -35,26 +42,50 @@ impl Agenda {
                 Err(error) => refused.push((step.clone(), error)),
             }
         }
-        let stages: Vec<_> = ready.iter().map(|step| usize::from(step.part != StepPart::Whole)).collect();
-        let order = order(&stages, &keys(known.iter().map(|table| &table.parent)));
+        let jobs = jobs(&ready);
+        let job_of = |place: usize| jobs.iter().position(|job| job.contains(&place)).unwrap_or_default();
+        let stages: Vec<_> = jobs
+            .iter()
+            .map(|job| {
+                usize::from(job.iter().any(|place| matches!(ready[*place].part, StepPart::Days { .. })))
+            })
+            .collect();
+        let keys = keys(known.iter().map(|table| &table.parent)).into_iter();
+        let keys = keys.map(|key| TableReference { child: job_of(key.child), parent: job_of(key.parent) });
+        let order = order(&stages, &keys.collect::<Vec<_>>());
         for key in &order.ignored {
-            let (child, parent) = (&ready[key.child].table, &ready[key.parent].table);
+            let [child, parent] = [key.child, key.parent].map(|job| names(&ready, &jobs[job]));
             log::warn!(
                 "{child} does not wait for {parent}, to which its foreign key points: each would wait for the other"
             );
         }
-        let jobs = ready.iter().zip(known).zip(order.after);
-        let jobs =
-            jobs.map(|((step, table), after)| ScheduledJob { after, weight: step.workers, size: table.rows });
-        Ok(Self { jobs: jobs.collect(), steps: ready, refused })
+        let scheduled = jobs.iter().zip(order.after).map(|(job, after)| ScheduledJob {
+            after,
+            weight: job.iter().map(|place| ready[*place].workers).max().unwrap_or(1),
+            size: job.iter().map(|place| known[*place].rows).sum(),
+        });
+        let scheduled = scheduled.collect();
+        let recorded = survey::versions(target, &ready, &known).await?;
+        let sizes = known.iter().map(|table| table.rows).collect();
+        Ok(Self { scheduled, jobs, steps: ready, refused, recorded, sizes })
     }
 
-    /// The places of the steps in the order in which they would begin if they ran one by one: parents first.
-    pub async fn in_order(&self) -> Vec<usize> {
+    /// The steps of a job.
+    pub fn of(&self, job: &[usize]) -> Vec<Step> {
+        job.iter().map(|place| self.steps[*place].clone()).collect()
+    }
+
+    /// The jobs in the order in which they would begin if they ran one by one: parents first.
+    async fn in_sequence(&self) -> Vec<usize> {
         let mut places = Vec::new();
-        let jobs = self.jobs.iter().cloned().zip(0..);
+        let jobs = self.scheduled.iter().cloned().zip(0..);
         schedule::run(jobs, 1, |place: usize| async move { place }, |_, place| places.push(place)).await;
         places
+    }
+
+    /// The places of the steps in that order.
+    pub async fn in_order(&self) -> Vec<usize> {
+        self.in_sequence().await.into_iter().flat_map(|job| self.jobs[job].clone()).collect()
     }
 
     /// A line for each step, in the order in which they would begin if they ran one by one.
@@ -62,10 +93,13 @@ impl Agenda {
     /// # Errors
     /// Standard output's.
     pub async fn explain(self, reporter: &Reporter) -> Result<Code> {
-        for place in self.in_order().await {
-            let after = self.jobs[place].after.iter().map(|&before| self.steps[before].table.to_string());
+        let in_sequence = self.in_sequence().await.into_iter();
+        for (job, place) in in_sequence.flat_map(|job| self.jobs[job].iter().map(move |place| (job, *place)))
+        {
+            let after =
+                self.scheduled[job].after.iter().map(|&before| names(&self.steps, &self.jobs[before]));
             let after = after.collect::<Vec<_>>().join(", ");
-            let what = what(&self.steps[place]);
+            let what = what(&self.steps[place], self.recorded[place].as_ref());
             let after = if after.is_empty() {
                 RecordValue::Missing
             } else {
@@ -74,7 +108,7 @@ impl Agenda {
             let record = Record::new()
                 .with("table", RecordValue::Text(self.steps[place].label()))
                 .with("what", RecordValue::Text(what))
-                .with("rows", RecordValue::Count(self.jobs[place].size))
+                .with("rows", RecordValue::Count(self.sizes[place]))
                 .with("after", after);
             reporter.result(&record.with_code(reporter.format(), None).in_order())?;
         }
@@ -91,8 +125,32 @@ impl Agenda {
     }
 }
 
-fn what(step: &Step) -> String {
+/// Which steps are one job: tables whose changes are carried over are read from one moment of the source.
+fn jobs(steps: &[Step]) -> Vec<Vec<usize>> {
+    let mut jobs: Vec<Vec<usize>> = Vec::new();
+    let mut carrying: Option<usize> = None;
+    for (place, step) in steps.iter().enumerate() {
+        match (&step.part, carrying) {
+            (StepPart::Changes, Some(job)) => jobs[job].push(place),
+            (part, _) => {
+                carrying = carrying.or((*part == StepPart::Changes).then_some(jobs.len()));
+                jobs.push(vec![place]);
+            }
+        }
+    }
+    jobs
+}
+
+fn names(steps: &[Step], job: &[usize]) -> String {
+    job.iter().map(|place| steps[*place].table.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn what(step: &Step, recorded: Option<&TableVersion>) -> String {
     match &step.part {
+        StepPart::Changes => match recorded {
+            Some(known) => format!("changes since version {} ({})", known.version, known.method.name()),
+            None => "changes; first a comparison, since no version is on record".to_owned(),
+        },
         StepPart::Whole => "whole table".to_owned(),
         StepPart::Days { range, column: Some(column) } => format!("{} of {column}", range.whole()),
         StepPart::Days { range, column: None } => range.whole().to_string(),

@@ -13,6 +13,9 @@ pub enum Asked {
 }
 
 impl Asked {
+    /// All names.
+    pub const KINDS: [&str; 3] = ["t0", "t1", "as-of"];
+
     /// As the record and the metrics name the kind of run.
     pub fn name(self) -> &'static str {
         match self {
@@ -20,6 +23,11 @@ impl Asked {
             Self::Yesterday => "t1",
             Self::On(_) => "as-of",
         }
+    }
+
+    /// Are changes carried over, where tables are listed for it? They are of no other day.
+    pub fn carries_changes(self) -> bool {
+        self == Self::Today
     }
 
     /// The day itself; `zone` says when a day begins.

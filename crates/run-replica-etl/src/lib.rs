@@ -1,10 +1,9 @@
 //! Refreshes a replica for a day, as its configuration lists it. The command line is the interface; see docs/ETL.md.
 mod agenda;
 mod args;
+mod carry;
 mod day;
-mod metrics;
 mod planned;
-mod record;
 mod refresh;
 mod run;
 mod schema_check;

@@ -21,7 +21,12 @@ pub fn planned(
     tables: &[TableName],
 ) -> Result<Vec<CheckedTable>> {
     let day = asked.day(config.etl.time_zone.as_deref())?;
-    let listed = steps(config, configured, day, &StepOptions::default())?;
+    let listed = steps(
+        config,
+        configured,
+        day,
+        &StepOptions { changes: asked.carries_changes(), ..StepOptions::default() },
+    )?;
     let planned = |table: &TableName| match listed.iter().find(|step| step.table == *table) {
         Some(step) => Ok(checked(step)),
         None => {
@@ -36,7 +41,7 @@ pub fn planned(
 
 fn checked(step: &Step) -> CheckedTable {
     let days = match &step.part {
-        StepPart::Whole => None,
+        StepPart::Whole | StepPart::Changes => None,
         StepPart::Days { range, column } => {
             Some(CheckedDays { date_column: column.clone(), window: range.whole() })
         }

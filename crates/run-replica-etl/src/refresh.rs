@@ -2,9 +2,10 @@
 use std::time::{Duration, Instant};
 
 use replica_core::cli::{Stop, Tool};
-use replica_core::config::Endpoint;
+use replica_core::config::{Apply, Endpoint};
 use replica_core::copy::{
     self, CopyOptions, Effort, LoadOptions, TableJob, Verify,
+    changes::AppliedChanges,
     windows::{self, IndexScope, PreparedWindows},
 };
 use replica_core::error::{Error, Kind, Result};
@@ -15,6 +16,7 @@ use replica_core::retry::Backoff;
 use replica_core::window::{Range, Unit};
 
 use crate::Args;
+use crate::carry::carry;
 use crate::steps::{Step, StepPart};
 
 /// What all steps have in common.
@@ -25,12 +27,45 @@ pub struct StepContext {
     pub progress: ProgressBars,
 }
 
+/// What was done to a table, or a day of it.
+#[derive(Clone, Debug)]
+pub enum Refreshed {
+    /// Its rows are the source's, all of them.
+    Loaded(LoadOutcome),
+    /// The rows that changed are.
+    Carried(AppliedChanges),
+}
+
+impl Refreshed {
+    /// That were loaded, or written.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Loaded(outcome) => outcome.fingerprint.rows,
+            Self::Carried(applied) => applied.written.all(),
+        }
+    }
+
+    pub fn loaded(&self) -> Option<&LoadOutcome> {
+        match self {
+            Self::Loaded(outcome) => Some(outcome),
+            Self::Carried(_) => None,
+        }
+    }
+
+    pub fn carried(&self) -> Option<&AppliedChanges> {
+        match self {
+            Self::Loaded(_) => None,
+            Self::Carried(applied) => Some(applied),
+        }
+    }
+}
+
 /// A table, or a day of it, that is done with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FinishedPart {
     /// `None`: the table as a whole.
     pub window: Option<String>,
-    pub result: Result<LoadOutcome>,
+    pub result: Result<Refreshed>,
     pub elapsed: Duration,
     pub effort: Effort,
 }
@@ -39,9 +74,14 @@ pub struct FinishedPart {
 const CONSTRAINT_CONFLICT: u32 = 547;
 
 impl FinishedPart {
+    /// Of a table as a whole, in no time.
+    pub fn of(result: Result<Refreshed>) -> Self {
+        Self { window: None, result, elapsed: Duration::ZERO, effort: Effort::default() }
+    }
+
     /// Nothing was done.
     pub fn failed(error: Error) -> Self {
-        Self { window: None, result: Err(error), elapsed: Duration::ZERO, effort: Effort::default() }
+        Self::of(Err(error))
     }
 
     /// Rows of another table stand against it, or are missing.
@@ -56,10 +96,25 @@ impl FinishedPart {
     }
 }
 
+/// Does the steps of one job.
+pub async fn refresh_all(
+    sides: &StepContext,
+    steps: Vec<Step>,
+    stop: &Stop,
+) -> Vec<(Step, Vec<FinishedPart>)> {
+    if let [step] = &steps[..] {
+        let done = refresh(sides, step, stop).await;
+        return steps.into_iter().map(|step| (step, done.clone())).collect();
+    }
+    let done = carry(sides, &steps, stop).await.into_iter().map(|part| vec![part]);
+    steps.into_iter().zip(done).collect()
+}
+
 /// Replaces what the step says. At a signal it leaves everything in order first.
 pub async fn refresh(sides: &StepContext, step: &Step, stop: &Stop) -> Vec<FinishedPart> {
     match &step.part {
         StepPart::Whole => vec![whole(sides, step, stop).await],
+        StepPart::Changes => carry(sides, std::slice::from_ref(step), stop).await,
         StepPart::Days { range, column } => {
             let mut done = Vec::new();
             if let Err(error) = days(sides, step, (*range, column.clone()), stop, &mut done).await {
@@ -86,7 +141,7 @@ async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
     let bar = sides.progress.bar(&job.label(), None);
     let mut rows = |so_far: replica_core::lane::Progress| bar.loaded(so_far);
     let result = stop.or(copy::table_with_effort(&job, &mut rows, &mut effort)).await;
-    FinishedPart { window: None, result, elapsed: started.elapsed(), effort }
+    FinishedPart { elapsed: started.elapsed(), effort, ..FinishedPart::of(result.map(Refreshed::Loaded)) }
 }
 
 async fn days(
@@ -119,7 +174,8 @@ async fn days(
     let mut hear = |day: windows::FinishedWindow| {
         let effort = Effort { retries: day.retries, phases: day.phases, ..Effort::default() };
         let window = Some(day.window.to_string());
-        done.push(FinishedPart { window, result: day.result, elapsed: day.elapsed, effort });
+        let result = day.result.map(Refreshed::Loaded);
+        done.push(FinishedPart { window, result, elapsed: day.elapsed, effort });
     };
     let summary = windows::run(&job, prepared, stop, &sides.progress, &mut hear).await?;
     let wrong = summary.problems.into_iter().chain(summary.stopped);
@@ -134,7 +190,10 @@ pub fn copy_options(step: &Step, load: LoadOptions) -> CopyOptions {
     CopyOptions {
         ignore_extra_columns: settings.ignore_extra_columns,
         allowance: settings.allowance(),
-        apply: settings.apply.unwrap_or_default(),
+        apply: match step.part {
+            StepPart::Changes => Apply::Difference,
+            StepPart::Whole | StepPart::Days { .. } => settings.apply.unwrap_or_default(),
+        },
         keep_gone: step.keep_gone,
         load,
         ..CopyOptions::default()

@@ -10,6 +10,7 @@ use replica_core::error::{Error, Result};
 use replica_core::ledger::{PlainEnd, PlainRun, PlainRunOptions};
 use replica_core::notify;
 use replica_core::report::Reporter;
+use replica_core::report::run_log::{RunHeader, RunLog};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, ScheduledJob};
 use replica_core::session::{
@@ -22,10 +23,9 @@ use crate::Args;
 use crate::agenda::Agenda;
 use crate::args::Options;
 use crate::planned::streams;
-use crate::record::{RunHeader, RunLog};
-use crate::refresh::{FinishedPart, StepContext, refresh};
+use crate::refresh::{FinishedPart, StepContext, refresh, refresh_all};
 use crate::schema_check;
-use crate::steps::{Step, StepOptions, listed, steps, written};
+use crate::steps::{Step, StepOptions, StepPart, listed, steps, written};
 use crate::tally::Tally;
 
 /// Held in the target's database from the first table to the last: it keeps other hosts' runs off, too, and goes with
@@ -57,7 +57,7 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
         });
     }
     notify::told(&config, Args::NAME, reporter, || {
-        let run = RunHeader::begin(options.asked.name(), day);
+        let run = RunHeader::begin(options.asked.name(), Some(day));
         let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
         let mut tally = Tally::new(options, &config, reporter.clone(), book)?;
         let result = cli::block_on(workers, |stop| {
@@ -97,6 +97,7 @@ impl EtlPlan<'_> {
             only: &options.only,
             look_back: options.look_back,
             allow_shrink: options.allow_shrink,
+            changes: options.asked.carries_changes(),
         };
         let mut steps = steps(config, &configured, *day, &step_options)?;
         steps.iter_mut().for_each(|step| step.workers = step.workers.min(*workers));
@@ -145,26 +146,32 @@ impl All<'_> {
         for (step, error) in std::mem::take(&mut agenda.refused) {
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;
         }
-        let again = self.pass(&agenda.steps, &agenda.jobs, true).await?;
+        let jobs = agenda.scheduled.iter().cloned().zip(agenda.jobs.iter().map(|job| agenda.of(job)));
+        let again = self.pass(jobs.collect(), true).await?;
         if !again.is_empty() {
-            let in_order = agenda.in_order().await.into_iter().filter(|place| again.contains(place));
-            let mut steps: Vec<Step> = in_order.map(|place| agenda.steps[place].clone()).collect();
+            let in_order = agenda.in_order().await.into_iter().map(|place| &agenda.steps[place]);
+            let mut steps: Vec<Step> = in_order.filter(|step| again.contains(&step.table)).cloned().collect();
             let names = steps.iter().map(|step| step.table.to_string()).collect::<Vec<_>>().join(", ");
             log::warn!(
                 "{names}: once more, now that the tables that their foreign keys tie them to are refreshed"
             );
-            if steps.iter().any(Step::may_differ) {
+            let differ = steps.iter().any(Step::may_differ);
+            if differ {
                 self.bring_what_is_new(&steps).await?;
                 // Children first, one after the other.
                 steps.reverse();
-                let one_by_one = (0..steps.len()).map(|place: usize| {
-                    let after = place.checked_sub(1).into_iter().collect();
-                    ScheduledJob { after, ..ScheduledJob::default() }
-                });
-                self.pass(&steps, &one_by_one.collect::<Vec<_>>(), false).await?;
-            } else {
-                self.pass(&steps, &vec![ScheduledJob::default(); steps.len()], false).await?;
             }
+            let carried: Vec<Step> = steps.extract_if(.., |step| step.part == StepPart::Changes).collect();
+            let mut jobs: Vec<Vec<Step>> = steps.into_iter().map(|step| vec![step]).collect();
+            let others = jobs.len();
+            jobs.extend(Some(carried).filter(|carried| !carried.is_empty()));
+            let scheduled = (0..jobs.len()).map(|place: usize| {
+                let after = if differ { place.checked_sub(1).into_iter().collect() } else { Vec::new() };
+                // Their foreign keys may be tied to any of the others.
+                let after = if place == others { (0..others).collect() } else { after };
+                ScheduledJob { after, ..ScheduledJob::default() }
+            });
+            self.pass(scheduled.zip(jobs).collect(), false).await?;
         }
         Ok(self.tally.verdict())
     }
@@ -184,24 +191,26 @@ impl All<'_> {
 
     /// Runs every step, until the last or the first signal. Those that break a foreign key come back while there is `another` pass to come: the rows at the
     /// key's other end may be replaced by then.
-    async fn pass(&mut self, steps: &[Step], jobs: &[ScheduledJob], another: bool) -> Result<Vec<usize>> {
+    async fn pass(&mut self, jobs: Vec<(ScheduledJob, Vec<Step>)>, another: bool) -> Result<Vec<TableName>> {
         let mut again = Vec::new();
         let mut broken = Ok(());
-        let work = |step: Step| {
+        let work = |steps: Vec<Step>| {
             let (sides, stop) = (self.sides.clone(), self.stop.clone());
-            async move { refresh(&sides, &step, &stop).await }
+            async move { refresh_all(&sides, steps, &stop).await }
         };
         let mut stopped = false;
-        let done = |place: usize, done: Vec<FinishedPart>| {
-            stopped |= done.iter().any(FinishedPart::is_stopped);
-            if another && done.iter().any(FinishedPart::breaks_a_key) {
-                again.push(place);
-                return;
+        let done = |_, done: Vec<(Step, Vec<FinishedPart>)>| {
+            for (step, done) in done {
+                stopped |= done.iter().any(FinishedPart::is_stopped);
+                if another && done.iter().any(FinishedPart::breaks_a_key) {
+                    again.push(step.table);
+                    continue;
+                }
+                let added = self.tally.add(&step, done);
+                broken = std::mem::replace(&mut broken, Ok(())).and(added);
             }
-            let added = self.tally.add(&steps[place], done);
-            broken = std::mem::replace(&mut broken, Ok(())).and(added);
         };
-        schedule::run(jobs.iter().cloned().zip(steps.iter().cloned()), self.workers, work, done).await;
+        schedule::run(jobs, self.workers, work, done).await;
         if stopped {
             return Err(self.stop.requested().await.error());
         }

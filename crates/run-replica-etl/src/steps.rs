@@ -35,7 +35,7 @@ impl Step {
 
     /// May only the rows that differ be written?
     pub fn may_differ(&self) -> bool {
-        !matches!(self.settings.apply, None | Some(Apply::Replace))
+        self.part != StepPart::Changes && !matches!(self.settings.apply, None | Some(Apply::Replace))
     }
 }
 
@@ -48,6 +48,8 @@ pub enum StepPart {
         range: Range,
         column: Option<String>,
     },
+    /// What changed since the round before is carried over.
+    Changes,
 }
 
 /// What the command line says of all steps.
@@ -57,6 +59,8 @@ pub struct StepOptions<'a> {
     pub only: &'a [String],
     pub look_back: Option<u16>,
     pub allow_shrink: Option<Shrink>,
+    /// Changes are carried over, of the tables that are listed for it.
+    pub changes: bool,
 }
 
 /// Every name that may be a table's, to be asked for: of the lists, of groups and their members, of `--only`. Where the
@@ -91,7 +95,8 @@ pub fn written(config: &Config, only: &[String]) -> Result<Vec<ListEntry>> {
     Ok(entries)
 }
 
-/// The steps of a day: reference tables first, then date-based ones, each as listed.
+/// The steps of a day: reference tables first, then tables whose changes are carried over, then date-based ones, each as
+/// listed.
 ///
 /// # Errors
 /// Of kind `Usage`: what is listed or asked for makes no sense.
@@ -101,15 +106,26 @@ pub fn steps(
     day: Date,
     step_options: &StepOptions<'_>,
 ) -> Result<Vec<Step>> {
-    let [reference, dated] = [configured.list(List::Reference)?, configured.list(List::Dated)?];
+    let [reference, dated, changing] = List::ALL.map(|list| configured.list(list));
+    let (reference, dated, changing) = (reference?, dated?, changing?);
     if let Some(both) = dated.iter().find(|table| reference.contains(table)) {
         return Err(Error::usage("it is in reference_tables and in date_tables").table(both));
     }
+    if !step_options.changes && reference.is_empty() && dated.is_empty() {
+        return Err(Error::usage(
+            "change_tables are carried over by --t0 alone, and no other tables are listed",
+        )
+        .remedy("Say --t0, or list them in reference_tables or date_tables, too"));
+    }
+    let is_carried = |table: &&TableName| step_options.changes && changing.contains(*table);
     let mut steps = Vec::new();
-    for table in reference {
+    for table in reference.iter().filter(|table| !is_carried(table)) {
         steps.push(step(config, configured, step_options, table, StepPart::Whole)?);
     }
-    for table in dated {
+    for table in changing.iter().filter(is_carried) {
+        steps.push(step(config, configured, step_options, table, StepPart::Changes)?);
+    }
+    for table in dated.iter().filter(|table| !is_carried(table)) {
         let look_back = step_options.look_back.or(configured.settings(table).look_back_days);
         let look_back = look_back.unwrap_or(config.etl.look_back_days);
         let first = day.checked_sub(Duration::days(look_back.into())).unwrap_or(FIRST_DAY).max(FIRST_DAY);
@@ -134,7 +150,7 @@ fn step(
     settings.allow_shrink = step_options.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     settings.apply = settings.apply.or(config.etl.apply);
     let workers = match part {
-        StepPart::Whole => 1,
+        StepPart::Whole | StepPart::Changes => 1,
         StepPart::Days { .. } => match settings.max_workers {
             Some(most) => values::configured_workers(most).map_err(|error| error.table(table))?,
             None => 1,
@@ -144,9 +160,9 @@ fn step(
     Ok(Step { table: table.clone(), part, workers, settings, article, keep_gone: false })
 }
 
-/// Reference tables, and those with dates, as written.
-fn lists(config: &Config) -> Result<[Vec<ListEntry>; 2]> {
-    Ok([List::Reference.entries(config)?, List::Dated.entries(config)?])
+/// All lists, as written.
+fn lists(config: &Config) -> Result<Vec<Vec<ListEntry>>> {
+    List::ALL.into_iter().map(|list| list.entries(config)).collect()
 }
 
 /// Every table of the configuration.
@@ -154,7 +170,9 @@ fn lists(config: &Config) -> Result<[Vec<ListEntry>; 2]> {
 /// # Errors
 /// Of kind `Usage`: a pattern that no table is of.
 pub fn listed(configured: &Configured) -> Result<Vec<TableName>> {
-    Ok([configured.list(List::Reference)?, configured.list(List::Dated)?].concat())
+    let lists: Vec<&[TableName]> =
+        List::ALL.into_iter().map(|list| configured.list(list)).collect::<Result<_>>()?;
+    Ok(lists.concat())
 }
 
 /// The schemas that the lists write.
@@ -274,7 +292,7 @@ impl Listed<'_> {
                     .remedy("Write the schema"))
             }
             [] => Err(Error::usage(format!("{place}: {text} is not in the configuration"))
-                .remedy("List it in reference_tables or date_tables of replica.toml")),
+                .remedy("List it in reference_tables or date_tables of replica.toml; change_tables are for --t0 alone")),
         }
     }
 }
@@ -327,6 +345,7 @@ mod tests {
         let steps = on(config, date!(2024 - 03 - 01), step_options)?;
         let show = |step: &Step| match &step.part {
             StepPart::Whole => step.table.to_string(),
+            StepPart::Changes => format!("{} changes", step.table),
             StepPart::Days { range, column } => {
                 format!("{} {} {}", step.table, range.whole(), column.as_deref().unwrap_or("?"))
             }
@@ -361,6 +380,23 @@ mod tests {
         assert_eq!(found[2..], ["dbo.flights 2024-03-01 time_hour", "hr.weather 2024-03-01 ?"]);
         let steps = on(&config(), date!(2024 - 03 - 01), &StepOptions::default()).unwrap();
         assert_eq!(steps.iter().map(|step| step.workers).collect::<Vec<_>>(), [1, 1, 2, 1]);
+    }
+
+    #[test]
+    fn changes_are_carried_over_instead_and_only_where_that_is_asked_for() {
+        let mut config = config();
+        config.change_tables = vec!["dbo.airports".into(), "other.flights".into()];
+        let carrying = StepOptions { changes: true, look_back: Some(0), ..StepOptions::default() };
+        let carried = ["dbo.airports changes", "other.flights changes"];
+        let planned_now = planned(&config, &carrying).unwrap();
+        assert_eq!(planned_now[..3], ["dbo.airlines", carried[0], carried[1]]);
+        assert_eq!(planned_now.len(), 5, "{planned_now:?}");
+        let planned_else = planned(&config, &StepOptions::default()).unwrap();
+        assert!(planned_else.iter().all(|step| !step.contains("changes")), "{planned_else:?}");
+        (config.reference_tables, config.date_tables) = (Vec::new(), Vec::new());
+        config.groups.clear();
+        assert_eq!(planned(&config, &carrying).unwrap(), carried);
+        assert!(refused(planned(&config, &StepOptions::default())).contains("--t0"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use replica_core::catalog::{self, Table};
 use replica_core::copy::{self, LoadOptions};
 use replica_core::error::{Error, Kind, Result};
+use replica_core::ledger::{self, RecordedVersion, TableVersion};
 use replica_core::schedule::Parent;
 use replica_core::session::{Role, Session};
 
@@ -50,9 +51,41 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<S
     Ok(found)
 }
 
+/// The versions on record of tables whose changes are carried over.
+///
+/// # Errors
+/// The connection is lost.
+pub async fn versions(
+    target: &mut Session,
+    steps: &[Step],
+    tables: &[SurveyedTable],
+) -> Result<Vec<Option<TableVersion>>> {
+    let mut known = Vec::new();
+    if steps.iter().any(|step| step.part == StepPart::Changes) {
+        match recorded(target).await {
+            Ok(recorded) => known = recorded,
+            // Whoever carries them over says so, with the way out.
+            Err(error) if error.server().is_some() && !error.is_transient() => {
+                log::debug!("the versions on record are unknown: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let of = |(step, table): (&Step, &SurveyedTable)| {
+        let is_its = |known: &&RecordedVersion| known.version.table == table.parent.name;
+        let known = known.iter().find(is_its).filter(|_| step.part == StepPart::Changes)?;
+        Some(known.version.clone())
+    };
+    Ok(steps.iter().zip(tables).map(of).collect())
+}
+
+async fn recorded(target: &mut Session) -> Result<Vec<RecordedVersion>> {
+    if ledger::has_versions(target).await? { ledger::versions(target).await } else { Ok(Vec::new()) }
+}
+
 /// What keeps the table from being refreshed, so that no other table is touched before it is known.
 fn refused(table: &Table, step: &Step) -> Result<()> {
     let options = copy_options(step, LoadOptions::default());
-    let refusals = copy::refusals(table, step.part != StepPart::Whole, options);
+    let refusals = copy::refusals(table, matches!(step.part, StepPart::Days { .. }), options);
     refusals.into_iter().next().map_or(Ok(()), Err)
 }

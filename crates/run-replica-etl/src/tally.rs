@@ -2,17 +2,17 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use replica_core::catalog::TableName;
 use replica_core::cli::Code;
 use replica_core::config::Config;
-use replica_core::error::{Error, Kind, Result};
+use replica_core::error::{Error, Result};
+use replica_core::report::metrics::{self, ListedTables, Metric, Sample, SampleTable};
+use replica_core::report::run_log::{Entry, RunLog, outcome_of};
 use replica_core::report::{self, Record, RecordValue, Reporter, human_duration};
 
 use crate::args::Options;
-use crate::metrics::{self, Metric, Sample, SampleTable};
-use crate::record::{Entry, RunLog};
-use crate::refresh::FinishedPart;
+use crate::day::Asked;
+use crate::refresh::{FinishedPart, Refreshed};
 use crate::steps::Step;
 
 pub struct Tally {
@@ -75,11 +75,11 @@ impl Tally {
     fn measure(&mut self, step: &Step, done: &[FinishedPart]) {
         let outcomes = || done.iter().filter_map(|part| part.result.as_ref().ok());
         let well = outcomes().count() == done.len();
-        let rows: u64 = outcomes().map(|outcome| outcome.fingerprint.rows).sum();
+        let rows: u64 = outcomes().map(Refreshed::rows).sum();
         let retries: u32 = done.iter().map(|part| part.effort.retries).sum();
         let seconds: Duration = done.iter().map(|part| part.elapsed).sum();
         self.rows += rows;
-        self.bytes += outcomes().map(|outcome| outcome.bytes).sum::<u64>();
+        self.bytes += outcomes().filter_map(Refreshed::loaded).map(|outcome| outcome.bytes).sum::<u64>();
         self.retries += retries;
         let target = step.article.target_of(&step.table);
         let target = (*target != step.table).then(|| target.to_string());
@@ -92,27 +92,37 @@ impl Tally {
         sample(Metric::TableSeconds, seconds.as_secs_f64());
         sample(Metric::TableRetries, retries.into());
         if well {
-            sample(Metric::TableLastSuccess, now());
+            sample(Metric::TableLastSuccess, metrics::now());
             sample(Metric::TableRows, rows as f64);
+        }
+        for applied in outcomes().filter_map(Refreshed::carried) {
+            metrics::of_changes(applied).for_each(|(metric, value)| sample(metric, value));
         }
     }
 
     fn tell(&mut self, table: &str, part: &FinishedPart) -> Result<()> {
         let window = part.window.clone().map_or(RecordValue::Missing, RecordValue::Text);
         let record = Record::new().with("table", RecordValue::Text(table.to_owned())).with("window", window);
-        self.reporter.ended(&report::outcome(record, &part.result, part.elapsed), &part.result)?;
-        let outcome = part.result.as_ref().ok();
+        let line = match &part.result {
+            Ok(Refreshed::Loaded(outcome)) => report::outcome(record, &Ok(*outcome), part.elapsed),
+            Ok(Refreshed::Carried(applied)) => report::carried(record, applied, part.elapsed),
+            Err(error) => report::failed(record, error, Some(part.elapsed)),
+        };
+        self.reporter.ended(&line, &part.result)?;
+        let refreshed = part.result.as_ref().ok();
+        let loaded = refreshed.and_then(Refreshed::loaded);
         self.book.write(&Entry {
             table: Some(table.to_owned()),
             window: part.window.clone(),
-            outcome: if outcome.is_some() { "ok" } else { "failed" },
-            rows: outcome.map(|outcome| outcome.fingerprint.rows),
-            bytes: outcome.map(|outcome| outcome.bytes),
+            outcome: if refreshed.is_some() { "ok" } else { "failed" },
+            rows: refreshed.map(Refreshed::rows),
+            bytes: loaded.map(|outcome| outcome.bytes),
             seconds: part.elapsed,
             phases: part.effort.phases.clone(),
             retries: part.effort.retries,
-            hash: outcome.map(|outcome| outcome.fingerprint.to_string()),
+            hash: loaded.map(|outcome| outcome.fingerprint.to_string()),
             error: part.result.as_ref().err().map(ToString::to_string),
+            changes: refreshed.and_then(Refreshed::carried).map(Into::into),
         })
     }
 
@@ -143,16 +153,7 @@ impl Tally {
     /// # Errors
     /// Those of the run; the record or the figures cannot be written.
     pub fn end(mut self, result: Result<Code>) -> Result<Code> {
-        let outcome = match &result {
-            Ok(Code::Ok) => "ok",
-            Ok(_) => "failed",
-            Err(error) => match error.kind() {
-                Kind::Busy => "busy",
-                Kind::Interrupted => "interrupted",
-                Kind::Terminated => "terminated",
-                _ => "failed",
-            },
-        };
+        let outcome = outcome_of(&result);
         let elapsed = self.started.elapsed();
         if result.is_ok() {
             self.summary(elapsed);
@@ -196,16 +197,12 @@ impl Tally {
         let kind = self.book.run().kind;
         for (metric, value) in [
             (Metric::RunSuccess, f64::from(u8::from(well))),
-            (Metric::RunEnd, now()),
+            (Metric::RunEnd, metrics::now()),
             (Metric::RunSeconds, elapsed.as_secs_f64()),
         ] {
             self.samples.push(Sample { metric, kind, table: None, value });
         }
-        metrics::write(file, &self.samples, self.listed.as_deref())
+        let listed = self.listed.as_deref().map(|tables| ListedTables { kinds: &Asked::KINDS, tables });
+        metrics::write(file, &self.samples, listed)
     }
-}
-
-/// Seconds since 1970, as Prometheus counts time.
-fn now() -> f64 {
-    Timestamp::now().as_second() as f64
 }

@@ -179,6 +179,13 @@ pub struct WrittenRows {
     pub deleted: u64,
 }
 
+impl WrittenRows {
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+}
+
 /// As [`table`], and says what it took.
 ///
 /// # Errors

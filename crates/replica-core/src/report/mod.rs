@@ -1,19 +1,21 @@
 //! What the tools tell people and pipelines: result lines on stdout; logs, timing and progress on stderr.
 mod duration;
 mod logging;
+pub mod metrics;
 mod out;
 mod outcome;
 pub mod output;
 mod progress;
 mod record;
 mod reporting;
+pub mod run_log;
 mod subject;
 mod text;
 mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration, number_of};
 pub use out::{Out, stdout};
-pub use outcome::{ExplainLine, failed, outcome, skipped};
+pub use outcome::{ExplainLine, carried, failed, outcome, skipped};
 pub use progress::{Bar, ProgressBars};
 pub use record::{Format, Record, RecordValue, one_line};
 pub use reporting::{LogFormat, Reporter, Reporting};

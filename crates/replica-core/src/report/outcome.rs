@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use super::{Record, RecordValue};
+use crate::copy::changes::AppliedChanges;
 use crate::error::{Error, Result};
 use crate::load::LoadOutcome;
 use crate::refusal::Refusal;
@@ -31,6 +32,18 @@ pub fn outcome(record: Record, result: &Result<LoadOutcome>, elapsed: Duration) 
         .with("seconds", RecordValue::Seconds(elapsed))
         .with("rows_per_s", RecordValue::Rate(fingerprint.rows as f64 / elapsed.as_secs_f64()))
         .with("hash", RecordValue::Hash(fingerprint.hash))
+        .with("error", RecordValue::Missing)
+}
+
+/// Adds to a line what was carried over: the columns of [`outcome`]. The rows are those that were written.
+pub fn carried(record: Record, applied: &AppliedChanges, elapsed: Duration) -> Record {
+    record
+        .with("outcome", RecordValue::Text("ok".into()))
+        .with("rows", RecordValue::Count(applied.written.all()))
+        .with("bytes", RecordValue::Missing)
+        .with("seconds", RecordValue::Seconds(elapsed))
+        .with("rows_per_s", RecordValue::Missing)
+        .with("hash", RecordValue::Missing)
         .with("error", RecordValue::Missing)
 }
 

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+#[cfg(unix)]
+use std::{fs::TryLockError, thread, time::Duration};
 
 use crate::config::read_small_text;
 
@@ -13,7 +15,6 @@ use crate::config::read_small_text;
 /// The file is there and no regular one; the file system's.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     check(path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut prefix = format!(".{name}.");
     prefix.truncate(prefix.floor_char_boundary(LONGEST_PREFIX));
@@ -25,9 +26,42 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // As far as the user's umask says so.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = builder.tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
     file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Puts in the file's place what becomes of its text. Programs that do so at the same time do it one after the other, so
+/// that none takes back what another has written.
+///
+/// # Errors
+/// As [`replace`] and [`written_before`].
+pub fn update(path: &Path, change: impl FnOnce(&str) -> String) -> io::Result<()> {
+    // The folder is what stays: the file itself is another after each of them. Its lock goes with the handle.
+    #[cfg(unix)]
+    let _alone = alone_in(folder_of(path))?;
+    let before = written_before(path)?.unwrap_or_default();
+    replace(path, change(&before).as_bytes())
+}
+
+/// Waits for the folder's lock, but not for somebody who keeps it.
+#[cfg(unix)]
+fn alone_in(folder: &Path) -> io::Result<File> {
+    const LOOK: Duration = Duration::from_millis(10);
+    const LOOKS: u32 = 200;
+    let folder = File::open(folder)?;
+    for _ in 0..LOOKS {
+        match folder.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            // A file system without locks has none to wait for.
+            Ok(()) | Err(TryLockError::Error(_)) => break,
+        }
+    }
+    Ok(folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A name has up to 255 bytes, and six letters and a suffix are to come.
@@ -107,6 +141,19 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "second, and more");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(written_before(&folder.path().join("none")).unwrap(), None);
+    }
+
+    #[test]
+    fn whoever_changes_a_file_waits_for_those_who_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lines");
+        let add = |n: usize| update(&file, |before| format!("{before}{n}\n")).unwrap();
+        thread::scope(|scope| {
+            for n in 0..20 {
+                scope.spawn(move || add(n));
+            }
+        });
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 20);
     }
 
     #[test]

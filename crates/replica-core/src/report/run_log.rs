@@ -4,10 +4,14 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use replica_core::error::{Error, Result};
-use replica_core::report::output;
 use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::output;
+use crate::copy::changes::AppliedChanges;
+use crate::error::{Error, Kind, Result};
+use crate::exit::Code;
 
 /// A file of lines, one file for the days on which runs begin (UTC). Without a folder it goes nowhere.
 pub struct RunLog {
@@ -20,7 +24,7 @@ pub struct RunLog {
 pub struct RunHeader {
     /// When it began, in UTC, which is its name, too.
     pub run: String,
-    /// `t0`, `t1`, `as-of`.
+    /// `t0`, `t1`, `as-of` of run-replica-etl, `changes` of replicate-changes.
     pub kind: &'static str,
     /// The day that it is for.
     pub day: String,
@@ -35,15 +39,70 @@ pub struct Entry {
     pub window: Option<String>,
     /// `ok`, `failed`; of a run also `busy`, `interrupted`, `terminated`.
     pub outcome: &'static str,
+    /// Rows that were loaded, or written.
     pub rows: Option<u64>,
+    /// As the source sent them.
     pub bytes: Option<u64>,
+    /// How long it took.
     #[serde(serialize_with = "seconds")]
     pub seconds: Duration,
+    /// What of that went where, by the names of `[TIMING]`.
     #[serde(serialize_with = "phases")]
     pub phases: Vec<(&'static str, Duration)>,
+    /// Attempts after the first.
     pub retries: u32,
+    /// Of all rows that were loaded.
     pub hash: Option<String>,
+    /// What went wrong.
     pub error: Option<String>,
+    /// Where changes were carried over: which, and up to which version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesEntry>,
+}
+
+/// What was carried over to a table.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangesEntry {
+    came: String,
+    method: &'static str,
+    inserted: u64,
+    updated: u64,
+    deleted: u64,
+    version: i64,
+    as_of: String,
+    #[serde(serialize_with = "seconds")]
+    lag: Duration,
+    deletes_sought: bool,
+}
+
+impl From<&AppliedChanges> for ChangesEntry {
+    fn from(applied: &AppliedChanges) -> Self {
+        Self {
+            came: applied.came.to_string(),
+            method: applied.method.name(),
+            inserted: applied.written.inserted,
+            updated: applied.written.updated,
+            deleted: applied.written.deleted,
+            version: applied.version,
+            as_of: applied.as_of.clone(),
+            lag: applied.lag,
+            deletes_sought: applied.deletes,
+        }
+    }
+}
+
+/// How a run ended, as its entry names it.
+pub fn outcome_of(result: &Result<Code>) -> &'static str {
+    match result {
+        Ok(Code::Ok) => "ok",
+        Ok(_) => "failed",
+        Err(error) => match error.kind() {
+            Kind::Busy => "busy",
+            Kind::Interrupted => "interrupted",
+            Kind::Terminated => "terminated",
+            _ => "failed",
+        },
+    }
 }
 
 #[derive(Serialize)]
@@ -68,14 +127,18 @@ fn rounded(duration: Duration) -> f64 {
 }
 
 impl RunHeader {
-    /// A run that begins now.
-    pub fn begin(kind: &'static str, day: time::Date) -> Self {
-        let run = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        Self { run, kind, day: day.to_string() }
+    /// A run that begins now; it is for this day, or for today in UTC.
+    pub fn begin(kind: &'static str, day: Option<time::Date>) -> Self {
+        let now = OffsetDateTime::now_utc();
+        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+        let run = now.format(form).unwrap_or_default();
+        Self { run, kind, day: day.unwrap_or(now.date()).to_string() }
     }
 }
 
 impl RunLog {
+    /// Opens the file of the run's day in the folder.
+    ///
     /// # Errors
     /// Of kind `Usage`: the folder cannot be made or written to.
     pub fn open(folder: Option<&Path>, run: RunHeader) -> Result<Self> {
@@ -93,6 +156,7 @@ impl RunLog {
         Ok(Self { file, run })
     }
 
+    /// The run whose record it is.
     pub fn run(&self) -> &RunHeader {
         &self.run
     }
@@ -136,6 +200,7 @@ mod tests {
             retries: 1,
             hash: Some("00ff".into()),
             error: None,
+            changes: None,
         };
         book.write(&entry).unwrap();
         // Another run of the same day goes on in the same file.
@@ -166,14 +231,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = RunLog::open(Some(&file.join("runs")), RunHeader::begin("t0", date!(2024 - 03 - 01)))
-            .err()
-            .unwrap();
+        let error = RunLog::open(Some(&file.join("runs")), RunHeader::begin("t0", None)).err().unwrap();
         assert_eq!(error.exit_code().number(), 2);
         assert!(error.to_string().contains("record_dir"), "{error}");
-        RunLog::open(None, RunHeader::begin("t0", date!(2024 - 03 - 01)))
-            .unwrap()
-            .write(&Entry::default())
-            .unwrap();
+        RunLog::open(None, RunHeader::begin("t0", None)).unwrap().write(&Entry::default()).unwrap();
     }
 }

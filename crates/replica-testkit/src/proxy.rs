@@ -22,6 +22,9 @@ pub enum Harm {
     HangUp(usize),
     /// So many bytes of the pattern pass, then nothing in this direction, though the connections stay open.
     Silence(usize),
+    /// So many bytes of the pattern pass, then nothing in either direction, and neither end learns of the other's end:
+    /// the server for so long, until its keep-alive would tell it.
+    BlackHole(usize, Duration),
     /// These bytes pass instead of the pattern.
     Replace(Vec<u8>),
 }
@@ -30,7 +33,7 @@ impl Harm {
     /// How many bytes at the pattern's beginning pass whether it follows or not.
     fn spares(&self, pattern: &[u8]) -> usize {
         match self {
-            Self::HangUp(keep) | Self::Silence(keep) => (*keep).min(pattern.len()),
+            Self::HangUp(keep) | Self::Silence(keep) | Self::BlackHole(keep, _) => (*keep).min(pattern.len()),
             Self::Replace(bytes) => pattern.iter().zip(bytes).take_while(|(old, new)| old == new).count(),
         }
     }
@@ -158,7 +161,8 @@ fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) ->
             let (Struck::No { safe: passes, .. }
             | Struck::Past { after: passes }
             | Struck::HangUp { after: passes }
-            | Struck::Silence { after: passes }) = struck;
+            | Struck::Silence { after: passes }
+            | Struck::BlackHole { after: passes, .. }) = struck;
             output.write_all(&held[passed..passes])?;
             let done_with = if let Struck::No { done_with, .. } = struck { done_with } else { passes };
             held.drain(..done_with);
@@ -170,6 +174,12 @@ fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) ->
                 Struck::Silence { .. } => {
                     // Reads on, so that the sender does not notice, until it gives up.
                     while input.read(&mut buf)? > 0 {}
+                    return Ok(());
+                }
+                Struck::BlackHole { lasts, .. } => {
+                    // A sender that resets the connection is gone, too.
+                    while input.read(&mut buf).is_ok_and(|read| read > 0) {}
+                    thread::sleep(lasts);
                     return Ok(());
                 }
             }
@@ -193,6 +203,10 @@ enum Struck {
     Silence {
         after: usize,
     },
+    BlackHole {
+        after: usize,
+        lasts: Duration,
+    },
 }
 
 impl Watch {
@@ -214,6 +228,7 @@ impl Watch {
         match harm {
             Harm::HangUp(keep) => Struck::HangUp { after: (at + keep).min(end) },
             Harm::Silence(keep) => Struck::Silence { after: (at + keep).min(end) },
+            Harm::BlackHole(keep, lasts) => Struck::BlackHole { after: (at + keep).min(end), lasts: *lasts },
             Harm::Replace(bytes) => {
                 held.splice(at..end, bytes.iter().copied());
                 Struck::Past { after: at + bytes.len() }

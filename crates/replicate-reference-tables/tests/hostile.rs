@@ -141,6 +141,41 @@ fn a_target_that_falls_silent_during_the_load() {
     }
 }
 
+/// The server goes on to hold the table for a client that it cannot know to be gone.
+fn black_hole(lasts: Duration) -> Harm {
+    Harm::BlackHole(WITHIN, lasts)
+}
+
+#[test]
+fn what_a_black_hole_leaves_at_the_target_is_ended() {
+    let Some(pair) = stage() else { return };
+    let hole = black_hole(Duration::from_secs(3600));
+    let (proxy, program) = harmed(&pair, &HarmedSide::Target, hole, 1, "Command Timeout=2");
+    let run = program.run(&["dbo.t"]).exits(0).says("silent for 2 s").says("has left behind");
+    assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
+    assert!(run.stderr.contains("is ended"), "{run}");
+    pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
+}
+
+/// A login that may neither see nor end other sessions waits until the server has found out.
+#[test]
+fn what_a_black_hole_leaves_at_the_target_is_waited_for() {
+    let Some(pair) = stage() else { return };
+    let login = pair.target.name.clone();
+    pair.server.client("master").batch(&format!("CREATE LOGIN [{login}] WITH PASSWORD = 'Secret-4711'"));
+    pair.target(&format!(
+        "CREATE USER [{login}] FOR LOGIN [{login}]; ALTER ROLE db_owner ADD MEMBER [{login}]"
+    ));
+    // Longer than a run waits for one that it knows nothing of.
+    let hole = black_hole(Duration::from_secs(9));
+    let more = format!("Command Timeout=2;User Id={login};Password=Secret-4711");
+    let (proxy, program) = harmed(&pair, &HarmedSide::Target, hole, 1, &more);
+    let run = program.run(&["dbo.t"]).exits(0).says("waits for its end");
+    assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
+    assert!(!run.stderr.contains("is ended"), "{run}");
+    pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
+}
+
 #[test]
 fn a_signal_in_the_middle() {
     for (side, signal, code) in [

@@ -181,16 +181,22 @@ pub fn check_database(rights: &Rights<'_>, permission: &str) -> Result<(), SqlEr
     Err(SqlError::new(262, 14, 1, text))
 }
 
+/// What KILL needs (Microsoft docs, "KILL (Transact-SQL)", Permissions).
+pub const END_SESSIONS: &str = "ALTER ANY CONNECTION";
+
 /// Permissions of the server that are given here; the first has the second in it (Microsoft docs, "GRANT server
 /// permissions").
 pub const SERVER_STATE: [&str; 2] = ["VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE"];
 
 /// Has the login this permission of the server? `None`: there is no such permission.
 pub fn has_on_server(instance: &Instance, login: &str, permission: &str) -> Option<bool> {
-    let place = SERVER_STATE.iter().position(|known| *known == permission)?;
+    let enough = match SERVER_STATE.iter().position(|known| *known == permission) {
+        Some(place) => &SERVER_STATE[..=place],
+        None if permission == END_SESSIONS => &[END_SESSIONS],
+        None => return None,
+    };
     let known = instance.logins.values().find(|l| l.name.eq_ignore_ascii_case(login));
-    let granted =
-        |l: &LoginRecord| SERVER_STATE[..=place].iter().any(|name| l.permissions.iter().any(|p| p == name));
+    let granted = |l: &LoginRecord| enough.iter().any(|name| l.permissions.iter().any(|p| p == name));
     Some(known.is_some_and(|l| l.sysadmin || granted(l)))
 }
 

@@ -1,5 +1,5 @@
 //! Logins, users, roles, permissions.
-use sandbox_catalog::permissions::{ObjectKey, Rights, SERVER_STATE};
+use sandbox_catalog::permissions::{END_SESSIONS, ObjectKey, Rights, SERVER_STATE};
 use sandbox_catalog::schema::{
     Database, Grant, Instance, LoginRecord, Password, Permission, Principal, PrincipalKind, Securable,
 };
@@ -294,7 +294,8 @@ pub(super) fn put_permissions(change: &mut Change<'_>, database: i16, new: Vec<P
 /// # Errors
 /// 15151 for what is not there or not the user's to give.
 pub fn permission(session: &mut Session, what: &PermissionChange) -> Outcome {
-    if what.on.is_none() && what.permissions.iter().all(|name| SERVER_STATE.contains(&name.as_str())) {
+    let of_server = |name: &String| name == END_SESSIONS || SERVER_STATE.contains(&name.as_str());
+    if what.on.is_none() && what.permissions.iter().all(of_server) {
         return server_permission(session, what);
     }
     let database = session.database;

@@ -14,6 +14,7 @@ impl Session {
         self.options = SetOptions::default();
         self.last = LastStatement::default();
         self.pending_bulk = None;
+        self.has_no_context();
     }
 
     /// Rolls back whatever is open, without a word to the client.

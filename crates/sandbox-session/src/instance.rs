@@ -44,6 +44,8 @@ pub struct SessionInfo {
     pub program: String,
     pub database: i16,
     pub logged_in: SystemTime,
+    /// What SET CONTEXT_INFO has said of it; empty before.
+    pub context: Vec<u8>,
     /// The request at work, or else the last one.
     pub request: Option<Activity>,
     /// Ends its connection.

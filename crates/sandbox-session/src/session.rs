@@ -103,6 +103,9 @@ impl Engine {
     }
 }
 
+/// Bytes of what a session may say of itself.
+const CONTEXT: usize = 128;
+
 impl Session {
     fn new(engine: Arc<Engine>, login: &Login) -> Result<Self, SqlError> {
         let connection = engine.connection().map_err(|e| storage_error(&e))?;
@@ -116,6 +119,7 @@ impl Session {
             program: login.program.clone(),
             database,
             logged_in: SystemTime::now(),
+            context: Vec::new(),
             request: None,
             kill: None,
         };
@@ -160,6 +164,16 @@ impl Session {
     /// What ends this session's connection, for others to call.
     pub fn killed_by(&self, kill: impl Fn() + Send + Sync + 'static) {
         self.tell(|info| info.kill = Some(Kill(Arc::new(kill))));
+    }
+
+    /// Shows to others what it is, with zeros to the end.
+    pub fn has_context(&self, mut context: Vec<u8>) {
+        context.resize(CONTEXT, 0);
+        self.tell(|info| info.context = context);
+    }
+
+    pub(crate) fn has_no_context(&self) {
+        self.tell(|info| info.context.clear());
     }
 
     pub fn enter_database(&mut self, id: i16) {

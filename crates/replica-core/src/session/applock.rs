@@ -1,9 +1,13 @@
 //! Application locks: names that sessions of one database hold, by `sp_getapplock`. What a session holds goes with it,
 //! however it ends.
+use std::fmt;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
+use crate::session::own::{self, LeftSession};
 use crate::session::{Session, ToSql};
 
 /// How a name is held.
@@ -25,11 +29,16 @@ impl LockMode {
 }
 
 /// Takes `resource` for the life of the session, or until [`release`]; `false` when others hold it for longer than
-/// `wait`, or than the session waits for an answer. On a server without application locks everybody gets it, and a warning.
+/// `wait`, or than the session waits for an answer. What this process itself has left there is ended, or waited for. On a
+/// server without application locks everybody gets it, and a warning.
 ///
 /// # Errors
 /// A lost connection.
 pub async fn take(session: &mut Session, resource: &str, mode: LockMode, wait: Duration) -> Result<bool> {
+    Ok(try_to_take(session, resource, mode, wait).await? || outlasts_own(session, resource, mode).await?)
+}
+
+async fn try_to_take(session: &mut Session, resource: &str, mode: LockMode, wait: Duration) -> Result<bool> {
     let wait = wait.min(session.silence() / 2);
     let sql = format!(
         "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = '{}', \
@@ -39,7 +48,10 @@ pub async fn take(session: &mut Session, resource: &str, mode: LockMode, wait: D
     );
     match session.query(&sql, &[&resource]).await {
         Ok(rows) => match rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten()) {
-            Some(0 | 1) => Ok(true),
+            Some(0 | 1) => {
+                session.own.holds(resource);
+                Ok(true)
+            }
             // -1: not within the wait; -2 and -3 need a lock wait, too.
             Some(_) => Ok(false),
             None => Err(Error::protocol("sp_getapplock gives no result")),
@@ -49,6 +61,42 @@ pub async fn take(session: &mut Session, resource: &str, mode: LockMode, wait: D
             Ok(true)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Once others hold `resource`: takes it after all if they are sessions whose client is gone, which the server is about
+/// to find out.
+async fn outlasts_own(session: &mut Session, resource: &str, mode: LockMode) -> Result<bool> {
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        let by = match holders(session, resource).await {
+            Ok(holders) => match holders.into_iter().find_map(|holder| holder.left) {
+                Some(left) => {
+                    left.end(session).await?;
+                    left.to_string()
+                }
+                None => return Ok(false),
+            },
+            // Who may not look has to guess.
+            Err(error) if error.server().is_some() && own::may_have_left(&session.place, resource) => {
+                "a session, perhaps, that this run has left behind and the server has not given up yet,"
+                    .to_owned()
+            }
+            Err(error) if error.server().is_some() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let left = own::PATIENCE.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        if !told {
+            told = true;
+            log::warn!("{}: {by} holds '{resource}': waits for its end", session.place);
+        }
+        if try_to_take(session, resource, mode, left.min(OWN_WAIT)).await? {
+            return Ok(true);
+        }
     }
 }
 
@@ -67,6 +115,9 @@ pub async fn take_in_transaction(session: &mut Session, resource: &str, wait: Du
     let result = rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten());
     result.map(|result| result >= 0).ok_or_else(|| Error::protocol("sp_getapplock gives no result"))
 }
+
+/// Between two looks at who holds a lock.
+const OWN_WAIT: Duration = Duration::from_secs(10);
 
 /// A request for so many locks.
 const MOST_AT_ONCE: usize = 100;
@@ -105,7 +156,16 @@ pub async fn take_all(session: &mut Session, resources: &[String], wait: Duratio
             result.is_none_or(|result| result < 0).then_some(first + place)
         }));
     }
-    Ok(held)
+    for (_, resource) in resources.iter().enumerate().filter(|(place, _)| !held.contains(place)) {
+        session.own.holds(resource);
+    }
+    let mut others = Vec::new();
+    for place in held {
+        if !outlasts_own(session, &resources[place], LockMode::Exclusive).await? {
+            others.push(place);
+        }
+    }
+    Ok(others)
 }
 
 /// Gives `resource` back. A refusal is no error: whoever does not hold it has nothing to give back.
@@ -113,6 +173,7 @@ pub async fn take_all(session: &mut Session, resources: &[String], wait: Duratio
 /// # Errors
 /// A lost connection.
 pub async fn release(session: &mut Session, resource: &str) -> Result<()> {
+    session.own.gives_back(resource);
     let sql = "EXEC sp_releaseapplock @Resource = @P1, @LockOwner = 'Session'";
     match session.query(sql, &[&resource]).await {
         Err(error) if error.server().is_none() => Err(error),
@@ -120,36 +181,66 @@ pub async fn release(session: &mut Session, resource: &str) -> Result<()> {
     }
 }
 
+/// A session that holds a name.
+struct Holder {
+    number: i64,
+    program: String,
+    host: String,
+    login: String,
+    since: String,
+    /// Its client is gone.
+    left: Option<LeftSession>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, program, host, login, since, left } = self;
+        write!(f, "{program} on host {host}, login {login}, session {number}, since {since}Z")?;
+        if left.is_some() {
+            write!(f, ". Its client is gone: the server gives it up by itself, or by KILL {number}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Who holds `resource`, where it runs, and since when it is connected: for whoever could not [`take`] it. `None`: nobody
 /// does any more.
-///
-/// A lock's description has the first 32 characters of its name (Microsoft docs, "sys.dm_tran_locks", Resource details).
 ///
 /// # Errors
 /// The login may not see it: names the right that it needs.
 pub async fn holder(session: &mut Session, resource: &str) -> Result<Option<String>> {
-    const SQL: &str = "SELECT TOP (1) s.session_id AS session_id, s.login_name AS login_name, \
+    let holders = holders(session, resource).await.map_err(|error| match error.server() {
+        Some(_) => error.within("who that is is not to be learnt").remedy("GRANT VIEW SERVER STATE"),
+        None => error,
+    })?;
+    Ok(holders.first().map(ToString::to_string))
+}
+
+/// Longest connected first. A lock's description has the first 32 characters of its name (Microsoft docs,
+/// "sys.dm_tran_locks", Resource details).
+async fn holders(session: &mut Session, resource: &str) -> Result<Vec<Holder>> {
+    const SQL: &str = "SELECT TOP (100) s.session_id AS session_id, s.login_name AS login_name, \
          s.host_name AS host_name, s.program_name AS program_name, CONVERT(varchar(19), \
-         DATEADD(second, DATEDIFF(second, GETDATE(), GETUTCDATE()), s.login_time), 126) AS since \
+         DATEADD(second, DATEDIFF(second, GETDATE(), GETUTCDATE()), s.login_time), 126) AS since, \
+         CONVERT(varchar(128), s.context_info) AS context \
          FROM sys.dm_tran_locks AS l JOIN sys.dm_exec_sessions AS s ON s.session_id = l.request_session_id \
          WHERE l.resource_type = 'APPLICATION' AND l.resource_database_id = DB_ID() AND l.request_status = 'GRANT' \
          AND l.request_session_id <> @@SPID \
          AND CHARINDEX(N'[' + LEFT(@P1, 32) + N']', l.resource_description) > 0 ORDER BY s.login_time";
-    let rows = session.query(SQL, &[&resource]).await.map_err(|error| match error.server() {
-        Some(_) => error.within("who that is is not to be learnt").remedy("GRANT VIEW SERVER STATE"),
-        None => error,
-    })?;
-    Ok(rows.first().map(CatalogRow::from).map(|row| {
+    let rows = session.query(SQL, &[&resource]).await?;
+    let holder = |row: CatalogRow| {
         let part = |name| row.text(name).unwrap_or("?").trim_end().to_owned();
-        format!(
-            "{} on host {}, login {}, session {}, since {}Z",
-            part("program_name"),
-            part("host_name"),
-            part("login_name"),
-            row.int("session_id").unwrap_or_default(),
-            part("since")
-        )
-    }))
+        let number = row.int("session_id").unwrap_or_default();
+        Holder {
+            number,
+            program: part("program_name"),
+            host: part("host_name"),
+            login: part("login_name"),
+            since: part("since"),
+            left: LeftSession::of(number, row.text("context").unwrap_or_default()),
+        }
+    };
+    Ok(rows.iter().map(CatalogRow::from).map(holder).collect())
 }
 
 /// That others hold `resource`, and who they are as far as that is to be learnt; `what` says what they hold.

@@ -13,6 +13,7 @@ mod isolation;
 mod kerberos;
 mod lane;
 mod login;
+mod own;
 mod reply;
 mod route;
 mod watch;
@@ -36,6 +37,7 @@ use connect::Patience;
 pub use isolation::{Isolation, forbids_snapshot};
 pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
+use own::OwnSession;
 pub use reply::Reply;
 use route::Route;
 pub use tiberius::{FromSql, Row, ToSql};
@@ -77,6 +79,14 @@ pub struct Session {
     command_timeout: Option<Duration>,
     /// Side and server, for errors of the connection.
     place: String,
+    own: OwnSession,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let is_at_rest = self.lane.as_ref().is_some_and(|lane| lane.is_idle() && !lane.in_transaction());
+        self.own.is_left(&self.place, !is_at_rest);
+    }
 }
 
 /// What every session starts with: the options that SqlClient's and ODBC's sessions have, since indexed
@@ -121,6 +131,7 @@ impl Session {
     /// As [`Self::connect`]; those that may pass are transient.
     pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
         let mut session = Self::connect_unwatched(endpoint, role).await?;
+        own::end_cut_off(&mut session).await?;
         session.lane()?.set_watch(BlockerWatch::new(endpoint, role));
         Ok(session)
     }
@@ -176,18 +187,21 @@ impl Session {
         let command_timeout = endpoint.command_timeout;
         let lane = Some(lane);
         let place = String::new();
-        let mut session = Self { client, shared, lane, server, silence, command_timeout, place };
+        let own = OwnSession::new();
+        let mut session = Self { client, shared, lane, server, silence, command_timeout, place, own };
         session.set_options().await?;
         Ok((session, protection))
     }
 
-    /// All options in one batch; one by one where a relative of SQL Server lacks some of them.
+    /// All options in one batch, and whose session it is; one by one where a relative of SQL Server lacks some of them.
     async fn set_options(&mut self) -> Result<()> {
-        match self.execute(&OPTIONS.join("; ")).await {
+        let mark = self.own.mark().statement();
+        let options: Vec<&str> = OPTIONS.iter().copied().chain([mark.as_str()]).collect();
+        match self.execute(&options.join("; ")).await {
             Err(e) if e.server().is_some() => {}
             settled => return settled.map(drop),
         }
-        for option in OPTIONS {
+        for option in options {
             match self.execute(option).await {
                 Err(e) if e.server().is_some() => log::debug!("{option}: {e}"),
                 settled => drop(settled?),

@@ -352,6 +352,7 @@ fn a_killed_session_leaves_nothing() {
     let wrong = [
         ("KILL 51", 6106),
         ("KILL 99999", 6106),
+        ("BEGIN TRANSACTION; KILL 99999", 6115),
         ("DECLARE @s nvarchar(20) = N'KILL ' + CAST(@@SPID AS nvarchar(9)); EXEC (@s)", 6104),
     ];
     for (sql, number) in wrong {

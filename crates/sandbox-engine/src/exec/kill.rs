@@ -1,14 +1,18 @@
 //! KILL: ends another session, which rolls back.
-use sandbox_catalog::permissions::needs_server_state;
+use sandbox_catalog::permissions::{END_SESSIONS, has_on_server};
 use sandbox_session::Session;
 use sandbox_values::error::SqlError;
 
 /// # Errors
-/// 6102 without permission; 6104 for the session itself, 6106 for one that is not there.
+/// 6102 without permission; 6115 within a transaction; 6104 for the session itself, 6106 for one that is not there.
 pub fn kill(session: &Session, id: i64) -> Result<(), SqlError> {
-    if needs_server_state(&session.engine.instance(), &session.login.user).is_err() {
+    if has_on_server(&session.engine.instance(), &session.login.user, END_SESSIONS) != Some(true) {
         let text = "User does not have permission to use the KILL statement.";
         return Err(SqlError::new(6102, 14, 1, text));
+    }
+    if session.transaction.is_some() {
+        let text = "KILL command cannot be used inside user transactions.";
+        return Err(SqlError::new(6115, 16, 1, text));
     }
     if id == i64::from(session.id) {
         return Err(SqlError::new(6104, 16, 1, "Cannot use KILL to kill your own process."));

@@ -50,6 +50,7 @@ impl Run<'_> {
                 self.identity_insert(table, *on)?;
                 command = if *on { SET_ON } else { SET_OFF };
             }
+            Setting::ContextInfo(context) => self.session.has_context(context.clone()),
             Setting::Ignored => {}
         }
         // freebcp -n takes the columns of `SET FMTONLY ON SELECT ... SET FMTONLY OFF` from what the batch ends with,

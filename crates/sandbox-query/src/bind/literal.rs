@@ -2,6 +2,7 @@
 use super::Binder;
 use super::typed::{Label, Origin, Typed};
 use rusqlite::types::Value as Stored;
+use sandbox_sql::tokens::hex;
 use sandbox_values::collation::utf16le;
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
@@ -108,13 +109,6 @@ fn number(text: &str) -> Result<Typed, SqlError> {
     let unscaled: i128 = digits.parse().map_err(|_| refuse())?;
     let sql_type = SqlType::Decimal { precision: precision as u8, scale: scale as u8, numeric: true };
     Ok(Typed::literal(value_literal(Value::Decimal(unscaled)), sql_type))
-}
-
-/// An odd number of digits has a zero before it.
-fn hex(digits: &str) -> Vec<u8> {
-    let nibbles: Vec<u8> = digits.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
-    let (first, rest) = nibbles.split_at(nibbles.len() % 2);
-    first.iter().copied().chain(rest.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1])).collect()
 }
 
 /// A whole number written as such, perhaps with a sign.

@@ -2,7 +2,7 @@
 use super::Action;
 use super::bridge;
 use crate::terms::Isolation;
-use crate::tokens::{Cursor, ObjectName};
+use crate::tokens::{Cursor, ObjectName, hex};
 use sandbox_values::error::SqlError;
 use sqlparser::ast::{Expr, Ident};
 use sqlparser::tokenizer::Token;
@@ -24,7 +24,9 @@ pub enum Setting {
     RowCount(i64),
     /// 1 to 7.
     DateFirst(i64),
-    /// LANGUAGE, DATEFORMAT, CONTEXT_INFO and their like: the sandbox has but one of each.
+    /// At most 128 bytes, which others see in `sys.dm_exec_sessions`.
+    ContextInfo(Vec<u8>),
+    /// LANGUAGE, DATEFORMAT and their like: the sandbox has but one of each.
     Ignored,
 }
 
@@ -68,6 +70,9 @@ const SWITCHES: &[(&str, Switch)] = &[
     ("showplan_text", Switch::Other(0)),
     ("showplan_xml", Switch::Other(0)),
 ];
+
+/// Bytes of a session's context.
+const CONTEXT: usize = 128;
 
 /// `None` where no SET or USE stands.
 pub fn setting(cursor: &mut Cursor<'_>) -> Result<Option<Action>, SqlError> {
@@ -126,7 +131,10 @@ fn option(cursor: &mut Cursor<'_>) -> Result<Setting, SqlError> {
     if cursor.take_word("datefirst") {
         return cursor.expect_integer().map(Setting::DateFirst);
     }
-    if cursor.take_any(&["language", "dateformat", "context_info", "query_governor_cost_limit"]).is_some() {
+    if cursor.take_word("context_info") {
+        return context_info(cursor).map(Setting::ContextInfo);
+    }
+    if cursor.take_any(&["language", "dateformat", "query_governor_cost_limit"]).is_some() {
         cursor.take_token(&Token::Minus);
         cursor.advance();
         return Ok(Setting::Ignored);
@@ -196,4 +204,15 @@ fn deadlock_priority(cursor: &mut Cursor<'_>) -> Result<i8, SqlError> {
             i8::try_from(number).ok().filter(|n| (-10..=10).contains(n)).ok_or_else(|| at.syntax_error())
         }
     }
+}
+
+/// A binary constant; variables are not supported here (Microsoft docs, "SET CONTEXT_INFO").
+fn context_info(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, SqlError> {
+    let Some(Token::HexStringLiteral(digits)) = cursor.peek() else { return Err(cursor.syntax_error()) };
+    let bytes = hex(digits);
+    if bytes.len() > CONTEXT {
+        return Err(SqlError::new(8152, 16, 10, "String or binary data would be truncated."));
+    }
+    cursor.advance();
+    Ok(bytes)
 }

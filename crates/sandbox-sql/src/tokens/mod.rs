@@ -325,6 +325,14 @@ pub fn table_variable(name: &str) -> String {
     format!("#{name}")
 }
 
+/// The bytes of a binary constant.
+/// An odd number of digits has a zero before it.
+pub fn hex(digits: &str) -> Vec<u8> {
+    let nibbles: Vec<u8> = digits.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    let (first, rest) = nibbles.split_at(nibbles.len() % 2);
+    first.iter().copied().chain(rest.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1])).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What a server and a database are set to: files, languages, options.
 use super::super::definition::{Columns, Definition, Row, row};
 use super::super::scope::ViewScope;
-use sandbox_catalog::permissions::SERVER_STATE;
+use sandbox_catalog::permissions::{END_SESSIONS, SERVER_STATE};
 use sandbox_catalog::schema::{Database, LoginRecord};
 use sandbox_session::failure::Outcome;
 use sandbox_values::{SqlType, Value};
@@ -180,16 +180,18 @@ fn servers(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     Ok(vec![row![name, name, scope.instance.started]])
 }
 
-/// Logins may connect; what else can be granted is to see the server's state.
+/// Logins may connect; what else can be granted is to see the server's state, and to end sessions.
 fn server_permissions(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
     let logins = scope.instance.logins.values();
     let all = scope.needs_server_state().is_ok();
     let seen = logins.filter(|l| all || l.name.eq_ignore_ascii_case(&scope.session.login.user));
     let granted = |l: &LoginRecord| {
-        let more = l
-            .permissions
-            .iter()
-            .map(|name| if name == SERVER_STATE[0] { ("VWSS", name) } else { ("VSP ", name) });
+        let code = |name: &String| match name.as_str() {
+            END_SESSIONS => "ALCO",
+            state if state == SERVER_STATE[0] => "VWSS",
+            _ => "VSP ",
+        };
+        let more = l.permissions.iter().map(|name| (code(name), name));
         let more: Vec<Row> = more.map(|(code, name)| row![l.principal_id, code, name]).collect();
         [vec![row![l.principal_id, "COSQ", "CONNECT SQL"]], more].concat()
     };

@@ -165,3 +165,27 @@ fn a_foreign_key_that_is_switched_on_while_a_delete_waits_holds_it() {
     assert_eq!(left, [["2"]]);
     assert_eq!(rows(&mut watcher, "select parent from child"), [["2"]]);
 }
+
+/// Whose session it is, and who may end it (Microsoft docs, "SET CONTEXT_INFO" and "KILL").
+#[test]
+fn a_session_says_whose_it_is() {
+    let engine = engine();
+    let mut one = connect(&engine, "sa", "secret");
+    let mut other = connect(&engine, "sa", "secret");
+    let seen = format!(
+        "select datalength(context_info), convert(varchar(128), context_info)
+         from sys.dm_exec_sessions where session_id = {}",
+        one.id
+    );
+    assert_eq!(rows(&mut other, &seen), [["0", ""]]);
+    ok(&mut one, "set context_info 0x6f6e65");
+    assert_eq!(rows(&mut other, &seen), [["128", &format!("{:\0<128}", "one")]]);
+    let number = |session: &mut Session, sql: &str| errors(session, sql)[0].0;
+    assert_eq!(number(&mut one, &format!("set context_info 0x{}", "00".repeat(129))), 8152);
+    assert_eq!(number(&mut one, "set context_info null"), 156);
+    ok(&mut one, "create login weak with password = 'Secret-4711'; grant view server state to weak");
+    let mut weak = connect(&engine, "weak", "Secret-4711");
+    assert_eq!(number(&mut weak, "kill 99"), 6102);
+    ok(&mut one, "grant alter any connection to weak");
+    assert_eq!(number(&mut weak, "kill 99"), 6106);
+}

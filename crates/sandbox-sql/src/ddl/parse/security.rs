@@ -97,6 +97,7 @@ pub fn membership(cursor: &mut Cursor<'_>) -> Parsed<(String, bool, String)> {
 /// "Permissions (Database Engine)").
 const PERMISSIONS: &[&[&str]] = &[
     &["ALTER", "ANY", "SCHEMA"],
+    &["ALTER", "ANY", "CONNECTION"],
     &["ALTER", "ANY", "SECURITY", "POLICY"],
     &["ALTER", "ANY", "MASK"],
     &["ALTER", "ANY", "DATASPACE"],

@@ -36,7 +36,7 @@ impl Kdc {
             }
         }
         let folder = TempDir::new().expect("a temporary folder");
-        let port = free_port();
+        let port = SilentKdc::start().port();
         let place = folder.path().display();
         let profile = format!(
             "[kdcdefaults]\nkdc_listen = 127.0.0.1:{port}\nkdc_tcp_listen = 127.0.0.1:{port}\n\
@@ -127,14 +127,28 @@ fn client(port: u16) -> String {
     )
 }
 
-/// One that is free for both, TCP and UDP.
-fn free_port() -> u16 {
-    let free = || {
-        let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
-        let port = tcp.local_addr().ok()?.port();
-        UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
-    };
-    (0..100).find_map(|_| free()).expect("a free port")
+/// What takes the packets of a KDC and answers none, until it is dropped.
+pub struct SilentKdc {
+    port: u16,
+    _held: (TcpListener, UdpSocket),
+}
+
+impl SilentKdc {
+    /// Panics if no port is free for both, TCP and UDP.
+    pub fn start() -> Self {
+        let both = || {
+            let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
+            let port = tcp.local_addr().ok()?.port();
+            let udp = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+            Some(Self { port, _held: (tcp, udp) })
+        };
+        // Another test may hold the UDP port that belongs to a free TCP port.
+        (0..100).find_map(|_| both()).expect("a free port")
+    }
+
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 /// Where administrators' programs are, too, which not every user's PATH has.

@@ -18,7 +18,7 @@ mod web;
 pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
-pub use kdc::Kdc;
+pub use kdc::{Kdc, SilentKdc};
 pub use program::{Program, ProgramExit, Running};
 pub use server::{Identity, Server};
 pub use troubled::Troubled;

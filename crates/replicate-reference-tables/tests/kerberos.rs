@@ -1,12 +1,11 @@
 //! Windows logins by Kerberos: a real KDC, the sandbox as the server, the real binary, and FreeTDS beside it.
 use std::io::Write;
-use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
-use replica_testkit::{Kdc, Pair, Program, Server};
+use replica_testkit::{Kdc, Pair, Program, Server, SilentKdc};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
 
@@ -246,13 +245,11 @@ fn clocks_that_differ_are_told() {
 #[test]
 fn a_kdc_that_swallows_packets_holds_nobody() {
     let Some(domain) = Domain::new() else { return };
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = udp.local_addr().unwrap().port();
-    let _tcp = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let silent = SilentKdc::start();
     let begun = Instant::now();
     domain
         .with_keytab("Connect Timeout=2")
-        .with("KRB5_CONFIG", text(&domain.kdc.config_at(port)))
+        .with("KRB5_CONFIG", text(&domain.kdc.config_at(silent.port())))
         .run(&["dbo.t"])
         .exits(3)
         .says("no answer of a KDC within Connect Timeout")

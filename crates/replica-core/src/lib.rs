@@ -9,6 +9,7 @@
 //! | talk to a server: sessions, locks, tables and their columns | [`session`], [`catalog`] |
 //! | move rows: a query of one server into a table of another | [`lane`], [`tds`] |
 //! | replace a table or its windows, with a record of what is done | [`copy`], [`window`], [`ledger`] |
+//! | cut a table into ranges of its key, without reading it | [`boundaries`] |
 //! | say what runs, what ended, and how fresh the tables are | [`status`] |
 //! | keep the target's tables defined like the source's | [`schema`] |
 //! | say what would go wrong in a run, before it does | [`check`] |
@@ -43,6 +44,7 @@
 //! ```
 #![warn(missing_docs, unreachable_pub)]
 
+pub mod boundaries;
 pub mod catalog;
 pub mod check;
 pub mod cli;

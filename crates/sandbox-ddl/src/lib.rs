@@ -10,7 +10,7 @@ pub mod rename;
 pub mod required;
 pub mod reseed;
 mod security;
-mod statistics;
+pub mod statistics;
 mod synonym;
 mod table;
 pub mod tracking;

@@ -1,4 +1,5 @@
 //! The server instance: what all sessions share.
+use crate::histograms::Histograms;
 use crate::sandbox::Sandbox;
 use crate::sqlite::register;
 use rusqlite::Connection;
@@ -27,6 +28,8 @@ pub struct Engine {
     pub locks: LockManager,
     /// Faults, counters and the like: what only a stand-in has.
     pub sandbox: Sandbox,
+    /// What UPDATE STATISTICS has found.
+    pub histograms: Histograms,
     pub transactions: Arc<Registry>,
     instance: RwLock<Instance>,
     store: Store,
@@ -96,6 +99,7 @@ impl Engine {
             options,
             locks: LockManager::default(),
             sandbox: Sandbox::default(),
+            histograms: Histograms::default(),
             transactions: Arc::new(Registry::new(floor)),
             instance: RwLock::new(instance),
             store,

@@ -7,6 +7,7 @@ mod ending;
 pub mod failure;
 pub mod frame;
 pub mod heard;
+pub mod histograms;
 pub mod instance;
 pub mod names;
 pub mod options;

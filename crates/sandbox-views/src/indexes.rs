@@ -1,8 +1,10 @@
 //! Indexes, partitions and statistics.
 use super::definition::{Columns, Definition, Row, row};
 use super::scope::ViewScope;
-use sandbox_catalog::schema::{Backs, Index, IndexKind, Statistics, Table};
+use sandbox_catalog::permissions::ObjectKey;
+use sandbox_catalog::schema::{Backs, Index, IndexKind, Table};
 use sandbox_session::failure::Outcome;
+use sandbox_values::Value;
 
 /// The columns that every view of indexes begins with.
 pub const INDEX: &str = "object_id int, name sysname null, index_id int, type tinyint, type_desc nvarchar(60) null, \
@@ -76,6 +78,15 @@ pub const VIEWS: &[Definition] = &[
         name: "stats_columns",
         columns: Columns(&["object_id int, stats_id int, stats_column_id int, column_id int null"]),
         rows: stats_columns,
+    },
+    Definition {
+        schema: "sys",
+        name: "dm_db_stats_histogram",
+        columns: Columns(&[
+            "object_id int, stats_id int, step_number int, range_high_key sql_variant null, range_rows real null",
+            "equal_rows real null, distinct_range_rows bigint null, average_range_rows real null",
+        ]),
+        rows: histograms,
     },
 ];
 
@@ -262,37 +273,56 @@ fn allocation_units(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
         .collect())
 }
 
-/// Those of indexes have the index's number, and users' own the numbers after them.
-fn user_statistics<'a>(scope: &ViewScope<'a>) -> impl Iterator<Item = (&'a Table, i32, &'a Statistics)> {
-    scope.tables().flat_map(|t| {
-        let last = t.indexes.iter().map(|i| i.index_id).max().unwrap_or_default();
-        (last + 1..).zip(&t.statistics).map(move |(id, s)| (t, id, s))
-    })
-}
-
 fn stats(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
-    let of_indexes = all(scope).filter(|(_, i)| i.index_id > 0);
-    let filtered = |i: &Index| (i.filter.is_some(), i.filter.clone());
-    let of_indexes = of_indexes.map(|(t, i)| {
-        let (has_filter, filter) = filtered(i);
-        row![t.object_id, i.name.as_ref(), i.index_id, false, has_filter, filter]
+    let statistics = scope.tables().flat_map(|t| t.all_statistics().map(move |of| (t, of)));
+    let rows = statistics.map(|(t, (id, name, _))| {
+        let index = t.indexes.iter().find(|i| i.index_id == id);
+        let filter = index.and_then(|i| i.filter.clone());
+        row![t.object_id, name, id, index.is_none(), filter.is_some(), filter]
     });
-    let none = None::<String>;
-    let own =
-        user_statistics(scope).map(|(t, id, s)| row![t.object_id, &s.name, id, true, false, none.clone()]);
-    Ok(of_indexes.chain(own).collect())
+    Ok(rows.collect())
 }
 
 /// The columns that statistics are of: an index's keys, or what a columnstore has.
 fn stats_columns(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
-    let of_indexes = all(scope).filter(|(_, i)| i.index_id > 0).map(|(t, i)| {
-        let keys = i.keys.iter().map(|(column, _)| *column);
-        let columns: Vec<i32> = if is_columnstore(i) { i.included.clone() } else { keys.collect() };
-        (t.object_id, i.index_id, columns)
-    });
-    let own = user_statistics(scope).map(|(t, id, s)| (t.object_id, id, s.columns.clone()));
-    let columns = of_indexes.chain(own).flat_map(|(table, id, columns)| {
+    let statistics = scope.tables().flat_map(|t| t.all_statistics().map(move |of| (t.object_id, of)));
+    let columns = statistics.flat_map(|(table, (id, _, columns))| {
         columns.into_iter().enumerate().map(move |(n, column)| row![table, id, n + 1, column])
     });
     Ok(columns.collect())
+}
+
+/// What UPDATE STATISTICS has found, of tables that the user may SELECT from (Microsoft docs, "sys.dm_db_stats_histogram",
+/// Permissions). That the others have no rows, and it is no error, is unconfirmed.
+fn histograms(scope: &ViewScope<'_>) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    for table in scope.tables() {
+        let own = table.owner_session == Some(scope.session.id);
+        if !own && !scope.rights.has("SELECT", Some(ObjectKey::from(table))) {
+            continue;
+        }
+        for (id, ..) in table.all_statistics() {
+            let key = (scope.database.id, table.object_id, id);
+            let Some(histogram) = scope.session.engine.histograms.get(key) else { continue };
+            for (n, step) in histogram.steps.iter().enumerate() {
+                let high = match &step.high {
+                    Value::Null => Value::Null,
+                    value => Value::Variant(Box::new((histogram.sql_type.clone(), value.clone()))),
+                };
+                let average =
+                    if step.distinct == 0 { 1.0 } else { step.between as f64 / step.distinct as f64 };
+                rows.push(row![
+                    table.object_id,
+                    id,
+                    n + 1,
+                    high,
+                    step.between as i64,
+                    step.equal as i64,
+                    step.distinct as i64,
+                    Value::Float(average),
+                ]);
+            }
+        }
+    }
+    Ok(rows)
 }

@@ -81,7 +81,8 @@ impl SystemView {
 
 /// How many arguments a view takes that is a function; they are the values of its first columns.
 pub fn arguments(name: &str) -> usize {
-    if name.eq_ignore_ascii_case("dm_os_volume_stats") { 2 } else { 0 }
+    const FUNCTIONS: [&str; 2] = ["dm_os_volume_stats", "dm_db_stats_histogram"];
+    if FUNCTIONS.iter().any(|function| name.eq_ignore_ascii_case(function)) { 2 } else { 0 }
 }
 
 /// Every system view, with its object_id.

@@ -21,6 +21,8 @@ pub enum Param {
     Int(i32),
     /// `bigint`
     BigInt(i64),
+    /// `float`, as its bits
+    Float(u64),
     /// `nvarchar(4000)`, or `nvarchar(max)` for what is longer
     Text(String),
     /// `varbinary(8000)`, or `varbinary(max)` for what is longer
@@ -79,6 +81,7 @@ impl Param {
             Self::Date(_) => "date",
             Self::Int(_) => "int",
             Self::BigInt(_) => "bigint",
+            Self::Float(_) => "float",
             Self::Text(text) if fits(2 * text.encode_utf16().count()) => "nvarchar(4000)",
             Self::Text(_) => "nvarchar(max)",
             Self::Binary(bytes) if fits(bytes.len()) => "varbinary(8000)",
@@ -108,6 +111,10 @@ fn put_param(name: &str, param: &Param, out: &mut Vec<u8>) {
         Param::BigInt(number) => {
             out.extend_from_slice(&[token::INTN, 8, 8]);
             out.extend_from_slice(&number.to_le_bytes());
+        }
+        Param::Float(bits) => {
+            out.extend_from_slice(&[token::FLTN, 8, 8]);
+            out.extend_from_slice(&bits.to_le_bytes());
         }
         Param::Text(text) => {
             let mut units = Vec::with_capacity(2 * text.len());

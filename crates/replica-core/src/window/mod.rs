@@ -1,6 +1,7 @@
 //! Dates → windows, and which rows of a table a window holds. Pure.
 mod column;
 mod filter;
+mod key;
 mod range;
 
 use std::fmt;
@@ -11,6 +12,8 @@ use time::macros::date;
 pub use column::{DateColumn, Outside, choose};
 pub(crate) use column::{date_left_out, yyyymmdd};
 pub use filter::{Filter, and_where};
+pub(crate) use key::readable;
+pub use key::{Boundary, Key, KeyRange, KeyValue, choose_key, key_index};
 pub use range::{Range, Unit, date};
 
 /// The calendar's last day, and "for ever" in many a table. No day comes after it, neither here nor on the server.

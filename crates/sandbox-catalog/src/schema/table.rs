@@ -188,6 +188,19 @@ impl Table {
         self.columns.iter().find(|c| c.column_id == id)
     }
 
+    /// Statistics by number, with their name and columns: those of indexes have the index's number, and users' own the
+    /// numbers after them.
+    pub fn all_statistics(&self) -> impl Iterator<Item = (i32, &str, Vec<i32>)> {
+        let of_indexes = self.indexes.iter().filter(|index| index.index_id > 0).map(|index| {
+            let keys = index.keys.iter().map(|(column, _)| *column);
+            let columns = if keys.len() == 0 { index.included.clone() } else { keys.collect() };
+            (index.index_id, index.name.as_deref().unwrap_or_default(), columns)
+        });
+        let last = self.indexes.iter().map(|index| index.index_id).max().unwrap_or_default();
+        let own = (last + 1..).zip(&self.statistics).map(|(id, s)| (id, s.name.as_str(), s.columns.clone()));
+        of_indexes.chain(own)
+    }
+
     /// The heap, clustered index or clustered columnstore that the rows are in.
     pub fn base_index(&self) -> Option<&Index> {
         self.indexes.iter().find(|i| i.index_id <= 1)

@@ -53,7 +53,7 @@ pub fn reseed(params: &[Param], session: &mut Session, sink: &mut dyn Sink, sile
     Ok(0)
 }
 
-fn dbcc_done() -> SqlError {
+pub fn dbcc_done() -> SqlError {
     let text = "DBCC execution completed. If DBCC printed error messages, contact your system administrator.";
     SqlError::new(2528, 10, 1, text)
 }

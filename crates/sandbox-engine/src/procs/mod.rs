@@ -15,6 +15,7 @@ mod pattern;
 mod routines;
 mod sandbox;
 pub mod scripts;
+mod statistics;
 mod tracking;
 mod undeclared;
 
@@ -37,6 +38,8 @@ pub fn call(
         "dbcc_checkident" => change::reseed(arguments, session, sink, false),
         "dbcc_checkident_noreseed" => change::current_identity(arguments, session, sink),
         "dbcc_checkident_silent" => change::reseed(arguments, session, sink, true),
+        "dbcc_show_statistics" => statistics::show(arguments, session, sink, false),
+        "dbcc_show_statistics_silent" => statistics::show(arguments, session, sink, true),
         "dbcc_useroptions" => options::user_options(session, sink),
         "sp_addrolemember" => change::role_member(arguments, session, true),
         "sp_columns" => catalog::columns(arguments, session, sink, false),
@@ -81,6 +84,7 @@ pub fn call(
         "sp_stored_procedures" => routines::procedures(arguments, session, sink),
         "sp_tablecollations_100" => collations::table_collations(arguments, session, sink),
         "sp_tables" => catalog::tables(arguments, session, sink),
+        "update_statistics" => statistics::update(arguments, session),
         // SMO asks the registry for folders: NULL is what a server without one answers. Undocumented.
         "xp_instance_regread" | "xp_regread" => Ok(0),
         _ => return None,

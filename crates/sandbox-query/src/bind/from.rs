@@ -122,7 +122,9 @@ impl Binder<'_> {
         closed: bool,
     ) -> Result<FromClause, SqlError> {
         match factor {
-            TableFactor::Table { sample: Some(_), .. } => Err(unsupported("TABLESAMPLE")),
+            TableFactor::Table { sample: Some(sample), args: None, name, alias, with_hints, .. } => {
+                self.sampled(sample, (name, alias.as_ref(), with_hints), closed)
+            }
             TableFactor::Table { name, alias, args: None, with_hints, .. } => {
                 let name = object_name(name)?;
                 if name.schema.is_none()
@@ -302,7 +304,7 @@ fn unique_names(sources: &[Source]) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn hint_word(hint: &Expr) -> String {
+pub fn hint_word(hint: &Expr) -> String {
     match hint {
         Expr::Function(function) => function.name.to_string(),
         other => other.to_string(),

@@ -20,6 +20,7 @@ mod predicate;
 mod query;
 mod recursion;
 mod refused;
+mod sample;
 mod scope;
 mod sets;
 mod sources;

@@ -4,7 +4,7 @@ use super::{Action, Statement};
 use crate::tokens::{Cursor, ObjectName, SourceText};
 use crate::type_name::TypeName;
 use sandbox_values::error::SqlError;
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, Value};
 use sqlparser::tokenizer::Token;
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ pub fn control(cursor: &mut Cursor<'_>) -> Result<Option<Action>, SqlError> {
         Action::Call(Box::new(called(cursor)?))
     } else if cursor.take_words(&["dbcc", "checkident"]) {
         Action::Call(Box::new(check_identity(cursor)?))
+    } else if cursor.take_words(&["dbcc", "show_statistics"]) {
+        Action::Call(Box::new(show_statistics(cursor)?))
     } else if cursor.take_words(&["dbcc", "useroptions"]) {
         cursor.take_words(&["with", "no_infomsgs"]);
         Action::Call(Box::new(dbcc("dbcc_useroptions", Vec::new())?))
@@ -263,6 +265,55 @@ fn check_identity(cursor: &mut Cursor<'_>) -> Result<CallStatement, SqlError> {
     let silent = cursor.take_words(&["with", "no_infomsgs"]);
     let name = if silent { "dbcc_checkident_silent" } else { "dbcc_checkident" };
     dbcc(name, vec![table, number])
+}
+
+/// `DBCC SHOW_STATISTICS (table, statistics) WITH HISTOGRAM [, NO_INFOMSGS]`.
+fn show_statistics(cursor: &mut Cursor<'_>) -> Result<CallStatement, SqlError> {
+    cursor.expect_token(&Token::LParen)?;
+    let table = argument(cursor)?;
+    cursor.expect_token(&Token::Comma)?;
+    let statistics = argument(cursor)?;
+    cursor.expect_token(&Token::RParen)?;
+    if !cursor.take_words(&["with", "histogram"]) {
+        return Err(cursor.syntax_error());
+    }
+    let silent = cursor.take_token(&Token::Comma);
+    if silent {
+        cursor.expect_word("no_infomsgs")?;
+    }
+    let name = if silent { "dbcc_show_statistics_silent" } else { "dbcc_show_statistics" };
+    dbcc(name, vec![table, statistics])
+}
+
+/// After UPDATE STATISTICS: `table [name | (name, ...)] [WITH FULLSCAN]`. All values are looked at, whatever share is
+/// asked for.
+pub fn update_statistics(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
+    let text = |text: String| CallArgument {
+        name: String::new(),
+        value: Some(Expr::value(Value::NationalStringLiteral(text))),
+        output: false,
+    };
+    let mut arguments = vec![text(cursor.expect_object_name()?.to_string())];
+    if cursor.take_token(&Token::LParen) {
+        arguments.push(text(cursor.expect_name()?));
+        cursor.expect_token(&Token::RParen)?;
+    } else if cursor.position() < bridge::statement_end(cursor)
+        && !cursor.at_word("with")
+        && !ends_call(cursor)
+    {
+        arguments.push(text(cursor.expect_name()?));
+    }
+    if cursor.take_word("with") {
+        let share = cursor.take_words(&["fullscan"]) || cursor.take_words(&["resample"]);
+        if !share && !cursor.take_word("sample") {
+            return Err(cursor.syntax_error());
+        }
+        if !share {
+            argument(cursor)?;
+            cursor.take_any(&["percent", "rows"]);
+        }
+    }
+    Ok(Action::Call(Box::new(dbcc("update_statistics", arguments)?)))
 }
 
 fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<CallArgument>, SqlError> {

@@ -156,8 +156,8 @@ fn action(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
     if cursor.take_word("insert") {
         return Ok(Action::Insert(Box::new(dml::insert(cursor, Vec::new())?)));
     }
-    if cursor.at_words(&["update", "statistics"]) {
-        return skip(cursor);
+    if cursor.take_words(&["update", "statistics"]) {
+        return control::update_statistics(cursor);
     }
     if cursor.take_word("update") {
         return Ok(Action::Update(Box::new(dml::update(cursor, Vec::new())?)));
@@ -182,11 +182,4 @@ fn action(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
         return control::call(cursor);
     }
     Err(cursor.syntax_error())
-}
-
-/// Leaves a statement unread that changes nothing here.
-fn skip(cursor: &mut Cursor<'_>) -> Result<Action, SqlError> {
-    let end = bridge::statement_end(cursor);
-    cursor.set_position(end);
-    Ok(Action::Nothing)
 }

@@ -16,6 +16,7 @@ mod masking;
 mod names;
 mod queries;
 mod row_security;
+mod statistics;
 mod strict;
 mod table_variables;
 mod transactions;

@@ -249,7 +249,6 @@ fn windows_have_frames() {
     ] {
         assert_eq!(errors(&mut s, &format!("select {window} from t"))[0].0, number, "{window}");
     }
-    assert_eq!(errors(&mut s, "select a from t tablesample (10 percent)")[0].0, 50000);
 }
 
 /// How scripts of old ask.

@@ -57,7 +57,10 @@ pub async fn disable(
         match alter(session, &table.object.name, index, Alteration::Disable).await? {
             Ok(took) => changes.done.push((index.clone(), took)),
             Err(error) => {
-                ledger::forget(session, &table.object.name, index).await?;
+                // Another run may have left it disabled after this one has looked at the table.
+                if !is_disabled(session, table, index).await? {
+                    ledger::forget(session, &table.object.name, index).await?;
+                }
                 log::warn!("{}: index {index} is kept up row by row: {error}", table.object.name);
                 changes.refused.push((index.clone(), error));
             }
@@ -89,12 +92,12 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
         }
         // Asked when it is ours: the run that had it before may have rebuilt it.
         if recorded.object_id != table.object.id || !is_disabled(session, table, index).await? {
-            ledger::forget(session, name, index).await?;
+            forget(session, table, run, index).await?;
             continue;
         }
         match alter(session, name, index, Alteration::Rebuild).await? {
             Ok(took) => {
-                ledger::forget(session, name, index).await?;
+                forget(session, table, run, index).await?;
                 changes.done.push((index.clone(), took));
             }
             Err(error) => {
@@ -109,6 +112,13 @@ pub async fn rebuild(session: &mut Session, table: &Table, run: Option<&Run>) ->
         }
     }
     Ok(changes)
+}
+
+async fn forget(session: &mut Session, table: &Table, run: Option<&Run>, index: &str) -> Result<()> {
+    match run {
+        Some(run) => ledger::forget_taken(session, run, index).await,
+        None => ledger::forget(session, &table.object.name, index).await,
+    }
 }
 
 enum Alteration {

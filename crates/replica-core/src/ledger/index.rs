@@ -56,7 +56,8 @@ pub async fn recorded(session: &mut Session, table: &TableName) -> Result<Vec<Re
     rows.iter().map(recorded).collect()
 }
 
-/// Takes an index for the run to rebuild; `false`: another run that is alive has it, or has rebuilt it.
+/// Takes an index for the run to rebuild; `false`: another run that is alive has it, or has rebuilt it. So it is for a run
+/// that has been taken for dead: the next run may be about to disable the index.
 ///
 /// # Errors
 /// The server's.
@@ -65,7 +66,8 @@ pub async fn take(session: &mut Session, run: &Run, index: &str) -> Result<bool>
         "UPDATE replica.disabled_indexes SET rebuilding_run = @P4 OUTPUT inserted.run_id WHERE {KEY} \
          AND (disabled_indexes.rebuilding_run IS NULL OR disabled_indexes.rebuilding_run = @P4 \
          OR NOT EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = disabled_indexes.rebuilding_run \
-         AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME()))"
+         AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())) \
+         AND EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = @P4 AND r.ended IS NULL)"
     );
     let (schema, table) = names(&run.table);
     change(session, &sql, &[&schema, &table, &index, &run.id]).await
@@ -84,7 +86,7 @@ pub async fn give_back(session: &mut Session, run: &Run, index: &str) -> Result<
     change(session, &sql, &[&schema, &table, &index, &run.id]).await.map(drop)
 }
 
-/// The index is enabled, or gone.
+/// The index is enabled, or gone. For whoever keeps other runs from disabling it meanwhile.
 ///
 /// # Errors
 /// The server's.
@@ -92,4 +94,16 @@ pub async fn forget(session: &mut Session, table: &TableName, index: &str) -> Re
     let sql = format!("DELETE FROM replica.disabled_indexes OUTPUT deleted.run_id WHERE {KEY}");
     let (schema, name) = names(table);
     change(session, &sql, &[&schema, &name, &index]).await.map(drop)
+}
+
+/// The same for the run that took the index. A run that has come since then, and is about to disable it, keeps its record.
+///
+/// # Errors
+/// The server's.
+pub async fn forget_taken(session: &mut Session, run: &Run, index: &str) -> Result<()> {
+    let sql = format!(
+        "DELETE FROM replica.disabled_indexes OUTPUT deleted.run_id WHERE {KEY} AND disabled_indexes.rebuilding_run = @P4"
+    );
+    let (schema, table) = names(&run.table);
+    change(session, &sql, &[&schema, &table, &index, &run.id]).await.map(drop)
 }

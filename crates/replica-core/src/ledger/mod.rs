@@ -53,7 +53,7 @@ mod version;
 pub use begin::{Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, skippable};
 pub use claim::{Claim, Loaded, NextClaim, is_lost};
 pub use history::{Past, PastWindow, at_work, history};
-pub use index::{Recorded, forget, give_back, record, recorded, take};
+pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};
 pub(crate) use known::window;
 pub use known::{RecordedWindow, State, windows};
 pub use lease::{Heartbeat, LEASE};

@@ -188,3 +188,44 @@ fn a_refusal_leaves_the_index_up_and_no_record() {
         assert_eq!(names(&work), ["ix_date"]);
     });
 }
+
+/// Another run has disabled it since this one has looked at the table, and has left it so.
+#[test]
+fn a_refusal_leaves_the_record_of_an_index_that_was_disabled_before() {
+    let stage = stage();
+    if !stage.server.is_sandbox() {
+        return eprintln!("skipped: only the sandbox refuses on request");
+    }
+    run(async {
+        let mut session = stage.session().await;
+        let seen = table(&mut session).await;
+        let first = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
+        indexes::disable(&mut session, &first, &seen, &["ix_label".to_owned()]).await.unwrap();
+        let second = begin(&mut session, &run_options(&subject(), &months(&[1]))).await.run;
+        stage.batch("EXEC sp_sandbox_fault @fault = 'refuse_index', @table = 'dbo.SALES'");
+        let work = indexes::disable(&mut session, &second, &seen, &["ix_label".to_owned()]).await.unwrap();
+        assert_eq!(work.refused.len(), 1);
+        assert_eq!(on_record(&stage), [["ix_label"]]);
+        assert_eq!(names(&indexes::rebuild(&mut session, &seen, Some(&second)).await.unwrap()), ["ix_label"]);
+    });
+    assert_eq!(disabled(&stage), [["ix_off"]]);
+    assert!(on_record(&stage).is_empty());
+}
+
+/// A host that rebuilds, and is taken for dead: the record is that of the run which came after it.
+#[test]
+fn a_host_that_was_taken_for_dead_forgets_no_index_of_the_next_run() {
+    let stage = stage();
+    run(async {
+        let (mut one, mut two) = (stage.session().await, stage.session().await);
+        let seen = table(&mut one).await;
+        let first = begin(&mut one, &run_options(&subject(), &months(&[1]))).await.run;
+        indexes::disable(&mut one, &first, &seen, &["ix_label".to_owned()]).await.unwrap();
+        assert!(ledger::take(&mut one, &first, "ix_label").await.unwrap());
+        let second = begin(&mut two, &run_options(&subject(), &months(&[1]))).await.run;
+        ledger::record(&mut two, &second, seen.object.id, "ix_label").await.unwrap();
+        ledger::forget_taken(&mut one, &first, "ix_label").await.unwrap();
+        assert!(!ledger::take(&mut one, &first, "ix_label").await.unwrap(), "it has ended");
+        assert_eq!(on_record(&stage), [["ix_label"]]);
+    });
+}

@@ -3,6 +3,7 @@ mod applock;
 mod claims;
 mod document;
 mod indexes;
+mod model;
 mod replaced;
 mod runs;
 mod schema;

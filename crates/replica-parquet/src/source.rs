@@ -3,9 +3,10 @@ use replica_core::catalog::{Article, Table, TableName};
 use replica_core::config::Endpoint;
 use replica_core::copy::{ConnectedSource, Plan, Source};
 use replica_core::error::{Error, Result};
-use replica_core::lane::Progress;
+use replica_core::lane::{Progress, fingerprint};
 use replica_core::report::{ExplainLine, Timing};
 use replica_core::session::Session;
+use replica_core::tds::fingerprint::Fingerprint;
 
 use crate::Folder;
 use crate::read::{File, FileRows};
@@ -58,6 +59,10 @@ impl ConnectedSource for FromParquet {
         file.check_bytes()?;
         timing.phase("CHECK_FILE");
         file.rows(plan, None)
+    }
+
+    async fn reread(&mut self, plan: &Plan) -> Result<Fingerprint> {
+        fingerprint(self.open(file_of(plan))?.rows(plan, None)?).await
     }
 }
 
@@ -140,5 +145,9 @@ impl ConnectedSource for ConnectedThroughParquet {
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
         File::open(&path)?.rows(plan, None)
+    }
+    /// At the server: what lies in between is seen, too.
+    fn reread(&mut self, plan: &Plan) -> impl Future<Output = Result<Fingerprint>> + Send {
+        self.session.reread(plan)
     }
 }

@@ -11,6 +11,7 @@ pub mod kdc;
 pub mod offenders;
 mod program;
 pub mod proxy;
+pub mod rough;
 mod server;
 mod troubled;
 mod web;

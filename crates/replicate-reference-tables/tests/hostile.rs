@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use replica_core::config::Endpoint;
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
+use replica_testkit::rough::{Blow, RoughWay, Trouble};
 use replica_testkit::{Client, Database, Pair, Program, ProgramExit};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
@@ -173,6 +174,53 @@ fn what_a_black_hole_leaves_at_the_target_is_waited_for() {
     let run = program.run(&["dbo.t"]).exits(0).says("waits for its end");
     assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
     assert!(!run.stderr.contains("is ended"), "{run}");
+    pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
+}
+
+/// Under TLS a bit that is turned over on the way ends the connection, whatever it belonged to.
+#[test]
+fn a_broken_tls_record_is_a_lost_connection() {
+    let Some(pair) = stage() else { return };
+    for (variable, database, from, after) in [
+        ("REPLICA_SOURCE", &pair.source, From::Server, 12_000),
+        ("REPLICA_TARGET", &pair.target, From::Client, 12_000),
+        ("REPLICA_TARGET", &pair.target, From::Server, 4_000),
+    ] {
+        pair.target("DELETE FROM dbo.t");
+        let server = Endpoint::from_connection_string(&database.connection).unwrap();
+        let blow = Blow { from, after, trouble: Trouble::Flip };
+        let host = (server.host.clone(), server.port_or_default());
+        let way = RoughWay::to(host, move |struck| (struck == 0).then_some(blow)).unwrap();
+        let program = Program::new(BINARY).between(&pair).with(variable, &way.through(&database.connection));
+        let run = program.run(&["dbo.t"]).exits(0).says("retry 1");
+        assert!(way.struck() > 0, "{run}");
+        pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
+    }
+}
+
+/// A number in the middle of the rows that comes as another one: the first time, and not the second.
+#[test]
+fn a_source_that_is_read_twice_has_to_say_the_same() {
+    let turned = |times| {
+        let pair = stage()?;
+        let mut other = needle();
+        *other.last_mut().unwrap() ^= 1;
+        let (proxy, program) = harmed(&pair, &HarmedSide::Source, Harm::Replace(other), times, "");
+        Some((pair, proxy, program))
+    };
+    let Some((pair, _proxy, program)) = turned(ALWAYS) else { return };
+    program.run(&["dbo.t", "--verify", "hash"]).exits(0);
+    let rows = |pair: &Pair| {
+        pair.target.client().number(&format!("SELECT COUNT(*) FROM dbo.t WHERE name = N'{NEEDLE}'"))
+    };
+    assert_eq!(rows(&pair), 0, "the hash is of what came");
+    let Some((pair, proxy, program)) = turned(1) else { return };
+    let run = program
+        .run(&["dbo.t", "--verify", "source"])
+        .exits(0)
+        .says("when they were read again")
+        .says("retry 1");
+    assert!(proxy.has_struck(Duration::ZERO), "no harm was done\n{run}");
     pair.assert_equal("SELECT id, name FROM dbo.t ORDER BY id");
 }
 

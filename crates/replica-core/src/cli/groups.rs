@@ -202,8 +202,9 @@ pub struct Loading {
     /// look for values that would not fit before anything is written
     #[argh(switch)]
     pub preflight: bool,
-    /// re-read what was loaded, a whole table before the commit, a window after it (default none)
-    #[argh(option, arg_name = "none|count|hash", default = "Verify::Nothing")]
+    /// re-read what was loaded, a whole table before the commit, a window after it; source: and what was read, at the
+    /// source (default none)
+    #[argh(option, arg_name = "none|count|hash|source", default = "Verify::Nothing")]
     pub verify: Verify,
     /// check the target's constraints while loading, and keep them trusted
     #[argh(switch)]

@@ -102,6 +102,19 @@ impl FirstPass {
     }
 }
 
+/// Count and hash of what the source has, read once more.
+///
+/// # Errors
+/// The server's; a lost connection.
+pub(crate) async fn again(
+    source: &mut Session,
+    reading: &Reading<'_>,
+    window: Option<Window>,
+) -> Result<Fingerprint> {
+    let question = reading.comparison.all(Role::Source, window.as_ref(), false);
+    Ok(sums(source, question, reading, false, &mut |_| {}).await?.total)
+}
+
 /// The whole, with its part as it was when it was read again.
 pub(crate) fn now(mut total: Fingerprint, part: Fingerprint, part_now: Fingerprint) -> Fingerprint {
     total -= part;

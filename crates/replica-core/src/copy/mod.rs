@@ -97,10 +97,15 @@ impl<S> TableJob<S> {
     /// # Errors
     /// Those of [`Plan::new`] and of a plan of windows.
     pub fn plan(&self, source: &Table, target: &Table, mut options: CopyOptions) -> Result<Plan> {
-        let Some(days) = &self.days else { return Plan::new(source, target, options) };
-        options.load.one_transaction = true;
-        let plan = WindowedPlan::new(source, target, options, days.date_column.as_deref())?;
-        Ok(plan.limited(days.window))
+        let plan = match &self.days {
+            None => Plan::new(source, target, options)?,
+            Some(days) => {
+                options.load.one_transaction = true;
+                let plan = WindowedPlan::new(source, target, options, days.date_column.as_deref())?;
+                plan.limited(days.window)
+            }
+        };
+        Ok(Plan { reread: self.verify == Verify::Source, ..plan })
     }
 
     /// What a plan of the job does to the windows on record.

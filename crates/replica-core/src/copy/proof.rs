@@ -1,10 +1,11 @@
 //! Whether the target holds what was sent.
 use std::str::FromStr;
 
-use super::source::open;
+use super::source::{ConnectedSource, open};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::read;
+use crate::report::Timing;
 use crate::session::Session;
 use crate::tds::fingerprint::Fingerprint;
 
@@ -18,6 +19,8 @@ pub enum Verify {
     Count,
     /// Every byte, by the hash of every row.
     Hash,
+    /// The same, once the source has sent the same rows a second time.
+    Source,
 }
 
 impl FromStr for Verify {
@@ -28,7 +31,8 @@ impl FromStr for Verify {
             "none" => Ok(Self::Nothing),
             "count" => Ok(Self::Count),
             "hash" => Ok(Self::Hash),
-            _ => Err(Error::usage("it is none, count or hash")),
+            "source" => Ok(Self::Source),
+            _ => Err(Error::usage("it is none, count, hash or source")),
         }
     }
 }
@@ -37,6 +41,7 @@ impl Verify {
     /// What is read back by this plan, which may have reasons of its own.
     pub(super) fn by(self, plan: &Plan) -> Self {
         match self {
+            Self::Source => self,
             _ if plan.strategy.server.unchecked_loads => Self::Hash,
             Self::Nothing if plan.strategy.drops_duplicates => Self::Count,
             asked => asked,
@@ -54,7 +59,7 @@ pub(super) async fn difference(
     let stored = match verify {
         Verify::Nothing => return Ok(None),
         Verify::Count => Fingerprint { rows: read::count(target.lane()?, plan.count()).await?, ..sent },
-        Verify::Hash => stored(target, plan).await?,
+        Verify::Hash | Verify::Source => stored(target, plan).await?,
     };
     Ok((stored != sent).then(|| {
         let error = Error::data(format!(
@@ -66,6 +71,44 @@ pub(super) async fn difference(
             _ => error,
         }
     }))
+}
+
+/// Reads the rows at the source a second time, where a plan wants that.
+///
+/// # Errors
+/// Other rows have come than the first time; the next attempt may fare better.
+pub(super) async fn reread(
+    source: &mut impl ConnectedSource,
+    plan: &Plan,
+    sent: Fingerprint,
+    timing: &mut Timing,
+) -> Result<()> {
+    if !plan.reread {
+        return Ok(());
+    }
+    let again = source.reread(plan).await.map_err(|error| error.within("reading the source again"))?;
+    timing.phase("REREAD");
+    same_again(plan.snapshot, sent, again)
+}
+
+/// Compares two readings of the source.
+///
+/// # Errors
+/// As [`reread`].
+pub(super) fn same_again(snapshot: bool, sent: Fingerprint, again: Fingerprint) -> Result<()> {
+    if again == sent {
+        return Ok(());
+    }
+    let error = Error::data(format!(
+        "the source sent {} rows with hash {sent}, and {} rows with hash {again} when they were read again",
+        sent.rows, again.rows
+    ));
+    let remedy = if snapshot {
+        "The network or a machine's memory changes bits: Encrypt=true finds the former"
+    } else {
+        "Rows may have changed meanwhile: ALLOW_SNAPSHOT_ISOLATION at the source makes both readings of one point in time"
+    };
+    Err(error.remedy(remedy).that_passes())
 }
 
 /// What the target has of a plan's rows.

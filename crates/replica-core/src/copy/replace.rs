@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use super::guard::ReplacedRows;
-use super::proof::difference;
+use super::proof::{self, difference};
 use super::referencing::still_rest;
 use super::{ConnectedSource, Sides, Verify};
 use crate::error::{Error, Result};
@@ -98,6 +98,7 @@ pub(super) async fn replace(
         target.lane()?.rollback().await?;
         return Err(ReplaceError { error, at: None, doubtful: !held.counted });
     }
+    proof::reread(source, plan, outcome.fingerprint, timing).await?;
     run(target, plan.after(), timing).await?;
     let verify = checks.verify.by(plan);
     if verify != Verify::Nothing {

@@ -10,6 +10,7 @@ use crate::read::{self, Rows};
 use crate::report::{ExplainLine, Timing};
 use crate::rows::RowSource;
 use crate::session::{Isolation, Role, Session};
+use crate::tds::fingerprint::Fingerprint;
 use crate::tds::rpc::Query;
 
 /// Something that tables can be copied from.
@@ -75,6 +76,12 @@ pub trait ConnectedSource: Send + Sized {
         timing: &mut Timing,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> impl Future<Output = Result<Self::Rows<'_>>> + Send;
+
+    /// Count and hash of the rows that [`Self::rows`] has brought, read a second time where they come from.
+    ///
+    /// # Errors
+    /// Those of [`Self::rows`].
+    fn reread(&mut self, plan: &Plan) -> impl Future<Output = Result<Fingerprint>> + Send;
 }
 
 impl Source for Endpoint {
@@ -112,9 +119,25 @@ impl ConnectedSource for Session {
         _: &mut Timing,
         _: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Rows<'_>> {
+        if self.lane()?.in_transaction() {
+            // Of a reading that was given up: what it saw is too old by now.
+            self.lane()?.rollback().await?;
+        }
         make_ready(self, plan).await?;
+        if plan.reread && plan.snapshot {
+            self.lane()?.begin().await?;
+        }
         let rows = open(self, plan, plan.select()).await;
         rows.map_err(|error| error.within("reading from the source"))
+    }
+
+    async fn reread(&mut self, plan: &Plan) -> Result<Fingerprint> {
+        let fingerprint = read::fingerprint(open(self, plan, plan.select()).await?).await?;
+        let lane = self.lane()?;
+        if lane.in_transaction() {
+            lane.commit().await?;
+        }
+        Ok(fingerprint)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::Sides;
+use super::proof;
 use super::replace::LOCK_WAIT;
 use super::source::ConnectedSource;
 use super::window::WindowError;
@@ -52,6 +53,7 @@ pub(super) async fn replace(
     claim.check(target).await?;
     target.lane()?.commit().await?;
     timing.phase("INSERT");
+    proof::reread(source, plan, outcome.fingerprint, timing).await?;
     run(target, &stage.finish).await?;
     timing.phase("BUILD_IDX");
     if stage.has_identity {

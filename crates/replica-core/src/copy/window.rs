@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::Sides;
+use super::proof;
 use super::referencing::still_rest_and_ours;
 use super::replace::LOCK_WAIT;
 use super::source::ConnectedSource;
@@ -58,6 +59,8 @@ pub(super) async fn replace(
     let load = load::Load { fence: Some(claim.fence()), ..plan.load(rows.columns())? };
     target.lane()?.begin().await?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
+    timing.phase("INSERT");
+    proof::reread(source, plan, outcome.fingerprint, timing).await?;
     let loaded =
         Loaded { fingerprint: outcome.fingerprint, bytes: outcome.bytes, deleting, loading: begun.elapsed() };
     claim.complete(target, &loaded).await?;

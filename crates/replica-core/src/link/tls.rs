@@ -10,8 +10,8 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::{
-    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    SupportedProtocolVersion,
+    self, AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, SupportedProtocolVersion,
 };
 
 use super::Link;
@@ -103,6 +103,10 @@ fn explain(error: &io::Error, endpoint: &Endpoint) -> Error {
         .remedy(
             "Check host and port, and whether the server takes Encrypt=strict (SQL Server 2022 and later).",
         ),
+        rustls::Error::DecryptError
+        | rustls::Error::AlertReceived(
+            AlertDescription::BadRecordMac | AlertDescription::DecryptError | AlertDescription::DecodeError,
+        ) => Error::unreachable(format!("the TLS handshake was changed on the way ({cause})")),
         other => Error::connect(format!("the TLS handshake failed: {other}"))
             .remedy("The server must offer TLS 1.2 with a cipher of today."),
     }

@@ -56,10 +56,11 @@ impl Plan {
     }
 
     fn isolation(&self) -> &'static str {
-        if self.snapshot {
-            "SNAPSHOT: no locks, one point in time"
-        } else {
-            "READ COMMITTED: shared locks as it reads"
+        match (self.snapshot, self.reread) {
+            (true, false) => "SNAPSHOT: no locks, one point in time",
+            (true, true) => "SNAPSHOT: no locks, one point in time; read twice",
+            (false, false) => "READ COMMITTED: shared locks as it reads",
+            (false, true) => "READ COMMITTED: shared locks as it reads; read twice",
         }
     }
 

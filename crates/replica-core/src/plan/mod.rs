@@ -53,6 +53,9 @@ pub struct Plan {
     pub count_rows: bool,
     /// The source is read under SNAPSHOT isolation.
     pub snapshot: bool,
+    /// The source is read a second time, and has to send the same rows: both times of one point in time, where it is read
+    /// under SNAPSHOT isolation.
+    pub reread: bool,
     /// The rows are read and loaded in the order of the target's clustered key.
     pub sorted: Vec<Sorted>,
     /// Only these rows, on either side; `None`: all.
@@ -149,6 +152,7 @@ impl Plan {
             count_rows: options.count_rows,
             snapshot: !options.no_snapshot
                 && source.server.as_ref().is_some_and(|server| server.allows_snapshot),
+            reread: false,
             sorted,
             limits: None,
             difference,

@@ -185,7 +185,7 @@ impl RowSource for Rows<'_> {
 ///
 /// # Errors
 /// Those of [`Rows::next`].
-pub async fn fingerprint(mut rows: Rows<'_>) -> Result<Fingerprint> {
+pub async fn fingerprint(mut rows: impl RowSource) -> Result<Fingerprint> {
     let mut buffer = Vec::new();
     while let Some(block) = rows.next(buffer).await? {
         buffer = block.bytes;

@@ -42,6 +42,22 @@ fn a_count_finds_rows_that_went_missing() {
     assert_eq!(pair.target.client().number(verified), 5);
 }
 
+/// Before a window is complete, whether its rows are replaced or compared, and of one point in time where that is to be had.
+#[test]
+fn a_source_may_be_read_twice() {
+    for snapshot in ["OFF", "ON"] {
+        let pair = pair(CLUSTERED);
+        pair.source(&format!("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION {snapshot}"));
+        for more in [&[][..], &["--apply", "difference"]] {
+            let run = tool(&pair).run(&half_a_year(&[&["--verify", "source"], more].concat())).exits(0);
+            assert_eq!(outcomes(&run), all_months("ok"), "{run}");
+            assert_half_a_year(&pair);
+            run.says("REREAD ").says("VERIFY ");
+            pair.source("UPDATE dbo.t SET label = N'changed' WHERE id % 7 = 4");
+        }
+    }
+}
+
 /// Babelfish stores other values than it was sent: there nobody has to ask for the proof.
 #[test]
 fn on_babelfish_every_window_is_read_back() {

@@ -103,6 +103,12 @@ pub(super) async fn write(
             Some((writer, counts, compare::now(source, was, part_now), bytes))
         }
     };
+    if job.plan.reread {
+        let sent = staged.as_ref().map_or(source, |(_, _, fingerprint, _)| *fingerprint);
+        let again = compare::again(&mut sides.source, &reading, window).await?;
+        timing.phase("REREAD");
+        proof::same_again(job.snapshot && job.comparison.allows_snapshot(Role::Source), sent, again)?;
+    }
     compare::end(&mut sides.source).await?;
     compare::end(&mut sides.target).await?;
     // The ledger's rows are written on this session, too: under SNAPSHOT that would meet with others (error 3960).

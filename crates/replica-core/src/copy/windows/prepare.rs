@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::run::{planned, run_options};
 use super::tally::tally;
-use super::{Sides, WindowsJob};
+use super::{Sides, Verify, WindowsJob};
 use crate::catalog::Table;
 use crate::config::Shrink;
 use crate::copy::LOCK_WAIT;
@@ -68,6 +68,7 @@ impl PreparedWindows {
         let prepared = async {
             let (source, target) = sides.tables(&job.table, &job.article).await?;
             let mut plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
+            plan.base.reread = job.verify == Verify::Source;
             isolate(&mut sides.source, &mut plan).await?;
             let plan = stage(&mut sides.target, &target, plan, &job.windows).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;

@@ -38,7 +38,7 @@ pub(super) async fn changed(
             rows => changed.push(other_count(complete, rows)),
         }
     }
-    if job.verify == Verify::Hash && !same.is_empty() {
+    if matches!(job.verify, Verify::Hash | Verify::Source) && !same.is_empty() {
         log::info!("{}: reading {} windows back before they are skipped", job.table, same.len());
         for complete in same {
             let target = patient(&mut session, job).await?;

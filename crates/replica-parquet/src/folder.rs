@@ -18,8 +18,8 @@ const EXTENSION: &str = ".parquet";
 /// What the name of a file ends with that is not complete yet, after so many letters that nobody can foresee.
 const PARTIAL: &str = ".partial";
 const LETTERS: usize = 6;
-/// Younger files may have no lock yet.
-const JUST_MADE: Duration = Duration::from_secs(60);
+/// Younger files may have no lock yet: it comes at once.
+const JUST_MADE: Duration = Duration::from_secs(5);
 
 impl Folder {
     /// # Errors

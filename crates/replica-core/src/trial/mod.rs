@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::find::{Places, RowKey};
 use crate::plan::Plan;
 use crate::predicate::bracketed;
+use crate::session::{Isolation, forbids_snapshot};
 use crate::window::Filter;
 pub use guilty::Guilty;
 pub use show::Shown;
@@ -81,14 +82,30 @@ impl Which {
     }
 }
 
-/// Shows a row and tries it.
+/// Shows a row and tries it. Nothing stays of it on either side: the source is read in a transaction that is rolled
+/// back, too, whatever a condition or a view may do there.
 ///
 /// # Errors
 /// No such row; what keeps the trial from being made, as a lost connection does. A refusal is no error.
 pub async fn row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> Result<Trial> {
     let source = subject.source;
     let named = |error| source.article.named(&source.object.name, error);
-    try_row(sides, subject, which).await.map_err(named)
+    let mut snapshot = subject.plan.snapshot;
+    loop {
+        let level = if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
+        sides.source.set_isolation(level).await?;
+        sides.source.lane()?.begin().await?;
+        let tried = try_row(sides, subject, which).await;
+        if let Ok(lane) = sides.source.lane()
+            && lane.is_idle()
+        {
+            lane.rollback().await?;
+        }
+        match tried {
+            Err(error) if snapshot && forbids_snapshot(&error) => snapshot = false,
+            tried => return tried.map_err(named),
+        }
+    }
 }
 
 async fn try_row(sides: &mut Sides, subject: &TrialTable<'_>, which: &Which) -> Result<Trial> {

@@ -49,6 +49,8 @@ pub struct Kerberos {
 /// `SqlAuthenticationMethod`; ODBC and JDBC write them without blanks).
 const ENTRA: &[(&str, TokenSource)] = &[
     ("activedirectoryserviceprincipal", TokenSource::ServicePrincipal),
+    // go-mssqldb's other name for it (azuread, "ActiveDirectoryApplication").
+    ("activedirectoryapplication", TokenSource::ServicePrincipal),
     ("activedirectorymanagedidentity", TokenSource::ManagedIdentity),
     ("activedirectorymsi", TokenSource::ManagedIdentity),
     ("activedirectoryworkloadidentity", TokenSource::WorkloadIdentity),

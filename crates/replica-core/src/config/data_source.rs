@@ -1,4 +1,6 @@
 //! The value of `Server`: `[tcp:]host[\instance][,port]`.
+use std::net::Ipv6Addr;
+
 use crate::error::{Error, Result};
 
 /// Where the server listens.
@@ -37,6 +39,7 @@ impl DataSource {
         };
         // The default instance may be named, too; it needs no SQL Server Browser.
         let instance = instance.filter(|i| !i.eq_ignore_ascii_case("MSSQLSERVER")).map(str::to_owned);
+        instance.as_deref().map_or(Ok(()), check_instance)?;
         Ok(Self { host: parse_host(host)?, instance, port })
     }
 }
@@ -46,11 +49,10 @@ fn parse_port(text: &str) -> Result<u16> {
     port.ok_or_else(|| Error::usage("The port in Server=host,port must be a number from 1 to 65535"))
 }
 
+/// Whatever else stands there may be part of a password, and the host is shown in every message.
 fn parse_host(host: &str) -> Result<String> {
-    let host = match host {
-        "." | "(local)" => "localhost",
-        _ => host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host),
-    };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let host = if host == "." || host.eq_ignore_ascii_case("(local)") { "localhost" } else { bare };
     if host.is_empty() {
         return Err(Error::usage("Server= names no host"));
     }
@@ -60,7 +62,30 @@ fn parse_host(host: &str) -> Result<String> {
             Error::usage("Server= holds a colon").remedy("The port follows a comma: Server=host,port.")
         );
     }
-    Ok(host.to_owned())
+    // A link-local address may have a zone (RFC 4007, 11.2).
+    let (name, zone) = host.split_once('%').unwrap_or((host, ""));
+    let is_address = name.parse::<Ipv6Addr>().is_ok() && are_all(zone, "-_.");
+    if is_address || are_all(host, "-_.") {
+        return Ok(host.to_owned());
+    }
+    Err(Error::usage("Server= holds characters that neither a name nor an address has").remedy(
+        "Write Server=host,port, and put a semicolon after it. User and password have keywords of their own.",
+    ))
+}
+
+/// An instance is shown as the host is. Its name has letters, digits, underscores and dollar signs (SQL Server, "Instance
+/// configuration").
+fn check_instance(name: &str) -> Result<()> {
+    if are_all(name, "-_$#") {
+        return Ok(());
+    }
+    Err(Error::usage("Server= holds characters that no instance has in its name")
+        .remedy("Write Server=host\\instance, and put a semicolon after it."))
+}
+
+/// Letters, digits and these.
+fn are_all(text: &str, others: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || others.contains(c))
 }
 
 #[cfg(test)]
@@ -83,6 +108,8 @@ mod tests {
         assert_eq!(parse(r"db\MSSQLSERVER"), host("db", None, None));
         assert_eq!(parse("."), host("localhost", None, None));
         assert_eq!(parse("(local)"), host("localhost", None, None));
+        assert_eq!(parse(r"(LOCAL)\SQLEXPRESS"), host("localhost", Some("SQLEXPRESS"), None));
+        assert_eq!(parse("fe80::1%eth0,1433"), host("fe80::1%eth0", None, Some(1433)));
         assert_eq!(parse("[::1],1433"), host("::1", None, Some(1433)));
         assert_eq!(parse("fe80::1,1433"), host("fe80::1", None, Some(1433)));
     }
@@ -97,9 +124,14 @@ mod tests {
             (r"\\.\pipe\sql\query", "Named pipes"),
             ("(localdb)\\v11", "LocalDB"),
             (",1433", "no host"),
+            ("h secret", "neither a name nor an address"),
+            ("u:secret@h:1", "neither a name nor an address"),
+            ("::1:secret", "neither a name nor an address"),
+            ("fe80::1%eth0 secret", "neither a name nor an address"),
+            (r"h\i secret", "no instance"),
         ] {
             let error = DataSource::parse(text).expect_err(text).to_string();
-            assert!(error.contains(part), "{text}: {error}");
+            assert!(error.contains(part) && !error.contains("secret"), "{text}: {error}");
         }
     }
 }

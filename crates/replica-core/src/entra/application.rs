@@ -5,18 +5,15 @@ use std::path::Path;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::{Ask, Fresh, variable};
+use super::{Ask, Fresh, shown, variable};
 use crate::config::{Secret, read_small_text};
 use crate::error::{Error, Result};
 use crate::http::{self, Answer, HttpRequest};
-use crate::report::one_line;
 
-/// Of an error's text: enough for its first sentences.
-const MOST_TEXT: usize = 300;
 /// The environment's names are those of Azure's libraries (azure_identity, "Environment variables").
 pub(super) const TENANT: &str = "AZURE_TENANT_ID";
 pub(super) const CLIENT: &str = "AZURE_CLIENT_ID";
-const ASSERTION_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+pub(super) const ASSERTION_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 const AUTHORITY: &str = "AZURE_AUTHORITY_HOST";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -52,11 +49,8 @@ impl Application {
         let scope = format!("{}.default", ask.cloud.resource);
         let fields =
             [("client_id", self.client.as_str()), ("scope", &scope), ("grant_type", "client_credentials")];
-        let form: Vec<String> = fields
-            .iter()
-            .chain(proof)
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-            .collect();
+        let form: Vec<String> =
+            fields.iter().chain(proof).map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = HttpRequest::post(url, "application/x-www-form-urlencoded", form.join("&"));
         let answer = answered(&request, ask).await?;
         if answer.status == 200 {
@@ -64,6 +58,11 @@ impl Application {
         }
         Err(refused(&place, &answer, secret))
     }
+}
+
+/// As a form has it.
+pub(super) fn encoded(value: &str) -> String {
+    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
 }
 
 /// Sends a request to whoever gives tokens. The caller has a limit for all of it; this one is only the same.
@@ -96,12 +95,13 @@ pub(super) fn refused(place: &str, answer: &Answer, secret: &Secret) -> Error {
     let text = said(&answer.body, secret);
     let why = if text.is_empty() { String::new() } else { format!(": {text}") };
     let message = format!("no token: {place} answers with status {}{why}", answer.status);
-    if matches!(answer.status, 404 | 408 | 410 | 429 | 500..) && remedy(&text).is_none() {
-        return Error::unreachable(message);
-    }
-    match remedy(&text) {
-        Some(remedy) => Error::connect(message).remedy(remedy),
-        None => Error::connect(message),
+    match (answer.status, remedy(&text)) {
+        (_, Some(remedy)) => Error::connect(message).remedy(remedy),
+        (300..=399, None) => Error::connect(message).remedy(
+            "Redirections are not followed: check the address, and whether a proxy answers in its place.",
+        ),
+        (404 | 408 | 410 | 429 | 500.., None) => Error::unreachable(message).not_before(answer.retry_after),
+        _ => Error::connect(message),
     }
 }
 
@@ -111,10 +111,7 @@ fn said(body: &[u8], secret: &Secret) -> String {
     let text = ["error_description", "message", "error"].iter().find_map(|name| reply.get(name)?.as_str());
     let text = text.unwrap_or_default();
     let text = text.split("Trace ID").next().unwrap_or_default();
-    let text =
-        if secret.expose().is_empty() { text.to_owned() } else { text.replace(secret.expose(), "***") };
-    let text: String = one_line(&text).chars().take(MOST_TEXT).collect();
-    text.trim().trim_end_matches('.').to_owned()
+    shown(text, secret).trim_end_matches('.').to_owned()
 }
 
 /// The way out of the most frequent errors (Microsoft Entra, "Microsoft Entra authentication and authorization error
@@ -148,14 +145,15 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &str) -> Error {
-        refused("h:443", &Answer { status, body: body.into() }, &Secret::new("hunter2"))
+        let answer = Answer { status, body: body.into(), retry_after: None };
+        refused("h:443", &answer, &Secret::new("hunter2~"))
     }
 
     #[test]
     fn what_the_endpoint_says_is_shown_without_secrets() {
         let error = refusal(
             401,
-            r#"{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid secret hunter2.\r\nTrace ID: x"}"#,
+            r#"{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid secret hunter2~.\r\nTrace ID: x"}"#,
         );
         assert_eq!(
             error.to_string(),
@@ -163,6 +161,13 @@ mod tests {
              id, as the Password."
         );
         assert!(!error.is_transient());
+        let echo =
+            refusal(400, r#"{"error": "form: client_secret=hunter2%7E&assertion=eyJhbGciOi.eyJ9.c2ln&x"}"#);
+        assert_eq!(
+            echo.to_string(),
+            "no token: h:443 answers with status 400: form: client_secret=***&assertion=***&x"
+        );
+        assert!(refusal(307, "").to_string().contains("Redirections are not followed"));
         let long = refusal(400, &format!(r#"{{"error": "{}"}}"#, "x".repeat(9000))).to_string();
         assert!(long.len() < 400, "{long}");
         for body in ["", "<html>hunter2</html>", "[1]", r#"{"error": {"code": "hunter2"}}"#] {

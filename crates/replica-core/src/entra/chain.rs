@@ -28,18 +28,36 @@ enum TokenWay {
     AzureCli,
 }
 
+impl TokenWay {
+    /// Whether the environment names this way. Then no other is gone where it fails: somebody else would log in, with
+    /// rights of his own. Azure's libraries stop there, too (Azure/azure-sdk-for-go, issue 14214).
+    fn is_named(self) -> bool {
+        let name = match self {
+            Self::Environment => SECRET,
+            Self::WorkloadIdentity => application::ASSERTION_FILE,
+            Self::ManagedIdentity => managed::ENDPOINT,
+            Self::AzureCli => return false,
+        };
+        variable(name).is_some()
+    }
+}
+
 /// The first that there is. The error names what each of them lacks.
 pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
     let mut failures = Vec::new();
     let mut passes = false;
     let begun = Instant::now();
     for (name, way) in WAYS {
+        let is_named = way.is_named();
         // Together they have the time of one.
         let ask = Ask { limit: ask.limit.saturating_sub(begun.elapsed()), ..ask.clone() };
         match by(way, &ask).await {
             Ok(fresh) => {
                 log::debug!("Active Directory Default: a token by {name}");
                 return Ok(fresh);
+            }
+            Err(error) if is_named => {
+                return Err(error.within(format!("Active Directory Default, by {name}")));
             }
             Err(error) => {
                 passes |= error.is_transient();

@@ -1,9 +1,7 @@
 //! The identity that Azure gives a machine: the App Service's endpoint where the environment names one, else the
 //! instance metadata service (Microsoft Entra, "How to use managed identities for Azure resources on an Azure VM to
 //! acquire an access token"; App Service, "Use managed identities", "REST endpoint reference").
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::application::{answered, refused};
+use super::application::{answered, encoded, refused};
 use super::{Ask, Fresh, variable};
 use crate::config::Secret;
 use crate::error::{Error, Result};
@@ -13,7 +11,7 @@ use crate::http::{HttpRequest, Url};
 const METADATA_SERVICE: &str = "http://169.254.169.254";
 /// Azure's libraries take another address from it, too (azure-identity of Python, `ImdsCredential`).
 const METADATA_HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
-const ENDPOINT: &str = "IDENTITY_ENDPOINT";
+pub(super) const ENDPOINT: &str = "IDENTITY_ENDPOINT";
 const HEADER: &str = "IDENTITY_HEADER";
 
 /// `Active Directory Managed Identity`.
@@ -35,7 +33,6 @@ pub(super) async fn token(ask: &Ask) -> Result<Fresh> {
 
 /// The request, and the secret in its header.
 fn request(ask: &Ask) -> Result<(HttpRequest, Secret)> {
-    let encoded = |value: &str| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
     let mut wanted = format!("resource={}", encoded(ask.cloud.resource));
     if !ask.user.is_empty() {
         wanted.push_str(&format!("&client_id={}", encoded(&ask.user)));

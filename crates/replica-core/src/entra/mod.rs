@@ -18,11 +18,17 @@ use tokio::time::timeout;
 
 use crate::config::{Credential, Endpoint, Secret, TokenSource, read_small_text};
 use crate::error::{Error, Result};
+use crate::report::one_line;
 use cloud::Cloud;
 use fresh::Fresh;
 
 /// A request has the same limit, and knows better what went wrong.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Of what an endpoint or a program says: enough for its first sentences.
+const MOST_TEXT: usize = 300;
+/// Every JSON Web Token begins so: it is `{"` in base64url (RFC 7519, 3.1).
+const TOKEN_HEAD: &str = "eyJ";
 
 /// What a token is asked for with.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,6 +108,26 @@ fn of_file(path: &Path) -> Result<Fresh> {
     let text =
         std::fs::File::open(path).and_then(read_small_text).map_err(|error| refused(error.to_string()))?;
     Fresh::bare(&text, "access_token_file")
+}
+
+/// What somebody says who gives no token: in one line, without `secret`, which he was shown, and without tokens.
+fn shown(text: &str, secret: &Secret) -> String {
+    let mut text = text.to_owned();
+    for secret in [secret.expose(), &application::encoded(secret.expose())] {
+        if !secret.is_empty() {
+            text = text.replace(secret, "***");
+        }
+    }
+    let mut parts = text.split(TOKEN_HEAD);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        if !shown.ends_with("***") {
+            shown.push_str("***");
+        }
+        shown.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_.".contains(c)));
+    }
+    let shown: String = one_line(&shown).chars().take(MOST_TEXT).collect();
+    shown.trim().to_owned()
 }
 
 /// A variable of the environment, if it says anything.

@@ -1,5 +1,7 @@
 //! A token that a program prints: the user's own, or the Azure CLI. No shell is between.
 use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -7,14 +9,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Fresh;
+use super::{Fresh, shown};
+use crate::config::Secret;
 use crate::error::{Error, Result};
-use crate::report::one_line;
 
 /// More than any token and what is beside it.
 const MOST_OUTPUT: u64 = 256 << 10;
-/// Of what a program says on stderr.
-const MOST_SAID: usize = 300;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// `access_token_command`: a token, or JSON as `az account get-access-token` prints it.
@@ -40,16 +40,18 @@ pub(super) async fn of_azure_cli(resource: &str) -> Result<Fresh> {
     Fresh::of_json(&output, "az")
 }
 
-/// What the program prints, or why there is nothing. It is killed if nobody waits any more.
+/// What the program prints, or why there is nothing. It is killed if nobody waits any more, with what it has started.
 async fn output(program: &str, arguments: &[String]) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    command.process_group(0);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "there is no such program on the PATH".to_owned(),
         _ => error.to_string(),
     })?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let watched = Watched(Arc::new(Mutex::new(child)));
+    let watched = Watched(Arc::new(Mutex::new(Some(child))));
     let (tell, told) = oneshot::channel();
     let child = watched.0.clone();
     // A thread of our own: tokio would wait at the end of the process for one that it knows.
@@ -63,8 +65,8 @@ async fn output(program: &str, arguments: &[String]) -> Result<Vec<u8>, String> 
     let (status, printed, said) =
         told.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
     if !status.success() {
-        let said: String = one_line(&String::from_utf8_lossy(&said)).chars().take(MOST_SAID).collect();
-        return Err(format!("{status}: {}", said.trim()));
+        let said = shown(&String::from_utf8_lossy(&said), &Secret::default());
+        return Err(if said.is_empty() { status.to_string() } else { format!("{status}: {said}") });
     }
     if printed.len() as u64 > MOST_OUTPUT {
         return Err(format!("it prints more than {} KiB", MOST_OUTPUT >> 10));
@@ -80,27 +82,46 @@ fn read(mut pipe: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn ended(child: &Mutex<Child>) -> io::Result<ExitStatus> {
+fn ended(child: &Mutex<Option<Child>>) -> io::Result<ExitStatus> {
     loop {
-        if let Some(status) = locked(child).try_wait()? {
+        let mut running = locked(child);
+        let status = running.as_mut().map(Child::try_wait).transpose()?.flatten();
+        if let Some(status) = status {
+            // Its number may soon be somebody else's.
+            *running = None;
             return Ok(status);
         }
+        drop(running);
         thread::sleep(PAUSE);
     }
 }
 
-fn locked(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+fn locked(child: &Mutex<Option<Child>>) -> MutexGuard<'_, Option<Child>> {
     child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A program that ends with the interest in it.
-struct Watched(Arc<Mutex<Child>>);
+/// A program that ends with the interest in it; `None` once it has ended.
+struct Watched(Arc<Mutex<Option<Child>>>);
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // It may have ended.
-        let _ = locked(&self.0).kill();
+        if let Some(child) = locked(&self.0).as_mut() {
+            kill(child);
+        }
     }
+}
+
+/// A script's own programs are in its group: killing the script alone would leave them behind.
+#[cfg(unix)]
+fn kill(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    // It may be ending just now.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+}
+
+#[cfg(not(unix))]
+fn kill(child: &mut Child) {
+    let _ = child.kill();
 }
 
 #[cfg(test)]
@@ -130,9 +151,24 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_hangs_is_ended() {
+    fn a_token_on_stderr_is_not_shown() {
+        let script = "echo 'got eyJhbGciOi.eyJzdWI.c2ln, not used' >&2; exit 1";
+        let failed = run(&["sh", "-c", script], LONG).unwrap().unwrap_err();
+        assert_eq!(failed, "exit status: 1: got ***, not used");
+        assert_eq!(run(&["sh", "-c", "kill -9 $$"], LONG), Some(Err("signal: 9 (SIGKILL)".into())));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_what_it_started() {
         let begun = Instant::now();
-        assert_eq!(run(&["sleep", "600"], Duration::from_millis(200)), None);
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Both hold the pipe's other end for as long as they live.
+        let script = format!("exec 3> {}; sleep 600 & sleep 600", pipe.display());
+        let reader = thread::spawn(move || std::fs::read(pipe).unwrap());
+        assert_eq!(run(&["sh", "-c", &script], Duration::from_millis(500)), None);
+        assert_eq!(reader.join().unwrap(), b"");
         assert!(begun.elapsed() < LONG);
     }
 }

@@ -4,6 +4,7 @@
 //! [`Error::exit_code`]) and add what they know of the place ([`Error::table`],
 //! [`Error::column`], [`Error::window`]). Its text is always one line.
 use std::fmt;
+use std::time::Duration;
 
 use crate::exit::Code;
 pub use crate::refusal::Refusal;
@@ -85,6 +86,7 @@ struct ErrorDetails {
     message: String,
     server: Vec<ServerError>,
     transient: bool,
+    retry_after: Option<Duration>,
     table: Option<String>,
     column: Option<String>,
     window: Option<String>,
@@ -100,6 +102,7 @@ impl Error {
             message: message.into(),
             server: Vec::new(),
             transient: matches!(kind, Kind::Io | Kind::Timeout),
+            retry_after: None,
             table: None,
             column: None,
             window: None,
@@ -111,6 +114,12 @@ impl Error {
     /// The same, of something that may go better next time.
     pub(crate) fn that_passes(mut self) -> Self {
         self.0.transient = true;
+        self
+    }
+
+    /// The same, where the other end has said how long to leave it alone.
+    pub(crate) fn not_before(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
         self
     }
 
@@ -266,6 +275,11 @@ impl Error {
     /// May the same work succeed when it is done again? See [`retry`].
     pub fn is_transient(&self) -> bool {
         self.0.transient
+    }
+
+    /// How long the other end wants to be left alone, if it says so.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// What a tool that ends with this error tells the shell.

@@ -1,4 +1,6 @@
 //! Reads an answer (RFC 9112): status, headers as far as they say where the body ends, the body.
+use std::time::Duration;
+
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use crate::error::{Error, Result};
@@ -13,6 +15,15 @@ pub struct Answer {
     pub status: u16,
     /// All of it.
     pub body: Vec<u8>,
+    /// When to ask again at the earliest (RFC 9110, 10.2.3), if it was said in seconds.
+    pub retry_after: Option<Duration>,
+}
+
+/// What stands before the body.
+struct Head {
+    status: u16,
+    length: BodyLength,
+    retry_after: Option<Duration>,
 }
 
 /// How long the body is.
@@ -25,11 +36,11 @@ enum BodyLength {
 /// Reads an answer to its end.
 pub(super) async fn read(stream: impl AsyncRead + Unpin) -> Result<Answer> {
     let mut reader = BufReader::new(stream);
-    let (status, length) = loop {
-        let (status, length) = head(&mut reader).await?;
+    let Head { status, length, retry_after } = loop {
+        let head = head(&mut reader).await?;
         // An answer before the answer: 100 Continue and its kin.
-        if status >= 200 {
-            break (status, length);
+        if head.status >= 200 {
+            break head;
         }
     };
     let mut body = Vec::new();
@@ -42,16 +53,16 @@ pub(super) async fn read(stream: impl AsyncRead + Unpin) -> Result<Answer> {
         }
         BodyLength::Chunked => chunks(&mut reader, &mut body).await?,
     }
-    if body.len() as u64 > MOST_BODY { Err(too_long()) } else { Ok(Answer { status, body }) }
+    if body.len() as u64 > MOST_BODY { Err(too_long()) } else { Ok(Answer { status, body, retry_after }) }
 }
 
 /// Reads the status of an answer that has no body: a proxy's to CONNECT. Nothing is read beyond its head.
 pub(super) async fn status(stream: &mut (impl AsyncRead + Unpin)) -> Result<u16> {
     // A buffer of one byte has nothing left over.
-    Ok(head(&mut BufReader::with_capacity(1, stream)).await?.0)
+    Ok(head(&mut BufReader::with_capacity(1, stream)).await?.status)
 }
 
-async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(u16, BodyLength)> {
+async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Head> {
     let mut left = MOST_HEAD;
     let first = line(reader, &mut left).await?;
     let mut words = first.split(' ');
@@ -59,15 +70,24 @@ async fn head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(u16, BodyLeng
     let status = words.next().and_then(|word| word.parse().ok()).filter(|status| (100..600).contains(status));
     let status =
         status.filter(|_| is_http).ok_or_else(|| Error::connect("what listens there does not speak HTTP"))?;
-    let mut length = BodyLength::UntilTheEnd;
+    // No Content and Not Modified have none (RFC 9112, 6.3).
+    let is_bare = matches!(status, 204 | 304);
+    let mut length = if is_bare { BodyLength::Bytes(0) } else { BodyLength::UntilTheEnd };
+    let mut retry_after = None;
     loop {
         let header = line(reader, &mut left).await?;
         if header.is_empty() {
-            return Ok((status, length));
+            return Ok(Head { status, length, retry_after });
         }
         let Some((name, value)) = header.split_once(':') else { continue };
         let value = value.trim();
-        if name.eq_ignore_ascii_case("transfer-encoding") && value.to_ascii_lowercase().ends_with("chunked") {
+        if name.eq_ignore_ascii_case("retry-after") {
+            retry_after = value.parse().ok().map(Duration::from_secs);
+        } else if is_bare {
+            continue;
+        } else if name.eq_ignore_ascii_case("transfer-encoding")
+            && value.to_ascii_lowercase().ends_with("chunked")
+        {
             length = BodyLength::Chunked;
         } else if name.eq_ignore_ascii_case("content-length") && !matches!(length, BodyLength::Chunked) {
             length =
@@ -143,6 +163,22 @@ mod tests {
             "HTTP/1.1 200\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 9\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
         ] {
             assert_eq!(answer(wire.as_bytes()).unwrap(), (200, "abc".to_owned()), "{wire}");
+        }
+    }
+
+    #[test]
+    fn some_answers_have_no_body() {
+        let wire = "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\nnext";
+        assert_eq!(answer(wire.as_bytes()).unwrap(), (204, String::new()));
+    }
+
+    #[test]
+    fn when_to_ask_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (value, seconds) in [("7", Some(7)), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)] {
+            let wire = format!("HTTP/1.1 429 Later\r\nRetry-After: {value}\r\n\r\n");
+            let answer = runtime.block_on(read(wire.as_bytes())).unwrap();
+            assert_eq!(answer.retry_after.map(|wait| wait.as_secs()), seconds, "{value}");
         }
     }
 

@@ -46,7 +46,7 @@ impl Patience {
             settled => return Some(settled),
         };
         self.attempts += 1;
-        let Some(wait) = self.wait() else {
+        let Some(wait) = self.wait(error.retry_after()) else {
             let tries =
                 format!("after {} attempts in {}", self.attempts, human_duration(self.begun.elapsed()));
             let error = if self.attempts == 1 { error } else { error.within(tries) };
@@ -64,9 +64,10 @@ impl Patience {
         None
     }
 
-    fn wait(&self) -> Option<Duration> {
+    /// `at_least`: what the other end asks for.
+    fn wait(&self, at_least: Option<Duration>) -> Option<Duration> {
         let wait = self.backoff.delay(self.attempts)?;
-        let wait = self.policy.interval.unwrap_or(wait);
+        let wait = self.policy.interval.unwrap_or(wait).max(at_least.unwrap_or_default());
         let in_time = self.policy.count.is_some() || self.begun.elapsed() + wait <= PATIENCE;
         in_time.then_some(wait)
     }
@@ -107,10 +108,12 @@ mod tests {
 
     #[test]
     fn a_server_is_given_two_minutes() {
-        let wait = |attempts, seconds| later(ConnectRetry::default(), attempts, seconds).wait();
+        let wait = |attempts, seconds| later(ConnectRetry::default(), attempts, seconds).wait(None);
         assert!(wait(1, 0).is_some_and(|wait| wait <= Duration::from_secs(1)));
         assert!(wait(30, 100).is_some_and(|wait| wait <= LONGEST_WAIT));
         assert_eq!(wait(30, 119), None);
+        let asked = |seconds| later(ConnectRetry::default(), 1, 60).wait(Some(Duration::from_secs(seconds)));
+        assert_eq!((asked(50), asked(70)), (Some(Duration::from_secs(50)), None));
         let settled = run(later(ConnectRetry::default(), 9, 120).settled(refused()));
         let error = settled.unwrap().unwrap_err();
         assert!(error.to_string().starts_with("after 10 attempts in "), "{error}");
@@ -119,8 +122,8 @@ mod tests {
 
     #[test]
     fn the_connection_string_may_count() {
-        assert_eq!(later(counted(20, 60), 20, 3600).wait(), Some(Duration::from_secs(60)));
-        assert_eq!(later(counted(20, 60), 21, 0).wait(), None);
+        assert_eq!(later(counted(20, 60), 20, 3600).wait(None), Some(Duration::from_secs(60)));
+        assert_eq!(later(counted(20, 60), 21, 0).wait(None), None);
         let mut patience = Patience::new(counted(3, 0));
         let mut attempts = 0;
         let settled = run(async {

@@ -87,12 +87,20 @@ impl Exchange {
         }
     }
 
+    /// Whether the server has proved who it is, where that is part of the login. Nobody else may send us on to a server.
+    pub(super) fn is_proved(&self) -> Result<()> {
+        match self {
+            Self::Kerberos { negotiation, .. } => negotiation.is_complete(),
+            Self::SqlPassword | Self::FedAuth { .. } => Ok(()),
+        }
+    }
+
     /// Whether a reply that lets us in says what it must ([MS-TDS] 3.2.5.4): it acknowledges a token, without a nonce,
     /// since we sent none. The server of a Windows login has proved who it is.
     pub(super) fn is_acknowledged(&self, features: &[(u8, Vec<u8>)]) -> Result<()> {
         match self {
             Self::SqlPassword => return Ok(()),
-            Self::Kerberos { negotiation, .. } => return negotiation.is_complete(),
+            Self::Kerberos { .. } => return self.is_proved(),
             Self::FedAuth { .. } => {}
         }
         match features.iter().find(|(id, _)| *id == feature::FED_AUTH) {

@@ -65,16 +65,17 @@ pub(super) async fn connect(
 ) -> Result<LoggedIn> {
     let mut endpoint = endpoint.clone();
     for _ in 0..=MOST_ROUTES {
-        let prepared =
-            link::prepare(&endpoint).await.map_err(|error| Route::led_to(error, route.as_ref()))?;
-        let exchange = Exchange::new(&endpoint, token.clone(), &prepared, deadline).await?;
-        match login(prepared, exchange, &endpoint, silence).await? {
+        let attempted = async {
+            let prepared = link::prepare(&endpoint).await?;
+            let exchange = Exchange::new(&endpoint, token.clone(), &prepared, deadline).await?;
+            login(prepared, exchange, &endpoint, silence).await
+        };
+        match attempted.await.map_err(|error| Route::led_to(error, route.as_ref()))? {
             LoginOutcome::In(logged_in) => return Ok(*logged_in),
             LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
-                endpoint.host.clone_from(&host);
-                endpoint.port = Some(port);
-                endpoint.instance = None;
+                let there = endpoint.sent_on_to(&host, port);
+                endpoint = there.map_err(|_| Error::protocol("the server sends us on to no address"))?;
                 *route = Some(Route { host, port });
             }
         }
@@ -108,6 +109,7 @@ async fn login(
     };
     let Relay { link, exchange, welcome, .. } = relay;
     if let Some((host, port)) = welcome.route {
+        exchange.is_proved()?;
         return Ok(LoginOutcome::Routed { host, port });
     }
     let client = client.map_err(|error| {
@@ -128,10 +130,10 @@ fn refused(errors: Vec<ServerError>, credential: &Credential) -> Error {
         (Some(18456), Credential::SqlPassword) => {
             error.remedy("Check User Id and Password, and that the server allows SQL logins.")
         }
-        (Some(18456), Credential::Entra(_)) => error.remedy(
-            "Check Database=, that the database has a user for the token's owner (CREATE USER [name] FROM EXTERNAL \
-             PROVIDER), and that the token is of the server's tenant.",
-        ),
+        (Some(18456), Credential::Entra(_)) => {
+            let remedy = of_token(&error.to_string());
+            error.remedy(remedy)
+        }
         (Some(18456), Credential::Kerberos) => error.remedy(
             "The server knows who this is, and has no login for it: CREATE LOGIN [DOMAIN\\user] FROM WINDOWS, for the account \
              or a group that it is in.",
@@ -146,6 +148,22 @@ fn refused(errors: Vec<ServerError>, credential: &Credential) -> Error {
         ),
         (Some(4060), _) => error.remedy("Check Database=, and that this login has a user in it."),
         _ => error,
+    }
+}
+
+/// The way out where a token is refused, by what follows the error's first sentence. The sentences are those that clients
+/// of Azure SQL reported (microsoft/azuredatastudio, issue 14497; microsoft/vscode-mssql, issues 22031 and 18966).
+fn of_token(text: &str) -> &'static str {
+    if text.contains("Token is expired") {
+        "The token's time is up: give a fresh one, and compare this machine's clock."
+    } else if text.contains("Incorrect or invalid token") {
+        "The token is none for this server: ask for one for https://database.windows.net/, or what the server's cloud has \
+         instead (docs/CONNECTING.md, \"Tokens of Entra\")."
+    } else if text.contains("not currently configured to accept this token") {
+        "The token is of another tenant or cloud than the server."
+    } else {
+        "Check Database=, that the database has a user for the token's owner (CREATE USER [name] FROM EXTERNAL PROVIDER), \
+         and that the token is of the server's tenant."
     }
 }
 

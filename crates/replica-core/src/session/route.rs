@@ -16,23 +16,20 @@ pub(super) struct Route {
 impl Route {
     /// Says of an error on the way where that way led.
     pub(super) fn led_to(error: Error, route: Option<&Self>) -> Error {
-        match route {
-            Some(route) => error.within(route),
-            None => error,
+        let Some(route) = route else { return error };
+        let (first, last) = (AZURE_REDIRECTS.start(), AZURE_REDIRECTS.end());
+        // Whoever was spoken to is behind no firewall.
+        if error.is_transient() && AZURE_REDIRECTS.contains(&route.port) {
+            return error.within(format!(
+                "{route} (Azure SQL redirects to ports {first} to {last}, which a firewall must let through)"
+            ));
         }
+        error.within(route)
     }
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sent on to {},{}", self.host, self.port)?;
-        if AZURE_REDIRECTS.contains(&self.port) {
-            let (first, last) = (AZURE_REDIRECTS.start(), AZURE_REDIRECTS.end());
-            write!(
-                f,
-                " (Azure SQL redirects to ports {first} to {last}, which a firewall must let through)"
-            )?;
-        }
-        Ok(())
+        write!(f, "sent on to {},{}", self.host, self.port)
     }
 }

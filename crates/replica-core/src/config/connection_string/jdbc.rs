@@ -9,6 +9,10 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("username", "User"),
     ("logintimeout", "Connect Timeout"),
     ("columnencryptionsetting", "Column Encryption Setting"),
+    // The older names of a client id and its secret.
+    ("msiclientid", "User"),
+    ("aadsecureprincipalid", "User"),
+    ("aadsecureprincipalsecret", "Password"),
 ];
 
 /// Reads what follows `jdbc:sqlserver://`.

@@ -223,6 +223,8 @@ mod tests {
                 "Server=h,1444;Database=d;User Id=u;Password=…",
             ),
             ("mssql+pymssql://u:secret@h/d", "Server=h;Database=d;User Id=u;Password=…"),
+            ("mssql+pyodbc://u:12?secret@h/d", "Server=host,1433;Database=db;User Id=user;Password=…"),
+            ("mssql+pyodbc://u:p?secret@h/d", "Server=host,1433;Database=db;User Id=user;Password=…"),
             ("mssql+pyodbc:///?odbc_connect=Driver%3D%7Bx%7D%3BPWD%3Dsecret", "odbc_connect"),
             ("DSN=sales;UID=u;PWD=secret;Database=d", "Server=host,1433;Database=d;User Id=u;Password=…"),
             ("FileDSN=sales.dsn;PWD=secret", "Server=host,1433;Database=db;User Id=user;Password=…"),
@@ -242,6 +244,8 @@ mod tests {
             "jdbc:sqlserver://h;secret;user=u",
             "sqlserver://u:secret%zz@h",
             "sqlserver://u:secret/@",
+            "sqlserver://u:p?secret@h",
+            "sqlserver://u:secret?x@h",
             "sqlserver://u:p@h?secret",
         ] {
             assert!(!error(text).contains("secret"), "{}", error(text));

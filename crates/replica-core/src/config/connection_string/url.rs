@@ -59,7 +59,9 @@ pub(super) fn not_ours(text: &str) -> Error {
         return error
             .remedy("Give the string that odbc_connect holds, decoded: Driver={…};Server=…;UID=…;PWD=….");
     }
-    let parts = split(text).ok().filter(|parts| !parts.host.is_empty());
+    // An @ that leads to no user is one of a password, which then stands where the host should.
+    let parts = split(text).ok().filter(|parts| parts.user.is_some() || !text.contains('@'));
+    let parts = parts.filter(|parts| !parts.host.is_empty());
     let form = parts.map_or_else(
         || ado_form(None, None, None),
         |parts| {
@@ -78,7 +80,11 @@ fn split(text: &str) -> Result<UrlParts<'_>> {
         Some((login, host)) => (Some(login), host),
         None => (None, authority),
     };
-    if path.contains('@') || host.contains('#') {
+    let (host, port) = host_and_port(host);
+    // What stands before the question mark or the slash of a password looks like a port.
+    let is_cut =
+        login.is_none() && text.contains('@') && port.is_some_and(|port| port.parse::<u16>().is_err());
+    if path.contains('@') || host.contains('#') || is_cut {
         return Err(Error::usage("The URL's password holds a slash, a question mark or a hash")
             .remedy("Write it percent-encoded: %2F for /, %3F for ?, %23 for #."));
     }
@@ -87,7 +93,6 @@ fn split(text: &str) -> Result<UrlParts<'_>> {
         None => (None, None),
     };
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let (host, port) = host_and_port(host);
     Ok(UrlParts { user: given(user), password: given(password), host, port, path: decoded(path)?, query })
 }
 

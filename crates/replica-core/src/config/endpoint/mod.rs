@@ -1,4 +1,6 @@
 //! One server and database to connect to.
+mod keywords;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use super::connection_string::{Pairs, normal};
 use super::data_source::DataSource;
 use super::{Credential, Kerberos, Secret, TokenSource};
 use crate::error::{Error, Result};
+use keywords::{PASSWORDS, WITHOUT_EFFECT, holds_a_password, unknown_keyword};
 
 /// How much of the connection is encrypted: the `Encrypt` keyword of Microsoft.Data.SqlClient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,97 +104,9 @@ pub struct Endpoint {
     pub packet_size: u16,
     /// Keywords of the connection string that have no effect here, as written.
     pub without_effect: Vec<String>,
+    /// What the last `Integrated Security` said. [`Self::validated`] makes a credential of it.
+    integrated_security: bool,
 }
-
-/// The keywords that are understood, for who misspells one.
-const KEYWORDS: &[&str] = &[
-    "Server",
-    "Data Source",
-    "Address",
-    "Database",
-    "Initial Catalog",
-    "User Id",
-    "Password",
-    "Encrypt",
-    "TrustServerCertificate",
-    "HostNameInCertificate",
-    "ServerCertificate",
-    "Application Name",
-    "Workstation ID",
-    "ApplicationIntent",
-    "MultiSubnetFailover",
-    "Connect Timeout",
-    "ConnectRetryCount",
-    "ConnectRetryInterval",
-    "Command Timeout",
-    "Packet Size",
-    "Integrated Security",
-    "Trusted_Connection",
-    "Authentication",
-    "ServerSPN",
-    "KeytabFile",
-    "Principal",
-];
-
-/// Keywords that the drivers know and that nothing here can honour: pools, failover partners of mirroring, encrypted
-/// columns, the ways of one driver. A string that has one is told so. Sources: Microsoft.Data.SqlClient,
-/// `SqlConnection.ConnectionString`; Microsoft ODBC Driver, "DSN and Connection String Keywords and Attributes"; Microsoft
-/// JDBC Driver, "Setting the connection properties"; go-mssqldb, README.
-const WITHOUT_EFFECT: &[&str] = &[
-    "ansinpw",
-    "asynchronousprocessing",
-    "attestationprotocol",
-    "autotranslate",
-    "columnencryptionsetting",
-    "connectionlifetime",
-    "connectionreset",
-    "contextconnection",
-    "description",
-    "disableretry",
-    "disablestatementpooling",
-    "enclaveattestationurl",
-    "enlist",
-    "failoverpartner",
-    "failoverpartnerspn",
-    "failoverport",
-    "ipaddresspreference",
-    "keepalive",
-    "keepaliveinterval",
-    "lastupdatecount",
-    "loadbalancetimeout",
-    "locktimeout",
-    "log",
-    "longasmax",
-    "maxpoolsize",
-    "minpoolsize",
-    "multipleactiveresultsets",
-    "poolblockingperiod",
-    "pooling",
-    "protocol",
-    "querytimeout",
-    "quotedid",
-    "regional",
-    "replication",
-    "responsebuffering",
-    "retryexec",
-    "selectmethod",
-    "sendstringparametersasunicode",
-    "sendtimeasdatetime",
-    "sockettimeout",
-    "sslprotocol",
-    "statementpoolingcachesize",
-    "statslogon",
-    "tdsversion",
-    "tlsmin",
-    "transactionbinding",
-    "transparentnetworkipresolution",
-    "truststore",
-    "truststorepassword",
-    "truststoretype",
-    "typesystemversion",
-    "usefmtonly",
-    "userinstance",
-];
 
 impl Endpoint {
     /// An endpoint with everything at its default.
@@ -219,6 +134,7 @@ impl Endpoint {
             command_timeout: None,
             packet_size: 32767,
             without_effect: Vec::new(),
+            integrated_security: false,
         }
     }
 
@@ -245,7 +161,12 @@ impl Endpoint {
             return Ok(());
         }
         let text = || Some(value.to_owned());
-        match normal(keyword).as_str() {
+        let name = normal(keyword);
+        if !PASSWORDS.contains(&name.as_str()) && holds_a_password(value) {
+            return Err(Error::usage("A password stands within the value of another keyword")
+                .remedy("Put a semicolon before Password=, or quotes around a value that has one in it."));
+        }
+        match name.as_str() {
             "server" | "datasource" | "address" | "addr" | "networkaddress" => {
                 let source = DataSource::parse(value)?;
                 self.host = source.host;
@@ -254,8 +175,9 @@ impl Endpoint {
             }
             "database" | "initialcatalog" => self.database = text(),
             "userid" | "uid" | "user" => self.user = value.to_owned(),
-            "password" | "pwd" => self.password = Secret::new(value),
-            "encrypt" => {
+            name if PASSWORDS.contains(&name) => self.password = Secret::new(value),
+            // The second is OLE DB's.
+            "encrypt" | "useencryptionfordata" => {
                 self.encrypt = match value.to_ascii_lowercase().as_str() {
                     "strict" => Encrypt::Strict,
                     "mandatory" => Encrypt::Mandatory,
@@ -297,15 +219,9 @@ impl Endpoint {
             // SqlClient allows 32768, one more than the protocol does.
             "packetsize" => self.packet_size = number(keyword, value, 512, 32768u16)?.min(32767),
             "integratedsecurity" | "trustedconnection" => {
-                if normal(value) == "sspi" || flag(keyword, value)? {
-                    self.credential = Credential::Kerberos;
-                }
+                self.integrated_security = normal(value) == "sspi" || flag(keyword, value)?;
             }
-            // The driver's word for its default.
-            "authentication" if normal(value) == "notspecified" => {}
-            "authentication" => {
-                self.credential = Credential::named(value)?;
-            }
+            "authentication" => self.credential = Credential::named(value)?,
             "serverspn" => self.kerberos.server_spn = text(),
             "keytabfile" | "krb5-keytabfile" => self.kerberos.keytab_file = Some(value.into()),
             "principal" => self.kerberos.principal = text(),
@@ -326,10 +242,12 @@ impl Endpoint {
                     return Err(bad_value(keyword, "dbmssocn, which is TCP"));
                 }
             }
-            "currentlanguage" | "language" => {
-                return Err(Error::usage("Connection strings here take no Language")
-                    .remedy("Leave it out: the tools do not depend on the session's language."));
+            "attachdbfilename" | "extendedproperties" | "initialfilename" => {
+                return Err(Error::usage("Connection strings here attach no file to a server")
+                    .remedy("Attach the database on the server, and name it with Database."));
             }
+            // Of OLE DB, as Driver is of ODBC.
+            "provider" => {}
             // The driver's object would give the password back; nothing here does.
             "persistsecurityinfo" => {}
             known if WITHOUT_EFFECT.contains(&known) => {
@@ -354,6 +272,14 @@ impl Endpoint {
             return Err(Error::usage("ApplicationIntent=ReadOnly needs a Database").remedy(
                 "Name it: a server sends to a secondary by the availability group of the database.",
             ));
+        }
+        if self.integrated_security {
+            // As SqlClient has it: "Cannot use 'Authentication' with 'Integrated Security'."
+            if matches!(self.credential, Credential::Entra(_)) {
+                return Err(Error::usage("Integrated Security is given beside another way to log in")
+                    .remedy("Keep one of them."));
+            }
+            self.credential = Credential::Kerberos;
         }
         let (user, password) = (!self.user.is_empty(), !self.password.expose().is_empty());
         let Kerberos { server_spn, keytab_file, principal } = &self.kerberos;
@@ -392,6 +318,16 @@ impl Endpoint {
             Credential::Entra(_) => {}
         }
         Ok(self)
+    }
+
+    /// The same, at the server that this one sends its clients on to. `host` may have an instance after it: SqlClient, too,
+    /// reads host and port as a data source (Microsoft.Data.SqlClient, `ServerInfo`).
+    ///
+    /// # Errors
+    /// Of kind `Usage`: no address.
+    pub(crate) fn sent_on_to(&self, host: &str, port: u16) -> Result<Self> {
+        let DataSource { host, instance, port } = DataSource::parse(&format!("{host},{port}"))?;
+        Ok(Self { host, instance, port, ..self.clone() })
     }
 
     /// The name that the server's certificate must carry.
@@ -442,19 +378,6 @@ where
 
 fn bad_value(keyword: &str, expected: &str) -> Error {
     Error::usage(format!("The value of '{keyword}' must be {expected}"))
-}
-
-/// What stands before the equals sign may be the tail of a password with a semicolon in it: it is repeated only where it
-/// is a misspelt keyword.
-fn unknown_keyword(typed: &str, keyword: &str) -> Error {
-    let like = |known: &&&str| strsim::damerau_levenshtein(&normal(known), typed) <= known.len() / 4;
-    match KEYWORDS.iter().find(like) {
-        Some(known) => Error::usage(format!("Unknown connection keyword '{keyword}'"))
-            .remedy(format!("Did you mean '{known}'?")),
-        None => Error::usage("What stands before an equals sign is no connection keyword").remedy(
-            "A value with a semicolon or a quote in it goes in double quotes. docs/CONNECTING.md has the keywords.",
-        ),
-    }
 }
 
 fn ntlm() -> Error {

@@ -146,6 +146,27 @@ fn windows_logins_are_by_kerberos() {
     assert_eq!(parse("Server=h;UID=u;PWD=p;Trusted_Connection=yes").without_effect, ["User Id"]);
     assert_eq!(parse("Server=h;UID=u;PWD=p;ServerSPN=x").without_effect, ["ServerSPN"]);
     assert!(error("Server=h;UID=u;PWD=p;KeytabFile=/k").contains("Integrated Security=true"));
+    assert!(
+        error("Server=h;Integrated Security=true;Authentication=Active Directory Default").contains("beside")
+    );
+    assert!(error("Server=h;Authentication=ActiveDirectoryMsi;Trusted_Connection=yes").contains("beside"));
+}
+
+#[test]
+fn of_two_the_last_counts() {
+    for (text, credential) in [
+        ("Integrated Security=true;Integrated Security=false", Credential::SqlPassword),
+        ("Integrated Security=true;Trusted_Connection=no", Credential::SqlPassword),
+        ("Trusted_Connection=no;Integrated Security=SSPI", Credential::Kerberos),
+        // It says nothing about the other keyword.
+        ("Authentication=ActiveDirectoryIntegrated;Trusted_Connection=no", Credential::Kerberos),
+        ("Authentication=ActiveDirectoryMsi;Authentication=NotSpecified", Credential::SqlPassword),
+    ] {
+        assert_eq!(parse(&format!("Server=h;UID=u;PWD=p;{text}")).credential, credential, "{text}");
+    }
+    let e = parse("Server=a,1;UID=a;PWD=a;Server=h,2;User Id=u;Password=p;Database=c;Initial Catalog=d");
+    assert_eq!((e.host.as_str(), e.port, e.user.as_str()), ("h", Some(2), "u"));
+    assert_eq!((e.password.expose(), e.database.as_deref()), ("p", Some("d")));
 }
 
 #[test]
@@ -177,6 +198,31 @@ fn secrets_do_not_show() {
 }
 
 #[test]
+fn a_password_behind_a_forgotten_semicolon_does_not_show() {
+    for text in [
+        "Server=h Password=hunter2;UID=u",
+        "Server=h;Database=d Password=hunter2;UID=u",
+        "Server=h;Database=d;UID=u, pwd = hunter2",
+        "Server=h;UID=u;PWD=p;Application Name=a\nPassword=hunter2",
+        "Server=h;UID=u;PWD=p;hunter2=1 Password=x",
+        "Server=h\\i hunter2;UID=u;PWD=p",
+        "Server=u:hunter2@h:1433;Database=d",
+        "jdbc:sqlserver://u:hunter2@h:1433;databaseName=d;user=u;password=p",
+        "sqlserver://h?user=u;password=hunter2&database=d",
+    ] {
+        assert!(!error(text).contains("hunter2"), "{}", error(text));
+    }
+    // What is a password's own, and what only looks like one.
+    for password in ["a Password=b", "pwd=", "x;Password=y"] {
+        assert_eq!(parse(&format!("Server=h;UID=u;PWD=\"{password}\"")).password.expose(), password);
+    }
+    assert_eq!(
+        parse("Server=h;UID=u;PWD=p;Application Name=password reset a=b").application_name,
+        "password reset a=b"
+    );
+}
+
+#[test]
 fn what_has_no_effect_is_noted() {
     let noted = |more: &str| parse(&format!("Server=h;UID=u;PWD=p;{more}")).without_effect;
     assert_eq!(noted("Failover Partner=m;Pooling=true"), ["Failover Partner", "Pooling"]);
@@ -184,6 +230,14 @@ fn what_has_no_effect_is_noted() {
     assert!(noted("Pooling=false;Column Encryption Setting=Disabled;Persist Security Info=True").is_empty());
     let odbc = "Driver={ODBC Driver 17 for SQL Server};Server=h;UID=u;PWD=p;MARS_Connection=yes";
     assert_eq!(parse(odbc).without_effect, ["MultipleActiveResultSets"]);
+    let jdbc = "jdbc:sqlserver://h;user=u;password=p;useBulkCopyForBatchInsert=true;delayLoadingLobs=false;loginTimeout=5";
+    assert_eq!(parse(jdbc).without_effect, ["useBulkCopyForBatchInsert"]);
+    let ole_db = "Provider=MSOLEDBSQL;Data Source=h;User ID=u;Password=p;Use Encryption for Data=strict;Language=us_english";
+    let e = parse(ole_db);
+    assert_eq!((e.encrypt, e.without_effect), (Encrypt::Strict, vec!["Language".to_owned()]));
+    assert!(
+        error("Server=h;UID=u;PWD=p;AttachDbFilename=|DataDirectory|d.mdf").contains("Attach the database")
+    );
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Negotiation {
         if self.complete {
             return Ok(());
         }
-        Err(Error::protocol("the server lets us in without a word to the Kerberos ticket"))
+        Err(Error::protocol("the server answers the login without a word to the Kerberos ticket"))
     }
 }
 

@@ -103,6 +103,14 @@ pub(super) fn explained(failure: &Failure, settings: &Kerberos, names: &[String]
     if NO_CREDENTIALS.iter().any(|none| said.contains(none)) {
         return nothing_to_show(text, settings);
     }
+    // Tickets from a keytab are renewed before they end, by this machine's clock.
+    if said.contains("Ticket expired")
+        && (settings.keytab_file.is_some() || keytab::of_environment().is_some())
+    {
+        return Error::connect(text).remedy(
+            "The keytab's ticket has ended before it was used: this machine's clock is ahead of the KDC's. Set both by NTP.",
+        );
+    }
     match REMEDIES.iter().find(|(reason, _)| said.contains(reason)) {
         // A controller that restarts answers in a while.
         Some((reason, remedy)) if reason.starts_with("Cannot contact") => {
@@ -153,6 +161,9 @@ mod tests {
             let error = explained(&Failure::Said(said.to_owned()), &Kerberos::default(), &names).to_string();
             assert!(error.contains(remedy), "{said}: {error}");
         }
+        let with_keytab = Kerberos { keytab_file: Some("/k".into()), ..Kerberos::default() };
+        let error = explained(&Failure::Said("Ticket expired".to_owned()), &with_keytab, &names).to_string();
+        assert!(error.contains("clock") && !error.contains("kinit"), "{error}");
         let missing = Failure::NotThere("libgssapi_krb5.so.2: cannot open shared object file".to_owned());
         assert!(explained(&missing, &Kerberos::default(), &names).to_string().contains("libgssapi-krb5-2"));
     }

@@ -13,6 +13,7 @@ use replica_core::tds::{
     token::EnvChange,
 };
 use replica_sandbox::server::Policy;
+use replica_testkit::Tenant;
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
 
 /// Connects, which takes the login through tiberius and a first batch on the raw lane.
@@ -353,23 +354,24 @@ fn times_asked(folder: &tempfile::TempDir) -> usize {
 fn a_token_serves_until_a_server_refuses_it() {
     let sandbox = Sandbox::start(Policy::On, 32767);
     let (endpoint, folder) = by_program(&sandbox, "ConnectRetryCount=1;ConnectRetryInterval=1");
-    let gives = |token: &str| {
-        sandbox.accept_token(token);
-        let json = format!(r#"{{"access_token": "{token}", "expires_in": 3600}}"#);
+    let changes_keys = || {
+        let tenant = Tenant::default();
+        sandbox.accept(&tenant);
+        let json = format!(r#"{{"access_token": "{}", "expires_in": 3600}}"#, tenant.token("{}"));
         std::fs::write(folder.path().join("token"), json).unwrap();
     };
-    gives("first");
+    changes_keys();
     run(async {
         let (one, two) = tokio::join!(visit(&endpoint), visit(&endpoint));
         one.and(two).unwrap();
     });
     run(visit(&endpoint)).unwrap();
     assert_eq!(times_asked(&folder), 1);
-    gives("second");
+    changes_keys();
     run(visit(&endpoint)).unwrap();
     assert_eq!(times_asked(&folder), 2);
     // A new one that is refused is not tried again.
-    sandbox.accept_token("third");
+    sandbox.accept(&Tenant::default());
     let message = text(run(visit(&endpoint)));
     assert!(message.contains("18456"), "{message}");
     assert_eq!(times_asked(&folder), 3);
@@ -379,8 +381,9 @@ fn a_token_serves_until_a_server_refuses_it() {
 fn a_token_of_unknown_life_serves_once() {
     let sandbox = Sandbox::start(Policy::Strict, 32767);
     let (endpoint, folder) = by_program(&sandbox, "Encrypt=strict");
-    sandbox.accept_token("abc");
-    std::fs::write(folder.path().join("token"), "abc\n").unwrap();
+    let tenant = Tenant::default();
+    sandbox.accept(&tenant);
+    std::fs::write(folder.path().join("token"), tenant.token("{}") + "\n").unwrap();
     for asked in 1..3 {
         run(visit(&endpoint)).unwrap();
         assert_eq!(times_asked(&folder), asked);
@@ -391,8 +394,9 @@ fn a_token_of_unknown_life_serves_once() {
 fn a_token_is_not_sent_where_only_the_login_is_encrypted() {
     let sandbox = Sandbox::start(Policy::On, 32767);
     let (mut endpoint, folder) = by_program(&sandbox, "");
-    sandbox.accept_token("abc");
-    std::fs::write(folder.path().join("token"), "abc").unwrap();
+    let tenant = Tenant::default();
+    sandbox.accept(&tenant);
+    std::fs::write(folder.path().join("token"), tenant.token("{}")).unwrap();
     // What a connection string cannot say.
     endpoint.encrypt = Encrypt::Optional;
     let message = text(run(visit(&endpoint)));

@@ -44,8 +44,7 @@ pub struct Args {
     #[argh(option, default = "32767", from_str_fn(packet_size))]
     pub max_packet_size: usize,
 
-    /// let in who logs in with a token of Entra that this file lists, a JSON array of objects with the token, the login
-    /// that it stands for, and the second since 1970 when it expires
+    /// let in who logs in with a token that is signed with the key in this file, a JSON object with key, tenant and users
     #[argh(option)]
     pub accept_tokens: Option<PathBuf>,
 

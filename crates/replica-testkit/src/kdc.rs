@@ -72,6 +72,15 @@ impl Kdc {
         path
     }
 
+    /// The configuration with one more setting of `[libdefaults]`.
+    pub fn config_with(&self, setting: &str) -> PathBuf {
+        let text = std::fs::read_to_string(self.config()).expect("a file");
+        let path = self.path("changed.conf");
+        std::fs::write(&path, text.replace("[libdefaults]\n", &format!("[libdefaults]\n{setting}\n")))
+            .expect("a file");
+        path
+    }
+
     /// Makes a principal with a password.
     pub fn add_person(&self, principal: &str, password: &str) {
         self.administer(&format!("addprinc -pw {password} +requires_preauth {principal}"));
@@ -92,6 +101,25 @@ impl Kdc {
     /// Changes a principal; `options` are those of `modprinc`.
     pub fn change(&self, principal: &str, options: &str) {
         self.administer(&format!("modprinc {options} {principal}"));
+    }
+
+    /// Forgets a principal.
+    pub fn remove(&self, principal: &str) {
+        self.administer(&format!("delprinc -force {principal}"));
+    }
+
+    /// A cache with a principal's ticket, as `kinit` leaves it.
+    pub fn tickets(&self, principal: &str, keytab: &Path) -> PathBuf {
+        let cache = self.path("tickets");
+        ended_well(
+            command(&self.folder, "kinit")
+                .arg("-c")
+                .arg(&cache)
+                .args(["-k", "-t"])
+                .arg(keytab)
+                .arg(principal),
+        );
+        cache
     }
 
     /// How often a principal has shown its key for a ticket of its own.
@@ -117,6 +145,15 @@ impl Drop for Kdc {
         let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
         let _ = self.process.wait();
     }
+}
+
+/// What a program's environment needs for a clock that is ahead by so much, as `faketime` writes it.
+pub fn clock_ahead(by: &str) -> Vec<(String, String)> {
+    let output = Command::new("faketime").args(["-f", by, "env"]).output().expect("faketime is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let of_clock = pairs.filter(|(name, _)| *name == "LD_PRELOAD" || name.starts_with("FAKETIME"));
+    of_clock.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// A client's configuration: nothing is asked of DNS.

@@ -13,6 +13,7 @@ mod program;
 pub mod proxy;
 pub mod rough;
 mod server;
+mod tenant;
 mod troubled;
 mod web;
 
@@ -22,5 +23,6 @@ pub use database::{Database, Pair};
 pub use kdc::{Kdc, SilentKdc};
 pub use program::{Program, ProgramExit, Running};
 pub use server::{Identity, Server};
+pub use tenant::Tenant;
 pub use troubled::Troubled;
 pub use web::{Web, WebProxy, WebReply};

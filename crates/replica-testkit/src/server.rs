@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::Client;
+use crate::{Client, Tenant};
 
 /// Names a server to run the tests on instead of the sandbox.
 const VARIABLE: &str = "REPLICA_TEST_SERVER";
@@ -97,10 +97,10 @@ impl Server {
         true
     }
 
-    /// Lets in who comes with one of the tokens that this list has (`--accept-tokens` of the sandbox).
-    pub fn accept_tokens(&self, list: &str) {
-        let sandbox = self.sandbox.as_ref().expect("only a sandbox has a list of tokens");
-        std::fs::write(sandbox.folder.path().join(TOKENS), list).expect("the temporary folder takes files");
+    /// Lets in whose tokens this says (`--accept-tokens` of the sandbox; [`Tenant::trust`]).
+    pub fn accept_tokens(&self, trust: &str) {
+        let sandbox = self.sandbox.as_ref().expect("only a sandbox can be told whose tokens to take");
+        std::fs::write(sandbox.folder.path().join(TOKENS), trust).expect("the temporary folder takes files");
     }
 
     /// `localhost,port` of a sandbox, and the file with the authority of its certificate.
@@ -132,9 +132,10 @@ impl RunningSandbox {
         let options = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".to_owned() };
         let engine = Engine::open(Storage::Memory, options).expect("an engine");
         let folder = TempDir::new().expect("a temporary folder");
-        let list = folder.path().join(TOKENS);
-        std::fs::write(&list, "[]").expect("the temporary folder takes files");
-        let tokens = Tokens::of(&list).expect("a list");
+        let trust = folder.path().join(TOKENS);
+        // Nobody has tokens of this tenant's.
+        std::fs::write(&trust, Tenant::default().trust("{}")).expect("the temporary folder takes files");
+        let tokens = Tokens::of(&trust).expect("a tenant");
         let authority = identity.authority.clone().unwrap_or_default();
         std::fs::write(folder.path().join(AUTHORITY), authority).expect("the temporary folder takes files");
         let policy = Policy::On;

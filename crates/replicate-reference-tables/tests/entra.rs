@@ -1,12 +1,14 @@
-//! Logins by a token of Entra: the real binary, a sandbox that lists the tokens that it takes, and stand-ins for whoever
-//! gives them.
+//! Logins by a token of Entra: the real binary, a sandbox that checks tokens, and stand-ins for whoever gives them.
 use std::os::unix::fs::PermissionsExt;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Pair, Program, ProgramExit, Server, Web, WebProxy, WebReply};
+use replica_testkit::{Pair, Program, ProgramExit, Server, Tenant, Web, WebProxy, WebReply};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
-const TOKEN: &str = "eyJhbGciOiJub25lIn0.hunter2-token.c2lnbmF0dXJl";
+static TENANT: LazyLock<Tenant> = LazyLock::new(Tenant::default);
+static TOKEN: LazyLock<String> = LazyLock::new(|| TENANT.token("{}"));
 const SECRET: &str = "hunter2-secret~";
 /// What a test's own environment may have of all this.
 const VARIABLES: [&str; 14] = [
@@ -26,12 +28,12 @@ const VARIABLES: [&str; 14] = [
     "SSL_CERT_FILE",
 ];
 
-/// A pair of databases with one row to copy, on a server that takes [`TOKEN`].
+/// A pair of databases with one row to copy, on a server that takes the tokens of [`TENANT`].
 fn pair() -> Pair {
     let pair = Pair::on(Server::sandbox());
     pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)");
     pair.source("INSERT INTO dbo.t (id) VALUES (1)");
-    pair.server.accept_tokens(&format!(r#"[{{"token": "{TOKEN}", "login": "sa"}}]"#));
+    pair.server.accept_tokens(&TENANT.trust("{}"));
     pair
 }
 
@@ -54,7 +56,10 @@ fn tool(pair: &Pair, login: &str) -> Program {
 #[track_caller]
 fn run(program: &Program) -> ProgramExit {
     let run = program.run(&["dbo.t"]);
-    assert!(!run.to_string().contains("hunter2"), "a secret is shown\n{run}");
+    let (_, signature) = TOKEN.rsplit_once('.').unwrap();
+    for secret in ["hunter2", signature] {
+        assert!(!run.to_string().contains(secret), "a secret is shown\n{run}");
+    }
     run
 }
 
@@ -81,7 +86,7 @@ fn fails(program: &Program, parts: &[&str]) {
 fn given(life: u64) -> WebReply {
     WebReply::Json(
         200,
-        format!(r#"{{"token_type": "Bearer", "expires_in": {life}, "access_token": "{TOKEN}"}}"#),
+        format!(r#"{{"token_type": "Bearer", "expires_in": {life}, "access_token": "{}"}}"#, *TOKEN),
     )
 }
 
@@ -107,10 +112,9 @@ fn a_token_from_a_file() {
     let pair = pair();
     let program = tool(&pair, "access_token_file = \"token\"");
     fails(&program, &["access_token_file", "token"]);
-    copies(&pair, &program.file("token", &format!("{TOKEN}\n")));
-    // Two packets of a login.
-    let long = TOKEN.repeat(80);
-    pair.server.accept_tokens(&format!(r#"[{{"token": "{long}", "login": "sa"}}]"#));
+    copies(&pair, &program.file("token", &format!("{}\n", *TOKEN)));
+    // Three packets of a login.
+    let long = TENANT.token(&format!(r#"{{"groups": "{}"}}"#, "x".repeat(3000)));
     copies(&pair, &tool(&pair, "access_token_file = \"token\"").file("token", &long));
 }
 
@@ -119,10 +123,12 @@ fn a_token_from_a_program() {
     let pair = pair();
     let program = tool(&pair, "access_token_command = [\"./give\", \"two words\", \"$HOME\"]");
     fails(&program, &["access_token_command", "no such program"]);
-    executable(&program, "give", &format!("[ \"$1$2\" = 'two words$HOME' ] && echo {TOKEN}"));
+    executable(&program, "give", &format!("[ \"$1$2\" = 'two words$HOME' ] && echo {}", *TOKEN));
     copies(&pair, &program);
     executable(&program, "give", "echo not logged in >&2; exit 1");
     fails(&program, &["exit status: 1: not logged in"]);
+    executable(&program, "give", &format!("echo 'DEBUG: got {}' >&2; exit 1", *TOKEN));
+    fails(&program, &["exit status: 1: DEBUG: got ***"]);
     executable(&program, "give", "sleep 600");
     fails(&program, &["no token of Entra within 5 s"]);
 }
@@ -130,31 +136,41 @@ fn a_token_from_a_program() {
 #[test]
 fn tokens_that_the_server_refuses() {
     let pair = pair();
-    let program = tool(&pair, "access_token_file = \"token\"").file("token", TOKEN);
-    for (list, parts) in [
-        ("[]".to_owned(), ["18456", "<token-identified principal>", "FROM EXTERNAL PROVIDER"]),
+    let other = Tenant::default();
+    for (token, trust, parts) in [
         (
-            format!(r#"[{{"token": "{TOKEN}", "login": "sa", "expires": 1}}]"#),
-            ["18456", "Token is expired", "state 233"],
+            TENANT.token(r#"{"appid": "stranger"}"#),
+            "{}",
+            ["state 1)", "<token-identified principal>", "FROM EXTERNAL PROVIDER"],
+        ),
+        (TENANT.token(r#"{"exp": 1}"#), "{}", ["state 233", "Token is expired", "time is up"]),
+        (
+            TENANT.token(r#"{"aud": "https://management.azure.com/"}"#),
+            "{}",
+            ["18456", "Incorrect or invalid token", "https://database.windows.net/"],
         ),
         (
-            format!(r#"[{{"token": "{TOKEN}", "login": "sa", "firewall": "closed"}}]"#),
-            ["40615", "127.0.0.1", "firewall"],
+            TENANT.token("{}"),
+            r#"{"tenant": "u"}"#,
+            ["18456", "not currently configured", "another tenant or cloud"],
         ),
+        (other.token("{}"), "{}", ["18456", "Incorrect or invalid token", "none for this server"]),
+        (TENANT.token("{}"), r#"{"firewall": "closed"}"#, ["40615", "127.0.0.1", "firewall"]),
         (
-            format!(r#"[{{"token": "{TOKEN}", "login": "nobody"}}]"#),
+            TENANT.token("{}"),
+            r#"{"users": {"app": "nobody"}}"#,
             ["18456", "<token-identified principal>", "user"],
         ),
     ] {
-        pair.server.accept_tokens(&list);
-        fails(&program, &parts);
+        pair.server.accept_tokens(&TENANT.trust(trust));
+        fails(&tool(&pair, "access_token_file = \"token\"").file("token", &token), &parts);
     }
 }
 
 #[test]
 fn no_token_without_tls() {
     let pair = pair();
-    let program = tool(&pair, "access_token_file = \"token\"\nencrypt = false").file("token", TOKEN);
+    let program = tool(&pair, "access_token_file = \"token\"\nencrypt = false").file("token", &TOKEN);
     run(&program).exits(2).says("under TLS only");
 }
 
@@ -209,6 +225,26 @@ fn endpoints_that_give_no_token() {
     ] {
         fails(&application(&pair, &web), &[&[web.place().as_str(), "no token"][..], &parts].concat());
     }
+}
+
+#[test]
+fn an_endpoint_that_wants_to_be_left_alone_is() {
+    let pair = pair();
+    let asked = AtomicUsize::new(0);
+    let web = Web::secure(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => WebReply::Raw(
+            b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        ),
+        _ => given(3600),
+    });
+    let program = application(&pair, &web);
+    let toml = program.folder().join("replica.toml");
+    let patient = std::fs::read_to_string(&toml).unwrap().replace("connect_retry_count = 0\n", "");
+    std::fs::write(toml, patient).unwrap();
+    let begun = Instant::now();
+    copies(&pair, &program);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(web.requests().len(), 2);
 }
 
 #[test]
@@ -295,7 +331,10 @@ fn the_machines_identity() {
         let begins = "GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=";
         if request.starts_with(begins) && request.contains("Metadata: true\r\n") {
             let end = "9999999999";
-            return WebReply::Json(200, format!(r#"{{"access_token": "{TOKEN}", "expires_on": "{end}"}}"#));
+            return WebReply::Json(
+                200,
+                format!(r#"{{"access_token": "{}", "expires_on": "{end}"}}"#, *TOKEN),
+            );
         }
         WebReply::Json(
             400,
@@ -340,19 +379,27 @@ fn the_first_way_that_there_is() {
         "az",
         &format!(
             "[ \"$*\" = 'account get-access-token --resource https://database.windows.net/ -o json' ] && \
-             echo '{{\"accessToken\": \"{TOKEN}\", \"expires_on\": 9999999999, \"tokenType\": \"Bearer\"}}'"
+             echo '{{\"accessToken\": \"{}\", \"expires_on\": 9999999999, \"tokenType\": \"Bearer\"}}'",
+            *TOKEN
         ),
     );
     let path = format!("{}:/usr/bin:/bin", program.folder().display());
-    copies(&pair, &program.with("PATH", &path));
-
-    let web = Web::secure(|_| given(3600));
-    let program = bare(tool(&pair, login))
-        .with("AZURE_AUTHORITY_HOST", &format!("https://{}", web.place()))
-        .with("SSL_CERT_FILE", &web.authority().display().to_string())
-        .with("AZURE_TENANT_ID", "t")
-        .with("AZURE_CLIENT_ID", "app")
-        .with("AZURE_CLIENT_SECRET", SECRET);
+    let program = program.with("PATH", &path);
     copies(&pair, &program);
+
+    let with_secret = |program: Program, web: &Web| {
+        program
+            .with("AZURE_AUTHORITY_HOST", &format!("https://{}", web.place()))
+            .with("SSL_CERT_FILE", &web.authority().display().to_string())
+            .with("AZURE_TENANT_ID", "t")
+            .with("AZURE_CLIENT_ID", "app")
+            .with("AZURE_CLIENT_SECRET", SECRET)
+    };
+    let web = Web::secure(|_| given(3600));
+    copies(&pair, &with_secret(bare(tool(&pair, login)), &web));
     assert_eq!(web.requests().len(), 1);
+    // Whom `az` would let in is somebody else.
+    let expired = r#"{"error_description": "AADSTS7000222: The provided client secret keys are expired."}"#;
+    let refuses = Web::secure(move |_| WebReply::Json(401, expired.to_owned()));
+    fails(&with_secret(program, &refuses), &["by environment: no token", "AADSTS7000222", "make a new one"]);
 }

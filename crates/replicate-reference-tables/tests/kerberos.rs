@@ -1,9 +1,17 @@
 //! Windows logins by Kerberos: a real KDC, the sandbox as the server, the real binary, and FreeTDS beside it.
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use replica_core::tds::login7::Login7;
+use replica_core::tds::packet;
+use replica_core::tds::prelogin::{Prelogin, encryption, option};
+use replica_core::tds::token::{self, Done, DoneKind, EnvChange, LoginAck};
+use replica_gssapi::Acceptor;
+use replica_testkit::kdc::clock_ahead;
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
 use replica_testkit::{Kdc, Pair, Program, Server, SilentKdc};
 
@@ -240,6 +248,181 @@ fn clocks_that_differ_are_told() {
     let domain = Domain::of(kdc);
     // The library takes the KDC's time for granted; the server does not.
     domain.with_keytab("").run(&["dbo.t"]).exits(3).says("error 18452").says("clock");
+}
+
+/// The tool, by a clock that is ahead by so much.
+fn ahead(program: Program, by: &str) -> Program {
+    clock_ahead(by).iter().fold(program, |program, (name, value)| program.with(name, value))
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told() {
+    let Some(domain) = Domain::new() else { return };
+    // Without the correction that the library makes, which a domain may forbid.
+    let strict = domain.kdc.config_with("kdc_timesync = 0");
+    let program = domain.with_keytab("").with("KRB5_CONFIG", text(&strict));
+    ahead(program, "+20m").run(&["dbo.t"]).exits(3).says("Clock skew too great").says("NTP");
+    ahead(domain.with_keytab(""), "+2d")
+        .run(&["dbo.t"])
+        .exits(3)
+        .says("Ticket expired")
+        .says("clock is ahead");
+}
+
+#[test]
+fn a_ticket_of_kinit_that_has_run_out_is_told() {
+    let Some(domain) = Domain::new() else { return };
+    let cache = domain.kdc.tickets("etl", &domain.kdc.path("etl.keytab"));
+    let program = || domain.between("").with("KRB5CCNAME", text(&cache));
+    program().run(&["dbo.t"]).exits(0);
+    domain.copied();
+    ahead(program(), "+2d").run(&["dbo.t"]).exits(3).says("Ticket expired").says("use a keytab");
+}
+
+#[test]
+fn of_several_accounts_in_a_keytab_one_is_chosen() {
+    let Some(domain) = Domain::new() else { return };
+    domain.kdc.add("other", "");
+    domain.kdc.new_keys("other", "both.keytab");
+    let both = domain.kdc.new_keys("etl", "both.keytab");
+    let with = |more: &str| domain.between(&format!("KeytabFile={};{more}", text(&both)));
+    with("").run(&["dbo.t"]).exits(3).says(r"Login failed for user 'REPLICA\other'");
+    for principal in ["etl", "etl@REPLICA.TEST"] {
+        with(&format!("Principal={principal}")).run(&["dbo.t"]).exits(0);
+        domain.copied();
+    }
+}
+
+/// SQL Server Browser of this machine, which has one instance. Its port is always this one, so that another run of this
+/// test may have it.
+fn browser(instance: &'static str, port: u16) {
+    let free = || UdpSocket::bind("127.0.0.1:1434").inspect_err(|_| sleep(Duration::from_millis(100))).ok();
+    let socket = (0..600).find_map(|_| free()).expect("UDP port 1434");
+    std::thread::spawn(move || {
+        let mut question = [0; 100];
+        while let Ok((length, from)) = socket.recv_from(&mut question) {
+            if question[..length] == *format!("\x04{instance}\0").as_bytes() {
+                let text = format!(
+                    "ServerName;HERE;InstanceName;{instance};IsClustered;No;Version;16.0.4236.2;tcp;{port};;"
+                );
+                let answer = [&[5], &(text.len() as u16).to_le_bytes()[..], text.as_bytes()].concat();
+                socket.send_to(&answer, from).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_named_instance_has_its_port_or_its_name_in_its_spn() {
+    let Some(domain) = Domain::new() else { return };
+    browser("SALES", domain.pair.server.port().unwrap());
+    let program = || domain.with_keytab(r"Server=localhost\SALES");
+    program().run(&["dbo.t"]).exits(0);
+    domain.copied();
+
+    let by_port = spn(&domain.pair.server);
+    domain.kdc.remove(&by_port);
+    let by_name = "MSSQLSvc/localhost:SALES";
+    program().run(&["dbo.t"]).exits(3).says(&format!("the KDC does not know {by_port} or {by_name}"));
+    domain.kdc.add(by_name, "");
+    domain.kdc.new_keys(by_name, "server.keytab");
+    program().run(&["dbo.t"]).exits(0);
+    domain.copied();
+}
+
+/// What a server answers to LOGIN7.
+#[derive(Clone, Copy)]
+enum Gateway {
+    /// It proves who it is, and sends the client on.
+    Proved,
+    /// It sends the client on.
+    Unproved,
+    /// It proves who it is without end.
+    Endless,
+}
+
+/// A server that sends clients on to an instance at this port. Returns its own.
+fn gateway(domain: &Domain, manner: Gateway, port: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let service = format!("MSSQLSvc/localhost:{own}");
+    domain.kdc.add(&service, "");
+    let keytab = domain.kdc.new_keys(&service, "gateway.keytab");
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut prelogin = Prelogin::default();
+            prelogin.set(option::VERSION, &[16, 0, 0, 0, 0, 0]);
+            prelogin.set(option::ENCRYPTION, &[encryption::NOT_SUPPORTED]);
+            let mut reply = Vec::new();
+            prelogin.encode(&mut reply);
+            heard(&mut client);
+            say(&mut client, &reply);
+
+            let login = Login7::parse(&heard(&mut client)).unwrap();
+            let mut acceptor = Acceptor::new(&format!("FILE:{}", keytab.display())).unwrap();
+            let proof = acceptor.step(&login.sspi).unwrap().token;
+            let mut proof_token = vec![token::kind::SSPI];
+            proof_token.extend((proof.len() as u16).to_le_bytes());
+            proof_token.extend(proof);
+            let mut tokens = Vec::new();
+            EnvChange::Routing { port, host: r"localhost\SALES".into() }.encode(&mut tokens);
+            let (program, version) = ("Microsoft SQL Server".to_owned(), [16, 0, 0, 0]);
+            LoginAck { interface: 1, tds_version: [0x74, 0, 0, 4], program, version }.encode(&mut tokens);
+            Done { kind: DoneKind::Done, status: 0, command: 0, count: 0 }.encode(&mut tokens);
+            match manner {
+                Gateway::Proved => say(&mut client, &[proof_token, tokens].concat()),
+                Gateway::Unproved => say(&mut client, &tokens),
+                Gateway::Endless => while try_say(&mut client, &proof_token).is_ok() {},
+            }
+        }
+    });
+    own
+}
+
+/// The payload of one message.
+fn heard(client: &mut TcpStream) -> Vec<u8> {
+    let mut message = Vec::new();
+    loop {
+        let mut header = [0; 8];
+        client.read_exact(&mut header).unwrap();
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]])) - header.len();
+        let start = message.len();
+        message.resize(start + length, 0);
+        client.read_exact(&mut message[start..]).unwrap();
+        if header[1] & 1 == 1 {
+            return message;
+        }
+    }
+}
+
+fn try_say(client: &mut TcpStream, tokens: &[u8]) -> std::io::Result<()> {
+    let mut packets = Vec::new();
+    packet::frame(packet::kind::REPLY, tokens, packet::DEFAULT_SIZE, &mut packets);
+    client.write_all(&packets)
+}
+
+fn say(client: &mut TcpStream, tokens: &[u8]) {
+    try_say(client, tokens).unwrap();
+}
+
+#[test]
+fn who_is_sent_on_asks_for_the_other_server_by_name() {
+    let Some(domain) = Domain::new() else { return };
+    let there = domain.pair.server.port().unwrap();
+    let through = |manner| {
+        let here = gateway(&domain, manner, there);
+        domain.with_keytab(&format!("Encrypt=false;Server=127.0.0.1,{here};Connect Timeout=9"))
+    };
+    // The gateway's ticket is none that the server could read.
+    through(Gateway::Proved).run(&["dbo.t"]).exits(0);
+    domain.copied();
+    // A server that nobody knows sends nobody anywhere.
+    through(Gateway::Unproved).run(&["dbo.t"]).exits(3).says("without a word to the Kerberos ticket");
+    through(Gateway::Endless).run(&["dbo.t"]).exits(3).says("does not prove that it is the one asked for");
+    // Who is not let in there is told where it was.
+    domain.pair.server.client("master").batch(r"DROP LOGIN [REPLICA\etl]");
+    let refused = through(Gateway::Proved).run(&["dbo.t"]).exits(3);
+    refused.says(&format!(r"sent on to localhost\SALES,{there}: error 18456"));
 }
 
 #[test]

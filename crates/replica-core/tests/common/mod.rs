@@ -14,6 +14,7 @@ use replica_core::tds::token::{self, Done, DoneKind, EnvChange, LoginAck, Messag
 use replica_sandbox::engine::{Engine, EngineOptions, Storage};
 use replica_sandbox::server::tls::Identity;
 use replica_sandbox::server::{Policy, Server, ServerOptions, Tokens};
+use replica_testkit::Tenant;
 use tokio::sync::oneshot;
 
 pub const PASSWORD: &str = "Secret-4711;'\"";
@@ -32,7 +33,7 @@ impl Sandbox {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), identity.authority.as_deref().unwrap()).unwrap();
         let tokens = folder.path().join("tokens.json");
-        std::fs::write(&tokens, "[]").unwrap();
+        std::fs::write(&tokens, Tenant::default().trust("{}")).unwrap();
         let tokens = Some(Tokens::of(&tokens).unwrap());
         let engine = EngineOptions { sa_password: PASSWORD.into(), server_name: "SANDBOX".into() };
         let engine = Engine::open(Storage::Memory, engine).unwrap();
@@ -60,10 +61,9 @@ impl Sandbox {
         self.folder.path().join("ca.pem")
     }
 
-    /// Takes one token, as `sa`'s.
-    pub fn accept_token(&self, token: &str) {
-        let list = format!(r#"[{{"token": "{token}", "login": "sa"}}]"#);
-        std::fs::write(self.folder.path().join("tokens.json"), list).unwrap();
+    /// Takes the tokens of this tenant, and no others.
+    pub fn accept(&self, tenant: &Tenant) {
+        std::fs::write(self.folder.path().join("tokens.json"), tenant.trust("{}")).unwrap();
     }
 
     /// How to reach it, and what else to say.

@@ -65,7 +65,9 @@ impl Initiator {
         let library = self.context.library;
         let (mut minor, mut input, mut output) = (0, Buffer::of(input), Output::new(library));
         // SAFETY: credential, context and name are the library's, or null where RFC 2744 (5.19) takes that for a default
-        // or a beginning; pointers to this frame's variables; no channel bindings; what is not asked for is null.
+        // or a beginning; pointers to this frame's variables, of which the input is only read and has its own length; no
+        // channel bindings; what is not asked for is null. After an error the library has freed the context and set it to
+        // null, or it is still whole.
         let major = unsafe {
             (library.init_sec_context)(
                 &raw mut minor,
@@ -116,7 +118,8 @@ impl Acceptor {
         let (mut minor, mut input, mut output) = (0, Buffer::of(input), Output::new(library));
         let mut client = Name::none(library);
         // SAFETY: credential and context are the library's, or null for a beginning (RFC 2744, 5.1); pointers to this
-        // frame's variables; no channel bindings; what is not asked for is null.
+        // frame's variables, of which `client` is released however the call ends; no channel bindings; what is not asked
+        // for is null.
         let major = unsafe {
             (library.accept_sec_context)(
                 &raw mut minor,

@@ -39,7 +39,8 @@ impl Library {
     fn text(&self, status: Word, kind: c_int) -> String {
         let (mut minor, mut more) = (0, 0);
         let mut text = Output::new(self);
-        // SAFETY: pointers to this frame's variables, and a static object identifier.
+        // SAFETY: pointers to this frame's variables, and a static object identifier. Any number may be asked for; the text
+        // is the library's until `text` is dropped.
         let major = unsafe {
             (self.display_status)(
                 &raw mut minor,
@@ -69,7 +70,8 @@ impl<'l> Output<'l> {
         if self.buffer.value.is_null() {
             return &[];
         }
-        // SAFETY: the library filled the buffer: so many bytes are there, until it is released when this is dropped.
+        // SAFETY: only the library fills the buffer, with so many bytes of its own. They stay, and nobody writes to them,
+        // until they are released when this is dropped, and `&self` ends before that.
         unsafe { slice::from_raw_parts(self.buffer.value.cast(), self.buffer.length) }
     }
 
@@ -178,12 +180,15 @@ impl GssCredential {
             .iter()
             .map(|(key, value)| ffi::KeyValue { key: key.as_ptr(), value: value.as_ptr() })
             .collect();
-        let store = ffi::KeyValues { count: pairs.len() as Word, elements: pairs.as_mut_ptr() };
+        // No store is the default one; an empty one is not said to be.
+        let places = ffi::KeyValues { count: pairs.len() as Word, elements: pairs.as_mut_ptr() };
+        let store = if pairs.is_empty() { ptr::null() } else { &raw const places };
         let mut kerberos = ffi::OidSet { count: 1, elements: ffi::KERBEROS.pointer() };
         let mut credential = Self::none(library);
         let mut minor = 0;
         // SAFETY: the name is the library's, or null for none; pointers to this frame's variables, of which the strings
-        // and the pairs outlive the call; mechanisms and time left are not asked for.
+        // and the pairs outlive the call and are copied by it; the store may be null, as mechanisms and time left may,
+        // which are not asked for.
         let major = unsafe {
             (library.acquire_cred_from)(
                 &raw mut minor,
@@ -191,7 +196,7 @@ impl GssCredential {
                 ffi::INDEFINITE,
                 &raw mut kerberos,
                 usage,
-                &raw const store,
+                store,
                 &raw mut credential.0.handle,
                 ptr::null_mut(),
                 ptr::null_mut(),

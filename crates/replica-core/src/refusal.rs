@@ -47,6 +47,8 @@ pub enum Refusal {
     NoVersions,
     /// Rows that differ cannot be staged in tempdb.
     UnknownToTempdb,
+    /// The target's rows cannot change places with a table's beside it.
+    SwitchRules,
     /// Security policies may hide rows of either side.
     HiddenRows,
     /// Columns that only the target has hold values.
@@ -80,6 +82,7 @@ impl Refusal {
             Self::NoKey => "no_key",
             Self::NoVersions => "no_versions",
             Self::UnknownToTempdb => "unknown_to_tempdb",
+            Self::SwitchRules => "switch_rules",
             Self::HiddenRows => "hidden_rows",
             Self::LostValues => "lost_values",
             Self::LostRows => "lost_rows",

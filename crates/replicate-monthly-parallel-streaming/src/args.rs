@@ -67,6 +67,9 @@ struct Own {
     /// rebuild the indexes that a run which crashed has left disabled, and do nothing else
     #[argh(switch)]
     repair_indexes: bool,
+    /// drop the tables that runs which are dead have left beside the target's, and do nothing else
+    #[argh(switch)]
+    clean_up: bool,
     /// lock the table for each load: auto, always or never (default auto: where loads can share the lock)
     #[argh(option, arg_name = "auto|always|never")]
     tablock: Option<String>,
@@ -106,6 +109,8 @@ pub enum Work {
     Windows(Option<Range>),
     /// Indexes that a run has left disabled are rebuilt, and nothing else.
     RepairIndexes,
+    /// Tables that dead runs have left beside the target's are dropped, and nothing else.
+    CleanUp,
 }
 
 const DEFAULT_RETRIES: u32 = 5;
@@ -122,8 +127,10 @@ impl Tool for Args {
 
     fn resolve(self, stdin: bool) -> Result<Options> {
         let own = self.own;
-        let selection = self.tables.selection(stdin)?;
+        self.apply.agreed()?;
+        let selection = if own.clean_up { Selection::default() } else { self.tables.selection(stdin)? };
         let work = match self.days.range()? {
+            _ if own.clean_up => Work::CleanUp,
             _ if own.repair_indexes => Work::RepairIndexes,
             None if !selection.all => {
                 return Err(Error::usage("no dates are given").remedy(

@@ -21,6 +21,9 @@ use crate::args::{Options, Work};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
+    if options.work == Work::CleanUp {
+        return cli::clean_up(&config, reporter);
+    }
     let replicated = || replicate_all(options, &config, reporter);
     if options.explain { replicated() } else { notify::told(&config, Args::NAME, reporter, replicated) }
 }
@@ -30,7 +33,7 @@ fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Res
     // Indexes are the target's alone.
     let source = match options.work {
         Work::Windows(_) => Some(config.source()?),
-        Work::RepairIndexes => None,
+        Work::RepairIndexes | Work::CleanUp => None,
     };
     let target = config.target()?;
     let policy = options.creation.policy(config)?;
@@ -66,6 +69,7 @@ fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Res
                     Err(error) => Err(error),
                 },
                 Work::RepairIndexes => repair(options, config, &configured, &table, &stop, reporter).await,
+                Work::CleanUp => continue,
             };
             match done {
                 Ok(code) => codes.push(code),

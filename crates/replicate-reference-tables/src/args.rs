@@ -61,6 +61,9 @@ struct Own {
     /// accepted for the sake of scripts; a whole table is always one transaction
     #[argh(option, arg_name = "rows", from_str_fn(values::rows))]
     commit_interval: Option<u64>,
+    /// drop the tables that runs which are dead have left beside the target's, and do nothing else
+    #[argh(switch)]
+    clean_up: bool,
 }
 
 /// What the command line asks for.
@@ -70,6 +73,8 @@ pub struct Options {
     pub way: Way,
     pub max_workers: usize,
     pub commit_interval: Option<u64>,
+    /// What dead runs have left is dropped, and nothing else is done.
+    pub clean_up: bool,
     pub explain: bool,
     pub creation: CreationArgs,
     pub loading: Loading,
@@ -121,9 +126,11 @@ impl Tool for Args {
             )
             .remedy("Leave out --full-table-mode parquet, or say --apply replace"));
         }
+        self.apply.agreed()?;
         Ok(Options {
-            selection: self.tables.selection(stdin)?,
+            selection: if self.own.clean_up { Selection::default() } else { self.tables.selection(stdin)? },
             way,
+            clean_up: self.own.clean_up,
             max_workers: self.workers.most(),
             commit_interval: self.own.commit_interval,
             explain: self.explain.is_asked(),

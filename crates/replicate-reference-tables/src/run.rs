@@ -5,7 +5,7 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, Days, Plan, Sides, Source, TableJob};
+use replica_core::copy::{self, CopyOptions, Days, Plan, Sides, Source, TableJob};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::notify;
@@ -20,6 +20,9 @@ use crate::args::{Options, Way};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
+    if options.clean_up {
+        return cli::clean_up(&config, reporter);
+    }
     let copied = || copy(options, &config, reporter);
     if options.explain { copied() } else { notify::told(&config, Args::NAME, reporter, copied) }
 }
@@ -106,7 +109,7 @@ fn job<S>(
     let copy_options = match options.way {
         Way::Stream => options.apply.copy_options(&settings, replacing),
         // Files are not compared, whatever the configuration says of the table.
-        _ => replacing,
+        _ => CopyOptions { publish: options.apply.publish.unwrap_or(replacing.publish), ..replacing },
     };
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
@@ -420,6 +423,7 @@ async fn patiently<S: Source, T>(
 async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
     let (source, target) = sides.tables(&job.table, &job.article).await?;
     let plan = job.plan(&source, &target, job.options)?;
+    let plan = copy::published(&mut sides.target, &target, plan, job.options.publish).await?;
     job.source.check(&plan)?;
     let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
     let parent = Parent::of(&target).unwrap_or_else(unknown);

@@ -194,6 +194,7 @@ pub fn copy_options(step: &Step, load: LoadOptions) -> CopyOptions {
             StepPart::Changes => Apply::Difference,
             StepPart::Whole | StepPart::Days { .. } => settings.apply.unwrap_or_default(),
         },
+        publish: settings.publish.unwrap_or_default(),
         keep_gone: step.keep_gone,
         load,
         ..CopyOptions::default()

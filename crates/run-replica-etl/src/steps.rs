@@ -149,6 +149,7 @@ fn step(
     let mut settings = configured.settings(table);
     settings.allow_shrink = step_options.allow_shrink.or(settings.allow_shrink).or(config.etl.allow_shrink);
     settings.apply = settings.apply.or(config.etl.apply);
+    settings.publish = settings.publish.or(config.etl.publish);
     let workers = match part {
         StepPart::Whole | StepPart::Changes => 1,
         StepPart::Days { .. } => match settings.max_workers {

@@ -166,7 +166,9 @@ impl Reading {
         let (snapshot, moment) = match kept {
             Some(transaction) => {
                 let kept = transaction.snapshot.get_or_insert_with(|| registry.open_snapshot(true));
-                (None, kept.moment)
+                let moment = kept.moment;
+                must_be_as_then(&engine, tables, moment)?;
+                (None, moment)
             }
             None => {
                 let opened = registry.open_snapshot(versions);
@@ -237,6 +239,30 @@ fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), Sql
         }
     }
     Ok(())
+}
+
+/// Definitions have no versions (Microsoft docs, "MSSQLSERVER_3961").
+///
+/// # Errors
+/// 3961 for a table whose definition was changed after the snapshot's moment: by ALTER TABLE, SWITCH or TRUNCATE, too.
+fn must_be_as_then(engine: &Engine, tables: &[TableUse], moment: u64) -> Result<(), SqlError> {
+    let changed = tables
+        .iter()
+        .find(|used| engine.transactions.altered_since((used.database, used.table.object_id), moment));
+    let Some(used) = changed else { return Ok(()) };
+    let instance = engine.instance();
+    let database = instance.databases.get(&used.database).map_or("", |database| &database.name);
+    Err(SqlError::new(
+        3961,
+        16,
+        1,
+        format!(
+            "Snapshot isolation transaction failed in database '{database}' because the object accessed by the statement has \
+             been modified by a DDL statement in another concurrent transaction since the start of this transaction. It is \
+             disallowed because the metadata is not versioned. A concurrent update to metadata can lead to inconsistency if \
+             mixed with snapshot isolation."
+        ),
+    ))
 }
 
 /// Calls `each` with every row of a query, from inside a [`Reading`], until it answers false.

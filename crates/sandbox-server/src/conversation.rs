@@ -120,6 +120,7 @@ impl Conversation {
                     self.refuse(answers, reset, &SqlError::new(8501, 16, 3, text))
                 }
             },
+            _ if holds_commit(headers.body) && commits(&self.channel.engine) => Err(Closed),
             _ => self.call(headers.body, reset),
         }
     }
@@ -251,4 +252,10 @@ impl Conversation {
         self.channel.outbox.write(&bytes)?;
         Ok(self.channel.outbox.end_message()?)
     }
+}
+
+/// Does a call hold `COMMIT TRAN`, as a batch within sp_executesql may?
+fn holds_commit(call: &[u8]) -> bool {
+    const COMMIT: &[u8] = b"C\0O\0M\0M\0I\0T\0 \0T\0R\0A\0N\0";
+    call.windows(COMMIT.len()).any(|part| part.eq_ignore_ascii_case(COMMIT))
 }

@@ -64,6 +64,7 @@ impl Change<'_> {
 
     /// As [`Change::put`], for a table's record.
     pub fn put_table(&mut self, database: i16, object_id: i32, table: Option<Table>) {
+        self.transaction.altered.insert((database, object_id));
         self.put(
             move |instance| instance.databases.get_mut(&database).map(|d| &mut d.tables),
             object_id,

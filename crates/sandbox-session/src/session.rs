@@ -18,7 +18,7 @@ use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What LOGIN7 says.
 #[derive(Clone, Debug, Default)]
@@ -267,6 +267,7 @@ impl Session {
             mode,
             timeout: self.options.lock_timeout,
             deadlock_priority: self.options.deadlock_priority,
+            low_priority: false,
             cancelled,
         };
         self.engine.locks.acquire(&request).map_err(|e| Failure::from_lock(e, self.id))?;
@@ -283,6 +284,27 @@ impl Session {
     ) -> Outcome {
         let resource = Resource::Table { database: table.0, object_id: table.1 };
         self.lock(resource, mode, scope, &|| sink.cancelled())
+    }
+
+    /// Sch-M on a table to the end of the transaction, waited for at low priority: so long, or as long as `LOCK_TIMEOUT`
+    /// says where that is shorter.
+    ///
+    /// # Errors
+    /// 1222 after that time; 1205.
+    pub fn lock_table_patiently(&self, table: (i16, i32), patience: Duration, sink: &dyn Sink) -> Outcome {
+        let timeout = self.options.lock_timeout.map_or(patience, |limit| limit.min(patience));
+        let request = Request {
+            session: self.id,
+            scope: LockScope::Transaction,
+            resource: Resource::Table { database: table.0, object_id: table.1 },
+            mode: LockMode::SchM,
+            timeout: Some(timeout),
+            deadlock_priority: self.options.deadlock_priority,
+            low_priority: true,
+            cancelled: &|| sink.cancelled(),
+        };
+        self.engine.locks.acquire(&request).map_err(|e| Failure::from_lock(e, self.id))?;
+        Ok(())
     }
 
     /// Locks the places between a table's rows, all of them at once: U keeps new rows out, IX asks to put some in.

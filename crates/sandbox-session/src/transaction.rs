@@ -45,6 +45,7 @@ pub fn commit(session: &mut Session) -> Outcome {
     let finished = if transaction.wrote() { finish(session, &mut transaction, keep) } else { Ok(Vec::new()) };
     match finished {
         Ok(leftovers) => {
+            engine.transactions.altered(std::mem::take(&mut transaction.altered));
             engine.transactions.committed(transaction.id, leftovers);
             engine.row_versions.ended(transaction.id);
         }

@@ -92,6 +92,7 @@ fn try_get(locks: &LockManager, caller: &Caller, arguments: &LockArguments) -> R
         mode,
         timeout,
         deadlock_priority: caller.deadlock_priority,
+        low_priority: false,
         cancelled: caller.cancelled,
     };
     Ok(match locks.acquire(&request) {

@@ -48,6 +48,8 @@ struct RegistryState {
     readers: BTreeMap<u64, (u64, bool)>,
     /// With the moment of the commit.
     leftovers: Vec<(u64, Leftover)>,
+    /// Database and object_id of tables that DDL has changed while a reader was open, and the moment of the last time.
+    altered: HashMap<(i16, i32), u64>,
     /// Storage and rowid of rows that were read for a change to come (UPDLOCK), and the transaction that did so.
     locked_rows: HashMap<(i64, i64), u64>,
 }
@@ -87,6 +89,20 @@ impl Registry {
         state.leftovers.extend(kept);
     }
 
+    /// Tables whose definition the transaction that commits now has changed: to be called before it is `committed`.
+    pub fn altered(&self, tables: impl IntoIterator<Item = (i16, i32)>) {
+        let mut state = self.state();
+        if !state.readers.is_empty() {
+            let moment = state.moment + 1;
+            state.altered.extend(tables.into_iter().map(|table| (table, moment)));
+        }
+    }
+
+    /// Was a table's definition changed after that moment?
+    pub fn altered_since(&self, table: (i16, i32), moment: u64) -> bool {
+        self.state().altered.get(&table).is_some_and(|at| *at > moment)
+    }
+
     /// To be called once the transaction's rows are gone.
     pub fn rolled_back(&self, transaction: u64) {
         let mut state = self.state();
@@ -110,6 +126,7 @@ impl Registry {
         state.readers.remove(&snapshot.key);
         let oldest = state.readers.values().map(|(moment, _)| *moment).min().unwrap_or(u64::MAX);
         state.recent.retain(|_, (moment, _)| *moment > oldest);
+        state.altered.retain(|_, moment| *moment > oldest);
         let oldest = state.oldest_version();
         let (keep, gone): (Vec<_>, Vec<_>) =
             state.leftovers.drain(..).partition(|(moment, _)| *moment > oldest);

@@ -26,6 +26,8 @@ pub struct Transaction {
     pub snapshot: Option<Snapshot>,
     /// Has it changed the catalog?
     pub changed_schema: bool,
+    /// The tables whose records it has changed, by database and object_id.
+    pub altered: BTreeSet<(i16, i32)>,
     statements: u32,
     touched: BTreeMap<i64, Touched>,
     /// By database: the storages that have the changes of tracked tables.
@@ -52,6 +54,7 @@ impl Transaction {
             doomed: false,
             snapshot: None,
             changed_schema: false,
+            altered: BTreeSet::new(),
             statements: 0,
             touched: BTreeMap::new(),
             tracked: BTreeMap::new(),

@@ -23,6 +23,8 @@ from System.IO import StringReader  # noqa: E402
 from since import Since  # noqa: E402
 
 # Versions as the parsers number them, and the year that they are known by.
+# What is sent to later versions alone, which the tools tell by the version that the server says.
+LATER = {2012: re.compile(r" WITH \(WAIT_AT_LOW_PRIORITY \([^)]*\)\)")}
 YEARS = {110: 2012, 120: 2014, 130: 2016, 140: 2017, 150: 2019}
 # Azure SQL has what the newest version has.
 AZURE = 9999
@@ -96,28 +98,34 @@ class Faults:
         return len(found) + len(missed)
 
 
+def as_sent(sql, year):
+    """The statement as it would be sent to that version."""
+    return LATER[year].sub("", sql) if year in LATER else sql
+
+
 def parse(statements, faults):
-    for year, parser in {f"ScriptDom {year}": getattr(Dom, f"TSql{v}Parser")(True) for v, year in YEARS.items()}.items():
+    for version, year in YEARS.items():
+        parser, judge = getattr(Dom, f"TSql{version}Parser")(True), f"ScriptDom {year}"
         for statement in statements:
-            sql = statement.sql
+            sql = as_sent(statement.sql, year)
             # ScriptDom does not know KEEP_NULLS here, which SqlBulkCopy and BCP send as well.
             sql = sql.replace("KEEP_NULLS, ", "").replace("KEEP_NULLS", "") if statement.is_bulk else sql
             for error in parser.Parse(StringReader(sql.replace(" WITH ()", "")), None)[1]:
-                faults.add(statement, year, f"line {error.Line}, column {error.Column}: {error.Message}")
+                faults.add(statement, judge, f"line {error.Line}, column {error.Column}: {error.Message}")
     for version, year in {**YEARS, "Azure": "Azure"}.items():
         number = version if version == "Azure" else f"Version{version}"
         options = Parser.ParseOptions(
             "GO", True, getattr(Common.DatabaseCompatibilityLevel, number), getattr(Common.TransactSqlVersion, number)
         )
         for statement in statements:
-            for error in Parser.Parser.Parse(statement.sql, options).Errors:
+            for error in Parser.Parser.Parse(as_sent(statement.sql, year), options).Errors:
                 faults.add(statement, f"SqlParser {year}", f"line {error.Start.LineNumber}: {error.Message}")
 
 
 # What is followed by a parenthesis and is no function: syntax, types.
 WORDS = set("""
     ALL AND ANY AS BETWEEN BY CHECK CHECKIDENT CLUSTERED EXEC EXISTS FOREIGN FROM IDENTITY IN INCLUDE INTO JOIN KEY NOT ON OR ORDER OUTPUT OVER
-    RESEED SELECT SET TABLE THEN TOP UNION UNIQUE VALUES WHEN WHERE WITH
+    RESEED SELECT SET TABLE THEN TOP UNION UNIQUE VALUES WAIT_AT_LOW_PRIORITY WHEN WHERE WITH
     BINARY CHAR DATETIME2 DATETIMEOFFSET DECIMAL FLOAT NCHAR NUMERIC NVARCHAR SYSNAME TIME VARBINARY VARCHAR
 """.split())
 
@@ -163,7 +171,7 @@ def bind(statements, scripts, since, faults):
                 parameters = statement.parameters or ""
                 tables = "".join(f"{sql};\n" for sql in statement.tables)
                 try:
-                    model.AddObjects(f"CREATE PROCEDURE dbo.judged_{number} {parameters} AS\n{tables}{statement.sql}\n")
+                    model.AddObjects(f"CREATE PROCEDURE dbo.judged_{number} {parameters} AS\n{tables}{as_sent(statement.sql, year)}\n")
                 except Exception as error:  # of .NET
                     faults.add(statement, f"DacFx {version if year == AZURE else year}", str(error.Message))
             for message in model.Validate():

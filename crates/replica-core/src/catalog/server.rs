@@ -65,6 +65,13 @@ impl ServerFacts {
         ServerTraits { unchecked_loads: self.babelfish, pads_decimals: self.babelfish }
     }
 
+    /// Can DDL wait for a table at low priority? Since SQL Server 2014, which is version 12, as is every Azure SQL Database
+    /// (Microsoft docs, "ALTER TABLE", low_priority_lock_wait).
+    pub fn waits_at_low_priority(&self) -> bool {
+        let major = self.version.split('.').next().and_then(|major| major.parse::<u16>().ok());
+        !self.babelfish && major.is_some_and(|major| major >= 12)
+    }
+
     /// One database under two connections? `None`: what they say does not tell.
     pub fn is_same_database(&self, other: &Self) -> Option<bool> {
         let facts = [

@@ -92,11 +92,12 @@ const FULL_TABLE: &str = "--full-table";
 const OTHERWISE: [(&str, &str); 2] = [("--t-0", "--t0"), ("--t-1", "--t1")];
 
 /// Options that came after the scripts' own had their beginnings: they take none from these.
-const NEWER: [&str; 13] = [
+const NEWER: [&str; 15] = [
     "--allow-cascade",
     "--allow-row-filters",
     "--allow-shrink",
     "--apply",
+    "--clean-up",
     "--column",
     "--create",
     "--exclude-columns",
@@ -104,6 +105,7 @@ const NEWER: [&str; 13] = [
     "--foreign-keys",
     "--header",
     "--log-format",
+    "--publish",
     "--target",
     "--where",
 ];

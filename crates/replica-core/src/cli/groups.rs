@@ -8,7 +8,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::{Configured, Selection, values};
 use crate::catalog::{Article, TableName};
-use crate::config::{Allowance, Apply, Config, Feature, Shrink, TableSettings};
+use crate::config::{Allowance, Apply, Config, Feature, Publish, Shrink, TableSettings};
 use crate::copy::Verify;
 use crate::error::{Error, Result};
 use crate::plan::CopyOptions;
@@ -249,7 +249,7 @@ pub struct DifferenceArgs {
     allow_row_filters: bool,
 }
 
-/// How tables are brought in step.
+/// How tables are brought in step, and how that becomes visible.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct ApplyArgs {
     /// replace (default), difference (compare both sides, and write only the rows that differ), or auto (difference where
@@ -259,14 +259,32 @@ pub struct ApplyArgs {
     /// with difference: rows of other tables may go with rows that are gone at the source, where foreign keys say so
     #[argh(switch)]
     allow_cascade: bool,
+    /// how new rows become visible: direct (loaded into the table itself), staged (loaded beside it, then copied over in one
+    /// transaction), switch (loaded beside it, then SWITCH), or auto (default: SWITCH for windows that are partitions)
+    #[argh(option, arg_name = "direct|staged|switch|auto")]
+    pub publish: Option<Publish>,
 }
 
 impl ApplyArgs {
+    /// # Errors
+    /// Of kind `Usage`: two ways that exclude each other.
+    pub fn agreed(&self) -> Result<()> {
+        let differs = !matches!(self.apply, None | Some(Apply::Replace));
+        match self.publish {
+            Some(publish) if differs && publish.is_beside() => Err(Error::usage(format!(
+                "--apply difference and auto write rows one by one, and --publish {publish} replaces them"
+            ))
+            .remedy("Leave out either: what differs is written in one transaction anyway")),
+            _ => Ok(()),
+        }
+    }
+
     /// These options, with what the command line says, and the configuration where that says nothing.
     pub fn copy_options(&self, settings: &TableSettings, options: CopyOptions) -> CopyOptions {
         let cascade = self.allow_cascade || options.allowance.cascade;
         CopyOptions {
             apply: self.apply.or(settings.apply).unwrap_or_default(),
+            publish: self.publish.unwrap_or(options.publish),
             allowance: Allowance { cascade, ..options.allowance },
             ..options
         }
@@ -306,6 +324,7 @@ impl Guard {
         CopyOptions {
             ignore_extra_columns: self.ignores_extra_columns(settings),
             allowance: self.allowance(settings),
+            publish: settings.publish.unwrap_or_default(),
             load,
             ..CopyOptions::default()
         }

@@ -26,6 +26,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "--preflight",
             "--verify",
             "--apply",
+            "--publish",
             "--check-constraints",
             "--fire-triggers",
         ],

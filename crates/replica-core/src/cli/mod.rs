@@ -3,6 +3,7 @@
 //! A tool is a struct of options that implements [`Tool`], and a `main` that is one call of [`main`]. The struct is put
 //! together from groups of options, most of which other tools have, too: see [`options!`](crate::options).
 mod arguments;
+mod clean_up;
 mod configured;
 mod flatten;
 mod groups;
@@ -27,6 +28,7 @@ pub use crate::exit::Code;
 use crate::ledger;
 use crate::report::{self, LogFormat, Reporter, Reporting};
 pub use crate::signal::Stop;
+pub use clean_up::clean_up;
 pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Apply, Shrink};
+use super::{Apply, Publish, Shrink};
 
 /// What is done about tables that differ from the source's, before any is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,6 +38,8 @@ pub struct Etl {
     pub schema: SchemaCheck,
     /// How tables and days are brought in step.
     pub apply: Option<Apply>,
+    /// How new rows of tables and days become visible.
+    pub publish: Option<Publish>,
     /// Where each run leaves its record.
     pub record_dir: Option<PathBuf>,
     /// What Prometheus' node exporter reads.

@@ -11,6 +11,7 @@ mod file;
 mod json_schema;
 mod location;
 mod notify;
+mod publish;
 mod schema;
 mod secret;
 mod small;
@@ -25,6 +26,7 @@ pub use file::{Config, TableSettings};
 #[cfg(feature = "schema")]
 pub use json_schema::json_schema;
 pub use notify::{Notify, NotifyAddress, NotifyWhen};
+pub use publish::Publish;
 pub use schema::{Feature, SchemaSettings};
 pub use secret::Secret;
 pub use small::{read_small, read_small_text};

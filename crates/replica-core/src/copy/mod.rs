@@ -8,6 +8,7 @@ pub mod indexes;
 mod narrow;
 mod pinpoint;
 mod proof;
+mod publish;
 mod record;
 mod referencing;
 mod replace;
@@ -26,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::{self, Replaced};
 use crate::load::{LoadOutcome, Progress};
+use crate::plan::Publishing;
 use crate::plan::WindowedPlan;
 pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
 use crate::report::{Timing, about};
@@ -38,6 +40,7 @@ use difference::{DifferenceJob, OnRecord};
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
 pub use proof::Verify;
+pub use publish::{clean_up, published};
 use record::LoadRecord;
 use replace::{Checks, LOCK_WAIT};
 pub use sides::Sides;
@@ -231,6 +234,7 @@ async fn attempt<S: Source>(
         let (source, target) = sides.tables(&job.table, &job.article).await?;
         lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
         let plan = job.plan(&source, &target, options)?;
+        let plan = published(&mut sides.target, &target, plan, options.publish).await?;
         plan.allowed()?;
         let on_record = job.replaced(&plan);
         let is_on_record = on_record.is_on_record(&mut sides.target).await?;
@@ -274,7 +278,17 @@ async fn attempt<S: Source>(
                 log::warn!("{}: {warning}", job.table);
             }
             timing.skip();
-            replace::replace(&mut sides, &plan, &held, checks, &mut timing, progress).await
+            match plan.publishing {
+                Publishing::Direct => {
+                    replace::replace(&mut sides, &plan, &held, checks, &mut timing, progress).await
+                }
+                _ => {
+                    let run = record.run();
+                    let replaced =
+                        publish::replace(&mut sides, &plan, run, &held, checks, &mut timing, progress);
+                    Box::pin(replaced).await
+                }
+            }
         };
         match replaced.await {
             Ok(outcome) => {
@@ -352,7 +366,11 @@ async fn write_difference<S: Source>(
 
 /// The application lock of whoever replaces a target's table.
 pub(crate) fn table_lock(table: &Table) -> String {
-    format!("replica table {}", table.object.id)
+    table_lock_of(table.object.id)
+}
+
+fn table_lock_of(object_id: i64) -> String {
+    format!("replica table {object_id}")
 }
 
 /// That security policies may hide rows from a plan, where nobody has allowed it.

@@ -54,6 +54,11 @@ impl LoadRecord {
         Ok(())
     }
 
+    /// The run's number in the ledger; `None`: it is not on record.
+    pub(super) fn run(&self) -> Option<i64> {
+        self.run.as_ref().map(PlainRun::id)
+    }
+
     /// Rows that have come so far.
     pub(super) fn progress(&self, rows: u64) {
         if let Some(run) = &self.run {

@@ -114,7 +114,7 @@ pub(super) async fn replace(
     Ok(outcome)
 }
 
-async fn run(
+pub(super) async fn run(
     target: &mut Session,
     statements: Vec<Statement>,
     timing: &mut Timing,

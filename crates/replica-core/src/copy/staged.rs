@@ -1,26 +1,30 @@
-//! One window that is a partition: loaded into a table beside the target, then switched in (see [`crate::staging`]).
+//! One window that is loaded into a table beside the target, and then published: switched in where it is a partition, or
+//! copied over in one transaction (see [`crate::staging`]).
 //!
-//! A failure before the switch leaves the old rows; the switch itself is one transaction, with the ledger's row in it.
-use std::time::Instant;
+//! A failure before that leaves the old rows; publishing is one transaction, with the ledger's row in it.
+use std::time::{Duration, Instant};
 
-use super::Sides;
-use super::proof;
+use super::publish::{
+    Filling, LOCK_TIMEOUT, POLITE_WAIT, Patience, drop_all, insert, is_lost, prove, switch,
+};
+use super::referencing::still_rest_and_ours;
 use super::replace::LOCK_WAIT;
-use super::source::ConnectedSource;
 use super::window::WindowError;
-use crate::error::{Error, Result};
-use crate::identity;
-use crate::ledger::{Claim, Loaded};
-use crate::load::{self, Load, LoadOutcome, Progress};
+use super::{Sides, Verify};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{self, Claim, Loaded};
+use crate::load::{LoadOutcome, Progress};
 use crate::plan::Plan;
 use crate::report::Timing;
 use crate::session::Session;
-use crate::staging::{StagedWindow, Staging};
+use crate::staging::StagingTables;
 
-/// Why a window was not switched in.
+/// Why a window was not published.
 pub(super) enum StagedError {
-    /// The server does not let us: there is the ordinary way.
+    /// The server does not let its rows change places.
     Refused(Error),
+    /// What lies beside the target is not what was sent.
+    Different(Error),
     Broken(WindowError),
 }
 
@@ -30,93 +34,115 @@ impl From<Error> for StagedError {
     }
 }
 
-/// Replaces the rows of a plan that is limited to a window with a partition of its own.
+/// Replaces the rows of a plan that is limited to a window. Answers how long it took to read back what was loaded, too.
 pub(super) async fn replace(
     sides: &mut Sides,
     plan: &Plan,
-    (staging, stage): (&Staging, &StagedWindow),
+    tables: &StagingTables,
     claim: &Claim,
+    verify: Verify,
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<LoadOutcome, StagedError> {
-    let Sides { source, target } = sides;
-    target.set_lock_timeout(LOCK_WAIT).await?;
-    let begun = Instant::now();
-    // An attempt that was cut off may have left them.
-    run(target, &stage.drop).await?;
-    run(target, &stage.create).await?;
-    let rows = source.rows(plan, timing, progress).await?;
-    let load = Load { fence: Some(claim.fence()), ..staged(plan.load(rows.columns())?, stage) };
-    target.lane()?.begin().await?;
-    let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
-    // Whoever has taken the window over has tables of the same names.
-    claim.check(target).await?;
-    target.lane()?.commit().await?;
-    timing.phase("INSERT");
-    proof::reread(source, plan, outcome.fingerprint, timing).await?;
-    run(target, &stage.finish).await?;
-    timing.phase("BUILD_IDX");
-    if stage.has_identity {
-        identity::move_on(target, &plan.target, &stage.incoming).await?;
+) -> Result<(LoadOutcome, Duration), StagedError> {
+    let replaced = attempt(sides, plan, tables, claim, verify, timing, progress).await;
+    // They hold the old rows by now, or new ones that nobody wants. After a lost connection the run's end drops them.
+    if !matches!(&replaced, Err(StagedError::Broken(broken)) if is_lost(&broken.error)) {
+        drop_all(&mut sides.target, tables).await;
     }
+    replaced
+}
+
+async fn attempt(
+    sides: &mut Sides,
+    plan: &Plan,
+    tables: &StagingTables,
+    claim: &Claim,
+    verify: Verify,
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(LoadOutcome, Duration), StagedError> {
+    let target = &mut sides.target;
+    target.set_lock_timeout(LOCK_WAIT).await?;
+    ledger::open_staging(target).await?;
+    let begun = Instant::now();
+    // An attempt that was cut off may have left them; the window is ours, and so are they.
+    for name in tables.names() {
+        ledger::drop_staging(target, name).await?;
+    }
+    let bare = tables.switch.is_empty();
+    let reading = if bare { plan.unsorted() } else { plan.clone() };
+    let beside = reading.beside(&tables.incoming, bare);
+    let run = claim.run_id();
+    let filling = Filling { plan: &reading, beside: &beside, tables, run, fence: Some(claim.fence()) };
+    filling.make(&mut sides.target).await.map_err(|error| refused(error, tables))?;
+    let outcome = filling.load(sides, timing, progress).await.map_err(|error| claim.told(error))?;
+    let target = &mut sides.target;
+    filling.finish(target, timing).await.map_err(|error| refused(error, tables))?;
+    let reading_back = Instant::now();
+    match prove(target, &beside, verify, &outcome, timing).await {
+        Err(error) if error.kind() == Kind::Data => return Err(StagedError::Different(error)),
+        proved => proved?,
+    }
+    let verifying = reading_back.elapsed();
     let loaded = Loaded {
         fingerprint: outcome.fingerprint,
         bytes: outcome.bytes,
         loading: begun.elapsed(),
         ..Loaded::default()
     };
-    target.lane()?.begin().await?;
-    if let Err(refused) = switch(target, staging, stage, claim).await {
-        target.lane()?.rollback().await?;
-        run(target, &stage.drop).await?;
-        return Err(refused);
-    }
-    claim.complete(target, &loaded).await?;
-    let committed = target.lane()?.commit().await;
-    committed.map_err(|error| {
-        StagedError::Broken(WindowError { error: error.within("COMMIT"), unless_committed: Some(outcome) })
-    })?;
-    timing.phase("SWITCH");
-    // They hold the old rows by now, which nobody wants.
-    if let Err(StagedError::Refused(error)) = run(target, &stage.drop).await {
-        log::warn!("{}: {} is left behind: {error}", plan.target, stage.outgoing);
-    }
-    Ok(outcome)
-}
-
-async fn switch(
-    target: &mut Session,
-    staging: &Staging,
-    stage: &StagedWindow,
-    claim: &Claim,
-) -> Result<(), StagedError> {
-    run(target, &stage.switch).await?;
-    if staging.holds(target, &claim.window).await? {
-        Ok(())
+    if bare {
+        copy_over(target, plan, tables, claim, &loaded, outcome).await?;
+        timing.phase("PUBLISH");
     } else {
-        Err(StagedError::Refused(Error::data("the window is no partition of its own any more")))
+        let switched = switch(target, plan, tables, claim.completion(&loaded)).await;
+        switched.map_err(|error| after_batch(claim.told(error), tables, outcome))?;
+        timing.phase("SWITCH");
     }
+    Ok((outcome, verifying))
 }
 
-/// A load for the table beside the target, which nobody else has.
-fn staged(load: Load, stage: &StagedWindow) -> Load {
-    let mut hints = load.hints;
-    if !hints.iter().any(|hint| hint == "TABLOCK") {
-        hints.push("TABLOCK".into());
-    }
-    Load { table: stage.incoming.quoted(), hints, ..load }
-}
-
-/// Statements of DDL. What the server refuses, and would refuse again, is told apart.
-async fn run(target: &mut Session, statements: &[String]) -> Result<(), StagedError> {
-    for sql in statements {
-        match target.execute_long(sql).await {
-            Ok(_) => {}
-            Err(error) if error.server().is_some() && !error.is_transient() => {
-                return Err(StagedError::Refused(error));
-            }
+/// Replaces the window's rows by those beside the target, in one transaction.
+async fn copy_over(
+    target: &mut Session,
+    plan: &Plan,
+    tables: &StagingTables,
+    claim: &Claim,
+    loaded: &Loaded,
+    outcome: LoadOutcome,
+) -> Result<(), StagedError> {
+    let mut patience = Patience::new(plan);
+    target.set_lock_timeout(POLITE_WAIT).await?;
+    loop {
+        let copied = async {
+            target.lane()?.begin().await?;
+            target.execute_long(plan.empty()).await.map_err(|error| error.within("deleting the old rows"))?;
+            still_rest_and_ours(target, plan, claim).await?;
+            insert(target, plan, tables, outcome.fingerprint.rows).await?;
+            claim.complete(target, loaded).await
+        };
+        match copied.await {
+            Ok(()) => break,
+            Err(error) if error.has_number(LOCK_TIMEOUT) => patience.step_back(target, error).await?,
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    target.lane()?.commit().await.map_err(|error| {
+        StagedError::Broken(WindowError { error: error.within("COMMIT"), unless_committed: Some(outcome) })
+    })?;
+    Ok(target.set_lock_timeout(LOCK_WAIT).await?)
+}
+
+/// What the server refuses, and would refuse again, is told apart: a window that cannot change places may go another way.
+fn refused(error: Error, tables: &StagingTables) -> StagedError {
+    let would_again = error.server().is_some() && !error.is_transient() && !ledger::is_lost(&error);
+    if would_again && !tables.switch.is_empty() { StagedError::Refused(error) } else { error.into() }
+}
+
+/// Where the connection was lost the batch may have been carried out to its end.
+fn after_batch(error: Error, tables: &StagingTables, outcome: LoadOutcome) -> StagedError {
+    if is_lost(&error) && error.kind() != Kind::Busy {
+        let error = error.within("COMMIT");
+        return StagedError::Broken(WindowError { error, unless_committed: Some(outcome) });
+    }
+    refused(error, tables)
 }

@@ -162,6 +162,16 @@ impl Run {
 }
 
 impl Claim {
+    /// The number of the run whose claim it is.
+    pub fn run_id(&self) -> i64 {
+        self.run.id
+    }
+
+    /// The error of a batch that ended with [`Self::completion`], as it is told: the window may be another's by now.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        if is_lost(&error) { lost("the window").window(self.window) } else { error }
+    }
+
     /// What every transaction that changes the window's rows must run last before its COMMIT. Where the claim is
     /// another's by now it fails, which takes the transaction back; [`is_lost`] tells.
     pub fn fence(&self) -> Query {
@@ -181,6 +191,11 @@ impl Claim {
     /// # Errors
     /// As [`Self::check`].
     pub async fn complete(&self, session: &mut Session, loaded: &Loaded) -> Result<()> {
+        self.run_fence(session, &self.completion(loaded)).await
+    }
+
+    /// What completes the window, to be the last statement before its COMMIT, as [`Self::fence`].
+    pub fn completion(&self, loaded: &Loaded) -> Query {
         let set = "state = 'complete', completed = SYSUTCDATETIME(), row_count = @P7, byte_count = @P8, \
                    row_hash = @P9, delete_ms = @P10, load_ms = @P11";
         let values = [
@@ -190,7 +205,7 @@ impl Claim {
             Param::BigInt(milliseconds(loaded.deleting)),
             Param::BigInt(milliseconds(loaded.loading)),
         ];
-        self.run_fence(session, &self.or_fail(set, &values)).await
+        self.or_fail(set, &values)
     }
 
     /// Did this attempt's last transaction commit? For when the connection was lost at COMMIT; on another session.

@@ -47,6 +47,7 @@ mod plain;
 mod replaced;
 mod run;
 mod schema;
+mod staging;
 mod subject;
 mod version;
 
@@ -62,6 +63,9 @@ pub use replaced::Replaced;
 pub use run::{Ended, Run};
 pub(crate) use schema::check;
 pub use schema::{DDL, exists, open};
+pub use staging::{
+    RecordedStaging, STAGING_DDL, drop_staging, make_staging, open_staging, staging, sweep_staging,
+};
 pub(crate) use subject::fingerprint;
 pub use subject::{Subject, source_name};
 pub use version::{

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::lease::{LEASE, RENEWALS};
 use super::schema::VERSION;
+use super::staging::{sweep_run, sweep_staging};
 use super::{change, milliseconds32, names, open_quietly, shortened, signed};
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
@@ -103,6 +104,11 @@ impl PlainRun {
         Self { id, target: target.clone(), rows, heartbeat }
     }
 
+    /// Its number in the ledger.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
     /// Rows that have come so far. The next sign of life tells of them.
     pub fn progress(&self, rows: u64) {
         self.rows.store(rows, Ordering::Relaxed);
@@ -188,11 +194,16 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
         "{LOCK_WAIT}; UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'crashed' \
          OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL"
     );
+    let mut found_dead = false;
     for other in answers.next().unwrap_or_default() {
         let other: i64 = other.number("run_id")?;
         if other < id {
             change(session, &crashed, &[&other]).await?;
+            found_dead = true;
         }
+    }
+    if let Some((table, _)) = options.table.filter(|_| found_dead) {
+        sweep_staging(session, table, None).await?;
     }
     Ok(Some(id))
 }
@@ -215,7 +226,12 @@ async fn note(session: &mut Session, id: i64, end: PlainEnd<'_>) -> Result<()> {
 async fn note_anew(target: &Endpoint, id: i64, end: PlainEnd<'_>) -> Result<()> {
     let noted = async {
         let mut session = Session::connect_once(target, Role::Target).await?;
-        note(&mut session, id, end).await
+        note(&mut session, id, end).await?;
+        match end.result {
+            // What it has beside its target is of no use to anybody.
+            Err(_) => sweep_run(&mut session, id).await,
+            Ok(_) => Ok(()),
+        }
     };
     match timeout(LAST_WORD, noted).await {
         Ok(noted) => noted,

@@ -81,15 +81,20 @@ impl Replaced<'_> {
     /// # Errors
     /// The server's.
     pub async fn mark(&self, session: &mut Session) -> Result<()> {
+        let lane = session.lane()?;
+        debug_assert!(lane.in_transaction(), "without one a failure could not take it back");
+        lane.run(&self.marking()).await.map(drop).map_err(|error| error.within("the ledger"))
+    }
+
+    /// The statement that marks them.
+    pub fn marking(&self) -> Query {
         let mut update = self.of_windows(
             "UPDATE replica.windows SET state = 'pending', run_id = NULL, host = NULL, completed = NULL, \
              row_count = NULL, byte_count = NULL, row_hash = NULL, delete_ms = NULL, load_ms = NULL, \
              verify_ms = NULL, error = @P3 + CONVERT(nvarchar(19), SYSUTCDATETIME(), 126) + N' UTC'",
         );
         update.params[2] = Param::Text(format!("its rows were replaced by {} at ", self.tool));
-        let lane = session.lane()?;
-        debug_assert!(lane.in_transaction(), "without one a failure could not take it back");
-        lane.run(&update).await.map(drop).map_err(|error| error.within("the ledger"))
+        update
     }
 
     /// A statement on the windows that have any of these rows. What was cut along another column may have some

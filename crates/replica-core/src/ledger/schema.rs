@@ -1,5 +1,5 @@
 //! The ledger's tables: made when they are missing, and left alone when they are someone else's or a later version's.
-use super::VERSIONS_DDL;
+use super::{STAGING_DDL, VERSIONS_DDL};
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
@@ -70,10 +70,23 @@ async fn opened(session: &mut Session, refused: RefusedStatements) -> Result<()>
 /// # Errors
 /// As [`open`].
 pub(super) async fn open_versions(session: &mut Session) -> Result<()> {
-    if !has_versions(session).await? {
-        create(session, true, VERSIONS_DDL, RefusedStatements::Logged).await?;
-        if !has_versions(session).await? {
-            return Err(Error::data("replica.versions is there, but this login may not see it")
+    open_later(session, "replica.versions", VERSIONS_DDL).await
+}
+
+/// Makes sure that the ledger has its table of tables beside the targets, too.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn open_staging(session: &mut Session) -> Result<()> {
+    open_later(session, "replica.staging", STAGING_DDL).await
+}
+
+/// A table that came later than the others.
+async fn open_later(session: &mut Session, table: &str, ddl: &'static str) -> Result<()> {
+    if !has_later(session, table, ddl).await? {
+        create(session, true, ddl, RefusedStatements::Logged).await?;
+        if !has_later(session, table, ddl).await? {
+            return Err(Error::data(format!("{table} is there, but this login may not see it"))
                 .remedy("GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::replica to its user"));
         }
     }
@@ -83,18 +96,27 @@ pub(super) async fn open_versions(session: &mut Session) -> Result<()> {
 /// # Errors
 /// There is a table of that name which is not the ledger's.
 pub(super) async fn has_versions(session: &mut Session) -> Result<bool> {
-    let sql =
-        "SELECT c.name AS name FROM sys.columns AS c WHERE c.object_id = OBJECT_ID(N'replica.versions')";
-    let rows = session.query(sql, &[]).await?;
+    has_later(session, "replica.versions", VERSIONS_DDL).await
+}
+
+/// # Errors
+/// There is a table of that name which is not the ledger's.
+pub(super) async fn has_staging(session: &mut Session) -> Result<bool> {
+    has_later(session, "replica.staging", STAGING_DDL).await
+}
+
+async fn has_later(session: &mut Session, table: &str, ddl: &'static str) -> Result<bool> {
+    let sql = "SELECT c.name AS name FROM sys.columns AS c WHERE c.object_id = OBJECT_ID(@P1)";
+    let rows = session.query(sql, &[&table]).await?;
     let seen: Vec<String> =
         rows.iter().filter_map(|row| Some(CatalogRow::from(row).text("name")?.to_lowercase())).collect();
-    let wanted = tables(VERSIONS_DDL).into_iter().flat_map(|(_, columns)| columns);
+    let wanted = tables(ddl).into_iter().flat_map(|(_, columns)| columns);
     let missing: Vec<&str> = wanted.filter(|column| !seen.iter().any(|name| name == column)).collect();
     if seen.is_empty() || missing.is_empty() {
         return Ok(!seen.is_empty());
     }
     Err(Error::data(format!(
-        "replica.versions in the target database is not the ledger's: it has no column {}",
+        "{table} in the target database is not the ledger's: it has no column {}",
         missing.join(", ")
     ))
     .remedy("Give it another name: the ledger makes this table itself"))

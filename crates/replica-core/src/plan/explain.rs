@@ -65,7 +65,7 @@ impl Plan {
     }
 
     /// INSERT BULK as it will be, and how often.
-    fn explain_load(&self) -> String {
+    pub(super) fn explain_load(&self) -> String {
         let columns = self.mapping.columns.iter().map(|column| LoadColumn {
             name: column.target.name.clone(),
             declared: declared(column),
@@ -93,6 +93,13 @@ impl Plan {
         let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         add("read", format!("{}; {}", self.isolation(), self.select().sql));
         add("locks", self.locks().into());
+        lines.extend(self.explain_publish());
+        if let Some(statements) = self.explain_beside() {
+            lines.extend(statements.into_iter().map(|sql| ExplainLine::new("statement", sql)));
+            lines.extend(self.explain_warnings());
+            return lines;
+        }
+        let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         for table in self.children() {
             add(
                 "locks",
@@ -170,11 +177,19 @@ impl WindowedPlan {
         }
         add("read", format!("{}; {}", plan.isolation(), first.select().sql));
         add("locks", plan.windowed_locks().into());
+        lines.extend(plan.explain_publish());
+        if let Some(statements) = first.explain_beside() {
+            lines.extend(statements.into_iter().map(|sql| ExplainLine::new("statement", sql)));
+            lines.extend(plan.explain_warnings());
+            return lines;
+        }
+        let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
         for index in &plan.strategy.disable {
             add("statement", format!("{} -- once, before the first window", plan.disable(index)));
         }
         if let Some(stage) = self.staging.as_ref().and_then(|staging| staging.stage(window)) {
-            let steps = stage.create.iter().chain(&stage.finish).chain(&stage.switch).chain(&stage.drop);
+            let create = stage.create.iter().flat_map(|(_, statements)| statements);
+            let steps = create.chain(&stage.finish).chain(&stage.switch);
             steps.for_each(|sql| add("statement", format!("{sql} -- for a window that is a partition")));
         }
         let (delete, batch) = first.delete();

@@ -2,7 +2,7 @@
 //! of itself in [`Plan::explain`].
 use crate::catalog::index::KeyColumn;
 use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
-use crate::config::{Allowance, Apply};
+use crate::config::{Allowance, Apply, Publish};
 use crate::error::{Error, Result};
 use crate::load::{Load, LoadColumn};
 use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
@@ -16,6 +16,7 @@ mod defaults;
 mod difference;
 mod explain;
 mod part;
+mod publish;
 mod statements;
 mod windowed;
 
@@ -23,6 +24,7 @@ pub(crate) use changes::{ChangesPlan, any_change, row_version};
 pub(crate) use difference::DifferencePlan;
 pub use difference::refusals;
 pub use part::RowSelection;
+pub(crate) use publish::Publishing;
 pub(crate) use statements::{Phase, Statement};
 pub(crate) use windowed::WindowedPlan;
 
@@ -33,6 +35,8 @@ pub struct Plan {
     pub source: TableName,
     /// As its catalog has it.
     pub target: TableName,
+    /// The target's object_id.
+    pub target_id: i64,
     /// What of the source's table is copied.
     pub article: Article,
     /// Every statement over the source's rows has it after FROM.
@@ -62,6 +66,8 @@ pub struct Plan {
     pub limits: Option<Limits>,
     /// Only the rows that differ are written; `None`: all are replaced.
     pub difference: Option<DifferencePlan>,
+    /// How new rows become visible.
+    pub publishing: Publishing,
     /// Rows that are gone at the source stay for now.
     pub keep_gone: bool,
     /// What the user should know and nobody has to act on.
@@ -98,11 +104,21 @@ pub struct CopyOptions {
     pub no_snapshot: bool,
     /// How it is brought in step.
     pub apply: Apply,
+    /// How its new rows become visible.
+    pub publish: Publish,
     /// With differences: rows that are gone at the source stay for now, since rows of other tables may still point at
     /// them.
     pub keep_gone: bool,
     /// How rows are loaded.
     pub load: LoadOptions,
+}
+
+impl CopyOptions {
+    /// Rows that are loaded beside the target are held against its constraints on their way in.
+    fn loading(&self) -> LoadOptions {
+        let check_constraints = self.load.check_constraints || self.publish.is_beside();
+        LoadOptions { check_constraints, ..self.load }
+    }
 }
 
 impl Plan {
@@ -112,7 +128,7 @@ impl Plan {
     pub fn new(source: &Table, target: &Table, options: CopyOptions) -> Result<Self> {
         let mapping = mapping(source, target, options)?;
         let rows = source.rows();
-        let strategy = strategy(target, rows, options.load);
+        let strategy = strategy(target, rows, options.loading());
         Ok(Self::of(source, target, options, (mapping, strategy)))
     }
 
@@ -141,6 +157,7 @@ impl Plan {
         Self {
             source: source.object.name.clone(),
             target: target.object.name.clone(),
+            target_id: target.object.id,
             article: source.article.clone(),
             rows_from: source.rows_from(),
             mapping,
@@ -156,6 +173,7 @@ impl Plan {
             sorted,
             limits: None,
             difference,
+            publishing: Publishing::Direct,
             keep_gone: options.keep_gone,
             warnings,
         }

@@ -60,7 +60,7 @@ impl Plan {
     }
 
     /// All old rows at once.
-    pub(super) fn empty(&self) -> Query {
+    pub(crate) fn empty(&self) -> Query {
         let target = self.target.quoted();
         match self.strategy.delete_method {
             DeleteMethod::Truncate => format!("TRUNCATE TABLE {target}").into(),

@@ -1,9 +1,9 @@
 //! Windows of a table, as statements.
-use super::{CopyOptions, Limits, Plan, mapping};
+use super::{CopyOptions, Limits, Plan, Publishing, mapping};
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::shape::{DeleteMethod, LoadLock, Reason, no_date_column, windowed};
-use crate::staging::{Layout, Staging};
+use crate::staging::{BrokenRule, Layout, Staging, StagingTables, window_part};
 use crate::tds::rpc::Query;
 use crate::window::{DateColumn, Filter, Window, choose};
 
@@ -43,7 +43,7 @@ impl WindowedPlan {
         let at_source = DateColumn::at_source(mapped);
         let at_target = DateColumn::at_target(mapped);
         let target_date_id = mapped.target.id;
-        let strategy = windowed(target, target_date_id, options.load);
+        let strategy = windowed(target, target_date_id, options.loading());
         let base = Plan::of(source, target, options, (mapping, strategy));
         let date_column = date.name.clone();
         Ok(Self { base, date_column, staging: None, target_date_id, at_source, at_target })
@@ -60,6 +60,38 @@ impl WindowedPlan {
             Ok(_) => self.because(Reason::NoWindowIsAPartition),
             Err(why) => self.because(Reason::NoSwitch { why }),
         }
+    }
+
+    /// The same plan, by which every window is loaded beside the target and copied over in one transaction.
+    pub(crate) fn staged(self, target: &Table) -> Self {
+        let base = self.base.staged(target);
+        let strategy = base.strategy.clone().keeping_indexes();
+        Self { base: Plan { strategy, ..base }, ..self }
+    }
+
+    /// Are windows loaded beside the target?
+    pub(crate) fn stages(&self) -> bool {
+        self.staging.is_some() || matches!(self.base.publishing, Publishing::Staged)
+    }
+
+    /// The tables beside the target for a window, where that is how it goes.
+    pub(crate) fn tables(&self, window: &Window) -> Option<StagingTables> {
+        match self.base.publishing {
+            Publishing::Staged => Some(self.base.heap(&window_part(window))),
+            _ => self.staging.as_ref()?.stage(window),
+        }
+    }
+
+    /// The same plan, which must not be carried out unless all windows change places.
+    pub(crate) fn switching_all(self, windows: &[Window], mut broken: Vec<BrokenRule>) -> Self {
+        let is_partition =
+            |window: &&Window| self.staging.as_ref().is_some_and(|staging| staging.stage(window).is_some());
+        if let Some(window) =
+            windows.iter().find(|window| !is_partition(window)).filter(|_| broken.is_empty())
+        {
+            broken.push(BrokenRule::unnumbered(format!("{window} is no partition of its own")));
+        }
+        if broken.is_empty() { self } else { Self { base: self.base.clone().not_switched(&broken), ..self } }
     }
 
     /// The same plan, with one more reason.

@@ -42,6 +42,7 @@ pub use reply::Reply;
 use route::Route;
 pub use tiberius::{FromSql, Row, ToSql};
 use watch::BlockerWatch;
+pub(crate) use watch::holders;
 
 /// Bytes that the answer to a control query may take in memory, and more than any takes. On the wire it is less: a NULL
 /// is a bit there.

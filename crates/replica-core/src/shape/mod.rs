@@ -21,7 +21,7 @@ pub(crate) mod indexes;
 mod kinds;
 mod reason;
 mod referencing;
-mod triggers;
+pub(crate) mod triggers;
 mod whole;
 mod windowed;
 
@@ -148,6 +148,11 @@ impl Strategy {
         self
     }
 
+    /// The same with no index disabled.
+    pub(crate) fn keeping_indexes(self) -> Self {
+        Self { disable: Vec::new(), ..self }
+    }
+
     /// With one more refusal.
     pub(crate) fn refused(mut self, refusal: Error) -> Self {
         self.refusals.push(refusal);
@@ -160,7 +165,7 @@ impl Strategy {
         if switching.disable.is_empty() {
             return switching;
         }
-        Self { disable: Vec::new(), ..switching.because(Reason::SwitchKeepsIndexes) }
+        switching.because(Reason::SwitchKeepsIndexes).keeping_indexes()
     }
 }
 

@@ -91,6 +91,12 @@ pub enum Reason {
     KeyHoldsRows { key: String, table: String },
     /// The rows that a foreign key would delete or change are counted first.
     ChildrenCounted { key: String, table: String, action: String },
+    /// Rows are loaded into the target itself, as asked.
+    PublishDirect,
+    /// Rows are loaded beside the target and copied over, as asked.
+    PublishStaged,
+    /// All rows of the table change places, as asked.
+    PublishSwitch,
     /// Partitions are switched in.
     Switch,
     /// Indexes stay, since partitions are switched in.
@@ -271,6 +277,17 @@ impl Reason {
                 format!(
                     "{key} of {table} (ON DELETE {action}): the rows that would go or change are counted before any is deleted, and refused if there are any (--allow-cascade)"
                 ),
+            ),
+            Self::PublishDirect => {
+                ("publish_direct", "loaded into the target itself, as asked".into())
+            }
+            Self::PublishStaged => (
+                "publish_staged",
+                "loaded into a table beside the target, proved there, then copied over in one transaction, as asked".into(),
+            ),
+            Self::PublishSwitch => (
+                "publish_switch",
+                "loaded into a table beside the target that is built like it, proved there, then SWITCH, as asked".into(),
             ),
             Self::Switch => (
                 "switch",

@@ -33,6 +33,16 @@ pub(super) fn refusal_of_statements(target: &Table, fire_triggers: bool) -> Opti
     refusal(target, true, DeleteMethod::DeleteWindow)
 }
 
+/// What stands against rows that are copied over from a table beside the target by INSERT, which no trigger lets pass by.
+pub(crate) fn refusal_of_copies(target: &Table, fire_triggers: bool) -> Option<Error> {
+    let trigger = enabled(target, "INSERT").next().filter(|_| !fire_triggers)?;
+    let why = format!("copying the new rows over would fire trigger {}", trigger.name);
+    Some(
+        Error::refused(Refusal::FiredTrigger, why)
+            .remedy("Disable it for the run, let it fire with --fire-triggers, or say --publish direct"),
+    )
+}
+
 /// What stands against a replacement by this method.
 pub(super) fn refusal(target: &Table, fire_triggers: bool, method: DeleteMethod) -> Option<Error> {
     // What a login may not see fires all the same.

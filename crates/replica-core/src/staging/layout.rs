@@ -7,6 +7,7 @@ use crate::catalog::record::CatalogRow;
 use crate::catalog::{Column, SqlType, TableName};
 use crate::error::Result;
 use crate::session::Session;
+use crate::tds::rpc::Param;
 use crate::window::Window;
 
 /// The partitions of a table.
@@ -16,6 +17,8 @@ pub struct Layout {
     pub column_id: i32,
     /// The first day of each partition but the first; `None` where a boundary is no day.
     pub first_days: Option<Vec<Date>>,
+    /// The boundaries as the server writes them, in their order.
+    pub boundaries: Vec<String>,
     pub partitions: Vec<PartitionLayout>,
     pub identity: IdentitySeed,
 }
@@ -49,7 +52,7 @@ impl Layout {
     /// The server's: the caller can do without.
     pub async fn read(session: &mut Session, table: &TableName, columns: &[Column]) -> Result<Self> {
         let name = table.quoted();
-        let boundaries = ask(session, include_str!("layout.sql"), &name).await?;
+        let boundaries = ask(session, &format!("{BOUNDARIES}ORDER BY boundary_id"), &name).await?;
         let partitions = ask(session, include_str!("partitions.sql"), &name).await?;
         let identity = ask(session, include_str!("identity.sql"), &name).await?;
         let column_id = boundaries.first().and_then(|row| row.int("column_id")).unwrap_or_default();
@@ -59,6 +62,10 @@ impl Layout {
         Ok(Self {
             column_id,
             first_days: first_days(&boundaries, sql_type),
+            boundaries: boundaries
+                .iter()
+                .map(|row| row.text("boundary").unwrap_or_default().to_owned())
+                .collect(),
             partitions: partitions.iter().map(partition).collect::<Result<_>>()?,
             identity: identity.first().and_then(IdentitySeed::from_record).unwrap_or_default(),
         })
@@ -76,6 +83,49 @@ impl Layout {
         (days.get(at + 1) == Some(&window.next)).then_some(at + 2)
     }
 }
+
+/// Two boundaries, with a partition between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionBounds {
+    target: TableName,
+    /// As the server numbers the later one; the earlier one comes before it.
+    later: usize,
+    boundaries: [String; 2],
+}
+
+/// What the batch throws where they are others: a number above 50,000 is free (Microsoft docs, THROW).
+const MOVED: u32 = 50_974;
+
+impl PartitionBounds {
+    /// Of a partition that [`Layout::partition_of`] has found.
+    pub fn of(layout: &Layout, target: &TableName, partition: usize) -> Option<Self> {
+        let boundary = |n: usize| layout.boundaries.get(n.checked_sub(1)?).cloned();
+        let boundaries = [boundary(partition.checked_sub(1)?)?, boundary(partition)?];
+        Some(Self { target: target.clone(), later: partition, boundaries })
+    }
+
+    /// Throws, unless the partition is still the one between them. A boundary that somebody has merged away since makes it
+    /// one of other days, too. After a SWITCH they stay as they are up to the commit: it locks the table as ALTER PARTITION
+    /// FUNCTION would (Sch-M).
+    pub fn check(&self, params: &mut Vec<Param>) -> String {
+        let mut param = |text: &str| {
+            params.push(Param::Text(text.to_owned()));
+            params.len()
+        };
+        let target = param(&self.target.quoted());
+        let [earlier, later] = [param(&self.boundaries[0]), param(&self.boundaries[1])];
+        let boundaries = BOUNDARIES.replace("@P1", &format!("@P{target}"));
+        let (before, after) = (self.later - 1, self.later);
+        format!(
+            "IF (SELECT COUNT(*) FROM (\n{boundaries}) AS b WHERE (b.boundary_id = {before} AND b.boundary = @P{earlier}) \
+             OR (b.boundary_id = {after} AND b.boundary = @P{later})) <> 2 \
+             THROW {MOVED}, N'The window is no partition of its own any more.', 1"
+        )
+    }
+}
+
+/// `@P1` is the table's quoted name.
+const BOUNDARIES: &str = include_str!("layout.sql");
 
 impl IdentitySeed {
     /// `None`: beyond bigint, or unknown.

@@ -12,4 +12,3 @@ JOIN sys.partition_parameters AS pp ON pp.function_id = pf.function_id
 JOIN sys.index_columns AS ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id AND ic.partition_ordinal = 1
 LEFT JOIN sys.partition_range_values AS prv ON prv.function_id = pf.function_id
 WHERE i.object_id = OBJECT_ID(@P1) AND i.index_id IN (0, 1)
-ORDER BY prv.boundary_id

@@ -4,15 +4,20 @@
 //!
 //! What SWITCH demands is much: the same columns, indexes, filegroup and compression, and a CHECK that promises the
 //! partition's range. What is not known to meet it goes the ordinary way, and so does what the server refuses.
+//!
+//! A whole table changes places with its [`Twins`] in the same way, or is replaced by what was loaded into a bare heap.
 mod layout;
+mod rules;
+mod twin;
 
 use crate::catalog::index::{Index, IndexKind};
-use crate::catalog::record::CatalogRow;
 use crate::catalog::{Column, Table, TableName, quote};
 use crate::error::Result;
-use crate::session::Session;
 use crate::window::{DateColumn, Window};
-pub(crate) use layout::{IdentitySeed, Layout, PartitionLayout};
+pub(crate) use layout::{IdentitySeed, Layout, PartitionBounds, PartitionLayout};
+pub(crate) use rules::{BrokenRule, broken_rules};
+use twin::{LOW_PRIORITY, waits_at_low_priority};
+pub(crate) use twin::{SwitchFacts, Twins};
 
 /// How to build the tables beside the target.
 #[derive(Clone, Debug)]
@@ -23,23 +28,64 @@ pub struct Staging {
     indexes: Vec<Index>,
     date: DateColumn,
     layout: Layout,
+    low_priority: bool,
 }
 
-/// One window's tables, statement by statement.
+/// Tables beside a target, statement by statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StagedWindow {
+pub struct StagingTables {
     /// The new rows.
     pub incoming: TableName,
-    /// The old rows, on their way out.
-    pub outgoing: TableName,
+    /// The old rows, on their way out; `None`: they are deleted.
+    pub outgoing: Option<TableName>,
     /// The new rows have numbers of the target's identity column, which SWITCH does not move on.
     pub has_identity: bool,
-    pub create: Vec<String>,
+    /// Each table, and what makes it.
+    pub create: Vec<(TableName, Vec<String>)>,
     /// Once the new rows are there.
     pub finish: Vec<String>,
-    /// The old rows out, the new ones in: in one transaction.
+    /// The old rows out, the new ones in: in one transaction. Empty: they are deleted and inserted.
     pub switch: Vec<String>,
-    pub drop: Vec<String>,
+    /// The SWITCH waits for the target at low priority.
+    pub low_priority: bool,
+    /// Between which boundaries the rows that change places are; `None`: they are all.
+    pub unless: Option<PartitionBounds>,
+}
+
+impl StagingTables {
+    /// The tables.
+    pub fn names(&self) -> impl Iterator<Item = &TableName> {
+        std::iter::once(&self.incoming).chain(&self.outgoing)
+    }
+
+    /// A bare heap for rows that are copied over: loads into it are as fast as loads are. `part`: what tells it from others
+    /// of the same target.
+    pub fn heap(target: i64, part: &str, columns: &[&Column]) -> Self {
+        let incoming = TableName::new(SCHEMA, &format!("stage_{target}_{part}_in"));
+        let columns = columns.iter().map(|column| {
+            let collation =
+                column.collation.as_ref().map(|c| format!(" COLLATE {}", c.name)).unwrap_or_default();
+            let null = if column.nullable { "NULL" } else { "NOT NULL" };
+            format!("{} {}{collation} {null}", quote(&column.name), column.sql_type)
+        });
+        let create =
+            format!("CREATE TABLE {} ({})", incoming.quoted(), columns.collect::<Vec<_>>().join(", "));
+        Self {
+            create: vec![(incoming.clone(), vec![create])],
+            incoming,
+            outgoing: None,
+            has_identity: false,
+            finish: Vec::new(),
+            switch: Vec::new(),
+            low_priority: false,
+            unless: None,
+        }
+    }
+}
+
+/// What tells the tables of a window from those of others.
+pub(crate) fn window_part(window: &Window) -> String {
+    format!("{}_{}", window.first, window.next).replace('-', "")
 }
 
 /// The schema of the ledger: whoever may write that may make tables there.
@@ -90,73 +136,46 @@ impl Staging {
             indexes: indexes.clone(),
             date,
             layout,
+            low_priority: waits_at_low_priority(target),
         })
     }
 
     /// The tables for one window; `None` if it is not a partition of its own.
-    pub fn stage(&self, window: &Window) -> Option<StagedWindow> {
+    pub fn stage(&self, window: &Window) -> Option<StagingTables> {
         let partition = self.layout.partition_of(window)?;
-        let name = |part: &str| {
-            let days = format!("{}_{}", window.first, window.next).replace('-', "");
-            TableName::new(SCHEMA, &format!("{}{days}_{part}", self.prefix()))
-        };
+        let part = window_part(window);
+        let name = |which: &str| TableName::new(SCHEMA, &format!("stage_{}_{part}_{which}", self.object_id));
         let (incoming, outgoing) = (name("in"), name("out"));
-        let mut create = Vec::new();
-        for table in [&incoming, &outgoing] {
-            create.push(self.create(table, partition, *table == incoming));
-            create.extend(self.base().and_then(|index| self.index(table, index, partition)));
-        }
         let others = || self.indexes.iter().filter(|index| index.id > 1);
-        create.extend(others().filter_map(|index| self.index(&outgoing, index, partition)));
+        let create = [&incoming, &outgoing].map(|table| {
+            let mut statements = vec![self.create(table, partition, *table == incoming)];
+            statements.extend(self.base().and_then(|index| self.index(table, index, partition)));
+            if *table == outgoing {
+                statements.extend(others().filter_map(|index| self.index(table, index, partition)));
+            }
+            (table.clone(), statements)
+        });
         let mut finish: Vec<_> =
             others().filter_map(|index| self.index(&incoming, index, partition)).collect();
         let promise = self.date.promise(window);
         finish.push(format!("ALTER TABLE {} WITH CHECK ADD CHECK ({promise})", incoming.quoted()));
         let target = self.target.quoted();
+        let wait = if self.low_priority { LOW_PRIORITY } else { "" };
         let switch = vec![
-            format!("ALTER TABLE {target} SWITCH PARTITION {partition} TO {}", outgoing.quoted()),
+            format!("ALTER TABLE {target} SWITCH PARTITION {partition} TO {}{wait}", outgoing.quoted()),
             format!("ALTER TABLE {} SWITCH TO {target} PARTITION {partition}", incoming.quoted()),
         ];
-        let drop = [&incoming, &outgoing].map(|table| {
-            let table = table.quoted();
-            // DROP TABLE IF EXISTS came with SQL Server 2016. The name is ours: digits and letters.
-            format!("IF OBJECT_ID(N'{table}') IS NOT NULL DROP TABLE {table}")
-        });
         let has_identity = self.columns.iter().any(|column| column.identity);
-        Some(StagedWindow { incoming, outgoing, has_identity, create, finish, switch, drop: drop.to_vec() })
-    }
-
-    /// Is a window's partition still the one that it was? A boundary that somebody has merged away since makes it one of
-    /// other days, too, which would go out with the window's. Asked after a switch, which keeps the boundaries as they
-    /// are up to the commit: it locks the table as ALTER PARTITION FUNCTION would (Sch-M).
-    ///
-    /// # Errors
-    /// The server's.
-    pub async fn holds(&self, session: &mut Session, window: &Window) -> Result<bool> {
-        let layout = Layout::read(session, &self.target, &self.columns).await?;
-        Ok(layout.column_id == self.layout.column_id
-            && layout.partition_of(window) == self.layout.partition_of(window))
-    }
-
-    /// What the names of this target's staging tables begin with.
-    fn prefix(&self) -> String {
-        format!("stage_{}_", self.object_id)
-    }
-
-    /// Drops what runs that were cut off have left beside the target. For the last one out: others may be at work on
-    /// theirs.
-    ///
-    /// # Errors
-    /// The server's.
-    pub async fn sweep(&self, session: &mut Session) -> Result<()> {
-        let sql =
-            "SELECT name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P1) AND LEFT(name, LEN(@P2)) = @P2";
-        let left = session.query(sql, &[&SCHEMA, &self.prefix().as_str()]).await?;
-        for row in &left {
-            let table = TableName::new(SCHEMA, &CatalogRow::from(row).name("name")?);
-            session.execute(&format!("DROP TABLE {}", table.quoted())).await?;
-        }
-        Ok(())
+        Some(StagingTables {
+            unless: PartitionBounds::of(&self.layout, &self.target, partition),
+            incoming,
+            outgoing: Some(outgoing),
+            has_identity,
+            create: create.to_vec(),
+            finish,
+            switch,
+            low_priority: self.low_priority,
+        })
     }
 
     fn base(&self) -> Option<&Index> {
@@ -250,6 +269,7 @@ mod tests {
         Layout {
             column_id: 2,
             first_days: Some(vec![JANUARY.first, JANUARY.next]),
+            boundaries: vec!["2024-01-01T00:00:00".into(), "2024-02-01T00:00:00".into()],
             partitions: vec![place(1, "PAGE"), place(2, "NONE")],
             identity: IdentitySeed { seed: 10, increment: -5 },
         }
@@ -279,7 +299,7 @@ mod tests {
         let new = "[replica].[stage_1_20240101_20240201_in]";
         let old = "[replica].[stage_1_20240101_20240201_out]";
         assert_eq!(
-            stage.create[..2],
+            stage.create[0].1,
             [
                 format!("CREATE TABLE {new} ([id] int NOT NULL, [d] date NOT NULL) ON [FG 2]"),
                 format!(
@@ -316,11 +336,12 @@ mod tests {
         let stage = staging(&table, layout()).unwrap().stage(&JANUARY).unwrap();
         let created = |name: &TableName| {
             let begin = format!("CREATE TABLE {} ([id] int", name.quoted());
-            stage.create.iter().find_map(|sql| sql.strip_prefix(&begin)).unwrap()
+            let all = stage.create.iter().flat_map(|(_, statements)| statements);
+            all.into_iter().find_map(|sql| sql.strip_prefix(&begin)).unwrap()
         };
         assert!(stage.has_identity);
         assert!(created(&stage.incoming).starts_with(" IDENTITY(10,-5) NOT NULL, [d] date NOT NULL)"));
-        assert!(created(&stage.outgoing).starts_with(" NOT NULL, "));
+        assert!(created(stage.outgoing.as_ref().unwrap()).starts_with(" NOT NULL, "));
     }
 
     #[test]

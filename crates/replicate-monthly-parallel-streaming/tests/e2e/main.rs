@@ -13,6 +13,7 @@ mod losses;
 mod overtaken;
 mod partitions;
 mod pinpoint;
+mod publish;
 mod referencing;
 mod resume;
 mod shared;

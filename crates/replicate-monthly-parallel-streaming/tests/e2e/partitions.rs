@@ -150,13 +150,15 @@ fn a_failure_leaves_the_old_rows_of_a_partition() {
     assert_eq!(target.number("SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'"), 0);
 }
 
-/// The COMMITs of one worker: the ledger's at its beginning, then for each window one of its load beside the table and
-/// one of its SWITCH, which completes it.
+/// The COMMITs of one worker: the ledger's at its beginning, then for each window one of the tables beside the target, one
+/// of its load, and one of its SWITCH, which completes it.
 #[test]
 fn after_a_lost_commit_of_a_switch_the_ledger_decides() {
     for (kind, at, again) in [
+        ("cut_before_commit", 4, 1),
+        ("cut_after_commit", 4, 0),
         ("cut_before_commit", 3, 1),
-        ("cut_after_commit", 3, 0),
+        ("cut_after_commit", 3, 1),
         ("cut_before_commit", 2, 1),
         ("cut_after_commit", 2, 1),
     ] {

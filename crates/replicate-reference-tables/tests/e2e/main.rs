@@ -20,6 +20,7 @@ mod names;
 mod output;
 mod parquet;
 mod pinpoint;
+mod publish;
 mod readers;
 mod referencing;
 mod refused;

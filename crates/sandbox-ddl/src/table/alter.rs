@@ -1,5 +1,5 @@
 //! ALTER TABLE.
-use super::target::{cannot_find, target};
+use super::target::{cannot_find, target_within};
 use super::{add, alter_column, constraints, drop_item, switch};
 use crate::tracking;
 use sandbox_session::Session;
@@ -12,7 +12,13 @@ use sandbox_sql::tokens::ObjectName;
 /// # Errors
 /// 4902, and what the action does not allow.
 pub fn alter(session: &mut Session, name: &ObjectName, action: &AlterTable, sink: &dyn Sink) -> Outcome {
-    let altered = target(session, name, sink, || cannot_find(name))?;
+    let patience = match action {
+        AlterTable::Switch { low_priority, .. } => {
+            low_priority.map(|minutes| session.engine.sandbox.minute() * minutes)
+        }
+        _ => None,
+    };
+    let altered = target_within(session, name, patience, sink, || cannot_find(name))?;
     match action {
         AlterTable::Add { columns, constraints, check } => {
             add::add(session, &altered, &add::Addition { columns, constraints, check: *check }, sink)
@@ -37,8 +43,8 @@ pub fn alter(session: &mut Session, name: &ObjectName, action: &AlterTable, sink
         AlterTable::Triggers { names, enable } => {
             constraints::switch_triggers(session, &altered, names, *enable)
         }
-        AlterTable::Switch { from, target: to, to: to_partition } => {
-            let other = target(session, to, sink, || cannot_find(to))?;
+        AlterTable::Switch { from, target: to, to: to_partition, .. } => {
+            let other = target_within(session, to, patience, sink, || cannot_find(to))?;
             switch::switch(session, (&altered, *from), (&other, *to_partition))
         }
         AlterTable::EnableChangeTracking { columns_updated } => {

@@ -9,6 +9,7 @@ use sandbox_sql::tokens::ObjectName;
 use sandbox_transactions::locks::{LockMode, LockScope};
 use sandbox_values::error::SqlError;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// # Errors
 /// 1222, 1205.
@@ -26,10 +27,27 @@ pub fn table(
     sink: &dyn Sink,
     missing: impl Fn() -> SqlError,
 ) -> Outcome<(i16, Arc<Table>)> {
+    table_within(session, name, None, sink, missing)
+}
+
+/// The same, waited for at low priority where that has a limit.
+///
+/// # Errors
+/// As [`table`].
+pub fn table_within(
+    session: &Session,
+    name: &ObjectName,
+    patience: Option<Duration>,
+    sink: &dyn Sink,
+    missing: impl Fn() -> SqlError,
+) -> Outcome<(i16, Arc<Table>)> {
     loop {
         let found = names::table(session, &session.engine.instance(), name);
         let (database, found) = found.ok_or_else(&missing)?;
-        modify(session, (database, found.object_id), sink)?;
+        match patience {
+            Some(patience) => session.lock_table_patiently((database, found.object_id), patience, sink)?,
+            None => modify(session, (database, found.object_id), sink)?,
+        }
         // While this session waited, the table may have been changed, dropped or made anew.
         let now = names::table(session, &session.engine.instance(), name);
         let (_, now) = now.ok_or_else(&missing)?;

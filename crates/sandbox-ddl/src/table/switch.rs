@@ -3,7 +3,7 @@
 use super::range::{Range, of_checks, of_partition};
 use super::target::Altered;
 use crate::{indexed_view, tracking};
-use sandbox_catalog::schema::{Column, Database, Index, Table};
+use sandbox_catalog::schema::{Column, Database, ForeignKey, Index, Table};
 use sandbox_catalog::store;
 use sandbox_query::memory;
 use sandbox_session::Session;
@@ -177,6 +177,14 @@ fn same_column(pair: &Pair<'_>, ordinal: usize, a: &Column, b: &Column) -> Resul
             ),
         ));
     }
+    if a.sparse != b.sparse {
+        return Err(refuse(
+            11412,
+            format!(
+                "{start} because column '{name}' does not have the same sparse storage attribute in tables '{s}' and '{t}'."
+            ),
+        ));
+    }
     match (&a.computed, &b.computed) {
         (Some(x), Some(y)) if x.definition != y.definition => Err(refuse(
             4966,
@@ -232,6 +240,14 @@ fn same_indexes(pair: &Pair<'_>) -> Result<(), SqlError> {
                 index.name.unwrap_or_default(),
                 without.name
             ),
+        ));
+    }
+    let compression = |table: &Table| table.base_index().map(|index| index.pages.compression);
+    if compression(s) != compression(t) {
+        return Err(refuse(
+            11406,
+            "ALTER TABLE SWITCH statement failed. Source and target partitions have different values for the DATA_COMPRESSION option."
+                .into(),
         ));
     }
     for index in t.indexes.iter().filter(|i| i.index_id > 0 && !i.disabled) {
@@ -304,13 +320,34 @@ fn same_constraints(pair: &Pair<'_>) -> Result<(), SqlError> {
         let ordinals = |table: &Table, ids: &[i32]| {
             ids.iter().map(|id| table.columns.iter().position(|c| c.column_id == *id)).collect::<Vec<_>>()
         };
-        let twin = s.foreign_keys.iter().any(|f| {
-            !f.disabled
-                && f.references == key.references
+        let is_twin = |f: &&ForeignKey| {
+            f.references == key.references
                 && f.referenced_columns == key.referenced_columns
+                && (f.on_delete, f.on_update) == (key.on_delete, key.on_update)
                 && ordinals(s, &f.columns) == ordinals(t, &key.columns)
-        });
-        if !twin {
+        };
+        if let Some(twin) = s.foreign_keys.iter().find(is_twin) {
+            let start =
+                format!("ALTER TABLE SWITCH statement failed. Foreign key constraint '{}' is", twin.name);
+            if twin.disabled {
+                return Err(refuse(
+                    4969,
+                    format!(
+                        "{start} disabled in source table '{}' and the corresponding constraint '{}' is enabled in target table '{}'. The source table constraint must be enabled.",
+                        s.name, key.name, t.name
+                    ),
+                ));
+            }
+            if twin.not_trusted && !key.not_trusted {
+                return Err(refuse(
+                    4974,
+                    format!(
+                        "{start} NOCHECK in source table '{}' and the corresponding constraint '{}' is CHECK in target table '{}'. The source table constraint must be in CHECK.",
+                        s.name, key.name, t.name
+                    ),
+                ));
+            }
+        } else {
             return Err(refuse(
                 4968,
                 format!(

@@ -8,6 +8,7 @@ use sandbox_session::names;
 use sandbox_sql::tokens::ObjectName;
 use sandbox_values::error::SqlError;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A table under Sch-M.
 #[derive(Clone)]
@@ -53,7 +54,21 @@ pub fn target(
     sink: &dyn Sink,
     missing: impl Fn() -> SqlError,
 ) -> Outcome<Altered> {
-    let (database, table) = locks::table(session, name, sink, &missing)?;
+    target_within(session, name, None, sink, missing)
+}
+
+/// The same, waited for at low priority where that has a limit.
+///
+/// # Errors
+/// As [`target`].
+pub fn target_within(
+    session: &Session,
+    name: &ObjectName,
+    patience: Option<Duration>,
+    sink: &dyn Sink,
+    missing: impl Fn() -> SqlError,
+) -> Outcome<Altered> {
+    let (database, table) = locks::table_within(session, name, patience, sink, &missing)?;
     let target = Altered { database, table };
     {
         let instance = session.engine.instance();

@@ -68,6 +68,7 @@ pub fn call(
         "sp_sandbox_fault" => sandbox::fault(arguments, session),
         "sp_sandbox_answer" => sandbox::answer(arguments, session),
         "sp_sandbox_clock" => sandbox::clock(arguments, session),
+        "sp_sandbox_minute" => sandbox::minute(arguments, session),
         "sp_sandbox_plant" => sandbox::plant(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),

@@ -9,6 +9,7 @@ use sandbox_session::sandbox::{
 };
 use sandbox_values::error::SqlError;
 use sandbox_views::definition::{Cell, Columns, row};
+use std::time::Duration;
 
 /// `sp_sandbox_fault @fault [, @table] [, @at] [, @count] [, @value]`; `@fault = 'none'` disarms all.
 pub fn fault(params: &[Param], session: &mut Session) -> Outcome<i32> {
@@ -141,6 +142,17 @@ pub fn answer(params: &[Param], session: &mut Session) -> Outcome<i32> {
 pub fn clock(params: &[Param], session: &mut Session) -> Outcome<i32> {
     let given = Arguments::bind("sp_sandbox_clock", &["@seconds"], params)?;
     session.engine.sandbox.plant_clock(given.int("@seconds")?.unwrap_or(0).into());
+    Ok(0)
+}
+
+/// `sp_sandbox_minute [@milliseconds]`: how long a minute of WAIT_AT_LOW_PRIORITY lasts from now on; without it, a minute.
+pub fn minute(params: &[Param], session: &mut Session) -> Outcome<i32> {
+    let given = Arguments::bind("sp_sandbox_minute", &["@milliseconds"], params)?;
+    let milliseconds = given.bigint("@milliseconds")?.map(|n| {
+        let n = u64::try_from(n).map_err(|_| invalid("@milliseconds must not be negative".to_owned()))?;
+        Ok::<_, SqlError>(Duration::from_millis(n))
+    });
+    session.engine.sandbox.set_minute(milliseconds.transpose()?);
     Ok(0)
 }
 

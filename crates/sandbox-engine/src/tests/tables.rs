@@ -220,6 +220,7 @@ fn tables_that_differ_are_not_switched() {
         ("a int NOT NULL, s varchar(5), INDEX ix (a)", 4947),
         ("a int NOT NULL CHECK (a > 0), s varchar(5)", 4971),
         ("a int NOT NULL, s varchar(5), CHECK (a > 0)", 4970),
+        ("a int NOT NULL, s varchar(5) SPARSE", 11412),
     ] {
         ok(s, &format!("CREATE TABLE u ({definition})"));
         assert_eq!(numbers(s, "ALTER TABLE t SWITCH TO u"), [number], "{definition}");
@@ -324,4 +325,20 @@ fn sparse_columns_are_nullable_and_plain() {
     }
     ok(s, "ALTER TABLE t ALTER COLUMN b DROP SPARSE");
     assert_eq!(rows(s, "SELECT is_sparse FROM sys.columns WHERE name = 'b'"), [["0"]]);
+}
+
+#[test]
+fn keys_and_compression_have_to_be_alike() {
+    let mut session = session();
+    let s = &mut session;
+    ok(s, "CREATE TABLE p (a int NOT NULL PRIMARY KEY)");
+    ok(s, "CREATE TABLE t (a int NOT NULL); ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES p (a)");
+    ok(s, "CREATE TABLE u (a int NOT NULL REFERENCES p (a))");
+    ok(s, "ALTER TABLE t NOCHECK CONSTRAINT f");
+    assert_eq!(numbers(s, "ALTER TABLE t SWITCH TO u"), [4969]);
+    ok(s, "ALTER TABLE t WITH NOCHECK CHECK CONSTRAINT f");
+    assert_eq!(numbers(s, "ALTER TABLE t SWITCH TO u"), [4974]);
+    ok(s, "ALTER TABLE t WITH CHECK CHECK CONSTRAINT f; ALTER TABLE t SWITCH TO u");
+    ok(s, "CREATE TABLE v (a int NOT NULL) WITH (DATA_COMPRESSION = PAGE); CREATE TABLE w (a int NOT NULL)");
+    assert_eq!(numbers(s, "ALTER TABLE w SWITCH TO v"), [11406]);
 }

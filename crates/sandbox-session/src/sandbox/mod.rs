@@ -96,6 +96,8 @@ struct SwitchState {
     recordings: HashMap<Vec<u8>, Arc<Recording>>,
     discarded: HashSet<TableName>,
     planted: planted::Planted,
+    /// How long a minute of WAIT_AT_LOW_PRIORITY lasts; `None`: a minute.
+    minute: Option<Duration>,
 }
 
 impl Sandbox {
@@ -251,6 +253,16 @@ impl Sandbox {
     /// Seconds that the clock was put forward.
     pub fn planted_clock(&self) -> i64 {
         self.state().planted.clock
+    }
+
+    /// Makes the minutes of WAIT_AT_LOW_PRIORITY shorter, or as long as they are.
+    pub fn set_minute(&self, minute: Option<Duration>) {
+        self.state().minute = minute;
+    }
+
+    /// How long a minute of WAIT_AT_LOW_PRIORITY lasts.
+    pub fn minute(&self) -> Duration {
+        self.state().minute.unwrap_or(Duration::from_secs(60))
     }
 
     fn state(&self) -> MutexGuard<'_, SwitchState> {

@@ -2,7 +2,8 @@
 //!
 //! A transaction holds X on its own [`Resource::Transaction`]; whoever meets its uncommitted rows asks for S
 //! there and so waits for its end. Row waits are thereby part of every deadlock that they close.
-//! Requests are served first come, first served; conversions go before new requests.
+//! Requests are served first come, first served; conversions go before new requests, and those that wait at low priority
+//! after all others.
 mod log;
 mod mode;
 mod state;
@@ -65,6 +66,8 @@ pub struct Request<'a> {
     pub timeout: Option<Duration>,
     /// `SET DEADLOCK_PRIORITY`, -10 to 10.
     pub deadlock_priority: i8,
+    /// WAIT_AT_LOW_PRIORITY: whoever comes later is served all the same.
+    pub low_priority: bool,
     /// True once the client has sent an attention or hung up. Whoever makes it true calls
     /// [`LockManager::interrupt`] afterwards.
     pub cancelled: &'a dyn Fn() -> bool,

@@ -16,6 +16,8 @@ pub struct LockState {
 pub struct Lock {
     pub granted: Vec<GrantedLock>,
     pub queue: VecDeque<SessionId>,
+    /// At low priority: in nobody's way.
+    pub patient: VecDeque<SessionId>,
 }
 
 pub struct GrantedLock {
@@ -99,8 +101,12 @@ impl LockState {
     pub fn enqueue(&mut self, request: &Request) {
         let lock = self.locks.entry(request.resource.clone()).or_default();
         let held = lock.held_by(request.session);
-        let converting = lock.queue.iter().take_while(|session| self.waits[session].converts).count();
-        lock.queue.insert(if held.is_some() { converting } else { lock.queue.len() }, request.session);
+        if request.low_priority {
+            lock.patient.push_back(request.session);
+        } else {
+            let converting = lock.queue.iter().take_while(|session| self.waits[session].converts).count();
+            lock.queue.insert(if held.is_some() { converting } else { lock.queue.len() }, request.session);
+        }
         let wait = Wait {
             resource: request.resource.clone(),
             scope: request.scope,
@@ -118,17 +124,17 @@ impl LockState {
     /// Serves the queue in order, up to the first that must go on waiting.
     fn serve(&mut self, resource: &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
-        while let Some(&session) = lock.queue.front() {
+        while let Some(&session) = lock.queue.front().or(lock.patient.front()) {
             let wait = &self.waits[&session];
             if lock.conflicting(session, wait.target).next().is_some() {
                 break;
             }
             lock.grant(session, wait.scope, wait.requested);
             self.log.push(Event::Granted, session, resource, (wait.target, wait.scope));
-            lock.queue.pop_front();
+            let _served = lock.queue.pop_front().or_else(|| lock.patient.pop_front());
             self.waits.remove(&session);
         }
-        if lock.granted.is_empty() && lock.queue.is_empty() {
+        if lock.granted.is_empty() && lock.queue.is_empty() && lock.patient.is_empty() {
             self.locks.remove(resource);
         }
     }
@@ -138,6 +144,7 @@ impl LockState {
         self.log.push(event, session, &wait.resource, (wait.target, wait.scope));
         if let Some(lock) = self.locks.get_mut(&wait.resource) {
             lock.queue.retain(|&waiter| waiter != session);
+            lock.patient.retain(|&waiter| waiter != session);
         }
         self.serve(&wait.resource);
     }
@@ -170,7 +177,7 @@ impl LockState {
     pub fn blockers(&self, session: SessionId) -> Vec<SessionId> {
         let Some(wait) = self.waits.get(&session).filter(|wait| !wait.victim) else { return Vec::new() };
         let Some(lock) = self.locks.get(&wait.resource) else { return Vec::new() };
-        let before = lock.queue.iter().copied().take_while(|&waiter| waiter != session);
+        let before = lock.queue.iter().chain(&lock.patient).copied().take_while(|&waiter| waiter != session);
         lock.conflicting(session, wait.target).chain(before).collect()
     }
 

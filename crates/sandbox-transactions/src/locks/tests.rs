@@ -22,6 +22,7 @@ fn request(session: SessionId, resource: &Resource, mode: LockMode) -> Request<'
         mode,
         timeout: None,
         deadlock_priority: 0,
+        low_priority: false,
         cancelled: &|| false,
     }
 }
@@ -258,4 +259,27 @@ fn the_log_tells_the_story_in_order() {
         story,
         [(1, Event::Granted, 51), (2, Event::Waiting, 52), (3, Event::Released, 51), (4, Event::Granted, 52),]
     );
+}
+
+#[test]
+fn who_waits_at_low_priority_is_in_nobodys_way() {
+    let locks = Arc::new(LockManager::default());
+    take(&locks, 51, &TABLE, LockMode::SchS);
+    let patient =
+        wait_for(&locks, 52, || Request { low_priority: true, ..request(52, &TABLE, LockMode::SchM) });
+    take(&locks, 53, &TABLE, LockMode::IS);
+    assert_eq!(locks.blocker(52), Some(51));
+    locks.release_all(51, LockScope::Transaction);
+    assert_eq!(locks.blocker(52), Some(53), "who came later is served before");
+    let ordinary = wait_for(&locks, 54, || request(54, &TABLE, LockMode::X));
+    locks.release_all(53, LockScope::Transaction);
+    assert_eq!(join(ordinary), Ok(Granted::AfterWait));
+    locks.release_all(54, LockScope::Transaction);
+    assert_eq!(join(patient), Ok(Granted::AfterWait));
+    let late = wait_for(&locks, 55, || Request {
+        low_priority: true,
+        timeout: Some(Duration::from_millis(1)),
+        ..request(55, &TABLE, LockMode::SchM)
+    });
+    assert_eq!(join(late), Err(LockError::Timeout));
 }

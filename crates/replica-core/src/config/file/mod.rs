@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::location::{self, ConfigFolder, FILE_NAME, PLACES};
 use super::{
-    Allowance, Apply, Credential, Endpoint, Etl, Notify, PasswordOrigin, SchemaSettings, Secret, Shrink,
-    TokenSource, read_small_text,
+    Allowance, Apply, Credential, Endpoint, Etl, Notify, PasswordOrigin, Publish, SchemaSettings, Secret,
+    Shrink, TokenSource, read_small_text,
 };
 use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
@@ -61,6 +61,8 @@ pub struct TableSettings {
     pub allow_row_filters: bool,
     /// How it, or a window of it, is brought in step.
     pub apply: Option<Apply>,
+    /// How its new rows, or those of a window of it, become visible.
+    pub publish: Option<Publish>,
     /// Rows of other tables may go or change with rows that are gone at the source.
     #[serde(default)]
     pub allow_cascade: bool,

@@ -4,17 +4,17 @@ use crate::catalog::Table;
 use crate::copy::indexes::{self, IndexChanges};
 use crate::copy::lock_table;
 use crate::error::{Kind, Result};
-use crate::ledger::Run;
+use crate::ledger::{self, Run};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
-use crate::staging::Staging;
 
 /// A run that copies no more.
 pub(super) struct Closing<'a> {
     pub job: &'a WindowsJob,
     pub run: &'a Run,
     pub target: &'a Table,
-    pub staging: Option<Staging>,
+    /// Windows were loaded beside the target.
+    pub stages: bool,
 }
 
 impl Closing<'_> {
@@ -27,9 +27,10 @@ impl Closing<'_> {
             let closed = async {
                 let mut session = self.session(control.take()).await?;
                 self.run.release(&mut session).await?;
-                if let Some(staging) = &self.staging {
-                    // Alone on the table: what is still beside it belongs to nobody.
-                    staging.sweep(&mut session).await?;
+                if self.stages {
+                    // Alone on the table: what the run still has beside it belongs to nobody.
+                    let own = (!self.job.shared).then_some(self.run.id);
+                    ledger::sweep_staging(&mut session, &self.run.table, own).await?;
                 }
                 let work = self.leave(&mut session).await?;
                 Ok((session, work))

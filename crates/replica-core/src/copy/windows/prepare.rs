@@ -5,9 +5,10 @@ use super::run::{planned, run_options};
 use super::tally::tally;
 use super::{Sides, Verify, WindowsJob};
 use crate::catalog::Table;
-use crate::config::Shrink;
+use crate::config::{Publish, Shrink};
 use crate::copy::LOCK_WAIT;
 use crate::copy::guard::{self, Findings};
+use crate::copy::publish::switch_rules;
 use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::{self, Complete, ResumeMode, Subject};
@@ -70,7 +71,7 @@ impl PreparedWindows {
             let mut plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
             plan.base.reread = job.verify == Verify::Source;
             isolate(&mut sides.source, &mut plan).await?;
-            let plan = stage(&mut sides.target, &target, plan, &job.windows).await?;
+            let plan = stage(&mut sides.target, &target, plan, job).await?;
             let counted = count(&mut sides.source, &plan, &job.windows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
             let subject = Subject::new(&source, &target, &plan.base.mapping, &plan.date_column);
@@ -202,15 +203,37 @@ async fn isolate(source: &mut Session, plan: &mut WindowedPlan) -> Result<()> {
     }
 }
 
-/// Finds out whether windows can be switched in. A server that does not say leaves them to the ordinary way.
+/// Finds out how windows become visible: as asked, or switched in where they are partitions. A server that does not say
+/// leaves them to the ordinary way.
 async fn stage(
+    session: &mut Session,
+    target: &Table,
+    plan: WindowedPlan,
+    job: &WindowsJob,
+) -> Result<WindowedPlan> {
+    if plan.base.difference.is_some() {
+        return Ok(plan);
+    }
+    match job.options.publish {
+        Publish::Direct => return Ok(plan.because(Reason::PublishDirect)),
+        Publish::Staged => return Ok(plan.staged(target)),
+        Publish::Switch => {
+            let broken = switch_rules(session, target, &plan).await?;
+            let plan = switched_in(session, target, plan, &job.windows).await?;
+            return Ok(plan.switching_all(&job.windows, broken));
+        }
+        Publish::Auto => {}
+    }
+    switched_in(session, target, plan, &job.windows).await
+}
+
+async fn switched_in(
     session: &mut Session,
     target: &Table,
     plan: WindowedPlan,
     windows: &[Window],
 ) -> Result<WindowedPlan> {
-    let wanted = plan.base.strategy.may_stage() && plan.base.difference.is_none();
-    if !wanted || !target.base_index().is_some_and(|index| index.partitioned) {
+    if !plan.base.strategy.may_stage() || !target.base_index().is_some_and(|index| index.partitioned) {
         return Ok(plan);
     }
     match Layout::read(session, &target.object.name, &target.columns).await {

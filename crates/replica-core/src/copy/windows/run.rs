@@ -21,7 +21,6 @@ use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
-use crate::staging::Staging;
 use crate::window::Window;
 
 /// Where a run stands, with the session that holds the table.
@@ -45,8 +44,8 @@ struct ActiveRun<'a> {
     /// Indexes to disable before the first window.
     indexes: Vec<String>,
     disabled: IndexChanges,
-    /// Tables beside the target, to be swept away by whoever has the target alone.
-    staging: Option<Staging>,
+    /// Windows are loaded into tables beside the target.
+    stages: bool,
     /// Until windows are claimed.
     workers: Option<WorkerPool>,
     stop: &'a Stop,
@@ -131,7 +130,7 @@ impl<'a> ActiveRun<'a> {
         };
         let windows = rows.len() as u64;
         let left = rows.into_iter().filter(|(window, _)| !skipped.contains(window)).collect();
-        let staging = plan.staging.clone().filter(|_| !job.shared);
+        let stages = plan.stages();
         let workers = WorkerPool::new(job, plan, run.clone(), (source, target.clone()), left, progress);
         let active = Self {
             job,
@@ -140,7 +139,7 @@ impl<'a> ActiveRun<'a> {
             target,
             indexes,
             disabled: IndexChanges::default(),
-            staging,
+            stages,
             workers: Some(workers),
             stop,
             summary: Summary { windows, skipped, ..Summary::default() },
@@ -153,6 +152,8 @@ impl<'a> ActiveRun<'a> {
     /// Disables the indexes that the loads do without, and lets others begin.
     async fn disable_indexes(&mut self, mut session: Session) -> RunState {
         let disabled = async {
+            // What a run that has died has left beside the target.
+            ledger::sweep_staging(&mut session, &self.run.table, None).await?;
             if !self.indexes.is_empty() {
                 let indexes = &self.indexes;
                 self.disabled = indexes::disable(&mut session, &self.run, &self.target, indexes).await?;
@@ -195,8 +196,7 @@ impl<'a> ActiveRun<'a> {
         self.summary.account_for_all(self.job);
         self.summary.spent("DISABLE_IDX", self.disabled.took());
         self.timing.skip();
-        let closing =
-            Closing { job: self.job, run: &self.run, target: &self.target, staging: self.staging.take() };
+        let closing = Closing { job: self.job, run: &self.run, target: &self.target, stages: self.stages };
         let closed = closing.close(session).await;
         self.summary.elapsed = self.begun.elapsed();
         match closed {

@@ -44,6 +44,7 @@ impl Escalation {
             mode: LockMode::X,
             timeout: Some(Duration::ZERO),
             deadlock_priority: session.options.deadlock_priority,
+            low_priority: false,
             cancelled: &|| false,
         };
         self.due = if session.engine.locks.escalate(&request) {

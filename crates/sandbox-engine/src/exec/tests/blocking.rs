@@ -189,3 +189,38 @@ fn a_session_says_whose_it_is() {
     ok(&mut one, "grant alter any connection to weak");
     assert_eq!(number(&mut weak, "kill 99"), 6106);
 }
+
+/// Microsoft docs, "ALTER TABLE", low_priority_lock_wait: others pass meanwhile, and after the time SWITCH gives up.
+#[test]
+fn a_switch_at_low_priority_lets_others_pass_and_gives_up() {
+    let engine = engine();
+    let mut reader = connect(&engine, "sa", "secret");
+    ok(&mut reader, "create table t(a int); create table u(a int); insert t values (1)");
+    ok(&mut reader, "begin tran; select * from t with (tablock, holdlock)");
+    let mut switcher = connect(&engine, "sa", "secret");
+    let id = switcher.id;
+    let switch = "alter table t switch to u with (wait_at_low_priority (max_duration = 1 minutes, abort_after_wait = self))";
+    let switched = thread::spawn(move || {
+        let error = run(&mut switcher, switch).error().map(|error| error.number);
+        (switcher, error)
+    });
+    let mut other = connect(&engine, "sa", "secret");
+    until_blocked(&other, id);
+    assert_eq!(rows(&mut other, "select a from t"), [["1"]], "who comes later does not stand behind it");
+    ok(&mut reader, "rollback");
+    let (mut switcher, error) = switched.join().unwrap();
+    assert_eq!(error, None);
+    assert_eq!(rows(&mut other, "select a from u"), [["1"]]);
+    ok(&mut reader, "exec sp_sandbox_minute 1; begin tran; select * from u with (tablock, holdlock)");
+    let back = switch.replace("t switch to u", "u switch to t");
+    let refused = run(&mut switcher, &format!("set xact_abort on; begin tran; {back}"));
+    assert_eq!(refused.error().map(|error| error.number), Some(1222));
+    assert_eq!(rows(&mut switcher, "select @@trancount"), [["0"]]);
+    for options in [
+        "max_duration = 0 minutes, abort_after_wait = self",
+        "max_duration = 1 minutes, abort_after_wait = blockers",
+    ] {
+        let sql = format!("alter table u switch to t with (wait_at_low_priority ({options}))");
+        assert!(run(&mut switcher, &sql).error().is_some(), "{options}");
+    }
+}

@@ -174,3 +174,30 @@ fn what_a_crash_left_unfinished_is_undone_at_the_next_start() {
     ok(&mut s, "insert t(b) values (40)");
     assert_eq!(rows(&mut s, "select count(*), count(distinct a) from t"), [["3", "3"]]);
 }
+
+/// Microsoft docs, "MSSQLSERVER_3961": definitions have no versions.
+#[test]
+fn a_snapshot_does_not_outlive_a_change_of_the_tables_definition() {
+    let engine = engine();
+    let mut writer = connect(&engine, "sa", "secret");
+    ok(&mut writer, "create database d; alter database d set allow_snapshot_isolation on; use d");
+    ok(&mut writer, "create table t(a int); create table empty(a int); create table other(a int)");
+    let mut reader = connect(&engine, "sa", "secret");
+    ok(&mut reader, "use d; set transaction isolation level snapshot");
+    for ddl in [
+        "truncate table t",
+        "alter table t switch to empty; drop table empty; create table empty(a int)",
+        "alter table t add b int null; alter table t drop column b",
+    ] {
+        ok(&mut writer, "delete t; insert t values (1)");
+        ok(&mut reader, "begin tran; select * from other");
+        assert_eq!(rows(&mut reader, "select count(*) from t"), [["1"]]);
+        ok(&mut writer, &format!("begin tran; {ddl}; rollback"));
+        assert_eq!(rows(&mut reader, "select count(*) from t"), [["1"]], "{ddl} was rolled back");
+        ok(&mut writer, &format!("begin tran; {ddl}; commit"));
+        ok(&mut reader, "select * from other");
+        assert_eq!(errors(&mut reader, "select count(*) from t")[0].0, 3961, "{ddl}");
+        run(&mut reader, "if @@trancount > 0 rollback");
+        ok(&mut reader, "begin tran; select count(*) from t; commit");
+    }
+}

@@ -147,6 +147,8 @@ pub enum AlterTable {
         from: Option<i64>,
         target: ObjectName,
         to: Option<i64>,
+        /// `WAIT_AT_LOW_PRIORITY (MAX_DURATION = n MINUTES, ABORT_AFTER_WAIT = SELF)`: the minutes.
+        low_priority: Option<u32>,
     },
     /// With another compression, where one is said.
     Rebuild(Option<u8>),

@@ -132,6 +132,35 @@ fn memory_options(cursor: &mut Cursor<'_>) -> Parsed<Option<Durability>> {
     Ok(on.then_some(durability))
 }
 
+/// How long SWITCH waits at low priority, and that it gives up by itself then.
+fn low_priority(cursor: &mut Cursor<'_>) -> Parsed<Option<u32>> {
+    if !cursor.take_word("WITH") {
+        return Ok(None);
+    }
+    cursor.expect_token(&Token::LParen)?;
+    cursor.expect_word("WAIT_AT_LOW_PRIORITY")?;
+    cursor.expect_token(&Token::LParen)?;
+    cursor.expect_word("MAX_DURATION")?;
+    cursor.expect_token(&Token::Eq)?;
+    let minutes = cursor.expect_integer()?;
+    cursor.take_word("MINUTES");
+    cursor.expect_token(&Token::Comma)?;
+    cursor.expect_word("ABORT_AFTER_WAIT")?;
+    cursor.expect_token(&Token::Eq)?;
+    match cursor.take_any(&["SELF", "NONE", "BLOCKERS"]) {
+        Some("SELF") => {}
+        Some(_) => return Err(unsupported("ABORT_AFTER_WAIT other than SELF")),
+        None => return Err(cursor.syntax_error()),
+    }
+    cursor.expect_token(&Token::RParen)?;
+    cursor.expect_token(&Token::RParen)?;
+    // SELF takes at least a minute (Microsoft docs, "ALTER TABLE", low_priority_lock_wait).
+    match u32::try_from(minutes) {
+        Ok(minutes) if minutes > 0 => Ok(Some(minutes)),
+        _ => Err(unsupported("MAX_DURATION of no minutes with ABORT_AFTER_WAIT = SELF")),
+    }
+}
+
 pub fn alter(cursor: &mut Cursor<'_>) -> Parsed<Ddl> {
     let table = cursor.expect_object_name()?;
     let validate = if cursor.take_words(&["WITH", "CHECK"]) {
@@ -173,8 +202,8 @@ fn other(cursor: &mut Cursor<'_>) -> Parsed<AlterTable> {
             cursor.expect_word("TO")?;
             let target = cursor.expect_object_name()?;
             let to = partition(cursor)?;
-            plain_options(cursor)?;
-            Ok(AlterTable::Switch { from, target, to })
+            let low_priority = low_priority(cursor)?;
+            Ok(AlterTable::Switch { from, target, to, low_priority })
         }
         Some("REBUILD") => {
             if cursor.take_word("PARTITION") {

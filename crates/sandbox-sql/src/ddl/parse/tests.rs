@@ -130,7 +130,7 @@ fn alter_table() {
     );
     assert_eq!(
         action("ALTER TABLE s SWITCH PARTITION 3 TO t PARTITION 4"),
-        AlterTable::Switch { from: Some(3), target: name("t"), to: Some(4) }
+        AlterTable::Switch { from: Some(3), target: name("t"), to: Some(4), low_priority: None }
     );
     assert_eq!(
         action("alter table t drop constraint c, column if exists a, b"),

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::{Connected, WorkerPool};
 use crate::compare::{Comparison, ComparisonOptions};
+use crate::config::Publish;
 use crate::copy::difference::{DifferenceJob, OnRecord, write as write_difference};
 use crate::copy::indexes;
 use crate::copy::proof::difference;
+use crate::copy::staged::StagedError;
 use crate::copy::window::{self, WindowError};
 use crate::copy::windows::IndexScope;
 use crate::copy::{Sides, Verify, staged};
@@ -16,8 +18,7 @@ use crate::load::{LoadOutcome, Progress};
 use crate::plan::{DifferencePlan, Plan};
 use crate::report::{Bar, Timing};
 use crate::session::Session;
-use crate::staging::{StagedWindow, Staging};
-use crate::window::Window;
+use crate::staging::StagingTables;
 
 /// Why an attempt failed.
 pub(super) enum AttemptError {
@@ -86,20 +87,15 @@ impl WorkerPool {
             // Boxed: it would double what every window holds on the stack.
             return Box::pin(self.write_difference(sides, (plan, difference), claim, timing, progress)).await;
         }
-        let replaced = match self.stage(&claim.window) {
-            Some((staging, stage)) => {
-                match staged::replace(sides, plan, (staging, &stage), claim, timing, progress).await {
-                    Err(staged::StagedError::Refused(error)) => {
-                        log::warn!("{}: no SWITCH: {error}", self.job.table);
-                        self.switch_refused.store(true, Ordering::Relaxed);
-                        window::replace(sides, plan, claim, timing, progress).await
-                    }
-                    Err(staged::StagedError::Broken(broken)) => Err(broken),
-                    Ok(outcome) => Ok(outcome),
-                }
+        let tables = self.plan.tables(&claim.window);
+        let tables = tables.filter(|_| !self.switch_refused.load(Ordering::Relaxed));
+        if let Some(tables) = tables {
+            let published = Box::pin(self.publish(sides, (plan, &tables), claim, timing, progress)).await?;
+            if let Some(outcome) = published {
+                return Ok(outcome);
             }
-            None => window::replace(sides, plan, claim, timing, progress).await,
-        };
+        }
+        let replaced = window::replace(sides, plan, claim, timing, progress).await;
         let outcome = self.committed(sides, replaced, claim, (timing, "INSERT")).await?;
         if self.job.index_scope == IndexScope::Window && !plan.strategy.disable.is_empty() {
             let work = indexes::rebuild(&mut sides.target, &self.target, None).await?;
@@ -110,6 +106,38 @@ impl WorkerPool {
         }
         self.verify(&mut sides.target, plan, claim, outcome, timing).await?;
         Ok(outcome)
+    }
+
+    /// Loads a window beside the target, proves it there, and publishes it. `None`: the server does not let it change
+    /// places, and nobody has asked for that.
+    async fn publish(
+        &self,
+        sides: &mut Sides,
+        (plan, tables): (&Plan, &StagingTables),
+        claim: &Claim,
+        timing: &mut Timing,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Option<LoadOutcome>, AttemptError> {
+        let verify = self.job.verify.by(plan);
+        let (replaced, verifying) =
+            match staged::replace(sides, plan, tables, claim, verify, timing, progress).await {
+                Ok((outcome, verifying)) => (Ok(outcome), Some(verifying)),
+                Err(StagedError::Refused(error)) if self.job.options.publish == Publish::Switch => {
+                    return Err(error.remedy("Say --publish staged or direct").into());
+                }
+                Err(StagedError::Refused(error)) => {
+                    log::warn!("{}: no SWITCH: {error}", self.job.table);
+                    self.switch_refused.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+                Err(StagedError::Different(error)) => return Err(AttemptError::Different(error)),
+                Err(StagedError::Broken(broken)) => (Err(broken), None),
+            };
+        let outcome = self.committed(sides, replaced, claim, (timing, "SWITCH")).await?;
+        if let Some(verifying) = verifying.filter(|_| verify != Verify::Nothing) {
+            claim.verified(&mut sides.target, verifying).await?;
+        }
+        Ok(Some(outcome))
     }
 
     /// Writes only the rows that differ.
@@ -162,12 +190,6 @@ impl WorkerPool {
             }
             Err(WindowError { error, .. }) => Err(error.into()),
         }
-    }
-
-    /// The tables to load a window beside the target, if that is how it goes.
-    fn stage(&self, window: &Window) -> Option<(&Staging, StagedWindow)> {
-        let staging = self.plan.staging.as_ref().filter(|_| !self.switch_refused.load(Ordering::Relaxed))?;
-        Some((staging, staging.stage(window)?))
     }
 
     async fn verify(

@@ -1,0 +1,168 @@
+//! Which tables beside the targets are ours: made together with their row here, in one transaction, and dropped by it.
+//!
+//! Whatever ends a run, a table that is on record is there, and one that a run has made is on record. A table is dropped
+//! only while it is the one on record (by its object_id), and no run that is alive has it.
+use super::{ask, names, schema};
+use crate::catalog::TableName;
+use crate::catalog::record::CatalogRow;
+use crate::error::{Error, Result};
+use crate::session::{Session, ToSql};
+
+/// The one place that knows the table. It came later than the others: whoever knows only those passes it by.
+pub const STAGING_DDL: &str = include_str!("staging.sql");
+
+/// There is already such an object (sys.messages).
+const THERE_ALREADY: u32 = 2714;
+
+/// A table beside a target that is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedStaging {
+    /// Its own name.
+    pub name: TableName,
+    /// The table that its rows are for.
+    pub target: TableName,
+    /// The run that made it.
+    pub run: i64,
+    /// That run has given a sign of life lately.
+    pub is_alive: bool,
+}
+
+/// Makes sure that the ledger is there, and this table of it.
+///
+/// # Errors
+/// As [`open`](super::open).
+pub async fn open_staging(session: &mut Session) -> Result<()> {
+    schema::open(session).await?;
+    schema::open_staging(session).await
+}
+
+/// Makes tables for a target, each by its statements, and puts them on record: all of it or nothing.
+///
+/// # Errors
+/// The server's, with the transaction rolled back; a table of that name is there and is not ours.
+pub async fn make_staging(
+    session: &mut Session,
+    target: &TableName,
+    run: i64,
+    tables: &[(TableName, Vec<String>)],
+) -> Result<()> {
+    session.lane()?.begin().await?;
+    let made = make_within(session, target, run, tables).await;
+    match made {
+        Ok(()) => session.lane()?.commit().await,
+        Err(error) if error.server().is_some() => {
+            session.lane()?.rollback().await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn make_within(
+    session: &mut Session,
+    target: &TableName,
+    run: i64,
+    tables: &[(TableName, Vec<String>)],
+) -> Result<()> {
+    let sql = "INSERT INTO replica.staging (schema_name, table_name, object_id, target_schema, target_table, run_id, recorded) \
+               VALUES (@P1, @P2, OBJECT_ID(@P3), @P4, @P5, @P6, SYSUTCDATETIME())";
+    for (name, statements) in tables {
+        for statement in statements {
+            session.execute_long(statement).await.map_err(|error| named(error, name))?;
+        }
+        let ((schema, table), (target_schema, target_table)) = (names(name), names(target));
+        let quoted = name.quoted();
+        let params: [&dyn ToSql; 6] =
+            [&schema, &table, &quoted.as_str(), &target_schema, &target_table, &run];
+        ask(session, sql, &params).await?;
+    }
+    Ok(())
+}
+
+fn named(error: Error, name: &TableName) -> Error {
+    if error.has_number(THERE_ALREADY) {
+        return error
+            .within(format_args!("{name} is there, and the ledger does not say that it is ours"))
+            .remedy("Rename or drop it: these tools make such tables for themselves");
+    }
+    error.within(format_args!("making {name} beside the target"))
+}
+
+/// Drops a table that is on record, and its record; nothing where it is on none.
+///
+/// A crash in between leaves a record without a table, which the next one takes away.
+///
+/// # Errors
+/// The server's.
+pub async fn drop_staging(session: &mut Session, name: &TableName) -> Result<()> {
+    let (schema, table) = names(name);
+    let sql = "SELECT object_id FROM replica.staging WHERE schema_name = @P1 AND table_name = @P2 \
+               AND object_id = OBJECT_ID(@P3)";
+    let quoted = name.quoted();
+    let params: [&dyn ToSql; 3] = [&schema, &table, &quoted.as_str()];
+    if !ask(session, sql, &params).await?.is_empty() {
+        session.execute_long(format!("DROP TABLE {quoted}")).await?;
+    }
+    let sql = "DELETE FROM replica.staging WHERE schema_name = @P1 AND table_name = @P2";
+    ask(session, sql, &[&schema, &table]).await.map(drop)
+}
+
+/// The tables on record, of one target or of all.
+///
+/// # Errors
+/// The server's.
+async fn recorded_staging(session: &mut Session, target: Option<&TableName>) -> Result<Vec<RecordedStaging>> {
+    let (schema, table) = target.map(names).unwrap_or_default();
+    let sql = "SELECT s.schema_name AS schema_name, s.table_name AS table_name, s.target_schema AS target_schema, \
+               s.target_table AS target_table, s.run_id AS run_id, \
+               (SELECT COUNT(*) FROM replica.runs AS r WHERE r.run_id = s.run_id AND r.ended IS NULL \
+               AND r.lease_until > SYSUTCDATETIME()) AS alive FROM replica.staging AS s \
+               WHERE @P2 = N'' OR (s.target_schema = @P1 AND s.target_table = @P2) \
+               ORDER BY s.schema_name, s.table_name";
+    let rows = ask(session, sql, &[&schema, &table]).await?;
+    rows.iter().map(recorded).collect()
+}
+
+fn recorded(row: &CatalogRow) -> Result<RecordedStaging> {
+    Ok(RecordedStaging {
+        name: TableName::new(&row.name("schema_name")?, &row.name("table_name")?),
+        target: TableName::new(&row.name("target_schema")?, &row.name("target_table")?),
+        run: row.number("run_id")?,
+        is_alive: row.int("alive").is_some_and(|runs| runs > 0),
+    })
+}
+
+/// Drops what dead runs, and this one, have left beside a target. `own`: `None` where others of the run may be at work.
+///
+/// # Errors
+/// The server's.
+pub async fn sweep_staging(session: &mut Session, target: &TableName, own: Option<i64>) -> Result<()> {
+    if !schema::has_staging(session).await? {
+        return Ok(());
+    }
+    for left in recorded_staging(session, Some(target)).await? {
+        if own == Some(left.run) || !left.is_alive {
+            drop_staging(session, &left.name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// All tables on record; none where there is no ledger.
+///
+/// # Errors
+/// The server's.
+pub async fn staging(session: &mut Session) -> Result<Vec<RecordedStaging>> {
+    if !schema::exists(session).await? || !schema::has_staging(session).await? {
+        return Ok(Vec::new());
+    }
+    recorded_staging(session, None).await
+}
+
+/// Drops what a run that ends before its time leaves.
+pub(super) async fn sweep_run(session: &mut Session, run: i64) -> Result<()> {
+    for left in staging(session).await?.into_iter().filter(|left| left.run == run) {
+        drop_staging(session, &left.name).await?;
+    }
+    Ok(())
+}

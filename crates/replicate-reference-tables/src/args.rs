@@ -6,7 +6,8 @@ use replica_core::cli::{
     ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection,
     Tables, Tool, Workers, values,
 };
-use replica_core::config::Apply;
+use replica_core::config::{Apply, Publish};
+use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
 use replica_core::report::{Reporter, Reporting};
 use replica_core::window::Range;
@@ -61,6 +62,10 @@ struct Own {
     /// accepted for the sake of scripts; a whole table is always one transaction
     #[argh(option, arg_name = "rows", from_str_fn(values::rows))]
     commit_interval: Option<u64>,
+    /// streams at once of each table, loaded beside the target by ranges of its key and published at once (without
+    /// --publish: staged)
+    #[argh(option, arg_name = "n", from_str_fn(values::workers))]
+    streams: Option<usize>,
     /// drop the tables that runs which are dead have left beside the target's, and do nothing else
     #[argh(switch)]
     clean_up: bool,
@@ -73,6 +78,8 @@ pub struct Options {
     pub way: Way,
     pub max_workers: usize,
     pub commit_interval: Option<u64>,
+    /// Streams at once of each table.
+    pub streams: Option<usize>,
     /// What dead runs have left is dropped, and nothing else is done.
     pub clean_up: bool,
     pub explain: bool,
@@ -110,9 +117,22 @@ impl Tool for Args {
         self.common.reporting()
     }
 
-    fn resolve(self, stdin: bool) -> Result<Options> {
+    fn resolve(mut self, stdin: bool) -> Result<Options> {
+        if self.own.streams.is_some() {
+            self.apply.publish = Some(meeting_place(self.apply.publish)?);
+        }
         let range = range(&self.own, &self.days)?;
         let way = self.own.way()?;
+        if self.own.streams.is_some() && (way != Way::Stream || range.is_some()) {
+            return Err(Error::usage("--streams divide whole tables that are read from a server")
+                .remedy("Leave out --streams, or dates and --full-table-mode parquet"));
+        }
+        if self.own.streams.is_some() && self.loading.verify == Verify::Source {
+            return Err(Error::usage(
+                "--verify source reads a table in one piece twice, and --streams divide it",
+            )
+            .remedy("Leave out --streams, or say --verify hash"));
+        }
         if self.loading.preflight && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--preflight asks the source's server, and --from has none"));
         }
@@ -130,6 +150,7 @@ impl Tool for Args {
         Ok(Options {
             selection: if self.own.clean_up { Selection::default() } else { self.tables.selection(stdin)? },
             way,
+            streams: self.own.streams,
             clean_up: self.own.clean_up,
             max_workers: self.workers.most(),
             commit_interval: self.own.commit_interval,
@@ -147,6 +168,18 @@ impl Tool for Args {
 
     fn run(options: Options, reporter: &Reporter) -> Result<Code> {
         run::run(&options, reporter)
+    }
+}
+
+/// Several streams meet in a table beside the target.
+fn meeting_place(publish: Option<Publish>) -> Result<Publish> {
+    match publish {
+        None | Some(Publish::Auto) => Ok(Publish::Staged),
+        Some(Publish::Direct) => {
+            Err(Error::usage("--streams load a table beside the target, and --publish direct has none")
+                .remedy("Say --publish staged or switch, or leave out either"))
+        }
+        Some(publish) => Ok(publish),
     }
 }
 
@@ -195,7 +228,6 @@ impl Own {
 mod tests {
     use replica_core::cli::Parsed;
     use replica_core::cli::parse;
-    use replica_core::copy::Verify;
     use replica_testkit::{options, refusal};
 
     use super::*;

@@ -107,7 +107,10 @@ fn job<S>(
     let article = settings.article().map_err(|error| error.table(&table))?;
     let replacing = options.guard.copy_options(&settings, options.loading.load_options(&settings));
     let copy_options = match options.way {
-        Way::Stream => options.apply.copy_options(&settings, replacing),
+        Way::Stream => CopyOptions {
+            streams: options.streams.map_or(0, |streams| u32::try_from(streams).unwrap_or(u32::MAX)),
+            ..options.apply.copy_options(&settings, replacing)
+        },
         // Files are not compared, whatever the configuration says of the table.
         _ => CopyOptions { publish: options.apply.publish.unwrap_or(replacing.publish), ..replacing },
     };
@@ -423,7 +426,7 @@ async fn patiently<S: Source, T>(
 async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
     let (source, target) = sides.tables(&job.table, &job.article).await?;
     let plan = job.plan(&source, &target, job.options)?;
-    let plan = copy::published(&mut sides.target, &target, plan, job.options.publish).await?;
+    let plan = copy::published(&mut sides.target, (&source, &target), plan, job.options).await?;
     job.source.check(&plan)?;
     let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
     let parent = Parent::of(&target).unwrap_or_else(unknown);

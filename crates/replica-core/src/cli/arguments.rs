@@ -92,7 +92,7 @@ const FULL_TABLE: &str = "--full-table";
 const OTHERWISE: [(&str, &str); 2] = [("--t-0", "--t0"), ("--t-1", "--t1")];
 
 /// Options that came after the scripts' own had their beginnings: they take none from these.
-const NEWER: [&str; 15] = [
+const NEWER: [&str; 16] = [
     "--allow-cascade",
     "--allow-row-filters",
     "--allow-shrink",
@@ -106,6 +106,7 @@ const NEWER: [&str; 15] = [
     "--header",
     "--log-format",
     "--publish",
+    "--streams",
     "--target",
     "--where",
 ];

@@ -27,6 +27,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "--verify",
             "--apply",
             "--publish",
+            "--streams",
             "--check-constraints",
             "--fire-triggers",
         ],

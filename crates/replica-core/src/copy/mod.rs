@@ -15,6 +15,7 @@ mod replace;
 mod sides;
 mod source;
 mod staged;
+mod streams;
 mod window;
 pub mod windows;
 
@@ -234,7 +235,7 @@ async fn attempt<S: Source>(
         let (source, target) = sides.tables(&job.table, &job.article).await?;
         lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
         let plan = job.plan(&source, &target, options)?;
-        let plan = published(&mut sides.target, &target, plan, options.publish).await?;
+        let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
         plan.allowed()?;
         let on_record = job.replaced(&plan);
         let is_on_record = on_record.is_on_record(&mut sides.target).await?;
@@ -283,10 +284,15 @@ async fn attempt<S: Source>(
                     replace::replace(&mut sides, &plan, &held, checks, &mut timing, progress).await
                 }
                 _ => {
-                    let run = record.run();
-                    let replaced =
-                        publish::replace(&mut sides, &plan, run, &held, checks, &mut timing, progress);
-                    Box::pin(replaced).await
+                    let publishing = publish::PublishJob {
+                        plan: &plan,
+                        run: record.run(),
+                        held: &held,
+                        checks,
+                        source: (job.source.endpoint(), &source),
+                        target: &job.target,
+                    };
+                    Box::pin(publishing.replace(&mut sides, &mut timing, progress)).await
                 }
             }
         };

@@ -8,6 +8,7 @@ use super::guard::ReplacedRows;
 use super::proof::{self, difference};
 use super::referencing::still_rest;
 use super::replace::{Checks, LOCK_WAIT, ReplaceError, run};
+use super::streams::Streams;
 use super::{ConnectedSource, Sides, Verify, table_lock_of};
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{Table, TableName};
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::identity;
 use crate::ledger::{self, RecordedStaging};
 use crate::load::{self, Load, LoadOutcome, Progress};
-use crate::plan::{Plan, Publishing, WindowedPlan};
+use crate::plan::{CopyOptions, Plan, Publishing, WindowedPlan};
 use crate::report::{Timing, human_duration};
 use crate::retry::Backoff;
 use crate::rows::RowSource as _;
@@ -44,15 +45,21 @@ const COMMIT_ROWS: u64 = 1 << 20;
 ///
 /// # Errors
 /// The server's: its catalog does not tell what SWITCH wants to know.
-pub async fn published(target: &mut Session, table: &Table, plan: Plan, publish: Publish) -> Result<Plan> {
+pub async fn published(
+    session: &mut Session,
+    (source, target): (&Table, &Table),
+    plan: Plan,
+    options: CopyOptions,
+) -> Result<Plan> {
     if plan.difference.is_some() || plan.allowed().is_err() {
         return Ok(plan);
     }
-    match publish {
-        Publish::Auto | Publish::Direct => Ok(plan),
-        Publish::Staged => Ok(plan.staged(table)),
-        Publish::Switch => switched(target, table, plan).await,
-    }
+    let plan = match options.publish {
+        Publish::Auto | Publish::Direct => return Ok(plan),
+        Publish::Staged => plan.staged(target),
+        Publish::Switch => switched(session, target, plan).await?,
+    };
+    Ok(plan.by_streams(source, options.streams))
 }
 
 async fn switched(target: &mut Session, table: &Table, plan: Plan) -> Result<Plan> {
@@ -110,57 +117,88 @@ async fn definition(target: &mut Session, table: &Table) -> Result<(Definition, 
     Ok((definition.ok_or_else(unseen)?, SwitchFacts::read(target, table).await?))
 }
 
-/// Loads a plan's rows beside the target, proves them there, and publishes them.
-pub(super) async fn replace(
-    sides: &mut Sides<impl ConnectedSource>,
-    plan: &Plan,
-    number: Option<i64>,
-    held: &ReplacedRows,
-    checks: Checks<'_>,
-    timing: &mut Timing,
-    progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<LoadOutcome, ReplaceError> {
-    let Some(number) = number else {
-        let error = Error::data("tables beside the target are kept on record, and there is no ledger");
-        return Err(error.remedy("See that the login may use the ledger, or say --publish direct").into());
-    };
-    let (tables, bare) = match &plan.publishing {
-        Publishing::Switch(twins) => (twins.tables(number), false),
-        _ => (plan.heap(&number.to_string()), true),
-    };
-    let target = &mut sides.target;
-    target.set_lock_timeout(LOCK_WAIT).await?;
-    ledger::open_staging(target).await?;
-    ledger::sweep_staging(target, &plan.target, Some(number)).await?;
-    let reading = if bare { plan.unsorted() } else { plan.clone() };
-    let beside = reading.beside(&tables.incoming, bare);
-    let replaced = async {
-        let filling = Filling { plan: &reading, beside: &beside, tables: &tables, run: number, fence: None };
+/// A table that is loaded beside its target and published.
+pub(super) struct PublishJob<'a> {
+    pub plan: &'a Plan,
+    /// The run's number in the ledger.
+    pub run: Option<i64>,
+    pub held: &'a ReplacedRows,
+    pub checks: Checks<'a>,
+    /// Where several streams read: the server, if there is one, and its table.
+    pub source: (Option<&'a Endpoint>, &'a Table),
+    pub target: &'a Endpoint,
+}
+
+impl PublishJob<'_> {
+    /// Loads the plan's rows beside the target, proves them there, and publishes them.
+    pub(super) async fn replace(
+        &self,
+        sides: &mut Sides<impl ConnectedSource>,
+        timing: &mut Timing,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<LoadOutcome, ReplaceError> {
+        let plan = self.plan;
+        let Some(run) = self.run else {
+            let error = Error::data("tables beside the target are kept on record, and there is no ledger");
+            return Err(error
+                .remedy("See that the login may use the ledger, or say --publish direct")
+                .into());
+        };
+        let (tables, bare) = match &plan.publishing {
+            Publishing::Switch(twins) => (twins.tables(run), false),
+            _ => (plan.heap(&run.to_string()), true),
+        };
+        let target = &mut sides.target;
+        target.set_lock_timeout(LOCK_WAIT).await?;
+        ledger::open_staging(target).await?;
+        ledger::sweep_staging(target, &plan.target, Some(run)).await?;
+        let unsorted = bare || plan.streams.is_some();
+        let reading = if unsorted { plan.unsorted() } else { plan.clone() };
+        let beside = reading.beside(&tables.incoming, bare);
+        let filling = Filling { plan: &reading, beside: &beside, tables: &tables, run, fence: None };
+        let replaced = self.fill_and_publish(sides, &filling, timing, progress).await;
+        if replaced.as_ref().err().is_none_or(|failed| !is_lost(&failed.error)) {
+            drop_all(&mut sides.target, &tables).await;
+            if replaced.is_ok() && !tables.switch.is_empty() {
+                update_statistics(&mut sides.target, plan).await;
+            }
+        }
+        replaced
+    }
+
+    async fn fill_and_publish(
+        &self,
+        sides: &mut Sides<impl ConnectedSource>,
+        filling: &Filling<'_>,
+        timing: &mut Timing,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<LoadOutcome, ReplaceError> {
+        let Filling { plan: reading, beside, tables, .. } = filling;
         filling.make(&mut sides.target).await?;
-        let outcome = filling.load(sides, timing, progress).await?;
+        let outcome = match self.source {
+            (Some(source), table) if reading.streams.is_some() => {
+                let streams = Streams { source, target: self.target, table, plan: reading, beside };
+                let outcome = streams.load(progress).await?;
+                timing.phase("INSERT");
+                outcome
+            }
+            _ => filling.load(sides, timing, progress).await?,
+        };
         let target = &mut sides.target;
         filling.finish(target, timing).await?;
-        if let Err(error) = held.check(outcome.fingerprint.rows) {
-            return Err(ReplaceError { doubtful: !held.counted, ..ReplaceError::from(error) });
+        if let Err(error) = self.held.check(outcome.fingerprint.rows) {
+            return Err(ReplaceError { doubtful: !self.held.counted, ..ReplaceError::from(error) });
         }
-        prove(target, &beside, checks.verify, &outcome, timing).await?;
+        prove(target, beside, self.checks.verify, &outcome, timing).await?;
         if tables.switch.is_empty() {
-            copy_over(target, plan, &tables, checks, outcome.fingerprint.rows, timing).await?;
+            copy_over(target, self.plan, tables, self.checks, outcome.fingerprint.rows, timing).await?;
         } else {
-            let marking = checks.replaced.map(ledger::Replaced::marking).unwrap_or_default();
-            switch(target, plan, &tables, marking).await?;
+            let marking = self.checks.replaced.map(ledger::Replaced::marking).unwrap_or_default();
+            switch(target, self.plan, tables, marking).await?;
             timing.phase("SWITCH");
         }
         Ok(outcome)
-    };
-    let replaced = replaced.await;
-    if replaced.as_ref().err().is_none_or(|failed| !is_lost(&failed.error)) {
-        drop_all(&mut sides.target, &tables).await;
-        if replaced.is_ok() && !tables.switch.is_empty() {
-            update_statistics(&mut sides.target, plan).await;
-        }
     }
-    replaced
 }
 
 /// Tables beside a target, and what fills them.

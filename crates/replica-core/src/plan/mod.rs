@@ -24,7 +24,7 @@ pub(crate) use changes::{ChangesPlan, any_change, row_version};
 pub(crate) use difference::DifferencePlan;
 pub use difference::refusals;
 pub use part::RowSelection;
-pub(crate) use publish::Publishing;
+pub(crate) use publish::{Publishing, StreamsPlan};
 pub(crate) use statements::{Phase, Statement};
 pub(crate) use windowed::WindowedPlan;
 
@@ -68,6 +68,8 @@ pub struct Plan {
     pub difference: Option<DifferencePlan>,
     /// How new rows become visible.
     pub publishing: Publishing,
+    /// Several streams read it, each some ranges of its key; `None`: one.
+    pub streams: Option<StreamsPlan>,
     /// Rows that are gone at the source stay for now.
     pub keep_gone: bool,
     /// What the user should know and nobody has to act on.
@@ -106,6 +108,8 @@ pub struct CopyOptions {
     pub apply: Apply,
     /// How its new rows become visible.
     pub publish: Publish,
+    /// Streams at once that load it beside the target; one, unless it is more.
+    pub streams: u32,
     /// With differences: rows that are gone at the source stay for now, since rows of other tables may still point at
     /// them.
     pub keep_gone: bool,
@@ -174,6 +178,7 @@ impl Plan {
             limits: None,
             difference,
             publishing: Publishing::Direct,
+            streams: None,
             keep_gone: options.keep_gone,
             warnings,
         }

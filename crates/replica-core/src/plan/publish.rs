@@ -6,6 +6,8 @@ use crate::refusal::Refusal;
 use crate::report::ExplainLine;
 use crate::shape::{DeleteMethod, LoadLock, Reason, triggers};
 use crate::staging::{BrokenRule, StagingTables, Twins};
+use crate::types::mapping::MappedColumn;
+use crate::window::choose_key;
 
 /// How new rows become visible.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +21,39 @@ pub enum Publishing {
     Switch(Box<Twins>),
 }
 
+/// How many streams read a table, and by which columns it is cut.
+#[derive(Clone, Debug)]
+pub struct StreamsPlan {
+    pub at_once: u32,
+    pub columns: Vec<MappedColumn>,
+}
+
 impl Plan {
+    /// The same plan, by which several streams load what `source` has, where it has a key that they can divide it by.
+    pub(crate) fn by_streams(self, source: &Table, streams: u32) -> Self {
+        if streams < 2 {
+            return self;
+        }
+        let columns = choose_key(source, &[]).map(|key| {
+            let mapped = key.into_iter().map_while(|column| {
+                self.mapping.columns.iter().find(|mapped| mapped.source.id == column.id).cloned()
+            });
+            mapped.collect::<Vec<_>>()
+        });
+        match columns {
+            Ok(columns) if !columns.is_empty() => {
+                Self { streams: Some(StreamsPlan { at_once: streams, columns }), ..self }
+            }
+            why => {
+                let mut warnings = self.warnings.clone();
+                let why =
+                    why.err().map_or_else(|| "its key is not copied".to_owned(), |error| error.to_string());
+                warnings.push(format!("one stream, since nothing divides its rows: {why}"));
+                Self { warnings, ..self }
+            }
+        }
+    }
+
     /// The same plan, by which rows are loaded beside the target and copied over. Triggers of its own see them come.
     pub(crate) fn staged(self, target: &Table) -> Self {
         let strategy = self.strategy.clone().because(Reason::PublishStaged);
@@ -64,6 +98,9 @@ impl Plan {
         plan.strategy.fire_triggers = false;
         if bare {
             plan.strategy.lock = LoadLock::Table;
+        } else if plan.streams.is_some() {
+            // A table with a clustered index is locked by one of them alone.
+            plan.strategy.lock = LoadLock::Rows;
         }
         plan
     }
@@ -130,7 +167,21 @@ impl Plan {
                 "switch. Takes: CREATE TABLE, ALTER on the table and on the schema replica, and the ledger; every rule of SWITCH holds",
             ],
         };
-        told.iter().map(|text| ExplainLine::new("publish", *text)).collect()
+        let told = told.iter().map(|text| ExplainLine::new("publish", *text));
+        let streams = self.streams.iter().map(|streams| ExplainLine::new("streams", self.divided(streams)));
+        told.chain(streams).collect()
+    }
+
+    fn divided(&self, StreamsPlan { at_once, columns }: &StreamsPlan) -> String {
+        let columns: Vec<_> = columns.iter().map(|column| column.source.name.as_str()).collect();
+        let columns = columns.join(", ");
+        let moment = if self.snapshot {
+            "in one snapshot, for which writers of the source wait until all have begun"
+        } else {
+            "under READ COMMITTED, since the source's database does not allow SNAPSHOT isolation: a row whose key moves \
+             meanwhile may be missed or come twice"
+        };
+        format!("{at_once} at once, each some ranges of {columns}, {moment}")
     }
 
     /// The statements around a load beside the target, for `--explain`.

@@ -88,9 +88,12 @@ fn tables_of_many_shapes_are_published() {
             } else {
                 target.run(&OLD.replace("'old'), (902, 'older')", "'old')"));
             }
-            let catalog = "SELECT name, is_disabled, is_not_trusted FROM sys.check_constraints UNION ALL \
-                           SELECT name, is_disabled, is_not_trusted FROM sys.foreign_keys UNION ALL \
-                           SELECT name, is_disabled, is_unique FROM sys.indexes WHERE object_id = OBJECT_ID('dbo.t') UNION ALL \
+            let catalog = "SELECT name, is_disabled, is_not_trusted FROM sys.check_constraints \
+                           WHERE parent_object_id = OBJECT_ID('dbo.t') UNION ALL \
+                           SELECT name, is_disabled, is_not_trusted FROM sys.foreign_keys \
+                           WHERE parent_object_id = OBJECT_ID('dbo.t') UNION ALL \
+                           SELECT name, is_disabled, is_unique FROM sys.indexes \
+                           WHERE object_id = OBJECT_ID('dbo.t') UNION ALL \
                            SELECT 'object', OBJECT_ID('dbo.t'), 0 ORDER BY name";
             let before = target.values(catalog);
             for _ in 0..2 {
@@ -308,7 +311,7 @@ fn a_crash_between_the_switches_leaves_the_old_rows() {
     // It has the target by now, and waits for the table with the new rows.
     let waiting = "SELECT COUNT(*) FROM sys.dm_tran_locks AS l WHERE l.request_status = 'WAIT' \
                    AND l.request_mode = 'Sch-M' AND l.resource_associated_entity_id = OBJECT_ID('replica.{}')";
-    until_it_waits(&mut pair.target.client(), &waiting.replace("{}", &incoming));
+    until_it_waits(&mut pair.target.client(), &waiting.replace("{}", incoming));
     assert_eq!(running.kill().code, None);
     other.batch("ROLLBACK");
     assert_eq!(ids(&mut target), [901, 902]);
@@ -395,4 +398,91 @@ fn readers_and_costs_are_explained() {
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'"), 0);
     let run = tool(&pair).run(&["dbo.t", "--publish", "staged", "--apply", "difference"]).exits(2);
     run.says("Leave out either");
+}
+
+/// Keys of every kind divide a table, and all streams meet beside the target.
+#[test]
+fn several_streams_load_a_table_that_is_published_at_once() {
+    for (key, way, streams) in [
+        ("id int NOT NULL PRIMARY KEY, label varchar(10) NULL", "staged", 4),
+        (
+            "id int NOT NULL, label varchar(10) NOT NULL, CONSTRAINT PK_t PRIMARY KEY (label, id DESC)",
+            "switch",
+            3,
+        ),
+        ("id int NULL, label varchar(10) NULL, INDEX ix CLUSTERED (id)", "staged", 2),
+        // Nothing divides a heap: one stream.
+        ("id int NOT NULL, label varchar(10) NULL", "staged", 0),
+    ] {
+        let pair = Pair::new();
+        pair.both(&format!("CREATE TABLE dbo.t ({key})"));
+        pair.target("CREATE TABLE dbo.other (n int NOT NULL); INSERT INTO dbo.other VALUES (1), (2), (3)");
+        fill(&mut pair.source.client(), 9);
+        pair.source("UPDATE dbo.t SET label = CHAR(65 + id % 26) WHERE id % 2 = 0");
+        if key.contains("id int NULL") {
+            pair.source("INSERT INTO dbo.t (id, label) VALUES (NULL, 'none'), (-2147483648, 'least'), (2147483647, 'last')");
+        }
+        pair.target(OLD);
+        let args = ["dbo.t", "--streams", "4", "--publish", way, "--verify", "hash", "--allow-shrink"];
+        let explained = tool(&pair).run(&[&args[..], &["--explain"]].concat()).exits(0);
+        assert_eq!(explained.stdout.contains("4 at once, each some ranges of"), streams > 0, "{explained}");
+        let run = copy(&pair, &args);
+        assert_eq!(run.stderr.contains(" boundaries "), streams > 0, "{key}\n{run}");
+        assert_eq!(run.stderr.contains("one stream, since nothing divides its rows"), streams == 0, "{run}");
+        if streams > 0 && pair.server.is_sandbox() {
+            assert!(run.stderr.contains("does not allow SNAPSHOT isolation: a row whose key moves"), "{run}");
+        }
+        pair.assert_equal("SELECT id, label FROM dbo.t ORDER BY id, label");
+        assert_clean(&pair);
+    }
+    let pair = pair(&[PLAIN]);
+    for refused in [&["--publish", "direct"][..], &["--full-table-mode", "parquet"]] {
+        tool(&pair).run(&[&["dbo.t", "--streams", "2"], refused].concat()).exits(2).says("--streams");
+    }
+}
+
+/// A key that moves from range to range is neither missed nor doubled: all streams see one moment of the source.
+#[test]
+fn streams_read_one_snapshot() {
+    let pair = pair(&[PLAIN, OLD]);
+    if !pair.server.is_sandbox() {
+        return;
+    }
+    let allow = format!("ALTER DATABASE [{}] SET ALLOW_SNAPSHOT_ISOLATION ON", pair.source.name);
+    pair.server.client("master").batch(&allow);
+    let before = pair.source.client().values("SELECT id, label FROM dbo.t ORDER BY id");
+    let object = pair.target.client().number("SELECT OBJECT_ID('dbo.t')");
+    // All streams have begun when the first load has; what is read after that has changed meanwhile.
+    fault(&pair, &format!("@fault = 'stall', @table = 'replica.stage_{object}_1_in', @count = 2"));
+    let running = tool(&pair).start(&["dbo.t", "--streams", "2", "--verify", "hash"]);
+    until_it_waits(
+        &mut pair.target.client(),
+        &format!(
+            "SELECT COUNT(*) FROM sys.dm_tran_locks WHERE request_mode = 'BU' AND resource_associated_entity_id = OBJECT_ID('replica.stage_{object}_1_in')"
+        ),
+    );
+    pair.source("UPDATE dbo.t SET id = id + 1000 WHERE id <= 32; DELETE FROM dbo.t WHERE id = 64");
+    fault(&pair, "@fault = 'none'");
+    let run = running.finish().exits(0);
+    assert!(!run.stderr.contains("may be missed"), "{run}");
+    assert_eq!(pair.target.client().values("SELECT id, label FROM dbo.t ORDER BY id"), before);
+    assert_clean(&pair);
+}
+
+/// A writer at the source keeps the streams from a moment of their own: that is said, and the copy goes on.
+#[test]
+fn streams_say_so_where_they_have_no_moment_in_common() {
+    let pair = pair(&[PLAIN, OLD]);
+    if !pair.server.is_sandbox() {
+        return;
+    }
+    let allow = format!("ALTER DATABASE [{}] SET ALLOW_SNAPSHOT_ISOLATION ON", pair.source.name);
+    pair.server.client("master").batch(&allow);
+    let mut writer = pair.source.client();
+    writer.batch("BEGIN TRANSACTION");
+    writer.batch("UPDATE dbo.t SET label = 'open' WHERE id = 1");
+    let run = copy(&pair, &["dbo.t", "--streams", "3"]).says("each stream has a snapshot of its own");
+    writer.batch("ROLLBACK");
+    assert_new(&pair);
+    drop(run);
 }

@@ -335,6 +335,31 @@ fn a_server_that_sends_us_where_nobody_answers() {
     }
 }
 
+#[test]
+fn the_certificate_is_that_of_the_server_we_are_sent_on_to() {
+    let there = Sandbox::start(Policy::Required, 32767);
+    let port = there.address().port();
+    // An address of the same machine that the certificate does not have.
+    let other = "127.1";
+    let sent_on_to = |host: &'static str| {
+        let here = scripted(move |stream| {
+            let mut peer = Peer(stream);
+            peer.refuse_tls();
+            peer.message();
+            let mut tokens = Vec::new();
+            EnvChange::Routing { port, host: host.into() }.encode(&mut tokens);
+            tokens.extend(welcome(4096));
+            peer.reply(&tokens);
+        });
+        let mut endpoint = trusting(&there, "Encrypt=false");
+        (endpoint.host, endpoint.port) = (other.to_owned(), Some(here.port()));
+        run(visit(&endpoint))
+    };
+    sent_on_to("localhost").unwrap();
+    let message = text(sent_on_to(other));
+    assert!(message.contains("'127.1'"), "{message}");
+}
+
 /// A program that prints what a file has; how often it ran is the number of lines in another.
 fn by_program(sandbox: &Sandbox, more: &str) -> (Endpoint, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();

@@ -116,6 +116,7 @@ fn items(text: &str) -> Vec<Item> {
 fn token(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
     let first = chars.find(|c| !c.is_whitespace())?;
     let part_of_word = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '@' | '#' | '$');
+    let of_number = |c: &char| c.is_ascii_digit() || *c == '.';
     Some(match first {
         '[' | '"' => quoted(chars, if first == '[' { ']' } else { '"' }).to_lowercase(),
         '\'' => format!("'{}'", quoted(chars, '\'')),
@@ -123,7 +124,8 @@ fn token(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
             chars.next();
             format!("N'{}'", quoted(chars, '\''))
         }
-        c if c.is_ascii_digit() => {
+        // `.5` and `$1.5` are numbers, too; a function's name never begins with a digit.
+        c if c.is_ascii_digit() || matches!(c, '.' | '$') && chars.peek().is_some_and(of_number) => {
             let mut number = String::from(c);
             while let Some(c) = chars.next_if(|c| part_of_word(c) || *c == '.') {
                 number.push(c);
@@ -181,6 +183,8 @@ mod tests {
             ("([a]>(0))", "([a]>=(0))"),
             ("(f(a))", "(f a)"),
             ("('x y')", "('xy')"),
+            ("($1.5)", "(1.5)"),
+            ("(.5)", "(5)"),
         ] {
             assert!(!same(one, other), "{one} {other}");
         }
@@ -201,6 +205,10 @@ mod tests {
             ("(NEXT VALUE FOR [dbo].[s])", true),
             ("(next value for [s])", true),
             ("((1.5))", false),
+            ("($1.5)", false),
+            ("(($.5))", false),
+            ("([a]>(.5))", false),
+            ("([dbo].[1]((1)))", true),
             ("('a.b')", false),
             ("([a.b]>(0))", false),
         ] {

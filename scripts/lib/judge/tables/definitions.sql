@@ -56,7 +56,7 @@ CREATE TABLE checks.defaults (
     a int NULL DEFAULT 0, b int NOT NULL CONSTRAINT DF_b DEFAULT ((1)), c int NULL DEFAULT (-1), d int NULL CONSTRAINT DF_null DEFAULT NULL,
     e varchar(30) NULL DEFAULT 'it''s', f nvarchar(30) NULL DEFAULT N'жé', g datetime NULL DEFAULT GETDATE(), h datetime2(3) NOT NULL DEFAULT (SYSUTCDATETIME()),
     i uniqueidentifier NULL DEFAULT NEWID(), j varbinary(10) NULL DEFAULT 0x00FF, k decimal(9, 2) NULL DEFAULT (1.50), l float NULL DEFAULT 1e10,
-    m varchar(30) NULL DEFAULT CONVERT(varchar(10), GETDATE(), 120), n int NULL CONSTRAINT [DF ]]'n] DEFAULT (2 + 3 * 4), o nvarchar(128) NULL DEFAULT SUSER_SNAME(), p bit NOT NULL DEFAULT 1
+    m varchar(30) NULL DEFAULT CONVERT(varchar(10), GETDATE(), 120), n int NULL CONSTRAINT [DF ]]'n] DEFAULT (2 + 3 * 4), o nvarchar(128) NULL DEFAULT SUSER_SNAME(), p bit NOT NULL DEFAULT 1, q money NULL DEFAULT ($1.5), r float NULL DEFAULT (.5) CHECK (r > .25)
 )
 CREATE TABLE checks.both (a int NULL CONSTRAINT DF_both DEFAULT 1 CONSTRAINT CK_both CHECK (a > 0))
 GO

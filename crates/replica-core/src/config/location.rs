@@ -17,11 +17,19 @@ pub(super) const PLACES: &str = "named with --config or REPLICA_CONFIG, or found
 /// The file to read: `named` (`--config`), the one that `REPLICA_CONFIG` names, or the first that is there of
 /// `replica.toml` in the current folder, in `$XDG_CONFIG_HOME/replica` (`~/.config/replica`), in `/etc/replica`.
 /// `None`: there is none.
-pub(super) fn find(named: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+pub(super) fn find(file: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    named(file, &environment).or_else(|| found(environment))
+}
+
+/// The file that somebody names, whether or not it is there.
+pub(super) fn named(file: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let variable = environment(VARIABLE).filter(|value| !value.is_empty());
+    file.map(Path::to_owned).or_else(|| variable.map(PathBuf::from))
+}
+
+/// The file that is there where nobody names one.
+pub(super) fn found(environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let variable = |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(named) = named.map(Path::to_owned).or_else(|| variable(VARIABLE)) {
-        return Some(named);
-    }
     // The specification says that a relative XDG_CONFIG_HOME does not count (XDG Base Directory Specification).
     let home = variable("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
     let home = home.or_else(|| variable("HOME").map(|home| home.join(".config")));
@@ -70,9 +78,9 @@ impl ConfigFolder {
 mod tests {
     use super::*;
 
-    fn found(named: Option<&str>, variables: &[(&str, &str)]) -> Option<PathBuf> {
+    fn found(file: Option<&str>, variables: &[(&str, &str)]) -> Option<PathBuf> {
         let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, v)| v.into());
-        find(named.map(Path::new), value)
+        find(file.map(Path::new), value)
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A first `replica.toml`, from the source's catalog.
 use std::fmt::Write;
 
-use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
+use crate::catalog::{Special, TableName};
 use crate::error::Result;
 use crate::report::{human_bytes, human_count};
 use crate::schedule::{self, TableReference};
@@ -28,6 +28,15 @@ pub struct SourceTable {
     pub dates: Vec<DateChoice>,
 }
 
+/// What a source's database has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceTables {
+    /// Parents before children.
+    pub tables: Vec<SourceTable>,
+    /// Those that no tool copies, with the reason.
+    pub left_out: Vec<(TableName, String)>,
+}
+
 /// A column with dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateChoice {
@@ -49,11 +58,11 @@ impl SourceTable {
     }
 }
 
-/// The tables of the source's database, parents before children.
+/// The tables of the source's database.
 ///
 /// # Errors
 /// The server's; a lost connection.
-pub async fn tables(session: &mut Session) -> Result<Vec<SourceTable>> {
+pub async fn tables(session: &mut Session) -> Result<SourceTables> {
     let batch = [
         include_str!("sql/user_tables.sql"),
         include_str!("sql/date_columns.sql"),
@@ -61,13 +70,22 @@ pub async fn tables(session: &mut Session) -> Result<Vec<SourceTable>> {
     ];
     let sets = session.query_all(&batch.join(";\n"), &[]).await?;
     let rows = |at: usize| sets.get(at).into_iter().flatten().map(CatalogRow::from).collect::<Vec<_>>();
-    let mut tables = Vec::new();
-    // A history is written by its server alone.
-    for row in rows(0).iter().filter(|row| row.int("temporal_type") != Some(1)) {
+    let (mut tables, mut left_out) = (Vec::new(), Vec::new());
+    for row in rows(0) {
+        let name = TableName::new(&row.name("schema_name")?, &row.name("table_name")?);
+        let special = Special::from_record(&row);
+        // A history is written by its server alone.
+        if row.int("temporal_type") == Some(1) || special == Some(Special::LedgerHistory) {
+            continue;
+        }
+        if let Some(why) = special.and_then(Special::refused_as_source) {
+            left_out.push((name, why.to_string()));
+            continue;
+        }
         let number = |column| row.int(column).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
         tables.push(SourceTable {
             id: row.number("table_id")?,
-            name: TableName::new(&row.name("schema_name")?, &row.name("table_name")?),
+            name,
             rows: number("row_count"),
             bytes: number("pages") * PAGE,
             dates: Vec::new(),
@@ -91,7 +109,7 @@ pub async fn tables(session: &mut Session) -> Result<Vec<SourceTable>> {
         }
     }
     tables.iter_mut().for_each(|table| best_first(&mut table.dates));
-    Ok(parents_first(&tables, &keys))
+    Ok(SourceTables { tables: parents_first(&tables, &keys), left_out })
 }
 
 /// One that an index begins with, and that has a value in every row.
@@ -105,9 +123,9 @@ fn parents_first(tables: &[SourceTable], keys: &[TableReference]) -> Vec<SourceT
 }
 
 /// The file's text: reference tables, date tables with their columns, sizes as comments.
-pub fn configuration(tables: &[SourceTable], source: &str) -> String {
+pub fn configuration(found: &SourceTables, source: &str) -> String {
     let (by_dates, whole): (Vec<&SourceTable>, Vec<&SourceTable>) =
-        tables.iter().partition(|table| table.is_cut_by_dates());
+        found.tables.iter().partition(|table| table.is_cut_by_dates());
     let mut text = format!(
         "# Made from the catalog of {}. Look through it: which tables are wanted, and by which column their days are cut.\n\
          # Connections are in REPLICA_SOURCE and REPLICA_TARGET, or in [source] and [target] here.\n\n",
@@ -118,6 +136,9 @@ pub fn configuration(tables: &[SourceTable], source: &str) -> String {
     let _ =
         writeln!(text, "\n# Of more than {} rows, and with dates: replaced by days.", human_count(MANY_ROWS));
     list(&mut text, "date_tables", &by_dates);
+    for (table, why) in &found.left_out {
+        let _ = writeln!(text, "# Left out: {}", comment(&format!("{table}: {why}")));
+    }
     text.push_str("\n[date_filter_columns]\n");
     for table in by_dates {
         let Some((chosen, others)) = table.dates.split_first() else { continue };
@@ -204,7 +225,8 @@ mod tests {
             table("[a\"b].[c\\.d]", 5_000_000, &[]),
             table("dbo.sales", 5_000_000, &[("SALE DATE", true, Some(3)), ("changed", false, None)]),
         ];
-        let text = configuration(&tables, "a\nb");
+        let left_out = vec![("dbo.[n\n]".parse().unwrap(), "a node".to_owned())];
+        let text = configuration(&SourceTables { tables: tables.to_vec(), left_out }, "a\nb");
         let read: toml::Table = text.parse().unwrap();
         let names = |key: &str| {
             read[key].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -212,7 +234,9 @@ mod tests {
         assert_eq!(names("reference_tables"), ["dbo.small", "[a\"b].[c\\.d]"]);
         assert_eq!(names("date_tables"), ["dbo.sales"]);
         assert_eq!(read["date_filter_columns"]["dbo.sales"].as_str(), Some("SALE DATE"));
-        for said in ["12 rows", "may be NULL", "or: changed", "catalog of a b"] {
+        for said in
+            ["12 rows", "may be NULL", "or: changed", "catalog of a b", "\n# Left out: dbo.[n ]: a node\n"]
+        {
             assert!(text.contains(said), "{said}: {text}");
         }
     }

@@ -35,3 +35,15 @@ fn a_source_without_tables_makes_no_file() {
     program.run(&["--init"]).exits(1).says("there are no tables");
     assert!(!program.folder().join("replica.toml").exists());
 }
+
+#[test]
+fn the_file_that_the_environment_names_is_made_and_lists_what_tools_copy() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL) CREATE TABLE dbo.n (id int NOT NULL) AS NODE");
+    let program = tool(&pair).with("REPLICA_CONFIG", "made.toml");
+    program.run(&["--init"]).exits(0).says("made.toml lists 1 tables");
+    let text = std::fs::read_to_string(program.folder().join("made.toml")).unwrap();
+    assert!(text.contains("\n# Left out: dbo.n: ") && text.contains("a node table of a graph"), "{text}");
+    program.run(&["--all", "--create"]).exits(0);
+    program.run(&["--init"]).exits(2).says("made.toml is there already");
+}

@@ -117,8 +117,26 @@ impl Config {
     /// # Errors
     /// An unreadable file; an unknown key or bad value, with its line.
     pub fn load(file: Option<&Path>) -> Result<Self> {
+        Self::read(file, location::find(file, |name| std::env::var_os(name)))
+    }
+
+    /// The file in which a first configuration goes: `named`, or the one that `REPLICA_CONFIG` names, or `replica.toml` in
+    /// the current folder; and what is configured before it is there.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: there is such a file. Those of [`Self::load`], of another one that is found.
+    pub fn before(named: Option<&Path>) -> Result<(PathBuf, Self)> {
+        let environment = |name: &str| std::env::var_os(name);
+        let file = location::named(named, environment).unwrap_or_else(|| FILE_NAME.into());
+        if file.symlink_metadata().is_ok() {
+            return Err(Error::usage(format!("{} is there already", file.display()))
+                .remedy("Name another file with --config, or move that one away"));
+        }
+        Ok((file, Self::read(None, location::found(environment))?))
+    }
+
+    fn read(file: Option<&Path>, path: Option<PathBuf>) -> Result<Self> {
         let environment = |name: &str| std::env::var(name).ok();
-        let path = location::find(file, |name| std::env::var_os(name));
         let mut config = match &path {
             Some(path) => {
                 // Nobody named it, and it is out of sight.
@@ -263,17 +281,19 @@ pub(super) struct RawConfig {
     /// Tables that run-replica-etl replaces by days.
     #[serde(default)]
     date_tables: Vec<String>,
-    /// Tables of these lists by a name for several, for --only.
+    /// Tables whose changes replicate-changes carries over.
     #[serde(default)]
     change_tables: Vec<String>,
+    /// Tables of these lists by a name for several, for --only.
     #[serde(default)]
     groups: BTreeMap<String, Vec<String>>,
     /// How run-replica-etl runs.
     #[serde(default)]
     etl: Etl,
-    /// How the replica's tables are made.
+    /// Who is told when a run ends.
     #[serde(default)]
     notify: Notify,
+    /// How the replica's tables are made.
     #[serde(default)]
     schema: SchemaSettings,
     /// Settings of one table, by its name.

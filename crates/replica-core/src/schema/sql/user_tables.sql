@@ -1,8 +1,9 @@
--- Every table of the database that this user may see, with the server's estimates of its rows and bytes.
-SELECT t.object_id AS table_id,
+-- Every table of the database that this user may see, with the server's estimates of its rows and bytes. All columns of the
+-- view, since older versions lack some of those that tell what kind of table it is.
+SELECT t.*,
+       t.object_id AS table_id,
        s.name AS schema_name,
        t.name AS table_name,
-       CAST(OBJECTPROPERTY(t.object_id, 'TableTemporalType') AS int) AS temporal_type,
        (SELECT SUM(p.rows) FROM sys.partitions AS p WHERE p.object_id = t.object_id AND p.index_id IN (0, 1)) AS row_count,
        (SELECT SUM(a.total_pages) FROM sys.partitions AS p
         JOIN sys.allocation_units AS a ON a.container_id = p.partition_id

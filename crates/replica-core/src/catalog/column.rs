@@ -46,6 +46,23 @@ pub struct Collation {
 const OF_LEDGER: std::ops::RangeInclusive<i64> = 7..=10;
 
 impl Column {
+    /// One that takes NULL, and that nobody fills but who writes the row.
+    pub fn plain(name: impl Into<String>, sql_type: SqlType, collation: Option<Collation>) -> Self {
+        Self {
+            id: 0,
+            name: name.into(),
+            sql_type,
+            collation,
+            nullable: true,
+            identity: false,
+            computed: false,
+            has_default: false,
+            generated: false,
+            of_ledger: false,
+            column_set: false,
+        }
+    }
+
     /// Out of a row of the answer about columns.
     ///
     /// # Errors

@@ -14,19 +14,8 @@ pub(super) async fn shape(session: &mut Session, table: Table, article: &Article
 }
 
 fn column(table: &Table, TypedExpression { name, sql_type, nullable }: TypedExpression) -> Column {
-    Column {
-        id: 0,
-        collation: sql_type.is_text().then(|| collation(table, &name)),
-        name,
-        sql_type,
-        nullable,
-        identity: false,
-        computed: false,
-        has_default: false,
-        generated: false,
-        of_ledger: false,
-        column_set: false,
-    }
+    let collation = sql_type.is_text().then(|| collation(table, &name));
+    Column { nullable, ..Column::plain(name, sql_type, collation) }
 }
 
 /// The collation that a column's expression is given: the column's own, or else the database's.

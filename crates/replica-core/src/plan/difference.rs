@@ -261,19 +261,19 @@ impl DifferencePlan {
         Query { sql, params }
     }
 
-    /// Gives the rows that are there, of some numbers, all their staged values but the key's. `None`: the key is all.
-    pub(crate) fn update(&self, some: [u64; 2]) -> Option<Query> {
+    /// Gives the rows that are there all their staged values but the key's. `None`: the key is all.
+    pub(crate) fn update(&self) -> Option<SomeRows> {
         let is_set =
             |column: &&Column| !column.identity && self.named_by.iter().all(|key| key.id != column.id);
-        self.set(self.columns.iter().filter(is_set), some)
+        self.set(self.columns.iter().filter(is_set))
     }
 
     /// Gives them the key's bytes, too: values that are one to the server may have others.
-    pub(crate) fn update_keys(&self, some: [u64; 2]) -> Option<Query> {
-        self.set(self.named_by.iter().filter(|column| !column.identity), some)
+    pub(crate) fn update_keys(&self) -> Option<SomeRows> {
+        self.set(self.named_by.iter().filter(|column| !column.identity))
     }
 
-    fn set<'a>(&self, columns: impl Iterator<Item = &'a Column>, some: [u64; 2]) -> Option<Query> {
+    fn set<'a>(&self, columns: impl Iterator<Item = &'a Column>) -> Option<SomeRows> {
         let set = columns.map(|column| {
             let name = quote(&column.name);
             format!("{name} = s.{name}")
@@ -284,7 +284,7 @@ impl DifferencePlan {
             "UPDATE t SET {set} FROM {target} AS t WITH (ROWLOCK) INNER JOIN {rows} AS s ON {same} WHERE {}",
             self.some()
         );
-        (!set.is_empty()).then(|| Query { sql, params: numbers(some) })
+        (!set.is_empty()).then_some(SomeRows(sql))
     }
 
     /// The server does not update identity columns (error 8102): counts the rows that would need it.
@@ -382,8 +382,7 @@ impl DifferencePlan {
         };
         let delete =
             format!("{} -- rows that are gone; {again}", self.delete(plan.limits.as_ref(), some).sql);
-        let update =
-            self.update(some).map(|query| format!("{} -- rows that have changed; {again}", query.sql));
+        let update = self.update().map(|update| format!("{} -- rows that have changed; {again}", update.0));
         let mut insert: Vec<String> = self.keep_numbers(true).into_iter().collect();
         insert.push(format!("{} -- rows that are new; {again}", self.insert(some).sql));
         if self.points_at_itself {
@@ -392,6 +391,16 @@ impl DifferencePlan {
             [delete].into_iter().chain(update).chain(insert).for_each(&mut add);
         }
         statements
+    }
+}
+
+/// A statement on some of the staged rows.
+pub(crate) struct SomeRows(String);
+
+impl SomeRows {
+    /// Those of these numbers, the last one among them.
+    pub(crate) fn of(&self, some: [u64; 2]) -> Query {
+        Query { sql: self.0.clone(), params: numbers(some) }
     }
 }
 

@@ -13,19 +13,8 @@ pub fn column(name: &str, sql_type: &SqlType) -> Column {
 /// A nullable column with a collation, where its type has one.
 pub fn collated(name: &str, sql_type: &SqlType, collation: &str, code_page: u32) -> Column {
     let collation = Collation { name: collation.into(), code_page: Some(code_page) };
-    Column {
-        id: 1,
-        name: name.into(),
-        sql_type: sql_type.clone(),
-        collation: Some(collation).filter(|_| sql_type.is_text()),
-        nullable: true,
-        identity: false,
-        computed: false,
-        has_default: false,
-        generated: false,
-        of_ledger: false,
-        column_set: false,
-    }
+    let collation = Some(collation).filter(|_| sql_type.is_text());
+    Column { id: 1, ..Column::plain(name, sql_type.clone(), collation) }
 }
 
 /// One or two of every type.

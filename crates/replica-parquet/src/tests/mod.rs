@@ -28,20 +28,11 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// A plan for columns of that many names, whatever they are on the wire.
 fn plan(columns: usize, sql_type: &SqlType) -> Plan {
-    let column = |n| CatalogColumn {
-        id: n as i32 + 1,
-        name: format!("c{n}"),
-        sql_type: sql_type.clone(),
-        collation: sql_type
-            .is_text()
-            .then(|| Collation { name: "Latin1_General_CI_AS".into(), code_page: Some(1252) }),
-        nullable: true,
-        identity: false,
-        computed: false,
-        has_default: false,
-        generated: false,
-        of_ledger: false,
-        column_set: false,
+    let column = |n: usize| {
+        let collation = Collation { name: "Latin1_General_CI_AS".into(), code_page: Some(1252) };
+        let collation = sql_type.is_text().then_some(collation);
+        let plain = CatalogColumn::plain(format!("c{n}"), sql_type.clone(), collation);
+        CatalogColumn { id: n as i32 + 1, ..plain }
     };
     let columns: Vec<_> = (0..columns).map(column).collect();
     let table = |name| Table::unserved(TableName::new("dbo", name), columns.clone(), 0);

@@ -138,7 +138,7 @@ impl ApplyStep<'_> {
         let cascade = self.plan.allowance.cascade;
         let gone_keys = &self.difference.staging.gone;
         children::none_reached(target, self, &keys, children::On::Delete, gone_keys, cascade).await?;
-        let deleted = self.in_batches(target, self.keys, |some| Some(self.difference.delete(limits, some)));
+        let deleted = self.in_batches(target, self.keys, |some| self.difference.delete(limits, some));
         let in_the_way = "Rows of another table point at them: bring that table in step first, in the same run, or look at the source";
         let deleted = deleted.await.map_err(|error| {
             explain_conflict(error.within("deleting rows that are gone at the source"), in_the_way)
@@ -161,18 +161,18 @@ impl ApplyStep<'_> {
             return Ok(());
         }
         let within = |error: Error| error.within("updating rows that have changed");
-        if self.difference.update([1, 1]).is_some() {
-            let updated =
-                self.in_batches(target, staged.new + staged.changed, |some| self.difference.update(some));
+        if let Some(update) = self.difference.update() {
+            let updated = self.in_batches(target, staged.new + staged.changed, |some| update.of(some));
             counted("updated", updated.await.map_err(within)?, expected)?;
         }
-        if staged.renamed && self.difference.update_keys([1, 1]).is_some() {
+        if staged.renamed
+            && let Some(update) = self.difference.update_keys()
+        {
             let keys = children::acting(target, self.plan).await?;
             let cascade = self.plan.allowance.cascade;
             let rows = &self.difference.staging.rows;
             children::none_reached(target, self, &keys, children::On::Update, rows, cascade).await?;
-            let updated = self
-                .in_batches(target, staged.new + staged.changed, |some| self.difference.update_keys(some));
+            let updated = self.in_batches(target, staged.new + staged.changed, |some| update.of(some));
             let in_the_way = "Keys differ from the source's in case or blanks, and rows of another table point at them: disable its foreign key for the run, or change the keys at either side";
             let updated = updated.await.map_err(|error| explain_conflict(within(error), in_the_way))?;
             counted("updated", updated, expected)?;
@@ -188,7 +188,7 @@ impl ApplyStep<'_> {
             target.execute(&sql).await?;
         }
         let rows = self.staged.new + self.staged.changed;
-        let inserted = self.in_batches(target, rows, |some| Some(self.difference.insert(some)));
+        let inserted = self.in_batches(target, rows, |some| self.difference.insert(some));
         let missing = "Bring the table that they point at in step first, in the same run";
         let inserted = inserted
             .await
@@ -204,14 +204,13 @@ impl ApplyStep<'_> {
         &self,
         target: &mut Session,
         last: u64,
-        statement: impl Fn([u64; 2]) -> Option<Query>,
+        statement: impl Fn([u64; 2]) -> Query,
     ) -> Result<u64> {
         let batch = self.difference.batch.unwrap_or(u64::MAX);
         let (mut changed, mut first) = (0u64, 1u64);
         while first <= last {
             let to = first.saturating_add(batch - 1);
-            let Some(query) = statement([first, to]) else { break };
-            changed += target.execute_long(query).await?.rows.unwrap_or_default();
+            changed += target.execute_long(statement([first, to])).await?.rows.unwrap_or_default();
             first = to.saturating_add(1);
             if to == u64::MAX {
                 break;

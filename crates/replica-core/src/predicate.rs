@@ -10,10 +10,19 @@ use crate::error::{Error, Result};
 /// Of kind `Usage`: quotes, brackets or comments that do not close, brackets that close what the condition has not opened, a
 /// semicolon.
 pub(crate) fn bracketed(text: &str) -> Result<String> {
-    check(text).map_err(|why| {
-        Error::usage(format!("the condition {text:?} {why}"))
-            .remedy("It is one condition, as it follows WHERE: col = 1 AND other > 'x'")
-    })?;
+    enclosed("condition", text, "It is one condition, as it follows WHERE: col = 1 AND other > 'x'")
+}
+
+/// The same of an expression, which is what a SELECT takes for a column.
+///
+/// # Errors
+/// Those of [`bracketed`].
+pub(crate) fn bracketed_expression(text: &str) -> Result<String> {
+    enclosed("expression", text, "It is one value, as a SELECT has it: LOWER(email)")
+}
+
+fn enclosed(what: &str, text: &str, way_out: &str) -> Result<String> {
+    check(text).map_err(|why| Error::usage(format!("the {what} {text:?} {why}")).remedy(way_out))?;
     // On lines of its own: a comment to the end of the line leaves the bracket be.
     Ok(format!("(\n{text}\n)"))
 }

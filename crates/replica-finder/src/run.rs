@@ -47,29 +47,28 @@ struct Looked {
 impl FinderRun<'_> {
     async fn all(&self, names: Vec<TableName>) -> Result<Code> {
         let mut sides = None;
-        let mut code = Code::Ok;
+        let mut codes = Vec::new();
         let count = names.len();
         for name in names {
             let looked = self.patiently(&mut sides, &name).await;
             // Without a connection there is nothing to be said of any table.
             if looked.as_ref().is_err_and(|error| error.kind() == Kind::Connect) {
-                return looked.map(|_| code);
+                return looked.map(|_| Code::of_all(codes));
             }
             let article = self.options.article.over(self.configured.settings(&name)).article();
             let article = article.unwrap_or_default();
             let named = |error| article.named(&name, error);
             let failure = |error: Error| Looked { findings: Vec::new(), left_out: Some(named(error)) };
             let looked = looked.unwrap_or_else(failure);
-            if looked.left_out.is_some() || !looked.findings.is_empty() {
-                code = Code::Failed;
-            }
+            codes.extend((!looked.findings.is_empty()).then_some(Code::Failed));
+            codes.extend(looked.left_out.as_ref().map(Error::exit_code));
             self.write(&article.label(&name), &looked)?;
         }
-        if code == Code::Ok {
+        if codes.is_empty() {
             let tables = if count == 1 { "1 table".to_owned() } else { format!("{count} tables") };
             log::info!("nothing found in {tables}");
         }
-        Ok(code)
+        Ok(Code::of_all(codes))
     }
 
     /// On the connections there are; on new ones after an error, which may have left them beyond use.
@@ -102,6 +101,7 @@ impl FinderRun<'_> {
             filter: self.filter(name, &source, &mapping)?,
             rows: self.options.rows,
         };
+        let left_out = left_out.map(|error| settings.article().unwrap_or_default().named(name, error));
         Ok(Looked { findings: find(&mut sides.source, &search).await?, left_out })
     }
 

@@ -35,6 +35,8 @@ impl Asked {
     /// # Errors
     /// Of kind `Usage`: there is no such zone.
     pub fn day(self, zone: Option<&str>) -> Result<Date> {
+        // A slip in the file shows whichever day is asked for.
+        let zone = zone.map(named).transpose()?;
         match self {
             Self::On(day) => Ok(day),
             Self::Today => today(zone),
@@ -45,14 +47,15 @@ impl Asked {
     }
 }
 
-fn today(zone: Option<&str>) -> Result<Date> {
-    let zone = match zone {
-        Some(name) => TimeZone::get(name).map_err(|error| {
-            Error::usage(format!("time_zone = {name:?} in [etl]: {error}"))
-                .remedy("Write it as Europe/Berlin; the names are those of the system's tzdata")
-        })?,
-        None => system()?,
-    };
+fn named(zone: &str) -> Result<TimeZone> {
+    TimeZone::get(zone).map_err(|error| {
+        Error::usage(format!("time_zone = {zone:?} in [etl]: {error}"))
+            .remedy("Write it as Europe/Berlin; the names are those of the system's tzdata")
+    })
+}
+
+fn today(zone: Option<TimeZone>) -> Result<Date> {
+    let zone = zone.map_or_else(system, Ok)?;
     date(Timestamp::now().to_zoned_datetime(zone))
 }
 
@@ -102,8 +105,12 @@ mod tests {
 
     #[test]
     fn an_unknown_zone_is_a_usage_error() {
-        let error = Asked::Today.day(Some("Mars/Olympus")).unwrap_err();
-        assert_eq!(error.exit_code().number(), 2);
-        assert!(error.to_string().contains("Mars/Olympus") && error.to_string().contains("Europe/Berlin"));
+        for asked in [Asked::Today, Asked::On(day!(2024 - 01 - 31))] {
+            let error = asked.day(Some("Mars/Olympus")).unwrap_err();
+            assert_eq!(error.exit_code().number(), 2);
+            assert!(
+                error.to_string().contains("Mars/Olympus") && error.to_string().contains("Europe/Berlin")
+            );
+        }
     }
 }

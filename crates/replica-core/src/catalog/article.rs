@@ -9,7 +9,7 @@ use super::name::{TableName, quote};
 use super::server::ServerFacts;
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::predicate::{bracketed, calls};
+use crate::predicate::{bracketed, bracketed_expression, calls};
 
 /// What of a table makes its copy. The default is all of it, under its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Article {
             bracketed(filter)?;
         }
         for (column, expression) in &expressions {
-            bracketed(expression).map_err(|error| error.column(column))?;
+            bracketed_expression(expression).map_err(|error| error.column(column))?;
         }
         if let Some(both) = excluded.iter().find(|column| expressions.contains_key(*column)) {
             return Err(Error::usage("it is left out, and has an expression").column(both));

@@ -2,7 +2,7 @@
 use super::Rows;
 use crate::catalog::{Article, SqlType, TableName, quote};
 use crate::error::{Error, Result};
-use crate::predicate::bracketed;
+use crate::predicate::bracketed_expression;
 use crate::session::Session;
 use crate::types;
 
@@ -30,7 +30,7 @@ pub(crate) async fn typed(
     let items: Vec<_> = article
         .expressions()
         .iter()
-        .map(|(name, expression)| Ok(format!("{} AS {}", bracketed(expression)?, quote(name))))
+        .map(|(name, expression)| Ok(format!("{} AS {}", bracketed_expression(expression)?, quote(name))))
         .collect::<Result<_>>()?;
     let sql = format!("SELECT TOP (0) {} FROM {}", items.join(", "), table.quoted());
     let wrong = |error: Error| {

@@ -110,8 +110,16 @@ impl Range {
                 return Ok(windows);
             }
             if windows.len() == MOST_WINDOWS {
-                return Err(Error::usage(format!("more than {MOST_WINDOWS} windows"))
-                    .remedy("Check --start-date and --end-date, or take a larger --window"));
+                let all = self.whole();
+                let mut way_out = "Check --start-date and --end-date, or take a larger --window".to_owned();
+                if all.is_endless() {
+                    way_out.push_str(&format!(
+                        ". Rows that are dated {LAST_DAY}, for ever, are a range of their own: --start-date {LAST_DAY} --end-date {LAST_DAY}"
+                    ));
+                }
+                return Err(
+                    Error::usage(format!("{all} has more than {MOST_WINDOWS} windows")).remedy(way_out)
+                );
             }
             first = next;
         }
@@ -230,6 +238,21 @@ mod tests {
         assert_eq!(day_of(-1), None);
         let range = Range::of_numbers(20_240_115, 20_240_231).unwrap();
         assert_eq!(range, Range::new(day!(2024 - 01 - 15), day!(2024 - 02 - 29)).unwrap());
+    }
+
+    #[test]
+    fn too_many_windows_say_how_many_days_and_what_for_ever_is() {
+        let range = Range::typed(Some("2013-01-01"), Some("9999-12-31")).unwrap().unwrap();
+        let error = range.windows(Unit::Month).unwrap_err();
+        assert_eq!(error.exit_code().number(), 2);
+        for said in ["2013-01-01..9999-12-31 has more than", "--start-date 9999-12-31 --end-date 9999-12-31"]
+        {
+            assert!(error.to_string().contains(said), "{said}: {error}");
+        }
+        let days = Range::typed(Some("1900-01-01"), Some("2024-12-31")).unwrap().unwrap();
+        let error = days.windows(Unit::Day).unwrap_err().to_string();
+        assert!(error.contains("1900-01-01..2024-12-31 has more than") && !error.contains("9999"), "{error}");
+        assert!(days.windows(Unit::Month).is_ok());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::plan::CopyOptions;
 use crate::report::{Format, LogFormat, Reporting};
 use crate::schema::Policy;
+use crate::schema::definition::same_name;
 use crate::shape::LoadOptions;
 use crate::window::{Range, Unit, date_left_out};
 
@@ -363,16 +364,19 @@ crate::options! {
 }
 
 impl ReshapingArgs {
-    /// What the configuration says of the table, and what was typed instead.
+    /// What the configuration says of the table, and what was typed instead. Of columns, typed is what becomes of these: a
+    /// column that the configuration hides does not come to light since another one is typed.
     #[must_use]
     pub fn over(&self, mut settings: TableSettings) -> TableSettings {
         settings.target = self.target.clone().or(settings.target);
-        if !self.exclude_columns.is_empty() {
-            settings.exclude_columns.clone_from(&self.exclude_columns);
-        }
-        if !self.column.is_empty() {
-            settings.columns = self.column.iter().cloned().collect();
-        }
+        let is_typed = |name: &str| {
+            let mut typed = self.exclude_columns.iter().chain(self.column.iter().map(|(column, _)| column));
+            typed.any(|column| same_name(column, name))
+        };
+        settings.exclude_columns.retain(|column| !is_typed(column));
+        settings.columns.retain(|column, _| !is_typed(column));
+        settings.exclude_columns.extend(self.exclude_columns.iter().cloned());
+        settings.columns.extend(self.column.iter().cloned());
         settings
     }
 
@@ -458,6 +462,22 @@ mod tests {
         assert_eq!(request("").allowance.shrink, Shrink::percent(80).ok());
         assert_eq!(request("--allow-shrink 90").allowance.shrink, Shrink::percent(90).ok());
         assert!(request("--fill-missing-columns").allowance.fill_missing_columns);
+    }
+
+    #[test]
+    fn a_column_that_is_typed_leaves_the_others_as_they_are_configured() {
+        let columns = |all: &[(&str, &str)]| {
+            all.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())).collect()
+        };
+        let settings = TableSettings {
+            exclude_columns: vec!["hash".into(), "salt".into()],
+            columns: columns(&[("email", "'e'"), ("phone", "'p'"), ("name", "'n'")]),
+            ..TableSettings::default()
+        };
+        let typed = "--exclude-columns Phone --column EMAIL=x --column salt=s";
+        let settings = group::<ReshapingArgs>(typed).unwrap().over(settings);
+        assert_eq!(settings.exclude_columns, ["hash", "Phone"]);
+        assert_eq!(settings.columns, columns(&[("EMAIL", "x"), ("name", "'n'"), ("salt", "s")]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What runs, in which order: the steps, and what the target knows of their tables.
 
 use replica_core::cli::Code;
+use replica_core::config::Endpoint;
 use replica_core::error::{Error, Refusal, Result};
 use replica_core::ledger::TableVersion;
 use replica_core::report::{Record, RecordValue, Reporter};
@@ -29,11 +30,11 @@ impl Agenda {
     ///
     /// # Errors
     /// The connection is lost.
-    pub async fn new(target: &mut Session, steps: &[Step]) -> Result<Self> {
+    pub async fn new(source: &Endpoint, target: &mut Session, steps: &[Step]) -> Result<Self> {
         let mut ready = Vec::new();
         let mut known = Vec::new();
         let mut refused = Vec::new();
-        for (step, found) in steps.iter().zip(survey::survey(target, steps).await?) {
+        for (step, found) in steps.iter().zip(survey::survey(source, target, steps).await?) {
             match found {
                 Ok(table) => {
                     ready.push(step.clone());

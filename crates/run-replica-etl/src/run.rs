@@ -230,7 +230,7 @@ async fn begin(sides: &StepContext, steps: &[Step], alone: bool) -> Result<(Agen
                 let busy = "another run of run-replica-etl is at work on this replica";
                 return Err(applock::held_by_others(&mut target, LOCK, busy).await);
             }
-            Ok((Agenda::new(&mut target, steps).await?, target))
+            Ok((Agenda::new(&sides.source, &mut target, steps).await?, target))
         };
         if let Some(settled) = retries.settled(begun.await).await {
             return settled;

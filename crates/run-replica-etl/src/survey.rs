@@ -1,7 +1,8 @@
 //! What the target knows of the tables before the run: whether they are there, how large they are, and which foreign
 //! keys tie them together.
 use replica_core::catalog::{self, Table};
-use replica_core::copy::{self, LoadOptions};
+use replica_core::config::Endpoint;
+use replica_core::copy::{self, ConnectedSource, LoadOptions};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::ledger::{self, RecordedVersion, TableVersion};
 use replica_core::schedule::Parent;
@@ -22,10 +23,15 @@ pub struct SurveyedTable {
 ///
 /// # Errors
 /// The connection is lost.
-pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<SurveyedTable>>> {
+pub async fn survey(
+    source: &Endpoint,
+    target: &mut Session,
+    steps: &[Step],
+) -> Result<Vec<Result<SurveyedTable>>> {
+    let mut asked = None;
     let mut found: Vec<Result<SurveyedTable>> = Vec::with_capacity(steps.len());
     for step @ Step { table, .. } in steps {
-        let known = match catalog::read(target, Role::Target, step.article.target_of(table)).await {
+        let known = match catalog::read_copy(target, table, &step.article).await {
             Ok(described) => refused(&described, step).map(|()| SurveyedTable {
                 rows: described.rows().unwrap_or_default(),
                 parent: Parent::of(&described).unwrap_or_else(|| {
@@ -36,7 +42,7 @@ pub async fn survey(target: &mut Session, steps: &[Step]) -> Result<Vec<Result<S
             Err(error) if matches!(error.kind(), Kind::Io | Kind::Timeout | Kind::Protocol) => {
                 return Err(error);
             }
-            Err(error) => Err(error.table(table)),
+            Err(error) => Err(worst(source, &mut asked, step, error).await.table(table)),
         };
         found.push(match known {
             Ok(known) if found.iter().flatten().any(|other| other.parent.name == known.parent.name) => {
@@ -81,6 +87,18 @@ pub async fn versions(
 
 async fn recorded(target: &mut Session) -> Result<Vec<RecordedVersion>> {
     if ledger::has_versions(target).await? { ledger::versions(target).await } else { Ok(Vec::new()) }
+}
+
+/// A table that the source lacks, too, is not the target's to make.
+async fn worst(source: &Endpoint, asked: &mut Option<Session>, step: &Step, error: Error) -> Error {
+    if asked.is_none() {
+        *asked = Session::connect(source, Role::Source).await.ok();
+    }
+    let Some(session) = asked else { return error };
+    match session.table(&step.table, &step.article).await {
+        Err(at_source) if at_source.kind() == Kind::Data => at_source,
+        _ => error,
+    }
 }
 
 /// What keeps the table from being refreshed, so that no other table is touched before it is known.

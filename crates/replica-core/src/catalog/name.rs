@@ -148,6 +148,15 @@ fn delimited(text: &str, close: char) -> Result<(String, &str), &'static str> {
     }
 }
 
+/// What makes or shows the target's table of a source's. Its name is said where it is another, as the configuration need not say
+/// it.
+pub(crate) fn sync_command(source: &TableName, target: &TableName) -> String {
+    if source == target {
+        return format!("sync-replica-schema {source}");
+    }
+    format!("sync-replica-schema {source} --target {target}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! Asks a server about one table.
+use super::article::Article;
 use super::assemble::{Answers, assemble, is_synonym};
 use super::constraint::{ActingKey, ReferentialAction};
-use super::name::TableName;
+use super::name::{TableName, sync_command};
 use super::near::near;
 use super::question::{self, CatalogQuestion};
 use super::record::CatalogRow;
@@ -18,6 +19,19 @@ const MISSING: [u32; 2] = [207, 208];
 /// No such table, or none that this login may see: names the near ones. Also a lost connection, and columns that
 /// may not be read. Anything else that the server cannot tell is in [`Table::unknown`].
 pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result<Table> {
+    read_as(session, role, name, name).await
+}
+
+/// The target's table of an article of the `source`'s.
+///
+/// # Errors
+/// Those of [`read`].
+pub async fn read_copy(session: &mut Session, source: &TableName, article: &Article) -> Result<Table> {
+    read_as(session, Role::Target, article.target_of(source), source).await
+}
+
+/// `source`: what a table that the target lacks is called by the tool that makes it.
+async fn read_as(session: &mut Session, role: Role, name: &TableName, source: &TableName) -> Result<Table> {
     session.works_on(name);
     let answers = answers(session, name).await;
     let answers = answers.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
@@ -37,7 +51,7 @@ pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result
             }
             Ok(table)
         }
-        None => Err(not_found(session, role, name).await),
+        None => Err(not_found(session, role, name, source).await),
     }
 }
 
@@ -121,29 +135,27 @@ async fn synonym(session: &mut Session, role: Role, name: &TableName) -> Error {
     }
 }
 
-async fn not_found(session: &mut Session, role: Role, name: &TableName) -> Error {
+async fn not_found(session: &mut Session, role: Role, name: &TableName, source: &TableName) -> Error {
     let error = Error::data(format!("the {role} has no such table, or its login may not see it")).table(name);
-    let Ok(rows) = session.query(question::NAMES.sql, &[]).await else { return error };
+    let rows = session.query(question::NAMES.sql, &[]).await.unwrap_or_default();
     let names = records(&rows);
     let names = names
         .iter()
         .filter_map(|record| Some(TableName::new(record.text("schema_name")?, record.text("table_name")?)));
     let names: Vec<TableName> = names.collect();
-    match near(name, &names)[..] {
-        [] => {
-            let make = match role {
-                Role::Source => String::new(),
-                Role::Target => {
-                    format!(", or make the table like the source's: sync-replica-schema {name} --create")
-                }
-            };
-            error.remedy(format!(
-                "Check the name, the database in the connection string, and the login's permissions{make}"
-            ))
-        }
+    let way_out = match near(name, &names)[..] {
+        [] => "Check the name, the database in the connection string, and the login's permissions".to_owned(),
         ref found => {
             let found = found.iter().map(ToString::to_string).collect::<Vec<_>>();
-            error.remedy(format!("Did you mean {}?", found.join(" or ")))
+            format!("Did you mean {}?", found.join(" or "))
         }
-    }
+    };
+    error.remedy(match role {
+        Role::Source => way_out,
+        Role::Target => {
+            let between = if way_out.ends_with('?') { " Or" } else { ", or" };
+            let make = sync_command(source, name);
+            format!("{way_out}{between} make the table like the source's: {make} --create")
+        }
+    })
 }

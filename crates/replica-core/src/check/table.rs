@@ -12,7 +12,6 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger;
 use crate::plan::{CopyOptions, Plan, WindowedPlan};
 use crate::report::{human_bytes, human_count};
-use crate::session::Role;
 use crate::window::Window;
 
 const fn of_table(check: Check, sql: &'static str) -> CheckQuestion {
@@ -87,18 +86,21 @@ pub(super) async fn check(
     out: &mut CheckFindings,
 ) -> Option<Need> {
     let (mut source, mut target) = (source, target);
-    let mut at_source = None;
+    let (mut at_source, mut is_no_source) = (None, false);
     if let Some(asker) = source.as_deref_mut()
         && let Some(session) = asker.session()
     {
         let read = patiently(session.table(&checked.table, &checked.article)).await;
+        is_no_source = read.as_ref().is_err_and(|error| error.kind() == Kind::Data);
         at_source = known(asker, read, checked, out).await;
     }
     let mut at_target = None;
-    if let Some(asker) = target.as_deref_mut()
+    // What the target lacks of a table that cannot be copied is no second fault.
+    if !is_no_source
+        && let Some(asker) = target.as_deref_mut()
         && let Some(session) = asker.session()
     {
-        let read = patiently(catalog::read(session, Role::Target, checked.at_target())).await;
+        let read = patiently(catalog::read_copy(session, &checked.table, &checked.article)).await;
         at_target = known(asker, read, checked, out).await;
     }
     if let (Some(asker), Some(table)) = (target.as_deref_mut(), &at_target) {

@@ -1,4 +1,5 @@
 //! What to do about a value that the server refuses: the server knows the value, the plan knows the columns.
+use crate::catalog::name::sync_command;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::types::How;
@@ -25,11 +26,11 @@ pub(super) fn advise(error: Error, plan: &Plan) -> Error {
         // Too long: 2628 names the column, 8152 of older servers does not. 4815 is a load's own.
         2628 | 8152 | 4815 => columns(plan, |c| c.conversion.how == How::Pass || c.source.sql_type.is_text())
             .map(|columns| {
-                format!("Widen the target's column. Wider at the source than in the target: {columns}. sync-replica-schema {} shows how", plan.target)
+                format!("Widen the target's column. Wider at the source than in the target: {columns}. {} shows how", sync_command(&plan.source, &plan.target))
             }),
         // Out of range in a CAST at the source; such an error names no column.
         220 | 232 | 242 | 517 | 8114 | 8115 => columns(plan, |c| c.conversion.how == How::Cast)
-            .map(|columns| format!("Widen the target's column. Converted at the source: {columns}")),
+            .map(|columns| format!("Widen the target's column. Converted at the source: {columns}. {} shows how", sync_command(&plan.source, &plan.target))),
         515 => names(plan, |c| c.source.nullable && !c.target.nullable).map(|columns| {
             format!(
                 "Let the target's column take NULL, or fill it at the source. Nullable there only: {columns}"

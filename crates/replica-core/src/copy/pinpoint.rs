@@ -1,6 +1,7 @@
 //! Which column and which row a load failed of.
 use super::narrow::{self, Refused};
 use super::{Sides, advice};
+use crate::catalog::name::sync_command;
 use crate::catalog::{self, Table};
 use crate::config::Endpoint;
 use crate::error::{Error, Result, ServerError};
@@ -105,7 +106,7 @@ async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Resu
         {
             return Ok(Some(PinpointedCause {
                 column: Some(finding.column.clone()),
-                what: format!("Column {}; {}", finding.summary(), way_out(problem)),
+                what: format!("Column {}; {}", finding.summary(), way_out(problem, plan)),
                 command: first.row.command(&table.object.name),
             }));
         }
@@ -130,11 +131,12 @@ fn names_a_default(text: &str, plan: &Plan) -> bool {
     plan.mapping.left_out.iter().any(|left| text.contains(&format!("'{}'", left.column.name)))
 }
 
-fn way_out(problem: Problem) -> &'static str {
-    match problem {
-        Problem::Null => "let the target's column take NULL, or fill it at the source",
-        _ => "widen the target's column, or mend the value",
-    }
+fn way_out(problem: Problem, plan: &Plan) -> String {
+    let (change, or) = match problem {
+        Problem::Null => ("let the target's column take NULL", "fill it at the source"),
+        _ => ("widen the target's column", "mend the value"),
+    };
+    format!("{change} ({} shows how), or {or}", sync_command(&plan.source, &plan.target))
 }
 
 fn first_refused(row: &RowName, error: &Error, why: &Error, plan: &Plan) -> String {

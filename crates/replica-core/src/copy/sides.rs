@@ -28,7 +28,7 @@ impl<S: ConnectedSource> Sides<S> {
     /// Those of [`ConnectedSource::table`] and [`catalog::read`].
     pub async fn tables(&mut self, name: &TableName, article: &Article) -> Result<(Table, Table)> {
         let at_source = self.source.table(name, article);
-        let at_target = catalog::read(&mut self.target, Role::Target, article.target_of(name));
+        let at_target = catalog::read_copy(&mut self.target, name, article);
         // Both to the end: a query that is cut off would take its connection with it.
         let (at_source, at_target) = tokio::join!(at_source, at_target);
         Ok((at_source?, at_target?))

@@ -1,5 +1,6 @@
 //! The columns of one table matched with those of another, by name.
 use super::{Conversion, ValueCheck, convert, number, temporal};
+use crate::catalog::name::sync_command;
 use crate::catalog::server::ServerFacts;
 use crate::catalog::{Column, Special, Table, quote};
 use crate::error::Error;
@@ -160,7 +161,7 @@ pub fn map_what_can_be(
         };
         Some(problem.table(&target.object.name))
     } else {
-        problems.into_error(target)
+        problems.into_error(source, target)
     };
     (Mapping { columns, left_out, ignored }, problem)
 }
@@ -215,7 +216,7 @@ impl Problems {
         [&self.unmappable, &self.missing, &self.excluded, &self.extra].into_iter().all(Vec::is_empty)
     }
 
-    fn into_error(self, target: &Table) -> Option<Error> {
+    fn into_error(self, source: &Table, target: &Table) -> Option<Error> {
         if self.is_empty() {
             return None;
         }
@@ -237,9 +238,9 @@ impl Problems {
         }
         if !self.extra.is_empty() {
             parts.push(format!(
-                "in the source only: {}. Add them to the target (sync-replica-schema {} --apply-safe), or leave them out with --ignore-extra-columns (ignore_extra_columns in [tables] of replica.toml)",
+                "in the source only: {}. Add them to the target ({} --apply-safe), or leave them out with --ignore-extra-columns (ignore_extra_columns in [tables] of replica.toml)",
                 self.extra.join(", "),
-                target.object.name
+                sync_command(&source.object.name, &target.object.name)
             ));
         }
         Some(Error::mapping(format!("columns {}", parts.join("; columns "))).table(&target.object.name))

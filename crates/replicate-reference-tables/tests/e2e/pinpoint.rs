@@ -34,8 +34,16 @@ fn values_that_do_not_fit_are_named() {
         "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n int NULL, label varchar(10) NULL, day datetime NOT NULL)",
     );
     for (id, change, said) in [
-        (777, "label = 'eleven char'", &["error 2628", "column label", "11 bytes"][..]),
-        (555, "n = 3000000000", &["error 8115", "column n", "out of range", "3000000000"]),
+        (
+            777,
+            "label = 'eleven char'",
+            &["error 2628", "column label", "11 bytes", "(sync-replica-schema dbo.t shows how)"][..],
+        ),
+        (
+            555,
+            "n = 3000000000",
+            &["error 8115", "column n", "out of range", "3000000000", "sync-replica-schema dbo.t"],
+        ),
         (444, "day = '1700-01-01'", &["error 242", "column day", "out of range"]),
         (333, "day = NULL", &["error 515", "column day", "NULL"]),
     ] {

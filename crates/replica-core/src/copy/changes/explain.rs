@@ -69,7 +69,7 @@ async fn of_table(
     let mut add = |topic: &'static str, text: String| lines.push(ExplainLine::new(topic, text));
     let (source, target) = tokio::join!(
         source.table(&kept.table, &kept.article),
-        catalog::read(target, Role::Target, kept.article.target_of(&kept.table))
+        catalog::read_copy(target, &kept.table, &kept.article)
     );
     let (source, target) = (source?, target?);
     let known = recorded.iter().find(|known| known.version.table == target.object.name);

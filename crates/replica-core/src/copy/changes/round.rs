@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Method, TableVersion, advance_versions, fingerprint};
 use crate::plan::ChangesPlan;
 use crate::schedule::{self, Parent, keys};
-use crate::session::{Isolation, Role, Session, forbids_snapshot};
+use crate::session::{Isolation, Session, forbids_snapshot};
 
 /// What comes after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl Keeper<'_> {
         let ConnectedSides { source, target, facts, recorded } = connected;
         let (source, target) = tokio::join!(
             source.table(&kept.table, &kept.article),
-            catalog::read(target, Role::Target, kept.article.target_of(&kept.table))
+            catalog::read_copy(target, &kept.table, &kept.article)
         );
         let (source, target) = (source?, target?);
         let known = recorded[place].as_ref();

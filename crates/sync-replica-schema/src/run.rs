@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use replica_core::cli::{self, Code, Configured, List, Stop, Written};
 use replica_core::config::Config;
-use replica_core::error::Result;
+use replica_core::error::{Error, Result};
 
 use replica_core::report::{Reporter, one_line};
 use replica_core::schema::ddl::Creation;
@@ -37,13 +37,13 @@ async fn all(
     let mut source = stop.or(Session::connect(config.source()?, Role::Source)).await?;
     let mut target = stop.or(Session::connect(config.target()?, Role::Target)).await?;
     let mut comparison = stop.or(sync::compare(&mut source, &mut target, &tables, policy)).await?;
+    names_of_one(options, &comparison)?;
     if options.sql {
         print_script(options, reporter, &comparison)?;
         return Ok(code(&comparison));
     }
     notes(&comparison);
     if !options.permitted.nothing() {
-        unknown_names(options, &comparison);
         let tell = |done: DdlOutcome| Ok(reporter.ended(&line::done(&done), &done.result)?);
         let permitted = (policy, &options.permitted);
         comparison = stop.or(sync::run(&mut source, &mut target, comparison, permitted, tell)).await?;
@@ -82,15 +82,25 @@ fn notes(comparison: &SchemaComparison) {
 }
 
 /// A name that means nothing is a slip.
-fn unknown_names(options: &Options, comparison: &SchemaComparison) {
-    let standings = || comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
+/// Each name that is to be changed is of one table: of several, it might be of one that nobody had in mind.
+fn names_of_one(options: &Options, comparison: &SchemaComparison) -> Result<()> {
     for name in &options.permitted.named {
         let one = sync::Permitted { named: vec![name.clone()], ..sync::Permitted::default() };
-        let means = |standing: &Standing| standing.deviations.iter().any(|d| one.allows(standing, d));
-        if !standings().any(means) {
-            log::warn!("--apply {name}: no difference of that name can be mended");
+        let standings = comparison.tables.iter().filter_map(|(_, standing)| standing.as_ref().ok());
+        let of = standings.flat_map(|standing| {
+            let meant = standing.deviations.iter().find(|deviation| one.allows(standing, deviation));
+            meant.map(|deviation| format!("{}.{}", standing.name(), deviation.name))
+        });
+        match &of.collect::<Vec<_>>()[..] {
+            [] => log::warn!("--apply {name}: no difference of that name can be mended"),
+            [_] => {}
+            several => {
+                let text = format!("--apply {name} is a difference of {} tables", several.len());
+                return Err(Error::usage(text).remedy(format!("Say which: {}", several.join(", "))));
+            }
         }
     }
+    Ok(())
 }
 
 /// The statements that --create and --apply-safe would run, and those that are named; the others as comments.

@@ -2,7 +2,7 @@
 //! session or the database decides (Microsoft docs, "ALTER TABLE" and "CREATE TABLE").
 use super::definition::{
     Backs, CheckDefinition, ColumnDefinition, Compression, ConstraintName, DataSpace, DefaultDefinition,
-    Definition, ForeignKeyDefinition, IndexColumn, IndexDefinition, IndexForm,
+    Definition, ForeignKeyDefinition, IndexColumn, IndexDefinition, IndexForm, Statistics,
 };
 use super::expression::in_parentheses;
 use super::statement::{Cost, DdlStatement, DdlStep};
@@ -215,6 +215,15 @@ fn key_list(keys: &[IndexColumn]) -> String {
 
 fn name_list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     format!("({})", names.into_iter().map(|name| quote(name)).collect::<Vec<_>>().join(", "))
+}
+
+/// Statistics of a user's.
+pub fn statistics(table: &TableName, statistics: &Statistics) -> DdlStatement {
+    let filter = statistics.filter.as_ref().map_or_else(String::new, |filter| format!(" WHERE {filter}"));
+    let fixed = if statistics.fixed { " WITH NORECOMPUTE" } else { "" };
+    let (name, columns) = (quote(&statistics.name), name_list(&statistics.columns));
+    let sql = format!("CREATE STATISTICS {name} ON {} {columns}{filter}{fixed}", table.quoted());
+    DdlStatement::new(Cost::Scan, sql)
 }
 
 /// A check as it is at the source: one that rows were never held against is not held against them here.

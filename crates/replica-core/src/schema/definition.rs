@@ -239,6 +239,10 @@ pub struct Statistics {
     pub name: String,
     /// The columns that they are on.
     pub columns: Vec<String>,
+    /// The condition of filtered statistics, as the server wrote it.
+    pub filter: Option<String>,
+    /// NORECOMPUTE: the server does not bring them up to date by itself.
+    pub fixed: bool,
 }
 
 impl Definition {

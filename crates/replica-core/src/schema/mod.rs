@@ -11,6 +11,7 @@ pub mod drift;
 mod expression;
 pub mod init;
 pub mod missing;
+mod naming;
 pub mod policy;
 mod question;
 pub mod read;

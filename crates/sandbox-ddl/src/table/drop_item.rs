@@ -2,7 +2,7 @@
 use super::keys;
 use super::target::Altered;
 use crate::tracking;
-use sandbox_catalog::schema::{Backs, Database, Table};
+use sandbox_catalog::schema::{Backs, Database, Index, Table};
 use sandbox_catalog::store;
 use sandbox_session::Session;
 use sandbox_session::change::{Change, change};
@@ -118,11 +118,11 @@ fn drop_column(change: &mut Change<'_>, target: &Altered, table: &mut Table, ite
 pub fn dependent(database: &Database, table: &Table, column_id: i32) -> Option<String> {
     let index =
         table.indexes.iter().filter(|i| i.kind != sandbox_catalog::schema::IndexKind::ClusteredColumnstore);
-    let index = index
-        .filter(|i| i.keys.iter().any(|(id, _)| *id == column_id) || i.included.contains(&column_id))
-        .filter_map(|i| i.name.clone())
-        .next();
     let name = &table.column(column_id)?.name;
+    let uses_it =
+        |i: &Index| i.keys.iter().any(|(id, _)| *id == column_id) || i.included.contains(&column_id);
+    let index =
+        index.filter(|i| uses_it(i) || names_in_filter(i, name)).filter_map(|i| i.name.clone()).next();
     let uses = |definition: &str| mentions(definition, name);
     let default = || table.column(column_id).and_then(|c| c.default.as_ref()).map(|d| d.name.clone());
     let check = || table.checks.iter().find(|c| uses(&c.definition)).map(|c| c.name.clone());
@@ -152,6 +152,11 @@ pub fn dependent(database: &Database, table: &Table, column_id: i32) -> Option<S
         .or_else(foreign)
         .or_else(statistics)
         .or_else(partitioning)
+}
+
+/// Does a filtered index's condition name this column?
+pub(super) fn names_in_filter(index: &Index, column: &str) -> bool {
+    index.filter.as_ref().is_some_and(|filter| mentions(filter, column))
 }
 
 /// Does an expression name this column?

@@ -66,15 +66,18 @@ fn assert_made(pair: &Pair, with_keys: bool) {
         ]
         .map(|column| column.replace("Latin1_General_CI_AS", &collation(pair)))
     );
-    assert_eq!(indexes, ["by_tenant", "PK_orders", "PK_people", "PK_tenants"]);
+    assert_eq!(indexes, ["by_tenant", "PK_orders", "PK_persons", "PK_the tenants"]);
     assert_eq!(
         pair.target
             .client()
             .number("SELECT COUNT(*) FROM sys.check_constraints WHERE SCHEMA_NAME(schema_id) <> 'replica'"),
         0
     );
-    let wanted: &[&str] =
-        if with_keys { &["FK_orders_tenants the tenants", "FK_tenants_tenants the tenants"] } else { &[] };
+    let wanted: &[&str] = if with_keys {
+        &["FK_orders_tenants the tenants", "FK_the tenants_tenants the tenants"]
+    } else {
+        &[]
+    };
     assert_eq!(keys, wanted);
 }
 
@@ -174,4 +177,39 @@ fn what_cannot_be_is_refused_and_nothing_is_made() {
         .exits(2)
         .says("windows are to be cut by it");
     one("columns = { email = 'LOWER(nothing)' }").exits(1).says("nothing").says("dbo.people");
+}
+
+#[test]
+fn a_second_copy_in_one_schema_has_names_of_its_own() {
+    let pair = Pair::new();
+    pair.source(
+        "CREATE TABLE dbo.people (id int NOT NULL CONSTRAINT PK_people PRIMARY KEY, n int NULL CONSTRAINT DF_n DEFAULT 1 CONSTRAINT CK_people_n CHECK (n > 0),
+            up int NULL CONSTRAINT FK_up REFERENCES dbo.people (id), CONSTRAINT UQ_people UNIQUE (n, up))
+         CREATE INDEX ix_people ON dbo.people (up)
+         ALTER TABLE dbo.people NOCHECK CONSTRAINT CK_people_n",
+    );
+    tool(&pair).run(&["dbo.people", "--create", "--foreign-keys"]).exits(0);
+    let copy = ["dbo.people", "--target", "dbo.copies", "--foreign-keys"];
+    let exit = tool(&pair).run(&[&copy[..], &["--create"]].concat()).exits(0);
+    exit.says("names of their own, unique in the schema: PK_copies, UQ_copies, DF_n_copies, CK_copies_n, FK_up_copies");
+    let again = tool(&pair).run(&copy).exits(0);
+    assert!(differences(&again).is_empty(), "{again}");
+    let script = tool(&pair).run(&[&copy[..], &["--sql"]].concat()).exits(0);
+    assert_eq!(script.stdout, "");
+    let named = |of: &str| {
+        let rows = pair.target.client().rows(&format!(
+            "SELECT name FROM sys.objects WHERE parent_object_id = OBJECT_ID('{of}') AND type <> 'U' ORDER BY name"
+        ));
+        rows.iter().filter_map(|row| row.get::<&str, _>(0).map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(named("dbo.copies"), ["CK_copies_n", "DF_n_copies", "FK_up_copies", "PK_copies", "UQ_copies"]);
+    assert_eq!(named("dbo.people"), ["CK_people_n", "DF_n", "FK_up", "PK_people", "UQ_people"]);
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.indexes WHERE name = 'ix_people'"), 2);
+    // One with the source's names, as earlier versions made it, is no other.
+    pair.target("CREATE SCHEMA old");
+    pair.target(
+        "CREATE TABLE old.copies (id int NOT NULL CONSTRAINT PK_people PRIMARY KEY, n int NULL CONSTRAINT DF_n DEFAULT 1 CONSTRAINT CK_people_n CHECK (n > 0), up int NULL,
+            CONSTRAINT UQ_people UNIQUE (n, up)) CREATE INDEX ix_people ON old.copies (up) ALTER TABLE old.copies NOCHECK CONSTRAINT CK_people_n",
+    );
+    tool(&pair).run(&["dbo.people", "--target", "old.copies"]).exits(0);
 }

@@ -204,3 +204,46 @@ fn whoever_keeps_a_change_waiting_is_named() {
     running.finish().exits(0).says("dbo.t (target): no answer for 2.0s; session ");
     pair.assert_equal("SELECT name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.t') ORDER BY name");
 }
+
+#[test]
+fn what_a_filtered_index_holds_is_changed_with_it() {
+    let table = |n: u32| {
+        format!(
+            "CREATE TABLE dbo.t (id int NOT NULL, a varchar({n}) NULL) CREATE INDEX fx ON dbo.t (id) WHERE a > 'b'"
+        )
+    };
+    let pair = pair(&table(20), &table(10));
+    let exit = tool(&pair).run(&["dbo.t", "--apply-safe"]).exits(1);
+    assert_eq!(differences(&exit)[0][2], "on request", "{exit}");
+    tool(&pair).run(&["dbo.t", "--apply", "a"]).exits(0);
+    pair.assert_equal("SELECT name, filter_definition FROM sys.indexes WHERE name = 'fx'");
+    pair.assert_equal("SELECT max_length FROM sys.columns WHERE name = 'a'");
+}
+
+#[test]
+fn an_index_that_was_left_disabled_is_told_and_built_on_request() {
+    let table = "CREATE TABLE dbo.t (id int NOT NULL, a int NULL) CREATE INDEX ix ON dbo.t (a)";
+    let pair = pair(table, table);
+    pair.target("ALTER INDEX ix ON dbo.t DISABLE");
+    let exit = tool(&pair).run(&["dbo.t", "--create", "--apply-safe"]).exits(1).says("disabled");
+    assert_eq!(differences(&exit)[0][..3], ["index ix", "index", "on request"], "{exit}");
+    tool(&pair).run(&["dbo.t", "--apply", "ix"]).exits(0);
+    pair.assert_equal("SELECT is_disabled FROM sys.indexes WHERE name = 'ix'");
+}
+
+#[test]
+fn a_name_that_several_tables_have_is_not_changed_until_one_is_said() {
+    let pair = pair(
+        "CREATE TABLE dbo.t (n bigint NULL) CREATE TABLE dbo.u (n bigint NULL)",
+        "CREATE TABLE dbo.t (n int NULL) CREATE TABLE dbo.u (n int NULL)",
+    );
+    let sizes = "SELECT SUM(max_length) FROM sys.columns WHERE name = 'n'";
+    for how in ["--apply-safe", "--sql"] {
+        let exit = tool(&pair).run(&["dbo.t", "dbo.u", "--apply", "n", how]).exits(2);
+        assert_eq!(exit.says("Say which: dbo.t.n, dbo.u.n").stdout, "");
+    }
+    assert_eq!(pair.target.client().number(sizes), 8);
+    tool(&pair).run(&["dbo.t", "dbo.u", "--apply", "dbo.u.n"]).exits(1);
+    assert_eq!(pair.target.client().number(sizes), 12);
+    tool(&pair).run(&["dbo.t", "dbo.u", "--apply", "n"]).exits(0);
+}

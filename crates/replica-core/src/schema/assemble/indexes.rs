@@ -32,11 +32,7 @@ pub(super) fn indexes<'a>(
             }
         };
         let name = record.name("index_name")?;
-        let filter = if record.flag("has_filter") {
-            Some(within.text(record, "filter_definition", || format!("the filter of index {name}"))?)
-        } else {
-            None
-        };
+        let filter = within.filter(record, || format!("the filter of index {name}"))?;
         let columns = about(question::INDEX_COLUMNS);
         let mine: Vec<&CatalogRow> =
             columns.iter().filter(|column| column.int("index_id") == Some(id)).collect();
@@ -112,7 +108,12 @@ pub(super) fn statistics(within: &Within<'_>, records: &[CatalogRow]) -> Result<
         let (name, column) = (record.name("statistics_name")?, within.column(record)?);
         match all.last_mut().filter(|last| last.name == name) {
             Some(last) => last.columns.push(column),
-            None => all.push(Statistics { name, columns: vec![column] }),
+            None => all.push(Statistics {
+                filter: within.filter(record, || format!("the filter of statistics {name}"))?,
+                fixed: record.flag("no_recompute"),
+                columns: vec![column],
+                name,
+            }),
         }
     }
     Ok(all)

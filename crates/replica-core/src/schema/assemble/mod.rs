@@ -165,6 +165,11 @@ impl Within<'_> {
         self.ids.get(&id).cloned().ok_or_else(|| Error::protocol(format!("the catalog has no column {id}")))
     }
 
+    /// The condition of an index or of statistics, if there is one.
+    fn filter(&self, record: &CatalogRow, what: impl FnOnce() -> String) -> Result<Option<String>> {
+        record.flag("has_filter").then(|| self.text(record, "filter_definition", what)).transpose()
+    }
+
     /// A text that is NULL for who may not see it.
     fn text(&self, record: &CatalogRow, column: &str, what: impl FnOnce() -> String) -> Result<String> {
         record.text(column).map(str::to_owned).ok_or_else(|| (self.hidden)(&what()))

@@ -107,6 +107,21 @@ fn a_hash_index_keeps_its_key() {
 }
 
 #[test]
+fn statistics_have_their_condition_and_are_left_as_they_are() {
+    let mut answers = answered("", "", &["name=id type_name=int base_name=int"], &[]);
+    let rows = vec![
+        row(
+            "table_id=7 statistics_name=st column_id=1 has_filter=1 filter_definition=([id]>1) no_recompute=1",
+        ),
+        row("table_id=7 statistics_name=plain column_id=1 has_filter=0 no_recompute=0"),
+    ];
+    answers.of_tables.insert(question::STATISTICS.topic, HashMap::from([(7, rows)]));
+    let statistics = definition(answers, Role::Target).unwrap().statistics;
+    let found: Vec<_> = statistics.iter().map(|one| (one.filter.as_deref(), one.fixed)).collect();
+    assert_eq!(found, [(Some("([id]>1)"), true), (None, false)]);
+}
+
+#[test]
 fn external_tables_and_files_can_be_read_and_not_written() {
     let columns = ["name=id type_name=int base_name=int"];
     for (kind, says) in [("is_external=1", "an external table"), ("is_filetable=1", "a FileTable")] {

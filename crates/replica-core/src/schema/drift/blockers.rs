@@ -2,7 +2,7 @@
 //! Microsoft docs, "ALTER TABLE", ALTER COLUMN, "The modified column can't be".
 use crate::catalog::quote;
 use crate::schema::ddl;
-use crate::schema::definition::{Backs, DataSpace, Definition, IndexDefinition, same_name};
+use crate::schema::definition::{Backs, DataSpace, Definition, IndexDefinition, Statistics, same_name};
 use crate::schema::expression::mentions;
 use crate::schema::statement::{Cost, DdlStatement};
 
@@ -58,13 +58,17 @@ impl Blockers {
             let others = table.referenced_by.iter().filter(|key| is_it(&key.column));
             blockers.firm.extend(others.map(|key| format!("foreign key {} of {}", key.name, key.table)));
         }
-        for index in table.indexes.iter().filter(|index| index.uses(column)) {
-            let blocks = match change {
-                ColumnChange::Grows | ColumnChange::TakesNull => index.backs == Backs::PrimaryKey,
-                ColumnChange::RefusesNull | ColumnChange::Type | ColumnChange::Collation => true,
-            };
-            if blocks {
-                blockers.index(table, index);
+        let in_filter = |filter: &Option<String>| filter.as_ref().is_some_and(|text| mentions(text, column));
+        for index in &table.indexes {
+            let is_key = index.backs == Backs::PrimaryKey && index.uses(column);
+            match change {
+                // No primary key takes such a column, whichever way it is made.
+                ColumnChange::TakesNull if is_key => {
+                    blockers.firm.push(format!("primary key {}", index.name.name));
+                }
+                ColumnChange::Grows | ColumnChange::TakesNull if !is_key && !in_filter(&index.filter) => {}
+                _ if index.uses(column) || in_filter(&index.filter) => blockers.index(table, index),
+                _ => {}
             }
         }
         if matches!(change, ColumnChange::Type | ColumnChange::Collation) {
@@ -73,15 +77,12 @@ impl Blockers {
                 blockers.drop.push(drop_constraint(table, &check.name.name));
                 blockers.again.extend(ddl::check(&table.name, check));
             }
-            for statistics in
-                table.statistics.iter().filter(|statistics| statistics.columns.iter().any(is_it))
-            {
-                let (on, name) = (table.name.quoted(), quote(&statistics.name));
-                let columns: Vec<String> = statistics.columns.iter().map(|column| quote(column)).collect();
+            let on_it = |one: &&Statistics| one.columns.iter().any(is_it) || in_filter(&one.filter);
+            for statistics in table.statistics.iter().filter(on_it) {
+                let name = format!("{}.{}", table.name.quoted(), quote(&statistics.name));
                 blockers.names.push(format!("statistics {}", statistics.name));
-                blockers.drop.push(DdlStatement::new(Cost::Metadata, format!("DROP STATISTICS {on}.{name}")));
-                let sql = format!("CREATE STATISTICS {name} ON {on} ({})", columns.join(", "));
-                blockers.again.push(DdlStatement::new(Cost::Scan, sql));
+                blockers.drop.push(DdlStatement::new(Cost::Metadata, format!("DROP STATISTICS {name}")));
+                blockers.again.push(ddl::statistics(&table.name, statistics));
             }
         }
         if change == ColumnChange::Type

@@ -27,11 +27,14 @@ pub(crate) fn deviations(pair: &Compared<'_>) -> Vec<Deviation> {
         }
     }
     all.extend(missing.into_iter().map(|wanted| missing_index(pair, wanted)));
-    for extra in left.iter().filter(|index| index.unique && index.backs != Backs::PrimaryKey) {
+    // Disabled, it refuses nothing.
+    let left = left.into_iter().filter(|index| !index.disabled);
+    let (keys, others): (Vec<_>, Vec<_>) = left.partition(|index| index.backs == Backs::PrimaryKey);
+    for extra in others.into_iter().filter(|index| index.unique) {
         let what = "unique at the target alone: it refuses rows that the source may have";
         all.push(Deviation::new(Element::Index, &extra.name.name, Severity::Index, what));
     }
-    for extra in left.iter().filter(|index| index.backs == Backs::PrimaryKey) {
+    for extra in keys {
         let what = "a primary key at the target alone: it refuses rows that the source may have";
         all.push(Deviation::new(Element::Index, &extra.name.name, Severity::Key, what));
     }
@@ -90,19 +93,17 @@ fn both(pair: &Compared<'_>, wanted: &IndexDefinition, found: &IndexDefinition) 
             difference
         });
     }
-    // Disabled is what the copy itself does for a while.
-    if wanted.compression == found.compression || !pair.policy.has(Feature::Compression) || found.disabled {
+    let rebuild = format!("ALTER INDEX {} ON {} REBUILD", quote(name), pair.found.name.quoted());
+    let (what, rebuild) = if found.disabled {
+        let what = "disabled: a load does that for a while, and show-replica-status tells which".to_owned();
+        (what, DdlStatement::new(Cost::Build, rebuild))
+    } else if wanted.compression != found.compression && pair.policy.has(Feature::Compression) {
+        let (is, to) = (compression(found.compression), compression(wanted.compression));
+        let sql = format!("{rebuild} WITH (DATA_COMPRESSION = {to})");
+        (format!("compression {is}, wanted {to}"), DdlStatement::new(Cost::Rewrite, sql))
+    } else {
         return None;
-    }
-    let what =
-        format!("compression {}, wanted {}", compression(found.compression), compression(wanted.compression));
-    let on = pair.found.name.quoted();
-    let sql = format!(
-        "ALTER INDEX {} ON {on} REBUILD WITH (DATA_COMPRESSION = {})",
-        quote(name),
-        compression(wanted.compression)
-    );
-    let rebuild = DdlStatement::new(Cost::Rewrite, sql);
+    };
     Some(Deviation::new(Element::Index, name, Severity::Index, what).mend(Mend::Asked, vec![rebuild]))
 }
 

@@ -3,8 +3,8 @@ use crate::catalog::{Length, SqlType, TableName};
 use crate::config::{Feature, SchemaSettings};
 use crate::schema::definition::sample::{self, check, column, index, varchar};
 use crate::schema::definition::{
-    Backs, ColumnDefinition, ComputedBy, ConstraintName, DefaultDefinition as DefaultOf, IdentityRange,
-    Referencing, Statistics,
+    Backs, CheckDefinition, ColumnDefinition, ComputedBy, ConstraintName, DefaultDefinition as DefaultOf,
+    IdentityRange, IndexDefinition, Referencing, Statistics,
 };
 
 fn target() -> TargetServer {
@@ -54,7 +54,6 @@ fn equal_tables_have_no_differences_whatever_is_not_compared() {
         table.indexes[0].name.name = "PK__t__1".into();
         table.indexes[0].fill_factor = 80;
         table.indexes.push(index("its own", &["a"]));
-        table.indexes[0].disabled = true;
         table.rows = None;
     });
     assert_eq!(drift(&wanted, &found), []);
@@ -104,7 +103,12 @@ fn another_type_is_asked_for_and_takes_what_is_in_its_way_along() {
     found.indexes.push(covering);
     found.checks.push(check("CK", "([n]>(0))"));
     wanted.checks.clone_from(&found.checks);
-    found.statistics.push(Statistics { name: "by hand".into(), columns: vec!["N".into(), "a".into()] });
+    found.statistics.push(Statistics {
+        name: "by hand".into(),
+        columns: vec!["N".into(), "a".into()],
+        filter: Some("([a]>(1))".into()),
+        fixed: true,
+    });
     let difference = only(&wanted, &found);
     assert_eq!((difference.severity, difference.way), (Severity::Narrower, Mend::Asked));
     assert_eq!(
@@ -116,7 +120,7 @@ fn another_type_is_asked_for_and_takes_what_is_in_its_way_along() {
             "ALTER TABLE [dbo].[t] ALTER COLUMN [n] bigint NULL",
             "CREATE NONCLUSTERED INDEX [ix] ON [dbo].[t] ([a]) INCLUDE ([n])",
             "ALTER TABLE [dbo].[t] WITH CHECK ADD CONSTRAINT [CK] CHECK ([n]>(0))",
-            "CREATE STATISTICS [by hand] ON [dbo].[t] ([N], [a])",
+            "CREATE STATISTICS [by hand] ON [dbo].[t] ([N], [a]) WHERE ([a]>(1)) WITH NORECOMPUTE",
         ]
     );
     assert_eq!(difference.blocked_by, ["index ix", "check CK", "statistics by hand"]);
@@ -197,11 +201,57 @@ fn nulls_are_let_in_but_for_a_key() {
         (Severity::Wider, Mend::Asked, Some(Cost::Scan))
     );
     let wanted = changed(|table| table.columns[0].nullable = true).1;
+    // No primary key is made on a column that takes NULL.
     let difference = &drift(&wanted, &sample::table())[0];
     assert_eq!(
         (difference.way, &difference.blocked_by[..]),
-        (Mend::Asked, &["primary key PK_t".to_owned()][..])
+        (Mend::ByHand, &["primary key PK_t".to_owned()][..])
     );
+}
+
+#[test]
+fn a_filtered_index_holds_the_columns_of_its_condition() {
+    let filtered = |table: &mut Definition| {
+        let filter = Some("([A] IS NOT NULL)".into());
+        table.indexes.push(IndexDefinition { filter, ..index("ix", &["n"]) });
+    };
+    let found = changed(filtered).1;
+    let mut longer = found.clone();
+    longer.columns[1] = varchar("a", 20);
+    let mut wanted = [longer, found.clone(), found.clone()];
+    wanted[1].columns[1].collation = Some("Latin1_General_CS_AS".into());
+    wanted[2].columns[1].nullable = false;
+    for wanted in &wanted {
+        let difference = only(wanted, &found);
+        assert_eq!((difference.way, &difference.blocked_by[..]), (Mend::Asked, &["index ix".to_owned()][..]));
+        let sql = sql(&difference);
+        assert_eq!((sql[0], sql.len()), ("DROP INDEX [ix] ON [dbo].[t]", 3));
+        assert_eq!(sql[2], "CREATE NONCLUSTERED INDEX [ix] ON [dbo].[t] ([n]) WHERE ([A] IS NOT NULL)");
+    }
+    let not_null = |table: &Definition| {
+        let mut table = table.clone();
+        table.columns[1].nullable = false;
+        table
+    };
+    assert_eq!(only(&found, &not_null(&found)).way, Mend::Asked);
+}
+
+#[test]
+fn a_disabled_index_is_built_on_request_and_refuses_nothing() {
+    let unique = |disabled| {
+        changed(|table| {
+            table.indexes.push(IndexDefinition { unique: true, disabled, ..index("ux", &["a"]) });
+        })
+        .1
+    };
+    let difference = only(&unique(false), &unique(true));
+    assert_eq!(
+        (difference.severity, difference.way, difference.cost()),
+        (Severity::Index, Mend::Asked, Some(Cost::Build))
+    );
+    assert_eq!(sql(&difference), ["ALTER INDEX [ux] ON [dbo].[t] REBUILD"]);
+    assert_eq!(drift(&sample::table(), &unique(true)), []);
+    assert_eq!(drift(&sample::table(), &unique(false)).len(), 1);
 }
 
 #[test]
@@ -248,7 +298,6 @@ fn names_that_servers_made_up_are_not_compared() {
         })
         .1
     };
-    use crate::schema::definition::{CheckDefinition, IndexDefinition};
     assert_eq!(drift(&table("1A"), &table("2B")), []);
 }
 
@@ -336,7 +385,6 @@ fn indexes_are_made_where_they_are_missing_and_again_where_they_are_others() {
     let unique =
         changed(|table| table.indexes.push(IndexDefinition { unique: true, ..index("u", &["a"]) })).1;
     assert_eq!(only(&found, &unique).way, Mend::ByHand);
-    use crate::schema::definition::IndexDefinition;
 }
 
 #[test]

@@ -10,6 +10,10 @@ use crate::schema::definition::{
 };
 use crate::schema::expression::reaches_outside;
 
+/// Of a table without a column set; one with it may have 30,000 (Microsoft docs, "Maximum capacity specifications for SQL
+/// Server").
+const MOST_COLUMNS: usize = 1_024;
+
 /// What a replica has of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -153,6 +157,11 @@ impl Maker<'_> {
         for column in &source.columns {
             wanted.columns.extend(self.column(column)?);
         }
+        if wanted.columns.len() > MOST_COLUMNS {
+            let text = format!("it has {} columns, and a plain table may have 1,024", wanted.columns.len());
+            let way = "Leave out some of its sparse columns with exclude_columns in [tables] of replica.toml";
+            return Err(Error::mapping(text).remedy(way));
+        }
         wanted.place = self.place(&source.place, source);
         wanted.compression = self.compression(source.compression);
         wanted.indexes = source.indexes.iter().filter_map(|index| self.index(index, source)).collect();
@@ -199,9 +208,12 @@ impl Maker<'_> {
             column.identity = None;
             self.note(format!("column {name}: no identity"));
         }
-        if column.computed.is_some() && !self.policy.has(Feature::Computed) {
+        let by_function =
+            column.computed.as_ref().is_some_and(|computed| reaches_outside(&computed.expression));
+        if column.computed.is_some() && (by_function || !self.policy.has(Feature::Computed)) {
             column.computed = None;
-            self.note(format!("column {name}: stored, not computed"));
+            let why = if by_function { ", since it calls a function" } else { "" };
+            self.note(format!("column {name}: stored, not computed{why}"));
         }
         if column.sql_type == SqlType::RowVersion && !self.policy.has(Feature::Rowversion) {
             column.sql_type = SqlType::Binary(8);
@@ -288,7 +300,8 @@ impl Maker<'_> {
                 Some("the target has none")
             }
             IndexForm::NonclusteredColumnstore if old && !azure => Some("it would make the table read-only"),
-            _ if source.disabled && source.backs == Backs::Nothing && !source.is_clustered() => {
+            // Nothing has kept its rows apart.
+            _ if source.disabled && source.backs != Backs::PrimaryKey && !source.is_clustered() => {
                 Some("it is disabled")
             }
             _ => None,

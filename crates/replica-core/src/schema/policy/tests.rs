@@ -98,6 +98,34 @@ fn what_is_kept_on_request() {
     assert_eq!((wanted.foreign_keys[0].on_delete, wanted.foreign_keys[0].on_update), (0, 0));
     let both = SchemaSettings { keep: [Feature::Checks].into(), without: [Feature::Checks].into() };
     assert!(Policy::of(&both).unwrap_err().to_string().contains("checks"));
+    // The target has no such function.
+    let mut by_function = odd();
+    by_function.columns[2].computed =
+        Some(ComputedBy { expression: "([dbo].[f]([id]))".into(), persisted: false });
+    let wanted = policy.wanted(&by_function, &target()).unwrap();
+    assert!(wanted.definition.columns[2].computed.is_none());
+    assert!(wanted.notes.iter().any(|note| note.contains("since it calls a function")), "{:?}", wanted.notes);
+}
+
+#[test]
+fn a_unique_constraint_that_is_disabled_has_kept_nothing_apart() {
+    let mut source = table();
+    source.indexes[0].disabled = true;
+    let unique = IndexDefinition { unique: true, backs: Backs::UniqueConstraint, ..index("UQ", &["a"]) };
+    source.indexes.push(IndexDefinition { disabled: true, ..unique });
+    let Wanted { definition, notes } = Policy::default().wanted(&source, &target()).unwrap();
+    assert_eq!(definition.indexes, table().indexes);
+    assert_eq!(notes, ["without the index UQ: it is disabled"]);
+}
+
+#[test]
+fn a_plain_table_has_no_more_columns_than_it_may() {
+    let mut wide = table();
+    wide.columns.extend((3..1_024).map(|n| column(&format!("c{n}"), SqlType::Int)));
+    assert!(Policy::default().wanted(&wide, &target()).is_ok());
+    wide.columns.push(column("one more", SqlType::Int));
+    let error = Policy::default().wanted(&wide, &target()).unwrap_err().to_string();
+    assert!(error.contains("1025 columns") && error.contains("exclude_columns"), "{error}");
 }
 
 #[test]

@@ -50,16 +50,22 @@ fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Res
             None => None,
         };
         if let Some(missing) = &missing {
-            if options.explain {
-                for (table, statements) in stop.or(missing.statements()).await? {
-                    let lines: Vec<_> =
-                        statements.into_iter().map(|sql| ExplainLine::new("create", sql)).collect();
-                    reporter.explain(&table.to_string(), lines)?;
+            let missed = if options.explain {
+                let (statements, missed) = stop.or(missing.statements()).await?;
+                for (table, statements) in statements {
+                    let lines = statements.into_iter().map(|sql| ExplainLine::new("create", sql));
+                    reporter.explain(&table.to_string(), lines.collect::<Vec<_>>())?;
                     // The rest is known once it is there.
                     tables.retain(|other| *other != table);
                 }
+                missed
             } else {
-                stop.or(missing.make()).await?;
+                stop.or(missing.make()).await?
+            };
+            for missed in missed {
+                tables.retain(|table| *table != missed.table);
+                reporter.failed(&not_begun(options, &missed.label, &missed.error), &missed.error)?;
+                codes.push(missed.error.exit_code());
             }
         }
         for table in tables {
@@ -76,7 +82,9 @@ fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Res
                 // Nothing that comes after could fare better.
                 Err(error) if ends_all(error.exit_code()) => return Err(error),
                 Err(error) => {
-                    reporter.failed(&not_begun(options, &table, &error), &error)?;
+                    let article = options.article.over(configured.settings(&table)).article();
+                    let label = article.unwrap_or_default().label(&table);
+                    reporter.failed(&not_begun(options, &label, &error), &error)?;
                     codes.push(error.exit_code());
                 }
             }
@@ -183,11 +191,16 @@ async fn repair(
     let work = stop.or(windows::repair_indexes(config.target()?, article.target_of(table))).await?;
     for (index, took) in &work.done {
         let seconds = RecordValue::Seconds(*took);
-        reporter.result(&index_line(table, index, ("rebuilt", seconds, RecordValue::Missing)))?;
+        reporter.result(&index_line(
+            &table.to_string(),
+            index,
+            ("rebuilt", seconds, RecordValue::Missing),
+        ))?;
     }
     for (index, error) in &work.refused {
         let why = RecordValue::Text(error.to_string());
-        reporter.failed(&index_line(table, index, ("failed", RecordValue::Missing, why)), error)?;
+        reporter
+            .failed(&index_line(&table.to_string(), index, ("failed", RecordValue::Missing, why)), error)?;
     }
     if work.done.is_empty() && work.refused.is_empty() {
         log::info!("{table}: no index was left disabled by a run");
@@ -197,7 +210,7 @@ async fn repair(
 
 /// A line of `--repair-indexes`.
 fn index_line(
-    table: &TableName,
+    table: &str,
     index: &str,
     (outcome, seconds, error): (&str, RecordValue, RecordValue),
 ) -> Record {
@@ -210,7 +223,7 @@ fn index_line(
 }
 
 /// The line of a table that could not be started.
-fn not_begun(options: &Options, table: &TableName, error: &Error) -> Record {
+fn not_begun(options: &Options, table: &str, error: &Error) -> Record {
     if options.work == Work::RepairIndexes {
         let why = RecordValue::Text(error.to_string());
         return index_line(table, "", ("failed", RecordValue::Missing, why));

@@ -12,7 +12,7 @@ use replica_core::notify;
 use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Parent, TableReference, keys, order};
-use replica_core::schema::MissingTables;
+use replica_core::schema::{MissedTable, MissingTables};
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;
@@ -65,17 +65,21 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                 }
                 None => None,
             };
+            let mut run = CopyRun { options, reporter, failures: Vec::new() };
             if let Some(missing) = &missing {
                 if options.explain {
-                    let made = explain_missing(missing, reporter).await?;
+                    let made = explain_missing(missing, &mut run).await?;
                     tables.retain(|table| !made.contains(table));
                 } else {
-                    missing.make().await?;
+                    for missed in missing.make().await? {
+                        tables.retain(|table| *table != missed.table);
+                        run.missed(missed)?;
+                    }
                 }
             }
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
             let jobs = tables.into_iter().map(job).collect::<Result<_>>()?;
-            let code = CopyRun { options, reporter, failures: Vec::new() }.all(jobs).await?;
+            let code = run.all(jobs).await?;
             match missing {
                 Some(missing) if !options.explain => Ok(Code::of_all([code, missing.finish().await?])),
                 _ => Ok(code),
@@ -85,13 +89,19 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     })
 }
 
-/// Says how the tables that are missing would be made; the rest of what would be done is known once they are there.
-async fn explain_missing(missing: &MissingTables, reporter: &Reporter) -> Result<Vec<TableName>> {
+/// Says how the tables that are missing would be made; the rest of what would be done is known once they are there. Gives
+/// those tables.
+async fn explain_missing(missing: &MissingTables, run: &mut CopyRun<'_>) -> Result<Vec<TableName>> {
+    let (statements, missed) = missing.statements().await?;
     let mut made = Vec::new();
-    for (table, statements) in missing.statements().await? {
+    for (table, statements) in statements {
         let lines: Vec<_> = statements.into_iter().map(|sql| ExplainLine::new("create", sql)).collect();
-        reporter.explain(&table.to_string(), lines)?;
+        run.reporter.explain(&table.to_string(), lines)?;
         made.push(table);
+    }
+    for missed in missed {
+        made.push(missed.table.clone());
+        run.missed(missed)?;
     }
     Ok(made)
 }
@@ -387,6 +397,11 @@ impl CopyRun<'_> {
             self.failures.push((finished.table.clone(), error.exit_code()));
         }
         self.reporter.ended(&finished.record(), &finished.result)
+    }
+
+    /// There is no table to write to.
+    fn missed(&mut self, MissedTable { label: table, error, .. }: MissedTable) -> io::Result<()> {
+        self.finish(FinishedTable { table, result: Err(error), started: Instant::now() })
     }
 
     /// Nothing was written.

@@ -1,9 +1,10 @@
 //! Tables that the target lacks, around a load: made bare before it, and finished after it.
 use super::policy::Policy;
+use super::read::read;
 use super::sync::{self, DdlOutcome, HeldTables, Likeness, Permitted, SchemaComparison, Stage, Standing};
 use crate::catalog::TableName;
 use crate::config::Endpoint;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
 use crate::session::{Role, Session};
 
@@ -13,6 +14,16 @@ pub struct MissingTables {
     target: Endpoint,
     tables: Vec<TableName>,
     policy: Policy,
+}
+
+/// A table that the target lacks, and that is not made.
+pub struct MissedTable {
+    /// As the source knows it.
+    pub table: TableName,
+    /// For people: both names, where they differ.
+    pub label: String,
+    /// Why not.
+    pub error: Error,
 }
 
 /// What is missing is made, and nothing is changed.
@@ -26,12 +37,12 @@ impl MissingTables {
         Self { source: source.clone(), target: target.clone(), tables: tables.to_vec(), policy }
     }
 
-    /// The statements that would make the tables that are missing, for `--explain`.
+    /// The statements that would make the tables that are missing, for `--explain`, and what cannot be made.
     ///
     /// # Errors
     /// A lost connection; a catalog that does not answer.
-    pub async fn statements(&self) -> Result<Vec<(TableName, Vec<String>)>> {
-        let (_, _, comparison) = self.look().await?;
+    pub async fn statements(&self) -> Result<(Vec<(TableName, Vec<String>)>, Vec<MissedTable>)> {
+        let (_, mut target, comparison) = self.look().await?;
         let mut all = Vec::new();
         for (name, standing) in missing(&comparison) {
             let stages = [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys];
@@ -39,15 +50,15 @@ impl MissingTables {
             let statements = steps.flat_map(|step| step.statements).map(|statement| statement.sql);
             all.push((name.clone(), statements.collect()));
         }
-        Ok(all)
+        Ok((all, self.cannot_be_made(&mut target, &comparison).await?))
     }
 
-    /// Makes the tables that are missing, with their clustered indexes and keys: what rows are sorted by as they come.
-    /// What the server refuses is in the log, and the table is missed when its turn comes.
+    /// Makes the tables that are missing, with their clustered indexes and keys: what rows are sorted by as they come. Gives
+    /// those that are missing still.
     ///
     /// # Errors
     /// A lost connection; a catalog that does not answer; of kind `Busy`: another run is about to make one.
-    pub async fn make(&self) -> Result<()> {
+    pub async fn make(&self) -> Result<Vec<MissedTable>> {
         let (mut source, mut target, comparison) = self.look().await?;
         let is_missing = |standing: &Standing| standing.likeness() == Likeness::Missing;
         let comparison = match HeldTables::of(&mut target, &comparison, is_missing).await? {
@@ -58,13 +69,10 @@ impl MissingTables {
                 held.but_for_busy(sync::compare(&mut source, &mut target, tables, &self.policy).await?)
             }
         };
-        for (table, standing) in &comparison.tables {
-            match standing {
-                Err(error) if error.kind() == Kind::Busy => return Err(error.clone()),
-                Err(error) => log::warn!("{table}: it cannot be made: {error}"),
-                Ok(_) => {}
-            }
+        if let Some(busy) = failed(&comparison).find(|(_, error)| error.kind() == Kind::Busy) {
+            return Err(busy.1.clone());
         }
+        let mut missed = self.cannot_be_made(&mut target, &comparison).await?;
         for (_, standing) in missing(&comparison) {
             standing.wanted.notes.iter().for_each(|note| log::info!("{}: {note}", standing.label));
         }
@@ -74,9 +82,38 @@ impl MissingTables {
             ..comparison
         };
         for done in sync::run_stage(&mut target, &only_missing, &permitted(), Stage::Tables, &[]).await? {
-            tell(&done);
+            let Err(error) = &done.result else {
+                tell(&done);
+                continue;
+            };
+            let mut names = self.tables.iter();
+            if let Some(table) = names.find(|name| self.policy.article(name).label(name) == done.table) {
+                missed.push(self.missed(table, error));
+            }
         }
-        Ok(())
+        Ok(missed)
+    }
+
+    /// Tables whose definition cannot be had or copied, and that the target lacks. One that it has is copied all the same.
+    async fn cannot_be_made(
+        &self,
+        target: &mut Session,
+        comparison: &SchemaComparison,
+    ) -> Result<Vec<MissedTable>> {
+        let unknown: Vec<(&TableName, &Error)> = failed(comparison).collect();
+        let names: Vec<TableName> =
+            unknown.iter().map(|(name, _)| self.policy.article(name).target_of(name).clone()).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = read(target, Role::Target, &names).await?.tables;
+        let missing = unknown.into_iter().zip(there).filter(|(_, found)| matches!(found, Ok(None)));
+        Ok(missing.map(|((name, error), _)| self.missed(name, error)).collect())
+    }
+
+    fn missed(&self, table: &TableName, error: &Error) -> MissedTable {
+        let label = self.policy.article(table).label(table);
+        MissedTable { table: table.clone(), label, error: error.clone() }
     }
 
     /// Makes what their tables still lack: nonclustered keys and indexes, checks, then foreign keys.
@@ -108,6 +145,11 @@ impl MissingTables {
         let comparison = sync::compare(&mut source, &mut target, &self.tables, &self.policy).await?;
         Ok((source, target, comparison))
     }
+}
+
+/// What cannot be compared.
+fn failed(comparison: &SchemaComparison) -> impl Iterator<Item = (&TableName, &Error)> {
+    comparison.tables.iter().filter_map(|(name, one)| Some((name, one.as_ref().err()?)))
 }
 
 /// By the source's names.

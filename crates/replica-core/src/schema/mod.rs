@@ -19,7 +19,7 @@ pub mod statement;
 pub mod sync;
 
 pub use definition::Definition;
-pub use missing::MissingTables;
+pub use missing::{MissedTable, MissingTables};
 pub use policy::Policy;
 pub use read::read;
 pub use statement::DdlStatement;

@@ -76,3 +76,26 @@ fn a_column_that_the_target_lacks_names_the_way_out() {
     pair.target("CREATE TABLE dbo.t (id int NOT NULL)");
     tool(&pair).run(&["dbo.t"]).exits(1).says("sync-replica-schema dbo.t --apply-safe");
 }
+
+#[test]
+fn a_table_that_cannot_be_made_fails_with_the_reason() {
+    let pair = Pair::new();
+    pair.source(
+        "CREATE TABLE dbo.a (id int NOT NULL CONSTRAINT PK_taken PRIMARY KEY) CREATE TABLE dbo.b (id int NOT NULL) \
+         INSERT INTO dbo.a VALUES (1) INSERT INTO dbo.b VALUES (2)",
+    );
+    pair.target("CREATE TABLE dbo.other (id int NOT NULL CONSTRAINT PK_taken PRIMARY KEY)");
+    let quiet = || tool(&pair).with("RUST_LOG", "off");
+    let exit = quiet().run(&["dbo.a", "dbo.b", "--create"]).exits(1);
+    let lines = exit.lines();
+    assert_eq!((lines.len(), lines[0][0], lines[0][1]), (2, "dbo.a", "failed"), "{exit}");
+    assert!(lines[0][7].contains("2714") && lines[0][7].contains("unique in a schema"), "{exit}");
+    pair.assert_equal("SELECT id FROM dbo.b");
+    // A definition that cannot be copied is a reason, too; where the target has the table, none is asked for.
+    pair.source("CREATE TABLE dbo.wide (id int NOT NULL) CREATE TABLE dbo.same (id int NOT NULL)");
+    let config = "[tables.'dbo.wide']\ncolumns = { id = 'nothing_of_the_kind(id)' }\n";
+    let exit = quiet().file("replica.toml", config).run(&["dbo.wide", "--create"]).exits(1);
+    assert!(exit.lines()[0][7].contains("nothing_of_the_kind"), "{exit}");
+    let exit = quiet().file("replica.toml", config).run(&["dbo.wide", "--create", "--explain"]).exits(1);
+    assert!(exit.stdout.contains("nothing_of_the_kind"), "{exit}");
+}

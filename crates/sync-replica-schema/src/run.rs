@@ -8,7 +8,7 @@ use replica_core::error::{Error, Result};
 use replica_core::report::{Reporter, one_line};
 use replica_core::schema::ddl::Creation;
 use replica_core::schema::statement::script;
-use replica_core::schema::sync::{self, DdlOutcome, Likeness, SchemaComparison, Standing};
+use replica_core::schema::sync::{self, DdlOutcome, Likeness, SchemaComparison};
 use replica_core::session::{Role, Session};
 
 use crate::args::Options;

@@ -265,11 +265,11 @@ fn what_was_loaded_is_proved_before_it_is_published() {
     let beside = format!("replica.stage_{object}_20240101_20240201_in");
     fault(&pair, &format!("@fault = 'stall', @table = '{beside}'"));
     let running = plain(&pair, "").start(&args);
-    until(
-        &mut client,
-        1,
-        &format!("SELECT COUNT(*) FROM sys.tables WHERE object_id = OBJECT_ID('{beside}')"),
+    let locked = format!(
+        "SELECT COUNT(*) FROM sys.dm_tran_locks WHERE request_mode = 'BU' \
+         AND resource_associated_entity_id = OBJECT_ID('{beside}')"
     );
+    until(&mut client, 1, &locked);
     thread::scope(|scope| {
         let meddler = scope.spawn(|| {
             let meddle = format!("UPDATE {beside} SET label = N'meddled' WHERE id = 0");

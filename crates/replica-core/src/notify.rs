@@ -3,6 +3,7 @@
 //! Neither changes how the run has ended. Whatever goes wrong is a warning, and takes no longer than `timeout_seconds`.
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,38 +33,121 @@ pub fn told(
     reporter: &Reporter,
     run: impl FnOnce() -> Result<Code>,
 ) -> Result<Code> {
-    let notify = &config.notify;
-    if !notify.is_set() {
-        return run();
-    }
-    // What is wrong with it is known before the night in which it is needed.
-    let address = notify.address().unwrap_or_else(|error| {
-        log::warn!("nothing will be posted: {error}");
-        None
-    });
-    let (started, begun) = (OffsetDateTime::now_utc(), Instant::now());
+    let Some(listener) = Listener::of(config) else { return run() };
+    let begun = Began::now();
     let result = run();
-    let code = result.as_ref().map_or_else(Error::exit_code, |code| *code);
-    let is_wanted = match notify.when {
-        NotifyWhen::Always => true,
-        NotifyWhen::Failure => !matches!(code, Code::Ok | Code::Busy),
-    };
-    if is_wanted {
-        let record = json!({
-            "tool": tool,
-            "version": env!("CARGO_PKG_VERSION"),
-            "host": gethostname::gethostname().to_string_lossy(),
-            "pid": std::process::id(),
-            "started": started.format(&Rfc3339).unwrap_or_default(),
-            "seconds": begun.elapsed().as_millis() as f64 / 1000.0,
-            "exit_code": code.number(),
-            "outcome": outcome(code),
-            "error": result.as_ref().err().map(ToString::to_string),
-            "failures": reporter.failures(),
-        });
-        tell(notify, address, &record);
+    if let Some(record) = listener.record(tool, begun, &result, reporter.take_failures()) {
+        listener.tell(&record);
     }
     result
+}
+
+/// When a run, or a round of one, began.
+#[derive(Clone, Copy, Debug)]
+pub struct Began(OffsetDateTime, Instant);
+
+impl Began {
+    /// Now.
+    pub fn now() -> Self {
+        Self(OffsetDateTime::now_utc(), Instant::now())
+    }
+}
+
+/// Who is told of one run after another, within a program that goes on.
+pub struct Rounds<'a> {
+    listener: Option<Arc<Listener>>,
+    tool: &'a str,
+    reporter: &'a Reporter,
+    /// How the last round ended: its exit code, and what had failed.
+    last: Option<(Code, Vec<String>)>,
+}
+
+impl<'a> Rounds<'a> {
+    /// Whoever `[notify]` names.
+    pub fn of(config: &Config, tool: &'a str, reporter: &'a Reporter) -> Self {
+        Self { listener: Listener::of(config).map(Arc::new), tool, reporter, last: None }
+    }
+
+    /// Tells how a round has ended, if the one before ended otherwise: what fails every minute is told once. `failed`: by
+    /// what they are known.
+    pub async fn ended(&mut self, begun: Began, result: &Result<Code>, failed: Vec<String>) {
+        let failures = self.reporter.take_failures();
+        let code = result.as_ref().map_or_else(Error::exit_code, |code| *code);
+        let now = (code, failed);
+        let is_news = match &self.last {
+            Some(last) => *last != now,
+            None => true,
+        };
+        self.last = Some(now);
+        let Some(listener) = self.listener.clone().filter(|_| is_news) else { return };
+        if let Some(record) = listener.record(self.tool, begun, result, failures) {
+            // A program or a server that is slow is waited for on a thread that has nothing else to do.
+            let told = tokio::task::spawn_blocking(move || listener.tell(&record)).await;
+            if let Err(error) = told {
+                log::warn!("[notify]: {error}");
+            }
+        }
+    }
+}
+
+/// Whoever `[notify]` names.
+struct Listener {
+    notify: Notify,
+    address: Option<NotifyAddress>,
+}
+
+impl Listener {
+    /// `None`: nobody is to be told of anything.
+    fn of(config: &Config) -> Option<Self> {
+        let notify = config.notify.clone();
+        if !notify.is_set() {
+            return None;
+        }
+        // What is wrong with it is known before the night in which it is needed.
+        let address = notify.address().unwrap_or_else(|error| {
+            log::warn!("nothing will be posted: {error}");
+            None
+        });
+        Some(Self { notify, address })
+    }
+
+    /// What is to be told; `None`: it is not wanted.
+    fn record(&self, tool: &str, begun: Began, result: &Result<Code>, failures: Vec<Value>) -> Option<Value> {
+        let code = result.as_ref().map_or_else(Error::exit_code, |code| *code);
+        let is_wanted = match self.notify.when {
+            NotifyWhen::Always => true,
+            NotifyWhen::Failure => !matches!(code, Code::Ok | Code::Busy),
+        };
+        let Began(started, begun) = begun;
+        is_wanted.then(|| {
+            json!({
+                "tool": tool,
+                "version": env!("CARGO_PKG_VERSION"),
+                "host": gethostname::gethostname().to_string_lossy(),
+                "pid": std::process::id(),
+                "started": started.format(&Rfc3339).unwrap_or_default(),
+                "seconds": begun.elapsed().as_millis() as f64 / 1000.0,
+                "exit_code": code.number(),
+                "outcome": outcome(code),
+                "error": result.as_ref().err().map(ToString::to_string),
+                "failures": failures,
+            })
+        })
+    }
+
+    fn tell(&self, record: &Value) {
+        let (text, limit) = (record.to_string(), self.notify.timeout.unwrap_or(USUAL));
+        if let Some(address) = &self.address
+            && let Err(error) = post(address, &text, limit)
+        {
+            log::warn!("[notify] url: {error}");
+        }
+        if let Some((program, arguments)) = self.notify.command.split_first()
+            && let Err(error) = start(program, arguments, text, limit)
+        {
+            log::warn!("[notify] command {program}: {error}");
+        }
+    }
 }
 
 /// As the ledger and the record of runs name outcomes.
@@ -74,20 +158,6 @@ fn outcome(code: Code) -> &'static str {
         Code::Interrupted => "interrupted",
         Code::Terminated => "terminated",
         Code::Failed | Code::Usage | Code::Connect => "failed",
-    }
-}
-
-fn tell(notify: &Notify, address: Option<NotifyAddress>, record: &Value) {
-    let (text, limit) = (record.to_string(), notify.timeout.unwrap_or(USUAL));
-    if let Some(address) = address
-        && let Err(error) = post(&address, &text, limit)
-    {
-        log::warn!("[notify] url: {error}");
-    }
-    if let Some((program, arguments)) = notify.command.split_first()
-        && let Err(error) = start(program, arguments, text, limit)
-    {
-        log::warn!("[notify] command {program}: {error}");
     }
 }
 

@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::{Code, Common, Explain, Guard, Selection, Tables, Tool, Workers, values};
+use replica_core::cli::{
+    Cascading, Code, Common, Explain, Guard, Selection, Tables, Tool, Triggers, Workers, values,
+};
 use replica_core::copy::changes::{Deletes, MethodAsked, OnReset};
 use replica_core::error::{Error, Result};
 use replica_core::report::{Reporter, Reporting};
@@ -18,6 +20,8 @@ replica_core::options! {
         workers: Workers,
         explain: Explain,
         guard: Guard,
+        cascading: Cascading,
+        triggers: Triggers,
         common: Common,
     }
 }
@@ -47,12 +51,9 @@ struct Own {
     /// when the changes since the last run cannot be had any more: compare (default), or fail
     #[argh(option, arg_name = "what", default = "OnReset::default()")]
     on_reset: OnReset,
-    /// rows of other tables may go with rows that are gone at the source, where foreign keys say so
-    #[argh(switch)]
-    allow_cascade: bool,
-    /// let the target's triggers fire
-    #[argh(switch)]
-    fire_triggers: bool,
+    /// write figures for Prometheus' node exporter to this file after each round (default: of the configuration)
+    #[argh(option, arg_name = "file")]
+    prometheus: Option<PathBuf>,
 }
 
 /// What the command line asks for.
@@ -63,8 +64,9 @@ pub struct Options {
     pub method: MethodAsked,
     pub deletes: Deletes,
     pub on_reset: OnReset,
-    pub allow_cascade: bool,
-    pub fire_triggers: bool,
+    pub prometheus: Option<PathBuf>,
+    pub cascading: Cascading,
+    pub triggers: Triggers,
     pub max_workers: usize,
     pub explain: bool,
     pub guard: Guard,
@@ -90,8 +92,9 @@ impl Tool for Args {
             method: self.own.method,
             deletes: self.own.deletes,
             on_reset: self.own.on_reset,
-            allow_cascade: self.own.allow_cascade,
-            fire_triggers: self.own.fire_triggers,
+            prometheus: self.own.prometheus,
+            cascading: self.cascading,
+            triggers: self.triggers,
             max_workers: self.workers.most(),
             explain,
             guard: self.guard,

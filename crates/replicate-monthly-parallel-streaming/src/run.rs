@@ -125,7 +125,7 @@ async fn replicate(
     }
     prepared.allowed()?;
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
-    if options.loading.preflight {
+    if options.loading.load.preflight {
         stop.or(prepared.preflight(job)).await?;
     }
     let mut written = Ok(());
@@ -170,7 +170,7 @@ fn job(options: &Options, config: &Config, configured: &Configured, table: &Tabl
         date_column: date_column.map(str::to_owned),
         windows: Vec::new(),
         options: options.apply.copy_options(&settings, options.guard.copy_options(&settings, load)),
-        verify: options.loading.verify,
+        verify: options.loading.load.verify,
         workers: options.max_workers,
         max_retries: options.max_retries,
         resume: options.resume,

@@ -119,7 +119,7 @@ impl Tool for Args {
 
     fn resolve(mut self, stdin: bool) -> Result<Options> {
         if self.own.streams.is_some() {
-            self.apply.publish = Some(meeting_place(self.apply.publish)?);
+            self.apply.mode.publish = Some(meeting_place(self.apply.mode.publish)?);
         }
         let range = range(&self.own, &self.days)?;
         let way = self.own.way()?;
@@ -127,19 +127,19 @@ impl Tool for Args {
             return Err(Error::usage("--streams divide whole tables that are read from a server")
                 .remedy("Leave out --streams, or dates and --full-table-mode parquet"));
         }
-        if self.own.streams.is_some() && self.loading.verify == Verify::Source {
+        if self.own.streams.is_some() && self.loading.load.verify == Verify::Source {
             return Err(Error::usage(
                 "--verify source reads a table in one piece twice, and --streams divide it",
             )
             .remedy("Leave out --streams, or say --verify hash"));
         }
-        if self.loading.preflight && matches!(way, Way::FromParquet(_)) {
+        if self.loading.load.preflight && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--preflight asks the source's server, and --from has none"));
         }
         if self.creation.create && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--create asks the source's server, and --from has none"));
         }
-        let compares = !matches!(self.apply.apply, None | Some(Apply::Replace));
+        let compares = !matches!(self.apply.mode.apply, None | Some(Apply::Replace));
         if compares && way != Way::Stream {
             return Err(Error::usage(
                 "--apply difference and auto compare two servers, and parquet has files",
@@ -251,7 +251,7 @@ mod tests {
             )
         );
         assert_eq!(spaced.max_workers, 3);
-        assert_eq!((spaced.loading.chunk_rows, spaced.loading.verify), (Some(7), Verify::Hash));
+        assert_eq!((spaced.loading.load.chunk_rows, spaced.loading.load.verify), (Some(7), Verify::Hash));
         assert_eq!(spaced.config, Some("a=b.toml".into()));
     }
 
@@ -267,13 +267,13 @@ mod tests {
 
     #[test]
     fn a_preflight_needs_a_server() {
-        assert!(options::<Args>("t --preflight").loading.preflight);
+        assert!(options::<Args>("t --preflight").loading.load.preflight);
         assert!(refusal::<Args>("t --preflight --from x").contains("--from"));
     }
 
     #[test]
     fn the_default_may_be_named() {
-        assert!(options::<Args>("t --full-table --full-table-mode stream").loading.chunk_rows.is_none());
+        assert!(options::<Args>("t --full-table --full-table-mode stream").loading.load.chunk_rows.is_none());
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn job<S>(
             ..options.apply.copy_options(&settings, replacing)
         },
         // Files are not compared, whatever the configuration says of the table.
-        _ => CopyOptions { publish: options.apply.publish.unwrap_or(replacing.publish), ..replacing },
+        _ => CopyOptions { publish: options.apply.mode.publish.unwrap_or(replacing.publish), ..replacing },
     };
     let days = options.range.map(|range| {
         let date_column = options.date_column.as_deref().or_else(|| configured.date_column(&table));
@@ -136,7 +136,7 @@ fn job<S>(
         article,
         days,
         options: copy_options,
-        verify: options.loading.verify,
+        verify: options.loading.load.verify,
     })
 }
 
@@ -191,7 +191,7 @@ impl CopyRun<'_> {
             self.explain(&planned).await?;
             return Ok(self.verdict());
         }
-        if self.options.loading.preflight {
+        if self.options.loading.load.preflight {
             self.preflight(&planned).await?;
             if !self.failures.is_empty() {
                 log::error!("nothing was written: see what failed");

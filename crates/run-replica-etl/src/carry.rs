@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 
 use replica_core::cli::{Stop, Tool};
 use replica_core::copy::LoadOptions;
-use replica_core::copy::changes::{ChangesJob, Deletes, Keeper, KeptTable, OnReset, TableRound};
+use replica_core::copy::changes::{
+    ChangesJob, Deletes, Keeper, KeeperRecord, KeptTable, OnReset, TableRound,
+};
 use replica_core::error::Error;
 
 use crate::Args;
@@ -27,6 +29,7 @@ pub async fn carry(sides: &StepContext, steps: &[Step], stop: &Stop) -> Vec<Fini
         on_reset: OnReset::Compare,
         // It is one of the streams of the run.
         workers: 1,
+        on_record: KeeperRecord::Never,
     };
     let mut parts: Vec<Option<FinishedPart>> = vec![None; steps.len()];
     let mut tell = |round: TableRound| {

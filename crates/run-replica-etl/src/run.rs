@@ -136,7 +136,7 @@ impl All<'_> {
     /// The run as a whole, for those who look; each table has a row of its own.
     async fn on_record(&self, locked: &mut Session) -> Result<Option<PlainRun>> {
         let source = self.sides.source.to_string();
-        let options = PlainRunOptions { tool: Args::NAME, table: None, source: &source };
+        let options = PlainRunOptions { tool: Args::NAME, table: None, source: &source, alone: true };
         PlainRun::begin(locked, &self.sides.target, &options).await
     }
 

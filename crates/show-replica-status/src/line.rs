@@ -1,8 +1,10 @@
-//! The lines of TSV and JSON: one for each run that has not ended, each table on record, each disabled index.
+//! The lines of TSV and JSON: one for each run that has not ended, each table on record, each version, each disabled index.
 use std::time::Duration;
 
 use replica_core::report::{Record, RecordValue};
-use replica_core::status::{DisabledIndex, EndedRun, RowsNow, Status, TableStatus, UnendedRun, WindowCounts};
+use replica_core::status::{
+    DisabledIndex, EndedRun, KeptVersion, RowsNow, Status, TableStatus, UnendedRun, WindowCounts,
+};
 
 use crate::text::moment;
 
@@ -73,8 +75,17 @@ pub fn records(status: &Status) -> impl Iterator<Item = (Record, bool)> {
         .etl
         .iter()
         .map(|last| (StatusLine { what: "etl", ..of_ended(last) }.record(), !last.has_failed()));
+    let changes = status
+        .changes
+        .iter()
+        .map(|last| (StatusLine { what: "changes", ..of_ended(last) }.record(), !last.has_failed()));
     let tables = status.tables.iter().map(|table| (of_table(table), !table.needs_a_look()));
-    runs.chain(etl).chain(tables).chain(status.indexes.iter().map(|index| (of_index(index), index.is_in_use)))
+    let versions = status.versions.iter().map(|version| (of_version(version), true));
+    runs.chain(etl)
+        .chain(changes)
+        .chain(tables)
+        .chain(versions)
+        .chain(status.indexes.iter().map(|index| (of_index(index), index.is_in_use)))
 }
 
 fn of_run(status: &Status, run: &UnendedRun) -> Record {
@@ -136,6 +147,22 @@ fn of_table(table: &TableStatus) -> Record {
         windows: Some(table.windows).filter(|windows| windows.all() > 0),
         error: failed.or_else(|| line.error.clone()),
         ..line
+    }
+    .record()
+}
+
+/// `time` is the source's time of the version, `seconds` how long ago that is.
+fn of_version(kept: &KeptVersion) -> Record {
+    StatusLine {
+        table: kept.table.to_string(),
+        what: "version",
+        state: kept.method.clone(),
+        tool: Some("replicate-changes"),
+        host: Some(&kept.host),
+        pid: Some(kept.pid),
+        time: kept.as_of.map(moment),
+        since: Some(kept.lag),
+        ..StatusLine::default()
     }
     .record()
 }

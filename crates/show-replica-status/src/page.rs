@@ -23,6 +23,7 @@ struct StatusPage {
     runs: Vec<RunCard>,
     table_heads: [&'static str; 6],
     tables: Vec<TableLine>,
+    versions: Vec<String>,
     indexes: Vec<[String; 4]>,
     notes: Vec<String>,
 }
@@ -61,7 +62,13 @@ pub fn write(status: &Status, target: String, every: Option<Duration>, path: &Pa
         asked: status.asked.map(moment).unwrap_or_default(),
         runs: status.runs.iter().map(|run| card(status, run)).collect(),
         table_heads: text::HEADS,
-        tables: etl(status.etl.as_ref()).into_iter().chain(status.tables.iter().map(table)).collect(),
+        tables: [&status.etl, &status.changes]
+            .into_iter()
+            .flatten()
+            .map(over_many)
+            .chain(status.tables.iter().map(table))
+            .collect(),
+        versions: status.versions.iter().map(text::version).collect(),
         indexes: status
             .indexes
             .iter()
@@ -104,13 +111,12 @@ fn card(status: &Status, run: &UnendedRun) -> RunCard {
     }
 }
 
-fn etl(last: Option<&EndedRun>) -> Option<TableLine> {
-    let last = last?;
-    Some(TableLine {
-        cells: text::etl_cells(last),
+fn over_many(last: &EndedRun) -> TableLine {
+    TableLine {
+        cells: text::run_cells(last),
         needs_a_look: last.has_failed(),
         errors: last.error.iter().cloned().collect(),
-    })
+    }
 }
 
 fn table(table: &TableStatus) -> TableLine {

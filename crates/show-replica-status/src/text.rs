@@ -3,7 +3,7 @@ use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use replica_core::report::{human_count, human_duration, number_of, one_line};
-use replica_core::status::{EndedRun, RowsNow, Status, TableStatus, UnendedRun, WindowCounts};
+use replica_core::status::{EndedRun, KeptVersion, RowsNow, Status, TableStatus, UnendedRun, WindowCounts};
 use time::PrimitiveDateTime;
 
 /// `2024-03-02 05:15:00`.
@@ -68,9 +68,13 @@ pub fn status(target: impl Display, status: &Status) -> String {
         line(&mut out, "\nRuns");
         status.runs.iter().for_each(|run| of_run(&mut out, status, run));
     }
-    if !status.tables.is_empty() || status.etl.is_some() {
+    if !status.tables.is_empty() || status.etl.is_some() || status.changes.is_some() {
         line(&mut out, "\nTables");
         tables(&mut out, status);
+    }
+    if !status.versions.is_empty() {
+        line(&mut out, "\nChanges");
+        status.versions.iter().for_each(|kept| line(&mut out, format_args!("  {}", version(kept))));
     }
     if !status.indexes.is_empty() {
         line(&mut out, "\nDisabled indexes");
@@ -187,7 +191,7 @@ pub const HEADS: [&str; 6] = ["table", "last success (UTC)", "lag", "last run", 
 /// Aligned, with the heads of the columns.
 fn tables(out: &mut String, status: &Status) {
     let mut rows = vec![HEADS.map(str::to_owned)];
-    rows.extend(status.etl.iter().map(etl_cells));
+    rows.extend([&status.etl, &status.changes].into_iter().flatten().map(run_cells));
     rows.extend(status.tables.iter().map(table_cells));
     let mut widths = [0; 6];
     for row in &rows {
@@ -202,16 +206,26 @@ fn tables(out: &mut String, status: &Status) {
     for error in status.tables.iter().flat_map(errors) {
         line(out, format_args!("  {error}"));
     }
-    if let Some(error) = status.etl.as_ref().and_then(|last| last.error.as_ref()) {
-        line(out, format_args!("  run-replica-etl: {error}"));
+    for last in [&status.etl, &status.changes].into_iter().flatten() {
+        if let Some(error) = &last.error {
+            line(out, format_args!("  {}: {error}", last.tool));
+        }
     }
 }
 
-/// The last ETL run, in a table's columns.
-pub fn etl_cells(last: &EndedRun) -> [String; 6] {
+/// How far a table is whose changes are carried over.
+pub fn version(kept: &KeptVersion) -> String {
+    let KeptVersion { table, method, version, as_of, lag, host, pid } = kept;
+    let as_of = as_of.map(moment).unwrap_or_default();
+    let ago = ago(*lag);
+    format!("{table}: as of {as_of} UTC, {ago} ago; version {version} ({method}), by process {pid} on {host}")
+}
+
+/// The last run over many tables, in a table's columns.
+pub fn run_cells(last: &EndedRun) -> [String; 6] {
     let (time, lag) = if last.is_ok() { (last.ended.map(moment), Some(ago(last.age))) } else { (None, None) };
     let [time, lag] = [time, lag].map(Option::unwrap_or_default);
-    ["(run-replica-etl)".into(), time, lag, ended(last), String::new(), String::new()]
+    [format!("({})", last.tool), time, lag, ended(last), String::new(), String::new()]
 }
 
 /// Why windows were given up, or else why the last run failed.

@@ -49,6 +49,10 @@ struct Own {
     /// newer, not as different
     #[argh(option, arg_name = "as-of")]
     as_of: Option<String>,
+    /// compare with what the version promises that replicate-changes has applied last: rows that the source changed after it
+    /// count as newer, not as different
+    #[argh(switch)]
+    as_of_ledger: bool,
     /// compare the target with the hashes that the copy has recorded in its ledger, without reading the source's rows
     #[argh(switch)]
     against_ledger: bool,
@@ -75,6 +79,7 @@ pub struct Options {
     pub bytes_per_second: Option<u64>,
     pub show_rows: usize,
     pub as_of: Option<AsOf>,
+    pub as_of_ledger: bool,
     pub against_ledger: bool,
     /// `None`: nothing is written.
     pub repair: Option<RepairMode>,
@@ -136,6 +141,10 @@ impl Tool for Args {
             return Err(Error::usage("--against-ledger goes with neither --show-rows nor --as-of")
                 .remedy("The ledger knows the rows' number and hash, not the rows"));
         }
+        if own.as_of_ledger && (own.against_ledger || own.as_of.is_some()) {
+            return Err(Error::usage("--as-of-ledger goes with neither --as-of nor --against-ledger")
+                .remedy("It takes the version that the ledger has of each table"));
+        }
         if own.repair.is_none()
             && (guard.differences.fill_missing_columns || guard.shrinking.allow_shrink.is_some())
         {
@@ -149,6 +158,7 @@ impl Tool for Args {
             bytes_per_second: own.max_mb_per_second.map(bytes_per_second).transpose()?,
             show_rows: own.show_rows,
             as_of: own.as_of.as_deref().map(str::parse).transpose()?,
+            as_of_ledger: own.as_of_ledger,
             against_ledger: own.against_ledger,
             repair: own.repair,
             report: own.report.map(|file| cli::values::writable("--report", file)).transpose()?,
@@ -224,6 +234,8 @@ mod tests {
             "t --as-of then",
             "t --as-of 2024-02-30",
             "t --against-ledger --show-rows 1",
+            "t --as-of-ledger --against-ledger",
+            "t --as-of-ledger --as-of 2024-01-31",
             "t --report /no/such/folder/r.html",
             "t --output xml",
             "t --allow-shrink",

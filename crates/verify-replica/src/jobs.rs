@@ -66,6 +66,7 @@ impl Planner<'_> {
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
             windowed: options.against_ledger || !matches!(part, ComparedPart::Whole),
             as_of: options.as_of.as_ref(),
+            as_of_ledger: options.as_of_ledger,
         };
         let comparison = Arc::new(Comparison::new(&source, &target, comparison_options)?);
         for column in left_out(&comparison) {
@@ -103,6 +104,8 @@ impl Planner<'_> {
         match &self.options.windows {
             Some(_) if is_of_all(List::Reference) => ComparedPart::Whole,
             Some(windows) => ComparedPart::Windows(windows),
+            // A version is of all rows.
+            None if self.options.as_of_ledger => ComparedPart::Whole,
             None if is_of_all(List::Dated) => ComparedPart::OnRecord,
             None => ComparedPart::Whole,
         }

@@ -34,8 +34,12 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
 
 fn verify(options: &Options, config: &Config, reporter: &Reporter) -> Result<Code> {
     let connections = Connections::new(config.source()?.clone(), config.target()?.clone());
-    // Only windows are on record.
-    let lists = if options.against_ledger { &[List::Dated][..] } else { &List::ALL };
+    let lists = match options {
+        // Only windows are on record, and versions of tables whose changes are carried over.
+        Options { against_ledger: true, .. } => &[List::Dated][..],
+        Options { as_of_ledger: true, .. } => &[List::Changing],
+        _ => &List::ALL,
+    };
     let written = options.selection.written(config, lists, io::stdin().lock())?;
     cli::block_on(options.max_workers, |stop| async move {
         let throttle = Throttle::new(options.bytes_per_second);

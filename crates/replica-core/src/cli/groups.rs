@@ -194,9 +194,17 @@ impl Explain {
     }
 }
 
-/// How rows are loaded.
+/// What is done about the target's triggers.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
-pub struct Loading {
+pub struct Triggers {
+    /// let the target's triggers fire
+    #[argh(switch)]
+    pub fire_triggers: bool,
+}
+
+/// How rows are sent, and what is proved of them.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct LoadArgs {
     /// rows in one bulk message (default: by the target's shape)
     #[argh(option, long = "chunk-size", arg_name = "rows", from_str_fn(values::rows))]
     pub chunk_rows: Option<u64>,
@@ -209,19 +217,26 @@ pub struct Loading {
     pub verify: Verify,
     /// check the target's constraints while loading, and keep them trusted
     #[argh(switch)]
-    pub check_constraints: bool,
-    /// let the target's triggers fire
-    #[argh(switch)]
-    pub fire_triggers: bool,
+    check_constraints: bool,
+}
+
+crate::options! {
+    /// How rows are loaded.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Loading {
+        /// How they are sent.
+        pub load: LoadArgs,
+        triggers: Triggers,
+    }
 }
 
 impl Loading {
     /// With what the configuration says of the table where the command line says nothing.
     pub fn load_options(&self, settings: &TableSettings) -> LoadOptions {
         LoadOptions {
-            check_constraints: self.check_constraints,
-            fire_triggers: self.fire_triggers,
-            chunk_rows: self.chunk_rows.or(settings.chunk_size),
+            check_constraints: self.load.check_constraints,
+            fire_triggers: self.triggers.fire_triggers,
+            chunk_rows: self.load.chunk_rows.or(settings.chunk_size),
             ..LoadOptions::default()
         }
     }
@@ -250,28 +265,51 @@ pub struct DifferenceArgs {
     allow_row_filters: bool,
 }
 
-/// How tables are brought in step, and how that becomes visible.
+/// Whether rows of other tables may go.
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
-pub struct ApplyArgs {
+pub struct Cascading {
+    /// where only rows that differ are written: rows of other tables may go with rows that are gone at the source, where
+    /// foreign keys say so
+    #[argh(switch)]
+    allow_cascade: bool,
+}
+
+impl Cascading {
+    /// What is allowed, and this.
+    pub fn over(&self, allowance: Allowance) -> Allowance {
+        Allowance { cascade: self.allow_cascade || allowance.cascade, ..allowance }
+    }
+}
+
+/// Which rows are written, and how.
+#[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
+pub struct ApplyModeArgs {
     /// replace (default), difference (compare both sides, and write only the rows that differ), or auto (difference where
     /// foreign keys point at the table)
     #[argh(option, arg_name = "replace|difference|auto")]
     pub apply: Option<Apply>,
-    /// with difference: rows of other tables may go with rows that are gone at the source, where foreign keys say so
-    #[argh(switch)]
-    allow_cascade: bool,
     /// how new rows become visible: direct (loaded into the table itself), staged (loaded beside it, then copied over in one
     /// transaction), switch (loaded beside it, then SWITCH), or auto (default: SWITCH for windows that are partitions)
     #[argh(option, arg_name = "direct|staged|switch|auto")]
     pub publish: Option<Publish>,
 }
 
+crate::options! {
+    /// How tables are brought in step, and how that becomes visible.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ApplyArgs {
+        /// Which rows are written, and how.
+        pub mode: ApplyModeArgs,
+        cascading: Cascading,
+    }
+}
+
 impl ApplyArgs {
     /// # Errors
     /// Of kind `Usage`: two ways that exclude each other.
     pub fn agreed(&self) -> Result<()> {
-        let differs = !matches!(self.apply, None | Some(Apply::Replace));
-        match self.publish {
+        let differs = !matches!(self.mode.apply, None | Some(Apply::Replace));
+        match self.mode.publish {
             Some(publish) if differs && publish.is_beside() => Err(Error::usage(format!(
                 "--apply difference and auto write rows one by one, and --publish {publish} replaces them"
             ))
@@ -282,11 +320,10 @@ impl ApplyArgs {
 
     /// These options, with what the command line says, and the configuration where that says nothing.
     pub fn copy_options(&self, settings: &TableSettings, options: CopyOptions) -> CopyOptions {
-        let cascade = self.allow_cascade || options.allowance.cascade;
         CopyOptions {
-            apply: self.apply.or(settings.apply).unwrap_or_default(),
-            publish: self.publish.unwrap_or(options.publish),
-            allowance: Allowance { cascade, ..options.allowance },
+            apply: self.mode.apply.or(settings.apply).unwrap_or_default(),
+            publish: self.mode.publish.unwrap_or(options.publish),
+            allowance: self.cascading.over(options.allowance),
             ..options
         }
     }

@@ -33,8 +33,9 @@ pub use configured::Configured;
 #[doc(hidden)]
 pub use flatten::{deal, joined};
 pub use groups::{
-    ApplyArgs, ArticleArgs, Common, CreationArgs, DayRangeArgs, DifferenceArgs, Explain, FilterArgs, Guard,
-    ListedTables, Loading, NamedTables, ReshapingArgs, Shrinking, Tables, WindowLength, Workers,
+    ApplyArgs, ApplyModeArgs, ArticleArgs, Cascading, Common, CreationArgs, DayRangeArgs, DifferenceArgs,
+    Explain, FilterArgs, Guard, ListedTables, LoadArgs, Loading, NamedTables, ReshapingArgs, Shrinking,
+    Tables, Triggers, WindowLength, Workers,
 };
 pub use help::paragraphs;
 pub use tables::{List, Selection, Written};

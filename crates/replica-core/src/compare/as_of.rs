@@ -62,6 +62,16 @@ impl Newer {
         Ok(Self { column: name, sql_type, value: as_of.value.clone() })
     }
 
+    /// Rows whose rowversion is not below one.
+    pub(super) fn stamped(column: &str, version: i64) -> Self {
+        let before = version.saturating_sub(1).to_be_bytes();
+        Self {
+            column: column.to_owned(),
+            sql_type: SqlType::RowVersion,
+            value: AsOfMoment::RowVersion(before),
+        }
+    }
+
     /// True for the rows that are newer.
     pub(super) fn predicate(&self, params: &mut Vec<Param>) -> String {
         let at = params.len() + 1;

@@ -1,7 +1,10 @@
 //! One table as both sides have it, and what to ask either of them. Pure.
+use std::sync::Arc;
+
 use super::as_of::{AsOf, Newer};
 use super::key::{MergeKey, sort_expression};
 use super::part::RereadRows;
+use super::promise::{ChangedKeys, Promise};
 use crate::catalog::{Article, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
@@ -35,7 +38,11 @@ pub struct Comparison {
     pub date_column: Option<String>,
     snapshot: [bool; 2],
     dates: Option<[DateColumn; 2]>,
-    newer: Option<Newer>,
+    pub(super) newer: Option<Newer>,
+    /// Rows are compared with what a version on record promises, once that is known.
+    pub(crate) promise: Option<Promise>,
+    /// The keys of rows that count as newer, whatever they are compared with.
+    pub(crate) changed: Option<Arc<ChangedKeys>>,
 }
 
 /// What the user asked of one table.
@@ -49,6 +56,8 @@ pub struct ComparisonOptions<'a> {
     pub windowed: bool,
     /// Since when rows of the source count as newer.
     pub as_of: Option<&'a AsOf>,
+    /// Rows of the source that changed after the version on record count as newer.
+    pub as_of_ledger: bool,
 }
 
 /// A SELECT with columns before the row proper.
@@ -74,10 +83,16 @@ impl Comparison {
         }
         let mapping = map(source, target, options.ignore_extra_columns)?;
         let server = |table: &Table| table.server.clone().unwrap_or_default();
-        let key = MergeKey::of(target, &mapping);
+        let tracked = source.indexes.iter().flatten().find(|index| index.primary_key).and_then(|primary| {
+            let ids: Vec<i32> = primary.keys.iter().map(|key| key.column_id).collect();
+            MergeKey::filled_by(target, &mapping, &ids).filter(|_| options.as_of_ledger)
+        });
+        let promise = options.as_of_ledger.then(|| Promise::new(source, target, &mapping, tracked.is_some()));
+        let key = tracked.or_else(|| MergeKey::of(target, &mapping));
         let newer = options.as_of.map(|as_of| Newer::new(as_of, source, options.date_column)).transpose()?;
-        if newer.is_some() && key.is_none() {
-            return Err(Error::usage("--as-of needs a key to tell changed rows from new ones")
+        if (newer.is_some() || promise.is_some()) && key.is_none() {
+            let option = if promise.is_some() { "--as-of-ledger" } else { "--as-of" };
+            return Err(Error::usage(format!("{option} needs a key to tell changed rows from new ones"))
                 .remedy("Give the target a primary key or a unique constraint")
                 .table(name));
         }
@@ -96,6 +111,8 @@ impl Comparison {
             pad_decimals: target.traits().pads_decimals,
             snapshot: [source, target].map(|table| server(table).allows_snapshot),
             newer,
+            promise,
+            changed: None,
             mapping,
         })
     }
@@ -111,6 +128,7 @@ impl Comparison {
             date_column: None,
             subject: None,
             newer: None,
+            promise: None,
             ..self
         }
     }

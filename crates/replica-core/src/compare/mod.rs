@@ -8,6 +8,7 @@ mod comparison;
 pub(crate) mod key;
 pub(crate) mod merge;
 pub(crate) mod part;
+pub(crate) mod promise;
 pub(crate) mod sketch;
 pub(crate) mod stream;
 mod throttle;

@@ -5,7 +5,7 @@ use time::{Date, Month};
 
 use crate::tds::fingerprint::{Fingerprint, GroupKey};
 use crate::tds::rpc::Param;
-use crate::window::{DateColumn, LAST_DAY, Window};
+use crate::window::{DateColumn, LAST_DAY, Window, yyyymmdd};
 
 /// The rows that are read a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +115,14 @@ fn date(number: i64) -> Option<Date> {
     Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
 }
 
+/// The days that some numbers, as yyyymmdd, mean: those that follow each other together, and joined where there are many.
+/// Numbers that are no days are in no window; those beyond the last day are in its window.
+pub(crate) fn windows_of(numbers: impl Iterator<Item = i64>) -> Vec<Window> {
+    let day = |number: i64| date(number).or((number > yyyymmdd(LAST_DAY).into()).then_some(LAST_DAY));
+    let days: BTreeSet<Date> = numbers.filter_map(day).collect();
+    ranges(days.into_iter())
+}
+
 /// Days that follow each other, together.
 fn ranges(dates: impl Iterator<Item = Date>) -> Vec<Window> {
     let mut ranges: Vec<Window> = Vec::new();
@@ -192,6 +200,14 @@ mod tests {
         for number in [20_240_230i64, 0, -20_240_229, i64::MAX, i64::MIN] {
             assert_eq!(differing(&[(&number.to_le_bytes(), 1)], &[]), RereadRows::All(None), "{number}");
         }
+    }
+
+    #[test]
+    fn numbers_are_days_where_they_can_be() {
+        let numbers = [20_240_229, 20_240_228, 20_240_229, 0, 20_240_230, 99_999_999];
+        let days = [window(date!(2024 - 02 - 28), date!(2024 - 03 - 01)), window(LAST_DAY, LAST_DAY)];
+        assert_eq!(windows_of(numbers.into_iter()), days);
+        assert_eq!(windows_of([].into_iter()), []);
     }
 
     #[test]

@@ -349,7 +349,7 @@ async fn write_difference<S: Source>(
             ignore_extra_columns: options.ignore_extra_columns,
             date_column: plan.limits.as_ref().map(|limits| limits.date_column.as_str()),
             windowed: plan.limits.is_some(),
-            as_of: None,
+            ..ComparisonOptions::default()
         },
     )?;
     let written = DifferenceJob {

@@ -48,6 +48,7 @@ impl LoadRecord {
             tool: job.tool,
             table: Some((&target.object.name, target.object.id)),
             source: &source_name(source),
+            alone: true,
         };
         self.run = PlainRun::begin(session, &job.target, &options).await?;
         self.begun = true;

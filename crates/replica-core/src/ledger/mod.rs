@@ -59,7 +59,7 @@ pub(crate) use known::window;
 pub use known::{RecordedWindow, State, windows};
 pub use lease::{Heartbeat, LEASE};
 pub use plain::{PlainEnd, PlainRun, PlainRunOptions, end_unended};
-pub use replaced::Replaced;
+pub use replaced::{Replaced, window_columns};
 pub use run::{Ended, Run};
 pub(crate) use schema::check;
 pub use schema::{DDL, exists, open};

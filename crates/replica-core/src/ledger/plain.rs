@@ -1,4 +1,4 @@
-//! Runs that have no windows: whole tables, days that are replaced in one transaction, and ETL runs over many tables.
+//! Runs that have no windows: whole tables, days that are replaced in one transaction, and runs over many tables.
 //!
 //! Their rows in the ledger are for those who look. No load relies on one, so that none waits for one, and none fails for
 //! want of one: a login that may not write the ledger copies as if there was none.
@@ -33,6 +33,9 @@ pub struct PlainRunOptions<'a> {
     pub table: Option<(&'a TableName, i64)>,
     /// The server, database and table that it comes from.
     pub source: &'a str,
+    /// The caller holds what keeps other runs of its kind off: those on record that have not ended are dead. Otherwise only
+    /// those are whose lease is over.
+    pub alone: bool,
 }
 
 /// A run without windows, on record until it says how it ended. One that is dropped before is ended by [`end_unended`].
@@ -173,11 +176,12 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
          SELECT 0, @P1, @P2, @P3, @P4, @P5, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P6, 0, 'copying', SYSUTCDATETIME(), \
          DATEADD(millisecond, @P7, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.ledger \
          WHERE ledger.version = {VERSION}; \
-         SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = @P2 AND table_name = @P3 AND ended IS NULL"
+         SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = @P2 AND table_name = @P3 AND ended IS NULL \
+         AND (table_name <> N'' OR tool = @P1) AND (@P8 = 1 OR lease_until < SYSUTCDATETIME())"
     );
     let (table, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
     let source: String = options.source.chars().take(400).collect();
-    let params: [&dyn ToSql; 7] = [
+    let params: [&dyn ToSql; 8] = [
         &options.tool,
         &table.0,
         &table.1,
@@ -185,6 +189,7 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
         &source.as_str(),
         &i64::from(std::process::id()),
         &milliseconds32(LEASE),
+        &i32::from(options.alone),
     ];
     let answers = session.query_all(&sql, &params).await.map_err(|error| error.within("the ledger"))?;
     let mut answers = answers.into_iter().map(|rows| rows.iter().map(CatalogRow::from).collect::<Vec<_>>());

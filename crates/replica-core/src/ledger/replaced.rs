@@ -112,5 +112,16 @@ impl Replaced<'_> {
     }
 }
 
+/// The columns that those windows of a table are cut by of which the ledger says what rows they have.
+///
+/// # Errors
+/// The server's; a lost connection.
+pub async fn window_columns(session: &mut Session, table: &TableName) -> Result<Vec<String>> {
+    let sql = "SELECT DISTINCT date_column FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
+               AND state <> 'pending'";
+    let (schema, table) = names(table);
+    ask(session, sql, &[&schema, &table]).await?.iter().map(|row| row.name("date_column")).collect()
+}
+
 const MAY_NOT_HOLD: &str =
     "if the ledger has windows of this table on record, what it says of them no longer holds";

@@ -14,6 +14,7 @@ use crate::report::ExplainLine;
 use crate::shape::{self, ROWS_WITHOUT_ESCALATION, Reason, Strategy};
 use crate::tds::rpc::{Param, Query};
 use crate::types::mapping::Mapping;
+use crate::window::DateColumn;
 
 /// Where the rows of a difference are staged: tables of the session alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,6 +235,19 @@ impl DifferencePlan {
             format!("SELECT COUNT_BIG(*) FROM {target} AS t INNER JOIN {rows} AS s ON {same} WHERE {differs}")
                 .into()
         })
+    }
+
+    /// The days of all rows that are staged, as the target has them and as they will be, each once: as yyyymmdd, NULL for
+    /// rows without one.
+    pub(crate) fn days(&self, date: &DateColumn) -> Query {
+        let (target, same, day) = (self.target.quoted(), self.same("s", "t"), date.day_number());
+        let StagingTables { rows, gone } = &self.staging;
+        let there = |staged: &str| {
+            format!(
+                "SELECT {day} AS replica_day FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {staged} AS s WHERE {same})"
+            )
+        };
+        format!("{} UNION {} UNION SELECT {day} FROM {rows}", there(rows), there(gone)).into()
     }
 
     /// Staged rows that the target has outside the window.

@@ -135,9 +135,10 @@ impl Reporter {
         Ok(())
     }
 
-    /// The lines of what has failed so far, as JSON has them.
-    pub(crate) fn failures(&self) -> Vec<serde_json::Value> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The lines of what has failed since they were last taken, as JSON has them.
+    pub(crate) fn take_failures(&self) -> Vec<serde_json::Value> {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = std::mem::take(&mut *failures);
         failures.iter().filter_map(|record| serde_json::from_str(&record.line(Format::Json)).ok()).collect()
     }
 

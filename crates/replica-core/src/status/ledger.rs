@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::pace::DoneWindows;
 use super::view::LedgerView;
 use super::{
-    DisabledIndex, EndedRun, LoadingWindow, Pace, RowsNow, Status, TableStatus, UnendedRun, WindowCounts,
+    DisabledIndex, EndedRun, KeptVersion, LoadingWindow, Pace, RowsNow, Status, TableStatus, UnendedRun,
+    WindowCounts,
 };
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{TableName, moment};
@@ -50,11 +51,13 @@ fn unreadable(error: Error) -> Error {
     }
 }
 
-/// Runs that have not ended; of each table the last one that has, and the last one that went well.
+/// Runs that have not ended; of each table, and of each tool that runs over many, the last one that has, and the last one
+/// that went well.
 fn runs(hint: &str) -> String {
     let last = |of: &str| {
         format!(
-            "SELECT MAX(r.run_id) FROM replica.runs AS r {hint} WHERE {of} GROUP BY r.schema_name, r.table_name"
+            "SELECT MAX(r.run_id) FROM replica.runs AS r {hint} WHERE {of} \
+             GROUP BY r.schema_name, r.table_name, CASE WHEN r.table_name = N'' THEN r.tool ELSE N'' END"
         )
     };
     format!(
@@ -143,6 +146,7 @@ pub(super) async fn read(
         }
     }
     tables(status, &runs, &windows, &failed)?;
+    status.versions = versions(session, hint, wanted).await?;
     status.runs = unended(&runs, &windows, &loading, &status.tables)?;
     for row in &indexes {
         status.indexes.push(DisabledIndex {
@@ -154,6 +158,37 @@ pub(super) async fn read(
         });
     }
     Ok(())
+}
+
+/// The ledger has a table for them once replicate-changes has run.
+async fn versions(
+    session: &mut Session,
+    hint: &str,
+    wanted: &dyn Fn(&TableName) -> bool,
+) -> Result<Vec<KeptVersion>> {
+    let sql = format!(
+        "SELECT v.schema_name, v.table_name, v.method, v.version, CONVERT(varchar(30), v.as_of, 126) AS as_of, \
+         DATEDIFF(second, v.as_of, SYSUTCDATETIME()) AS lag, v.host, v.pid FROM replica.versions AS v {hint} \
+         ORDER BY v.schema_name, v.table_name"
+    );
+    let rows = match session.query(&sql, &[]).await {
+        Ok(rows) => rows,
+        Err(error) if error.has_number(NO_TABLE) => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let rows = rows.iter().map(CatalogRow::from).filter(|row| wanted(&name(row)));
+    let version = |row: CatalogRow| {
+        Ok(KeptVersion {
+            table: name(&row),
+            method: row.name("method")?,
+            version: row.number("version")?,
+            as_of: moment(&row, "as_of"),
+            lag: seconds(&row, "lag"),
+            host: row.text("host").unwrap_or_default().to_owned(),
+            pid: row.int("pid").unwrap_or_default(),
+        })
+    };
+    rows.map(version).collect()
 }
 
 /// A run over many tables has no name.
@@ -234,7 +269,10 @@ fn counted(rows: &[CatalogRow]) -> KnownBatches {
     batches
 }
 
-/// What became of every table, and of the last ETL run.
+/// The tool whose runs over many tables are ETL runs.
+const ETL: &str = "run-replica-etl";
+
+/// What became of every table, and of the last run of each tool over many.
 fn tables(
     status: &mut Status,
     runs: &[CatalogRow],
@@ -254,7 +292,11 @@ fn tables(
     for row in runs {
         let (table, ended) = (name(row), ended(row)?);
         if table.name.is_empty() {
-            status.etl = status.etl.take().or(ended);
+            let last = match row.text("tool") {
+                Some(ETL) => &mut status.etl,
+                _ => &mut status.changes,
+            };
+            *last = last.take().or(ended);
             continue;
         }
         let table = tables.entry(table.clone()).or_insert_with(|| of(table));

@@ -47,6 +47,10 @@ pub struct Status {
     pub tables: Vec<TableStatus>,
     /// The last ETL run that has ended.
     pub etl: Option<EndedRun>,
+    /// The last run of replicate-changes that has ended, over whichever tables.
+    pub changes: Option<EndedRun>,
+    /// Tables whose changes are carried over, by name.
+    pub versions: Vec<KeptVersion>,
     /// Whether an ETL run holds the target; `None`: the server does not say.
     pub etl_at_work: Option<bool>,
     /// Indexes on record as disabled by the tools.
@@ -191,6 +195,25 @@ impl TableStatus {
     }
 }
 
+/// How far a table is whose changes are carried over.
+#[derive(Clone, Debug)]
+pub struct KeptVersion {
+    /// The target's.
+    pub table: TableName,
+    /// How its changes are found.
+    pub method: String,
+    /// All of the source's changes up to it are in the target.
+    pub version: i64,
+    /// When that version was the source's, by the source's clock in UTC.
+    pub as_of: Option<PrimitiveDateTime>,
+    /// How long ago that is by the target's clock.
+    pub lag: Duration,
+    /// The machine that it was written from.
+    pub host: String,
+    /// The process there.
+    pub pid: i64,
+}
+
 /// An index that the tools have disabled, or are about to.
 #[derive(Clone, Debug)]
 pub struct DisabledIndex {
@@ -212,7 +235,7 @@ impl Status {
     pub fn needs_a_look(&self) -> bool {
         self.runs.iter().any(|run| !run.is_alive)
             || self.tables.iter().any(TableStatus::needs_a_look)
-            || self.etl.as_ref().is_some_and(EndedRun::has_failed)
+            || [&self.etl, &self.changes].into_iter().flatten().any(EndedRun::has_failed)
     }
 
     /// Whom the run waits for.

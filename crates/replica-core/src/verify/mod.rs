@@ -8,6 +8,7 @@
 mod finding;
 mod job;
 mod narrow;
+mod promise;
 
 pub use finding::{DifferenceKind, DifferingColumn, DifferingRow};
 pub use job::{ComparisonJob, Connections};
@@ -113,10 +114,17 @@ async fn window(
         Some(window) => sides.work_on(format_args!("{} {window}", reading.comparison.target)),
         None => sides.work_on(&reading.comparison.target),
     }
-    for (session, role) in [(&mut sides.source, Role::Source), (&mut sides.target, Role::Target)] {
-        reading.begin(session, role).await?;
-    }
-    let verdict = compare(sides, reading, window, progress).await?;
+    let promised = match &reading.comparison.promise {
+        Some(promise) => Some(promise::begin(sides, reading, promise).await?),
+        None => {
+            for (session, role) in [(&mut sides.source, Role::Source), (&mut sides.target, Role::Target)] {
+                reading.begin(session, role).await?;
+            }
+            None
+        }
+    };
+    let reading = Reading { comparison: promised.as_ref().unwrap_or(reading.comparison), ..*reading };
+    let verdict = compare(sides, &reading, window, progress).await?;
     end(&mut sides.source).await?;
     end(&mut sides.target).await?;
     Ok(verdict)

@@ -33,6 +33,7 @@ pub(super) async fn merge(
     let mut merge = Merge::open(sides.both(), reading, part, key, false).await?;
     let mut findings = DifferingRows::new(reading, merge.source.columns(), merge.target.columns());
     let mut differences = Differences::default();
+    let changed = reading.comparison.changed.as_deref();
     let tells_newer = reading.comparison.tells_newer(Role::Source);
     let in_order = loop {
         let ordering = match merge.next().await? {
@@ -41,7 +42,8 @@ pub(super) async fn merge(
             MergeStep::End => break true,
         };
         let (source, target) = (&merge.source.row, &merge.target.row);
-        let newer = tells_newer && ordering.is_le() && key.is_newer(source);
+        let newer = (tells_newer && ordering.is_le() && key.is_newer(source))
+            || changed.is_some_and(|keys| keys.contains(key, if ordering.is_le() { source } else { target }));
         let kind = match ordering {
             _ if newer => DifferenceKind::Newer,
             Ordering::Less => DifferenceKind::Missing,

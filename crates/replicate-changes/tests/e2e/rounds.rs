@@ -6,7 +6,7 @@ use crate::util::{ROWS, assert_others, carried, fault, kept, outcomes, pair, sho
 #[test]
 fn a_connection_that_breaks_anywhere_leaves_old_rows_or_new_ones() {
     let pair = kept();
-    pair.source("UPDATE dbo.t SET label = 'first' WHERE id = 1");
+    pair.source("UPDATE dbo.t SET label = 'first' WHERE id = 1; INSERT INTO dbo.t VALUES (30, 'n')");
     tool(&pair).run(&["dbo.t"]).exits(0);
     for (n, kind) in
         ["cut_receiving", "cut_replying", "cut_before_commit", "cut_after_commit"].iter().enumerate()
@@ -22,6 +22,8 @@ fn a_connection_that_breaks_anywhere_leaves_old_rows_or_new_ones() {
         let run = tool(&pair).run(&["dbo.t"]).exits(0);
         fault(&pair, "@fault = 'none'");
         assert!(run.stderr.contains("retry 1"), "{kind}\n{run}");
+        // Also where the answer to the COMMIT is lost, and the ledger tells that it happened.
+        assert_eq!(outcomes(&run), ["dbo.t ok changes 1 1 1"], "{kind}\n{run}");
         pair.assert_equal(ROWS);
         assert_others(&pair);
     }

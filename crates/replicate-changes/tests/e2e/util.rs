@@ -1,5 +1,7 @@
 //! What the tests share.
-use replica_testkit::{Pair, Program, ProgramExit};
+use std::time::{Duration, Instant};
+
+use replica_testkit::{Client, Pair, Program, ProgramExit};
 
 pub fn tool(pair: &Pair) -> Program {
     Program::new(env!("CARGO_BIN_EXE_replicate-changes")).between(pair)
@@ -89,4 +91,17 @@ pub fn shown(pair: &Pair, sql: &str) -> Vec<String> {
     };
     let rows = pair.target.client().values(sql).into_iter();
     rows.map(|row| row.into_iter().map(cell).collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// A program of another crate, over the same pair.
+pub fn beside(pair: &Pair, name: &str) -> Program {
+    Program::beside(env!("CARGO_BIN_EXE_replicate-changes"), name).between(pair)
+}
+
+/// Waits until somebody waits for a lock in a database of this client's server.
+pub fn somebody_waits(client: &mut Client) {
+    let begun = Instant::now();
+    while client.number("SELECT COUNT(*) FROM sys.dm_tran_locks WHERE request_status = 'WAIT'") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody waits for a lock");
+    }
 }

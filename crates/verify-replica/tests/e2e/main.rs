@@ -7,6 +7,7 @@ mod edits;
 mod ledger;
 mod many;
 mod options;
+mod promised;
 mod random;
 mod reads;
 mod repair;

@@ -1,5 +1,6 @@
 //! Staged changes of tables that foreign keys tie together, applied in one transaction with their versions.
 use super::stage::StagedChanges;
+use super::touched::TouchedWindows;
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::copy::TABLE_LOCK_WAIT;
@@ -7,7 +8,7 @@ use crate::copy::WrittenRows;
 use crate::copy::difference::apply::{ApplyStep, Staged};
 use crate::copy::difference::roll_back;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Replaced, TableVersion, write_version};
+use crate::ledger::{TableVersion, write_version};
 use crate::plan::ChangesPlan;
 use crate::read;
 use crate::session::Session;
@@ -30,13 +31,13 @@ pub(super) struct AppliedTable<'a> {
 #[derive(Debug)]
 pub(super) struct ApplyError {
     pub error: Error,
-    /// The connection broke at the COMMIT: the ledger tells whether it happened all the same.
-    pub at_commit: bool,
+    /// The connection broke at the COMMIT: the ledger tells whether it happened all the same, and with it these rows.
+    pub unless_committed: Option<Vec<WrittenRows>>,
 }
 
 impl From<Error> for ApplyError {
     fn from(error: Error) -> Self {
-        Self { error, at_commit: false }
+        Self { error, unless_committed: None }
     }
 }
 
@@ -90,7 +91,7 @@ pub(super) async fn apply(
 fn may_pass_in_another_order(failed: &ApplyError) -> bool {
     let error = &failed.error;
     let held = [547, 2601, 2627].iter().any(|number| error.has_number(*number));
-    !failed.at_commit && !error.is_transient() && (held || error.kind() == Kind::Data)
+    failed.unless_committed.is_none() && !error.is_transient() && (held || error.kind() == Kind::Data)
 }
 
 async fn in_order(
@@ -104,10 +105,12 @@ async fn in_order(
         for table in tables {
             hold(target, &table.plan.plan.target, table.version.object_id).await?;
         }
-        let mut steps = Vec::new();
+        let (mut steps, mut windows) = (Vec::new(), Vec::new());
         for table in tables {
             let of_table = |error: Error| error.table(table.label);
             steps.push(step(target, table).await.map_err(of_table)?);
+            // Before rows leave the days that they were in.
+            windows.push(TouchedWindows::of(target, &table.plan.plan).await.map_err(of_table)?);
         }
         let on = |place: usize| move |error: Error| error.table(tables[place].label);
         let suspended = match first {
@@ -131,9 +134,8 @@ async fn in_order(
             let what = format!("checking {}", key.label());
             target.execute_long(key.restore()).await.map_err(|error| error.within(what))?;
         }
-        for table in tables {
-            // What is on record of its windows no longer holds.
-            Replaced { tool, table: &table.plan.plan.target, days: None }.mark(target).await?;
+        for (table, windows) in tables.iter().zip(&windows) {
+            windows.mark(target, tool, &table.plan.plan.target).await?;
             write_version(target, table.version, Some(table.old)).await?;
         }
         Ok(steps.iter().map(|step| step.staged.into()).collect())
@@ -146,7 +148,7 @@ async fn in_order(
         }
         Ok(written) => match target.lane()?.commit().await {
             Ok(()) => Ok(written),
-            Err(error) => Err(ApplyError { error: error.within("COMMIT"), at_commit: true }),
+            Err(error) => Err(ApplyError { error: error.within("COMMIT"), unless_committed: Some(written) }),
         },
     }
 }

@@ -2,9 +2,10 @@
 //! version that was taken before.
 use super::judge::Reset;
 use super::keeper::{ConnectedSides, Keeper};
-use super::round::{PlannedChanges, Round};
+use super::planned::PlannedChanges;
+use super::round::Round;
 use super::source::SourceNow;
-use super::{Came, ChangesJob};
+use super::{Came, ChangesJob, OnReset};
 use crate::config::{Apply, Endpoint};
 use crate::copy::difference::apply::CONSTRAINT_CONFLICT;
 use crate::copy::{self, CopyOptions, Effort, TableJob, Verify, WrittenRows};
@@ -75,6 +76,16 @@ impl Keeper<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What is done about a version that does not hold: the reason, for people, or the end of it.
+    fn on_reset(&self, reset: &Reset) -> Result<()> {
+        if *reset == Reset::First || self.job.on_reset == OnReset::Compare {
+            return Ok(());
+        }
+        Err(Error::data(format!("{reset}: its changes cannot be carried over")).remedy(
+            "Say --on-reset compare: both sides are compared then, and what differs is written; changes are carried over from there",
+        ))
     }
 
     /// Compares each, parents first, several at once.

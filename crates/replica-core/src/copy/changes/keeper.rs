@@ -5,11 +5,11 @@ use twox_hash::XxHash3_128;
 
 use super::round::{Next, Round};
 use super::source::{SourceFacts, facts};
-use super::{AppliedChanges, ChangesJob, TableRound};
+use super::{AppliedChanges, ChangesJob, KeeperRecord, TableRound};
 use crate::copy::replace::LOCK_WAIT;
-use crate::error::Result;
-use crate::ledger::{self, RecordedVersion, TableVersion};
-use crate::retry::Backoff;
+use crate::error::{Error, Result};
+use crate::ledger::{self, PlainEnd, PlainRun, PlainRunOptions, RecordedVersion, TableVersion};
+use crate::retry::{Backoff, Retries};
 use crate::session::applock;
 use crate::session::{Role, Session};
 
@@ -23,6 +23,10 @@ pub struct Keeper<'a> {
     pub(super) no_snapshot: bool,
     /// A connection has held the locks before: it may take the server a while to notice that it is gone.
     had_locks: bool,
+    /// `None`: it is not on record, or not yet.
+    run: Option<PlainRun>,
+    /// Written so far.
+    rows: u64,
 }
 
 /// Both sides, and what is known of them for as long as the connections last.
@@ -60,7 +64,15 @@ const LOST_LOCK: Duration = Duration::from_secs(30);
 impl<'a> Keeper<'a> {
     /// Nothing is connected yet.
     pub fn new(job: &'a ChangesJob) -> Self {
-        Self { job, connected: None, doubtful: Vec::new(), no_snapshot: false, had_locks: false }
+        Self {
+            job,
+            connected: None,
+            doubtful: Vec::new(),
+            no_snapshot: false,
+            had_locks: false,
+            run: None,
+            rows: 0,
+        }
     }
 
     /// Carries over what has changed, once. What fails for a reason that passes is tried again; each table is told of once.
@@ -70,10 +82,24 @@ impl<'a> Keeper<'a> {
     /// of the tables. What is one table's is in its result.
     pub async fn round(&mut self, tell: &mut (dyn FnMut(TableRound) + Send)) -> Result<()> {
         let mut retries = Backoff::default().retries();
-        let mut round = Round::of(self.job.tables.len(), tell);
+        let mut rows = 0;
+        let mut tell = |ended: TableRound| {
+            rows += ended.result.as_ref().map_or(0, |applied| applied.written.all());
+            tell(ended);
+        };
+        let mut round = Round::of(self.job.tables.len(), &mut tell);
+        let ended = self.attempts(&mut round, &mut retries).await;
+        self.rows += rows;
+        if let Some(run) = &self.run {
+            run.progress(self.rows);
+        }
+        ended
+    }
+
+    async fn attempts(&mut self, round: &mut Round<'_>, retries: &mut Retries) -> Result<()> {
         loop {
             round.passing.clear();
-            match Box::pin(self.attempt(&mut round)).await {
+            match Box::pin(self.attempt(round)).await {
                 Ok(Next::Reconnect) if round.passing.is_empty() => {}
                 Ok(next) => match round.passing.first().map(|(_, error)| error.to_string()) {
                     None => return Ok(()),
@@ -110,6 +136,28 @@ impl<'a> Keeper<'a> {
         next
     }
 
+    /// Puts it on record, if it is to be and is not yet.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub(super) async fn begin_run(&mut self, target: &mut Session, when: KeeperRecord) -> Result<()> {
+        if self.run.is_none() && self.job.on_record == when {
+            let source = self.job.source.to_string();
+            // Others may keep other tables.
+            let options = PlainRunOptions { tool: self.job.tool, table: None, source: &source, alone: false };
+            self.run = PlainRun::begin(target, &self.job.target, &options).await?;
+        }
+        Ok(())
+    }
+
+    /// No round is to come: says on record how it went.
+    pub async fn end(mut self, result: Result<(), &Error>) {
+        if let Some(run) = self.run.take() {
+            let session = self.connected.as_mut().map(|connected| &mut connected.target);
+            run.end(session, PlainEnd { result: result.map(|()| (self.rows, 0)), retries: 0 }).await;
+        }
+    }
+
     /// The connections are gone, or are to be.
     pub fn disconnect(&mut self) {
         self.connected = None;
@@ -127,6 +175,7 @@ impl<'a> Keeper<'a> {
         let facts = facts(&mut source).await?;
         ledger::open_versions(&mut target).await?;
         self.lock(&mut target).await?;
+        self.begin_run(&mut target, KeeperRecord::Always).await?;
         let recorded = self.recorded(&mut target).await?;
         Ok(ConnectedSides { source, target, facts, recorded })
     }

@@ -5,15 +5,19 @@
 //! in one transaction for tables that foreign keys tie together, the versions in it ([`apply`]). A table without a
 //! version that holds ([`judge`]) is compared as a whole, and goes on from the version that was taken before.
 mod apply;
+mod carry;
 mod compare;
 mod explain;
 mod gone;
+mod holds;
 mod judge;
 mod keeper;
 mod method;
+mod planned;
 mod round;
 mod source;
 mod stage;
+mod touched;
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +29,7 @@ use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::ledger::Method;
 pub use explain::{ExplainedTable, explain};
+pub(crate) use holds::check_holds;
 pub use keeper::Keeper;
 
 /// Tables to keep in step, and how.
@@ -46,6 +51,19 @@ pub struct ChangesJob {
     pub on_reset: OnReset,
     /// Tables that are compared at once.
     pub workers: usize,
+    /// When the keeper has a row in the ledger's table of runs.
+    pub on_record: KeeperRecord,
+}
+
+/// When a keeper puts itself on record, beside the versions of its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeeperRecord {
+    /// Somebody else's run has a row that stands for it.
+    Never,
+    /// Once there is something to do: rounds without changes leave no row.
+    AtWork,
+    /// As soon as it is connected, for as long as the process lives.
+    Always,
 }
 
 /// A table to keep in step.

@@ -1,21 +1,14 @@
 //! A round: which tables have changes, what becomes of each, and what is told of it.
 use std::time::Instant;
 
-use super::apply::{AppliedTable, ApplyError, apply};
-use super::judge::{Reset, judge, may_be_truncated, source_of};
+use super::judge::judge;
 use super::keeper::{ConnectedSides, DoubtfulChanges, Keeper};
-use super::source::{SourceNow, TableNow, changed};
-use super::stage;
-use super::{AppliedChanges, Came, OnReset, TableRound, method};
-use crate::catalog;
-use crate::compare::{Comparison, ComparisonOptions};
-use crate::copy::source::ConnectedSource as _;
-use crate::copy::{WrittenRows, guard};
+use super::planned::PlannedChanges;
+use super::source::{SourceNow, changed};
+use super::{AppliedChanges, Came, KeeperRecord, TableRound};
+use crate::copy::WrittenRows;
 use crate::error::{Error, Result};
-use crate::ledger::{Method, TableVersion, advance_versions, fingerprint};
-use crate::plan::ChangesPlan;
-use crate::schedule::{self, Parent, keys};
-use crate::session::{Isolation, Session, forbids_snapshot};
+use crate::ledger::{Method, TableVersion, advance_versions};
 
 /// What comes after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,22 +52,6 @@ impl<'t> Round<'t> {
     }
 }
 
-/// A table whose changes are read in this round.
-pub(super) struct PlannedChanges {
-    pub place: usize,
-    pub label: String,
-    pub plan: ChangesPlan,
-    pub parent: Parent,
-    /// Its version after the round.
-    pub version: TableVersion,
-    /// The one on record, if it holds.
-    pub old: Result<i64, Reset>,
-    /// How keys are compared, where nothing else tells of rows that are gone, and it is time to look for them.
-    pub keys: Option<Comparison>,
-    /// Rows that are gone are, or were, looked for.
-    pub deletes: bool,
-}
-
 impl Keeper<'_> {
     /// Whether a COMMIT happened whose answer was lost, the ledger tells.
     pub(super) fn settle_doubtful(&mut self, connected: &ConnectedSides, round: &mut Round<'_>) {
@@ -116,6 +93,9 @@ impl Keeper<'_> {
                 Err(error) if error.server().is_none() && error.is_transient() => return Err(error),
                 Err(error) => round.fail(place, error.table(&self.job.tables[place].table)),
             }
+        }
+        if !planned.is_empty() {
+            self.begin_run(&mut connected.target, KeeperRecord::AtWork).await?;
         }
         let (carried, reset): (Vec<_>, Vec<_>) = planned.into_iter().partition(|planned| planned.old.is_ok());
         let next = self.carry(connected, &now, carried, round).await?;
@@ -187,207 +167,6 @@ impl Keeper<'_> {
         }
     }
 
-    /// Looks at a table on both sides.
-    pub(super) async fn plan(
-        &self,
-        connected: &mut ConnectedSides,
-        now: &SourceNow,
-        place: usize,
-    ) -> Result<PlannedChanges> {
-        let kept = &self.job.tables[place];
-        let ConnectedSides { source, target, facts, recorded } = connected;
-        let (source, target) = tokio::join!(
-            source.table(&kept.table, &kept.article),
-            catalog::read_copy(target, &kept.table, &kept.article)
-        );
-        let (source, target) = (source?, target?);
-        let known = recorded[place].as_ref();
-        let table = now.tables.get(&source.object.id).cloned().unwrap_or_default();
-        let method =
-            method::choose(self.job.method, known.map(|known| known.version.method), &source, now, &table)?;
-        let plan = ChangesPlan::new(&source, &target, kept.options, method)?;
-        guard::look_at_difference(&plan.plan).warnings()?;
-        let name = source.object.name.to_string();
-        let fingerprint = fingerprint(&source, &plan.plan.mapping);
-        let old = judge(known, (facts, &name), now, &table, source.object.id).and_then(|()| match known {
-            None => Err(Reset::First),
-            Some(known) if known.version.method != method => {
-                Err(Reset::OtherMethod { was: known.version.method })
-            }
-            Some(known) if known.version.object_id != target.object.id => Err(Reset::TargetMadeAgain),
-            Some(known) if known.version.fingerprint != fingerprint => Err(Reset::OtherColumns),
-            // What changed since may have come after a TRUNCATE.
-            Some(known) if may_be_truncated(&known.version) && now.version != Some(known.version.version) => {
-                Err(Reset::MayBeTruncated)
-            }
-            Some(known) => Ok(known.version.version),
-        });
-        let TableNow { modified, since, rows, .. } = table;
-        let version = match method {
-            Method::ChangeTracking => now.version,
-            Method::RowVersion => now.active,
-        };
-        let deletes = known.and_then(|known| known.version.deletes_as_of.clone());
-        let due = method == Method::RowVersion && self.job.deletes.are_due(deletes.as_deref(), &now.at);
-        let keys = match plan.difference() {
-            Ok(difference) if due && old.is_ok() => {
-                let options = ComparisonOptions {
-                    ignore_extra_columns: kept.options.ignore_extra_columns,
-                    ..ComparisonOptions::default()
-                };
-                Some(Comparison::new(&source, &target, options)?.of_keys(&difference.key))
-            }
-            _ => None,
-        };
-        let version = TableVersion {
-            table: target.object.name.clone(),
-            object_id: target.object.id,
-            fingerprint,
-            source: source_of(facts, &name),
-            source_id: source.object.id,
-            source_modified: modified,
-            fork: facts.fork.clone(),
-            method,
-            tracked_since: since,
-            source_rows: rows,
-            version: version.ok_or_else(|| Error::protocol("the source does not say its version"))?,
-            // As long as a transaction is open, nobody knows how old the oldest change is that is still to come.
-            as_of: match known {
-                Some(known) if method == Method::RowVersion && !now.is_active_latest => {
-                    known.version.as_of.clone()
-                }
-                _ => now.at.clone(),
-            },
-            deletes_as_of: match method {
-                Method::ChangeTracking => None,
-                // A comparison finds them, too.
-                Method::RowVersion if due || old.is_err() => Some(now.at.clone()),
-                Method::RowVersion => deletes,
-            },
-        };
-        let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
-        let parent = Parent::of(&target).unwrap_or_else(unknown);
-        let deletes = method == Method::ChangeTracking || due || old.is_err();
-        Ok(PlannedChanges { place, label: kept.label(), plan, parent, version, old, keys, deletes })
-    }
-
-    /// Reads and applies the changes of tables, those together that foreign keys tie together, all from one snapshot.
-    async fn carry(
-        &mut self,
-        connected: &mut ConnectedSides,
-        now: &SourceNow,
-        planned: Vec<PlannedChanges>,
-        round: &mut Round<'_>,
-    ) -> Result<Next> {
-        for mut tied in tied(planned) {
-            let carried = self.carry_tied(connected, now, &mut tied).await;
-            let staged_away = drop_staging(&mut connected.target, &tied).await;
-            match carried {
-                Ok(written) => {
-                    for (table, written) in tied.into_iter().zip(written) {
-                        self.tell_applied(connected, now, table, (Came::Changes, written), round);
-                    }
-                }
-                Err(ApplyError { error, at_commit: true }) => {
-                    self.doubt(now, tied);
-                    return Err(error);
-                }
-                Err(ApplyError { error, .. }) => {
-                    let error = self.without_snapshot(error);
-                    if error.server().is_none() && error.is_transient() {
-                        return Err(error);
-                    }
-                    let is_lost = error.server().is_none();
-                    for table in &tied {
-                        round.fail(table.place, error.clone().table(&table.label));
-                    }
-                    if is_lost && !connected.source.lane().is_ok_and(|lane| lane.is_idle()) {
-                        return Ok(Next::Reconnect);
-                    }
-                }
-            }
-            if staged_away.is_err() {
-                return Ok(Next::Reconnect);
-            }
-        }
-        end_snapshot(&mut connected.source).await?;
-        Ok(Next::Done)
-    }
-
-    /// What SNAPSHOT isolation refuses passes: without it, or, after DDL, in the next snapshot.
-    fn without_snapshot(&mut self, error: Error) -> Error {
-        const DDL_MEANWHILE: u32 = 3961;
-        if self.no_snapshot || !forbids_snapshot(&error) {
-            return error;
-        }
-        if !error.has_number(DDL_MEANWHILE) {
-            self.no_snapshot = true;
-        }
-        error.that_passes()
-    }
-
-    async fn carry_tied(
-        &self,
-        connected: &mut ConnectedSides,
-        now: &SourceNow,
-        tied: &mut [PlannedChanges],
-    ) -> Result<Vec<WrittenRows>, ApplyError> {
-        let snapshot = connected.facts.allows_snapshot && !self.no_snapshot;
-        let ConnectedSides { source, target, .. } = connected;
-        begin_snapshot(source, snapshot).await?;
-        let mut staged = Vec::new();
-        // All of them first: whatever fails later, they can be taken away.
-        for (n, table) in tied.iter_mut().enumerate() {
-            table.plan.staged_at(n);
-            stage::create(target, &table.plan).await?;
-        }
-        for table in tied.iter() {
-            let since = table.old.clone().unwrap_or_default();
-            let of_table = |error: Error| error.table(&table.label);
-            let changes = match table.version.method {
-                Method::ChangeTracking => stage::tracked(source, target, &table.plan, since).await,
-                Method::RowVersion => {
-                    let before = table.version.version;
-                    stage::by_row_version(
-                        (&mut *source, &mut *target),
-                        &self.job.target,
-                        &table.plan,
-                        (since, before),
-                        table.keys.as_ref(),
-                    )
-                    .await
-                }
-            };
-            staged.push(changes.map_err(of_table)?);
-        }
-        still_valid(source, tied).await?;
-        let tables: Vec<_> = tied
-            .iter()
-            .zip(staged)
-            .map(|(table, staged)| AppliedTable {
-                label: &table.label,
-                plan: &table.plan,
-                staged,
-                version: &table.version,
-                old: table.old.clone().unwrap_or_default(),
-            })
-            .collect();
-        log::debug!("{} tables at version {:?}", tables.len(), now.version);
-        apply(target, self.job.tool, &tables).await
-    }
-
-    /// Nobody knows whether it is committed. What was staged tells how much it would be.
-    fn doubt(&mut self, now: &SourceNow, tied: Vec<PlannedChanges>) {
-        self.doubtful = tied
-            .into_iter()
-            .map(|table| DoubtfulChanges {
-                place: table.place,
-                applied: applied(now, &table.version, (Came::Changes, WrittenRows::default()), table.deletes),
-                version: table.version,
-            })
-            .collect();
-    }
-
     /// Remembers what is on record by now, and tells of it.
     pub(super) fn tell_applied(
         &self,
@@ -436,16 +215,6 @@ impl Keeper<'_> {
         }
         Ok(())
     }
-
-    /// What is done about a version that does not hold: the reason, for people, or the end of it.
-    pub(super) fn on_reset(&self, reset: &Reset) -> Result<()> {
-        if *reset == Reset::First || self.job.on_reset == OnReset::Compare {
-            return Ok(());
-        }
-        Err(Error::data(format!("{reset}: its changes cannot be carried over")).remedy(
-            "Say --on-reset compare: both sides are compared then, and what differs is written; changes are carried over from there",
-        ))
-    }
 }
 
 /// What is to be done about a table as it looks at first.
@@ -458,7 +227,8 @@ enum Glance {
     Plan,
 }
 
-fn applied(
+/// What there is to tell of a table that is at its version.
+pub(super) fn applied(
     now: &SourceNow,
     version: &TableVersion,
     (came, written): (Came, WrittenRows),
@@ -470,69 +240,8 @@ fn applied(
         written,
         version: version.version,
         as_of: version.as_of.clone(),
-        lag: now.asked.elapsed(),
+        // As long as a transaction is open, a version may be older than the question.
+        lag: now.since(&version.as_of) + now.asked.elapsed(),
         deletes,
     }
-}
-
-async fn begin_snapshot(source: &mut Session, snapshot: bool) -> Result<()> {
-    if !snapshot || source.lane()?.in_transaction() {
-        return Ok(());
-    }
-    source.set_isolation(Isolation::Snapshot).await?;
-    source.lane()?.begin().await
-}
-
-pub(super) async fn end_snapshot(source: &mut Session) -> Result<()> {
-    if source.lane()?.in_transaction() {
-        source.lane()?.commit().await?;
-    }
-    source.set_isolation(Isolation::ReadCommitted).await
-}
-
-/// Cleanup may have come between the question whether a version holds and the last row that was read.
-async fn still_valid(source: &mut Session, tied: &[PlannedChanges]) -> Result<()> {
-    let tracked = tied.iter().filter(|table| table.version.method == Method::ChangeTracking);
-    let ids: Vec<i64> = tracked.clone().map(|table| table.version.source_id).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let valid = super::source::min_valid(source, &ids).await?;
-    for table in tracked {
-        let min = valid.get(&table.version.source_id);
-        if min.is_none_or(|min| table.old.as_ref().is_ok_and(|old| min > old)) {
-            let what = "the source has cleaned changes up, or stopped tracking them, while they were read";
-            return Err(Error::data(what).table(&table.label).that_passes());
-        }
-    }
-    Ok(())
-}
-
-/// Takes the staging tables away. The session lives on.
-async fn drop_staging(target: &mut Session, tied: &[PlannedChanges]) -> Result<()> {
-    for table in tied {
-        target.execute(&table.plan.difference()?.drop_staging()).await?;
-    }
-    Ok(())
-}
-
-/// Sets of tables that foreign keys tie together, each with parents before their children.
-fn tied(planned: Vec<PlannedChanges>) -> Vec<Vec<PlannedChanges>> {
-    let keys = keys(planned.iter().map(|planned| &planned.parent));
-    let mut group: Vec<usize> = (0..planned.len()).collect();
-    for key in &keys {
-        let (from, to) = (group[key.child], group[key.parent]);
-        group.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
-    }
-    let in_order = schedule::order(&vec![0; planned.len()], &keys).in_sequence();
-    let mut sets: Vec<(usize, Vec<PlannedChanges>)> = Vec::new();
-    let mut left: Vec<Option<PlannedChanges>> = planned.into_iter().map(Some).collect();
-    for place in in_order {
-        let Some(table) = left[place].take() else { continue };
-        match sets.iter_mut().find(|(of, _)| *of == group[place]) {
-            Some((_, set)) => set.push(table),
-            None => sets.push((group[place], vec![table])),
-        }
-    }
-    sets.into_iter().map(|(_, set)| set).collect()
 }

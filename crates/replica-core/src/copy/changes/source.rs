@@ -1,6 +1,9 @@
 //! What the source says of its versions: one question for all tables.
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use time::PrimitiveDateTime;
+use time::format_description::well_known::Iso8601;
 
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
@@ -141,6 +144,15 @@ impl SourceNow {
             asked,
             tables: tables.collect::<Result<_>>()?,
         })
+    }
+}
+
+impl SourceNow {
+    /// How long ago a moment was by the source's clock when it was asked; nothing, where that is not known.
+    pub(super) fn since(&self, moment: &str) -> Duration {
+        let parse = |text: &str| PrimitiveDateTime::parse(text, &Iso8601::PARSING).ok();
+        let passed = parse(&self.at).zip(parse(moment)).map(|(now, then)| now - then);
+        passed.and_then(|passed| passed.try_into().ok()).unwrap_or_default()
     }
 }
 

@@ -151,7 +151,12 @@ impl WorkerPool {
     ) -> Result<LoadOutcome, AttemptError> {
         let date_column = Some(self.plan.date_column.as_str());
         let ignore_extra_columns = self.job.options.ignore_extra_columns;
-        let options = ComparisonOptions { ignore_extra_columns, date_column, windowed: true, as_of: None };
+        let options = ComparisonOptions {
+            ignore_extra_columns,
+            date_column,
+            windowed: true,
+            ..ComparisonOptions::default()
+        };
         let comparison = Comparison::new(&self.source, &self.target, options)?;
         let job = DifferenceJob {
             what: format!("{} {}", self.job.table, claim.window),

@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane, months, verify or typed
+    /// relay, lane, months, verify, difference, reload, changes, quiet or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -57,6 +57,10 @@ pub struct Measure {
     /// months at once
     #[argh(option, default = "1")]
     pub workers: usize,
+
+    /// tables that have not changed
+    #[argh(option, default = "0")]
+    pub tables: usize,
 }
 
 /// How the rows get from source to target.
@@ -70,6 +74,14 @@ pub enum Mode {
     Months,
     /// Both sides read and compared.
     Verify,
+    /// Two equal sides brought in step by their differences.
+    Difference,
+    /// A table replaced, for the bytes that the target gets.
+    Reload,
+    /// The same table of which a hundredth has changed: what changed is carried over.
+    Changes,
+    /// A round over tables that have not changed.
+    Quiet,
     /// Values decoded and encoded by tiberius.
     Typed,
 }
@@ -81,6 +93,10 @@ impl Mode {
             Self::Lane => "lane",
             Self::Months => "months",
             Self::Verify => "verify",
+            Self::Difference => "difference",
+            Self::Reload => "reload",
+            Self::Changes => "changes",
+            Self::Quiet => "quiet",
             Self::Typed => "typed",
         }
     }
@@ -90,8 +106,18 @@ impl std::str::FromStr for Mode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let modes = [Self::Relay, Self::Lane, Self::Months, Self::Verify, Self::Typed];
+        let modes = [
+            Self::Relay,
+            Self::Lane,
+            Self::Months,
+            Self::Verify,
+            Self::Difference,
+            Self::Reload,
+            Self::Changes,
+            Self::Quiet,
+            Self::Typed,
+        ];
         let mode = modes.into_iter().find(|mode| mode.name() == text);
-        mode.ok_or_else(|| format!("{text}: expected relay, lane, months, verify or typed"))
+        mode.ok_or_else(|| format!("{text}: expected {}", modes.map(Self::name).join(", ")))
     }
 }

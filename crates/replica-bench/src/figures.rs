@@ -9,8 +9,10 @@ use rustix::time::{ClockId, clock_gettime};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
     pub rows: u64,
-    /// Bytes received from the source, where the mode can tell.
+    /// Bytes received from the source, where the mode can tell; of `reload` and `changes` those sent to the target.
     pub bytes: u64,
+    /// Requests that the source got, where they are counted.
+    pub requests: u64,
     /// User and system time of the whole process.
     pub cpu: Duration,
     pub wall: Duration,
@@ -29,7 +31,7 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (cpu, wall) = (self.cpu.as_nanos(), self.wall.as_nanos());
-        write!(f, "{} {} {cpu} {wall} {}", self.rows, self.bytes, self.peak_rss_kib)
+        write!(f, "{} {} {} {cpu} {wall} {}", self.rows, self.bytes, self.requests, self.peak_rss_kib)
     }
 }
 
@@ -39,9 +41,9 @@ impl FromStr for Figures {
     fn from_str(line: &str) -> Result<Self, String> {
         let numbers: Result<Vec<u64>, _> = line.split_whitespace().map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[rows, bytes, cpu, wall, peak_rss_kib]) => {
+            Ok(&[rows, bytes, requests, cpu, wall, peak_rss_kib]) => {
                 let [cpu, wall] = [cpu, wall].map(Duration::from_nanos);
-                Ok(Self { rows, bytes, cpu, wall, peak_rss_kib })
+                Ok(Self { rows, bytes, requests, cpu, wall, peak_rss_kib })
             }
             _ => Err(format!("{line:?} is no measurement")),
         }
@@ -62,7 +64,7 @@ impl Stopwatch {
     pub fn stop(self, rows: u64, bytes: u64) -> Result<Figures, String> {
         let cpu = cpu_time() - self.cpu;
         let wall = self.wall.elapsed();
-        Ok(Figures { rows, bytes, cpu, wall, peak_rss_kib: peak_rss_kib()? })
+        Ok(Figures { rows, bytes, requests: 0, cpu, wall, peak_rss_kib: peak_rss_kib()? })
     }
 }
 

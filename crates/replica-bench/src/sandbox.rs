@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use replica_core::config::Endpoint;
 use replica_core::session::{Role, Session};
 
-use crate::measure::{SOURCE, TARGET, connection_string};
+use crate::measure::{EQUAL, SOURCE, TARGET, connection_string};
 
 pub const USER: &str = "sa";
 /// Guards nothing: the sandbox listens on this machine only, for the time of the run.
@@ -22,10 +22,10 @@ pub struct SandboxProcess {
 }
 
 impl SandboxProcess {
-    /// Starts it with both databases, and with what `arguments` add.
+    /// Starts it with the three databases, and with what `arguments` add.
     pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
         let mut process = Command::new(program)
-            .args(["--encrypt", "off", "--database", SOURCE, "--database", TARGET])
+            .args(["--encrypt", "off", "--database", SOURCE, "--database", TARGET, "--database", EQUAL])
             .args(arguments)
             .env("REPLICA_SANDBOX_PASSWORD", PASSWORD)
             .stdout(Stdio::piped())

@@ -1,9 +1,10 @@
 //! One measurement, in a process of its own.
+mod changes;
 mod lane;
 mod months;
 mod relay;
 mod typed;
-mod verify;
+pub mod verify;
 
 use std::error::Error;
 
@@ -20,6 +21,8 @@ use crate::sandbox::{PASSWORD, USER};
 /// The database that rows come from, and the one that they go to.
 pub const SOURCE: &str = "bench_source";
 pub const TARGET: &str = "bench_target";
+/// A copy that has the source's rows.
+pub const EQUAL: &str = "bench_equal";
 
 /// Runs it on one thread, as the tools run one stream; several workers on several, as they do.
 pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
@@ -37,6 +40,10 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
             Mode::Lane => lane::run(measure).await,
             Mode::Months => months::run(measure).await,
             Mode::Verify => verify::run(measure).await,
+            Mode::Difference => verify::difference(measure).await,
+            Mode::Reload => changes::reload(measure).await,
+            Mode::Changes => changes::changes(measure).await,
+            Mode::Quiet => changes::quiet(measure).await,
             Mode::Typed => typed::run(measure).await,
         }
     })

@@ -3,12 +3,13 @@ use std::error::Error;
 use std::sync::Arc;
 
 use replica_core::catalog::Article;
-use replica_core::config::Endpoint;
+use replica_core::config::{Apply, Endpoint};
+use replica_core::copy::{self, CopyOptions, TableJob, Verify};
 use replica_core::verify::{
     Comparison, ComparisonJob, ComparisonOptions, ComparisonOutcome, Connections, Throttle,
 };
 
-use super::{SOURCE, TARGET, connection_string};
+use super::{EQUAL, SOURCE, TARGET, connection_string};
 use crate::args::Measure;
 use crate::figures::{Figures, Stopwatch};
 
@@ -31,4 +32,35 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
         return Err("a table is not equal to itself".into());
     }
     Ok(stopwatch.stop(verdict.source.rows, 0)?)
+}
+
+/// The source brought in step with a copy of the same rows, as `--apply difference` does it: catalogs and plan included.
+pub async fn difference(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
+    let options = CopyOptions { apply: Apply::Difference, ..CopyOptions::default() };
+    let job = to_equal(&measure.server, &measure.table, options)?;
+    let stopwatch = Stopwatch::start();
+    let outcome = copy::table(&job, &mut |_| ()).await?;
+    if outcome.bytes > 0 {
+        return Err("equal sides differ".into());
+    }
+    Ok(stopwatch.stop(outcome.fingerprint.rows, 0)?)
+}
+
+/// A table from the source to its copy.
+pub fn to_equal(
+    server: &str,
+    table: &str,
+    options: CopyOptions,
+) -> Result<TableJob<Endpoint>, Box<dyn Error>> {
+    let endpoint = |database| Endpoint::from_connection_string(&connection_string(server, database));
+    Ok(TableJob {
+        tool: "replica-bench",
+        source: endpoint(SOURCE)?,
+        target: endpoint(EQUAL)?,
+        table: table.parse()?,
+        article: Article::default(),
+        days: None,
+        options,
+        verify: Verify::Nothing,
+    })
 }

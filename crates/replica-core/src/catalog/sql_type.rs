@@ -156,6 +156,22 @@ impl SqlType {
         }
     }
 
+    /// May a value have more than 8,000 bytes?
+    pub fn is_unlimited(&self) -> bool {
+        matches!(
+            self,
+            Self::VarChar(Length::Max)
+                | Self::NVarChar(Length::Max)
+                | Self::VarBinary(Length::Max)
+                | Self::Text
+                | Self::NText
+                | Self::Image
+                | Self::Xml
+                | Self::Json
+                | Self::Clr(_)
+        )
+    }
+
     /// Does it have a collation?
     pub fn is_text(&self) -> bool {
         matches!(

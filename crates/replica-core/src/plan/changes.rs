@@ -8,7 +8,7 @@ use super::difference::DifferencePlan;
 use super::{CopyOptions, Plan, select_list};
 use crate::catalog::{SqlType, Table, TableName, quote};
 use crate::compare::key::MergeKey;
-use crate::config::Apply;
+use crate::config::{Apply, Publish};
 use crate::error::{Error, Result};
 use crate::ledger::Method;
 use crate::load::{Load, LoadColumn};
@@ -41,7 +41,7 @@ impl ChangesPlan {
     /// # Errors
     /// Those of [`Plan::new`]; rows cannot be told apart by what the method tells of them; what a difference refuses.
     pub(crate) fn new(source: &Table, target: &Table, options: CopyOptions, method: Method) -> Result<Self> {
-        let options = CopyOptions { apply: Apply::Difference, ..options };
+        let options = CopyOptions { apply: Apply::Difference, publish: Publish::default(), ..options };
         let mut plan = Plan::new(source, target, options)?;
         if method == Method::ChangeTracking {
             plan.difference = Some(by_primary_key(source, target, &plan)?);

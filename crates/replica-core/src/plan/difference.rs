@@ -435,7 +435,7 @@ fn unknown_to_tempdb(target: &Table, mapping: &Mapping) -> Option<Error> {
             Refusal::UnknownToTempdb,
             format!("tempdb, where the rows that differ are staged, has no type {}", column.sql_type),
         )
-        .remedy("Say --apply replace")
+        .remedy("Say --apply replace, or copy the table by replicate-reference-tables")
         .table(&target.object.name)
         .column(&column.name),
     )

@@ -198,7 +198,8 @@ pub fn now() -> f64 {
 /// The same of a time in UTC as style 126 writes it; `None`: it is none.
 fn seconds_of(moment: &str) -> Option<f64> {
     let moment = PrimitiveDateTime::parse(moment, &Iso8601::PARSING).ok()?.assume_utc();
-    Some(moment.unix_timestamp_nanos() as f64 / 1e9)
+    // Fractions are parsed as floating point numbers.
+    Some((moment.unix_timestamp_nanos() + 500_000).div_euclid(1_000_000) as f64 / 1e3)
 }
 
 /// What a table's changes have for samples, beside how long they took.

@@ -376,6 +376,49 @@ fn readers_with_row_versions_see_old_rows_or_new_ones() {
 }
 
 #[test]
+fn locking_readers_wait_for_the_commit_and_see_all_of_it() {
+    let pair = pair();
+    if !pair.server.is_sandbox() {
+        return skip("only the sandbox tells who waits");
+    }
+    let before = pair.target.client().values(ROWS);
+    // A reader that keeps its locks holds the row that is updated after the one that is gone was deleted.
+    let mut other = pair.target.client();
+    other.batch("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; BEGIN TRANSACTION");
+    other.values("SELECT label FROM dbo.t WHERE id = 2");
+    let running = tool(&pair).start(&DIFFERENCE);
+    let mut observer = pair.target.client();
+    until_it_waits(&mut observer, "SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'waiting'");
+    let seen = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| pair.target.client().values(ROWS));
+        // In front of the row that was deleted.
+        until_it_waits(
+            &mut observer,
+            "SELECT CASE WHEN COUNT(*) > 1 THEN 1 ELSE 0 END FROM sys.sandbox_lock_log WHERE event = 'waiting'",
+        );
+        other.batch("ROLLBACK TRANSACTION");
+        running.finish().exits(0);
+        reader.join().unwrap()
+    });
+    assert_eq!(seen, pair.source.client().values(ROWS));
+    assert_ne!(seen, before);
+}
+
+#[test]
+fn a_row_that_is_too_long_to_be_held_is_refused_with_the_way_out() {
+    let pair = Pair::new();
+    pair.both(
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(20) NULL, doc varchar(max) NULL)",
+    );
+    pair.source("INSERT INTO dbo.t VALUES (1, 'long', REPLICATE(CAST('x' AS varchar(max)), 17000000))");
+    let run = tool(&pair).run(&DIFFERENCE).exits(1);
+    run.says("dbo.t").says("more than 16 MiB").says("doc").says("Say --apply replace");
+    assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 0);
+    copy(&pair, &["dbo.t"]);
+    assert_eq!(pair.target.client().number("SELECT SUM(DATALENGTH(doc)) FROM dbo.t"), 17_000_000);
+}
+
+#[test]
 fn servers_that_are_troubled_at_first() {
     let pair = pair();
     let Some((tool, troubled)) = tool(&pair).between_troubled(&pair) else { return };

@@ -6,7 +6,7 @@ use super::planned::PlannedChanges;
 use super::round::Round;
 use super::source::SourceNow;
 use super::{Came, ChangesJob, OnReset};
-use crate::config::{Apply, Endpoint};
+use crate::config::{Apply, Endpoint, Publish};
 use crate::copy::difference::apply::CONSTRAINT_CONFLICT;
 use crate::copy::{self, CopyOptions, Effort, TableJob, Verify, WrittenRows};
 use crate::error::{Error, Result};
@@ -112,7 +112,13 @@ impl Keeper<'_> {
             table: kept.table.clone(),
             article: kept.article.clone(),
             days: None,
-            options: CopyOptions { apply: Apply::Difference, keep_gone, ..kept.options },
+            options: CopyOptions {
+                apply: Apply::Difference,
+                // Of replacements alone.
+                publish: Publish::default(),
+                keep_gone,
+                ..kept.options
+            },
             verify: Verify::Nothing,
         }
     }

@@ -95,7 +95,7 @@ pub(super) async fn write(
             writer.set_lock_timeout(LOCK_WAIT).await?;
             let key = &job.difference.key;
             let mut differing =
-                Differing::new(Merge::open(sides.both(), &reading, part, key, true).await?, key);
+                Differing::new(Merge::open(sides.both(), &reading, part, key, true).await?, key, job.plan);
             let bytes = stage::stage(&mut differing, &mut writer, job, progress).await?;
             let (counts, part_now) = differing.end().await?;
             let was = part.sum(source, first.source.days.as_ref());

@@ -11,6 +11,7 @@ use crate::compare::merge::{Merge, MergeStep};
 use crate::compare::stream::MOST_ROW;
 use crate::error::{Error, Result};
 use crate::load::{self, Load, LoadColumn, Progress};
+use crate::plan::Plan;
 use crate::rows::RowSource;
 use crate::session::Session;
 use crate::tds::columns::WireColumn;
@@ -32,11 +33,16 @@ pub(super) struct Differing<'a> {
     gone: Vec<u8>,
     gone_rows: u64,
     ended: bool,
+    /// Columns whose values may be of any length.
+    long: Vec<&'a str>,
 }
 
 impl<'a> Differing<'a> {
-    pub(crate) fn new(merge: Merge<'a>, key: &'a MergeKey) -> Self {
-        Self { merge, key, staged: Staged::default(), gone: Vec::new(), gone_rows: 0, ended: false }
+    pub(crate) fn new(merge: Merge<'a>, key: &'a MergeKey, plan: &'a Plan) -> Self {
+        let columns = plan.mapping.columns.iter().map(|mapped| &mapped.target);
+        let long = columns.filter(|column| column.sql_type.is_unlimited()).map(|column| column.name.as_str());
+        let long = long.collect();
+        Self { merge, key, staged: Staged::default(), gone: Vec::new(), gone_rows: 0, ended: false, long }
     }
 
     /// The columns of the source's rows, and of the keys that name the target's.
@@ -77,8 +83,11 @@ impl<'a> Differing<'a> {
                 continue;
             }
             if self.merge.source.is_cut {
-                return Err(Error::data(format!("a row that differs has more than {} MiB", MOST_ROW >> 20))
-                    .remedy("Say --apply replace, which needs to hold no row"));
+                let (most, long) = (MOST_ROW >> 20, self.long.join(", "));
+                return Err(Error::data(format!(
+                    "a row that differs has more than {most} MiB, in columns {long}"
+                ))
+                .remedy("Say --apply replace, which needs to hold no row"));
             }
             let (named_by, row) = self.key.split(source);
             match ordering {

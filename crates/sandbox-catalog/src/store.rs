@@ -23,7 +23,7 @@ pub enum Storage {
 pub struct Store {
     file: PathBuf,
     /// Removed on drop.
-    _temporary: Option<tempfile::TempDir>,
+    temporary: Option<tempfile::TempDir>,
 }
 
 impl Store {
@@ -38,11 +38,16 @@ impl Store {
                 (path, None)
             }
         };
-        Ok(Self { file: folder.join("sandbox.sqlite"), _temporary: temporary })
+        Ok(Self { file: folder.join("sandbox.sqlite"), temporary })
     }
 
     pub fn connect(&self) -> rusqlite::Result<Connection> {
         connect(&self.file)
+    }
+
+    /// Nobody opens it again after this engine.
+    pub const fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
     }
 }
 

@@ -130,6 +130,11 @@ impl Engine {
         self.store.connect()
     }
 
+    /// What it stores goes with it.
+    pub const fn is_temporary(&self) -> bool {
+        self.store.is_temporary()
+    }
+
     /// Held while a SQLite transaction writes; never while waiting for a lock.
     pub fn writer(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)

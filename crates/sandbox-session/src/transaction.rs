@@ -65,7 +65,8 @@ fn finish(session: &mut Session, transaction: &mut Transaction, keep_versions: b
     session.write_gated(|session| {
         let instance = &mut engine.instance_mut();
         let leftovers = transaction.finish(keep_versions, instance, &session.connection)?;
-        if transaction.changed_schema {
+        // The whole catalog is written, at a cost that grows with its tables: only where another engine will read it.
+        if transaction.changed_schema && !engine.is_temporary() {
             persist::save(&session.connection, instance)?;
         }
         store::forget_unfinished(&session.connection, transaction.id)?;

@@ -70,8 +70,7 @@ impl SystemView {
             return Err(SqlError::new(229, 14, 5, text).into());
         }
         let rows = (self.definition.rows)(&scope)?;
-        let rows = rows.into_iter().map(|row| self.definition.columns.row(row, &self.columns));
-        let mut rows: Vec<Vec<Value>> = rows.collect();
+        let mut rows: Vec<Vec<Value>> = self.definition.columns.rows(rows, &self.columns).collect();
         let Definition { schema, name, .. } = self.definition;
         let changes = session.engine.sandbox.planted_rows(schema, name, &scope.database.name);
         planted::apply(&changes, &self.columns, &mut rows)?;

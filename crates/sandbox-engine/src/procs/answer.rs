@@ -26,8 +26,8 @@ pub fn rows_named(
     }
     sink.columns(&described)?;
     let count = rows.len() as u64;
-    for row in rows {
-        sink.row(&columns.row(row, &described))?;
+    for row in columns.rows(rows, &described) {
+        sink.row(&row)?;
     }
     Ok(sink.done(Done { command: SELECT, count: Some(count), error: false })?)
 }

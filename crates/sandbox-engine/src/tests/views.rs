@@ -50,9 +50,9 @@ fn every_view_is_written_down_right() {
         assert_eq!(names.len(), columns.len(), "{schema}.{name} has a column twice");
         for row in (definition.rows)(&scope).unwrap() {
             assert_eq!(row.len(), definition.columns.width(), "{schema}.{name}: {row:?}");
-            for (value, column) in definition.columns.row(row, &columns).iter().zip(&columns) {
+            for (value, column) in definition.columns.rows(vec![row], &columns).flatten().zip(&columns) {
                 let told = matches!(
-                    (value, &column.sql_type),
+                    (&value, &column.sql_type),
                     (Value::Null, _)
                         | (Value::Variant(_), SqlType::Variant)
                         | (Value::DateTime(..), SqlType::DateTime)
@@ -63,7 +63,7 @@ fn every_view_is_written_down_right() {
                         && (column.sql_type.is_character() || column.sql_type.is_binary());
                 assert!(told, "{schema}.{name}.{}: {value:?} is no {:?}", column.name, column.sql_type);
                 assert!(
-                    column.nullable || *value != Value::Null,
+                    column.nullable || value != Value::Null,
                     "{schema}.{name}.{} is NULL and must not be",
                     column.name
                 );

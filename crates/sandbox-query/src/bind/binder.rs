@@ -15,6 +15,7 @@ use sandbox_values::storage::to_stored;
 use sandbox_values::text::width;
 use sandbox_values::{CollationId, SqlType, Value};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How often a query may read itself without OPTION (MAXRECURSION n).
@@ -51,6 +52,8 @@ pub(super) struct BinderWork {
     pub(super) tables: Vec<TableUse>,
     /// SQLite's names of the tables that system views were put into.
     pub(super) temporaries: Vec<String>,
+    /// Those of them that hold a whole view, by database and object.
+    pub(super) views: HashMap<(i16, i32), String>,
     pub(super) params: Vec<Stored>,
     pub(super) aliases: usize,
     pub(super) common_tables: Vec<CommonTable>,

@@ -152,11 +152,7 @@ impl Binder<'_> {
         name: &str,
         alias: Option<&TableAlias>,
     ) -> Result<FromClause, SqlError> {
-        let rows = view.rows(self.session, database).map_err(|failure| match failure {
-            Failure::Error(error) => error,
-            Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
-        })?;
-        let table = self.materialise(view.columns.len(), rows)?;
+        let table = self.view_table(database, view)?;
         let alias_sql = self.alias();
         let columns =
             view.columns.iter().enumerate().map(|(n, c)| system_column(c, &alias_sql, n + 1)).collect();
@@ -171,6 +167,21 @@ impl Binder<'_> {
             row: None,
         };
         Ok(FromClause { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
+    }
+
+    /// The SQLite table with the view's rows: one, however often the statement names the view.
+    fn view_table(&self, database: i16, view: &SystemView) -> Result<String, SqlError> {
+        let key = (database, view.object_id);
+        if let Some(table) = self.work.borrow().views.get(&key) {
+            return Ok(table.clone());
+        }
+        let rows = view.rows(self.session, database).map_err(|failure| match failure {
+            Failure::Error(error) => error,
+            Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
+        })?;
+        let table = self.materialise(view.columns.len(), rows)?;
+        self.work.borrow_mut().views.insert(key, table.clone());
+        Ok(table)
     }
 
     /// The same of a system function: the rows whose first columns are its arguments.

@@ -62,9 +62,14 @@ impl Change<'_> {
         }));
     }
 
-    /// As [`Change::put`], for a table's record.
+    /// As [`Change::put`], for a table's record whose definition changes: snapshots that are open can't read the table any more.
     pub fn put_table(&mut self, database: i16, object_id: i32, table: Option<Table>) {
         self.transaction.altered.insert((database, object_id));
+        self.put_record(database, object_id, table);
+    }
+
+    /// The same where the definition stays.
+    pub fn put_record(&mut self, database: i16, object_id: i32, table: Option<Table>) {
         self.put(
             move |instance| instance.databases.get_mut(&database).map(|d| &mut d.tables),
             object_id,

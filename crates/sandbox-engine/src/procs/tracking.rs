@@ -133,7 +133,7 @@ fn clean_up(session: &mut Session, only: Option<i32>, now: SystemTime) -> Outcom
                 tracked.min_valid_version = tracked.min_valid_version.max(version);
                 // The table is the same to statements that are bound.
                 let record = Table { change_tracking: Some(tracked), ..Table::clone(&table) };
-                change.put_table(id, table.object_id, Some(record));
+                change.put_record(id, table.object_id, Some(record));
             }
             if only.is_none() && !change.registry.keeps_versions() {
                 versions::forget_until(change.connection, id, version)?;

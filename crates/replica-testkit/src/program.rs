@@ -20,6 +20,8 @@ pub struct Program {
     folder: TempDir,
     environment: Vec<(String, String)>,
     stdin: String,
+    /// Blocks that a file may have.
+    most_blocks: Option<u32>,
 }
 
 /// How a run ended.
@@ -39,6 +41,7 @@ impl Program {
             folder: TempDir::new().expect("a temporary folder"),
             environment: Vec::new(),
             stdin: String::new(),
+            most_blocks: None,
         }
     }
 
@@ -79,6 +82,12 @@ impl Program {
         self
     }
 
+    /// A file may have so many blocks, and to write more is an error, as on a full disk.
+    pub fn with_full_disk(mut self, most_blocks: u32) -> Self {
+        self.most_blocks = Some(most_blocks);
+        self
+    }
+
     /// The folder that the program runs in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -86,7 +95,15 @@ impl Program {
 
     /// In its folder, with nothing of this machine's own configuration.
     fn command(&self, args: &[&str]) -> std::process::Command {
-        let mut command = std::process::Command::new(&self.binary);
+        let mut command = match self.most_blocks {
+            None => std::process::Command::new(&self.binary),
+            Some(most) => {
+                let mut shell = std::process::Command::new("sh");
+                let limited = format!("trap '' XFSZ; ulimit -f {most}; exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(limited).arg(&self.binary);
+                shell
+            }
+        };
         command
             .args(args)
             .current_dir(self.folder.path())

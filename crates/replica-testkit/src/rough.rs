@@ -1,9 +1,10 @@
 //! A rough way to a server: connections that are cut, slowed down, or changed on the way, whatever they carry.
 //! ([`proxy`](crate::proxy) does harm at a pattern; here bytes are counted, so that TLS is no hindrance.)
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -34,12 +35,35 @@ pub struct Blow {
     pub trouble: Trouble,
 }
 
+impl Trouble {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Flip => "flipped bit",
+            Self::HalfClose => "half closed",
+            Self::BlackHole(_) => "black hole",
+            Self::Slow(_) => "slow",
+            Self::Trickle(_) => "trickle",
+        }
+    }
+}
+
+/// How often each has come.
+#[derive(Clone, Default)]
+struct Count(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+
+impl Count {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 type Fate = Box<dyn FnMut(u64) -> Option<Blow> + Send>;
 
 /// A relay on a port of its own. It ends with the test's process.
 pub struct RoughWay {
     address: SocketAddr,
-    struck: Arc<AtomicU64>,
+    struck: Count,
 }
 
 impl RoughWay {
@@ -54,14 +78,14 @@ impl RoughWay {
     ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let struck = Arc::new(AtomicU64::new(0));
+        let struck = Count::default();
         let fate: Mutex<Fate> = Mutex::new(Box::new(fate));
-        let count = Arc::clone(&struck);
+        let count = struck.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
                 // A client that left again, or a server that is gone: the next connection may fare better.
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&server)) else { continue };
-                let so_far = count.load(Ordering::Relaxed);
+                let so_far = count.all().values().sum();
                 let blow = fate.lock().unwrap_or_else(PoisonError::into_inner)(so_far);
                 drop(relay(client, server, blow, &count));
             }
@@ -81,11 +105,16 @@ impl RoughWay {
 
     /// How often trouble has come.
     pub fn struck(&self) -> u64 {
-        self.struck.load(Ordering::Relaxed)
+        self.struck.all().values().sum()
+    }
+
+    /// ... by what it was.
+    pub fn struck_by_kind(&self) -> BTreeMap<&'static str, u64> {
+        self.struck.all().clone()
     }
 }
 
-fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Arc<AtomicU64>) -> io::Result<()> {
+fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Count) -> io::Result<()> {
     // Set once a black hole has both directions.
     let hole = Arc::new(AtomicBool::new(false));
     for socket in [&client, &server] {
@@ -94,7 +123,7 @@ fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Arc<A
     let ways = [(From::Client, client.try_clone()?, server.try_clone()?), (From::Server, server, client)];
     for (side, input, output) in ways {
         let blow = blow.filter(|blow| blow.from == side).map(|blow| (blow.after, blow.trouble));
-        let mut way = Way { input, output, blow, hole: Arc::clone(&hole), count: Arc::clone(count) };
+        let mut way = Way { input, output, blow, hole: Arc::clone(&hole), count: count.clone() };
         thread::spawn(move || {
             let ended = way.pass();
             match ended {
@@ -122,7 +151,7 @@ struct Way {
     output: TcpStream,
     blow: Option<(u64, Trouble)>,
     hole: Arc<AtomicBool>,
-    count: Arc<AtomicU64>,
+    count: Count,
 }
 
 impl Way {
@@ -148,7 +177,7 @@ impl Way {
             passed += read as u64;
             let first = after >= passed - read as u64;
             if first {
-                self.count.fetch_add(1, Ordering::Relaxed);
+                *self.count.all().entry(trouble.name()).or_default() += 1;
             }
             match trouble {
                 Trouble::Cut => {

@@ -87,6 +87,12 @@ fn explain(error: &io::Error, endpoint: &Endpoint) -> Error {
         ) => Error::connect(format!("the server's certificate is not for the name '{name}'")).remedy(
             "Use the name that the certificate carries in Server=, or give it with HostNameInCertificate.",
         ),
+        // Where any certificate will do, only a handshake that was changed on the way is signed wrongly.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature | CertificateError::BadEncoding)
+            if endpoint.trust_server_certificate && endpoint.encrypt != Encrypt::Strict =>
+        {
+            Error::unreachable(format!("the TLS handshake was changed on the way ({cause})"))
+        }
         rustls::Error::InvalidCertificate(reason) => {
             let unchecked = match endpoint.encrypt {
                 Encrypt::Strict => "TrustServerCertificate does not count under Encrypt=strict",

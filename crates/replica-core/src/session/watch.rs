@@ -40,6 +40,8 @@ enum Said {
     Blocker(String),
     /// A long statement, or a busy server.
     Nobody,
+    /// The server does nothing for it: what was sent, or the answer, is on its way or lost.
+    NoRequest,
 }
 
 impl BlockerWatch {
@@ -61,10 +63,10 @@ impl BlockerWatch {
     /// Who blocks the session of that number. Needs VIEW SERVER STATE (from 2022 on VIEW SERVER PERFORMANCE STATE) to
     /// see other sessions (Microsoft docs, "sys.dm_exec_requests", Permissions).
     async fn ask(&self, number: u16) -> Result<Said> {
-        const SQL: &str = "SELECT r.blocking_session_id AS blocker, r.wait_type AS wait_type, \
+        const SQL: &str = "SELECT r.session_id AS request, r.blocking_session_id AS blocker, r.wait_type AS wait_type, \
              s.login_name AS login_name, s.host_name AS host_name, s.program_name AS program_name \
-             FROM sys.dm_exec_requests AS r LEFT JOIN sys.dm_exec_sessions AS s \
-             ON s.session_id = r.blocking_session_id WHERE r.session_id = @P1";
+             FROM sys.dm_exec_sessions AS own LEFT JOIN sys.dm_exec_requests AS r ON r.session_id = own.session_id \
+             LEFT JOIN sys.dm_exec_sessions AS s ON s.session_id = r.blocking_session_id WHERE own.session_id = @P1";
         let mut session = Session::connect_unwatched(&self.endpoint, self.role).await?;
         let rows = session.query(SQL, &[&i32::from(number)]).await?;
         let Some(row) = rows.first().map(CatalogRow::from) else {
@@ -73,6 +75,9 @@ impl BlockerWatch {
         };
         let wait = row.text("wait_type").unwrap_or("nothing");
         let part = |name| row.text(name).unwrap_or("?").trim_end();
+        if row.int("request").is_none() {
+            return Ok(Said::NoRequest);
+        }
         let Some(blocker) = row.int("blocker").filter(|blocker| *blocker != 0) else {
             return Ok(Said::Nobody);
         };
@@ -96,6 +101,10 @@ impl BlockerWatch {
         let (level, said) = match timeout(ANSWER, self.asked(number)).await {
             Ok(Ok(Said::Blocker(blocker))) => (Level::Warn, blocker),
             Ok(Ok(Said::Nobody)) => (Level::Debug, "no session blocks it".to_owned()),
+            Ok(Ok(Said::NoRequest)) => (
+                Level::Warn,
+                "the server is not at work on it: the network may have lost what was sent".to_owned(),
+            ),
             Ok(Err(error)) => (unknown(), format!("why is not to be learnt: {error}")),
             Err(_) => (unknown(), "why is not to be learnt: no answer".to_owned()),
         };

@@ -8,9 +8,7 @@ use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use replica_testkit::{Client, Pair, Program, ProgramExit, Running};
+use replica_testkit::{Client, Dice, Pair, Program, ProgramExit, Running};
 
 use super::history::{TABLES, UPDATE_STAMPED, begun, change, names};
 
@@ -43,7 +41,7 @@ fn tables_are_equal_after_kills_and_cuts() {
     let writers: Vec<_> = (0..WRITERS + LATE)
         .map(|n| {
             let (writing, connection) = (Arc::clone(&writing), pair.source.connection.clone());
-            let dice = Dice(ChaCha8Rng::seed_from_u64(seed.wrapping_add(n)));
+            let dice = Dice::new(seed.wrapping_add(n));
             thread::spawn(move || {
                 Writer { client: Client::connect(&connection), connection, dice, writing }.work(n >= WRITERS)
             })
@@ -51,7 +49,7 @@ fn tables_are_equal_after_kills_and_cuts() {
         .collect();
 
     let mut troubled = Troubles { pair: &pair, tool: &tool, writing: &writing, tally: SoakTally::default() };
-    troubled.go_on(length, Dice(ChaCha8Rng::seed_from_u64(!seed)));
+    troubled.go_on(length, Dice::new(!seed));
     let tally = troubled.tally;
     writing.stop.store(true, Ordering::Relaxed);
     writers.into_iter().for_each(|writer| writer.join().expect("a writer ends well"));
@@ -78,18 +76,6 @@ fn tables_are_equal_after_kills_and_cuts() {
 
 fn args(more: &[&'static str]) -> Vec<&'static str> {
     names().into_iter().chain(more.iter().copied()).collect()
-}
-
-struct Dice(ChaCha8Rng);
-
-impl Dice {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0.next_u32() % end
-    }
-
-    fn millis(&mut self, from: u32, to: u32) -> Duration {
-        Duration::from_millis(u64::from(from + self.below(to - from)))
-    }
 }
 
 /// What the writers share.

@@ -1,0 +1,129 @@
+//! What the tools are asked to do, and what has to come of it.
+use std::path::Path;
+
+use replica_testkit::Dice;
+
+use crate::stage::{BYSTANDER, CHILD, HEAP, KEPT, PARENT, SALES, Stage};
+
+const HALF_A_YEAR: [&str; 6] =
+    ["--start-date", "2024-01-01", "--end-date", "2024-06-30", "--date-column", "day"];
+const WITHIN: &str = " WHERE day >= '2024-01-01' AND day < '2024-07-01'";
+const BEYOND: &str = " WHERE day < '2024-01-01' OR day >= '2024-07-01'";
+const ETL_DAYS: &str = " WHERE day >= '2024-03-03' AND day <= '2024-03-05'";
+const BEYOND_ETL: &str = " WHERE day < '2024-03-03' OR day > '2024-03-05'";
+pub const PARQUET: &str = "parquet";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    Months,
+    Shared,
+    Reference,
+    Difference,
+    Parquet,
+    Etl,
+    Repair,
+    Changes,
+}
+
+pub const ALL: [Scenario; 8] = [
+    Scenario::Shared,
+    Scenario::Months,
+    Scenario::Reference,
+    Scenario::Difference,
+    Scenario::Parquet,
+    Scenario::Etl,
+    Scenario::Repair,
+    Scenario::Changes,
+];
+
+/// A tool and its arguments.
+pub struct Work {
+    pub tool: &'static str,
+    pub args: Vec<String>,
+    pub config: Option<String>,
+    /// Equal on both sides at the end.
+    pub equal: Vec<String>,
+    /// At the target as before.
+    pub untouched: Vec<String>,
+    /// A table is replaced in one transaction: at the target as before, or as at the source.
+    pub whole: Vec<String>,
+}
+
+impl Scenario {
+    /// Sets the stage, in a folder for what files the tool writes.
+    pub fn prepare(self, stage: &Stage, folder: &Path, dice: &mut Dice) -> Work {
+        let within = |table: &str| format!("{table}{WITHIN}");
+        let beyond = |table: &str| format!("{table}{BEYOND}");
+        let all = [SALES, HEAP, PARENT, CHILD, KEPT, BYSTANDER];
+        let but = |these: &[&str]| -> Vec<String> {
+            all.iter().filter(|table| !these.contains(table)).map(|table| (*table).to_owned()).collect()
+        };
+        let mut args = Vec::new();
+        let (mut config, mut whole) = (None, Vec::new());
+        let (tool, equal, untouched) = match self {
+            Self::Months | Self::Shared => {
+                stage.forget_windows();
+                let (name, table) = dice.any(&[("dbo.sales", SALES), ("dbo.heap", HEAP)]);
+                args.extend([name, "--resume"].iter().chain(&HALF_A_YEAR).map(ToString::to_string));
+                if self == Self::Shared {
+                    args.push("--shared".into());
+                } else if table == SALES && dice.happens(25) {
+                    args.extend(["--apply", "difference"].map(Into::into));
+                } else if dice.happens(25) {
+                    args.extend(["--index-scope", "month", "--max-workers", "1"].map(Into::into));
+                }
+                let untouched = [but(&[table]), vec![beyond(table)]].concat();
+                ("replicate-monthly-parallel-streaming", vec![within(table)], untouched)
+            }
+            Self::Reference | Self::Difference | Self::Parquet => {
+                args.extend(["dbo.parent", "dbo.child", "dbo.kept"].map(Into::into));
+                match self {
+                    Self::Difference => args.extend(["--apply", "difference"].map(Into::into)),
+                    Self::Parquet => {
+                        let path = folder.join(PARQUET);
+                        std::fs::create_dir_all(&path).expect("a folder");
+                        args.extend(["--full-table-mode", "parquet", "--parquet-dir"].map(Into::into));
+                        args.push(path.display().to_string());
+                    }
+                    _ => {}
+                }
+                let tables = [PARENT, CHILD, KEPT];
+                // By difference a parent keeps what is gone at the source until its children's rows are gone.
+                let in_one = if self == Self::Difference { &tables[2..] } else { &tables };
+                whole = in_one.iter().map(ToString::to_string).collect();
+                ("replicate-reference-tables", tables.map(Into::into).to_vec(), but(&tables))
+            }
+            Self::Etl => {
+                let place = folder.display();
+                config = Some(format!(
+                    "reference_tables = ['dbo.parent', 'dbo.child']\ndate_tables = ['dbo.sales']\n\
+                     [date_filter_columns]\n'dbo.sales' = 'day'\n\
+                     [etl]\nlook_back_days = 2\nrecord_dir = '{place}/runs'\nprometheus_file = '{place}/replica.prom'\n"
+                ));
+                args.extend(["--as-of", "2024-03-05"].map(Into::into));
+                let equal = vec![PARENT.into(), CHILD.into(), format!("{SALES}{ETL_DAYS}")];
+                let untouched = [but(&[PARENT, CHILD, SALES]), vec![format!("{SALES}{BEYOND_ETL}")]].concat();
+                whole = vec![PARENT.into(), CHILD.into()];
+                ("run-replica-etl", equal, untouched)
+            }
+            Self::Repair => {
+                let part = dice.below(13);
+                let meddle = format!(
+                    "UPDATE dbo.sales SET amount = 12345 WHERE id % 13 = {part} AND day >= '2024-02-01' AND day < '2024-06-01'"
+                );
+                stage.target.client().run(&meddle);
+                args.extend(["dbo.sales", "--repair"].iter().chain(&HALF_A_YEAR).map(ToString::to_string));
+                ("verify-replica", vec![within(SALES)], [but(&[SALES]), vec![beyond(SALES)]].concat())
+            }
+            Self::Changes => {
+                args.push("dbo.kept".into());
+                ("replicate-changes", vec![KEPT.into()], but(&[KEPT]))
+            }
+        };
+        if matches!(self, Self::Months | Self::Shared | Self::Reference | Self::Difference | Self::Parquet) {
+            let verify = dice.any(&["none", "count", "hash", "source"]);
+            args.extend(["--verify", verify].map(Into::into));
+        }
+        Work { tool, args, config, equal, untouched, whole }
+    }
+}

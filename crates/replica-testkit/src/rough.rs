@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -115,8 +114,7 @@ impl RoughWay {
 }
 
 fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Count) -> io::Result<()> {
-    // Set once a black hole has both directions.
-    let hole = Arc::new(AtomicBool::new(false));
+    let hole = Arc::new(OnceLock::new());
     for socket in [&client, &server] {
         socket.set_nodelay(true)?;
     }
@@ -128,9 +126,11 @@ fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Count
             let ended = way.pass();
             match ended {
                 Ok(Ended::HalfClosed) => drop(way.output.shutdown(Shutdown::Write)),
-                // What the other direction has begun, it ends.
-                _ if way.hole.load(Ordering::SeqCst) && way.blow.is_none() => {}
                 _ => {
+                    // Whoever ends in a black hole: the other end does not learn of it before.
+                    if let Some(lasts) = way.hole.get() {
+                        thread::sleep(*lasts);
+                    }
                     drop(way.output.shutdown(Shutdown::Both));
                     drop(way.input.shutdown(Shutdown::Both));
                 }
@@ -150,7 +150,8 @@ struct Way {
     input: TcpStream,
     output: TcpStream,
     blow: Option<(u64, Trouble)>,
-    hole: Arc<AtomicBool>,
+    /// Of both directions, once there is one.
+    hole: Arc<OnceLock<Duration>>,
     count: Count,
 }
 
@@ -163,7 +164,7 @@ impl Way {
             if read == 0 {
                 return Ok(Ended::Over);
             }
-            if self.hole.load(Ordering::SeqCst) {
+            if self.hole.get().is_some() {
                 continue;
             }
             let piece = &mut buf[..read];
@@ -196,10 +197,9 @@ impl Way {
                 }
                 Trouble::BlackHole(lasts) => {
                     self.output.write_all(&piece[..at])?;
-                    self.hole.store(true, Ordering::SeqCst);
+                    self.hole.get_or_init(|| lasts);
                     // A sender that resets the connection is gone, too.
                     while self.input.read(&mut buf).is_ok_and(|read| read > 0) {}
-                    thread::sleep(lasts);
                     return Ok(Ended::Over);
                 }
                 Trouble::Slow(wait) => {

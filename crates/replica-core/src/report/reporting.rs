@@ -214,9 +214,11 @@ impl Reporter {
 impl LogFormat {
     /// A line on stderr, whatever `RUST_LOG` says.
     pub(crate) fn line(self, level: Level, program: &str, text: &str) {
-        match self {
-            Self::Text => eprintln!("{text}"),
-            Self::Json => eprintln!("{}", logging::json(level, program, text)),
-        }
+        let line = match self {
+            Self::Text => text.to_owned(),
+            Self::Json => logging::json(level, program, text),
+        };
+        // Nobody is left to be told that nobody listens: a pipe that was closed, a full disk. The exit code is.
+        let _ = writeln!(io::stderr().lock(), "{line}");
     }
 }

@@ -1,10 +1,8 @@
 //! What runs, in which order: the steps, and what the target knows of their tables.
 
-use replica_core::cli::Code;
 use replica_core::config::Endpoint;
-use replica_core::error::{Error, Refusal, Result};
+use replica_core::error::{Error, Result};
 use replica_core::ledger::TableVersion;
-use replica_core::report::{Record, RecordValue, Reporter};
 use replica_core::schedule::{self, ScheduledJob, TableReference, keys, order};
 use replica_core::session::Session;
 
@@ -20,9 +18,7 @@ pub struct Agenda {
     /// What cannot run, and why.
     pub refused: Vec<(Step, Error)>,
     /// For each step what the target has on record of it, if its changes are carried over.
-    recorded: Vec<Option<TableVersion>>,
-    /// Rows of each step's table, as far as the target knows.
-    sizes: Vec<u64>,
+    pub recorded: Vec<Option<TableVersion>>,
 }
 
 impl Agenda {
@@ -67,8 +63,7 @@ impl Agenda {
         });
         let scheduled = scheduled.collect();
         let recorded = survey::versions(target, &ready, &known).await?;
-        let sizes = known.iter().map(|table| table.rows).collect();
-        Ok(Self { scheduled, jobs, steps: ready, refused, recorded, sizes })
+        Ok(Self { scheduled, jobs, steps: ready, refused, recorded })
     }
 
     /// The steps of a job.
@@ -77,7 +72,7 @@ impl Agenda {
     }
 
     /// The jobs in the order in which they would begin if they ran one by one: parents first.
-    async fn in_sequence(&self) -> Vec<usize> {
+    pub async fn in_sequence(&self) -> Vec<usize> {
         let mut places = Vec::new();
         let jobs = self.scheduled.iter().cloned().zip(0..);
         schedule::run(jobs, 1, |place: usize| async move { place }, |_, place| places.push(place)).await;
@@ -87,42 +82,6 @@ impl Agenda {
     /// The places of the steps in that order.
     pub async fn in_order(&self) -> Vec<usize> {
         self.in_sequence().await.into_iter().flat_map(|job| self.jobs[job].clone()).collect()
-    }
-
-    /// A line for each step, in the order in which they would begin if they ran one by one.
-    ///
-    /// # Errors
-    /// Standard output's.
-    pub async fn explain(self, reporter: &Reporter) -> Result<Code> {
-        let in_sequence = self.in_sequence().await.into_iter();
-        for (job, place) in in_sequence.flat_map(|job| self.jobs[job].iter().map(move |place| (job, *place)))
-        {
-            let after =
-                self.scheduled[job].after.iter().map(|&before| names(&self.steps, &self.jobs[before]));
-            let after = after.collect::<Vec<_>>().join(", ");
-            let what = what(&self.steps[place], self.recorded[place].as_ref());
-            let after = if after.is_empty() {
-                RecordValue::Missing
-            } else {
-                RecordValue::Text(format!("after {after}"))
-            };
-            let record = Record::new()
-                .with("table", RecordValue::Text(self.steps[place].label()))
-                .with("what", RecordValue::Text(what))
-                .with("rows", RecordValue::Count(self.sizes[place]))
-                .with("after", after);
-            reporter.result(&record.with_code(reporter.format(), None).in_order())?;
-        }
-        for (step, error) in &self.refused {
-            let record = Record::new()
-                .with("table", RecordValue::Text(step.table.to_string()))
-                .with("what", RecordValue::Text(format!("refused: {error}")))
-                .with("rows", RecordValue::Missing)
-                .with("after", RecordValue::Missing);
-            let code = error.refusal().map(Refusal::code);
-            reporter.failed(&record.with_code(reporter.format(), code), error)?;
-        }
-        Ok(Code::of_all(self.refused.iter().map(|(_, error)| error.exit_code())))
     }
 }
 
@@ -142,18 +101,7 @@ fn jobs(steps: &[Step]) -> Vec<Vec<usize>> {
     jobs
 }
 
-fn names(steps: &[Step], job: &[usize]) -> String {
+/// The tables of a job, for people.
+pub fn names(steps: &[Step], job: &[usize]) -> String {
     job.iter().map(|place| steps[*place].table.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn what(step: &Step, recorded: Option<&TableVersion>) -> String {
-    match &step.part {
-        StepPart::Changes => match recorded {
-            Some(known) => format!("changes since version {} ({})", known.version, known.method.name()),
-            None => "changes; first a comparison, since no version is on record".to_owned(),
-        },
-        StepPart::Whole => "whole table".to_owned(),
-        StepPart::Days { range, column: Some(column) } => format!("{} of {column}", range.whole()),
-        StepPart::Days { range, column: None } => range.whole().to_string(),
-    }
 }

@@ -10,6 +10,7 @@ use replica_core::window;
 
 use crate::day::Asked;
 use crate::run;
+use crate::steps::PROGRAM;
 
 replica_core::options! {
     #[derive(Debug)]
@@ -74,7 +75,7 @@ pub struct Options {
 }
 
 impl Tool for Args {
-    const NAME: &'static str = "run-replica-etl";
+    const NAME: &'static str = PROGRAM;
     type Options = Options;
 
     fn reporting(&self) -> Reporting {

@@ -1,16 +1,15 @@
 //! Tables whose changes are carried over: all of a run in one round, from one moment of the source.
 use std::time::{Duration, Instant};
 
-use replica_core::cli::{Stop, Tool};
+use replica_core::cli::Stop;
 use replica_core::copy::LoadOptions;
 use replica_core::copy::changes::{
     ChangesJob, Deletes, Keeper, KeeperRecord, KeptTable, OnReset, TableRound,
 };
 use replica_core::error::Error;
 
-use crate::Args;
 use crate::refresh::{FinishedPart, Refreshed, StepContext, copy_options};
-use crate::steps::Step;
+use crate::steps::{PROGRAM, Step};
 
 /// What a table's line says where another one has a day.
 const PART: &str = "changes";
@@ -20,7 +19,7 @@ const PART: &str = "changes";
 pub async fn carry(sides: &StepContext, steps: &[Step], stop: &Stop) -> Vec<FinishedPart> {
     let begun = Instant::now();
     let job = ChangesJob {
-        tool: Args::NAME,
+        tool: PROGRAM,
         source: sides.source.clone(),
         target: sides.target.clone(),
         tables: steps.iter().map(kept).collect(),

@@ -3,6 +3,7 @@ mod agenda;
 mod args;
 mod carry;
 mod day;
+mod explain;
 mod planned;
 mod refresh;
 mod run;
@@ -13,4 +14,4 @@ mod tally;
 
 pub use args::Args;
 pub use day::Asked;
-pub use planned::{planned, streams};
+pub use planned::{listed_names, planned, planned_run, streams};

@@ -1,12 +1,12 @@
 //! One step: a table, or days of it, copied by the library.
 use std::time::{Duration, Instant};
 
-use replica_core::cli::{Stop, Tool};
+use replica_core::cli::Stop;
 use replica_core::config::{Apply, Endpoint};
 use replica_core::copy::{
     self, CopyOptions, Effort, LoadOptions, TableJob, Verify,
     changes::AppliedChanges,
-    windows::{self, IndexScope, PreparedWindows},
+    windows::{self, IndexScope, PreparedWindows, WindowsJob},
 };
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
@@ -15,9 +15,8 @@ use replica_core::report::ProgressBars;
 use replica_core::retry::Backoff;
 use replica_core::window::{Range, Unit};
 
-use crate::Args;
 use crate::carry::carry;
-use crate::steps::{Step, StepPart};
+use crate::steps::{PROGRAM, Step, StepPart};
 
 /// What all steps have in common.
 pub struct StepContext {
@@ -128,8 +127,17 @@ pub async fn refresh(sides: &StepContext, step: &Step, stop: &Stop) -> Vec<Finis
 async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
     let started = Instant::now();
     let mut effort = Effort::default();
-    let job = TableJob {
-        tool: Args::NAME,
+    let job = table_job(sides, step);
+    let bar = sides.progress.bar(&job.label(), None);
+    let mut rows = |so_far: replica_core::lane::Progress| bar.loaded(so_far);
+    let result = stop.or(copy::table_with_effort(&job, &mut rows, &mut effort)).await;
+    FinishedPart { elapsed: started.elapsed(), effort, ..FinishedPart::of(result.map(Refreshed::Loaded)) }
+}
+
+/// The copy of a step's table as a whole.
+pub fn table_job(sides: &StepContext, step: &Step) -> TableJob {
+    TableJob {
+        tool: PROGRAM,
         source: sides.source.clone(),
         target: sides.target.clone(),
         table: step.table.clone(),
@@ -137,24 +145,22 @@ async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {
         days: None,
         options: copy_options(step, LoadOptions::default()),
         verify: sides.verify,
-    };
-    let bar = sides.progress.bar(&job.label(), None);
-    let mut rows = |so_far: replica_core::lane::Progress| bar.loaded(so_far);
-    let result = stop.or(copy::table_with_effort(&job, &mut rows, &mut effort)).await;
-    FinishedPart { elapsed: started.elapsed(), effort, ..FinishedPart::of(result.map(Refreshed::Loaded)) }
+    }
 }
 
-async fn days(
+/// The copy of a step's days.
+///
+/// # Errors
+/// Of kind `Usage`: no windows can be made of the days.
+pub fn windows_job(
     sides: &StepContext,
     step: &Step,
     (range, date_column): (Range, Option<String>),
-    stop: &Stop,
-    done: &mut Vec<FinishedPart>,
-) -> Result<()> {
+) -> Result<WindowsJob> {
     // To build an index of the whole table anew costs more than to keep it up for some days.
     let load = LoadOptions { keep_indexes: true, ..LoadOptions::default() };
-    let job = windows::WindowsJob {
-        tool: Args::NAME,
+    Ok(WindowsJob {
+        tool: PROGRAM,
         source: sides.source.clone(),
         target: sides.target.clone(),
         table: step.table.clone(),
@@ -168,7 +174,17 @@ async fn days(
         resume: ResumeMode::Replace,
         shared: false,
         index_scope: IndexScope::Run,
-    };
+    })
+}
+
+async fn days(
+    sides: &StepContext,
+    step: &Step,
+    days: (Range, Option<String>),
+    stop: &Stop,
+    done: &mut Vec<FinishedPart>,
+) -> Result<()> {
+    let job = windows_job(sides, step, days)?;
     let prepared = stop.or(PreparedWindows::new(&job)).await?;
     prepared.warnings().iter().for_each(|warning| log::warn!("{}: {warning}", step.table));
     let mut hear = |day: windows::FinishedWindow| {

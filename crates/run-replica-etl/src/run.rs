@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use replica_core::catalog::{ListEntry, TableName};
-use replica_core::cli::{self, Code, Configured, Stop, Tool};
+use replica_core::cli::{self, Code, Configured, Stop};
 use replica_core::config::Config;
 use replica_core::copy::Verify;
 use replica_core::error::{Error, Result};
@@ -19,13 +19,13 @@ use replica_core::session::{
 };
 use time::Date;
 
-use crate::Args;
 use crate::agenda::Agenda;
 use crate::args::Options;
+use crate::explain::explain;
 use crate::planned::streams;
 use crate::refresh::{FinishedPart, StepContext, refresh, refresh_all};
 use crate::schema_check;
-use crate::steps::{Step, StepOptions, StepPart, listed, steps, written};
+use crate::steps::{PROGRAM, Step, StepOptions, StepPart, listed, steps, written};
 use crate::tally::Tally;
 
 /// Held in the target's database from the first table to the last: it keeps other hosts' runs off, too, and goes with
@@ -49,14 +49,15 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let plan = EtlPlan { config: &config, written, day, options, workers };
     if options.explain {
         return cli::block_on(1, |stop| async move {
-            let agenda = stop.or(async {
+            let explained = async {
                 let steps = plan.steps(&sides).await?.1;
-                Ok(begin(&sides, &steps, false).await?.0)
-            });
-            agenda.await?.explain(reporter).await
+                let agenda = begin(&sides, &steps, false).await?.0;
+                explain(&sides, agenda, reporter).await
+            };
+            stop.or(explained).await
         });
     }
-    notify::told(&config, Args::NAME, reporter, || {
+    notify::told(&config, PROGRAM, reporter, || {
         let run = RunHeader::begin(options.asked.name(), Some(day));
         let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
         let mut tally = Tally::new(options, &config, reporter.clone(), book)?;
@@ -136,7 +137,7 @@ impl All<'_> {
     /// The run as a whole, for those who look; each table has a row of its own.
     async fn on_record(&self, locked: &mut Session) -> Result<Option<PlainRun>> {
         let source = self.sides.source.to_string();
-        let options = PlainRunOptions { tool: Args::NAME, table: None, source: &source, alone: true };
+        let options = PlainRunOptions { tool: PROGRAM, table: None, source: &source, alone: true };
         PlainRun::begin(locked, &self.sides.target, &options).await
     }
 

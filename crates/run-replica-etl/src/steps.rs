@@ -9,6 +9,9 @@ use replica_core::window::Range;
 use time::macros::date;
 use time::{Date, Duration};
 
+/// This program, as the ledger and those who are told name it.
+pub const PROGRAM: &str = "run-replica-etl";
+
 /// The first day of the type date.
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 

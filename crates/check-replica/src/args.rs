@@ -31,10 +31,10 @@ Exit codes: 0 nothing stands against a run; 1 errors, or with --strict warnings;
   3 cannot connect or log in; 130/143 stopped by a signal."
 )]
 struct Own {
-    /// as run-replica-etl --t0 would run
+    /// look at what run-replica-etl --t0 would do, and at its tables alone
     #[argh(switch)]
     t0: bool,
-    /// as run-replica-etl --t1 would run (the default)
+    /// the same of --t1. Without either: the days of --t1, and all tables of the configuration
     #[argh(switch)]
     t1: bool,
     /// end with 1 on warnings, too
@@ -53,6 +53,8 @@ struct Own {
 pub struct Options {
     pub selection: Selection,
     pub asked: Asked,
+    /// The tables are those of `asked`'s run.
+    pub of_run: bool,
     pub strict: bool,
     /// Minutes after midnight.
     pub at: Option<u16>,
@@ -74,8 +76,10 @@ impl Tool for Args {
             return Err(Error::usage("--t0 and --t1 exclude each other"));
         }
         let all = Selection { all: true, ..Selection::default() };
+        let named = self.tables.selection(stdin);
         Ok(Options {
-            selection: self.tables.selection(stdin).unwrap_or(all),
+            of_run: named.is_err() && (t0 || t1),
+            selection: named.unwrap_or(all),
             asked: if t0 { Asked::Today } else { Asked::Yesterday },
             strict,
             at,
@@ -111,6 +115,11 @@ mod tests {
         let o = options::<Args>("--t0 dbo.t --at=02:15 --strict");
         assert_eq!((o.selection.named, o.selection.all), (vec!["dbo.t".to_owned()], false));
         assert_eq!((o.asked, o.at, o.strict), (Asked::Today, Some(135), true));
+        for (line, of_run) in
+            [("", false), ("--t1", true), ("--t0", true), ("--t1 --all", false), ("--t0 t", false)]
+        {
+            assert_eq!(options::<Args>(line).of_run, of_run, "{line}");
+        }
     }
 
     #[test]

@@ -7,9 +7,9 @@ use replica_core::check::{
 use replica_core::cli::{self, Code, Configured, List};
 use replica_core::config::{Config, Endpoint};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::report::Reporter;
+use replica_core::report::{Reporter, number_of};
 use replica_core::session::Role;
-use run_replica_etl::{planned, streams};
+use run_replica_etl::{planned, planned_run, streams};
 
 use crate::args::Options;
 use crate::{machine, tell};
@@ -95,11 +95,17 @@ impl Checking<'_> {
     /// The tables that are asked for, as a run would copy them.
     async fn tables(&mut self, config: &Config, source: &Endpoint, target: &Endpoint) -> Vec<CheckedTable> {
         let selected = async {
+            let asked = self.options.asked;
+            if self.options.of_run {
+                let names = run_replica_etl::listed_names(config)?;
+                let configured = Configured::ask(config, &names, Some(source), target).await?;
+                return planned_run(config, &configured, asked);
+            }
             let selection = &self.options.selection;
             let written = selection.written(config, &List::ALL, io::stdin().lock())?;
             let configured = Configured::ask(config, &written.entries, Some(source), target).await?;
             let tables = configured.tables(&written)?;
-            planned(config, &configured, self.options.asked, &tables)
+            planned(config, &configured, asked, &tables)
         };
         match selected.await {
             Ok(tables) => tables,
@@ -120,7 +126,8 @@ impl Checking<'_> {
             .map(|one| findings.count(one));
         let [errors, warnings, skipped] = counts;
         tell::tell(&findings.in_order(), reporter)?;
-        log::info!("{errors} errors, {warnings} warnings, {skipped} skipped");
+        let of = |count: usize, one| number_of(u64::try_from(count).unwrap_or(u64::MAX), one);
+        log::info!("{}, {}, {skipped} skipped", of(errors, "error"), of(warnings, "warning"));
         let worst = [Code::Connect, Code::Usage].into_iter().find(|code| codes.contains(code));
         Ok(match worst {
             Some(code) => code,

@@ -1,5 +1,6 @@
 //! Both sides of a login.
 use std::ptr;
+use std::time::Duration;
 
 use crate::ffi::{self, Buffer, Word};
 use crate::handle::{Context, Failure, GssCredential, Name, Output};
@@ -24,6 +25,8 @@ pub struct HandshakeStep {
     pub token: Vec<u8>,
     /// Nothing is expected from the other side any more.
     pub complete: bool,
+    /// For so long the ticket serves; `None`: for ever, or nobody says.
+    pub left: Option<Duration>,
 }
 
 /// The side that logs in.
@@ -64,6 +67,8 @@ impl Initiator {
     pub fn step(&mut self, input: &[u8]) -> Result<HandshakeStep, Failure> {
         let library = self.context.library;
         let (mut minor, mut input, mut output) = (0, Buffer::of(input), Output::new(library));
+        // In seconds, once the ticket is there (RFC 2744, 5.19, time_rec).
+        let mut left = ffi::INDEFINITE;
         // SAFETY: credential, context and name are the library's, or null where RFC 2744 (5.19) takes that for a default
         // or a beginning; pointers to this frame's variables, of which the input is only read and has its own length; no
         // channel bindings; what is not asked for is null. After an error the library has freed the context and set it to
@@ -82,11 +87,12 @@ impl Initiator {
                 ptr::null_mut(),
                 &raw mut output.buffer,
                 ptr::null_mut(),
-                ptr::null_mut(),
+                &raw mut left,
             )
         };
         let major = library.check(major, minor)?;
-        Ok(step(major, &output))
+        let left = (left != ffi::INDEFINITE).then(|| Duration::from_secs(left.into()));
+        Ok(HandshakeStep { left, ..step(major, &output) })
     }
 }
 
@@ -149,5 +155,5 @@ impl Acceptor {
 }
 
 fn step(major: Word, output: &Output<'_>) -> HandshakeStep {
-    HandshakeStep { token: output.bytes().to_vec(), complete: major & ffi::CONTINUE_NEEDED == 0 }
+    HandshakeStep { token: output.bytes().to_vec(), complete: major & ffi::CONTINUE_NEEDED == 0, left: None }
 }

@@ -113,6 +113,25 @@ fn a_keytab_alone_is_enough() {
     domain.copied();
 }
 
+/// check-replica says for how long the ticket serves.
+#[test]
+fn the_tickets_end_is_told_before_it_comes() {
+    let Some(domain) = Domain::new() else { return };
+    let connection = |database: &str, more: &str| domain.connection(database, more);
+    let keytab = format!("KeytabFile={}", text(&domain.kdc.path("etl.keytab")));
+    let run = Program::beside(BINARY, "check-replica")
+        .with("KRB5_CONFIG", text(&domain.kdc.config()))
+        .with("KRB5CCNAME", text(&domain.kdc.path("no-tickets")))
+        .with("REPLICA_SOURCE", &connection(&domain.pair.source.name, &keytab))
+        .with("REPLICA_TARGET", &connection(&domain.pair.target.name, &keytab))
+        .run(&["dbo.t", "--output=tsv"])
+        .exits(0);
+    let told = run.lines().into_iter().filter(|line| line[0] == "credential");
+    let told: Vec<_> =
+        told.map(|line| (line[1], line[3], line[4].starts_with("the Kerberos ticket serves for "))).collect();
+    assert_eq!(told, [("source", "info", true), ("target", "info", true)], "{run}");
+}
+
 #[test]
 fn every_form_of_connection_string_can_ask_for_it() {
     let Some(domain) = Domain::new() else { return };

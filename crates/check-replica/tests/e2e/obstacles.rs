@@ -392,6 +392,11 @@ fn what_earlier_runs_have_left() {
          VALUES ('dbo', 'sales', '2024-01-01', '2024-01-02', ";
     let failed = format!("{WINDOW}'failed', 1, 'day', '', '', 1, 1, 1, NULL, 'it broke')");
     let old = format!("{WINDOW}'complete', 1, 'day', '', '', 1, 1, 1, '2020-01-01', NULL)");
+    let whole = RUN.replace("'sales'", "'parent'");
+    let whole =
+        format!("{whole} | UPDATE replica.runs SET phase = 'ended', ended = '2020-01-01', outcome = 'ok'");
+    let again =
+        format!("{old} | {whole} | UPDATE replica.runs SET ended = SYSUTCDATETIME(), table_name = 'sales'");
     let gone = "DELETE FROM replica.windows";
     each(
         &pair,
@@ -406,6 +411,14 @@ fn what_earlier_runs_have_left() {
             ),
             made(ObstacleSide::Target, &failed, gone, &["target warning failed_windows dbo.sales"]),
             made(ObstacleSide::Target, &old, gone, &["target warning no_success dbo.sales"]),
+            made(
+                ObstacleSide::Target,
+                &whole,
+                "DELETE FROM replica.runs",
+                &["target warning no_success dbo.parent"],
+            ),
+            // Whatever has loaded it last.
+            made(ObstacleSide::Target, &again, "DELETE FROM replica.windows | DELETE FROM replica.runs", &[]),
             made(
                 ObstacleSide::Target,
                 "ALTER INDEX ix ON dbo.sales DISABLE | INSERT INTO replica.disabled_indexes VALUES ('dbo', 'sales', 'ix', 1, 1, '2020-01-01', NULL)",

@@ -56,8 +56,12 @@ fn a_table_on_neither_side_or_on_one() {
     let expected = ["source error table dbo.nowhere", "target error table dbo.nowhere"];
     assert_eq!(problems(&run), expected, "{run}");
     pair.source("CREATE TABLE dbo.mine (id int NOT NULL)");
-    let run = tool(&pair).run(&["dbo.mine"]).exits(1).says("sync-replica-schema dbo.mine --create");
+    let run = tool(&pair).run(&["dbo.mine", "--quiet"]).exits(1);
     assert_eq!(problems(&run), ["target error table dbo.mine"], "{run}");
+    // What, and the way out, each in its place; the table is not said twice.
+    let line = &run.lines()[0];
+    assert_eq!(line[4], "the target has no such table, or its login may not see it", "{run}");
+    assert!(line[5].ends_with("sync-replica-schema dbo.mine --create"), "{run}");
     let run = tool_with(&pair, &format!("{CONFIG}[tables.'dbo.slip']\nchunk_size = 5")).run(&[]).exits(1);
     assert_eq!(problems(&run), ["source error table_names"], "{run}");
 }
@@ -94,4 +98,60 @@ fn an_older_server_is_asked_less() {
         .batch("EXEC sp_sandbox_answer 'SERVERPROPERTY', 'ProductVersion', '11.0.7001.0'");
     let run = tool(&pair).run(&["--strict"]).exits(0).says("SQL Server 11.0.7001.0");
     assert!(!run.stdout.contains("replica_health"), "{run}");
+}
+
+/// `{"exp": 1000}` and `{"exp": 32503680000}`, as claims of a token.
+const ENDED: &str = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDB9.hunter2";
+const YOUNG: &str = "eyJhbGciOiJub25lIn0.eyJleHAiOjMyNTAzNjgwMDAwfQ.hunter2";
+
+#[test]
+fn a_token_in_a_file_says_for_how_long_it_serves() {
+    let server = replica_testkit::Server::sandbox();
+    let pair = on(Pair::on(server));
+    let tokens = [ENDED, YOUNG].map(|token| format!(r#"{{"token": "{token}", "login": "sa"}}"#));
+    pair.server.accept_tokens(&format!("[{}]", tokens.join(", ")));
+    let (place, authority) = pair.server.place();
+    let side = |name: &str, database: &str| {
+        format!(
+            "[{name}]\nserver = '{place}'\ndatabase = '{database}'\nserver_certificate = '{}'\n\
+             access_token_file = 'token'\n",
+            authority.display()
+        )
+    };
+    let config = CONFIG.to_owned() + &side("source", &pair.source.name) + &side("target", &pair.target.name);
+    for (token, severity) in [(ENDED, "warning"), (YOUNG, "info")] {
+        let tool = tool_with(&pair, &config).with("REPLICA_SOURCE", "").with("REPLICA_TARGET", "");
+        let file = tool.folder().join("token");
+        std::fs::write(&file, token).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
+        let run = tool.run(&[]).exits(0);
+        assert!(!run.to_string().contains("hunter2"), "{run}");
+        let told: Vec<_> = run.lines().into_iter().filter(|line| line[0] == "credential").collect();
+        assert_eq!(told.iter().map(|line| line[3]).collect::<Vec<_>>(), [severity; 2], "{run}");
+        assert!(
+            told[0][4].starts_with("the token of Entra serves for ") && told[0][5].contains("token"),
+            "{run}"
+        );
+    }
+}
+
+/// What a run would do is looked at, and nothing else: at T-1 no changes are carried over.
+#[test]
+fn a_runs_tables_are_its_own() {
+    let pair = pair();
+    pair.source("CREATE TABLE dbo.kept (id int NOT NULL PRIMARY KEY)");
+    let config = format!("{CONFIG}change_tables = ['dbo.kept']\n");
+    let kept = ["target error table dbo.kept"];
+    let tool = tool_with(&pair, &config);
+    assert_eq!(problems(&tool.run(&[]).exits(1)), kept);
+    assert_eq!(problems(&tool.run(&["--t0"]).exits(1)), kept);
+    let run = tool.run(&["--t1"]).exits(0);
+    assert_eq!(problems(&run), [""; 0], "{run}");
+    assert!(run.stdout.contains("dbo.parent") && !run.stdout.contains("dbo.kept"), "{run}");
+    let alone = tool_with(&pair, "change_tables = ['dbo.kept']\n");
+    assert_eq!(problems(&alone.run(&[]).exits(1)), kept);
+    // The run's own refusal.
+    let run = alone.run(&["--t1"]).exits(1);
+    assert_eq!(problems(&run), ["source error table_names"], "{run}");
+    assert!(run.stdout.contains("Say --t0"), "{run}");
 }

@@ -107,6 +107,7 @@ checks! {
     }
     Login "login" {
         Login "login",
+        Credential "credential",
         AuthScheme "auth_scheme",
         PasswordExpiry "password_expiry",
     }
@@ -214,8 +215,9 @@ impl CheckFinding {
 
     /// That a run would fail on this error.
     pub fn error(check: Check, side: Side, error: &Error) -> Self {
-        let finding = Self::new(check, side, CheckSeverity::Error, error.to_string());
-        Self { refusal: error.refusal(), ..finding }
+        let finding = Self::new(check, side, CheckSeverity::Error, error.what());
+        let (table, remedy) = (error.of_table().map(str::to_owned), error.way_out().map(str::to_owned));
+        Self { refusal: error.refusal(), table, remedy, ..finding }
     }
 
     /// Adds the way out.
@@ -224,10 +226,15 @@ impl CheckFinding {
         Self { remedy: Some(remedy.into()), ..self }
     }
 
-    /// Adds the table.
+    /// Adds the table, by its name at the source. One that is known by another name keeps that in the sentence.
     #[must_use]
     pub fn table(self, table: impl fmt::Display) -> Self {
-        Self { table: Some(table.to_string()), ..self }
+        let table = table.to_string();
+        let what = match &self.table {
+            Some(its) if *its != table => format!("{its}: {}", self.what),
+            _ => self.what,
+        };
+        Self { table: Some(table), what, ..self }
     }
 
     /// What programs tell it by: it does not change.

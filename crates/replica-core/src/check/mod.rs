@@ -6,6 +6,7 @@
 //! What an answer comes to is decided without I/O, beside its question.
 mod ask;
 mod certificate;
+mod credential;
 mod finding;
 mod network;
 mod ours;
@@ -57,8 +58,6 @@ pub async fn run(
         traffic::check(asker, when, out).await;
     }
     if let Some(target) = target {
-        let dated = run.tables.iter().filter(|checked| checked.days.is_some());
-        let dated: Vec<_> = dated.map(|checked| checked.at_target().clone()).collect();
-        ours::check(target, &dated, out).await;
+        ours::check(target, run.tables, out).await;
     }
 }

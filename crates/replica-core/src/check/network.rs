@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::ask::Asker;
 use super::certificate;
+use super::credential;
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::config::Endpoint;
 use crate::error::Error;
@@ -28,9 +29,10 @@ pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut CheckFindings) -> 
         Role::Source => Side::Source,
         Role::Target => Side::Target,
     };
-    addresses(endpoint, side, out).await;
+    let port = addresses(endpoint, side, out).await;
     match Session::connect_once(endpoint, role).await {
         Ok(mut session) => {
+            out.extend(credential::check(endpoint, port, side).await);
             let der = session.lane().ok().and_then(|lane| lane.certificate().map(<[u8]>::to_vec));
             out.extend(der.and_then(|der| judged(&der, OffsetDateTime::now_utc(), side)));
             Some(Asker::new(session, endpoint, role, out).await)
@@ -48,15 +50,25 @@ fn refused(error: &Error, side: Side) -> CheckFinding {
     if error.is_transient() { finding.remedy("That may pass: a run tries for two minutes") } else { finding }
 }
 
-async fn addresses(endpoint: &Endpoint, side: Side, out: &mut CheckFindings) {
-    let host = &endpoint.host;
+/// Looks at the name and its addresses, and says which port the server has.
+async fn addresses(endpoint: &Endpoint, side: Side, out: &mut CheckFindings) -> u16 {
+    let default = endpoint.port_or_default();
     let port = match (&endpoint.instance, endpoint.port) {
-        (Some(instance), None) => match link::port_of(host, instance).await {
+        (Some(instance), None) => match link::port_of(&endpoint.host, instance).await {
             Ok(port) => port,
-            Err(error) => return out.add(CheckFinding::error(Check::NameResolution, side, &error)),
+            Err(error) => {
+                out.add(CheckFinding::error(Check::NameResolution, side, &error));
+                return default;
+            }
         },
-        _ => endpoint.port_or_default(),
+        _ => default,
     };
+    connected(endpoint, port, side, out).await;
+    port
+}
+
+async fn connected(endpoint: &Endpoint, port: u16, side: Side, out: &mut CheckFindings) {
+    let host = &endpoint.host;
     let begun = Instant::now();
     let found = timeout(endpoint.connect_timeout, lookup_host((host.as_str(), port))).await;
     let took = begun.elapsed();

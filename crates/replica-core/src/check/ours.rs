@@ -1,9 +1,11 @@
 //! What runs before this one have left: the ledger, its runs and windows, indexes on record, locks that are held.
 use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, patiently};
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
+use super::table::CheckedTable;
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::ledger;
+use crate::report::number_of;
 use crate::session::applock;
 
 const fn ledgers(check: Check, sql: &'static str) -> CheckQuestion {
@@ -21,11 +23,7 @@ const FAILED: CheckQuestion = ledgers(
      FROM replica.windows AS w WHERE w.state = 'failed' GROUP BY w.schema_name, w.table_name",
 );
 const RECORDED: CheckQuestion = ledgers(Check::RecordedIndex, include_str!("sql/recorded_indexes.sql"));
-const LAST: CheckQuestion = ledgers(
-    Check::NoSuccess,
-    "SELECT DATEDIFF(hour, MAX(w.completed), SYSUTCDATETIME()) AS hours FROM replica.windows AS w \
-     WHERE w.schema_name = @P1 AND w.table_name = @P2 AND w.state = 'complete'",
-);
+const LAST: CheckQuestion = ledgers(Check::NoSuccess, include_str!("sql/last_success.sql"));
 const TEST: CheckQuestion = CheckQuestion {
     right: Right::None,
     ..ledgers(Check::LockHeld, "SELECT APPLOCK_TEST('public', @P1, 'Exclusive', 'Session') AS is_free")
@@ -36,10 +34,10 @@ const RUN: &str = "replica run";
 /// A table without a success for longer is not refreshed every day.
 const HOURS: i64 = 24;
 
-/// Asks the target for what is left of earlier runs. `dated`: tables, by their names there, that are loaded by windows.
-pub(super) async fn check(asker: &mut Asker, dated: &[TableName], out: &mut CheckFindings) {
+/// Asks the target for what is left of earlier runs on these tables.
+pub(super) async fn check(asker: &mut Asker, tables: &[CheckedTable], out: &mut CheckFindings) {
     if let Some(row) = asker.ask_one(&RIGHTS, &[], out).await
-        && !dated.is_empty()
+        && tables.iter().any(|checked| checked.days.is_some())
     {
         out.extend(rights(&row));
     }
@@ -53,7 +51,7 @@ pub(super) async fn check(asker: &mut Asker, dated: &[TableName], out: &mut Chec
     out.extend(rows.iter().map(failed));
     let rows = asker.ask(&RECORDED, &[], out).await.unwrap_or_default();
     out.extend(rows.iter().map(recorded));
-    for table in dated {
+    for table in tables.iter().map(CheckedTable::at_target) {
         let (schema, name) = (table.schema.as_deref().unwrap_or_default(), table.name.as_str());
         let row = asker.ask_one(&LAST, &[&schema, &name], out).await;
         out.extend(row.and_then(|row| no_success(&row, table)));
@@ -155,7 +153,10 @@ fn dead(row: &CatalogRow) -> CheckFinding {
 fn failed(row: &CatalogRow) -> CheckFinding {
     let table = named(row);
     let error = row.text("error").map_or(String::new(), |error| format!(", such as: {error}"));
-    let what = format!("{} windows have failed{error}", row.int("windows").unwrap_or_default());
+    let what = format!(
+        "{} failed{error}",
+        number_of(row.int("windows").unwrap_or_default().unsigned_abs(), "window")
+    );
     CheckFinding::new(Check::FailedWindows, Side::Target, CheckSeverity::Warning, what)
         .remedy(format!("replicate-monthly-parallel-streaming {table} --resume, over the same days"))
         .table(table)
@@ -172,10 +173,12 @@ fn recorded(row: &CatalogRow) -> CheckFinding {
         .table(table)
 }
 
-/// A table that was never loaded has no hours.
+/// Windows count, and runs without any. A table that was never loaded has no hours.
 fn no_success(row: &CatalogRow, table: &TableName) -> Option<CheckFinding> {
     let hours = row.int("hours").filter(|hours| *hours > HOURS)?;
-    let what = format!("no window was loaded for {} days and {} hours", hours / HOURS, hours % HOURS);
+    let days = number_of((hours / HOURS).unsigned_abs(), "day");
+    let rest = number_of((hours % HOURS).unsigned_abs(), "hour");
+    let what = format!("no run of it has gone well for {days} and {rest}");
     Some(
         CheckFinding::new(Check::NoSuccess, Side::Target, CheckSeverity::Warning, what)
             .remedy("See what cron says of the last runs, and the record in record_dir")

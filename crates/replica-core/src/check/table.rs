@@ -7,6 +7,7 @@ use super::space::Need;
 use crate::catalog::index::IndexKind;
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{self, Article, Table, TableName};
+use crate::config::Apply;
 use crate::copy::{self, ConnectedSource};
 use crate::error::{Error, Kind, Result};
 use crate::ledger;
@@ -130,8 +131,8 @@ pub(super) async fn check(
     }
     let logs_all = target.is_none_or(|asker| asker.known.logs_all);
     let minimally_logged = !logs_all && plan.strategy.lock.tablock();
-    // Windows commit by themselves, however large the table is.
-    let bytes = bytes.filter(|_| checked.days.is_none())?;
+    // Windows commit by themselves, however large the table is; and of differences nobody knows before.
+    let bytes = bytes.filter(|_| checked.days.is_none() && plan.difference.is_none())?;
     Some(Need { bytes, table: checked.table.to_string(), minimally_logged })
 }
 
@@ -210,6 +211,7 @@ async fn size(
     let rows = table.rows().map_or_else(String::new, |rows| format!(", about {} rows", human_count(rows)));
     let how = match &checked.days {
         Some(days) => format!("of which {} is replaced", days.window),
+        None if checked.options.apply == Apply::Difference => "of which what differs is written".to_owned(),
         None => "replaced as a whole".to_owned(),
     };
     let what = format!("{}{rows}, {how}", human_bytes(bytes));

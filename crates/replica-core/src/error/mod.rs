@@ -247,6 +247,22 @@ impl Error {
         self
     }
 
+    /// The table that it is about.
+    pub fn of_table(&self) -> Option<&str> {
+        self.0.table.as_deref()
+    }
+
+    /// The way out, if it was told apart.
+    pub fn way_out(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
+    }
+
+    /// What happened, and in which window or column: without the table and the way out.
+    pub fn what(&self) -> String {
+        let ErrorDetails { column, window, message, .. } = &*self.0;
+        one_line(&placed(&[("window ", window), ("column ", column)], message))
+    }
+
     /// The family of this error.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -297,17 +313,17 @@ impl Error {
     }
 }
 
+/// A sentence, with the place that it is about before it.
+fn placed(places: &[(&str, &Option<String>)], message: &str) -> String {
+    let places = places.iter().filter_map(|(label, place)| Some(format!("{label}{}", place.as_ref()?)));
+    let places = places.collect::<Vec<_>>().join(", ");
+    if places.is_empty() { message.to_owned() } else { format!("{places}: {message}") }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ErrorDetails { table, column, window, message, remedy, .. } = &*self.0;
-        let mut text = String::new();
-        let places = [("", table), ("window ", window), ("column ", column)];
-        let places = places.iter().filter_map(|(label, place)| place.as_ref().map(|p| format!("{label}{p}")));
-        let places = places.collect::<Vec<_>>().join(", ");
-        if !places.is_empty() {
-            text = format!("{places}: ");
-        }
-        text.push_str(message);
+        let mut text = placed(&[("", table), ("window ", window), ("column ", column)], message);
         if let Some(remedy) = remedy {
             text = format!("{}. {remedy}", text.trim_end_matches(['.', ' ']));
         }

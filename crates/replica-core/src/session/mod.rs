@@ -35,6 +35,7 @@ use crate::tds::rpc::Query;
 use borrowed::{Borrowed, Shared};
 use connect::Patience;
 pub use isolation::{Isolation, forbids_snapshot};
+pub(crate) use kerberos::ticket_left;
 pub use lane::{Lane, Sent};
 pub use login::ServerInfo;
 use own::OwnSession;

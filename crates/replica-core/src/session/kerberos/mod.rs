@@ -9,7 +9,7 @@ mod spn;
 
 use std::time::Duration;
 
-use replica_gssapi::{Failure, Initiator, TicketSource};
+use replica_gssapi::{Failure, HandshakeStep, Initiator, TicketSource};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -26,6 +26,8 @@ pub(super) struct Negotiation {
     /// The server has proved that it has the service's key.
     complete: bool,
     deadline: Instant,
+    /// For so long the ticket serves, if it ends.
+    left: Option<Duration>,
 }
 
 impl Negotiation {
@@ -51,9 +53,10 @@ impl Negotiation {
         let asked = names.clone();
         let source = source(&settings)?;
         let begun = aside(deadline, "a KDC", move || first(&asked, &source)).await?;
-        let (initiator, token, name) = begun.map_err(|failure| explained(&failure, &settings, &names))?;
+        let (initiator, step, name) = begun.map_err(|failure| explained(&failure, &settings, &names))?;
         log::debug!("{endpoint}: a Kerberos ticket for {name}");
-        Ok((Self { initiator: Some(initiator), complete: false, deadline }, token))
+        let HandshakeStep { token, left, .. } = step;
+        Ok((Self { initiator: Some(initiator), complete: false, deadline, left }, token))
     }
 
     /// What to say to the server's token; empty: nothing.
@@ -88,13 +91,19 @@ impl Negotiation {
     }
 }
 
+/// For so long the ticket serves that a login of this endpoint takes; `None`: there is none, or it does not end.
+pub(crate) async fn ticket_left(endpoint: &Endpoint, port: u16) -> Option<Duration> {
+    let deadline = Instant::now() + endpoint.connect_timeout;
+    Negotiation::begin(endpoint, port, deadline).await.ok()?.0.left
+}
+
 /// The first of these names that the KDC knows, with the token for it.
-fn first(names: &[String], source: &TicketSource) -> Result<(Initiator, Vec<u8>, String), Failure> {
+fn first(names: &[String], source: &TicketSource) -> Result<(Initiator, HandshakeStep, String), Failure> {
     let mut failed = Failure::Said("there is no name to ask for".to_owned());
     for name in names {
         let begun = Initiator::new(&spn::principal(name), source).and_then(|mut initiator| {
             let step = initiator.step(&[])?;
-            Ok((initiator, step.token, name.clone()))
+            Ok((initiator, step, name.clone()))
         });
         match begun {
             Err(failure) if is_unknown_server(&failure) => failed = failure,

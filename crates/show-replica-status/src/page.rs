@@ -13,9 +13,6 @@ use crate::text::{self, ago, headline, moment};
 #[derive(Template)]
 #[template(path = "status.html")]
 struct StatusPage {
-    style: &'static str,
-    /// Seconds after which a browser looks again; empty: never.
-    refresh: String,
     answer: String,
     is_well: bool,
     target: String,
@@ -54,8 +51,6 @@ struct TableLine {
 /// The file cannot be written.
 pub fn write(status: &Status, target: String, every: Option<Duration>, path: &Path) -> Result<()> {
     let page = StatusPage {
-        style: replica_page::STYLE,
-        refresh: every.map(|every| every.as_secs().to_string()).unwrap_or_default(),
         answer: headline(status),
         is_well: !status.needs_a_look(),
         target,
@@ -84,7 +79,7 @@ pub fn write(status: &Status, target: String, every: Option<Duration>, path: &Pa
             .collect(),
         notes: status.notes.clone(),
     };
-    replica_page::write(&page, path)
+    replica_page::write("How is the replica?", every, &page, path)
 }
 
 fn card(status: &Status, run: &UnendedRun) -> RunCard {

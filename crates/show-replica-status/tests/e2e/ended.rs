@@ -102,8 +102,8 @@ fn a_page_shows_the_same() {
     for text in [
         "How is the replica?",
         "2 windows failed",
-        "<td>dbo.t</td>",
-        "<td>never</td>",
+        "<td data-head=\"table\">dbo.t</td>",
+        "<td data-head=\"last success (UTC)\">never</td>",
         "1 complete, 2 failed",
         "CK_n",
     ] {

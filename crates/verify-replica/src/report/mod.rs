@@ -38,8 +38,6 @@ pub struct Report<'a> {
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
-    style: &'static str,
-    title: String,
     /// The sentence that answers the title.
     answer: String,
     row_heads: [&'static str; 7],
@@ -106,7 +104,7 @@ impl Report<'_> {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        replica_page::write(&self.page(), path)
+        replica_page::write("Is the replica equal?", None, &self.page(), path)
     }
 
     fn page(&self) -> Page {
@@ -124,8 +122,6 @@ impl Report<'_> {
         names.sort();
         names.dedup();
         Page {
-            style: replica_page::STYLE,
-            title: "Is the replica equal?".into(),
             answer: self.answer(&classes),
             row_heads: ["window", "finding", "key", "column", "source", "target", "note"],
             source: self.source.to_string(),
@@ -141,9 +137,9 @@ impl Report<'_> {
 
     fn answer(&self, classes: &[&str]) -> String {
         let count = |wanted: &str| classes.iter().filter(|class| **class == wanted).count() as u64;
+        let windowed = |of: &[&FinishedComparison]| of.iter().any(|finished| finished.window.is_some());
         let parts = |of: &[&FinishedComparison]| {
-            let windows = of.iter().any(|finished| finished.window.is_some());
-            number_of(of.len() as u64, if windows { "window" } else { "table" })
+            number_of(of.len() as u64, if windowed(of) { "window" } else { "table" })
         };
         let of_class = |wanted: &[&str]| -> Vec<&FinishedComparison> {
             self.finished
@@ -175,9 +171,10 @@ impl Report<'_> {
                 format!("; {} could not be compared", parts(&failed))
             };
             return format!(
-                "No: {} of {} {verb}, in {}{unknown}.",
+                "No: {} of {} {verb}{} {}{unknown}.",
                 different.len(),
                 parts(&all),
+                if windowed(&all) { ", in" } else { ":" },
                 names(&different)
             );
         }

@@ -37,7 +37,12 @@ fn windows_rows_and_runs_are_in_it() {
     assert_eq!(count(&page, "<rect class=\"none\" x="), 9, "April to December were not checked\n{page}");
     assert!(page.contains("<title>2024-02: equal\nsource: 29 rows, hash "), "{page}");
     assert!(page.contains("\n1 changed</title>"), "{page}");
-    assert!(page.contains("<td>changed</td><td class=\"value\">id=3</td><td>n</td>"), "{page}");
+    assert!(
+        page.contains(
+            "changed</td><td class=\"value\" data-head=\"key\">id=3</td><td data-head=\"column\">n</td>"
+        ),
+        "{page}"
+    );
     assert_eq!(count(&page, "<rect class=\"insert\" x="), 3, "three windows were loaded\n{page}");
     assert!(page.contains("1 retry"), "{page}");
     assert!(page.contains("verify-replica on "), "{page}");
@@ -51,7 +56,7 @@ fn what_was_repaired_is_shown_as_it_was() {
     program.run(&[QUARTER, &["--report", "page.html", "--repair"]].concat()).exits(0);
     let page = left(&program);
     assert_eq!(count(&page, "<rect class=\"repaired\" x="), 1, "{page}");
-    assert!(page.contains("<td class=\"value\">id=3</td>"), "{page}");
+    assert!(page.contains("<td class=\"value\" data-head=\"key\">id=3</td>"), "{page}");
 }
 
 /// Everything that comes from a server is text.

@@ -24,6 +24,7 @@ use sandbox_catalog::schema::Database;
 use sandbox_session::Session;
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
+use sandbox_session::sandbox::{FaultKind, TableName};
 use sandbox_values::Value;
 use sandbox_values::error::SqlError;
 use scope::{SYS, ViewScope};
@@ -68,6 +69,10 @@ impl SystemView {
                 self.definition.name, self.definition.schema
             );
             return Err(SqlError::new(229, 14, 5, text).into());
+        }
+        let view = TableName::new(self.definition.schema, self.definition.name);
+        if session.engine.sandbox.take(FaultKind::LockedView, Some(&view)).is_some() {
+            return Err(SqlError::new(1222, 16, 51, "Lock request time out period exceeded.").into());
         }
         let rows = (self.definition.rows)(&scope)?;
         let mut rows: Vec<Vec<Value>> = self.definition.columns.rows(rows, &self.columns).collect();

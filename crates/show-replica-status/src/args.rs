@@ -5,7 +5,7 @@ use std::time::Duration;
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{Code, Common, NamedTables, Selection, Tool, values};
 use replica_core::error::Result;
-use replica_core::report::{Reporter, Reporting};
+use replica_core::report::{Format, Reporter, Reporting};
 
 use crate::run;
 
@@ -24,6 +24,7 @@ replica_core::options! {
 #[argh(
     example = "show-replica-status",
     example = "show-replica-status dbo.Sales --watch 5",
+    example = "show-replica-status --json",
     note = "Connections: REPLICA_TARGET (an ADO.NET string), or [target] in replica.toml.
 Options may be written --name value or --name=value.
 Exit codes: 0 healthy, or nothing has run here; 1 a run that died, windows that were given up, or a table whose last run
@@ -36,6 +37,9 @@ struct Own {
     /// also write an HTML page, which needs no network: each time, with --watch
     #[argh(option, arg_name = "file")]
     html: Option<PathBuf>,
+    /// the same as --output json
+    #[argh(switch)]
+    json: bool,
 }
 
 /// What the command line asks for.
@@ -66,7 +70,8 @@ impl Tool for Args {
     type Options = Options;
 
     fn reporting(&self) -> Reporting {
-        self.common.reporting()
+        let reporting = self.common.reporting();
+        if self.own.json { Reporting { format: Format::Json, ..reporting } } else { reporting }
     }
 
     fn resolve(self, stdin: bool) -> Result<Options> {

@@ -115,8 +115,9 @@ impl Look<'_> {
                 None => (Session::connect(self.target, Role::Target).await?, true),
             };
             match status::read(&mut session, &|table| self.wants(table)).await {
-                Ok(status) => {
+                Ok(mut status) => {
                     self.session = Some(session);
+                    status.notes.extend(self.not_on_record(&status));
                     return Ok(status);
                 }
                 Err(error) if !is_new && matches!(error.kind(), Kind::Io | Kind::Timeout) => {
@@ -127,17 +128,36 @@ impl Look<'_> {
         }
     }
 
-    /// Names compare without regard to case: whoever looks finds more, and nothing is done to it.
+    /// A name that no table has may be a slip: an empty answer would look like a healthy one.
+    fn not_on_record(&self, status: &Status) -> Vec<String> {
+        if !status.has_ledger {
+            return Vec::new();
+        }
+        let of_runs = status.runs.iter().filter_map(|run| run.table.as_ref());
+        let known: Vec<_> = status.tables.iter().map(|table| &table.table).chain(of_runs).collect();
+        let unknown = self.entries.iter().filter(|entry| !known.iter().any(|table| means(entry, table)));
+        let named = unknown.filter_map(|entry| match &entry.tables {
+            NamedOrMatching::Named(name) if !entry.excludes => Some(name),
+            _ => None,
+        });
+        named.map(|name| format!("{name}: no run on such a table is on record here")).collect()
+    }
+
     fn wants(&self, table: &TableName) -> bool {
-        let means = |entry: &&ListEntry| match &entry.tables {
-            NamedOrMatching::Named(name) => {
-                let same = |left: &str, right: &str| left.to_lowercase() == right.to_lowercase();
-                let schema = name.schema.as_deref().zip(table.schema.as_deref());
-                same(&name.name, &table.name) && schema.is_none_or(|(wanted, its)| same(wanted, its))
-            }
-            NamedOrMatching::Matching(pattern) => pattern.matches(table, ""),
-        };
         let (without, with): (Vec<_>, Vec<_>) = self.entries.iter().partition(|entry| entry.excludes);
-        (with.is_empty() || with.iter().any(&means)) && !without.iter().any(means)
+        let meant = |entries: &[&ListEntry]| entries.iter().any(|entry| means(entry, table));
+        (with.is_empty() || meant(&with)) && !meant(&without)
+    }
+}
+
+/// Names compare without regard to case: whoever looks finds more, and nothing is done to it.
+fn means(entry: &ListEntry, table: &TableName) -> bool {
+    match &entry.tables {
+        NamedOrMatching::Named(name) => {
+            let same = |left: &str, right: &str| left.to_lowercase() == right.to_lowercase();
+            let schema = name.schema.as_deref().zip(table.schema.as_deref());
+            same(&name.name, &table.name) && schema.is_none_or(|(wanted, its)| same(wanted, its))
+        }
+        NamedOrMatching::Matching(pattern) => pattern.matches(table, ""),
     }
 }

@@ -49,6 +49,9 @@ pub fn headline(status: &Status) -> String {
     if tables > 0 {
         parts.push(format!("the last run of {} failed", number_of(tables, "table")));
     }
+    if status.etl.as_ref().is_some_and(EndedRun::has_failed) {
+        parts.push("the last run of run-replica-etl failed".into());
+    }
     let left = status.indexes.iter().filter(|index| !index.is_in_use).count() as u64;
     match left {
         0 => {}

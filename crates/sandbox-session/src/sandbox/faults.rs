@@ -33,6 +33,8 @@ pub enum FaultKind {
     RefuseSnapshot,
     /// CHANGETABLE is refused as on a secondary replica.
     SecondaryReplica,
+    /// Reading a system view ends as the wait for a lock does that is held for too long.
+    LockedView,
 }
 
 impl FaultKind {
@@ -54,6 +56,7 @@ impl FaultKind {
             ("refuse_index", Self::RefuseIndex),
             ("refuse_snapshot", Self::RefuseSnapshot),
             ("secondary_replica", Self::SecondaryReplica),
+            ("locked_view", Self::LockedView),
         ];
         kinds.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| kind)
     }

@@ -1,7 +1,7 @@
 //! It neither waits for a load nor keeps one waiting, and says what is not committed.
 use replica_testkit::{Client, Pair, ProgramExit};
 
-use crate::util::{login, months, only, pair, status, tool};
+use crate::util::{beside, fault, login, months, only, pair, shown, status, tool};
 
 /// The last window is complete in a transaction that has not committed.
 fn committing(pair: &Pair) -> Client {
@@ -76,6 +76,28 @@ fn locks_of_loads_are_not_waited_for() {
     assert_eq!(only(&look, "table").windows(), ["0", "3", "0", "0", "0"], "{look}");
     other.batch("ROLLBACK");
     assert_eq!(only(&status(&pair, 0), "table").windows(), ["3", "0", "0", "0", "0"]);
+}
+
+/// The catalog's rows of a table that a load holds are not waited for; those of the others are shown.
+#[test]
+fn a_table_that_a_load_holds_is_busy() {
+    let pair = pair();
+    months(&pair).exits(0);
+    pair.both("CREATE TABLE dbo.u (id int NOT NULL PRIMARY KEY)");
+    pair.source("INSERT INTO dbo.u VALUES (1), (2)");
+    beside(&pair, "replicate-reference-tables").run(&["dbo.u"]).exits(0);
+    // Of all tables at once, and then of the first.
+    fault(&pair, "@fault = 'locked_view', @table = 'sys.partitions', @count = 2");
+    let of = |look: &ProgramExit| -> Vec<String> {
+        let tables = shown(look, "table");
+        tables
+            .iter()
+            .map(|line| ["table", "state", "rows"].map(|column| line.get(column)).join(" "))
+            .collect()
+    };
+    let look = without_waiting(&pair, 0);
+    assert_eq!(of(&look), ["dbo.t busy ", "dbo.u ok 2"], "{look}");
+    assert_eq!(of(&status(&pair, 0)), ["dbo.t ok 90", "dbo.u ok 2"]);
 }
 
 /// What it has asked for is given back at once: a writer finds nothing locked, and no row is changed.

@@ -62,7 +62,13 @@ pub fn entry(page: &mut Roff, term: Vec<Inline>, description: &str) {
 
 /// What apropos shows: the first clause.
 pub fn summary(description: &str) -> String {
-    let clause = description.split([':', '.', ',']).next().unwrap_or_default();
+    // What is in brackets is no end.
+    let mut depth = 0;
+    let end = description.find(|sign| {
+        depth += i32::from(sign == '(') - i32::from(sign == ')');
+        depth == 0 && [':', '.', ','].contains(&sign)
+    });
+    let clause = &description[..end.unwrap_or(description.len())];
     let mut chars = clause.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

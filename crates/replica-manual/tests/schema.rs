@@ -101,6 +101,18 @@ fn samples() -> Vec<(String, String)> {
     samples
 }
 
+/// Editors and the man page show what is said of a key.
+#[test]
+fn every_key_is_explained() {
+    let schema = schema();
+    let of = |of: &Value| of["properties"].as_object().cloned().unwrap_or_default();
+    let definitions = schema["definitions"].as_object().unwrap().values();
+    let all = definitions.chain([&schema]).flat_map(of);
+    let unexplained: Vec<_> =
+        all.filter(|(_, key)| !key["description"].is_string()).map(|(name, _)| name).collect();
+    assert!(unexplained.is_empty(), "{unexplained:?}");
+}
+
 #[test]
 fn the_documents_samples_are_accepted() {
     let schema = schema();

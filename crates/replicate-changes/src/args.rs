@@ -43,13 +43,13 @@ struct Own {
     #[argh(option, arg_name = "time", from_str_fn(values::interval))]
     every: Option<Duration>,
     /// how changes are found: change-tracking, rowversion, or auto (default: the one on record, or what the table has)
-    #[argh(option, arg_name = "how", default = "MethodAsked::default()")]
+    #[argh(option, arg_name = "auto|change-tracking|rowversion", default = "MethodAsked::default()")]
     method: MethodAsked,
     /// with rowversion: look for rows that are gone in every-run (default), daily or never
-    #[argh(option, arg_name = "when", default = "Deletes::default()")]
+    #[argh(option, arg_name = "every-run|daily|never", default = "Deletes::default()")]
     deletes: Deletes,
     /// when the changes since the last run cannot be had any more: compare (default), or fail
-    #[argh(option, arg_name = "what", default = "OnReset::default()")]
+    #[argh(option, arg_name = "compare|fail", default = "OnReset::default()")]
     on_reset: OnReset,
     /// write figures for Prometheus' node exporter to this file after each round (default: of the configuration)
     #[argh(option, arg_name = "file")]

@@ -281,7 +281,7 @@ pub(super) struct RawConfig {
     /// Tables that run-replica-etl replaces by days.
     #[serde(default)]
     date_tables: Vec<String>,
-    /// Tables whose changes replicate-changes carries over.
+    /// Tables whose changes replicate-changes carries over, and run-replica-etl --t0.
     #[serde(default)]
     change_tables: Vec<String>,
     /// Tables of these lists by a name for several, for --only.

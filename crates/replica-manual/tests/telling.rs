@@ -16,6 +16,9 @@ const TOOLS: [(&str, &[&str]); 10] = [
     ("replicate-changes", &["TABLE"]),
 ];
 
+/// Tools that look, and copy nothing: what they find is no failure of theirs.
+const LOOKING: [(&str, &[&str]); 2] = [("check-replica", &["TABLE"]), ("show-replica-status", &["TABLE"])];
+
 const CONFIGURATION: &str = "reference_tables = ['dbo.t', 'dbo.missing']\n";
 
 /// dbo.t is the same on both sides; there is no dbo.missing.
@@ -35,6 +38,73 @@ fn run(pair: &Pair, (tool, words): (&str, &[&str]), table: &str, more: &[&str]) 
     let words: Vec<&str> = words.chain(more.iter().copied()).collect();
     let program = Program::beside(env!("CARGO_BIN_EXE_replica-manual"), tool);
     program.between(pair).file("replica.toml", CONFIGURATION).run(&words)
+}
+
+/// The same as cron would start it, between databases that a check has nothing to say against.
+fn look(pair: &Pair, (tool, words): (&str, &[&str]), table: &str, more: &[&str]) -> ProgramExit {
+    let words = words.iter().map(|word| if *word == "TABLE" { table } else { word });
+    let words: Vec<&str> = words.chain(more.iter().copied()).collect();
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_replica-manual")).parent().unwrap();
+    let program = Program::beside(env!("CARGO_BIN_EXE_replica-manual"), tool);
+    program.between(pair).with("TERM", "").with("PATH", folder.to_str().unwrap()).run(&words)
+}
+
+fn objects(run: &ProgramExit) -> Vec<Value> {
+    let lines = run.stderr.lines();
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{run}"))).collect()
+}
+
+#[test]
+fn tools_that_look_tell_as_the_others_do() {
+    let pair = pair();
+    let master = &mut pair.server.client("master");
+    master.batch(&format!("ALTER DATABASE [{}] SET ALLOW_SNAPSHOT_ISOLATION ON", pair.source.name));
+    master.batch(&format!("ALTER DATABASE [{}] SET RECOVERY SIMPLE", pair.target.name));
+    run(&pair, TOOLS[0], "dbo.t", &[]).exits(0);
+    for tool in LOOKING {
+        for more in [&["--quiet"][..], &["--quiet", "--output=text"], &["--quiet", "--log-format=json"]] {
+            let run = look(&pair, tool, "dbo.t", more).exits(0);
+            assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{} {more:?}", tool.0);
+        }
+        objects(&look(&pair, tool, "dbo.missing", &["--log-format=json"]));
+        let run = look(&pair, tool, "dbo.t", &["--log-format", "json", "--no-such-option"]).exits(2);
+        assert_eq!(objects(&run).len(), 1, "{run}");
+        let headed = look(&pair, tool, "dbo.t", &["--output=tsv", "--header"]).exits(0);
+        let json = look(&pair, tool, "dbo.t", &["--output=json"]).exits(0);
+        let first: serde_json::Map<String, Value> =
+            serde_json::from_str(json.stdout.lines().next().unwrap()).unwrap();
+        let names = headed.stdout.lines().next().unwrap().split('\t');
+        assert!(names.clone().all(|name| first.contains_key(name)), "{headed}\n{json}");
+        assert_eq!(names.count(), first.len(), "{headed}\n{json}");
+        assert!(look(&pair, tool, "dbo.t", &["--output=text"]).exits(0).stdout.contains("dbo.t"));
+    }
+    // A name that is none: an error of the run that is checked, and a word on it where records are shown.
+    let check = look(&pair, LOOKING[0], "dbo.missing", &["--quiet"]).exits(1);
+    let lines = check.lines().into_iter().map(|line| [line[0], line[1], line[2], line[3]]);
+    let expected = ["source", "target"].map(|side| ["table", side, "dbo.missing", "error"]);
+    assert_eq!(lines.collect::<Vec<_>>(), expected, "{check}");
+    let status = look(&pair, LOOKING[1], "dbo.missing", &[]).exits(0);
+    assert_eq!(status.stdout, "", "{status}");
+    status.says("dbo.missing: no run on such a table is on record here");
+}
+
+/// Whoever closes both pipes has seen enough: no tool panics over it.
+#[test]
+fn a_reader_that_has_gone_is_no_panic() {
+    let pair = pair();
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_replica-manual")).parent().unwrap();
+    for (tool, words) in TOOLS.iter().chain(&LOOKING) {
+        let words: Vec<_> = words.iter().map(|word| word.replace("TABLE", "dbo.t")).collect();
+        // A pipe whose reader is gone before the first word.
+        let (reader, stdout) = std::io::pipe().unwrap();
+        let stderr = stdout.try_clone().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(folder.join(tool));
+        command.args(&words).env("REPLICA_SOURCE", &pair.source.connection);
+        command.env("REPLICA_TARGET", &pair.target.connection).env("RUST_LOG", "info");
+        let code = command.stdout(stdout).stderr(stderr).status().unwrap().code();
+        assert!(matches!(code, Some(0..=2)), "{tool}: {code:?}");
+    }
 }
 
 #[test]
@@ -90,12 +160,6 @@ fn an_overlap_is_no_problem() {
 #[test]
 fn the_log_comes_as_json() {
     let pair = pair();
-    let objects = |run: &ProgramExit| -> Vec<Value> {
-        let lines = run.stderr.lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{run}")))
-            .collect()
-    };
     for tool in TOOLS {
         for (table, code) in [("dbo.t", 0), ("dbo.missing", 1)] {
             let run = run(&pair, tool, table, &["--log-format=json"]).exits(code);

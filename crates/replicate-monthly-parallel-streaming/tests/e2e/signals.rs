@@ -1,4 +1,8 @@
 //! Stopped by a signal: everything is left in order, and `--resume` goes on from there.
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use replica_testkit::{Pair, Running};
 
 use crate::util::{
@@ -27,6 +31,7 @@ fn the_first_signal_leaves_everything_in_order() {
         let (pair, running) = stalled(2);
         running.signal(signal);
         let run = running.finish().exits(code).says("2 of 6 windows replaced");
+        let run = run.says("The same command with --resume loads the windows that are left");
         no_fault(&pair);
         assert!(outcomes(&run).iter().all(|(_, outcome)| outcome == "ok"), "{run}");
         assert_eq!(disabled(&pair), [""; 0]);
@@ -63,5 +68,53 @@ fn a_second_signal_leaves_at_once_and_the_next_run_repairs() {
     other.batch("COMMIT");
     copy(&pair, &["--resume"]);
     assert_eq!(disabled(&pair), [""; 0]);
+    assert_half_a_year(&pair);
+}
+
+/// In a terminal that `script` makes, while loads stand still: bars are drawn again and again; then Ctrl-C is typed.
+#[test]
+fn on_a_terminal_bars_are_redrawn_while_nothing_moves_and_ctrl_c_says_how_to_go_on() {
+    let pair = sandbox(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)");
+    fault(&pair, "@fault = 'stall', @table = 'dbo.t', @at = 3, @count = 100");
+    let command = format!(
+        "{} {}",
+        env!("CARGO_BIN_EXE_replicate-monthly-parallel-streaming"),
+        half_a_year(&[]).join(" ")
+    );
+    let begun = Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .envs([("REPLICA_SOURCE", &pair.source.connection), ("REPLICA_TARGET", &pair.target.connection)])
+        .env("TERM", "xterm")
+        .env("RUST_LOG", "info")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = begun.inspect_err(|error| eprintln!("skipped: script: {error}")) else { return };
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    until(&mut pair.target.client(), 2, "SELECT COUNT(*) FROM sys.tables WHERE name IN ('runs', 'windows')");
+    let loading = "SELECT COUNT(*) FROM replica.windows WITH (NOLOCK) WHERE state = 'loading'";
+    let complete = "SELECT COUNT(*) FROM replica.windows WITH (NOLOCK) WHERE state = 'complete'";
+    until(&mut pair.target.client(), 2, complete);
+    until(&mut pair.target.client(), 2, loading);
+    // Nothing moves from here on. What comes after a pause was not there before.
+    let (mut screen, mut some) = (String::new(), [0; 4096]);
+    let mut read = |screen: &mut String| {
+        let begun = Instant::now();
+        let count = stdout.read(&mut some).unwrap_or_default();
+        let text = String::from_utf8_lossy(&some[..count]);
+        screen.push_str(&text);
+        (count > 0).then(|| begun.elapsed() > Duration::from_millis(300) && text.contains(" rows"))
+    };
+    let mut redrawn = 0;
+    while redrawn < 3 {
+        redrawn += u32::from(read(&mut screen).expect("it goes on"));
+    }
+    stdin.write_all(b"\x03").unwrap();
+    stdin.flush().unwrap();
+    while read(&mut screen).is_some() {}
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{screen:?}");
+    no_fault(&pair);
+    assert!(screen.contains("The same command with --resume loads the windows that are left"), "{screen:?}");
+    copy(&pair, &["--resume"]);
     assert_half_a_year(&pair);
 }

@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane, months, verify, difference, reload, changes, quiet or typed
+    /// relay, lane, months, ranges, verify, difference, reload, changes, quiet or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -54,7 +54,7 @@ pub struct Measure {
     #[argh(option)]
     pub core: Option<usize>,
 
-    /// months at once
+    /// months or ranges at once
     #[argh(option, default = "1")]
     pub workers: usize,
 
@@ -72,6 +72,8 @@ pub enum Mode {
     Lane,
     /// The same month by month, with a ledger.
     Months,
+    /// The same range by range of the key.
+    Ranges,
     /// Both sides read and compared.
     Verify,
     /// Two equal sides brought in step by their differences.
@@ -92,6 +94,7 @@ impl Mode {
             Self::Relay => "relay",
             Self::Lane => "lane",
             Self::Months => "months",
+            Self::Ranges => "ranges",
             Self::Verify => "verify",
             Self::Difference => "difference",
             Self::Reload => "reload",
@@ -110,6 +113,7 @@ impl std::str::FromStr for Mode {
             Self::Relay,
             Self::Lane,
             Self::Months,
+            Self::Ranges,
             Self::Verify,
             Self::Difference,
             Self::Reload,

@@ -112,7 +112,7 @@ impl FinderRun<'_> {
         let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == column.id) else {
             return Err(Error::mapping("the target has no column for the dates").column(&column.name));
         };
-        Ok(Some(Filter::window(&DateColumn::at_source(mapped), &range.whole())))
+        Ok(Some(Filter::days(&DateColumn::at_source(mapped), &range.whole())))
     }
 
     fn write(&self, table: &str, looked: &Looked) -> io::Result<()> {

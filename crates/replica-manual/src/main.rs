@@ -45,6 +45,7 @@ impl Tool for Args {
         let tools = [
             described::<check_replica::Args>(),
             described::<replicate_reference_tables::Args>(),
+            described::<replicate_key_ranges_parallel_streaming::Args>(),
             described::<replicate_monthly_parallel_streaming::Args>(),
             described::<replicate_changes::Args>(),
             described::<run_replica_etl::Args>(),

@@ -1,18 +1,13 @@
-//! The command line: as typed ([`Args`]), and as resolved ([`Options`]).
-use std::path::PathBuf;
-
+//! The command line.
 use argh::{ArgsInfo, FromArgs};
+use replica_core::cli::windowed::{self, WindowRunArgs, WindowedOptions, Work};
 use replica_core::cli::{
     ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection,
-    Tables, Tool, WindowLength, Workers, values,
+    Tables, Tool, WindowLength, Workers,
 };
-use replica_core::copy::{Tablock, windows::IndexScope};
+use replica_core::copy::windows::IndexScope;
 use replica_core::error::{Error, Result};
-use replica_core::ledger::ResumeMode;
 use replica_core::report::{Reporter, Reporting};
-use replica_core::window::{Range, Unit};
-
-use crate::run;
 
 replica_core::options! {
     #[derive(Debug)]
@@ -21,6 +16,7 @@ replica_core::options! {
         tables: Tables,
         days: DayRangeArgs,
         length: WindowLength,
+        run: WindowRunArgs,
         workers: Workers,
         explain: Explain,
         creation: CreationArgs,
@@ -45,124 +41,61 @@ Exit codes: 0 all done; 1 something failed, the lines say what; 2 bad usage or c
   3 cannot connect or log in; 4 another run holds this table; 130/143 stopped by a signal, after cleaning up."
 )]
 struct Own {
-    /// rows in one transaction (default: by the target's shape)
-    #[argh(option, arg_name = "rows", from_str_fn(values::rows))]
-    commit_interval: Option<u64>,
-    /// skip windows that are complete in the ledger, were loaded in the same way, and whose rows are still there (by their
-    /// number; with --verify hash, all of them)
-    #[argh(switch)]
-    resume: bool,
-    /// forget what the ledger says of this table
-    #[argh(switch)]
-    restart: bool,
-    /// divide the windows among all hosts that are started with the same command
-    #[argh(switch)]
-    shared: bool,
-    /// do not disable any index
-    #[argh(switch)]
-    keep_indexes: bool,
     /// disable indexes once a run, or once a month with one worker: run or month (default run)
     #[argh(option, arg_name = "run|month")]
     index_scope: Option<String>,
-    /// rebuild the indexes that a run which crashed has left disabled, and do nothing else
-    #[argh(switch)]
-    repair_indexes: bool,
-    /// drop the tables that runs which are dead have left beside the target's, and do nothing else
-    #[argh(switch)]
-    clean_up: bool,
-    /// lock the table for each load: auto, always or never (default auto: where loads can share the lock)
-    #[argh(option, arg_name = "auto|always|never")]
-    tablock: Option<String>,
-    /// attempts after the first, of each window (default 5)
-    #[argh(option, arg_name = "n")]
-    max_retries: Option<u32>,
 }
-
-/// What the command line asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    pub selection: Selection,
-    pub work: Work,
-    pub unit: Unit,
-    pub date_column: Option<String>,
-    pub max_workers: usize,
-    pub commit_interval: Option<u64>,
-    pub resume: ResumeMode,
-    pub shared: bool,
-    pub keep_indexes: bool,
-    pub index_scope: IndexScope,
-    pub tablock: Tablock,
-    pub max_retries: u32,
-    pub explain: bool,
-    pub creation: CreationArgs,
-    pub loading: Loading,
-    pub guard: Guard,
-    pub article: ArticleArgs,
-    pub apply: ApplyArgs,
-    pub config: Option<PathBuf>,
-}
-
-/// What is done to the tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// The windows of these days are replaced; `None`: of all days that the source has rows of.
-    Windows(Option<Range>),
-    /// Indexes that a run has left disabled are rebuilt, and nothing else.
-    RepairIndexes,
-    /// Tables that dead runs have left beside the target's are dropped, and nothing else.
-    CleanUp,
-}
-
-const DEFAULT_RETRIES: u32 = 5;
-const MOST_RETRIES: u32 = 100;
 
 impl Tool for Args {
     const NAME: &'static str = "replicate-monthly-parallel-streaming";
     const OLD_NAMES: &'static [&'static str] = &["replicate_monthly_parallel"];
-    type Options = Options;
+    type Options = WindowedOptions;
 
     fn reporting(&self) -> Reporting {
         self.common.reporting()
     }
 
-    fn resolve(self, stdin: bool) -> Result<Options> {
-        let own = self.own;
+    fn resolve(self, stdin: bool) -> Result<WindowedOptions> {
+        let (own, run) = (self.own, self.run);
         self.apply.agreed()?;
-        let selection = if own.clean_up { Selection::default() } else { self.tables.selection(stdin)? };
+        let selection = if run.clean_up { Selection::default() } else { self.tables.selection(stdin)? };
         let work = match self.days.range()? {
-            _ if own.clean_up => Work::CleanUp,
-            _ if own.repair_indexes => Work::RepairIndexes,
+            _ if run.clean_up => Work::CleanUp,
+            _ if run.repair_indexes => Work::RepairIndexes,
             None if !selection.all => {
                 return Err(Error::usage("no dates are given").remedy(
                     "Say --start-date 2024-01-01 --end-date 2024-12-31, or copy the whole table with replicate-reference-tables",
                 ));
             }
-            range => Work::Windows(range),
+            range => Work::Days {
+                range,
+                unit: self.length.unit.unwrap_or_default(),
+                date_column: self.days.date_column,
+            },
         };
         if self.creation.create && work == Work::RepairIndexes {
             return Err(Error::usage("--create makes tables, and --repair-indexes copies none"));
         }
         let index_scope = own.index_scope()?;
         let several_workers = self.workers.most.is_some_and(|most| most > 1);
-        if index_scope == IndexScope::Window && (own.shared || several_workers) {
+        if index_scope == IndexScope::Window && (run.shared || several_workers) {
             return Err(Error::usage(
                 "--index-scope month works on the whole table around each month, so only one worker can",
             )
             .remedy("Say --max-workers 1 without --shared, or leave --index-scope out"));
         }
-        Ok(Options {
+        Ok(WindowedOptions {
+            tool: Self::NAME,
             selection,
             work,
-            unit: self.length.unit.unwrap_or_default(),
-            date_column: self.days.date_column,
             max_workers: if index_scope == IndexScope::Window { 1 } else { self.workers.most() },
-            resume: own.resume_mode()?,
-            tablock: own.tablock()?,
-            commit_interval: own.commit_interval,
-            shared: own.shared,
-            keep_indexes: own.keep_indexes,
+            resume: run.resume_mode()?,
+            tablock: run.tablock()?,
+            commit_interval: run.commit_interval,
+            shared: run.shared,
+            keep_indexes: run.keep_indexes,
             index_scope,
-            max_retries: own.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
+            max_retries: run.max_retries(),
             explain: self.explain.is_asked(),
             creation: self.creation,
             loading: self.loading,
@@ -173,8 +106,8 @@ impl Tool for Args {
         })
     }
 
-    fn run(options: Options, reporter: &Reporter) -> Result<Code> {
-        run::run(&options, reporter)
+    fn run(options: WindowedOptions, reporter: &Reporter) -> Result<Code> {
+        windowed::run(&options, reporter)
     }
 }
 
@@ -188,31 +121,13 @@ impl Own {
             }
         }
     }
-
-    fn resume_mode(&self) -> Result<ResumeMode> {
-        match (self.resume, self.restart) {
-            (true, true) => Err(Error::usage("--resume and --restart exclude each other")),
-            (true, false) => Ok(ResumeMode::Resume),
-            (false, true) => Ok(ResumeMode::Restart),
-            (false, false) => Ok(ResumeMode::Replace),
-        }
-    }
-
-    fn tablock(&self) -> Result<Tablock> {
-        match self.tablock.as_deref() {
-            None | Some("auto") => Ok(Tablock::Auto),
-            Some("always") => Ok(Tablock::Always),
-            Some("never") => Ok(Tablock::Never),
-            Some(other) => {
-                Err(Error::usage(format!("--tablock {other} is unknown"))
-                    .remedy("It is auto, always or never"))
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use replica_core::copy::Tablock;
+    use replica_core::ledger::ResumeMode;
+    use replica_core::window::Unit;
     use replica_testkit::{options, refusal};
 
     use super::*;
@@ -221,8 +136,8 @@ mod tests {
     fn the_old_command_line() {
         let o = options::<Args>("APP_4_SALES --start-date 2024-01-01 --end-date=2024-12-31 --max-workers=4");
         assert_eq!((o.selection.named.as_slice(), o.max_workers), (&["APP_4_SALES".to_owned()][..], 4));
-        let Work::Windows(Some(range)) = o.work else { panic!("{:?}", o.work) };
-        assert_eq!(range.windows(o.unit).unwrap().len(), 12);
+        let Work::Days { range: Some(range), unit, .. } = o.work else { panic!("{:?}", o.work) };
+        assert_eq!(range.windows(unit).unwrap().len(), 12);
         assert_eq!(
             (o.resume, o.tablock, o.index_scope),
             (ResumeMode::Replace, Tablock::Auto, IndexScope::Run)
@@ -235,7 +150,8 @@ mod tests {
         assert!(refusal::<Args>("t").contains("--start-date"));
         assert_eq!(options::<Args>("t --repair-indexes").work, Work::RepairIndexes);
         assert_eq!(options::<Args>("--all --repair-indexes").work, Work::RepairIndexes);
-        assert_eq!(options::<Args>("--all").work, Work::Windows(None));
+        let all = Work::Days { range: None, unit: Unit::Month, date_column: None };
+        assert_eq!(options::<Args>("--all").work, all);
         refusal::<Args>("--start-date 2024-01-01 --end-date 2024-01-02");
     }
 

@@ -13,7 +13,7 @@ use replica_core::lane::LoadOutcome;
 use replica_core::ledger::ResumeMode;
 use replica_core::report::ProgressBars;
 use replica_core::retry::Backoff;
-use replica_core::window::{Range, Unit};
+use replica_core::window::{CutBy, Range, Unit};
 
 use crate::carry::carry;
 use crate::steps::{PROGRAM, Step, StepPart};
@@ -165,8 +165,9 @@ pub fn windows_job(
         target: sides.target.clone(),
         table: step.table.clone(),
         article: step.article.clone(),
-        date_column,
+        cut_by: CutBy::Date(date_column),
         windows: range.windows(Unit::Day)?,
+        estimated_rows: Vec::new(),
         options: copy_options(step, load),
         verify: sides.verify,
         workers: step.workers,

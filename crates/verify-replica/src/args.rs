@@ -56,6 +56,9 @@ struct Own {
     /// compare the target with the hashes that the copy has recorded in its ledger, without reading the source's rows
     #[argh(switch)]
     against_ledger: bool,
+    /// compare by the ranges of a key that the ledger has, window by window
+    #[argh(switch)]
+    key_ranges: bool,
     /// bring in step what differs, and compare it once more: rows (the default) writes only the rows that differ where a key
     /// tells them apart; windows loads all rows of the windows again; --fill-missing-columns and --allow-shrink say how
     #[argh(option, arg_name = "[rows|windows]", from_str_fn(repair))]
@@ -81,6 +84,8 @@ pub struct Options {
     pub as_of: Option<AsOf>,
     pub as_of_ledger: bool,
     pub against_ledger: bool,
+    /// By the ranges of a key that the ledger has.
+    pub key_ranges: bool,
     /// `None`: nothing is written.
     pub repair: Option<RepairMode>,
     pub report: Option<PathBuf>,
@@ -134,6 +139,9 @@ impl Tool for Args {
         if range.is_none() && self.length.unit.is_some() {
             return Err(Error::usage("--window needs --start-date and --end-date"));
         }
+        if own.key_ranges && (range.is_some() || self.days.date_column.is_some()) {
+            return Err(Error::usage("--key-ranges goes with no days"));
+        }
         if own.show_rows > MOST_SHOWN {
             return Err(Error::usage(format!("--show-rows is a number of rows, at most {MOST_SHOWN}")));
         }
@@ -160,6 +168,7 @@ impl Tool for Args {
             as_of: own.as_of.as_deref().map(str::parse).transpose()?,
             as_of_ledger: own.as_of_ledger,
             against_ledger: own.against_ledger,
+            key_ranges: own.key_ranges,
             repair: own.repair,
             report: own.report.map(|file| cli::values::writable("--report", file)).transpose()?,
             strict_columns: own.strict_columns,
@@ -242,6 +251,7 @@ mod tests {
             "t --repair --allow-shrink 101",
             "t --repair=some",
             "t --fill-missing-columns",
+            "t --key-ranges --start-date 2024-01-01 --end-date 2024-01-31",
         ] {
             refusal::<Args>(line);
         }

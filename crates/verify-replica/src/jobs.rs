@@ -11,9 +11,10 @@ use replica_core::ledger::{self, RecordedWindow, State};
 use replica_core::retry::Backoff;
 use replica_core::session::Role;
 use replica_core::verify::{Comparison, ComparisonJob, ComparisonOptions, Connections, Throttle};
-use replica_core::window::{Outside, Window};
+use replica_core::window::{CutBy, Outside, Window};
 
 use crate::args::Options;
+use crate::ranges::{self, RecordedRanges};
 use crate::run::FinishedComparison;
 
 /// Looks at tables, and says what is to be compared.
@@ -61,10 +62,22 @@ impl Planner<'_> {
         let (source, target) = sides.tables(table, &settings.article()?).await?;
         let allowance = options.guard.allowance(&settings);
         let part = self.part(table);
+        let recorded;
+        let key = match &part {
+            ComparedPart::KeyRanges => {
+                recorded = ranges::on_record(&mut sides.target, &target.object.name).await?;
+                recorded.columns.as_slice()
+            }
+            _ => {
+                recorded = RecordedRanges::default();
+                &[]
+            }
+        };
         let comparison_options = ComparisonOptions {
             ignore_extra_columns: options.guard.ignores_extra_columns(&settings),
             date_column: options.date_column.as_deref().or_else(|| self.configured.date_column(table)),
             windowed: options.against_ledger || !matches!(part, ComparedPart::Whole),
+            key,
             as_of: options.as_of.as_ref(),
             as_of_ledger: options.as_of_ledger,
         };
@@ -92,6 +105,7 @@ impl Planner<'_> {
             }
             ComparedPart::Windows(windows) => windows.to_vec(),
             ComparedPart::OnRecord => on_record(sides, &comparison).await?,
+            ComparedPart::KeyRanges => recorded.of(&comparison)?,
         };
         self.tell_of_others(sides, &comparison, &windows).await?;
         let jobs = windows.into_iter().map(|window| self.job(&comparison, Some(window)));
@@ -100,6 +114,9 @@ impl Planner<'_> {
 
     /// With `--all` the tables that the configuration replaces by days are compared by days, the others as a whole.
     fn part(&self, table: &TableName) -> ComparedPart<'_> {
+        if self.options.key_ranges {
+            return ComparedPart::KeyRanges;
+        }
         let is_of_all = |list| self.options.selection.all && self.configured.is_listed(list, table);
         match &self.options.windows {
             Some(_) if is_of_all(List::Reference) => ComparedPart::Whole,
@@ -118,7 +135,7 @@ impl Planner<'_> {
         comparison: &Comparison,
         windows: &[Window],
     ) -> Result<()> {
-        let Some(column) = &comparison.date_column else { return Ok(()) };
+        let Some(CutBy::Date(Some(column))) = &comparison.cut_by else { return Ok(()) };
         let endless = windows.iter().any(Window::is_endless);
         for (role, session) in [(Role::Source, &mut sides.source), (Role::Target, &mut sides.target)] {
             let Some(query) = comparison.outside(role) else { continue };
@@ -145,22 +162,25 @@ impl Planner<'_> {
     async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<PlannedComparisons> {
         let known = known(sides, &comparison).await?;
         let windows = self.options.windows.as_deref();
-        let days = windows.and_then(|windows| Some((windows.first()?.first, windows.last()?.next)));
+        let first = windows.and_then(|windows| windows.first()?.days());
+        let days = first.zip(windows.and_then(|windows| windows.last()?.days()));
         let within = |known: &RecordedWindow| {
-            days.is_none_or(|(first, next)| first <= known.window.first && known.window.next <= next)
+            days.is_none_or(|(first, last)| {
+                known.window.days().is_some_and(|days| first.first <= days.first && days.next <= last.next)
+            })
         };
         let mut planned = PlannedComparisons::default();
         for known in known.into_iter().filter(within) {
             match record(&known, &comparison) {
                 Ok(recorded) => {
-                    let job = self.job(&comparison, Some(known.window));
+                    let job = self.job(&comparison, Some(known.window.clone()));
                     planned.jobs.push(ComparisonJob { recorded: Some(recorded), ..job });
                 }
                 Err(error) => planned.failed.push(FinishedComparison {
                     table: comparison.source.clone(),
                     article: comparison.article.clone(),
-                    window: Some(known.window),
-                    result: Err(comparison.article.named(&comparison.source, error).window(known.window)),
+                    window: Some(known.window.clone()),
+                    result: Err(comparison.article.named(&comparison.source, error).window(&known.window)),
                     took: Duration::ZERO,
                     job: None,
                     before: None,
@@ -183,6 +203,8 @@ enum ComparedPart<'a> {
     Windows(&'a [Window]),
     /// The windows that the ledger has of it.
     OnRecord,
+    /// The ranges of a key that the ledger has of it.
+    KeyRanges,
 }
 
 async fn known(sides: &mut Sides, comparison: &Comparison) -> Result<Vec<RecordedWindow>> {
@@ -195,7 +217,8 @@ async fn known(sides: &mut Sides, comparison: &Comparison) -> Result<Vec<Recorde
 
 /// The windows that are on record, whatever became of them.
 async fn on_record(sides: &mut Sides, comparison: &Comparison) -> Result<Vec<Window>> {
-    let mut windows: Vec<_> = known(sides, comparison).await?.iter().map(|known| known.window).collect();
+    let mut windows: Vec<_> =
+        known(sides, comparison).await?.iter().filter_map(|known| known.window.days()).collect();
     windows.sort_unstable();
     let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
         return Err(Error::data("the ledger has no window of it")
@@ -208,7 +231,7 @@ async fn on_record(sides: &mut Sides, comparison: &Comparison) -> Result<Vec<Win
         first.first,
         last.last()
     );
-    Ok(windows)
+    Ok(windows.into_iter().map(Into::into).collect())
 }
 
 /// The fingerprint of a window's rows as the copy left them.

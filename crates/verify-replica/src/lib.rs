@@ -3,6 +3,7 @@
 mod args;
 mod jobs;
 mod line;
+mod ranges;
 mod repair;
 mod report;
 mod run;

@@ -19,7 +19,10 @@ pub fn record(finished: &FinishedComparison) -> Record {
         .with("table", RecordValue::Text(finished.label()))
         .with(
             "window",
-            finished.window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
+            finished
+                .window
+                .as_ref()
+                .map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
         )
         .with(
             "outcome",
@@ -60,7 +63,10 @@ pub fn finding(finished: &FinishedComparison, finding: &DifferingRow) -> Vec<Rec
             .with("table", RecordValue::Text(finished.label()))
             .with(
                 "window",
-                finished.window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
+                finished
+                    .window
+                    .as_ref()
+                    .map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
             )
             .with("finding", RecordValue::Text(finding.kind.name().into()))
             .with("key", RecordValue::Text(finding.key.clone()))

@@ -10,7 +10,7 @@ use replica_core::copy::{
 use replica_core::error::{Error, Kind, Refusal, Result};
 use replica_core::ledger::ResumeMode;
 use replica_core::report::ProgressBars;
-use replica_core::window::Window;
+use replica_core::window::{CutBy, Window};
 
 use crate::Args;
 use crate::args::{self, Options};
@@ -33,7 +33,7 @@ pub struct DifferingTable {
     /// In order; none: the whole table.
     pub windows: Vec<Window>,
     /// As the source names it.
-    pub date_column: Option<String>,
+    pub cut_by: CutBy,
 }
 
 impl Repair<'_> {
@@ -93,8 +93,9 @@ impl Repair<'_> {
             target: self.config.target()?.clone(),
             table: broken.table.clone(),
             article,
-            date_column: broken.date_column.clone(),
+            cut_by: broken.cut_by.clone(),
             windows: broken.windows.clone(),
+            estimated_rows: Vec::new(),
             options,
             verify: Verify::Nothing,
             workers: self.options.max_workers,

@@ -14,7 +14,7 @@ use replica_core::report::{Format, ProgressBars, Reporter, about};
 use replica_core::retry::Backoff;
 use replica_core::schedule::pool;
 use replica_core::verify::{ComparisonJob, ComparisonOutcome, Connections, Throttle, Verdict};
-use replica_core::window::Window;
+use replica_core::window::{CutBy, Window};
 use time::OffsetDateTime;
 
 use crate::Args;
@@ -166,13 +166,13 @@ impl VerifyRun<'_> {
         let mut tables: Vec<DifferingTable> = Vec::new();
         for finished in self.finished.iter().filter(|done| done.rows_differ()) {
             let Some(job) = &finished.job else { continue };
-            let windows = finished.window.into_iter();
+            let windows = finished.window.clone().into_iter();
             match tables.iter_mut().find(|broken| broken.table == finished.table) {
                 Some(broken) => broken.windows.extend(windows),
                 None => tables.push(DifferingTable {
                     table: finished.table.clone(),
                     windows: windows.collect(),
-                    date_column: job.comparison.date_column.clone(),
+                    cut_by: job.comparison.cut_by.clone().unwrap_or(CutBy::Date(None)),
                 }),
             }
         }
@@ -322,12 +322,12 @@ async fn compare(
 ) -> FinishedComparison {
     let started = Instant::now();
     let table = job.comparison.source.clone();
-    let window = job.window;
-    let name = window.map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
+    let window = job.window.clone();
+    let name = window.as_ref().map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let mut progress = |rows| bar.set(rows);
     let compared = job.run(&connections, &mut progress);
-    let result = about(table.to_string(), window.map(|window| window.to_string()), compared).await;
+    let result = about(table.to_string(), window.as_ref().map(|window| window.to_string()), compared).await;
     let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
     let columns_differ = strict_columns && job.comparison.mapping.one_sided().next().is_some();
     let took = started.elapsed();

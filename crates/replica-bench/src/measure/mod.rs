@@ -1,10 +1,10 @@
 //! One measurement, in a process of its own.
 mod changes;
 mod lane;
-mod months;
 mod relay;
 mod typed;
 pub mod verify;
+mod windows;
 
 use std::error::Error;
 
@@ -17,6 +17,7 @@ use crate::args::{Measure, Mode};
 use crate::cores;
 use crate::figures::Figures;
 use crate::sandbox::{PASSWORD, USER};
+pub use windows::RANGES;
 
 /// The database that rows come from, and the one that they go to.
 pub const SOURCE: &str = "bench_source";
@@ -38,7 +39,8 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
         match measure.mode {
             Mode::Relay => relay::run(measure).await,
             Mode::Lane => lane::run(measure).await,
-            Mode::Months => months::run(measure).await,
+            Mode::Months => windows::months(measure).await,
+            Mode::Ranges => windows::ranges(measure).await,
             Mode::Verify => verify::run(measure).await,
             Mode::Difference => verify::difference(measure).await,
             Mode::Reload => changes::reload(measure).await,

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger;
 use crate::plan::{CopyOptions, Plan, WindowedPlan};
 use crate::report::{human_bytes, human_count};
-use crate::window::Window;
+use crate::window::{CutBy, DayRange};
 
 const fn of_table(check: Check, sql: &'static str) -> CheckQuestion {
     CheckQuestion { check, sql, right: Right::None, since: SQL_SERVER_2012 }
@@ -57,7 +57,7 @@ pub struct CheckedDays {
     /// The column, as configured; `None`: the only one that holds dates.
     pub date_column: Option<String>,
     /// From the first day to the last.
-    pub window: Window,
+    pub window: DayRange,
 }
 
 impl CheckedTable {
@@ -71,9 +71,9 @@ impl CheckedTable {
         match &self.days {
             None => Ok((Plan::new(source, target, self.options)?, None)),
             Some(days) => {
-                let column = days.date_column.as_deref();
-                let plan = WindowedPlan::new(source, target, self.options, column)?;
-                Ok((plan.base, Some(plan.date_column)))
+                let cut_by = CutBy::Date(days.date_column.clone());
+                let plan = WindowedPlan::new(source, target, self.options, &cut_by)?;
+                Ok((plan.base, Some(plan.cut_by)))
             }
         }
     }

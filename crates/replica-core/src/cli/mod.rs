@@ -12,6 +12,7 @@ mod listed;
 mod tables;
 pub mod values;
 mod version;
+pub mod windowed;
 
 use std::ffi::OsString;
 use std::io::Write;

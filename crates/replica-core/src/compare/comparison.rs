@@ -8,11 +8,11 @@ use super::promise::{ChangedKeys, Promise};
 use crate::catalog::{Article, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
-use crate::plan::select_list;
+use crate::plan::{key_columns, select_list};
 use crate::session::Role;
 use crate::tds::rpc::{Param, Query};
 use crate::types::mapping::{MappedColumn, Mapping, map};
-use crate::window::{DateColumn, Window, choose};
+use crate::window::{Cut, CutBy, DateColumn, Key, Window, choose};
 
 /// One table on both sides, read alike: in the target's types, as the copy reads them.
 #[derive(Clone, Debug)]
@@ -34,10 +34,11 @@ pub struct Comparison {
     pub pad_decimals: bool,
     /// As the ledger knows windows of it, where they are cut by a column.
     pub subject: Option<Subject>,
-    /// The column that windows are cut by, as the source names it.
-    pub date_column: Option<String>,
+    /// What windows are cut by, as the source names it.
+    pub cut_by: Option<CutBy>,
     snapshot: [bool; 2],
-    dates: Option<[DateColumn; 2]>,
+    /// What windows are cut by; also without windows, the days that tell rows apart.
+    cuts: Option<[Cut; 2]>,
     pub(super) newer: Option<Newer>,
     /// Rows are compared with what a version on record promises, once that is known.
     pub(crate) promise: Option<Promise>,
@@ -54,6 +55,8 @@ pub struct ComparisonOptions<'a> {
     pub date_column: Option<&'a str>,
     /// There are windows to compare.
     pub windowed: bool,
+    /// The source's columns that windows are ranges of; none: windows are of days.
+    pub key: &'a [String],
     /// Since when rows of the source count as newer.
     pub as_of: Option<&'a AsOf>,
     /// Rows of the source that changed after the version on record count as newer.
@@ -96,17 +99,19 @@ impl Comparison {
                 .remedy("Give the target a primary key or a unique constraint")
                 .table(name));
         }
-        let dates = dates(source, &mapping, options)?;
-        let (date_column, dates) = dates.unzip();
+        let (cut_by, subject, cuts) = match cuts(source, target, &mapping, options)? {
+            Some(FoundCut { cut_by, subject, cuts }) => (Some(cut_by), Some(subject), Some(cuts)),
+            None => (None, None, None),
+        };
         Ok(Self {
             source: source.object.name.clone(),
             target: name.clone(),
             article: source.article.clone(),
             rows_from: [source, target].map(|table| table.rows_from().to_string()),
             key,
-            subject: date_column.as_ref().map(|column| Subject::new(source, target, &mapping, column)),
-            date_column,
-            dates,
+            subject,
+            cut_by,
+            cuts,
             rows: source.rows(),
             pad_decimals: target.traits().pads_decimals,
             snapshot: [source, target].map(|table| server(table).allows_snapshot),
@@ -124,8 +129,8 @@ impl Comparison {
         Self {
             mapping,
             key: Some(key.alone()),
-            dates: None,
-            date_column: None,
+            cuts: None,
+            cut_by: None,
             subject: None,
             newer: None,
             promise: None,
@@ -141,7 +146,7 @@ impl Comparison {
     /// The rows of a window, or all of them; with `by_day` the day that each belongs to comes first.
     pub(crate) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> ComparisonQuery {
         let mut params = Vec::new();
-        let predicate = window.and_then(|window| Some(self.date(role)?.within(window, &mut params)));
+        let predicate = window.and_then(|window| Some(self.cut(role)?.within(window, &mut params)));
         let day = by_day.then(|| self.date(role).map(DateColumn::day)).flatten();
         self.ask(role, day.into_iter().collect(), predicate, params)
     }
@@ -153,7 +158,7 @@ impl Comparison {
 
     /// Can rows be told apart by days?
     pub(crate) fn has_days(&self) -> bool {
-        self.dates.is_some()
+        self.date(Role::Source).is_some()
     }
 
     /// The rows of a part. In the order of the key, its columns come first and then, at the source, whether the row is
@@ -178,7 +183,7 @@ impl Comparison {
         named: &[String],
     ) -> ComparisonQuery {
         let mut params = Vec::new();
-        let predicate = self.date(role).and_then(|date| part.predicate(date, &mut params));
+        let predicate = part.predicate(self.cut(role), self.date(role), &mut params);
         let mut lead = Vec::new();
         for at in key.into_iter().flat_map(|key| &key.columns) {
             let column = &self.mapping.columns[*at];
@@ -205,8 +210,12 @@ impl Comparison {
         self.newer.as_ref().filter(|_| role == Role::Source)
     }
 
+    fn cut(&self, role: Role) -> Option<&Cut> {
+        self.cuts.as_ref().map(|cuts| &cuts[side(role)])
+    }
+
     fn date(&self, role: Role) -> Option<&DateColumn> {
-        self.dates.as_ref().map(|dates| &dates[side(role)])
+        self.cut(role)?.date()
     }
 
     fn ask(
@@ -241,12 +250,31 @@ fn expression(role: Role, column: &MappedColumn) -> &str {
     }
 }
 
-/// The date column, and what it is on either side. Without windows it is of use if there is one, and no loss if there is none.
-fn dates(
+/// What windows of a table are cut by.
+struct FoundCut {
+    cut_by: CutBy,
+    subject: Subject,
+    cuts: [Cut; 2],
+}
+
+/// What windows are cut by, on either side. Without windows a date column is of use if there is one, and no loss if there is
+/// none.
+fn cuts(
     source: &Table,
+    target: &Table,
     mapping: &Mapping,
     options: ComparisonOptions<'_>,
-) -> Result<Option<(String, [DateColumn; 2])>> {
+) -> Result<Option<FoundCut>> {
+    if !options.key.is_empty() {
+        let columns = key_columns(source, &mapping.columns, options.key)?;
+        let at_source = Key::at_source(&columns);
+        let at_target = Key::at_target(&columns).map_err(|error| error.table(&source.object.name))?;
+        let names: Vec<_> = columns.iter().map(|mapped| mapped.source.name.clone()).collect();
+        let key = at_source.fingerprint();
+        let subject = Subject::new(source, target, mapping, &names.join(", "), Some(&key));
+        let cuts = [Cut::Key(at_source), Cut::Key(at_target)];
+        return Ok(Some(FoundCut { cut_by: CutBy::Key(names), subject, cuts }));
+    }
     let required = options.windowed || options.date_column.is_some();
     let column = match choose(source, options.date_column) {
         Ok(column) => column,
@@ -255,8 +283,9 @@ fn dates(
     };
     match mapping.columns.iter().find(|mapped| mapped.source.id == column.id) {
         Some(mapped) => {
-            let sides = [DateColumn::at_source(mapped), DateColumn::at_target(mapped)];
-            Ok(Some((column.name.clone(), sides)))
+            let cuts = [DateColumn::at_source(mapped).into(), DateColumn::at_target(mapped).into()];
+            let subject = Subject::new(source, target, mapping, &column.name, None);
+            Ok(Some(FoundCut { cut_by: CutBy::Date(Some(column.name.clone())), subject, cuts }))
         }
         None if required => Err(Error::usage("windows cannot be cut by a column that the target lacks")
             .table(&source.object.name)
@@ -272,6 +301,7 @@ mod tests {
     use crate::catalog::table::sample;
     use crate::catalog::{Column, Length, SqlType};
     use crate::types::guide::column;
+    use crate::window::DayRange;
     use time::macros::date;
 
     fn table(name: &str) -> Table {
@@ -303,7 +333,7 @@ mod tests {
         let comparison =
             comparison(to_bigint, ComparisonOptions { windowed: true, ..ComparisonOptions::default() })
                 .unwrap();
-        let window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
+        let window = DayRange { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) }.into();
         let source = comparison.all(Role::Source, Some(&window), true);
         assert_eq!(
             source.query.sql,

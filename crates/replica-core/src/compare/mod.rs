@@ -89,8 +89,10 @@ impl FirstPass {
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Self> {
         let comparison = reading.comparison;
-        let is_day = window.is_some_and(|window| window.first == window.last());
-        let by_day = comparison.has_days() && !is_day;
+        let is_day = window.as_ref().and_then(Window::days).is_some_and(|days| days.first == days.last());
+        // Rows that differ are looked for among the days of all windows, which a range of keys is not.
+        let is_of_days = window.as_ref().is_none_or(|window| window.days().is_some());
+        let by_day = comparison.has_days() && is_of_days && !is_day;
         let question = |role| comparison.all(role, window.as_ref(), by_day);
         let mut ignore = |_| {};
         let (source, target) = tokio::try_join!(
@@ -98,7 +100,7 @@ impl FirstPass {
             sums(target, question(Role::Target), reading, sketch, &mut ignore),
         )?;
         let differing = (source.total != target.total)
-            .then(|| RereadRows::differing(window, source.days.as_ref(), target.days.as_ref()));
+            .then(|| RereadRows::differing(window.clone(), source.days.as_ref(), target.days.as_ref()));
         Ok(Self { source, target, differing })
     }
 }

@@ -5,7 +5,7 @@ use time::{Date, Month};
 
 use crate::tds::fingerprint::{Fingerprint, GroupKey};
 use crate::tds::rpc::Param;
-use crate::window::{DateColumn, LAST_DAY, Window, yyyymmdd};
+use crate::window::{Cut, DateColumn, DayRange, LAST_DAY, Window, yyyymmdd};
 
 /// The rows that are read a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum RereadRows {
     /// All of a window, or of the table.
     All(Option<Window>),
     /// Some days, in order, and the rows without a date.
-    Days { days: Vec<Window>, undated: bool },
+    Days { days: Vec<DayRange>, undated: bool },
 }
 
 /// The rows of a side by the day that they belong to.
@@ -74,10 +74,16 @@ impl RereadRows {
     }
 
     /// `None`: all rows.
-    pub(crate) fn predicate(&self, date: &DateColumn, params: &mut Vec<Param>) -> Option<String> {
+    pub(crate) fn predicate(
+        &self,
+        cut: Option<&Cut>,
+        date: Option<&DateColumn>,
+        params: &mut Vec<Param>,
+    ) -> Option<String> {
         match self {
-            Self::All(window) => window.map(|window| date.within(&window, params)),
+            Self::All(window) => Some(cut?.within(window.as_ref()?, params)),
             Self::Days { days, undated } => {
+                let date = date?;
                 let days = days.iter().map(|days| format!("({})", date.within(days, params)));
                 let mut terms: Vec<_> = days.collect();
                 terms.extend(undated.then(|| date.missing()));
@@ -117,20 +123,20 @@ fn date(number: i64) -> Option<Date> {
 
 /// The days that some numbers, as yyyymmdd, mean: those that follow each other together, and joined where there are many.
 /// Numbers that are no days are in no window; those beyond the last day are in its window.
-pub(crate) fn windows_of(numbers: impl Iterator<Item = i64>) -> Vec<Window> {
+pub(crate) fn windows_of(numbers: impl Iterator<Item = i64>) -> Vec<DayRange> {
     let day = |number: i64| date(number).or((number > yyyymmdd(LAST_DAY).into()).then_some(LAST_DAY));
     let days: BTreeSet<Date> = numbers.filter_map(day).collect();
     ranges(days.into_iter())
 }
 
 /// Days that follow each other, together.
-fn ranges(dates: impl Iterator<Item = Date>) -> Vec<Window> {
-    let mut ranges: Vec<Window> = Vec::new();
+fn ranges(dates: impl Iterator<Item = Date>) -> Vec<DayRange> {
+    let mut ranges: Vec<DayRange> = Vec::new();
     for first in dates {
         let next = first.next_day().unwrap_or(LAST_DAY);
         match ranges.last_mut() {
             Some(last) if last.next == first => last.next = next,
-            _ => ranges.push(Window { first, next }),
+            _ => ranges.push(DayRange { first, next }),
         }
     }
     while ranges.len() > MOST_RANGES {
@@ -162,8 +168,8 @@ mod tests {
         RereadRows::differing(None, Some(&days(source)), Some(&days(target)))
     }
 
-    fn window(first: Date, next: Date) -> Window {
-        Window { first, next }
+    fn window(first: Date, next: Date) -> DayRange {
+        DayRange { first, next }
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Promise {
         Self {
             source_id: source.object.id,
             target_id: target.object.id,
-            fingerprint: fingerprint(source, mapping),
+            fingerprint: fingerprint(source, mapping, None),
             row_version: row_version(source).map(str::to_owned),
             is_tracked_key,
         }

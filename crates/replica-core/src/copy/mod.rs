@@ -36,7 +36,7 @@ use crate::retry::Backoff;
 use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session, forbids_snapshot};
 pub use crate::shape::{LoadOptions, Tablock};
-use crate::window::Window;
+use crate::window::{CutBy, DayRange};
 use difference::{DifferenceJob, OnRecord};
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
@@ -72,7 +72,7 @@ pub struct TableJob<S = Endpoint> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Days {
     /// From the first day to the last.
-    pub window: Window,
+    pub window: DayRange,
     /// `None`: the only column that holds dates.
     pub date_column: Option<String>,
 }
@@ -105,8 +105,9 @@ impl<S> TableJob<S> {
             None => Plan::new(source, target, options)?,
             Some(days) => {
                 options.load.one_transaction = true;
-                let plan = WindowedPlan::new(source, target, options, days.date_column.as_deref())?;
-                plan.limited(days.window)
+                let cut_by = CutBy::Date(days.date_column.clone());
+                let plan = WindowedPlan::new(source, target, options, &cut_by)?;
+                plan.limited(days.window.into())
             }
         };
         Ok(Plan { reread: self.verify == Verify::Source, ..plan })
@@ -114,7 +115,8 @@ impl<S> TableJob<S> {
 
     /// What a plan of the job does to the windows on record.
     fn replaced<'a>(&self, plan: &'a Plan) -> Replaced<'a> {
-        let days = plan.limits.as_ref().map(|limits| (limits.date_column.as_str(), limits.window));
+        let days =
+            plan.limits.as_ref().and_then(|limits| Some((limits.cut_by.as_str(), limits.window.days()?)));
         Replaced { tool: self.tool, table: &plan.target, days }
     }
 }
@@ -347,7 +349,7 @@ async fn write_difference<S: Source>(
         target,
         ComparisonOptions {
             ignore_extra_columns: options.ignore_extra_columns,
-            date_column: plan.limits.as_ref().map(|limits| limits.date_column.as_str()),
+            date_column: plan.limits.as_ref().map(|limits| limits.cut_by.as_str()),
             windowed: plan.limits.is_some(),
             ..ComparisonOptions::default()
         },

@@ -10,7 +10,7 @@ use crate::retry::Backoff;
 use crate::session::applock::{self, LockMode};
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
-use crate::window::Window;
+use crate::window::{DayRange, KeyRange, Window};
 
 /// What to do about windows that are complete already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub enum ResumeMode {
 }
 
 /// A window to load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedWindow {
-    /// Which days.
+    /// Which rows.
     pub window: Window,
     /// What the source's statistics say: the largest windows are claimed first.
     pub estimated_rows: u64,
@@ -67,9 +67,9 @@ pub struct Begun {
 }
 
 /// A window that is complete, with what is on record of its rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complete {
-    /// Which days.
+    /// Which rows.
     pub window: Window,
     /// Of the rows that were loaded.
     pub fingerprint: Fingerprint,
@@ -80,7 +80,7 @@ pub struct Complete {
 /// A window that was complete, and is loaded again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redone {
-    /// Which days.
+    /// Which rows.
     pub window: Window,
     /// Such as `it was loading`, `another source`.
     pub because: String,
@@ -90,8 +90,8 @@ pub struct Redone {
 /// string may ask for answers sooner than that.
 const WAIT: Duration = Duration::from_secs(5);
 const MOST_WAITS: u32 = 120;
-/// A request has at most 2,100 parameters: three for each row of an INSERT, and some that all have in common.
-const ROWS_PER_INSERT: usize = 600;
+/// A request has at most 2,100 parameters: six for each row of an INSERT, and some that all have in common.
+const ROWS_PER_INSERT: usize = 300;
 const DAYS_PER_UPDATE: usize = 2_000;
 
 /// Begins a run: puts it and its windows on record, or joins the hosts that are at work on the same ones. Until
@@ -143,6 +143,14 @@ pub async fn skippable(session: &mut Session, options: &RunOptions<'_>) -> Resul
     Ok(skipped_and_redone(options, &known).0)
 }
 
+/// Whether hosts are at work on the table that others may join: their windows are the ones to take.
+///
+/// # Errors
+/// The server's.
+pub async fn may_be_joined(session: &mut Session, subject: &Subject) -> Result<bool> {
+    Ok(unended(session, subject).await?.iter().any(|other| other.shared && other.alive))
+}
+
 async fn on_record(session: &mut Session, options: &RunOptions<'_>, lock: &str) -> Result<Begun> {
     let others = unended(session, options.subject).await?;
     let joined = others.iter().find(|other| other.may_be_joined(options)).map(|other| other.batch);
@@ -166,7 +174,7 @@ async fn on_record(session: &mut Session, options: &RunOptions<'_>, lock: &str) 
         ResumeMode::Resume => skipped_and_redone(options, &windows),
         ResumeMode::Replace | ResumeMode::Restart => Default::default(),
     };
-    run.put(session, options, &skipped).await?;
+    run.put(session, options, &skipped, &windows).await?;
     Ok(Begun { run, joined: false, skipped, redone })
 }
 
@@ -206,7 +214,7 @@ fn check_same(options: &RunOptions<'_>, windows: &[RecordedWindow], batch: i64) 
     let theirs: HashMap<_, _> = windows
         .iter()
         .filter(|known| known.batch == batch)
-        .map(|known| (known.window, &known.subject))
+        .map(|known| (&known.window, &known.subject))
         .collect();
     let difference = if theirs.len() != options.windows.len() {
         Some("other windows")
@@ -228,12 +236,12 @@ fn check_same(options: &RunOptions<'_>, windows: &[RecordedWindow], batch: i64) 
 /// Which of the windows `--resume` skips, and why it does the others again that are on record. Pure.
 fn skipped_and_redone(options: &RunOptions<'_>, known: &[RecordedWindow]) -> (Vec<Complete>, Vec<Redone>) {
     let (mut skipped, mut redone) = (Vec::new(), Vec::new());
-    let known: HashMap<_, _> = known.iter().map(|known| (known.window, known)).collect();
-    let changed: HashMap<_, _> = options.changed.iter().map(|changed| (changed.window, changed)).collect();
-    for &PlannedWindow { window, .. } in options.windows {
-        let Some(known) = known.get(&window) else { continue };
-        let because = |because: &str| Redone { window, because: because.to_owned() };
-        match (known.subject.difference(options.subject), complete(known), changed.get(&window)) {
+    let known: HashMap<_, _> = known.iter().map(|known| (&known.window, known)).collect();
+    let changed: HashMap<_, _> = options.changed.iter().map(|changed| (&changed.window, changed)).collect();
+    for PlannedWindow { window, .. } in options.windows {
+        let Some(known) = known.get(window) else { continue };
+        let because = |because: &str| Redone { window: window.clone(), because: because.to_owned() };
+        match (known.subject.difference(options.subject), complete(known), changed.get(window)) {
             (Some(difference), _, _) => redone.push(because(difference)),
             (None, Some(_), Some(changed)) => redone.push((*changed).clone()),
             (None, Some(complete), None) => skipped.push(complete),
@@ -244,7 +252,7 @@ fn skipped_and_redone(options: &RunOptions<'_>, known: &[RecordedWindow]) -> (Ve
 }
 
 fn complete(known: &RecordedWindow) -> Option<Complete> {
-    let RecordedWindow { window, bytes, .. } = *known;
+    let (window, bytes) = (known.window.clone(), known.bytes);
     known.fingerprint.map(|fingerprint| Complete { window, fingerprint, bytes })
 }
 
@@ -292,11 +300,12 @@ async fn insert(session: &mut Session, options: &RunOptions<'_>, joined: Option<
     Ok((run, run))
 }
 
-/// Windows that follow each other, together: between others lie windows that stay as they are.
-fn stretches(windows: &[PlannedWindow]) -> Vec<Window> {
-    let mut windows: Vec<_> = windows.iter().map(|planned| planned.window).collect();
+/// The days of windows that follow each other, together: between others lie windows that stay as they are. Ranges of a key
+/// have rows of all days.
+fn stretches(windows: &[PlannedWindow]) -> Vec<DayRange> {
+    let mut windows: Vec<_> = windows.iter().map(|planned| known::days(&planned.window)).collect();
     windows.sort_unstable();
-    let mut stretches: Vec<Window> = Vec::new();
+    let mut stretches: Vec<DayRange> = Vec::new();
     for window in windows {
         match stretches.last_mut() {
             Some(last) if last.next >= window.first => last.next = last.next.max(window.next),
@@ -306,24 +315,64 @@ fn stretches(windows: &[PlannedWindow]) -> Vec<Window> {
     stretches
 }
 
+/// Whether all windows are ranges that are on record, beside others of the same cut.
+fn are_of_one_cut(windows: &[PlannedWindow], known: &[RecordedWindow]) -> bool {
+    let known: HashSet<_> = known.iter().filter_map(|known| known.window.keys()).collect();
+    windows.iter().all(|planned| planned.window.keys().is_some_and(|range| known.contains(range)))
+}
+
+/// A column that tells the windows of a cut apart, and its value.
+fn told_by(window: &Window) -> (&'static str, String) {
+    match window {
+        Window::Days(days) => ("first_date", days.first.to_string()),
+        Window::Keys(range) => ("range_number", range.number.to_string()),
+    }
+}
+
 impl Run {
     /// Replaces the windows on record: takes over those that are skipped, forgets all that the new ones cover or
     /// contradict, and puts the others down as pending.
-    async fn put(&self, session: &mut Session, options: &RunOptions<'_>, skipped: &[Complete]) -> Result<()> {
+    async fn put(
+        &self,
+        session: &mut Session,
+        options: &RunOptions<'_>,
+        skipped: &[Complete],
+        known: &[RecordedWindow],
+    ) -> Result<()> {
         let (schema, table) = names(&self.table);
-        // Windows on record do not overlap, so that the first day tells them apart.
+        // Windows on record do not overlap, so that the first day tells them apart, or the number.
         for complete in skipped.chunks(DAYS_PER_UPDATE) {
-            let days: Vec<_> = complete.iter().map(|complete| complete.window.first.to_string()).collect();
+            let (columns, days): (Vec<_>, Vec<_>) =
+                complete.iter().map(|complete| told_by(&complete.window)).unzip();
             let list: Vec<_> = (4..).take(days.len()).map(|n| format!("@P{n}")).collect();
             let sql = format!(
                 "UPDATE replica.windows SET batch_id = @P3 OUTPUT inserted.batch_id \
-                 WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.first_date IN ({})",
+                 WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.{} IN ({})",
+                columns.first().unwrap_or(&"first_date"),
                 list.join(", ")
             );
             let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &self.batch];
             params.extend(days.iter().map(|day| day as &dyn ToSql));
             ask(session, &sql, &params).await?;
         }
+        if options.resume != ResumeMode::Restart && are_of_one_cut(options.windows, known) {
+            // The other ranges of the cut stay what they are, as other days do.
+            self.forget_ranges(session, options.windows).await?;
+        } else {
+            self.forget(session, options).await?;
+        }
+        let skipped: HashSet<_> = skipped.iter().map(|complete| &complete.window).collect();
+        let new: Vec<_> =
+            options.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
+        for windows in new.chunks(ROWS_PER_INSERT) {
+            self.insert_windows(session, options.subject, windows).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the windows that some of the new ones cover or contradict.
+    async fn forget(&self, session: &mut Session, options: &RunOptions<'_>) -> Result<()> {
+        let (schema, table) = names(&self.table);
         // A window that overlaps is no longer what it says. Nor is one along another date column, wherever it lies.
         let sql = format!(
             "DELETE FROM replica.windows OUTPUT deleted.batch_id \
@@ -332,17 +381,30 @@ impl Run {
             overlaps("@P6", "@P7")
         );
         let all = options.resume == ResumeMode::Restart;
-        let column = options.subject.date_column.as_str();
+        let column = options.subject.cut_by.as_str();
         for stretch in stretches(options.windows) {
             let (from, to) = (stretch.first.to_string(), stretch.next.to_string());
             let params: [&dyn ToSql; 7] = [&schema, &table, &self.batch, &all, &column, &from, &to];
             ask(session, &sql, &params).await?;
         }
-        let skipped: HashSet<_> = skipped.iter().map(|complete| complete.window).collect();
-        let new: Vec<_> =
-            options.windows.iter().filter(|planned| !skipped.contains(&planned.window)).collect();
-        for windows in new.chunks(ROWS_PER_INSERT) {
-            self.insert_windows(session, options.subject, windows).await?;
+        Ok(())
+    }
+
+    /// Forgets ranges of a key, by their numbers.
+    async fn forget_ranges(&self, session: &mut Session, windows: &[PlannedWindow]) -> Result<()> {
+        let (schema, table) = names(&self.table);
+        let numbers: Vec<_> =
+            windows.iter().filter_map(|planned| Some(i64::from(planned.window.keys()?.number))).collect();
+        for numbers in numbers.chunks(DAYS_PER_UPDATE) {
+            let list: Vec<_> = (4..).take(numbers.len()).map(|n| format!("@P{n}")).collect();
+            let sql = format!(
+                "DELETE FROM replica.windows OUTPUT deleted.batch_id WHERE windows.schema_name = @P1 \
+                 AND windows.table_name = @P2 AND windows.batch_id <> @P3 AND windows.range_number IN ({})",
+                list.join(", ")
+            );
+            let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &self.batch];
+            params.extend(numbers.iter().map(|number| number as &dyn ToSql));
+            ask(session, &sql, &params).await?;
         }
         Ok(())
     }
@@ -356,31 +418,56 @@ impl Run {
         let (schema, table) = names(&self.table);
         let texts: Vec<_> = windows
             .iter()
-            .map(|w| (w.window.first.to_string(), w.window.next.to_string(), signed(w.estimated_rows)))
+            .map(|w| {
+                let days = known::days(&w.window);
+                let written = |boundary: &Option<_>| boundary.as_ref().map(KeyRange::written);
+                let range = w.window.keys().map(|range| {
+                    let number = i64::from(range.number);
+                    (number, written(&range.first), written(&range.next))
+                });
+                (days.first.to_string(), days.next.to_string(), signed(w.estimated_rows), range)
+            })
             .collect();
         let mut params: Vec<&dyn ToSql> = vec![
             &schema,
             &table,
             &subject.object_id,
-            &subject.date_column,
+            &subject.cut_by,
             &subject.fingerprint,
             &subject.source,
             &self.batch,
         ];
         let mut rows = Vec::new();
-        for (first, next, estimate) in &texts {
+        for (first, next, estimate, range) in &texts {
             let at = params.len() + 1;
+            let row: [&dyn ToSql; 3] = [first, next, estimate];
+            params.extend(row);
+            let mut ends = String::new();
+            if let Some((number, first, next)) = range {
+                params.push(number);
+                ends.push_str(&format!(", @P{}", params.len()));
+                for end in [first, next] {
+                    match end {
+                        Some(end) => {
+                            params.push(end);
+                            ends.push_str(&format!(", @P{}", params.len()));
+                        }
+                        None => ends.push_str(", NULL"),
+                    }
+                }
+            }
             rows.push(format!(
-                "(@P1, @P2, @P{at}, @P{}, 'pending', @P3, @P4, @P5, @P6, @P7, 0, @P{})",
+                "(@P1, @P2, @P{at}, @P{}, 'pending', @P3, @P4, @P5, @P6, @P7, 0, @P{}{ends})",
                 at + 1,
                 at + 2
             ));
-            let row: [&dyn ToSql; 3] = [first, next, estimate];
-            params.extend(row);
         }
+        // A ledger of version 1 takes windows of days as well.
+        let ranges = windows.first().is_some_and(|planned| planned.window.keys().is_some());
+        let more = if ranges { ", range_number, first_key, next_key" } else { "" };
         let sql = format!(
             "INSERT INTO replica.windows (schema_name, table_name, first_date, next_date, state, object_id, \
-             date_column, fingerprint, source, batch_id, attempts, estimated_rows) VALUES {}",
+             date_column, fingerprint, source, batch_id, attempts, estimated_rows{more}) VALUES {}",
             rows.join(", ")
         );
         ask(session, &sql, &params).await.map(drop)

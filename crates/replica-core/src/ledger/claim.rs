@@ -1,7 +1,7 @@
 //! One window's way through a run: claimed, fenced, complete.
 use std::time::Duration;
 
-use super::known::window;
+use super::known::{WINDOW_DAYS, days, window};
 use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
 use crate::error::{Error, Kind, Result};
 use crate::session::{Session, ToSql};
@@ -13,7 +13,7 @@ use crate::window::Window;
 #[derive(Clone, Debug)]
 pub struct Claim {
     run: Run,
-    /// Which days.
+    /// Which rows.
     pub window: Window,
     /// With the run it tells this attempt from all others: it only ever goes up.
     pub attempt: i64,
@@ -43,9 +43,26 @@ pub struct Loaded {
     pub loading: Duration,
 }
 
-/// The row of one window, by its key.
-const KEY: &str = "windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.first_date = @P3 \
-     AND windows.next_date = @P4";
+/// The row of one window, by its key. A range of keys has a number, which is the parameter at `place`.
+fn key(window: &Window, place: usize) -> String {
+    const OF_DAYS: &str = "windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.first_date = @P3 \
+         AND windows.next_date = @P4";
+    match window {
+        Window::Days(_) => OF_DAYS.to_owned(),
+        Window::Keys(_) => format!("{OF_DAYS} AND windows.range_number = @P{place}"),
+    }
+}
+
+/// The parameter of [`key`]; none for days.
+fn number(window: &Window) -> Option<i64> {
+    window.keys().map(|range| i64::from(range.number))
+}
+
+/// First and next day, as text.
+fn ends(window: &Window) -> (String, String) {
+    let days = days(window);
+    (days.first.to_string(), days.next.to_string())
+}
 /// ... while it is still ours, and loading.
 const OURS: &str = "windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'loading'";
 /// The run that holds the window is alive.
@@ -80,11 +97,13 @@ impl Run {
             "UPDATE replica.windows SET state = 'loading', run_id = @P5, host = HOST_NAME(), \
              attempts = windows.attempts + 1, started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, byte_count = NULL, row_hash = NULL, \
              delete_ms = NULL, load_ms = NULL, verify_ms = NULL, error = NULL \
-             OUTPUT inserted.attempts AS attempts WHERE {KEY} AND windows.batch_id = @P6 AND ({free})"
+             OUTPUT inserted.attempts AS attempts WHERE {} AND windows.batch_id = @P6 AND ({free})",
+            key(&window, 7)
         );
         let (schema, table) = names(&self.table);
-        let (first, next) = (window.first.to_string(), window.next.to_string());
-        let params: [&dyn ToSql; 6] = [&schema, &table, &first, &next, &self.id, &self.batch];
+        let ((first, next), number) = (ends(&window), number(&window));
+        let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &first, &next, &self.id, &self.batch];
+        params.extend(number.iter().map(|number| number as &dyn ToSql));
         let Some(row) = ask(session, &sql, &params).await?.into_iter().next() else { return Ok(None) };
         Ok(Some(Claim { run: self.clone(), window, attempt: row.number("attempts")? }))
     }
@@ -101,8 +120,7 @@ impl Run {
         );
         loop {
             let sql = format!(
-                "SELECT TOP ({CANDIDATES}) CONVERT(varchar(10), windows.first_date, 126) AS first_date, \
-                 CONVERT(varchar(10), windows.next_date, 126) AS next_date FROM replica.windows \
+                "SELECT TOP ({CANDIDATES}) windows.*, {WINDOW_DAYS} FROM replica.windows \
                  WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.batch_id = @P3 \
                  AND (windows.state = 'pending' \
                  OR (windows.state = 'loading' AND windows.run_id <> @P4 AND NOT {HELD})) \
@@ -132,11 +150,12 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn loading(&self, session: &mut Session) -> Result<Vec<Window>> {
-        let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
-                   CONVERT(varchar(10), next_date, 126) AS next_date FROM replica.windows \
-                   WHERE schema_name = @P1 AND table_name = @P2 AND run_id = @P3 AND state = 'loading'";
+        let sql = format!(
+            "SELECT windows.*, {WINDOW_DAYS} FROM replica.windows WHERE windows.schema_name = @P1 \
+             AND windows.table_name = @P2 AND windows.run_id = @P3 AND windows.state = 'loading'"
+        );
         let (schema, table) = names(&self.table);
-        let rows = ask(session, sql, &[&schema, &table, &self.id]).await?;
+        let rows = ask(session, &sql, &[&schema, &table, &self.id]).await?;
         rows.iter().map(window).collect()
     }
 
@@ -146,15 +165,17 @@ impl Run {
     /// # Errors
     /// The server's. That a window is another's by now is none.
     pub async fn release(&self, session: &mut Session) -> Result<u64> {
-        let sql = format!(
-            "UPDATE replica.windows SET state = 'pending', run_id = NULL OUTPUT inserted.attempts \
-             WHERE {KEY} AND windows.run_id = @P5 AND windows.state = 'loading'"
-        );
         let (schema, table) = names(&self.table);
         let mut released = 0;
         for window in self.loading(session).await? {
-            let (first, next) = (window.first.to_string(), window.next.to_string());
-            let params: [&dyn ToSql; 5] = [&schema, &table, &first, &next, &self.id];
+            let sql = format!(
+                "UPDATE replica.windows SET state = 'pending', run_id = NULL OUTPUT inserted.attempts \
+                 WHERE {} AND windows.run_id = @P5 AND windows.state = 'loading'",
+                key(&window, 6)
+            );
+            let ((first, next), number) = (ends(&window), number(&window));
+            let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &first, &next, &self.id];
+            params.extend(number.iter().map(|number| number as &dyn ToSql));
             released += u64::from(change(session, &sql, &params).await?);
         }
         Ok(released)
@@ -169,7 +190,7 @@ impl Claim {
 
     /// The error of a batch that ended with [`Self::completion`], as it is told: the window may be another's by now.
     pub(crate) fn told(&self, error: Error) -> Error {
-        if is_lost(&error) { lost("the window").window(self.window) } else { error }
+        if is_lost(&error) { lost("the window").window(&self.window) } else { error }
     }
 
     /// What every transaction that changes the window's rows must run last before its COMMIT. Where the claim is
@@ -217,10 +238,10 @@ impl Claim {
     pub async fn is_complete(&self, session: &mut Session) -> Result<bool> {
         let sql = format!(
             "SELECT state FROM replica.windows WITH (READCOMMITTEDLOCK) \
-             WHERE {KEY} AND windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'complete'"
+             WHERE {} AND windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'complete'",
+            key(&self.window, 7)
         );
-        let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
-        Ok(!ask(session, &sql, &self.key(&names(&self.run.table), &first, &next)).await?.is_empty())
+        self.ask(session, &sql, &[]).await
     }
 
     /// Notes that the window was read back, found equal, and how long that took.
@@ -243,42 +264,43 @@ impl Claim {
         self.set(session, "state = 'failed', error = @P7", ours, &[&error.as_str()]).await.map(drop)
     }
 
-    fn key<'a>(
-        &'a self,
-        (schema, table): &'a (&'a str, &'a str),
-        first: &'a String,
-        next: &'a String,
-    ) -> [&'a dyn ToSql; 6] {
-        [schema, table, first, next, &self.run.id, &self.attempt]
+    /// Runs a statement on the window's row, with the run, the attempt and `values` as further parameters; did it find it?
+    async fn ask(&self, session: &mut Session, sql: &str, values: &[&dyn ToSql]) -> Result<bool> {
+        let (schema, table) = names(&self.run.table);
+        let ((first, next), number) = (ends(&self.window), number(&self.window));
+        let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &first, &next, &self.run.id, &self.attempt];
+        params.extend(values.iter().copied());
+        params.extend(number.iter().map(|number| number as &dyn ToSql));
+        change(session, sql, &params).await
     }
 
     async fn set(&self, session: &mut Session, set: &str, on: &str, values: &[&dyn ToSql]) -> Result<bool> {
         let sql = format!(
-            "UPDATE replica.windows SET {set} OUTPUT inserted.attempts AS attempts WHERE {KEY} AND {on}"
+            "UPDATE replica.windows SET {set} OUTPUT inserted.attempts AS attempts WHERE {} AND {on}",
+            key(&self.window, 7 + values.len())
         );
-        let (first, next) = (self.window.first.to_string(), self.window.next.to_string());
-        let names = names(&self.run.table);
-        let params: Vec<_> =
-            self.key(&names, &first, &next).into_iter().chain(values.iter().copied()).collect();
-        change(session, &sql, &params).await
+        self.ask(session, &sql, values).await
     }
 
     /// Changes the window's row if it is ours, and fails if not.
     fn or_fail(&self, set: &str, values: &[Param]) -> Query {
         let sql = format!(
-            "UPDATE replica.windows SET {set} WHERE {KEY} AND {OURS}; \
-             IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1"
+            "UPDATE replica.windows SET {set} WHERE {} AND {OURS}; \
+             IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1",
+            key(&self.window, 7 + values.len())
         );
+        let days = days(&self.window);
         let (schema, table) = names(&self.run.table);
-        let key = [
+        let of = [
             Param::Text(schema.to_owned()),
             Param::Text(table.to_owned()),
-            Param::Date(self.window.first),
-            Param::Date(self.window.next),
+            Param::Date(days.first),
+            Param::Date(days.next),
             Param::BigInt(self.run.id),
             Param::BigInt(self.attempt),
         ];
-        Query { sql, params: key.into_iter().chain(values.iter().cloned()).collect() }
+        let number = number(&self.window).map(Param::BigInt);
+        Query { sql, params: of.into_iter().chain(values.iter().cloned()).chain(number).collect() }
     }
 
     /// Runs a statement that fails where the claim is another's by now, within the open transaction.
@@ -292,7 +314,7 @@ impl Claim {
             Err(error) if is_lost(&error) => {
                 // A relative of SQL Server may leave that to us.
                 lane.rollback().await?;
-                Err(lost("the window").window(self.window))
+                Err(lost("the window").window(&self.window))
             }
             settled => settled.map(drop).map_err(|error| error.within("the ledger")),
         }

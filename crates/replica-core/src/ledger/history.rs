@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use time::PrimitiveDateTime;
 
-use super::known::window;
+use super::known::{WINDOW_DAYS, window};
 use super::{ask, names};
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{TableName, moment};
@@ -83,11 +83,11 @@ pub async fn history(session: &mut Session, table: &TableName, most: u16) -> Res
     );
     let rows = ask(session, &sql, &[&schema, &name]).await?;
     let mut runs: Vec<Past> = rows.iter().filter_map(past).collect();
-    let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
-               CONVERT(varchar(10), next_date, 126) AS next_date, run_id, state, attempts, \
-               CONVERT(varchar(30), started, 126) AS started, row_count, delete_ms, load_ms, verify_ms \
-               FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 AND started IS NOT NULL";
-    for row in ask(session, sql, &[&schema, &name]).await? {
+    let sql = format!(
+        "SELECT windows.*, {WINDOW_DAYS}, CONVERT(varchar(30), windows.started, 126) AS begun FROM replica.windows \
+         WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.started IS NOT NULL"
+    );
+    for row in ask(session, &sql, &[&schema, &name]).await? {
         let run = runs.iter_mut().find(|run| Some(run.id) == row.int("run_id"));
         if let (Some(run), Some(past)) = (run, past_window(&row)?) {
             run.windows.push(past);
@@ -147,7 +147,7 @@ fn past(row: &CatalogRow) -> Option<Past> {
 }
 
 fn past_window(row: &CatalogRow) -> Result<Option<PastWindow>> {
-    let Some(started) = moment(row, "started") else { return Ok(None) };
+    let Some(started) = moment(row, "begun") else { return Ok(None) };
     Ok(Some(PastWindow {
         window: window(row)?,
         state: text(row, "state"),

@@ -1,5 +1,4 @@
 //! The windows of a table as they are on record.
-use time::Date;
 
 use super::{Subject, ask, names};
 use crate::catalog::TableName;
@@ -7,7 +6,9 @@ use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::tds::fingerprint::Fingerprint;
-use crate::window::Window;
+use time::Date;
+
+use crate::window::{DayRange, KeyRange, LAST_DAY, Window};
 
 /// Where a window stands; the [module](super::super) says who sets what, when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct RecordedWindow {
     pub fingerprint: Option<Fingerprint>,
     /// Of the rows that were loaded, as the bulk load had them.
     pub bytes: u64,
+    /// What the source's statistics said when it was put down.
+    pub estimated_rows: u64,
     /// Why it failed, or why it is not complete any more.
     pub reason: Option<String>,
     /// The run that has begun the windows that this one belongs to.
@@ -60,13 +63,15 @@ pub struct RecordedWindow {
 /// # Errors
 /// The server's.
 pub async fn windows(session: &mut Session, table: &TableName) -> Result<Vec<RecordedWindow>> {
-    let sql = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, \
-               CONVERT(varchar(10), next_date, 126) AS next_date, state, batch_id, object_id, date_column, \
-               fingerprint, source, row_count, byte_count, row_hash, error FROM replica.windows \
-               WHERE schema_name = @P1 AND table_name = @P2 ORDER BY first_date, next_date";
+    let sql = format!(
+        "SELECT windows.*, {WINDOW_DAYS} FROM replica.windows WHERE windows.schema_name = @P1 AND windows.table_name = @P2 \
+         ORDER BY windows.first_date, windows.next_date"
+    );
     let (schema, name) = names(table);
-    let rows = ask(session, sql, &[&schema, &name]).await?;
-    rows.iter().map(|row| known(row, table)).collect()
+    let rows = ask(session, &sql, &[&schema, &name]).await?;
+    let mut windows: Vec<_> = rows.iter().map(|row| known(row, table)).collect::<Result<_>>()?;
+    windows.sort_by(|left, right| left.window.cmp(&right.window));
+    Ok(windows)
 }
 
 fn known(row: &CatalogRow, table: &TableName) -> Result<RecordedWindow> {
@@ -76,7 +81,7 @@ fn known(row: &CatalogRow, table: &TableName) -> Result<RecordedWindow> {
     let subject = Subject {
         table: table.clone(),
         object_id: row.number("object_id")?,
-        date_column: row.name("date_column")?,
+        cut_by: row.name("date_column")?,
         fingerprint: row.name("fingerprint")?,
         source: row.name("source")?,
     };
@@ -91,17 +96,37 @@ fn known(row: &CatalogRow, table: &TableName) -> Result<RecordedWindow> {
         subject,
         fingerprint,
         bytes: count("byte_count").unwrap_or_default(),
+        estimated_rows: count("estimated_rows").unwrap_or_default(),
         reason: row.text("error").map(str::to_owned),
         batch: row.number("batch_id")?,
     })
 }
 
-/// The window of a row that has its dates as style 126 writes them.
+/// The days of a window on record, as [`window`] reads them. Who also asks for `windows.*` learns of ranges of keys, which a
+/// ledger of version 1 has no columns for.
+pub(crate) const WINDOW_DAYS: &str = "CONVERT(varchar(10), windows.first_date, 126) AS first_day, \
+     CONVERT(varchar(10), windows.next_date, 126) AS next_day";
+
+/// The days of the rows that a range of keys has: any.
+pub(super) const ALL_DAYS: DayRange = DayRange { first: time::macros::date!(0001 - 01 - 01), next: LAST_DAY };
+
+/// The days of the rows that a window has.
+pub(super) fn days(window: &Window) -> DayRange {
+    window.days().unwrap_or(ALL_DAYS)
+}
+
+/// The window of a row that has [`WINDOW_DAYS`].
 pub(crate) fn window(record: &CatalogRow) -> Result<Window> {
+    if let Some(number) = record.int("range_number").and_then(|number| u32::try_from(number).ok())
+        && number > 0
+    {
+        let boundary = |column| record.text(column).map(KeyRange::read).transpose();
+        return Ok(KeyRange { number, first: boundary("first_key")?, next: boundary("next_key")? }.into());
+    }
     let date = |column| {
         let format = time::macros::format_description!("[year]-[month]-[day]");
         let text = record.name(column)?;
         Date::parse(&text, format).map_err(|_| Error::protocol(format!("the ledger has {text} as {column}")))
     };
-    Ok(Window { first: date("first_date")?, next: date("next_date")? })
+    Ok(DayRange { first: date("first_day")?, next: date("next_day")? }.into())
 }

@@ -35,6 +35,9 @@ CREATE TABLE replica.windows (
     table_name nvarchar(128) NOT NULL,
     first_date date NOT NULL,
     next_date date NOT NULL,
+    range_number int NOT NULL CONSTRAINT DF_replica_windows_range DEFAULT 0,
+    first_key nvarchar(max) NULL,
+    next_key nvarchar(max) NULL,
     state varchar(10) NOT NULL CONSTRAINT CK_replica_windows_state
         CHECK (state IN ('pending', 'loading', 'complete', 'failed')),
     object_id int NOT NULL,
@@ -55,7 +58,7 @@ CREATE TABLE replica.windows (
     load_ms bigint NULL,
     verify_ms bigint NULL,
     error nvarchar(2000) NULL,
-    CONSTRAINT PK_replica_windows PRIMARY KEY (schema_name, table_name, first_date, next_date)
+    CONSTRAINT PK_replica_windows PRIMARY KEY (schema_name, table_name, first_date, next_date, range_number)
 );
 CREATE TABLE replica.disabled_indexes (
     schema_name nvarchar(128) NOT NULL,
@@ -67,4 +70,4 @@ CREATE TABLE replica.disabled_indexes (
     rebuilding_run bigint NULL,
     CONSTRAINT PK_replica_disabled_indexes PRIMARY KEY (schema_name, table_name, index_name)
 );
-INSERT INTO replica.ledger (version) VALUES (1);
+INSERT INTO replica.ledger (version) VALUES (2);

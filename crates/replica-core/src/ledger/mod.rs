@@ -51,18 +51,20 @@ mod staging;
 mod subject;
 mod version;
 
-pub use begin::{Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, skippable};
+pub use begin::{
+    Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, may_be_joined, skippable,
+};
 pub use claim::{Claim, Loaded, NextClaim, is_lost};
 pub use history::{Past, PastWindow, at_work, history};
 pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};
-pub(crate) use known::window;
 pub use known::{RecordedWindow, State, windows};
+pub(crate) use known::{WINDOW_DAYS, window};
 pub use lease::{Heartbeat, LEASE};
 pub use plain::{PlainEnd, PlainRun, PlainRunOptions, end_unended};
 pub use replaced::{Replaced, window_columns};
 pub use run::{Ended, Run};
 pub(crate) use schema::check;
-pub use schema::{DDL, exists, open};
+pub use schema::{DDL, exists, open, open_for_keys};
 pub use staging::{
     RecordedStaging, STAGING_DDL, drop_staging, make_staging, open_staging, staging, sweep_staging,
 };
@@ -100,7 +102,7 @@ fn names(table: &TableName) -> (&str, &str) {
 }
 
 /// Whether a window on record has any of the days from one parameter up to, and without, another. Without end
-/// (see [`Window::is_endless`](crate::window::Window::is_endless)) it has all from its first day on.
+/// (see [`DayRange::is_endless`](crate::window::DayRange::is_endless)) it has all from its first day on.
 fn overlaps(first: &str, next: &str) -> String {
     const ENDLESS: &str = "'99991231'";
     format!(

@@ -5,7 +5,7 @@ use crate::catalog::TableName;
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::tds::rpc::{Param, Query};
-use crate::window::Window;
+use crate::window::DayRange;
 
 /// Rows that are replaced in one transaction, past the windows on record. Those that have any of these rows are marked
 /// in that same transaction, so that a rollback takes the mark back with the rows: they are pending from then on, and
@@ -17,7 +17,7 @@ pub struct Replaced<'a> {
     /// The target's.
     pub table: &'a TableName,
     /// These days along this column of the source; `None`: all rows.
-    pub days: Option<(&'a str, Window)>,
+    pub days: Option<(&'a str, DayRange)>,
 }
 
 impl Replaced<'_> {

@@ -1,4 +1,5 @@
-//! The ledger's tables: made when they are missing, and left alone when they are someone else's or a later version's.
+//! The ledger's tables: made when they are missing, brought up to the version that has ranges of keys, and left alone when
+//! they are someone else's or a later version's.
 use super::{STAGING_DDL, VERSIONS_DDL};
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
@@ -6,7 +7,17 @@ use crate::retry::Backoff;
 use crate::session::Session;
 
 /// What [`DDL`] makes, and all that this program understands.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+
+/// The first one. It has no ranges of keys, and all that has to do with days is the same in it: whoever wants no more than
+/// that works with it as it is, since a login that fills the tables need not be one that may alter them.
+const OLDEST: i64 = 1;
+
+/// What [`FROM_1_TO_2`] adds to replica.windows.
+const ADDED: [&str; 3] = ["range_number", "first_key", "next_key"];
+
+/// Keeps every record: windows of days have the number 0.
+const FROM_1_TO_2: &str = include_str!("from_1_to_2.sql");
 
 /// The one place that knows the tables. They have a schema of their own: who may make it and tables in it needs no
 /// right on any other, and one GRANT lets a login use them. docs/LEDGER.md explains them column by column.
@@ -34,6 +45,48 @@ pub(super) enum FoundSchema {
 /// someone who has them. Tables of a later version, or of someone else.
 pub async fn open(session: &mut Session) -> Result<()> {
     opened(session, RefusedStatements::Logged).await
+}
+
+/// The same, with the columns that ranges of keys need: a ledger of version 1 is brought up to 2, with all of its records.
+///
+/// # Errors
+/// Those of [`open`]; the login may not alter the tables: the statements are logged for someone who may.
+pub async fn open_for_keys(session: &mut Session) -> Result<()> {
+    open(session).await?;
+    if matches!(look(session).await?, FoundSchema::Ledger(OLDEST)) {
+        bring_up(session).await?;
+    }
+    match look(session).await? {
+        FoundSchema::Ledger(OLDEST) => {
+            Err(Error::busy("the ledger still has version 1, which has no ranges of keys"))
+        }
+        FoundSchema::Ledger(version) => check(version),
+        FoundSchema::Foreign(error) => Err(error),
+        FoundSchema::Nothing { .. } => Err(Error::busy("the ledger's tables were dropped just now")),
+    }
+}
+
+/// Column names in each table must be unique: somebody else has added them first (sys.messages).
+const ADDED_ALREADY: u32 = 2705;
+
+async fn bring_up(session: &mut Session) -> Result<()> {
+    log::info!("bringing the ledger in the target database (schema replica) from version 1 to version 2");
+    let script = format!("BEGIN TRANSACTION;\n{FROM_1_TO_2}COMMIT TRANSACTION");
+    let Err(error) = session.execute(&script).await else { return Ok(()) };
+    if error.server().is_none() {
+        return Err(error);
+    }
+    session.lane()?.rollback().await?;
+    if error.has_number(ADDED_ALREADY) {
+        return Ok(());
+    }
+    if !error.is_transient() {
+        log::info!("from version 1 of the ledger to version 2, for a database administrator:\n{FROM_1_TO_2}");
+        return Err(error
+            .within("the ledger has version 1, which has no ranges of keys, and cannot be brought to version 2")
+            .remedy("GRANT ALTER ON SCHEMA::replica to the login's user, or have an administrator run the statements logged above"));
+    }
+    Err(error)
 }
 
 /// The same for those who can do without: no statements are logged.
@@ -152,11 +205,13 @@ pub(super) async fn look(session: &mut Session) -> Result<FoundSchema> {
         seen = SeenSchema::ask(session).await?;
     }
     if !seen.is_whole() || seen.lacks("ledger", "version") {
-        return Ok(seen.foreign().map_or(FoundSchema::Nothing { schema: seen.schema }, FoundSchema::Foreign));
+        return Ok(seen
+            .foreign(VERSION)
+            .map_or(FoundSchema::Nothing { schema: seen.schema }, FoundSchema::Foreign));
     }
     let version = version(session).await?;
     // Those of a later version may have other columns.
-    let foreign = seen.foreign().filter(|_| version <= VERSION);
+    let foreign = seen.foreign(version).filter(|_| version <= VERSION);
     Ok(foreign.map_or(FoundSchema::Ledger(version), FoundSchema::Foreign))
 }
 
@@ -206,12 +261,15 @@ impl SeenSchema {
         tables(DDL).iter().all(|(table, _)| self.has(table))
     }
 
-    /// What is wrong with the first table that is not ours. Ours come together or not at all.
-    fn foreign(&self) -> Option<Error> {
+    /// What is wrong with the first table that is not ours, of that version. Ours come together or not at all.
+    fn foreign(&self, version: i64) -> Option<Error> {
+        let is_later = |column: &&str| version <= OLDEST && ADDED.contains(column);
         let columns =
             tables(DDL).into_iter().filter(|(table, _)| self.has(table)).find_map(|(table, columns)| {
-                let missing: Vec<_> =
-                    columns.into_iter().filter(|column| self.lacks(table, column)).collect();
+                let missing: Vec<_> = columns
+                    .into_iter()
+                    .filter(|column| self.lacks(table, column) && !is_later(column))
+                    .collect();
                 (!missing.is_empty()).then(|| (table, format!("it has no column {}", missing.join(", "))))
             });
         let alone = || {
@@ -248,11 +306,11 @@ fn tables(ddl: &'static str) -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 pub(crate) fn check(version: i64) -> Result<()> {
-    if version == VERSION {
+    if (OLDEST..=VERSION).contains(&version) {
         return Ok(());
     }
     Err(Error::data(format!(
-        "the ledger in the target database (schema replica) has version {version}, this program knows version {VERSION}"
+        "the ledger in the target database (schema replica) has version {version}, this program knows versions {OLDEST} to {VERSION}"
     ))
     .remedy(if version > VERSION {
         "Use the newer release that made it"
@@ -332,14 +390,14 @@ mod tests {
 
     #[test]
     fn a_later_version_is_refused() {
-        assert!(check(VERSION).is_ok());
+        assert!(check(OLDEST).is_ok() && check(VERSION).is_ok() && check(OLDEST - 1).is_err());
         let error = check(VERSION + 1).unwrap_err().to_string();
-        assert!(error.contains("version 2") && error.contains("newer release"), "{error}");
+        assert!(error.contains("version 3") && error.contains("newer release"), "{error}");
     }
 
     #[test]
     fn the_script_survives_being_printed_as_one_line() {
-        assert!(!DDL.contains("--"), "a comment would swallow what follows");
+        assert!(!DDL.contains("--") && !FROM_1_TO_2.contains("--"), "a comment would swallow what follows");
     }
 
     /// Table and column of each.
@@ -356,25 +414,30 @@ mod tests {
     fn the_ledgers_own_tables_are_known_by_their_columns() {
         let tables = tables(DDL);
         let names: Vec<_> = tables.iter().map(|(table, columns)| (*table, columns.len())).collect();
-        assert_eq!(names, [("ledger", 1), ("runs", 26), ("windows", 23), ("disabled_indexes", 7)]);
+        assert_eq!(names, [("ledger", 1), ("runs", 26), ("windows", 26), ("disabled_indexes", 7)]);
         let all = tables.iter().flat_map(|(table, columns)| columns.iter().map(|c| (*table, Some(*c))));
-        assert!(seen(&all.collect::<Vec<_>>()).foreign().is_none());
-        assert!(seen(&[]).foreign().is_none(), "none is there");
+        let all: Vec<_> = all.collect();
+        assert!(seen(&all).foreign(VERSION).is_none());
+        assert!(seen(&[]).foreign(VERSION).is_none(), "none is there");
+        let first: Vec<_> =
+            all.into_iter().filter(|(_, column)| column.is_none_or(|c| !ADDED.contains(&c))).collect();
+        assert!(seen(&first).foreign(OLDEST).is_none());
+        assert!(seen(&first).foreign(VERSION).is_some());
     }
 
     #[test]
     fn a_table_of_another_is_named_with_what_it_lacks() {
         let columns = [("disabled_indexes", Some("index_name")), ("disabled_indexes", Some("object_id"))];
-        let error = seen(&columns).foreign().unwrap().to_string();
+        let error = seen(&columns).foreign(VERSION).unwrap().to_string();
         assert!(error.contains("replica.disabled_indexes"), "{error}");
         assert!(
             error.contains("no column schema_name, table_name, run_id, recorded, rebuilding_run"),
             "{error}"
         );
-        let error = seen(&[("Ledger", Some("VERSION"))]).foreign().unwrap().to_string();
+        let error = seen(&[("Ledger", Some("VERSION"))]).foreign(VERSION).unwrap().to_string();
         assert!(error.contains("there is no replica.runs, replica.windows, replica.disabled"), "{error}");
         // Such as a procedure.
-        let error = seen(&[("ledger", None)]).foreign().unwrap().to_string();
+        let error = seen(&[("ledger", None)]).foreign(VERSION).unwrap().to_string();
         assert!(error.contains("no column version") && error.contains("ALTER SCHEMA"), "{error}");
     }
 }

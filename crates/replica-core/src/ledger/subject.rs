@@ -13,8 +13,8 @@ pub struct Subject {
     pub table: TableName,
     /// A table that was dropped and made again has another id: its windows are not those on record.
     pub object_id: i64,
-    /// The target's column that cuts the windows.
-    pub date_column: String,
+    /// The source's columns that the windows are cut by: of days one, of keys all.
+    pub cut_by: String,
     /// Of the columns and their conversions, 32 hexadecimal digits.
     pub fingerprint: String,
     /// Server, database and table, as the source itself says.
@@ -22,13 +22,14 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The windows of `target` along `date_column`, filled from `source`.
-    pub fn new(source: &Table, target: &Table, mapping: &Mapping, date_column: &str) -> Self {
+    /// The windows of `target` along `cut_by`, filled from `source`. `key`: what its ranges depend on, if it is one (see
+    /// [`Key::fingerprint`](crate::window::Key::fingerprint)).
+    pub fn new(source: &Table, target: &Table, mapping: &Mapping, cut_by: &str, key: Option<&str>) -> Self {
         Self {
             table: target.object.name.clone(),
             object_id: target.object.id,
-            date_column: date_column.to_owned(),
-            fingerprint: fingerprint(source, mapping),
+            cut_by: cut_by.chars().take(MOST_NAME).collect(),
+            fingerprint: fingerprint(source, mapping, key),
             source: source_name(source),
         }
     }
@@ -42,7 +43,7 @@ impl Subject {
     pub fn difference(&self, wanted: &Self) -> Option<&'static str> {
         let differences = [
             (self.object_id != wanted.object_id, "the table was dropped and made again"),
-            (self.date_column != wanted.date_column, "another date column"),
+            (self.cut_by != wanted.cut_by, "another date column or key"),
             (
                 self.fingerprint != wanted.fingerprint,
                 "other columns, conversions or rows (a condition or an expression)",
@@ -60,9 +61,13 @@ pub fn source_name(source: &Table) -> String {
     format!("{server}/{database}/{}", source.object.name).chars().take(400).collect()
 }
 
-/// Names, types and conversions of all columns, in order, and which rows there are.
-pub(crate) fn fingerprint(source: &Table, mapping: &Mapping) -> String {
+/// Characters of the ledger's columns for names.
+const MOST_NAME: usize = 128;
+
+/// Names, types and conversions of all columns, in order, which rows there are, and what ranges of a key depend on.
+pub(crate) fn fingerprint(source: &Table, mapping: &Mapping, key: Option<&str>) -> String {
     let mut text = source.article.fingerprint();
+    text.extend(key.map(|key| format!("key {key}\n")));
     for column in &mapping.columns {
         let conversion = &column.conversion;
         let _ = writeln!(

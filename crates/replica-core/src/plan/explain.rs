@@ -160,7 +160,8 @@ impl WindowedPlan {
         let plan = &self.base;
         let mut lines = plan.explain_columns();
         let mut add = |topic, text: String| lines.push(ExplainLine::new(topic, text));
-        add("date", format!("windows are cut by {}", self.date_column));
+        let topic = if self.at_source.date().is_some() { "date" } else { "key" };
+        add(topic, format!("windows are cut by {}", self.cut_by));
         for (window, rows) in windows {
             add("window", format!("{window}: {} rows", human_count(*rows)));
         }
@@ -169,7 +170,7 @@ impl WindowedPlan {
             lines.extend(plan.explain_warnings());
             return lines;
         };
-        let first = self.limited(*window);
+        let first = self.limited(window.clone());
         if let Some(difference) = &first.difference {
             lines.extend(difference.explain(&first));
             lines.extend(plan.explain_warnings());

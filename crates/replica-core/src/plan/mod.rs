@@ -9,7 +9,7 @@ use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
 use crate::tds::columns::WireColumn;
 use crate::tds::rpc::{Param, Query};
 use crate::types::mapping::{MappedColumn, Mapping, map};
-use crate::window::{DateColumn, Window, and_where};
+use crate::window::{Cut, Window, and_where};
 
 mod changes;
 mod defaults;
@@ -26,7 +26,7 @@ pub use difference::refusals;
 pub use part::RowSelection;
 pub(crate) use publish::{Publishing, StreamsPlan};
 pub(crate) use statements::{Phase, Statement};
-pub(crate) use windowed::WindowedPlan;
+pub(crate) use windowed::{WindowedPlan, key_columns};
 
 /// One table's replacement.
 #[derive(Clone, Debug)]
@@ -80,10 +80,10 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub window: Window,
-    /// The source's name of the column that windows are cut by.
-    pub date_column: String,
-    pub at_source: DateColumn,
-    pub at_target: DateColumn,
+    /// The source's name of what windows are cut by.
+    pub cut_by: String,
+    pub at_source: Cut,
+    pub at_target: Cut,
 }
 
 /// A column to order by: its name at the target, which is its alias in the SELECT.
@@ -320,10 +320,10 @@ fn mapping(source: &Table, target: &Table, options: CopyOptions) -> Result<Mappi
     map(source, target, options.ignore_extra_columns)
 }
 
-fn within(statement: String, limits: Option<(&DateColumn, &Window)>) -> Query {
+fn within(statement: String, limits: Option<(&Cut, &Window)>) -> Query {
     let mut query = Query::from(statement);
-    if let Some((column, window)) = limits {
-        let within = column.within(window, &mut query.params);
+    if let Some((cut, window)) = limits {
+        let within = cut.within(window, &mut query.params);
         query.sql = format!("{} WHERE {within}", query.sql);
     }
     query

@@ -201,9 +201,9 @@ mod windows {
     use super::*;
     use crate::plan::WindowedPlan;
     use crate::tds::rpc::Param;
-    use crate::window::Window;
+    use crate::window::{CutBy, DayRange};
 
-    const FEBRUARY: Window = Window { first: date!(2024 - 02 - 01), next: date!(2024 - 03 - 01) };
+    const FEBRUARY: DayRange = DayRange { first: date!(2024 - 02 - 01), next: date!(2024 - 03 - 01) };
 
     fn dated(name: &str, sql_type: &SqlType) -> Table {
         let mut table = table(name);
@@ -214,13 +214,13 @@ mod windows {
     fn plan(from: &SqlType, to: &SqlType) -> WindowedPlan {
         let mut target = dated("rep.t", to);
         target.object.id = 2;
-        WindowedPlan::new(&dated("dbo.t", from), &target, CopyOptions::default(), None).unwrap()
+        WindowedPlan::new(&dated("dbo.t", from), &target, CopyOptions::default(), &CutBy::Date(None)).unwrap()
     }
 
     #[test]
     fn statements_of_a_window() {
         let p = plan(&SqlType::DateTime, &SqlType::DateTime2(3));
-        let february = p.limited(FEBRUARY);
+        let february = p.limited(FEBRUARY.into());
         let select = february.select();
         assert_eq!(
             select.sql,
@@ -246,13 +246,15 @@ mod windows {
         assert_eq!((delete.sql, batch), (format!("DELETE TOP (7) FROM [rep].[t] WHERE {within}"), Some(7)));
         assert_eq!(found.before()[0].query.sql, format!("DELETE FROM [rep].[t] WHERE {within}"));
         assert_eq!(february.count().sql, format!("SELECT COUNT_BIG(*) FROM [rep].[t] WHERE {within}"));
-        assert!(p.outside().sql.ends_with(" FROM [dbo].[t] WHERE [day] IS NULL OR [day] >= '99991231'"));
+        assert!(
+            p.outside().unwrap().sql.ends_with(" FROM [dbo].[t] WHERE [day] IS NULL OR [day] >= '99991231'")
+        );
     }
 
     #[test]
     fn everything_is_explained() {
         let p = plan(&SqlType::Date, &SqlType::Date);
-        let lines = p.explain(&[(FEBRUARY, 1_234_567)], &["3 rows without day".into()]);
+        let lines = p.explain(&[(FEBRUARY.into(), 1_234_567)], &["3 rows without day".into()]);
         let text = lines.iter().map(|line| format!("{} {}\n", line.topic, line.text)).collect::<String>();
         for part in [
             "window 2024-02: 1,234,567 rows",
@@ -271,7 +273,8 @@ mod windows {
         let mut target = dated("rep.t", &SqlType::Date);
         target.object.id = 2;
         target.columns[2].computed = true;
-        let error = WindowedPlan::new(&dated("dbo.t", &SqlType::Date), &target, CopyOptions::default(), None);
+        let source = dated("dbo.t", &SqlType::Date);
+        let error = WindowedPlan::new(&source, &target, CopyOptions::default(), &CutBy::Date(None));
         assert!(error.unwrap_err().to_string().contains("column day"));
     }
 }

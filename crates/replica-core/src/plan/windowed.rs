@@ -1,11 +1,15 @@
 //! Windows of a table, as statements.
 use super::{CopyOptions, Limits, Plan, Publishing, mapping};
 use crate::catalog::Table;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ledger::Subject;
 use crate::shape::{DeleteMethod, LoadLock, Reason, no_date_column, windowed};
 use crate::staging::{BrokenRule, Layout, Staging, StagingTables, window_part};
 use crate::tds::rpc::Query;
-use crate::window::{DateColumn, Filter, Window, choose};
+use crate::types::mapping::MappedColumn;
+use crate::window::{
+    Cut, CutBy, DateColumn, DayRange, Filter, Key, KeyRange, Window, all_days, choose, choose_key,
+};
 
 /// Each has two parameters, of which a statement takes 2,100 (Microsoft docs, "Maximum capacity specifications").
 const MOST_STRETCHES: usize = 1_000;
@@ -15,44 +19,60 @@ const MOST_STRETCHES: usize = 1_000;
 pub struct WindowedPlan {
     /// The plan of the table, not limited to any of its windows.
     pub base: Plan,
-    /// The source's name of the column that windows are cut by.
-    pub date_column: String,
+    /// The source's name of the column that windows are cut by; of a key, all of them.
+    pub cut_by: String,
     /// Windows that are partitions of the target change places with them.
     pub staging: Option<Staging>,
-    target_date_id: i32,
-    at_source: DateColumn,
-    at_target: DateColumn,
+    /// The target's column that a window's rows are found by.
+    target_cut_id: i32,
+    pub(super) at_source: Cut,
+    at_target: Cut,
 }
 
 impl WindowedPlan {
-    /// `date_column`: as the user named it, or the only one that holds dates.
-    ///
     /// # Errors
-    /// Those of [`Plan::new`]; no column to cut by, or a choice among several.
-    pub fn new(
-        source: &Table,
-        target: &Table,
-        options: CopyOptions,
-        date_column: Option<&str>,
-    ) -> Result<Self> {
-        let date = choose(source, date_column)?;
+    /// Those of [`Plan::new`]; nothing to cut by, or a choice among several.
+    pub fn new(source: &Table, target: &Table, options: CopyOptions, cut_by: &CutBy) -> Result<Self> {
         let mapping = mapping(source, target, options)?;
-        let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
-            return Err(no_date_column(target, &date.name));
+        let (first, at_source, at_target, cut_by) = match cut_by {
+            CutBy::Date(named) => {
+                let date = choose(source, named.as_deref())?;
+                let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
+                    return Err(no_date_column(target, &date.name));
+                };
+                let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
+                (mapped, at_source.into(), at_target.into(), date.name.clone())
+            }
+            CutBy::Key(named) => {
+                let columns = key_columns(source, &mapping.columns, named)?;
+                let at_target = Key::at_target(&columns).map_err(|error| error.table(&source.object.name))?;
+                let names: Vec<_> = columns.iter().map(|mapped| mapped.source.name.as_str()).collect();
+                let Some(first) = columns.first().copied() else {
+                    return Err(Error::usage("a key without columns").table(&source.object.name));
+                };
+                (first, Cut::Key(Key::at_source(&columns)), Cut::Key(at_target), names.join(", "))
+            }
         };
-        let at_source = DateColumn::at_source(mapped);
-        let at_target = DateColumn::at_target(mapped);
-        let target_date_id = mapped.target.id;
-        let strategy = windowed(target, target_date_id, options.loading());
+        let target_cut_id = first.target.id;
+        let strategy = windowed(target, target_cut_id, options.loading());
         let base = Plan::of(source, target, options, (mapping, strategy));
-        let date_column = date.name.clone();
-        Ok(Self { base, date_column, staging: None, target_date_id, at_source, at_target })
+        Ok(Self { base, cut_by, staging: None, target_cut_id, at_source, at_target })
+    }
+
+    /// The windows of this plan, as the ledger knows them.
+    pub fn subject(&self, source: &Table, target: &Table) -> Subject {
+        let key = match &self.at_source {
+            Cut::Date(_) => None,
+            Cut::Key(key) => Some(key.fingerprint()),
+        };
+        Subject::new(source, target, &self.base.mapping, &self.cut_by, key.as_deref())
     }
 
     /// The same plan, by which windows that are partitions of their own change places with them, if the target is built
     /// for that.
     pub fn with_staging(self, target: &Table, layout: Layout, windows: &[Window]) -> Self {
-        match Staging::new(target, self.target_date_id, self.at_target.clone(), layout) {
+        let Some(date) = self.at_target.date().cloned() else { return self };
+        match Staging::new(target, self.target_cut_id, date, layout) {
             Ok(staging) if windows.iter().any(|window| staging.stage(window).is_some()) => {
                 let strategy = self.base.strategy.clone().switching();
                 Self { base: Plan { strategy, ..self.base }, staging: Some(staging), ..self }
@@ -104,54 +124,111 @@ impl WindowedPlan {
     pub fn limited(&self, window: Window) -> Plan {
         let limits = Limits {
             window,
-            date_column: self.date_column.clone(),
+            cut_by: self.cut_by.clone(),
             at_source: self.at_source.clone(),
             at_target: self.at_target.clone(),
         };
         Plan { limits: Some(limits), ..self.base.clone() }
     }
 
-    /// Rows of the source for each day of a window that has any: the day as yyyymmdd, then their number.
-    pub fn days(&self, window: Window) -> Query {
-        by_day(&self.at_source, |list| self.limited(window).at_source(list))
+    /// Rows of the source for each day that has any: the day as yyyymmdd, then their number. `None`: windows are of a key.
+    pub fn days(&self, days: DayRange) -> Option<Query> {
+        let date = self.at_source.date()?;
+        Some(by_day(date, |list| self.limited(days.into()).at_source(list)))
     }
 
     /// The same of the target.
-    pub fn target_days(&self, window: Window) -> Query {
-        let target = self.base.target.quoted();
-        by_day(&self.at_target, |list| self.limited(window).at_target(&format!("{list} FROM {target}")))
+    pub fn target_days(&self, days: DayRange) -> Option<Query> {
+        let (date, target) = (self.at_target.date()?, self.base.target.quoted());
+        Some(by_day(date, |list| self.limited(days.into()).at_target(&format!("{list} FROM {target}"))))
+    }
+
+    /// How many rows the source has in each window, in their order: a few statements of one seek a window, where an index
+    /// begins with the key.
+    pub fn counts(&self, windows: &[Window]) -> Vec<Query> {
+        let from = self.base.rows_from.to_string();
+        counts(&self.at_source, &from, windows)
+    }
+
+    /// The same of the target.
+    pub fn target_counts(&self, windows: &[Window]) -> Vec<Query> {
+        counts(&self.at_target, &self.base.target.quoted(), windows)
     }
 
     /// Which of the target's rows are in any of the windows, which are in order; where these lie too far apart for one
     /// statement, in what lies between them, too.
     pub fn held_by(&self, windows: &[Window]) -> Filter {
-        let mut stretches: Vec<Window> = Vec::new();
-        for window in windows {
-            match stretches.last_mut().filter(|last| last.next == window.first) {
-                Some(last) => last.next = window.next,
-                None => stretches.push(*window),
+        let mut params = Vec::new();
+        let Some(date) = self.at_target.date() else {
+            let keys: Vec<_> = windows.iter().filter_map(Window::keys).collect();
+            if KeyRange::are_whole(&keys) || windows.len() > MOST_STRETCHES / 2 {
+                return Filter { predicate: "1 = 1".to_owned(), params };
+            }
+            let within =
+                windows.iter().map(|window| format!("({})", self.at_target.within(window, &mut params)));
+            return Filter { predicate: within.collect::<Vec<_>>().join(" OR "), params };
+        };
+        let mut stretches: Vec<DayRange> = Vec::new();
+        for days in windows.iter().filter_map(Window::days) {
+            match stretches.last_mut().filter(|last| last.next == days.first) {
+                Some(last) => last.next = days.next,
+                None => stretches.push(days),
             }
         }
-        if let [first, .., last] = stretches[..]
+        if let Some(all) = all_days(windows)
             && stretches.len() > MOST_STRETCHES
         {
-            stretches = vec![Window { first: first.first, next: last.next }];
+            stretches = vec![all];
         }
-        let mut params = Vec::new();
-        let within =
-            stretches.iter().map(|window| format!("({})", self.at_target.within(window, &mut params)));
+        let within = stretches.iter().map(|days| format!("({})", date.within(days, &mut params)));
         Filter { predicate: within.collect::<Vec<_>>().join(" OR "), params }
     }
 
     /// The first and the last day that the source's rows have: see [`DateColumn::extent`].
-    pub fn extent(&self) -> Query {
-        self.at_source.extent(&self.base.rows_from.to_string())
+    pub fn extent(&self) -> Option<Query> {
+        Some(self.at_source.date()?.extent(&self.base.rows_from.to_string()))
     }
 
     /// Counts the rows of the source that ordinary windows pass by: see [`Outside`](crate::window::Outside).
-    pub fn outside(&self) -> Query {
-        self.at_source.outside(&self.base.rows_from.to_string())
+    pub fn outside(&self) -> Option<Query> {
+        Some(self.at_source.date()?.outside(&self.base.rows_from.to_string()))
     }
+}
+
+/// The columns of a source's key, as they get over.
+///
+/// # Errors
+/// Those of [`choose_key`]; a column that the target lacks.
+pub(crate) fn key_columns<'a>(
+    source: &Table,
+    mapped: &'a [MappedColumn],
+    named: &[String],
+) -> Result<Vec<&'a MappedColumn>> {
+    let column = |column: &crate::catalog::Column| {
+        mapped.iter().find(|mapped| mapped.source.id == column.id).ok_or_else(|| {
+            Error::mapping("the target gets no values for the column that ranges are cut by")
+                .remedy("Choose another with --key, or add the column to the target")
+                .table(&source.object.name)
+                .column(&column.name)
+        })
+    };
+    choose_key(source, named)?.into_iter().map(column).collect()
+}
+
+/// Windows that a statement counts the rows of: each has two parameters for every column of a key.
+const COUNTED_AT_ONCE: usize = 100;
+
+fn counts(cut: &Cut, from: &str, windows: &[Window]) -> Vec<Query> {
+    let counted = |windows: &[Window]| {
+        let mut params = Vec::new();
+        let counts = (0..).zip(windows).map(|(n, window)| {
+            let within = cut.within(window, &mut params);
+            format!("SELECT {n} AS [place], COUNT_BIG(*) AS [rows] FROM {from} WHERE {within}")
+        });
+        let sql = counts.collect::<Vec<_>>().join(" UNION ALL ");
+        Query { sql: format!("{sql} ORDER BY [place]"), params }
+    };
+    windows.chunks(COUNTED_AT_ONCE).map(counted).collect()
 }
 
 fn by_day(date: &DateColumn, select: impl FnOnce(&str) -> Query) -> Query {

@@ -8,7 +8,7 @@ use crate::catalog::{Column, SqlType, TableName};
 use crate::error::Result;
 use crate::session::Session;
 use crate::tds::rpc::Param;
-use crate::window::Window;
+use crate::window::DayRange;
 
 /// The partitions of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Layout {
     }
 
     /// The number of the partition that holds a window and nothing else.
-    pub fn partition_of(&self, window: &Window) -> Option<usize> {
+    pub fn partition_of(&self, window: &DayRange) -> Option<usize> {
         let days = self.first_days.as_ref()?;
         let at = days.iter().position(|day| *day == window.first)?;
         // What comes after the last boundary may be of any day, and a window without end wants all of them.
@@ -197,7 +197,7 @@ mod tests {
         let rows =
             boundaries(true, &["2024-01-01T00:00:00", "2024-02-01T00:00:00.0000000", "2024-03-01T00:00:00"]);
         let layout = Layout { first_days: first_days(&rows, Some(&SqlType::DateTime)), ..Layout::default() };
-        let of = |first, next| layout.partition_of(&Window { first, next });
+        let of = |first, next| layout.partition_of(&DayRange { first, next });
         assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 02 - 01)), Some(2));
         assert_eq!(of(date!(2024 - 02 - 01), date!(2024 - 03 - 01)), Some(3));
         assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 03 - 01)), None);

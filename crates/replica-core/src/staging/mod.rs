@@ -85,7 +85,10 @@ impl StagingTables {
 
 /// What tells the tables of a window from those of others.
 pub(crate) fn window_part(window: &Window) -> String {
-    format!("{}_{}", window.first, window.next).replace('-', "")
+    match window {
+        Window::Days(days) => format!("{}_{}", days.first, days.next).replace('-', ""),
+        Window::Keys(range) => format!("range{}", range.number),
+    }
 }
 
 /// The schema of the ledger: whoever may write that may make tables there.
@@ -142,7 +145,8 @@ impl Staging {
 
     /// The tables for one window; `None` if it is not a partition of its own.
     pub fn stage(&self, window: &Window) -> Option<StagingTables> {
-        let partition = self.layout.partition_of(window)?;
+        let days = &window.days()?;
+        let partition = self.layout.partition_of(days)?;
         let part = window_part(window);
         let name = |which: &str| TableName::new(SCHEMA, &format!("stage_{}_{part}_{which}", self.object_id));
         let (incoming, outgoing) = (name("in"), name("out"));
@@ -157,7 +161,7 @@ impl Staging {
         });
         let mut finish: Vec<_> =
             others().filter_map(|index| self.index(&incoming, index, partition)).collect();
-        let promise = self.date.promise(window);
+        let promise = self.date.promise(days);
         finish.push(format!("ALTER TABLE {} WITH CHECK ADD CHECK ({promise})", incoming.quoted()));
         let target = self.target.quoted();
         let wait = if self.low_priority { LOW_PRIORITY } else { "" };
@@ -256,8 +260,9 @@ mod tests {
     use crate::catalog::index::sample as index;
     use crate::catalog::table::sample;
     use crate::types::guide::column;
+    use crate::window::DayRange;
 
-    const JANUARY: Window = Window { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
+    const JANUARY: DayRange = DayRange { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
 
     fn layout() -> Layout {
         let place = |index_id, compression: &str| PartitionLayout {
@@ -295,7 +300,7 @@ mod tests {
 
     #[test]
     fn statements_of_a_partition() {
-        let stage = staging(&table(), layout()).unwrap().stage(&JANUARY).unwrap();
+        let stage = staging(&table(), layout()).unwrap().stage(&JANUARY.into()).unwrap();
         let new = "[replica].[stage_1_20240101_20240201_in]";
         let old = "[replica].[stage_1_20240101_20240201_out]";
         assert_eq!(
@@ -324,7 +329,9 @@ mod tests {
             ]
         );
         assert_eq!(
-            staging(&table(), layout()).unwrap().stage(&Window { next: date!(2024 - 01 - 31), ..JANUARY }),
+            staging(&table(), layout())
+                .unwrap()
+                .stage(&DayRange { next: date!(2024 - 01 - 31), ..JANUARY }.into()),
             None
         );
     }
@@ -333,7 +340,7 @@ mod tests {
     fn new_rows_are_counted_as_the_target_counts() {
         let mut table = table();
         table.columns[0].identity = true;
-        let stage = staging(&table, layout()).unwrap().stage(&JANUARY).unwrap();
+        let stage = staging(&table, layout()).unwrap().stage(&JANUARY.into()).unwrap();
         let created = |name: &TableName| {
             let begin = format!("CREATE TABLE {} ([id] int", name.quoted());
             let all = stage.create.iter().flat_map(|(_, statements)| statements);

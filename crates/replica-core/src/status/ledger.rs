@@ -88,10 +88,9 @@ fn counts(hint: &str, which: &str) -> String {
 /// Windows in one state, with what is to be told of each.
 fn details(hint: &str, state: &str, order: &str) -> String {
     format!(
-        "SELECT TOP ({MOST_WINDOWS}) w.schema_name, w.table_name, w.batch_id, \
-         CONVERT(varchar(10), w.first_date, 126) AS first_date, CONVERT(varchar(10), w.next_date, 126) AS next_date, \
-         w.attempts, w.estimated_rows, DATEDIFF(second, w.started, SYSUTCDATETIME()) AS age, w.error \
-         FROM replica.windows AS w {hint} WHERE w.state = '{state}' ORDER BY {order}"
+        "SELECT TOP ({MOST_WINDOWS}) windows.*, {}, DATEDIFF(second, windows.started, SYSUTCDATETIME()) AS age \
+         FROM replica.windows AS windows {hint} WHERE windows.state = '{state}' ORDER BY {order}",
+        ledger::WINDOW_DAYS
     )
 }
 
@@ -117,8 +116,8 @@ pub(super) async fn read(
     let batch = [
         runs(hint),
         counts(hint, ""),
-        details(hint, "loading", "w.started, w.first_date"),
-        details(hint, "failed", "w.schema_name, w.table_name, w.first_date"),
+        details(hint, "loading", "windows.started, windows.first_date"),
+        details(hint, "failed", "windows.schema_name, windows.table_name, windows.first_date"),
         indexes(hint),
     ];
     let mut answers = session.query_all(&batch.join("; "), &[]).await.map_err(unreadable)?.into_iter();

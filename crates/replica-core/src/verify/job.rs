@@ -96,8 +96,10 @@ impl ComparisonJob {
         let Self { comparison, throttle, show_rows, .. } = self;
         let reading = Reading { comparison, throttle, snapshot, show_rows: *show_rows };
         let verdict = match self.recorded {
-            Some(recorded) => unchanged(&mut sides.target, &reading, self.window, recorded, progress).await?,
-            None => window(&mut sides, &reading, self.window, progress).await?,
+            Some(recorded) => {
+                unchanged(&mut sides.target, &reading, self.window.clone(), recorded, progress).await?
+            }
+            None => window(&mut sides, &reading, self.window.clone(), progress).await?,
         };
         connections.give_back(sides);
         Ok(verdict)

@@ -110,7 +110,7 @@ async fn window(
     window: Option<Window>,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verdict> {
-    match window {
+    match &window {
         Some(window) => sides.work_on(format_args!("{} {window}", reading.comparison.target)),
         None => sides.work_on(&reading.comparison.target),
     }

@@ -1,5 +1,5 @@
 //! Which rows of a table, as SQL.
-use super::{DateColumn, Window};
+use super::{Cut, DateColumn, DayRange, Window};
 use crate::tds::rpc::Param;
 
 /// A predicate on a table's columns, and the values of its parameters, which are `@P1` and so on.
@@ -12,10 +12,16 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The rows of a window.
-    pub fn window(column: &DateColumn, window: &Window) -> Self {
+    /// The rows of some days.
+    pub fn days(column: &DateColumn, days: &DayRange) -> Self {
         let mut params = Vec::new();
-        Self { predicate: column.within(window, &mut params), params }
+        Self { predicate: column.within(days, &mut params), params }
+    }
+
+    /// The rows of a window.
+    pub fn window(cut: &Cut, window: &Window) -> Self {
+        let mut params = Vec::new();
+        Self { predicate: cut.within(window, &mut params), params }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Dates → windows, and which rows of a table a window holds. Pure.
+//! Dates, or values of a key → windows, and which rows of a table a window holds. Pure.
 mod column;
+mod cut;
 mod filter;
 mod key;
 mod range;
@@ -11,6 +12,8 @@ use time::macros::date;
 
 pub use column::{DateColumn, Outside, choose};
 pub(crate) use column::{date_left_out, yyyymmdd};
+pub(crate) use cut::all_days;
+pub use cut::{Cut, CutBy};
 pub use filter::{Filter, and_where};
 pub(crate) use key::readable;
 pub use key::{Boundary, Key, KeyRange, KeyValue, choose_key, key_index};
@@ -19,9 +22,62 @@ pub use range::{Range, Unit, date};
 /// The calendar's last day, and "for ever" in many a table. No day comes after it, neither here nor on the server.
 pub const LAST_DAY: Date = date!(9999 - 12 - 31);
 
-/// Days of a table's date column that are replaced together: `first` and all that come before `next`.
+/// Rows of a table that are replaced together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Window {
+    /// Those of some days.
+    Days(DayRange),
+    /// Those whose keys lie between two values.
+    Keys(KeyRange),
+}
+
+impl Window {
+    /// Its days; `None`: it is of a key.
+    pub fn days(&self) -> Option<DayRange> {
+        match self {
+            Self::Days(days) => Some(*days),
+            Self::Keys(_) => None,
+        }
+    }
+
+    /// Its keys; `None`: it is of days.
+    pub fn keys(&self) -> Option<&KeyRange> {
+        match self {
+            Self::Days(_) => None,
+            Self::Keys(keys) => Some(keys),
+        }
+    }
+
+    /// All days from its first on.
+    pub fn is_endless(&self) -> bool {
+        self.days().is_some_and(|days| days.is_endless())
+    }
+}
+
+impl From<DayRange> for Window {
+    fn from(days: DayRange) -> Self {
+        Self::Days(days)
+    }
+}
+
+impl From<KeyRange> for Window {
+    fn from(keys: KeyRange) -> Self {
+        Self::Keys(keys)
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Days(days) => days.fmt(f),
+            Self::Keys(keys) => keys.fmt(f),
+        }
+    }
+}
+
+/// Days of a table's date column: `first` and all that come before `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Window {
+pub struct DayRange {
     /// Included.
     pub first: Date,
     /// The first day that is no longer in it. Half-open, so that 23:59:59.9999999 is in and midnight is out.
@@ -30,7 +86,7 @@ pub struct Window {
     pub next: Date,
 }
 
-impl Window {
+impl DayRange {
     /// Everything from `first` on.
     pub fn is_endless(&self) -> bool {
         self.next == LAST_DAY
@@ -58,7 +114,7 @@ impl Window {
 }
 
 /// `2024-01` for a month, `2024-01-15` for a day, `2024-01-15..2024-01-20` for anything else, both ends in it.
-impl fmt::Display for Window {
+impl fmt::Display for DayRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_month() {
             write!(f, "{:04}-{:02}", self.first.year(), u8::from(self.first.month()))

@@ -5,7 +5,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, Duration, Month};
 
-use super::{LAST_DAY, Window};
+use super::{DayRange, LAST_DAY, Window};
 use crate::error::{Error, Result};
 
 /// `--start-date` to `--end-date`: all days from the first to the last, both included.
@@ -92,8 +92,8 @@ impl Range {
     }
 
     /// All of it as one window.
-    pub fn whole(&self) -> Window {
-        Window { first: self.first, next: self.next }
+    pub fn whole(&self) -> DayRange {
+        DayRange { first: self.first, next: self.next }
     }
 
     /// Cut where months, weeks or days begin: the first and the last window may be shorter.
@@ -105,7 +105,7 @@ impl Range {
         let mut first = self.first;
         loop {
             let next = after(unit, first).min(self.next);
-            windows.push(Window { first, next });
+            windows.push(Window::Days(DayRange { first, next }));
             if next == self.next {
                 return Ok(windows);
             }
@@ -187,7 +187,7 @@ mod tests {
         let found = labels("2024-01-01", "2024-03-31", Unit::Month);
         assert_eq!(found, ["2024-01", "2024-02", "2024-03"]);
         let range = Range::new(day!(2024 - 02 - 29), day!(2024 - 02 - 29)).unwrap();
-        assert_eq!(range.whole(), Window { first: day!(2024 - 02 - 29), next: day!(2024 - 03 - 01) });
+        assert_eq!(range.whole(), DayRange { first: day!(2024 - 02 - 29), next: day!(2024 - 03 - 01) });
         assert!(date("--end-date", "2023-02-29").is_err());
     }
 
@@ -270,7 +270,7 @@ mod tests {
             assert_eq!(error.exit_code().number(), 2, "{error}");
         }
         let ever = Range::new(day!(9999 - 12 - 31), LAST_DAY).unwrap();
-        assert_eq!(ever.whole(), Window { first: LAST_DAY, next: LAST_DAY });
+        assert_eq!(ever.whole(), DayRange { first: LAST_DAY, next: LAST_DAY });
         let all = Range::new(day!(0001 - 01 - 01), day!(2024 - 01 - 01)).unwrap();
         assert!(all.windows(Unit::Day).is_err());
         assert_eq!(Range::typed(None, None).unwrap(), None);
@@ -283,6 +283,7 @@ mod tests {
             let range = Range::new(first, first + Duration::days(days)).unwrap();
             let unit = [Unit::Month, Unit::Week, Unit::Day][unit as usize];
             let windows = range.windows(unit).unwrap();
+            let windows: Vec<_> = windows.iter().filter_map(Window::days).collect();
             prop_assert_eq!(windows.first().unwrap().first, range.first);
             prop_assert_eq!(windows.last().unwrap().next, range.next);
             prop_assert!(windows.iter().all(|window| window.first < window.next));

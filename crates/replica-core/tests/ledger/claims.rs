@@ -18,7 +18,7 @@ fn loading_is_committed_before_and_complete_with_the_rows() {
         let subject = subject();
         let windows = months(&[1]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
-        let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        let claim = begun.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
         assert_eq!(stage.windows(), [["2024-01-01", "loading", "NULL", "1"]]);
         // Rolled back together ...
         session.lane().unwrap().begin().await.unwrap();
@@ -72,7 +72,8 @@ fn the_largest_comes_first_and_two_hosts_never_get_the_same() {
         let mut got = Vec::new();
         for _ in 0..4 {
             let (left, right) = tokio::join!(first.next(&mut one), second.next(&mut two));
-            let mut pair = [left, right].map(|next| u8::from(claimed(next.unwrap()).window.first.month()));
+            let mut pair = [left, right]
+                .map(|next| u8::from(claimed(next.unwrap()).window.days().unwrap().first.month()));
             pair.sort_unstable();
             got.push(pair);
         }
@@ -156,11 +157,11 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
         let second = begin(&mut two, &shared).await.run;
         let old = claimed(first.next(&mut one).await.unwrap());
         assert!(matches!(second.next(&mut two).await.unwrap(), NextClaim::Wait), "its owner is alive");
-        assert!(second.claim(&mut two, old.window).await.unwrap().is_none());
+        assert!(second.claim(&mut two, old.window.clone()).await.unwrap().is_none());
 
         stage.kill(&first);
         let new = claimed(second.next(&mut two).await.unwrap());
-        assert_eq!((new.window, old.attempt, new.attempt), (old.window, 1, 2));
+        assert_eq!((&new.window, old.attempt, new.attempt), (&old.window, 1, 2));
         // Back from the dead: it renews its lease, but the window is another's.
         first.renew(&mut one).await.unwrap();
         one.lane().unwrap().begin().await.unwrap();
@@ -178,7 +179,7 @@ fn a_dead_hosts_windows_are_taken_over_and_its_return_changes_nothing() {
         assert!(!old.is_complete(&mut one).await.unwrap());
         assert_eq!(stage.windows(), [["2024-01-01", "loading", "NULL", "2"]]);
         complete(&mut two, &new, 5).await;
-        assert!(first.claim(&mut one, old.window).await.unwrap().is_none(), "done with");
+        assert!(first.claim(&mut one, old.window.clone()).await.unwrap().is_none(), "done with");
         assert!(matches!(first.next(&mut one).await.unwrap(), NextClaim::Done));
     });
     assert_eq!(stage.windows(), [["2024-01-01", "complete", "5", "2"]]);
@@ -192,14 +193,14 @@ fn a_run_that_holds_the_table_alone_needs_no_lease_to_expire() {
         let subject = subject();
         let windows = months(&[1]);
         let first = begin(&mut one, &run_options(&subject, &windows)).await.run;
-        let old = first.claim(&mut one, windows[0].window).await.unwrap().unwrap();
+        let old = first.claim(&mut one, windows[0].window.clone()).await.unwrap().unwrap();
         let second = begin(&mut two, &run_options(&subject, &windows)).await.run;
-        let new = second.claim(&mut two, windows[0].window).await.unwrap().unwrap();
+        let new = second.claim(&mut two, windows[0].window.clone()).await.unwrap().unwrap();
         // Each is a first attempt, and yet not the same.
         assert_eq!((old.attempt, new.attempt), (1, 1));
         one.lane().unwrap().begin().await.unwrap();
         assert_eq!(old.check(&mut one).await.unwrap_err().kind(), Kind::Busy);
-        assert!(first.claim(&mut one, windows[0].window).await.unwrap().is_none());
+        assert!(first.claim(&mut one, windows[0].window.clone()).await.unwrap().is_none());
         complete(&mut two, &new, 5).await;
     });
 }
@@ -212,12 +213,12 @@ fn a_window_is_retried_given_back_and_given_up() {
         let subject = subject();
         let windows = months(&[1]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
-        let first = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
-        let again = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        let first = begun.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
+        let again = begun.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
         assert_eq!((first.attempt, again.attempt), (1, 2));
         session.lane().unwrap().begin().await.unwrap();
         assert_eq!(first.check(&mut session).await.unwrap_err().kind(), Kind::Busy);
-        assert_eq!(begun.loading(&mut session).await.unwrap(), [windows[0].window]);
+        assert_eq!(begun.loading(&mut session).await.unwrap(), [windows[0].window.clone()]);
         assert_eq!(begun.release(&mut session).await.unwrap(), 1);
         assert_eq!(stage.windows(), [["2024-01-01", "pending", "NULL", "2"]]);
         let third = claimed(begun.next(&mut session).await.unwrap());
@@ -242,17 +243,17 @@ fn what_is_on_record_can_be_read() {
         let subject = subject();
         let windows = months(&[1, 2]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
-        let claim = begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();
+        let claim = begun.claim(&mut session, windows[1].window.clone()).await.unwrap().unwrap();
         complete(&mut session, &claim, 5).await;
-        begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        begun.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
         let known = ledger::windows(&mut session, &subject.table).await.unwrap();
         let states: Vec<_> =
-            known.iter().map(|known| (known.window, known.state, known.fingerprint)).collect();
+            known.iter().map(|known| (known.window.clone(), known.state, known.fingerprint)).collect();
         assert_eq!(
             states,
             [
-                (windows[0].window, State::Loading, None),
-                (windows[1].window, State::Complete, Some(loaded(5).fingerprint))
+                (windows[0].window.clone(), State::Loading, None),
+                (windows[1].window.clone(), State::Complete, Some(loaded(5).fingerprint))
             ]
         );
         assert!(known.iter().all(|known| known.subject == subject && known.batch == begun.batch));
@@ -276,7 +277,7 @@ fn unknown_commit(stage: &LedgerStage) {
         let subject = subject();
         let windows = months(&[1, 2]);
         let begun = begin(&mut lost, &run_options(&subject, &windows)).await.run;
-        for (window, committed) in [(windows[0].window, true), (windows[1].window, false)] {
+        for (window, committed) in [(windows[0].window.clone(), true), (windows[1].window.clone(), false)] {
             let claim = begun.claim(&mut new, window).await.unwrap().unwrap();
             lost.lane().unwrap().begin().await.unwrap();
             claim.complete(&mut lost, &loaded(1)).await.unwrap();

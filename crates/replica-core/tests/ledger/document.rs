@@ -18,9 +18,9 @@ fn the_documents_sql_runs() {
         let windows = months(&[1, 2]);
         subject.table = "dbo.APP_4_SALES".parse().unwrap();
         let begun = begin(&mut session, &run_options(&subject, &windows)).await.run;
-        let claim = begun.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        let claim = begun.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
         complete(&mut session, &claim, 5_000).await;
-        begun.claim(&mut session, windows[1].window).await.unwrap().unwrap();
+        begun.claim(&mut session, windows[1].window.clone()).await.unwrap().unwrap();
         ledger::record(&mut session, &begun, subject.object_id, "ix").await.unwrap();
         ledger::open_versions(&mut session).await.unwrap();
     });

@@ -104,7 +104,7 @@ impl RealLedger {
     }
 
     fn window(&self, window: u8) -> Window {
-        self.windows[usize::from(window)].window
+        self.windows[usize::from(window)].window.clone()
     }
 
     /// Makes the tables say this.
@@ -145,6 +145,7 @@ impl RealLedger {
                 Mark::Complete => ("complete", run.to_string(), "'abc'"),
             };
             let PlannedWindow { window, estimated_rows } = planned;
+            let days = window.days().unwrap();
             let Subject { fingerprint, source, .. } = &self.subject;
             let _ = write!(
                 sql,
@@ -152,7 +153,7 @@ impl RealLedger {
                  date_column, fingerprint, source, batch_id, run_id, attempts, estimated_rows, row_count, byte_count, \
                  row_hash) VALUES ('dbo', 'SALES', '{}', '{}', '{state}', 7, 'sale_date', '{fingerprint}', \
                  '{source}', {batch}, {run}, {attempts}, {estimated_rows}, 1, 1, {hash}); ",
-                window.first, window.next
+                days.first, days.next
             );
         }
         if let Some(IndexRow { run, rebuilding }) = ledger.index {
@@ -215,7 +216,7 @@ impl RealLedger {
             run.batch = if before.run(id).batch > 0 { before.run(id).batch.into() } else { run.id };
             run
         };
-        let windows: Vec<Window> = self.windows.iter().map(|planned| planned.window).collect();
+        let windows: Vec<Window> = self.windows.iter().map(|planned| planned.window.clone()).collect();
         let session = &mut self.session;
         let table = &subject.table;
         let answer = match op {
@@ -238,7 +239,7 @@ impl RealLedger {
                 NextClaim::Done => Answer::NoneLeft,
             },
             Op::Claim(id, window) => {
-                let window = windows[usize::from(window)];
+                let window = windows[usize::from(window)].clone();
                 numbered(id)
                     .claim(session, window)
                     .await?

@@ -1,7 +1,7 @@
 //! Rows that are replaced past the windows on record: which of these are marked, and what they say from then on.
 use replica_core::catalog::TableName;
 use replica_core::ledger::{self, Replaced, ResumeMode, RunOptions, Subject};
-use replica_core::window::{Window, date};
+use replica_core::window::{DayRange, date};
 
 use crate::util::{LedgerStage, begin, complete, months, run, run_options, skipped, subject};
 
@@ -22,8 +22,8 @@ fn sales() -> TableName {
     subject().table
 }
 
-fn days(first: &str, next: &str) -> Window {
-    Window { first: date("", first).unwrap(), next: date("", next).unwrap() }
+fn days(first: &str, next: &str) -> DayRange {
+    DayRange { first: date("", first).unwrap(), next: date("", next).unwrap() }
 }
 
 /// Marks within a transaction, and commits that or not; whether there was anything to mark.

@@ -1,6 +1,7 @@
 //! Runs: what is replaced, skipped, forgotten; who joins whom; who is the last one out.
 use replica_core::error::Kind;
 use replica_core::ledger::{self, Ended, PlannedWindow, Redone, ResumeMode, RunOptions, Subject};
+use replica_core::window::DayRange;
 
 use crate::util::{LedgerStage, begin, complete, months, run, run_options, skipped, subject};
 
@@ -71,10 +72,10 @@ async fn interrupted(stage: &LedgerStage) {
     let subject = subject();
     let windows = months(&[1, 2, 3]);
     let run = begin(&mut session, &run_options(&subject, &windows)).await.run;
-    let claim = run.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+    let claim = run.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
     complete(&mut session, &claim, 11).await;
-    run.claim(&mut session, windows[1].window).await.unwrap().unwrap();
-    let claim = run.claim(&mut session, windows[2].window).await.unwrap().unwrap();
+    run.claim(&mut session, windows[1].window.clone()).await.unwrap().unwrap();
+    let claim = run.claim(&mut session, windows[2].window.clone()).await.unwrap().unwrap();
     claim.fail(&mut session, &replica_core::error::Error::data("no")).await.unwrap();
 }
 
@@ -98,7 +99,7 @@ fn resume_skips_what_is_complete_and_says_why_it_does_the_rest_again() {
         interrupted(&stage).await;
         let windows = months(&[1, 2, 3, 4]);
         let begun = again(&stage, &subject(), ResumeMode::Resume, &windows).await;
-        assert_eq!(skipped(&begun), [windows[0].window]);
+        assert_eq!(skipped(&begun), [windows[0].window.clone()]);
         assert_eq!(
             reasons(&begun.redone),
             [("2024-02".to_owned(), "it was loading"), ("2024-03".to_owned(), "it was failed")]
@@ -122,7 +123,7 @@ fn resume_trusts_nothing_that_was_loaded_in_another_way() {
     type Change = fn(&mut Subject);
     let changes: [(Change, &str); 4] = [
         (|s| s.object_id = 8, "the table was dropped and made again"),
-        (|s| s.date_column = "booked".into(), "another date column"),
+        (|s| s.cut_by = "booked".into(), "another date column"),
         (
             |s| s.fingerprint = "0".repeat(32),
             "other columns, conversions or rows (a condition or an expression)",
@@ -154,9 +155,12 @@ fn resume_does_not_skip_what_is_known_to_have_changed() {
         let resume = RunOptions { resume: ResumeMode::Resume, ..run_options(&subject, &windows) };
         let mut session = stage.session().await;
         let complete = ledger::skippable(&mut session, &resume).await.unwrap();
-        let [january] = complete[..] else { panic!("{complete:?}") };
-        assert_eq!((january.window, january.fingerprint.rows, january.bytes), (windows[0].window, 11, 1100));
-        let changed = [Redone { window: january.window, because: "the rows have gone".into() }];
+        let [january] = &complete[..] else { panic!("{complete:?}") };
+        assert_eq!(
+            (january.window.clone(), january.fingerprint.rows, january.bytes),
+            (windows[0].window.clone(), 11, 1100)
+        );
+        let changed = [Redone { window: january.window.clone(), because: "the rows have gone".into() }];
         let begun = begin(&mut session, &RunOptions { changed: &changed, ..resume }).await;
         assert_eq!(skipped(&begun), []);
         assert_eq!(begun.redone[0], changed[0]);
@@ -228,7 +232,7 @@ fn a_window_is_no_longer_complete_once_another_that_overlaps_is_begun() {
     run(async {
         interrupted(&stage).await;
         let day = |text| replica_core::window::date("", text).unwrap();
-        let window = replica_core::window::Window { first: day("2024-01-31"), next: day("2024-02-01") };
+        let window = DayRange { first: day("2024-01-31"), next: day("2024-02-01") }.into();
         again(&stage, &subject(), ResumeMode::Replace, &[PlannedWindow { window, estimated_rows: 1 }]).await;
         // February begins where the day ends.
         let begun = again(&stage, &subject(), ResumeMode::Resume, &months(&[1, 2])).await;
@@ -279,11 +283,11 @@ fn a_host_that_shares_joins_those_at_work_whatever_they_have_done() {
         let windows = months(&[1, 2]);
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut one, &shared).await;
-        let claim = first.run.claim(&mut one, windows[0].window).await.unwrap().unwrap();
+        let claim = first.run.claim(&mut one, windows[0].window.clone()).await.unwrap().unwrap();
         complete(&mut one, &claim, 11).await;
         let second = begin(&mut two, &shared).await;
         assert!(!first.joined && second.joined);
-        assert_eq!(skipped(&second), [windows[0].window]);
+        assert_eq!(skipped(&second), [windows[0].window.clone()]);
         assert_eq!((second.run.batch, second.run.batch), (first.run.id, first.run.batch));
         assert_ne!(second.run.id, first.run.id);
 
@@ -374,9 +378,9 @@ fn when_all_windows_are_done_everybody_is_the_last_one_out() {
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let first = begin(&mut session, &shared).await.run;
         let second = begin(&mut session, &shared).await.run;
-        let claim = first.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        let claim = first.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
         complete(&mut session, &claim, 1).await;
-        let claim = second.claim(&mut session, windows[1].window).await.unwrap().unwrap();
+        let claim = second.claim(&mut session, windows[1].window.clone()).await.unwrap().unwrap();
         claim.fail(&mut session, &replica_core::error::Error::data("no")).await.unwrap();
         assert!(first.leave(&mut session).await.unwrap());
         assert!(second.leave(&mut session).await.unwrap());

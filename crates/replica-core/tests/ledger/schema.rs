@@ -3,7 +3,7 @@ use replica_core::config::Endpoint;
 use replica_core::ledger;
 use replica_core::session::{Role, Session};
 
-use crate::util::{LedgerStage, begin, months, run, run_options, subject};
+use crate::util::{LedgerStage, begin, complete, months, run, run_options, subject};
 
 #[test]
 fn the_tables_are_made_once_and_opened_by_all() {
@@ -19,16 +19,92 @@ fn the_tables_are_made_once_and_opened_by_all() {
     let tables = "SELECT t.name AS name FROM sys.tables AS t JOIN sys.schemas AS s ON s.schema_id = t.schema_id \
                   WHERE s.name = 'replica' ORDER BY t.name";
     assert_eq!(stage.texts(tables), [["disabled_indexes"], ["ledger"], ["runs"], ["windows"]]);
-    assert_eq!(stage.texts("SELECT version FROM replica.ledger"), [["1"]]);
+    assert_eq!(stage.texts("SELECT version FROM replica.ledger"), [["2"]]);
 }
 
 #[test]
 fn a_ledger_of_a_later_release_is_left_alone() {
     let stage = LedgerStage::new();
-    stage.batch("UPDATE replica.ledger SET version = 2");
+    stage.batch("UPDATE replica.ledger SET version = 3");
     let error = run(async { ledger::open(&mut stage.session().await).await.unwrap_err().to_string() });
-    assert!(error.contains("version 2, this program knows version 1"), "{error}");
+    assert!(error.contains("version 3, this program knows versions 1 to 2"), "{error}");
     assert!(error.contains("newer release"), "{error}");
+}
+
+/// What a ledger of version 1 was made by.
+const VERSION_1: &str = include_str!("version_1.sql");
+
+/// One of version 1 with a run, two windows and a disabled index on record.
+fn of_version_1() -> LedgerStage {
+    let stage = LedgerStage::without_ledger();
+    stage.batch("CREATE SCHEMA replica");
+    stage.batch(VERSION_1);
+    stage.batch(
+        "INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, pid, shared, phase, started, \
+         lease_until, windows_done, windows_failed, windows_skipped, row_count, byte_count, retries, disable_ms, rebuild_ms) \
+         VALUES (1, 'old', 'dbo', 'SALES', 7, 's', 1, 0, 'ended', '2024-01-01', '2024-01-01', 1, 0, 0, 5, 50, 0, 0, 0); \
+         INSERT INTO replica.windows (schema_name, table_name, first_date, next_date, state, object_id, date_column, \
+         fingerprint, source, batch_id, run_id, attempts, estimated_rows, row_count, byte_count, row_hash) VALUES \
+         ('dbo', 'SALES', '2024-01-01', '2024-02-01', 'complete', 7, 'sale_date', 'f', 's', 1, 1, 1, 5, 5, 50, 'abc'), \
+         ('dbo', 'SALES', '2024-02-01', '2024-03-01', 'failed', 7, 'sale_date', 'f', 's', 1, 1, 3, 9, NULL, NULL, NULL); \
+         INSERT INTO replica.disabled_indexes (schema_name, table_name, index_name, object_id, run_id, recorded) \
+         VALUES ('dbo', 'SALES', 'ix', 7, 1, '2024-01-01')",
+    );
+    stage
+}
+
+const RECORDS: &str = "SELECT CONVERT(varchar(10), first_date, 126) AS first_date, state, row_hash, \
+     (SELECT MAX(tool) FROM replica.runs) AS tool, (SELECT MAX(index_name) FROM replica.disabled_indexes) AS index_name \
+     FROM replica.windows WHERE table_name = 'SALES' ORDER BY first_date";
+
+#[test]
+fn a_ledger_of_version_1_serves_for_days_as_it_is() {
+    let stage = of_version_1();
+    let records = stage.texts(RECORDS);
+    run(async {
+        let mut session = stage.session().await;
+        ledger::open(&mut session).await.unwrap();
+        assert!(ledger::exists(&mut session).await.unwrap());
+        let known = ledger::windows(&mut session, &subject().table).await.unwrap();
+        let known: Vec<_> =
+            known.iter().map(|known| (known.window.to_string(), known.state.name())).collect();
+        assert_eq!(known, [("2024-01".to_owned(), "complete"), ("2024-02".to_owned(), "failed")]);
+        let (subject, windows) = (subject(), months(&[5, 9, 7]));
+        let begun = begin(&mut session, &run_options(&subject, &windows)).await;
+        let claim = begun.run.claim(&mut session, windows[2].window.clone()).await.unwrap().unwrap();
+        complete(&mut session, &claim, 7).await;
+    });
+    assert_eq!(stage.texts("SELECT version FROM replica.ledger"), [["1"]]);
+    assert_eq!(
+        stage.number("SELECT COUNT(*) FROM replica.windows WHERE state = 'complete' AND row_count = 7"),
+        1
+    );
+    assert_eq!(records.len(), 2);
+}
+
+#[test]
+fn a_ledger_of_version_1_is_brought_up_without_losing_a_record() {
+    let stage = of_version_1();
+    let records = stage.texts(RECORDS);
+    run(async {
+        let (mut one, mut two) = (stage.session().await, stage.session().await);
+        let (first, second) = tokio::join!(ledger::open_for_keys(&mut one), ledger::open_for_keys(&mut two));
+        first.unwrap();
+        second.unwrap();
+        ledger::open_for_keys(&mut one).await.unwrap();
+    });
+    assert_eq!(stage.texts("SELECT version FROM replica.ledger"), [["2"]]);
+    assert_eq!(stage.texts(RECORDS), records);
+    // As one that is made anew.
+    let columns = "SELECT c.name AS name, TYPE_NAME(c.user_type_id) AS type_name, c.max_length, c.is_nullable \
+                   FROM sys.columns AS c WHERE c.object_id = OBJECT_ID('replica.windows') ORDER BY c.name";
+    let key = "SELECT COL_NAME(ic.object_id, ic.column_id) AS name FROM sys.indexes AS i JOIN sys.index_columns AS ic \
+               ON ic.object_id = i.object_id AND ic.index_id = i.index_id WHERE i.object_id = OBJECT_ID('replica.windows') \
+               AND i.is_primary_key = 1 ORDER BY ic.key_ordinal";
+    let fresh = LedgerStage::new();
+    for sql in [columns, key] {
+        assert_eq!(stage.texts(sql), fresh.texts(sql));
+    }
 }
 
 /// Nothing is made beside them, nor are rights asked for that would not help.
@@ -131,7 +207,7 @@ fn a_login_that_may_not_create_the_tables_is_told_the_way_out_and_can_use_them_w
         let subject = subject();
         let windows = months(&[1]);
         let begun = begin(&mut session, &run_options(&subject, &windows)).await;
-        let claim = begun.run.claim(&mut session, windows[0].window).await.unwrap().unwrap();
+        let claim = begun.run.claim(&mut session, windows[0].window.clone()).await.unwrap().unwrap();
         crate::util::complete(&mut session, &claim, 3).await;
     });
     assert_eq!(stage.windows(), [["2024-01-01", "complete", "3", "1"]]);

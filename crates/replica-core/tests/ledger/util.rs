@@ -7,7 +7,7 @@ use replica_core::ledger::{
     self, Begun, Claim, NextClaim, PlannedWindow, ResumeMode, Run, RunOptions, Subject,
 };
 use replica_core::session::{Role, Session};
-use replica_core::window::{Range, Unit, Window, date};
+use replica_core::window::{DayRange, Range, Unit, Window, date};
 use replica_testkit::{Client, Database, Server};
 
 /// Longer than any test takes.
@@ -126,7 +126,7 @@ pub fn subject() -> Subject {
     Subject {
         table: "dbo.SALES".parse().unwrap(),
         object_id: 7,
-        date_column: "sale_date".into(),
+        cut_by: "sale_date".into(),
         fingerprint: "f".repeat(32),
         source: "PROD/shop/dbo.SALES".into(),
     }
@@ -146,8 +146,9 @@ pub fn months(rows: &[u64]) -> Vec<PlannedWindow> {
 
 /// The last one ends with the month, too.
 fn whole_month(window: Window) -> Window {
-    let next = window.first + time::Duration::days(32);
-    Window { next: next.replace_day(1).unwrap(), ..window }
+    let days = window.days().unwrap();
+    let next = days.first + time::Duration::days(32);
+    DayRange { next: next.replace_day(1).unwrap(), ..days }.into()
 }
 
 /// An run_options for these windows.
@@ -165,7 +166,7 @@ pub fn run_options<'a>(subject: &'a Subject, windows: &'a [PlannedWindow]) -> Ru
 
 /// The windows that are skipped.
 pub fn skipped(begun: &Begun) -> Vec<Window> {
-    begun.skipped.iter().map(|complete| complete.window).collect()
+    begun.skipped.iter().map(|complete| complete.window.clone()).collect()
 }
 
 /// Begins, and lets others begin.

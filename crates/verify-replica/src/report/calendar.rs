@@ -1,4 +1,5 @@
 //! A table's windows as a calendar: a row a year with its months, or a row a month with its days.
+use replica_core::window::DayRange;
 use time::{Date, Month};
 
 use super::{Label, class, title};
@@ -37,11 +38,16 @@ const MOST_ROWS: usize = 400;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// The days of a comparison; `None`: it is of the whole table, or of a range of keys.
+fn days(done: &FinishedComparison) -> Option<DayRange> {
+    done.window.as_ref()?.days()
+}
+
 impl Calendar {
     /// `None`: there are no windows, or too many. They are in order.
     pub fn of(windows: &[&FinishedComparison]) -> Option<Self> {
         let days: Vec<_> =
-            windows.iter().filter_map(|done| Some((done.window?.first, done.window?.last()))).collect();
+            windows.iter().filter_map(|done| days(done)).map(|days| (days.first, days.last())).collect();
         let first = days.first()?.0;
         let last = days.last()?.1;
         // A month's cell is one window, or the calendar is one of days.
@@ -67,8 +73,8 @@ impl Calendar {
             labels.push(Label { x: 0, y: y + 14, text: year.to_string() });
             for (at, name) in MONTHS.iter().enumerate() {
                 let done = windows.iter().find(|done| {
-                    done.window.is_some_and(|window| {
-                        (window.first.year(), u8::from(window.first.month()) as usize) == (year, at + 1)
+                    days(done).is_some_and(|days| {
+                        (days.first.year(), u8::from(days.first.month()) as usize) == (year, at + 1)
                     })
                 });
                 let empty = || format!("{name} {year}: not checked");
@@ -91,10 +97,9 @@ impl Calendar {
             for day in 1..=month.length(*year) {
                 let Ok(date) = Date::from_calendar_date(*year, *month, day) else { continue };
                 // In order, so that the last one that begins by then is the one.
-                let at =
-                    windows.partition_point(|done| done.window.is_none_or(|window| window.first <= date));
+                let at = windows.partition_point(|done| days(done).is_none_or(|days| days.first <= date));
                 let done = at.checked_sub(1).map(|at| &windows[at]);
-                let done = done.filter(|done| done.window.is_some_and(|window| window.holds(date)));
+                let done = done.filter(|done| days(done).is_some_and(|days| days.holds(date)));
                 let x = LEFT + usize::from(day - 1) * DAY;
                 cells.push(cell(done, || format!("{date}: not checked"), (x, y, DAY - GAP)));
             }

@@ -208,14 +208,16 @@ impl Report<'_> {
         if different.is_empty() {
             return String::new();
         }
-        let first = different.iter().filter_map(|done| Some(done.window?.first)).min();
-        let last = different.iter().filter_map(|done| Some(done.window?.last())).max();
+        let days = different.iter().filter_map(|done| done.window.as_ref()?.days());
+        let (first, last) = (days.clone().map(|days| days.first).min(), days.map(|days| days.last()).max());
+        let ranges = different.iter().any(|done| done.window.as_ref().is_some_and(|w| w.keys().is_some()));
         let days = first.zip(last).map(|(first, last)| format!(" --start-date {first} --end-date {last}"));
         // In a shell's quotes: a name may have anything in it.
         let name = name.to_string();
         let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
         let name = if plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
-        format!("verify-replica {name}{} --repair", days.unwrap_or_default())
+        let keys = if ranges { " --key-ranges" } else { "" };
+        format!("verify-replica {name}{}{keys} --repair", days.unwrap_or_default())
     }
 
     fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
@@ -224,7 +226,7 @@ impl Report<'_> {
 
     fn table(&self, name: &TableName) -> ReportTable {
         let mut windows: Vec<_> = self.finished.iter().filter(|finished| finished.table == *name).collect();
-        windows.sort_by_key(|finished| finished.window);
+        windows.sort_by(|left, right| left.window.cmp(&right.window));
         let worst = ["failed", "different", "repaired", "behind"];
         let outcome = worst.into_iter().find(|wanted| windows.iter().any(|done| class(done) == *wanted));
         let rows: u64 =
@@ -275,7 +277,7 @@ fn class(finished: &FinishedComparison) -> &'static str {
 
 /// What a window says when the mouse is over it.
 fn title(finished: &FinishedComparison) -> String {
-    let what = finished.window.map_or_else(|| "all rows".to_owned(), |window| window.to_string());
+    let what = finished.window.as_ref().map_or_else(|| "all rows".to_owned(), |window| window.to_string());
     match &finished.result {
         Err(error) => format!("{what}: failed\n{error}"),
         Ok(verdict) => {
@@ -309,7 +311,7 @@ fn total(differences: &Differences) -> u64 {
 fn lines_of(finished: &FinishedComparison, finding: &DifferingRow) -> Vec<ReportLine> {
     let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
     let line = || ReportLine {
-        window: finished.window.map(|window| window.to_string()).unwrap_or_default(),
+        window: finished.window.as_ref().map(|window| window.to_string()).unwrap_or_default(),
         finding: format!("{}{times}", finding.kind.name()),
         key: finding.key.clone(),
         ..ReportLine::default()

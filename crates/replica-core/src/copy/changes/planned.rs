@@ -50,7 +50,7 @@ impl Keeper<'_> {
         let plan = ChangesPlan::new(&source, &target, kept.options, method)?;
         guard::look_at_difference(&plan.plan).warnings()?;
         let name = source.object.name.to_string();
-        let fingerprint = fingerprint(&source, &plan.plan.mapping);
+        let fingerprint = fingerprint(&source, &plan.plan.mapping, None);
         let old = judge(known, (facts, &name), now, &table, source.object.id).and_then(|()| match known {
             None => Err(Reset::First),
             Some(known) if known.version.method != method => {

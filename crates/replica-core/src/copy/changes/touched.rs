@@ -6,13 +6,13 @@ use crate::ledger::{self, Replaced};
 use crate::plan::Plan;
 use crate::read;
 use crate::session::Session;
-use crate::window::{DateColumn, Window};
+use crate::window::{DateColumn, DayRange};
 
 /// Days, by the columns that windows on record are cut by.
 #[derive(Debug, Default)]
 pub(super) struct TouchedWindows {
     /// `None`: nobody knows which days, since the target does not have the column.
-    columns: Vec<(String, Option<Vec<Window>>)>,
+    columns: Vec<(String, Option<Vec<DayRange>>)>,
 }
 
 impl TouchedWindows {

@@ -80,9 +80,9 @@ pub(super) async fn write(
         Reading { comparison: job.comparison, throttle: &throttle, snapshot: job.snapshot, show_rows: 0 };
     reading.begin(&mut sides.source, Role::Source).await?;
     reading.begin(&mut sides.target, Role::Target).await?;
-    let window = job.plan.limits.as_ref().map(|limits| limits.window);
+    let window = job.plan.limits.as_ref().map(|limits| limits.window.clone());
     let mut compared = |rows| progress(Progress { rows, bytes: 0 });
-    let first = FirstPass::of(sides.both(), &reading, window, false, &mut compared).await?;
+    let first = FirstPass::of(sides.both(), &reading, window.clone(), false, &mut compared).await?;
     let (source, target) = (first.source.total, first.target.total);
     ReplacedRows::counted(target.rows, job.plan).check(source.rows)?;
     timing.phase("COMPARE");

@@ -13,7 +13,8 @@ use crate::read;
 use crate::refusal::Refusal;
 use crate::report::human_count;
 use crate::session::Session;
-use crate::window::Window;
+use crate::tds::rpc::Query;
+use crate::window::{Window, all_days};
 
 /// Windows that an error names.
 const MOST_NAMED: usize = 5;
@@ -78,17 +79,50 @@ pub(super) async fn whole(
     Ok((held, held.check(coming).err().map(|error| error.table(&plan.target))))
 }
 
-/// Counts the target's rows of windows that are in order, in one query over all days from the first to the last.
+/// Counts the target's rows of windows that are in order: of days in one query from the first to the last, of keys range
+/// by range.
 pub(crate) async fn rows_at_target(
     target: &mut Session,
     plan: &WindowedPlan,
     windows: &[Window],
 ) -> Result<HashMap<Window, u64>> {
-    let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(HashMap::new()) };
-    let days = plan.target_days(Window { first: first.first, next: last.next });
-    let days = read::numbers(target.lane()?, days).await;
-    let days = days.map_err(|error| error.within("counting the target's rows"))?;
-    Ok(windows.iter().copied().zip(tally(windows, &days)).collect())
+    let counts = match all_days(windows).and_then(|all| plan.target_days(all)) {
+        Some(by_day) => {
+            let counted = read::numbers(target.lane()?, by_day).await;
+            counted.map(|by_day| tally_all(windows, &by_day))
+        }
+        None => each(target, plan.target_counts(windows)).await,
+    };
+    let counts = counts.map_err(|error| error.within("counting the target's rows"))?;
+    Ok(windows.iter().cloned().zip(counts).collect())
+}
+
+/// The same of the source's rows.
+pub(crate) async fn rows_at_source(
+    source: &mut Session,
+    plan: &WindowedPlan,
+    windows: &[Window],
+) -> Result<Vec<u64>> {
+    match all_days(windows).and_then(|all| plan.days(all)) {
+        Some(by_day) => Ok(tally_all(windows, &read::numbers(source.lane()?, by_day).await?)),
+        None => each(source, plan.counts(windows)).await,
+    }
+}
+
+fn tally_all(windows: &[Window], by_day: &[Vec<Option<i64>>]) -> Vec<u64> {
+    tally(&windows.iter().filter_map(Window::days).collect::<Vec<_>>(), by_day)
+}
+
+/// The numbers behind the first column, of all queries in their order.
+async fn each(session: &mut Session, queries: Vec<Query>) -> Result<Vec<u64>> {
+    let mut counts = Vec::new();
+    for query in queries {
+        let rows = read::numbers(session.lane()?, query).await?;
+        let count =
+            |row: &Vec<Option<i64>>| row.get(1).copied().flatten().and_then(|n| u64::try_from(n).ok());
+        counts.extend(rows.iter().map(|row| count(row).unwrap_or_default()));
+    }
+    Ok(counts)
 }
 
 /// Compares what each window, and all together, have in the target with what comes. `held`: as counted already.
@@ -102,7 +136,7 @@ pub(super) async fn windows(
     if shrink == Shrink::ANY {
         return Ok(None);
     }
-    let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
+    let windows: Vec<Window> = rows.iter().map(|(window, _)| window.clone()).collect();
     let counted;
     let held = match held {
         Some(held) => held,
@@ -154,13 +188,14 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+    use crate::window::DayRange;
 
     fn found(rows: &[(u64, u64)]) -> Option<String> {
         let mut first = date!(2024 - 01 - 01);
         let mut windows = Vec::new();
         for (_, coming) in rows {
             let next = first.next_day().unwrap();
-            windows.push((Window { first, next }, *coming));
+            windows.push((DayRange { first, next }.into(), *coming));
             first = next;
         }
         too_few(Shrink::default(), &windows, &rows.iter().map(|(held, _)| *held).collect::<Vec<_>>())

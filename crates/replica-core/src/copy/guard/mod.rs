@@ -16,7 +16,7 @@ use crate::plan::{Plan, WindowedPlan};
 use crate::report::ExplainLine;
 use crate::session::Session;
 use crate::window::Window;
-pub(super) use counts::{ReplacedRows, rows_at_target};
+pub(super) use counts::{ReplacedRows, rows_at_source, rows_at_target};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ pub(super) async fn look_at_windows(
         return Ok(findings);
     }
     target.set_lock_timeout(LOCK_WAIT).await?;
-    let windows: Vec<Window> = rows.iter().map(|(window, _)| *window).collect();
+    let windows: Vec<Window> = rows.iter().map(|(window, _)| window.clone()).collect();
     if plan.base.difference.is_none() {
         findings.add(columns::look(target, &plan.base, Some(&plan.held_by(&windows))).await?);
     }

@@ -1,6 +1,7 @@
 //! Many windows of one table: looked at, claimed in the ledger, replaced by several workers, and the indexes with them.
 mod closing;
 mod prepare;
+mod ranges;
 mod run;
 mod skip;
 mod summary;
@@ -18,8 +19,9 @@ use crate::read;
 use crate::retry::Backoff;
 use crate::session::applock::LockMode;
 use crate::session::{Role, Session};
-use crate::window::{Range, Window};
+use crate::window::{CutBy, Range, Window};
 pub use prepare::PreparedWindows;
+pub use ranges::{RangeSize, cut};
 pub use run::run;
 pub use summary::{FailedWindow, FinishedWindow, Summary};
 pub(super) use tally::tally;
@@ -37,10 +39,12 @@ pub struct WindowsJob {
     pub table: TableName,
     /// What of it is copied, and under which name.
     pub article: Article,
-    /// `None`: the only column that holds dates.
-    pub date_column: Option<String>,
-    /// In order, without overlap.
+    /// What the windows are cut by.
+    pub cut_by: CutBy,
+    /// In order, without overlap, and all of one kind.
     pub windows: Vec<Window>,
+    /// About how many rows of each the source has, if that is known already; empty: they are counted.
+    pub estimated_rows: Vec<u64>,
     /// What the user lets the copy do, and wants of it.
     pub options: CopyOptions,
     /// What is read back after each window's commit.
@@ -89,16 +93,17 @@ pub async fn source_range(job: &WindowsJob) -> Result<Range> {
         let asked = async {
             let mut sides = Sides::connect(&job.source, &job.target).await?;
             let (source, target) = sides.tables(&job.table, &job.article).await?;
-            let plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
-            let days = read::numbers(sides.source.lane()?, plan.extent()).await;
+            let plan = WindowedPlan::new(&source, &target, job.options, &job.cut_by)?;
+            let extent = plan.extent().ok_or_else(|| Error::usage("keys have no first and last day"))?;
+            let days = read::numbers(sides.source.lane()?, extent).await;
             let days = days.map_err(|error| error.within("asking the source for its first and last day"))?;
             match days.first().map(Vec::as_slice) {
                 Some([Some(first), Some(last)]) => {
-                    Range::of_numbers(*first, *last).map_err(|error| error.column(&plan.date_column))
+                    Range::of_numbers(*first, *last).map_err(|error| error.column(&plan.cut_by))
                 }
                 _ => Err(Error::data("the source has no rows of any day")
                     .remedy("Say with --start-date and --end-date which days of the target are to be emptied")
-                    .column(&plan.date_column)),
+                    .column(&plan.cut_by)),
             }
         };
         if let Some(settled) = retries.settled(asked.await).await {

@@ -2,7 +2,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::run::{planned, run_options};
-use super::tally::tally;
 use super::{Sides, Verify, WindowsJob};
 use crate::catalog::Table;
 use crate::config::{Publish, Shrink};
@@ -19,7 +18,7 @@ use crate::retry::Backoff;
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::shape::Reason;
 use crate::staging::Layout;
-use crate::window::{Outside, Window};
+use crate::window::{DayRange, Outside, Window};
 
 /// A job that was looked at, with its connections.
 pub struct PreparedWindows {
@@ -68,14 +67,16 @@ impl PreparedWindows {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let prepared = async {
             let (source, target) = sides.tables(&job.table, &job.article).await?;
-            let mut plan = WindowedPlan::new(&source, &target, job.options, job.date_column.as_deref())?;
+            let mut plan = WindowedPlan::new(&source, &target, job.options, &job.cut_by)?;
             plan.base.reread = job.verify == Verify::Source;
             isolate(&mut sides.source, &mut plan).await?;
             let plan = stage(&mut sides.target, &target, plan, job).await?;
-            let counted = count(&mut sides.source, &plan, &job.windows).await;
+            let subject = plan.subject(&source, &target);
+            sides.target.set_lock_timeout(LOCK_WAIT).await?;
+            let held = held(&mut sides.target, job, &plan, &subject).await?;
+            let counted = count(&mut sides.source, &plan, job, &held.rows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
-            let subject = Subject::new(&source, &target, &plan.base.mapping, &plan.date_column);
-            let looked = look(&mut sides.target, job, &plan, &subject, &rows).await?;
+            let looked = look(&mut sides.target, &plan, &rows, held).await?;
             Ok((plan, (rows, outside), source, target, looked))
         };
         let (plan, (rows, outside), source, target, (findings, rows_at_target)) =
@@ -91,11 +92,18 @@ impl PreparedWindows {
         let (Some((first, _)), Some((last, _))) = (self.rows.first(), self.rows.last()) else {
             return Ok(());
         };
-        let all = self.plan.limited(Window { first: first.first, next: last.next });
+        let (mapping, filter) = match (first.days(), last.days()) {
+            (Some(first), Some(last)) => {
+                let all = self.plan.limited(DayRange { first: first.first, next: last.next }.into());
+                (all.mapping.clone(), all.filter())
+            }
+            // All ranges of a cut have all rows.
+            _ => (self.plan.base.mapping.clone(), None),
+        };
         let mut retries = Backoff::default().retries();
         loop {
             let source = &mut self.sides.source;
-            let looked = find::preflight(source, &self.source, &all.mapping, all.filter()).await;
+            let looked = find::preflight(source, &self.source, &mapping, filter.clone()).await;
             if let Some(settled) = retries.settled(looked).await {
                 return settled.map_err(|error| job.named(error));
             }
@@ -130,33 +138,41 @@ impl PreparedWindows {
     /// What is to be said of rows in no window.
     fn outside(&self) -> Vec<String> {
         let endless = self.rows.iter().any(|(window, _)| window.is_endless());
-        self.outside.told(&self.plan.date_column, endless, "not copied")
+        self.outside.told(&self.plan.cut_by, endless, "not copied")
     }
+}
+
+/// What the target has of the windows, as far as anybody wants to know.
+async fn held(
+    target: &mut Session,
+    job: &WindowsJob,
+    plan: &WindowedPlan,
+    subject: &Subject,
+) -> Result<RowsAtTarget> {
+    let rows: Vec<_> = job.windows.iter().map(|window| (window.clone(), 0)).collect();
+    let complete = complete(target, job, subject, &rows).await?;
+    let mut held = RowsAtTarget::default();
+    if !complete.is_empty() || plan.base.allowance.shrink != Some(Shrink::ANY) {
+        held.rows = guard::rows_at_target(target, plan, &job.windows).await?;
+    }
+    let seem_unchanged = complete
+        .into_iter()
+        .filter(|complete| held.rows.get(&complete.window) == Some(&complete.fingerprint.rows));
+    held.passed_over = seem_unchanged.map(|complete| complete.window).collect();
+    Ok(held)
 }
 
 /// What the windows would destroy.
 async fn look(
     target: &mut Session,
-    job: &WindowsJob,
     plan: &WindowedPlan,
-    subject: &Subject,
     rows: &[(Window, u64)],
+    held: RowsAtTarget,
 ) -> Result<(Findings, RowsAtTarget)> {
-    target.set_lock_timeout(LOCK_WAIT).await?;
-    let complete = complete(target, job, subject, rows).await?;
-    let mut at_target = RowsAtTarget::default();
-    if !complete.is_empty() || plan.base.allowance.shrink != Some(Shrink::ANY) {
-        let windows: Vec<_> = rows.iter().map(|(window, _)| *window).collect();
-        at_target.rows = guard::rows_at_target(target, plan, &windows).await?;
-    }
-    let seem_unchanged = complete
-        .iter()
-        .filter(|complete| at_target.rows.get(&complete.window) == Some(&complete.fingerprint.rows));
-    at_target.passed_over = seem_unchanged.map(|complete| complete.window).collect();
-    let replaced = rows.iter().filter(|(window, _)| !at_target.passed_over.contains(window));
-    let replaced: Vec<_> = replaced.copied().collect();
-    let findings = guard::look_at_windows(target, plan, &replaced, Some(&at_target.rows)).await?;
-    Ok((findings, at_target))
+    let replaced: Vec<_> =
+        rows.iter().filter(|(window, _)| !held.passed_over.contains(window)).cloned().collect();
+    let findings = guard::look_at_windows(target, plan, &replaced, Some(&held.rows)).await?;
+    Ok((findings, held))
 }
 
 /// The windows that a run would skip by what is on record. The run asks again, once it holds the table.
@@ -246,20 +262,24 @@ async fn switched_in(
     }
 }
 
-/// Rows of each window, and of none.
+/// Rows of each window, and of none. Where a cut came with estimates, they do as long as no row could be lost: to count
+/// reads an index of the source from end to end.
 async fn count(
     source: &mut Session,
     plan: &WindowedPlan,
-    windows: &[Window],
+    job: &WindowsJob,
+    held: &HashMap<Window, u64>,
 ) -> Result<(Vec<(Window, u64)>, Outside)> {
-    let counts = match (windows.first(), windows.last()) {
-        (Some(first), Some(last)) => {
-            let all = Window { first: first.first, next: last.next };
-            let days = read::numbers(source.lane()?, plan.days(all)).await?;
-            windows.iter().copied().zip(tally(windows, &days)).collect()
-        }
-        _ => Vec::new(),
+    let windows = &job.windows;
+    let are_estimated = job.estimated_rows.len() == windows.len();
+    let counts = if are_estimated && held.values().all(|rows| *rows == 0) {
+        job.estimated_rows.clone()
+    } else {
+        guard::rows_at_source(source, plan, windows).await?
     };
-    let outside = read::numbers(source.lane()?, plan.outside()).await?;
-    Ok((counts, Outside::counted(&outside)))
+    let outside = match plan.outside() {
+        Some(outside) => Outside::counted(&read::numbers(source.lane()?, outside).await?),
+        None => Outside::default(),
+    };
+    Ok((windows.iter().cloned().zip(counts).collect(), outside))
 }

@@ -21,7 +21,7 @@ use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
-use crate::window::Window;
+use crate::window::{CutBy, Window};
 
 /// Where a run stands, with the session that holds the table.
 enum RunState {
@@ -122,7 +122,7 @@ impl<'a> ActiveRun<'a> {
         for again in &redone {
             log::info!("{} {}: loaded again, since {}", job.table, again.window, again.because);
         }
-        let skipped: Vec<Window> = skipped.iter().map(|complete| complete.window).collect();
+        let skipped: Vec<Window> = skipped.into_iter().map(|complete| complete.window).collect();
         let has_work = skipped.len() < rows.len();
         let indexes = match job.index_scope {
             IndexScope::Run if !joined && has_work => plan.base.strategy.disable.clone(),
@@ -240,7 +240,7 @@ impl Beginning<'_> {
     async fn on_record(&self, session: Session) -> Result<(Session, Begun)> {
         let Self { job, plan, rows, target, .. } = self;
         let mut session = Some(session);
-        let subject = Subject::new(self.source, target, &plan.base.mapping, &plan.date_column);
+        let subject = plan.subject(self.source, target);
         let windows = planned(rows);
         let options = run_options(job, &subject, &windows);
         let mut retries = Backoff::default().retries();
@@ -251,13 +251,17 @@ impl Beginning<'_> {
                     None => Session::connect(&job.target, Role::Target).await?,
                 };
                 lock_table(&mut session, target, mode(job)).await?;
-                ledger::open(&mut session).await?;
+                match job.cut_by {
+                    CutBy::Date(_) => ledger::open(&mut session).await?,
+                    CutBy::Key(_) => ledger::open_for_keys(&mut session).await?,
+                }
                 let complete = ledger::skippable(&mut session, &options).await?;
                 // Nothing is changed yet: a signal may end it anywhere.
                 let changed =
                     self.stop.or(skip::changed(job, plan, &complete, &self.rows_at_target.rows)).await?;
-                let changed_windows: HashSet<_> = changed.iter().map(|changed| changed.window).collect();
-                let complete: HashSet<_> = complete.iter().map(|complete| complete.window).collect();
+                let changed_windows: HashSet<_> =
+                    changed.iter().map(|changed| changed.window.clone()).collect();
+                let complete: HashSet<_> = complete.into_iter().map(|complete| complete.window).collect();
                 self.look_at_the_rest(&mut session, &(&complete - &changed_windows)).await?;
                 let options = RunOptions { changed: &changed, ..options };
                 let begun = ledger::begin(&mut session, &options).await?;
@@ -273,7 +277,7 @@ impl Beginning<'_> {
     async fn look_at_the_rest(&self, session: &mut Session, skipped: &HashSet<Window>) -> Result<()> {
         let passed_over = &self.rows_at_target.passed_over;
         let is_unseen = |window: &Window| passed_over.contains(window) && !skipped.contains(window);
-        let unseen: Vec<_> = self.rows.iter().filter(|(window, _)| is_unseen(window)).copied().collect();
+        let unseen: Vec<_> = self.rows.iter().filter(|(window, _)| is_unseen(window)).cloned().collect();
         if unseen.is_empty() {
             return Ok(());
         }
@@ -287,7 +291,9 @@ impl Beginning<'_> {
 
 /// The windows, as the ledger has them.
 pub(super) fn planned(rows: &[(Window, u64)]) -> Vec<PlannedWindow> {
-    rows.iter().map(|(window, rows)| PlannedWindow { window: *window, estimated_rows: *rows }).collect()
+    rows.iter()
+        .map(|(window, rows)| PlannedWindow { window: window.clone(), estimated_rows: *rows })
+        .collect()
 }
 
 /// What the ledger is told of a run.

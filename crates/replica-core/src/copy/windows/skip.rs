@@ -21,7 +21,7 @@ pub(super) async fn changed(
     complete: &[Complete],
     counted: &HashMap<Window, u64>,
 ) -> Result<Vec<Redone>> {
-    let windows: Vec<Window> = complete.iter().map(|complete| complete.window).collect();
+    let windows: Vec<Window> = complete.iter().map(|complete| complete.window.clone()).collect();
     let mut session = None;
     let counted_now;
     let counted = if windows.iter().all(|window| counted.contains_key(window)) {
@@ -42,9 +42,9 @@ pub(super) async fn changed(
         log::info!("{}: reading {} windows back before they are skipped", job.table, same.len());
         for complete in same {
             let target = patient(&mut session, job).await?;
-            let stored = stored(target, &plan.limited(complete.window)).await;
+            let stored = stored(target, &plan.limited(complete.window.clone())).await;
             let stored =
-                stored.map_err(|error| error.within("reading the target back").window(complete.window))?;
+                stored.map_err(|error| error.within("reading the target back").window(&complete.window))?;
             changed.extend((stored != complete.fingerprint).then(|| other_rows(complete, stored)));
         }
     }
@@ -67,11 +67,11 @@ async fn patient<'a>(session: &'a mut Option<Session>, job: &WindowsJob) -> Resu
 fn other_count(complete: &Complete, rows: u64) -> Redone {
     let recorded = human_count(complete.fingerprint.rows);
     let because = format!("the target has {} rows, the record says {recorded}", human_count(rows));
-    Redone { window: complete.window, because }
+    Redone { window: complete.window.clone(), because }
 }
 
 fn other_rows(complete: &Complete, stored: Fingerprint) -> Redone {
     let recorded = complete.fingerprint;
     let because = format!("the target's rows have the hash {stored}, the record says {recorded}");
-    Redone { window: complete.window, because }
+    Redone { window: complete.window.clone(), because }
 }

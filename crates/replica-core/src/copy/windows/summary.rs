@@ -27,7 +27,7 @@ pub struct FinishedWindow {
 
 impl FinishedWindow {
     pub(super) fn skipped(complete: &Complete) -> Self {
-        let Complete { window, fingerprint, bytes } = *complete;
+        let Complete { window, fingerprint, bytes } = complete.clone();
         let result = Ok(LoadOutcome { fingerprint, bytes, elapsed: Duration::ZERO });
         Self { window, skipped: true, result, retries: 0, phases: Vec::new(), elapsed: Duration::ZERO }
     }
@@ -95,7 +95,7 @@ impl Summary {
                 self.bytes += outcome.bytes;
             }
             Err(error) => {
-                let window = finished.window;
+                let window = finished.window.clone();
                 let code = error.exit_code();
                 let why = error.to_string();
                 self.failed.push(FailedWindow { window, code, why });

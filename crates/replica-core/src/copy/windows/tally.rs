@@ -1,9 +1,9 @@
 //! Rows by the day → rows by the window. Pure.
-use crate::window::{Window, yyyymmdd};
+use crate::window::{DayRange, yyyymmdd};
 
 /// The rows of each window, of answers that have a day as yyyymmdd and its rows. An integer that is no day is in the
 /// window that its predicate puts it in. `windows`: in order, without overlap.
-pub(crate) fn tally(windows: &[Window], days: &[Vec<Option<i64>>]) -> Vec<u64> {
+pub(crate) fn tally(windows: &[DayRange], days: &[Vec<Option<i64>>]) -> Vec<u64> {
     let mut counts = vec![0; windows.len()];
     for day in days {
         let [Some(day), Some(rows)] = day[..] else { continue };
@@ -24,8 +24,8 @@ mod tests {
     use super::*;
     use crate::window::LAST_DAY;
 
-    fn window(first: Date, next: Date) -> Window {
-        Window { first, next }
+    fn window(first: Date, next: Date) -> DayRange {
+        DayRange { first, next }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 use time::Date;
 use time::macros::date;
 
-use super::{LAST_DAY, Window};
+use super::{DayRange, LAST_DAY};
 use crate::catalog::server::ServerFacts;
 use crate::catalog::{Column, SqlType, Table, TableName, quote};
 use crate::error::{Error, Result};
@@ -114,7 +114,7 @@ impl DateColumn {
 
     /// That all rows are in the window, as a CHECK constraint says it: the server's DDL takes no parameters, and these
     /// bounds are days, which are digits.
-    pub fn promise(&self, window: &Window) -> String {
+    pub fn promise(&self, window: &DayRange) -> String {
         let bound = |date: Date| match self.sql_type {
             SqlType::Int | SqlType::BigInt => yyyymmdd(date).to_string(),
             _ => format!("'{:08}'", yyyymmdd(date)),
@@ -132,7 +132,7 @@ impl DateColumn {
     /// Which rows are in a window, on the column's own type, so that an index on it is of use. Values go to `params`.
     ///
     /// A moment with an offset belongs to the day that it is in UTC, which is how SQL Server compares it.
-    pub fn within(&self, window: &Window, params: &mut Vec<Param>) -> String {
+    pub fn within(&self, window: &DayRange, params: &mut Vec<Param>) -> String {
         let Some((earliest, latest)) = days(&self.sql_type) else { return NOTHING.into() };
         if (window.next <= earliest && !window.is_endless()) || window.first > latest {
             return NOTHING.into();

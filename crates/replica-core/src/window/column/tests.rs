@@ -11,7 +11,7 @@ fn mapped(from: &SqlType, to: &SqlType) -> MappedColumn {
 
 fn within(date_column: &DateColumn, first: Date, next: Date) -> (String, Vec<Param>) {
     let mut params = Vec::new();
-    let sql = date_column.within(&Window { first, next }, &mut params);
+    let sql = date_column.within(&DayRange { first, next }, &mut params);
     (sql, params)
 }
 
@@ -67,7 +67,7 @@ fn a_window_without_end_is_bounded_below() {
         assert_eq!(within(&of(sql_type), date!(9999 - 12 - 01), LAST_DAY).0, expected);
     }
     assert_eq!(within(&of(SqlType::DateTime), FIRST_DAY, LAST_DAY).0, "[D] IS NOT NULL");
-    let ever = Window { first: LAST_DAY, next: LAST_DAY };
+    let ever = DayRange { first: LAST_DAY, next: LAST_DAY };
     assert_eq!(of(SqlType::Int).promise(&ever), "[D] IS NOT NULL AND [D] >= 99991231");
 }
 

@@ -19,6 +19,7 @@ use crate::plan::{DifferencePlan, Plan};
 use crate::report::{Bar, Timing};
 use crate::session::Session;
 use crate::staging::StagingTables;
+use crate::window::CutBy;
 
 /// Why an attempt failed.
 pub(super) enum AttemptError {
@@ -149,12 +150,16 @@ impl WorkerPool {
         timing: &mut Timing,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LoadOutcome, AttemptError> {
-        let date_column = Some(self.plan.date_column.as_str());
+        let (date_column, key) = match &self.job.cut_by {
+            CutBy::Date(_) => (Some(self.plan.cut_by.as_str()), &[][..]),
+            CutBy::Key(columns) => (None, columns.as_slice()),
+        };
         let ignore_extra_columns = self.job.options.ignore_extra_columns;
         let options = ComparisonOptions {
             ignore_extra_columns,
             date_column,
             windowed: true,
+            key,
             ..ComparisonOptions::default()
         };
         let comparison = Comparison::new(&self.source, &self.target, options)?;

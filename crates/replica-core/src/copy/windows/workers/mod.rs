@@ -115,7 +115,7 @@ impl WorkerPool {
     async fn take_the_rest(&self, finished: &UnboundedSender<FinishedWindow>) -> Result<()> {
         let mut sides = None;
         let mut rest = self.stranded(&mut sides).await?;
-        rest.extend(locked(&self.postponed).iter());
+        rest.extend(locked(&self.postponed).iter().cloned());
         for window in rest {
             let target = &mut self.connected(&mut sides).await?.target;
             if let Some(claim) = self.run.claim(target, window).await?
@@ -141,13 +141,13 @@ impl WorkerPool {
 
     /// Whether a window is to be tried again at the end, which happens once: another window of the run may hold the
     /// row whose key is in the way.
-    fn postpones(&self, window: Window, error: &Error) -> bool {
+    fn postpones(&self, window: &Window, error: &Error) -> bool {
         let is_duplicate = DUPLICATE.iter().any(|number| error.has_number(*number));
         let mut postponed = locked(&self.postponed);
-        let postpones = is_duplicate && self.job.windows.len() > 1 && !postponed.contains(&window);
+        let postpones = is_duplicate && self.job.windows.len() > 1 && !postponed.contains(window);
         if postpones {
             log::warn!("{} {window}: tried again after all others, since {error}", self.job.table);
-            postponed.push(window);
+            postponed.push(window.clone());
         }
         postpones
     }
@@ -201,8 +201,8 @@ impl WorkerPool {
 
     /// Replaces a window. `None`: another host has taken it over, or it is postponed.
     async fn replace(&self, sides: &mut Connected, claim: Claim) -> Option<FinishedWindow> {
-        let window = claim.window;
-        let replacement = Replacement::new(self, window).run(sides, claim);
+        let window = claim.window.clone();
+        let replacement = Replacement::new(self, window.clone()).run(sides, claim);
         report::about(self.job.label(), Some(window.to_string()), replacement).await
     }
 
@@ -211,7 +211,7 @@ impl WorkerPool {
         let mut retries = self.retries();
         loop {
             let claimed = match self.connected(sides).await {
-                Ok(sides) => self.run.claim(&mut sides.target, claim.window).await,
+                Ok(sides) => self.run.claim(&mut sides.target, claim.window.clone()).await,
                 Err(error) => Err(error),
             };
             match retries.settled(claimed).await {
@@ -222,7 +222,7 @@ impl WorkerPool {
     }
 
     async fn give_up(&self, sides: &mut Connected, claim: &Claim, why: &Error) {
-        locked(&self.given_up).insert(claim.window);
+        locked(&self.given_up).insert(claim.window.clone());
         let noted = match self.connected(sides).await {
             Ok(sides) => claim.fail(&mut sides.target, why).await,
             Err(error) => Err(error),

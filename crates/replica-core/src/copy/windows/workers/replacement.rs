@@ -54,13 +54,13 @@ impl<'a> Replacement<'a> {
         let what = format!("{} {window}", pool.job.label());
         Self {
             pool,
-            window,
-            plan: pool.plan.limited(window),
+            plan: pool.plan.limited(window.clone()),
             retries: pool.retries(),
             used: u32::from(locked(&pool.postponed).contains(&window)),
             reloaded: false,
             timing: Timing::begin(what.clone()),
             bar: pool.progress.bar(&what, pool.rows.get(&window).copied()),
+            window,
             begun: Instant::now(),
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Replacement<'a> {
             WindowState::Interrupted(claim)
         } else if error.is_transient() && self.retries.another_after(&error).await {
             WindowState::Interrupted(claim)
-        } else if self.pool.postpones(self.window, &error) {
+        } else if self.pool.postpones(&self.window, &error) {
             WindowState::Postponed(claim, error)
         } else {
             let pinpointed = self.pool.pinpointed(error, &self.plan).await;
@@ -149,13 +149,13 @@ impl<'a> Replacement<'a> {
     }
 
     fn placed(&self, error: Error) -> Error {
-        self.pool.job.named(error).window(self.window)
+        self.pool.job.named(error).window(&self.window)
     }
 
     fn finished(self, result: Result<LoadOutcome>) -> FinishedWindow {
         self.timing.log();
         FinishedWindow {
-            window: self.window,
+            window: self.window.clone(),
             skipped: false,
             result,
             retries: self.used,

@@ -1,43 +1,47 @@
-//! From options to an exit code: look at the table, then replace its windows, then say how it went.
+//! Tools that replace a table window by window: what their command lines share, and from options to an exit code. They look
+//! at the table, replace its windows, and say how it went.
+mod options;
 use std::io;
 
-use replica_core::catalog::TableName;
-use replica_core::cli::{self, Code, Configured, List, Stop, Tool};
-use replica_core::config::Config;
-use replica_core::copy::{
+use super::{Code, Configured, Stop, block_on};
+use crate::catalog::TableName;
+use crate::config::Config;
+use crate::copy::{
     LoadOptions,
     windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
 };
-use replica_core::error::{Error, Kind, Result};
-use replica_core::notify;
-use replica_core::report::{
+use crate::error::{Error, Kind, Result};
+use crate::notify;
+use crate::report::{
     self, ExplainLine, Record, RecordValue, Reporter, human_bytes, human_count, human_duration,
 };
-use replica_core::schema::MissingTables;
-use replica_core::window::Range;
+use crate::schema::MissingTables;
+use crate::window::CutBy;
+pub use options::{WindowRunArgs, WindowedOptions, Work};
 
-use crate::Args;
-use crate::args::{Options, Work};
-
-pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
+/// Replaces the windows of the tables that are asked for.
+///
+/// # Errors
+/// What keeps all tables from being replaced. What befalls one of them is on its line, and in the code.
+pub fn run(options: &WindowedOptions, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     if options.work == Work::CleanUp {
-        return cli::clean_up(&config, reporter);
+        return super::clean_up(&config, reporter);
     }
     let replicated = || replicate_all(options, &config, reporter);
-    if options.explain { replicated() } else { notify::told(&config, Args::NAME, reporter, replicated) }
+    if options.explain { replicated() } else { notify::told(&config, options.tool, reporter, replicated) }
 }
 
-fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Result<Code> {
-    let written = options.selection.written(config, &[List::Dated], io::stdin().lock())?;
+fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter) -> Result<Code> {
+    let written = options.selection.written(config, options.work.lists(), io::stdin().lock())?;
     // Indexes are the target's alone.
     let source = match options.work {
-        Work::Windows(_) => Some(config.source()?),
         Work::RepairIndexes | Work::CleanUp => None,
+        _ => Some(config.source()?),
     };
     let target = config.target()?;
     let policy = options.creation.policy(config)?;
-    cli::block_on(options.max_workers, |stop| async move {
+    block_on(options.max_workers, |stop| async move {
         let configured = stop.or(Configured::ask(config, &written.entries, source, target)).await?;
         let mut codes = Vec::new();
         let mut tables = configured.tables(&written)?;
@@ -70,12 +74,11 @@ fn replicate_all(options: &Options, config: &Config, reporter: &Reporter) -> Res
         }
         for table in tables {
             let done = match options.work {
-                Work::Windows(range) => match job(options, config, &configured, &table) {
-                    Ok(job) => replicate(options, job, range, &stop, reporter).await,
+                Work::RepairIndexes => repair(options, config, &configured, &table, &stop, reporter).await,
+                _ => match job(options, config, &configured, &table) {
+                    Ok(job) => replicate(options, job, &stop, reporter).await,
                     Err(error) => Err(error),
                 },
-                Work::RepairIndexes => repair(options, config, &configured, &table, &stop, reporter).await,
-                Work::CleanUp => continue,
             };
             match done {
                 Ok(code) => codes.push(code),
@@ -101,28 +104,61 @@ fn ends_all(code: Code) -> bool {
 }
 
 async fn replicate(
-    options: &Options,
+    options: &WindowedOptions,
     mut job: WindowsJob,
-    range: Option<Range>,
+    stop: &Stop,
+    reporter: &Reporter,
+) -> Result<Code> {
+    let mut joins = 0;
+    loop {
+        match replicate_once(options, &mut job, stop, reporter).await {
+            // Another host has cut the table in the same moment, in another way: its ranges are on record now.
+            Err(error) if error.kind() == Kind::Busy && options.may_join_ranges() && joins < MOST_JOINS => {
+                joins += 1;
+                log::info!("{}: {error}; looking at the ledger's ranges again", job.table);
+            }
+            settled => return settled,
+        }
+    }
+}
+
+/// How often ranges that others have put on record are taken instead of one's own.
+const MOST_JOINS: u32 = 2;
+
+async fn replicate_once(
+    options: &WindowedOptions,
+    job: &mut WindowsJob,
     stop: &Stop,
     reporter: &Reporter,
 ) -> Result<Code> {
     // Nothing is changed yet: a signal may end it anywhere.
-    let range = match range {
-        Some(range) => range,
-        None => {
-            let range = stop.or(windows::source_range(&job)).await?;
-            log::info!("{}: all days of the source, {}", job.table, range.whole());
-            range
+    let mut boundaries = Vec::new();
+    match &options.work {
+        Work::Days { range, unit, .. } => {
+            let range = match range {
+                Some(range) => *range,
+                None => {
+                    let range = stop.or(windows::source_range(job)).await?;
+                    log::info!("{}: all days of the source, {}", job.table, range.whole());
+                    range
+                }
+            };
+            job.windows = range.windows(*unit)?;
         }
-    };
-    job.windows = range.windows(options.unit)?;
-    let (job, table) = (&job, &job.table);
+        Work::Keys { columns, size } => {
+            job.cut_by = CutBy::Key(columns.clone());
+            boundaries = stop.or(windows::cut(job, *size)).await?;
+        }
+        Work::RepairIndexes | Work::CleanUp => {}
+    }
+    let (job, table) = (&*job, &job.table);
     let mut prepared = stop.or(PreparedWindows::new(job)).await?;
     if options.explain {
-        reporter.explain(&table.to_string(), prepared.explain())?;
+        let boundaries = boundaries.into_iter().map(|told| ExplainLine::new("boundaries", told));
+        reporter.explain(&table.to_string(), boundaries.chain(prepared.explain()))?;
         return Ok(prepared.allowed().map_or_else(|refused| refused.exit_code(), |()| Code::Ok));
     }
+    boundaries.iter().for_each(|told| log::info!("{table}: {told}"));
     prepared.allowed()?;
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
     if options.loading.load.preflight {
@@ -152,7 +188,12 @@ fn way_on(stopped: Error) -> Error {
     }
 }
 
-fn job(options: &Options, config: &Config, configured: &Configured, table: &TableName) -> Result<WindowsJob> {
+fn job(
+    options: &WindowedOptions,
+    config: &Config,
+    configured: &Configured,
+    table: &TableName,
+) -> Result<WindowsJob> {
     let settings = options.article.over(configured.settings(table));
     let load = LoadOptions {
         commit_rows: options.commit_interval.or(settings.commit_interval),
@@ -160,15 +201,23 @@ fn job(options: &Options, config: &Config, configured: &Configured, table: &Tabl
         keep_indexes: options.keep_indexes,
         ..options.loading.load_options(&settings)
     };
-    let date_column = options.date_column.as_deref().or_else(|| configured.date_column(table));
+    let cut_by = match &options.work {
+        Work::Keys { columns, .. } => CutBy::Key(columns.clone()),
+        Work::Days { date_column, .. } => {
+            let date_column = date_column.as_deref().or_else(|| configured.date_column(table));
+            CutBy::Date(date_column.map(str::to_owned))
+        }
+        Work::RepairIndexes | Work::CleanUp => CutBy::Date(None),
+    };
     Ok(WindowsJob {
-        tool: Args::NAME,
+        tool: options.tool,
         source: config.source()?.clone(),
         target: config.target()?.clone(),
         table: table.clone(),
         article: settings.article().map_err(|error| error.table(table))?,
-        date_column: date_column.map(str::to_owned),
+        cut_by,
         windows: Vec::new(),
+        estimated_rows: Vec::new(),
         options: options.apply.copy_options(&settings, options.guard.copy_options(&settings, load)),
         verify: options.loading.load.verify,
         workers: options.max_workers,
@@ -180,7 +229,7 @@ fn job(options: &Options, config: &Config, configured: &Configured, table: &Tabl
 }
 
 async fn repair(
-    options: &Options,
+    options: &WindowedOptions,
     config: &Config,
     configured: &Configured,
     table: &TableName,
@@ -223,7 +272,7 @@ fn index_line(
 }
 
 /// The line of a table that could not be started.
-fn not_begun(options: &Options, table: &str, error: &Error) -> Record {
+fn not_begun(options: &WindowedOptions, table: &str, error: &Error) -> Record {
     if options.work == Work::RepairIndexes {
         let why = RecordValue::Text(error.to_string());
         return index_line(table, "", ("failed", RecordValue::Missing, why));

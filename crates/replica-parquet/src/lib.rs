@@ -17,6 +17,8 @@ mod source;
 mod write;
 
 pub use folder::Folder;
+#[doc(hidden)]
+pub use read::read_unproved;
 pub use source::{FromParquet, ThroughParquet};
 
 #[cfg(test)]

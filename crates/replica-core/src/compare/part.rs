@@ -191,6 +191,13 @@ mod tests {
         let sum = part.sum(Fingerprint::default(), Some(&days(source)));
         assert_eq!(sum, Fingerprint { rows: 3, hash: 9 });
         assert_eq!(differing(&[(&[], 1)], &[(&[], 2)]), RereadRows::Days { days: vec![], undated: true });
+        // A day that one side alone has.
+        let alone = RereadRows::Days {
+            days: vec![window(date!(2024 - 02 - 29), date!(2024 - 03 - 01))],
+            undated: false,
+        };
+        assert_eq!(differing(&[], &[(&feb29, 1)]), alone);
+        assert_eq!(differing(&[(&feb29, 1)], &[]), alone);
     }
 
     #[test]

@@ -136,3 +136,18 @@ impl RowHash {
         Fingerprint { rows: 1, hash }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_equal_rows_do_not_cancel_out() {
+        let row = Fingerprint { rows: 1, hash: u128::MAX - 4 };
+        let mut sum = row;
+        sum += row;
+        assert_eq!(sum, Fingerprint { rows: 2, hash: u128::MAX - 9 });
+        sum -= row;
+        assert_eq!(sum, row);
+    }
+}

@@ -280,6 +280,29 @@ fn no_changed_bit_goes_unseen() {
     }
 }
 
+/// Writes the corpus of the fuzz target `parquet`: `FUZZ_CORPUS=fuzz/corpus/parquet cargo test -p replica-parquet --
+/// --ignored`.
+#[test]
+#[ignore = "it writes files of the repository"]
+fn seeds_of_the_fuzz_target() {
+    let corpus = std::env::var("FUZZ_CORPUS").expect("the folder");
+    let text = TypeInfo::Chars { token: token::NVARCHAR, size: 40, collation: CollationBytes::default() };
+    let infos = [
+        TypeInfo::ByteLen { token: token::INTN, size: 4 },
+        text,
+        TypeInfo::Scaled { token: token::DATETIME2N, scale: 7 },
+    ];
+    let row =
+        |n: u8| vec![Some(vec![n, 0, 0, 0]), (n % 3 > 0).then(|| vec![b'a', 0, n, 0]), Some(vec![n; 8])];
+    for (name, rows) in [("seed-0", 0), ("seed-1", 40)] {
+        let plan = plan(infos.len(), &SqlType::Int);
+        let rows: Vec<_> = (0..rows).map(|n| if n % 2 == 0 { row(0) } else { row(1) }).collect();
+        let (dir, _) = written(&mut Given::new(&infos, &rows, 300), &plan);
+        std::fs::copy(Folder::new(dir.path()).unwrap().file(&plan.target), format!("{corpus}/{name}"))
+            .unwrap();
+    }
+}
+
 /// A footer that was made up: the library of Parquet may give up on it, and that is the file's error.
 #[test]
 fn a_footer_that_was_made_up_is_an_error_and_no_more() {

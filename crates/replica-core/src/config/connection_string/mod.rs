@@ -157,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn a_password_of_another_spelling_is_not_taken_for_a_host() {
+        for text in ["mssql://db.example;Password=s3cret", "mssql://h/d;PWD=s3cret", "mssql://u;pwd=s3cret@h"]
+        {
+            let error = error(text);
+            assert!(error.contains("SQLAlchemy") && !error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
     fn odbc() {
         for (text, meaning) in [
             (

@@ -61,7 +61,9 @@ pub(super) fn not_ours(text: &str) -> Error {
     }
     // An @ that leads to no user is one of a password, which then stands where the host should.
     let parts = split(text).ok().filter(|parts| parts.user.is_some() || !text.contains('@'));
-    let parts = parts.filter(|parts| !parts.host.is_empty());
+    // Keywords of another spelling, a password's among them, are no part of a host's name.
+    let is_mixed = text.split('?').next().is_some_and(|place| place.contains([';', '=']));
+    let parts = parts.filter(|parts| !parts.host.is_empty() && !is_mixed);
     let form = parts.map_or_else(
         || ado_form(None, None, None),
         |parts| {

@@ -7,7 +7,9 @@ use crate::tds::wire;
 
 #[test]
 fn nulls_are_put_back_however_many_there_are_in_a_row() {
-    for kind in [OracleType::Short(50), OracleType::ByteLen(token::INTN, 8)] {
+    let kinds = [OracleType::Short(50), OracleType::ByteLen(token::INTN, 8)];
+    // Behind a column of another layout a group of columns begins within a word of the bitmap.
+    for (kind, leads) in kinds.into_iter().flat_map(|kind| [(kind.clone(), false), (kind, true)]) {
         for columns in [1, 8, 9, 63, 64, 65, 130] {
             let value = OracleCell { data: Some(vec![7; 8]), known_length: true, chunk: 1, pointer: 1 };
             let null = OracleCell { data: None, ..value.clone() };
@@ -16,7 +18,10 @@ fn nulls_are_put_back_however_many_there_are_in_a_row() {
             };
             // The last row has no value at all.
             let rows = (0..=columns).map(|only| (true, row(only))).collect();
-            let table: OracleTable = (vec![kind.clone(); columns], rows);
+            let mut table: OracleTable = (vec![kind.clone(); columns], rows);
+            if leads {
+                table.0[0] = OracleType::Max;
+            }
             let metadata: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
             let (expected, fingerprint) = wanted(&table);
             for piece in [usize::MAX / 2, 1000] {

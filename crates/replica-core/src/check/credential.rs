@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_nobody_renews_is_a_warning() {
         let severity = |finding: CheckFinding| finding.severity;
-        let hours = |hours| Duration::from_secs(hours * 3600);
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
         assert_eq!(severity(ticket(hours(9), true, Side::Source)), CheckSeverity::Info);
         assert_eq!(severity(ticket(hours(9), false, Side::Source)), CheckSeverity::Warning);
         assert_eq!(severity(ticket(hours(25), false, Side::Source)), CheckSeverity::Info);

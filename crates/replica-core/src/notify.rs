@@ -54,7 +54,7 @@ impl Began {
 }
 
 /// Who is told of one run after another, within a program that goes on.
-pub struct Rounds<'a> {
+pub struct NotifiedRounds<'a> {
     listener: Option<Arc<Listener>>,
     tool: &'a str,
     reporter: &'a Reporter,
@@ -62,7 +62,7 @@ pub struct Rounds<'a> {
     last: Option<(Code, Vec<String>)>,
 }
 
-impl<'a> Rounds<'a> {
+impl<'a> NotifiedRounds<'a> {
     /// Whoever `[notify]` names.
     pub fn of(config: &Config, tool: &'a str, reporter: &'a Reporter) -> Self {
         Self { listener: Listener::of(config).map(Arc::new), tool, reporter, last: None }

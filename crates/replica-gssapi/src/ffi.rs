@@ -58,7 +58,7 @@ pub struct OidSet {
 
 /// `gss_key_value_element_desc`.
 #[repr(C)]
-pub struct KeyValue {
+pub struct KeyValueElement {
     pub key: *const c_char,
     pub value: *const c_char,
 }
@@ -67,7 +67,7 @@ pub struct KeyValue {
 #[repr(C)]
 pub struct KeyValues {
     pub count: Word,
-    pub elements: *mut KeyValue,
+    pub elements: *mut KeyValueElement,
 }
 
 /// GSS_S_CONTINUE_NEEDED.

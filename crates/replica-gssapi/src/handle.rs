@@ -178,7 +178,7 @@ impl GssCredential {
             .collect::<Result<Vec<_>, Failure>>()?;
         let mut pairs: Vec<_> = strings
             .iter()
-            .map(|(key, value)| ffi::KeyValue { key: key.as_ptr(), value: value.as_ptr() })
+            .map(|(key, value)| ffi::KeyValueElement { key: key.as_ptr(), value: value.as_ptr() })
             .collect();
         // No store is the default one; an empty one is not said to be.
         let places = ffi::KeyValues { count: pairs.len() as Word, elements: pairs.as_mut_ptr() };

@@ -7,20 +7,20 @@ use std::thread;
 /// Passes connections on to a server until it is dropped with its process.
 pub struct Gate {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<GateState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct GateState {
     /// Both ends of each connection.
     ends: Vec<TcpStream>,
     shut: bool,
-    sent: Sent,
+    sent: SentTraffic,
 }
 
 /// What clients have sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentTraffic {
     /// Bytes of all connections, logins included.
     pub bytes: u64,
     /// Batches, RPCs, bulk loads and requests about transactions.
@@ -64,16 +64,16 @@ impl Gate {
     }
 
     /// So far.
-    pub fn sent(&self) -> Sent {
+    pub fn sent(&self) -> SentTraffic {
         locked(&self.state).sent
     }
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn locked(state: &Mutex<GateState>) -> MutexGuard<'_, GateState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn pass(client: TcpStream, port: u16, state: &Arc<Mutex<State>>) -> io::Result<()> {
+fn pass(client: TcpStream, port: u16, state: &Arc<Mutex<GateState>>) -> io::Result<()> {
     let mut here = locked(state);
     if here.shut {
         return Ok(());

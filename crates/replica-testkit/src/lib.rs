@@ -23,7 +23,7 @@ pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
 pub use dice::Dice;
-pub use gate::{Gate, Sent};
+pub use gate::{Gate, SentTraffic};
 pub use kdc::{Kdc, SilentKdc};
 pub use program::{Program, ProgramExit, Running};
 pub use server::{Identity, Server};

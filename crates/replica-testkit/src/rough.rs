@@ -121,11 +121,11 @@ fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Count
     let ways = [(From::Client, client.try_clone()?, server.try_clone()?), (From::Server, server, client)];
     for (side, input, output) in ways {
         let blow = blow.filter(|blow| blow.from == side).map(|blow| (blow.after, blow.trouble));
-        let mut way = Way { input, output, blow, hole: Arc::clone(&hole), count: count.clone() };
+        let mut way = LinkDirection { input, output, blow, hole: Arc::clone(&hole), count: count.clone() };
         thread::spawn(move || {
             let ended = way.pass();
             match ended {
-                Ok(Ended::HalfClosed) => drop(way.output.shutdown(Shutdown::Write)),
+                Ok(LinkEnd::HalfClosed) => drop(way.output.shutdown(Shutdown::Write)),
                 _ => {
                     // Whoever ends in a black hole: the other end does not learn of it before.
                     if let Some(lasts) = way.hole.get() {
@@ -140,13 +140,13 @@ fn relay(client: TcpStream, server: TcpStream, blow: Option<Blow>, count: &Count
     Ok(())
 }
 
-enum Ended {
+enum LinkEnd {
     HalfClosed,
     Over,
 }
 
 /// One direction.
-struct Way {
+struct LinkDirection {
     input: TcpStream,
     output: TcpStream,
     blow: Option<(u64, Trouble)>,
@@ -155,14 +155,14 @@ struct Way {
     count: Count,
 }
 
-impl Way {
-    fn pass(&mut self) -> io::Result<Ended> {
+impl LinkDirection {
+    fn pass(&mut self) -> io::Result<LinkEnd> {
         let mut buf = vec![0; 16 << 10];
         let mut passed = 0;
         loop {
             let read = self.input.read(&mut buf)?;
             if read == 0 {
-                return Ok(Ended::Over);
+                return Ok(LinkEnd::Over);
             }
             if self.hole.get().is_some() {
                 continue;
@@ -183,11 +183,11 @@ impl Way {
             match trouble {
                 Trouble::Cut => {
                     self.output.write_all(&piece[..at])?;
-                    return Ok(Ended::Over);
+                    return Ok(LinkEnd::Over);
                 }
                 Trouble::HalfClose => {
                     self.output.write_all(&piece[..at])?;
-                    return Ok(Ended::HalfClosed);
+                    return Ok(LinkEnd::HalfClosed);
                 }
                 Trouble::Flip => {
                     if first {
@@ -200,7 +200,7 @@ impl Way {
                     self.hole.get_or_init(|| lasts);
                     // A sender that resets the connection is gone, too.
                     while self.input.read(&mut buf).is_ok_and(|read| read > 0) {}
-                    return Ok(Ended::Over);
+                    return Ok(LinkEnd::Over);
                 }
                 Trouble::Slow(wait) => {
                     thread::sleep(wait);

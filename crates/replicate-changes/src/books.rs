@@ -6,7 +6,7 @@ use replica_core::cli::Code;
 use replica_core::config::Config;
 use replica_core::copy::changes::{Came, ChangesJob, KeptTable, TableRound};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::report::metrics::{self, ListedTables, Metric, Sample, SampleTable};
+use replica_core::report::metrics::{self, Metric, Sample, SampleTable, SampledTables};
 use replica_core::report::run_log::{Entry, RunHeader, RunLog, outcome_of};
 
 use crate::args::Options;
@@ -156,7 +156,7 @@ impl Books {
         ] {
             self.round.samples.push(Sample { metric, kind: KIND, table: None, value });
         }
-        let listed = self.listed.as_deref().map(|tables| ListedTables { kinds: &[KIND], tables });
+        let listed = self.listed.as_deref().map(|tables| SampledTables { kinds: &[KIND], tables });
         metrics::write(file, &self.round.samples, listed)
     }
 

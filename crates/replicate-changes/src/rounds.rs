@@ -18,7 +18,7 @@ pub struct Rounds<'a> {
     job: &'a ChangesJob,
     reporter: &'a Reporter,
     books: Books,
-    listener: notify::Rounds<'a>,
+    listener: notify::NotifiedRounds<'a>,
 }
 
 /// After a round that failed as a whole: no longer than this to the next, and half as long at first.
@@ -26,7 +26,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl<'a> Rounds<'a> {
     pub fn new(config: &Config, job: &'a ChangesJob, reporter: &'a Reporter, books: Books) -> Self {
-        let listener = notify::Rounds::of(config, Args::NAME, reporter);
+        let listener = notify::NotifiedRounds::of(config, Args::NAME, reporter);
         Self { keeper: Keeper::new(job), job, reporter, books, listener }
     }
 

@@ -6,7 +6,7 @@ use replica_core::catalog::TableName;
 use replica_core::cli::Code;
 use replica_core::config::Config;
 use replica_core::error::{Error, Result};
-use replica_core::report::metrics::{self, ListedTables, Metric, Sample, SampleTable};
+use replica_core::report::metrics::{self, Metric, Sample, SampleTable, SampledTables};
 use replica_core::report::run_log::{Entry, RunLog, outcome_of};
 use replica_core::report::{self, Record, RecordValue, Reporter, human_duration};
 
@@ -202,7 +202,7 @@ impl Tally {
         ] {
             self.samples.push(Sample { metric, kind, table: None, value });
         }
-        let listed = self.listed.as_deref().map(|tables| ListedTables { kinds: &Asked::KINDS, tables });
+        let listed = self.listed.as_deref().map(|tables| SampledTables { kinds: &Asked::KINDS, tables });
         metrics::write(file, &self.samples, listed)
     }
 }

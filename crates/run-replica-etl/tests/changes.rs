@@ -6,7 +6,7 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_run-replica-etl");
 
 /// A source that tracks the changes of dbo.orders and dbo.lines, whose parents are dbo.kinds; dbo.days beside them.
-struct Replica {
+struct KeptReplica {
     pair: Pair,
     folder: TempDir,
 }
@@ -14,7 +14,7 @@ struct Replica {
 const CONFIG: &str =
     "reference_tables = ['dbo.kinds', 'dbo.lines']\nchange_tables = ['dbo.orders', 'dbo.lines']\n$etl\n";
 
-impl Replica {
+impl KeptReplica {
     fn new() -> Self {
         let pair = Pair::new();
         pair.source(
@@ -84,7 +84,7 @@ fn told(run: &ProgramExit) -> Vec<String> {
 
 #[test]
 fn changes_arrive_within_the_run_and_nothing_else_is_written() {
-    let replica = Replica::kept();
+    let replica = KeptReplica::kept();
     let pair = &replica.pair;
     // What a replacement would bring back.
     pair.target("UPDATE dbo.lines SET ordered = NULL WHERE id = 20");
@@ -125,7 +125,7 @@ fn changes_arrive_within_the_run_and_nothing_else_is_written() {
 
 #[test]
 fn what_would_be_carried_over_is_said_and_not_done() {
-    let replica = Replica::new();
+    let replica = KeptReplica::new();
     let explained = replica.run(&["--t0", "--explain"]).exits(0).says("no version is on record");
     let lines = explained.lines();
     assert_eq!((lines[1][0], lines[1][3]), ("dbo.orders", "after dbo.kinds"), "{explained}");
@@ -137,7 +137,7 @@ fn what_would_be_carried_over_is_said_and_not_done() {
 
 #[test]
 fn a_child_whose_parent_is_not_there_yet_is_carried_over_once_more() {
-    let replica = Replica::kept();
+    let replica = KeptReplica::kept();
     let pair = &replica.pair;
     // The old row of a child holds the parent; it is only gone with the changes.
     pair.source("INSERT INTO dbo.lines VALUES (30, 2); DELETE FROM dbo.lines WHERE id = 30");
@@ -151,7 +151,7 @@ fn a_child_whose_parent_is_not_there_yet_is_carried_over_once_more() {
 
 #[test]
 fn tables_that_another_process_keeps_are_left_to_it() {
-    let replica = Replica::kept();
+    let replica = KeptReplica::kept();
     let pair = &replica.pair;
     let keeper = Program::beside(BINARY, "replicate-changes").between(pair);
     let mut keeper = keeper.start(&["dbo.orders", "--every", "1h"]);
@@ -170,7 +170,7 @@ fn tables_that_another_process_keeps_are_left_to_it() {
 
 #[test]
 fn changes_alone_are_of_no_other_day() {
-    let replica = Replica::new();
+    let replica = KeptReplica::new();
     let tool = Program::new(BINARY).between(&replica.pair);
     let tool = tool.file("replica.toml", "change_tables = ['dbo.orders']\n");
     tool.run(&["--t1"]).exits(2).says("--t0 alone");

@@ -10,7 +10,7 @@ pub(super) struct CutPoint {
 
 /// A step of a histogram: a value, the rows that have it, and those between it and the step before.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
+pub(super) struct HistogramStep {
     /// `None`: NULL.
     pub high: Option<KeyValue>,
     pub between: f64,
@@ -18,7 +18,7 @@ pub(super) struct Step {
 }
 
 /// Cuts at every total/`wanted`, as near as the steps tell. Between two steps only an integer can be named.
-pub(super) fn at_steps(steps: &[Step], integers: bool, wanted: u32) -> Vec<CutPoint> {
+pub(super) fn at_steps(steps: &[HistogramStep], integers: bool, wanted: u32) -> Vec<CutPoint> {
     let total = total(steps);
     let mut points: Vec<CutPoint> = Vec::new();
     for part in 1..wanted {
@@ -32,12 +32,12 @@ pub(super) fn at_steps(steps: &[Step], integers: bool, wanted: u32) -> Vec<CutPo
     points
 }
 
-pub(super) fn total(steps: &[Step]) -> f64 {
+pub(super) fn total(steps: &[HistogramStep]) -> f64 {
     steps.iter().map(|step| step.between + step.equal).sum()
 }
 
 /// The value that has about so many rows below it, and how many.
-fn nearest(steps: &[Step], integers: bool, target: f64) -> Option<(KeyValue, f64)> {
+fn nearest(steps: &[HistogramStep], integers: bool, target: f64) -> Option<(KeyValue, f64)> {
     let mut before = 0.0;
     let mut previous: Option<i64> = None;
     let mut best: Option<(KeyValue, f64)> = None;
@@ -102,12 +102,12 @@ pub(super) fn evenly(first: i64, last: i64, rows: f64, wanted: u32) -> Vec<CutPo
 mod tests {
     use super::*;
 
-    fn step(high: i64, between: f64, equal: f64) -> Step {
-        Step { high: Some(integer(high)), between, equal }
+    fn step(high: i64, between: f64, equal: f64) -> HistogramStep {
+        HistogramStep { high: Some(integer(high)), between, equal }
     }
 
-    fn text(high: &str, between: f64, equal: f64) -> Step {
-        Step { high: Some(KeyValue::new(high)), between, equal }
+    fn text(high: &str, between: f64, equal: f64) -> HistogramStep {
+        HistogramStep { high: Some(KeyValue::new(high)), between, equal }
     }
 
     fn shown(points: &[CutPoint]) -> Vec<(String, f64)> {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn rows_without_a_key_count_and_are_never_a_boundary() {
-        let null = Step { high: None, between: 0.0, equal: 50.0 };
+        let null = HistogramStep { high: None, between: 0.0, equal: 50.0 };
         let steps = [null, text("a", 0.0, 25.0), text("b", 0.0, 25.0)];
         assert_eq!(shown(&at_steps(&steps, false, 4)), of(&[("a", 50.0), ("b", 75.0)]));
         assert_eq!(at_steps(&[], false, 4), []);

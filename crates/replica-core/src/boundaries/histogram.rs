@@ -1,7 +1,7 @@
 //! The histogram of statistics that begin with a column (docs/SERVER.md, "Where a table's boundaries lie").
 use std::ops::ControlFlow;
 
-use super::cut::{Step, at_steps, total};
+use super::cut::{HistogramStep, at_steps, total};
 use super::extremes::is_integer;
 use super::{FoundBy, Ranges};
 use crate::catalog::record::CatalogRow;
@@ -59,7 +59,7 @@ async fn steps(
     table: &str,
     (id, statistics): (i32, &str),
     sql_type: &SqlType,
-) -> Result<Vec<Step>> {
+) -> Result<Vec<HistogramStep>> {
     // A sql_variant has the column's type, and text its collation.
     let high = match readable("range_high_key", sql_type) {
         text if text != "range_high_key" => text,
@@ -81,7 +81,12 @@ async fn steps(
 }
 
 /// As every version shows it.
-async fn shown(source: &mut Session, table: &str, statistics: &str, sql_type: &SqlType) -> Result<Vec<Step>> {
+async fn shown(
+    source: &mut Session,
+    table: &str,
+    statistics: &str,
+    sql_type: &SqlType,
+) -> Result<Vec<HistogramStep>> {
     let query = Query {
         sql: "DBCC SHOW_STATISTICS (@P1, @P2) WITH HISTOGRAM, NO_INFOMSGS".to_owned(),
         params: vec![Param::Text(table.to_owned()), Param::Text(statistics.to_owned())],
@@ -90,7 +95,7 @@ async fn shown(source: &mut Session, table: &str, statistics: &str, sql_type: &S
 }
 
 /// The first three columns: a value, the rows before it, and those that have it.
-async fn read_steps(source: &mut Session, query: Query, sql_type: &SqlType) -> Result<Vec<Step>> {
+async fn read_steps(source: &mut Session, query: Query, sql_type: &SqlType) -> Result<Vec<HistogramStep>> {
     let mut steps = Vec::new();
     read::each_row(source.lane()?, query, MOST_STEP, |row| {
         let high = row.value(0)?;
@@ -103,7 +108,7 @@ async fn read_steps(source: &mut Session, query: Query, sql_type: &SqlType) -> R
             }
         };
         let value = KeyValue::received(&high, sql_type);
-        steps.push(Step { high: value, between: rows(1)?.max(0.0), equal: rows(2)?.max(0.0) });
+        steps.push(HistogramStep { high: value, between: rows(1)?.max(0.0), equal: rows(2)?.max(0.0) });
         Ok(ControlFlow::Continue(()))
     })
     .await?;

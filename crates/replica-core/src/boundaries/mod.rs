@@ -136,7 +136,7 @@ pub async fn find(
     if wanted <= 1 || rows == Some(0) {
         return Ok((1, Ranges::one(rows.unwrap_or_default())));
     }
-    for way in Way::ALL {
+    for way in BoundaryMethod::ALL {
         let many = if way.takes_several() { columns.len() } else { 1 };
         match way.cut(source, table, &columns[..many], wanted).await {
             Ok(Some(found)) => {
@@ -171,14 +171,14 @@ pub async fn find(
 
 /// A way to find boundaries.
 #[derive(Clone, Copy)]
-enum Way {
+enum BoundaryMethod {
     Keys,
     Histogram,
     Sample,
     Extremes,
 }
 
-impl Way {
+impl BoundaryMethod {
     const ALL: [Self; 4] = [Self::Keys, Self::Histogram, Self::Sample, Self::Extremes];
 
     fn name(self) -> &'static str {

@@ -18,6 +18,7 @@ mod staged;
 mod streams;
 mod window;
 pub mod windows;
+mod written;
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use record::LoadRecord;
 use replace::{Checks, LOCK_WAIT};
 pub use sides::Sides;
 pub use source::{ConnectedSource, Source};
+pub use written::WrittenRows;
 
 /// A table to replace, and how.
 #[derive(Clone, Debug)]
@@ -177,24 +179,6 @@ pub struct Effort {
     pub phases: Vec<(&'static str, Duration)>,
     /// Where only rows that differ were written: how many.
     pub written: Option<WrittenRows>,
-}
-
-/// Rows of a target that were written since they differed from the source's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WrittenRows {
-    /// New at the source.
-    pub inserted: u64,
-    /// Changed there.
-    pub updated: u64,
-    /// Gone there.
-    pub deleted: u64,
-}
-
-impl WrittenRows {
-    /// All of them.
-    pub fn all(&self) -> u64 {
-        self.inserted + self.updated + self.deleted
-    }
 }
 
 /// As [`table`], and says what it took.

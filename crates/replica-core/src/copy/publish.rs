@@ -1,7 +1,7 @@
 //! A table that is loaded beside its target, proved there, and published: copied over in one transaction, or switched in.
 //!
 //! Until then readers see the old rows, and a failure leaves them. What the servers are asked while somebody is in the way
-//! is bounded, and is asked again later ([`Patience`]): whoever waits for a table's lock keeps everybody else out, too.
+//! is bounded, and is asked again later ([`SwitchPatience`]): whoever waits for a table's lock keeps everybody else out, too.
 use std::time::{Duration, Instant};
 
 use super::guard::ReplacedRows;
@@ -294,7 +294,7 @@ async fn copy_over(
     rows: u64,
     timing: &mut Timing,
 ) -> Result<(), ReplaceError> {
-    let mut patience = Patience::new(plan);
+    let mut patience = SwitchPatience::new(plan);
     target.set_lock_timeout(POLITE_WAIT).await?;
     loop {
         let copied = async {
@@ -364,7 +364,7 @@ pub(super) async fn switch(
     statements.push("COMMIT TRANSACTION".to_owned());
     let batch = Query { sql: statements.join(";\n"), params };
     target.set_lock_timeout(if tables.low_priority { LOCK_WAIT } else { POLITE_WAIT }).await?;
-    let mut patience = Patience::new(plan);
+    let mut patience = SwitchPatience::new(plan);
     loop {
         match target.execute_long(batch.clone()).await {
             Ok(_) => break,
@@ -376,14 +376,14 @@ pub(super) async fn switch(
 }
 
 /// How long we have let others pass.
-pub(super) struct Patience {
+pub(super) struct SwitchPatience {
     table_id: i64,
     what: String,
     begun: Instant,
     steps: u32,
 }
 
-impl Patience {
+impl SwitchPatience {
     pub(super) fn new(plan: &Plan) -> Self {
         let what = match &plan.limits {
             Some(limits) => format!("{} {}", plan.target, limits.window),

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::publish::{
-    Filling, LOCK_TIMEOUT, POLITE_WAIT, Patience, drop_all, insert, is_lost, prove, switch,
+    Filling, LOCK_TIMEOUT, POLITE_WAIT, SwitchPatience, drop_all, insert, is_lost, prove, switch,
 };
 use super::referencing::still_rest_and_ours;
 use super::replace::LOCK_WAIT;
@@ -110,7 +110,7 @@ async fn copy_over(
     loaded: &Loaded,
     outcome: LoadOutcome,
 ) -> Result<(), StagedError> {
-    let mut patience = Patience::new(plan);
+    let mut patience = SwitchPatience::new(plan);
     target.set_lock_timeout(POLITE_WAIT).await?;
     loop {
         let copied = async {

@@ -18,14 +18,14 @@ use crate::window::DateColumn;
 
 /// Where the rows of a difference are staged: tables of the session alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StagingTables {
+pub(crate) struct DifferenceTables {
     /// Of rows that are new or have changed.
     pub rows: String,
     /// Of the keys of rows that are gone.
     pub gone: String,
 }
 
-impl StagingTables {
+impl DifferenceTables {
     /// Those of one of the tables whose differences a session holds; the first is 0.
     fn numbered(place: usize) -> Self {
         let number = if place == 0 { String::new() } else { format!("_{place}") };
@@ -43,7 +43,7 @@ pub struct DifferencePlan {
     columns: Vec<Column>,
     /// Which of them are the key.
     named_by: Vec<Column>,
-    pub(crate) staging: StagingTables,
+    pub(crate) staging: DifferenceTables,
     /// Numbers the staged rows; the target has no column of this name.
     number: String,
     /// Rows that one statement changes; `None`: all, since some need each other.
@@ -139,7 +139,7 @@ impl DifferencePlan {
             target: target.object.name.clone(),
             columns,
             named_by,
-            staging: StagingTables::numbered(0),
+            staging: DifferenceTables::numbered(0),
             number,
             batch,
             points_at_itself,
@@ -148,7 +148,7 @@ impl DifferencePlan {
 
     /// Staged beside the differences of other tables.
     pub(crate) fn staged_at(&mut self, place: usize) {
-        self.staging = StagingTables::numbered(place);
+        self.staging = DifferenceTables::numbered(place);
     }
 
     /// The staging tables, in batches of their own: what sp_executesql creates goes when it ends.
@@ -168,7 +168,7 @@ impl DifferencePlan {
 
     /// Takes the staging tables away, for a session that lives on.
     pub(crate) fn drop_staging(&self) -> String {
-        let StagingTables { rows, gone } = &self.staging;
+        let DifferenceTables { rows, gone } = &self.staging;
         format!("DROP TABLE {rows}, {gone}")
     }
 
@@ -199,7 +199,7 @@ impl DifferencePlan {
     /// Takes those keys from the gone ones that are one to the server with that of a staged row: their row stays, and gets
     /// other bytes.
     pub(crate) fn keep_equal_keys(&self) -> Query {
-        let (StagingTables { rows, gone }, same) = (&self.staging, self.same("s", "g"));
+        let (DifferenceTables { rows, gone }, same) = (&self.staging, self.same("s", "g"));
         format!("DELETE g FROM {gone} AS g WHERE EXISTS (SELECT 1 FROM {rows} AS s WHERE {same})").into()
     }
 
@@ -241,7 +241,7 @@ impl DifferencePlan {
     /// rows without one.
     pub(crate) fn days(&self, date: &DateColumn) -> Query {
         let (target, same, day) = (self.target.quoted(), self.same("s", "t"), date.day_number());
-        let StagingTables { rows, gone } = &self.staging;
+        let DifferenceTables { rows, gone } = &self.staging;
         let there = |staged: &str| {
             format!(
                 "SELECT {day} AS replica_day FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {staged} AS s WHERE {same})"

@@ -107,7 +107,7 @@ pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
 
 /// The tables that runs of some kinds are about.
 #[derive(Clone, Copy, Debug)]
-pub struct ListedTables<'a> {
+pub struct SampledTables<'a> {
     /// As samples have them.
     pub kinds: &'a [&'a str],
     /// As the source names them.
@@ -120,25 +120,25 @@ pub struct ListedTables<'a> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(file: &Path, samples: &[Sample], listed: Option<ListedTables<'_>>) -> Result<()> {
+pub fn write(file: &Path, samples: &[Sample], listed: Option<SampledTables<'_>>) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(format!("the metrics: {}: {error}", file.display()));
     output::update(file, |before| text(before, samples, listed)).map_err(failed)
 }
 
 /// One series: its metric, the kind of run, and the table, or nothing.
-type Key = (Metric, String, String);
+type MetricKey = (Metric, String, String);
 
 /// Series in the order of the metrics, each with the target's name of its table, where it is another, and its value.
-fn text(before: &str, samples: &[Sample], listed: Option<ListedTables<'_>>) -> String {
+fn text(before: &str, samples: &[Sample], listed: Option<SampledTables<'_>>) -> String {
     let escaped_names: Option<HashSet<String>> =
         listed.map(|listed| listed.tables.iter().map(|table| escaped(table)).collect());
-    let is_known = |(_, kind, table): &Key| match (listed, &escaped_names) {
+    let is_known = |(_, kind, table): &MetricKey| match (listed, &escaped_names) {
         (Some(listed), Some(names)) if !table.is_empty() && listed.kinds.contains(&kind.as_str()) => {
             names.contains(table)
         }
         _ => true,
     };
-    let mut series: BTreeMap<Key, (String, String)> = before
+    let mut series: BTreeMap<MetricKey, (String, String)> = before
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(parsed)
@@ -168,7 +168,7 @@ fn text(before: &str, samples: &[Sample], listed: Option<ListedTables<'_>>) -> S
 }
 
 /// A line that an earlier run has written.
-fn parsed(line: &str) -> Option<(Key, (String, String))> {
+fn parsed(line: &str) -> Option<(MetricKey, (String, String))> {
     let (series, value) = line.rsplit_once(' ')?;
     let (name, labels) = series.strip_suffix('}')?.split_once('{')?;
     let metric = Metric::ALL.into_iter().find(|metric| metric.described().0 == name)?;
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_table_of_another_name_has_both_and_one_series() {
         let tables = ["dbo.a".to_owned(), "dbo.ab".to_owned()];
-        let tables = Some(ListedTables { kinds: &KINDS, tables: &tables });
+        let tables = Some(SampledTables { kinds: &KINDS, tables: &tables });
         let first = [
             sample(Metric::TableSuccess, "t0", Some("dbo.a"), 1.0),
             sample(Metric::TableSuccess, "t0", Some("dbo.ab"), 1.0),
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_failure_keeps_the_time_of_the_last_success() {
         let tables = ["dbo.a".to_owned(), "dbo.[b\"c]".to_owned()];
-        let tables = Some(ListedTables { kinds: &KINDS, tables: &tables });
+        let tables = Some(SampledTables { kinds: &KINDS, tables: &tables });
         let first = [
             sample(Metric::RunSuccess, "t0", None, 1.0),
             sample(Metric::TableSuccess, "t0", Some("dbo.a"), 1.0),
@@ -300,7 +300,7 @@ mod tests {
             sample(Metric::TableSuccess, "t0", Some("dbo.gone"), 1.0),
         ];
         let before = text("", &first, None);
-        let after = text(&before, &[], Some(ListedTables { kinds: &KINDS, tables: &[] }));
+        let after = text(&before, &[], Some(SampledTables { kinds: &KINDS, tables: &[] }));
         assert!(after.contains("dbo.other") && !after.contains("dbo.gone"), "{after}");
     }
 

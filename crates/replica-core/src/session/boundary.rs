@@ -4,7 +4,7 @@ use crate::tds::packet::{HEADER, Header};
 
 /// Follows packets without keeping any of their bytes.
 #[derive(Debug, Default)]
-pub(super) struct Boundary {
+pub(super) struct PacketBoundary {
     header: [u8; HEADER],
     /// Bytes of the header seen so far.
     seen: usize,
@@ -16,7 +16,7 @@ pub(super) struct Boundary {
     number: u16,
 }
 
-impl Boundary {
+impl PacketBoundary {
     /// Takes note of `bytes` and says how many messages ended in them.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ mod tests {
         frame(kind::REPLY, &[], 512, &mut wire);
         frame(kind::REPLY, &[1; 504], 512, &mut wire);
         for step in 1..=wire.len() {
-            let mut boundary = Boundary::default();
+            let mut boundary = PacketBoundary::default();
             let ended: u32 = wire.chunks(step).map(|chunk| boundary.advance(chunk).unwrap()).sum();
             assert_eq!((ended, boundary.is_between_messages()), (3, true), "in steps of {step}");
         }
@@ -93,7 +93,7 @@ mod tests {
         for (passed, at_packet_end) in
             [(0, false), (4, false), (8, false), (511, false), (512, true), (515, false)]
         {
-            let mut boundary = Boundary::default();
+            let mut boundary = PacketBoundary::default();
             assert_eq!(boundary.advance(&wire[..passed]).unwrap(), 0);
             assert_eq!(boundary.open_at_packet_end().is_some(), at_packet_end, "{passed}");
             assert_eq!(boundary.is_between_messages(), passed == 0, "{passed}");

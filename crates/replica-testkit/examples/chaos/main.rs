@@ -17,10 +17,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use replica_testkit::{Dice, Program, ProgramExit};
 use tempfile::TempDir;
 
-use scenario::{ALL, PARQUET, Scenario, Work};
+use scenario::{ALL, PARQUET, Scenario, ToolCall};
 use servers::PROGRAM;
-use stage::Stage;
-use trouble::{Troubles, Ways};
+use stage::ChaosStage;
+use trouble::{TroubleTally, Ways};
 
 fn main() -> ExitCode {
     match chaos() {
@@ -45,10 +45,10 @@ fn chaos() -> Result<(), Box<dyn Error>> {
 
     let begun = Instant::now();
     let end = begun + Duration::from_secs_f64(60.0 * minutes);
-    let stage = Stage::new(&programs.join("replica-sandbox"))?;
+    let stage = ChaosStage::new(&programs.join("replica-sandbox"))?;
     let ways = Ways::new(&stage)?;
     let mut dice = Dice::new(seed);
-    let mut chaos = Chaos { programs, stage, ways, troubles: Troubles::default(), shape: Vec::new() };
+    let mut chaos = Chaos { programs, stage, ways, troubles: TroubleTally::default(), shape: Vec::new() };
     for scenario in ALL {
         chaos
             .calm(scenario, &mut dice)
@@ -72,9 +72,9 @@ fn chaos() -> Result<(), Box<dyn Error>> {
 
 struct Chaos {
     programs: PathBuf,
-    stage: Stage,
+    stage: ChaosStage,
     ways: Ways,
-    troubles: Troubles,
+    troubles: TroubleTally,
     /// Of the target, once every tool has been there.
     shape: Vec<stage::Rows>,
 }
@@ -86,7 +86,7 @@ impl Chaos {
     }
 
     /// A tool in a folder of its own, with connections that nobody troubles.
-    fn program(&self, work: &Work) -> Program {
+    fn program(&self, work: &ToolCall) -> Program {
         let program = Program::new(self.programs.join(work.tool));
         let program = match &work.config {
             Some(config) => program.file("replica.toml", config),
@@ -106,7 +106,7 @@ impl Chaos {
     }
 
     /// The tool, undisturbed, and everything as it should be.
-    fn ends_well(&mut self, work: &Work, folder: &Path, untouched: &[stage::Rows]) -> Result<(), String> {
+    fn ends_well(&mut self, work: &ToolCall, folder: &Path, untouched: &[stage::Rows]) -> Result<(), String> {
         let args: Vec<&str> = work.args.iter().map(String::as_str).collect();
         let program = self.program(work);
         let run = program.run(&args);
@@ -202,14 +202,14 @@ impl Chaos {
         }
     }
 
-    fn attempt(&mut self, work: &Work, dice: &mut Dice) -> Result<ProgramExit, String> {
+    fn attempt(&mut self, work: &ToolCall, dice: &mut Dice) -> Result<ProgramExit, String> {
         let program = self.program(work);
         self.troubles
             .attempt(program, work, (&mut self.stage, &self.ways), dice)
             .map_err(|error| error.to_string())
     }
 
-    fn hosts(&mut self, work: &Work, dice: &mut Dice) -> Result<Vec<ProgramExit>, String> {
+    fn hosts(&mut self, work: &ToolCall, dice: &mut Dice) -> Result<Vec<ProgramExit>, String> {
         let programs = [0; 3].map(|_| self.program(work));
         let hosts = self.troubles.hosts(programs, work, (&mut self.stage, &self.ways), dice);
         hosts.map_err(|error| error.to_string())

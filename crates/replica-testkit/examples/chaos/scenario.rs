@@ -3,7 +3,7 @@ use std::path::Path;
 
 use replica_testkit::Dice;
 
-use crate::stage::{BYSTANDER, CHILD, HEAP, KEPT, PARENT, SALES, Stage};
+use crate::stage::{BYSTANDER, CHILD, ChaosStage, HEAP, KEPT, PARENT, SALES};
 
 const HALF_A_YEAR: [&str; 6] =
     ["--start-date", "2024-01-01", "--end-date", "2024-06-30", "--date-column", "day"];
@@ -37,7 +37,7 @@ pub const ALL: [Scenario; 8] = [
 ];
 
 /// A tool and its arguments.
-pub struct Work {
+pub struct ToolCall {
     pub tool: &'static str,
     pub args: Vec<String>,
     pub config: Option<String>,
@@ -51,7 +51,7 @@ pub struct Work {
 
 impl Scenario {
     /// Sets the stage, in a folder for what files the tool writes.
-    pub fn prepare(self, stage: &Stage, folder: &Path, dice: &mut Dice) -> Work {
+    pub fn prepare(self, stage: &ChaosStage, folder: &Path, dice: &mut Dice) -> ToolCall {
         let within = |table: &str| format!("{table}{WITHIN}");
         let beyond = |table: &str| format!("{table}{BEYOND}");
         let all = [SALES, HEAP, PARENT, CHILD, KEPT, BYSTANDER];
@@ -124,6 +124,6 @@ impl Scenario {
             let verify = dice.any(&["none", "count", "hash", "source"]);
             args.extend(["--verify", verify].map(Into::into));
         }
-        Work { tool, args, config, equal, untouched, whole }
+        ToolCall { tool, args, config, equal, untouched, whole }
     }
 }

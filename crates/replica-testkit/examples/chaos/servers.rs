@@ -11,7 +11,7 @@ const PASSWORD: &str = "Chaos-4711";
 pub const PROGRAM: &str = "chaos";
 
 /// A sandbox that keeps its data, and its port.
-pub struct Sandbox {
+pub struct TroubledServer {
     program: PathBuf,
     data: TempDir,
     process: Option<Child>,
@@ -20,7 +20,7 @@ pub struct Sandbox {
     ahead: u32,
 }
 
-impl Sandbox {
+impl TroubledServer {
     pub fn start(program: &Path) -> io::Result<Self> {
         let data = TempDir::new()?;
         let mut sandbox = Self { program: program.to_owned(), data, process: None, port: 0, ahead: 0 };
@@ -90,7 +90,7 @@ impl Sandbox {
     }
 }
 
-impl Drop for Sandbox {
+impl Drop for TroubledServer {
     fn drop(&mut self) {
         self.end();
     }

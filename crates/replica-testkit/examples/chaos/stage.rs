@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use replica_testkit::Dice;
 
-use crate::servers::{PROGRAM, Sandbox};
+use crate::servers::{PROGRAM, TroubledServer};
 
 /// Made on both sides. The heap has no key, and an index that a load disables.
 const TABLES: [&str; 6] = [
@@ -41,16 +41,16 @@ const SHAPE: [&str; 6] = [
 /// A session goes on until its server learns that the client is gone.
 const GOODBYE: Duration = Duration::from_secs(60);
 
-pub type Rows = Vec<Vec<String>>;
+pub type TableRows = Vec<Vec<String>>;
 
-pub struct Stage {
-    pub source: Sandbox,
-    pub target: Sandbox,
+pub struct ChaosStage {
+    pub source: TroubledServer,
+    pub target: TroubledServer,
 }
 
-impl Stage {
+impl ChaosStage {
     pub fn new(program: &Path) -> io::Result<Self> {
-        let stage = Self { source: Sandbox::start(program)?, target: Sandbox::start(program)? };
+        let stage = Self { source: TroubledServer::start(program)?, target: TroubledServer::start(program)? };
         let (mut source, mut target) = (stage.source.client(), stage.target.client());
         source.run(
             "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)",
@@ -116,23 +116,23 @@ impl Stage {
         self.target.client().run("IF OBJECT_ID('replica.windows') IS NOT NULL DELETE FROM replica.windows");
     }
 
-    pub fn shape(&self) -> Vec<Rows> {
+    pub fn shape(&self) -> Vec<TableRows> {
         let mut client = self.target.client();
         SHAPE.map(|sql| client.values(sql)).to_vec()
     }
 
-    pub fn at_target(&self, queries: &[String]) -> Vec<Rows> {
+    pub fn at_target(&self, queries: &[String]) -> Vec<TableRows> {
         let mut client = self.target.client();
         queries.iter().map(|sql| sorted(client.values(sql))).collect()
     }
 
-    pub fn at_source(&self, queries: &[String]) -> Vec<Rows> {
+    pub fn at_source(&self, queries: &[String]) -> Vec<TableRows> {
         let mut client = self.source.client();
         queries.iter().map(|sql| sorted(client.values(sql))).collect()
     }
 
     /// Waits until the tools' sessions are gone; those that stay longer than a server takes to notice.
-    pub fn sessions_left(&self) -> Rows {
+    pub fn sessions_left(&self) -> TableRows {
         let sql = format!(
             "SELECT session_id, login_time FROM sys.dm_exec_sessions WHERE program_name = '{PROGRAM}'"
         );
@@ -148,7 +148,7 @@ impl Stage {
     }
 }
 
-fn sorted(mut rows: Rows) -> Rows {
+fn sorted(mut rows: TableRows) -> TableRows {
     rows.sort_unstable();
     rows
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use replica_testkit::rough::{Blow, From, RoughWay, Trouble};
 use replica_testkit::{Dice, Program, ProgramExit, Running};
 
-use crate::scenario::Work;
-use crate::servers::{PROGRAM, Sandbox};
-use crate::stage::Stage;
+use crate::scenario::ToolCall;
+use crate::servers::{PROGRAM, TroubledServer};
+use crate::stage::ChaosStage;
 
 /// A server goes on with a session whose client is in a black hole for so long.
 const UNKNOWING: Duration = Duration::from_secs(3);
@@ -55,9 +55,9 @@ impl Mood {
 }
 
 impl Ways {
-    pub fn new(stage: &Stage) -> io::Result<Self> {
+    pub fn new(stage: &ChaosStage) -> io::Result<Self> {
         let mood = Arc::new(Mutex::new(Mood { percent: 0, dice: Dice::new(0) }));
-        let way = |server: &Sandbox| {
+        let way = |server: &TroubledServer| {
             let mood = Arc::clone(&mood);
             RoughWay::to(("127.0.0.1", server.port()), move |_| locked(&mood).fate())
         };
@@ -72,8 +72,8 @@ impl Ways {
         all
     }
 
-    fn through(&self, program: Program, stage: &Stage) -> Program {
-        let named = |way: &RoughWay, server: &Sandbox| {
+    fn through(&self, program: Program, stage: &ChaosStage) -> Program {
+        let named = |way: &RoughWay, server: &TroubledServer| {
             way.through(&format!("{};Application Name={PROGRAM};Command Timeout=8", server.connection()))
         };
         program
@@ -88,7 +88,7 @@ fn locked(mood: &Mutex<Mood>) -> MutexGuard<'_, Mood> {
 
 /// What has happened.
 #[derive(Debug, Default)]
-pub struct Troubles {
+pub struct TroubleTally {
     attempts: u32,
     kills: u32,
     signals: u32,
@@ -101,7 +101,7 @@ pub struct Troubles {
     ends: BTreeMap<i32, u32>,
 }
 
-impl Troubles {
+impl TroubleTally {
     pub fn ends(&mut self, code: Option<i32>) {
         if let Some(code) = code {
             *self.ends.entry(code).or_default() += 1;
@@ -112,8 +112,8 @@ impl Troubles {
     pub fn attempt(
         &mut self,
         program: Program,
-        work: &Work,
-        (stage, ways): (&mut Stage, &Ways),
+        work: &ToolCall,
+        (stage, ways): (&mut ChaosStage, &Ways),
         dice: &mut Dice,
     ) -> io::Result<ProgramExit> {
         self.attempts += 1;
@@ -171,8 +171,8 @@ impl Troubles {
     pub fn hosts(
         &mut self,
         programs: [Program; 3],
-        work: &Work,
-        (stage, ways): (&mut Stage, &Ways),
+        work: &ToolCall,
+        (stage, ways): (&mut ChaosStage, &Ways),
         dice: &mut Dice,
     ) -> io::Result<Vec<ProgramExit>> {
         let args: Vec<&str> = work.args.iter().map(String::as_str).collect();

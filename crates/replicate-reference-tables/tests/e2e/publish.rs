@@ -211,9 +211,9 @@ fn a_source_that_has_lost_its_rows_is_not_published() {
 }
 
 /// Somebody who holds the table for long, here by a lock: ten minutes would not be otherwise.
-struct Reader(Client);
+struct CountingReader(Client);
 
-impl Reader {
+impl CountingReader {
     fn of(pair: &Pair) -> Self {
         let mut reader = pair.target.client();
         reader.batch("BEGIN TRANSACTION");
@@ -227,9 +227,9 @@ impl Reader {
 }
 
 /// The tool, until it has stepped back from a reader.
-fn stepped_back(pair: &Pair) -> (Reader, Running) {
+fn stepped_back(pair: &Pair) -> (CountingReader, Running) {
     pair.server.client("master").batch("EXEC sp_sandbox_minute 20");
-    let mut reader = Reader::of(pair);
+    let mut reader = CountingReader::of(pair);
     let session = reader.0.number("SELECT CAST(@@SPID AS int)");
     let mut running = tool(pair).start(&["dbo.t", "--publish", "switch"]);
     running.until_it_says("steps back, so that others can pass, and tries again in");
@@ -260,7 +260,7 @@ fn copying_over_steps_back_too() {
     if !pair.server.is_sandbox() {
         return;
     }
-    let reader = Reader::of(&pair);
+    let reader = CountingReader::of(&pair);
     let mut running = tool(&pair).start(&["dbo.t", "--publish", "staged"]);
     running.until_it_says("steps back");
     assert_eq!(ids(&mut pair.target.client()), [901, 902]);

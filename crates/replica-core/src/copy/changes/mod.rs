@@ -4,6 +4,7 @@
 //! snapshot. Rows that are there are put, keys that are not are taken away: staged in the target's session, and applied
 //! in one transaction for tables that foreign keys tie together, the versions in it ([`apply`]). A table without a
 //! version that holds ([`judge`]) is compared as a whole, and goes on from the version that was taken before.
+mod applied;
 mod apply;
 mod carry;
 mod compare;
@@ -19,15 +20,15 @@ mod source;
 mod stage;
 mod touched;
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{CopyOptions, WrittenRows};
+use super::CopyOptions;
 use crate::catalog::{Article, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::ledger::Method;
+pub use applied::{AppliedChanges, Came};
 pub use explain::{ExplainedTable, explain};
 pub(crate) use holds::check_holds;
 pub use keeper::Keeper;
@@ -158,46 +159,6 @@ impl FromStr for OnReset {
             _ => Err(Error::usage("it is compare or fail")),
         }
     }
-}
-
-/// How a table came to its version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
-    /// Nothing had changed.
-    Quiet,
-    /// Changes were applied.
-    Changes,
-    /// Both sides were compared.
-    Compared,
-}
-
-impl fmt::Display for Came {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Quiet => "quiet",
-            Self::Changes => "changes",
-            Self::Compared => "compared",
-        })
-    }
-}
-
-/// What a round did to a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppliedChanges {
-    /// How it came to its version.
-    pub came: Came,
-    /// How its changes are found.
-    pub method: Method,
-    /// What was written for it.
-    pub written: WrittenRows,
-    /// All of the source's changes up to it are in the target.
-    pub version: i64,
-    /// When that version was the source's, by its clock in UTC.
-    pub as_of: String,
-    /// How long ago that was when the changes were there.
-    pub lag: Duration,
-    /// Were rows that are gone looked for?
-    pub deletes: bool,
 }
 
 /// A table after a round.

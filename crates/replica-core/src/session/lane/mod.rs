@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout};
 
-use super::boundary::Boundary;
+use super::boundary::PacketBoundary;
 use super::reply::Reply;
 use super::silent;
 use super::watch::{BlockerWatch, within};
@@ -51,8 +51,8 @@ pub struct Lane {
     transaction: u64,
     in_transaction: bool,
     silence: Silence,
-    outgoing: Boundary,
-    incoming: Boundary,
+    outgoing: PacketBoundary,
+    incoming: PacketBoundary,
     /// Requests sent to their end, whose reply has not been read to its end.
     unanswered: u32,
     /// Bytes received while sending, before anyone asked for them.
@@ -71,8 +71,8 @@ impl Lane {
             transaction: 0,
             in_transaction: false,
             silence: Silence::new(silence),
-            outgoing: Boundary::default(),
-            incoming: Boundary::default(),
+            outgoing: PacketBoundary::default(),
+            incoming: PacketBoundary::default(),
             unanswered: 0,
             early: Vec::new(),
             place: String::new(),

@@ -175,10 +175,10 @@ impl Key {
     pub fn within(&self, range: &KeyRange, params: &mut Vec<Param>) -> String {
         let mut terms = Vec::new();
         if let Some(first) = &range.first {
-            terms.push(self.compared(Side::From, first, params));
+            terms.push(self.compared(BoundarySide::From, first, params));
         }
         if let Some(next) = &range.next {
-            let before = self.compared(Side::Before, next, params);
+            let before = self.compared(BoundarySide::Before, next, params);
             terms.push(match self.parts.first().filter(|part| range.first.is_none() && part.nullable) {
                 // NULL comes before all values, and no comparison finds it.
                 Some(part) => format!("({before} OR {} IS NULL)", part.expression),
@@ -190,7 +190,7 @@ impl Key {
 
     /// That the key, as a row of values, is on that side of the boundary. The first column's comparison stands before the
     /// others, so that an index is sought by it.
-    fn compared(&self, side: Side, boundary: &Boundary, params: &mut Vec<Param>) -> String {
+    fn compared(&self, side: BoundarySide, boundary: &Boundary, params: &mut Vec<Param>) -> String {
         let mut terms: Vec<_> = self
             .parts
             .iter()
@@ -229,12 +229,12 @@ pub(crate) fn readable(expression: &str, sql_type: &SqlType) -> String {
 
 /// Of a boundary.
 #[derive(Clone, Copy)]
-enum Side {
+enum BoundarySide {
     From,
     Before,
 }
 
-impl Side {
+impl BoundarySide {
     /// How a column is compared that decides, and the last one.
     fn operators(self) -> (&'static str, &'static str) {
         match self {

@@ -12,7 +12,7 @@ pub struct KeyValue(String);
 
 /// What the values of a type are here; `None`: it makes no key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum KeyForm {
     /// In digits.
     Int,
     /// The fewest digits that read back as the same float. It goes to the server as a float: some versions' text of one
@@ -26,13 +26,13 @@ enum Form {
     Written,
 }
 
-fn form(sql_type: &SqlType) -> Option<Form> {
+fn form(sql_type: &SqlType) -> Option<KeyForm> {
     Some(match sql_type {
-        SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt => Form::Int,
-        SqlType::Real | SqlType::Float => Form::Float,
-        SqlType::Char(_) | SqlType::VarChar(Length::N(_)) => Form::Text,
-        SqlType::NChar(_) | SqlType::NVarChar(Length::N(_)) => Form::Text,
-        SqlType::Binary(_) | SqlType::VarBinary(Length::N(_)) => Form::Bytes,
+        SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt => KeyForm::Int,
+        SqlType::Real | SqlType::Float => KeyForm::Float,
+        SqlType::Char(_) | SqlType::VarChar(Length::N(_)) => KeyForm::Text,
+        SqlType::NChar(_) | SqlType::NVarChar(Length::N(_)) => KeyForm::Text,
+        SqlType::Binary(_) | SqlType::VarBinary(Length::N(_)) => KeyForm::Bytes,
         SqlType::Decimal { .. }
         | SqlType::Money
         | SqlType::SmallMoney
@@ -42,7 +42,7 @@ fn form(sql_type: &SqlType) -> Option<Form> {
         | SqlType::SmallDateTime
         | SqlType::DateTime2(_)
         | SqlType::DateTimeOffset(_)
-        | SqlType::UniqueIdentifier => Form::Written,
+        | SqlType::UniqueIdentifier => KeyForm::Written,
         _ => return None,
     })
 }
@@ -63,12 +63,12 @@ impl KeyValue {
         let form = form(sql_type)?;
         let text = match value {
             Value::Variant(_, inner) => return Self::received(inner, sql_type),
-            Value::Int(number) if form == Form::Int => number.to_string(),
-            Value::Real(number) if form == Form::Float => format!("{:?}", f64::from(*number)),
-            Value::Float(number) if form == Form::Float => format!("{number:?}"),
-            Value::Text(text) if form == Form::Text => text.exact()?.into_owned(),
-            Value::Binary(_) if form == Form::Bytes => value.to_string(),
-            Value::Decimal(_) | Value::Money(_) | Value::Guid(_) if form == Form::Written => {
+            Value::Int(number) if form == KeyForm::Int => number.to_string(),
+            Value::Real(number) if form == KeyForm::Float => format!("{:?}", f64::from(*number)),
+            Value::Float(number) if form == KeyForm::Float => format!("{number:?}"),
+            Value::Text(text) if form == KeyForm::Text => text.exact()?.into_owned(),
+            Value::Binary(_) if form == KeyForm::Bytes => value.to_string(),
+            Value::Decimal(_) | Value::Money(_) | Value::Guid(_) if form == KeyForm::Written => {
                 value.to_string()
             }
             Value::Date(_)
@@ -77,7 +77,7 @@ impl KeyValue {
             | Value::SmallDateTime(..)
             | Value::DateTime2(_)
             | Value::DateTimeOffset(..)
-                if form == Form::Written =>
+                if form == KeyForm::Written =>
             {
                 // ISO 8601, which no DATEFORMAT and no language changes (Microsoft docs, "datetime", "datetimeoffset").
                 value.to_string().replacen(' ', "T", 1).replacen(' ', "", 1)
@@ -92,10 +92,10 @@ impl KeyValue {
     pub(super) fn expression(&self, column: &Column, params: &mut Vec<Param>) -> String {
         let (text, sql_type) = (&self.0, &column.sql_type);
         let param = match form(sql_type) {
-            Some(Form::Int) => text.parse().ok().map(Param::BigInt),
-            Some(Form::Float) => text.parse().ok().map(|number: f64| Param::Float(number.to_bits())),
-            Some(Form::Bytes) => text.strip_prefix("0x").and_then(bytes).map(Param::Binary),
-            Some(Form::Text | Form::Written) | None => None,
+            Some(KeyForm::Int) => text.parse().ok().map(Param::BigInt),
+            Some(KeyForm::Float) => text.parse().ok().map(|number: f64| Param::Float(number.to_bits())),
+            Some(KeyForm::Bytes) => text.strip_prefix("0x").and_then(bytes).map(Param::Binary),
+            Some(KeyForm::Text | KeyForm::Written) | None => None,
         };
         params.push(param.unwrap_or_else(|| Param::Text(text.clone())));
         let place = params.len();

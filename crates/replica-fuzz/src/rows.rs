@@ -148,7 +148,7 @@ fn decoded(columns: &[WireColumn], whole: &Scanned) {
     let (mut input, mut rows) = (&bytes[..], 0);
     while let Some(row) = reader.next(&mut input).expect("rows that the scanner has written") {
         // A value may be none of its type; that is an error and no more.
-        row.values().for_each(|value| drop(value));
+        row.values().for_each(drop);
         rows += 1;
     }
     assert_eq!((rows, reader.is_between_rows()), (whole.fingerprint.rows, true));

@@ -33,6 +33,10 @@ impl WindowedPlan {
     /// # Errors
     /// Those of [`Plan::new`]; nothing to cut by, or a choice among several.
     pub fn new(source: &Table, target: &Table, options: CopyOptions, cut_by: &CutBy) -> Result<Self> {
+        // Whoever cuts by a column that is left out hears of that first, not of what the rows would lack then.
+        if let CutBy::Date(named) = cut_by {
+            choose(source, named.as_deref())?;
+        }
         let mapping = mapping(source, target, options)?;
         let (first, at_source, at_target, cut_by) = match cut_by {
             CutBy::Date(named) => {

@@ -123,7 +123,7 @@ fn resume_trusts_nothing_that_was_loaded_in_another_way() {
     type Change = fn(&mut Subject);
     let changes: [(Change, &str); 4] = [
         (|s| s.object_id = 8, "the table was dropped and made again"),
-        (|s| s.cut_by = "booked".into(), "another date column"),
+        (|s| s.cut_by = "booked".into(), "another date column or key"),
         (
             |s| s.fingerprint = "0".repeat(32),
             "other columns, conversions or rows (a condition or an expression)",

@@ -292,8 +292,9 @@ fn seeds_of_the_fuzz_target() {
         text,
         TypeInfo::Scaled { token: token::DATETIME2N, scale: 7 },
     ];
-    let row =
-        |n: u8| vec![Some(vec![n, 0, 0, 0]), (n % 3 > 0).then(|| vec![b'a', 0, n, 0]), Some(vec![n; 8])];
+    let row = |n: u8| {
+        vec![Some(vec![n, 0, 0, 0]), (!n.is_multiple_of(3)).then(|| vec![b'a', 0, n, 0]), Some(vec![n; 8])]
+    };
     for (name, rows) in [("seed-0", 0), ("seed-1", 40)] {
         let plan = plan(infos.len(), &SqlType::Int);
         let rows: Vec<_> = (0..rows).map(|n| if n % 2 == 0 { row(0) } else { row(1) }).collect();

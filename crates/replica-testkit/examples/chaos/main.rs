@@ -76,7 +76,7 @@ struct Chaos {
     ways: Ways,
     troubles: TroubleTally,
     /// Of the target, once every tool has been there.
-    shape: Vec<stage::Rows>,
+    shape: Vec<stage::TableRows>,
 }
 
 impl Chaos {
@@ -106,7 +106,12 @@ impl Chaos {
     }
 
     /// The tool, undisturbed, and everything as it should be.
-    fn ends_well(&mut self, work: &ToolCall, folder: &Path, untouched: &[stage::Rows]) -> Result<(), String> {
+    fn ends_well(
+        &mut self,
+        work: &ToolCall,
+        folder: &Path,
+        untouched: &[stage::TableRows],
+    ) -> Result<(), String> {
         let args: Vec<&str> = work.args.iter().map(String::as_str).collect();
         let program = self.program(work);
         let run = program.run(&args);

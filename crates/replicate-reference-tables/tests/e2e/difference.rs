@@ -382,20 +382,29 @@ fn locking_readers_wait_for_the_commit_and_see_all_of_it() {
         return skip("only the sandbox tells who waits");
     }
     let before = pair.target.client().values(ROWS);
-    // A reader that keeps its locks holds the row that is updated after the one that is gone was deleted.
+    // A row that is updated points at one that another session has in its hands: the tool waits there, after it has
+    // deleted the row that is gone.
+    pair.target(
+        "CREATE TABLE dbo.labels (label varchar(20) NOT NULL PRIMARY KEY, n int NULL); \
+         INSERT INTO dbo.labels VALUES ('same', 0), ('new', 0), ('old', 0); \
+         ALTER TABLE dbo.t ADD FOREIGN KEY (label) REFERENCES dbo.labels (label)",
+    );
     let mut other = pair.target.client();
-    other.batch("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; BEGIN TRANSACTION");
-    other.values("SELECT label FROM dbo.t WHERE id = 2");
+    other.batch("BEGIN TRANSACTION; UPDATE dbo.labels SET n = 1 WHERE label = 'new'");
     let running = tool(&pair).start(&DIFFERENCE);
     let mut observer = pair.target.client();
-    until_it_waits(&mut observer, "SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'waiting'");
+    let waiting = |who: &str| {
+        format!(
+            "SELECT COUNT(*) FROM sys.sandbox_lock_log WHERE event = 'waiting' AND resource_type = 'XACT'{who}"
+        )
+    };
+    until_it_waits(&mut observer, &waiting(""));
+    let mut client = pair.target.client();
+    let session = client.number("SELECT CAST(@@SPID AS bigint)");
     let seen = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| pair.target.client().values(ROWS));
+        let reader = scope.spawn(move || client.values(ROWS));
         // In front of the row that was deleted.
-        until_it_waits(
-            &mut observer,
-            "SELECT CASE WHEN COUNT(*) > 1 THEN 1 ELSE 0 END FROM sys.sandbox_lock_log WHERE event = 'waiting'",
-        );
+        until_it_waits(&mut observer, &waiting(&format!(" AND session_id = {session}")));
         other.batch("ROLLBACK TRANSACTION");
         running.finish().exits(0);
         reader.join().unwrap()

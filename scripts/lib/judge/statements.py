@@ -124,7 +124,7 @@ def parse(statements, faults):
 
 # What is followed by a parenthesis and is no function: syntax, types.
 WORDS = set("""
-    ALL AND ANY AS BETWEEN BY CHECK CHECKIDENT CLUSTERED EXEC EXISTS FOREIGN FROM IDENTITY IN INCLUDE INTO JOIN KEY NOT ON OR ORDER OUTPUT OVER
+    ALL AND ANY AS BETWEEN BY CHECK CHECKIDENT CLUSTERED EXEC EXISTS FOREIGN FROM IDENTITY IF IN INCLUDE INTO JOIN KEY NONCLUSTERED NOT ON OR ORDER OUTPUT OVER
     RESEED SELECT SET TABLE THEN TOP UNION UNIQUE VALUES WAIT_AT_LOW_PRIORITY WHEN WHERE WITH
     BINARY CHAR DATETIME2 DATETIMEOFFSET DECIMAL FLOAT NCHAR NUMERIC NVARCHAR SYSNAME TIME VARBINARY VARCHAR
 """.split())
@@ -137,8 +137,11 @@ def called(sql):
     return {(function or variable).upper() for function, variable in names} - WORDS
 
 
-# What becomes part of a model: tables, and what their columns need. Nothing else has names that others refer to.
-DEFINITION = re.compile(r"CREATE\s+(TABLE|VIEW|SCHEMA)\b", re.IGNORECASE)
+# What becomes part of a model: tables, and what their columns and places need. Nothing else has names that others refer to.
+DEFINITION = re.compile(r"CREATE\s+(TABLE|VIEW|SCHEMA|PARTITION)\b", re.IGNORECASE)
+
+# As far as the name: staging tables of one name come and go, in several forms, and a model has one of them.
+NAMED = re.compile(r"CREATE\s+(PARTITION\s+)?\w+\s+(\[(?:[^\]]|\]\])*\]|[\w.])+", re.IGNORECASE)
 
 
 def definitions(sql, parser=Dom.TSql150Parser(True)):
@@ -167,10 +170,13 @@ def bind(statements, scripts, since, faults):
     bound = [statement for statement in statements if not statement.is_bulk]
     for database, script in zip(DATABASES, scripts):
         mine = [statement for statement in bound if statement.database == database]
-        made = dict.fromkeys(d for sql in [*script, *(statement.sql for statement in mine)] for d in definitions(sql))
+        made = {}
+        for sql in [*script, *(statement.sql for statement in mine)]:
+            for definition in definitions(sql):
+                made.setdefault(NAMED.match(definition)[0], definition)
         for version, year in {**YEARS, "Azure": AZURE}.items():
             model = Model.TSqlModel(getattr(Model.SqlServerVersion, f"Sql{version}"), Model.TSqlModelOptions())
-            for definition in [*since.definitions(year), *made]:
+            for definition in [*since.definitions(year), *made.values()]:
                 model.AddObjects(definition)
             for number, statement in enumerate(mine):
                 parameters = statement.parameters or ""

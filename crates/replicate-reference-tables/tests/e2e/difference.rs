@@ -1,6 +1,6 @@
 //! `--apply difference`: only the rows that differ are written, and the target is the source's all the same.
 use replica_testkit::family::{JANUARY, OTHERS, family, others, replaced};
-use replica_testkit::{Pair, Troubled};
+use replica_testkit::{Pair, Server, Troubled};
 
 use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool, until_it_waits};
 
@@ -26,7 +26,10 @@ fn write(pair: &Pair) -> replica_testkit::ProgramExit {
 
 /// `dbo.t (id, label)` with a key and rows on both sides: 1 is equal, 2 has changed, 3 is gone, 4 is new.
 fn pair() -> Pair {
-    let pair = Pair::new();
+    filled(Pair::new())
+}
+
+fn filled(pair: Pair) -> Pair {
     pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(20) NULL)");
     pair.source("INSERT INTO dbo.t VALUES (1, 'same'), (2, 'new'), (4, NULL)");
     pair.target("INSERT INTO dbo.t VALUES (1, 'same'), (2, NULL), (3, 'old')");
@@ -377,10 +380,8 @@ fn readers_with_row_versions_see_old_rows_or_new_ones() {
 
 #[test]
 fn locking_readers_wait_for_the_commit_and_see_all_of_it() {
-    let pair = pair();
-    if !pair.server.is_sandbox() {
-        return skip("only the sandbox tells who waits");
-    }
+    // A server of its own: nobody else waits there.
+    let pair = filled(Pair::on(Server::sandbox()));
     let before = pair.target.client().values(ROWS);
     // A row that is updated points at one that another session has in its hands: the tool waits there, after it has
     // deleted the row that is gone.

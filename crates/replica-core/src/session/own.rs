@@ -78,7 +78,7 @@ impl fmt::Display for Process {
 impl Mark {
     /// The statement that puts it on the session.
     pub(super) fn statement(&self) -> String {
-        let text = format!("{}{}", self.process, self.number);
+        let text = self.to_string();
         let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         format!("SET CONTEXT_INFO 0x{digits}")
     }
@@ -93,6 +93,13 @@ impl Mark {
         let (id, began) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let number = words.next()?.parse().ok()?;
         Some(Self { process: Process { system, id, began }, number })
+    }
+}
+
+/// With a blank at its end: session 5's mark is not how session 51's begins.
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{} ", self.process, self.number)
     }
 }
 
@@ -131,8 +138,7 @@ impl LeftSession {
             "IF EXISTS (SELECT 1 FROM sys.dm_exec_sessions AS s WHERE s.session_id = {number} \
              AND CONVERT(varchar(128), s.context_info) LIKE @P1) EXEC (N'KILL {number}')"
         );
-        let mark = format!("{}{}%", self.mark.process, self.mark.number);
-        match session.query(&sql, &[&mark.as_str()]).await {
+        match session.query(&sql, &[&format!("{}%", self.mark)]).await {
             Ok(_) => {
                 log::warn!("{}: {self} is ended", session.place);
                 Ok(true)
@@ -289,19 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn no_mark_begins_as_another() {
+        let mark = |number| Mark { process: THIS.clone(), number }.to_string();
+        assert!(!mark(51).starts_with(&mark(5)));
+    }
+
+    #[test]
     fn what_lives_is_not_left() {
         let mut own = OwnSession::new();
         own.holds("one");
         own.holds("other");
         own.gives_back("one");
-        let context = |mark: &Mark| format!("{}{}", mark.process, mark.number);
-        assert!(LeftSession::of(51, &context(&own.mark())).is_none());
+        assert!(LeftSession::of(51, &own.mark().to_string()).is_none());
         own.is_left("target", true);
-        assert!(LeftSession::of(51, &context(&own.mark())).is_some());
+        assert!(LeftSession::of(51, &own.mark().to_string()).is_some());
         assert!(may_have_left("target", "other") && !may_have_left("target", "one"));
         let mut other = own.mark();
         other.process.system ^= 1;
-        assert!(LeftSession::of(51, &context(&other)).is_none(), "of another system nothing is known");
+        assert!(LeftSession::of(51, &other.to_string()).is_none(), "of another system nothing is known");
     }
 
     #[cfg(target_os = "linux")]

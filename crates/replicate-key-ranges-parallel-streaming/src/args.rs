@@ -1,11 +1,8 @@
 //! The command line.
 use argh::{ArgsInfo, FromArgs};
 use replica_core::boundaries::MOST_RANGES;
-use replica_core::cli::windowed::{self, WindowRunArgs, WindowedOptions, Work};
-use replica_core::cli::{
-    ApplyArgs, ArticleArgs, Code, Common, CreationArgs, Explain, Guard, Loading, Selection, Tables, Tool,
-    Workers, values,
-};
+use replica_core::cli::windowed::{self, WindowedArgs, WindowedOptions, Work};
+use replica_core::cli::{Code, Tables, Tool, values};
 use replica_core::copy::windows::{IndexScope, RangeSize};
 use replica_core::error::{Error, Result};
 use replica_core::report::{Reporter, Reporting};
@@ -15,15 +12,7 @@ replica_core::options! {
     pub struct Args {
         own: Own,
         tables: Tables,
-        run: WindowRunArgs,
-        workers: Workers,
-        explain: Explain,
-        creation: CreationArgs,
-        loading: Loading,
-        guard: Guard,
-        article: ArticleArgs,
-        apply: ApplyArgs,
-        common: Common,
+        windowed: WindowedArgs,
     }
 }
 
@@ -57,46 +46,19 @@ impl Tool for Args {
     type Options = WindowedOptions;
 
     fn reporting(&self) -> Reporting {
-        self.common.reporting()
+        self.windowed.reporting()
     }
 
     fn resolve(self, stdin: bool) -> Result<WindowedOptions> {
-        let run = self.run;
-        self.apply.agreed()?;
-        let selection = if run.clean_up { Selection::default() } else { self.tables.selection(stdin)? };
-        let work = if run.clean_up {
-            Work::CleanUp
-        } else if run.repair_indexes {
-            Work::RepairIndexes
-        } else {
-            Work::Keys { columns: self.own.columns()?, size: self.own.size()? }
+        let selection = self.windowed.selection(self.tables, stdin)?;
+        let work = match self.windowed.instead()? {
+            Some(work) => work,
+            None => Work::Keys { columns: self.own.columns()?, size: self.own.size()? },
         };
-        if self.creation.create && work == Work::RepairIndexes {
-            return Err(Error::usage("--create makes tables, and --repair-indexes copies none"));
-        }
         if self.own.key.is_some() && selection.all {
             return Err(Error::usage("--key is of one table, and --all names many"));
         }
-        Ok(WindowedOptions {
-            tool: Self::NAME,
-            selection,
-            work,
-            max_workers: self.workers.most(),
-            resume: run.resume_mode()?,
-            tablock: run.tablock()?,
-            commit_interval: run.commit_interval,
-            shared: run.shared,
-            keep_indexes: run.keep_indexes,
-            index_scope: IndexScope::Run,
-            max_retries: run.max_retries(),
-            explain: self.explain.is_asked(),
-            creation: self.creation,
-            loading: self.loading,
-            guard: self.guard,
-            article: self.article,
-            apply: self.apply,
-            config: self.common.config,
-        })
+        self.windowed.options(Self::NAME, selection, work, IndexScope::Run)
     }
 
     fn run(options: WindowedOptions, reporter: &Reporter) -> Result<Code> {

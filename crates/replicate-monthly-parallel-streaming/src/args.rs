@@ -1,10 +1,7 @@
 //! The command line.
 use argh::{ArgsInfo, FromArgs};
-use replica_core::cli::windowed::{self, WindowRunArgs, WindowedOptions, Work};
-use replica_core::cli::{
-    ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection,
-    Tables, Tool, WindowLength, Workers,
-};
+use replica_core::cli::windowed::{self, WindowedArgs, WindowedOptions, Work};
+use replica_core::cli::{Code, DayRangeArgs, Tables, Tool, WindowLength};
 use replica_core::copy::windows::IndexScope;
 use replica_core::error::{Error, Result};
 use replica_core::report::{Reporter, Reporting};
@@ -16,15 +13,7 @@ replica_core::options! {
         tables: Tables,
         days: DayRangeArgs,
         length: WindowLength,
-        run: WindowRunArgs,
-        workers: Workers,
-        explain: Explain,
-        creation: CreationArgs,
-        loading: Loading,
-        guard: Guard,
-        article: ArticleArgs,
-        apply: ApplyArgs,
-        common: Common,
+        windowed: WindowedArgs,
     }
 }
 
@@ -52,58 +41,33 @@ impl Tool for Args {
     type Options = WindowedOptions;
 
     fn reporting(&self) -> Reporting {
-        self.common.reporting()
+        self.windowed.reporting()
     }
 
     fn resolve(self, stdin: bool) -> Result<WindowedOptions> {
-        let (own, run) = (self.own, self.run);
-        self.apply.agreed()?;
-        let selection = if run.clean_up { Selection::default() } else { self.tables.selection(stdin)? };
-        let work = match self.days.range()? {
-            _ if run.clean_up => Work::CleanUp,
-            _ if run.repair_indexes => Work::RepairIndexes,
-            None if !selection.all => {
+        let selection = self.windowed.selection(self.tables, stdin)?;
+        let range = self.days.range()?;
+        let work = match self.windowed.instead()? {
+            Some(work) => work,
+            None if range.is_none() && !selection.all => {
                 return Err(Error::usage("no dates are given").remedy(
                     "Say --start-date 2024-01-01 --end-date 2024-12-31, or copy the whole table with replicate-reference-tables",
                 ));
             }
-            range => Work::Days {
+            None => Work::Days {
                 range,
                 unit: self.length.unit.unwrap_or_default(),
                 date_column: self.days.date_column,
             },
         };
-        if self.creation.create && work == Work::RepairIndexes {
-            return Err(Error::usage("--create makes tables, and --repair-indexes copies none"));
-        }
-        let index_scope = own.index_scope()?;
-        let several_workers = self.workers.most.is_some_and(|most| most > 1);
-        if index_scope == IndexScope::Window && (run.shared || several_workers) {
+        let index_scope = self.own.index_scope()?;
+        if index_scope == IndexScope::Window && self.windowed.are_several() {
             return Err(Error::usage(
                 "--index-scope month works on the whole table around each month, so only one worker can",
             )
             .remedy("Say --max-workers 1 without --shared, or leave --index-scope out"));
         }
-        Ok(WindowedOptions {
-            tool: Self::NAME,
-            selection,
-            work,
-            max_workers: if index_scope == IndexScope::Window { 1 } else { self.workers.most() },
-            resume: run.resume_mode()?,
-            tablock: run.tablock()?,
-            commit_interval: run.commit_interval,
-            shared: run.shared,
-            keep_indexes: run.keep_indexes,
-            index_scope,
-            max_retries: run.max_retries(),
-            explain: self.explain.is_asked(),
-            creation: self.creation,
-            loading: self.loading,
-            guard: self.guard,
-            article: self.article,
-            apply: self.apply,
-            config: self.common.config,
-        })
+        self.windowed.options(Self::NAME, selection, work, index_scope)
     }
 
     fn run(options: WindowedOptions, reporter: &Reporter) -> Result<Code> {

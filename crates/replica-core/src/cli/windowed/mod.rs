@@ -17,7 +17,7 @@ use crate::report::{
 };
 use crate::schema::MissingTables;
 use crate::window::CutBy;
-pub use options::{WindowRunArgs, WindowedOptions, Work};
+pub use options::{WindowedArgs, WindowedOptions, Work};
 
 /// Replaces the windows of the tables that are asked for.
 ///

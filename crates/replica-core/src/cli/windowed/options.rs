@@ -4,43 +4,131 @@ use std::path::PathBuf;
 use argh::{ArgsInfo, FromArgs};
 
 use crate::cli::values;
-use crate::cli::{ApplyArgs, ArticleArgs, CreationArgs, Guard, List, Loading, Selection};
+use crate::cli::{
+    ApplyArgs, ArticleArgs, Common, CreationArgs, Explain, Guard, List, Loading, Selection, Tables, Workers,
+};
 use crate::copy::{Tablock, windows::IndexScope, windows::RangeSize};
 use crate::error::{Error, Result};
 use crate::ledger::ResumeMode;
+use crate::report::Reporting;
 use crate::window::{Range, Unit};
 
 /// How a run of windows goes.
-#[derive(FromArgs, ArgsInfo, Debug, Default)]
-pub struct WindowRunArgs {
+#[derive(FromArgs, ArgsInfo, Debug)]
+struct WindowRunArgs {
     /// rows in one transaction (default: by the target's shape)
     #[argh(option, arg_name = "rows", from_str_fn(values::rows))]
-    pub commit_interval: Option<u64>,
+    commit_interval: Option<u64>,
     /// skip windows that are complete in the ledger, were loaded in the same way, and whose rows are still there (by their
     /// number; with --verify hash, all of them)
     #[argh(switch)]
-    pub resume: bool,
+    resume: bool,
     /// forget what the ledger says of this table
     #[argh(switch)]
-    pub restart: bool,
+    restart: bool,
     /// divide the windows among all hosts that are started with the same command
     #[argh(switch)]
-    pub shared: bool,
+    shared: bool,
     /// do not disable any index
     #[argh(switch)]
-    pub keep_indexes: bool,
+    keep_indexes: bool,
     /// rebuild the indexes that a run which crashed has left disabled, and do nothing else
     #[argh(switch)]
-    pub repair_indexes: bool,
+    repair_indexes: bool,
     /// drop the tables that runs which are dead have left beside the target's, and do nothing else
     #[argh(switch)]
-    pub clean_up: bool,
+    clean_up: bool,
     /// lock the table for each load: auto, always or never (default auto: where loads can share the lock)
     #[argh(option, arg_name = "auto|always|never")]
-    pub tablock: Option<String>,
+    tablock: Option<String>,
     /// attempts after the first, of each window (default 5)
     #[argh(option, arg_name = "n")]
-    pub max_retries: Option<u32>,
+    max_retries: Option<u32>,
+}
+
+crate::options! {
+    /// The options of these tools, but for those that say which tables, and which windows.
+    #[derive(Debug)]
+    pub struct WindowedArgs {
+        run: WindowRunArgs,
+        workers: Workers,
+        explain: Explain,
+        creation: CreationArgs,
+        loading: Loading,
+        guard: Guard,
+        article: ArticleArgs,
+        apply: ApplyArgs,
+        common: Common,
+    }
+}
+
+impl WindowedArgs {
+    /// How the tool reports.
+    pub fn reporting(&self) -> Reporting {
+        self.common.reporting()
+    }
+
+    /// The tables that are asked for; `--clean-up` is about all that is on record.
+    ///
+    /// # Errors
+    /// Those of [`Tables::selection`] and [`ApplyArgs::agreed`].
+    pub fn selection(&self, tables: Tables, stdin: bool) -> Result<Selection> {
+        self.apply.agreed()?;
+        if self.run.clean_up { Ok(Selection::default()) } else { tables.selection(stdin) }
+    }
+
+    /// What is done in place of a copy.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: `--create` beside it.
+    pub fn instead(&self) -> Result<Option<Work>> {
+        if self.run.clean_up {
+            return Ok(Some(Work::CleanUp));
+        }
+        if self.run.repair_indexes && self.creation.create {
+            return Err(Error::usage("--create makes tables, and --repair-indexes copies none"));
+        }
+        Ok(self.run.repair_indexes.then_some(Work::RepairIndexes))
+    }
+
+    /// Whether more than one worker or host takes part.
+    pub fn are_several(&self) -> bool {
+        self.run.shared || self.workers.most.is_some_and(|most| most > 1)
+    }
+
+    /// All that a tool has to know.
+    ///
+    /// # Errors
+    /// Of kind `Usage`: options that exclude each other, or have no such value.
+    pub fn options(
+        self,
+        tool: &'static str,
+        selection: Selection,
+        work: Work,
+        index_scope: IndexScope,
+    ) -> Result<WindowedOptions> {
+        let run = self.run;
+        Ok(WindowedOptions {
+            tool,
+            selection,
+            work,
+            max_workers: if index_scope == IndexScope::Window { 1 } else { self.workers.most() },
+            resume: run.resume_mode()?,
+            tablock: run.tablock()?,
+            commit_interval: run.commit_interval,
+            shared: run.shared,
+            keep_indexes: run.keep_indexes,
+            index_scope,
+            max_retries: run.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
+            explain: self.explain.is_asked(),
+            creation: self.creation,
+            loading: self.loading,
+            guard: self.guard,
+            article: self.article,
+            apply: self.apply,
+            config: self.common.config,
+        })
+    }
 }
 
 /// What the command line asks for.
@@ -132,7 +220,7 @@ const MOST_RETRIES: u32 = 100;
 impl WindowRunArgs {
     /// # Errors
     /// Of kind `Usage`: `--resume` and `--restart`.
-    pub fn resume_mode(&self) -> Result<ResumeMode> {
+    fn resume_mode(&self) -> Result<ResumeMode> {
         match (self.resume, self.restart) {
             (true, true) => Err(Error::usage("--resume and --restart exclude each other")),
             (true, false) => Ok(ResumeMode::Resume),
@@ -143,7 +231,7 @@ impl WindowRunArgs {
 
     /// # Errors
     /// Of kind `Usage`: another word.
-    pub fn tablock(&self) -> Result<Tablock> {
+    fn tablock(&self) -> Result<Tablock> {
         match self.tablock.as_deref() {
             None | Some("auto") => Ok(Tablock::Auto),
             Some("always") => Ok(Tablock::Always),
@@ -153,10 +241,5 @@ impl WindowRunArgs {
                     .remedy("It is auto, always or never"))
             }
         }
-    }
-
-    /// Attempts after the first, of each window.
-    pub fn max_retries(&self) -> u32 {
-        self.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES)
     }
 }

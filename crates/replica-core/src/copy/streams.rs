@@ -55,12 +55,8 @@ impl Streams<'_> {
     pub(super) async fn load(&self, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<LoadOutcome> {
         let Some(streams) = &self.plan.streams else { return Err(Error::usage("streams are not planned")) };
         let begun = Instant::now();
-        let mut first = Session::connect(self.source, Role::Source).await?;
-        first.set_lock_timeout(LOCK_WAIT).await?;
-        if self.plan.snapshot {
-            // Keys are looked for past writers, too.
-            first.set_isolation(Isolation::Snapshot).await?;
-        }
+        // Keys are looked for past writers, too.
+        let mut first = self.connect().await?;
         let columns: Vec<_> = streams.columns.iter().collect();
         let wanted = streams.at_once.saturating_mul(RANGES_A_STREAM).min(boundaries::MOST_RANGES);
         let (many, found) = boundaries::find(&mut first, self.table, &columns, wanted).await?;
@@ -77,7 +73,7 @@ impl Streams<'_> {
         });
         let mut sources = vec![first];
         for _ in 1..streams.at_once {
-            sources.push(Session::connect(self.source, Role::Source).await?);
+            sources.push(self.connect().await?);
         }
         self.open(&mut sources).await?;
         let (told, mut heard) = unbounded_channel();
@@ -101,17 +97,21 @@ impl Streams<'_> {
         Ok(LoadOutcome { fingerprint, bytes: total.bytes, elapsed: begun.elapsed() })
     }
 
+    /// A session that reads ranges.
+    async fn connect(&self) -> Result<Session> {
+        let mut source = Session::connect(self.source, Role::Source).await?;
+        source.set_lock_timeout(LOCK_WAIT).await?;
+        let isolation = if self.plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
+        source.set_isolation(isolation).await?;
+        Ok(source)
+    }
+
     /// Has every session at the source where its rows are read from: in one snapshot, where the source lets us.
     async fn open(&self, sources: &mut [Session]) -> Result<()> {
         let mut holder = Session::connect(self.source, Role::Source).await?;
         let held = self.hold(&mut holder).await?;
-        for source in sources.iter_mut() {
-            source.set_lock_timeout(LOCK_WAIT).await?;
-            if !self.plan.snapshot {
-                source.set_isolation(Isolation::ReadCommitted).await?;
-                continue;
-            }
-            source.set_isolation(Isolation::Snapshot).await?;
+        // Nothing else is asked here: writers wait meanwhile.
+        for source in sources.iter_mut().filter(|_| self.plan.snapshot) {
             source.lane()?.begin().await?;
             // A snapshot is that of the transaction's first read, and a query without rows reads nothing.
             let read = format!("SELECT TOP (1) 1 FROM {}", self.plan.rows_from);

@@ -1,10 +1,10 @@
 //! What happens between the steps of a round, and while servers are away.
-use replica_testkit::{Gate, Pair, Running, Server};
+use replica_testkit::{Client, Gate, Pair, Running, Server};
 
 use crate::util::{ROWS, beside, carried, kept, outcomes, pair, shown, somebody_waits, table, tool};
 
-#[test]
-fn what_commits_between_the_bound_and_the_snapshot_comes_in_the_next_round() {
+/// A table that is kept by its rowversion, and a session whose new row is not committed yet.
+fn with_a_late_commit() -> (Pair, Client) {
     let pair = Pair::new();
     pair.source("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON");
     pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(20) NULL, stamp rowversion)");
@@ -12,6 +12,12 @@ fn what_commits_between_the_bound_and_the_snapshot_comes_in_the_next_round() {
     tool(&pair).run(&["dbo.t"]).exits(0);
     let mut late = pair.source.client();
     late.batch("BEGIN TRANSACTION; INSERT INTO dbo.t (id, label) VALUES (100, 'late')");
+    (pair, late)
+}
+
+#[test]
+fn what_commits_between_the_bound_and_the_snapshot_comes_in_the_next_round() {
+    let (pair, mut late) = with_a_late_commit();
     pair.source("INSERT INTO dbo.t (id, label) VALUES (5, 'early')");
     // The round has asked for the bound when it comes to look at the target's table.
     let mut busy = pair.target.client();
@@ -30,13 +36,7 @@ fn what_commits_between_the_bound_and_the_snapshot_comes_in_the_next_round() {
 
 #[test]
 fn an_open_transaction_shows_in_the_lag() {
-    let pair = Pair::new();
-    pair.source("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON");
-    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(20) NULL, stamp rowversion)");
-    pair.source("INSERT INTO dbo.t (id, label) VALUES (1, 'one')");
-    tool(&pair).run(&["dbo.t"]).exits(0);
-    let mut late = pair.source.client();
-    late.batch("BEGIN TRANSACTION; INSERT INTO dbo.t (id, label) VALUES (100, 'late')");
+    let (pair, mut late) = with_a_late_commit();
     pair.target("UPDATE replica.versions SET as_of = DATEADD(minute, -10, as_of)");
     let lag = |pair: &Pair| -> f64 {
         let run = tool(pair).run(&["dbo.t"]).exits(0);

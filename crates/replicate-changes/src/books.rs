@@ -6,7 +6,8 @@ use replica_core::cli::Code;
 use replica_core::config::Config;
 use replica_core::copy::changes::{Came, ChangesJob, KeptTable, TableRound};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::report::metrics::{self, Metric, Sample, SampleTable, SampledTables};
+use replica_core::report::figures::RunFigures;
+use replica_core::report::metrics::{self, SampledTables};
 use replica_core::report::run_log::{Entry, RunHeader, RunLog, outcome_of};
 
 use crate::args::Options;
@@ -17,7 +18,7 @@ const KIND: &str = "changes";
 /// The books of a process: what each of its rounds adds to them.
 pub struct Books {
     record_dir: Option<PathBuf>,
-    prometheus: Option<PathBuf>,
+    figures: RunFigures,
     /// All tables that there are to be figures of; `None`: others may be kept by others.
     listed: Option<Vec<String>>,
     round: RoundBooks,
@@ -35,7 +36,6 @@ struct RoundBooks {
     failed: Vec<String>,
     changed: u64,
     rows: u64,
-    samples: Vec<Sample>,
 }
 
 impl RoundBooks {
@@ -49,7 +49,6 @@ impl RoundBooks {
             failed: Vec::new(),
             changed: 0,
             rows: 0,
-            samples: Vec::new(),
         }
     }
 }
@@ -59,18 +58,19 @@ impl Books {
     /// Of kind `Usage`: there can be no such folder, or no such file.
     pub fn open(config: &Config, options: &Options, job: &ChangesJob) -> Result<Self> {
         let record_dir = config.etl.record_dir.clone();
-        let prometheus = options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone());
         let round = RoundBooks::begin(true);
         // So that it is known before the first round.
         RunLog::open(record_dir.as_deref(), round.header.clone())?;
+        let figures = RunFigures::open(options.prometheus.clone(), &config.etl, KIND)?;
         let is_all = options.selection.all && options.selection.named.is_empty();
         let listed = is_all.then(|| job.tables.iter().map(|kept| kept.table.to_string()).collect());
-        Ok(Self { record_dir, prometheus: prometheus.map(metrics::replaceable).transpose()?, listed, round })
+        Ok(Self { record_dir, figures, listed, round })
     }
 
     /// A round begins; `all`: it is on record even if nothing has changed.
     pub fn begin(&mut self, all: bool) {
         self.round = RoundBooks::begin(all);
+        self.figures.clear();
     }
 
     /// A table is done with.
@@ -81,18 +81,9 @@ impl Books {
         let round = &mut self.round;
         let applied = ended.result.as_ref().ok();
         round.codes.push(ended.result.as_ref().map_or_else(Error::exit_code, |_| Code::Ok));
-        let target = kept.article.target_of(&kept.table);
-        let target = (*target != kept.table).then(|| target.to_string());
-        let table = SampleTable { name: kept.table.to_string(), target };
-        let mut sample = |metric, value| {
-            round.samples.push(Sample { metric, kind: KIND, table: Some(table.clone()), value });
-        };
-        sample(Metric::TableSuccess, f64::from(u8::from(applied.is_some())));
-        sample(Metric::TableSeconds, ended.elapsed.as_secs_f64());
-        if let Some(applied) = applied {
-            sample(Metric::TableLastSuccess, metrics::now());
-            metrics::of_changes(applied).for_each(|(metric, value)| sample(metric, value));
-        } else {
+        let carried = applied.into_iter().flat_map(metrics::of_changes);
+        self.figures.table((&kept.table, &kept.article), applied.is_some(), ended.elapsed, carried);
+        if applied.is_none() {
             round.failed.push(kept.label());
         }
         let is_quiet = applied.is_some_and(|applied| applied.came == Came::Quiet);
@@ -148,16 +139,8 @@ impl Books {
     }
 
     fn export(&mut self, well: bool, elapsed: Duration) -> Result<()> {
-        let Some(file) = &self.prometheus else { return Ok(()) };
-        for (metric, value) in [
-            (Metric::RunSuccess, f64::from(u8::from(well))),
-            (Metric::RunEnd, metrics::now()),
-            (Metric::RunSeconds, elapsed.as_secs_f64()),
-        ] {
-            self.round.samples.push(Sample { metric, kind: KIND, table: None, value });
-        }
         let listed = self.listed.as_deref().map(|tables| SampledTables { kinds: &[KIND], tables });
-        metrics::write(file, &self.round.samples, listed)
+        self.figures.write(well, elapsed, listed)
     }
 
     /// Since the round began.

@@ -1,12 +1,12 @@
 //! How a run goes: a line on stdout, an entry in its record, figures for Prometheus, and the exit code.
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
 use replica_core::cli::Code;
 use replica_core::config::Config;
 use replica_core::error::{Error, Result};
-use replica_core::report::metrics::{self, Metric, Sample, SampleTable, SampledTables};
+use replica_core::report::figures::RunFigures;
+use replica_core::report::metrics::{self, Metric, SampledTables};
 use replica_core::report::run_log::{Entry, RunLog, outcome_of};
 use replica_core::report::{self, Record, RecordValue, Reporter, human_duration};
 
@@ -18,7 +18,7 @@ use crate::steps::Step;
 pub struct Tally {
     reporter: Reporter,
     book: RunLog,
-    prometheus: Option<PathBuf>,
+    figures: RunFigures,
     /// Every table of the configuration, as the figures name them; `None` before a server was asked.
     listed: Option<Vec<String>>,
     started: Instant,
@@ -27,18 +27,17 @@ pub struct Tally {
     retries: u32,
     tables: usize,
     failures: Vec<(String, Code)>,
-    samples: Vec<Sample>,
 }
 
 impl Tally {
     /// # Errors
     /// Of kind `Usage`: there can be no file of figures.
     pub fn new(options: &Options, config: &Config, reporter: Reporter, book: RunLog) -> Result<Self> {
-        let prometheus = options.prometheus.clone().or_else(|| config.etl.prometheus_file.clone());
+        let figures = RunFigures::open(options.prometheus.clone(), &config.etl, book.run().kind)?;
         Ok(Self {
             reporter,
             book,
-            prometheus: prometheus.map(metrics::replaceable).transpose()?,
+            figures,
             listed: None,
             started: Instant::now(),
             rows: 0,
@@ -46,7 +45,6 @@ impl Tally {
             retries: 0,
             tables: 0,
             failures: Vec::new(),
-            samples: Vec::new(),
         })
     }
 
@@ -81,23 +79,11 @@ impl Tally {
         self.rows += rows;
         self.bytes += outcomes().filter_map(Refreshed::loaded).map(|outcome| outcome.bytes).sum::<u64>();
         self.retries += retries;
-        let target = step.article.target_of(&step.table);
-        let target = (*target != step.table).then(|| target.to_string());
-        let table = SampleTable { name: step.table.to_string(), target };
-        let mut sample = |metric, value| {
-            let kind = self.book.run().kind;
-            self.samples.push(Sample { metric, kind, table: Some(table.clone()), value });
-        };
-        sample(Metric::TableSuccess, f64::from(u8::from(well)));
-        sample(Metric::TableSeconds, seconds.as_secs_f64());
-        sample(Metric::TableRetries, retries.into());
-        if well {
-            sample(Metric::TableLastSuccess, metrics::now());
-            sample(Metric::TableRows, rows as f64);
-        }
-        for applied in outcomes().filter_map(Refreshed::carried) {
-            metrics::of_changes(applied).for_each(|(metric, value)| sample(metric, value));
-        }
+        let retried = [(Metric::TableRetries, f64::from(retries))];
+        let loaded = well.then_some((Metric::TableRows, rows as f64));
+        let carried = outcomes().filter_map(Refreshed::carried).flat_map(metrics::of_changes);
+        let more = retried.into_iter().chain(loaded).chain(carried);
+        self.figures.table((&step.table, &step.article), well, seconds, more);
     }
 
     fn tell(&mut self, table: &str, part: &FinishedPart) -> Result<()> {
@@ -193,16 +179,7 @@ impl Tally {
     }
 
     fn export(&mut self, well: bool, elapsed: Duration) -> Result<()> {
-        let Some(file) = &self.prometheus else { return Ok(()) };
-        let kind = self.book.run().kind;
-        for (metric, value) in [
-            (Metric::RunSuccess, f64::from(u8::from(well))),
-            (Metric::RunEnd, metrics::now()),
-            (Metric::RunSeconds, elapsed.as_secs_f64()),
-        ] {
-            self.samples.push(Sample { metric, kind, table: None, value });
-        }
         let listed = self.listed.as_deref().map(|tables| SampledTables { kinds: &Asked::KINDS, tables });
-        metrics::write(file, &self.samples, listed)
+        self.figures.write(well, elapsed, listed)
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// One number about one kind of run, or about one table in it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub(super) struct Sample {
     /// What it is a measure of.
     pub metric: Metric,
     /// `t0`, `t1`, `as-of`, `changes`.
@@ -26,7 +26,7 @@ pub struct Sample {
 
 /// A table in the labels.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SampleTable {
+pub(super) struct SampleTable {
     /// The source's name of it.
     pub name: String,
     /// The target's, where it is another.
@@ -101,7 +101,7 @@ impl Metric {
 ///
 /// # Errors
 /// Of kind `Usage`: not a file, or in no folder.
-pub fn replaceable(file: PathBuf) -> Result<PathBuf> {
+pub(super) fn replaceable(file: PathBuf) -> Result<PathBuf> {
     values::writable("--prometheus", file)
 }
 
@@ -120,7 +120,7 @@ pub struct SampledTables<'a> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(file: &Path, samples: &[Sample], listed: Option<SampledTables<'_>>) -> Result<()> {
+pub(super) fn write(file: &Path, samples: &[Sample], listed: Option<SampledTables<'_>>) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(format!("the metrics: {}: {error}", file.display()));
     output::update(file, |before| text(before, samples, listed)).map_err(failed)
 }
@@ -191,7 +191,7 @@ fn label<'a>(labels: &'a str, begins: &str) -> Option<(String, &'a str)> {
 }
 
 /// Seconds since 1970, as Prometheus counts time.
-pub fn now() -> f64 {
+pub(super) fn now() -> f64 {
     OffsetDateTime::now_utc().unix_timestamp() as f64
 }
 

@@ -1,5 +1,6 @@
 //! What the tools tell people and pipelines: result lines on stdout; logs, timing and progress on stderr.
 mod duration;
+pub mod figures;
 mod logging;
 pub mod metrics;
 mod out;

@@ -440,7 +440,8 @@ async fn patiently<S: Source, T>(
 
 async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
     let (source, target) = sides.tables(&job.table, &job.article).await?;
-    let plan = job.plan(&source, &target, job.options)?;
+    let options = copy::informed(&mut sides.target, (&source, &target), job.options).await?;
+    let plan = job.plan(&source, &target, options)?;
     let plan = copy::published(&mut sides.target, (&source, &target), plan, job.options).await?;
     job.source.check(&plan)?;
     let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };

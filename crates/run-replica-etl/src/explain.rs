@@ -89,7 +89,8 @@ impl StepLooks<'_> {
             None => Sides::connect(&job.source, &job.target).await?,
         };
         let (source, target) = sides.tables(&job.table, &job.article).await?;
-        let plan = job.plan(&source, &target, job.options)?;
+        let options = copy::informed(&mut sides.target, (&source, &target), job.options).await?;
+        let plan = job.plan(&source, &target, options)?;
         plan.allowed()?;
         let findings = copy::look(&mut sides, &plan).await?;
         self.sides = Some(sides);

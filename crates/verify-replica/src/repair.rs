@@ -1,10 +1,12 @@
 //! Brings what differs in step, by the copy's own ways: only the rows that differ where a key tells them apart, else
 //! windows as the monthly copy does, and whole tables in one transaction.
+use std::time::Duration;
+
 use replica_core::catalog::{Article, TableName};
 use replica_core::cli::{Configured, Stop, Tool};
 use replica_core::config::{Apply, Config};
 use replica_core::copy::{
-    self, CopyOptions, LoadOptions, Verify,
+    self, CopyOptions, Effort, LoadOptions, Verify,
     windows::{self, IndexScope, PreparedWindows},
 };
 use replica_core::error::{Error, Kind, Refusal, Result};
@@ -36,10 +38,15 @@ pub struct DifferingTable {
     pub cut_by: CutBy,
 }
 
+/// How long each phase of a repair took, by the names of `[TIMING]`, all workers together.
+pub type Phases = Vec<(&'static str, Duration)>;
+
 impl Repair<'_> {
+    /// Answers what it took.
+    ///
     /// # Errors
     /// What kept the table, or one of its windows, from being loaded; a signal.
-    pub async fn table(&self, broken: &DifferingTable) -> Result<()> {
+    pub async fn table(&self, broken: &DifferingTable) -> Result<Phases> {
         let settings = self.options.article.over(self.configured.settings(&broken.table));
         let article = settings.article()?;
         let load = LoadOptions {
@@ -47,7 +54,7 @@ impl Repair<'_> {
             commit_rows: settings.commit_interval.filter(|_| !broken.windows.is_empty()),
             ..LoadOptions::default()
         };
-        let replacing = self.options.guard.copy_options(&settings, load);
+        let replacing = CopyOptions { unrecorded: true, ..self.options.guard.copy_options(&settings, load) };
         if self.options.repair == Some(args::RepairMode::Rows) {
             let writing = CopyOptions { apply: Apply::Difference, ..replacing };
             match self.by(broken, article.clone(), writing).await {
@@ -60,7 +67,7 @@ impl Repair<'_> {
         self.by(broken, article, replacing).await
     }
 
-    async fn by(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
+    async fn by(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<Phases> {
         if broken.windows.is_empty() {
             Box::pin(self.whole(broken, article, options)).await
         } else {
@@ -68,7 +75,7 @@ impl Repair<'_> {
         }
     }
 
-    async fn whole(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
+    async fn whole(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<Phases> {
         log::info!("{}: {}: the whole table", broken.table, verb(options));
         let job = copy::TableJob {
             tool: Args::NAME,
@@ -81,10 +88,17 @@ impl Repair<'_> {
             verify: Verify::Nothing,
         };
         let bar = self.progress.bar(&broken.table.to_string(), None);
-        self.stop.or(copy::table(&job, &mut |so_far| bar.loaded(so_far))).await.map(drop)
+        let (mut effort, mut progress) = (Effort::default(), |so_far| bar.loaded(so_far));
+        self.stop.or(copy::table_with_effort(&job, &mut progress, &mut effort)).await?;
+        Ok(effort.phases)
     }
 
-    async fn windows(&self, broken: &DifferingTable, article: Article, options: CopyOptions) -> Result<()> {
+    async fn windows(
+        &self,
+        broken: &DifferingTable,
+        article: Article,
+        options: CopyOptions,
+    ) -> Result<Phases> {
         let names = broken.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         log::info!("{}: {}: {names}", broken.table, verb(options));
         let job = windows::WindowsJob {
@@ -114,7 +128,7 @@ impl Repair<'_> {
             }
         })
         .await?;
-        failed.and(summary.problems.into_iter().next().map_or(Ok(()), Err))
+        failed.and(summary.problems.into_iter().next().map_or(Ok(summary.phases), Err))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::Args;
 use crate::args::Options;
 use crate::jobs::{self, PlannedComparisons, Planner, left_out};
 use crate::line;
-use crate::repair::{DifferingTable, Repair, is_stop};
+use crate::repair::{DifferingTable, Phases, Repair, is_stop};
 use crate::report::Report;
 
 /// Runs of a table that a report shows.
@@ -47,8 +47,9 @@ fn verify(options: &Options, config: &Config, reporter: &Reporter) -> Result<Cod
         let configured = stop.or(configured).await?;
         let tables = configured.tables(&written)?;
         options.article.of_one(&tables)?;
-        let finished = Vec::new();
-        let run = VerifyRun { options, reporter, config, configured, connections, throttle, finished };
+        let (finished, repaired) = (Vec::new(), Vec::new());
+        let run =
+            VerifyRun { options, reporter, config, configured, connections, throttle, finished, repaired };
         run.all(tables, stop).await
     })
 }
@@ -61,6 +62,8 @@ struct VerifyRun<'a> {
     connections: Connections,
     throttle: Throttle,
     finished: Vec<FinishedComparison>,
+    /// What the repair of a table took.
+    repaired: Vec<(TableName, Phases)>,
 }
 
 /// A window, or a whole table, that is done with.
@@ -153,7 +156,10 @@ impl VerifyRun<'_> {
             let progress = self.reporter.progress();
             let repair = Repair { options, config, configured: &self.configured, progress, stop };
             match repair.table(&broken).await {
-                Ok(()) => stop.or(self.compare_again(&broken)).await?,
+                Ok(phases) => {
+                    self.repaired.push((broken.table.clone(), phases));
+                    stop.or(self.compare_again(&broken)).await?;
+                }
                 Err(error) if is_stop(&error) => return Err(error),
                 // What is different stays so, and is on record as such.
                 Err(error) => log::error!("{}", error.within("not repaired").table(&broken.table)),
@@ -235,9 +241,9 @@ impl VerifyRun<'_> {
         let source = self.config.source()?;
         let target = self.config.target()?;
         let against_ledger = self.options.against_ledger;
-        let finished = &self.finished;
+        let (finished, repaired) = (&self.finished, &self.repaired);
         let made = OffsetDateTime::now_utc();
-        Report { source, target, against_ledger, finished, runs: &runs, made }.write(file)?;
+        Report { source, target, against_ledger, finished, repaired, runs: &runs, made }.write(file)?;
         log::info!("the report is in {}", file.display());
         Ok(())
     }

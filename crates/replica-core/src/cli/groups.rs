@@ -285,7 +285,7 @@ impl Cascading {
 #[derive(FromArgs, ArgsInfo, Clone, Debug, PartialEq)]
 pub struct ApplyModeArgs {
     /// replace (default), difference (compare both sides, and write only the rows that differ), or auto (difference where
-    /// foreign keys point at the table)
+    /// foreign keys point at the table, or little changed in its last run)
     #[argh(option, arg_name = "replace|difference|auto")]
     pub apply: Option<Apply>,
     /// how new rows become visible: direct (loaded into the table itself), staged (loaded beside it, then copied over in one

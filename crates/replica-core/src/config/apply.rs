@@ -15,7 +15,8 @@ pub enum Apply {
     Replace,
     /// Only the rows that differ are written.
     Difference,
-    /// `Difference` where other tables point at the table and its rows can be told apart, otherwise `Replace`.
+    /// `Difference` where other tables point at the table, or little changed in its last run, and its rows can be told apart;
+    /// otherwise `Replace`.
     Auto,
 }
 

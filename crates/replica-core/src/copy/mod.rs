@@ -2,6 +2,7 @@
 mod advice;
 mod article;
 pub mod changes;
+mod choice;
 mod difference;
 mod guard;
 pub mod indexes;
@@ -27,7 +28,7 @@ use crate::compare::{Comparison, ComparisonOptions};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::find;
-use crate::ledger::{self, Replaced};
+use crate::ledger::{self, RecordedLoad, Replaced};
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::Publishing;
 use crate::plan::WindowedPlan;
@@ -38,6 +39,7 @@ use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session, forbids_snapshot};
 pub use crate::shape::{LoadOptions, Tablock};
 use crate::window::{CutBy, DayRange};
+pub use choice::informed;
 use difference::{DifferenceJob, OnRecord};
 pub use guard::Findings;
 pub use pinpoint::{FailedLoad, pinpoint};
@@ -220,7 +222,9 @@ async fn attempt<S: Source>(
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let (source, target) = sides.tables(&job.table, &job.article).await?;
         lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
+        options = informed(&mut sides.target, (&source, &target), options).await?;
         let plan = job.plan(&source, &target, options)?;
+        choice::tell(&job.what(), &plan);
         let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
         plan.allowed()?;
         let on_record = job.replaced(&plan);
@@ -245,6 +249,7 @@ async fn attempt<S: Source>(
             {
                 Ok((outcome, written, phases, mut session)) => {
                     record.loaded(&mut session, &outcome).await;
+                    note(&mut session, job, (&source, &target), options, &outcome).await;
                     effort.phases = phases;
                     effort.written = Some(written);
                     return Ok(outcome);
@@ -286,6 +291,7 @@ async fn attempt<S: Source>(
             Ok(outcome) => {
                 timing.log();
                 record.loaded(&mut sides.target, &outcome).await;
+                note(&mut sides.target, job, (&source, &target), options, &outcome).await;
                 effort.phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
@@ -310,6 +316,23 @@ async fn attempt<S: Source>(
             },
         }
     }
+}
+
+/// Puts on record how much of a table has changed, or of its days.
+async fn note<S>(
+    session: &mut Session,
+    job: &TableJob<S>,
+    sides: (&Table, &Table),
+    options: CopyOptions,
+    outcome: &LoadOutcome,
+) {
+    let mut load = RecordedLoad::of_table(outcome.fingerprint, outcome.differing, options.last);
+    if job.days.is_some() {
+        // Other days are no measure of whether these have changed.
+        let (rows, changed) = (load.rows, outcome.differing.unwrap_or(load.rows));
+        load = RecordedLoad { rows, changed, hash: None };
+    }
+    choice::note(session, job.tool, sides, options, Some(load)).await;
 }
 
 /// Writes the rows that differ, where a plan says so.

@@ -94,7 +94,7 @@ impl Streams<'_> {
             fingerprint += rows;
             total.bytes += bytes;
         }
-        Ok(LoadOutcome { fingerprint, bytes: total.bytes, elapsed: begun.elapsed() })
+        Ok(LoadOutcome { fingerprint, bytes: total.bytes, differing: None, elapsed: begun.elapsed() })
     }
 
     /// A session that reads ranges.

@@ -43,6 +43,7 @@ mod history;
 mod index;
 mod known;
 mod lease;
+mod load;
 mod plain;
 mod replaced;
 mod run;
@@ -60,6 +61,7 @@ pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, tak
 pub use known::{RecordedWindow, State, windows};
 pub(crate) use known::{WINDOW_DAYS, window};
 pub use lease::{Heartbeat, LEASE};
+pub use load::{LOADS_DDL, LastLoad, LoadedTable, RecordedLoad, last_load, note_load};
 pub use plain::{PlainEnd, PlainRun, PlainRunOptions, end_unended};
 pub use replaced::{Replaced, window_columns};
 pub use run::{Ended, Run};

@@ -1,6 +1,6 @@
 //! The ledger's tables: made when they are missing, brought up to the version that has ranges of keys, and left alone when
 //! they are someone else's or a later version's.
-use super::{STAGING_DDL, VERSIONS_DDL};
+use super::{LOADS_DDL, STAGING_DDL, VERSIONS_DDL};
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::retry::Backoff;
@@ -132,6 +132,19 @@ pub(super) async fn open_versions(session: &mut Session) -> Result<()> {
 /// As [`open`].
 pub(super) async fn open_staging(session: &mut Session) -> Result<()> {
     open_later(session, "replica.staging", STAGING_DDL).await
+}
+
+/// Makes sure that the ledger has its table of last loads, too. No statements are logged: it does without.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn open_loads(session: &mut Session) -> Result<()> {
+    open_quietly(session).await?;
+    const TABLE: &str = "replica.loads";
+    if !has_later(session, TABLE, LOADS_DDL).await? {
+        create(session, true, LOADS_DDL, RefusedStatements::Quiet).await?;
+    }
+    Ok(())
 }
 
 /// A table that came later than the others.

@@ -87,6 +87,8 @@ pub struct LoadOutcome {
     pub fingerprint: Fingerprint,
     /// Of these rows as the bulk load has them.
     pub bytes: u64,
+    /// Only rows that differed were written: how many. `None`: all were loaded.
+    pub differing: Option<u64>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
 }
@@ -123,7 +125,8 @@ pub async fn stream(
     read.map_err(|e| e.within("reading from the source"))?;
     match written {
         Ok(sent) => {
-            Ok(LoadOutcome { fingerprint: rows.fingerprint(), bytes: sent.bytes, elapsed: started.elapsed() })
+            let (fingerprint, elapsed) = (rows.fingerprint(), started.elapsed());
+            Ok(LoadOutcome { fingerprint, bytes: sent.bytes, differing: None, elapsed })
         }
         Err(error) => {
             if let Err(e) = rows.cancel().await {

@@ -75,8 +75,8 @@ pub(super) fn decided(
             Ok(difference) => (strategy(), Some(difference)),
             Err(refusal) => (strategy().refused(refusal), None),
         },
-        Apply::Auto if target.incoming_keys().all(|key| key.own) => {
-            (replacing.because(Reason::ReplaceAsBefore), None)
+        Apply::Auto if !may_differ(target, options) => {
+            (replacing.because(Reason::ReplaceAsBefore { why: options.last.to_string() }), None)
         }
         Apply::Auto => {
             let possible = DifferencePlan::of(target, mapping).and_then(|difference| {
@@ -84,11 +84,25 @@ pub(super) fn decided(
                 strategy.refusals.first().cloned().map_or(Ok((strategy, difference)), Err)
             });
             match possible {
-                Ok((strategy, difference)) => (strategy.because(Reason::DifferenceForKeys), Some(difference)),
+                Ok((strategy, difference)) => {
+                    let by_record = || Reason::DifferenceByRecord { why: options.last.to_string() };
+                    let reason = if has_children(target) { Reason::DifferenceForKeys } else { by_record() };
+                    (strategy.because(reason), Some(difference))
+                }
                 Err(why) => (replacing.because(Reason::NoDifference { why: why.to_string() }), None),
             }
         }
     }
+}
+
+/// Do other tables point at this one?
+fn has_children(target: &Table) -> bool {
+    target.incoming_keys().any(|key| !key.own)
+}
+
+/// Does anything speak for a difference, where the user leaves the choice?
+fn may_differ(target: &Table, options: CopyOptions) -> bool {
+    has_children(target) || options.last.changes_little()
 }
 
 /// What is refused of a target whatever its source has: of its windows, or as a whole.
@@ -96,7 +110,7 @@ pub fn refusals(target: &Table, windows: bool, options: CopyOptions) -> Vec<Erro
     let differing = || shape::difference(target, options.load, options.allowance.cascade).refusals;
     match options.apply {
         Apply::Difference => differing(),
-        Apply::Auto if target.incoming_keys().any(|key| !key.own) && differing().is_empty() => Vec::new(),
+        Apply::Auto if may_differ(target, options) && differing().is_empty() => Vec::new(),
         // Which column cuts them decides how they are replaced, not whether.
         _ if windows => shape::windowed(target, 0, options.load).refusals,
         _ => shape::strategy(target, None, options.load).refusals,

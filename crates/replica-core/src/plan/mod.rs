@@ -4,6 +4,7 @@ use crate::catalog::index::KeyColumn;
 use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
 use crate::config::{Allowance, Apply, Publish};
 use crate::error::{Error, Result};
+use crate::ledger::LastLoad;
 use crate::load::{Load, LoadColumn};
 use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
 use crate::tds::columns::WireColumn;
@@ -106,6 +107,10 @@ pub struct CopyOptions {
     pub no_snapshot: bool,
     /// How it is brought in step.
     pub apply: Apply,
+    /// What the last run came to, where that decides how ([`informed`](crate::copy::informed)).
+    pub last: LastLoad,
+    /// What this run comes to says nothing of the next one: it is a repair, or a first comparison.
+    pub unrecorded: bool,
     /// How its new rows become visible.
     pub publish: Publish,
     /// Streams at once that load it beside the target; one, unless it is more.

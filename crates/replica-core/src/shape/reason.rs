@@ -83,8 +83,10 @@ pub enum Reason {
     Difference,
     /// The user leaves the choice, and other tables point at this one.
     DifferenceForKeys,
+    /// The user leaves the choice, and the last run says that little changes.
+    DifferenceByRecord { why: String },
     /// The user leaves the choice, and nothing speaks against replacing.
-    ReplaceAsBefore,
+    ReplaceAsBefore { why: String },
     /// The user leaves the choice, and the rows that differ cannot be written.
     NoDifference { why: String },
     /// A row that a foreign key points at is not deleted.
@@ -264,9 +266,13 @@ impl Reason {
                 "--apply auto is difference: foreign keys point at this table, and rows that stay are not deleted"
                     .into(),
             ),
-            Self::ReplaceAsBefore => {
-                ("replace_as_before", "--apply auto is replace: no other table points at this one".into())
+            Self::DifferenceByRecord { why } => {
+                ("difference_by_record", format!("--apply auto is difference: {why}"))
             }
+            Self::ReplaceAsBefore { why } => (
+                "replace_as_before",
+                format!("--apply auto is replace: no other table points at this one, and {why}"),
+            ),
             Self::NoDifference { why } => ("no_difference", format!("--apply auto is replace: {why}")),
             Self::KeyHoldsRows { key, table } => (
                 "key_holds_rows",

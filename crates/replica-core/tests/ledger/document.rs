@@ -32,7 +32,7 @@ fn the_documents_sql_runs() {
 
 #[test]
 fn the_document_knows_every_column() {
-    let columns = [ledger::DDL, ledger::VERSIONS_DDL, ledger::STAGING_DDL]
+    let columns = [ledger::DDL, ledger::VERSIONS_DDL, ledger::STAGING_DDL, ledger::LOADS_DDL]
         .into_iter()
         .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("    ")?.split(' ').next());

@@ -48,6 +48,30 @@ fn windows_are_compared_and_what_is_on_record_is_what_is_there() {
     assert_eq!(pair.target.client().number(stays), 2);
 }
 
+/// Windows that are loaded again say how many of their rows are others than before.
+#[test]
+fn auto_goes_by_how_many_rows_of_the_windows_changed() {
+    let pair = sandbox(KEY);
+    let leave_it = |chosen: &str| {
+        let arguments = half_a_year(&["--apply=auto", "--max-workers=1"]);
+        let explained = [&arguments[..], &["--explain"]].concat();
+        plain(&pair, "").run(&explained).exits(0).says(&format!("--apply auto is {chosen}"));
+        let run = plain(&pair, "").run(&arguments).exits(0).says(&format!("dbo.t: --apply auto is {chosen}"));
+        assert_eq!(outcomes(&run), all_months("ok"), "{run}");
+        assert_on_record(&pair);
+    };
+    leave_it("replace: no other table points at this one, and no run is on record");
+    leave_it("replace: no other table points at this one, and 364 of the 364 rows");
+    // One month of six is other rows, and nobody knows how many of them.
+    pair.source("UPDATE dbo.t SET label = N'other' WHERE day = '2024-02-02'");
+    leave_it("difference: none of the 364 rows");
+    leave_it("difference: 2 of the 364 rows");
+    change(&pair);
+    leave_it("difference: none of the 364 rows");
+    leave_it("replace: no other table points at this one, and ");
+    leave_it("difference: none of the ");
+}
+
 #[test]
 fn after_a_lost_commit_the_ledger_decides() {
     for (kind, again) in [("cut_before_commit", 1), ("cut_after_commit", 0)] {

@@ -1,6 +1,6 @@
 //! `--apply difference`: only the rows that differ are written, and the target is the source's all the same.
 use replica_testkit::family::{JANUARY, OTHERS, family, others, replaced};
-use replica_testkit::{Pair, Server, Troubled};
+use replica_testkit::{Pair, Program, Server, Troubled};
 
 use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool, until_it_waits};
 
@@ -236,6 +236,90 @@ fn a_row_that_a_child_points_at_is_not_deleted() {
     write(&pair);
     pair.assert_equal(ROWS);
     assert_eq!(shown(&pair, "SELECT id, t FROM dbo.child"), ["1 2"]);
+}
+
+/// A run that leaves the choice to the tool, and says what it chose.
+#[track_caller]
+fn leave_it(pair: &Pair, chosen: &str) {
+    let explained = tool(pair).run(&["dbo.t", "--apply=auto", "--explain"]).exits(0);
+    explained.says(&format!("--apply auto is {chosen}"));
+    copy(pair, &["dbo.t", "--apply=auto"]).says(&format!("dbo.t: --apply auto is {chosen}"));
+    pair.assert_equal(ROWS);
+}
+
+#[test]
+fn auto_goes_by_what_changed_in_the_last_run() {
+    let pair = pair();
+    pair.source(
+        "DECLARE @n int = 100; WHILE @n < 130 BEGIN INSERT INTO dbo.t VALUES (@n, 'x'); SET @n = @n + 1 END",
+    );
+    leave_it(&pair, "replace: no other table points at this one, and no run is on record");
+    // Whether those of before were others is not known; after that they are the same.
+    leave_it(
+        &pair,
+        "replace: no other table points at this one, and 33 of the 33 rows of its last run had changed",
+    );
+    leave_it(&pair, "difference: none of the 33 rows of its last run had changed");
+    pair.source("UPDATE dbo.t SET label = 'y' WHERE id < 103");
+    leave_it(&pair, "difference: none of the 33 rows");
+    pair.source("UPDATE dbo.t SET label = 'z' WHERE id = 101");
+    leave_it(&pair, "replace: no other table points at this one, and 6 of the 33 rows");
+    // Of a replacement by other rows nobody knows how many were other ones.
+    leave_it(&pair, "replace: no other table points at this one, and 33 of the 33 rows");
+    // Whoever says what he wants is on record, too.
+    pair.source("UPDATE dbo.t SET label = 'a' WHERE id IN (101, 102)");
+    copy(&pair, &DIFFERENCE).says("2 updated");
+    leave_it(&pair, "difference: 2 of the 33 rows");
+    let json = tool(&pair).run(&["dbo.t", "--apply=auto", "--explain", "--output=json"]).exits(0);
+    json.says("difference_by_record");
+    // A replacement that is asked for is not.
+    pair.target("UPDATE dbo.t SET label = 'wrong'");
+    copy(&pair, &["dbo.t"]);
+    leave_it(&pair, "difference: none of the 33 rows");
+}
+
+#[test]
+fn auto_goes_by_no_record_that_does_not_hold() {
+    let pair = pair();
+    let begin = || {
+        copy(&pair, &DIFFERENCE);
+        copy(&pair, &DIFFERENCE).says("nothing differs");
+        assert_eq!(shown(&pair, "SELECT row_count, changed_rows FROM replica.loads"), ["3 0"]);
+    };
+    for (change, why) in [
+        ("DELETE FROM replica.loads", "no run is on record"),
+        ("UPDATE replica.loads SET object_id = object_id + 1", "the run on record was of another table"),
+        (
+            "UPDATE replica.loads SET source = N'other'",
+            "the run on record was of another table, or of another source",
+        ),
+        ("UPDATE replica.loads SET ended = DATEADD(day, -40, ended)", "the run on record is 40 days old"),
+        ("UPDATE replica.loads SET row_count = -1", "the record of its last run cannot be read"),
+        ("UPDATE replica.loads SET table_name = N'u'", "no run is on record"),
+    ] {
+        begin();
+        pair.target(change);
+        leave_it(&pair, &format!("replace: no other table points at this one, and {why}"));
+        pair.target("DELETE FROM replica.loads");
+    }
+    // A table of that name which is somebody else's is left alone, and no run fails for it.
+    pair.target("DROP TABLE replica.loads; CREATE TABLE replica.loads (mine int NULL); INSERT INTO replica.loads VALUES (7)");
+    for _ in 0..2 {
+        leave_it(
+            &pair,
+            "replace: no other table points at this one, and the record of its last run cannot be read",
+        );
+    }
+    assert_eq!(shown(&pair, "SELECT mine FROM replica.loads"), ["7"]);
+    // A repair says nothing of the next run.
+    pair.target("DROP TABLE replica.loads");
+    begin();
+    pair.target("UPDATE replica.loads SET changed_rows = 3");
+    pair.target("UPDATE dbo.t SET label = 'wrong' WHERE id = 1");
+    let verify =
+        Program::beside(env!("CARGO_BIN_EXE_replicate-reference-tables"), "verify-replica").between(&pair);
+    verify.run(&["dbo.t", "--repair"]).exits(0);
+    assert_eq!(shown(&pair, "SELECT row_count, changed_rows FROM replica.loads"), ["3 3"]);
 }
 
 #[test]

@@ -10,10 +10,11 @@ use askama::Template;
 use replica_core::catalog::TableName;
 use replica_core::error::Result;
 use replica_core::ledger::Past;
-use replica_core::report::{human_count, number_of};
+use replica_core::report::{human_count, human_duration, number_of};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingRow, Verdict};
 use time::OffsetDateTime;
 
+use crate::repair::Phases;
 use crate::run::FinishedComparison;
 use calendar::Calendar;
 use timeline::Timeline;
@@ -30,6 +31,8 @@ pub struct Report<'a> {
     pub target: &'a dyn Display,
     pub against_ledger: bool,
     pub finished: &'a [FinishedComparison],
+    /// What the repair of a table took.
+    pub repaired: &'a [(TableName, Phases)],
     /// The last runs on each table, from the ledger.
     pub runs: &'a [(TableName, Vec<Past>)],
     pub made: OffsetDateTime,
@@ -63,6 +66,8 @@ struct ReportTable {
     outcome: &'static str,
     summary: String,
     left_out: String,
+    /// Phase by phase, what its repair took; empty: it was not repaired.
+    repaired: String,
     errors: Vec<String>,
     /// The command that brings the table in step; empty: there is nothing to be done, or nothing that it could do.
     repair: String,
@@ -250,6 +255,10 @@ impl Report<'_> {
             (0, _) => format!("{cut} more lines are not shown."),
             (rest, _) => format!("{} more rows that differ are not shown.", human_count(rest)),
         };
+        let phases = self.repaired.iter().find(|(table, _)| table == name).map(|(_, phases)| phases);
+        let phases = phases.into_iter().flatten();
+        let phases: Vec<_> =
+            phases.map(|(phase, took)| format!("{phase} {}", human_duration(*took))).collect();
         let runs = self.runs.iter().find(|(table, _)| table == name).map(|(_, runs)| runs.as_slice());
         ReportTable {
             name: name.to_string(),
@@ -257,6 +266,7 @@ impl Report<'_> {
             summary,
             left_out: windows.first().map(|done| done.left_out.clone()).unwrap_or_default(),
             repair: self.repair(name, &windows),
+            repaired: phases.join(" | "),
             errors: windows.iter().filter_map(|done| Some(done.result.as_ref().err()?.to_string())).collect(),
             calendar: Calendar::of(&windows),
             rows: lines,

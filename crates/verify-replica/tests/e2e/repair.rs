@@ -1,6 +1,6 @@
 //! What differs is loaded again, and nothing else.
-use replica_testkit::Pair;
 use replica_testkit::family::{JANUARY, family, others, replaced};
+use replica_testkit::{Pair, ProgramExit};
 
 use crate::util::{QUARTER, each, fault, quarter, tool, windows};
 
@@ -101,7 +101,8 @@ fn one_wrong_row_is_one_row_to_repair() {
     let pair = quarter("date");
     pair.target("UPDATE dbo.t SET n = -1 WHERE id = 3");
     let run = tool(&pair).run(&[QUARTER, &["--repair"]].concat()).exits(0);
-    run.says("0 rows deleted, 1 updated, 0 inserted").says("3 of 3 windows equal");
+    let run = run.says("0 rows deleted, 1 updated, 0 inserted").says("3 of 3 windows equal");
+    assert_phases(&run, "dbo.t 2024-01");
     assert_equal(&pair);
     // Without a key its rows cannot be told apart: the window is loaded again.
     pair.both("CREATE TABLE dbo.k (day date NOT NULL, n int NULL)");
@@ -110,4 +111,24 @@ fn one_wrong_row_is_one_row_to_repair() {
     let args = ["dbo.k", "--start-date=2024-01-01", "--end-date=2024-01-31", "--repair"];
     tool(&pair).run(&args).exits(0).says("cannot be told apart").says("loading again");
     pair.assert_equal("SELECT day, n FROM dbo.k ORDER BY n");
+    // A table without windows has the same phases.
+    pair.both("CREATE TABLE dbo.w (id int NOT NULL PRIMARY KEY, n int NULL)");
+    pair.both("INSERT INTO dbo.w VALUES (1, 1), (2, 2)");
+    pair.target("UPDATE dbo.w SET n = 3 WHERE id = 2");
+    let program = tool(&pair);
+    let run = program.run(&["dbo.w", "--repair", "--report=page.html"]).exits(0);
+    assert_phases(&run, "dbo.w");
+    let page = std::fs::read_to_string(program.folder().join("page.html")).unwrap();
+    let repair = page.lines().find(|line| line.contains("Repair: ")).unwrap_or_else(|| panic!("{page}"));
+    PHASES.iter().for_each(|phase| assert!(repair.contains(phase), "{repair}"));
+}
+
+/// Of a repair that writes the rows that differ, in their order.
+const PHASES: [&str; 3] = ["COMPARE ", "STAGE ", "APPLY "];
+
+fn assert_phases(run: &ProgramExit, what: &str) {
+    let line = run.stderr.lines().find(|line| line.contains(&format!("[TIMING] {what}: ")));
+    let line = line.unwrap_or_else(|| panic!("no timing of {what}: {}", run.stderr));
+    let places: Vec<_> = PHASES.iter().map(|phase| line.find(phase)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{line}");
 }

@@ -117,6 +117,7 @@ impl Keeper<'_> {
                 // Of replacements alone.
                 publish: Publish::default(),
                 keep_gone,
+                unrecorded: true,
                 ..kept.options
             },
             verify: Verify::Nothing,

@@ -86,7 +86,12 @@ pub(super) async fn write(
     let (source, target) = (first.source.total, first.target.total);
     ReplacedRows::counted(target.rows, job.plan).check(source.rows)?;
     timing.phase("COMPARE");
-    let outcome = |fingerprint, bytes| LoadOutcome { fingerprint, bytes, elapsed: begun.elapsed() };
+    let outcome = |fingerprint, (bytes, differing)| LoadOutcome {
+        fingerprint,
+        bytes,
+        differing: Some(differing),
+        elapsed: begun.elapsed(),
+    };
     let staged = match &first.differing {
         None => None,
         Some(part) => {
@@ -115,13 +120,13 @@ pub(super) async fn write(
     sides.target.set_isolation(Isolation::ReadCommitted).await?;
     match staged {
         Some((mut writer, counts, fingerprint, bytes)) if !counts.is_nothing() => {
-            let outcome = outcome(fingerprint, bytes);
+            let outcome = outcome(fingerprint, (bytes, WrittenRows::from(counts).all()));
             let written = apply_staged(&mut writer, job, counts, &outcome, timing).await?;
             log::info!("{}: {written}, of {} rows", job.what, human_count(fingerprint.rows));
             Ok((outcome, written.into()))
         }
-        Some((_, _, fingerprint, _)) => equal(sides, job, outcome(fingerprint, 0)).await,
-        None => equal(sides, job, outcome(source, 0)).await,
+        Some((_, _, fingerprint, _)) => equal(sides, job, outcome(fingerprint, (0, 0))).await,
+        None => equal(sides, job, outcome(source, (0, 0))).await,
     }
 }
 

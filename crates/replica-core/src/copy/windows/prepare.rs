@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use super::run::{planned, run_options};
 use super::{Sides, Verify, WindowsJob};
 use crate::catalog::Table;
-use crate::config::{Publish, Shrink};
+use crate::config::{Apply, Publish, Shrink};
 use crate::copy::LOCK_WAIT;
+use crate::copy::choice::informed;
 use crate::copy::guard::{self, Findings};
 use crate::copy::publish::switch_rules;
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ use crate::retry::Backoff;
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::shape::Reason;
 use crate::staging::Layout;
+use crate::tds::fingerprint::Fingerprint;
 use crate::window::{DayRange, Outside, Window};
 
 /// A job that was looked at, with its connections.
@@ -35,6 +37,8 @@ pub struct PreparedWindows {
     pub target: Table,
     /// What the windows would destroy. [`run`](super::run) begins with it.
     pub findings: Findings,
+    /// What they were when they were last complete, where that says how much of them changes.
+    pub(super) before: HashMap<Window, Fingerprint>,
     pub(super) rows_at_target: RowsAtTarget,
 }
 
@@ -67,7 +71,8 @@ impl PreparedWindows {
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         let prepared = async {
             let (source, target) = sides.tables(&job.table, &job.article).await?;
-            let mut plan = WindowedPlan::new(&source, &target, job.options, &job.cut_by)?;
+            let options = informed(&mut sides.target, (&source, &target), job.options).await?;
+            let mut plan = WindowedPlan::new(&source, &target, options, &job.cut_by)?;
             plan.base.reread = job.verify == Verify::Source;
             isolate(&mut sides.source, &mut plan).await?;
             let plan = stage(&mut sides.target, &target, plan, job).await?;
@@ -77,11 +82,12 @@ impl PreparedWindows {
             let counted = count(&mut sides.source, &plan, job, &held.rows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
             let looked = look(&mut sides.target, &plan, &rows, held).await?;
-            Ok((plan, (rows, outside), source, target, looked))
+            let before = before(&mut sides.target, job, &subject).await?;
+            Ok((plan, (rows, outside), source, target, (looked, before)))
         };
-        let (plan, (rows, outside), source, target, (findings, rows_at_target)) =
+        let (plan, (rows, outside), source, target, ((findings, rows_at_target), before)) =
             prepared.await.map_err(|error: Error| job.named(error))?;
-        Ok(Self { plan, rows, outside, sides, source, target, findings, rows_at_target })
+        Ok(Self { plan, rows, outside, sides, source, target, findings, before, rows_at_target })
     }
 
     /// Looks for values that the target would refuse, in all windows at once. Changes nothing.
@@ -199,6 +205,29 @@ async fn complete(
             Ok(Vec::new())
         }
         asked => asked,
+    }
+}
+
+/// The rows of complete windows, where the next run's choice is made of how many of them change. What is not to be learnt
+/// has changed.
+async fn before(
+    target: &mut Session,
+    job: &WindowsJob,
+    subject: &Subject,
+) -> Result<HashMap<Window, Fingerprint>> {
+    if job.options.apply != Apply::Auto {
+        return Ok(HashMap::new());
+    }
+    match ledger::windows(target, &subject.table).await {
+        Ok(known) => {
+            let same = known.into_iter().filter(|known| known.subject == *subject);
+            Ok(same.filter_map(|known| Some((known.window, known.fingerprint?))).collect())
+        }
+        Err(error) if error.server().is_some() && !error.is_transient() => {
+            log::debug!("{}: {error}", job.table);
+            Ok(HashMap::new())
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A run over the windows of a table, from its row in the ledger to that row's end.
 //!
 //! The run goes from state to state, one at a time. docs/LEDGER.md, "A run's states", has the table of them.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use super::summary::{FinishedWindow, Summary, ended};
 use super::workers::WorkerPool;
 use super::{IndexScope, WindowsJob, mode, skip};
 use crate::catalog::Table;
+use crate::copy::choice;
 use crate::copy::indexes::{self, IndexChanges};
 use crate::copy::{Sides, guard, lock_table};
 use crate::error::{Error, Result};
@@ -21,6 +22,7 @@ use crate::report::{self, Timing};
 use crate::retry::Backoff;
 use crate::session::{Role, Session};
 use crate::signal::Stop;
+use crate::tds::fingerprint::Fingerprint;
 use crate::window::{CutBy, Window};
 
 /// Where a run stands, with the session that holds the table.
@@ -39,7 +41,10 @@ enum RunState {
 struct ActiveRun<'a> {
     job: &'a WindowsJob,
     run: Run,
+    source: Table,
     target: Table,
+    /// What windows were when they were last complete, where that says how much of them changes.
+    before: HashMap<Window, Fingerprint>,
     heartbeat: Heartbeat,
     /// Indexes to disable before the first window.
     indexes: Vec<String>,
@@ -99,8 +104,10 @@ impl<'a> ActiveRun<'a> {
         done: &mut (dyn FnMut(FinishedWindow) + Send),
     ) -> Result<(Self, Session)> {
         let named = |error: Error| job.named(error);
+        choice::tell(&job.label(), &prepared.plan.base);
         // Before anything is written, the ledger's rows included.
-        let PreparedWindows { plan, rows, sides, source, target, findings, rows_at_target, .. } = prepared;
+        let PreparedWindows { plan, rows, sides, source, target, findings, before, rows_at_target, .. } =
+            prepared;
         plan.base.allowed()?;
         findings.warnings().map_err(named)?;
         let Sides { source: reader, target: session } = sides;
@@ -131,12 +138,15 @@ impl<'a> ActiveRun<'a> {
         let windows = rows.len() as u64;
         let left = rows.into_iter().filter(|(window, _)| !skipped.contains(window)).collect();
         let stages = plan.stages();
-        let workers = WorkerPool::new(job, plan, run.clone(), (source, target.clone()), left, progress);
+        let workers =
+            WorkerPool::new(job, plan, run.clone(), (source.clone(), target.clone()), left, progress);
         let active = Self {
             job,
             heartbeat: run.heartbeat(&job.target),
             run,
+            source,
             target,
+            before,
             indexes,
             disabled: IndexChanges::default(),
             stages,
@@ -170,9 +180,9 @@ impl<'a> ActiveRun<'a> {
     /// Has the workers claim and load windows: until none is left, a signal comes, or the run is another's.
     async fn copy(&mut self, session: Session, done: &mut (dyn FnMut(FinishedWindow) + Send)) -> RunState {
         let Some(workers) = self.workers.take() else { return RunState::Finishing(session) };
-        let summary = &mut self.summary;
-        let mut told = |finished| {
-            summary.add(&finished);
+        let (summary, before) = (&mut self.summary, &self.before);
+        let mut told = |finished: FinishedWindow| {
+            summary.add(&finished, before.get(&finished.window).copied());
             done(finished);
         };
         let worked = work(self.job, workers, &mut self.heartbeat, self.stop, &mut told).await;
@@ -221,6 +231,8 @@ impl<'a> ActiveRun<'a> {
             // All is done; the next run calls this one crashed.
             log::warn!("{}: the run's end is not noted: {error}", self.job.table);
         }
+        let (job, sides) = (self.job, (&self.source, &self.target));
+        choice::note(&mut session, job.tool, sides, job.options, self.summary.load()).await;
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 use super::WindowsJob;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Code;
-use crate::ledger::{Complete, Ended};
+use crate::ledger::{Complete, Ended, RecordedLoad};
 use crate::load::LoadOutcome;
+use crate::tds::fingerprint::Fingerprint;
 use crate::window::Window;
 
 /// A window that is done with.
@@ -28,7 +29,7 @@ pub struct FinishedWindow {
 impl FinishedWindow {
     pub(super) fn skipped(complete: &Complete) -> Self {
         let Complete { window, fingerprint, bytes } = complete.clone();
-        let result = Ok(LoadOutcome { fingerprint, bytes, elapsed: Duration::ZERO });
+        let result = Ok(LoadOutcome { fingerprint, bytes, differing: None, elapsed: Duration::ZERO });
         Self { window, skipped: true, result, retries: 0, phases: Vec::new(), elapsed: Duration::ZERO }
     }
 }
@@ -50,6 +51,8 @@ pub struct Summary {
     pub stopped: Option<Error>,
     /// Loaded by this run.
     pub rows: u64,
+    /// How many of these rows had changed since the windows were last complete, or more.
+    pub changed: u64,
     /// Of these rows, as the bulk loads have them.
     pub bytes: u64,
     /// Attempts after the first, of all windows.
@@ -86,12 +89,16 @@ impl Summary {
         self.phases.iter().copied().max_by_key(|(_, took)| *took)
     }
 
-    pub(super) fn add(&mut self, finished: &FinishedWindow) {
+    /// `before`: what the window was when it was last complete, if that is known.
+    pub(super) fn add(&mut self, finished: &FinishedWindow, before: Option<Fingerprint>) {
         self.retries += u64::from(finished.retries);
         match &finished.result {
             Ok(outcome) => {
                 self.done += 1;
-                self.rows += outcome.fingerprint.rows;
+                let rows = outcome.fingerprint;
+                let is_same = before == Some(rows);
+                self.rows += rows.rows;
+                self.changed += outcome.differing.unwrap_or(if is_same { 0 } else { rows.rows });
                 self.bytes += outcome.bytes;
             }
             Err(error) => {
@@ -112,6 +119,11 @@ impl Summary {
             self.problems
                 .push(job.named(Error::busy(format!("{missing} windows were taken over by another run"))));
         }
+    }
+
+    /// For the next run's choice; `None`: nothing was loaded.
+    pub(super) fn load(&self) -> Option<RecordedLoad> {
+        (self.done > 0).then_some(RecordedLoad { rows: self.rows, changed: self.changed, hash: None })
     }
 
     pub(super) fn spent(&mut self, phase: &'static str, took: Duration) {

@@ -42,6 +42,10 @@ enum CellOrder {
 /// The bytes of a uniqueidentifier from the most to the least significant (.NET, `SqlGuid.CompareTo`).
 const GUID_ORDER: [usize; 16] = [10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3];
 
+/// What is said of a table without such a key.
+pub(crate) const WITHOUT_KEY: &str = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL, are copied \
+    without loss and are of a type whose order is known (hierarchyid and sql_variant are not)";
+
 impl MergeKey {
     /// The target's key, the primary one first, that arrives without loss and whose order is known here.
     pub fn of(target: &Table, mapping: &Mapping) -> Option<Self> {

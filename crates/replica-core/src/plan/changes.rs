@@ -7,7 +7,7 @@
 use super::difference::DifferencePlan;
 use super::{CopyOptions, Plan, select_list};
 use crate::catalog::{SqlType, Table, TableName, quote};
-use crate::compare::key::MergeKey;
+use crate::compare::key::{MergeKey, WITHOUT_KEY};
 use crate::config::{Apply, Publish};
 use crate::error::{Error, Result};
 use crate::ledger::Method;
@@ -170,8 +170,7 @@ pub(crate) fn any_change(source: &str, parameter: usize) -> String {
 }
 
 fn without_name(target: &TableName) -> Error {
-    let why = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL and are copied without loss";
-    Error::refused(Refusal::NoKey, why)
+    Error::refused(Refusal::NoKey, WITHOUT_KEY)
         .remedy("Give the target a primary key like the source's, or copy the table by replicate-reference-tables")
         .table(target)
 }

@@ -6,7 +6,7 @@
 use super::{CopyOptions, Limits, Plan};
 use crate::catalog::index::Index;
 use crate::catalog::{Column, SqlType, Table, TableName, quote};
-use crate::compare::key::MergeKey;
+use crate::compare::key::{MergeKey, WITHOUT_KEY};
 use crate::config::Apply;
 use crate::error::{Error, Result};
 use crate::refusal::Refusal;
@@ -54,8 +54,7 @@ pub struct DifferencePlan {
 
 /// Why a table's rows cannot be told apart.
 fn without_key(target: &Table) -> Error {
-    let why = "its rows cannot be told apart: there is no unique key whose columns are NOT NULL and are copied without loss";
-    Error::refused(Refusal::NoKey, why)
+    Error::refused(Refusal::NoKey, WITHOUT_KEY)
         .remedy("Give the target a primary key, or say --apply replace")
         .table(&target.object.name)
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::constraint::{ForeignKey, ReferentialAction};
-use crate::catalog::index::{IndexKind, sample as index};
+use crate::catalog::index::{Index, IndexKind, sample as index};
 use crate::catalog::server::ServerFacts;
 use crate::catalog::table::sample;
 use crate::catalog::{Column, Length, SqlType};
@@ -54,6 +54,22 @@ fn statements_of_a_plain_table() {
         "INSERT BULK [rep].[t] ([id] int, [na]]me] varchar(10) COLLATE Latin1_General_CI_AS) \
          WITH (KEEP_NULLS, TABLOCK, ORDER ([id] ASC))"
     );
+}
+
+#[test]
+fn a_difference_is_refused_where_tempdb_lacks_a_type() {
+    let of = |name: &str| {
+        let mut tables = [table("dbo.t"), target()];
+        tables.iter_mut().for_each(|table| table.columns[1].sql_type = SqlType::Clr(name.into()));
+        let [source, mut target] = tables;
+        target.indexes = Some(vec![Index { unique: true, ..index(1, IndexKind::Clustered, &[1]) }]);
+        let options = CopyOptions { apply: Apply::Difference, ..CopyOptions::default() };
+        Plan::new(&source, &target, options).unwrap().allowed()
+    };
+    assert!(of("geometry").is_ok());
+    let refused = of("dbo.Point").unwrap_err();
+    assert_eq!(refused.refusal(), Some(crate::refusal::Refusal::UnknownToTempdb));
+    assert!(refused.to_string().contains("dbo.Point"), "{refused}");
 }
 
 #[test]

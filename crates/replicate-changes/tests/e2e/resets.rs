@@ -1,6 +1,9 @@
 //! Versions that do not hold: noticed before anything is applied, and answered.
-use crate::util::{ROWS, assert_others, carried, compared, kept, outcomes, shown, tool, versions};
-use replica_testkit::Pair;
+use replica_testkit::{Pair, Server};
+
+use crate::util::{
+    ROWS, assert_others, carried, compared, kept, kept_on, outcomes, shown, tool, tracking, versions,
+};
 
 /// As [`kept`], at a version that is not the first.
 fn kept_for_a_while() -> Pair {
@@ -149,6 +152,28 @@ fn a_restored_source_is_noticed_below_and_above() {
         pair.assert_equal(ROWS);
         assert_others(&pair);
     }
+}
+
+/// Azure SQL, and a login without VIEW ANY DATABASE. A restore makes another database there, which is then renamed.
+#[test]
+fn a_restored_source_whose_fork_nobody_sees_is_noticed_by_its_creation() {
+    let pair = tracking(Pair::on(Server::sandbox()));
+    let plant = |pair: &Pair, what: &str, set: &str| {
+        let id = pair.source.client().number("SELECT CAST(DB_ID() AS int)");
+        pair.source(&format!("EXEC sp_sandbox_plant '{what}', @set = '{set}', @where = 'database_id={id}'"));
+    };
+    plant(&pair, "sys.database_recovery_status", "recovery_fork_guid=NULL");
+    let pair = kept_on(pair);
+    pair.source("UPDATE dbo.t SET label = 'eins' WHERE id = 1");
+    carried(&pair, [0, 1, 0]);
+    pair.source("EXEC sp_sandbox_restore @version = 1000");
+    pair.source("DELETE FROM dbo.t; INSERT INTO dbo.t VALUES (1, 'restored'), (2, 'two'), (8, 'other')");
+    plant(&pair, "sys.databases", "create_date=2031-01-01T00:00:00");
+    compared(&pair, "created or renamed since");
+    pair.assert_equal(ROWS);
+    assert_others(&pair);
+    let quiet = tool(&pair).run(&["dbo.t"]).exits(0);
+    assert_eq!(outcomes(&quiet), ["dbo.t ok quiet 0 0 0"], "{quiet}");
 }
 
 #[test]

@@ -74,7 +74,8 @@ fn values_of_all_types_pass_as_they_are() {
     pair.both(
         "CREATE TABLE dbo.t (id int IDENTITY(1,1) NOT NULL PRIMARY KEY, n nvarchar(20) NULL, twice AS id * 2, \
          x xml NULL, b varbinary(max) NULL, d datetime2(7) NULL, m money NULL, v sql_variant NULL, txt text NULL, \
-         g uniqueidentifier NULL, f float NULL, o datetimeoffset(7) NULL, c char(5) COLLATE Cyrillic_General_CI_AS NULL)",
+         g uniqueidentifier NULL, f float NULL, o datetimeoffset(7) NULL, c char(5) COLLATE Cyrillic_General_CI_AS NULL, h hierarchyid NULL, \
+         geo geography NULL, geom geometry NULL)",
     );
     pair.target("ALTER TABLE dbo.t ADD mine varchar(9) NULL");
     track(&pair, "dbo.t");
@@ -85,7 +86,9 @@ fn values_of_all_types_pass_as_they_are() {
     tool(&pair).run(&["dbo.t"]).exits(0);
     pair.source(
         "UPDATE dbo.t SET n = N'é', x = '<a/>', b = 0x00FF, d = '2024-01-01T00:00:00.1234567', m = -1.5, v = 7, txt = 'text', \
-         g = '00000000-0000-0000-0000-000000000001', f = -0.1, o = '2024-01-01T10:00:00.1234567+05:30', c = N'Да'",
+         g = '00000000-0000-0000-0000-000000000001', f = -0.1, o = '2024-01-01T10:00:00.1234567+05:30', c = N'Да', \
+         h = 0x5AC0, geo = 0xE6100000010C0000000000002440000000000000F03F, \
+         geom = 0x00000000010C000000000000F03F0000000000000040",
     );
     pair.source(
         "INSERT INTO dbo.t (n, b, v) VALUES (N'', CAST(REPLICATE(CAST('x' AS varchar(max)), 100000) AS varbinary(max)), N'v')",
@@ -95,7 +98,8 @@ fn values_of_all_types_pass_as_they_are() {
     pair.assert_equal(
         "SELECT id, n, twice, CAST(x AS nvarchar(max)), CONVERT(varchar(max), b, 1), CONVERT(varchar(40), d, 126), m, \
          CAST(v AS varchar(20)), CAST(txt AS varchar(max)), CAST(g AS varchar(40)), f, CONVERT(varchar(40), o, 126), \
-         CAST(c AS varbinary(9)) FROM dbo.t ORDER BY id",
+         CAST(c AS varbinary(9)), CAST(h AS varbinary(99)), CAST(geo AS varbinary(99)), CAST(geom AS varbinary(99)) \
+         FROM dbo.t ORDER BY id",
     );
     assert_eq!(
         shown(&pair, "SELECT id FROM dbo.t WHERE mine = 'kept'"),
@@ -252,16 +256,27 @@ fn what_cannot_be_kept_is_refused_with_the_way_out() {
     pair.target("CREATE TABLE dbo.keyed (id int NOT NULL, other int NOT NULL PRIMARY KEY)");
     track(&pair, "dbo.keyed");
     table(&pair, "dbo.fired", "id int NOT NULL PRIMARY KEY");
+    table(&pair, "dbo.tree", "node hierarchyid NOT NULL PRIMARY KEY");
     pair.target("CREATE TRIGGER dbo.tr ON dbo.fired AFTER INSERT AS RAISERROR('fired', 16, 1)");
     pair.source("EXEC('CREATE VIEW dbo.view_of AS SELECT id FROM dbo.plain')");
     let run = tool(&pair)
-        .run(&["dbo.heap", "dbo.plain", "dbo.fine", "dbo.keyed", "dbo.fired", "dbo.view_of", "dbo.none"])
+        .run(&[
+            "dbo.heap",
+            "dbo.plain",
+            "dbo.fine",
+            "dbo.keyed",
+            "dbo.fired",
+            "dbo.view_of",
+            "dbo.none",
+            "dbo.tree",
+        ])
         .exits(1);
     let line = |table: &str| run.lines().into_iter().find(|line| line[0] == table).unwrap().join(" ");
     assert!(line("dbo.plain").contains("ALTER TABLE [dbo].[plain] ENABLE CHANGE_TRACKING"), "{run}");
     assert!(line("dbo.heap").contains("failed"), "{run}");
     assert!(line("dbo.keyed").contains("unique index"), "{run}");
     assert!(line("dbo.fired").contains("trigger"), "{run}");
+    assert!(line("dbo.tree").contains("hierarchyid"), "{run}");
     assert!(line("dbo.view_of").contains("failed"), "{run}");
     assert!(line("dbo.none").contains("failed"), "{run}");
     assert_eq!(line("dbo.fine").split(' ').nth(1), Some("ok"), "one table's failure is its own\n{run}");

@@ -9,7 +9,10 @@ pub fn tool(pair: &Pair) -> Program {
 
 /// A source that tracks changes, and has snapshots.
 pub fn pair() -> Pair {
-    let pair = Pair::new();
+    tracking(Pair::new())
+}
+
+pub fn tracking(pair: Pair) -> Pair {
     pair.source(
         "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)",
     );
@@ -31,7 +34,11 @@ pub const ROWS: &str = "SELECT id, label FROM dbo.t ORDER BY id";
 
 /// `dbo.t (id, label)` with three rows on both sides, and a version on record; `dbo.other` that nobody names.
 pub fn kept() -> Pair {
-    let pair = pair();
+    kept_on(pair())
+}
+
+/// The same, on a server of the caller's.
+pub fn kept_on(pair: Pair) -> Pair {
     table(&pair, "dbo.t", "id int NOT NULL PRIMARY KEY, label varchar(20) NULL");
     pair.both("CREATE TABLE dbo.other (id int NOT NULL)");
     pair.both("INSERT INTO dbo.other VALUES (1)");

@@ -67,6 +67,37 @@ fn rows_are_deleted_updated_and_inserted_and_equal_ones_left_alone() {
     assert_eq!(pair.target.client().number("SELECT MAX(id) FROM dbo.t"), 41);
 }
 
+/// Their bytes are compared and written; the server has an order for hierarchyid alone, and none is known here.
+#[test]
+fn values_of_clr_types_are_compared_by_their_bytes() {
+    const POINT: [&str; 2] =
+        ["0xE6100000010C0000000000002440000000000000F03F", "0xE6100000010C00000000000024400000000000000040"];
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, h hierarchyid NULL, g geography NULL, p geometry NULL)");
+    let rows = |place: &str| {
+        format!(
+            "INSERT INTO dbo.t VALUES (1, 0x5AC0, {0}, 0x00000000010C000000000000F03F0000000000000040), (2, NULL, NULL, NULL), \
+             (3, 0x58, {place}, NULL)",
+            POINT[0]
+        )
+    };
+    pair.source(&rows(POINT[0]));
+    pair.source("INSERT INTO dbo.t VALUES (4, 0x, NULL, 0x00000000010C000000000000F03F0000000000000040)");
+    pair.target(&rows(POINT[1]));
+    pair.target("UPDATE dbo.t SET h = 0x58 WHERE id = 2; INSERT INTO dbo.t VALUES (5, 0x58, NULL, NULL)");
+    copy(&pair, &["dbo.t", "--apply=difference", "--verify=hash"])
+        .says("1 rows deleted, 2 updated, 1 inserted");
+    let bytes =
+        ["h", "g", "p"].map(|column| format!("CONVERT(varchar(99), CAST({column} AS varbinary(max)), 1)"));
+    pair.assert_equal(&format!("SELECT id, {} FROM dbo.t ORDER BY id", bytes.join(", ")));
+    pair.both("CREATE TABLE dbo.tree (node hierarchyid NOT NULL PRIMARY KEY, label varchar(20) NULL)");
+    pair.source("INSERT INTO dbo.tree VALUES (0x58, 'new')");
+    let run = tool(&pair).run(&["dbo.tree", "--apply=difference"]).exits(1);
+    run.says("hierarchyid").says("--apply replace");
+    copy(&pair, &["dbo.tree", "--apply=auto"]);
+    pair.assert_equal("SELECT label FROM dbo.tree");
+}
+
 #[test]
 fn equal_sides_write_nothing() {
     let pair = pair();

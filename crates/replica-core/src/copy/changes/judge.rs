@@ -1,7 +1,7 @@
 //! Does a version on record still hold? Pure.
 use std::fmt;
 
-use super::source::{SourceFacts, SourceNow, TableNow};
+use super::source::{CREATED, SourceFacts, SourceNow, TableNow};
 use crate::ledger::{Method, RecordedVersion, TableVersion};
 
 /// Why a table's changes cannot be had from its version on record.
@@ -20,6 +20,8 @@ pub(super) enum Reset {
     },
     /// Another recovery fork.
     Restored,
+    /// Another database of that name, as far as can be seen.
+    CreatedAnew,
     /// The source's version is behind.
     WentBack {
         version: i64,
@@ -54,6 +56,10 @@ impl fmt::Display for Reset {
                     "the source's database was restored, or has failed over: its versions may have other content"
                 )
             }
+            Self::CreatedAnew => write!(
+                f,
+                "the source's database was created or renamed since: it may be a restored one, whose versions have other content"
+            ),
             Self::WentBack { version, now } => write!(
                 f,
                 "the source is at version {now}, and {version} was applied: its database was restored, or has lost transactions"
@@ -101,7 +107,12 @@ pub(super) fn judge(
     if let (Some(was), Some(is)) = (&known.fork, &facts.fork)
         && was != is
     {
-        return Err(Reset::Restored);
+        match [was, is].map(|fork| fork.starts_with(CREATED)) {
+            [false, false] => return Err(Reset::Restored),
+            [true, true] => return Err(Reset::CreatedAnew),
+            // The login sees the one now, and saw the other before.
+            _ => {}
+        }
     }
     let current = match known.method {
         Method::ChangeTracking => now.version,
@@ -227,6 +238,17 @@ mod tests {
         );
         assert_eq!(judged(|_, facts, _, _| facts.fork = Some("two".into())), Err(Reset::Restored));
         assert_eq!(judged(|_, facts, _, _| facts.fork = None), Ok(()), "unknown is no other one");
+        let created = |day: &str| Some(format!("{CREATED}{day}"));
+        assert_eq!(
+            judged(|_, facts, _, _| facts.fork = created("2024-01-01")),
+            Ok(()),
+            "a lost permission is no restore"
+        );
+        assert_eq!(
+            judged(|known, facts, _, _| (known.version.fork, facts.fork) =
+                (created("2024-01-01"), created("2024-01-02"))),
+            Err(Reset::CreatedAnew)
+        );
         assert_eq!(
             judged(|_, _, now, _| now.version = Some(9)),
             Err(Reset::WentBack { version: 10, now: 9 })

@@ -14,11 +14,14 @@ use crate::session::{Session, ToSql};
 pub(super) struct SourceFacts {
     /// Server, or availability group, and database.
     pub place: String,
-    /// The recovery fork of the database: another one after a restore, and perhaps after a fail-over. `None`: the login may
-    /// not see it.
+    /// The recovery fork of the database: another one after a restore, and perhaps after a fail-over. Where it is not to be
+    /// seen, [`CREATED`] and when the database was created. `None`: neither tells.
     pub fork: Option<String>,
     pub allows_snapshot: bool,
 }
+
+/// What stands for a recovery fork that is not to be seen begins with it.
+pub(super) const CREATED: &str = "created ";
 
 /// The source at one moment.
 #[derive(Clone, Debug)]
@@ -58,23 +61,26 @@ pub(super) struct TableNow {
 /// The server's; a lost connection.
 pub(super) async fn facts(session: &mut Session) -> Result<SourceFacts> {
     let sql = "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS server_name, DB_NAME() AS database_name; \
-               SELECT snapshot_isolation_state, CONVERT(varchar(36), group_database_id) AS group_database_id \
+               SELECT snapshot_isolation_state, CONVERT(varchar(36), group_database_id) AS group_database_id, \
+               CONVERT(varchar(23), create_date, 126) AS created \
                FROM sys.databases WHERE name = DB_NAME()";
     let sets = session.query_all(sql, &[]).await?;
     let row =
         |set: usize| sets.get(set).and_then(|rows| rows.first()).map(CatalogRow::from).unwrap_or_default();
     let (server, database) = (row(0), row(1));
     // One for all replicas of a group: a fail-over is no other source.
-    let server_name = database.text("group_database_id").or(server.text("server_name")).unwrap_or_default();
+    let group = database.text("group_database_id");
+    let server_name = group.or(server.text("server_name")).unwrap_or_default();
     let place = format!("{server_name}/{}", server.text("database_name").unwrap_or_default());
-    Ok(SourceFacts {
-        place,
-        fork: fork(session).await?,
-        allows_snapshot: database.int("snapshot_isolation_state") == Some(1),
-    })
+    // Each replica of a group was created at a time of its own.
+    let created = database.text("created").filter(|_| group.is_none());
+    let fork = fork(session).await?.or(created.map(|created| format!("{CREATED}{created}")));
+    Ok(SourceFacts { place, fork, allows_snapshot: database.int("snapshot_isolation_state") == Some(1) })
 }
 
-/// Not on Azure SQL, and not without VIEW ANY DATABASE (Microsoft docs, "sys.database_recovery_status").
+/// Not on Azure SQL, and not without VIEW ANY DATABASE (Microsoft docs, "sys.database_recovery_status"). When a database was
+/// created, or renamed, everybody sees who is in it (the same, "sys.databases"); a restore on Azure SQL always creates one, which
+/// gets the other's name by a rename ("Restore a database from a backup in Azure SQL Database").
 async fn fork(session: &mut Session) -> Result<Option<String>> {
     let sql = "SELECT CONVERT(varchar(36), recovery_fork_guid) AS fork FROM sys.database_recovery_status \
                WHERE database_id = DB_ID()";

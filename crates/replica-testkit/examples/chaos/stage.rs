@@ -8,8 +8,9 @@ use replica_testkit::Dice;
 
 use crate::servers::{PROGRAM, TroubledServer};
 
-/// Made on both sides. The heap has no key, and an index that a load disables.
-const TABLES: [&str; 6] = [
+/// Made on both sides. The heap has no key, and an index that a load disables. The ranged table has no days, and the parted
+/// one has a partition for each of its months.
+const TABLES: [&str; 11] = [
     "CREATE TABLE dbo.sales (day date NOT NULL, id int NOT NULL, label nvarchar(200) NULL, amount decimal(9, 2) NULL,
         CONSTRAINT PK_sales PRIMARY KEY CLUSTERED (day, id))",
     "CREATE INDEX IX_sales ON dbo.sales (amount)",
@@ -18,17 +19,27 @@ const TABLES: [&str; 6] = [
     "CREATE TABLE dbo.child (id int NOT NULL PRIMARY KEY, note nvarchar(200) NULL,
         parent int NULL CONSTRAINT FK_child REFERENCES dbo.parent (id))",
     "CREATE TABLE dbo.kept (id int NOT NULL PRIMARY KEY, v nvarchar(200) NULL)",
+    "CREATE TABLE dbo.ranged (region varchar(9) COLLATE Latin1_General_CI_AS NOT NULL, id int NOT NULL, label nvarchar(200) NULL,
+        CONSTRAINT PK_ranged PRIMARY KEY CLUSTERED (region, id))",
+    "CREATE INDEX IX_ranged ON dbo.ranged (label)",
+    "CREATE PARTITION FUNCTION by_month (date) AS RANGE RIGHT FOR VALUES
+        ('2024-01-01', '2024-02-01', '2024-03-01', '2024-04-01', '2024-05-01', '2024-06-01', '2024-07-01')",
+    "CREATE PARTITION SCHEME months AS PARTITION by_month ALL TO ([PRIMARY])",
+    "CREATE TABLE dbo.parted (day date NOT NULL, id int NOT NULL, label nvarchar(200) NULL,
+        CONSTRAINT PK_parted PRIMARY KEY CLUSTERED (day, id)) ON months(day)",
 ];
 
 pub const SALES: &str = "SELECT day, id, label, amount FROM dbo.sales";
 pub const HEAP: &str = "SELECT day, id, label FROM dbo.heap";
+pub const RANGED: &str = "SELECT region, id, label FROM dbo.ranged";
+pub const PARTED: &str = "SELECT day, id, label FROM dbo.parted";
 pub const PARENT: &str = "SELECT id, name FROM dbo.parent";
 pub const CHILD: &str = "SELECT id, note, parent FROM dbo.child";
 pub const KEPT: &str = "SELECT id, v FROM dbo.kept";
 pub const BYSTANDER: &str = "SELECT id, v FROM dbo.bystander";
 
 /// Everything of the target but rows.
-const SHAPE: [&str; 6] = [
+const SHAPE: [&str; 7] = [
     "SELECT s.name, t.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id ORDER BY s.name, t.name",
     "SELECT OBJECT_NAME(object_id), name, type, is_unique, is_disabled FROM sys.indexes
         WHERE OBJECT_SCHEMA_NAME(object_id) = 'dbo' ORDER BY object_id, index_id",
@@ -36,6 +47,7 @@ const SHAPE: [&str; 6] = [
     "SELECT name, is_disabled, is_not_trusted FROM sys.check_constraints WHERE OBJECT_SCHEMA_NAME(parent_object_id) = 'dbo' ORDER BY name",
     "SELECT name, is_disabled FROM sys.triggers ORDER BY name",
     "SELECT COUNT(*) FROM replica.disabled_indexes",
+    "SELECT COUNT(*) FROM replica.staging",
 ];
 
 /// A session goes on until its server learns that the client is gone.
@@ -67,6 +79,7 @@ impl ChaosStage {
         target.run(
             "INSERT INTO dbo.sales VALUES ('2023-12-31', 1, N'stays', 1), ('2024-07-01', 2, N'stays', 2)",
         );
+        target.run("INSERT INTO dbo.parted SELECT day, id, label FROM dbo.sales");
         source.run("INSERT INTO dbo.sales VALUES ('2024-01-01', 0, N'first', 0)");
         for doubling in 0..10 {
             let by = 1 << doubling;
@@ -76,6 +89,8 @@ impl ChaosStage {
             ));
         }
         source.run("INSERT INTO dbo.heap SELECT day, id, label FROM dbo.sales");
+        source.run("INSERT INTO dbo.parted SELECT day, id, label FROM dbo.sales");
+        source.run("INSERT INTO dbo.ranged SELECT CHAR(97 + id % 26), id, label FROM dbo.sales");
         source.run("INSERT INTO dbo.parent SELECT id + 1, label FROM dbo.sales WHERE id < 500");
         source.run("INSERT INTO dbo.child SELECT id, label, id + 1 FROM dbo.sales WHERE id < 500");
         source.run("INSERT INTO dbo.kept SELECT id, label FROM dbo.sales WHERE id < 200");
@@ -87,23 +102,35 @@ impl ChaosStage {
         let mut source = self.source.client();
         let part = dice.below(17);
         let mut id = 10_000 + 10 * round;
-        for (table, text) in
-            [("sales", "label"), ("heap", "label"), ("parent", "name"), ("child", "note"), ("kept", "v")]
-        {
+        for (table, text) in [
+            ("sales", "label"),
+            ("heap", "label"),
+            ("ranged", "label"),
+            ("parted", "label"),
+            ("parent", "name"),
+            ("child", "note"),
+            ("kept", "v"),
+        ] {
             source.run(&format!(
                 "UPDATE dbo.{table} SET {text} = N'round {round} ' + REPLICATE(N'x', id % 90) WHERE id % 17 = {part}"
             ));
         }
-        source.run(&format!("DELETE FROM dbo.sales WHERE id >= 10000 AND id % 3 = {}", dice.below(3)));
-        source.run(&format!("DELETE FROM dbo.heap WHERE id >= 10000 AND id % 3 = {}", dice.below(3)));
-        source.run(&format!("DELETE FROM dbo.child WHERE id >= 10000 AND id % 2 = {}", dice.below(2)));
-        source.run(&format!("DELETE FROM dbo.kept WHERE id >= 10000 AND id % 2 = {}", dice.below(2)));
+        for (table, of) in
+            [("sales", 3), ("heap", 3), ("ranged", 3), ("parted", 3), ("child", 2), ("kept", 2)]
+        {
+            source.run(&format!(
+                "DELETE FROM dbo.{table} WHERE id >= 10000 AND id % {of} = {}",
+                dice.below(of)
+            ));
+        }
         source.run("DELETE FROM dbo.parent WHERE id >= 10000 AND id NOT IN (SELECT parent FROM dbo.child WHERE parent IS NOT NULL)");
         for _ in 0..5 {
             let day = dice.below(182);
             source.run(&format!(
                 "INSERT INTO dbo.sales VALUES (DATEADD(day, {day}, '2024-01-01'), {id}, N'new', {day});
                  INSERT INTO dbo.heap VALUES (DATEADD(day, {day}, '2024-01-01'), {id}, N'new');
+                 INSERT INTO dbo.parted VALUES (DATEADD(day, {day}, '2024-01-01'), {id}, N'new');
+                 INSERT INTO dbo.ranged VALUES (CHAR(97 + {day} % 26), {id}, N'new');
                  INSERT INTO dbo.parent VALUES ({id}, N'new'); INSERT INTO dbo.child VALUES ({id}, N'new', {id});
                  INSERT INTO dbo.kept VALUES ({id}, N'new')"
             ));

@@ -123,7 +123,7 @@ impl TroubleTally {
         let exit = match dice.below(12) {
             0..=6 => {
                 // Some of them in a row: the next one meets what the one before has left.
-                for _ in 0..dice.below(5) {
+                for _ in 0..dice.below(9) {
                     let running = program.start(&args);
                     thread::sleep(dice.millis(20, 600));
                     self.kill(running);

@@ -15,7 +15,7 @@ use crate::catalog::{Table, TableName};
 use crate::config::{Endpoint, Publish};
 use crate::error::{Error, Kind, Result};
 use crate::identity;
-use crate::ledger::{self, RecordedStaging};
+use crate::ledger::{self, Claim, RecordedStaging};
 use crate::load::{self, Load, LoadOutcome, Progress};
 use crate::plan::{CopyOptions, Plan, Publishing, WindowedPlan};
 use crate::report::{Timing, human_duration};
@@ -155,10 +155,10 @@ impl PublishJob<'_> {
         let unsorted = bare || plan.streams.is_some();
         let reading = if unsorted { plan.unsorted() } else { plan.clone() };
         let beside = reading.beside(&tables.incoming, bare);
-        let filling = Filling { plan: &reading, beside: &beside, tables: &tables, run, fence: None };
+        let filling = Filling { plan: &reading, beside: &beside, tables: &tables, run, claim: None };
         let replaced = self.fill_and_publish(sides, &filling, timing, progress).await;
         if replaced.as_ref().err().is_none_or(|failed| !is_lost(&failed.error)) {
-            drop_all(&mut sides.target, &tables).await;
+            drop_all(&mut sides.target, plan, run, &tables).await;
             if replaced.is_ok() && !tables.switch.is_empty() {
                 update_statistics(&mut sides.target, plan).await;
             }
@@ -210,14 +210,14 @@ pub(super) struct Filling<'a> {
     pub tables: &'a StagingTables,
     /// The run's number in the ledger.
     pub run: i64,
-    /// Runs before each commit: see [`Load::fence`].
-    pub fence: Option<Query>,
+    /// Of the window that they are for: each commit is fenced by it (see [`Load::fence`]).
+    pub claim: Option<&'a Claim>,
 }
 
 impl Filling<'_> {
     /// Makes the tables.
     pub(super) async fn make(&self, target: &mut Session) -> Result<()> {
-        ledger::make_staging(target, &self.plan.target, self.run, &self.tables.create).await
+        ledger::make_staging(target, &self.plan.target, self.run, &self.tables.create, self.claim).await
     }
 
     /// Loads the rows.
@@ -229,14 +229,15 @@ impl Filling<'_> {
     ) -> Result<LoadOutcome> {
         let Sides { source, target } = sides;
         let rows = source.rows(self.plan, timing, progress).await?;
+        let fence = self.claim.map(Claim::fence);
         let load = Load {
-            fence: self.fence.clone(),
+            fence: fence.clone(),
             commit_rows: Some(COMMIT_ROWS),
             ..self.beside.load(rows.columns())?
         };
         target.lane()?.begin().await?;
         let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
-        if let Some(fence) = &self.fence {
+        if let Some(fence) = &fence {
             // Whoever has taken the window over has tables of the same names.
             target.lane()?.run(fence).await?;
         }
@@ -424,18 +425,23 @@ pub(super) fn is_lost(error: &Error) -> bool {
     error.server().is_none() && error.kind() != Kind::Data
 }
 
-/// Takes back what is under way, and drops the tables, which are of no use to anybody; whatever stays is on record.
-pub(super) async fn drop_all(target: &mut Session, tables: &StagingTables) {
-    for name in tables.names() {
-        let dropped = async {
-            if target.lane()?.in_transaction() {
-                target.lane()?.rollback().await?;
-            }
-            ledger::drop_staging(target, name).await
-        };
-        if let Err(error) = dropped.await {
-            log::warn!("{name} is left behind, to be dropped by the next run or by --clean-up: {error}");
+/// Takes back what is under way, and drops the run's tables, which are of no use to anybody; whatever stays is on record.
+pub(super) async fn drop_all(target: &mut Session, plan: &Plan, run: i64, tables: &StagingTables) {
+    let dropped = async {
+        if target.lane()?.in_transaction() {
+            target.lane()?.rollback().await?;
         }
+        for left in ledger::recorded_staging(target, Some(&plan.target)).await? {
+            // A host that has taken the window over has tables of the same names.
+            if left.run == run && tables.names().any(|name| *name == left.name) {
+                ledger::drop_staging(target, &left, None).await?;
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = dropped.await {
+        let name = &tables.incoming;
+        log::warn!("{name} is left behind, to be dropped by the next run or by --clean-up: {error}");
     }
 }
 
@@ -470,7 +476,7 @@ pub async fn clean_up(endpoint: &Endpoint) -> Result<(Vec<RecordedStaging>, Vec<
                 if left.is_alive || !is_free {
                     kept.push(left);
                 } else {
-                    ledger::drop_staging(&mut target, &left.name).await?;
+                    ledger::drop_staging(&mut target, &left, None).await?;
                     dropped.push(left);
                 }
                 if let Some(name) = resource.filter(|_| is_free) {

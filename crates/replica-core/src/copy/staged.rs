@@ -47,7 +47,7 @@ pub(super) async fn replace(
     let replaced = attempt(sides, plan, tables, claim, verify, timing, progress).await;
     // They hold the old rows by now, or new ones that nobody wants. After a lost connection the run's end drops them.
     if !matches!(&replaced, Err(StagedError::Broken(broken)) if is_lost(&broken.error)) {
-        drop_all(&mut sides.target, tables).await;
+        drop_all(&mut sides.target, plan, claim.run_id(), tables).await;
     }
     replaced
 }
@@ -65,15 +65,17 @@ async fn attempt(
     target.set_lock_timeout(LOCK_WAIT).await?;
     ledger::open_staging(target).await?;
     let begun = Instant::now();
-    // An attempt that was cut off may have left them; the window is ours, and so are they.
-    for name in tables.names() {
-        ledger::drop_staging(target, name).await?;
+    // An attempt that was cut off may have left them; while the window is ours, so are they.
+    for left in ledger::recorded_staging(target, Some(&plan.target)).await? {
+        if tables.names().any(|name| *name == left.name) {
+            ledger::drop_staging(target, &left, Some(claim)).await?;
+        }
     }
     let bare = tables.switch.is_empty();
     let reading = if bare { plan.unsorted() } else { plan.clone() };
     let beside = reading.beside(&tables.incoming, bare);
     let run = claim.run_id();
-    let filling = Filling { plan: &reading, beside: &beside, tables, run, fence: Some(claim.fence()) };
+    let filling = Filling { plan: &reading, beside: &beside, tables, run, claim: Some(claim) };
     filling.make(&mut sides.target).await.map_err(|error| refused(error, tables))?;
     let outcome = filling.load(sides, timing, progress).await.map_err(|error| claim.told(error))?;
     let target = &mut sides.target;

@@ -68,7 +68,8 @@ pub use run::{Ended, Run};
 pub(crate) use schema::check;
 pub use schema::{DDL, exists, open, open_for_keys};
 pub use staging::{
-    RecordedStaging, STAGING_DDL, drop_staging, make_staging, open_staging, staging, sweep_staging,
+    RecordedStaging, STAGING_DDL, drop_staging, make_staging, open_staging, recorded_staging, staging,
+    sweep_staging,
 };
 pub(crate) use subject::fingerprint;
 pub use subject::{Subject, source_name};

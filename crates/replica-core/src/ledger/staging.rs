@@ -1,8 +1,9 @@
 //! Which tables beside the targets are ours: made together with their row here, in one transaction, and dropped by it.
 //!
 //! Whatever ends a run, a table that is on record is there, and one that a run has made is on record. A table is dropped
-//! only while it is the one on record (by its object_id), and no run that is alive has it.
-use super::{ask, names, schema};
+//! only while it is the one on record (by its object_id), and no run that is alive has it. Hosts that share windows have
+//! tables of the same names: whoever was overtaken meanwhile finds another object_id there, or has lost its claim.
+use super::{Claim, ask, change, names, schema};
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
@@ -23,6 +24,10 @@ pub struct RecordedStaging {
     pub target: TableName,
     /// The run that made it.
     pub run: i64,
+    /// The table that was made, by its object_id.
+    id: i64,
+    /// It is there, and not another one of its name.
+    is_there: bool,
     /// That run has given a sign of life lately.
     pub is_alive: bool,
 }
@@ -36,19 +41,30 @@ pub async fn open_staging(session: &mut Session) -> Result<()> {
     schema::open_staging(session).await
 }
 
-/// Makes tables for a target, each by its statements, and puts them on record: all of it or nothing.
+/// Makes tables for a target, each by its statements, and puts them on record: all of it or nothing. `claim`: of the window
+/// that they are for, where others may take it over.
 ///
 /// # Errors
-/// The server's, with the transaction rolled back; a table of that name is there and is not ours.
+/// The server's, with the transaction rolled back; a table of that name is there and is not ours; the claim is another's.
 pub async fn make_staging(
     session: &mut Session,
     target: &TableName,
     run: i64,
     tables: &[(TableName, Vec<String>)],
+    claim: Option<&Claim>,
 ) -> Result<()> {
     session.lane()?.begin().await?;
     let made = make_within(session, target, run, tables).await;
-    match made {
+    end(session, made, claim).await
+}
+
+/// Commits where all is well and the claim still holds, and rolls back.
+async fn end(session: &mut Session, done: Result<()>, claim: Option<&Claim>) -> Result<()> {
+    let done = match (done, claim) {
+        (Ok(()), Some(claim)) => claim.check(session).await,
+        (done, _) => done,
+    };
+    match done {
         Ok(()) => session.lane()?.commit().await,
         Err(error) if error.server().is_some() => {
             session.lane()?.rollback().await?;
@@ -88,33 +104,44 @@ fn named(error: Error, name: &TableName) -> Error {
     error.within(format_args!("making {name} beside the target"))
 }
 
-/// Drops a table that is on record, and its record; nothing where it is on none.
-///
-/// A crash in between leaves a record without a table, which the next one takes away.
+/// Drops a table that is on record, and its record, in one transaction; nothing where another one has its name by now.
+/// `claim`: of the window that it is for, where another host may be at it.
 ///
 /// # Errors
-/// The server's.
-pub async fn drop_staging(session: &mut Session, name: &TableName) -> Result<()> {
-    let (schema, table) = names(name);
-    let sql = "SELECT object_id FROM replica.staging WHERE schema_name = @P1 AND table_name = @P2 \
-               AND object_id = OBJECT_ID(@P3)";
-    let quoted = name.quoted();
-    let params: [&dyn ToSql; 3] = [&schema, &table, &quoted.as_str()];
-    if !ask(session, sql, &params).await?.is_empty() {
-        session.execute_long(format!("DROP TABLE {quoted}")).await?;
+/// The server's, with the transaction rolled back; the claim is another's.
+pub async fn drop_staging(
+    session: &mut Session,
+    left: &RecordedStaging,
+    claim: Option<&Claim>,
+) -> Result<()> {
+    session.lane()?.begin().await?;
+    let dropped = drop_within(session, left).await;
+    end(session, dropped, claim).await
+}
+
+async fn drop_within(session: &mut Session, left: &RecordedStaging) -> Result<()> {
+    // First the record, which others wait for then: nobody else drops the table meanwhile and makes another one.
+    let sql = "DELETE FROM replica.staging OUTPUT deleted.object_id \
+               WHERE schema_name = @P1 AND table_name = @P2 AND object_id = @P3";
+    let (schema, table) = names(&left.name);
+    if change(session, sql, &[&schema, &table, &left.id]).await? && left.is_there {
+        session.execute_long(format!("DROP TABLE {}", left.name.quoted())).await?;
     }
-    let sql = "DELETE FROM replica.staging WHERE schema_name = @P1 AND table_name = @P2";
-    ask(session, sql, &[&schema, &table]).await.map(drop)
+    Ok(())
 }
 
 /// The tables on record, of one target or of all.
 ///
 /// # Errors
 /// The server's.
-async fn recorded_staging(session: &mut Session, target: Option<&TableName>) -> Result<Vec<RecordedStaging>> {
+pub async fn recorded_staging(
+    session: &mut Session,
+    target: Option<&TableName>,
+) -> Result<Vec<RecordedStaging>> {
     let (schema, table) = target.map(names).unwrap_or_default();
     let sql = "SELECT s.schema_name AS schema_name, s.table_name AS table_name, s.target_schema AS target_schema, \
-               s.target_table AS target_table, s.run_id AS run_id, \
+               s.target_table AS target_table, s.run_id AS run_id, s.object_id AS object_id, \
+               OBJECT_ID(QUOTENAME(s.schema_name) + N'.' + QUOTENAME(s.table_name)) AS there, \
                (SELECT COUNT(*) FROM replica.runs AS r WHERE r.run_id = s.run_id AND r.ended IS NULL \
                AND r.lease_until > SYSUTCDATETIME()) AS alive FROM replica.staging AS s \
                WHERE @P2 = N'' OR (s.target_schema = @P1 AND s.target_table = @P2) \
@@ -124,7 +151,10 @@ async fn recorded_staging(session: &mut Session, target: Option<&TableName>) -> 
 }
 
 fn recorded(row: &CatalogRow) -> Result<RecordedStaging> {
+    let id = row.number("object_id")?;
     Ok(RecordedStaging {
+        id,
+        is_there: row.int("there") == Some(id),
         name: TableName::new(&row.name("schema_name")?, &row.name("table_name")?),
         target: TableName::new(&row.name("target_schema")?, &row.name("target_table")?),
         run: row.number("run_id")?,
@@ -142,7 +172,7 @@ pub async fn sweep_staging(session: &mut Session, target: &TableName, own: Optio
     }
     for left in recorded_staging(session, Some(target)).await? {
         if own == Some(left.run) || !left.is_alive {
-            drop_staging(session, &left.name).await?;
+            drop_staging(session, &left, None).await?;
         }
     }
     Ok(())
@@ -162,7 +192,7 @@ pub async fn staging(session: &mut Session) -> Result<Vec<RecordedStaging>> {
 /// Drops what a run that ends before its time leaves.
 pub(super) async fn sweep_run(session: &mut Session, run: i64) -> Result<()> {
     for left in staging(session).await?.into_iter().filter(|left| left.run == run) {
-        drop_staging(session, &left.name).await?;
+        drop_staging(session, &left, None).await?;
     }
     Ok(())
 }

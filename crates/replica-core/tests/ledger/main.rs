@@ -7,4 +7,5 @@ mod model;
 mod replaced;
 mod runs;
 mod schema;
+mod staging;
 mod util;

@@ -280,7 +280,7 @@ fn no_changed_bit_goes_unseen() {
     }
 }
 
-/// Writes the corpus of the fuzz target `parquet`: `FUZZ_CORPUS=fuzz/corpus/parquet cargo test -p replica-parquet --
+/// Writes the corpus of the fuzz target `parquet`: `FUZZ_CORPUS=$PWD/fuzz/corpus/parquet cargo test -p replica-parquet --
 /// --ignored`.
 #[test]
 #[ignore = "it writes files of the repository"]

@@ -80,13 +80,13 @@ fn a_claim_that_is_lost_neither_makes_nor_drops_a_table() {
         let (subject, windows) = (subject(), months(&[5]));
         let shared = RunOptions { shared: true, ..run_options(&subject, &windows) };
         let late = begin(&mut one, &shared).await.run;
-        let old = claimed(late.claim(&mut one).await.unwrap());
+        let old = claimed(late.next(&mut one).await.unwrap());
         ledger::make_staging(&mut one, &target(), late.id, &tables("first"), Some(&old)).await.unwrap();
         assert_eq!(state(&stage), is("first", late.id));
 
         stage.kill(&late);
         let other = begin(&mut two, &shared).await.run;
-        let new = claimed(other.claim(&mut two).await.unwrap());
+        let new = claimed(other.next(&mut two).await.unwrap());
         let left = on_record(&mut two).await;
         let refused = ledger::drop_staging(&mut one, &left, Some(&old)).await.unwrap_err();
         assert_eq!(refused.kind(), Kind::Busy, "{refused}");

@@ -2,7 +2,7 @@
 use replica_testkit::Pair;
 use replica_testkit::family::{JANUARY, KEYS, family, others, replaced};
 
-use crate::util::{User, copy, skip, tool};
+use crate::util::{User, copy, skip, tool, until_it_waits};
 
 #[test]
 fn days_of_a_table_whose_keys_act_are_refused() {
@@ -43,6 +43,31 @@ fn a_whole_table_is_replaced_and_the_others_stay_whatever_their_keys_do() {
         copy(&pair, &[&["dbo.p"], more].concat());
         assert_eq!((others(&pair), replaced(&pair)), (before.clone(), 3), "{more:?}");
     }
+}
+
+/// The plan knows it as disabled, and so does not suspend it.
+#[test]
+fn a_key_that_is_enabled_meanwhile_takes_no_rows_along() {
+    let pair = family();
+    if !pair.server.is_sandbox() {
+        return skip("only the sandbox tells who waits");
+    }
+    for (table, key, _) in KEYS {
+        pair.target(&format!("ALTER TABLE dbo.{table} NOCHECK CONSTRAINT {key}"));
+    }
+    // The rows are not to be had yet; the plan is made.
+    let mut holder = pair.source.client();
+    holder.batch("BEGIN TRANSACTION");
+    holder.number("SELECT COUNT(*) FROM dbo.p WITH (TABLOCKX, HOLDLOCK)");
+    let running = tool(&pair).start(&["dbo.p", "--allow-shrink"]);
+    let waiting = "SELECT COUNT(*) FROM sys.sandbox_lock_log \
+                   WHERE event = 'waiting' AND resource_database_id = DB_ID()";
+    until_it_waits(&mut pair.source.client(), waiting);
+    pair.target("ALTER TABLE dbo.m WITH NOCHECK CHECK CONSTRAINT m_p");
+    let before = others(&pair);
+    holder.batch("COMMIT TRANSACTION");
+    running.finish().exits(1).says("has been made, or enabled, since the run began");
+    assert_eq!((others(&pair), replaced(&pair)), (before, 0));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use replica_core::catalog::record::CatalogRow;
 use replica_testkit::{Client, Pair, Running};
 
 use crate::partitions::partition;
-use crate::util::{completed, fault, no_fault, overtake, plain, sandbox, until};
+use crate::util::{completed, fault, no_fault, overtake, plain, sandbox, until, waited};
 
 const CLUSTERED: &str = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
 const JANUARY: [&str; 7] =
@@ -134,6 +134,26 @@ fn a_load_beside_the_table_that_comes_late_leaves_no_row_either() {
     let tables = crate::util::texts(&mut other, "SELECT name FROM sys.tables WHERE name LIKE 'stage%[_]in'");
     let [incoming] = &tables[..] else { panic!("{tables:?}") };
     assert_eq!(other.number(&format!("SELECT COUNT(*) FROM replica.[{incoming}]")), 0);
+    completed(&mut other);
+    running.finish().exits(0);
+    assert_eq!(labels(&mut other), ["old"]);
+}
+
+/// The SWITCH waits for a reader, and when that leaves the window is another's: old rows and new ones stay where they are.
+#[test]
+fn a_switch_that_comes_late_leaves_the_old_rows() {
+    let Some(pair) = partition(sandbox(""), "CREATE CLUSTERED INDEX ix ON dbo.t (day, id)") else { return };
+    pair.target("INSERT INTO dbo.t VALUES (900, '2024-01-15', N'old')");
+    let mut other = pair.target.client();
+    other.batch("BEGIN TRANSACTION");
+    other.number("SELECT COUNT(*) FROM dbo.t WITH (TABLOCK, HOLDLOCK)");
+    let mut watcher = pair.target.client();
+    let before = watcher.number(&waited("Sch-M"));
+    let mut running = start(&pair, &["--shared"]);
+    until(&mut watcher, before + 1, &waited("Sch-M"));
+    overtake(&mut other);
+    other.batch("COMMIT TRANSACTION");
+    running.until_it_says("left to the host that has taken it over");
     completed(&mut other);
     running.finish().exits(0);
     assert_eq!(labels(&mut other), ["old"]);

@@ -4,6 +4,7 @@
 //! Nothing relies on a record but that choice. So it is written after the rows are committed, nobody waits for it, and one
 //! that cannot be read is none.
 use std::fmt;
+use std::sync::Once;
 
 use super::{ask, names, schema, signed};
 use crate::catalog::TableName;
@@ -143,7 +144,8 @@ pub async fn last_load(session: &mut Session, of: LoadedTable<'_>) -> Result<Las
     }
 }
 
-/// Puts a run on record, after its rows are committed. That it cannot be is said, and no failure: the next run does without.
+/// Puts a run on record, after its rows are committed. That it cannot be is said once, and no failure: the next run does
+/// without.
 pub async fn note_load(session: &mut Session, of: LoadedTable<'_>, tool: &str, load: RecordedLoad) {
     let noted = match put(session, of, tool, load).await {
         Err(error) if error.has_number(NO_TABLE) => match schema::open_loads(session).await {
@@ -153,7 +155,8 @@ pub async fn note_load(session: &mut Session, of: LoadedTable<'_>, tool: &str, l
         noted => noted,
     };
     if let Err(error) = noted {
-        log::info!("{}: how much of it has changed is not on record: {error}", of.table);
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| log::info!("how much of a table has changed is not on record: {error}"));
     }
 }
 

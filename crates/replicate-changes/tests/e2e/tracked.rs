@@ -110,6 +110,32 @@ fn values_of_all_types_pass_as_they_are() {
     assert_eq!(pair.target.client().number("SELECT MAX(id) FROM dbo.t"), 41);
 }
 
+/// A row that others point at is gone, and a unique value of it has passed on: rows can neither come first nor go first.
+#[test]
+fn rows_that_point_at_each_other_and_unique_values_that_pass_on() {
+    let pair = pair();
+    let columns = "id int NOT NULL PRIMARY KEY, up int NULL CONSTRAINT tree_up REFERENCES dbo.tree (id), code int NOT NULL UNIQUE";
+    table(&pair, "dbo.tree", columns);
+    pair.source("INSERT INTO dbo.tree VALUES (1, NULL, 1), (2, 1, 2), (3, 2, 3)");
+    tool(&pair).run(&["dbo.tree"]).exits(0);
+    pair.source("UPDATE dbo.tree SET code = 0 WHERE id = 1");
+    tool(&pair).run(&["dbo.tree"]).exits(0);
+    pair.source(
+        "UPDATE dbo.tree SET up = NULL; DELETE FROM dbo.tree WHERE id = 1; UPDATE dbo.tree SET code = 0 WHERE id = 3; \
+         INSERT INTO dbo.tree VALUES (4, NULL, 3); UPDATE dbo.tree SET up = 4 WHERE id = 2; \
+         UPDATE dbo.tree SET up = 2 WHERE id = 3",
+    );
+    let run = tool(&pair).run(&["dbo.tree"]).exits(0);
+    assert_eq!(outcomes(&run), ["dbo.tree ok changes 1 2 1"], "{run}");
+    pair.assert_equal("SELECT id, up, code FROM dbo.tree ORDER BY id");
+    let state = "SELECT CAST(is_disabled AS int) + CAST(is_not_trusted AS int) FROM sys.foreign_keys WHERE name = 'tree_up'";
+    assert_eq!(pair.target.client().number(state), 0);
+    assert!(
+        pair.target.client().try_run("DELETE FROM dbo.tree WHERE id = 4").is_err(),
+        "the key holds again"
+    );
+}
+
 /// dbo.parent and dbo.child, and a version of both on record that is not the first.
 fn family(action: &str) -> Pair {
     let pair = pair();

@@ -54,12 +54,13 @@ fn tables_are_equal_after_kills_and_cuts() {
     writing.stop.store(true, Ordering::Relaxed);
     writers.into_iter().for_each(|writer| writer.join().expect("a writer ends well"));
 
+    eprintln!("{} commits; {tally:?}", writing.commits.load(Ordering::Relaxed));
+
     // What was open is over: two rounds bring the rest, whatever the last one killed left behind.
     let args = args(&["--on-reset", "fail"]);
     for _ in 0..2 {
         tool.run(&args).exits(0);
     }
-    eprintln!("{} commits; {tally:?}", writing.commits.load(Ordering::Relaxed));
     for (_, rows) in TABLES {
         assert_eq!(
             pair.source.client().values(rows),

@@ -213,6 +213,27 @@ fn unique_values_may_be_swapped_and_rows_may_point_at_each_other() {
     pair.assert_equal("SELECT id, up FROM dbo.tree ORDER BY id");
 }
 
+/// A row that others point at is gone, and a unique value of it has passed on: rows can neither come first nor go first.
+#[test]
+fn rows_that_point_at_each_other_and_unique_values_that_pass_on() {
+    let pair = Pair::new();
+    pair.both(
+        "CREATE TABLE dbo.tree (id int NOT NULL PRIMARY KEY, up int NULL CONSTRAINT tree_up REFERENCES dbo.tree (id), \
+         code int NOT NULL UNIQUE)",
+    );
+    pair.target("INSERT INTO dbo.tree VALUES (1, NULL, 1), (2, 1, 2), (3, 2, 3)");
+    pair.source("INSERT INTO dbo.tree VALUES (0, NULL, 3), (2, 0, 2), (3, 2, 1)");
+    copy(&pair, &["dbo.tree", "--apply=difference", "--verify=hash"])
+        .says("1 rows deleted, 2 updated, 1 inserted");
+    pair.assert_equal("SELECT id, up, code FROM dbo.tree ORDER BY id");
+    let state = "SELECT CAST(is_disabled AS int) + CAST(is_not_trusted AS int) FROM sys.foreign_keys WHERE name = 'tree_up'";
+    assert_eq!(pair.target.client().number(state), 0);
+    assert!(
+        pair.target.client().try_run("DELETE FROM dbo.tree WHERE id = 0").is_err(),
+        "the key holds again"
+    );
+}
+
 #[test]
 fn rows_of_other_tables_stay_while_their_parents_do() {
     let pair = family();

@@ -2,18 +2,16 @@
 use super::stage::StagedChanges;
 use super::touched::TouchedWindows;
 use crate::catalog::TableName;
-use crate::catalog::record::CatalogRow;
 use crate::copy::TABLE_LOCK_WAIT;
 use crate::copy::WrittenRows;
 use crate::copy::difference::apply::{ApplyStep, Staged};
-use crate::copy::difference::roll_back;
+use crate::copy::difference::{roll_back, suspended};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{TableVersion, write_version};
 use crate::plan::ChangesPlan;
 use crate::read;
 use crate::session::Session;
 use crate::session::applock;
-use crate::shape::SuspendedKey;
 
 /// A table of the transaction.
 pub(super) struct AppliedTable<'a> {
@@ -77,7 +75,7 @@ pub(super) async fn apply(
         (First::Suspension, "with the foreign keys among the tables suspended"),
     ] {
         match &applied {
-            Err(failed) if tables.len() > 1 && may_pass_in_another_order(failed) => {
+            Err(failed) if point_at_each_other(tables) && may_pass_in_another_order(failed) => {
                 log::debug!("{}; once more, {how}", failed.error);
             }
             _ => return applied,
@@ -87,11 +85,19 @@ pub(super) async fn apply(
     applied
 }
 
+/// Tables that belong together, or one whose rows point at others of it.
+fn point_at_each_other(tables: &[AppliedTable<'_>]) -> bool {
+    let points_at_itself = |table: &AppliedTable<'_>| {
+        table.plan.difference().is_ok_and(|difference| difference.points_at_itself)
+    };
+    tables.len() > 1 || tables.iter().any(points_at_itself)
+}
+
 /// A constraint conflict, a duplicate key, or rows of another table that would be reached.
 fn may_pass_in_another_order(failed: &ApplyError) -> bool {
     let error = &failed.error;
-    let held = [547, 2601, 2627].iter().any(|number| error.has_number(*number));
-    failed.unless_committed.is_none() && !error.is_transient() && (held || error.kind() == Kind::Data)
+    let held = suspended::is_held(error) || error.kind() == Kind::Data;
+    failed.unless_committed.is_none() && !error.is_transient() && held
 }
 
 async fn in_order(
@@ -113,8 +119,12 @@ async fn in_order(
             windows.push(TouchedWindows::of(target, &table.plan.plan).await.map_err(of_table)?);
         }
         let on = |place: usize| move |error: Error| error.table(tables[place].label);
-        let suspended = match first {
-            First::Suspension => suspend_keys(target, tables).await?,
+        let keys = match first {
+            First::Suspension => {
+                steps.iter_mut().for_each(|step| step.keys_rest = true);
+                let ids: Vec<_> = tables.iter().map(|table| table.version.object_id).collect();
+                suspended::suspend(target, &ids).await?
+            }
             First::Deletes | First::Rows => Vec::new(),
         };
         if first != First::Rows {
@@ -130,10 +140,7 @@ async fn in_order(
                 step.delete(target).await.map_err(on(place))?;
             }
         }
-        for key in &suspended {
-            let what = format!("checking {}", key.label());
-            target.execute_long(key.restore()).await.map_err(|error| error.within(what))?;
-        }
+        suspended::restore(target, &keys).await?;
         for (table, windows) in tables.iter().zip(&windows) {
             windows.mark(target, tool, &table.plan.plan.target).await?;
             write_version(target, table.version, Some(table.old)).await?;
@@ -151,35 +158,6 @@ async fn in_order(
             Err(error) => Err(ApplyError { error: error.within("COMMIT"), unless_committed: Some(written) }),
         },
     }
-}
-
-/// Suspends the foreign keys among the tables: nobody sees the tables that have them before they are back.
-async fn suspend_keys(target: &mut Session, tables: &[AppliedTable<'_>]) -> Result<Vec<SuspendedKey>> {
-    let ids: Vec<String> = tables.iter().map(|table| table.version.object_id.to_string()).collect();
-    let ids = ids.join(", ");
-    let sql = format!(
-        "SELECT fk.name, s.name AS schema_name, t.name AS table_name, fk.is_not_trusted \
-         FROM sys.foreign_keys AS fk JOIN sys.tables AS t ON t.object_id = fk.parent_object_id \
-         JOIN sys.schemas AS s ON s.schema_id = t.schema_id \
-         WHERE fk.is_disabled = 0 AND fk.parent_object_id IN ({ids}) AND fk.referenced_object_id IN ({ids})"
-    );
-    let mut keys = Vec::new();
-    for row in &target.query(&sql, &[]).await? {
-        let record = CatalogRow::from(row);
-        let table = TableName::new(&record.name("schema_name")?, &record.name("table_name")?);
-        keys.push(SuspendedKey {
-            name: record.name("name")?,
-            table,
-            trusted: !record.flag("is_not_trusted"),
-        });
-    }
-    for key in &keys {
-        let what = format!("suspending {}", key.label());
-        let grant =
-            format!("GRANT ALTER on {}: while the key holds, what changed goes in no order", key.table);
-        target.execute_long(key.suspend()).await.map_err(|error| error.within(what).remedy(grant))?;
-    }
-    Ok(keys)
 }
 
 /// Keeps other runs off the table until the transaction ends.
@@ -206,5 +184,5 @@ async fn step<'a>(target: &mut Session, table: &'a AppliedTable<'_>) -> Result<A
     if let (1.., Some(query)) = (staged.changed, difference.count_renamed()) {
         staged.renamed = read::count(target.lane()?, query).await? > 0;
     }
-    Ok(ApplyStep { what: table.label, plan: &table.plan.plan, difference, staged, keys })
+    Ok(ApplyStep { what: table.label, plan: &table.plan.plan, difference, staged, keys, keys_rest: false })
 }

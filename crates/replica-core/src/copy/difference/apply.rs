@@ -56,6 +56,8 @@ pub(in crate::copy) struct ApplyStep<'a> {
     pub staged: Staged,
     /// How many keys were staged: the numbers that they have.
     pub keys: u64,
+    /// The foreign keys that the table has to itself are suspended: rows may go before those that point at them.
+    pub keys_rest: bool,
 }
 
 impl ApplyStep<'_> {
@@ -77,7 +79,7 @@ impl ApplyStep<'_> {
 
     /// All of it, of a table that stands alone.
     pub(super) async fn write(&self, target: &mut Session) -> Result<()> {
-        if self.difference.points_at_itself {
+        if self.rows_come_first() {
             self.put(target).await?;
             self.delete(target).await
         } else {
@@ -86,7 +88,13 @@ impl ApplyStep<'_> {
         }
     }
 
-    /// Rows that have changed, and those that are new.
+    /// Must rows be there before others point at them?
+    fn rows_come_first(&self) -> bool {
+        self.difference.points_at_itself && !self.keys_rest
+    }
+
+    /// Rows that have changed, and those that are new. Where no key asks for another order, those that have changed first:
+    /// they leave unique values to new ones.
     pub(in crate::copy) async fn put(&self, target: &mut Session) -> Result<()> {
         let (difference, staged) = (self.difference, self.staged);
         let moved = match &self.plan.limits {
@@ -101,7 +109,7 @@ impl ApplyStep<'_> {
         let changed = staged.changed + moved;
         self.renumbered(target).await?;
         let new = staged.new.saturating_sub(moved);
-        if difference.points_at_itself {
+        if self.rows_come_first() {
             self.insert(target, new).await?;
             // Those that were just inserted are there by now.
             self.update(target, changed + new).await

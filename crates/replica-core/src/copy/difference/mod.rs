@@ -6,6 +6,7 @@
 pub(super) mod apply;
 mod children;
 pub(super) mod stage;
+pub(super) mod suspended;
 
 use std::time::Instant;
 
@@ -142,11 +143,38 @@ async fn apply_staged(
     timing: &mut Timing,
 ) -> Result<Staged, WindowError> {
     let (plan, difference) = (job.plan, job.difference);
-    let mut step = ApplyStep { what: &job.what, plan, difference, staged, keys: staged.gone };
+    let keys_rest = false;
+    let mut step = ApplyStep { what: &job.what, plan, difference, staged, keys: staged.gone, keys_rest };
     step.settle(target).await?;
+    let mut written = write_all(target, job, &step, outcome).await;
+    if let Err(error) = &written
+        && difference.points_at_itself
+        && suspended::is_held(error)
+    {
+        log::debug!("{error}; once more, with the table's foreign keys to itself suspended");
+        step.keys_rest = true;
+        written = write_all(target, job, &step, outcome).await;
+    }
+    written?;
+    commit(target, outcome).await?;
+    timing.phase("APPLY");
+    Ok(step.staged)
+}
+
+/// All but the commit, in a transaction of its own.
+async fn write_all(
+    target: &mut Session,
+    job: &DifferenceJob<'_>,
+    step: &ApplyStep<'_>,
+    outcome: &LoadOutcome,
+) -> Result<()> {
+    let plan = job.plan;
     target.lane()?.begin().await?;
     let written = async {
+        let keys =
+            if step.keys_rest { suspended::suspend(target, &[plan.target_id]).await? } else { Vec::new() };
         step.write(target).await?;
+        suspended::restore(target, &keys).await?;
         // Rows that stay for now are not the source's.
         let verify = if plan.keep_gone { Verify::Nothing } else { job.verify.by(plan) };
         if let Some(different) = proof::difference(target, plan, verify, outcome.fingerprint).await? {
@@ -154,13 +182,11 @@ async fn apply_staged(
         }
         job.on_record.tell(target, outcome, plan.keep_gone).await
     };
-    if let Err(error) = written.await {
-        roll_back(target, &error).await?;
-        return Err(error.into());
+    let written = written.await;
+    if let Err(error) = &written {
+        roll_back(target, error).await?;
     }
-    commit(target, outcome).await?;
-    timing.phase("APPLY");
-    Ok(step.staged)
+    written
 }
 
 /// After an error that is not the server's, which has ended the transaction by itself.

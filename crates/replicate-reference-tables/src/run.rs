@@ -5,7 +5,7 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, CopyOptions, Days, Plan, Sides, Source, TableJob};
+use replica_core::copy::{self, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::notify;
@@ -73,6 +73,16 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                 } else {
                     for missed in missing.make().await? {
                         tables.retain(|table| *table != missed.table);
+                        let settings = options.article.over(configured.settings(&missed.table));
+                        let article = settings.article().unwrap_or_default();
+                        let unbegun = UnbegunCopy {
+                            tool: Args::NAME,
+                            source: source.endpoint(),
+                            target: &target,
+                            table: &missed.table,
+                            article: &article,
+                        };
+                        unbegun.record(&missed.error).await;
                         run.missed(missed)?;
                     }
                 }
@@ -322,6 +332,9 @@ impl CopyRun<'_> {
                 // Without a connection there is nothing to be said of any table.
                 Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
+                    if !self.options.explain {
+                        job.record_unbegun(&error).await;
+                    }
                     let result = Err(job.named(error));
                     self.finish(FinishedTable { table: job.label(), result, started })?;
                 }

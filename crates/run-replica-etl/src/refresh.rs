@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use replica_core::cli::Stop;
 use replica_core::config::{Apply, Endpoint};
 use replica_core::copy::{
-    self, CopyOptions, Effort, LoadOptions, TableJob, Verify,
+    self, CopyOptions, Effort, LoadOptions, TableJob, UnbegunCopy, Verify,
     changes::AppliedChanges,
     windows::{self, IndexScope, PreparedWindows, WindowsJob},
 };
@@ -117,11 +117,19 @@ pub async fn refresh(sides: &StepContext, step: &Step, stop: &Stop) -> Vec<Finis
         StepPart::Days { range, column } => {
             let mut done = Vec::new();
             if let Err(error) = days(sides, step, (*range, column.clone()), stop, &mut done).await {
+                record_unbegun(sides, step, &error).await;
                 done.push(FinishedPart::failed(step.article.named(&step.table, error)));
             }
             done
         }
     }
+}
+
+/// Puts a step on record that could not begin.
+pub async fn record_unbegun(sides: &StepContext, step: &Step, why: &Error) {
+    let (source, target) = (Some(&sides.source), &sides.target);
+    let unbegun = UnbegunCopy { tool: PROGRAM, source, target, table: &step.table, article: &step.article };
+    unbegun.record(why).await;
 }
 
 async fn whole(sides: &StepContext, step: &Step, stop: &Stop) -> FinishedPart {

@@ -23,7 +23,7 @@ use crate::agenda::Agenda;
 use crate::args::Options;
 use crate::explain::explain;
 use crate::planned::streams;
-use crate::refresh::{FinishedPart, StepContext, refresh, refresh_all};
+use crate::refresh::{FinishedPart, StepContext, record_unbegun, refresh, refresh_all};
 use crate::schema_check;
 use crate::steps::{PROGRAM, Step, StepOptions, StepPart, listed, steps, written};
 use crate::tally::Tally;
@@ -145,6 +145,7 @@ impl All<'_> {
         let stop = self.stop.clone();
         stop.or(schema_check::run(&self.sides, plan.config, &agenda.steps)).await?;
         for (step, error) in std::mem::take(&mut agenda.refused) {
+            record_unbegun(&self.sides, &step, &error).await;
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;
         }
         let jobs = agenda.scheduled.iter().cloned().zip(agenda.jobs.iter().map(|job| agenda.of(job)));

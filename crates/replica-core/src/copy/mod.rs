@@ -46,6 +46,7 @@ pub use pinpoint::{FailedLoad, pinpoint};
 pub use proof::Verify;
 pub use publish::{clean_up, published};
 use record::LoadRecord;
+pub use record::UnbegunCopy;
 use replace::{Checks, LOCK_WAIT};
 pub use sides::Sides;
 pub use source::{ConnectedSource, Source};
@@ -202,7 +203,7 @@ pub async fn table_with_effort<S: Source>(
         if let Some(settled) = retries.settled(replaced.map_err(|error| job.named(error))).await {
             effort.retries = retries.used();
             if let Err(error) = &settled {
-                record.failed(error).await;
+                record.failed(job, error).await;
             }
             return settled;
         }
@@ -228,8 +229,7 @@ async fn attempt<S: Source>(
         let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
         plan.allowed()?;
         let on_record = job.replaced(&plan);
-        let is_on_record = on_record.is_on_record(&mut sides.target).await?;
-        record.begin(&mut sides.target, job, (&source, &target)).await?;
+        let is_on_record = record.begin(&mut sides.target, job, &on_record, (&source, &target)).await?;
         let progress = &mut |so_far: Progress| {
             record.progress(so_far.rows);
             progress(so_far);

@@ -2,10 +2,11 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::TableJob;
-use crate::catalog::Table;
-use crate::error::{Error, Result};
-use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, source_name};
+use super::{Source, TableJob};
+use crate::catalog::{Article, Table, TableName};
+use crate::config::Endpoint;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, Replaced, source_name};
 use crate::load::LoadOutcome;
 use crate::session::Session;
 
@@ -31,18 +32,19 @@ impl LoadRecord {
         if mem::replace(&mut self.is_again, true) { self.started.elapsed() } else { Duration::ZERO }
     }
 
-    /// Puts the load on record, once.
+    /// Puts the load on record, once, and says whether windows on record have rows that it replaces.
     ///
     /// # Errors
-    /// A lost connection.
+    /// A lost connection; those of [`Replaced::is_on_record`].
     pub(super) async fn begin<S>(
         &mut self,
         session: &mut Session,
         job: &TableJob<S>,
+        replaced: &Replaced<'_>,
         (source, target): (&Table, &Table),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if self.begun {
-            return Ok(());
+            return replaced.is_on_record(session).await;
         }
         let options = PlainRunOptions {
             tool: job.tool,
@@ -50,9 +52,11 @@ impl LoadRecord {
             source: &source_name(source),
             alone: true,
         };
-        self.run = PlainRun::begin(session, &job.target, &options).await?;
+        let (run, may_be_on_record) =
+            PlainRun::begin_replacing(session, &job.target, &options, replaced).await?;
+        self.run = run;
         self.begun = true;
-        Ok(())
+        if may_be_on_record { replaced.is_on_record(session).await } else { Ok(false) }
     }
 
     /// The run's number in the ledger; `None`: it is not on record.
@@ -74,13 +78,57 @@ impl LoadRecord {
     }
 
     /// There will be no other attempt.
-    pub(super) async fn failed(&mut self, error: &Error) {
-        self.end(None, PlainEnd { result: Err(error), retries: self.retries }).await;
+    pub(super) async fn failed<S: Source>(&mut self, job: &TableJob<S>, error: &Error) {
+        if self.begun {
+            self.end(None, PlainEnd { result: Err(error), retries: self.retries }).await;
+        } else {
+            job.record_unbegun(error).await;
+        }
     }
 
     async fn end(&mut self, session: Option<&mut Session>, end: PlainEnd<'_>) {
         if let Some(run) = self.run.take() {
             run.end(session, end).await;
         }
+    }
+}
+
+impl<S: Source> TableJob<S> {
+    /// Puts on record that the copy could not begin.
+    pub async fn record_unbegun(&self, why: &Error) {
+        let Self { tool, target, table, article, .. } = self;
+        UnbegunCopy { tool, source: self.source.endpoint(), target, table, article }.record(why).await;
+    }
+}
+
+/// A copy that failed before it held its table: whoever looks at the ledger would not know that it was tried.
+#[derive(Clone, Copy, Debug)]
+pub struct UnbegunCopy<'a> {
+    /// As the ledger shows it.
+    pub tool: &'a str,
+    /// Where the rows would have come from, if that is a server.
+    pub source: Option<&'a Endpoint>,
+    /// The server and database that would have been written to.
+    pub target: &'a Endpoint,
+    /// As the source calls it.
+    pub table: &'a TableName,
+    /// What of it would have been copied, and under which name.
+    pub article: &'a Article,
+}
+
+impl UnbegunCopy<'_> {
+    /// Puts it on record, if there is a ledger. Who found another run at work has failed at nothing.
+    pub async fn record(&self, why: &Error) {
+        if matches!(why.kind(), Kind::Busy | Kind::Interrupted | Kind::Terminated) {
+            return;
+        }
+        let source = self.source.map_or_else(String::new, |server| format!("{server}/"));
+        let options = PlainRunOptions {
+            tool: self.tool,
+            table: Some((self.article.target_of(self.table), 0)),
+            source: &format!("{source}{}", self.table),
+            alone: false,
+        };
+        PlainRun::failed_to_begin(self.target, &options, why).await;
     }
 }

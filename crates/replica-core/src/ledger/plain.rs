@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use super::lease::{LEASE, RENEWALS};
 use super::schema::VERSION;
 use super::staging::{sweep_run, sweep_staging};
-use super::{change, milliseconds32, names, open_quietly, shortened, signed};
+use super::{Replaced, change, milliseconds32, names, open_quietly, shortened, signed};
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
@@ -78,15 +78,15 @@ impl PlainRun {
         target: &Endpoint,
         options: &PlainRunOptions<'_>,
     ) -> Result<Option<Self>> {
-        let begun = match insert(session, options).await {
+        let begun = match insert(session, options, None).await {
             Err(error) if error.has_number(NO_TABLE) => match open_quietly(session).await {
-                Ok(()) => insert(session, options).await,
+                Ok(()) => insert(session, options, None).await,
                 Err(error) => Err(error),
             },
             begun => begun,
         };
         match begun {
-            Ok(Some(id)) => Ok(Some(Self::new(id, target))),
+            Ok(Some(inserted)) => Ok(Some(Self::new(inserted.id, target))),
             Ok(None) => {
                 without_record(&"the ledger is of another release");
                 Ok(None)
@@ -97,6 +97,44 @@ impl PlainRun {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Self::begin`], and asks with it, in one round trip, whether windows on record have rows that the run
+    /// replaces. `false`: none has. `true`: some may, and [`Replaced::is_on_record`] knows.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn begin_replacing(
+        session: &mut Session,
+        target: &Endpoint,
+        options: &PlainRunOptions<'_>,
+        replaced: &Replaced<'_>,
+    ) -> Result<(Option<Self>, bool)> {
+        match insert(session, options, Some(replaced)).await {
+            Ok(Some(Inserted { id, windows })) => Ok((Some(Self::new(id, target)), windows > 0)),
+            Err(error) if error.server().is_none() => Err(error),
+            // No ledger yet, one of another release, or no right to it.
+            Ok(None) | Err(_) => Ok((Self::begin(session, target, options).await?, true)),
+        }
+    }
+
+    /// Puts a run on record that failed before its table was held. Where there is no ledger none is made, and that it
+    /// cannot be written is no failure of the run's.
+    pub async fn failed_to_begin(target: &Endpoint, options: &PlainRunOptions<'_>, why: &Error) {
+        let noted = async {
+            let mut session = Session::connect_once(target, Role::Target).await?;
+            if let Some(Inserted { id, .. }) = insert(&mut session, options, None).await? {
+                note(&mut session, id, PlainEnd { result: Err(why), retries: 0 }).await?;
+            }
+            Ok(())
+        };
+        let noted: Result<()> = match timeout(LAST_WORD, noted).await {
+            Ok(noted) => noted,
+            Err(_) => Err(Error::timeout("the server does not answer")),
+        };
+        if let Err(error) = noted {
+            log::debug!("that it failed is not on record: {error}");
         }
     }
 
@@ -165,12 +203,30 @@ fn without_record(why: &dyn std::fmt::Display) {
     TOLD.call_once(|| log::info!("runs of whole tables are not on record: {why}"));
 }
 
+/// A run's new row.
+struct Inserted {
+    id: i64,
+    /// Windows on record with rows that it replaces, if that was asked.
+    windows: i64,
+}
+
 /// `None`: the ledger is of another version. Nobody waits for a reader that asks for no locks, as the one of other runs does.
-async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<Option<i64>> {
+async fn insert(
+    session: &mut Session,
+    options: &PlainRunOptions<'_>,
+    replaced: Option<&Replaced<'_>>,
+) -> Result<Option<Inserted>> {
+    let windows = replaced.map_or_else(
+        || "0 AS windows".to_owned(),
+        |replaced| {
+            let condition = replaced.condition(["@P2", "@P3"], ["@P9", "@P10", "@P11"]);
+            format!("COUNT(*) AS windows FROM replica.windows WHERE {condition}")
+        },
+    );
     // Parameters make a batch of its own, with whose end the session has its lock timeout back (Microsoft docs, "SET
-    // statements", Remarks).
+    // statements", Remarks). XACT_ABORT is on: where the windows cannot be counted there is no row either.
     let sql = format!(
-        "{LOCK_WAIT}; INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
+        "{LOCK_WAIT}; SELECT {windows}; INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
          login, pid, shared, phase, started, lease_until, windows_done, windows_failed, windows_skipped, row_count, \
          byte_count, retries, disable_ms, rebuild_ms) OUTPUT inserted.run_id AS run_id \
          SELECT 0, @P1, @P2, @P3, @P4, @P5, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P6, 0, 'copying', SYSUTCDATETIME(), \
@@ -181,18 +237,20 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
     );
     let (table, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
     let source: String = options.source.chars().take(400).collect();
-    let params: [&dyn ToSql; 8] = [
-        &options.tool,
-        &table.0,
-        &table.1,
-        &object_id,
-        &source.as_str(),
-        &i64::from(std::process::id()),
-        &milliseconds32(LEASE),
-        &i32::from(options.alone),
-    ];
+    let days = replaced.and_then(|replaced| replaced.days);
+    let days = days.map(|(column, days)| (column, days.first.to_string(), days.next.to_string()));
+    let own_id = i64::from(std::process::id());
+    let (lease, alone) = (milliseconds32(LEASE), i32::from(options.alone));
+    let source = source.as_str();
+    let mut params: Vec<&dyn ToSql> =
+        vec![&options.tool, &table.0, &table.1, &object_id, &source, &own_id, &lease, &alone];
+    if let Some((column, first, next)) = &days {
+        params.extend([column as &dyn ToSql, first, next]);
+    }
     let answers = session.query_all(&sql, &params).await.map_err(|error| error.within("the ledger"))?;
     let mut answers = answers.into_iter().map(|rows| rows.iter().map(CatalogRow::from).collect::<Vec<_>>());
+    let counted = answers.next().unwrap_or_default();
+    let windows = counted.first().and_then(|row| row.int("windows")).unwrap_or_default();
     let Some(row) = answers.next().unwrap_or_default().into_iter().next() else { return Ok(None) };
     let id: i64 = row.number("run_id")?;
     let crashed = format!(
@@ -210,7 +268,7 @@ async fn insert(session: &mut Session, options: &PlainRunOptions<'_>) -> Result<
     if let Some((table, _)) = options.table.filter(|_| found_dead) {
         sweep_staging(session, table, None).await?;
     }
-    Ok(Some(id))
+    Ok(Some(Inserted { id, windows }))
 }
 
 async fn note(session: &mut Session, id: i64, end: PlainEnd<'_>) -> Result<()> {

@@ -97,18 +97,28 @@ impl Replaced<'_> {
         update
     }
 
-    /// A statement on the windows that have any of these rows. What was cut along another column may have some
-    /// anywhere. `@P3` is for the caller.
+    /// A statement on the windows that have any of these rows. `@P3` is for the caller.
     fn of_windows(&self, statement: &str) -> Query {
         let (schema, table) = names(self.table);
         let mut params =
             vec![Param::Text(schema.to_owned()), Param::Text(table.to_owned()), Param::Text(String::new())];
-        let mut sql = format!("{statement} WHERE windows.schema_name = @P1 AND windows.table_name = @P2");
         if let Some((column, days)) = self.days {
-            sql.push_str(&format!(" AND (windows.date_column <> @P4 OR {})", overlaps("@P5", "@P6")));
             params.extend([Param::Text(column.to_owned()), Param::Date(days.first), Param::Date(days.next)]);
         }
-        Query { sql, params }
+        let condition = self.condition(["@P1", "@P2"], ["@P4", "@P5", "@P6"]);
+        Query { sql: format!("{statement} WHERE {condition}"), params }
+    }
+
+    /// That a window has any of these rows: by the parameters that have the table's schema and name, and those that have
+    /// the column, the first day and the next. What was cut along another column may have some anywhere.
+    pub(super) fn condition(&self, [schema, table]: [&str; 2], [column, first, next]: [&str; 3]) -> String {
+        let of_table = format!("windows.schema_name = {schema} AND windows.table_name = {table}");
+        match self.days {
+            Some(_) => {
+                format!("{of_table} AND (windows.date_column <> {column} OR {})", overlaps(first, next))
+            }
+            None => of_table,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whole tables and ETL runs are on record while they run, and no load depends on that.
 use replica_testkit::{Pair, Program};
 
-use crate::util::{beside, fault, leases_are_over, login, only, pair, shown, status, tool, until};
+use crate::util::{QUARTER, beside, fault, leases_are_over, login, only, pair, shown, status, tool, until};
 
 const WHOLE: &str = "replicate-reference-tables";
 const ETL: &str = "run-replica-etl";
@@ -169,4 +169,41 @@ fn a_newer_ledger_is_left_alone() {
     pair.target("UPDATE replica.ledger SET version = 99");
     program.run(&["dbo.t"]).exits(0).says("another release");
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM replica.runs"), 1);
+}
+
+/// A table that could not begin, as each tool that copies tables leaves it.
+#[test]
+fn a_table_that_could_not_begin_is_on_record_as_failed() {
+    let pair = pair();
+    let config = "reference_tables = ['dbo.t']\n";
+    beside(&pair, WHOLE).run(&["dbo.t"]).exits(0);
+    pair.target("ALTER TABLE dbo.t DROP COLUMN n");
+    beside(&pair, WHOLE).run(&["dbo.t", "--explain"]).exits(1);
+    assert_eq!(rows(&pair, "failed"), 0, "a look is no run");
+    let runs: [(&str, &[&str]); 3] =
+        [(WHOLE, &["dbo.t"]), (ETL, &["--t1"]), ("replicate-monthly-parallel-streaming", &QUARTER)];
+    for (tool, args) in runs {
+        let program = beside(&pair, tool).file("replica.toml", config);
+        program.run(args).exits(1);
+        let look = status(&pair, 1);
+        let table = only(&look, "table");
+        assert_eq!(
+            ["table", "state", "tool"].map(|column| table.get(column)),
+            ["dbo.t", "failed", tool],
+            "{look}"
+        );
+        assert!(table.get("error").contains("only: n"), "{look}");
+        assert!(!table.get("last_success").is_empty(), "{look}");
+    }
+}
+
+#[test]
+fn a_table_that_another_run_holds_has_not_failed() {
+    let pair = pair();
+    let program = beside(&pair, WHOLE);
+    let running = stalled(&pair, &program, &["dbo.t"]);
+    beside(&pair, WHOLE).run(&["dbo.t"]).exits(4);
+    fault(&pair, "@fault = 'none'");
+    running.finish().exits(0);
+    assert_eq!((rows(&pair, "failed"), rows(&pair, "ok")), (0, 1));
 }

@@ -4,10 +4,10 @@ mod options;
 use std::io;
 
 use super::{Code, Configured, Stop, block_on};
-use crate::catalog::TableName;
+use crate::catalog::{Article, TableName};
 use crate::config::Config;
 use crate::copy::{
-    LoadOptions,
+    LoadOptions, UnbegunCopy,
     windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
 };
 use crate::error::{Error, Kind, Result};
@@ -68,6 +68,7 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
             };
             for missed in missed {
                 tables.retain(|table| *table != missed.table);
+                record_unbegun(options, config, &configured, (&missed.table, &missed.error)).await;
                 reporter.failed(&not_begun(options, &missed.label, &missed.error), &missed.error)?;
                 codes.push(missed.error.exit_code());
             }
@@ -85,8 +86,8 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
                 // Nothing that comes after could fare better.
                 Err(error) if ends_all(error.exit_code()) => return Err(error),
                 Err(error) => {
-                    let article = options.article.over(configured.settings(&table)).article();
-                    let label = article.unwrap_or_default().label(&table);
+                    record_unbegun(options, config, &configured, (&table, &error)).await;
+                    let label = article(options, &configured, &table).label(&table);
                     reporter.failed(&not_begun(options, &label, &error), &error)?;
                     codes.push(error.exit_code());
                 }
@@ -97,6 +98,27 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
         }
         Ok(Code::of_all(codes))
     })
+}
+
+/// What of a table is copied, as far as that can be made out.
+fn article(options: &WindowedOptions, configured: &Configured, table: &TableName) -> Article {
+    options.article.over(configured.settings(table)).article().unwrap_or_default()
+}
+
+/// Puts a table on record that could not begin.
+async fn record_unbegun(
+    options: &WindowedOptions,
+    config: &Config,
+    configured: &Configured,
+    (table, why): (&TableName, &Error),
+) {
+    if let Ok(target) = config.target()
+        && !options.explain
+    {
+        let article = article(options, configured, table);
+        let (tool, source) = (options.tool, config.source().ok());
+        UnbegunCopy { tool, source, target, table, article: &article }.record(why).await;
+    }
 }
 
 fn ends_all(code: Code) -> bool {

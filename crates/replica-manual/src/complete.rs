@@ -3,6 +3,17 @@ use std::fmt::Write;
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind};
 
+/// Where packages take the old names from.
+const SHIMS: &str = include_str!("../../../scripts/install-shims");
+
+/// The names of old of a program, which is installed under them, too.
+pub fn old_names(program: &str) -> impl Iterator<Item = &'static str> {
+    let (_, list) = SHIMS.split_once("\nshims='\n").unwrap_or_default();
+    let (list, _) = list.split_once("\n'\n").unwrap_or_default();
+    let pairs = list.lines().filter_map(|line| line.split_once(' '));
+    pairs.filter(move |(_, today)| today.trim() == program).map(|(old, _)| old)
+}
+
 /// What may follow an option, as the name of its value says.
 enum Follows<'a> {
     /// Another word: it is a switch.
@@ -34,8 +45,7 @@ fn follows<'a>(flag: &FlagInfo<'a>) -> Follows<'a> {
 /// The tool itself says which tables there are, of the file that the command line names so far or the one that is found.
 const TABLES: &str = "--complete-tables";
 
-pub fn bash(tool: &CommandInfoWithArgs) -> String {
-    let name = tool.name;
+pub fn bash(name: &str, tool: &CommandInfoWithArgs) -> String {
     let options = tool.flags.iter().map(|flag| flag.long).collect::<Vec<_>>().join(" ");
     let mut cases = String::new();
     for flag in tool.flags {
@@ -72,8 +82,7 @@ complete -F _{name} {name}
     )
 }
 
-pub fn zsh(tool: &CommandInfoWithArgs) -> String {
-    let name = tool.name;
+pub fn zsh(name: &str, tool: &CommandInfoWithArgs) -> String {
     let tables = format!("_{name}_tables");
     let mut arguments = String::new();
     for flag in tool.flags {
@@ -116,8 +125,7 @@ fi
     )
 }
 
-pub fn fish(tool: &CommandInfoWithArgs) -> String {
-    let name = tool.name;
+pub fn fish(name: &str, tool: &CommandInfoWithArgs) -> String {
     let tables = format!("({name} {TABLES} 2>/dev/null)");
     let mut out = String::new();
     for flag in tool.flags {

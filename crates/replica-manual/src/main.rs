@@ -60,9 +60,11 @@ impl Tool for Args {
         for tool in &tools {
             let name = tool.name;
             write(&folder.join("man/man1").join(format!("{name}.1")), &page::page(tool, &tools))?;
-            write(&folder.join("bash").join(name), &complete::bash(tool))?;
-            write(&folder.join("zsh").join(format!("_{name}")), &complete::zsh(tool))?;
-            write(&folder.join("fish").join(format!("{name}.fish")), &complete::fish(tool))?;
+            for name in complete::old_names(name).chain([name]) {
+                write(&folder.join("bash").join(name), &complete::bash(name, tool))?;
+                write(&folder.join("zsh").join(format!("_{name}")), &complete::zsh(name, tool))?;
+                write(&folder.join("fish").join(format!("{name}.fish")), &complete::fish(name, tool))?;
+            }
         }
         write(&folder.join("man/man7/replica.7"), &overview::page(&tools))?;
         let schema = json_schema();

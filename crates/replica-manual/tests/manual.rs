@@ -71,6 +71,23 @@ fn every_option_of_the_help_and_no_other() {
 }
 
 #[test]
+fn the_old_names_complete_as_the_programs_that_they_stand_for() {
+    let folder = manual();
+    for (old, today) in [
+        ("export_and_load_replica", "replicate-reference-tables"),
+        ("replicate_monthly_parallel", "replicate-monthly-parallel-streaming"),
+        ("run_replica_etl", "run-replica-etl"),
+        ("debug_single_row_insert", "debug-single-row-insert"),
+    ] {
+        for [before, after] in [["bash/", ""], ["zsh/_", ""], ["fish/", ".fish"]] {
+            let of = |name: &str| read(&folder, &format!("{before}{name}{after}"));
+            assert_eq!(of(old), of(today).replace(today, old), "{before}{old}{after}");
+        }
+    }
+    assert!(!folder.path().join("bash/check_replica").exists(), "it is of today");
+}
+
+#[test]
 fn no_program_is_forgotten() {
     let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let crates = files(Path::new(crates)).into_iter().filter(|folder| folder.join("src/main.rs").exists());

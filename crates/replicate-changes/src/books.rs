@@ -9,6 +9,7 @@ use replica_core::error::{Error, Kind, Result};
 use replica_core::report::figures::RunFigures;
 use replica_core::report::metrics::{self, SampledTables};
 use replica_core::report::run_log::{Entry, RunHeader, RunLog, outcome_of};
+use replica_core::report::tables_failed;
 
 use crate::args::Options;
 
@@ -175,8 +176,6 @@ impl Books {
 
     /// The tables that failed, as one error.
     pub fn failure(&self) -> Option<Error> {
-        let names = self.failed().collect::<Vec<_>>().join(", ");
-        let (failed, all) = (self.failed().count(), self.tables());
-        (failed > 0).then(|| Error::data(format!("{failed} of {all} tables failed: {names}")))
+        tables_failed(&self.failed().collect::<Vec<_>>(), self.tables())
     }
 }

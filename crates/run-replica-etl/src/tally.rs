@@ -8,7 +8,7 @@ use replica_core::error::{Error, Result};
 use replica_core::report::figures::RunFigures;
 use replica_core::report::metrics::{self, Metric, SampledTables};
 use replica_core::report::run_log::{Entry, RunLog, outcome_of};
-use replica_core::report::{self, Record, RecordValue, Reporter, human_duration};
+use replica_core::report::{self, Record, RecordValue, Reporter, human_duration, tables_failed};
 
 use crate::args::Options;
 use crate::day::Asked;
@@ -124,9 +124,8 @@ impl Tally {
 
     /// The tables that failed, if any.
     pub fn failure(&self) -> Option<Error> {
-        let names = self.failures.iter().map(|(table, _)| table.as_str()).collect::<Vec<_>>().join(", ");
-        let (failed, all) = (self.failures.len(), self.tables);
-        (failed > 0).then(|| Error::data(format!("{failed} of {all} tables failed: {names}")))
+        let failed: Vec<_> = self.failures.iter().map(|(table, _)| table.as_str()).collect();
+        tables_failed(&failed, self.tables)
     }
 
     pub fn verdict(&self) -> Code {

@@ -16,7 +16,7 @@ mod timing;
 
 pub use duration::{human_bytes, human_count, human_duration, number_of};
 pub use out::{Out, stdout};
-pub use outcome::{ExplainLine, carried, failed, outcome, skipped};
+pub use outcome::{ExplainLine, carried, failed, outcome, skipped, tables_failed};
 pub use progress::{Bar, ProgressBars};
 pub use record::{Format, Record, RecordValue, one_line};
 pub use reporting::{LogFormat, Reporter, Reporting};

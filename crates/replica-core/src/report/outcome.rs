@@ -59,6 +59,12 @@ pub fn failed(record: Record, error: &Error, elapsed: Option<Duration>) -> Recor
         .with("error", RecordValue::Text(error.to_string()))
 }
 
+/// The error of a run over `all` tables of which some failed; `None`: none did.
+pub fn tables_failed(failed: &[&str], all: usize) -> Option<Error> {
+    (!failed.is_empty())
+        .then(|| Error::data(format!("{} of {all} tables failed: {}", failed.len(), failed.join(", "))))
+}
+
 /// What `--explain` says of a table, line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainLine {

@@ -73,6 +73,7 @@ fn checked(step: &Step) -> CheckedTable {
         article: step.article.clone(),
         days,
         options: copy_options(step, load),
+        carried: step.part == StepPart::Changes,
     }
 }
 

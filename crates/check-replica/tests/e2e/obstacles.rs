@@ -398,6 +398,11 @@ fn what_earlier_runs_have_left() {
     let again =
         format!("{old} | {whole} | UPDATE replica.runs SET ended = SYSUTCDATETIME(), table_name = 'sales'");
     let gone = "DELETE FROM replica.windows";
+    // 1,002 rows by now.
+    let rows = (3..=1002).map(|id| format!("({id}, 'c')")).collect::<Vec<_>>().join(", ");
+    pair.both(&format!("INSERT INTO dbo.parent VALUES {rows}"));
+    let few = format!("{whole} | UPDATE replica.runs SET ended = SYSUTCDATETIME(), row_count = 2");
+    let enough = format!("{few} | UPDATE replica.runs SET row_count = 502");
     each(
         &pair,
         CONFIG,
@@ -419,6 +424,13 @@ fn what_earlier_runs_have_left() {
             ),
             // Whatever has loaded it last.
             made(ObstacleSide::Target, &again, "DELETE FROM replica.windows | DELETE FROM replica.runs", &[]),
+            made(
+                ObstacleSide::Target,
+                &few,
+                "DELETE FROM replica.runs",
+                &["source warning row_count dbo.parent"],
+            ),
+            made(ObstacleSide::Target, &enough, "DELETE FROM replica.runs", &[]),
             made(
                 ObstacleSide::Target,
                 "ALTER INDEX ix ON dbo.sales DISABLE | INSERT INTO replica.disabled_indexes VALUES ('dbo', 'sales', 'ix', 1, 1, '2020-01-01', NULL)",

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use replica_testkit::{Identity, Pair, Program, Server, Tenant};
 use time::{Duration, OffsetDateTime};
 
-use crate::util::{CONFIG, on, pair, problems, tool, tool_with};
+use crate::util::{CONFIG, found, on, pair, problems, tool, tool_with};
 
 /// Nobody listens there.
 const NOWHERE: &str = "Server=127.0.0.1,1;Database=d;User Id=u;Password=p;Connect Timeout=5";
@@ -143,7 +143,8 @@ fn a_runs_tables_are_its_own() {
     let pair = pair();
     pair.source("CREATE TABLE dbo.kept (id int NOT NULL PRIMARY KEY)");
     let config = format!("{CONFIG}change_tables = ['dbo.kept']\n");
-    let kept = ["target error table dbo.kept"];
+    // Neither has the source its changes nor the target the table.
+    let kept = ["source error no_versions dbo.kept", "target error table dbo.kept"];
     let tool = tool_with(&pair, &config);
     assert_eq!(problems(&tool.run(&[]).exits(1)), kept);
     assert_eq!(problems(&tool.run(&["--t0"]).exits(1)), kept);
@@ -156,4 +157,47 @@ fn a_runs_tables_are_its_own() {
     let run = alone.run(&["--t1"]).exits(1);
     assert_eq!(problems(&run), ["source error table_names"], "{run}");
     assert!(run.stdout.contains("Say --t0"), "{run}");
+}
+
+/// What a read alone would tell otherwise.
+#[test]
+fn a_condition_that_the_source_does_not_take() {
+    let pair = pair();
+    let with = |text: &str| {
+        let config = format!("{CONFIG}[tables.'dbo.parent']\nwhere = \"{text}\"\n");
+        tool_with(&pair, &config).run(&["--t1"])
+    };
+    assert_eq!(problems(&with("label <> 'b'").exits(0)), [""; 0]);
+    let run = with("colour = 'b'").exits(1);
+    assert_eq!(problems(&run), ["source error columns dbo.parent"], "{run}");
+    let line = run.lines().into_iter().find(|line| line[3] == "error").unwrap();
+    assert!(line[4].contains("the table's where") && line[4].contains("colour"), "{run}");
+    assert_eq!(line[5], "Correct where in [tables] of replica.toml", "{run}");
+}
+
+#[test]
+fn a_table_without_versions_cannot_have_its_changes_carried_over() {
+    let pair = pair();
+    let tool = tool_with(&pair, "reference_tables = ['dbo.sales']\nchange_tables = ['dbo.parent']\n");
+    let run = tool.run(&["--t0"]).exits(1);
+    assert_eq!(found(&run, &["error"]), ["source error no_versions dbo.parent"], "{run}");
+    assert!(run.stdout.contains("ENABLE CHANGE_TRACKING"), "{run}");
+    let run = tool.run(&["--t1"]).exits(0);
+    assert!(!run.stdout.contains("no_versions"), "--t1 carries nothing over: {run}");
+    pair.source("DELETE FROM dbo.parent");
+    pair.source("ALTER TABLE dbo.parent ADD stamp rowversion");
+    let run = tool.run(&["--t0"]);
+    assert!(!run.stdout.contains("no_versions"), "{run}");
+}
+
+#[test]
+fn the_way_in_is_timed_step_by_step() {
+    let pair = pair();
+    let run = tool(&pair).run(&[]).exits(0);
+    for side in ["source", "target"] {
+        let line = run.lines().into_iter().find(|line| line[0] == "connection" && line[1] == side);
+        let line = line.unwrap_or_else(|| panic!("{side}: {run}"));
+        let told = ["connected: TCP ", ", PRELOGIN ", ", TLS ", ", login "];
+        assert!(line[3] == "info" && told.iter().all(|step| line[4].contains(step)), "{run}");
+    }
 }

@@ -11,6 +11,7 @@ mod finding;
 mod network;
 mod ours;
 mod row_size;
+mod selection;
 mod server;
 mod space;
 mod table;

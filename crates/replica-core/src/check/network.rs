@@ -12,12 +12,14 @@ use super::credential;
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::config::Endpoint;
 use crate::error::Error;
-use crate::link;
+use crate::link::{self, LinkTimes};
 use crate::report::human_duration;
-use crate::session::{Role, Session};
+use crate::session::{ConnectTimes, Role, Session};
 
 /// Whoever waits longer for a name waits so at every connection.
 const SLOW: Duration = Duration::from_secs(1);
+/// A step of the way in that takes longer makes every connection slow. One that takes a second may be an odd moment's.
+const SLOW_STEP: Duration = Duration::from_secs(5);
 /// As the tools give each of several addresses.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Before that many days a certificate is replaced in peace.
@@ -33,6 +35,7 @@ pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut CheckFindings) -> 
     match Session::connect_once(endpoint, role).await {
         Ok(mut session) => {
             out.extend(credential::check(endpoint, port, side).await);
+            out.add(let_in(session.times(), side));
             let der = session.lane().ok().and_then(|lane| lane.certificate().map(<[u8]>::to_vec));
             out.extend(der.and_then(|der| judged(&der, OffsetDateTime::now_utc(), side)));
             Some(Asker::new(session, endpoint, role, out).await)
@@ -40,6 +43,27 @@ pub async fn reach(endpoint: &Endpoint, role: Role, out: &mut CheckFindings) -> 
         Err(error) => {
             out.add(refused(&error, side));
             None
+        }
+    }
+}
+
+/// How long the server took to let us in, step by step. A run connects once for each stream, and again after each fault.
+fn let_in(times: ConnectTimes, side: Side) -> CheckFinding {
+    let ConnectTimes { link: LinkTimes { tcp, prelogin, tls }, login } = times;
+    let steps = [("TCP", tcp), ("PRELOGIN", prelogin), ("TLS", tls), ("login", login)];
+    let told = steps.map(|(step, took)| format!("{step} {} ms", took.as_millis())).join(", ");
+    let slow = steps.iter().filter(|(_, took)| *took > SLOW_STEP).max_by_key(|(_, took)| *took);
+    match slow {
+        None => CheckFinding::new(Check::Connection, side, CheckSeverity::Info, format!("connected: {told}")),
+        Some((step, _)) => {
+            let remedy = match *step {
+                "login" => {
+                    "See what the server waits for at a login: a domain controller, a logon trigger, its workers"
+                }
+                _ => "See how busy the server is, and what is between it and this machine",
+            };
+            let what = format!("connecting is slow, above all {step}: {told}");
+            CheckFinding::new(Check::Connection, side, CheckSeverity::Warning, what).remedy(remedy)
         }
     }
 }
@@ -157,6 +181,18 @@ mod tests {
         assert_eq!(severities(&[(at(1), None)]), []);
         assert_eq!(severities(&[(at(1), silent.clone()), (at(2), None)]), [CheckSeverity::Warning]);
         assert_eq!(severities(&[(at(1), silent.clone()), (at(2), silent)]), [CheckSeverity::Error; 2]);
+    }
+
+    #[test]
+    fn a_slow_login_is_told_and_which_step_it_is() {
+        let millis = Duration::from_millis;
+        let link = LinkTimes { tcp: millis(1), prelogin: millis(2), tls: millis(30) };
+        let fast = let_in(ConnectTimes { link, login: millis(5000) }, Side::Source);
+        assert_eq!(fast.what, "connected: TCP 1 ms, PRELOGIN 2 ms, TLS 30 ms, login 5000 ms");
+        assert_eq!(fast.severity, CheckSeverity::Info);
+        let slow = let_in(ConnectTimes { link, login: millis(5001) }, Side::Source);
+        assert_eq!(slow.severity, CheckSeverity::Warning);
+        assert!(slow.what.starts_with("connecting is slow, above all login: "), "{}", slow.what);
     }
 
     #[test]

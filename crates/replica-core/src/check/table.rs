@@ -1,9 +1,9 @@
 //! One table as a run would copy it: both catalogs and the plan, without a row.
 use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, SQL_SERVER_2016, patiently};
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
-use super::ours;
 use super::row_size::row_size;
 use super::space::Need;
+use super::{ours, selection};
 use crate::catalog::index::IndexKind;
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{self, Article, Table, TableName};
@@ -15,7 +15,7 @@ use crate::plan::{CopyOptions, Plan, WindowedPlan};
 use crate::report::{human_bytes, human_count};
 use crate::window::{CutBy, DayRange};
 
-const fn of_table(check: Check, sql: &'static str) -> CheckQuestion {
+pub(super) const fn of_table(check: Check, sql: &'static str) -> CheckQuestion {
     CheckQuestion { check, sql, right: Right::None, since: SQL_SERVER_2012 }
 }
 
@@ -34,7 +34,7 @@ const BLOCKS: CheckQuestion = CheckQuestion {
 };
 
 /// The wait for a lock was over.
-const LOCKED: u32 = 1222;
+pub(super) const LOCKED: u32 = 1222;
 /// Statistics that are older say little of yesterday's rows.
 const STATISTICS_DAYS: i64 = 30;
 
@@ -49,6 +49,8 @@ pub struct CheckedTable {
     pub days: Option<CheckedDays>,
     /// What the configuration lets the copy do.
     pub options: CopyOptions,
+    /// Its changes are carried over, and not its rows.
+    pub carried: bool,
 }
 
 /// How a table's days are told.
@@ -95,6 +97,9 @@ pub(super) async fn check(
         is_no_source = read.as_ref().is_err_and(|error| error.kind() == Kind::Data);
         at_source = known(asker, read, checked, out).await;
     }
+    if let (Some(asker), Some(table)) = (source.as_deref_mut(), &at_source) {
+        selection::check(asker, table, checked, out).await;
+    }
     let mut at_target = None;
     // What the target lacks of a table that cannot be copied is no second fault.
     if !is_no_source
@@ -111,6 +116,9 @@ pub(super) async fn check(
         (Some(asker), Some(table)) => size(asker, table, checked, out).await,
         _ => None,
     };
+    if let (Some(asker), Some(table)) = (target.as_deref_mut(), &at_source) {
+        selection::growth(asker, table, checked, out).await;
+    }
     let (at_source, at_target) = (at_source?, at_target?);
     let (plan, date_column) = match checked.plan(&at_source, &at_target) {
         Ok(planned) => planned,
@@ -167,7 +175,7 @@ async fn known(
     None
 }
 
-fn lost(error: &Error) -> bool {
+pub(super) fn lost(error: &Error) -> bool {
     matches!(error.kind(), Kind::Io | Kind::Timeout | Kind::Protocol)
 }
 

@@ -9,6 +9,10 @@ mod tcp;
 mod tls;
 mod transport;
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::config::{Credential, Encrypt, Endpoint};
 use crate::error::{Error, Result};
 use crate::tds::prelogin::encryption;
@@ -37,6 +41,19 @@ pub(crate) struct PreparedLink {
     pub fed_auth: FedAuthTerms,
     /// The payload of the server's PRELOGIN reply, as tiberius must see it.
     pub prelogin: Vec<u8>,
+    /// How long the way took.
+    pub times: LinkTimes,
+}
+
+/// How long each step took on the way to a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LinkTimes {
+    /// The name and the connection.
+    pub tcp: Duration,
+    /// The exchange of PRELOGIN.
+    pub prelogin: Duration,
+    /// The handshake, if there was one.
+    pub tls: Duration,
 }
 
 /// Connects, exchanges PRELOGIN and puts TLS in place. The caller sets the time limit.
@@ -45,13 +62,20 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
         (Some(instance), None) => browser::port_of(&endpoint.host, instance).await?,
         _ => endpoint.port_or_default(),
     };
+    let begun = Instant::now();
     let tcp = tcp::connect(&endpoint.host, port, endpoint.multi_subnet_failover).await?;
     let mut link = Link::Plain(tcp);
+    let mut times = LinkTimes { tcp: begun.elapsed(), ..LinkTimes::default() };
+    let begun = Instant::now();
     if endpoint.encrypt == Encrypt::Strict {
         link = tls::first(link, endpoint).await?;
+        times.tls = begun.elapsed();
     }
+    let begun = Instant::now();
     let with_token = matches!(endpoint.credential, Credential::Entra(_));
     let reply = prelogin::exchange(&mut link, wanted(endpoint.encrypt), with_token).await?;
+    times.prelogin = begun.elapsed();
+    let begun = Instant::now();
     let protection = match endpoint.encrypt {
         Encrypt::Strict => Protection::All,
         level => negotiated(level, prelogin::chosen(&reply)?)?,
@@ -66,8 +90,12 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
             tls::within_prelogin(link, endpoint, tls::CertificateCheck::of(endpoint)).await?
         }
     };
+    if endpoint.encrypt != Encrypt::Strict && protection != Protection::None {
+        times.tls = begun.elapsed();
+    }
     let fed_auth = FedAuthTerms::of(&reply)?;
-    Ok(PreparedLink { link, protection, port, fed_auth, prelogin: prelogin::without_encryption(&reply) })
+    let prelogin = prelogin::without_encryption(&reply);
+    Ok(PreparedLink { link, protection, port, fed_auth, prelogin, times })
 }
 
 fn wanted(encrypt: Encrypt) -> u8 {

@@ -18,7 +18,7 @@ use super::lane::Lane;
 use super::route::Route;
 use crate::config::{ApplicationIntent, Credential, Encrypt, Endpoint, Secret};
 use crate::error::{Error, Result, ServerError};
-use crate::link::{self, Link, PreparedLink, Protection, message};
+use crate::link::{self, Link, LinkTimes, PreparedLink, Protection, message};
 use crate::tds::packet::{DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, kind};
 use crate::tds::token::{self, EnvChange, Token};
 
@@ -51,6 +51,16 @@ pub(super) struct LoggedIn {
     pub lane: Lane,
     pub server: ServerInfo,
     pub protection: Protection,
+    pub times: ConnectTimes,
+}
+
+/// How long a server took to let us in: the one that it was at last, where it sent us on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConnectTimes {
+    /// Up to where the login begins.
+    pub link: LinkTimes,
+    /// From LOGIN7 to the server's answer; with a Windows login the exchange before it, too.
+    pub login: Duration,
 }
 
 /// Connects and logs in, following the server's directions to another host if it gives any. `token`: of Entra, for an
@@ -67,12 +77,14 @@ pub(super) async fn connect(
     for _ in 0..=MOST_ROUTES {
         let attempted = async {
             let prepared = link::prepare(&endpoint).await?;
+            let (link, begun) = (prepared.times, Instant::now());
             let exchange = Exchange::new(&endpoint, token.clone(), &prepared, deadline).await?;
-            login(prepared, exchange, &endpoint, silence).await
+            let outcome = login(prepared, exchange, &endpoint, silence).await?;
+            Ok((outcome, ConnectTimes { link, login: begun.elapsed() }))
         };
         match attempted.await.map_err(|error| Route::led_to(error, route.as_ref()))? {
-            LoginOutcome::In(logged_in) => return Ok(*logged_in),
-            LoginOutcome::Routed { host, port } => {
+            (LoginOutcome::In(logged_in), times) => return Ok(LoggedIn { times, ..*logged_in }),
+            (LoginOutcome::Routed { host, port }, _) => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
                 let there = endpoint.sent_on_to(&host, port);
                 endpoint = there.map_err(|_| Error::protocol("the server sends us on to no address"))?;
@@ -119,7 +131,8 @@ async fn login(
     let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
     let lane = Lane::new(link, welcome.packet_size, silence);
     let server = welcome.server;
-    Ok(LoginOutcome::In(Box::new(LoggedIn { client, shared, lane, server, protection })))
+    let times = ConnectTimes::default();
+    Ok(LoginOutcome::In(Box::new(LoggedIn { client, shared, lane, server, protection, times })))
 }
 
 /// A login error with the way out of the most frequent ones (Microsoft, "Database Engine events and errors").

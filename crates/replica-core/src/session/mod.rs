@@ -37,6 +37,7 @@ use connect::Patience;
 pub use isolation::{Isolation, forbids_snapshot};
 pub(crate) use kerberos::ticket_left;
 pub use lane::{Lane, Sent};
+pub(crate) use login::ConnectTimes;
 pub use login::ServerInfo;
 use own::OwnSession;
 pub use reply::Reply;
@@ -82,6 +83,7 @@ pub struct Session {
     /// Side and server, for errors of the connection.
     place: String,
     own: OwnSession,
+    times: ConnectTimes,
 }
 
 impl Drop for Session {
@@ -184,15 +186,20 @@ impl Session {
         route: &mut Option<Route>,
     ) -> Result<(Self, Protection)> {
         let silence = endpoint.command_timeout.unwrap_or(SILENCE);
-        let login::LoggedIn { client, shared, lane, server, protection } =
+        let login::LoggedIn { client, shared, lane, server, protection, times } =
             login::connect(endpoint, token, silence, deadline, route).await?;
         let command_timeout = endpoint.command_timeout;
         let lane = Some(lane);
         let place = String::new();
         let own = OwnSession::new();
-        let mut session = Self { client, shared, lane, server, silence, command_timeout, place, own };
+        let mut session = Self { client, shared, lane, server, silence, command_timeout, place, own, times };
         session.set_options().await?;
         Ok((session, protection))
+    }
+
+    /// How long the server took to let us in.
+    pub(crate) fn times(&self) -> ConnectTimes {
+        self.times
     }
 
     /// All options in one batch, and whose session it is; one by one where a relative of SQL Server lacks some of them.

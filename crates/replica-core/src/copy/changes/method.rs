@@ -1,9 +1,10 @@
-//! By which method a table's changes are found, and what a better one would need. Pure.
+//! By which method a table's changes are found, and what a better one would need.
 use super::source::{SourceNow, TableNow};
 use crate::catalog::{Table, quote};
 use crate::error::{Error, Refusal, Result};
 use crate::ledger::Method;
 use crate::plan::row_version;
+use crate::session::Session;
 
 /// The method that is asked for, or the one on record, or the best that there is.
 ///
@@ -41,6 +42,16 @@ pub(super) fn choose(
         }
         _ => Ok(method),
     }
+}
+
+/// The method that a first round would find the table's changes by.
+///
+/// # Errors
+/// Those of [`choose`]; the server's; a lost connection.
+pub(crate) async fn of_table(session: &mut Session, source: &Table) -> Result<Method> {
+    let now = SourceNow::ask(session, &[source.object.id], false).await?;
+    let table = now.tables.get(&source.object.id).cloned().unwrap_or_default();
+    choose(None, None, source, &now, &table)
 }
 
 fn ways(source: &Table) -> String {

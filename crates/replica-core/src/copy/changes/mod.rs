@@ -32,6 +32,7 @@ pub use applied::{AppliedChanges, Came};
 pub use explain::{ExplainedTable, explain};
 pub(crate) use holds::check_holds;
 pub use keeper::Keeper;
+pub(crate) use method::of_table;
 
 /// Tables to keep in step, and how.
 #[derive(Clone, Debug)]

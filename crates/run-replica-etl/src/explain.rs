@@ -1,5 +1,6 @@
 //! `--explain`: what a run would do, and what it would refuse, by the same looks that the run takes before it writes.
 use replica_core::cli::Code;
+use replica_core::config::Config;
 use replica_core::copy::{self, Sides, windows::PreparedWindows};
 use replica_core::error::{Error, Kind, Refusal, Result};
 use replica_core::ledger::TableVersion;
@@ -7,13 +8,20 @@ use replica_core::report::{Record, RecordValue, Reporter};
 
 use crate::agenda::{Agenda, names};
 use crate::refresh::{StepContext, table_job, windows_job};
+use crate::schema_check;
 use crate::steps::{Step, StepPart};
 
-/// A line for each step, in the order in which they would begin if they ran one by one; then one for each that is refused.
+/// A line for each step, in the order in which they would begin if they ran one by one; then one for each table that is not
+/// like the source's, and one for each that is refused.
 ///
 /// # Errors
 /// A server cannot be connected to; standard output's.
-pub async fn explain(context: &StepContext, agenda: Agenda, reporter: &Reporter) -> Result<Code> {
+pub async fn explain(
+    context: &StepContext,
+    config: &Config,
+    agenda: Agenda,
+    reporter: &Reporter,
+) -> Result<Code> {
     let mut looks = StepLooks { context, sides: None };
     let mut refused: Vec<(&Step, Error)> = Vec::new();
     let mut codes = Vec::new();
@@ -40,6 +48,14 @@ pub async fn explain(context: &StepContext, agenda: Agenda, reporter: &Reporter)
             codes.push(Code::Ok);
             reporter.result(&record.with_code(reporter.format(), None).in_order())?;
         }
+    }
+    for (label, differs) in schema_check::explain(context, config, &agenda.steps).await? {
+        let record = Record::new()
+            .with("table", RecordValue::Text(label))
+            .with("what", RecordValue::Text(differs))
+            .with("rows", RecordValue::Missing)
+            .with("after", RecordValue::Missing);
+        reporter.result(&record.with_code(reporter.format(), None).in_order())?;
     }
     let known = agenda.refused.iter().map(|(step, error)| (step, error.clone()));
     refused.extend(known);

@@ -2,6 +2,7 @@
 mod agenda;
 mod args;
 mod carry;
+mod chosen;
 mod day;
 mod explain;
 mod planned;

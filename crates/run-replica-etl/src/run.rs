@@ -52,7 +52,7 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
             let explained = async {
                 let steps = plan.steps(&sides).await?.1;
                 let agenda = begin(&sides, &steps, false).await?.0;
-                explain(&sides, agenda, reporter).await
+                explain(&sides, plan.config, agenda, reporter).await
             };
             stop.or(explained).await
         });

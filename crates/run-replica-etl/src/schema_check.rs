@@ -16,37 +16,70 @@ use crate::steps::Step;
 /// # Errors
 /// Of kind `Usage`: `[schema]` contradicts itself.
 pub async fn run(sides: &StepContext, config: &Config, steps: &[Step]) -> Result<()> {
+    let safe = config.etl.schema == SchemaCheck::Safe;
+    let permitted = safe.then(|| Permitted { safe, ..Permitted::default() });
+    for (table, standing) in standings(sides, config, steps, permitted).await? {
+        warn(&table, &standing);
+    }
+    Ok(())
+}
+
+/// What a run would warn of, or mend, one sentence for each table that differs. Changes nothing.
+///
+/// # Errors
+/// As [`run`].
+pub async fn explain(sides: &StepContext, config: &Config, steps: &[Step]) -> Result<Vec<(String, String)>> {
+    let standings = standings(sides, config, steps, None).await?;
+    let mends = match config.etl.schema {
+        SchemaCheck::Safe => "; the run mends first what can be mended without loss",
+        SchemaCheck::None | SchemaCheck::Report => "",
+    };
+    let told = |(table, standing): (TableName, Standing)| {
+        let deviations = standing.deviations.iter().filter(|one| one.severity != Severity::Wider);
+        let deviations: Vec<_> =
+            deviations.map(|one| format!("{} {}: {}", one.element, one.name, one.what)).collect();
+        let what = format!("differs: {} (sync-replica-schema {table}){mends}", deviations.join("; "));
+        (!deviations.is_empty()).then_some((standing.label, what))
+    };
+    Ok(standings.into_iter().filter_map(told).collect())
+}
+
+/// How the tables stand beside the source's, after what is `permitted` was done. What is not known of one is in the log.
+async fn standings(
+    sides: &StepContext,
+    config: &Config,
+    steps: &[Step],
+    permitted: Option<Permitted>,
+) -> Result<Vec<(TableName, Standing)>> {
     let policy = Policy::of(&config.schema)?;
-    let check = config.etl.schema;
-    if check == SchemaCheck::None || steps.is_empty() {
-        return Ok(());
+    if config.etl.schema == SchemaCheck::None || steps.is_empty() {
+        return Ok(Vec::new());
     }
     let articles = steps.iter().map(|step| (step.table.clone(), step.article.clone()));
     let policy = policy.with_articles(articles.collect());
     let tables: Vec<TableName> = steps.iter().map(|step| step.table.clone()).collect();
-    if let Err(error) = compare(sides, &policy, check, &tables).await {
+    Ok(compare(sides, &policy, permitted, &tables).await.unwrap_or_else(|error| {
         log::warn!("the tables were not compared with the source's: {error}");
-    }
-    Ok(())
+        Vec::new()
+    }))
 }
 
 async fn compare(
     sides: &StepContext,
     policy: &Policy,
-    check: SchemaCheck,
+    permitted: Option<Permitted>,
     tables: &[TableName],
-) -> Result<()> {
+) -> Result<Vec<(TableName, Standing)>> {
     let mut source = Session::connect(&sides.source, Role::Source).await?;
     let mut target = Session::connect(&sides.target, Role::Target).await?;
     let mut comparison = sync::compare(&mut source, &mut target, tables, policy).await?;
-    if check == SchemaCheck::Safe {
-        let permitted = Permitted { safe: true, ..Permitted::default() };
+    if let Some(permitted) = permitted {
         comparison = sync::run(&mut source, &mut target, comparison, (policy, &permitted), tell).await?;
     }
-    let (mut unknown, mut first) = (0, None);
-    for (table, standing) in &comparison.tables {
+    let (mut unknown, mut first, mut known) = (0, None, Vec::new());
+    for (table, standing) in comparison.tables {
         match standing {
-            Ok(standing) => warn(table, standing),
+            Ok(standing) => known.push((table, standing)),
             Err(error) => {
                 unknown += 1;
                 first.get_or_insert(error);
@@ -57,7 +90,7 @@ async fn compare(
     if let Some(error) = first {
         log::warn!("{unknown} of {} tables were not compared with the source's: {error}", tables.len());
     }
-    Ok(())
+    Ok(known)
 }
 
 fn warn(table: &TableName, standing: &Standing) {

@@ -73,3 +73,22 @@ fn what_is_safe_is_changed_first() {
     tool(&pair, "schema = 'safe'").run(&["--t0"]).exits(0).says("column b changed");
     pair.assert_equal("SELECT id, a, b FROM dbo.t");
 }
+
+#[test]
+fn what_a_run_would_warn_of_is_explained_in_one_line_a_table() {
+    let pair = Pair::new();
+    pair.source("CREATE TABLE dbo.t (id int NOT NULL, a varchar(20) NULL, b varchar(9) NULL)");
+    pair.target("CREATE TABLE dbo.t (id int NOT NULL, a varchar(5) NULL, b varchar(3) NULL)");
+    let explained = |etl: &str| -> Vec<String> {
+        let run = tool(&pair, etl).run(&["--t1", "--explain"]).exits(0);
+        run.lines().iter().map(|line| [line[0], line[1]].join(" ")).collect()
+    };
+    let differs = "dbo.t differs: column a: varchar(5), wanted varchar(20); column b: varchar(3), wanted varchar(9) \
+                   (sync-replica-schema dbo.t)";
+    assert_eq!(explained(""), ["dbo.t whole table", differs]);
+    let mended = format!("{differs}; the run mends first what can be mended without loss");
+    assert_eq!(explained("schema = 'safe'"), ["dbo.t whole table".to_owned(), mended]);
+    assert_eq!(explained("schema = 'none'"), ["dbo.t whole table"]);
+    let length = "SELECT max_length FROM sys.columns WHERE object_id = OBJECT_ID('dbo.t') AND name = 'a'";
+    assert_eq!(pair.target.client().number(&format!("({length})")), 5, "nothing is changed");
+}

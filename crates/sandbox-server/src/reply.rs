@@ -7,6 +7,7 @@ use replica_core::tds::token::{self, DoneKind, Message, ReturnValue, done, kind}
 use sandbox_session::Engine;
 use sandbox_session::api::{Cancelled, Done, EnvChange, OutColumn, ReadFrom, Sink};
 use sandbox_session::sandbox::FaultKind;
+use sandbox_session::sandbox::TableName;
 use sandbox_values::error::SqlError;
 use sandbox_values::wire::{Client, Plp, RowWriter, type_info};
 use sandbox_values::{SqlType, Value};
@@ -54,6 +55,13 @@ pub enum Answers {
     Rpc,
 }
 
+/// Of the result under way, for the counters.
+#[derive(Default)]
+struct SentRows {
+    rows: u64,
+    of: Vec<TableName>,
+}
+
 /// One reply message. Nothing is sent but whole packets until [`Reply::finish`].
 pub struct Reply<'a> {
     channel: &'a mut Channel,
@@ -62,6 +70,7 @@ pub struct Reply<'a> {
     held: Option<Done>,
     /// Of the next result.
     from: ResultFrom,
+    sent: SentRows,
     result: Option<ResultSet>,
     /// Rows of a load that the engine was not shown.
     discarded: Option<u64>,
@@ -76,6 +85,7 @@ impl<'a> Reply<'a> {
             answers,
             held: None,
             from: ResultFrom::default(),
+            sent: SentRows::default(),
             result: None,
             discarded: None,
             failed: false,
@@ -204,6 +214,7 @@ impl Sink for Reply<'_> {
     fn columns(&mut self, columns: &[OutColumn]) -> Result<(), Cancelled> {
         self.release_held()?;
         let from = std::mem::take(&mut self.from);
+        self.sent = SentRows { rows: 0, of: from.tables.clone() };
         let result = ResultSet::new(&self.channel.engine, self.channel.client, columns, &from);
         self.channel.outbox.write(&result.metadata)?;
         self.result = Some(result);
@@ -231,7 +242,10 @@ impl Sink for Reply<'_> {
         }
         self.scratch.clear();
         match result.row(values, &mut self.scratch) {
-            Ok(None) => self.channel.write_rows(&self.scratch, result.pace.as_mut()),
+            Ok(None) => {
+                self.sent.rows += 1;
+                self.channel.write_rows(&self.scratch, result.pace.as_mut())
+            }
             Ok(Some(fault)) => self.strike(fault),
             Err(error) => {
                 // The stream can't go on: a wrong row would be worse than a lost connection.
@@ -250,6 +264,11 @@ impl Sink for Reply<'_> {
         if let Some(result) = self.result.take().filter(|_| !done.error) {
             let engine = self.channel.engine.clone();
             let replayed = result.replay(&engine, |rows, pace| self.channel.write_rows(rows, pace))?;
+            let sent = std::mem::take(&mut self.sent);
+            for table in &sent.of {
+                let rows = replayed.unwrap_or(sent.rows);
+                engine.sandbox.count(table, |counters| counters.rows_sent += rows);
+            }
             done.count = replayed.or(done.count);
         }
         if let Some(rows) = self.discarded.take() {

@@ -81,7 +81,14 @@ impl Planner<'_> {
             as_of: options.as_of.as_ref(),
             as_of_ledger: options.as_of_ledger,
         };
-        let comparison = Arc::new(Comparison::new(&source, &target, comparison_options)?);
+        let comparison = Comparison::new(&source, &target, comparison_options)?;
+        // What is on record has no parts.
+        let comparison = if options.against_ledger {
+            comparison
+        } else {
+            comparison.stretched(&mut sides.source, &source).await?
+        };
+        let comparison = Arc::new(comparison);
         for column in left_out(&comparison) {
             log::info!("{table}: left out, as by the copy: {column}");
         }

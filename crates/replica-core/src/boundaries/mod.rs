@@ -18,6 +18,11 @@ use cut::CutPoint;
 /// A cut whose largest range has more than so many times its share is not taken as long as there is another way to cut.
 const UNEVEN: f64 = 1.5;
 
+/// Of all rows, in the largest range of a cut that is found cheaply and taken at once.
+const COARSE: f64 = 0.15;
+/// So many ranges are cut by as few rows as a sample has.
+const SMALL_SAMPLE: u32 = 25;
+
 /// More ranges are a slip of the finger.
 pub const MOST_RANGES: u32 = 1_000;
 
@@ -167,6 +172,42 @@ pub async fn find(
             .table(&table.object.name))
         }
     }
+}
+
+/// Ranges that are found without looking at more than some pages: a histogram's; what lies evenly between the least and
+/// the greatest number; a small sample's. `None`: nothing tells.
+///
+/// # Errors
+/// The server's, where another attempt may help.
+pub(crate) async fn find_cheaply(
+    source: &mut Session,
+    table: &Table,
+    columns: &[&MappedColumn],
+    wanted: u32,
+) -> Result<Option<(usize, Ranges)>> {
+    let mut best: Option<(usize, Ranges)> = None;
+    let share = |ranges: &Ranges| ranges.unevenness(1);
+    for (way, wanted) in [
+        (BoundaryMethod::Histogram, wanted),
+        (BoundaryMethod::Extremes, wanted),
+        (BoundaryMethod::Sample, wanted.min(SMALL_SAMPLE)),
+    ] {
+        let many = if way.takes_several() { columns.len() } else { 1 };
+        match way.cut(source, table, &columns[..many], wanted).await {
+            Ok(Some(found)) if best.as_ref().is_none_or(|(_, best)| share(&found) < share(best)) => {
+                best = Some((many, found));
+            }
+            Ok(_) => {}
+            Err(error) if error.server().is_some() && !error.is_transient() => {
+                log::debug!("{}: not {}: {error}", table.object.name, way.name());
+            }
+            Err(error) => return Err(error),
+        }
+        if best.as_ref().is_some_and(|(_, best)| share(best) <= COARSE) {
+            break;
+        }
+    }
+    Ok(best)
 }
 
 /// A way to find boundaries.

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use super::as_of::{AsOf, Newer};
 use super::key::{MergeKey, sort_expression};
-use super::part::RereadRows;
+use super::part::{Grouping, RereadRows};
 use super::promise::{ChangedKeys, Promise};
+use super::stretch::Stretches;
 use crate::catalog::{Article, Table, TableName, quote};
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
@@ -40,6 +41,8 @@ pub struct Comparison {
     /// What windows are cut by; also without windows, the days that tell rows apart.
     cuts: Option<[Cut; 2]>,
     pub(super) newer: Option<Newer>,
+    /// What a first pass tells rows apart by, where that is known.
+    pub(super) stretches: Option<Arc<Stretches>>,
     /// Rows are compared with what a version on record promises, once that is known.
     pub(crate) promise: Option<Promise>,
     /// The keys of rows that count as newer, whatever they are compared with.
@@ -116,6 +119,7 @@ impl Comparison {
             pad_decimals: target.traits().pads_decimals,
             snapshot: [source, target].map(|table| server(table).allows_snapshot),
             newer,
+            stretches: None,
             promise,
             changed: None,
             mapping,
@@ -133,6 +137,7 @@ impl Comparison {
             cut_by: None,
             subject: None,
             newer: None,
+            stretches: None,
             promise: None,
             ..self
         }
@@ -143,22 +148,38 @@ impl Comparison {
         self.snapshot[side(role)]
     }
 
-    /// The rows of a window, or all of them; with `by_day` the day that each belongs to comes first.
-    pub(crate) fn all(&self, role: Role, window: Option<&Window>, by_day: bool) -> ComparisonQuery {
+    /// The rows of a window, or all of them. What they are grouped by comes first.
+    pub(crate) fn all(
+        &self,
+        role: Role,
+        window: Option<&Window>,
+        grouping: Option<Grouping<'_>>,
+    ) -> ComparisonQuery {
         let mut params = Vec::new();
         let predicate = window.and_then(|window| Some(self.cut(role)?.within(window, &mut params)));
-        let day = by_day.then(|| self.date(role).map(DateColumn::day)).flatten();
-        self.ask(role, day.into_iter().collect(), predicate, params)
+        let group = grouping.and_then(|grouping| match grouping {
+            Grouping::Days => self.date(role).map(DateColumn::day),
+            Grouping::Stretches(stretches) => Some(stretches.number(role, &mut params)),
+        });
+        self.ask(role, group.into_iter().collect(), predicate, params)
+    }
+
+    /// What tells the rows of a window, or all rows, apart: the days of one that has several; else stretches of the key,
+    /// which an index finds again. A window of keys is among the stretches, but not among the days of other windows.
+    pub(crate) fn grouping(&self, window: Option<&Window>) -> Option<Grouping<'_>> {
+        let has_days = self.date(Role::Source).is_some();
+        let several = window.map(|window| window.days().is_some_and(|days| days.first != days.last()));
+        let stretches = self.stretches.as_ref().map(Grouping::Stretches);
+        match several {
+            Some(true) => has_days.then_some(Grouping::Days),
+            Some(false) => stretches,
+            None => stretches.or(has_days.then_some(Grouping::Days)),
+        }
     }
 
     /// Counts the rows of a side that ordinary windows pass by.
     pub fn outside(&self, role: Role) -> Option<Query> {
         Some(self.date(role)?.outside(&self.rows_from[side(role)]))
-    }
-
-    /// Can rows be told apart by days?
-    pub(crate) fn has_days(&self) -> bool {
-        self.date(Role::Source).is_some()
     }
 
     /// The rows of a part. In the order of the key, its columns come first and then, at the source, whether the row is
@@ -183,7 +204,7 @@ impl Comparison {
         named: &[String],
     ) -> ComparisonQuery {
         let mut params = Vec::new();
-        let predicate = part.predicate(self.cut(role), self.date(role), &mut params);
+        let predicate = part.predicate(role, self.cut(role), &mut params);
         let mut lead = Vec::new();
         for at in key.into_iter().flat_map(|key| &key.columns) {
             let column = &self.mapping.columns[*at];
@@ -334,14 +355,14 @@ mod tests {
             comparison(to_bigint, ComparisonOptions { windowed: true, ..ComparisonOptions::default() })
                 .unwrap();
         let window = DayRange { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) }.into();
-        let source = comparison.all(Role::Source, Some(&window), true);
+        let source = comparison.all(Role::Source, Some(&window), Some(Grouping::Days));
         assert_eq!(
             source.query.sql,
             "SELECT CAST([day] AS date), CAST([id] AS bigint) AS [id], [co]]de], [day] FROM [s].[t] \
              WHERE [day] >= CAST(@P1 AS datetime2(3)) AND [day] < CAST(@P2 AS datetime2(3))"
         );
         assert_eq!((source.lead, source.query.params.len()), (1, 2));
-        let target = comparison.all(Role::Target, None, false);
+        let target = comparison.all(Role::Target, None, None);
         assert_eq!(target.query.sql, "SELECT [id], [co]]de], [day] FROM [dbo].[t]");
         let left_out =
             comparison.mapping.left_out.iter().map(|left| (left.column.name.as_str(), left.filler));
@@ -392,12 +413,13 @@ mod tests {
             source.columns.remove(2);
             target.columns.remove(2);
         };
-        assert!(!comparison(undated, ComparisonOptions::default()).unwrap().has_days());
+        assert_eq!(comparison(undated, ComparisonOptions::default()).unwrap().grouping(None), None);
         assert!(
             comparison(undated, ComparisonOptions { windowed: true, ..ComparisonOptions::default() })
                 .is_err()
         );
-        assert!(comparison(|_, _| {}, ComparisonOptions::default()).unwrap().has_days());
+        let dated = comparison(|_, _| {}, ComparisonOptions::default()).unwrap();
+        assert_eq!(dated.grouping(None), Some(Grouping::Days));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Both sides of a table, read alike and side by side. Nothing is decoded: a row is its bytes and their hash.
 //!
-//! A first pass adds both sides up, by day where rows have days. The days that differ are read once more on both sides,
-//! in the order of a [key], and [merged](merge). Whoever wants to know ([`verify`](crate::verify)) or to change what
+//! A first pass adds both sides up, by stretches of the key or by days, where rows have either. What of them differs is
+//! read once more on both sides, in the order of a [key], and [merged](merge). Whoever wants to know ([`verify`](crate::verify)) or to change what
 //! differs takes the rows from there.
 mod as_of;
 mod comparison;
@@ -11,6 +11,7 @@ pub(crate) mod part;
 pub(crate) mod promise;
 pub(crate) mod sketch;
 pub(crate) mod stream;
+pub(crate) mod stretch;
 mod throttle;
 
 use std::time::Duration;
@@ -89,18 +90,17 @@ impl FirstPass {
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Self> {
         let comparison = reading.comparison;
-        let is_day = window.as_ref().and_then(Window::days).is_some_and(|days| days.first == days.last());
-        // Rows that differ are looked for among the days of all windows, which a range of keys is not.
-        let is_of_days = window.as_ref().is_none_or(|window| window.days().is_some());
-        let by_day = comparison.has_days() && is_of_days && !is_day;
-        let question = |role| comparison.all(role, window.as_ref(), by_day);
+        let grouping = comparison.grouping(window.as_ref());
+        let question = |role| comparison.all(role, window.as_ref(), grouping);
         let mut ignore = |_| {};
         let (source, target) = tokio::try_join!(
             sums(source, question(Role::Source), reading, sketch, progress),
             sums(target, question(Role::Target), reading, sketch, &mut ignore),
         )?;
-        let differing = (source.total != target.total)
-            .then(|| RereadRows::differing(window.clone(), source.days.as_ref(), target.days.as_ref()));
+        let differing = (source.total != target.total).then(|| {
+            let groups = source.groups.as_ref().zip(target.groups.as_ref());
+            RereadRows::differing(window.clone(), grouping.zip(groups))
+        });
         Ok(Self { source, target, differing })
     }
 }
@@ -114,7 +114,7 @@ pub(crate) async fn again(
     reading: &Reading<'_>,
     window: Option<Window>,
 ) -> Result<Fingerprint> {
-    let question = reading.comparison.all(Role::Source, window.as_ref(), false);
+    let question = reading.comparison.all(Role::Source, window.as_ref(), None);
     Ok(sums(source, question, reading, false, &mut |_| {}).await?.total)
 }
 

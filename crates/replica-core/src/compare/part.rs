@@ -1,11 +1,15 @@
-//! Which days of a window differ, and how to ask for them again. Pure.
+//! Which days of a window, or stretches of its key, differ, and how to ask for them again. Pure.
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
 
 use time::{Date, Month};
 
+use super::stretch::Stretches;
+use crate::session::Role;
 use crate::tds::fingerprint::{Fingerprint, GroupKey};
 use crate::tds::rpc::Param;
-use crate::window::{Cut, DateColumn, DayRange, LAST_DAY, Window, yyyymmdd};
+use crate::window::{Cut, DayRange, LAST_DAY, Window, yyyymmdd};
 
 /// The rows that are read a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +18,19 @@ pub(crate) enum RereadRows {
     All(Option<Window>),
     /// Some days, in order, and the rows without a date.
     Days { days: Vec<DayRange>, undated: bool },
+    /// Those of a window, or of the table, that lie in some stretches of the key.
+    Stretches { window: Option<Window>, of: Arc<Stretches>, numbers: Vec<Range<usize>> },
 }
 
-/// The rows of a side by the day that they belong to.
-pub(crate) type FingerprintsByDay = HashMap<GroupKey, Fingerprint>;
+/// What a first pass tells rows apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grouping<'a> {
+    Days,
+    Stretches(&'a Arc<Stretches>),
+}
+
+/// The rows of a side by the group that they belong to.
+pub(crate) type FingerprintsByGroup = HashMap<GroupKey, Fingerprint>;
 
 /// More ranges than this are joined over the narrowest gaps: a query is not to grow without bound.
 const MOST_RANGES: usize = 32;
@@ -35,15 +48,30 @@ enum Day {
 }
 
 impl RereadRows {
-    /// The days of `window` whose sums differ; all of it where days do not tell.
+    /// The groups of `window`, of the source and of the target, whose sums differ; all of it where there are none that
+    /// tell.
     pub(crate) fn differing(
         window: Option<Window>,
-        source: Option<&FingerprintsByDay>,
-        target: Option<&FingerprintsByDay>,
+        groups: Option<(Grouping<'_>, (&FingerprintsByGroup, &FingerprintsByGroup))>,
     ) -> Self {
-        let (Some(source), Some(target)) = (source.map(by_day), target.map(by_day)) else {
-            return Self::All(window);
-        };
+        match groups {
+            None => Self::All(window),
+            Some((Grouping::Days, (source, target))) => Self::differing_days(window, source, target),
+            Some((Grouping::Stretches(of), (source, target))) => {
+                let all = source.keys().chain(target.keys());
+                let differing = all.filter(|group| source.get(group) != target.get(group));
+                let numbers = stretches(differing.map(number).collect());
+                Self::Stretches { window, of: of.clone(), numbers }
+            }
+        }
+    }
+
+    fn differing_days(
+        window: Option<Window>,
+        source: &FingerprintsByGroup,
+        target: &FingerprintsByGroup,
+    ) -> Self {
+        let (source, target) = (by_day(source), by_day(target));
         let days: BTreeSet<Day> = source.keys().chain(target.keys()).copied().collect();
         let differing: Vec<Day> = days.into_iter().filter(|day| source.get(day) != target.get(day)).collect();
         if differing.iter().any(|day| matches!(day, Day::Other(_))) {
@@ -57,43 +85,79 @@ impl RereadRows {
     }
 
     /// The sum of this part's rows among those of the whole.
-    pub(crate) fn sum(&self, total: Fingerprint, days: Option<&FingerprintsByDay>) -> Fingerprint {
-        let (Self::Days { days: ranges, undated }, Some(days)) = (self, days) else { return total };
+    pub(crate) fn sum(&self, total: Fingerprint, groups: Option<&FingerprintsByGroup>) -> Fingerprint {
+        let Some(groups) = groups else { return total };
         let mut sum = Fingerprint::default();
-        for (day, fingerprint) in by_day(days) {
-            let is_in = match day {
-                Day::Undated => *undated,
-                Day::Of(date) => ranges.iter().any(|range| range.holds(date)),
-                Day::Other(number) => ranges.iter().any(|range| range.holds_number(number)),
+        for (group, fingerprint) in groups {
+            let is_in = match self {
+                Self::All(_) => true,
+                Self::Days { days, undated } => match day(group) {
+                    Day::Undated => *undated,
+                    Day::Of(date) => days.iter().any(|range| range.holds(date)),
+                    Day::Other(number) => days.iter().any(|range| range.holds_number(number)),
+                },
+                Self::Stretches { numbers, .. } => numbers.iter().any(|range| range.contains(&number(group))),
             };
             if is_in {
-                sum += fingerprint;
+                sum += *fingerprint;
             }
         }
         sum
     }
 
     /// `None`: all rows.
-    pub(crate) fn predicate(
-        &self,
-        cut: Option<&Cut>,
-        date: Option<&DateColumn>,
-        params: &mut Vec<Param>,
-    ) -> Option<String> {
+    pub(crate) fn predicate(&self, role: Role, cut: Option<&Cut>, params: &mut Vec<Param>) -> Option<String> {
         match self {
             Self::All(window) => Some(cut?.within(window.as_ref()?, params)),
             Self::Days { days, undated } => {
-                let date = date?;
+                let date = cut?.date()?;
                 let days = days.iter().map(|days| format!("({})", date.within(days, params)));
                 let mut terms: Vec<_> = days.collect();
                 terms.extend(undated.then(|| date.missing()));
                 Some(terms.join(" OR "))
             }
+            Self::Stretches { window, of, numbers } => {
+                let window = window.as_ref().and_then(|window| Some(cut?.within(window, params)));
+                let stretches = numbers.iter().map(|range| format!("({})", of.within(role, range, params)));
+                let stretches = stretches.collect::<Vec<_>>().join(" OR ");
+                Some(match window {
+                    Some(window) => format!("({window}) AND ({stretches})"),
+                    None => stretches,
+                })
+            }
         }
     }
 }
 
-fn by_day(days: &FingerprintsByDay) -> HashMap<Day, Fingerprint> {
+/// A stretch's.
+fn number(group: &GroupKey) -> usize {
+    group.bytes().first().copied().unwrap_or_default().into()
+}
+
+/// Stretches that follow each other, together.
+fn stretches(differing: BTreeSet<usize>) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for number in differing {
+        match ranges.last_mut() {
+            Some(last) if last.end == number => last.end = number + 1,
+            _ => ranges.push(number..number + 1),
+        }
+    }
+    join_narrowest(&mut ranges, |one, next| next.start - one.end, |one, next| one.end = next.end);
+    ranges
+}
+
+/// Joins ranges over the narrowest gaps, as long as there are too many.
+fn join_narrowest<T, G: Ord>(ranges: &mut Vec<T>, gap: impl Fn(&T, &T) -> G, join: impl Fn(&mut T, T)) {
+    while ranges.len() > MOST_RANGES {
+        let narrowest = (1..ranges.len()).min_by_key(|at| gap(&ranges[at - 1], &ranges[*at]));
+        let Some(at) = narrowest else { break };
+        let joined = ranges.remove(at);
+        join(&mut ranges[at - 1], joined);
+    }
+}
+
+fn by_day(days: &FingerprintsByGroup) -> HashMap<Day, Fingerprint> {
     days.iter().map(|(label, fingerprint)| (day(label), *fingerprint)).collect()
 }
 
@@ -139,12 +203,7 @@ fn ranges(dates: impl Iterator<Item = Date>) -> Vec<DayRange> {
             _ => ranges.push(DayRange { first, next }),
         }
     }
-    while ranges.len() > MOST_RANGES {
-        let gap = |at: usize| (ranges[at + 1].first - ranges[at].next).whole_days();
-        let Some(narrowest) = (0..ranges.len() - 1).min_by_key(|at| gap(*at)) else { break };
-        let joined = ranges.remove(narrowest + 1);
-        ranges[narrowest].next = joined.next;
-    }
+    join_narrowest(&mut ranges, |one, next| next.first - one.next, |one, next| one.next = next.next);
     ranges
 }
 
@@ -155,7 +214,7 @@ mod tests {
     use time::macros::date;
 
     /// As the row scanner would add them up.
-    fn days(rows: &[(&[u8], u128)]) -> FingerprintsByDay {
+    fn days(rows: &[(&[u8], u128)]) -> FingerprintsByGroup {
         let mut sums = GroupedFingerprints::default();
         for (bytes, hash) in rows {
             let cell = [&[bytes.len() as u8], *bytes].concat();
@@ -165,7 +224,7 @@ mod tests {
     }
 
     fn differing(source: &[(&[u8], u128)], target: &[(&[u8], u128)]) -> RereadRows {
-        RereadRows::differing(None, Some(&days(source)), Some(&days(target)))
+        RereadRows::differing(None, Some((Grouping::Days, (&days(source), &days(target)))))
     }
 
     fn window(first: Date, next: Date) -> DayRange {
@@ -213,6 +272,22 @@ mod tests {
         for number in [20_240_230i64, 0, -20_240_229, i64::MAX, i64::MIN] {
             assert_eq!(differing(&[(&number.to_le_bytes(), 1)], &[]), RereadRows::All(None), "{number}");
         }
+    }
+
+    #[test]
+    fn the_stretches_that_differ_are_found_and_joined() {
+        let of = Arc::new(super::super::stretch::sample(&[10, 20, 30, 40]));
+        let grouping = Grouping::Stretches(&of);
+        let source = days(&[(&[0], 1), (&[1], 2), (&[2], 3), (&[4], 5)]);
+        let target = days(&[(&[0], 1), (&[1], 9), (&[3], 4), (&[4], 5)]);
+        let part = RereadRows::differing(None, Some((grouping, (&source, &target))));
+        let numbers = std::iter::once(1..4).collect();
+        assert_eq!(part, RereadRows::Stretches { window: None, of: of.clone(), numbers });
+        assert_eq!(part.sum(Fingerprint::default(), Some(&source)), Fingerprint { rows: 2, hash: 5 });
+        let predicate = part.predicate(Role::Source, None, &mut Vec::new());
+        assert_eq!(predicate.unwrap(), "([id] >= CAST(@P1 AS int) AND [id] < CAST(@P2 AS int))");
+        let every_other = stretches((0..256).step_by(2).collect());
+        assert_eq!((every_other.len(), every_other.last()), (MOST_RANGES, Some(&(254..255))));
     }
 
     #[test]

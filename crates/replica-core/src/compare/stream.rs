@@ -1,7 +1,7 @@
 //! A side's rows, in blocks or one by one, without decoding them.
 use super::Reading;
 use super::comparison::ComparisonQuery;
-use super::part::FingerprintsByDay;
+use super::part::FingerprintsByGroup;
 use super::sketch::Sketch;
 use crate::error::Result;
 use crate::read::Rows;
@@ -17,8 +17,8 @@ pub(crate) const MOST_ROW: usize = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Sums {
     pub total: Fingerprint,
-    /// By the day, where days were asked for and are not too many.
-    pub days: Option<FingerprintsByDay>,
+    /// By what the question tells rows apart by, if it does and there are not too many.
+    pub groups: Option<FingerprintsByGroup>,
     pub sketch: Option<Sketch>,
 }
 
@@ -30,8 +30,8 @@ pub(crate) async fn sums(
     sketch: bool,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Sums> {
-    let by_day = question.lead > 0;
-    let mut stream = Stream::open(session, question, reading, by_day).await?;
+    let is_grouped = question.lead > 0;
+    let mut stream = Stream::open(session, question, reading, is_grouped).await?;
     let mut sketch = sketch.then(Sketch::default);
     if let Some(sketch) = &mut sketch {
         while stream.next().await? {
@@ -46,8 +46,8 @@ pub(crate) async fn sums(
             progress(stream.rows.fingerprint().rows);
         }
     }
-    let days = stream.rows.take_grouped().and_then(|sums| sums.finish());
-    Ok(Sums { total: stream.rows.fingerprint(), days, sketch })
+    let groups = stream.rows.take_grouped().and_then(|sums| sums.finish());
+    Ok(Sums { total: stream.rows.fingerprint(), groups, sketch })
 }
 
 /// Rows one by one.

@@ -344,7 +344,7 @@ async fn write_difference<S: Source>(
     (on_record, mut timing): (OnRecord<'_>, Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(LoadOutcome, WrittenRows, Vec<(&'static str, Duration)>, Session)> {
-    let (Some(difference), Some(session)) = (&plan.difference, sides.source.into_session()) else {
+    let (Some(difference), Some(mut session)) = (&plan.difference, sides.source.into_session()) else {
         return Err(Error::usage("--apply difference compares two servers, and the rows come from files")
             .remedy("Say --apply replace"));
     };
@@ -361,6 +361,7 @@ async fn write_difference<S: Source>(
             ..ComparisonOptions::default()
         },
     )?;
+    let comparison = comparison.stretched(&mut session, source).await?;
     let written = DifferenceJob {
         what: job.what(),
         target: &job.target,

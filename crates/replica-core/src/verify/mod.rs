@@ -1,8 +1,8 @@
 //! Is the replica equal, row for row?
 //!
 //! Both sides of a window are read at once, as the copy reads them: nothing is decoded, and of every row only its hash
-//! is kept, added up for the window and, in the same pass, for each of its days. Days that differ are read once more
-//! on both sides, in the order of a key, and merged; that second reading also decides, since a source that changes
+//! is kept, added up for the window and, in the same pass, for each stretch of its key or each of its days. Those that
+//! differ are read once more on both sides, in the order of a key, and merged; that second reading also decides, since a source that changes
 //! meanwhile may differ for a moment. Without a key, a sketch taken in the first pass says which hashes
 //! make the difference, and the second picks their rows. `compare` does the reading.
 mod finding;
@@ -140,7 +140,7 @@ async fn unchanged(
 ) -> Result<Verdict> {
     let comparison = reading.comparison;
     reading.begin(target, Role::Target).await?;
-    let question = comparison.all(Role::Target, window.as_ref(), false);
+    let question = comparison.all(Role::Target, window.as_ref(), None);
     let Sums { total, .. } = sums(target, question, reading, false, progress).await?;
     end(target).await?;
     Ok(Verdict {
@@ -171,7 +171,7 @@ async fn compare(
             findings: Vec::new(),
         });
     };
-    let totals = [&source, &target].map(|sums| (sums.total, part.sum(sums.total, sums.days.as_ref())));
+    let totals = [&source, &target].map(|sums| (sums.total, part.sum(sums.total, sums.groups.as_ref())));
     let narrowed = match &comparison.key {
         Some(key) => match narrow::merge(sides, reading, &part, key).await? {
             Some(narrowed) => Some(narrowed),

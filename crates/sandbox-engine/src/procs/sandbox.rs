@@ -44,8 +44,10 @@ pub fn counters(params: &[Param], session: &mut Session, sink: &mut dyn Sink) ->
     let given = Arguments::bind("sp_sandbox_counters", &["@table"], params)?;
     let counters = session.engine.sandbox.counters(&TableName::parse(&given.required_text("@table")?)?);
     let rebuilds: u64 = counters.indexes.values().map(|index| index.rebuilds).sum();
-    let columns = Columns(&["scans bigint, index_rebuilds bigint, bulk_loads bigint, bulk_rows bigint"]);
-    let numbers = [counters.scans, rebuilds, counters.bulk_loads, counters.bulk_rows];
+    let columns = Columns(&[
+        "scans bigint, index_rebuilds bigint, bulk_loads bigint, bulk_rows bigint, rows_sent bigint",
+    ]);
+    let numbers = [counters.scans, rebuilds, counters.bulk_loads, counters.bulk_rows, counters.rows_sent];
     let row = numbers.map(|n| Cell::from(number(n))).to_vec();
     answer_rows(columns, vec![row], session.current_database().1, sink)?;
     Ok(0)

@@ -54,6 +54,8 @@ impl From<&ObjectName> for TableName {
 pub struct Counters {
     /// Results sent to clients that were read from it.
     pub scans: u64,
+    /// In these results.
+    pub rows_sent: u64,
     /// By name.
     pub indexes: BTreeMap<String, IndexCounters>,
     /// Bulk loads that ended well.

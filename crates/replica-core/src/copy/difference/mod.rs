@@ -104,7 +104,7 @@ pub(super) async fn write(
                 Differing::new(Merge::open(sides.both(), &reading, part, key, true).await?, key, job.plan);
             let bytes = stage::stage(&mut differing, &mut writer, job, progress).await?;
             let (counts, part_now) = differing.end().await?;
-            let was = part.sum(source, first.source.days.as_ref());
+            let was = part.sum(source, first.source.groups.as_ref());
             timing.phase("STAGE");
             Some((writer, counts, compare::now(source, was, part_now), bytes))
         }

@@ -188,6 +188,11 @@ impl Key {
         if terms.is_empty() { "1 = 1".to_owned() } else { terms.join(" AND ") }
     }
 
+    /// Which rows are not before a boundary. Of a key that is NULL that is unknown.
+    pub(crate) fn at_or_after(&self, boundary: &Boundary, params: &mut Vec<Param>) -> String {
+        self.compared(BoundarySide::From, boundary, params)
+    }
+
     /// That the key, as a row of values, is on that side of the boundary. The first column's comparison stands before the
     /// others, so that an index is sought by it.
     fn compared(&self, side: BoundarySide, boundary: &Boundary, params: &mut Vec<Param>) -> String {

@@ -1,4 +1,5 @@
 //! One attempt at one window: indexes, the copy, what became of a COMMIT whose answer was lost, and the proof.
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -163,6 +164,12 @@ impl WorkerPool {
             ..ComparisonOptions::default()
         };
         let comparison = Comparison::new(&self.source, &self.target, options)?;
+        let stretches = async || {
+            let stretches = comparison.stretches(&mut sides.source, &self.source).await?;
+            Ok::<_, Error>(stretches.map(Arc::new))
+        };
+        let stretches = self.stretches.get_or_try_init(stretches).await?.clone();
+        let comparison = comparison.by(stretches);
         let job = DifferenceJob {
             what: format!("{} {}", self.job.table, claim.window),
             target: &self.job.target,

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{FinishedWindow, WindowsJob};
 use crate::catalog::Table;
+use crate::compare::stretch::Stretches;
 use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, NextClaim, Run};
@@ -43,6 +45,8 @@ pub(super) struct WorkerPool {
     switch_refused: AtomicBool,
     /// The source does not let the rows be read under SNAPSHOT isolation.
     snapshot_refused: AtomicBool,
+    /// Where windows are compared: what their rows are told apart by, once it was asked for.
+    stretches: OnceCell<Option<Arc<Stretches>>>,
     /// A claim's answer was lost: a window may be ours without a worker that knows.
     unsure: AtomicBool,
     /// So that what the ledger could not be told is not taken for such a window.
@@ -78,6 +82,7 @@ impl WorkerPool {
             progress: progress.clone(),
             total,
             moved: AtomicU64::new(0),
+            stretches: OnceCell::new(),
             switch_refused: AtomicBool::new(false),
             snapshot_refused: AtomicBool::new(false),
             unsure: AtomicBool::new(false),

@@ -17,13 +17,7 @@ pub fn record(finished: &FinishedComparison) -> Record {
         |text: &str| if text.is_empty() { RecordValue::Missing } else { RecordValue::Text(text.to_owned()) };
     Record::new()
         .with("table", RecordValue::Text(finished.label()))
-        .with(
-            "window",
-            finished
-                .window
-                .as_ref()
-                .map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
-        )
+        .with_window(finished.window.as_ref())
         .with(
             "outcome",
             RecordValue::Text(finished.outcome().map_or("failed", ComparisonOutcome::name).into()),
@@ -61,13 +55,7 @@ pub fn finding(finished: &FinishedComparison, finding: &DifferingRow) -> Vec<Rec
         };
         Record::new()
             .with("table", RecordValue::Text(finished.label()))
-            .with(
-                "window",
-                finished
-                    .window
-                    .as_ref()
-                    .map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string())),
-            )
+            .with_window(finished.window.as_ref())
             .with("finding", RecordValue::Text(finding.kind.name().into()))
             .with("key", RecordValue::Text(finding.key.clone()))
             .with("count", RecordValue::Count(finding.count))

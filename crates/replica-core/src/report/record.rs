@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::subject::LogSubject;
 use crate::error::Error;
+use crate::window::Window;
 
 /// `--output`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct Record {
     values: Vec<(&'static str, RecordValue)>,
     details: Vec<String>,
     ordered: bool,
+    /// The place of its range of keys among the others, which its name does not tell.
+    number: Option<u32>,
 }
 
 impl Record {
@@ -81,6 +84,13 @@ impl Record {
         };
         self.values.push((name, value));
         self
+    }
+
+    /// Adds the window that the line is about. People see ranges of a key in the order of the key.
+    pub fn with_window(self, window: Option<&Window>) -> Self {
+        let number = window.and_then(Window::keys).map(|range| range.number);
+        let name = window.map_or(RecordValue::Missing, |window| RecordValue::Text(window.to_string()));
+        Self { number, ..self.with("window", name) }
     }
 
     /// Adds lines that people see below it.
@@ -129,9 +139,9 @@ impl Record {
     }
 
     /// What people find it by, among those that are sorted.
-    pub(super) fn place(&self) -> Option<(String, Option<String>)> {
+    pub(super) fn place(&self) -> Option<(String, Option<u32>, Option<String>)> {
         let subject = self.subject().filter(|_| !self.ordered)?;
-        Some((subject.table, subject.window))
+        Some((subject.table, self.number, subject.window))
     }
 
     /// The values' names as a line of TSV.

@@ -203,6 +203,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::window::{KeyRange, KeyValue};
 
     fn text(text: &str) -> RecordValue {
         if text.is_empty() { RecordValue::Missing } else { RecordValue::Text(text.into()) }
@@ -240,6 +241,19 @@ dbo.flights   2013-02  ok       336,776  33.7 MB  1.3s  259,058  000000000000000
 ";
         assert_eq!(table(&records, false), expected);
         assert_eq!(table(&[], false), "");
+    }
+
+    #[test]
+    fn ranges_stand_in_the_order_of_the_key() {
+        let boundaries = ["9", "10", "100"].map(|key| [KeyValue::new(key)].into());
+        let mut records: Vec<_> = KeyRange::between(boundaries.to_vec())
+            .into_iter()
+            .map(|range| Record::new().with("table", text("dbo.t")).with_window(Some(&range.into())))
+            .collect();
+        records.reverse();
+        let shown = table(&records, false);
+        let ranges: Vec<_> = shown.lines().skip(1).map(|line| line.trim_start_matches("dbo.t  ")).collect();
+        assert_eq!(ranges, ["[.., 9)", "[9, 10)", "[10, 100)", "[100, ..)"]);
     }
 
     fn compared(table: &str, outcome: &str, rows: [u64; 2], hashes: [u128; 2]) -> Record {

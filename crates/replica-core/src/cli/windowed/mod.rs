@@ -306,9 +306,8 @@ fn not_begun(options: &WindowedOptions, table: &str, error: &Error) -> Record {
 }
 
 fn record(job: &WindowsJob, finished: &FinishedWindow) -> Record {
-    let record = Record::new()
-        .with("table", RecordValue::Text(job.label()))
-        .with("window", RecordValue::Text(finished.window.to_string()));
+    let record =
+        Record::new().with("table", RecordValue::Text(job.label())).with_window(Some(&finished.window));
     match &finished.result {
         Ok(recorded) if finished.skipped => {
             report::skipped(record, recorded).with("retries", RecordValue::Missing)

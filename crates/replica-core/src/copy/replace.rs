@@ -40,6 +40,18 @@ impl From<Error> for ReplaceError {
     }
 }
 
+impl From<ReplaceError> for Error {
+    fn from(failed: ReplaceError) -> Self {
+        failed.error
+    }
+}
+
+impl AsRef<Error> for ReplaceError {
+    fn as_ref(&self) -> &Error {
+        &self.error
+    }
+}
+
 impl ReplaceError {
     /// Another way to ask, where the refused step has one that has not been tried.
     pub(super) fn fallback(&self, mut options: CopyOptions) -> Option<CopyOptions> {

@@ -4,9 +4,7 @@
 //! A failure before that leaves the old rows; publishing is one transaction, with the ledger's row in it.
 use std::time::{Duration, Instant};
 
-use super::publish::{
-    Filling, LOCK_TIMEOUT, POLITE_WAIT, SwitchPatience, drop_all, insert, is_lost, prove, switch,
-};
+use super::publish::{Filling, POLITE_WAIT, SwitchPatience, drop_all, insert, is_lost, prove, switch};
 use super::referencing::still_rest_and_ours;
 use super::replace::LOCK_WAIT;
 use super::window::WindowError;
@@ -112,8 +110,7 @@ async fn copy_over(
     loaded: &Loaded,
     outcome: LoadOutcome,
 ) -> Result<(), StagedError> {
-    let mut patience = SwitchPatience::new(plan);
-    target.set_lock_timeout(POLITE_WAIT).await?;
+    let mut patience = SwitchPatience::begin(target, plan, POLITE_WAIT).await?;
     loop {
         let copied = async {
             target.lane()?.begin().await?;
@@ -122,10 +119,10 @@ async fn copy_over(
             insert(target, plan, tables, outcome.fingerprint.rows).await?;
             claim.complete(target, loaded).await
         };
-        match copied.await {
-            Ok(()) => break,
-            Err(error) if error.has_number(LOCK_TIMEOUT) => patience.step_back(target, error).await?,
-            Err(error) => return Err(error.into()),
+        let copied = copied.await;
+        if let Some(settled) = patience.settled(target, copied).await {
+            settled?;
+            break;
         }
     }
     target.lane()?.commit().await.map_err(|error| {

@@ -94,6 +94,12 @@ struct ErrorDetails {
     refusal: Option<Refusal>,
 }
 
+impl AsRef<Self> for Error {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Error {
     /// An error of a kind, with one sentence of what happened.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {

@@ -4,7 +4,7 @@ use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
 use crate::shape::{DeleteMethod, LoadLock, Reason, no_date_column, windowed};
-use crate::staging::{BrokenRule, Layout, Staging, StagingTables, window_part};
+use crate::staging::{BrokenRule, Layout, Promises, Staging, StagingTables, window_part};
 use crate::tds::rpc::Query;
 use crate::types::mapping::MappedColumn;
 use crate::window::{
@@ -34,20 +34,20 @@ impl WindowedPlan {
     /// Those of [`Plan::new`]; nothing to cut by, or a choice among several.
     pub fn new(source: &Table, target: &Table, options: CopyOptions, cut_by: &CutBy) -> Result<Self> {
         // Whoever cuts by a column that is left out hears of that first, not of what the rows would lack then.
-        if let CutBy::Date(named) = cut_by {
-            choose(source, named.as_deref())?;
-        }
+        let date = match cut_by {
+            CutBy::Date(named) => Ok(choose(source, named.as_deref())?),
+            CutBy::Key(named) => Err(named),
+        };
         let mapping = mapping(source, target, options)?;
-        let (first, at_source, at_target, cut_by) = match cut_by {
-            CutBy::Date(named) => {
-                let date = choose(source, named.as_deref())?;
+        let (first, at_source, at_target, cut_by) = match date {
+            Ok(date) => {
                 let Some(mapped) = mapping.columns.iter().find(|mapped| mapped.source.id == date.id) else {
                     return Err(no_date_column(target, &date.name));
                 };
                 let (at_source, at_target) = (DateColumn::at_source(mapped), DateColumn::at_target(mapped));
                 (mapped, at_source.into(), at_target.into(), date.name.clone())
             }
-            CutBy::Key(named) => {
+            Err(named) => {
                 let columns = key_columns(source, &mapping.columns, named)?;
                 let at_target = Key::at_target(&columns).map_err(|error| error.table(&source.object.name))?;
                 let names: Vec<_> = columns.iter().map(|mapped| mapped.source.name.as_str()).collect();
@@ -65,18 +65,32 @@ impl WindowedPlan {
 
     /// The windows of this plan, as the ledger knows them.
     pub fn subject(&self, source: &Table, target: &Table) -> Subject {
-        let key = match &self.at_source {
-            Cut::Date(_) => None,
-            Cut::Key(key) => Some(key.fingerprint()),
-        };
-        Subject::new(source, target, &self.base.mapping, &self.cut_by, key.as_deref())
+        match &self.at_source {
+            Cut::Date(_) => Subject::new(source, target, &self.base.mapping, &self.cut_by, None),
+            Cut::Key(key) => self.subject_by(source, target, (key, &self.cut_by)),
+        }
+    }
+
+    /// The same if its ranges were cut by these columns of the source.
+    pub(crate) fn subject_of(&self, source: &Table, target: &Table, columns: &[&MappedColumn]) -> Subject {
+        let names: Vec<_> = columns.iter().map(|mapped| mapped.source.name.as_str()).collect();
+        self.subject_by(source, target, (&Key::at_source(columns), &names.join(", ")))
+    }
+
+    fn subject_by(&self, source: &Table, target: &Table, (key, names): (&Key, &str)) -> Subject {
+        Subject::new(source, target, &self.base.mapping, names, Some(&key.fingerprint()))
     }
 
     /// The same plan, by which windows that are partitions of their own change places with them, if the target is built
     /// for that.
-    pub fn with_staging(self, target: &Table, layout: Layout, windows: &[Window]) -> Self {
+    pub(crate) fn with_staging(
+        self,
+        target: &Table,
+        (layout, promises): (Layout, Option<Promises>),
+        windows: &[Window],
+    ) -> Self {
         let Some(date) = self.at_target.date().cloned() else { return self };
-        match Staging::new(target, self.target_cut_id, date, layout) {
+        match Staging::new(target, (self.target_cut_id, date), layout, promises) {
             Ok(staging) if windows.iter().any(|window| staging.stage(window).is_some()) => {
                 let strategy = self.base.strategy.clone().switching();
                 Self { base: Plan { strategy, ..self.base }, staging: Some(staging), ..self }

@@ -17,7 +17,7 @@ use crate::window::{DateColumn, Window};
 pub(crate) use layout::{IdentitySeed, Layout, PartitionBounds, PartitionLayout};
 pub(crate) use rules::{BrokenRule, broken_rules};
 use twin::{LOW_PRIORITY, waits_at_low_priority};
-pub(crate) use twin::{SwitchFacts, Twins};
+pub(crate) use twin::{Promises, SwitchFacts, Twins};
 
 /// How to build the tables beside the target.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct Staging {
     indexes: Vec<Index>,
     date: DateColumn,
     layout: Layout,
+    promises: Option<Promises>,
     low_priority: bool,
 }
 
@@ -95,11 +96,17 @@ pub(crate) fn window_part(window: &Window) -> String {
 const SCHEMA: &str = "replica";
 
 impl Staging {
-    /// For windows of `target` along `date`, its column `date_id`.
+    /// For windows of `target` along `date`, its column `date_id`. `promises`: what the target's constraints say, where that
+    /// was asked for.
     ///
     /// # Errors
     /// Why it cannot be done, in words for `--explain`.
-    pub fn new(target: &Table, date_id: i32, date: DateColumn, layout: Layout) -> Result<Self, String> {
+    pub(crate) fn new(
+        target: &Table,
+        (date_id, date): (i32, DateColumn),
+        layout: Layout,
+        promises: Option<Promises>,
+    ) -> Result<Self, String> {
         if layout.column_id != date_id {
             return Err("partitioned by another column than the windows' date".into());
         }
@@ -111,10 +118,11 @@ impl Staging {
         if let Some(column) = special {
             return Err(format!("column {} is computed or generated", column.name));
         }
-        if target.foreign_keys.as_ref().is_none_or(|keys| !keys.is_empty()) {
+        let is_unpromised = promises.is_none();
+        if is_unpromised && target.foreign_keys.as_ref().is_none_or(|keys| !keys.is_empty()) {
             return Err("foreign keys, of which SWITCH wants copies".into());
         }
-        if target.checks.as_ref().is_none_or(|checks| !checks.is_empty()) {
+        if is_unpromised && target.checks.as_ref().is_none_or(|checks| !checks.is_empty()) {
             return Err("CHECK constraints, of which SWITCH wants copies".into());
         }
         let Some(indexes) = &target.indexes else {
@@ -139,6 +147,7 @@ impl Staging {
             indexes: indexes.clone(),
             date,
             layout,
+            promises,
             low_priority: waits_at_low_priority(target),
         })
     }
@@ -161,6 +170,7 @@ impl Staging {
         });
         let mut finish: Vec<_> =
             others().filter_map(|index| self.index(&incoming, index, partition)).collect();
+        finish.extend(self.promises.iter().flat_map(|promises| promises.of(&incoming)));
         let promise = self.date.promise(days);
         finish.push(format!("ALTER TABLE {} WITH CHECK ADD CHECK ({promise})", incoming.quoted()));
         let target = self.target.quoted();
@@ -295,7 +305,7 @@ mod tests {
 
     fn staging(table: &Table, layout: Layout) -> Result<Staging, String> {
         let date = DateColumn::plain(&table.columns[1]);
-        Staging::new(table, 2, date, layout)
+        Staging::new(table, (2, date), layout, None)
     }
 
     #[test]

@@ -102,11 +102,8 @@ impl Twins {
     pub fn tables(&self, run: i64) -> StagingTables {
         let name = |part: &str| TableName::new(SCHEMA, &format!("stage_{}_{run}_{part}", self.object_id));
         let (incoming, outgoing) = (name("in"), name("out"));
-        let new = Creation::of(&self.like(&incoming, true));
-        let old = Creation::of(&self.like(&outgoing, false));
-        let sql = |steps: &[DdlStep]| -> Vec<String> {
-            steps.iter().flat_map(|step| &step.statements).map(|statement| statement.sql.clone()).collect()
-        };
+        let new = Creation::of(&like(&self.definition, &incoming, true));
+        let old = Creation::of(&like(&self.definition, &outgoing, false));
         let create = vec![
             (incoming.clone(), sql(std::slice::from_ref(&new.table))),
             (outgoing.clone(), [sql(std::slice::from_ref(&old.table)), sql(&old.after_load)].concat()),
@@ -124,37 +121,6 @@ impl Twins {
             low_priority: self.low_priority,
             unless: None,
         }
-    }
-
-    /// `holds`: it gets the new rows, and what the target's constraints promise of them. The other one takes the old ones.
-    fn like(&self, name: &TableName, holds: bool) -> Definition {
-        let mut like = Definition {
-            name: name.clone(),
-            statistics: Vec::new(),
-            referenced_by: Vec::new(),
-            traits: Vec::new(),
-            ..self.definition.clone()
-        };
-        for column in &mut like.columns {
-            column.default = None;
-            // The table that is loaded counts as far as the load comes (see `identity::move_on`).
-            column.identity = column.identity.take().filter(|_: &IdentityRange| holds);
-        }
-        for index in &mut like.indexes {
-            // Names of keys are names in the schema; those of indexes are the table's own.
-            index.name.by_system |= index.backs != Backs::Nothing;
-        }
-        if !holds {
-            like.checks.clear();
-            like.foreign_keys.clear();
-        }
-        let unnamed = |name: &mut ConstraintName, n: usize| {
-            *name = ConstraintName { name: format!("{}_{n}", like.name.name), by_system: true };
-        };
-        let checks = like.checks.iter_mut().map(|check| &mut check.name);
-        let keys = like.foreign_keys.iter_mut().map(|key| &mut key.name);
-        checks.chain(keys).enumerate().for_each(|(n, name)| unnamed(name, n));
-        like
     }
 
     /// The first of them waits for the target; what comes after has it already.
@@ -175,4 +141,56 @@ impl Twins {
         let new = all.map(|n| format!("ALTER TABLE {new} SWITCH PARTITION {n} TO {target} PARTITION {n}"));
         out.chain(new).collect()
     }
+}
+
+/// What a table's checks and foreign keys promise of its rows: SWITCH wants the same of those that come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Promises(Definition);
+
+impl Promises {
+    pub(crate) fn new(definition: Definition) -> Self {
+        Self(definition)
+    }
+
+    /// What makes `table` promise it, once the rows are there.
+    pub(super) fn of(&self, table: &TableName) -> Vec<String> {
+        let promises = Definition { indexes: Vec::new(), ..like(&self.0, table, true) };
+        let Creation { after_load, foreign_keys, .. } = Creation::of(&promises);
+        [sql(&after_load), sql(&foreign_keys)].concat()
+    }
+}
+
+/// A definition for a table beside the one that is so defined. `holds`: it gets the new rows, and what the target's constraints promise of them. The other one takes the old ones.
+fn like(definition: &Definition, name: &TableName, holds: bool) -> Definition {
+    let mut like = Definition {
+        name: name.clone(),
+        statistics: Vec::new(),
+        referenced_by: Vec::new(),
+        traits: Vec::new(),
+        ..definition.clone()
+    };
+    for column in &mut like.columns {
+        column.default = None;
+        // The table that is loaded counts as far as the load comes (see `identity::move_on`).
+        column.identity = column.identity.take().filter(|_: &IdentityRange| holds);
+    }
+    for index in &mut like.indexes {
+        // Names of keys are names in the schema; those of indexes are the table's own.
+        index.name.by_system |= index.backs != Backs::Nothing;
+    }
+    if !holds {
+        like.checks.clear();
+        like.foreign_keys.clear();
+    }
+    let unnamed = |name: &mut ConstraintName, n: usize| {
+        *name = ConstraintName { name: format!("{}_{n}", like.name.name), by_system: true };
+    };
+    let checks = like.checks.iter_mut().map(|check| &mut check.name);
+    let keys = like.foreign_keys.iter_mut().map(|key| &mut key.name);
+    checks.chain(keys).enumerate().for_each(|(n, name)| unnamed(name, n));
+    like
+}
+
+fn sql(steps: &[DdlStep]) -> Vec<String> {
+    steps.iter().flat_map(|step| &step.statements).map(|statement| statement.sql.clone()).collect()
 }

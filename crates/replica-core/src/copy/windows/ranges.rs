@@ -4,7 +4,7 @@ use crate::boundaries::{self, FoundBy, MOST_RANGES, Ranges};
 use crate::catalog::Table;
 use crate::copy::Sides;
 use crate::error::{Error, Result};
-use crate::ledger::{self, ResumeMode};
+use crate::ledger::{self, ResumeMode, Subject};
 use crate::plan::{WindowedPlan, key_columns};
 use crate::report::human_count;
 use crate::retry::Backoff;
@@ -89,31 +89,36 @@ async fn attempt(job: &WindowsJob, size: RangeSize) -> Result<(Vec<String>, Rang
     // As if by all columns: what cannot be cut is refused before anything is read.
     let plan = WindowedPlan::new(&source, &target, job.options, &job.cut_by)?;
     let columns = key_columns(&source, &plan.base.mapping.columns, named)?;
-    let names: Vec<_> = columns.iter().map(|mapped| mapped.source.name.clone()).collect();
-    if let Some((many, ranges)) = recorded(job, &mut sides, (&source, &target), &names).await? {
-        let wanted = u32::try_from(ranges.ranges.len()).unwrap_or(MOST_RANGES);
-        return Ok((names[..many].to_vec(), ranges, wanted));
-    }
-    let wanted = size.ranges(source.rows(), job.workers)?;
-    let (many, ranges) = boundaries::find(&mut sides.source, &source, &columns, wanted).await?;
-    Ok((names[..many].to_vec(), ranges, wanted))
+    let subjects = (1..=columns.len()).map(|many| plan.subject_of(&source, &target, &columns[..many]));
+    let recorded = recorded(job, &mut sides, &target, subjects.collect()).await?;
+    let (many, ranges, wanted) = match recorded {
+        Some((many, ranges)) => {
+            let wanted = u32::try_from(ranges.ranges.len()).unwrap_or(MOST_RANGES);
+            (many, ranges, wanted)
+        }
+        None => {
+            let wanted = size.ranges(source.rows(), job.workers)?;
+            let (many, ranges) = boundaries::find(&mut sides.source, &source, &columns, wanted).await?;
+            (many, ranges, wanted)
+        }
+    };
+    let names = columns[..many].iter().map(|mapped| mapped.source.name.clone());
+    Ok((names.collect(), ranges, wanted))
 }
 
 /// The ranges that the ledger has, and how many of the key's columns they are cut by: those of a run that goes on, and those
-/// of the hosts that are at work.
+/// of the hosts that are at work. `subjects`: of one column, of two, and so on.
 async fn recorded(
     job: &WindowsJob,
     sides: &mut Sides,
-    (source, target): (&Table, &Table),
-    names: &[String],
+    target: &Table,
+    subjects: Vec<Subject>,
 ) -> Result<Option<(usize, Ranges)>> {
     if (job.resume != ResumeMode::Resume && !job.shared) || !ledger::exists(&mut sides.target).await? {
         return Ok(None);
     }
     let known = ledger::windows(&mut sides.target, &target.object.name).await?;
-    for many in 1..=names.len() {
-        let cut_by = CutBy::Key(names[..many].to_vec());
-        let subject = WindowedPlan::new(source, target, job.options, &cut_by)?.subject(source, target);
+    for (many, subject) in (1..).zip(subjects) {
         if job.resume != ResumeMode::Resume && !ledger::may_be_joined(&mut sides.target, &subject).await? {
             return Ok(None);
         }

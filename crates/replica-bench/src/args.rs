@@ -14,7 +14,7 @@ pub struct Args {
     #[argh(option)]
     pub sandbox: Option<PathBuf>,
 
-    /// measure this case only: sales, flights, int or wide
+    /// measure this case only: sales, flights, int, wide, narrow or changes
     #[argh(option)]
     pub case: Option<String>,
 
@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane, months, ranges, verify, difference, reload, changes, quiet or typed
+    /// relay, lane, months, ranges, verify, narrow, difference, reload, changes, quiet or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -76,6 +76,8 @@ pub enum Mode {
     Ranges,
     /// Both sides read and compared.
     Verify,
+    /// The same where one row differs.
+    Narrow,
     /// Two equal sides brought in step by their differences.
     Difference,
     /// A table replaced, for the bytes that the target gets.
@@ -96,6 +98,7 @@ impl Mode {
             Self::Months => "months",
             Self::Ranges => "ranges",
             Self::Verify => "verify",
+            Self::Narrow => "narrow",
             Self::Difference => "difference",
             Self::Reload => "reload",
             Self::Changes => "changes",
@@ -115,6 +118,7 @@ impl std::str::FromStr for Mode {
             Self::Months,
             Self::Ranges,
             Self::Verify,
+            Self::Narrow,
             Self::Difference,
             Self::Reload,
             Self::Changes,

@@ -30,6 +30,9 @@ const MOST_CHANGES_OVER_RELOAD: f64 = 0.05;
 const QUIET: usize = 500;
 const MOST_QUIET_REQUESTS: u64 = 20;
 const MOST_QUIET_CPU: Duration = Duration::from_millis(50);
+/// Of a table of 2^NARROWED rows, to find the one that differs: one of 256 stretches, and more where they are uneven.
+const NARROWED: u32 = 19;
+const MOST_READ_AGAIN: f64 = 0.02;
 /// The table whose changes are carried over, and its rows: 2^DOUBLINGS.
 const KEPT: &str = "dbo.bench_kept";
 const DOUBLINGS: u32 = 15;
@@ -72,6 +75,9 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
                 met &= args.quick || bench.length(&case)?;
             }
         }
+    }
+    if args.case.as_deref().is_none_or(|name| name == "narrow") {
+        met &= bench.narrow(if args.quick { NARROWED - 3 } else { NARROWED })?;
     }
     if args.case.as_deref().is_none_or(|name| name == "changes") {
         met &= bench.changes(if args.quick { QUIET / 5 } else { QUIET })?;
@@ -213,6 +219,32 @@ impl Bench {
         println!("quiet changes tables {tables} requests {requests} cpu_ms {:.1}", cpu.as_secs_f64() * 1e3);
         met &= meets(case.name, "quiet_requests", requests < MOST_QUIET_REQUESTS, requests as f64);
         Ok(met & meets(case.name, "quiet_cpu_ms", cpu < MOST_QUIET_CPU, cpu.as_secs_f64() * 1e3))
+    }
+
+    /// How much of a table of 2^doublings rows is read a second time to find the one row that differs.
+    fn narrow(&self, doublings: u32) -> Result<bool, Box<dyn Error>> {
+        const TABLE: &str = "dbo.bench_narrow";
+        let mut made =
+            vec![format!("CREATE TABLE {TABLE} (id int NOT NULL PRIMARY KEY, label varchar(40) NULL)")];
+        made.push(format!("INSERT INTO {TABLE} VALUES (0, 'a row as it was copied')"));
+        made.extend(
+            (0..doublings)
+                .map(|n| format!("INSERT INTO {TABLE} SELECT id + {}, label FROM {TABLE}", 1u64 << n)),
+        );
+        let rows = 1u64 << doublings;
+        self.sandbox.execute(SOURCE, &made)?;
+        made.push(format!("UPDATE {TABLE} SET label = 'another' WHERE id = {}", rows / 3));
+        self.sandbox.execute(EQUAL, &made)?;
+        let case = Case::of_table("narrow", TABLE);
+        let narrow = self.measure(Mode::Narrow, &case, "")?;
+        let share = narrow.rows as f64 / (2 * rows) as f64;
+        println!(
+            "narrow rows {rows} read_again_by_both {} seconds {:.2} cpu_s {:.2}",
+            narrow.rows,
+            narrow.wall.as_secs_f64(),
+            narrow.cpu.as_secs_f64()
+        );
+        Ok(meets(case.name, "share_read_again", share <= MOST_READ_AGAIN, share))
     }
 
     /// Whether a long stream costs more, for each row or in memory, than a short one.

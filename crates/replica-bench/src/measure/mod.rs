@@ -40,6 +40,7 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
             Mode::Relay => relay::run(measure).await,
             Mode::Lane => lane::run(measure).await,
             Mode::Months => windows::months(measure).await,
+            Mode::Narrow => verify::narrow(measure).await,
             Mode::Ranges => windows::ranges(measure).await,
             Mode::Verify => verify::run(measure).await,
             Mode::Difference => verify::difference(measure).await,

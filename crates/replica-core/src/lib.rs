@@ -69,6 +69,7 @@ pub mod types;
 pub mod verify;
 pub mod window;
 
+mod authorities;
 mod compare;
 mod entra;
 mod exit;

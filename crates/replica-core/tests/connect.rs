@@ -1,6 +1,7 @@
 //! Connecting, in every way there is: to the sandbox, and to what is no SQL Server at all.
 mod common;
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use common::{Peer, Sandbox, answers, endpoint, run, scripted, silent, text, welcome};
@@ -77,6 +78,48 @@ fn with_tls_for_everything() {
     let sandbox = Sandbox::start(Policy::On, 32767);
     run(visit(&trusting(&sandbox, "Encrypt=true"))).unwrap();
     run(visit(&sandbox.endpoint("TrustServerCertificate=true"))).unwrap();
+}
+
+/// How often the log said of a server that a session of TLS was resumed.
+struct Resumptions(Mutex<Vec<String>>);
+
+static RESUMPTIONS: Resumptions = Resumptions(Mutex::new(Vec::new()));
+
+impl log::Log for Resumptions {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let text = record.args().to_string();
+        if text.contains("a session of TLS is resumed") {
+            self.0.lock().unwrap().push(text);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_session_of_tls_is_resumed_by_who_has_checked_alike() {
+    log::set_logger(&RESUMPTIONS).unwrap();
+    log::set_max_level(log::LevelFilter::Debug);
+    let sandbox = Sandbox::start(Policy::Strict, 32767);
+    let port = sandbox.address().port().to_string();
+    let resumed = || RESUMPTIONS.0.lock().unwrap().iter().filter(|text| text.contains(&port)).count();
+    run(visit(&trusting(&sandbox, "Encrypt=strict"))).unwrap();
+    assert_eq!(resumed(), 0);
+    run(visit(&trusting(&sandbox, "Encrypt=strict"))).unwrap();
+    assert_eq!(resumed(), 1);
+    // Who has to see another name, or trusts others, checks for himself.
+    let elsewhere = trusting(&sandbox, "Encrypt=strict;HostNameInCertificate=elsewhere.example.org");
+    let message = text(run(visit(&elsewhere)));
+    assert!(message.contains("is not for the name 'elsewhere.example.org'"), "{message}");
+    let message = text(run(visit(&sandbox.endpoint("Encrypt=strict"))));
+    assert!(message.contains("certificate is not trusted"), "{message}");
+    assert_eq!(resumed(), 1);
+    run(visit(&trusting(&sandbox, "Encrypt=strict"))).unwrap();
+    assert_eq!(resumed(), 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use replica_testkit::{Program, ProgramExit, Server};
+use replica_testkit::{Pair, Program, ProgramExit, Server};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
 const PASSWORD: &str = "hunter2-hunter2";
@@ -27,6 +27,36 @@ fn login(port: u16) -> String {
 fn one_error(run: &ProgramExit) {
     assert_eq!(run.stderr.lines().count(), 1, "{run}");
     assert_eq!(run.stdout, "", "{run}");
+}
+
+/// The authorities come out of a pipe that is gone as soon as somebody has read it.
+#[cfg(unix)]
+#[test]
+fn the_systems_authorities_are_read_once_for_all_logins() {
+    let pair = Pair::on(Server::sandbox());
+    pair.both("CREATE TABLE dbo.t (a int NOT NULL); CREATE TABLE dbo.u (a int NOT NULL)");
+    pair.source("INSERT INTO dbo.t VALUES (1); INSERT INTO dbo.u VALUES (2)");
+    let (_, authority) = pair.server.place();
+    let authority = std::fs::read(authority).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("authorities.pem");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let by_system = |database: &str| {
+        let connection = pair.server.connection(database);
+        let parts = connection.split(';').filter(|part| !part.contains("Certificate="));
+        parts.chain(["Encrypt=true"]).collect::<Vec<_>>().join(";")
+    };
+    let running = Program::new(BINARY)
+        .with("REPLICA_SOURCE", &by_system(&pair.source.name))
+        .with("REPLICA_TARGET", &by_system(&pair.target.name))
+        .with("SSL_CERT_FILE", pipe.to_str().unwrap())
+        .start(&["dbo.t", "dbo.u"]);
+    let mut writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+    std::fs::remove_file(&pipe).unwrap();
+    writer.write_all(&authority).unwrap();
+    drop(writer);
+    running.finish().exits(0);
+    pair.assert_equal("SELECT a FROM dbo.t UNION ALL SELECT a FROM dbo.u ORDER BY a");
 }
 
 #[test]

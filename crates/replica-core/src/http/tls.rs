@@ -6,8 +6,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig};
 
+use crate::authorities;
 use crate::error::{Error, Result};
 
 /// Speaks TLS over `tcp` with `host`, whose certificate must carry that name.
@@ -19,12 +20,9 @@ pub(super) async fn over(tcp: TcpStream, host: &str) -> Result<TlsStream<TcpStre
 }
 
 fn config() -> Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(Error::connect("this system has no certificate authorities to check the server with")
-            .remedy("Install the ca-certificates package, or name a PEM file with SSL_CERT_FILE."));
-    }
+    let roots = authorities::of_system(
+        "Install the ca-certificates package, or name a PEM file with SSL_CERT_FILE.",
+    )?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::connect(format!("TLS is not available: {error}")))?;
@@ -35,6 +33,7 @@ fn config() -> Result<ClientConfig> {
 fn explain(error: &std::io::Error) -> Error {
     match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(reason)) => {
+            authorities::read_anew();
             Error::connect(format!("the server's certificate is not trusted: {reason}")).remedy(
                 "Add its authority to the system's, or name a PEM file with SSL_CERT_FILE: a proxy that opens TLS has an \
                  authority of its own.",

@@ -9,7 +9,7 @@ use replica_core::copy::{self, CopyOptions, Days, Plan, Sides, Source, TableJob,
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::notify;
-use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter};
+use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter, Timing};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Parent, TableReference, keys, order};
 use replica_core::schema::{MissedTable, MissingTables};
@@ -55,7 +55,9 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     let policy = options.creation.policy(config)?;
     cli::block_on(options.max_workers, |stop| async move {
         stop.or(async {
+            let mut timing = Timing::begin("all tables");
             let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
+            timing.phase("NAMES");
             let mut tables = configured.tables(&written)?;
             options.article.of_one(&tables)?;
             let missing = match policy.zip(source.endpoint()) {
@@ -65,7 +67,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                 }
                 None => None,
             };
-            let mut run = CopyRun { options, reporter, failures: Vec::new() };
+            let mut run = CopyRun { options, reporter, failures: Vec::new(), timing };
             if let Some(missing) = &missing {
                 if options.explain {
                     let made = explain_missing(missing, &mut run).await?;
@@ -154,6 +156,8 @@ struct CopyRun<'a> {
     options: &'a Options,
     reporter: &'a Reporter,
     failures: Vec<(String, Code)>,
+    /// Until the first table is copied.
+    timing: Timing,
 }
 
 /// A table that can be replaced.
@@ -340,6 +344,8 @@ impl CopyRun<'_> {
                 }
             }
         }
+        self.timing.phase("PLAN");
+        self.timing.log();
         Ok(planned)
     }
 

@@ -33,7 +33,7 @@ use crate::load::{LoadOutcome, Progress};
 use crate::plan::Publishing;
 use crate::plan::WindowedPlan;
 pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
-use crate::report::{Timing, about};
+use crate::report::{CATALOG, CONNECT, Timing, about};
 use crate::retry::Backoff;
 use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session, forbids_snapshot};
@@ -219,10 +219,13 @@ async fn attempt<S: Source>(
 ) -> Result<LoadOutcome> {
     let mut options = job.options;
     loop {
-        let lost = record.lost();
+        let mut timing = Timing::begin_after(job.what(), record.lost());
         let mut sides = Sides::connect(&job.source, &job.target).await?;
+        timing.phase(CONNECT);
         let (source, target) = sides.tables(&job.table, &job.article).await?;
+        timing.phase(CATALOG);
         lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
+        timing.phase("WAIT");
         options = informed(&mut sides.target, (&source, &target), options).await?;
         let plan = job.plan(&source, &target, options)?;
         choice::tell(&job.what(), &plan);
@@ -236,7 +239,6 @@ async fn attempt<S: Source>(
         };
         if plan.difference.is_some() {
             let on_record = if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
-            let timing = Timing::begin_after(job.what(), lost);
             match Box::pin(write_difference(
                 job,
                 sides,
@@ -263,13 +265,12 @@ async fn attempt<S: Source>(
             }
         }
         let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
-        let mut timing = Timing::begin_after(job.what(), lost);
         let replaced = async {
             let (findings, held) = guard::look(&mut sides, &plan).await?;
             for warning in findings.warnings()? {
                 log::warn!("{}: {warning}", job.table);
             }
-            timing.skip();
+            timing.phase("PREPARE");
             match plan.publishing {
                 Publishing::Direct => {
                     replace::replace(&mut sides, &plan, &held, checks, &mut timing, progress).await
@@ -289,9 +290,10 @@ async fn attempt<S: Source>(
         };
         match replaced.await {
             Ok(outcome) => {
-                timing.log();
                 record.loaded(&mut sides.target, &outcome).await;
                 note(&mut sides.target, job, (&source, &target), options, &outcome).await;
+                timing.phase("RECORD");
+                timing.log();
                 effort.phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
@@ -372,7 +374,7 @@ async fn write_difference<S: Source>(
         verify: job.verify,
         on_record,
     };
-    timing.skip();
+    timing.phase("PREPARE");
     let mut sides = Sides { source: session, target: sides.target };
     let outcome = difference::write(&mut sides, &written, &mut timing, progress).await;
     let (outcome, written) = outcome.map_err(|failed| failed.error)?;

@@ -21,4 +21,4 @@ pub use progress::{Bar, ProgressBars};
 pub use record::{Format, Record, RecordValue, one_line};
 pub use reporting::{LogFormat, Reporter, Reporting};
 pub use subject::about;
-pub use timing::{LOST, Timing};
+pub use timing::{CATALOG, CONNECT, LOST, Timing};

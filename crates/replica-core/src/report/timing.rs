@@ -6,6 +6,15 @@ use super::human_duration;
 
 /// The phase of attempts that came to nothing, and of the waits between attempts.
 pub const LOST: &str = "LOST";
+/// The logins.
+pub const CONNECT: &str = "CONNECT";
+/// What the servers are asked of the tables before anything else.
+pub const CATALOG: &str = "CATALOG";
+/// What lies between the phases, where it would be seen: the phases' sum is the total.
+const OTHER: &str = "OTHER";
+/// What is less is written as `0.0s`, or is less than so much of the total.
+const SEEN: Duration = Duration::from_millis(50);
+const HUNDREDTH: u32 = 100;
 
 /// Measures phase after phase; prints as
 /// `[TIMING] APP_4_SALES 2024-01: DELETE 2.3s | INSERT 4m32s | TOTAL 4m34s`.
@@ -41,7 +50,7 @@ impl Timing {
         self.last = now;
     }
 
-    /// What came since the last phase belongs to none.
+    /// What came since the last phase belongs to none: it is shown as `OTHER`.
     pub fn skip(&mut self) {
         self.last = Instant::now();
     }
@@ -70,7 +79,10 @@ impl Timing {
     }
 
     fn line(&self, total: Duration) -> String {
-        let phases = self.phases.iter().copied().chain([("TOTAL", total)]);
+        let known: Duration = self.phases.iter().map(|(_, took)| *took).sum();
+        let other = total.saturating_sub(known);
+        let other = (other >= SEEN.max(total / HUNDREDTH)).then_some((OTHER, other));
+        let phases = self.phases.iter().copied().chain(other).chain([("TOTAL", total)]);
         let phases: Vec<_> = phases.map(|(name, took)| format!("{name} {}", human_duration(took))).collect();
         format!("[TIMING] {}: {}", self.what, phases.join(" | "))
     }
@@ -102,6 +114,15 @@ mod tests {
             timing.line(Duration::from_secs(320)),
             "[TIMING] APP_4_SALES 2024-01: DELETE 2.3s | DISABLE_IDX 0.5s | INSERT 4m32s | REBUILD_IDX 45s | TOTAL 5m20s"
         );
+    }
+
+    #[test]
+    fn what_no_phase_has_is_shown() {
+        let mut timing = Timing::begin("dbo.t");
+        timing.add(CONNECT, Duration::from_millis(500));
+        assert_eq!(timing.line(Duration::from_millis(540)), "[TIMING] dbo.t: CONNECT 0.5s | TOTAL 0.5s");
+        let line = timing.line(Duration::from_millis(1_500));
+        assert_eq!(line, "[TIMING] dbo.t: CONNECT 0.5s | OTHER 1.0s | TOTAL 1.5s");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Lines on stdout, and what goes to stderr.
+use std::time::{Duration, Instant};
+
 use replica_testkit::Program;
+use replica_testkit::proxy::{self, From, Harm, Rule};
 
 use crate::util::{copy, pair_with_old_rows, skip, tool};
 
@@ -81,4 +84,48 @@ fn the_catalog_is_read_in_one_round_trip() {
     }
     assert!(!run.stderr.contains("one by one"), "{run}");
     assert!(!run.stderr.contains("could not learn"), "{run}");
+}
+
+/// What a duration of the lines says, in seconds.
+fn seconds(text: &str) -> f64 {
+    let (whole, last) =
+        text.trim_end_matches('s').rsplit_once('m').unwrap_or(("0", text.trim_end_matches('s')));
+    whole.parse::<f64>().unwrap() * 60.0 + last.parse::<f64>().unwrap()
+}
+
+#[test]
+fn timing_has_all_of_the_time_where_the_catalog_is_slow() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
+    // The target thinks for two seconds whenever its catalog is asked.
+    let asked = "-- Who the server is, and which database this is.";
+    let slow = format!("{:width$}--", "WAITFOR DELAY '00:00:02';", width = asked.len() - 2);
+    let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let harm = Harm::Replace(bytes(&slow));
+    let rule = Rule { from: From::Client, pattern: bytes(asked), harm, times: u32::MAX };
+    let (proxy, through) = proxy::through(&pair.target.connection, rule).unwrap();
+    let begun = Instant::now();
+    let run = tool(&pair).with("REPLICA_TARGET", &through).with("RUST_LOG", "").run(&["dbo.t"]).exits(0);
+    let wall = begun.elapsed().as_secs_f64();
+    assert!(proxy.has_struck(Duration::ZERO), "{run}");
+    let mut all = 0.0;
+    for line in run.stderr.lines().filter(|line| line.starts_with("[TIMING] ")) {
+        let (_, phases) = line.split_once(": ").unwrap();
+        let phases: Vec<(&str, f64)> = phases
+            .split(" | ")
+            .map(|phase| phase.split_once(' ').unwrap())
+            .map(|(name, took)| (name, seconds(took)))
+            .collect();
+        let (&(last, total), phases) = phases.split_last().unwrap();
+        let sum: f64 = phases.iter().map(|(_, took)| took).sum();
+        assert_eq!(last, "TOTAL", "{run}");
+        assert!((sum - total).abs() <= 0.1 + 0.05 * phases.len() as f64, "{line}");
+        all += total;
+        if line.starts_with("[TIMING] dbo.t: ") {
+            let catalog = phases.iter().find(|(name, _)| *name == "CATALOG").unwrap();
+            assert!(catalog.1 >= 2.0 && phases.iter().any(|(name, _)| *name == "CONNECT"), "{line}");
+        }
+    }
+    // The program's own start is in no line.
+    assert!(all <= wall + 0.5 && wall - all < 1.0 + wall / 10.0, "{all} of {wall}\n{run}");
 }

@@ -14,7 +14,7 @@ use crate::find;
 use crate::ledger::{self, Complete, ResumeMode, Subject};
 use crate::plan::WindowedPlan;
 use crate::read;
-use crate::report::ExplainLine;
+use crate::report::{CATALOG, CONNECT, ExplainLine, Timing};
 use crate::retry::Backoff;
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::shape::Reason;
@@ -40,6 +40,7 @@ pub struct PreparedWindows {
     /// What they were when they were last complete, where that says how much of them changes.
     pub(super) before: HashMap<Window, Fingerprint>,
     pub(super) rows_at_target: RowsAtTarget,
+    pub(super) timing: Timing,
 }
 
 /// What the target had of the windows when it was looked at.
@@ -68,9 +69,12 @@ impl PreparedWindows {
     }
 
     async fn attempt(job: &WindowsJob) -> Result<Self> {
+        let mut timing = Timing::begin(job.label());
         let mut sides = Sides::connect(&job.source, &job.target).await?;
+        timing.phase(CONNECT);
         let prepared = async {
             let (source, target) = sides.tables(&job.table, &job.article).await?;
+            timing.phase(CATALOG);
             let options = informed(&mut sides.target, (&source, &target), job.options).await?;
             let mut plan = WindowedPlan::new(&source, &target, options, &job.cut_by)?;
             plan.base.reread = job.verify == Verify::Source;
@@ -79,15 +83,18 @@ impl PreparedWindows {
             let subject = plan.subject(&source, &target);
             sides.target.set_lock_timeout(LOCK_WAIT).await?;
             let held = held(&mut sides.target, job, &plan, &subject).await?;
+            timing.phase("PREPARE");
             let counted = count(&mut sides.source, &plan, job, &held.rows).await;
             let (rows, outside) = counted.map_err(|error| error.within("counting the source's rows"))?;
+            timing.phase("COUNT");
             let looked = look(&mut sides.target, &plan, &rows, held).await?;
+            timing.phase("PREPARE");
             let before = before(&mut sides.target, job, &subject).await?;
             Ok((plan, (rows, outside), source, target, (looked, before)))
         };
         let (plan, (rows, outside), source, target, ((findings, rows_at_target), before)) =
             prepared.await.map_err(|error: Error| job.named(error))?;
-        Ok(Self { plan, rows, outside, sides, source, target, findings, before, rows_at_target })
+        Ok(Self { plan, rows, outside, sides, source, target, findings, before, rows_at_target, timing })
     }
 
     /// Looks for values that the target would refuse, in all windows at once. Changes nothing.

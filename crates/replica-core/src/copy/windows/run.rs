@@ -106,12 +106,23 @@ impl<'a> ActiveRun<'a> {
         let named = |error: Error| job.named(error);
         choice::tell(&job.label(), &prepared.plan.base);
         // Before anything is written, the ledger's rows included.
-        let PreparedWindows { plan, rows, sides, source, target, findings, before, rows_at_target, .. } =
-            prepared;
+        let PreparedWindows {
+            plan,
+            rows,
+            sides,
+            source,
+            target,
+            findings,
+            before,
+            rows_at_target,
+            timing,
+            ..
+        } = prepared;
         plan.base.allowed()?;
         findings.warnings().map_err(named)?;
         let Sides { source: reader, target: session } = sides;
         drop(reader);
+        timing.log();
         let begun = Instant::now();
         let timing = Timing::begin(job.label());
         let beginning = Beginning {

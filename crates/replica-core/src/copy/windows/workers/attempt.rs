@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::ledger::Claim;
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::{DifferencePlan, Plan};
-use crate::report::{Bar, Timing};
+use crate::report::{Bar, CONNECT, Timing};
 use crate::session::Session;
 use crate::staging::StagingTables;
 use crate::window::CutBy;
@@ -47,7 +47,15 @@ impl WorkerPool {
     ) -> Result<LoadOutcome, AttemptError> {
         let moved = AtomicU64::new(0);
         let attempted = async {
+            let is_new = sides.is_none();
             let sides = self.connected(sides).await?;
+            if is_new {
+                if plan.difference.is_none() {
+                    // First in the line, whatever comes first in time.
+                    timing.add("DELETE", Duration::ZERO);
+                }
+                timing.phase(CONNECT);
+            }
             sides.work_on(format_args!("{} {}", self.job.label(), claim.window));
             self.load(sides, plan, claim, timing, &mut |so_far| {
                 let before = moved.swap(so_far.rows, Ordering::Relaxed);
@@ -225,7 +233,11 @@ impl WorkerPool {
         let difference = difference(target, plan, verify, outcome.fingerprint).await;
         timing.phase("VERIFY");
         match difference.map_err(|error| error.within("reading the target back"))? {
-            None => Ok(claim.verified(target, begun.elapsed()).await?),
+            None => {
+                claim.verified(target, begun.elapsed()).await?;
+                timing.phase("VERIFY");
+                Ok(())
+            }
             Some(different) => Err(AttemptError::Different(different.remedy(
                 "Columns with warnings (--explain) are the first to look at, triggers and other writers the next",
             ))),

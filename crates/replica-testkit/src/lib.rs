@@ -2,6 +2,7 @@
 //!
 //! The server is the one that `REPLICA_TEST_SERVER` names (an ADO.NET string of a login that may create databases),
 //! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
+mod asked;
 mod client;
 mod command_line;
 pub mod confirm;
@@ -19,6 +20,7 @@ mod tenant;
 mod troubled;
 mod web;
 
+pub use asked::Asked;
 pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};

@@ -14,7 +14,7 @@ use replica_core::tds::wire::Malformed;
 use sandbox_engine as engine;
 use sandbox_session::Engine;
 use sandbox_session::api::{Cancelled, Done, Sink};
-use sandbox_session::sandbox::{FaultKind, TableName};
+use sandbox_session::sandbox::{FaultKind, RequestCounters, TableName};
 use sandbox_session::session::{Session, TransactionRequest};
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
@@ -58,7 +58,11 @@ fn count_load(engine: &Engine, table: &TableName, rows: u64) {
 impl Conversation {
     /// Answers requests until the client goes.
     pub fn run(mut self) {
+        self.count(|counters| counters.logins += 1);
         while let Some(first) = self.input.next_packet() {
+            if first.kind != kind::ATTENTION {
+                self.count(|counters| counters.requests += 1);
+            }
             let answered = match first.kind {
                 kind::ATTENTION => self.acknowledge_attention(),
                 kind::BULK_LOAD => self.bulk_load(first),
@@ -74,6 +78,10 @@ impl Conversation {
         }
     }
 
+    fn count(&self, what: impl FnOnce(&mut RequestCounters)) {
+        self.channel.engine.sandbox.count_requests(&self.session.login.program, what);
+    }
+
     fn request(&mut self, first: Packet) -> Result<(), Closed> {
         let (kind, status) = (first.kind, first.status);
         let (message, end) = self.input.message(first);
@@ -85,6 +93,7 @@ impl Conversation {
         }
         let reset = status & (status::RESET_CONNECTION | status::RESET_CONNECTION_KEEP_TRANSACTION) != 0;
         if reset {
+            self.count(|counters| counters.resets += 1);
             self.session.reset(status & status::RESET_CONNECTION_KEEP_TRANSACTION != 0);
             self.prepared = Prepared::default();
         }

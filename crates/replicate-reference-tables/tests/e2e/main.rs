@@ -25,6 +25,7 @@ mod readers;
 mod referencing;
 mod refused;
 mod replace;
+mod round_trips;
 mod sales;
 mod shapes;
 mod types;

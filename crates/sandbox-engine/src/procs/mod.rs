@@ -72,6 +72,7 @@ pub fn call(
         "sp_sandbox_plant" => sandbox::plant(arguments, session),
         "sp_sandbox_plp" => sandbox::plp(arguments, session),
         "sp_sandbox_replay" => sandbox::replay(arguments, session),
+        "sp_sandbox_requests" => sandbox::requests(arguments, session, sink),
         "sp_sandbox_restore" => tracking::restore(arguments, session),
         "sp_spaceused" => help::space_used(arguments, session, sink),
         "sp_special_columns" | "sp_special_columns_90" => {

@@ -63,6 +63,18 @@ pub fn index_counters(params: &[Param], session: &mut Session, sink: &mut dyn Si
     Ok(0)
 }
 
+/// `sp_sandbox_requests`: a row for each program that has logged in, by name.
+pub fn requests(params: &[Param], session: &mut Session, sink: &mut dyn Sink) -> Outcome<i32> {
+    Arguments::bind("sp_sandbox_requests", &[], params)?;
+    let counters = session.engine.sandbox.requests();
+    let columns = Columns(&["program_name nvarchar(128), logins bigint, requests bigint, resets bigint"]);
+    let rows = counters
+        .iter()
+        .map(|(program, n)| row![program.as_str(), number(n.logins), number(n.requests), number(n.resets)]);
+    answer_rows(columns, rows.collect(), session.current_database().1, sink)?;
+    Ok(0)
+}
+
 fn number(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }

@@ -70,6 +70,16 @@ pub struct IndexCounters {
     pub rebuilds: u64,
 }
 
+/// What the sessions of one program have asked of the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounters {
+    pub logins: u64,
+    /// Messages that were answered.
+    pub requests: u64,
+    /// Those of them before which the session's state was forgotten.
+    pub resets: u64,
+}
+
 /// How (max) values go out: their length told first, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlpLengths {
@@ -92,6 +102,8 @@ struct SwitchState {
     /// How often all faults were disarmed.
     disarmed: u64,
     counters: HashMap<TableName, Counters>,
+    /// By the program's name.
+    requests: BTreeMap<String, RequestCounters>,
     plp: PlpLengths,
     /// Rows that a SELECT of the table's columns sends.
     replayed: HashMap<TableName, u64>,
@@ -162,6 +174,19 @@ impl Sandbox {
 
     pub fn counters(&self, table: &TableName) -> Counters {
         self.state().counters.get(table).cloned().unwrap_or_default()
+    }
+
+    pub fn count_requests(&self, program: &str, what: impl FnOnce(&mut RequestCounters)) {
+        let mut state = self.state();
+        if let Some(counters) = state.requests.get_mut(program) {
+            return what(counters);
+        }
+        what(state.requests.entry(program.to_owned()).or_default());
+    }
+
+    /// What every program has asked, by its name.
+    pub fn requests(&self) -> BTreeMap<String, RequestCounters> {
+        self.state().requests.clone()
     }
 
     pub fn plp(&self) -> PlpLengths {

@@ -1,0 +1,47 @@
+//! What a tool asks of the servers: logins and round trips, as the sandbox counts them.
+use std::ops::Sub;
+
+use crate::{Client, Pair, Program};
+
+/// Of one side, since the sandbox started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub logins: i64,
+    /// Requests whose answer somebody waited for: the reset of a session that is given back is none of them.
+    pub round_trips: i64,
+}
+
+impl Asked {
+    /// By [`Program::counted`], at the source and at the target.
+    pub fn of(pair: &Pair) -> [Self; 2] {
+        let mut client = pair.server.client("master");
+        [SOURCE, TARGET].map(|program| Self::by(&mut client, program))
+    }
+
+    fn by(client: &mut Client, program: &str) -> Self {
+        let rows = client.rows("EXEC sp_sandbox_requests");
+        let row = rows.iter().find(|row| row.get::<&str, _>(0) == Some(program));
+        let number = |place| row.and_then(|row| row.get::<i64, _>(place)).unwrap_or_default();
+        Self { logins: number(1), round_trips: number(2) - number(3) }
+    }
+}
+
+impl Sub for Asked {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { logins: self.logins - other.logins, round_trips: self.round_trips - other.round_trips }
+    }
+}
+
+const SOURCE: &str = "counted source";
+const TARGET: &str = "counted target";
+
+impl Program {
+    /// Its requests are told apart from others'. For pairs on the sandbox.
+    pub fn counted(self, pair: &Pair) -> Self {
+        let named = |connection: &str, name: &str| format!("{connection};Application Name={name}");
+        self.with("REPLICA_SOURCE", &named(&pair.source.connection, SOURCE))
+            .with("REPLICA_TARGET", &named(&pair.target.connection, TARGET))
+    }
+}

@@ -68,9 +68,17 @@ async fn try_to_take(session: &mut Session, resource: &str, mode: LockMode, wait
 /// to find out.
 async fn outlasts_own(session: &mut Session, resource: &str, mode: LockMode) -> Result<bool> {
     let begun = Instant::now();
-    let mut told = false;
+    let (mut told, mut was_free) = (false, false);
     loop {
         let by = match holders(session, resource).await {
+            // It was given up since.
+            Ok(holders) if holders.is_empty() && !was_free => {
+                was_free = true;
+                if try_to_take(session, resource, mode, Duration::ZERO).await? {
+                    return Ok(true);
+                }
+                continue;
+            }
             Ok(holders) => match holders.into_iter().find_map(|holder| holder.left) {
                 Some(left) => {
                     left.end(session).await?;

@@ -2,7 +2,6 @@
 //!
 //! The server is the one that `REPLICA_TEST_SERVER` names (an ADO.NET string of a login that may create databases),
 //! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
-mod asked;
 mod client;
 mod command_line;
 pub mod confirm;
@@ -15,12 +14,12 @@ pub mod offenders;
 mod program;
 pub mod proxy;
 pub mod rough;
+mod round_trips;
 mod server;
 mod tenant;
 mod troubled;
 mod web;
 
-pub use asked::Asked;
 pub use client::Client;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
@@ -28,6 +27,7 @@ pub use dice::Dice;
 pub use gate::{Gate, SentTraffic};
 pub use kdc::{Kdc, SilentKdc};
 pub use program::{Program, ProgramExit, Running};
+pub use round_trips::RoundTrips;
 pub use server::{Identity, Server};
 pub use tenant::Tenant;
 pub use troubled::Troubled;

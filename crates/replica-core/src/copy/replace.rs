@@ -5,7 +5,7 @@ use super::guard::ReplacedRows;
 use super::proof::{self, difference};
 use super::referencing::still_rest;
 use super::{ConnectedSource, Sides, Verify};
-use crate::error::{Error, Result};
+use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
 use crate::ledger::Replaced;
 use crate::load::{self, LoadOutcome, Progress};
 use crate::plan::{CopyOptions, Phase, Plan, Statement};
@@ -16,9 +16,6 @@ use crate::tds::fingerprint::Fingerprint;
 
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
-
-/// A constraint conflict (docs/SERVER.md, "Errors of a bulk load").
-const CONSTRAINT_CONFLICT: u32 = 547;
 
 /// TRUNCATE of a table that a foreign key points at (docs/SERVER.md, "Other errors"). It was tried since none was in sight:
 /// what that key would do to rows of other tables, if the rows were deleted instead, nobody knows.

@@ -13,6 +13,9 @@ use crate::retry;
 use crate::tds::token::Message;
 use crate::tds::wire::Malformed;
 
+/// A statement violated a constraint (docs/SERVER.md, "Errors of a bulk load").
+pub(crate) const CONSTRAINT_CONFLICT: u32 = 547;
+
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -3,6 +3,7 @@ use std::io::{self, IsTerminal};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::one_line::one_line;
 use super::subject::LogSubject;
 use crate::error::Error;
 use crate::window::Window;
@@ -186,11 +187,6 @@ fn json(value: &RecordValue) -> String {
         | RecordValue::Seconds(_)
         | RecordValue::Rate(_) => tsv(value),
     }
-}
-
-/// For a line that people or pipelines read: a tab or line break would make two of it, and a terminal obeys the rest.
-pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 use replica_testkit::{Pair, Server};
 
 use crate::util::{
-    ROWS, assert_others, carried, compared, kept, kept_on, outcomes, shown, tool, tracking, versions,
+    ROWS, assert_others, carried, compared, fault, kept, kept_on, outcomes, pair, shown, tool, track,
+    tracking, versions,
 };
 
 /// As [`kept`], at a version that is not the first.
@@ -48,6 +49,31 @@ fn truncate_right_after_tracking_began_is_noticed() {
     pair.source("TRUNCATE TABLE dbo.t; INSERT INTO dbo.t VALUES (1, 'one'), (2, 'two'), (4, 'four')");
     tool(&pair).run(&["dbo.t"]).exits(0);
     pair.assert_equal(ROWS);
+}
+
+#[test]
+fn truncated_partitions_are_noticed() {
+    let pair = pair();
+    let parts = [
+        "CREATE PARTITION FUNCTION by_id (int) AS RANGE LEFT FOR VALUES (2)",
+        "CREATE PARTITION SCHEME by_id AS PARTITION by_id ALL TO ([PRIMARY])",
+        "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(20) NULL) ON by_id (id)",
+        "CREATE TABLE dbo.other (id int NOT NULL)",
+        "INSERT INTO dbo.other VALUES (1)",
+    ];
+    parts.iter().for_each(|sql| pair.both(sql));
+    track(&pair, "dbo.t");
+    pair.source("INSERT INTO dbo.t VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+    compared(&pair, "no version");
+    pair.source("UPDATE dbo.t SET label = 'drei' WHERE id = 3");
+    carried(&pair, [0, 1, 0]);
+    // As many rows as before, two of which no change tells of.
+    pair.source(
+        "TRUNCATE TABLE dbo.t WITH (PARTITIONS (1)); INSERT INTO dbo.t VALUES (0, 'zero'), (1, 'eins')",
+    );
+    tool(&pair).run(&["dbo.t"]).exits(0);
+    pair.assert_equal(ROWS);
+    assert_others(&pair);
 }
 
 #[test]
@@ -174,6 +200,20 @@ fn a_restored_source_whose_fork_nobody_sees_is_noticed_by_its_creation() {
     assert_others(&pair);
     let quiet = tool(&pair).run(&["dbo.t"]).exits(0);
     assert_eq!(outcomes(&quiet), ["dbo.t ok quiet 0 0 0"], "{quiet}");
+}
+
+#[test]
+fn a_readable_secondary_is_refused_by_name() {
+    let pair = kept();
+    pair.source("UPDATE dbo.t SET label = 'changed' WHERE id = 1");
+    let (before, on_record) = (shown(&pair, ROWS), versions(&pair));
+    fault(&pair, "@fault = 'secondary_replica', @table = 'dbo.t', @count = 100");
+    tool(&pair).run(&["dbo.t"]).exits(1).says("22117").says("secondary");
+    assert_eq!((shown(&pair, ROWS), versions(&pair)), (before, on_record));
+    fault(&pair, "@fault = 'none'");
+    carried(&pair, [0, 1, 0]);
+    pair.assert_equal(ROWS);
+    assert_others(&pair);
 }
 
 #[test]

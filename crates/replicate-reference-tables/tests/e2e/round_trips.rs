@@ -1,5 +1,5 @@
 //! How often the tool asks the servers, as the sandbox counts it.
-use replica_testkit::{Asked, Pair, Server};
+use replica_testkit::{Pair, RoundTrips, Server};
 
 use crate::util::tool;
 
@@ -15,11 +15,11 @@ fn tables(count: usize) -> (Pair, Vec<String>) {
 }
 
 /// What a run with so many of the tables asks of source and target.
-fn asked(pair: &Pair, names: &[String]) -> [Asked; 2] {
-    let before = Asked::of(pair);
+fn asked(pair: &Pair, names: &[String]) -> [RoundTrips; 2] {
+    let before = RoundTrips::of(pair);
     let args: Vec<&str> = names.iter().map(String::as_str).collect();
     tool(pair).counted(pair).run(&args).exits(0);
-    let after = Asked::of(pair);
+    let after = RoundTrips::of(pair);
     [after[0] - before[0], after[1] - before[1]]
 }
 

@@ -7,9 +7,8 @@ use super::round::Round;
 use super::source::SourceNow;
 use super::{Came, ChangesJob, OnReset};
 use crate::config::{Apply, Endpoint, Publish};
-use crate::copy::difference::apply::CONSTRAINT_CONFLICT;
 use crate::copy::{self, CopyOptions, Effort, TableJob, Verify, WrittenRows};
-use crate::error::{Error, Result};
+use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
 use crate::ledger::write_version;
 use crate::schedule::{self, ScheduledJob, keys, order};
 

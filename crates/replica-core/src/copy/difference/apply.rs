@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::children;
 use crate::copy::WrittenRows;
-use crate::error::{Error, Result};
+use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
 use crate::plan::{DifferencePlan, Plan};
 use crate::read;
 use crate::report::human_count;
@@ -43,9 +43,6 @@ impl From<Staged> for WrittenRows {
         Self { inserted: staged.new, updated: staged.changed, deleted: staged.gone }
     }
 }
-
-/// A statement violated a constraint (docs/SERVER.md, "Errors of a bulk load").
-pub(in crate::copy) const CONSTRAINT_CONFLICT: u32 = 547;
 
 /// A set of rows to put and a set of keys to take away, in the staging tables of a session: those of one table.
 pub(in crate::copy) struct ApplyStep<'a> {

@@ -2,12 +2,12 @@
 //! is gone, and a unique value of that one has passed to another.
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
-use crate::error::{Error, Result};
+use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
 use crate::session::Session;
 use crate::shape::SuspendedKey;
 
 /// A constraint conflict, and duplicates in a unique index or constraint (sys.messages).
-const HELD: [u32; 3] = [super::apply::CONSTRAINT_CONFLICT, 2601, 2627];
+const HELD: [u32; 3] = [CONSTRAINT_CONFLICT, 2601, 2627];
 
 /// May the same rows pass in another order?
 pub(in crate::copy) fn is_held(error: &Error) -> bool {

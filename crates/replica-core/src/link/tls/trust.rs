@@ -44,14 +44,14 @@ impl Trust {
 
 /// Whom a connection goes to, and where TLS stands in it.
 #[derive(Clone, PartialEq, Eq)]
-struct Server {
+struct Destination {
     host: String,
     port: Option<u16>,
     instance: Option<String>,
     place: Place,
 }
 
-impl Server {
+impl Destination {
     fn of(endpoint: &Endpoint, place: Place) -> Self {
         let Endpoint { host, port, instance, .. } = endpoint;
         Self { host: host.clone(), port: *port, instance: instance.clone(), place }
@@ -59,7 +59,7 @@ impl Server {
 }
 
 struct Kept {
-    server: Server,
+    server: Destination,
     trust: Trust,
     since: Instant,
     config: Arc<ClientConfig>,
@@ -85,7 +85,7 @@ pub(super) fn config(
             "Install the ca-certificates package, or give ServerCertificate=FILE.pem.",
         )?),
     };
-    let server = Server::of(endpoint, place);
+    let server = Destination::of(endpoint, place);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.retain(|kept| kept.since.elapsed() < authorities::AGE);
     if let Some(known) = kept.iter().find(|kept| kept.server == server && kept.trust.is(&trust)) {

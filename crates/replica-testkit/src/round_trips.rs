@@ -5,13 +5,13 @@ use crate::{Client, Pair, Program};
 
 /// Of one side, since the sandbox started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RoundTrips {
     pub logins: i64,
-    /// Requests whose answer somebody waited for: the reset of a session that is given back is none of them.
+    /// RoundTrips whose answer somebody waited for: the reset of a session that is given back is none of them.
     pub round_trips: i64,
 }
 
-impl Asked {
+impl RoundTrips {
     /// By [`Program::counted`], at the source and at the target.
     pub fn of(pair: &Pair) -> [Self; 2] {
         let mut client = pair.server.client("master");
@@ -26,7 +26,7 @@ impl Asked {
     }
 }
 
-impl Sub for Asked {
+impl Sub for RoundTrips {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {

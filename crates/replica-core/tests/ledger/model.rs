@@ -17,7 +17,7 @@ use ledger_model::record::{
     RunPhase as Phase, RunRow, WindowMark as Mark, WindowRow,
 };
 
-/// Of each kind of step and answer, unless all are asked for.
+/// Of each kind of step and answer, unless REPLICA_MODEL_STEPS asks for more of each, or for `all`.
 const OF_A_KIND: usize = 4;
 const INDEX: &str = "ix_label";
 
@@ -74,7 +74,11 @@ fn chosen(steps: &HashSet<(ModelLedger, Op)>) -> Vec<(ModelLedger, Op)> {
         let kind = format!("{name} {:?} {}", after.apply(*op), after == *ledger);
         kinds.entry(kind).or_default().push((format!("{ledger:?}{named}"), *ledger, *op));
     }
-    let most = if std::env::var("REPLICA_MODEL_STEPS").is_ok() { usize::MAX } else { OF_A_KIND };
+    let most = match std::env::var("REPLICA_MODEL_STEPS").as_deref() {
+        Err(_) => OF_A_KIND,
+        Ok("all") => usize::MAX,
+        Ok(number) => number.parse().expect("`all`, or how many of each kind"),
+    };
     let mut chosen = Vec::new();
     for mut of_a_kind in kinds.into_values() {
         // The order of a set is another one each time.

@@ -53,8 +53,9 @@ async fn answered_for_ever(packets: Vec<u8>, pause: Duration, silence: Duration)
     tokio::join!(serve, ask).1
 }
 
-/// Packets that bring nothing: messages, an order, counts, no content at all.
-fn aside() -> [Vec<u8>; 4] {
+/// Packets that bring nothing: messages, an order, counts, changes of the session, values that nobody asked for, names of
+/// tables and columns, no content at all.
+fn aside() -> Vec<Vec<u8>> {
     let mut info = Vec::new();
     let text = "still here".to_owned();
     let (server, procedure) = (String::new(), String::new());
@@ -62,11 +63,26 @@ fn aside() -> [Vec<u8>; 4] {
         .encode(token::INFO, &mut info);
     let mut order = Vec::new();
     encode_order(&[1], &mut order);
-    [info, order, fake::done_without_count(done::MORE), Vec::new()].map(|tokens| {
-        let length = (HEADER + tokens.len()) as u16;
-        let header = Header { kind: kind::REPLY, status: 0, length, spid: 0, id: 1 };
-        [&header.encode()[..], &tokens].concat()
-    })
+    // An int without a name, which is 7.
+    let value = [token::RETURN_VALUE, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x26, 4, 4, 7, 0, 0, 0].to_vec();
+    let others = [
+        // The session's language, which it was before.
+        vec![token::ENV_CHANGE, 3, 0, 2, 0, 0],
+        vec![token::RETURN_STATUS, 0, 0, 0, 0],
+        value,
+        vec![token::SESSION_STATE, 1, 0, 0, 0, 9],
+        vec![token::TABNAME, 2, 0, 9, 9],
+        vec![token::COLINFO, 1, 0, 9],
+    ];
+    [info, order, fake::done_without_count(done::MORE), Vec::new()]
+        .into_iter()
+        .chain(others)
+        .map(|tokens| {
+            let length = (HEADER + tokens.len()) as u16;
+            let header = Header { kind: kind::REPLY, status: 0, length, spid: 0, id: 1 };
+            [&header.encode()[..], &tokens].concat()
+        })
+        .collect()
 }
 
 #[test]

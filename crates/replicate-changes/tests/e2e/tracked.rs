@@ -360,3 +360,23 @@ fn many_changes_at_once() {
     tool(&pair).run(&["dbo.t"]).exits(0);
     pair.assert_equal(ROWS);
 }
+
+#[test]
+#[ignore = "takes minutes: cargo test -p replicate-changes --test e2e a_million -- --ignored"]
+fn a_million_changes_at_once() {
+    let pair = kept();
+    let mut source = pair.source.client();
+    for n in 0..19 {
+        source.run(&format!(
+            "INSERT INTO dbo.t SELECT id + {}, 'more' FROM dbo.t WHERE id <= 1000000 - {}",
+            3 << n,
+            3 << n
+        ));
+    }
+    tool(&pair).run(&["dbo.t", "--on-reset", "fail"]).exits(0).says("1 had changes");
+    pair.assert_equal("SELECT COUNT(*), MIN(id), MAX(id), SUM(CAST(id AS bigint)), MAX(label) FROM dbo.t");
+    source.run("UPDATE dbo.t SET label = 'again' WHERE id > 3");
+    carried(&pair, [0, 999_997, 0]);
+    pair.assert_equal("SELECT COUNT(*), SUM(CAST(id AS bigint)) FROM dbo.t WHERE label = 'again'");
+    assert_others(&pair);
+}

@@ -7,7 +7,7 @@ use crate::{Client, Pair, Program};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoundTrips {
     pub logins: i64,
-    /// RoundTrips whose answer somebody waited for: the reset of a session that is given back is none of them.
+    /// Requests whose answer somebody waited for: the reset of a session that is given back is none of them.
     pub round_trips: i64,
 }
 

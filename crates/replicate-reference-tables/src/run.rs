@@ -6,6 +6,7 @@ use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{self, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy};
+use replica_core::error::numbers::CONSTRAINT_CONFLICT;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::notify;
@@ -482,9 +483,6 @@ struct FinishedTable {
     result: Result<LoadOutcome>,
     started: Instant,
 }
-
-/// A constraint does not hold (sys.messages).
-const CONSTRAINT_CONFLICT: u32 = 547;
 
 impl FinishedTable {
     /// Rows of another table stand against it, or are missing.

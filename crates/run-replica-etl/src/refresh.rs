@@ -8,6 +8,7 @@ use replica_core::copy::{
     changes::AppliedChanges,
     windows::{self, IndexScope, PreparedWindows, WindowsJob},
 };
+use replica_core::error::numbers::CONSTRAINT_CONFLICT;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::ledger::ResumeMode;
@@ -68,9 +69,6 @@ pub struct FinishedPart {
     pub elapsed: Duration,
     pub effort: Effort,
 }
-
-/// A constraint does not hold (sys.messages).
-const CONSTRAINT_CONFLICT: u32 = 547;
 
 impl FinishedPart {
     /// Of a table as a whole, in no time.

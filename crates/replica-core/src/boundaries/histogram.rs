@@ -7,6 +7,7 @@ use super::{FoundBy, Ranges};
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{Column, SqlType, Table};
 use crate::decode::Value;
+use crate::error::numbers::NO_SUCH_OBJECT;
 use crate::error::{Error, Result};
 use crate::read;
 use crate::session::Session;
@@ -19,8 +20,6 @@ const STATISTICS: &str = "SELECT s.stats_id AS stats_id, s.name AS name FROM sys
      WHERE s.object_id = OBJECT_ID(@P1) AND s.has_filter = 0 AND sc.stats_column_id = 1 AND sc.column_id = @P2 \
      ORDER BY STATS_DATE(s.object_id, s.stats_id) DESC, s.stats_id";
 
-/// No such object, as a server says whose version has no such function.
-const NO_SUCH_OBJECT: u32 = 208;
 /// The login may not read it.
 const NO_PERMISSION: u32 = 229;
 
@@ -74,6 +73,7 @@ async fn steps(
     };
     match read_steps(source, query, sql_type).await {
         Ok(steps) if !steps.is_empty() => Ok(steps),
+        // Without such an object the server's version has no such function.
         Err(error) if !error.has_number(NO_SUCH_OBJECT) && !error.has_number(NO_PERMISSION) => Err(error),
         // The function came with SQL Server 2016 SP1 CU2, and answers nothing where the login may not see.
         _ => shown(source, table, statistics, sql_type).await,

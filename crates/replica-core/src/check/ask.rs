@@ -7,6 +7,7 @@ use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::quote;
 use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
+use crate::error::numbers::LOCK_TIMEOUT;
 use crate::error::{Error, Result};
 use crate::session::{Role, Session, ToSql};
 
@@ -106,8 +107,6 @@ impl Acquaintance {
 const DENIED: [u32; 6] = [229, 230, 262, 297, 300, 916];
 /// No such column, object, function, procedure (sys.messages).
 const MISSING: [u32; 5] = [195, 207, 208, 2812, 4121];
-/// The wait for a lock was over.
-const LOCKED: u32 = 1222;
 
 /// Waits for an answer, and not for ever. A question that is given up takes its connection with it.
 ///
@@ -263,7 +262,7 @@ impl Asker {
             out.add(self.skipped(check, format!("this login may not ask: {error}"), right));
         } else if is_one_of(&MISSING) {
             out.add(self.skipped(check, format!("this server cannot be asked: {error}"), Right::None));
-        } else if error.has_number(LOCKED) {
+        } else if error.has_number(LOCK_TIMEOUT) {
             out.add(self.skipped(check, "the answer waits for a lock: ask again later", Right::None));
         } else {
             out.add(self.skipped(check, format!("there is no answer: {error}"), Right::None));

@@ -2,10 +2,11 @@
 //! much more than before.
 use super::ask::{Asker, CheckQuestion, Right, patiently};
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
-use super::table::{CheckedTable, LOCKED, lost, of_table};
+use super::table::{CheckedTable, lost, of_table};
 use crate::catalog::Table;
 use crate::copy::changes;
 use crate::error::Result;
+use crate::error::numbers::LOCK_TIMEOUT;
 use crate::report::human_count;
 
 const LAST_ROWS: CheckQuestion =
@@ -51,7 +52,7 @@ async fn settle(
     if lost(&error) {
         asker.reconnect(&error).await;
     }
-    let unanswered = lost(&error) || error.has_number(LOCKED);
+    let unanswered = lost(&error) || error.has_number(LOCK_TIMEOUT);
     let severity = if unanswered { CheckSeverity::Skipped } else { finding.severity };
     out.add(CheckFinding { severity, ..finding });
 }

@@ -9,6 +9,7 @@ use crate::catalog::record::CatalogRow;
 use crate::catalog::{self, Article, Table, TableName};
 use crate::config::Apply;
 use crate::copy::{self, ConnectedSource};
+use crate::error::numbers::LOCK_TIMEOUT;
 use crate::error::{Error, Kind, Result};
 use crate::ledger;
 use crate::plan::{CopyOptions, Plan, WindowedPlan};
@@ -33,8 +34,6 @@ const BLOCKS: CheckQuestion = CheckQuestion {
     ..of_table(Check::BlockPredicate, include_str!("sql/block_predicates.sql"))
 };
 
-/// The wait for a lock was over.
-pub(super) const LOCKED: u32 = 1222;
 /// Statistics that are older say little of yesterday's rows.
 const STATISTICS_DAYS: i64 = 30;
 
@@ -163,7 +162,7 @@ async fn known(
         Err(error) => error,
     };
     let side = asker.side();
-    if error.has_number(LOCKED) {
+    if error.has_number(LOCK_TIMEOUT) {
         let what = "somebody holds the table's definition: it may be about to change, or to be emptied";
         out.add(CheckFinding::new(Check::LockHeld, side, CheckSeverity::Warning, what).table(&checked.table));
     } else {

@@ -4,7 +4,9 @@
 //! A failure before that leaves the old rows; publishing is one transaction, with the ledger's row in it.
 use std::time::{Duration, Instant};
 
-use super::publish::{Filling, POLITE_WAIT, SwitchPatience, drop_all, insert, is_lost, prove, switch};
+use super::publish::{
+    Filling, POLITE_WAIT, SwitchPatience, drop_all, drop_recorded, insert, is_lost, prove, switch,
+};
 use super::referencing::still_rest_and_ours;
 use super::replace::LOCK_WAIT;
 use super::window::WindowError;
@@ -64,11 +66,7 @@ async fn attempt(
     ledger::open_staging(target).await?;
     let begun = Instant::now();
     // An attempt that was cut off may have left them; while the window is ours, so are they.
-    for left in ledger::recorded_staging(target, Some(&plan.target)).await? {
-        if tables.names().any(|name| *name == left.name) {
-            ledger::drop_staging(target, &left, Some(claim)).await?;
-        }
-    }
+    drop_recorded(target, plan, tables, |_| true, Some(claim)).await?;
     let bare = tables.switch.is_empty();
     let reading = if bare { plan.unsorted() } else { plan.clone() };
     let beside = reading.beside(&tables.incoming, bare);

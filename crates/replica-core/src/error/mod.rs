@@ -3,6 +3,8 @@
 //! An [`Error`] is opaque: callers ask it ([`Error::kind`], [`Error::is_transient`],
 //! [`Error::exit_code`]) and add what they know of the place ([`Error::table`],
 //! [`Error::column`], [`Error::window`]). Its text is always one line.
+pub mod numbers;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -12,9 +14,6 @@ use crate::report::one_line;
 use crate::retry;
 use crate::tds::token::Message;
 use crate::tds::wire::Malformed;
-
-/// A statement violated a constraint (docs/SERVER.md, "Errors of a bulk load").
-pub(crate) const CONSTRAINT_CONFLICT: u32 = 547;
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -8,6 +8,7 @@ use std::sync::Once;
 
 use super::{ask, names, schema, signed};
 use crate::catalog::TableName;
+use crate::error::numbers::NO_SUCH_OBJECT;
 use crate::error::{Error, Result};
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
@@ -20,8 +21,6 @@ const MOST_DAYS: u64 = 31;
 /// At most one row of so many may have changed, for a difference to be less work than a replacement: it reads both sides,
 /// and once more what differs.
 const LITTLE: u64 = 10;
-/// There is no such object (sys.messages).
-const NO_TABLE: u32 = 208;
 
 /// What is on record of a table's last run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +116,7 @@ pub async fn last_load(session: &mut Session, of: LoadedTable<'_>) -> Result<Las
     let (schema, table) = names(of.table);
     let rows = match ask(session, sql, &[&schema, &table]).await {
         Ok(rows) => rows,
-        Err(error) if error.has_number(NO_TABLE) => return Ok(LastLoad::Unrecorded),
+        Err(error) if error.has_number(NO_SUCH_OBJECT) => return Ok(LastLoad::Unrecorded),
         Err(error) if error.server().is_some() => {
             log::warn!("{}: how much of it changed in its last run: {error}", of.table);
             return Ok(LastLoad::Unreadable);
@@ -148,7 +147,7 @@ pub async fn last_load(session: &mut Session, of: LoadedTable<'_>) -> Result<Las
 /// without.
 pub async fn note_load(session: &mut Session, of: LoadedTable<'_>, tool: &str, load: RecordedLoad) {
     let noted = match put(session, of, tool, load).await {
-        Err(error) if error.has_number(NO_TABLE) => match schema::open_loads(session).await {
+        Err(error) if error.has_number(NO_SUCH_OBJECT) => match schema::open_loads(session).await {
             Ok(()) => put(session, of, tool, load).await,
             Err(error) => Err(error),
         },

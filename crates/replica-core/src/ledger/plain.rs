@@ -21,6 +21,7 @@ use super::{Replaced, change, milliseconds32, names, open_quietly, shortened, si
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
+use crate::error::numbers::NO_SUCH_OBJECT;
 use crate::error::{Error, Kind, Result};
 use crate::session::{Role, Session, ToSql};
 
@@ -64,9 +65,6 @@ const LOCK_WAIT: &str = "SET LOCK_TIMEOUT 1000";
 /// For the last word on a connection of its own.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// There is no such object (sys.messages).
-const NO_TABLE: u32 = 208;
-
 impl PlainRun {
     /// Puts the run on record; others on the table that have not ended have died, since the caller holds it. `None`: there
     /// is no record, and why was said once.
@@ -79,7 +77,7 @@ impl PlainRun {
         options: &PlainRunOptions<'_>,
     ) -> Result<Option<Self>> {
         let begun = match insert(session, options, None).await {
-            Err(error) if error.has_number(NO_TABLE) => match open_quietly(session).await {
+            Err(error) if error.has_number(NO_SUCH_OBJECT) => match open_quietly(session).await {
                 Ok(()) => insert(session, options, None).await,
                 Err(error) => Err(error),
             },

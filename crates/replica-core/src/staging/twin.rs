@@ -160,7 +160,8 @@ impl Promises {
     }
 }
 
-/// A definition for a table beside the one that is so defined. `holds`: it gets the new rows, and what the target's constraints promise of them. The other one takes the old ones.
+/// A definition for a table beside the one that is so defined. `holds`: it gets the new rows, and what the target's
+/// constraints promise of them. The other one takes the old ones.
 fn like(definition: &Definition, name: &TableName, holds: bool) -> Definition {
     let mut like = Definition {
         name: name.clone(),

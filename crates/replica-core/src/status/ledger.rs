@@ -10,16 +10,13 @@ use super::{
 };
 use crate::catalog::record::CatalogRow;
 use crate::catalog::{TableName, moment};
+use crate::error::numbers::{LOCK_TIMEOUT, NO_SUCH_OBJECT};
 use crate::error::{Error, Result};
 use crate::ledger;
 use crate::session::Session;
 
-/// There is no such object; a table has no such column (sys.messages).
-const NO_TABLE: u32 = 208;
+/// A table has no such column (sys.messages).
 const NO_COLUMN: u32 = 207;
-
-/// A lock that is held for longer than one is ready to wait (sys.messages).
-const LOCKED: u32 = 1222;
 
 /// Windows whose details are told, the oldest and the first ones.
 const MOST_WINDOWS: u16 = 200;
@@ -35,7 +32,7 @@ pub(super) async fn exists(session: &mut Session, view: &LedgerView) -> Result<b
             let version = rows.first().and_then(|row| CatalogRow::from(row).int("version"));
             ledger::check(version.unwrap_or_default()).map(|()| true)
         }
-        Err(error) if error.has_number(NO_TABLE) => Ok(false),
+        Err(error) if error.has_number(NO_SUCH_OBJECT) => Ok(false),
         // Whose table it is, the catalog knows.
         Err(error) if error.has_number(NO_COLUMN) => ledger::exists(session).await,
         Err(error) => Err(unreadable(error)),
@@ -137,7 +134,7 @@ pub(super) async fn read(
                 let committed = counted(&rows.iter().map(CatalogRow::from).collect::<Vec<_>>());
                 windows.iter_mut().for_each(|(key, dirty)| dirty.keep(committed.get(key)));
             }
-            Err(error) if error.has_number(LOCKED) => {
+            Err(error) if error.has_number(LOCK_TIMEOUT) => {
                 let note = "windows may count as complete that are not committed yet: the ledger's table is locked as a whole";
                 status.notes.push(note.into());
             }
@@ -172,7 +169,7 @@ async fn versions(
     );
     let rows = match session.query(&sql, &[]).await {
         Ok(rows) => rows,
-        Err(error) if error.has_number(NO_TABLE) => return Ok(Vec::new()),
+        Err(error) if error.has_number(NO_SUCH_OBJECT) => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(error)),
     };
     let rows = rows.iter().map(CatalogRow::from).filter(|row| wanted(&name(row)));

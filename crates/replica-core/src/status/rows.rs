@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::TableStatus;
 use crate::catalog::record::CatalogRow;
 use crate::error::Result;
+use crate::error::numbers::LOCK_TIMEOUT;
 use crate::session::Session;
 
 /// What the catalog says of a table's rows. It counts those of a load that is under way (unconfirmed).
@@ -18,9 +19,6 @@ pub enum RowsNow {
     #[default]
     Unknown,
 }
-
-/// A lock that is held is an error at once (Microsoft docs, "SET LOCK_TIMEOUT").
-const BUSY: u32 = 1222;
 
 /// TRUNCATE keeps its schema modification lock to the end of the transaction, and whoever reads the table's metadata waits
 /// for it whatever the isolation level (unconfirmed). So nothing is waited for: all tables are asked for at once, and
@@ -72,7 +70,7 @@ async fn of_one(session: &mut Session, name: &str) -> Result<RowsNow> {
             let rows = rows.first().and_then(|row| count(&CatalogRow::from(row)));
             Ok(rows.map_or(RowsNow::Unknown, RowsNow::Rows))
         }
-        Err(error) if error.has_number(BUSY) => Ok(RowsNow::Busy),
+        Err(error) if error.has_number(LOCK_TIMEOUT) => Ok(RowsNow::Busy),
         Err(error) if error.server().is_some() => Ok(RowsNow::Unknown),
         Err(error) => Err(error),
     }

@@ -8,7 +8,8 @@ use super::source::SourceNow;
 use super::{Came, ChangesJob, OnReset};
 use crate::config::{Apply, Endpoint, Publish};
 use crate::copy::{self, CopyOptions, Effort, TableJob, Verify, WrittenRows};
-use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
+use crate::error::numbers::CONSTRAINT_CONFLICT;
+use crate::error::{Error, Result};
 use crate::ledger::write_version;
 use crate::schedule::{self, ScheduledJob, keys, order};
 

@@ -7,7 +7,8 @@ use std::fmt;
 
 use super::children;
 use crate::copy::WrittenRows;
-use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
+use crate::error::numbers::CONSTRAINT_CONFLICT;
+use crate::error::{Error, Result};
 use crate::plan::{DifferencePlan, Plan};
 use crate::read;
 use crate::report::human_count;

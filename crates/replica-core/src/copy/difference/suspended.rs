@@ -2,7 +2,8 @@
 //! is gone, and a unique value of that one has passed to another.
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
-use crate::error::{CONSTRAINT_CONFLICT, Error, Result};
+use crate::error::numbers::CONSTRAINT_CONFLICT;
+use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::shape::SuspendedKey;
 

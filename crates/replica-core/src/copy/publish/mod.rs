@@ -15,7 +15,7 @@ use crate::catalog::Table;
 use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::identity;
-use crate::ledger::{self, Claim};
+use crate::ledger::{self, Claim, RecordedStaging};
 use crate::load::{self, Load, LoadOutcome, Progress};
 use crate::plan::{Plan, Publishing};
 use crate::report::Timing;
@@ -213,18 +213,29 @@ pub(super) async fn drop_all(target: &mut Session, plan: &Plan, run: i64, tables
         if target.lane()?.in_transaction() {
             target.lane()?.rollback().await?;
         }
-        for left in ledger::recorded_staging(target, Some(&plan.target)).await? {
-            // A host that has taken the window over has tables of the same names.
-            if left.run == run && tables.names().any(|name| *name == left.name) {
-                ledger::drop_staging(target, &left, None).await?;
-            }
-        }
-        Ok::<_, Error>(())
+        // A host that has taken the window over has tables of the same names.
+        drop_recorded(target, plan, tables, |left| left.run == run, None).await
     };
     if let Err(error) = dropped.await {
         let name = &tables.incoming;
         log::warn!("{name} is left behind, to be dropped by the next run or by --clean-up: {error}");
     }
+}
+
+/// Drops those of the tables that are on record and meant.
+pub(super) async fn drop_recorded(
+    target: &mut Session,
+    plan: &Plan,
+    tables: &StagingTables,
+    is_meant: impl Fn(&RecordedStaging) -> bool,
+    claim: Option<&Claim>,
+) -> Result<()> {
+    for left in ledger::recorded_staging(target, Some(&plan.target)).await? {
+        if is_meant(&left) && tables.names().any(|name| *name == left.name) {
+            ledger::drop_staging(target, &left, claim).await?;
+        }
+    }
+    Ok(())
 }
 
 /// SWITCH moves rows, not what the table's statistics say of those that were there (unconfirmed: Microsoft's pages do not

@@ -2,14 +2,12 @@
 //! lock keeps everybody else out, too.
 use std::time::{Duration, Instant};
 
+use crate::error::numbers::LOCK_TIMEOUT;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::report::human_duration;
 use crate::retry::Backoff;
 use crate::session::{Session, holders};
-
-/// A lock was not granted in time (sys.messages).
-const LOCK_TIMEOUT: u32 = 1222;
 
 /// How long a statement may wait for the target's lock where it cannot wait at low priority: whoever comes later waits
 /// behind it.

@@ -98,6 +98,9 @@ pub fn run<F: Future>(test: F) -> F::Output {
 pub fn scripted(script: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    // The port is never free again: a process remembers, by server, the sessions that were cut off, and would ask
+    // another test's server for them.
+    let listener: &TcpListener = Box::leak(Box::new(listener));
     std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

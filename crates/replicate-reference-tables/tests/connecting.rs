@@ -185,6 +185,30 @@ fn no_log_level_shows_a_password() {
     }
 }
 
+/// Who leaves the rows to whoever is on the way hears of it, once for each side however many tables there are.
+#[test]
+fn rows_that_are_not_encrypted_are_warned_of_once_for_each_side() {
+    let pair = Pair::on(Server::sandbox());
+    pair.both("CREATE TABLE dbo.t (a int NOT NULL); CREATE TABLE dbo.u (a int NOT NULL)");
+    let warnings = |source: &str, target: &str| {
+        let run = Program::new(BINARY)
+            .with("REPLICA_SOURCE", &format!("{}{source}", pair.source.connection))
+            .with("REPLICA_TARGET", &format!("{}{target}", pair.target.connection))
+            .run(&["dbo.t", "dbo.u", "--allow-shrink"])
+            .exits(0);
+        let of = |side: &str| {
+            let told =
+                |line: &&str| line.contains("WARN") && line.contains(side) && line.contains("not encrypted");
+            run.stderr.lines().filter(told).count()
+        };
+        (of("source"), of("target"))
+    };
+    let plain = ";Encrypt=false";
+    assert_eq!(warnings(plain, plain), (1, 1));
+    assert_eq!(warnings("", plain), (0, 1));
+    assert_eq!(warnings("", ""), (0, 0));
+}
+
 /// It is not read to the end of memory.
 #[cfg(target_os = "linux")]
 #[test]

@@ -1,5 +1,8 @@
 //! What a refresh would destroy although nobody asked for it: refused, table by table, before anything is written.
-use replica_testkit::{Pair, Program};
+use std::time::Duration;
+
+use replica_testkit::proxy::{From, Harm, Rule, through};
+use replica_testkit::{Pair, Program, Server};
 
 /// dbo.r (id), a reference table, and dbo.t (id, day), by days.
 fn pair() -> Pair {
@@ -72,4 +75,27 @@ fn what_may_be_lost_can_be_said_for_once() {
     tool(&pair, "[etl]\nallow_shrink = false\n").run(&DAY).exits(1);
     tool(&pair, "").run(&[&DAY[..], &["--allow-shrink", "--only", "dbo.r"]].concat()).exits(0);
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.r"), 0);
+}
+
+/// Whatever is asked when the connection breaks, the night goes on: the question is asked once more on another one.
+#[test]
+fn a_connection_that_breaks_at_a_question_of_the_catalog_is_made_again() {
+    let pair = Pair::on(Server::sandbox());
+    pair.both("CREATE TABLE dbo.r (id int NOT NULL PRIMARY KEY)");
+    pair.source("INSERT INTO dbo.r VALUES (1), (2)");
+    for (side, database) in [("REPLICA_SOURCE", &pair.source), ("REPLICA_TARGET", &pair.target)] {
+        for asked in ["SERVERPROPERTY(", "sys.columns"] {
+            pair.target("DELETE FROM dbo.r");
+            let pattern = asked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let rule = Rule { from: From::Client, pattern, harm: Harm::HangUp(0), times: 1 };
+            let (proxy, through) = through(&database.connection, rule).unwrap();
+            let config = "reference_tables = ['dbo.r']\n";
+            let tool = Program::new(env!("CARGO_BIN_EXE_run-replica-etl"))
+                .between(&pair)
+                .file("replica.toml", config);
+            let run = tool.with(side, &through).run(&DAY).exits(0);
+            assert!(proxy.has_struck(Duration::ZERO), "{side} is not asked for {asked}\n{run}");
+            pair.assert_equal("SELECT id FROM dbo.r ORDER BY id");
+        }
+    }
 }

@@ -205,6 +205,45 @@ fn a_partition_is_switched_in_and_out() {
     assert_eq!(one(s, "SELECT a FROM sales WHERE d = '20240105'"), "9");
 }
 
+/// What the sandbox does not have, a test plants.
+#[test]
+fn planted_features_are_not_switched() {
+    let mut session = session();
+    let s = &mut session;
+    ok(
+        s,
+        "CREATE TABLE t (a int NOT NULL, b varbinary(max)); CREATE TABLE u (a int NOT NULL, b varbinary(max)); INSERT t VALUES (1, 0x)",
+    );
+    let id = |s: &mut Session, table: &str| one(s, &format!("SELECT OBJECT_ID('{table}')"));
+    for (table, view, values, number) in [
+        ("t", "sys.fulltext_indexes", "", 4918),
+        ("u", "sys.fulltext_indexes", "", 4918),
+        ("t", "sys.tables", "temporal_type=2", 13546),
+        ("t", "sys.columns", "is_filestream=1", 4951),
+        ("u", "sys.columns", "is_filestream=1", 4951),
+        ("u", "sys.indexes", "data_space_id=2", 4940),
+    ] {
+        let id = id(s, table);
+        let plant = match values {
+            "" => format!("EXEC sp_sandbox_plant '{view}', @add = 'object_id={id}'"),
+            values => format!("EXEC sp_sandbox_plant '{view}', @set = '{values}', @where = 'object_id={id}'"),
+        };
+        ok(s, &plant);
+        assert_eq!(numbers(s, "ALTER TABLE t SWITCH TO u"), [number], "{view} of {table}");
+        ok(s, "EXEC sp_sandbox_plant 'none'");
+    }
+    ok(s, "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (0)");
+    ok(s, "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])");
+    ok(s, "CREATE TABLE p (a int NOT NULL, b varbinary(max)) ON ps (a)");
+    let id = id(s, "p");
+    ok(
+        s,
+        &format!("EXEC sp_sandbox_plant 'sys.indexes', @set = 'data_space_id=2', @where = 'object_id={id}'"),
+    );
+    assert_eq!(numbers(s, "ALTER TABLE t SWITCH TO p PARTITION 2"), [4939]);
+    ok(s, "EXEC sp_sandbox_plant 'none'; ALTER TABLE t SWITCH TO u");
+}
+
 #[test]
 fn tables_that_differ_are_not_switched() {
     let mut session = session();

@@ -50,8 +50,15 @@ impl Collation {
             Charset::Utf16 => units_from_utf16le(bytes),
         };
         let end = units.iter().rposition(|&unit| unit != 0x20).map_or(0, |last| last + 1);
+        let is_word_sort = self.sort_id == 0 || charset == Charset::Utf16;
         let mut letters = Vec::with_capacity(end);
-        for code in code_points(units.into_iter().take(end)) {
+        let mut marks = Vec::new();
+        for (place, code) in code_points(units.into_iter().take(end)).enumerate() {
+            if is_word_sort && let Some(mark) = word_mark(code) {
+                marks.resize(place, LETTER);
+                marks.push(mark);
+                continue;
+            }
             // Version 80 collations have no weight for supplementary characters: they all compare equal to
             // nothing at all (Microsoft, "Collation and Unicode support").
             if self.version == 0 && (code > 0xFFFF || (0xD800..0xE000).contains(&code)) {
@@ -72,6 +79,9 @@ impl Collation {
         if mask != 0 {
             level(letters.iter().map(|letter| 1 + (letter.variant & mask)), out);
         }
+        if is_word_sort {
+            level(marks.into_iter(), out);
+        }
     }
 
     fn variants_that_count(&self) -> u8 {
@@ -86,6 +96,20 @@ impl Collation {
             mask |= fold::HIRAGANA;
         }
         mask
+    }
+}
+
+/// In the level of the marks.
+const LETTER: u8 = 1;
+
+/// What a word sort passes over until all else is equal. Windows collations sort so, and SQL collations their nvarchar:
+/// `'a-c' < 'ab'`, and `N'ab' < N'a-c'` (Microsoft docs, "Collation and Unicode support", SQL Server collations). That the
+/// apostrophe is one is said of Windows (CompareString, "word sort").
+fn word_mark(code: u32) -> Option<u8> {
+    match char::from_u32(code)? {
+        '-' => Some(2),
+        '\'' => Some(3),
+        _ => None,
     }
 }
 
@@ -195,6 +219,30 @@ mod tests {
                 key("Latin1_General_100_CS_AS", pair[0]) < key("Latin1_General_100_CS_AS", pair[1]),
                 "{pair:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_hyphen_counts_last_but_for_varchar_of_a_sql_collation() {
+        for (collation, charset, passed_over) in [
+            ("SQL_Latin1_General_CP1_CI_AS", Charset::CodePage, false),
+            ("SQL_Latin1_General_CP1_CI_AS", Charset::Utf16, true),
+            ("Latin1_General_CI_AS", Charset::CodePage, true),
+            ("Latin1_General_CI_AS", Charset::Utf16, true),
+        ] {
+            let key = |text: &str| {
+                let bytes = match charset {
+                    Charset::CodePage => text.as_bytes().to_vec(),
+                    Charset::Utf16 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+                };
+                let mut out = Vec::new();
+                CollationId::by_name(collation).unwrap().get().sort_key(&bytes, charset, &mut out);
+                out
+            };
+            assert_eq!(key("ab") < key("a-c"), passed_over, "{collation} {charset:?}");
+            assert_ne!(key("co-op"), key("coop"));
+            assert_ne!(key("co-op"), key("co'op"));
+            assert_eq!(key("CO-OP "), key("co-op"));
         }
     }
 

@@ -1,5 +1,7 @@
 //! ALTER TABLE … SWITCH: the rows of a table or partition become those of another, if both are built the same and
 //! the source's constraints promise that its rows fit (Microsoft docs, ALTER TABLE, and errors 4904 to 4985).
+mod planted;
+
 use super::range::{Range, of_checks, of_partition};
 use super::target::Altered;
 use crate::{indexed_view, tracking};
@@ -17,7 +19,7 @@ fn refuse(number: i32, text: String) -> SqlError {
 }
 
 /// # Errors
-/// 4904 to 4985, 7733, by what differs.
+/// 4904 to 4985, 7733, 13546, by what differs.
 pub fn switch(
     session: &mut Session,
     source: (&Altered, Option<i64>),
@@ -40,6 +42,7 @@ pub fn switch(
         alike(&Pair { database, source: s, target: &target.table })?;
         Ok(())
     })?;
+    planted::refused(session, source, target)?;
     must_be_empty(session, target, to)?;
     fits(session, (source, from), (target, to))?;
     change(session, |change| {

@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane, months, ranges, verify, narrow, difference, reload, changes, quiet or typed
+    /// relay, lane, encrypted, months, ranges, verify, narrow, difference, reload, changes, quiet or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -70,6 +70,8 @@ pub enum Mode {
     Relay,
     /// As the tools do it.
     Lane,
+    /// The same with TLS on both sides.
+    Encrypted,
     /// The same month by month, with a ledger.
     Months,
     /// The same range by range of the key.
@@ -95,6 +97,7 @@ impl Mode {
         match self {
             Self::Relay => "relay",
             Self::Lane => "lane",
+            Self::Encrypted => "encrypted",
             Self::Months => "months",
             Self::Ranges => "ranges",
             Self::Verify => "verify",
@@ -115,6 +118,7 @@ impl std::str::FromStr for Mode {
         let modes = [
             Self::Relay,
             Self::Lane,
+            Self::Encrypted,
             Self::Months,
             Self::Ranges,
             Self::Verify,

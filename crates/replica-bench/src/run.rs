@@ -11,13 +11,15 @@ use crate::case::{self, Case};
 use crate::cores;
 use crate::figures::Figures;
 use crate::measure::verify::to_equal;
-use crate::measure::{EQUAL, RANGES, SOURCE, TARGET, plan};
+use crate::measure::{EQUAL, Protection, RANGES, SOURCE, TARGET, plan};
 use crate::sandbox::{self, SandboxProcess};
 
 /// Peak memory of one stream, in KiB.
 const MOST_RSS_KIB: u64 = 32 << 10;
 /// CPU time of the lane over that of the relay, for sales.
 const MOST_LANE_OVER_RELAY: f64 = 2.0;
+/// CPU time of the lane with TLS on both sides over that of the lane without, for sales.
+const MOST_ENCRYPTED_OVER_LANE: f64 = 1.5;
 /// CPU time of the typed copy over that of the lane, for sales.
 const LEAST_TYPED_OVER_LANE: f64 = 15.0;
 /// CPU time of a comparison of both sides over that of the lane, for sales.
@@ -69,6 +71,7 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         if args.case.as_deref().is_none_or(|name| name == case.name) {
             met &= bench.case(&case)?;
             if case.name == "sales" {
+                met &= bench.encrypted(&case)?;
                 met &= bench.windows(&case, Mode::Months, MONTHS)?;
                 met &= bench.windows(&case, Mode::Ranges, RANGES.into())? & bench.verify(&case)?;
                 met &= bench.difference(&case)?;
@@ -140,6 +143,20 @@ impl Bench {
             );
         }
         Ok(met)
+    }
+
+    /// What TLS costs, on both sides.
+    fn encrypted(&self, case: &Case) -> Result<bool, Box<dyn Error>> {
+        let select = self.select(case)?;
+        self.replay(case, case.rows.fast)?;
+        let (lane, encrypted) = in_turn(
+            || self.measure(Mode::Lane, case, &select),
+            || self.measure(Mode::Encrypted, case, &select),
+        )?;
+        print_line(case, Mode::Encrypted, encrypted, lane.bytes as f64 / lane.rows as f64);
+        let over_lane = encrypted.cpu_per_row() / lane.cpu_per_row();
+        println!("ratio {} cpu_encrypted_over_lane {over_lane:.2}", case.name);
+        Ok(meets(case.name, "cpu_encrypted_over_lane", over_lane <= MOST_ENCRYPTED_OVER_LANE, over_lane))
     }
 
     /// Whether a comparison of both sides costs little more than the copy.
@@ -321,7 +338,7 @@ impl Bench {
     /// What the tools would read: the relay reads the same.
     fn select(&self, case: &Case) -> Result<String, Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(plan(&self.sandbox.address, case.table))?.plan.select().sql)
+        Ok(runtime.block_on(plan(&self.sandbox.address, case.table, Protection::Login))?.plan.select().sql)
     }
 
     fn replay(&self, case: &Case, rows: u64) -> Result<(), Box<dyn Error>> {

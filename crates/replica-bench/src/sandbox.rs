@@ -25,7 +25,7 @@ impl SandboxProcess {
     /// Starts it with the three databases, and with what `arguments` add.
     pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
         let mut process = Command::new(program)
-            .args(["--encrypt", "off", "--database", SOURCE, "--database", TARGET, "--database", EQUAL])
+            .args(["--encrypt", "on", "--database", SOURCE, "--database", TARGET, "--database", EQUAL])
             .args(arguments)
             .env("REPLICA_SANDBOX_PASSWORD", PASSWORD)
             .stdout(Stdio::piped())

@@ -20,15 +20,20 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
-/// A lane and the server at its other end.
-pub(crate) async fn lane(silence: Duration) -> (Lane, FakeServer) {
+/// Both ends of a connection.
+pub(crate) async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-    let client = client.unwrap();
-    let accepted = accepted.unwrap().0;
+    let (client, accepted) = (client.unwrap(), accepted.unwrap().0);
     client.set_nodelay(true).unwrap();
     accepted.set_nodelay(true).unwrap();
+    (client, accepted)
+}
+
+/// A lane and the server at its other end.
+pub(crate) async fn lane(silence: Duration) -> (Lane, FakeServer) {
+    let (client, accepted) = sockets().await;
     let server = FakeServer { stream: accepted, inbox: Inbox::new(0) };
     (Lane::new(Link::Plain(client), PACKET_SIZE, silence), server)
 }

@@ -38,7 +38,8 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     runtime.block_on(async {
         match measure.mode {
             Mode::Relay => relay::run(measure).await,
-            Mode::Lane => lane::run(measure).await,
+            Mode::Lane => lane::run(measure, Protection::Login).await,
+            Mode::Encrypted => lane::run(measure, Protection::Everything).await,
             Mode::Months => windows::months(measure).await,
             Mode::Narrow => verify::narrow(measure).await,
             Mode::Ranges => windows::ranges(measure).await,
@@ -50,6 +51,13 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
             Mode::Typed => typed::run(measure).await,
         }
     })
+}
+
+/// What is encrypted on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    Login,
+    Everything,
 }
 
 /// An ADO.NET connection string.
@@ -66,8 +74,14 @@ pub struct PlannedCase {
 }
 
 /// Connects and plans, as the tools do before they move a row.
-pub async fn plan(server: &str, table: &str) -> Result<PlannedCase, Box<dyn Error>> {
-    let endpoint = |database| Endpoint::from_connection_string(&connection_string(server, database));
+pub async fn plan(server: &str, table: &str, protection: Protection) -> Result<PlannedCase, Box<dyn Error>> {
+    let endpoint = |database| {
+        let mut connection = connection_string(server, database);
+        if protection == Protection::Everything {
+            connection += ";Encrypt=true;TrustServerCertificate=true";
+        }
+        Endpoint::from_connection_string(&connection)
+    };
     let mut source = Session::connect(&endpoint(SOURCE)?, Role::Source).await?;
     let mut target = Session::connect(&endpoint(TARGET)?, Role::Target).await?;
     let name: TableName = table.parse()?;

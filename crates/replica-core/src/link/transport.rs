@@ -14,7 +14,7 @@ use crate::tds::packet::{DEFAULT_SIZE, HEADER, Header, frame, kind};
 /// The socket, plain or with TLS.
 pub(crate) enum Link {
     Plain(TcpStream),
-    Tls(Box<TlsStream<Handshake>>),
+    Tls(Box<TlsStream<RecordSocket>>),
 }
 
 impl Link {
@@ -102,9 +102,15 @@ fn changed(error: io::Error) -> io::Error {
     }
 }
 
-/// What TLS writes to: during a TDS 7.x handshake, records travel inside PRELOGIN packets, one packet
+/// How much is read of the socket at once: several records, which hold 16 KiB each.
+const READ_AHEAD: usize = 64 << 10;
+
+/// What TLS writes its records to: during a TDS 7.x handshake they travel inside PRELOGIN packets, one packet
 /// a flight ([MS-TDS] 2.2.6.5); afterwards, and in TDS 8.0, they go out bare.
-pub(crate) struct Handshake {
+///
+/// rustls reads little more than a record at a time. Bare records are read here, many in one system call; they are
+/// written from where they lie, many in one, too ([`AsyncWrite::poll_write_vectored`]).
+pub(crate) struct RecordSocket {
     tcp: TcpStream,
     framed: bool,
     /// The flight being written, then being sent; `sent` bytes of it are gone.
@@ -115,9 +121,13 @@ pub(crate) struct Handshake {
     seen: usize,
     /// Bytes left of the packet being read.
     left: usize,
+    /// Bare records, as far as they are read: TLS has the first `taken` of the `filled` bytes.
+    ahead: Vec<u8>,
+    filled: usize,
+    taken: usize,
 }
 
-impl Handshake {
+impl RecordSocket {
     pub(super) fn new(tcp: TcpStream, framed: bool) -> Self {
         Self {
             tcp,
@@ -128,6 +138,9 @@ impl Handshake {
             header: [0; HEADER],
             seen: 0,
             left: 0,
+            ahead: Vec::new(),
+            filled: 0,
+            taken: 0,
         }
     }
 
@@ -148,6 +161,18 @@ impl Handshake {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.sent += written,
             }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads bare records as far as they are there. Nothing is read ahead where the stream ended.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.taken == self.filled {
+            (self.filled, self.taken) = (0, 0);
+            self.ahead.resize(READ_AHEAD, 0);
+            let mut buf = ReadBuf::new(&mut self.ahead);
+            ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buf))?;
+            self.filled = buf.filled().len();
         }
         Poll::Ready(Ok(()))
     }
@@ -180,11 +205,16 @@ impl Handshake {
     }
 }
 
-impl AsyncRead for Handshake {
+impl AsyncRead for RecordSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.framed {
-            return Pin::new(&mut this.tcp).poll_read(cx, buf);
+            ready!(this.poll_ahead(cx))?;
+            let there = &this.ahead[this.taken..this.filled];
+            let part = &there[..there.len().min(buf.remaining())];
+            buf.put_slice(part);
+            this.taken += part.len();
+            return Poll::Ready(Ok(()));
         }
         if !ready!(this.poll_header(cx))? {
             return Poll::Ready(Ok(()));
@@ -199,7 +229,7 @@ impl AsyncRead for Handshake {
     }
 }
 
-impl AsyncWrite for Handshake {
+impl AsyncWrite for RecordSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if !this.framed {
@@ -207,6 +237,23 @@ impl AsyncWrite for Handshake {
         }
         this.flight.extend_from_slice(buf);
         Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        records: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if !this.framed {
+            return Pin::new(&mut this.tcp).poll_write_vectored(cx, records);
+        }
+        records.iter().for_each(|record| this.flight.extend_from_slice(record));
+        Poll::Ready(Ok(records.iter().map(|record| record.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -219,5 +266,50 @@ impl AsyncWrite for Handshake {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::fake::{run, sockets};
+
+    #[test]
+    fn many_records_are_read_in_one_system_call() {
+        run(async {
+            let (ours, mut theirs) = sockets().await;
+            let mut ours = RecordSocket::new(ours, false);
+            let sent: Vec<u8> = (0..READ_AHEAD).map(|n| n as u8).collect();
+            theirs.write_all(&sent).await.unwrap();
+            theirs.shutdown().await.unwrap();
+            // Until all has come.
+            while ours.tcp.peek(&mut vec![0; READ_AHEAD]).await.unwrap() < READ_AHEAD {
+                tokio::task::yield_now().await;
+            }
+            let mut received = vec![0; 5];
+            ours.read_exact(&mut received).await.unwrap();
+            assert_eq!(ours.tcp.peek(&mut [0]).await.unwrap(), 0, "some of it is left in the system");
+            ours.read_to_end(&mut received).await.unwrap();
+            assert_eq!(received, sent);
+        });
+    }
+
+    #[test]
+    fn many_records_are_written_in_one_system_call() {
+        run(async {
+            let (ours, mut theirs) = sockets().await;
+            let mut ours = RecordSocket::new(ours, false);
+            let records = [&b"first"[..], b"second", b"third"].map(IoSlice::new);
+            let written = poll_fn(|cx| Pin::new(&mut ours).poll_write_vectored(cx, &records)).await.unwrap();
+            assert_eq!((ours.is_write_vectored(), written), (true, 16));
+            drop(ours);
+            let mut received = Vec::new();
+            theirs.read_to_end(&mut received).await.unwrap();
+            assert_eq!(received, b"firstsecondthird");
+        });
     }
 }

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::Link;
-use super::transport::Handshake;
+use super::transport::RecordSocket;
 use crate::authorities;
 use crate::config::{Encrypt, Endpoint};
 use crate::error::{Error, Result};
@@ -23,6 +23,9 @@ const ALPN: &[u8] = b"tds/8.0";
 /// TLS 1.3 ends its handshake with flights that the PRELOGIN packets of TDS 7.x have no place for.
 const WITHIN_PRELOGIN: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 const FIRST: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// What is encrypted before it is written, in one system call: as much as the lane sends at once.
+const WRITTEN_AT_ONCE: usize = 256 << 10;
 
 /// Where TLS stands in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,16 +68,16 @@ pub(super) async fn within_prelogin(
     check: CertificateCheck,
 ) -> Result<Link> {
     let config = trust::config(endpoint, check, Place::WithinPrelogin)?;
-    handshake(Handshake::new(link.into_tcp()?, true), config, endpoint).await
+    handshake(RecordSocket::new(link.into_tcp()?, true), config, endpoint).await
 }
 
 /// TLS for TDS 8.0, before any TDS: `Encrypt=strict`, which no `TrustServerCertificate` weakens.
 pub(super) async fn first(link: Link, endpoint: &Endpoint) -> Result<Link> {
     let config = trust::config(endpoint, CertificateCheck::Full, Place::First)?;
-    handshake(Handshake::new(link.into_tcp()?, false), config, endpoint).await
+    handshake(RecordSocket::new(link.into_tcp()?, false), config, endpoint).await
 }
 
-async fn handshake(stream: Handshake, config: Arc<ClientConfig>, endpoint: &Endpoint) -> Result<Link> {
+async fn handshake(stream: RecordSocket, config: Arc<ClientConfig>, endpoint: &Endpoint) -> Result<Link> {
     let name = endpoint.certificate_name();
     let name = ServerName::try_from(name.to_owned()).map_err(|_| {
         Error::usage(format!("'{name}' is no name that a certificate can carry"))
@@ -86,7 +89,9 @@ async fn handshake(stream: Handshake, config: Arc<ClientConfig>, endpoint: &Endp
     if tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
         log::debug!("{endpoint}: a session of TLS is resumed");
     }
-    tls.get_mut().0.finish();
+    let (socket, session) = tls.get_mut();
+    socket.finish();
+    session.set_buffer_limit(Some(WRITTEN_AT_ONCE));
     Ok(Link::Tls(Box::new(tls)))
 }
 

@@ -8,6 +8,11 @@ class Row:
     def __init__(self, what, since, names, older=""):
         self.what, self.since, self.names, self.older = what, int(since), names.split(), older
 
+    def all_names(self):
+        """Its own, and its columns'."""
+        own = self.what.removesuffix("()")
+        return {own, *(f"{own}.{name}" for name in self.names)}
+
 
 class Since:
     def __init__(self, path):
@@ -37,10 +42,9 @@ class Since:
     def is_handled(self, reference, year):
         """Is this a name that no model has, or that the version lacks and that is asked for all the same, for a reason?"""
         name = re.sub(r"[\[\]]", "", reference.split(" ")[-1]).lower()
-        if any(name == row.what.removesuffix("()") for row in self.elsewhere if row.since <= year):
-            return True
-        known = (row for row in self.views if row.since > year and row.older)
-        return any(name == row.what or name in (f"{row.what}.{column}" for column in row.names) for row in known)
+        elsewhere = [row for row in self.elsewhere if row.since <= year or row.older]
+        known = [row for row in self.views if row.since > year and row.older]
+        return any(name in row.all_names() for row in elsewhere + known)
 
     def fault_of(self, function):
         row = self.functions.get(function)

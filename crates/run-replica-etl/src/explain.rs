@@ -1,6 +1,6 @@
 //! `--explain`: what a run would do, and what it would refuse, by the same looks that the run takes before it writes.
 use replica_core::cli::Code;
-use replica_core::config::Config;
+use replica_core::config::{Apply, Config, Publish};
 use replica_core::copy::{self, Sides, windows::PreparedWindows};
 use replica_core::error::{Error, Kind, Refusal, Result};
 use replica_core::ledger::TableVersion;
@@ -107,6 +107,7 @@ impl StepLooks<'_> {
         let (source, target) = sides.tables(&job.table, &job.article).await?;
         let options = copy::informed(&mut sides.target, (&source, &target), job.options).await?;
         let plan = job.plan(&source, &target, options)?;
+        let plan = copy::published(&mut sides.target, (&source, &target), plan, options).await?;
         plan.allowed()?;
         let findings = copy::look(&mut sides, &plan).await?;
         self.sides = Some(sides);
@@ -115,13 +116,20 @@ impl StepLooks<'_> {
 }
 
 fn what(step: &Step, recorded: Option<&TableVersion>) -> String {
-    match &step.part {
-        StepPart::Changes => match recorded {
-            Some(known) => format!("changes since version {} ({})", known.version, known.method.name()),
-            None => "changes; first a comparison, since no version is on record".to_owned(),
-        },
+    let part = match &step.part {
+        StepPart::Changes => {
+            return match recorded {
+                Some(known) => format!("changes since version {} ({})", known.version, known.method.name()),
+                None => "changes; first a comparison, since no version is on record".to_owned(),
+            };
+        }
         StepPart::Whole => "whole table".to_owned(),
         StepPart::Days { range, column: Some(column) } => format!("{} of {column}", range.whole()),
         StepPart::Days { range, column: None } => range.whole().to_string(),
+    };
+    // Rows that differ are written in one transaction, whatever is said of the others.
+    match step.settings.publish.filter(|_| step.settings.apply != Some(Apply::Difference)) {
+        Some(publish @ (Publish::Staged | Publish::Switch)) => format!("{part}, publish = {publish}"),
+        _ => part,
     }
 }

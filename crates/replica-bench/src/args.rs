@@ -18,6 +18,10 @@ pub struct Args {
     #[argh(option)]
     pub case: Option<String>,
 
+    /// how long many small tables and windows take where a round trip takes so many milliseconds, in place of the cases
+    #[argh(option)]
+    pub latency: Option<u64>,
+
     #[argh(subcommand)]
     pub measure: Option<Measure>,
 }

@@ -2,12 +2,14 @@
 mod args;
 mod case;
 mod cores;
+mod far;
 mod figures;
 mod measure;
 mod run;
 mod sandbox;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let args: args::Args = argh::from_env();
@@ -16,7 +18,10 @@ fn main() -> ExitCode {
             println!("{figures}");
             true
         }),
-        None => run::run(&args),
+        None => match args.latency {
+            Some(milliseconds) => far::run(&args, Duration::from_millis(milliseconds)),
+            None => run::run(&args),
+        },
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,6 +1,5 @@
 //! The benchmark: every case in every mode, each in a process of its own, side by side.
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -58,10 +57,7 @@ const ROUNDS: usize = 5;
 
 /// Runs all cases and prints their lines. `false`: a target was missed.
 pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
-    let program = match &args.sandbox {
-        Some(program) => program.clone(),
-        None => beside("replica-sandbox")?,
-    };
+    let program = sandbox::program(args)?;
     let core = cores::leave_one()?;
     let bench =
         Bench { sandbox: SandboxProcess::start(&program, &case::SANDBOX)?, sink: sandbox::sink()?, core };
@@ -86,10 +82,6 @@ pub fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         met &= bench.changes(if args.quick { QUIET / 5 } else { QUIET })?;
     }
     Ok(met)
-}
-
-fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    Ok(std::env::current_exe()?.with_file_name(name))
 }
 
 struct Bench {
@@ -414,7 +406,7 @@ fn print_line(case: &Case, mode: Mode, figures: Figures, bytes_per_row: f64) {
     );
 }
 
-fn meets(case: &str, what: &str, met: bool, figure: f64) -> bool {
+pub fn meets(case: &str, what: &str, met: bool, figure: f64) -> bool {
     if !met {
         println!("missed {case} {what} {figure:.2}");
     }

@@ -2,17 +2,28 @@
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use replica_core::config::Endpoint;
 use replica_core::session::{Role, Session};
 
+use crate::args::Args;
 use crate::measure::{EQUAL, SOURCE, TARGET, connection_string};
 
 pub const USER: &str = "sa";
 /// Guards nothing: the sandbox listens on this machine only, for the time of the run.
 pub const PASSWORD: &str = "Replica-Bench-1";
+
+/// A program that was built beside this one.
+pub fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// The sandbox's.
+pub fn program(args: &Args) -> Result<PathBuf, Box<dyn Error>> {
+    args.sandbox.clone().map_or_else(|| beside("replica-sandbox"), Ok)
+}
 
 /// A running sandbox; it ends with this value.
 pub struct SandboxProcess {

@@ -18,7 +18,8 @@ impl RoundTrips {
         [SOURCE, TARGET].map(|program| Self::by(&mut client, program))
     }
 
-    fn by(client: &mut Client, program: &str) -> Self {
+    /// By a program of this name, as its connection string has it.
+    pub fn by(client: &mut Client, program: &str) -> Self {
         let rows = client.rows("EXEC sp_sandbox_requests");
         let row = rows.iter().find(|row| row.get::<&str, _>(0) == Some(program));
         let number = |place| row.and_then(|row| row.get::<i64, _>(place)).unwrap_or_default();

@@ -53,6 +53,9 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     })
 }
 
+/// What encrypts everything, at the end of a connection string.
+pub const ENCRYPTED: &str = ";Encrypt=true;TrustServerCertificate=true";
+
 /// What is encrypted on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
@@ -78,7 +81,7 @@ pub async fn plan(server: &str, table: &str, protection: Protection) -> Result<P
     let endpoint = |database| {
         let mut connection = connection_string(server, database);
         if protection == Protection::Everything {
-            connection += ";Encrypt=true;TrustServerCertificate=true";
+            connection += ENCRYPTED;
         }
         Endpoint::from_connection_string(&connection)
     };

@@ -38,8 +38,8 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     runtime.block_on(async {
         match measure.mode {
             Mode::Relay => relay::run(measure).await,
-            Mode::Lane => lane::run(measure, Protection::Login).await,
-            Mode::Encrypted => lane::run(measure, Protection::Everything).await,
+            Mode::Lane => lane::run(measure, "").await,
+            Mode::Encrypted => lane::run(measure, ENCRYPTED).await,
             Mode::Months => windows::months(measure).await,
             Mode::Narrow => verify::narrow(measure).await,
             Mode::Ranges => windows::ranges(measure).await,
@@ -56,13 +56,6 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
 /// What encrypts everything, at the end of a connection string.
 pub const ENCRYPTED: &str = ";Encrypt=true;TrustServerCertificate=true";
 
-/// What is encrypted on the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    Login,
-    Everything,
-}
-
 /// An ADO.NET connection string.
 pub fn connection_string(server: &str, database: &str) -> String {
     let server = server.replacen(':', ",", 1);
@@ -76,13 +69,10 @@ pub struct PlannedCase {
     pub plan: Plan,
 }
 
-/// Connects and plans, as the tools do before they move a row.
-pub async fn plan(server: &str, table: &str, protection: Protection) -> Result<PlannedCase, Box<dyn Error>> {
+/// Connects and plans, as the tools do before they move a row. `more`: what connection strings say beside that.
+pub async fn plan(server: &str, table: &str, more: &str) -> Result<PlannedCase, Box<dyn Error>> {
     let endpoint = |database| {
-        let mut connection = connection_string(server, database);
-        if protection == Protection::Everything {
-            connection += ENCRYPTED;
-        }
+        let connection = connection_string(server, database) + more;
         Endpoint::from_connection_string(&connection)
     };
     let mut source = Session::connect(&endpoint(SOURCE)?, Role::Source).await?;

@@ -1,4 +1,5 @@
 //! Rows that differ, for people: their key, and the values that are not the same. The one place here that decodes.
+use crate::compare::stream::MOST_ROW;
 use crate::compare::{Comparison, Reading};
 use crate::decode::{Row, RowReader, difference};
 use crate::tds::columns::WireColumn;
@@ -65,6 +66,10 @@ pub(super) struct DifferingRows {
     sides: [(Vec<WireColumn>, usize); 2],
 }
 
+/// Of a row that is longer than what is kept of it.
+const KEPT: &str = "the first 16 MiB, which are kept of a row";
+const _: () = assert!(MOST_ROW == 16 << 20);
+
 /// Characters of a value in a key.
 const MOST_SHOWN: usize = 60;
 
@@ -119,6 +124,10 @@ impl DifferingRows {
     }
 
     fn named(&self, row: &Row<'_>, lead: usize, at: usize) -> String {
+        let name = self.names.get(at).map_or("", String::as_str);
+        if !row.has(lead + at) {
+            return format!("{name}=(beyond {KEPT})");
+        }
         let value = match row.value(lead + at) {
             Ok(value) => format!("{value:#}"),
             Err(error) => format!("({error})"),
@@ -127,7 +136,7 @@ impl DifferingRows {
         if value.chars().count() > MOST_SHOWN {
             value = value.chars().take(MOST_SHOWN).chain(['…']).collect();
         }
-        format!("{}={value}", self.names.get(at).map_or("", String::as_str))
+        format!("{name}={value}")
     }
 
     fn values(
@@ -138,7 +147,17 @@ impl DifferingRows {
         let mut values = Vec::new();
         for (at, name) in self.names.iter().enumerate() {
             let (left, right) = (lead + at, lead_too + at);
-            if source.raw(left) == target.raw(right) {
+            let may_be_cut = source.may_be_cut(left) || target.may_be_cut(right);
+            let has = source.has(left) && target.has(right);
+            let same = source.raw(left) == target.raw(right);
+            if !has || (same && may_be_cut) {
+                if values.is_empty() {
+                    let (column, note) = (name.clone(), format!("the rows differ beyond {KEPT}"));
+                    values.push(DifferingColumn { column, source: "…".into(), target: "…".into(), note });
+                }
+                break;
+            }
+            if same {
                 continue;
             }
             let differing = match (source.value(left), target.value(right)) {
@@ -147,7 +166,10 @@ impl DifferingRows {
             };
             let column = name.clone();
             values.push(match differing {
-                Some(shown) => {
+                Some(mut shown) => {
+                    if may_be_cut {
+                        shown.note = format!("{}, within {KEPT}", shown.note);
+                    }
                     DifferingColumn { column, source: shown.left, target: shown.right, note: shown.note }
                 }
                 // Bytes that are no value, or stand for the same one.
@@ -163,9 +185,9 @@ impl DifferingRows {
     }
 }
 
-/// `None` too for a row that is not there in full.
+/// Of a row that is not kept in full, what there is.
 fn read<'a>(reader: &'a mut Option<RowReader>, bytes: Option<&[u8]>) -> Option<Row<'a>> {
-    reader.as_mut()?.next(&mut bytes?).ok()?
+    reader.as_mut()?.whole_or_cut(bytes?).ok()
 }
 
 fn hex(bytes: Option<&[u8]>) -> String {

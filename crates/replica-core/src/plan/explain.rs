@@ -4,6 +4,7 @@ use crate::catalog::{TableName, quote};
 use crate::load::LoadColumn;
 use crate::report::{ExplainLine, human_count};
 use crate::shape::{DeleteMethod, LoadLock, Reached, Reason};
+use crate::staging;
 use crate::types::mapping::MappedColumn;
 use crate::window::Window;
 
@@ -190,8 +191,9 @@ impl WindowedPlan {
         }
         if let Some(stage) = self.staging.as_ref().and_then(|staging| staging.stage(window)) {
             let create = stage.create.iter().flat_map(|(_, statements)| statements);
-            let steps = create.chain(&stage.finish).chain(&stage.switch);
-            steps.for_each(|sql| add("statement", format!("{sql} -- for a window that is a partition")));
+            let finish = staging::sql(&stage.finish);
+            let steps = create.chain(&finish).chain(&stage.switch);
+            steps.for_each(|sql| add("statement", format!("{sql} -- for a window of whole partitions")));
         }
         let (delete, batch) = first.delete();
         let again = if batch.is_some() { "until none is left, each a transaction" } else { "a transaction" };

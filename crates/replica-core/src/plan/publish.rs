@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::refusal::Refusal;
 use crate::report::ExplainLine;
 use crate::shape::{DeleteMethod, LoadLock, Reason, triggers};
-use crate::staging::{BrokenRule, StagingTables, Twins};
+use crate::staging::{self, BrokenRule, StagingTables, Twins};
 use crate::types::mapping::MappedColumn;
 use crate::window::choose_key;
 
@@ -194,7 +194,7 @@ impl Plan {
         let mut lines: Vec<String> =
             tables.create.iter().flat_map(|(_, statements)| statements).cloned().collect();
         lines.push(self.beside(&tables.incoming, bare).explain_load());
-        lines.extend(tables.finish.iter().cloned());
+        lines.extend(staging::sql(&tables.finish));
         lines.push("BEGIN TRANSACTION".into());
         if tables.switch.is_empty() {
             lines.extend(self.before().into_iter().map(|statement| statement.query.sql));

@@ -4,7 +4,7 @@ use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::ledger::Subject;
 use crate::shape::{DeleteMethod, LoadLock, Reason, no_date_column, windowed};
-use crate::staging::{BrokenRule, Layout, Promises, Staging, StagingTables, window_part};
+use crate::staging::{BrokenRule, Layout, Staging, StagingTables, Twins, window_part};
 use crate::tds::rpc::Query;
 use crate::types::mapping::MappedColumn;
 use crate::window::{
@@ -86,11 +86,11 @@ impl WindowedPlan {
     pub(crate) fn with_staging(
         self,
         target: &Table,
-        (layout, promises): (Layout, Option<Promises>),
+        (layout, twins): (Layout, Option<Twins>),
         windows: &[Window],
     ) -> Self {
         let Some(date) = self.at_target.date().cloned() else { return self };
-        match Staging::new(target, (self.target_cut_id, date), layout, promises) {
+        match Staging::new(target, (self.target_cut_id, date), layout, twins) {
             Ok(staging) if windows.iter().any(|window| staging.stage(window).is_some()) => {
                 let strategy = self.base.strategy.clone().switching();
                 Self { base: Plan { strategy, ..self.base }, staging: Some(staging), ..self }
@@ -122,14 +122,31 @@ impl WindowedPlan {
 
     /// The same plan, which must not be carried out unless all windows change places.
     pub(crate) fn switching_all(self, windows: &[Window], mut broken: Vec<BrokenRule>) -> Self {
-        let is_partition =
-            |window: &&Window| self.staging.as_ref().is_some_and(|staging| staging.stage(window).is_some());
-        if let Some(window) =
-            windows.iter().find(|window| !is_partition(window)).filter(|_| broken.is_empty())
-        {
-            broken.push(BrokenRule::unnumbered(format!("{window} is no partition of its own")));
+        let stays =
+            |window: &&Window| self.staging.as_ref().is_none_or(|staging| staging.stage(window).is_none());
+        if let Some(window) = windows.iter().find(stays).filter(|_| broken.is_empty()) {
+            let why = self.stays_since();
+            broken.push(BrokenRule::unnumbered(format!("{window} is no partition of its own: {why}")));
         }
         if broken.is_empty() { self } else { Self { base: self.base.clone().not_switched(&broken), ..self } }
+    }
+
+    /// Why a window cannot change places.
+    fn stays_since(&self) -> String {
+        const WHOLE: &str = "a partition changes places as a whole";
+        if self.at_target.date().is_none() {
+            return format!(
+                "ranges of a key are cut where the rows are, and {WHOLE}. All partitions do at once with \
+                 replicate-reference-tables --streams N --publish switch"
+            );
+        }
+        let mut reasons = self.base.strategy.reasons.iter();
+        match reasons.find(|reason| matches!(reason, Reason::NoSwitch { .. } | Reason::NoWindowIsAPartition))
+        {
+            Some(Reason::NoSwitch { why }) => why.clone(),
+            None if self.staging.is_none() => "the target is not partitioned".to_owned(),
+            _ => format!("it begins or ends within one, and {WHOLE}"),
+        }
     }
 
     /// The same plan, with one more reason.

@@ -1,4 +1,6 @@
 //! How a partitioned target is laid out, as its catalog says.
+use std::ops::RangeInclusive;
+
 use time::Date;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -71,41 +73,40 @@ impl Layout {
         })
     }
 
-    /// The number of the partition that holds a window and nothing else.
-    pub fn partition_of(&self, window: &DayRange) -> Option<usize> {
+    /// The numbers of the partitions that hold a window and nothing else.
+    pub fn partitions_of(&self, window: &DayRange) -> Option<RangeInclusive<usize>> {
         let days = self.first_days.as_ref()?;
-        let at = days.iter().position(|day| *day == window.first)?;
         // What comes after the last boundary may be of any day, and a window without end wants all of them.
         if window.is_endless() {
             return None;
         }
+        let boundary = |wanted| days.iter().position(|day| *day == wanted);
         // Partition 1 comes before the first boundary.
-        (days.get(at + 1) == Some(&window.next)).then_some(at + 2)
+        Some(boundary(window.first)? + 2..=boundary(window.next)? + 1)
     }
 }
 
-/// Two boundaries, with a partition between them.
+/// Two boundaries, with partitions between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionBounds {
     target: TableName,
-    /// As the server numbers the later one; the earlier one comes before it.
-    later: usize,
-    boundaries: [String; 2],
+    /// Each as the server numbers it, and its value.
+    boundaries: [(usize, String); 2],
 }
 
 /// What the batch throws where they are others: a number above 50,000 is free (Microsoft docs, THROW).
 const MOVED: u32 = 50_974;
 
 impl PartitionBounds {
-    /// Of a partition that [`Layout::partition_of`] has found.
-    pub fn of(layout: &Layout, target: &TableName, partition: usize) -> Option<Self> {
-        let boundary = |n: usize| layout.boundaries.get(n.checked_sub(1)?).cloned();
-        let boundaries = [boundary(partition.checked_sub(1)?)?, boundary(partition)?];
-        Some(Self { target: target.clone(), later: partition, boundaries })
+    /// Of partitions that [`Layout::partitions_of`] has found.
+    pub fn of(layout: &Layout, target: &TableName, partitions: &RangeInclusive<usize>) -> Option<Self> {
+        let boundary = |n: usize| Some((n, layout.boundaries.get(n.checked_sub(1)?)?.clone()));
+        let boundaries = [boundary(partitions.start().checked_sub(1)?)?, boundary(*partitions.end())?];
+        Some(Self { target: target.clone(), boundaries })
     }
 
-    /// Throws, unless the partition is still the one between them. A boundary that somebody has merged away since makes it
-    /// one of other days, too. After a SWITCH they stay as they are up to the commit: it locks the table as ALTER PARTITION
+    /// Throws, unless the partitions are still those between them. A boundary that somebody has merged away since makes them
+    /// some of other days, too. After a SWITCH they stay as they are up to the commit: it locks the table as ALTER PARTITION
     /// FUNCTION would (Sch-M).
     pub fn check(&self, params: &mut Vec<Param>) -> String {
         let mut param = |text: &str| {
@@ -113,13 +114,13 @@ impl PartitionBounds {
             params.len()
         };
         let target = param(&self.target.quoted());
-        let [earlier, later] = [param(&self.boundaries[0]), param(&self.boundaries[1])];
+        let [(before, earlier), (after, later)] =
+            [0, 1].map(|n| (self.boundaries[n].0, param(&self.boundaries[n].1)));
         let boundaries = BOUNDARIES.replace("@P1", &format!("@P{target}"));
-        let (before, after) = (self.later - 1, self.later);
         format!(
             "IF (SELECT COUNT(*) FROM (\n{boundaries}) AS b WHERE (b.boundary_id = {before} AND b.boundary = @P{earlier}) \
              OR (b.boundary_id = {after} AND b.boundary = @P{later})) <> 2 \
-             THROW {MOVED}, N'The window is no partition of its own any more.', 1"
+             THROW {MOVED}, N'The window is made of other partitions by now.', 1"
         )
     }
 }
@@ -193,14 +194,15 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_is_a_partition_is_found() {
+    fn windows_that_are_partitions_are_found() {
         let rows =
             boundaries(true, &["2024-01-01T00:00:00", "2024-02-01T00:00:00.0000000", "2024-03-01T00:00:00"]);
         let layout = Layout { first_days: first_days(&rows, Some(&SqlType::DateTime)), ..Layout::default() };
-        let of = |first, next| layout.partition_of(&DayRange { first, next });
-        assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 02 - 01)), Some(2));
-        assert_eq!(of(date!(2024 - 02 - 01), date!(2024 - 03 - 01)), Some(3));
-        assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 03 - 01)), None);
+        let of = |first, next| layout.partitions_of(&DayRange { first, next });
+        assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 02 - 01)), Some(2..=2));
+        assert_eq!(of(date!(2024 - 02 - 01), date!(2024 - 03 - 01)), Some(3..=3));
+        assert_eq!(of(date!(2024 - 01 - 01), date!(2024 - 03 - 01)), Some(2..=3));
+        assert_eq!(of(date!(2024 - 01 - 15), date!(2024 - 03 - 01)), None, "a part of one");
         assert_eq!(of(date!(2024 - 03 - 01), date!(2024 - 04 - 01)), None, "the last one has no end");
     }
 

@@ -13,11 +13,12 @@ mod twin;
 use crate::catalog::index::{Index, IndexKind};
 use crate::catalog::{Column, Table, TableName, quote};
 use crate::error::Result;
-use crate::window::{DateColumn, Window};
+use crate::schema::statement::{Cost, DdlStatement, DdlStep};
+use crate::window::{DateColumn, DayRange, Window};
 pub(crate) use layout::{IdentitySeed, Layout, PartitionBounds, PartitionLayout};
 pub(crate) use rules::{BrokenRule, broken_rules};
 use twin::{LOW_PRIORITY, waits_at_low_priority};
-pub(crate) use twin::{Promises, SwitchFacts, Twins};
+pub(crate) use twin::{SwitchFacts, Twins, sql};
 
 /// How to build the tables beside the target.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ pub struct Staging {
     indexes: Vec<Index>,
     date: DateColumn,
     layout: Layout,
-    promises: Option<Promises>,
+    twins: Option<Twins>,
     low_priority: bool,
 }
 
@@ -44,7 +45,7 @@ pub struct StagingTables {
     /// Each table, and what makes it.
     pub create: Vec<(TableName, Vec<String>)>,
     /// Once the new rows are there.
-    pub finish: Vec<String>,
+    pub finish: Vec<DdlStep>,
     /// The old rows out, the new ones in: in one transaction. Empty: they are deleted and inserted.
     pub switch: Vec<String>,
     /// The SWITCH waits for the target at low priority.
@@ -96,8 +97,8 @@ pub(crate) fn window_part(window: &Window) -> String {
 const SCHEMA: &str = "replica";
 
 impl Staging {
-    /// For windows of `target` along `date`, its column `date_id`. `promises`: what the target's constraints say, where that
-    /// was asked for.
+    /// For windows of `target` along `date`, its column `date_id`. `twins`: what they have to be like in all, where that was
+    /// asked for; the target's constraints are promised then, and several partitions change places together.
     ///
     /// # Errors
     /// Why it cannot be done, in words for `--explain`.
@@ -105,7 +106,7 @@ impl Staging {
         target: &Table,
         (date_id, date): (i32, DateColumn),
         layout: Layout,
-        promises: Option<Promises>,
+        twins: Option<Twins>,
     ) -> Result<Self, String> {
         if layout.column_id != date_id {
             return Err("partitioned by another column than the windows' date".into());
@@ -118,7 +119,7 @@ impl Staging {
         if let Some(column) = special {
             return Err(format!("column {} is computed or generated", column.name));
         }
-        let is_unpromised = promises.is_none();
+        let is_unpromised = twins.is_none();
         if is_unpromised && target.foreign_keys.as_ref().is_none_or(|keys| !keys.is_empty()) {
             return Err("foreign keys, of which SWITCH wants copies".into());
         }
@@ -147,16 +148,25 @@ impl Staging {
             indexes: indexes.clone(),
             date,
             layout,
-            promises,
+            twins,
             low_priority: waits_at_low_priority(target),
         })
     }
 
-    /// The tables for one window; `None` if it is not a partition of its own.
+    /// The tables for one window; `None` if it is not to change places.
     pub fn stage(&self, window: &Window) -> Option<StagingTables> {
         let days = &window.days()?;
-        let partition = self.layout.partition_of(days)?;
+        let partitions = self.layout.partitions_of(days)?;
         let part = window_part(window);
+        let unless = PartitionBounds::of(&self.layout, &self.target, &partitions);
+        if partitions.start() == partitions.end() {
+            return Some(StagingTables { unless, ..self.one(days, *partitions.start(), &part) });
+        }
+        Some(StagingTables { unless, ..self.twins.as_ref()?.tables_of(&part, Some(partitions)) })
+    }
+
+    /// For a window that is one partition the tables have none: their rows are held by a CHECK.
+    fn one(&self, days: &DayRange, partition: usize, part: &str) -> StagingTables {
         let name = |which: &str| TableName::new(SCHEMA, &format!("stage_{}_{part}_{which}", self.object_id));
         let (incoming, outgoing) = (name("in"), name("out"));
         let others = || self.indexes.iter().filter(|index| index.id > 1);
@@ -168,11 +178,16 @@ impl Staging {
             }
             (table.clone(), statements)
         });
-        let mut finish: Vec<_> =
-            others().filter_map(|index| self.index(&incoming, index, partition)).collect();
-        finish.extend(self.promises.iter().flat_map(|promises| promises.of(&incoming)));
+        let step = |what: String, cost, sql| DdlStep::new(what, vec![DdlStatement::new(cost, sql)]);
+        let indexes = others().filter_map(|index| {
+            let name = index.name.as_deref().unwrap_or_default();
+            Some(step(format!("index {name}"), Cost::Build, self.index(&incoming, index, partition)?))
+        });
+        let mut finish: Vec<_> = indexes.collect();
+        finish.extend(self.twins.iter().flat_map(|twins| twins.promises(&incoming)));
         let promise = self.date.promise(days);
-        finish.push(format!("ALTER TABLE {} WITH CHECK ADD CHECK ({promise})", incoming.quoted()));
+        let promise = format!("ALTER TABLE {} WITH CHECK ADD CHECK ({promise})", incoming.quoted());
+        finish.push(step("the check of the partition's days".into(), Cost::Scan, promise));
         let target = self.target.quoted();
         let wait = if self.low_priority { LOW_PRIORITY } else { "" };
         let switch = vec![
@@ -180,8 +195,7 @@ impl Staging {
             format!("ALTER TABLE {} SWITCH TO {target} PARTITION {partition}", incoming.quoted()),
         ];
         let has_identity = self.columns.iter().any(|column| column.identity);
-        Some(StagingTables {
-            unless: PartitionBounds::of(&self.layout, &self.target, partition),
+        StagingTables {
             incoming,
             outgoing: Some(outgoing),
             has_identity,
@@ -189,7 +203,8 @@ impl Staging {
             finish,
             switch,
             low_priority: self.low_priority,
-        })
+            unless: None,
+        }
     }
 
     fn base(&self) -> Option<&Index> {
@@ -270,7 +285,6 @@ mod tests {
     use crate::catalog::index::sample as index;
     use crate::catalog::table::sample;
     use crate::types::guide::column;
-    use crate::window::DayRange;
 
     const JANUARY: DayRange = DayRange { first: date!(2024 - 01 - 01), next: date!(2024 - 02 - 01) };
 
@@ -323,7 +337,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            stage.finish,
+            sql(&stage.finish),
             [
                 format!("CREATE NONCLUSTERED INDEX [ix]]2] ON {new} ([d] ASC) INCLUDE ([id]) ON [FG 2]"),
                 format!(

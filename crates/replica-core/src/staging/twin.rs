@@ -1,5 +1,7 @@
 //! A table's twins: tables beside it, built like it from its whole definition, whose rows change places with all of its
 //! own (ALTER TABLE ... SWITCH, Microsoft docs, "ALTER TABLE").
+use std::ops::RangeInclusive;
+
 use super::rules::BrokenRule;
 use super::{SCHEMA, StagingTables};
 use crate::catalog::record::CatalogRow;
@@ -16,7 +18,7 @@ pub struct SwitchFacts {
     /// Change tracking is on.
     pub is_tracked: bool,
     /// How many partitions it has; 1 where it has none.
-    pub partitions: u32,
+    pub partitions: usize,
     /// Its partitions are compressed differently.
     pub mixed_compression: bool,
     /// Its large values lie on another filegroup than the default one, where CREATE TABLE would put them.
@@ -46,7 +48,7 @@ impl SwitchFacts {
         let number = |column| row.as_ref().and_then(|row| row.int(column)).unwrap_or_default();
         Ok(Self {
             is_tracked: number("tracked") > 0,
-            partitions: u32::try_from(number("partitions")).unwrap_or(1).max(1),
+            partitions: usize::try_from(number("partitions")).unwrap_or(1).max(1),
             mixed_compression: number("mixed_compression") > 0,
             lob_elsewhere: number("lob_elsewhere") > 0,
             merge_replicated: number("is_merge_published") > 0,
@@ -75,7 +77,8 @@ impl SwitchFacts {
 pub struct Twins {
     object_id: i64,
     definition: Definition,
-    partitions: u32,
+    /// 0: it has none.
+    partitions: usize,
     /// SWITCH can wait at low priority: since SQL Server 2014 (Microsoft docs, "ALTER TABLE", low_priority_lock_wait).
     low_priority: bool,
 }
@@ -100,7 +103,13 @@ impl Twins {
 
     /// The twins for one run, statement by statement.
     pub fn tables(&self, run: i64) -> StagingTables {
-        let name = |part: &str| TableName::new(SCHEMA, &format!("stage_{}_{run}_{part}", self.object_id));
+        let all = (self.partitions > 0).then_some(1..=self.partitions);
+        self.tables_of(&run.to_string(), all)
+    }
+
+    /// The twins for some partitions; `None`: the table has none. `part` tells them from others of the target.
+    pub(super) fn tables_of(&self, part: &str, partitions: Option<RangeInclusive<usize>>) -> StagingTables {
+        let name = |which: &str| TableName::new(SCHEMA, &format!("stage_{}_{part}_{which}", self.object_id));
         let (incoming, outgoing) = (name("in"), name("out"));
         let new = Creation::of(&like(&self.definition, &incoming, true));
         let old = Creation::of(&like(&self.definition, &outgoing, false));
@@ -108,8 +117,8 @@ impl Twins {
             (incoming.clone(), sql(std::slice::from_ref(&new.table))),
             (outgoing.clone(), [sql(std::slice::from_ref(&old.table)), sql(&old.after_load)].concat()),
         ];
-        let finish = [sql(&new.after_load), sql(&new.foreign_keys)].concat();
-        let switch = self.switch(&outgoing, &incoming);
+        let finish = [new.after_load, new.foreign_keys].concat();
+        let switch = self.switch(&outgoing, &incoming, partitions);
         let has_identity = self.definition.columns.iter().any(|column| column.identity.is_some());
         StagingTables {
             incoming,
@@ -124,39 +133,35 @@ impl Twins {
     }
 
     /// The first of them waits for the target; what comes after has it already.
-    fn switch(&self, outgoing: &TableName, incoming: &TableName) -> Vec<String> {
+    fn switch(
+        &self,
+        outgoing: &TableName,
+        incoming: &TableName,
+        partitions: Option<RangeInclusive<usize>>,
+    ) -> Vec<String> {
         let (target, out, new) = (self.definition.name.quoted(), outgoing.quoted(), incoming.quoted());
         let wait = if self.low_priority { LOW_PRIORITY } else { "" };
-        if self.partitions == 0 {
+        let Some(partitions) = partitions else {
             return vec![
                 format!("ALTER TABLE {target} SWITCH TO {out}{wait}"),
                 format!("ALTER TABLE {new} SWITCH TO {target}"),
             ];
-        }
-        let all = 1..=self.partitions;
-        let out = all.clone().map(|n| {
-            let wait = if n == 1 { wait } else { "" };
+        };
+        let first = *partitions.start();
+        let out = partitions.clone().map(|n| {
+            let wait = if n == first { wait } else { "" };
             format!("ALTER TABLE {target} SWITCH PARTITION {n} TO {out} PARTITION {n}{wait}")
         });
-        let new = all.map(|n| format!("ALTER TABLE {new} SWITCH PARTITION {n} TO {target} PARTITION {n}"));
+        let new =
+            partitions.map(|n| format!("ALTER TABLE {new} SWITCH PARTITION {n} TO {target} PARTITION {n}"));
         out.chain(new).collect()
     }
-}
 
-/// What a table's checks and foreign keys promise of its rows: SWITCH wants the same of those that come in.
-#[derive(Clone, Debug)]
-pub(crate) struct Promises(Definition);
-
-impl Promises {
-    pub(crate) fn new(definition: Definition) -> Self {
-        Self(definition)
-    }
-
-    /// What makes `table` promise it, once the rows are there.
-    pub(super) fn of(&self, table: &TableName) -> Vec<String> {
-        let promises = Definition { indexes: Vec::new(), ..like(&self.0, table, true) };
+    /// What makes `table` promise what the target's checks and foreign keys do, once the rows are there.
+    pub(super) fn promises(&self, table: &TableName) -> Vec<DdlStep> {
+        let promises = Definition { indexes: Vec::new(), ..like(&self.definition, table, true) };
         let Creation { after_load, foreign_keys, .. } = Creation::of(&promises);
-        [sql(&after_load), sql(&foreign_keys)].concat()
+        [after_load, foreign_keys].concat()
     }
 }
 
@@ -183,15 +188,21 @@ fn like(definition: &Definition, name: &TableName, holds: bool) -> Definition {
         like.checks.clear();
         like.foreign_keys.clear();
     }
-    let unnamed = |name: &mut ConstraintName, n: usize| {
-        *name = ConstraintName { name: format!("{}_{n}", like.name.name), by_system: true };
+    // Where one fails it is told by the target's name, which nothing here takes. One that is to be disabled is called by a
+    // name of its own.
+    let unnamed = |name: &mut ConstraintName, (disabled, n): (bool, usize)| {
+        name.by_system = true;
+        if disabled {
+            name.name = format!("{}_{n}", like.name.name);
+        }
     };
-    let checks = like.checks.iter_mut().map(|check| &mut check.name);
-    let keys = like.foreign_keys.iter_mut().map(|key| &mut key.name);
-    checks.chain(keys).enumerate().for_each(|(n, name)| unnamed(name, n));
+    let checks = like.checks.iter_mut().map(|check| (&mut check.name, check.disabled));
+    let keys = like.foreign_keys.iter_mut().map(|key| (&mut key.name, key.disabled));
+    checks.chain(keys).enumerate().for_each(|(n, (name, disabled))| unnamed(name, (disabled, n)));
     like
 }
 
-fn sql(steps: &[DdlStep]) -> Vec<String> {
+/// The statements of steps, in their order.
+pub(crate) fn sql(steps: &[DdlStep]) -> Vec<String> {
     steps.iter().flat_map(|step| &step.statements).map(|statement| statement.sql.clone()).collect()
 }

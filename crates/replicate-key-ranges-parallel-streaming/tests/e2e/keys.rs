@@ -1,5 +1,5 @@
 //! Keys of every kind: each row is in one range, and is what it was.
-use replica_testkit::Pair;
+use replica_testkit::{Pair, Program};
 
 use crate::util::{copy, filled, lines, tool};
 
@@ -228,4 +228,42 @@ fn what_makes_no_key_is_refused_with_the_way_out() {
         tool(&pair).run(&["dbo.t", "--key", key]).exits(2).says("do not stay as they are");
     }
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM sys.schemas WHERE name = 'replica'"), 0);
+}
+
+/// A partition changes places as a whole, and ranges are cut where the rows are.
+#[test]
+fn ranges_do_not_change_places_and_say_what_does() {
+    let pair = filled("k int NOT NULL CONSTRAINT PK_t PRIMARY KEY, a int NULL", "n, n % 7", 9);
+    pair.target("DROP TABLE dbo.t");
+    pair.target("CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (128, 256, 384)");
+    pair.target("CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])");
+    pair.target(
+        "CREATE TABLE dbo.t (k int NOT NULL CONSTRAINT PK_t PRIMARY KEY ON ps (k), a int NULL) ON ps (k)",
+    );
+    pair.target("INSERT INTO dbo.t VALUES (7, -7)");
+    let refused = tool(&pair).run(&["dbo.t", "--ranges", "4", "--publish", "switch"]).exits(1);
+    refused
+        .says("ranges of a key are cut where the rows are, and a partition changes places as a whole")
+        .says("replicate-reference-tables --streams N --publish switch")
+        .says("--publish staged");
+    assert_eq!(pair.target.client().number("SELECT a FROM dbo.t"), -7);
+    for publish in ["auto", "direct", "staged"] {
+        pair.source("UPDATE dbo.t SET a = a + 1");
+        let run = copy(&pair, &["--ranges", "4", "--publish", publish, "--verify", "hash"]);
+        assert_eq!(
+            run.stderr.matches(" | PUBLISH ").count(),
+            if publish == "staged" { 4 } else { 0 },
+            "{run}"
+        );
+        assert!(!run.stderr.contains("SWITCH"), "{run}");
+        pair.assert_equal("SELECT k, a FROM dbo.t ORDER BY k");
+    }
+    pair.source("UPDATE dbo.t SET a = a + 1");
+    let whole = env!("CARGO_BIN_EXE_replicate-key-ranges-parallel-streaming");
+    let whole = Program::beside(whole, "replicate-reference-tables").between(&pair);
+    whole
+        .run(&["dbo.t", "--streams", "3", "--publish", "switch", "--verify", "hash"])
+        .exits(0)
+        .says(" | SWITCH ");
+    pair.assert_equal("SELECT k, a FROM dbo.t ORDER BY k");
 }

@@ -18,6 +18,7 @@ mod referencing;
 mod resume;
 mod shared;
 mod signals;
+mod spans;
 mod util;
 mod verify;
 mod windows;

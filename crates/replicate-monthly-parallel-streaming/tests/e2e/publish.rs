@@ -88,7 +88,7 @@ fn partitions_of_a_table_with_constraints_change_places_where_that_is_asked() {
 #[test]
 fn windows_that_cannot_change_places_are_refused_where_that_is_asked() {
     for (index, told) in [
-        ("", "2024-01 is no partition of its own"),
+        ("", "2024-01 is no partition of its own: the target is not partitioned"),
         (
             "CREATE INDEX ix ON dbo.t (label); ALTER INDEX ix ON dbo.t DISABLE",
             "index ix is disabled (error 4947)",

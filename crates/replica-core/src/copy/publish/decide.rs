@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::plan::{CopyOptions, Plan, WindowedPlan};
 use crate::schema::{self, Definition};
 use crate::session::{Role, Session};
-use crate::staging::{BrokenRule, Promises, SwitchFacts, Twins, broken_rules};
+use crate::staging::{BrokenRule, SwitchFacts, Twins, broken_rules};
 
 /// A plan that says how its rows become visible, as the user has asked. A plan of differences, and one that must not be
 /// carried out, stay as they are.
@@ -44,16 +44,16 @@ async fn switched(target: &mut Session, table: &Table, plan: Plan) -> Result<Pla
     }
 }
 
-/// The rules of SWITCH that do not hold for windows of a table, and what its constraints promise.
+/// The rules of SWITCH that do not hold for windows of a table, and what the tables beside it have to be like.
 pub(in crate::copy) async fn switch_rules(
     target: &mut Session,
     table: &Table,
     plan: &WindowedPlan,
-) -> Result<(Vec<BrokenRule>, Promises)> {
+) -> Result<(Vec<BrokenRule>, Twins)> {
     let (definition, facts) = definition(target, table).await?;
     let mut broken = broken_rules(table, &definition, &facts);
     broken.extend(of_plan(&plan.base));
-    Ok((broken, Promises::new(definition)))
+    Ok((broken, Twins::new(table, definition, &facts)))
 }
 
 fn of_plan(plan: &Plan) -> Option<BrokenRule> {

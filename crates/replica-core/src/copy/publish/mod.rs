@@ -166,10 +166,13 @@ impl Filling<'_> {
     /// Builds what is cheaper to build once the rows are there.
     pub(super) async fn finish(&self, target: &mut Session, timing: &mut Timing) -> Result<()> {
         let tables = self.tables;
-        for sql in &tables.finish {
-            let built = target.execute_long(sql).await;
-            built
-                .map_err(|error| error.within("building what SWITCH wants of the table beside the target"))?;
+        for step in &tables.finish {
+            for statement in &step.statements {
+                let built = target.execute_long(&statement.sql).await;
+                built.map_err(|error| {
+                    error.within(format_args!("making {} on the table beside the target", step.what))
+                })?;
+            }
         }
         if !tables.finish.is_empty() {
             timing.phase("BUILD_IDX");

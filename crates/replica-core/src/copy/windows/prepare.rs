@@ -18,7 +18,7 @@ use crate::report::{CATALOG, CONNECT, ExplainLine, Timing};
 use crate::retry::Backoff;
 use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::shape::Reason;
-use crate::staging::{Layout, Promises};
+use crate::staging::{Layout, Twins};
 use crate::tds::fingerprint::Fingerprint;
 use crate::window::{DayRange, Outside, Window};
 
@@ -270,8 +270,8 @@ async fn stage(
         Publish::Direct => return Ok(plan.because(Reason::PublishDirect)),
         Publish::Staged => return Ok(plan.staged(target)),
         Publish::Switch => {
-            let (broken, promises) = switch_rules(session, target, &plan).await?;
-            let plan = switched_in(session, target, plan, (&job.windows, Some(promises))).await?;
+            let (broken, twins) = switch_rules(session, target, &plan).await?;
+            let plan = switched_in(session, target, plan, (&job.windows, Some(twins))).await?;
             return Ok(plan.switching_all(&job.windows, broken));
         }
         Publish::Auto => {}
@@ -283,13 +283,13 @@ async fn switched_in(
     session: &mut Session,
     target: &Table,
     plan: WindowedPlan,
-    (windows, promises): (&[Window], Option<Promises>),
+    (windows, twins): (&[Window], Option<Twins>),
 ) -> Result<WindowedPlan> {
     if !plan.base.strategy.may_stage() || !target.base_index().is_some_and(|index| index.partitioned) {
         return Ok(plan);
     }
     match Layout::read(session, &target.object.name, &target.columns).await {
-        Ok(layout) => Ok(plan.with_staging(target, (layout, promises), windows)),
+        Ok(layout) => Ok(plan.with_staging(target, (layout, twins), windows)),
         Err(error) if error.server().is_some() && !error.is_transient() => {
             let why = format!("the partitions are not to be learnt ({error})");
             Ok(plan.because(Reason::NoSwitch { why }))

@@ -2,6 +2,7 @@
 mod util;
 
 mod article;
+mod broken;
 mod columns;
 mod configuration;
 mod constraints;
@@ -29,3 +30,4 @@ mod round_trips;
 mod sales;
 mod shapes;
 mod types;
+mod watched;

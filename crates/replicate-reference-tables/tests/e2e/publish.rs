@@ -3,12 +3,12 @@ use replica_testkit::{Client, Pair, Running};
 
 use crate::util::{copy, fault, fill, ids, tool, until_it_waits};
 
-const STAGED: &str = "SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'";
-const ON_RECORD: &str = "SELECT COUNT(*) FROM replica.staging";
+pub const STAGED: &str = "SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%'";
+pub const ON_RECORD: &str = "SELECT COUNT(*) FROM replica.staging";
 const OTHERS: &str = "SELECT COUNT(*) * 100 + SUM(n) FROM dbo.other";
 
 /// `dbo.t (id, label)` with 64 rows at the source, and at the target as said, with old rows and a table beside it.
-fn pair(target: &[&str]) -> Pair {
+pub fn pair(target: &[&str]) -> Pair {
     let pair = Pair::new();
     pair.source("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(10) NULL)");
     fill(&mut pair.source.client(), 6);
@@ -19,9 +19,9 @@ fn pair(target: &[&str]) -> Pair {
     pair
 }
 
-const PLAIN: &str =
+pub const PLAIN: &str =
     "CREATE TABLE dbo.t (id int NOT NULL CONSTRAINT PK_t PRIMARY KEY, label varchar(10) NULL)";
-const OLD: &str = "INSERT INTO dbo.t (id, label) VALUES (901, 'old'), (902, 'older')";
+pub const OLD: &str = "INSERT INTO dbo.t (id, label) VALUES (901, 'old'), (902, 'older')";
 
 /// The first column of a result.
 fn texts(client: &mut Client, sql: &str) -> Vec<String> {
@@ -31,14 +31,14 @@ fn texts(client: &mut Client, sql: &str) -> Vec<String> {
 
 /// Nothing of ours is left beside the target.
 #[track_caller]
-fn assert_clean(pair: &Pair) {
+pub fn assert_clean(pair: &Pair) {
     let mut target = pair.target.client();
     assert_eq!((target.number(STAGED), target.number(ON_RECORD)), (0, 0));
     assert_eq!(target.number(OTHERS), 306, "dbo.other is as it was");
 }
 
 #[track_caller]
-fn assert_new(pair: &Pair) {
+pub fn assert_new(pair: &Pair) {
     pair.assert_equal("SELECT id, label FROM dbo.t ORDER BY id");
     assert_eq!(ids(&mut pair.target.client()).len(), 64);
 }
@@ -181,7 +181,12 @@ fn rows_that_others_point_at_are_copied_over() {
 fn what_the_target_would_refuse_leaves_the_old_rows() {
     for way in ["staged", "switch"] {
         let pair = pair(&[PLAIN, "ALTER TABLE dbo.t ADD CONSTRAINT ck CHECK (id <> 5)", OLD]);
-        tool(&pair).run(&["dbo.t", "--publish", way]).exits(1).says("547");
+        let named = if way == "switch" {
+            "check ck on the table beside the target"
+        } else {
+            "CHECK constraint \"ck\""
+        };
+        tool(&pair).run(&["dbo.t", "--publish", way]).exits(1).says("547").says(named);
         assert_eq!(ids(&mut pair.target.client()), [901, 902], "{way}");
         assert_clean(&pair);
         let trigger = "CREATE TRIGGER dbo.told ON dbo.t AFTER INSERT AS INSERT INTO dbo.other VALUES (9)";

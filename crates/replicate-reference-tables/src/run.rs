@@ -5,7 +5,9 @@ use std::time::Instant;
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
-use replica_core::copy::{self, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy};
+use replica_core::copy::{
+    self, ConnectedSource, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy,
+};
 use replica_core::error::numbers::CONSTRAINT_CONFLICT;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
@@ -347,6 +349,7 @@ impl CopyRun<'_> {
         }
         self.timing.phase("PLAN");
         self.timing.log();
+        give_back(sides).await;
         Ok(planned)
     }
 
@@ -455,6 +458,12 @@ async fn patiently<S: Source, T>(
         if let Some(settled) = retries.settled(answer).await {
             return settled;
         }
+    }
+}
+
+async fn give_back(sides: Option<Sides<impl ConnectedSource>>) {
+    if let Some(sides) = sides {
+        sides.give_back().await;
     }
 }
 

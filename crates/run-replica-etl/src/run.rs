@@ -129,7 +129,9 @@ impl All<'_> {
                 (Err(error), _) | (Ok(_), Some(error)) => Err(error),
                 (Ok(_), None) => Ok(self.tally.loaded()),
             };
-            record.end(Some(&mut locked), PlainEnd { result, retries: self.tally.retries() }).await;
+            record
+                .end(Some(&mut locked), PlainEnd { result, retries: self.tally.retries(), releases: false })
+                .await;
         }
         refreshed
     }

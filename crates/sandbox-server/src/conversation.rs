@@ -94,6 +94,9 @@ impl Conversation {
         let reset = status & (status::RESET_CONNECTION | status::RESET_CONNECTION_KEEP_TRANSACTION) != 0;
         if reset {
             self.count(|counters| counters.resets += 1);
+            if self.channel.engine.sandbox.take(FaultKind::CutResetting, None).is_some() {
+                return Err(Closed);
+            }
             self.session.reset(status & status::RESET_CONNECTION_KEEP_TRANSACTION != 0);
             self.prepared = Prepared::default();
         }

@@ -95,7 +95,7 @@ impl<'a> Reply<'a> {
 
     /// RESETCONNECTION was done ([MS-TDS] 2.2.7.9, type 18).
     pub fn reset_acknowledged(&mut self) -> Result<(), Cancelled> {
-        self.put(|out| token::EnvChange::Other { kind: 18, body: vec![0, 0] }.encode(out))
+        self.put(|out| token::EnvChange::Reset.encode(out))
     }
 
     /// Ends the message: the last DONE, or DONEPROC, has no "more" bit.

@@ -11,10 +11,12 @@ impl Session {
         if !keep_transaction {
             self.abandon();
         }
-        self.options = SetOptions::default();
+        // The isolation level stays (docs/WIRE.md, "A session that is used again").
+        self.options = SetOptions { isolation: self.options.isolation, ..SetOptions::default() };
         self.last = LastStatement::default();
         self.pending_bulk = None;
         self.has_no_context();
+        self.enter_database(self.first_database);
     }
 
     /// Rolls back whatever is open, without a word to the client.

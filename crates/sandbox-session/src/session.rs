@@ -51,6 +51,8 @@ pub struct Session {
     pub connection: Connection,
     /// database_id of the current database.
     pub database: i16,
+    /// database_id of the one that it has logged in to.
+    pub(crate) first_database: i16,
     pub transaction: Option<Transaction>,
     pub pending_bulk: Option<PendingBulk>,
     /// `@@ROWCOUNT`, `@@ERROR`, `@@IDENTITY` and what goes with them.
@@ -144,6 +146,7 @@ impl Session {
             engine,
             connection,
             database,
+            first_database: database,
             transaction: None,
             pending_bulk: None,
             last: LastStatement::default(),

@@ -54,8 +54,8 @@ impl Reading<'_> {
     /// The server's.
     pub(crate) async fn begin(&self, session: &mut Session, role: Role) -> Result<()> {
         let snapshot = self.snapshot && self.comparison.allows_snapshot(role);
-        session.set_isolation(if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted }).await?;
-        session.set_lock_timeout(LOCK_WAIT).await?;
+        let level = if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
+        session.set_isolation_and_wait(level, LOCK_WAIT).await?;
         if snapshot { session.lane()?.begin().await } else { Ok(()) }
     }
 }

@@ -141,9 +141,11 @@ pub async fn preflight<S: Source>(job: &TableJob<S>, plan: &Plan) -> Result<()> 
     let mut retries = Backoff::default().retries();
     loop {
         let looked = async {
-            let mut session = Session::connect(source, Role::Source).await?;
+            let mut session = Session::take(source, Role::Source).await?;
             let table = session.table(&job.table, &job.article).await?;
-            find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await
+            find::preflight(&mut session, &table, &plan.mapping, plan.filter()).await?;
+            session.give_back().await;
+            Ok(())
         };
         if let Some(settled) = retries.settled(looked.await.map_err(|error| job.named(error))).await {
             return settled;
@@ -249,9 +251,10 @@ async fn attempt<S: Source>(
             ))
             .await
             {
-                Ok((outcome, written, phases, mut session)) => {
-                    record.loaded(&mut session, &outcome).await;
-                    note(&mut session, job, (&source, &target), options, &outcome).await;
+                Ok((outcome, written, phases, mut sides)) => {
+                    note(&mut sides.target, job, (&source, &target), options, &outcome).await;
+                    record.loaded(&mut sides.target, &outcome).await;
+                    sides.give_back().await;
                     effort.phases = phases;
                     effort.written = Some(written);
                     return Ok(outcome);
@@ -290,10 +293,12 @@ async fn attempt<S: Source>(
         };
         match replaced.await {
             Ok(outcome) => {
-                record.loaded(&mut sides.target, &outcome).await;
                 note(&mut sides.target, job, (&source, &target), options, &outcome).await;
+                // With it the table is free.
+                record.loaded(&mut sides.target, &outcome).await;
                 timing.phase("RECORD");
                 timing.log();
+                sides.give_back().await;
                 effort.phases = timing.phases().to_vec();
                 return Ok(outcome);
             }
@@ -345,7 +350,7 @@ async fn write_difference<S: Source>(
     (plan, options): (&Plan, CopyOptions),
     (on_record, mut timing): (OnRecord<'_>, Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<(LoadOutcome, WrittenRows, Vec<(&'static str, Duration)>, Session)> {
+) -> Result<(LoadOutcome, WrittenRows, Vec<(&'static str, Duration)>, Sides)> {
     let (Some(difference), Some(mut session)) = (&plan.difference, sides.source.into_session()) else {
         return Err(Error::usage("--apply difference compares two servers, and the rows come from files")
             .remedy("Say --apply replace"));
@@ -379,7 +384,7 @@ async fn write_difference<S: Source>(
     let outcome = difference::write(&mut sides, &written, &mut timing, progress).await;
     let (outcome, written) = outcome.map_err(|failed| failed.error)?;
     timing.log();
-    Ok((outcome, written, timing.phases().to_vec(), sides.target))
+    Ok((outcome, written, timing.phases().to_vec(), sides))
 }
 
 /// The application lock of whoever replaces a target's table.

@@ -74,13 +74,13 @@ impl LoadRecord {
     /// The rows are committed.
     pub(super) async fn loaded(&mut self, session: &mut Session, outcome: &LoadOutcome) {
         let result = Ok((outcome.fingerprint.rows, outcome.bytes));
-        self.end(Some(session), PlainEnd { result, retries: self.retries }).await;
+        self.end(Some(session), PlainEnd { result, retries: self.retries, releases: true }).await;
     }
 
     /// There will be no other attempt.
     pub(super) async fn failed<S: Source>(&mut self, job: &TableJob<S>, error: &Error) {
         if self.begun {
-            self.end(None, PlainEnd { result: Err(error), retries: self.retries }).await;
+            self.end(None, PlainEnd { result: Err(error), retries: self.retries, releases: false }).await;
         } else {
             job.record_unbegun(error).await;
         }

@@ -98,8 +98,7 @@ pub(super) async fn replace(
     // Before the target's table is locked: its readers must not wait for the source. Should the rest fail, the rows
     // end with their side, which nobody uses again.
     let rows = source.rows(plan, timing, progress).await?;
-    target.lane()?.begin().await?;
-    run(target, plan.before(), timing).await?;
+    begin(target, plan.before(), timing).await?;
     still_rest(target, plan).await?;
     let load = plan.load(rows.columns())?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
@@ -124,30 +123,50 @@ pub(super) async fn replace(
     Ok(outcome)
 }
 
+/// Runs statements in a transaction that begins with them.
+async fn begin(
+    target: &mut Session,
+    statements: Vec<Statement>,
+    timing: &mut Timing,
+) -> Result<(), ReplaceError> {
+    let mut statements = statements.into_iter();
+    match statements.next() {
+        Some(Statement { phase, query, subject }) => {
+            target.begin_long(query).await.map_err(|error| at_phase(error, phase, &subject))?;
+            timing.phase(phase.name());
+        }
+        None => target.lane()?.begin().await?,
+    }
+    run(target, statements.collect(), timing).await
+}
+
 pub(super) async fn run(
     target: &mut Session,
     statements: Vec<Statement>,
     timing: &mut Timing,
 ) -> Result<(), ReplaceError> {
     for Statement { phase, query, subject } in statements {
-        if let Err(error) = target.execute_long(query).await {
-            let error = match phase {
-                Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
-                    .within(format_args!("{subject} does not hold for the new rows"))
-                    .remedy("Bring its table in step first, or run both in one go with the parent last"),
-                Phase::Empty if error.has_number(CONSTRAINT_CONFLICT) => error.within(&subject).remedy(
-                    "Rows of another table point at them: disable or drop its foreign key for the load",
-                ),
-                Phase::Empty if error.has_number(REFERENCED) => error.within(&subject).remedy(
-                    "A foreign key that this login cannot see points at it: GRANT VIEW DEFINITION on the target's database to the login",
-                ),
-                _ => error.within(&subject),
-            };
-            return Err(ReplaceError { error, at: Some(phase), doubtful: false });
-        }
+        target.execute_long(query).await.map_err(|error| at_phase(error, phase, &subject))?;
         timing.phase(phase.name());
     }
     Ok(())
+}
+
+/// The server has refused a step.
+fn at_phase(error: Error, phase: Phase, subject: &str) -> ReplaceError {
+    let error = match phase {
+                Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
+                    .within(format_args!("{subject} does not hold for the new rows"))
+                    .remedy("Bring its table in step first, or run both in one go with the parent last"),
+                Phase::Empty if error.has_number(CONSTRAINT_CONFLICT) => error.within(subject).remedy(
+                    "Rows of another table point at them: disable or drop its foreign key for the load",
+                ),
+                Phase::Empty if error.has_number(REFERENCED) => error.within(subject).remedy(
+                    "A foreign key that this login cannot see points at it: GRANT VIEW DEFINITION on the target's database to the login",
+                ),
+                _ => error.within(subject),
+            };
+    ReplaceError { error, at: Some(phase), doubtful: false }
 }
 
 /// Reads the target back inside the transaction: what is not equal is never committed.

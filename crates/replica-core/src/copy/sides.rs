@@ -15,11 +15,18 @@ pub struct Sides<S = Session> {
 }
 
 impl<S: ConnectedSource> Sides<S> {
+    /// On sessions that were given back, or new ones.
+    ///
     /// # Errors
     /// That of the source, else that of the target.
     pub async fn connect(source: &impl Source<Connected = S>, target: &Endpoint) -> Result<Self> {
-        let (at_source, at_target) = tokio::join!(source.connect(), Session::connect(target, Role::Target));
+        let (at_source, at_target) = tokio::join!(source.connect(), Session::take(target, Role::Target));
         Ok(Self { source: at_source?, target: at_target? })
+    }
+
+    /// For whoever connects next ([`Session::give_back`]).
+    pub async fn give_back(self) {
+        tokio::join!(self.source.give_back(), self.target.give_back());
     }
 
     /// What is known of the table on either side, at the source as its article has it.

@@ -53,6 +53,11 @@ pub trait ConnectedSource: Send + Sized {
         None
     }
 
+    /// It is not needed any more, and all went well.
+    fn give_back(self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// What is known of a table, as its article has it.
     ///
     /// # Errors
@@ -88,7 +93,7 @@ impl Source for Endpoint {
     type Connected = Session;
 
     fn connect(&self) -> impl Future<Output = Result<Session>> + Send {
-        Session::connect(self, Role::Source)
+        Session::take(self, Role::Source)
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -101,6 +106,10 @@ impl ConnectedSource for Session {
 
     fn into_session(self) -> Option<Session> {
         Some(self)
+    }
+
+    fn give_back(self) -> impl Future<Output = ()> + Send {
+        Session::give_back(self)
     }
 
     async fn table(&mut self, name: &TableName, article: &Article) -> Result<Table> {
@@ -123,11 +132,14 @@ impl ConnectedSource for Session {
             // Of a reading that was given up: what it saw is too old by now.
             self.lane()?.rollback().await?;
         }
-        make_ready(self, plan).await?;
+        let mut select = plan.select();
         if plan.reread && plan.snapshot {
+            make_ready(self, plan).await?;
             self.lane()?.begin().await?;
+        } else {
+            select = self.preceded(isolation(plan), LOCK_WAIT, select).await?;
         }
-        let rows = open(self, plan, plan.select()).await;
+        let rows = open(self, plan, select).await;
         rows.map_err(|error| error.within("reading from the source"))
     }
 
@@ -142,9 +154,11 @@ impl ConnectedSource for Session {
 }
 
 async fn make_ready(session: &mut Session, plan: &Plan) -> Result<()> {
-    let isolation = if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
-    session.set_isolation(isolation).await?;
-    session.set_lock_timeout(LOCK_WAIT).await
+    session.set_isolation_and_wait(isolation(plan), LOCK_WAIT).await
+}
+
+fn isolation(plan: &Plan) -> Isolation {
+    if plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted }
 }
 
 /// Sends a query for a plan's rows. Both sides are read alike, or their hashes could not be compared.

@@ -91,14 +91,14 @@ async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> 
         // Nothing to lock the table for.
         return Ok(());
     }
+    target.lane()?.begin().await?;
     loop {
-        target.lane()?.begin().await?;
         let deleted = target.execute_long(delete.clone()).await?.rows.unwrap_or_default();
         still_rest_and_ours(target, plan, claim).await?;
-        target.lane()?.commit().await?;
         if batch.is_none_or(|batch| deleted < batch) {
-            return Ok(());
+            return target.lane()?.commit().await;
         }
+        target.lane()?.commit_and_begin().await?;
     }
 }
 

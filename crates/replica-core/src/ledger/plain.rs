@@ -23,7 +23,7 @@ use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
 use crate::error::numbers::NO_SUCH_OBJECT;
 use crate::error::{Error, Kind, Result};
-use crate::session::{Role, Session, ToSql};
+use crate::session::{Role, Session, ToSql, applock};
 
 /// What the record says of such a run.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub struct PlainEnd<'a> {
     pub result: Result<(u64, u64), &'a Error>,
     /// Attempts after the first.
     pub retries: u32,
+    /// What the session holds by application locks is given back with it.
+    pub releases: bool,
 }
 
 /// Those of this process that have not ended: a signal drops work wherever it is.
@@ -123,7 +125,7 @@ impl PlainRun {
         let noted = async {
             let mut session = Session::connect_once(target, Role::Target).await?;
             if let Some(Inserted { id, .. }) = insert(&mut session, options, None).await? {
-                note(&mut session, id, PlainEnd { result: Err(why), retries: 0 }).await?;
+                note(&mut session, id, PlainEnd { result: Err(why), retries: 0, releases: false }).await?;
             }
             Ok(())
         };
@@ -186,7 +188,7 @@ fn unended() -> std::sync::MutexGuard<'static, Vec<(i64, Endpoint)>> {
 pub async fn end_unended(why: &Error) {
     let left = mem::take(&mut *unended());
     for (id, target) in left {
-        let end = PlainEnd { result: Err(why), retries: 0 };
+        let end = PlainEnd { result: Err(why), retries: 0, releases: false };
         if let Err(error) = note_anew(&target, id, end).await {
             log::debug!("the run's end is not noted: {error}");
             // The next one would wait as long.
@@ -274,14 +276,20 @@ async fn note(session: &mut Session, id: i64, end: PlainEnd<'_>) -> Result<()> {
         Ok(loaded) => ("ok", loaded, String::new()),
         Err(error) => (outcome(error), (0, 0), shortened(&error.to_string())),
     };
+    // The table is free once it is said: in one request.
+    let (releases, held) =
+        if end.releases { applock::releases(session, 6) } else { (String::new(), Vec::new()) };
     // Whoever took this run for dead was wrong: the last word is the run's own. NULL as in `Run::end`.
     let sql = format!(
         "{LOCK_WAIT}; UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = @P2, row_count = @P3, \
-         byte_count = @P4, retries = @P5, error = NULLIF(@P6, N'') OUTPUT inserted.run_id WHERE runs.run_id = @P1"
+         byte_count = @P4, retries = @P5, error = NULLIF(@P6, N'') OUTPUT inserted.run_id WHERE runs.run_id = @P1{releases}"
     );
-    let params: [&dyn ToSql; 6] =
-        [&id, &outcome, &signed(rows), &signed(bytes), &i64::from(end.retries), &error.as_str()];
-    change(session, &sql, &params).await.map(drop)
+    let (rows, bytes, retries, error) = (signed(rows), signed(bytes), i64::from(end.retries), error.as_str());
+    let mut params: Vec<&dyn ToSql> = vec![&id, &outcome, &rows, &bytes, &retries, &error];
+    params.extend(held.iter().map(|resource| resource as &dyn ToSql));
+    change(session, &sql, &params).await?;
+    applock::are_released(session, &held);
+    Ok(())
 }
 
 async fn note_anew(target: &Endpoint, id: i64, end: PlainEnd<'_>) -> Result<()> {

@@ -272,8 +272,7 @@ impl<'a> BulkWriter<'a> {
             if let Some(fence) = &self.load.fence {
                 self.lane.run(fence).await?;
             }
-            self.lane.commit().await?;
-            self.lane.begin().await?;
+            self.lane.commit_and_begin().await?;
             self.uncommitted = 0;
         }
         Ok(())

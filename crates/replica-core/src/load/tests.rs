@@ -153,15 +153,13 @@ fn commits_come_after_whole_chunks() {
             for rows in [2, 2] {
                 chunk(server, &done(rows)).await;
             }
-            for _ in 0..2 {
-                batches.push(server.request().await.unwrap().sql());
-                server.reply(&done_without_count(0)).await;
-            }
+            batches.push(server.request().await.unwrap().sql());
+            server.reply(&done_without_count(0)).await;
             chunk(server, &done(1)).await;
         };
         let committed = Load { commit_rows: Some(3), ..load(2) };
         transfer(&committed, PATIENCE, &all_rows(5, b"a"), target).await.0.unwrap();
-        assert_eq!(batches, ["COMMIT TRANSACTION", "BEGIN TRANSACTION"]);
+        assert_eq!(batches, ["COMMIT TRANSACTION; BEGIN TRANSACTION"]);
     });
 }
 
@@ -183,10 +181,8 @@ fn a_fence_stands_before_each_commit_and_the_callers_is_its_own() {
             chunk(server, &done(2)).await;
             assert!(calls(&server.request().await.unwrap(), "UPDATE ledger"));
             server.reply(&done(1)).await;
-            for sql in ["COMMIT TRANSACTION", "BEGIN TRANSACTION"] {
-                assert_eq!(server.request().await.unwrap().sql(), sql);
-                server.reply(&done_without_count(0)).await;
-            }
+            assert_eq!(server.request().await.unwrap().sql(), "COMMIT TRANSACTION; BEGIN TRANSACTION");
+            server.reply(&done_without_count(0)).await;
         }
         chunk(server, &done(1)).await;
         assert!(server.request().await.is_none(), "the last commit is the caller's");

@@ -189,6 +189,31 @@ pub async fn release(session: &mut Session, resource: &str) -> Result<()> {
     }
 }
 
+/// Gives back all that the session holds, without relying on the reset of the session to do so (docs/WIRE.md, "A session
+/// that is used again").
+///
+/// # Errors
+/// A lost connection.
+pub(super) async fn release_all(session: &mut Session) -> Result<()> {
+    while let Some(resource) = session.own.held().first().cloned() {
+        release(session, &resource).await?;
+    }
+    Ok(())
+}
+
+/// The same at the end of a request of another kind, whose own parameters are so many: to be told of by [`are_released`] when
+/// it has gone well.
+pub(crate) fn releases(session: &Session, parameters: usize) -> (String, Vec<String>) {
+    let held = session.own.held().to_vec();
+    let release = |number| format!("; EXEC sp_releaseapplock @Resource = @P{number}, @LockOwner = 'Session'");
+    ((1..=held.len()).map(|number| release(parameters + number)).collect(), held)
+}
+
+/// These are not held any more.
+pub(crate) fn are_released(session: &mut Session, resources: &[String]) {
+    resources.iter().for_each(|resource| session.own.gives_back(resource));
+}
+
 /// A session that holds a name.
 struct Holder {
     number: i64,

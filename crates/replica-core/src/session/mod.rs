@@ -14,6 +14,7 @@ mod kerberos;
 mod lane;
 mod login;
 mod own;
+mod pool;
 mod reply;
 mod route;
 mod watch;
@@ -84,11 +85,39 @@ pub struct Session {
     place: String,
     own: OwnSession,
     times: ConnectTimes,
+    /// The server has taken each of [`OPTIONS`].
+    has_all_options: bool,
+    settings: Settings,
+}
+
+/// What the server was told last, and keeps; `None` where that is not certain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Settings {
+    isolation: Option<Isolation>,
+    /// In milliseconds.
+    lock_timeout: Option<i32>,
+}
+
+impl Settings {
+    /// What brings the session from here to there, each where it is another one.
+    fn statements(self, isolation: Option<Isolation>, lock_timeout: Option<i32>) -> Vec<String> {
+        let isolation = isolation
+            .filter(|level| self.isolation != Some(*level))
+            .map(|level| format!("SET TRANSACTION ISOLATION LEVEL {level}"));
+        let lock_timeout = lock_timeout
+            .filter(|wait| self.lock_timeout != Some(*wait))
+            .map(|wait| format!("SET LOCK_TIMEOUT {wait}"));
+        isolation.into_iter().chain(lock_timeout).collect()
+    }
+}
+
+fn milliseconds(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let is_at_rest = self.lane.as_ref().is_some_and(|lane| lane.is_idle() && !lane.in_transaction());
+        let is_at_rest = self.is_at_rest();
         self.own.is_left(&self.place, !is_at_rest);
     }
 }
@@ -192,7 +221,20 @@ impl Session {
         let lane = Some(lane);
         let place = String::new();
         let own = OwnSession::new();
-        let mut session = Self { client, shared, lane, server, silence, command_timeout, place, own, times };
+        let has_all_options = true;
+        let mut session = Self {
+            client,
+            shared,
+            lane,
+            server,
+            silence,
+            command_timeout,
+            place,
+            own,
+            times,
+            has_all_options,
+            settings: Settings::default(),
+        };
         session.set_options().await?;
         Ok((session, protection))
     }
@@ -210,6 +252,7 @@ impl Session {
             Err(e) if e.server().is_some() => {}
             settled => return settled.map(drop),
         }
+        self.has_all_options = false;
         for option in options {
             match self.execute(option).await {
                 Err(e) if e.server().is_some() => log::debug!("{option}: {e}"),
@@ -219,10 +262,53 @@ impl Session {
         Ok(())
     }
 
+    /// Nothing is under way.
+    fn is_at_rest(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.is_idle() && !lane.in_transaction())
+    }
+
     /// The longest wait for a lock; 0 fails at once. An expired wait is error 1222.
     pub async fn set_lock_timeout(&mut self, wait: Duration) -> Result<()> {
-        let milliseconds = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        self.execute(&format!("SET LOCK_TIMEOUT {milliseconds}")).await.map(drop)
+        self.set(None, Some(milliseconds(wait))).await
+    }
+
+    /// Both at once: [`Self::set_isolation`] and [`Self::set_lock_timeout`].
+    pub async fn set_isolation_and_wait(&mut self, level: Isolation, wait: Duration) -> Result<()> {
+        self.set(Some(level), Some(milliseconds(wait))).await
+    }
+
+    /// As [`Self::set_isolation_and_wait`], in the batch of the query that follows where that is one.
+    pub(crate) async fn preceded(&mut self, level: Isolation, wait: Duration, query: Query) -> Result<Query> {
+        if !query.params.is_empty() {
+            // They would hold until the end of sp_executesql (Microsoft docs, "SET statements", Remarks).
+            self.set_isolation_and_wait(level, wait).await?;
+            return Ok(query);
+        }
+        let mut statements = self.settings.statements(Some(level), Some(milliseconds(wait)));
+        // Whether they have run is known once the query has.
+        self.settings = Settings::default();
+        statements.push(query.sql);
+        Ok(statements.join("; ").into())
+    }
+
+    /// In one batch what the session does not have already.
+    async fn set(&mut self, isolation: Option<Isolation>, lock_timeout: Option<i32>) -> Result<()> {
+        let before = self.settings;
+        let statements = before.statements(isolation, lock_timeout);
+        if statements.is_empty() {
+            return Ok(());
+        }
+        self.settings = Settings::default();
+        self.execute(&statements.join("; ")).await?;
+        if self.lane()?.in_transaction() {
+            // On Babelfish they go with a transaction that is rolled back (PostgreSQL docs, "SET").
+            return Ok(());
+        }
+        self.settings = Settings {
+            isolation: isolation.or(before.isolation),
+            lock_timeout: lock_timeout.or(before.lock_timeout),
+        };
+        Ok(())
     }
 
     /// From here on silence counts only if the connection string gave a `Command Timeout`: for queries that may take
@@ -241,7 +327,7 @@ impl Session {
 
     /// The isolation level of all that follows.
     pub async fn set_isolation(&mut self, level: Isolation) -> Result<()> {
-        self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level}")).await.map(drop)
+        self.set(Some(level), None).await
     }
 
     /// What it works on, for the log, should the server not answer: the table, the window.
@@ -332,6 +418,22 @@ impl Session {
         let reply = lane.run(&query.into()).await;
         lane.set_silence(silence);
         reply
+    }
+
+    /// Begins a transaction and runs a query in it, in one batch where the query is one. An error of it ends the transaction
+    /// (XACT_ABORT), as it would in a batch of its own.
+    ///
+    /// # Errors
+    /// As [`Self::execute_long`].
+    pub async fn begin_long(&mut self, query: impl Into<Query>) -> Result<Reply> {
+        let query = query.into();
+        if !query.params.is_empty() {
+            self.lane()?.begin().await?;
+            return self.execute_long(query).await;
+        }
+        let reply = self.execute_long(format!("BEGIN TRANSACTION; {}", query.sql)).await?;
+        self.lane()?.has_begun();
+        Ok(reply)
     }
 
     /// The data lane: the socket for the caller alone, until the reply to every request is read.

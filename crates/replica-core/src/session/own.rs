@@ -216,7 +216,14 @@ impl OwnSession {
 
     /// ... and not any more.
     pub(super) fn gives_back(&mut self, resource: &str) {
-        self.held.retain(|held| held != resource);
+        if let Some(place) = self.held.iter().position(|held| held == resource) {
+            self.held.remove(place);
+        }
+    }
+
+    /// The application locks that are its own.
+    pub(super) fn held(&self) -> &[String] {
+        &self.held
     }
 
     /// Its client gives it up.

@@ -13,6 +13,8 @@ pub struct Reply {
     pub(super) errors: Vec<ServerError>,
     pub(super) failed: bool,
     pub(crate) transaction: Option<u64>,
+    /// The session's state is forgotten.
+    pub(super) reset: bool,
 }
 
 /// A server that sends errors without end must not fill the memory.
@@ -53,6 +55,7 @@ impl Reply {
             Token::Info(message) => log::debug!("the server says: {}", ServerError::from(message)),
             Token::EnvChange(EnvChange::BeginTransaction(descriptor)) => self.transaction = Some(descriptor),
             Token::EnvChange(EnvChange::Commit(_) | EnvChange::Rollback(_)) => self.transaction = Some(0),
+            Token::EnvChange(EnvChange::Reset) => self.reset = true,
             Token::Columns(_) => {
                 return Err(Error::protocol(
                     "the server returns rows to a statement that should return none",

@@ -49,6 +49,11 @@ impl BlockerWatch {
         Self { endpoint: endpoint.clone(), role, what: format!("{role} {endpoint}") }
     }
 
+    /// Whose sessions it watches.
+    pub(super) fn of(&self) -> (Endpoint, Role) {
+        (self.endpoint.clone(), self.role)
+    }
+
     /// From here on the log names what is worked on: the table, the window.
     pub(super) fn works_on(&mut self, what: impl fmt::Display) {
         self.what = format!("{what} ({})", self.role);

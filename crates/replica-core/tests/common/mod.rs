@@ -96,17 +96,40 @@ pub fn run<F: Future>(test: F) -> F::Output {
 
 /// A server for one connection, as `script` has it; its address.
 pub fn scripted(script: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    // The port is never free again: a process remembers, by server, the sessions that were cut off, and would ask
-    // another test's server for them.
-    let listener: &TcpListener = Box::leak(Box::new(listener));
+    let (listener, address) = listener();
+    std::thread::spawn(move || script(accepted(listener)));
+    address
+}
+
+/// A server for so many connections, one after the other, each with its number from 0.
+pub fn scripted_each(
+    connections: usize,
+    script: impl Fn(usize, TcpStream) + Send + Sync + 'static,
+) -> SocketAddr {
+    let (listener, address) = listener();
     std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        script(stream);
+        std::thread::scope(|scope| {
+            for number in 0..connections {
+                let (stream, script) = (accepted(listener), &script);
+                scope.spawn(move || script(number, stream));
+            }
+        });
     });
     address
+}
+
+/// The port is never free again: a process remembers, by server, the sessions that were cut off, and would ask another
+/// test's server for them.
+fn listener() -> (&'static TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (Box::leak(Box::new(listener)), address)
+}
+
+fn accepted(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
 }
 
 /// Waits for the client to speak, sends `bytes`, and hangs up.

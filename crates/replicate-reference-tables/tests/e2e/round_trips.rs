@@ -1,4 +1,5 @@
-//! How often the tool asks the servers, as the sandbox counts it.
+//! How often the tool asks the servers. The counts are in docs/LOADING.md, "Round trips": a count that changes is a change of
+//! that page.
 use replica_testkit::{Pair, RoundTrips, Server};
 
 use crate::util::tool;
@@ -15,26 +16,62 @@ fn tables(count: usize) -> (Pair, Vec<String>) {
 }
 
 /// What a run with so many of the tables asks of source and target.
-fn asked(pair: &Pair, names: &[String]) -> [RoundTrips; 2] {
+fn asked(pair: &Pair, names: &[String], more: &[&str]) -> [RoundTrips; 2] {
     let before = RoundTrips::of(pair);
-    let args: Vec<&str> = names.iter().map(String::as_str).collect();
+    let args: Vec<&str> = names.iter().map(String::as_str).chain(more.iter().copied()).collect();
     tool(pair).counted(pair).run(&args).exits(0);
     let after = RoundTrips::of(pair);
     [after[0] - before[0], after[1] - before[1]]
 }
 
-/// What each table more takes of a side, at most: round trips on sessions that are there.
-const MOST: i64 = 20;
+/// What each table more adds: round trips at the source and at the target.
+fn by_table(pair: &Pair, names: &[String], more: &[&str]) -> [i64; 2] {
+    let few = asked(pair, &names[..2], more);
+    let many = asked(pair, names, more);
+    let tables = names.len() as i64 - 2;
+    [0, 1].map(|side| {
+        let added = many[side].round_trips - few[side].round_trips;
+        assert_eq!(added % tables, 0, "{few:?} {many:?}");
+        added / tables
+    })
+}
 
 #[test]
-fn a_small_table_logs_in_once_a_side() {
+fn a_small_table_takes_few_round_trips() {
     let (pair, names) = tables(6);
     // Makes the ledger.
-    asked(&pair, &names[..1]);
-    let (few, many) = (asked(&pair, &names[..2]), asked(&pair, &names));
-    for side in [0, 1] {
-        let added = many[side] - few[side];
-        assert_eq!(added.logins, 4, "{few:?} {many:?}");
-        assert!(added.round_trips <= 4 * MOST, "{few:?} {many:?}");
+    asked(&pair, &names[..1], &[]);
+    let by = |more| by_table(&pair, &names, &["--max-workers=1", more]);
+    let counts = [by("--verify=none"), by("--verify=hash"), by("--explain")];
+    assert_eq!(counts, [[3, 10], [3, 11], [1, 1]]);
+}
+
+#[test]
+fn a_run_logs_in_as_often_as_it_has_workers() {
+    let (pair, names) = tables(12);
+    asked(&pair, &names[..1], &[]);
+    for (workers, most) in [("--max-workers=1", 2), ("--max-workers=3", 4)] {
+        for side in asked(&pair, &names, &[workers]) {
+            assert!(side.logins <= most, "{workers}: {side:?}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_dies_between_two_tables_is_not_used_again() {
+    let (pair, names) = tables(4);
+    asked(&pair, &names[..1], &[]);
+    let server = &mut pair.server.client("master");
+    for fault in ["cut_resetting", "cut_before_commit", "cut_after_commit"] {
+        server.batch(&format!("EXEC sp_sandbox_fault @fault = '{fault}', @at = 2, @count = 3"));
+        asked(&pair, &names, &["--max-workers=1", "--verify=hash"]);
+        server.batch("EXEC sp_sandbox_fault @fault = 'none'");
+        for name in &names {
+            assert_eq!(
+                pair.target.client().number(&format!("SELECT SUM(id) FROM {name}")),
+                3,
+                "{fault} {name}"
+            );
+        }
     }
 }

@@ -15,6 +15,8 @@ pub enum FaultKind {
     CutBeforeCommit,
     /// The connection is cut once a COMMIT has happened, before its reply.
     CutAfterCommit,
+    /// The connection is cut when a request comes that has the session reset.
+    CutResetting,
     /// Nothing more of a bulk load is read, until the faults are disarmed.
     Stall,
     /// A bulk load is read at so many bytes a second (the value).
@@ -47,6 +49,7 @@ impl FaultKind {
             ("cut_replying", Self::CutReplying),
             ("cut_before_commit", Self::CutBeforeCommit),
             ("cut_after_commit", Self::CutAfterCommit),
+            ("cut_resetting", Self::CutResetting),
             ("stall", Self::Stall),
             ("slow", Self::Slow),
             ("slow_select", Self::SlowSelect),

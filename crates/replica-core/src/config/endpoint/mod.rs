@@ -58,7 +58,7 @@ pub enum PasswordOrigin {
 }
 
 /// One server and database, and how to get there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Name or address, without protocol prefix.
     pub host: String,

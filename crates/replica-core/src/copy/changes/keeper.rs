@@ -154,7 +154,11 @@ impl<'a> Keeper<'a> {
     pub async fn end(mut self, result: Result<(), &Error>) {
         if let Some(run) = self.run.take() {
             let session = self.connected.as_mut().map(|connected| &mut connected.target);
-            run.end(session, PlainEnd { result: result.map(|()| (self.rows, 0)), retries: 0 }).await;
+            run.end(
+                session,
+                PlainEnd { result: result.map(|()| (self.rows, 0)), retries: 0, releases: false },
+            )
+            .await;
         }
     }
 

@@ -121,7 +121,7 @@ impl<'a> ActiveRun<'a> {
         plan.base.allowed()?;
         findings.warnings().map_err(named)?;
         let Sides { source: reader, target: session } = sides;
-        drop(reader);
+        reader.give_back().await;
         timing.log();
         let begun = Instant::now();
         let timing = Timing::begin(job.label());
@@ -238,12 +238,16 @@ impl<'a> ActiveRun<'a> {
         }
         self.summary.problems.extend(rebuilt.refused.into_iter().map(|(_, error)| error));
         let ended = ended(&self.summary, self.disabled.took(), rebuilding);
-        if let Err(error) = self.run.end(&mut session, &ended).await {
+        let noted = self.run.end(&mut session, &ended).await;
+        if let Err(error) = &noted {
             // All is done; the next run calls this one crashed.
             log::warn!("{}: the run's end is not noted: {error}", self.job.table);
         }
         let (job, sides) = (self.job, (&self.source, &self.target));
         choice::note(&mut session, job.tool, sides, job.options, self.summary.load()).await;
+        if noted.is_ok() {
+            session.give_back().await;
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::silent;
 use super::watch::{BlockerWatch, within};
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::tds::packet::{HEADER, Inbox, frame, kind};
+use crate::tds::packet::{HEADER, Inbox, frame, kind, status};
 use crate::tds::rpc::Query;
 use crate::tds::wire::put_utf16le;
 use silence::Silence;
@@ -30,6 +30,9 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// A token beyond so many bytes is tried again only once it has grown by an eighth: packets may be tiny, and each try
 /// begins at the token's front.
 const TRIED_FREELY: usize = 64 << 10;
+
+/// Where a packet's status stands ([MS-TDS] 2.2.3.1).
+const STATUS_AT: usize = 1;
 
 /// What became of a [`Lane::send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,10 +158,24 @@ impl Lane {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_batch(&mut self, sql: &str) -> Result<()> {
+        self.send_message(kind::SQL_BATCH, &self.batch_payload(sql)).await
+    }
+
+    /// As [`Self::send_batch`], before which the server forgets the session's state ([MS-TDS] 2.2.3.1.2).
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(super) async fn send_resetting(&mut self, sql: &str) -> Result<()> {
+        let mut packets = self.packets(kind::SQL_BATCH, &self.batch_payload(sql));
+        packets[STATUS_AT] |= status::RESET_CONNECTION;
+        self.send_packets(&packets).await
+    }
+
+    fn batch_payload(&self, sql: &str) -> Vec<u8> {
         let mut payload = Vec::with_capacity(22 + 2 * sql.len());
         all_headers(self.transaction, &mut payload);
         put_utf16le(sql, &mut payload);
-        self.send_message(kind::SQL_BATCH, &payload).await
+        payload
     }
 
     /// Sends a query: with parameters as a call of sp_executesql, without as a batch.
@@ -180,9 +197,18 @@ impl Lane {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_message(&mut self, kind: u8, payload: &[u8]) -> Result<()> {
+        let packets = self.packets(kind, payload);
+        self.send_packets(&packets).await
+    }
+
+    fn packets(&self, kind: u8, payload: &[u8]) -> Vec<u8> {
         let mut packets = Vec::with_capacity(payload.len() + payload.len() / 64 + HEADER);
         frame(kind, payload, self.packet_size, &mut packets);
-        match self.send(&packets).await? {
+        packets
+    }
+
+    async fn send_packets(&mut self, packets: &[u8]) -> Result<()> {
+        match self.send(packets).await? {
             Sent::All => Ok(()),
             Sent::Answered(_) => Err(Error::protocol("the server answers a request that it has not read")),
         }
@@ -267,7 +293,7 @@ impl Lane {
     }
 
     /// Receives what nobody has asked for yet; says how many bytes.
-    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    pub(super) fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let start = self.early.len();
         self.early.resize(start + EARLY, 0);
         let mut buf = ReadBuf::new(&mut self.early[start..]);
@@ -385,8 +411,22 @@ impl Lane {
     /// Those of [`Self::batch`].
     pub async fn begin(&mut self) -> Result<()> {
         self.batch("BEGIN TRANSACTION").await?;
-        // Babelfish 4.3 sends ENVCHANGE 8 to transaction manager requests only, and wants no descriptor back.
+        self.has_begun();
+        Ok(())
+    }
+
+    /// Babelfish 4.3 sends ENVCHANGE 8 to transaction manager requests only, and wants no descriptor back.
+    pub(super) fn has_begun(&mut self) {
         self.in_transaction = true;
+    }
+
+    /// Commits the transaction and begins the next one, in one batch: where the first fails, the second is not wanted.
+    ///
+    /// # Errors
+    /// Those of [`Self::batch`].
+    pub async fn commit_and_begin(&mut self) -> Result<()> {
+        self.batch("COMMIT TRANSACTION; BEGIN TRANSACTION").await?;
+        self.has_begun();
         Ok(())
     }
 

@@ -39,6 +39,8 @@ pub enum EnvChange {
     Commit(u64),
     /// Type 10. The descriptor of the transaction that has ended.
     Rollback(u64),
+    /// Type 18: the session's state is forgotten, as the request's packet asked.
+    Reset,
     /// Type 20: log in over there.
     Routing {
         /// TCP port.
@@ -70,6 +72,11 @@ impl EnvChange {
             8 => Self::BeginTransaction(descriptor(reader.b_varbyte()?)?),
             9 => Self::Commit(old_descriptor(reader)?),
             10 => Self::Rollback(old_descriptor(reader)?),
+            18 => {
+                // Two values without bytes.
+                reader.bytes(reader.remaining())?;
+                Self::Reset
+            }
             // Length, protocol (0 is TCP), port, host ([MS-TDS] 2.2.7.9, type 20).
             20 => {
                 let _ = (reader.u16()?, reader.u8()?);
@@ -100,6 +107,7 @@ impl EnvChange {
             Self::BeginTransaction(new) => bytes(8, &new.to_le_bytes(), &[], out),
             Self::Commit(old) => bytes(9, &[], &old.to_le_bytes(), out),
             Self::Rollback(old) => bytes(10, &[], &old.to_le_bytes(), out),
+            Self::Reset => bytes(18, &[], &[], out),
             Self::Routing { port, host } => {
                 out.push(20);
                 with_u16_length(out, |out| {

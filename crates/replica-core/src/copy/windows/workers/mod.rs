@@ -159,11 +159,23 @@ impl WorkerPool {
 
     async fn worker(&self, finished: &UnboundedSender<FinishedWindow>) -> Result<()> {
         let mut sides = None;
+        let worked = self.until_none_is_left(&mut sides, finished).await;
+        if let Some(sides) = sides.filter(|_| worked.is_ok()) {
+            sides.give_back().await;
+        }
+        worked
+    }
+
+    async fn until_none_is_left(
+        &self,
+        sides: &mut Connected,
+        finished: &UnboundedSender<FinishedWindow>,
+    ) -> Result<()> {
         let mut retries = self.retries();
         loop {
-            match self.next(&mut sides).await {
+            match self.next(sides).await {
                 Ok(Some(claim)) => {
-                    if let Some(done) = self.replace(&mut sides, claim).await
+                    if let Some(done) = self.replace(sides, claim).await
                         && finished.send(done).is_err()
                     {
                         return Ok(());
@@ -176,7 +188,7 @@ impl WorkerPool {
                     if !error.is_transient() || !retries.another_after(&error).await {
                         return Err(self.job.named(error));
                     }
-                    sides = None;
+                    *sides = None;
                 }
             }
         }

@@ -38,7 +38,10 @@ pub(crate) fn apply(
 
 /// Of a column that nobody has said anything of.
 fn nothing(sql_type: &SqlType) -> Value {
-    if sql_type.is_number() { Value::Int(0) } else { Value::Null }
+    if !sql_type.is_number() {
+        return Value::Null;
+    }
+    cast(&Value::Int(0), &SqlType::Int, sql_type, None, ConvertMode::Explicit).unwrap_or(Value::Null)
 }
 
 fn is(row: &[Value], columns: &[OutColumn], of: &PlantedValues) -> bool {

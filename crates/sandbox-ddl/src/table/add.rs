@@ -14,6 +14,7 @@ use sandbox_sql::ddl::ast::{ColumnDef, ConstraintDef, ConstraintKind};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
 use sandbox_values::{SqlType, Value};
+use std::sync::Arc;
 
 pub struct Addition<'a> {
     pub columns: &'a [ColumnDef],
@@ -44,6 +45,7 @@ pub fn add(session: &mut Session, target: &Altered, addition: &Addition<'_>, sin
     }
     let fills = fills(session, target, addition.columns, &new)?;
     let trusted = addition.check != Some(false);
+    let engine = Arc::clone(&session.engine);
     let added = change(session, |change| {
         let old = change.table(target.database, table.object_id)?;
         let known = old.constraint_names().map(str::to_owned).collect::<Vec<_>>();
@@ -59,7 +61,9 @@ pub fn add(session: &mut Session, target: &Altered, addition: &Addition<'_>, sin
         builder.name_defaults()?;
         builder.add_constraints(&all, trusted)?;
         let mut record = builder.table;
-        add_to_storage(change, &mut record, &new, &fills)?;
+        let transaction = change.transaction.id;
+        let mut stamp = || engine.row_versions.next(target.database, Some(transaction));
+        add_to_storage(change, &mut record, &new, &fills, &mut stamp)?;
         let added: Vec<String> =
             record.constraint_names().filter(|n| !known.iter().any(|k| k == n)).map(str::to_owned).collect();
         make_indexes(change, &record, &added)?;
@@ -87,9 +91,12 @@ enum Fill {
     Value(Value),
     /// Counted up, row by row.
     Identity(i64, i64),
+    /// The database's next ones.
+    RowVersion,
 }
 
-/// A NOT NULL column is filled with its default, a nullable one WITH VALUES only.
+/// A NOT NULL column is filled with its default, a nullable one WITH VALUES only. The server has values of its own for an
+/// identity and a rowversion, which is why error 4901 excepts them (sys.messages).
 fn fills(session: &mut Session, target: &Altered, defs: &[ColumnDef], new: &[Column]) -> Outcome<Vec<Fill>> {
     let mut fills = Vec::new();
     let mut has_rows = None;
@@ -97,6 +104,8 @@ fn fills(session: &mut Session, target: &Altered, defs: &[ColumnDef], new: &[Col
         let wanted = def.default.as_ref().filter(|d| d.with_values || !column.nullable);
         if let Some((seed, increment)) = def.identity {
             fills.push(Fill::Identity(seed, increment));
+        } else if column.sql_type == SqlType::RowVersion {
+            fills.push(Fill::RowVersion);
         } else if let Some(default) = wanted {
             fills.push(Fill::Value(default_value(session, &default.definition, &column.sql_type)?));
         } else {
@@ -132,7 +141,13 @@ fn default_value(session: &mut Session, definition: &str, sql_type: &SqlType) ->
     Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null))
 }
 
-fn add_to_storage(change: &mut Change<'_>, table: &mut Table, new: &[Column], fills: &[Fill]) -> Outcome {
+fn add_to_storage(
+    change: &mut Change<'_>,
+    table: &mut Table,
+    new: &[Column],
+    fills: &[Fill],
+    stamp: &mut dyn FnMut() -> [u8; 8],
+) -> Outcome {
     let mut last = None;
     for storage in table.storage.clone() {
         let name = store::table_name(storage);
@@ -154,6 +169,16 @@ fn add_to_storage(change: &mut Change<'_>, table: &mut Table, new: &[Column], fi
                     let filled = change.connection.execute(&sql, [start, *increment])?;
                     if filled > 0 {
                         last = Some(start + increment * (filled as i64 - 1));
+                    }
+                }
+                Fill::RowVersion => {
+                    let mut rows =
+                        change.connection.prepare(&format!("SELECT rowid FROM {name} ORDER BY rowid"))?;
+                    let rows = rows.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+                    let sql = format!("UPDATE {name} SET {column} = ?1 WHERE rowid = ?2");
+                    let mut update = change.connection.prepare(&sql)?;
+                    for row in rows {
+                        update.execute((stamp(), row))?;
                     }
                 }
             }

@@ -26,6 +26,24 @@ fn columns_are_added_with_their_values() {
 }
 
 #[test]
+fn a_new_rowversion_column_has_a_value_in_every_row() {
+    let mut session = session();
+    let s = &mut session;
+    ok(
+        s,
+        "CREATE TABLE t (a int NOT NULL); INSERT t VALUES (1), (2); CREATE TABLE other (r rowversion, b int)",
+    );
+    ok(s, "INSERT other (b) VALUES (1)");
+    ok(s, "ALTER TABLE t ADD stamp rowversion");
+    let above = "SELECT COUNT(DISTINCT stamp), COUNT(*) FROM t WHERE stamp > (SELECT MAX(r) FROM other) AND stamp <= @@DBTS";
+    assert_eq!(one(s, above), "2|2");
+    ok(s, "UPDATE t SET a = 3 WHERE a = 1");
+    assert_eq!(one(s, "SELECT a FROM t ORDER BY stamp"), "2;3");
+    ok(s, "BEGIN TRANSACTION; ALTER TABLE t DROP COLUMN stamp; ROLLBACK");
+    assert_eq!(one(s, above), "2|2");
+}
+
+#[test]
 fn constraints_are_checked_when_they_come() {
     let mut session = session();
     let s = &mut session;

@@ -1,14 +1,12 @@
 //! Round after round, and what is told of each.
 use std::time::Duration;
 
-use replica_core::cli::{Code, Stop, Tool};
-use replica_core::config::Config;
+use replica_core::cli::{Code, Stop};
 use replica_core::copy::changes::{Came, ChangesJob, Keeper, TableRound};
 use replica_core::error::{Error, Kind, Result};
-use replica_core::notify::{self, Began};
+use replica_core::notify::{Began, NotifiedRounds};
 use replica_core::report::{Reporter, human_count, human_duration};
 
-use crate::args::Args;
 use crate::books::Books;
 use crate::line;
 
@@ -18,15 +16,19 @@ pub struct Rounds<'a> {
     job: &'a ChangesJob,
     reporter: &'a Reporter,
     books: Books,
-    listener: notify::NotifiedRounds<'a>,
+    listener: NotifiedRounds<'a>,
 }
 
 /// After a round that failed as a whole: no longer than this to the next, and half as long at first.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl<'a> Rounds<'a> {
-    pub fn new(config: &Config, job: &'a ChangesJob, reporter: &'a Reporter, books: Books) -> Self {
-        let listener = notify::NotifiedRounds::of(config, Args::NAME, reporter);
+    pub fn new(
+        job: &'a ChangesJob,
+        reporter: &'a Reporter,
+        books: Books,
+        listener: NotifiedRounds<'a>,
+    ) -> Self {
         Self { keeper: Keeper::new(job), job, reporter, books, listener }
     }
 

@@ -4,8 +4,9 @@ use std::io;
 use replica_core::cli::{self, Code, Configured, List, Stop, Tool};
 use replica_core::config::Config;
 use replica_core::copy::changes::{self, ChangesJob, KeeperRecord, KeptTable};
-use replica_core::copy::{CopyOptions, LoadOptions};
+use replica_core::copy::{CopyOptions, LoadOptions, UnbegunRun};
 use replica_core::error::Result;
+use replica_core::notify::{Began, NotifiedRounds};
 use replica_core::report::Reporter;
 
 use crate::args::{Args, Options};
@@ -15,9 +16,24 @@ use crate::rounds::Rounds;
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
     let written = options.selection.written(&config, &[List::Changing], io::stdin().lock())?;
+    let (source, target) = (config.source()?.clone(), config.target()?.clone());
+    let mut listener = NotifiedRounds::of(&config, Args::NAME, reporter);
     cli::block_on(options.max_workers, |stop| async move {
-        let (source, target) = (config.source()?.clone(), config.target()?.clone());
-        let configured = stop.or(Configured::ask(&config, &written.entries, Some(&source), &target)).await?;
+        let began = Began::now();
+        let asked = stop.or(Configured::ask(&config, &written.entries, Some(&source), &target));
+        let configured = if options.explain {
+            asked.await?
+        } else {
+            let unbegun = UnbegunRun { tool: Args::NAME, source: Some(&source), target: &target };
+            match unbegun.unless(asked).await {
+                Ok(configured) => configured,
+                Err(error) => {
+                    let ended = Err(error);
+                    listener.ended(began, &ended, Vec::new()).await;
+                    return ended;
+                }
+            }
+        };
         let tables = configured.tables(&written)?;
         let kept = |table| {
             let settings = configured.settings(&table);
@@ -43,7 +59,7 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
             return explain(&job, reporter, &stop).await;
         }
         let books = Books::open(&config, options, &job)?;
-        Rounds::new(&config, &job, reporter, books).until_done(options.every, &stop).await
+        Rounds::new(&job, reporter, books, listener).until_done(options.every, &stop).await
     })
 }
 

@@ -6,7 +6,7 @@ use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{
-    self, ConnectedSource, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy,
+    self, ConnectedSource, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy, UnbegunRun,
 };
 use replica_core::error::numbers::CONSTRAINT_CONFLICT;
 use replica_core::error::{Error, Kind, Result};
@@ -57,7 +57,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     }
     let policy = options.creation.policy(config)?;
     cli::block_on(options.max_workers, |stop| async move {
-        stop.or(async {
+        let copied = stop.or(async {
             let mut timing = Timing::begin("all tables");
             let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
             timing.phase("NAMES");
@@ -99,8 +99,11 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                 Some(missing) if !options.explain => Ok(Code::of_all([code, missing.finish().await?])),
                 _ => Ok(code),
             }
-        })
-        .await
+        });
+        if options.explain {
+            return copied.await;
+        }
+        UnbegunRun { tool: Args::NAME, source: source.endpoint(), target: &target }.unless(copied).await
     })
 }
 

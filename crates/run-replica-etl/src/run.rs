@@ -5,7 +5,7 @@ use std::time::Duration;
 use replica_core::catalog::{ListEntry, TableName};
 use replica_core::cli::{self, Code, Configured, Stop};
 use replica_core::config::Config;
-use replica_core::copy::Verify;
+use replica_core::copy::{UnbegunRun, Verify};
 use replica_core::error::{Error, Result};
 use replica_core::ledger::{PlainEnd, PlainRun, PlainRunOptions};
 use replica_core::notify;
@@ -117,10 +117,12 @@ struct All<'a> {
 impl All<'_> {
     async fn run(mut self, plan: &EtlPlan<'_>) -> Result<Code> {
         let stop = self.stop.clone();
-        let (listed, steps) = stop.or(plan.steps(&self.sides)).await?;
+        let sides = self.sides.clone();
+        let unbegun = UnbegunRun { tool: PROGRAM, source: Some(&sides.source), target: &sides.target };
+        let (listed, steps) = unbegun.unless(stop.or(plan.steps(&sides))).await?;
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
-        let (agenda, mut locked) = stop.or(begin(&self.sides, &steps, true)).await?;
+        let (agenda, mut locked) = unbegun.unless(stop.or(begin(&sides, &steps, true))).await?;
         let record = self.on_record(&mut locked).await?;
         let refreshed = self.refresh(plan, agenda).await;
         if let Some(record) = record {

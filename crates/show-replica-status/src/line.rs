@@ -71,21 +71,25 @@ impl StatusLine<'_> {
 /// All lines: what runs, then what ended, then what is disabled; and whether each is as it should be.
 pub fn records(status: &Status) -> impl Iterator<Item = (Record, bool)> {
     let runs = status.runs.iter().map(|run| (of_run(status, run), run.is_alive));
-    let etl = status
-        .etl
+    let over_many = status
+        .over_many
         .iter()
-        .map(|last| (StatusLine { what: "etl", ..of_ended(last) }.record(), !last.has_failed()));
-    let changes = status
-        .changes
-        .iter()
-        .map(|last| (StatusLine { what: "changes", ..of_ended(last) }.record(), !last.has_failed()));
+        .map(|last| (StatusLine { what: over_many(last), ..of_ended(last) }.record(), !last.has_failed()));
     let tables = status.tables.iter().map(|table| (of_table(table), !table.needs_a_look()));
     let versions = status.versions.iter().map(|version| (of_version(version), true));
-    runs.chain(etl)
-        .chain(changes)
+    runs.chain(over_many)
         .chain(tables)
         .chain(versions)
         .chain(status.indexes.iter().map(|index| (of_index(index), index.is_in_use)))
+}
+
+/// Tools that have such a line only where they failed before they knew their tables have none of their own.
+fn over_many(last: &EndedRun) -> &'static str {
+    match last.tool.as_str() {
+        "run-replica-etl" => "etl",
+        "replicate-changes" => "changes",
+        _ => "tool",
+    }
 }
 
 fn of_run(status: &Status, run: &UnendedRun) -> Record {

@@ -57,12 +57,7 @@ pub fn write(status: &Status, target: String, every: Option<Duration>, path: &Pa
         asked: status.asked.map(moment).unwrap_or_default(),
         runs: status.runs.iter().map(|run| card(status, run)).collect(),
         table_heads: text::HEADS,
-        tables: [&status.etl, &status.changes]
-            .into_iter()
-            .flatten()
-            .map(over_many)
-            .chain(status.tables.iter().map(table))
-            .collect(),
+        tables: status.over_many.iter().map(over_many).chain(status.tables.iter().map(table)).collect(),
         versions: status.versions.iter().map(text::version).collect(),
         indexes: status
             .indexes

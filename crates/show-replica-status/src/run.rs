@@ -134,7 +134,9 @@ impl Look<'_> {
             return Vec::new();
         }
         let of_runs = status.runs.iter().filter_map(|run| run.table.as_ref());
-        let known: Vec<_> = status.tables.iter().map(|table| &table.table).chain(of_runs).collect();
+        let kept = status.versions.iter().map(|kept| &kept.table);
+        let known: Vec<_> =
+            status.tables.iter().map(|table| &table.table).chain(of_runs).chain(kept).collect();
         let unknown = self.entries.iter().filter(|entry| !known.iter().any(|table| means(entry, table)));
         let named = unknown.filter_map(|entry| match &entry.tables {
             NamedOrMatching::Named(name) if !entry.excludes => Some(name),

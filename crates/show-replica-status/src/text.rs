@@ -49,8 +49,8 @@ pub fn headline(status: &Status) -> String {
     if tables > 0 {
         parts.push(format!("the last run of {} failed", number_of(tables, "table")));
     }
-    if status.etl.as_ref().is_some_and(EndedRun::has_failed) {
-        parts.push("the last run of run-replica-etl failed".into());
+    for last in status.over_many.iter().filter(|last| last.has_failed()) {
+        parts.push(format!("the last run of {} failed", last.tool));
     }
     let left = status.indexes.iter().filter(|index| !index.is_in_use).count() as u64;
     match left {
@@ -71,7 +71,7 @@ pub fn status(target: impl Display, status: &Status) -> String {
         line(&mut out, "\nRuns");
         status.runs.iter().for_each(|run| of_run(&mut out, status, run));
     }
-    if !status.tables.is_empty() || status.etl.is_some() || status.changes.is_some() {
+    if !status.tables.is_empty() || !status.over_many.is_empty() {
         line(&mut out, "\nTables");
         tables(&mut out, status);
     }
@@ -194,7 +194,7 @@ pub const HEADS: [&str; 6] = ["table", "last success (UTC)", "lag", "last run", 
 /// Aligned, with the heads of the columns.
 fn tables(out: &mut String, status: &Status) {
     let mut rows = vec![HEADS.map(str::to_owned)];
-    rows.extend([&status.etl, &status.changes].into_iter().flatten().map(run_cells));
+    rows.extend(status.over_many.iter().map(run_cells));
     rows.extend(status.tables.iter().map(table_cells));
     let mut widths = [0; 6];
     for row in &rows {
@@ -209,7 +209,7 @@ fn tables(out: &mut String, status: &Status) {
     for error in status.tables.iter().flat_map(errors) {
         line(out, format_args!("  {error}"));
     }
-    for last in [&status.etl, &status.changes].into_iter().flatten() {
+    for last in &status.over_many {
         if let Some(error) = &last.error {
             line(out, format_args!("  {}: {error}", last.tool));
         }

@@ -46,7 +46,7 @@ pub use pinpoint::{FailedLoad, pinpoint};
 pub use proof::Verify;
 pub use publish::{clean_up, published};
 use record::LoadRecord;
-pub use record::UnbegunCopy;
+pub use record::{UnbegunCopy, UnbegunRun};
 use replace::{Checks, LOCK_WAIT};
 pub use sides::Sides;
 pub use source::{ConnectedSource, Source};

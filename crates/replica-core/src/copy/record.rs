@@ -117,18 +117,64 @@ pub struct UnbegunCopy<'a> {
 }
 
 impl UnbegunCopy<'_> {
-    /// Puts it on record, if there is a ledger. Who found another run at work has failed at nothing.
-    pub async fn record(&self, why: &Error) {
-        if matches!(why.kind(), Kind::Busy | Kind::Interrupted | Kind::Terminated) {
-            return;
-        }
-        let source = self.source.map_or_else(String::new, |server| format!("{server}/"));
-        let options = PlainRunOptions {
-            tool: self.tool,
-            table: Some((self.article.target_of(self.table), 0)),
-            source: &format!("{source}{}", self.table),
-            alone: false,
-        };
-        PlainRun::failed_to_begin(self.target, &options, why).await;
+    /// Puts it on record, if there is a ledger. `false`: the target cannot be asked.
+    pub async fn record(&self, why: &Error) -> bool {
+        note_failed(self.target, &self.options(&self.source()), why).await
     }
+
+    /// Puts on record that it has gone well after all.
+    pub(super) async fn record_well(&self, rows: u64) -> bool {
+        let end = PlainEnd { result: Ok((rows, 0)), retries: 0, releases: false };
+        PlainRun::note_ended(self.target, &self.options(&self.source()), end).await
+    }
+
+    fn source(&self) -> String {
+        let server = self.source.map_or_else(String::new, |server| format!("{server}/"));
+        format!("{server}{}", self.table)
+    }
+
+    fn options<'o>(&'o self, source: &'o str) -> PlainRunOptions<'o> {
+        let table = Some((self.article.target_of(self.table), 0));
+        PlainRunOptions { tool: self.tool, table, source, alone: false }
+    }
+}
+
+/// A run over tables that failed before it could be on record: where the source is not there, nothing is known of any table.
+#[derive(Clone, Copy, Debug)]
+pub struct UnbegunRun<'a> {
+    /// As the ledger shows it.
+    pub tool: &'a str,
+    /// Where the rows would have come from, if that is a server.
+    pub source: Option<&'a Endpoint>,
+    /// The server and database that would have been written to.
+    pub target: &'a Endpoint,
+}
+
+impl UnbegunRun<'_> {
+    /// Puts it on record, if there is a ledger.
+    pub async fn record(&self, why: &Error) {
+        let source = self.source.map_or_else(String::new, ToString::to_string);
+        let options = PlainRunOptions { tool: self.tool, table: None, source: &source, alone: false };
+        note_failed(self.target, &options, why).await;
+    }
+
+    /// Does what a run does, and puts it on record if it fails.
+    ///
+    /// # Errors
+    /// Those of `run`.
+    pub async fn unless<T>(&self, run: impl Future<Output = Result<T>>) -> Result<T> {
+        let ended = run.await;
+        if let Err(why) = &ended {
+            self.record(why).await;
+        }
+        ended
+    }
+}
+
+/// Who found another run at work, or was stopped, has failed at nothing. `false`: the target cannot be asked.
+async fn note_failed(target: &Endpoint, options: &PlainRunOptions<'_>, why: &Error) -> bool {
+    if matches!(why.kind(), Kind::Busy | Kind::Interrupted | Kind::Terminated) {
+        return true;
+    }
+    PlainRun::note_ended(target, options, PlainEnd { result: Err(why), retries: 0, releases: false }).await
 }

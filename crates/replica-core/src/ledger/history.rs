@@ -69,6 +69,43 @@ pub struct PastWindow {
     pub verifying: Duration,
 }
 
+/// Tables whose last run has failed, and tools whose last run over many has. Nobody is waited for.
+///
+/// # Errors
+/// A lost connection. What the server refuses is as if nothing had failed.
+pub async fn failing(session: &mut Session) -> Result<Failing> {
+    let last = "SELECT MAX(r.run_id) FROM replica.runs AS r WITH (NOLOCK) WHERE r.ended IS NOT NULL \
+                GROUP BY r.schema_name, r.table_name, CASE WHEN r.table_name = N'' THEN r.tool ELSE N'' END";
+    let sql = format!(
+        "SELECT tool, schema_name, table_name FROM replica.runs WITH (NOLOCK) WHERE outcome = 'failed' AND run_id IN ({last})"
+    );
+    let rows = match ask(session, &sql, &[]).await {
+        Err(error) if error.server().is_some() => {
+            log::debug!("what has failed before is not to be learnt: {error}");
+            return Ok(Failing::default());
+        }
+        rows => rows?,
+    };
+    let mut failing = Failing::default();
+    for row in rows {
+        let text = |column| row.text(column).unwrap_or_default().to_owned();
+        match text("table_name").as_str() {
+            "" => failing.tools.push(text("tool")),
+            name => failing.tables.push(TableName::new(&text("schema_name"), name)),
+        }
+    }
+    Ok(failing)
+}
+
+/// What the last runs on record have failed at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failing {
+    /// The target's.
+    pub tables: Vec<TableName>,
+    /// Whose last run over many tables has failed.
+    pub tools: Vec<String>,
+}
+
 /// The last runs on a table, at most so many, the newest first.
 ///
 /// # Errors

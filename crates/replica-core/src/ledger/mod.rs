@@ -56,7 +56,7 @@ pub use begin::{
     Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, may_be_joined, skippable,
 };
 pub use claim::{Claim, Loaded, NextClaim, is_lost};
-pub use history::{Past, PastWindow, at_work, history};
+pub use history::{Failing, Past, PastWindow, at_work, failing, history};
 pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};
 pub use known::{RecordedWindow, State, windows};
 pub(crate) use known::{WINDOW_DAYS, window};

@@ -119,13 +119,13 @@ impl PlainRun {
         }
     }
 
-    /// Puts a run on record that failed before its table was held. Where there is no ledger none is made, and that it
-    /// cannot be written is no failure of the run's.
-    pub async fn failed_to_begin(target: &Endpoint, options: &PlainRunOptions<'_>, why: &Error) {
+    /// Puts a run on record that is over, such as one that failed before it held anything. Where there is no ledger none is
+    /// made, and that it cannot be written is no failure of the run's. `false`: the server cannot be asked.
+    pub async fn note_ended(target: &Endpoint, options: &PlainRunOptions<'_>, end: PlainEnd<'_>) -> bool {
         let noted = async {
             let mut session = Session::connect_once(target, Role::Target).await?;
             if let Some(Inserted { id, .. }) = insert(&mut session, options, None).await? {
-                note(&mut session, id, PlainEnd { result: Err(why), retries: 0, releases: false }).await?;
+                note(&mut session, id, end).await?;
             }
             Ok(())
         };
@@ -133,9 +133,10 @@ impl PlainRun {
             Ok(noted) => noted,
             Err(_) => Err(Error::timeout("the server does not answer")),
         };
-        if let Err(error) = noted {
-            log::debug!("that it failed is not on record: {error}");
+        if let Err(error) = &noted {
+            log::debug!("how it ended is not on record: {error}");
         }
+        noted.map_or_else(|error| error.server().is_some(), |()| true)
     }
 
     fn new(id: i64, target: &Endpoint) -> Self {

@@ -48,8 +48,8 @@ fn unreadable(error: Error) -> Error {
     }
 }
 
-/// Runs that have not ended; of each table, and of each tool that runs over many, the last one that has, and the last one
-/// that went well.
+/// Runs that have not ended; of each table, and of each tool over many, the last one that has, and the last one that went
+/// well. A run that failed before it knew its tables is no news once its tool has begun with a table since.
 fn runs(hint: &str) -> String {
     let last = |of: &str| {
         format!(
@@ -65,7 +65,9 @@ fn runs(hint: &str) -> String {
          CASE WHEN runs.lease_until > SYSUTCDATETIME() THEN 1 ELSE 0 END AS alive, \
          CONVERT(varchar(30), runs.ended, 126) AS ended, DATEDIFF(second, runs.ended, SYSUTCDATETIME()) AS ended_ago, \
          runs.outcome, runs.row_count, runs.error FROM replica.runs AS runs {hint} WHERE runs.ended IS NULL \
-         OR runs.run_id IN ({}) OR runs.run_id IN ({}) ORDER BY runs.run_id DESC",
+         OR (runs.run_id IN ({}) AND NOT (runs.table_name = N'' AND EXISTS (SELECT 1 FROM replica.runs AS n {hint} \
+         WHERE n.run_id > runs.run_id AND n.tool = runs.tool AND n.table_name <> N'' AND n.started >= runs.ended))) \
+         OR runs.run_id IN ({}) ORDER BY runs.run_id DESC",
         last("r.ended IS NOT NULL"),
         last("r.outcome = 'ok'")
     )
@@ -265,9 +267,6 @@ fn counted(rows: &[CatalogRow]) -> KnownBatches {
     batches
 }
 
-/// The tool whose runs over many tables are ETL runs.
-const ETL: &str = "run-replica-etl";
-
 /// What became of every table, and of the last run of each tool over many.
 fn tables(
     status: &mut Status,
@@ -288,11 +287,10 @@ fn tables(
     for row in runs {
         let (table, ended) = (name(row), ended(row)?);
         if table.name.is_empty() {
-            let last = match row.text("tool") {
-                Some(ETL) => &mut status.etl,
-                _ => &mut status.changes,
-            };
-            *last = last.take().or(ended);
+            let is_known = |last: &EndedRun| row.text("tool") == Some(last.tool.as_str());
+            if !status.over_many.iter().any(is_known) {
+                status.over_many.extend(ended);
+            }
             continue;
         }
         let table = tables.entry(table.clone()).or_insert_with(|| of(table));
@@ -315,6 +313,7 @@ fn tables(
             table.failed.push((ledger::window(row)?, error));
         }
     }
+    status.over_many.sort_by(|one, other| one.tool.cmp(&other.tool));
     status.tables = tables.into_values().collect();
     Ok(())
 }

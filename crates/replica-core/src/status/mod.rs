@@ -45,10 +45,8 @@ pub struct Status {
     pub runs: Vec<UnendedRun>,
     /// Every table that is on record, by name.
     pub tables: Vec<TableStatus>,
-    /// The last ETL run that has ended.
-    pub etl: Option<EndedRun>,
-    /// The last run of replicate-changes that has ended, over whichever tables.
-    pub changes: Option<EndedRun>,
+    /// The last run over many tables that has ended, of each tool that has such runs on record, by the tool's name.
+    pub over_many: Vec<EndedRun>,
     /// Tables whose changes are carried over, by name.
     pub versions: Vec<KeptVersion>,
     /// Whether an ETL run holds the target; `None`: the server does not say.
@@ -235,7 +233,7 @@ impl Status {
     pub fn needs_a_look(&self) -> bool {
         self.runs.iter().any(|run| !run.is_alive)
             || self.tables.iter().any(TableStatus::needs_a_look)
-            || [&self.etl, &self.changes].into_iter().flatten().any(EndedRun::has_failed)
+            || self.over_many.iter().any(EndedRun::has_failed)
     }
 
     /// Whom the run waits for.

@@ -5,6 +5,7 @@ use crate::util::{QUARTER, beside, fault, leases_are_over, login, only, pair, sh
 
 const WHOLE: &str = "replicate-reference-tables";
 const ETL: &str = "run-replica-etl";
+const CHANGES: &str = "replicate-changes";
 
 /// A load of dbo.t that has begun and stands still.
 fn stalled(pair: &Pair, program: &Program, args: &[&str]) -> replica_testkit::Running {
@@ -206,4 +207,110 @@ fn a_table_that_another_run_holds_has_not_failed() {
     fault(&pair, "@fault = 'none'");
     running.finish().exits(0);
     assert_eq!((rows(&pair, "failed"), rows(&pair, "ok")), (0, 1));
+}
+
+/// One that replicate-changes cannot begin, and that it carries on with afterwards though nothing has changed.
+#[test]
+fn a_table_whose_changes_cannot_be_carried_over_is_on_record_until_they_can() {
+    let pair = pair();
+    let program = beside(&pair, CHANGES);
+    pair.source(&format!("ALTER DATABASE [{}] SET CHANGE_TRACKING = ON", pair.source.name));
+    pair.source("ALTER TABLE dbo.t ENABLE CHANGE_TRACKING");
+    program.run(&["dbo.t"]).exits(0);
+    pair.target("ALTER TABLE dbo.t ALTER COLUMN n smallint NULL");
+    pair.source("ALTER TABLE dbo.t ADD more int NULL");
+    for failures in 1..=2 {
+        program.run(&["dbo.t"]).exits(1);
+        let look = status(&pair, 1);
+        let (table, run) = (only(&look, "table"), only(&look, "changes"));
+        assert_eq!((table.get("state"), table.get("tool")), ("failed", CHANGES), "{look}");
+        assert!(table.get("error").contains("more"), "{look}");
+        assert_eq!(run.get("state"), "failed", "{look}");
+        assert!(run.get("error").contains("1 of 1 tables failed: dbo.t"), "{look}");
+        assert_eq!(rows(&pair, "failed"), 2 * failures, "the table's and the run's");
+    }
+    tool(&pair).run(&["--output", "text"]).exits(1).says("the last run of replicate-changes failed");
+    pair.source("ALTER TABLE dbo.t DROP COLUMN more");
+    pair.target("ALTER TABLE dbo.t ALTER COLUMN n int NULL");
+    program.run(&["dbo.t"]).exits(0);
+    let look = status(&pair, 0);
+    assert_eq!(
+        ["table", "changes"].map(|what| only(&look, what).get("state").to_owned()),
+        ["ok", "ok"],
+        "{look}"
+    );
+    let before = rows(&pair, "ok");
+    program.run(&["dbo.t"]).exits(0);
+    assert_eq!(rows(&pair, "ok"), before, "a round without changes leaves no row");
+}
+
+/// A keeper that goes on tells of a failure once.
+#[test]
+fn what_fails_in_every_round_is_on_record_once() {
+    let pair = pair();
+    pair.both("CREATE TABLE dbo.bare (id int NOT NULL PRIMARY KEY)");
+    pair.source(&format!("ALTER DATABASE [{}] SET CHANGE_TRACKING = ON", pair.source.name));
+    pair.source("ALTER TABLE dbo.t ENABLE CHANGE_TRACKING");
+    let running = beside(&pair, CHANGES).start(&["dbo.t", "dbo.bare", "--every", "1s"]);
+    let mut client = pair.target.client();
+    until(&mut client, 1, "SELECT COUNT(*) FROM sys.tables WHERE name = 'versions'");
+    let failed =
+        "SELECT COUNT(*) FROM replica.runs WITH (NOLOCK) WHERE table_name = 'bare' AND outcome = 'failed'";
+    until(&mut client, 1, failed);
+    let at = |client: &mut replica_testkit::Client| {
+        client.values("SELECT as_of FROM replica.versions WITH (NOLOCK) WHERE table_name = 't'")
+    };
+    for _ in 0..2 {
+        let before = at(&mut client);
+        let begun = std::time::Instant::now();
+        while at(&mut client) == before {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(60), "no further round");
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(client.number(failed), 1);
+    let look = status(&pair, 1);
+    let states: Vec<_> = shown(&look, "table")
+        .iter()
+        .map(|table| [table.get("table"), table.get("state")].join(" "))
+        .collect();
+    assert_eq!(states, ["dbo.bare failed", "dbo.t ok"], "{look}");
+    running.signal("TERM");
+    running.finish().exits(143);
+}
+
+/// No tool knows anything of any table where the source is not there; the target is, and its ledger.
+#[test]
+fn a_run_that_cannot_reach_its_source_is_on_record_until_its_tool_begins_again() {
+    let pair = pair();
+    let config = "reference_tables = ['dbo.t']\n";
+    beside(&pair, WHOLE).run(&["dbo.t"]).exits(0);
+    pair.source(&format!("ALTER DATABASE [{}] SET CHANGE_TRACKING = ON", pair.source.name));
+    pair.source("ALTER TABLE dbo.t ENABLE CHANGE_TRACKING");
+    let runs: [(&str, &[&str], &str); 4] = [
+        (WHOLE, &["dbo.t"], "tool"),
+        (ETL, &["--t1"], "etl"),
+        (CHANGES, &["dbo.t"], "changes"),
+        ("replicate-monthly-parallel-streaming", &QUARTER, "tool"),
+    ];
+    for (tool, args, what) in runs {
+        let program = beside(&pair, tool).file("replica.toml", config);
+        let lost = beside(&pair, tool).file("replica.toml", config).with(
+            "REPLICA_SOURCE",
+            "Server=127.0.0.1,1;Database=nowhere;User Id=u;Password=p;ConnectRetryCount=0",
+        );
+        if tool != ETL {
+            lost.run(&[args, &["--explain"]].concat()).exits(3);
+            assert_eq!(rows(&pair, "failed"), 0, "a look is no run");
+        }
+        lost.run(args).exits(3);
+        let look = status(&pair, 1);
+        let run = only(&look, what);
+        assert_eq!((run.get("state"), run.get("tool")), ("failed", tool), "{look}");
+        assert!(run.get("error").contains("nowhere"), "{look}");
+        program.run(args).exits(0);
+        let look = status(&pair, 0);
+        assert!(shown(&look, what).iter().all(|run| run.get("state") == "ok"), "{look}");
+        pair.target("DELETE FROM replica.runs");
+    }
 }

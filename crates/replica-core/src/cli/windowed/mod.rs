@@ -7,7 +7,7 @@ use super::{Code, Configured, Stop, block_on};
 use crate::catalog::{Article, TableName};
 use crate::config::Config;
 use crate::copy::{
-    LoadOptions, UnbegunCopy,
+    LoadOptions, UnbegunCopy, UnbegunRun,
     windows::{self, FailedWindow, FinishedWindow, PreparedWindows, Summary, WindowsJob},
 };
 use crate::error::{Error, Kind, Result};
@@ -41,7 +41,7 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
     };
     let target = config.target()?;
     let policy = options.creation.policy(config)?;
-    block_on(options.max_workers, |stop| async move {
+    let replicated = |stop: Stop| async move {
         let configured = stop.or(Configured::ask(config, &written.entries, source, target)).await?;
         let mut codes = Vec::new();
         let mut tables = configured.tables(&written)?;
@@ -97,6 +97,12 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
             codes.push(stop.or(missing.finish()).await?);
         }
         Ok(Code::of_all(codes))
+    };
+    block_on(options.max_workers, |stop| async move {
+        if options.explain {
+            return replicated(stop).await;
+        }
+        UnbegunRun { tool: options.tool, source, target }.unless(replicated(stop)).await
     })
 }
 

@@ -1,12 +1,15 @@
 //! Who keeps the tables: the connections, the locks, the versions on record, and what is done when any of them is lost.
+use std::collections::HashMap;
 use std::time::Duration;
 
 use twox_hash::XxHash3_128;
 
 use super::round::{Next, Round};
 use super::source::{SourceFacts, facts};
-use super::{AppliedChanges, ChangesJob, KeeperRecord, TableRound};
+use super::{AppliedChanges, ChangesJob, KeeperRecord, KeptTable, TableRound};
+use crate::catalog::TableName;
 use crate::copy::replace::LOCK_WAIT;
+use crate::copy::{UnbegunCopy, UnbegunRun};
 use crate::error::{Error, Result};
 use crate::ledger::{self, PlainEnd, PlainRun, PlainRunOptions, RecordedVersion, TableVersion};
 use crate::retry::{Backoff, Retries};
@@ -25,6 +28,8 @@ pub struct Keeper<'a> {
     had_locks: bool,
     /// `None`: it is not on record, or not yet.
     run: Option<PlainRun>,
+    /// Tables whose last run on record has failed, by place; and why, if that was a round of this keeper's.
+    failing: HashMap<usize, String>,
     /// Written so far.
     rows: u64,
 }
@@ -71,6 +76,7 @@ impl<'a> Keeper<'a> {
             no_snapshot: false,
             had_locks: false,
             run: None,
+            failing: HashMap::new(),
             rows: 0,
         }
     }
@@ -82,18 +88,46 @@ impl<'a> Keeper<'a> {
     /// of the tables. What is one table's is in its result.
     pub async fn round(&mut self, tell: &mut (dyn FnMut(TableRound) + Send)) -> Result<()> {
         let mut retries = Backoff::default().retries();
-        let mut rows = 0;
+        let mut told = Vec::new();
         let mut tell = |ended: TableRound| {
-            rows += ended.result.as_ref().map_or(0, |applied| applied.written.all());
+            let written = ended.result.as_ref().map(|applied| applied.written.all());
+            told.push((ended.place, written.map_err(Error::clone)));
             tell(ended);
         };
         let mut round = Round::of(self.job.tables.len(), &mut tell);
         let ended = self.attempts(&mut round, &mut retries).await;
-        self.rows += rows;
+        self.rows += told.iter().filter_map(|(_, written)| written.as_ref().ok()).sum::<u64>();
         if let Some(run) = &self.run {
             run.progress(self.rows);
         }
+        self.note(&told).await;
         ended
+    }
+
+    /// Puts on record which tables fail, once for each reason, and which do no longer. Of those that are well all the while
+    /// the versions tell.
+    async fn note(&mut self, told: &[(usize, Result<u64>)]) {
+        let ChangesJob { tool, source, target, tables, .. } = self.job;
+        for (place, written) in told {
+            let KeptTable { table, article, .. } = &tables[*place];
+            let unbegun = UnbegunCopy { tool, source: Some(source), target, table, article };
+            let noted = match written {
+                Err(why) => {
+                    let text = why.to_string();
+                    if self.failing.get(place) == Some(&text) {
+                        continue;
+                    }
+                    self.failing.insert(*place, text);
+                    unbegun.record(why).await
+                }
+                Ok(rows) if self.failing.remove(place).is_some() => unbegun.record_well(*rows).await,
+                Ok(_) => continue,
+            };
+            // The next one would wait as long.
+            if !noted {
+                return;
+            }
+        }
     }
 
     async fn attempts(&mut self, round: &mut Round<'_>, retries: &mut Retries) -> Result<()> {
@@ -152,13 +186,17 @@ impl<'a> Keeper<'a> {
 
     /// No round is to come: says on record how it went.
     pub async fn end(mut self, result: Result<(), &Error>) {
-        if let Some(run) = self.run.take() {
-            let session = self.connected.as_mut().map(|connected| &mut connected.target);
-            run.end(
-                session,
-                PlainEnd { result: result.map(|()| (self.rows, 0)), retries: 0, releases: false },
-            )
-            .await;
+        let ChangesJob { tool, source, target, on_record, .. } = self.job;
+        match (self.run.take(), result) {
+            (Some(run), _) => {
+                let session = self.connected.as_mut().map(|connected| &mut connected.target);
+                let result = result.map(|()| (self.rows, 0));
+                run.end(session, PlainEnd { result, retries: 0, releases: false }).await;
+            }
+            (None, Err(why)) if *on_record != KeeperRecord::Never => {
+                UnbegunRun { tool, source: Some(source), target }.record(why).await;
+            }
+            _ => {}
         }
     }
 
@@ -180,16 +218,28 @@ impl<'a> Keeper<'a> {
         ledger::open_versions(&mut target).await?;
         self.lock(&mut target).await?;
         self.begin_run(&mut target, KeeperRecord::Always).await?;
+        let failing = ledger::failing(&mut target).await?;
+        for place in 0..self.job.tables.len() {
+            if failing.tables.contains(self.at_target(place)) {
+                self.failing.entry(place).or_default();
+            }
+        }
+        // Whoever has seen that it failed wants to see that it does no longer.
+        if failing.tools.iter().any(|tool| tool == self.job.tool) {
+            self.begin_run(&mut target, KeeperRecord::AtWork).await?;
+        }
         let recorded = self.recorded(&mut target).await?;
         Ok(ConnectedSides { source, target, facts, recorded })
     }
 
+    fn at_target(&self, place: usize) -> &'a TableName {
+        let KeptTable { table, article, .. } = &self.job.tables[place];
+        article.target_of(table)
+    }
+
     /// One process keeps a table. Its rounds never overlap, and its versions are its own to move.
     async fn lock(&mut self, target: &mut Session) -> Result<()> {
-        let name = |place: usize| {
-            let kept = &self.job.tables[place];
-            kept.article.target_of(&kept.table)
-        };
+        let name = |place: usize| self.at_target(place);
         // 32 characters, as many as the server's views show of a lock's name.
         let resource = |place: usize| {
             let name = name(place).to_string().to_lowercase();
@@ -213,8 +263,7 @@ impl<'a> Keeper<'a> {
     async fn recorded(&self, target: &mut Session) -> Result<Vec<Option<RecordedVersion>>> {
         let versions = ledger::versions(target).await?;
         let of = |place: usize| {
-            let kept = &self.job.tables[place];
-            let name = kept.article.target_of(&kept.table);
+            let name = self.at_target(place);
             let alike = |known: &&RecordedVersion| {
                 known.version.table.to_string().eq_ignore_ascii_case(&name.to_string())
             };

@@ -62,7 +62,7 @@ pub struct ChangesJob {
 pub enum KeeperRecord {
     /// Somebody else's run has a row that stands for it.
     Never,
-    /// Once there is something to do: rounds without changes leave no row.
+    /// Once there is something to do: rounds without changes leave no row, unless the last one on record has failed.
     AtWork,
     /// As soon as it is connected, for as long as the process lives.
     Always,

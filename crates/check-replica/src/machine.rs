@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use replica_core::check::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
-use replica_core::config::{Config, Credential, Endpoint, PasswordOrigin, TokenSource};
+use replica_core::config::{Config, Credential, Endpoint, Notify, PasswordOrigin, TokenSource};
+use replica_core::notify;
+use rustix::fs::{Access, access};
 
 use crate::args::Options;
 use crate::folder::{self, FOR_FILES, FOR_LINES};
@@ -32,6 +34,7 @@ pub fn check(options: &Options, config: &Config, out: &mut CheckFindings) {
         program: std::env::current_exe().ok(),
     };
     out.extend(environment.check(config, sides.map(|(endpoint, _)| endpoint)));
+    out.extend(environment.notified(&config.notify));
     if let Some(folder) = &config.etl.record_dir {
         out.add(folder::look(Check::RecordDir, folder, true, FOR_LINES));
     }
@@ -76,11 +79,14 @@ fn secret_files(endpoint: &Endpoint, config: Option<&Path>, side: Side, out: &mu
 
 /// A file that holds `what` is its owner's alone.
 fn private(file: &Path, what: &str, side: Side) -> Option<CheckFinding> {
-    let mode = match std::fs::metadata(file) {
+    let mode = match std::fs::File::open(file).and_then(|file| file.metadata()) {
         Ok(metadata) => metadata.permissions().mode(),
         Err(error) => {
             let what = format!("{}, which holds {what}, cannot be read: {error}", file.display());
-            return Some(CheckFinding::new(Check::SecretFile, side, CheckSeverity::Error, what));
+            return Some(
+                CheckFinding::new(Check::SecretFile, side, CheckSeverity::Error, what)
+                    .remedy("Correct its name, or make it the file of the user that cron starts the run as"),
+            );
         }
     };
     (mode & OTHERS != 0).then(|| {
@@ -153,12 +159,46 @@ impl CronEnvironment<'_> {
                 warn(what.to_owned(), "Write time_zone in [etl] of replica.toml");
             }
         }
-        let path = if self.is_a_shell() { None } else { (self.value)("PATH") };
-        let path = path.unwrap_or_else(|| CRONS_PATH.into());
+        let path = self.crons_path();
         let folder = self.program.as_deref().and_then(Path::parent);
         if let Some(folder) = folder.filter(|folder| std::env::split_paths(&path).all(|one| one != *folder)) {
             let what = format!("{} is not in cron's PATH, {}", folder.display(), path.display());
             warn(what, "Write the programs with their whole path in the crontab, or set PATH in it");
+        }
+        findings
+    }
+
+    fn crons_path(&self) -> OsString {
+        let path = if self.is_a_shell() { None } else { (self.value)("PATH") };
+        path.unwrap_or_else(|| CRONS_PATH.into())
+    }
+
+    /// Whether whoever is to be told of a run's end can be. A night that ends badly would not be heard of.
+    fn notified(&self, notify: &Notify) -> Vec<CheckFinding> {
+        let warning = |what: String, remedy: &str| {
+            CheckFinding::new(Check::Notify, Side::Machine, CheckSeverity::Warning, what).remedy(remedy)
+        };
+        let mut findings = Vec::new();
+        if let Err(error) = notify::address(notify) {
+            findings.push(warning(
+                format!("nothing will be posted: {error}"),
+                "Correct [notify] in replica.toml",
+            ));
+        }
+        let Some(program) = notify.command.first() else { return findings };
+        let can_start = |file: &Path| file.is_file() && access(file, Access::EXEC_OK).is_ok();
+        if program.contains('/') {
+            if !can_start(Path::new(program)) {
+                let what = format!("the command of [notify], {program}, is no program that can be started");
+                findings.push(warning(what, "Correct its name, or chmod +x"));
+            }
+        } else {
+            let path = self.crons_path();
+            if !std::env::split_paths(&path).any(|folder| can_start(&folder.join(program))) {
+                let what =
+                    format!("the command of [notify], {program}, is not in cron's PATH, {}", path.display());
+                findings.push(warning(what, "Write it with its whole path, or set PATH in the crontab"));
+            }
         }
         findings
     }
@@ -167,6 +207,24 @@ impl CronEnvironment<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_is_told_of_runs_is_one_that_cron_finds() {
+        let value = |_: &str| None;
+        let environment = CronEnvironment { value: &value, program: None };
+        let told = |program: &str| {
+            let command = vec![program.to_owned()];
+            environment.notified(&Notify { command, ..Notify::default() }).len()
+        };
+        assert_eq!([told("sh"), told("/bin/sh")], [0, 0]);
+        assert_eq!(
+            [told("no-such-program"), told("/bin/no-such-program"), told("/etc/passwd"), told("/bin")],
+            [1; 4]
+        );
+        assert!(environment.notified(&Notify::default()).is_empty());
+        let nowhere: Notify = serde_json::from_str(r#"{"url": "ftp://example.com"}"#).unwrap();
+        assert_eq!(environment.notified(&nowhere).len(), 1);
+    }
 
     fn warned(variables: &[(&str, &str)], config: &Config) -> Vec<String> {
         let value = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());

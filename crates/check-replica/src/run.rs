@@ -4,7 +4,7 @@ use std::io;
 use replica_core::check::{
     self, Asker, Check, CheckFinding, CheckFindings, CheckSeverity, CheckedRun, CheckedTable, Side,
 };
-use replica_core::cli::{self, Code, Configured, List};
+use replica_core::cli::{self, Code, Configured, List, Written};
 use replica_core::config::{Config, Endpoint};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::report::{Reporter, number_of};
@@ -53,12 +53,10 @@ impl Checking<'_> {
             (Some(_), Ok(at), target) => self.tables(config, at, target.unwrap_or(at)).await,
             _ => {
                 let what = "the source decides which tables are meant, and cannot be asked";
-                self.findings.add(CheckFinding::new(
-                    Check::TableNames,
-                    Side::Source,
-                    CheckSeverity::Skipped,
-                    what,
-                ));
+                self.findings.add(
+                    CheckFinding::new(Check::TableNames, Side::Source, CheckSeverity::Skipped, what)
+                        .remedy("Mend what keeps the source from being asked, and look again"),
+                );
                 Vec::new()
             }
         };
@@ -94,15 +92,26 @@ impl Checking<'_> {
 
     /// The tables that are asked for, as a run would copy them.
     async fn tables(&mut self, config: &Config, source: &Endpoint, target: &Endpoint) -> Vec<CheckedTable> {
+        let Options { asked, of_run, selection, .. } = self.options;
+        let asked = *asked;
+        if let Err(error) = asked.day(config.etl.time_zone.as_deref()) {
+            self.failed(Check::Configuration, Side::Machine, &error);
+            return Vec::new();
+        }
+        let written = match selection.written(config, &List::ALL, io::stdin().lock()) {
+            Ok(written) => written,
+            Err(_) if *of_run => Written::default(),
+            Err(error) => {
+                self.findings.add(misnamed(Side::Machine, &error));
+                return Vec::new();
+            }
+        };
         let selected = async {
-            let asked = self.options.asked;
-            if self.options.of_run {
+            if *of_run {
                 let names = run_replica_etl::listed_names(config)?;
                 let configured = Configured::ask(config, &names, Some(source), target).await?;
                 return planned_run(config, &configured, asked);
             }
-            let selection = &self.options.selection;
-            let written = selection.written(config, &List::ALL, io::stdin().lock())?;
             let configured = Configured::ask(config, &written.entries, Some(source), target).await?;
             let tables = configured.tables(&written)?;
             planned(config, &configured, asked, &tables)
@@ -110,8 +119,7 @@ impl Checking<'_> {
         match selected.await {
             Ok(tables) => tables,
             Err(error) => {
-                let check = Check::TableNames;
-                self.findings.add(CheckFinding::error(check, Side::Source, &error));
+                self.findings.add(misnamed(Side::Source, &error));
                 if error.kind() == Kind::Connect {
                     self.codes.push(Code::Connect);
                 }
@@ -134,5 +142,14 @@ impl Checking<'_> {
             None if errors > 0 || options.strict && warnings > 0 => Code::Failed,
             None => Code::Ok,
         })
+    }
+}
+
+/// Tables that are asked for in a way that means none.
+fn misnamed(side: Side, error: &Error) -> CheckFinding {
+    let finding = CheckFinding::error(Check::TableNames, side, error);
+    match finding.remedy {
+        None => finding.remedy("Correct the names on the command line, or in the lists of replica.toml"),
+        Some(_) => finding,
     }
 }

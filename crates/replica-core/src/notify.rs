@@ -104,7 +104,7 @@ impl Listener {
             return None;
         }
         // What is wrong with it is known before the night in which it is needed.
-        let address = notify.address().unwrap_or_else(|error| {
+        let address = address(&notify).unwrap_or_else(|error| {
             log::warn!("nothing will be posted: {error}");
             None
         });
@@ -148,6 +148,18 @@ impl Listener {
             log::warn!("[notify] command {program}: {error}");
         }
     }
+}
+
+/// Where runs are posted to, if anywhere.
+///
+/// # Errors
+/// Of kind `Usage`: it is nowhere that can be posted to.
+pub fn address(notify: &Notify) -> Result<Option<NotifyAddress>> {
+    let address = notify.address()?;
+    if let Some(address) = &address {
+        Url::parse(address.url.expose())?;
+    }
+    Ok(address)
 }
 
 /// As the ledger and the record of runs name outcomes.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::error::numbers::NO_SUCH_DATABASE;
 
 /// Server errors after which the same work may succeed, each with its reason
 /// (Microsoft, "Database Engine events and errors" and "Troubleshoot transient connection errors").
@@ -19,7 +20,7 @@ pub const TRANSIENT: &[(u32, &str)] = &[
     (1205, "chosen as the victim of a deadlock"),
     (1222, "a lock was not granted within LOCK_TIMEOUT"),
     (3960, "a snapshot transaction met a newer version of a row"),
-    (4060, "the database cannot be opened, which happens during a failover"),
+    (NO_SUCH_DATABASE, "the database cannot be opened, which happens during a failover"),
     (4221, "a readable secondary waits for row versions"),
     (
         4891,

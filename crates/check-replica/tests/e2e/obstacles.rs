@@ -217,6 +217,10 @@ fn tables_and_what_hangs_on_them() {
                 &["target error disabled_clustered_index dbo.parent"],
             ),
             planted(
+                "EXEC sp_sandbox_answer 'OBJECTPROPERTY', 'TableTemporalType', '2'",
+                &["target error system_versioned dbo.parent", "target error system_versioned dbo.sales"],
+            ),
+            planted(
                 "EXEC sp_sandbox_answer 'STATS_DATE', '1', '2020-01-01'",
                 &["source warning statistics dbo.sales"],
             ),
@@ -322,6 +326,14 @@ fn what_others_do() {
             ),
             planted(
                 "EXEC sp_sandbox_plant 'sys.dm_hadr_database_replica_states', @add = 'database_id=$id;is_suspended=1'",
+                &["target warning replica_health"],
+            ),
+            planted(
+                "EXEC sp_sandbox_plant 'sys.dm_resource_governor_workload_groups', @set = 'group_max_requests=1', @where = 'group_id=2'",
+                &["source warning workload_group", "target warning workload_group"],
+            ),
+            planted(
+                "EXEC sp_sandbox_plant 'sys.dm_hadr_database_replica_states', @add = 'database_id=$id;redo_queue_size=2000000'",
                 &["target warning replica_health"],
             ),
             planted(

@@ -67,6 +67,25 @@ fn a_table_on_neither_side_or_on_one() {
     assert_eq!(problems(&run), ["source error table_names"], "{run}");
 }
 
+/// What no server is asked for is the machine's.
+#[test]
+fn a_configuration_that_no_run_can_begin_with() {
+    let pair = pair();
+    let run = tool_with(&pair, &format!("{CONFIG}[etl]\ntime_zone = 'Mars/Olympus'")).run(&[]).exits(2);
+    assert_eq!(problems(&run), ["machine error configuration"], "{run}");
+    let run = tool(&pair).stdin("").run(&["-"]).exits(1);
+    assert_eq!(problems(&run), ["machine error table_names"], "{run}");
+}
+
+#[test]
+fn a_database_that_is_not_there_is_a_slip_before_anything_else() {
+    let pair = pair();
+    let nowhere = format!("{};Database=nowhere", pair.target.connection);
+    let run = tool(&pair).with("REPLICA_TARGET", &nowhere).run(&[]).exits(3);
+    assert_eq!(problems(&run), ["target error login"], "{run}");
+    run.says("Correct the database's name");
+}
+
 #[test]
 fn a_shell_is_told_from_cron() {
     let pair = pair();
@@ -184,7 +203,6 @@ fn a_table_without_versions_cannot_have_its_changes_carried_over() {
     assert!(run.stdout.contains("ENABLE CHANGE_TRACKING"), "{run}");
     let run = tool.run(&["--t1"]).exits(0);
     assert!(!run.stdout.contains("no_versions"), "--t1 carries nothing over: {run}");
-    pair.source("DELETE FROM dbo.parent");
     pair.source("ALTER TABLE dbo.parent ADD stamp rowversion");
     let run = tool.run(&["--t0"]);
     assert!(!run.stdout.contains("no_versions"), "{run}");

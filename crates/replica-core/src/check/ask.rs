@@ -63,6 +63,8 @@ pub(super) struct Acquaintance {
     pub user: String,
     /// It shows us what other sessions do. `None`: it does not say.
     pub shows_state: Option<bool>,
+    /// How far its clock is ahead of ours, give or take how much.
+    pub clock: Option<(time::Duration, Duration)>,
     /// The recovery model is FULL.
     pub logs_all: bool,
 }

@@ -98,6 +98,7 @@ checks! {
         RecordDir "record_dir",
         ParquetDir "parquet_dir",
         PrometheusFile "prometheus_file",
+        Notify "notify",
     }
     Network "network" {
         NameResolution "name_resolution",

@@ -46,6 +46,9 @@ pub async fn run(
     for asker in [&mut *source, &mut *target].into_iter().flatten() {
         server::check(asker, out).await;
     }
+    if let (Some(source), Some(target)) = (&*source, &*target) {
+        out.extend(server::clocks(&source.known, &target.known));
+    }
     let mut largest = Need::default();
     for checked in run.tables {
         let need = table::check(source.as_mut(), target.as_mut(), checked, out).await;

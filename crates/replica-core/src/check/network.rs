@@ -12,6 +12,7 @@ use super::credential;
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::config::Endpoint;
 use crate::error::Error;
+use crate::error::numbers::NO_SUCH_DATABASE;
 use crate::link::{self, LinkTimes};
 use crate::report::human_duration;
 use crate::session::{ConnectTimes, Role, Session};
@@ -71,7 +72,16 @@ fn let_in(times: ConnectTimes, side: Side) -> CheckFinding {
 fn refused(error: &Error, side: Side) -> CheckFinding {
     let check = if error.server().is_some() { Check::Login } else { Check::Connection };
     let finding = CheckFinding::error(check, side, error);
-    if error.is_transient() { finding.remedy("That may pass: a run tries for two minutes") } else { finding }
+    if error.has_number(NO_SUCH_DATABASE) {
+        finding.remedy(
+            "Correct the database's name, or give the login a user there; if the database is about to come up, that \
+             passes: a run tries for two minutes",
+        )
+    } else if error.is_transient() {
+        finding.remedy("That may pass: a run tries for two minutes")
+    } else {
+        finding
+    }
 }
 
 /// Looks at the name and its addresses, and says which port the server has.

@@ -37,7 +37,7 @@ const HOURS: i64 = 24;
 /// Asks the target for what is left of earlier runs on these tables.
 pub(super) async fn check(asker: &mut Asker, tables: &[CheckedTable], out: &mut CheckFindings) {
     if let Some(row) = asker.ask_one(&RIGHTS, &[], out).await
-        && tables.iter().any(|checked| checked.days.is_some())
+        && tables.iter().any(|checked| checked.days.is_some() || checked.carried)
     {
         out.extend(rights(&row));
     }
@@ -125,7 +125,7 @@ fn rights(row: &CatalogRow) -> Option<CheckFinding> {
     };
     Some(
         CheckFinding::new(Check::LedgerRights, Side::Target, CheckSeverity::Error, what)
-            .remedy(format!("{grant} to the login's user: tables with windows need the ledger")),
+            .remedy(format!("{grant} to the login's user: tables with windows, and whose changes are carried over, need the ledger")),
     )
 }
 

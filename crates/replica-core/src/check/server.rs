@@ -48,7 +48,8 @@ pub(super) async fn check(asker: &mut Asker, out: &mut CheckFindings) {
     let (begun, before) = (Instant::now(), OffsetDateTime::now_utc());
     if let Some(row) = asker.ask_one(&CLOCK, &[], out).await {
         let way = begun.elapsed();
-        out.extend(clock(&row, before + way / 2, way / 2, side));
+        asker.known.clock = ahead(&row, before + way / 2).map(|ahead| (ahead, way / 2));
+        out.extend(asker.known.clock.and_then(|(ahead, doubt)| clock(ahead, doubt, side)));
     }
     out.extend(version(&asker.known, side));
     if let Some(row) = asker.ask_one(&DATABASE, &[], out).await {
@@ -80,22 +81,41 @@ fn password(row: &CatalogRow, side: Side) -> Option<CheckFinding> {
     )
 }
 
-/// `here`: our time when the server looked at its clock, give or take `doubt`.
-fn clock(row: &CatalogRow, here: OffsetDateTime, doubt: Duration, side: Side) -> Option<CheckFinding> {
+/// How far the server's clock is ahead of ours. `here`: our time when it looked.
+fn ahead(row: &CatalogRow, here: OffsetDateTime) -> Option<time::Duration> {
     // Fractions have as many digits as the server's type.
     let there = row.text("now_there")?.get(..19)?;
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
     let there = PrimitiveDateTime::parse(there, format).ok()?.assume_utc();
-    let here = here.replace_nanosecond(0).ok()?;
-    let apart = (there - here).unsigned_abs();
-    if apart <= APART + doubt {
-        return None;
-    }
-    let way = if there > here { "ahead of" } else { "behind" };
-    let what = format!("the server's clock is {} {way} this machine's", human_duration(apart));
+    Some(there - here.replace_nanosecond(0).ok()?)
+}
+
+/// `doubt`: so much more or less than `ahead` it may be.
+fn clock(ahead: time::Duration, doubt: Duration, side: Side) -> Option<CheckFinding> {
+    let what = format!("the server's clock is {} this machine's", far_from(ahead, doubt)?);
     Some(CheckFinding::new(Check::Clock, side, CheckSeverity::Warning, what).remedy(
         "Set the clocks by NTP: --t0 and --t1 go by this machine's, the leases of windows by the target's",
     ))
+}
+
+/// Both servers' clocks may be near ours, and far from each other.
+pub(super) fn clocks(source: &Acquaintance, target: &Acquaintance) -> Option<CheckFinding> {
+    let ((source, of_source), (target, of_target)) = source.clock.zip(target.clock)?;
+    if far_from(source, of_source).or(far_from(target, of_target)).is_some() {
+        return None;
+    }
+    let what =
+        format!("the target's clock is {} the source's", far_from(target - source, of_source + of_target)?);
+    Some(
+        CheckFinding::new(Check::Clock, Side::Target, CheckSeverity::Warning, what)
+            .remedy("Set the clocks by NTP: how fresh the replica is, is told by both"),
+    )
+}
+
+fn far_from(ahead: time::Duration, doubt: Duration) -> Option<String> {
+    let apart = ahead.unsigned_abs();
+    let way = if ahead.is_negative() { "behind" } else { "ahead of" };
+    (apart > APART + doubt).then(|| format!("{} {way}", human_duration(apart)))
 }
 
 fn version(known: &Acquaintance, side: Side) -> Vec<CheckFinding> {
@@ -227,11 +247,28 @@ mod tests {
     #[test]
     fn clocks_may_be_as_far_apart_as_the_question_takes() {
         let there = row(&[("now_there", CatalogValue::Text("2024-03-01T00:00:05.1234567".into()))]);
-        let at = |here, doubt| clock(&there, here, Duration::from_secs(doubt), Side::Target).is_some();
+        let at = |here, doubt| {
+            clock(ahead(&there, here).unwrap(), Duration::from_secs(doubt), Side::Target).is_some()
+        };
         assert!(!at(datetime!(2024-03-01 0:00:03.9 UTC), 0));
         assert!(at(datetime!(2024-03-01 0:00:02 UTC), 0));
         assert!(!at(datetime!(2024-03-01 0:00:02 UTC), 1));
         assert!(at(datetime!(2024-03-01 0:00:09 UTC), 1));
+    }
+
+    #[test]
+    fn two_clocks_may_be_near_a_third_and_far_from_each_other() {
+        let told = |source: i64, target: i64| {
+            let known = |seconds| Acquaintance {
+                clock: Some((time::Duration::seconds(seconds), Duration::ZERO)),
+                ..Acquaintance::default()
+            };
+            clocks(&known(source), &known(target)).map(|finding| finding.what)
+        };
+        assert_eq!(told(1, -1), None);
+        assert_eq!(told(2, -1).unwrap(), "the target's clock is 3.0s behind the source's");
+        assert_eq!(told(-2, 2).unwrap(), "the target's clock is 4.0s ahead of the source's");
+        assert_eq!(told(3, -1), None, "that one is far from ours is said of it");
     }
 
     #[test]

@@ -125,7 +125,13 @@ pub(super) async fn check(
             let check = if error.kind() == Kind::Mapping { Check::Columns } else { Check::Table };
             let unread = at_source.object.can_select == Some(false);
             let side = if unread { Side::Source } else { Side::Target };
-            out.add(CheckFinding::error(check, side, &error).table(&checked.table));
+            let finding = CheckFinding::error(check, side, &error).table(&checked.table);
+            out.add(match finding.remedy {
+                // What may be done about each of its columns stands with them.
+                None if check == Check::Columns => finding
+                    .remedy(format!("sync-replica-schema {} shows what would mend them", checked.table)),
+                _ => finding,
+            });
             return None;
         }
     };
@@ -164,7 +170,11 @@ async fn known(
     let side = asker.side();
     if error.has_number(LOCK_TIMEOUT) {
         let what = "somebody holds the table's definition: it may be about to change, or to be emptied";
-        out.add(CheckFinding::new(Check::LockHeld, side, CheckSeverity::Warning, what).table(&checked.table));
+        out.add(
+            CheckFinding::new(Check::LockHeld, side, CheckSeverity::Warning, what)
+                .remedy("Ask again; if it stays so, end what holds it before the run")
+                .table(&checked.table),
+        );
     } else {
         if lost(&error) {
             asker.reconnect(&error).await;
@@ -232,7 +242,13 @@ fn planned(plan: &Plan, source: &Table, target: &Table) -> Vec<CheckFinding> {
     let refusals = plan.strategy.refusals.iter().cloned().chain(copy::hidden_rows(plan));
     findings.extend(refusals.map(|error| CheckFinding::error(Check::Refused, Side::Target, &error)));
     let warning = |check, what: String| CheckFinding::new(check, Side::Target, CheckSeverity::Warning, what);
-    findings.extend(plan.warnings.iter().map(|text| warning(Check::PlanWarning, text.clone())));
+    let table = &source.object.name;
+    let remedy = format!(
+        "replicate-reference-tables {table} --explain shows how it is copied, sync-replica-schema {table} where the two differ"
+    );
+    findings.extend(
+        plan.warnings.iter().map(|text| warning(Check::PlanWarning, text.clone()).remedy(remedy.clone())),
+    );
     if target.object.can_alter == Some(false) {
         let what = "the login may not ALTER the table: its rows are deleted one by one, which fills the log, and \
                     its indexes and constraints stay";

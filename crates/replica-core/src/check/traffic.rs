@@ -1,5 +1,5 @@
 //! What others do on the server now, and what it lets us do.
-use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012, SQL_SERVER_2016};
+use super::ask::{Asker, CheckQuestion, Right, SQL_SERVER_2012};
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
 use crate::catalog::record::CatalogRow;
 use crate::report::human_bytes;
@@ -16,10 +16,7 @@ const SESSIONS: CheckQuestion = of_server(
     Check::Connections,
     "SELECT COUNT(*) AS sessions FROM sys.dm_exec_sessions AS s WHERE s.is_user_process = 1",
 );
-const REPLICA: CheckQuestion = CheckQuestion {
-    since: SQL_SERVER_2016,
-    ..of_server(Check::ReplicaHealth, include_str!("sql/replica_health.sql"))
-};
+const REPLICA: CheckQuestion = of_server(Check::ReplicaHealth, include_str!("sql/replica_health.sql"));
 const fn open(check: Check, sql: &'static str) -> CheckQuestion {
     CheckQuestion { right: Right::None, ..of_server(check, sql) }
 }

@@ -130,9 +130,10 @@ fn is_one_of(flag: &FlagInfo<'_>, word: &str) -> bool {
     listed.contains('|') && listed.split('|').any(|value| value == word)
 }
 
+/// One that the option does not take, too: it was meant for it.
 fn is_number(word: &str) -> bool {
     let word = word.strip_suffix('%').unwrap_or(word);
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+    !word.contains(char::is_alphabetic) && word.parse::<f64>().is_ok()
 }
 
 /// The option that `typed` is or begins.

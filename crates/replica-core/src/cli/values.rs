@@ -79,6 +79,7 @@ pub fn shrink(text: &str) -> Result<Shrink, String> {
 pub fn writable(name: &str, file: PathBuf) -> Result<PathBuf> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
+        _ if file.as_os_str().is_empty() => Err(Error::usage(format!("{name} names no file"))),
         Some(folder) if !folder.is_dir() => {
             Err(Error::usage(format!("{name} {}: there is no folder {}", file.display(), folder.display())))
         }

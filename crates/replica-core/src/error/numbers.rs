@@ -6,3 +6,6 @@ pub const NO_SUCH_OBJECT: u32 = 208;
 pub const CONSTRAINT_CONFLICT: u32 = 547;
 /// A lock was not granted in time (Microsoft docs, "SET LOCK_TIMEOUT").
 pub const LOCK_TIMEOUT: u32 = 1222;
+/// The database cannot be opened: there is none of that name, it is not up, or the login has no user there (Microsoft docs,
+/// "MSSQLSERVER_4060").
+pub const NO_SUCH_DATABASE: u32 = 4060;

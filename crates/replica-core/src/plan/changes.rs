@@ -55,6 +55,7 @@ impl ChangesPlan {
             Method::RowVersion => Some(row_version(source).map(str::to_owned).ok_or_else(|| {
                 Error::refused(Refusal::NoVersions, "the source's table has no rowversion column")
                     .table(&source.object.name)
+                    .remedy("Give it one, or say --method change-tracking")
             })?),
         };
         Ok(Self { plan, method, row_version })

@@ -8,7 +8,11 @@ use crate::refusal::Refusal;
 pub(super) fn refusal(target: &Table) -> Option<Error> {
     let object = &target.object;
     if object.is_view {
-        return Some(Error::refused(Refusal::View, "the target is a view; a table is needed to load into"));
+        return Some(
+            Error::refused(Refusal::View, "the target is a view; a table is needed to load into").remedy(
+                "Replicate into the table behind it, or into one of another name (target in [tables])",
+            ),
+        );
     }
     if let Some(special) = object.special {
         return Some(special.refused_as_target());
@@ -24,7 +28,10 @@ pub(super) fn refusal(target: &Table) -> Option<Error> {
         }
         Temporal::History => {
             let why = "the target is the history of a temporal table, which only the server writes";
-            return Some(Error::refused(Refusal::TemporalHistory, why));
+            return Some(
+                Error::refused(Refusal::TemporalHistory, why)
+                    .remedy("Replicate into a plain table (target in [tables])"),
+            );
         }
         Temporal::No => {}
     }
@@ -35,7 +42,9 @@ pub(super) fn refusal(target: &Table) -> Option<Error> {
         );
     }
     if target.server.as_ref().is_some_and(|server| server.read_only) {
-        return Some(Error::refused(Refusal::ReadOnly, "the target's database is read-only"));
+        return Some(Error::refused(Refusal::ReadOnly, "the target's database is read-only").remedy(
+            "ALTER DATABASE ... SET READ_WRITE; or connect to the primary, if this is a secondary replica",
+        ));
     }
     if object.can_insert == Some(false) {
         return Some(

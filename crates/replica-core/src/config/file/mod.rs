@@ -263,7 +263,10 @@ fn not_configured(side: &str, variable: &str) -> Error {
 
 fn read(path: &Path) -> Result<String> {
     let text = std::fs::File::open(path).and_then(read_small_text);
-    text.map_err(|e| Error::usage(format!("Cannot read {}: {e}", path.display())))
+    text.map_err(|e| {
+        Error::usage(format!("Cannot read {}: {e}", path.display()))
+            .remedy("Correct --config or REPLICA_CONFIG, or let this user read the file")
+    })
 }
 
 /// The configuration of the replica tools.

@@ -14,6 +14,7 @@ use crate::session::Session;
 use crate::types::mapping::MappedColumn;
 use crate::window::{Key, KeyRange};
 use cut::CutPoint;
+use extremes::is_integer;
 
 /// A cut whose largest range has more than so many times its share is not taken as long as there is another way to cut.
 const UNEVEN: f64 = 1.5;
@@ -60,7 +61,7 @@ pub enum FoundBy {
     Extremes,
     /// An earlier run's, or those of the hosts that are at work.
     Ledger,
-    /// There are no rows to cut, or none are wanted.
+    /// There are no keys to cut between, or no boundaries are wanted.
     Nothing,
 }
 
@@ -74,7 +75,7 @@ impl fmt::Display for FoundBy {
             Self::Keys => f.write_str("from all keys, since the table is small"),
             Self::Extremes => f.write_str("evenly between the least and the greatest value"),
             Self::Ledger => f.write_str("as the ledger has them"),
-            Self::Nothing => f.write_str("none, since there are no rows to cut"),
+            Self::Nothing => f.write_str("none, since there are no keys to cut between"),
         }
     }
 }
@@ -162,6 +163,12 @@ pub async fn find(
     }
     match best {
         Some((many, ranges)) => Ok((many, Ranges { passed_over, ..ranges })),
+        // An integer that has neither a least value nor a greatest: all are NULL.
+        None if passed_over.is_empty()
+            && columns.first().is_some_and(|first| is_integer(&first.source.sql_type)) =>
+        {
+            Ok((1, Ranges::one(rows.unwrap_or_default())))
+        }
         None => {
             let tried =
                 if passed_over.is_empty() { String::new() } else { format!(" ({})", passed_over.join("; ")) };

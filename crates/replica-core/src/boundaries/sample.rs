@@ -31,8 +31,11 @@ pub(super) async fn all(
 ) -> Result<Option<Ranges>> {
     let Some(rows) = table.rows().filter(|rows| *rows <= SMALL) else { return Ok(None) };
     let query = keys(key, &table.rows_from().to_string(), wanted);
-    let (points, read) = points(source, query, key, rows).await?;
-    Ok((read > 0).then(|| Ranges::of(points, rows as f64, FoundBy::Keys)))
+    let (points, _) = points(source, query, key, rows).await?;
+    // No row has a key, or all have the same.
+    let cut =
+        if points.is_empty() { Ranges::one(rows) } else { Ranges::of(points, rows as f64, FoundBy::Keys) };
+    Ok(Some(cut))
 }
 
 /// `None`: a view, or too few pages have come.
@@ -66,7 +69,7 @@ fn keys(key: &Key, from: &str, wanted: u32) -> Query {
     Query { sql, params: vec![Param::BigInt(wanted.into())] }
 }
 
-/// And how many rows were looked at: 0 says that there were none to cut.
+/// And how many rows were looked at; 0 where no point was found.
 async fn points(source: &mut Session, query: Query, key: &Key, rows: u64) -> Result<(Vec<CutPoint>, u64)> {
     let types = key.types();
     let mut points: Vec<CutPoint> = Vec::new();

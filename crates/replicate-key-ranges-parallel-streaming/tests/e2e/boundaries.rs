@@ -91,6 +91,20 @@ fn half_of_the_rows_have_one_value() {
     pair.assert_equal("SELECT k, id FROM dbo.t WHERE id % 97 = 0 ORDER BY id");
 }
 
+/// Rows without a key are in the first range, and there is no other.
+#[test]
+fn no_row_has_a_key_or_all_have_the_same() {
+    for (key, value) in [("int", "NULL"), ("varchar(9)", "NULL"), ("int", "7"), ("varchar(9)", "'x'")] {
+        let pair = filled(&format!("k {key} NULL, a int NOT NULL"), &format!("{value}, n"), 9);
+        let run = copy(&pair, &["--key", "k", "--ranges", "4", "--verify", "hash"]);
+        assert_eq!(lines(&run), [("[.., ..)".to_owned(), "ok".to_owned(), 512)], "{key} {value}");
+        pair.assert_equal("SELECT k, a FROM dbo.t ORDER BY a");
+    }
+    let pair = filled("k int NULL, a int NOT NULL", "NULL, n", MANY);
+    let run = copy(&pair, &["--key", "k", "--ranges", "4"]).says("no keys to cut between");
+    assert_eq!(lines(&run), [("[.., ..)".to_owned(), "ok".to_owned(), 1 << MANY)]);
+}
+
 #[test]
 fn an_empty_table_and_a_small_one() {
     let pair = Pair::new();

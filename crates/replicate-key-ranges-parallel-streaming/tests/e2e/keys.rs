@@ -217,6 +217,7 @@ fn what_makes_no_key_is_refused_with_the_way_out() {
         ("doc", "ranges cannot be cut by xml"),
         ("none", "there is no column none"),
         ("id,far", "only the first column of a key may be NULL"),
+        ("id,ID", "a key has each of its columns once"),
     ] {
         tool(&pair).run(&["dbo.t", "--key", key]).exits(2).says(says);
     }

@@ -113,6 +113,20 @@ fn tables_of_many_shapes_are_published() {
     }
 }
 
+/// SWITCH moves rows and leaves what the statistics say of those that were there.
+#[test]
+fn statistics_are_those_of_the_new_rows() {
+    let pair = pair(&[PLAIN, OLD, "UPDATE STATISTICS dbo.t"]);
+    if !pair.server.is_sandbox() {
+        return;
+    }
+    let mut target = pair.target.client();
+    let greatest = "SELECT CAST(MAX(CAST(range_high_key AS int)) AS int) FROM sys.dm_db_stats_histogram(OBJECT_ID('dbo.t'), 1)";
+    assert_eq!(target.number(greatest), 902);
+    copy(&pair, &["dbo.t", "--publish", "switch"]);
+    assert_eq!(target.number(greatest), 64);
+}
+
 #[test]
 fn what_keeps_rows_from_changing_places_is_named_before_anything_is_loaded() {
     for (shape, rules) in [

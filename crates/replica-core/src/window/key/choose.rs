@@ -1,4 +1,6 @@
 //! The columns that ranges are cut by.
+use std::collections::HashSet;
+
 use super::value::makes_key;
 use crate::catalog::index::{Index, IndexKind};
 use crate::catalog::server::ServerFacts;
@@ -51,6 +53,13 @@ pub fn choose_key<'a>(table: &'a Table, named: &[String]) -> Result<Vec<&'a Colu
         Ok(column)
     };
     let columns: Vec<_> = named.iter().map(column).collect::<Result<_>>()?;
+    let mut seen = HashSet::new();
+    if let Some(twice) = columns.iter().find(|column| !seen.insert(column.id)) {
+        return Err(Error::usage("a key has each of its columns once")
+            .remedy("Name it once by --key")
+            .table(name)
+            .column(&twice.name));
+    }
     let rest = columns.iter().skip(1).find(|column| column.nullable);
     match rest {
         Some(column) => Err(Error::usage("only the first column of a key may be NULL here")

@@ -179,5 +179,7 @@ pub fn storage_error(error: &rusqlite::Error) -> SqlError {
             "The transaction log of the sandbox is full due to 'ACTIVE_TRANSACTION'.",
         );
     }
-    SqlError::new(50000, 16, 1, format!("replica-sandbox: storage: {error}"))
+    // Of an I/O error the text does not say which it was.
+    let code = error.sqlite_error().map(|error| format!(" (SQLite {})", error.extended_code));
+    SqlError::new(50000, 16, 1, format!("replica-sandbox: storage: {error}{}", code.unwrap_or_default()))
 }

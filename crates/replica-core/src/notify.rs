@@ -1,9 +1,10 @@
 //! Somebody is told how a run has ended: a program that is started, an address that is posted to.
 //!
 //! Neither changes how the run has ended. Whatever goes wrong is a warning, and takes no longer than `timeout_seconds`.
-use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::io::{self, Read, Write};
+use std::process::{ChildStderr, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,16 @@ use crate::config::{Config, Notify, NotifyAddress, NotifyWhen};
 use crate::error::{Error, Result};
 use crate::exit::Code;
 use crate::http::{self, HttpRequest, Url};
-use crate::report::Reporter;
+use crate::report::{Reporter, one_line};
 
 /// How long a program or an address may take, unless the configuration says otherwise.
 const USUAL: Duration = Duration::from_secs(10);
 /// Between two looks at a program that is still at work.
 const LOOK: Duration = Duration::from_millis(20);
+/// A program that has ended has said all: what is left is in the pipe.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// So many bytes of what it says are passed on.
+const MOST_SAID: u64 = 2000;
 
 /// Does what a run does, and tells whoever `[notify]` names how it has ended.
 ///
@@ -192,29 +197,65 @@ fn post(address: &NotifyAddress, text: &str, limit: Duration) -> Result<()> {
 /// Without a shell, so that nothing in an argument means anything to one; and without the connection strings of our
 /// environment, which have passwords.
 fn start(program: &str, arguments: &[String], text: String, limit: Duration) -> io::Result<()> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_remove("REPLICA_SOURCE")
         .env_remove("REPLICA_TARGET")
         .stdin(Stdio::piped())
-        // stdout is for result lines.
+        // stdout is for result lines, stderr for lines of the log.
         .stdout(Stdio::null())
-        .spawn()?;
+        .stderr(Stdio::piped());
+    // What it has started ends with it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read must not hold us up. One that has heard enough is no failure.
         thread::spawn(move || drop(stdin.write_all(text.as_bytes())));
     }
+    let said = child.stderr.take().map(listen);
     let begun = Instant::now();
-    loop {
+    let status = loop {
         match child.try_wait()? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(io::Error::other(status.to_string())),
+            Some(status) => break status,
             None if begun.elapsed() < limit => thread::sleep(LOOK),
             None => {
+                #[cfg(unix)]
+                rustix::process::kill_process_group(
+                    rustix::process::Pid::from_child(&child),
+                    rustix::process::Signal::KILL,
+                )?;
+                #[cfg(not(unix))]
                 child.kill()?;
                 child.wait()?;
                 return Err(io::Error::other(format!("no end within {} s", limit.as_secs())));
             }
         }
+    };
+    // Whatever it has left running may keep the pipe open.
+    let said = said.and_then(|said| said.recv_timeout(LAST_WORDS).ok()).unwrap_or_default();
+    let said = one_line(String::from_utf8_lossy(&said).trim());
+    match (status.success(), said.is_empty()) {
+        (true, true) => Ok(()),
+        (true, false) => {
+            log::info!("[notify] command {program}: {said}");
+            Ok(())
+        }
+        (false, true) => Err(io::Error::other(status.to_string())),
+        (false, false) => Err(io::Error::other(format!("{status}: {said}"))),
     }
+}
+
+/// The beginning of what a program says to its stderr, once it has ended. The rest is read, too, so that none waits for us.
+fn listen(mut stderr: ChildStderr) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        let read = stderr.by_ref().take(MOST_SAID).read_to_end(&mut said);
+        if sender.send(said).is_ok() && read.is_ok() {
+            let _ = io::copy(&mut stderr, &mut io::sink());
+        }
+    });
+    receiver
 }

@@ -131,6 +131,39 @@ fn a_notification_that_fails_changes_nothing() {
     }
 }
 
+/// What a program says is a line of the log, and no more than one; what it has started ends with it.
+#[test]
+fn a_program_that_floods_or_leaves_others_behind_spoils_no_log() {
+    let pair = pair();
+    let said = |command: &str| {
+        let notify = format!("command = ['sh', '-c', '{command}']\ntimeout_seconds = 2");
+        let program = tool(&pair, BOTH, &notify);
+        let run = program.run(&["--t1", "--log-format", "json"]).exits(1);
+        let lines = run.stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let told: Vec<String> = lines
+            .filter_map(|line| line["message"].as_str().map(str::to_owned))
+            .filter(|message| message.contains("[notify]"))
+            .collect();
+        (told, program)
+    };
+    let (told, _) = said("echo no such >&2; echo room >&2; exit 3");
+    assert_eq!(told, ["[notify] command sh: exit status: 3: no such room"]);
+    let (told, _) = said("yes never >&2");
+    assert_eq!(told, ["[notify] command sh: no end within 2 s"]);
+    let (told, program) = said("(sleep 4; touch late) & wait");
+    assert_eq!(told, ["[notify] command sh: no end within 2 s"]);
+    // One that it leaves behind on purpose goes on, and keeps nobody.
+    let (told, kept) = said("(sleep 4; touch late) & exit 0");
+    assert_eq!(told, [""; 0]);
+    let late = kept.folder().join("late");
+    let begun = std::time::Instant::now();
+    while !late.exists() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it was ended, too");
+        std::thread::yield_now();
+    }
+    assert!(!program.folder().join("late").exists(), "it was started earlier, and went on");
+}
+
 #[test]
 fn every_tool_that_copies_tells() {
     let (pair, web) = (pair(), fine());

@@ -112,6 +112,8 @@ mod tests {
             "--html /no/such/folder/s.html",
             "--watch=0",
             "--watch=x",
+            "--watch 0.5",
+            "--html=",
             "--watch=100000",
             "--output xml",
             "--all",

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::ask::{Acquaintance, Asker, CheckQuestion, Right, SQL_SERVER_2012, edition};
 use super::finding::{Check, CheckFinding, CheckFindings, CheckSeverity, Side};
+use crate::catalog::quote;
 use crate::catalog::record::CatalogRow;
 use crate::report::human_duration;
 
@@ -52,6 +53,7 @@ pub(super) async fn check(asker: &mut Asker, out: &mut CheckFindings) {
         out.extend(asker.known.clock.and_then(|(ahead, doubt)| clock(ahead, doubt, side)));
     }
     out.extend(version(&asker.known, side));
+    out.extend(user(&asker.known, side));
     if let Some(row) = asker.ask_one(&DATABASE, &[], out).await {
         asker.known.logs_all = row.int("recovery_model") == Some(1);
         out.extend(database(&row, &asker.known, side));
@@ -116,6 +118,16 @@ fn far_from(ahead: time::Duration, doubt: Duration) -> Option<String> {
     let apart = ahead.unsigned_abs();
     let way = if ahead.is_negative() { "behind" } else { "ahead of" };
     (apart > APART + doubt).then(|| format!("{} {way}", human_duration(apart)))
+}
+
+/// Whoever has no user of its own in a database is its guest, with the rights that all have (Microsoft docs, "Principals",
+/// guest).
+fn user(known: &Acquaintance, side: Side) -> Option<CheckFinding> {
+    known.user.eq_ignore_ascii_case("guest").then(|| {
+        let what = format!("the login {} has no user in this database: it is its guest", known.login);
+        CheckFinding::new(Check::Login, side, CheckSeverity::Warning, what)
+            .remedy(format!("CREATE USER {0} FOR LOGIN {0}", quote(&known.login)))
+    })
 }
 
 fn version(known: &Acquaintance, side: Side) -> Vec<CheckFinding> {
@@ -269,6 +281,16 @@ mod tests {
         assert_eq!(told(2, -1).unwrap(), "the target's clock is 3.0s behind the source's");
         assert_eq!(told(-2, 2).unwrap(), "the target's clock is 4.0s ahead of the source's");
         assert_eq!(told(3, -1), None, "that one is far from ours is said of it");
+    }
+
+    #[test]
+    fn a_guest_is_told_how_to_become_a_user() {
+        let of = |user: &str| {
+            let (login, user) = ("r".to_owned(), user.to_owned());
+            super::user(&Acquaintance { login, user, ..Acquaintance::default() }, Side::Source)
+        };
+        assert_eq!(of("guest").unwrap().remedy.as_deref(), Some("CREATE USER [r] FOR LOGIN [r]"));
+        assert_eq!(of("dbo"), None);
     }
 
     #[test]

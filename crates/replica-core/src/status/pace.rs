@@ -47,8 +47,10 @@ impl Pace {
         }
     }
 
+    /// Windows that take longer than others did have nothing left by that pace, and nobody knows how long they will take.
     fn at(rate: f64, rows_left: f64) -> Self {
-        Self { rows_per_second: Some(rate), left: Duration::try_from_secs_f64(rows_left / rate).ok() }
+        let left = Duration::try_from_secs_f64(rows_left / rate).ok();
+        Self { rows_per_second: Some(rate), left: left.filter(|left| !left.is_zero()) }
     }
 }
 
@@ -67,6 +69,9 @@ mod tests {
         // An estimate that was too low is no debt.
         let late = Pace::of_windows(done, [(300, SECOND), (300, 60 * SECOND)].into_iter());
         assert_eq!(late.left, Some(3 * SECOND));
+        let only_late =
+            Pace::of_windows(DoneWindows { pending_rows: 0, ..done }, [(300, 60 * SECOND)].into_iter());
+        assert_eq!((only_late.rows_per_second, only_late.left), (Some(200.0), None));
     }
 
     #[test]

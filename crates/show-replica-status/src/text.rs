@@ -235,7 +235,12 @@ pub fn run_cells(last: &EndedRun) -> [String; 6] {
 pub fn errors(table: &TableStatus) -> Vec<String> {
     if table.failed.is_empty() {
         let error = table.last.as_ref().and_then(|last| last.error.as_ref());
-        return error.map(|error| format!("{}: {error}", table.table)).into_iter().collect();
+        // Most name the table themselves.
+        let named = |error: &String| {
+            let name = format!("{}: ", table.table);
+            if error.starts_with(&name) { error.clone() } else { name + error }
+        };
+        return error.map(named).into_iter().collect();
     }
     table.failed.iter().map(|(window, error)| format!("{} {window} failed: {error}", table.table)).collect()
 }

@@ -118,7 +118,13 @@ pub struct UnbegunCopy<'a> {
 
 impl UnbegunCopy<'_> {
     /// Puts it on record, if there is a ledger. `false`: the target cannot be asked.
+    ///
+    /// A name without a schema is one that the source has no table of: most likely a slip, which would be a failure of
+    /// nobody's from then on.
     pub async fn record(&self, why: &Error) -> bool {
+        if self.table.schema.is_none() {
+            return true;
+        }
         note_failed(self.target, &self.options(&self.source()), why).await
     }
 

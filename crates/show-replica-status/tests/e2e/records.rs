@@ -181,6 +181,8 @@ fn a_table_that_could_not_begin_is_on_record_as_failed() {
     pair.target("ALTER TABLE dbo.t DROP COLUMN n");
     beside(&pair, WHOLE).run(&["dbo.t", "--explain"]).exits(1);
     assert_eq!(rows(&pair, "failed"), 0, "a look is no run");
+    beside(&pair, WHOLE).run(&["slip"]).exits(1);
+    assert_eq!(rows(&pair, "failed"), 0, "a slip is no table");
     let runs: [(&str, &[&str]); 3] =
         [(WHOLE, &["dbo.t"]), (ETL, &["--t1"]), ("replicate-monthly-parallel-streaming", &QUARTER)];
     for (tool, args) in runs {
@@ -195,7 +197,13 @@ fn a_table_that_could_not_begin_is_on_record_as_failed() {
         );
         assert!(table.get("error").contains("only: n"), "{look}");
         assert!(!table.get("last_success").is_empty(), "{look}");
+        let text = text(&pair);
+        assert_eq!(text.matches("dbo.t: ").count(), 1, "{text}");
     }
+}
+
+fn text(pair: &Pair) -> String {
+    tool(pair).run(&["--output", "text"]).exits(1).stdout
 }
 
 #[test]

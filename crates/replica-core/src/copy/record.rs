@@ -8,7 +8,7 @@ use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, Replaced, source_name};
 use crate::load::LoadOutcome;
-use crate::session::Session;
+use crate::session::{Role, Session};
 
 /// The record, once the table is held.
 pub(super) struct LoadRecord {
@@ -181,6 +181,10 @@ impl UnbegunRun<'_> {
 async fn note_failed(target: &Endpoint, options: &PlainRunOptions<'_>, why: &Error) -> bool {
     if matches!(why.kind(), Kind::Busy | Kind::Interrupted | Kind::Terminated) {
         return true;
+    }
+    // A login that was refused is not tried again: servers lock those that are refused too often.
+    if why.kind() == Kind::Connect && why.to_string().contains(&format!("{} {target}", Role::Target)) {
+        return false;
     }
     PlainRun::note_ended(target, options, PlainEnd { result: Err(why), retries: 0, releases: false }).await
 }

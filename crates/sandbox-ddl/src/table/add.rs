@@ -96,7 +96,8 @@ enum Fill {
 }
 
 /// A NOT NULL column is filled with its default, a nullable one WITH VALUES only. The server has values of its own for an
-/// identity and a rowversion, which is why error 4901 excepts them (sys.messages).
+/// identity and a rowversion, which is why error 4901 excepts them (sys.messages). That it fills a nullable rowversion, too, is
+/// unconfirmed.
 fn fills(session: &mut Session, target: &Altered, defs: &[ColumnDef], new: &[Column]) -> Outcome<Vec<Fill>> {
     let mut fills = Vec::new();
     let mut has_rows = None;

@@ -322,3 +322,27 @@ fn a_run_that_cannot_reach_its_source_is_on_record_until_its_tool_begins_again()
         pair.target("DELETE FROM replica.runs");
     }
 }
+
+/// A login that is refused again and again is locked: nobody tries once more to say that it was refused.
+#[test]
+fn a_target_that_does_not_let_a_run_in_is_not_asked_for_its_record() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let pair = pair();
+    let closing = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closing.local_addr().unwrap().port();
+    let came = Arc::new(AtomicUsize::new(0));
+    let counted = came.clone();
+    std::thread::spawn(move || {
+        for connection in closing.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            drop(connection);
+        }
+    });
+    let target = format!("Server=127.0.0.1,{port};Database=d;User Id=u;Password=p;ConnectRetryCount=0");
+    for (tool, args) in [(WHOLE, "dbo.t"), (ETL, "--t1"), (CHANGES, "dbo.t")] {
+        let program = beside(&pair, tool).file("replica.toml", "reference_tables = ['dbo.t']\n");
+        program.with("REPLICA_TARGET", &target).run(&[args]).exits(3);
+        assert_eq!(came.swap(0, Ordering::SeqCst), 1, "{tool}");
+    }
+}

@@ -19,6 +19,7 @@ mod round_trips;
 mod server;
 mod tenant;
 mod troubled;
+mod watch;
 mod web;
 
 pub use client::Client;
@@ -33,4 +34,5 @@ pub use round_trips::RoundTrips;
 pub use server::{Identity, Server};
 pub use tenant::Tenant;
 pub use troubled::Troubled;
+pub use watch::watch;
 pub use web::{Web, WebProxy, WebReply};

@@ -2,7 +2,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use replica_testkit::{Client, Pair, Server};
+use replica_testkit::{Pair, Server, watch};
 
 use crate::partitions::partition;
 use crate::util::{
@@ -159,35 +159,10 @@ fn partitioned_days(server: Server) -> Pair {
     pair
 }
 
-/// Reads until it is told that all is over; no day ever has other than three rows, all of one version.
-fn watch(client: &mut Client, snapshot: bool, over: &AtomicBool) -> usize {
-    const MIXED: &str = "SELECT COUNT(*) FROM (SELECT day FROM dbo.t GROUP BY day \
-                         HAVING COUNT(*) <> 3 OR MIN(version) <> MAX(version)) AS mixed";
-    const MISSING: &str = "SELECT 20 - COUNT(DISTINCT day) FROM dbo.t";
-    let mut looks = 0;
-    while !over.load(Ordering::SeqCst) {
-        if snapshot {
-            client.batch("BEGIN TRANSACTION");
-        }
-        for sql in [MIXED, MISSING] {
-            match client.try_rows(sql) {
-                Ok(rows) => {
-                    assert_eq!(rows[0].get::<i32, _>(0), Some(0), "{sql}");
-                    looks += 1;
-                }
-                // A table that is switched has no versions of what it was (MSSQLSERVER_3961).
-                Err(error) => {
-                    assert!(snapshot && error.has_number(3961), "{error}");
-                    break;
-                }
-            }
-        }
-        if snapshot {
-            client.batch("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION");
-        }
-    }
-    looks
-}
+/// No day ever has other than three rows, all of one version.
+const MIXED: &str = "SELECT COUNT(*) FROM (SELECT day FROM dbo.t GROUP BY day \
+                     HAVING COUNT(*) <> 3 OR MIN(version) <> MAX(version)) AS mixed";
+const MISSING: &str = "SELECT 20 - COUNT(DISTINCT day) FROM dbo.t";
 
 /// Versions are published day by day, with kills in between, while somebody looks.
 fn readers_see_old_or_new(pair: &Pair, publish: &str, set: &str, snapshot: bool, seed: u64) {
@@ -200,7 +175,7 @@ fn readers_see_old_or_new(pair: &Pair, publish: &str, set: &str, snapshot: bool,
         let watcher = scope.spawn(|| {
             let mut client = pair.target.client();
             client.batch(set);
-            watch(&mut client, snapshot, &over)
+            watch(&mut client, [MIXED, MISSING], snapshot, &over)
         });
         let mut version = 0;
         let mut random = seed;

@@ -35,6 +35,17 @@ impl Sub for RoundTrips {
     }
 }
 
+impl RoundTrips {
+    /// What a run of the program asks of source and target.
+    #[track_caller]
+    pub fn of_run(pair: &Pair, program: Program, args: &[&str]) -> [Self; 2] {
+        let before = Self::of(pair);
+        program.counted(pair).run(args).exits(0);
+        let after = Self::of(pair);
+        [after[0] - before[0], after[1] - before[1]]
+    }
+}
+
 const SOURCE: &str = "counted source";
 const TARGET: &str = "counted target";
 

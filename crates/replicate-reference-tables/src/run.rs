@@ -316,7 +316,8 @@ impl CopyRun<'_> {
     async fn plan<S: Source>(&mut self, jobs: Vec<TableJob<S>>) -> Result<Vec<PlannedTable<S>>> {
         let mut sides = None;
         let mut planned: Vec<PlannedTable<S>> = Vec::new();
-        for job in jobs {
+        let tables: Vec<_> = jobs.iter().map(|job| (job.table.clone(), job.article.clone())).collect();
+        for (place, job) in jobs.into_iter().enumerate() {
             let started = Instant::now();
             let allowed = |(plan, parent): (Plan, Parent)| {
                 if self.options.explain {
@@ -325,7 +326,15 @@ impl CopyRun<'_> {
                     plan.allowed().map(|()| (plan, parent))
                 }
             };
-            let planned_now = patiently(&mut sides, &job, async |sides| plan(sides, &job).await).await;
+            let left = &tables[place..];
+            let is_new = sides.is_none();
+            let planned_now = patiently(&mut sides, &job, async |sides| {
+                if is_new {
+                    sides.look_ahead(left.iter().map(|(name, article)| (name, article))).await?;
+                }
+                plan(sides, &job).await
+            })
+            .await;
             match planned_now.and_then(allowed) {
                 Ok((plan, _)) if planned.iter().any(|other| other.takes_the_target_of(&plan)) => {
                     return Err(

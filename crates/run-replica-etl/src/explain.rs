@@ -22,7 +22,8 @@ pub async fn explain(
     agenda: Agenda,
     reporter: &Reporter,
 ) -> Result<Code> {
-    let mut looks = StepLooks { context, sides: None };
+    let whole = agenda.steps.iter().filter(|step| matches!(step.part, StepPart::Whole)).collect();
+    let mut looks = StepLooks { context, sides: None, whole };
     let mut refused: Vec<(&Step, Error)> = Vec::new();
     let mut codes = Vec::new();
     for job in agenda.in_sequence().await {
@@ -77,6 +78,8 @@ struct StepLooks<'a> {
     context: &'a StepContext,
     /// Whole tables are looked at on the same connections.
     sides: Option<Sides>,
+    /// Those that will be.
+    whole: Vec<&'a Step>,
 }
 
 impl StepLooks<'_> {
@@ -102,7 +105,11 @@ impl StepLooks<'_> {
         let job = table_job(self.context, step);
         let mut sides = match self.sides.take() {
             Some(sides) => sides,
-            None => Sides::connect(&job.source, &job.target).await?,
+            None => {
+                let mut sides = Sides::connect(&job.source, &job.target).await?;
+                sides.look_ahead(self.whole.iter().map(|step| (&step.table, &step.article))).await?;
+                sides
+            }
         };
         let (source, target) = sides.tables(&job.table, &job.article).await?;
         let options = copy::informed(&mut sides.target, (&source, &target), job.options).await?;

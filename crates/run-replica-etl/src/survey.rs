@@ -28,6 +28,8 @@ pub async fn survey(
     target: &mut Session,
     steps: &[Step],
 ) -> Result<Vec<Result<SurveyedTable>>> {
+    let names: Vec<_> = steps.iter().map(|step| step.article.target_of(&step.table).clone()).collect();
+    catalog::look_ahead(target, &names).await?;
     let mut asked = None;
     let mut found: Vec<Result<SurveyedTable>> = Vec::with_capacity(steps.len());
     for step @ Step { table, .. } in steps {

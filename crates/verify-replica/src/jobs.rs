@@ -51,6 +51,20 @@ impl Planner<'_> {
         }
     }
 
+    /// Asks both sides about all tables in few round trips. What cannot be asked so is asked table by table.
+    pub async fn look_ahead(&self, tables: &[TableName]) {
+        let articles: Vec<_> = tables.iter().map(|table| (table, self.article(table))).collect();
+        let looked = async {
+            let mut sides = self.connections.take().await?;
+            sides.look_ahead(articles.iter().map(|(table, article)| (*table, article))).await?;
+            self.connections.give_back(sides);
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = looked.await {
+            log::debug!("the tables are looked at one by one: {error}");
+        }
+    }
+
     /// What of the table makes its copy, for people: its own name where that is not to be known.
     pub fn article(&self, table: &TableName) -> Article {
         self.options.article.over(self.configured.settings(table)).article().unwrap_or_default()

@@ -112,6 +112,7 @@ impl VerifyRun<'_> {
     /// Looks at every table before any is read.
     async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<ComparisonJob>> {
         let mut jobs: Vec<ComparisonJob> = Vec::new();
+        self.planner().look_ahead(&names).await;
         for table in names {
             let started = Instant::now();
             let planned = self.planner().plan(&table).await;

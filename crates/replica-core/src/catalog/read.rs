@@ -8,7 +8,7 @@ use super::question::{self, CatalogQuestion};
 use super::record::CatalogRow;
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::session::{Role, Row, Session};
+use crate::session::{Role, Row, Session, ToSql};
 
 /// Invalid column name, invalid object name (sys.messages).
 const MISSING: [u32; 2] = [207, 208];
@@ -28,6 +28,47 @@ pub async fn read(session: &mut Session, role: Role, name: &TableName) -> Result
 /// Those of [`read`].
 pub async fn read_copy(session: &mut Session, source: &TableName, article: &Article) -> Result<Table> {
     read_as(session, Role::Target, article.target_of(source), source).await
+}
+
+/// Tables that are asked about in one round trip.
+const AT_ONCE: usize = 50;
+
+/// Asks about many tables in few round trips. What is learnt is kept for [`read`], once; what is not, [`read`] asks for.
+///
+/// # Errors
+/// A lost connection.
+pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()> {
+    let questions = all();
+    for names in names.chunks(AT_ONCE) {
+        // Each call is as that of a single table: the server compiles the questions once.
+        let calls = (2..)
+            .zip(names)
+            .map(|(place, _)| format!("EXEC sp_executesql @P1, N'@P1 nvarchar(4000)', @P1 = @P{place}"));
+        let sql = calls.collect::<Vec<_>>().join("; ");
+        let quoted: Vec<String> = names.iter().map(TableName::quoted).collect();
+        let mut params: Vec<&dyn ToSql> = vec![&questions];
+        params.extend(quoted.iter().map(|name| name as &dyn ToSql));
+        match session.query_all(&sql, &params).await {
+            Ok(mut results) if results.len() == names.len() * question::ALL.len() => {
+                for name in quoted.into_iter().rev() {
+                    let of_this = results.split_off(results.len() - question::ALL.len());
+                    session.keep_ahead(name, of_this);
+                }
+            }
+            Ok(_) => return Ok(()),
+            Err(error) if error.server().is_some() => {
+                log::debug!("the catalog is asked table by table: {error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Every question that any table is asked about, as one batch.
+fn all() -> String {
+    question::ALL.map(|question| question.sql).join(";\n")
 }
 
 /// `source`: what a table that the target lacks is called by the tool that makes it.
@@ -79,8 +120,11 @@ async fn read_acting_keys(session: &mut Session, table: &mut Table) -> Result<()
 
 /// `None`: the server refuses one of the questions, and with it the batch.
 async fn together(session: &mut Session, name: &TableName) -> Result<Option<Answers>> {
-    let batch = question::ALL.map(|question| question.sql).join(";\n");
-    match session.query_all(&batch, &[&name.quoted()]).await {
+    let asked = match session.take_ahead(&name.quoted()) {
+        Some(results) => Ok(results),
+        None => session.query_all(&all(), &[&name.quoted()]).await,
+    };
+    match asked {
         Ok(sets) if sets.len() == question::ALL.len() => {
             Ok(Some(sets.iter().map(|rows| Ok(records(rows))).collect()))
         }

@@ -29,7 +29,7 @@ const NAMES_PER_QUERY: usize = 1_000;
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 impl Names {
-    /// Asks for all names and patterns at once, on a connection of its own.
+    /// Asks for all names and patterns at once.
     ///
     /// # Errors
     /// The server's; a name that stands for nothing is none.
@@ -37,9 +37,12 @@ impl Names {
         let mut retries = Backoff::default().retries();
         loop {
             let asked = async {
-                let mut session = Session::connect(server, role).await?;
+                let mut session = Session::take(server, role).await?;
                 let asked = asked(&mut session, written).await;
-                asked.map_err(|error| error.within(format_args!("asking the {role} for names of tables")))
+                let names = asked
+                    .map_err(|error| error.within(format_args!("asking the {role} for names of tables")))?;
+                session.give_back().await;
+                Ok(names)
             };
             if let Some(settled) = retries.settled(asked.await).await {
                 return settled;

@@ -53,10 +53,21 @@ impl Reading<'_> {
     /// # Errors
     /// The server's.
     pub(crate) async fn begin(&self, session: &mut Session, role: Role) -> Result<()> {
+        if self.make_ready(session, role).await? == Isolation::Snapshot {
+            session.lane()?.begin().await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::begin`], for one reading.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn make_ready(&self, session: &mut Session, role: Role) -> Result<Isolation> {
         let snapshot = self.snapshot && self.comparison.allows_snapshot(role);
         let level = if snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
         session.set_isolation_and_wait(level, LOCK_WAIT).await?;
-        if snapshot { session.lane()?.begin().await } else { Ok(()) }
+        Ok(level)
     }
 }
 

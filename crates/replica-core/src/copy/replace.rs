@@ -94,7 +94,6 @@ pub(super) async fn replace(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<LoadOutcome, ReplaceError> {
     let Sides { source, target } = sides;
-    target.set_lock_timeout(LOCK_WAIT).await?;
     // Before the target's table is locked: its readers must not wait for the source. Should the rest fail, the rows
     // end with their side, which nobody uses again.
     let rows = source.rows(plan, timing, progress).await?;
@@ -132,10 +131,13 @@ async fn begin(
     let mut statements = statements.into_iter();
     match statements.next() {
         Some(Statement { phase, query, subject }) => {
-            target.begin_long(query).await.map_err(|error| at_phase(error, phase, &subject))?;
+            target.begin_long(LOCK_WAIT, query).await.map_err(|error| at_phase(error, phase, &subject))?;
             timing.phase(phase.name());
         }
-        None => target.lane()?.begin().await?,
+        None => {
+            target.set_lock_timeout(LOCK_WAIT).await?;
+            target.lane()?.begin().await?;
+        }
     }
     run(target, statements.collect(), timing).await
 }

@@ -29,6 +29,22 @@ impl<S: ConnectedSource> Sides<S> {
         tokio::join!(self.source.give_back(), self.target.give_back());
     }
 
+    /// Asks both sides about tables that [`Self::tables`] is going to be asked about, in few round trips.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn look_ahead<'a>(
+        &mut self,
+        tables: impl IntoIterator<Item = (&'a TableName, &'a Article)>,
+    ) -> Result<()> {
+        let (at_source, at_target): (Vec<_>, Vec<_>) =
+            tables.into_iter().map(|(name, article)| (name.clone(), article.target_of(name).clone())).unzip();
+        let asked_source = self.source.look_ahead(&at_source);
+        let asked_target = catalog::look_ahead(&mut self.target, &at_target);
+        let (asked_source, asked_target) = tokio::join!(asked_source, asked_target);
+        asked_source.and(asked_target)
+    }
+
     /// What is known of the table on either side, at the source as its article has it.
     ///
     /// # Errors

@@ -58,6 +58,14 @@ pub trait ConnectedSource: Send + Sized {
         async {}
     }
 
+    /// Asks about tables that [`Self::table`] is going to be asked about, where that takes fewer round trips.
+    ///
+    /// # Errors
+    /// A lost connection.
+    fn look_ahead(&mut self, _: &[TableName]) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// What is known of a table, as its article has it.
     ///
     /// # Errors
@@ -110,6 +118,10 @@ impl ConnectedSource for Session {
 
     fn give_back(self) -> impl Future<Output = ()> + Send {
         Session::give_back(self)
+    }
+
+    fn look_ahead(&mut self, names: &[TableName]) -> impl Future<Output = Result<()>> + Send {
+        catalog::look_ahead(self, names)
     }
 
     async fn table(&mut self, name: &TableName, article: &Article) -> Result<Table> {

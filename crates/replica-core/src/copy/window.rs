@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Sides;
 use super::proof;
-use super::referencing::still_rest_and_ours;
+use super::referencing::delete_while_ours;
 use super::replace::LOCK_WAIT;
 use super::source::ConnectedSource;
 use crate::error::{Error, Result};
@@ -55,9 +55,18 @@ pub(super) async fn replace(
     delete(target, plan, claim).await.map_err(|error| error.within("deleting the old rows"))?;
     timing.phase("DELETE");
     let (deleting, begun) = (begun.elapsed(), Instant::now());
-    let rows = source.rows(plan, timing, progress).await?;
+    // At once: the transaction holds nothing before its first chunk.
+    let (rows, begun_at_target) =
+        tokio::join!(source.rows(plan, timing, progress), async { target.lane()?.begin().await });
+    begun_at_target?;
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => {
+            target.lane()?.rollback().await?;
+            return Err(error.into());
+        }
+    };
     let load = load::Load { fence: Some(claim.fence()), ..plan.load(rows.columns())? };
-    target.lane()?.begin().await?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");
     proof::reread(source, plan, outcome.fingerprint, timing).await?;
@@ -91,14 +100,11 @@ async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> 
         // Nothing to lock the table for.
         return Ok(());
     }
-    target.lane()?.begin().await?;
     loop {
-        let deleted = target.execute_long(delete.clone()).await?.rows.unwrap_or_default();
-        still_rest_and_ours(target, plan, claim).await?;
+        let deleted = delete_while_ours(target, plan, claim, delete.clone()).await?;
         if batch.is_none_or(|batch| deleted < batch) {
-            return target.lane()?.commit().await;
+            return Ok(());
         }
-        target.lane()?.commit_and_begin().await?;
     }
 }
 

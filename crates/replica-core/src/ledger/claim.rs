@@ -1,4 +1,6 @@
 //! One window's way through a run: claimed, fenced, complete.
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::known::{WINDOW_DAYS, days, window};
@@ -63,8 +65,6 @@ fn ends(window: &Window) -> (String, String) {
     let days = days(window);
     (days.first.to_string(), days.next.to_string())
 }
-/// ... while it is still ours, and loading.
-const OURS: &str = "windows.run_id = @P5 AND windows.attempts = @P6 AND windows.state = 'loading'";
 /// The run that holds the window is alive.
 const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = windows.run_id \
      AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())";
@@ -72,6 +72,24 @@ const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = win
 const TAKEN_OVER: u32 = 50_971;
 /// Largest first; others may be faster, so a few more are looked at.
 const CANDIDATES: u32 = 16;
+
+/// Windows that nobody worked on when the ledger was asked, largest first. A claim looks at its window's row again.
+#[derive(Debug, Default)]
+pub struct Candidates(Mutex<VecDeque<Window>>);
+
+impl Candidates {
+    fn locked(&self) -> MutexGuard<'_, VecDeque<Window>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pop(&self) -> Option<Window> {
+        self.locked().pop_front()
+    }
+
+    fn set(&self, windows: Vec<Window>) {
+        *self.locked() = windows.into();
+    }
+}
 
 /// Does the error say that the window, or the whole run, is another's by now? Its rows are theirs to load, and no
 /// failure of this run.
@@ -113,12 +131,27 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn next(&self, session: &mut Session) -> Result<NextClaim> {
+        self.next_of(session, &Candidates::default()).await
+    }
+
+    /// As [`Self::next`], for workers that share what one of them has been told.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn next_of(&self, session: &mut Session, candidates: &Candidates) -> Result<NextClaim> {
         let (schema, table) = names(&self.table);
         // What another worker of this run has taken meanwhile is not free, though it is ours.
         let free = format!(
             "windows.state = 'pending' OR (windows.state = 'loading' AND windows.run_id <> @P5 AND NOT {HELD})"
         );
         loop {
+            while let Some(window) = candidates.pop() {
+                if let Some(claim) = self.claim_if(session, window, &free).await? {
+                    return Ok(NextClaim::Claimed(claim));
+                }
+                // Others are at work on the same windows: what is left of them is to be asked for.
+                candidates.set(Vec::new());
+            }
             let sql = format!(
                 "SELECT TOP ({CANDIDATES}) windows.*, {WINDOW_DAYS} FROM replica.windows \
                  WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.batch_id = @P3 \
@@ -126,15 +159,11 @@ impl Run {
                  OR (windows.state = 'loading' AND windows.run_id <> @P4 AND NOT {HELD})) \
                  ORDER BY windows.estimated_rows DESC, windows.first_date"
             );
-            let candidates = ask(session, &sql, &[&schema, &table, &self.batch, &self.id]).await?;
-            if candidates.is_empty() {
+            let found = ask(session, &sql, &[&schema, &table, &self.batch, &self.id]).await?;
+            if found.is_empty() {
                 break;
             }
-            for candidate in candidates {
-                if let Some(claim) = self.claim_if(session, window(&candidate)?, &free).await? {
-                    return Ok(NextClaim::Claimed(claim));
-                }
-            }
+            candidates.set(found.iter().map(window).collect::<Result<_>>()?);
         }
         let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
                    AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";
@@ -196,7 +225,13 @@ impl Claim {
     /// What every transaction that changes the window's rows must run last before its COMMIT. Where the claim is
     /// another's by now it fails, which takes the transaction back; [`is_lost`] tells.
     pub fn fence(&self) -> Query {
-        self.or_fail("attempts = windows.attempts", &[])
+        let mut params = Vec::new();
+        Query { sql: self.fence_among(&mut params), params }
+    }
+
+    /// The same at the end of a query that has parameters already.
+    pub(crate) fn fence_among(&self, params: &mut Vec<Param>) -> String {
+        self.or_fail("attempts = windows.attempts", params)
     }
 
     /// Runs [`Self::fence`] within the open transaction.
@@ -217,16 +252,16 @@ impl Claim {
 
     /// What completes the window, to be the last statement before its COMMIT, as [`Self::fence`].
     pub fn completion(&self, loaded: &Loaded) -> Query {
-        let set = "state = 'complete', completed = SYSUTCDATETIME(), row_count = @P7, byte_count = @P8, \
-                   row_hash = @P9, delete_ms = @P10, load_ms = @P11";
-        let values = [
+        let set = "state = 'complete', completed = SYSUTCDATETIME(), row_count = @P1, byte_count = @P2, \
+                   row_hash = @P3, delete_ms = @P4, load_ms = @P5";
+        let mut params = vec![
             Param::BigInt(signed(loaded.fingerprint.rows)),
             Param::BigInt(signed(loaded.bytes)),
             Param::Text(loaded.fingerprint.to_string()),
             Param::BigInt(milliseconds(loaded.deleting)),
             Param::BigInt(milliseconds(loaded.loading)),
         ];
-        self.or_fail(set, &values)
+        Query { sql: self.or_fail(set, &mut params), params }
     }
 
     /// Did this attempt's last transaction commit? For when the connection was lost at COMMIT; on another session.
@@ -282,25 +317,29 @@ impl Claim {
         self.ask(session, &sql, values).await
     }
 
-    /// Changes the window's row if it is ours, and fails if not.
-    fn or_fail(&self, set: &str, values: &[Param]) -> Query {
-        let sql = format!(
-            "UPDATE replica.windows SET {set} WHERE {} AND {OURS}; \
-             IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1",
-            key(&self.window, 7 + values.len())
-        );
+    /// Changes the window's row if it is ours and loading, and fails if not. What tells the row apart becomes further
+    /// parameters.
+    fn or_fail(&self, set: &str, params: &mut Vec<Param>) -> String {
         let days = days(&self.window);
         let (schema, table) = names(&self.run.table);
         let of = [
-            Param::Text(schema.to_owned()),
-            Param::Text(table.to_owned()),
-            Param::Date(days.first),
-            Param::Date(days.next),
-            Param::BigInt(self.run.id),
-            Param::BigInt(self.attempt),
+            ("schema_name", Param::Text(schema.to_owned())),
+            ("table_name", Param::Text(table.to_owned())),
+            ("first_date", Param::Date(days.first)),
+            ("next_date", Param::Date(days.next)),
+            ("run_id", Param::BigInt(self.run.id)),
+            ("attempts", Param::BigInt(self.attempt)),
         ];
-        let number = number(&self.window).map(Param::BigInt);
-        Query { sql, params: of.into_iter().chain(values.iter().cloned()).chain(number).collect() }
+        let number = number(&self.window).map(|number| ("range_number", Param::BigInt(number)));
+        let ours = of.into_iter().chain(number).map(|(column, value)| {
+            params.push(value);
+            format!("windows.{column} = @P{}", params.len())
+        });
+        let ours = ours.collect::<Vec<_>>().join(" AND ");
+        format!(
+            "UPDATE replica.windows SET {set} WHERE {ours} AND windows.state = 'loading'; \
+             IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1"
+        )
     }
 
     /// Runs a statement that fails where the claim is another's by now, within the open transaction.
@@ -314,7 +353,7 @@ impl Claim {
             Err(error) if is_lost(&error) => {
                 // A relative of SQL Server may leave that to us.
                 lane.rollback().await?;
-                Err(lost("the window").window(&self.window))
+                Err(self.told(error))
             }
             settled => settled.map(drop).map_err(|error| error.within("the ledger")),
         }

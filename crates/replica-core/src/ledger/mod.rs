@@ -55,7 +55,7 @@ mod version;
 pub use begin::{
     Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, may_be_joined, skippable,
 };
-pub use claim::{Claim, Loaded, NextClaim, is_lost};
+pub use claim::{Candidates, Claim, Loaded, NextClaim, is_lost};
 pub use history::{Failing, Past, PastWindow, at_work, failing, history};
 pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};
 pub use known::{RecordedWindow, State, windows};

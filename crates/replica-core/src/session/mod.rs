@@ -19,6 +19,7 @@ mod reply;
 mod route;
 mod watch;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Once;
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub struct Session {
     /// The server has taken each of [`OPTIONS`].
     has_all_options: bool,
     settings: Settings,
+    /// What was asked for ahead, by whatever it is about.
+    ahead: HashMap<String, Vec<Vec<Row>>>,
 }
 
 /// What the server was told last, and keeps; `None` where that is not certain.
@@ -234,6 +237,7 @@ impl Session {
             times,
             has_all_options,
             settings: Settings::default(),
+            ahead: HashMap::new(),
         };
         session.set_options().await?;
         Ok((session, protection))
@@ -400,6 +404,16 @@ impl Session {
         }
     }
 
+    /// Keeps an answer for whoever is going to ask for it.
+    pub(crate) fn keep_ahead(&mut self, about: String, results: Vec<Vec<Row>>) {
+        self.ahead.insert(about, results);
+    }
+
+    /// An answer that was asked for ahead, once.
+    pub(crate) fn take_ahead(&mut self, about: &str) -> Option<Vec<Vec<Row>>> {
+        self.ahead.remove(about)
+    }
+
     /// Runs a batch that returns no rows, and reads its answer to the end.
     ///
     /// # Errors
@@ -420,18 +434,23 @@ impl Session {
         reply
     }
 
-    /// Begins a transaction and runs a query in it, in one batch where the query is one. An error of it ends the transaction
-    /// (XACT_ABORT), as it would in a batch of its own.
+    /// Begins a transaction, whose waits for locks are so long, and runs a query in it: in one batch where the query is one. An
+    /// error of it ends the transaction (XACT_ABORT), as it would in a batch of its own.
     ///
     /// # Errors
     /// As [`Self::execute_long`].
-    pub async fn begin_long(&mut self, query: impl Into<Query>) -> Result<Reply> {
-        let query = query.into();
+    pub(crate) async fn begin_long(&mut self, wait: Duration, query: Query) -> Result<Reply> {
         if !query.params.is_empty() {
+            self.set_lock_timeout(wait).await?;
             self.lane()?.begin().await?;
             return self.execute_long(query).await;
         }
-        let reply = self.execute_long(format!("BEGIN TRANSACTION; {}", query.sql)).await?;
+        let wait = milliseconds(wait);
+        let mut statements = self.settings.statements(None, Some(wait));
+        self.settings.lock_timeout = None;
+        statements.extend(["BEGIN TRANSACTION".to_owned(), query.sql]);
+        let reply = self.execute_long(statements.join("; ")).await?;
+        self.settings.lock_timeout = Some(wait);
         self.lane()?.has_begun();
         Ok(reply)
     }

@@ -97,6 +97,7 @@ impl Session {
         lane.works_on(place);
         lane.send_resetting(&sql).await?;
         self.settings = Settings::default();
+        self.ahead.clear();
         Ok(())
     }
 

@@ -117,16 +117,17 @@ async fn window(
     let promised = match &reading.comparison.promise {
         Some(promise) => Some(promise::begin(sides, reading, promise).await?),
         None => {
-            for (session, role) in [(&mut sides.source, Role::Source), (&mut sides.target, Role::Target)] {
-                reading.begin(session, role).await?;
-            }
+            let Sides { source, target } = sides;
+            let (source, target) =
+                tokio::join!(reading.begin(source, Role::Source), reading.begin(target, Role::Target));
+            source.and(target)?;
             None
         }
     };
     let reading = Reading { comparison: promised.as_ref().unwrap_or(reading.comparison), ..*reading };
     let verdict = compare(sides, &reading, window, progress).await?;
-    end(&mut sides.source).await?;
-    end(&mut sides.target).await?;
+    let (source, target) = tokio::join!(end(&mut sides.source), end(&mut sides.target));
+    source.and(target)?;
     Ok(verdict)
 }
 
@@ -139,10 +140,9 @@ async fn unchanged(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verdict> {
     let comparison = reading.comparison;
-    reading.begin(target, Role::Target).await?;
+    reading.make_ready(target, Role::Target).await?;
     let question = comparison.all(Role::Target, window.as_ref(), None);
     let Sums { total, .. } = sums(target, question, reading, false, progress).await?;
-    end(target).await?;
     Ok(Verdict {
         outcome: if total == recorded { ComparisonOutcome::Equal } else { ComparisonOutcome::Different },
         source: recorded,

@@ -16,6 +16,7 @@ mod pinpoint;
 mod publish;
 mod referencing;
 mod resume;
+mod round_trips;
 mod shared;
 mod signals;
 mod spans;

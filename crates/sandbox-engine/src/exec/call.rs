@@ -196,11 +196,14 @@ impl Run<'_> {
             .into());
         }
         let before = self.session.transaction.as_ref().map_or(0, |t| t.depth);
+        let options = self.session.options.clone();
         let mut frame = Frame::with(params, nesting);
         frame.in_try = self.frame.in_try;
         let mut inner = Run { session: self.session, frame: &mut frame, sink: self.sink };
         let flow = inner.text(text);
         inner.drop_tables()?;
+        // What a text sets holds until its end (Microsoft docs, "SET statements", Remarks).
+        self.session.options = options;
         let flow = flow?;
         frame.give_back(params);
         let after = self.session.transaction.as_ref().map_or(0, |t| t.depth);

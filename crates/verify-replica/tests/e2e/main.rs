@@ -12,4 +12,5 @@ mod random;
 mod reads;
 mod repair;
 mod report;
+mod round_trips;
 mod windows;

@@ -1,6 +1,7 @@
 //! Columns that the target has and the source has not: their values would go with the rows, and nothing would come back.
 use std::collections::HashMap;
 
+use super::super::replace::LOCK_WAIT;
 use super::Findings;
 use super::constant::{self, Default};
 use crate::catalog::record::CatalogRow;
@@ -30,6 +31,7 @@ pub(super) async fn look(target: &mut Session, plan: &Plan, filter: Option<&Filt
         let warnings = warn(unfilled, ", whatever the old rows hold (--fill-missing-columns)");
         return Ok(Findings { warnings, refusal: None });
     }
+    target.set_lock_timeout(LOCK_WAIT).await?;
     let holding = holding(target, plan, &unfilled, filter).await.map_err(|error| {
         error
             .within("looking for values in columns that are in the target only")

@@ -4,6 +4,7 @@
 //! wrong, the rows that really came decide before the commit.
 use std::collections::HashMap;
 
+use super::super::replace::LOCK_WAIT;
 use super::super::windows::tally;
 use super::super::{ConnectedSource, Sides};
 use crate::config::Shrink;
@@ -67,6 +68,7 @@ pub(super) async fn whole(
     if shrink == Shrink::ANY {
         return Ok((ReplacedRows { rows: 0, counted: true, shrink }, None));
     }
+    sides.target.set_lock_timeout(LOCK_WAIT).await?;
     let rows = read::count(sides.target.lane()?, plan.count()).await;
     let rows = rows.map_err(|error| error.within("counting the target's rows"))?;
     let held = ReplacedRows { rows, counted: true, shrink };
@@ -86,6 +88,7 @@ pub(crate) async fn rows_at_target(
     plan: &WindowedPlan,
     windows: &[Window],
 ) -> Result<HashMap<Window, u64>> {
+    target.set_lock_timeout(LOCK_WAIT).await?;
     let counts = match all_days(windows).and_then(|all| plan.target_days(all)) {
         Some(by_day) => {
             let counted = read::numbers(target.lane()?, by_day).await;

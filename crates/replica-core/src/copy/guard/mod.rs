@@ -9,7 +9,6 @@ mod filters;
 
 use std::collections::HashMap;
 
-use super::replace::LOCK_WAIT;
 use super::{ConnectedSource, Sides};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, WindowedPlan};
@@ -53,7 +52,6 @@ pub(super) async fn look(
     sides: &mut Sides<impl ConnectedSource>,
     plan: &Plan,
 ) -> Result<(Findings, ReplacedRows)> {
-    sides.target.set_lock_timeout(LOCK_WAIT).await?;
     let mut findings = filters::look(plan);
     if plan.difference.is_none() {
         findings.add(columns::look(&mut sides.target, plan, plan.filter_at_target().as_ref()).await?);
@@ -84,7 +82,6 @@ pub(super) async fn look_at_windows(
     if rows.is_empty() {
         return Ok(findings);
     }
-    target.set_lock_timeout(LOCK_WAIT).await?;
     let windows: Vec<Window> = rows.iter().map(|(window, _)| window.clone()).collect();
     if plan.base.difference.is_none() {
         findings.add(columns::look(target, &plan.base, Some(&plan.held_by(&windows))).await?);

@@ -25,6 +25,15 @@ fn dynamic_sql_and_parameters() {
     );
     assert_eq!(rows(&mut s, "exec ('select ' + '7')"), [["7"]]);
     assert_eq!(errors(&mut s, "exec nothing_of_the_kind")[0].0, 2812);
+    ok(
+        &mut s,
+        "exec sp_executesql N'set nocount on; set lock_timeout 5; set transaction isolation level serializable'",
+    );
+    assert_eq!(
+        rows(&mut s, "select @@options & 512, @@lock_timeout"),
+        [["0", "-1"]],
+        "they end with the text"
+    );
     let heard = run(&mut s, "exec('begin tran')");
     assert_eq!(heard.error().map(|e| e.number), Some(266));
     ok(&mut s, "rollback");

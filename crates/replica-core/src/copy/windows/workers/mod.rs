@@ -15,7 +15,7 @@ use crate::catalog::Table;
 use crate::compare::stretch::Stretches;
 use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
-use crate::ledger::{Claim, NextClaim, Run};
+use crate::ledger::{Candidates, Claim, NextClaim, Run};
 use crate::plan::{Plan, WindowedPlan};
 use crate::report::{self, Bar};
 use crate::retry::{Backoff, Retries};
@@ -47,6 +47,7 @@ pub(super) struct WorkerPool {
     snapshot_refused: AtomicBool,
     /// Where windows are compared: what their rows are told apart by, once it was asked for.
     stretches: OnceCell<Option<Arc<Stretches>>>,
+    candidates: Candidates,
     /// A claim's answer was lost: a window may be ours without a worker that knows.
     unsure: AtomicBool,
     /// So that what the ledger could not be told is not taken for such a window.
@@ -86,6 +87,7 @@ impl WorkerPool {
             switch_refused: AtomicBool::new(false),
             snapshot_refused: AtomicBool::new(false),
             unsure: AtomicBool::new(false),
+            candidates: Candidates::default(),
             given_up: Mutex::default(),
             postponed: Mutex::default(),
         }
@@ -201,7 +203,7 @@ impl WorkerPool {
     async fn next(&self, sides: &mut Connected) -> Result<Option<Claim>> {
         loop {
             let target = &mut self.connected(sides).await?.target;
-            match self.run.next(target).await? {
+            match self.run.next_of(target, &self.candidates).await? {
                 NextClaim::Claimed(claim) => return Ok(Some(claim)),
                 NextClaim::Wait => tokio::time::sleep(ASK_AGAIN).await,
                 NextClaim::Done => return Ok(None),

@@ -1,0 +1,29 @@
+//! How often the tool asks the servers. The counts are in docs/LOADING.md, "Round trips": a count that changes is a change of
+//! that page.
+use replica_testkit::{Pair, RoundTrips};
+
+use crate::util::{sandbox, tool};
+
+/// What so many days take of source and target, each a window, on one worker.
+fn days(pair: &Pair, last: &str, more: &[&str]) -> [i64; 2] {
+    let args = ["dbo.t", "--window=day", "--start-date=2024-01-01", "--end-date", last, "--max-workers=1"];
+    RoundTrips::of_run(pair, tool(pair), &[&args, more].concat()).map(|side| side.round_trips)
+}
+
+/// What sixteen windows more add: the ledger is asked for so many at a time.
+fn by_sixteen(key: &str, more: &[&str]) -> [i64; 2] {
+    let pair = sandbox(key);
+    // Makes the ledger, and rows to be replaced.
+    days(&pair, "2024-02-20", &[]);
+    let (few, many) = (days(&pair, "2024-01-16", more), days(&pair, "2024-02-01", more));
+    [many[0] - few[0], many[1] - few[1]]
+}
+
+#[test]
+fn a_window_takes_few_round_trips() {
+    let clustered = ", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)";
+    // The claim, the DELETE, BEGIN (at once with the SELECT), INSERT BULK, the rows, the ledger, COMMIT; the windows on record
+    // are asked for once.
+    assert_eq!(by_sixteen(clustered, &[]), [16, 16 * 7 + 1]);
+    assert_eq!(by_sixteen(clustered, &["--verify=hash"]), [16, 16 * 9 + 1]);
+}

@@ -9,17 +9,25 @@ use std::{fs::TryLockError, thread, time::Duration};
 use crate::config::read_small_text;
 
 /// Puts these bytes in the file's place, all of them at once: through a file of a name that nobody can foresee, in the
-/// same folder, where a rename is atomic.
+/// same folder, where a rename is atomic. Such a file of a program that was killed goes.
 ///
 /// # Errors
 /// The file is there and no regular one; the file system's.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_alone(path, bytes, alone_in(folder_of(path)).as_ref())
+}
+
+fn replace_alone(path: &Path, bytes: &[u8], alone: Option<&File>) -> io::Result<()> {
     check(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut prefix = format!(".{name}.");
     prefix.truncate(prefix.floor_char_boundary(LONGEST_PREFIX));
+    if alone.is_some() {
+        // Nobody is at work on one: whoever has made it is dead.
+        remove_unfinished(folder_of(path), &prefix);
+    }
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".new");
+    builder.prefix(&prefix).rand_bytes(LETTERS).suffix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -37,35 +45,56 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`replace`] and [`written_before`].
 pub fn update(path: &Path, change: impl FnOnce(&str) -> String) -> io::Result<()> {
-    // The folder is what stays: the file itself is another after each of them. Its lock goes with the handle.
-    #[cfg(unix)]
-    let _alone = alone_in(folder_of(path))?;
+    let alone = alone_in(folder_of(path));
     let before = written_before(path)?.unwrap_or_default();
-    replace(path, change(&before).as_bytes())
+    replace_alone(path, change(&before).as_bytes(), alone.as_ref())
 }
 
-/// Waits for the folder's lock, but not for somebody who keeps it.
+/// Waits for the folder's lock, but not for somebody who keeps it: the folder is what stays, the file itself is another
+/// after each of them. The lock goes with the handle. `None`: others may be at work.
 #[cfg(unix)]
-fn alone_in(folder: &Path) -> io::Result<File> {
+fn alone_in(folder: &Path) -> Option<File> {
     const LOOK: Duration = Duration::from_millis(10);
     const LOOKS: u32 = 200;
-    let folder = File::open(folder)?;
+    let folder = File::open(folder).ok()?;
     for _ in 0..LOOKS {
         match folder.try_lock() {
+            Ok(()) => return Some(folder),
             Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
             // A file system without locks has none to wait for.
-            Ok(()) | Err(TryLockError::Error(_)) => break,
+            Err(TryLockError::Error(_)) => return None,
         }
     }
-    Ok(folder)
+    None
+}
+
+#[cfg(not(unix))]
+fn alone_in(_: &Path) -> Option<File> {
+    None
+}
+
+/// Removes what [`replace`] has begun and not put in its place. What cannot be removed does no harm.
+fn remove_unfinished(folder: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let letters = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(UNFINISHED));
+        if letters.is_some_and(|letters| letters.len() == LETTERS) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A name has up to 255 bytes, and six letters and a suffix are to come.
+/// A name has up to 255 bytes, and letters and a suffix are to come.
 const LONGEST_PREFIX: usize = 200;
+/// Of a name that nobody can foresee.
+const LETTERS: usize = 6;
+const UNFINISHED: &str = ".new";
 
 /// Opens a file to add to it, and makes it if it is not there.
 ///
@@ -141,6 +170,35 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "second, and more");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(written_before(&folder.path().join("none")).unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_killed_program_has_begun_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = [".file.abcdefg.new", ".file.other.abcdef.new", ".other.abcdef.new", "file.abcdef.new"];
+        for name in [&others[..], &[".file.abcdef.new", ".file.123456.new"]].concat() {
+            fs::write(folder.path().join(name), "begun").unwrap();
+        }
+        replace(&folder.path().join("file"), b"whole").unwrap();
+        let names = || {
+            let mut names: Vec<_> =
+                fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let mut expected = [&others[..], &["file"]].concat();
+        expected.sort();
+        assert_eq!(names(), expected);
+
+        // Somebody is at work in the folder: it may be theirs.
+        fs::write(folder.path().join(".file.abcdef.new"), "begun").unwrap();
+        let at_work = alone_in(folder.path()).unwrap();
+        replace(&folder.path().join("file"), b"whole").unwrap();
+        assert!(names().iter().any(|name| name == ".file.abcdef.new"));
+        drop(at_work);
+        update(&folder.path().join("file"), |before| format!("{before}, and more")).unwrap();
+        assert_eq!(names(), expected);
+        assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "whole, and more");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Kerberos for tests: a KDC of MIT's on loopback, an ordinary process with a folder of its own.
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+
+use crate::clock::{by_clock, faketime};
 
 pub const REALM: &str = "REPLICA.TEST";
 
@@ -18,17 +19,16 @@ pub struct Kdc {
 impl Kdc {
     /// `None` where there is no KDC to start; where everything is to be tested (`CI`), that is a failure.
     pub fn start() -> Option<Self> {
-        Self::run_by(&[])
+        Self::run_by(None)
     }
 
     /// As [`Self::start`], with a clock that is ahead by so much, as `faketime` writes it.
     pub fn start_ahead(by: &str) -> Option<Self> {
-        Self::run_by(&["faketime", "-f", by])
+        Self::run_by(Some(by))
     }
 
-    fn run_by(wrapper: &[&str]) -> Option<Self> {
-        for program in ["krb5kdc", "kdb5_util", "kadmin.local", "kinit", "tsql"].iter().chain(wrapper.first())
-        {
+    fn run_by(wrong_clock: Option<&str>) -> Option<Self> {
+        for program in ["krb5kdc", "kdb5_util", "kadmin.local", "kinit", "tsql", "faketime"] {
             if !is_there(program) {
                 assert!(std::env::var_os("CI").is_none(), "run scripts/install-clients first: no {program}");
                 eprintln!("skipped: there is no {program}: run scripts/install-clients first");
@@ -47,10 +47,11 @@ impl Kdc {
         std::fs::write(folder.path().join("krb5.conf"), client(port)).expect("a file");
         ended_well(command(&folder, "kdb5_util").args(["create", "-s", "-r", REALM, "-P", "master"]));
 
-        let mut words = wrapper.iter().copied().chain(["krb5kdc", "-n"]);
-        let mut starting = command(&folder, words.next().expect("a program"));
-        // A group of its own: the wrapper stays beside what it starts.
-        let starting = starting.args(words).process_group(0).stderr(Stdio::piped());
+        let mut starting = command(&folder, "krb5kdc");
+        if let Some(by) = wrong_clock {
+            starting.envs(by_clock(faketime().expect("libfaketime is there"), by));
+        }
+        let starting = starting.arg("-n").stderr(Stdio::piped());
         let mut process = starting.spawn().expect("the KDC starts");
         // It says so once it listens.
         let mut said = String::new();
@@ -141,19 +142,9 @@ impl Kdc {
 
 impl Drop for Kdc {
     fn drop(&mut self) {
-        let group = format!("-{}", self.process.id());
-        let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+        let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// What a program's environment needs for a clock that is ahead by so much, as `faketime` writes it.
-pub fn clock_ahead(by: &str) -> Vec<(String, String)> {
-    let output = Command::new("faketime").args(["-f", by, "env"]).output().expect("faketime is there");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let pairs = text.lines().filter_map(|line| line.split_once('='));
-    let of_clock = pairs.filter(|(name, _)| *name == "LD_PRELOAD" || name.starts_with("FAKETIME"));
-    of_clock.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// A client's configuration: nothing is asked of DNS.

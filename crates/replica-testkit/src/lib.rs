@@ -3,6 +3,7 @@
 //! The server is the one that `REPLICA_TEST_SERVER` names (an ADO.NET string of a login that may create databases),
 //! or a sandbox of the test's own. Databases have names of their own and are dropped at the end.
 mod client;
+mod clock;
 mod command_line;
 pub mod confirm;
 mod database;
@@ -23,6 +24,7 @@ mod watch;
 mod web;
 
 pub use client::Client;
+pub use clock::faketime;
 pub use command_line::{options, refusal};
 pub use database::{Database, Pair};
 pub use dice::Dice;

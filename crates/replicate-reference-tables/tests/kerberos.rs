@@ -11,9 +11,8 @@ use replica_core::tds::packet;
 use replica_core::tds::prelogin::{Prelogin, encryption, option};
 use replica_core::tds::token::{self, Done, DoneKind, EnvChange, LoginAck};
 use replica_gssapi::Acceptor;
-use replica_testkit::kdc::clock_ahead;
 use replica_testkit::proxy::{From, Harm, Proxy, Rule};
-use replica_testkit::{Kdc, Pair, Program, Server, SilentKdc};
+use replica_testkit::{Kdc, Pair, Program, Server, SilentKdc, faketime};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_replicate-reference-tables");
 
@@ -271,7 +270,7 @@ fn clocks_that_differ_are_told() {
 
 /// The tool, by a clock that is ahead by so much.
 fn ahead(program: Program, by: &str) -> Program {
-    clock_ahead(by).iter().fold(program, |program, (name, value)| program.with(name, value))
+    program.by_clock(faketime().expect("libfaketime is there"), by)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use replica_testkit::rough::{Blow, From, RoughWay, Trouble};
-use replica_testkit::{Dice, Program, ProgramExit, Running};
+use replica_testkit::{Dice, Program, ProgramExit, Running, faketime};
 
 use crate::scenario::ToolCall;
 use crate::servers::{PROGRAM, TroubledServer};
@@ -14,12 +14,6 @@ use crate::stage::ChaosStage;
 
 /// A server goes on with a session whose client is in a black hole for so long.
 const UNKNOWING: Duration = Duration::from_secs(3);
-/// Where Debian and its relatives have it.
-const FAKETIME: [&str; 2] = [
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-];
-
 /// The rough ways to both servers.
 pub struct Ways {
     source: RoughWay,
@@ -220,12 +214,8 @@ impl TroubleTally {
 
     /// The tool's own clock is wrong, where there is faketime.
     fn with_clock(&mut self, program: Program, dice: &mut Dice) -> Program {
-        let library = FAKETIME.iter().find(|path| std::path::Path::new(path).exists());
-        let Some(library) = library.filter(|_| dice.happens(20)) else { return program };
+        let Some(library) = faketime().filter(|_| dice.happens(20)) else { return program };
         self.clock_jumps += 1;
-        program
-            .with("LD_PRELOAD", library)
-            .with("FAKETIME", dice.any(&["-3h", "+90s", "+400d"]))
-            .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        program.by_clock(library, dice.any(&["-3h", "+90s", "+400d"]))
     }
 }

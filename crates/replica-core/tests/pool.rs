@@ -151,6 +151,7 @@ fn a_session_that_is_killed_while_nobody_uses_it_is_not_used_again() {
 /// Whether a session is used again whose server answers the reset so, and hangs up then or does not.
 fn is_used_again(answer: Vec<u8>, hangs_up: bool) -> bool {
     let (tell, told) = std::sync::mpsc::channel();
+    let (hung_up, has_hung_up) = std::sync::mpsc::channel();
     let address = scripted_each(2, move |connection, stream| {
         let mut peer = Peer(stream);
         peer.log_in(4096);
@@ -160,6 +161,8 @@ fn is_used_again(answer: Vec<u8>, hangs_up: bool) -> bool {
             if connection == 0 && asked == 1 {
                 peer.reply(&answer);
                 if hangs_up {
+                    drop(peer);
+                    hung_up.send(()).unwrap();
                     return;
                 }
             } else {
@@ -172,6 +175,10 @@ fn is_used_again(answer: Vec<u8>, hangs_up: bool) -> bool {
     run(async {
         let session = taken(&endpoint).await;
         session.give_back().await;
+        if hangs_up {
+            // A connection that breaks later is an error of whoever uses it.
+            has_hung_up.recv().unwrap();
+        }
         let mut again = taken(&endpoint).await;
         again.execute("SELECT 1").await.unwrap();
     });

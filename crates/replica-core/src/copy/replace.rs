@@ -157,17 +157,18 @@ pub(super) async fn run(
 /// The server has refused a step.
 fn at_phase(error: Error, phase: Phase, subject: &str) -> ReplaceError {
     let error = match phase {
-                Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
-                    .within(format_args!("{subject} does not hold for the new rows"))
-                    .remedy("Bring its table in step first, or run both in one go with the parent last"),
-                Phase::Empty if error.has_number(CONSTRAINT_CONFLICT) => error.within(subject).remedy(
-                    "Rows of another table point at them: disable or drop its foreign key for the load",
-                ),
-                Phase::Empty if error.has_number(REFERENCED) => error.within(subject).remedy(
-                    "A foreign key that this login cannot see points at it: GRANT VIEW DEFINITION on the target's database to the login",
-                ),
-                _ => error.within(subject),
-            };
+        Phase::Check if error.has_number(CONSTRAINT_CONFLICT) => error
+            .within(format_args!("{subject} does not hold for the new rows"))
+            .remedy("Bring its table in step first, or run both in one go with the parent last"),
+        Phase::Empty if error.has_number(CONSTRAINT_CONFLICT) => error
+            .within(subject)
+            .remedy("Rows of another table point at them: disable or drop its foreign key for the load"),
+        Phase::Empty if error.has_number(REFERENCED) => error.within(subject).remedy(
+            "A foreign key that this login cannot see points at it: GRANT VIEW DEFINITION on the target's database \
+             to the login",
+        ),
+        _ => error.within(subject),
+    };
     ReplaceError { error, at: Some(phase), doubtful: false }
 }
 

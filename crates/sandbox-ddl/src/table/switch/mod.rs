@@ -156,37 +156,17 @@ fn same_column(pair: &Pair<'_>, ordinal: usize, a: &Column, b: &Column) -> Resul
             ),
         ));
     }
-    if a.sql_type != b.sql_type {
-        return Err(refuse(
-            4945,
-            format!(
-                "{start} because column '{name}' does not have the same collation in tables '{s}' and '{t}'."
-            ),
-        ));
-    }
-    if a.nullable != b.nullable {
-        return Err(refuse(
-            4985,
-            format!(
-                "{start} because column '{name}' does not have the same nullability attribute in tables '{s}' and '{t}'."
-            ),
-        ));
-    }
-    if a.rowguidcol != b.rowguidcol {
-        return Err(refuse(
-            4958,
-            format!(
-                "{start} because column '{name}' does not have the same ROWGUIDCOL property in tables '{s}' and '{t}'."
-            ),
-        ));
-    }
-    if a.sparse != b.sparse {
-        return Err(refuse(
-            11412,
-            format!(
-                "{start} because column '{name}' does not have the same sparse storage attribute in tables '{s}' and '{t}'."
-            ),
-        ));
+    for (number, differ, property) in [
+        (4945, a.sql_type != b.sql_type, "collation"),
+        (4985, a.nullable != b.nullable, "nullability attribute"),
+        (4958, a.rowguidcol != b.rowguidcol, "ROWGUIDCOL property"),
+        (11412, a.sparse != b.sparse, "sparse storage attribute"),
+    ] {
+        if differ {
+            let what =
+                format!("column '{name}' does not have the same {property} in tables '{s}' and '{t}'.");
+            return Err(refuse(number, format!("{start} because {what}")));
+        }
     }
     match (&a.computed, &b.computed) {
         (Some(x), Some(y)) if x.definition != y.definition => Err(refuse(

@@ -30,7 +30,7 @@ pub struct Args {
 #[derive(FromArgs, Clone)]
 #[argh(subcommand, name = "measure")]
 pub struct Measure {
-    /// relay, lane, encrypted, months, ranges, verify, narrow, difference, reload, changes, quiet or typed
+    /// relay, encrypted-relay, lane, encrypted, months, ranges, verify, narrow, difference, reload, changes, quiet or typed
     #[argh(positional)]
     pub mode: Mode,
 
@@ -45,6 +45,10 @@ pub struct Measure {
     /// host:port of a socket that takes any bytes
     #[argh(option)]
     pub sink: String,
+
+    /// the authorities of server and sink, for the encrypted relay: a PEM file
+    #[argh(option)]
+    pub authorities: Option<PathBuf>,
 
     /// the SELECT, for the relay
     #[argh(option)]
@@ -72,6 +76,8 @@ pub struct Measure {
 pub enum Mode {
     /// Bytes as they come: the floor.
     Relay,
+    /// The same with TLS on both sides.
+    EncryptedRelay,
     /// As the tools do it.
     Lane,
     /// The same with TLS on both sides.
@@ -100,6 +106,7 @@ impl Mode {
     pub fn name(self) -> &'static str {
         match self {
             Self::Relay => "relay",
+            Self::EncryptedRelay => "encrypted-relay",
             Self::Lane => "lane",
             Self::Encrypted => "encrypted",
             Self::Months => "months",
@@ -121,6 +128,7 @@ impl std::str::FromStr for Mode {
     fn from_str(text: &str) -> Result<Self, String> {
         let modes = [
             Self::Relay,
+            Self::EncryptedRelay,
             Self::Lane,
             Self::Encrypted,
             Self::Months,

@@ -7,6 +7,7 @@ mod figures;
 mod measure;
 mod run;
 mod sandbox;
+mod sink;
 
 use std::process::ExitCode;
 use std::time::Duration;

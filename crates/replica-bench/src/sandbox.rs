@@ -1,7 +1,6 @@
-//! The servers: one sandbox that replays and discards, and a socket that takes any bytes.
+//! One sandbox that replays and discards.
 use std::error::Error;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -79,17 +78,4 @@ impl Drop for SandboxProcess {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Takes connections until the process ends, and reads each to its end. Gives its host:port.
-pub fn sink() -> Result<String, Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?.to_string();
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 256 << 10];
-        for mut stream in listener.incoming().flatten() {
-            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
-        }
-    });
-    Ok(address)
 }

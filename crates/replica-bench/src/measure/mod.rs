@@ -17,7 +17,7 @@ use crate::args::{Measure, Mode};
 use crate::cores;
 use crate::figures::Figures;
 use crate::sandbox::{PASSWORD, USER};
-pub use windows::RANGES;
+pub use windows::{MONTHS, RANGES};
 
 /// The database that rows come from, and the one that they go to.
 pub const SOURCE: &str = "bench_source";
@@ -38,6 +38,7 @@ pub fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     runtime.block_on(async {
         match measure.mode {
             Mode::Relay => relay::run(measure).await,
+            Mode::EncryptedRelay => relay::encrypted(measure).await,
             Mode::Lane => lane::run(measure, "").await,
             Mode::Encrypted => lane::run(measure, ENCRYPTED).await,
             Mode::Months => windows::months(measure).await,

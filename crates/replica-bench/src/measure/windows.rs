@@ -19,6 +19,7 @@ use replica_core::window::{CutBy, Range, Unit};
 /// The column that months are cut by, and a year that the sandbox's sales have rows in.
 const DATE: &str = "SALE_DATE";
 const YEAR: (&str, &str) = ("2024-01-01", "2024-12-31");
+pub const MONTHS: u32 = 12;
 
 /// Ranges of the key.
 pub const RANGES: u32 = 8;

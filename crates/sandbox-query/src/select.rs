@@ -1,7 +1,7 @@
 //! SELECT: to the client, or into variables.
 use super::read::{self, Again, Reading};
 use super::replay::{self, ReplayedQuery};
-use crate::bind::{Binder, Bound, Needs};
+use crate::bind::{Binder, Bound, Needs, makes_table};
 use sandbox_session::Session;
 use sandbox_session::api::{self, OutColumn, Sink};
 use sandbox_session::failure::Outcome;
@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// # Errors
 /// What the query does not allow.
 pub fn into(session: &Session, frame: &Frame, query: &Query) -> Outcome<Option<ObjectName>> {
+    if !makes_table(query) {
+        return Ok(None);
+    }
     let binder = Binder::new(session, frame);
     let bound = binder.statement(query);
     let needs = binder.finish();

@@ -1,5 +1,5 @@
 //! One change of the catalog: records and storage together, with the way back.
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::session::Session;
 use rusqlite::Connection;
 use sandbox_catalog::schema::{Database, Instance, Table};
@@ -19,26 +19,30 @@ pub struct Change<'a> {
     pub now: SystemTime,
 }
 
-/// Runs a change in one SQLite transaction. Locks must have been taken before: nothing may wait in here.
+/// Runs a change in one SQLite transaction. Locks must have been taken before: nothing may wait in here. Nobody reads the
+/// catalog before the storage that it tells of is there.
 ///
 /// # Errors
 /// What `work` refuses; then neither storage nor catalog has changed, if `work` changed the catalog last.
 pub fn change<T>(session: &mut Session, work: impl FnOnce(&mut Change<'_>) -> Outcome<T>) -> Outcome<T> {
-    session.write(|session| {
+    let engine = Arc::clone(&session.engine);
+    let (done, _held) = session.write(|session| {
         let Some(transaction) = session.transaction.as_mut() else {
-            return Err(SqlError::new(3902, 16, 1, "A catalog change runs in a transaction.").into());
+            let error = SqlError::new(3902, 16, 1, "A catalog change runs in a transaction.");
+            return Err(Failure::from(error));
         };
-        let engine = Arc::clone(&session.engine);
         let mut instance = engine.instance_mut();
         transaction.changed_schema = true;
-        work(&mut Change {
+        let done = work(&mut Change {
             instance: &mut instance,
             connection: &session.connection,
             transaction,
             registry: &engine.transactions,
             now: SystemTime::now(),
-        })
-    })
+        })?;
+        Ok((done, instance))
+    })?;
+    Ok(done)
 }
 
 impl Change<'_> {

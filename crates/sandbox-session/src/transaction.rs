@@ -1,6 +1,6 @@
 //! Begin, commit, roll back: of statements that stand alone, and of transactions that the client asks for.
 use crate::api::{EnvChange, Sink};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::session::Session;
 use sandbox_catalog::{persist, store};
 use sandbox_transactions::locks::{LockMode, LockScope, Resource};
@@ -62,16 +62,17 @@ pub fn commit(session: &mut Session) -> Outcome {
 
 fn finish(session: &mut Session, transaction: &mut Transaction, keep_versions: bool) -> Outcome<Vec<i64>> {
     let engine = Arc::clone(&session.engine);
-    session.write_gated(|session| {
-        let instance = &mut engine.instance_mut();
-        let leftovers = transaction.finish(keep_versions, instance, &session.connection)?;
+    let (leftovers, _held) = session.write_gated(|session| {
+        let mut instance = engine.instance_mut();
+        let leftovers = transaction.finish(keep_versions, &mut instance, &session.connection)?;
         // The whole catalog is written, at a cost that grows with its tables: only where another engine will read it.
         if transaction.changed_schema && !engine.is_temporary() {
-            persist::save(&session.connection, instance)?;
+            persist::save(&session.connection, &instance)?;
         }
         store::forget_unfinished(&session.connection, transaction.id)?;
-        Ok(leftovers)
-    })
+        Ok::<_, Failure>((leftovers, instance))
+    })?;
+    Ok(leftovers)
 }
 
 /// Rolls everything back, whatever the nesting.
@@ -96,14 +97,15 @@ fn undo(session: &mut Session, transaction: &mut Transaction, keep: u32) -> Outc
         return Ok(());
     }
     let engine = Arc::clone(&session.engine);
-    session.write(|session| {
-        let instance = &mut engine.instance_mut();
-        transaction.undo_after(keep, instance, &session.connection)?;
+    let _held = session.write(|session| {
+        let mut instance = engine.instance_mut();
+        transaction.undo_after(keep, &mut instance, &session.connection)?;
         if keep == 0 {
             store::forget_unfinished(&session.connection, transaction.id)?;
         }
-        Ok(())
-    })
+        Ok::<_, Failure>(instance)
+    })?;
+    Ok(())
 }
 
 fn close(session: &mut Session, transaction: Transaction) -> Outcome {

@@ -25,10 +25,12 @@ use sandbox_session::Session;
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::{FaultKind, TableName};
-use sandbox_values::Value;
 use sandbox_values::error::SqlError;
-use scope::{SYS, ViewScope};
+use sandbox_values::{CollationId, Value};
+use scope::{Objects, SYS, ViewScope};
 pub use security::login_sid;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// A view's columns and how to get its rows in a database. The binder puts the rows into a temporary SQLite table
 /// for the statement that names it.
@@ -36,15 +38,29 @@ pub use security::login_sid;
 pub struct SystemView {
     /// Negative, as system objects' are.
     pub object_id: i32,
-    pub columns: Vec<OutColumn>,
+    pub columns: Arc<[OutColumn]>,
     definition: &'static Definition,
 }
 
 /// The view of that name, without regard to case; its strings have the database's collation.
 pub fn find(database: &Database, schema: &str, name: &str) -> Option<SystemView> {
-    let (object_id, definition) = numbered()
-        .find(|(_, d)| d.schema.eq_ignore_ascii_case(schema) && d.name.eq_ignore_ascii_case(name))?;
-    Some(SystemView { object_id, columns: definition.columns.describe(database.collation), definition })
+    static BY_NAME: LazyLock<HashMap<String, (i32, &'static Definition)>> =
+        LazyLock::new(|| numbered().map(|(id, d)| (key(d.schema, d.name), (id, d))).collect());
+    let &(object_id, definition) = BY_NAME.get(&key(schema, name))?;
+    Some(SystemView { object_id, columns: described(object_id, definition, database.collation), definition })
+}
+
+fn key(schema: &str, name: &str) -> String {
+    format!("{schema}.{name}").to_ascii_lowercase()
+}
+
+/// The view's columns, taken apart once: that takes longer than to read a small view.
+fn described(object_id: i32, definition: &Definition, collation: CollationId) -> Arc<[OutColumn]> {
+    type Columns = BTreeMap<(i32, u16), Arc<[OutColumn]>>;
+    static KNOWN: Mutex<Columns> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let columns = known.entry((object_id, collation.0));
+    Arc::clone(columns.or_insert_with(|| definition.columns.describe(collation).into()))
 }
 
 impl SystemView {
@@ -53,13 +69,22 @@ impl SystemView {
         self.definition.schema
     }
 
-    /// The view's rows in that database: what the session's user may see of them.
+    /// The view's rows in that database: what the session's user may see of them. `objects`: at least those about these.
     ///
     /// # Errors
     /// 911 where the database is gone; 229 where reading it was denied; 300 where a server-wide view takes a permission that the login lacks.
-    pub fn rows(&self, session: &Session, database: i16) -> Outcome<Vec<Vec<Value>>> {
+    pub fn rows(
+        &self,
+        session: &Session,
+        database: i16,
+        objects: Option<&Objects>,
+    ) -> Outcome<Vec<Vec<Value>>> {
+        let Definition { schema, name, .. } = self.definition;
         let instance = session.engine.instance();
         let scope = ViewScope::new(session, &instance, database)?;
+        let changes = session.engine.sandbox.planted_rows(schema, name, &scope.database.name);
+        // What is planted may say of any row that it is about another object.
+        let scope = scope.of(objects.filter(|_| changes.is_empty()));
         // Everyone may read the system views, unless someone has said otherwise.
         let target = ObjectKey { object_id: self.object_id, schema_id: SYS };
         let owners = dependencies::OWNERS_ONLY.contains(&self.definition.name);
@@ -76,8 +101,6 @@ impl SystemView {
         }
         let rows = (self.definition.rows)(&scope)?;
         let mut rows: Vec<Vec<Value>> = self.definition.columns.rows(rows, &self.columns).collect();
-        let Definition { schema, name, .. } = self.definition;
-        let changes = session.engine.sandbox.planted_rows(schema, name, &scope.database.name);
         planted::apply(&changes, &self.columns, &mut rows)?;
         Ok(rows)
     }

@@ -5,6 +5,7 @@ use sandbox_session::Session;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_values::error::SqlError;
+use std::collections::BTreeSet;
 
 /// schema_id of INFORMATION_SCHEMA and of sys.
 pub const INFORMATION_SCHEMA: i32 = 3;
@@ -15,12 +16,70 @@ pub struct ViewScope<'a> {
     pub instance: &'a Instance,
     pub database: &'a Database,
     pub rights: Rights<'a>,
+    /// Those that a statement asks about: other tables and views need not be shown. `None`: all.
+    objects: Option<&'a Objects>,
+}
+
+/// Objects by their ids.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Objects(BTreeSet<i32>);
+
+impl Objects {
+    /// The columns that name them: where a view has rows of tables or views, each such column has the id of the table or view
+    /// itself, of a part of it, or of a table that it refers to ([`is_about`]).
+    pub const COLUMNS: [&str; 4] = ["object_id", "parent_object_id", "parent_id", "referenced_object_id"];
+
+    /// `None` where one of them is none that a table or view has: 0 stands for nothing, and system objects are below.
+    pub fn new(ids: impl IntoIterator<Item = i64>) -> Option<Self> {
+        let mut objects = BTreeSet::new();
+        for id in ids {
+            if id <= 0 {
+                return None;
+            }
+            objects.extend(i32::try_from(id));
+        }
+        Some(Self(objects))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// With the others.
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    fn has(&self, id: i32) -> bool {
+        self.0.contains(&id)
+    }
+}
+
+/// Is a row of a system view about this table named by one of the objects?
+fn is_about(table: &Table, objects: &Objects) -> bool {
+    let named = |id: i32| objects.has(id);
+    named(table.object_id)
+        || table.foreign_keys.iter().any(|key| named(key.object_id) || named(key.references))
+        || table.indexes.iter().any(|index| named(index.object_id))
+        || table.triggers.iter().any(|trigger| named(trigger.object_id))
+        || table.checks.iter().any(|check| named(check.object_id))
+        || table.columns.iter().any(|c| c.default.as_ref().is_some_and(|d| named(d.object_id)))
 }
 
 impl<'a> ViewScope<'a> {
     pub fn new(session: &'a Session, instance: &'a Instance, database: i16) -> Result<Self, SqlError> {
         let database = names::database(instance, database)?;
-        Ok(Self { session, instance, database, rights: session.rights(instance, database) })
+        Ok(Self { session, instance, database, rights: session.rights(instance, database), objects: None })
+    }
+
+    /// The same for a statement that asks about these alone.
+    pub(crate) fn of(self, objects: Option<&'a Objects>) -> Self {
+        Self { objects, ..self }
     }
 
     /// The tables that the user may see.
@@ -29,6 +88,7 @@ impl<'a> ViewScope<'a> {
             .tables
             .values()
             .map(AsRef::as_ref)
+            .filter(|t| self.objects.is_none_or(|objects| is_about(t, objects)))
             .filter(|t| t.owner_session == Some(self.session.id) || self.rights.sees(ObjectKey::from(*t)))
     }
 
@@ -44,6 +104,7 @@ impl<'a> ViewScope<'a> {
         self.database
             .views
             .values()
+            .filter(|v| self.objects.is_none_or(|objects| objects.has(v.object_id)))
             .filter(|v| self.rights.sees(ObjectKey { object_id: v.object_id, schema_id: v.schema_id }))
     }
 
@@ -69,17 +130,12 @@ impl<'a> ViewScope<'a> {
         })
     }
 
-    /// Rows of one partition, as the storage counts them: what others have not committed yet is in. A partition that is
-    /// being made or has just gone has none: the catalog is read without its tables' locks.
+    /// Rows of one partition, as the storage counts them: what others have not committed yet is in.
     pub fn row_count(&self, storage: i64) -> Outcome<i64> {
         let sql = format!(
             "SELECT (SELECT COUNT(*) FROM t{storage}) - (SELECT COUNT(*) FROM t{storage} WHERE _del IS NOT NULL)"
         );
-        match self.session.connection.query_row(&sql, [], |row| row.get(0)) {
-            Err(rusqlite::Error::SqliteFailure(_, Some(text))) if text.starts_with("no such table") => Ok(0),
-            Err(rusqlite::Error::SqlInputError { msg, .. }) if msg.starts_with("no such table") => Ok(0),
-            counted => Ok(counted?),
-        }
+        Ok(self.session.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// What the database does is seen with a permission of its own, too; that of the server has it in it.

@@ -86,7 +86,12 @@ pub struct View {
 
 /// Do two identifiers mean the same? Case counts where the collation says so; accents always do.
 pub fn same_name(collation: CollationId, a: &str, b: &str) -> bool {
-    if collation.get().is_case_sensitive() { a == b } else { a.to_lowercase() == b.to_lowercase() }
+    if collation.get().is_case_sensitive() { a == b } else { same_but_for_case(a, b) }
+}
+
+/// Do they differ in case at most? A name is looked for among all of a database: only what is not ASCII costs a copy.
+pub fn same_but_for_case(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
 }
 
 impl Instance {

@@ -8,7 +8,7 @@ mod saved;
 mod table;
 mod tracking;
 
-pub use database::{Database, Instance, View, same_name};
+pub use database::{Database, Instance, View, same_but_for_case, same_name};
 pub use modules::{SecurityPolicy, SecurityPredicate, Synonym, TableFunction};
 pub use new::new_database;
 pub use partition::{PartitionFunction, PartitionScheme};

@@ -42,13 +42,21 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
         }
     }
     locks::referenced(session, place.database, def.constraints(), sink)?;
-    let created = change(session, |change| {
+    let engine = session.engine.clone();
+    let object_id = {
+        let mut instance = engine.instance_mut();
+        let database = instance.databases.get_mut(&place.database);
+        database.ok_or_else(|| names::no_database(&place.database.to_string()))?.next_object_id()
+    };
+    // No one else knows the table yet: granted at once, and then others wait for the commit.
+    locks::modify(session, (place.database, object_id), sink)?;
+    change(session, |change| {
         let identity = def.columns.iter().find_map(|c| c.identity);
         let now = change.now;
         let database = change.database(place.database)?;
         place.must_be_free(database)?;
         let table = Table {
-            object_id: database.next_object_id(),
+            object_id,
             schema_id: place.schema,
             name: place.name.clone(),
             owner_session: place.owner,
@@ -81,12 +89,9 @@ pub fn create(session: &mut Session, def: &CreateTable, sink: &dyn Sink) -> Outc
         let partitions = partitions(change.database(place.database)?, &table);
         table.storage = change.new_storages(partitions)?;
         change.create_storage(&table)?;
-        let object_id = table.object_id;
         change.put_table(place.database, object_id, Some(table));
-        Ok(object_id)
-    })?;
-    // No one else knows the table yet: granted at once, and then others wait for the commit.
-    locks::modify(session, (place.database, created), sink)
+        Ok(())
+    })
 }
 
 /// Clustered ones go first: whether a primary key is clustered depends on them.

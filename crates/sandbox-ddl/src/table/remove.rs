@@ -1,13 +1,14 @@
 //! DROP TABLE and TRUNCATE TABLE.
 use super::{locks, may_alter};
 use crate::tracking;
+use rusqlite::Connection;
 use sandbox_catalog::schema::{Database, Table};
 use sandbox_catalog::special;
 use sandbox_catalog::store;
 use sandbox_query::memory;
 use sandbox_session::Session;
 use sandbox_session::api::Sink;
-use sandbox_session::change::change;
+use sandbox_session::change::{Change, change};
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
 use sandbox_sql::tokens::ObjectName;
@@ -139,14 +140,13 @@ pub fn truncate(
     }
     change(session, |change| {
         let mut record = change.table(database, table.object_id)?;
-        let fresh = change.new_storages(emptied.len())?;
-        let mut old = Vec::new();
-        for (at, storage) in emptied.into_iter().zip(&fresh) {
-            old.push(std::mem::replace(&mut record.storage[at], *storage));
-            store::create_partition(change.connection, &record, *storage)?;
+        for at in emptied {
+            if is_small(change.connection, &record, record.storage[at])? {
+                delete_all(change, record.storage[at])?;
+            } else {
+                renew(change, &mut record, at)?;
+            }
         }
-        change.drop_on_rollback(fresh);
-        change.retire_storage(old);
         if let Some(identity) = &mut record.identity
             && partitions.is_empty()
         {
@@ -159,6 +159,35 @@ pub fn truncate(
         change.put_table(database, record.object_id, Some(record));
         Ok(())
     })
+}
+
+/// A partition whose rows are soon deleted. A new SQLite table has every session read the schema of all tables again.
+fn is_small(connection: &Connection, table: &Table, storage: i64) -> rusqlite::Result<bool> {
+    const FEW: i64 = 1000;
+    if table.columns.iter().any(|c| c.sql_type.is_large()) {
+        return Ok(false);
+    }
+    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {} LIMIT {FEW})", store::table_name(storage));
+    let rows: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
+    Ok(rows < FEW)
+}
+
+fn delete_all(change: &mut Change<'_>, storage: i64) -> rusqlite::Result<()> {
+    change.transaction.deletes(change.registry, storage);
+    store::note_unfinished(change.connection, change.transaction.id, storage)?;
+    let sql = format!("UPDATE {} SET _del = ?1 WHERE _del IS NULL", store::table_name(storage));
+    change.connection.execute(&sql, [change.transaction.last_stamp()])?;
+    Ok(())
+}
+
+/// Puts a new SQLite table in the partition's place, at the same cost for any number of rows.
+fn renew(change: &mut Change<'_>, table: &mut Table, at: usize) -> Outcome {
+    let fresh = change.new_storages(1)?;
+    store::create_partition(change.connection, table, fresh[0])?;
+    let old = std::mem::replace(&mut table.storage[at], fresh[0]);
+    change.drop_on_rollback(fresh);
+    change.retire_storage(vec![old]);
+    Ok(())
 }
 
 fn chosen(partitions: &[(i64, i64)], at: usize) -> bool {

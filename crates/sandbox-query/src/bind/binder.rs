@@ -1,10 +1,10 @@
 //! The binder of one statement: what it has found, and the operations that it emits.
-use super::scope;
+
 use super::typed::Typed;
 use super::work::{Accumulators, CommonTable, Module};
 use rusqlite::types::Value as Stored;
 use sandbox_catalog::ops::{Op, Ops};
-use sandbox_catalog::schema::Table;
+use sandbox_catalog::schema::{Table, same_but_for_case};
 use sandbox_session::Session;
 use sandbox_session::frame::Frame;
 use sandbox_sql::hints::Hints;
@@ -14,6 +14,7 @@ use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
 use sandbox_values::text::width;
 use sandbox_values::{CollationId, SqlType, Value};
+use sandbox_views::scope::Objects;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,8 +53,10 @@ pub(super) struct BinderWork {
     pub(super) tables: Vec<TableUse>,
     /// SQLite's names of the tables that system views were put into.
     pub(super) temporaries: Vec<String>,
-    /// Those of them that hold a whole view, by database and object.
-    pub(super) views: HashMap<(i16, i32), String>,
+    /// Those of them that hold a view, by database, object and what it was asked about.
+    pub(super) views: HashMap<(i16, i32, Option<Objects>), String>,
+    /// Those that have a name in SQLite's SQL, by that name.
+    pub(super) made: HashMap<String, String>,
     pub(super) params: Vec<Stored>,
     pub(super) aliases: usize,
     pub(super) common_tables: Vec<CommonTable>,
@@ -118,7 +121,7 @@ impl<'s> Binder<'s> {
     }
 
     pub(super) fn same(&self, a: &str, b: &str) -> bool {
-        if self.exact() { a == b } else { scope::same(a, b) }
+        if self.exact() { a == b } else { same_but_for_case(a, b) }
     }
 
     /// A value that SQLite gets as a parameter.

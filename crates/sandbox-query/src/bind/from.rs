@@ -1,5 +1,6 @@
 //! FROM: tables, views, subqueries and joins.
 use super::Binder;
+use super::asked::Asked;
 use super::emitted::Emitted;
 use super::masking::marked_as;
 use super::names::{Object, object_name};
@@ -33,15 +34,18 @@ impl Binder<'_> {
         self.work.borrow_mut().common_tables.truncate(to);
     }
 
-    /// `outer`: the query around this one, for subqueries.
+    /// `condition`: what a row must meet. `outer`: the query around this one, for subqueries.
     pub fn from_clause(
         &self,
         tables: &[TableWithJoins],
+        condition: Option<&Expr>,
         outer: Option<&Scope<'_>>,
     ) -> Result<FromClause, SqlError> {
         let mut all = FromClause::default();
+        let alone = matches!(tables, [table] if table.joins.is_empty());
+        let asked = Asked { conditions: Asked::conjuncts(condition), before: &[], alone };
         for table in tables {
-            let next = self.joined(table, outer)?;
+            let next = self.joined(table, &asked, outer)?;
             if !all.sql.is_empty() {
                 all.sql.push_str(" CROSS JOIN ");
             }
@@ -53,11 +57,16 @@ impl Binder<'_> {
         Ok(all)
     }
 
-    fn joined(&self, table: &TableWithJoins, outer: Option<&Scope<'_>>) -> Result<FromClause, SqlError> {
+    fn joined(
+        &self,
+        table: &TableWithJoins,
+        asked: &Asked<'_>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<FromClause, SqlError> {
         let outer_joins = table.joins.iter().any(|j| is_right_or_full(&j.join_operator));
-        let mut left = self.factor(&table.relation, outer, outer_joins)?;
+        let mut left = self.factor(&table.relation, asked, outer, outer_joins)?;
         for join in &table.joins {
-            left = self.join(left, join, outer, outer_joins)?;
+            left = self.join(left, join, asked, outer, outer_joins)?;
         }
         Ok(left)
     }
@@ -66,6 +75,7 @@ impl Binder<'_> {
         &self,
         left: FromClause,
         join: &Join,
+        asked: &Asked<'_>,
         outer: Option<&Scope<'_>>,
         closed: bool,
     ) -> Result<FromClause, SqlError> {
@@ -80,7 +90,13 @@ impl Binder<'_> {
             other => return Err(unsupported(&format!("the join {other:?}"))),
         };
         let applied = matches!(join.join_operator, JoinOperator::CrossApply | JoinOperator::OuterApply);
-        let right = self.factor(&join.relation, outer, closed);
+        let mut conditions = asked.conditions.clone();
+        // A row of the right side that another join keeps need not meet what this one asks.
+        if let (Some(JoinConstraint::On(condition)), false) = (constraint, left_nullable) {
+            conditions.extend(Asked::conjuncts(Some(condition)));
+        }
+        let asked = Asked { conditions, before: &left.sources, alone: false };
+        let right = self.factor(&join.relation, &asked, outer, closed);
         let mut right = right.map_err(|error| match error.number {
             // SQLite has no lateral subqueries.
             207 | 4104 if applied => unsupported("APPLY of a query that looks at the tables before it"),
@@ -118,6 +134,7 @@ impl Binder<'_> {
     fn factor(
         &self,
         factor: &TableFactor,
+        asked: &Asked<'_>,
         outer: Option<&Scope<'_>>,
         closed: bool,
     ) -> Result<FromClause, SqlError> {
@@ -142,7 +159,7 @@ impl Binder<'_> {
                     }
                     Object::View { database, view } => self.view(database, &view, alias.as_ref()),
                     Object::System { database, view } => {
-                        self.system_view(database, &view, &name.name, alias.as_ref())
+                        self.system_view(database, &view, &name.name, alias.as_ref(), asked)
                     }
                     Object::Function => {
                         let text = format!("Parameters were not supplied for the function '{name}'.");
@@ -172,7 +189,7 @@ impl Binder<'_> {
                 self.derived(emitted, &alias.name.value, columns)
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
-                let inner = self.joined(table_with_joins, outer)?;
+                let inner = self.joined(table_with_joins, &Asked { alone: false, ..asked.clone() }, outer)?;
                 Ok(FromClause { sql: format!("({})", inner.sql), ..inner })
             }
             _ => Err(unsupported("this kind of table source")),

@@ -5,6 +5,7 @@
 mod accumulate;
 mod aggregate;
 mod arithmetic;
+mod asked;
 mod binder;
 mod chain;
 mod changes;
@@ -36,6 +37,7 @@ pub use binder::{Binder, Needs, TableUse};
 pub use emitted::Bound;
 pub use literal::{blob, constant_int, value_literal};
 pub use names::{Object, invalid_object, object_name};
+pub use query::makes_table;
 pub use refused::unsupported;
 pub use scope::{Scope, Source, SourceColumn, unknown_column};
 pub use sources::readable;

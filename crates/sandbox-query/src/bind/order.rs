@@ -1,10 +1,11 @@
 //! ORDER BY, TOP, OFFSET and FETCH.
 use super::Binder;
 use super::emitted::{ResultColumn, Tail};
-use super::scope::{Scope, same};
+use super::scope::Scope;
 use super::typed::{Origin, Typed};
 use sandbox_catalog::keys::key_expression;
 use sandbox_catalog::ops::Op;
+use sandbox_catalog::schema::same_but_for_case;
 use sandbox_values::SqlType;
 use sandbox_values::convert::ConvertMode;
 use sandbox_values::error::SqlError;
@@ -169,9 +170,9 @@ fn output_column(expr: &Expr, columns: &[ResultColumn]) -> Result<Option<usize>,
             }
             _ => Ok(None),
         },
-        Expr::Identifier(name) => {
-            Ok(columns.iter().position(|c| c.name.as_deref().is_some_and(|n| same(n, &name.value))))
-        }
+        Expr::Identifier(name) => Ok(columns
+            .iter()
+            .position(|c| c.name.as_deref().is_some_and(|n| same_but_for_case(n, &name.value)))),
         _ => Ok(None),
     }
 }

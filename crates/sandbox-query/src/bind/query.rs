@@ -110,7 +110,7 @@ impl Binder<'_> {
         outer: Option<&Scope<'_>>,
     ) -> Result<Emitted, SqlError> {
         let read_before = self.work.borrow().tables.len();
-        let from = self.from_clause(&select.from, outer)?;
+        let from = self.from_clause(&select.from, select.selection.as_ref(), outer)?;
         if is_never_run(select) {
             self.work.borrow_mut().tables[read_before..]
                 .iter_mut()
@@ -252,6 +252,11 @@ fn first_select(body: &SetExpr) -> Option<&Select> {
         SetExpr::Query(query) => first_select(&query.body),
         _ => None,
     }
+}
+
+/// Is it a SELECT … INTO?
+pub fn makes_table(query: &Query) -> bool {
+    first_select(&query.body).is_some_and(|select| select.into.is_some())
 }
 
 fn into_name(target: Option<&Expr>) -> Result<ObjectName, SqlError> {

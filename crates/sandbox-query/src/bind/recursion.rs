@@ -2,9 +2,10 @@
 use super::Binder;
 use super::emitted::Emitted;
 use super::masking::marked_as;
-use super::scope::{Source, SourceColumn, same};
+use super::scope::{Source, SourceColumn};
 use super::typed::Typed;
 use super::work::{CommonTable, FromClause};
+use sandbox_catalog::schema::same_but_for_case;
 use sandbox_values::error::SqlError;
 use sandbox_values::{SqlType, Value};
 use sqlparser::ast::{
@@ -185,7 +186,7 @@ fn reads(body: &SetExpr, name: &str) -> usize {
     let SetExpr::Select(select) = body else { return 0 };
     let named = |factor: &TableFactor| match factor {
         TableFactor::Table { name: found, .. } => {
-            matches!(found.0.as_slice(), [only] if only.as_ident().is_some_and(|only| same(&only.value, name)))
+            matches!(found.0.as_slice(), [only] if only.as_ident().is_some_and(|only| same_but_for_case(&only.value, name)))
         }
         _ => false,
     };

@@ -1,5 +1,6 @@
 //! Which columns a name can mean.
 use super::typed::Typed;
+use sandbox_catalog::schema::same_but_for_case;
 use sandbox_values::error::SqlError;
 use sqlparser::ast::Ident;
 use std::cell::Cell;
@@ -35,10 +36,6 @@ pub struct Source {
 pub struct SourceColumn {
     pub name: String,
     pub typed: Typed,
-}
-
-pub fn same(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
 impl<'p> Scope<'p> {
@@ -132,7 +129,7 @@ impl<'p> Scope<'p> {
 
 impl Source {
     pub fn same(&self, a: &str, b: &str) -> bool {
-        if self.exact { a == b } else { same(a, b) }
+        if self.exact { a == b } else { same_but_for_case(a, b) }
     }
 
     pub fn answers_to(&self, qualifier: &[Ident]) -> bool {

@@ -1,4 +1,5 @@
 //! What a FROM clause reads: tables, views and system views as sources of columns.
+use super::asked::Asked;
 use super::scope::{Scope, Source, SourceColumn};
 use super::typed::{ColumnOrigin, Label, Origin, Typed};
 use super::visibility::{row_lock, seen};
@@ -15,6 +16,7 @@ use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
 use sandbox_values::{SqlType, Value};
 use sandbox_views::SystemView;
+use sandbox_views::scope::Objects;
 use sqlparser::ast::TableAlias;
 use std::sync::Arc;
 
@@ -151,14 +153,16 @@ impl Binder<'_> {
         view: &SystemView,
         name: &str,
         alias: Option<&TableAlias>,
+        asked: &Asked<'_>,
     ) -> Result<FromClause, SqlError> {
-        let table = self.view_table(database, view)?;
+        let exposed = alias.map_or(name, |a| a.name.value.as_str());
+        let table = self.view_table(database, view, self.asked_of(exposed, asked))?;
         let alias_sql = self.alias();
+        self.work.borrow_mut().made.insert(alias_sql.clone(), table.clone());
         let columns =
             view.columns.iter().enumerate().map(|(n, c)| system_column(c, &alias_sql, n + 1)).collect();
-        let exposed = alias.map_or(name, |a| a.name.value.as_str()).to_owned();
         let source = Source {
-            name: exposed,
+            name: exposed.to_owned(),
             schema: alias.is_none().then(|| view.schema().to_owned()),
             database: None,
             alias: alias_sql.clone(),
@@ -169,13 +173,18 @@ impl Binder<'_> {
         Ok(FromClause { sql: format!("{table} AS {alias_sql}"), sources: vec![source], visible: Vec::new() })
     }
 
-    /// The SQLite table with the view's rows: one, however often the statement names the view.
-    fn view_table(&self, database: i16, view: &SystemView) -> Result<String, SqlError> {
-        let key = (database, view.object_id);
+    /// The SQLite table with the view's rows: one, however often the statement asks the view about the same.
+    fn view_table(
+        &self,
+        database: i16,
+        view: &SystemView,
+        objects: Option<Objects>,
+    ) -> Result<String, SqlError> {
+        let key = (database, view.object_id, objects);
         if let Some(table) = self.work.borrow().views.get(&key) {
             return Ok(table.clone());
         }
-        let rows = view.rows(self.session, database).map_err(|failure| match failure {
+        let rows = view.rows(self.session, database, key.2.as_ref()).map_err(|failure| match failure {
             Failure::Error(error) => error,
             Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
         })?;
@@ -193,9 +202,9 @@ impl Binder<'_> {
         arguments: Vec<Typed>,
         alias: Option<&TableAlias>,
     ) -> Result<FromClause, SqlError> {
-        let from = self.system_view(database, view, name, alias)?;
+        let from = self.system_view(database, view, name, alias, &Asked::default())?;
         let mut wanted = Vec::new();
-        for (n, (argument, column)) in arguments.into_iter().zip(&view.columns).enumerate() {
+        for (n, (argument, column)) in arguments.into_iter().zip(view.columns.iter()).enumerate() {
             let argument = self.implicit(argument, &column.sql_type)?;
             wanted.push(format!("c{} = {}", n + 1, argument.sql));
         }

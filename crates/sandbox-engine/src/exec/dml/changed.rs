@@ -170,7 +170,7 @@ fn sources(binder: &Binder<'_>, change: &RowChange<'_>) -> Result<(FromClause, u
         };
         return Ok((binder.table(database, table, None, change.target.hints.clone(), false)?, 0));
     }
-    let from = binder.from_clause(change.from, None)?;
+    let from = binder.from_clause(change.from, None, None)?;
     let parts: Vec<Ident> = [name.database.as_ref(), name.schema.as_ref(), Some(&name.name)]
         .into_iter()
         .flatten()

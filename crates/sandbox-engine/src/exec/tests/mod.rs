@@ -1,5 +1,6 @@
 //! The engine as a session sees it.
 mod asked;
+mod asked_catalog;
 mod blocking;
 mod bulk;
 mod change_tracking;
@@ -19,5 +20,6 @@ mod row_security;
 mod statistics;
 mod strict;
 mod table_variables;
+mod together;
 mod transactions;
 mod triggers;

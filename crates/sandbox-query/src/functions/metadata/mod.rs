@@ -16,7 +16,8 @@ use sandbox_values::collation::utf16le;
 use sandbox_values::error::SqlError;
 use sandbox_values::text::units;
 use sandbox_values::{CollationId, Len, SqlType, Value};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
     let binder = call.binder;
@@ -36,14 +37,20 @@ pub fn bind(call: &FunctionCall<'_>) -> Result<Option<Typed>, SqlError> {
             let found = database(i, &string(&v[0]))?;
             Some(flag(permissions::rights(i, found, &a.login).user().is_some()))
         })?,
-        "object_id" => ask(call, 1, 2, SqlType::Int, |a, i, v| {
-            let kind = v.get(1).map(|k| string(k).trim().to_uppercase());
-            let name = string(&v[0]);
-            let own = a.object(i, &name).map(|found| (found.target.object_id, found.kind));
-            let system = || a.system_view(i, &name).map(|target| (target.object_id, "V"));
-            let (id, found) = own.or_else(system)?;
-            kind.is_none_or(|k| k == found).then_some(Value::Int(id.into()))
-        })?,
+        "object_id" => {
+            // A name means one object for the whole of a statement: system views are made of those that it asks about.
+            let known: Mutex<HashMap<String, Option<(i32, &str)>>> = Mutex::default();
+            ask(call, 1, 2, SqlType::Int, move |a, i, v| {
+                let kind = v.get(1).map(|k| string(k).trim().to_uppercase());
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                let found = known.entry(string(&v[0])).or_insert_with_key(|name| {
+                    let own = a.object(i, name).map(|found| (found.target.object_id, found.kind));
+                    own.or_else(|| a.system_view(i, name).map(|target| (target.object_id, "V")))
+                });
+                let (id, found) = (*found)?;
+                kind.is_none_or(|k| k == found).then_some(Value::Int(id.into()))
+            })?
+        }
         "object_name" => ask(call, 1, 2, sysname, |a, i, v| {
             let named = a.by_id(i, int(&v[0])?, v.get(1).and_then(int))?;
             Some(text(&named.1))

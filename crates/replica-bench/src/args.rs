@@ -62,6 +62,10 @@ pub struct Measure {
     #[argh(option)]
     pub core: Option<usize>,
 
+    /// the typed copy is between the databases that REPLICA_SOURCE and REPLICA_TARGET name (scripts/bench --peers)
+    #[argh(switch)]
+    pub named: bool,
+
     /// months or ranges at once
     #[argh(option, default = "1")]
     pub workers: usize,

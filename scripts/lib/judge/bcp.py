@@ -6,7 +6,7 @@ import pathlib
 # Of msodbcsql.h and sql.h.
 COPT_SS_BCP, BCP_ON = 1219, 1
 DB_IN, DB_OUT = 1, 2
-KEEP_NULLS, KEEP_IDENTITY, HINTS = 5, 8, 11
+BATCH, KEEP_NULLS, KEEP_IDENTITY, HINTS = 4, 5, 8, 11
 NATIVE_TEXT_MODE = 3
 SUCCEED = 1
 HANDLE_ENV, HANDLE_DBC = 1, 2
@@ -43,9 +43,11 @@ class Bcp:
         self._bcp("bcp_writefmtW", wide(file + ".format"))
         return self._execute()
 
-    def into(self, table, file, hints):
-        """Loads what `out` has written."""
+    def into(self, table, file, hints, batch=None):
+        """Loads what `out` has written: as one batch, or in batches of so many rows."""
         self._bcp("bcp_initW", wide(table), wide(file), wide(file + ".errors"), ctypes.c_int(DB_IN))
+        if batch:
+            self._bcp("bcp_control", ctypes.c_int(BATCH), ctypes.c_void_p(batch))
         self._bcp("bcp_control", ctypes.c_int(KEEP_IDENTITY), ctypes.c_void_p(1))
         self._bcp("bcp_control", ctypes.c_int(KEEP_NULLS), ctypes.c_void_p(1))
         self._bcp("bcp_control", ctypes.c_int(HINTS), wide(hints))

@@ -11,11 +11,17 @@ use crate::args::Measure;
 use crate::figures::{Figures, Stopwatch};
 
 pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
-    let mut source = connect(&measure.server, SOURCE).await?;
-    let mut target = connect(&measure.server, TARGET).await?;
-    // Its own table in the target: a SELECT on one that is replayed, as tiberius makes it to learn the columns, would
-    // be answered with all the rows.
-    let table = measure.table.replacen("dbo.", "typed.", 1);
+    let (mut source, mut target, table) = if measure.named {
+        let named = |variable| std::env::var(variable).map_err(|e| format!("{variable}: {e}"));
+        let [source, target] = [named("REPLICA_SOURCE")?, named("REPLICA_TARGET")?];
+        (connect(&source).await?, connect(&target).await?, measure.table.clone())
+    } else {
+        let database = |name| connection_string(&measure.server, name);
+        // Its own table in the target: a SELECT on one that is replayed, as tiberius makes it to learn the columns,
+        // would be answered with all the rows.
+        let table = measure.table.replacen("dbo.", "typed.", 1);
+        (connect(&database(SOURCE)).await?, connect(&database(TARGET)).await?, table)
+    };
     let described = target.column_metadata(&table, &["*"]).await?;
     let names = described.iter().map(|column| column.col_name.as_ref());
     let columns: Vec<&str> = names.filter(|name| measure.without.iter().all(|other| other != name)).collect();
@@ -38,10 +44,10 @@ pub async fn run(measure: &Measure) -> Result<Figures, Box<dyn Error>> {
     Ok(stopwatch.stop(count, 0)?)
 }
 
-async fn connect(server: &str, database: &str) -> Result<Client<Compat<TcpStream>>, Box<dyn Error>> {
-    let mut config = Config::from_ado_string(&connection_string(server, database))?;
+async fn connect(connection: &str) -> Result<Client<Compat<TcpStream>>, Box<dyn Error>> {
+    let mut config = Config::from_ado_string(connection)?;
     config.encryption(EncryptionLevel::NotSupported);
-    let tcp = TcpStream::connect(server).await?;
+    let tcp = TcpStream::connect(config.get_addr()).await?;
     tcp.set_nodelay(true)?;
     Ok(Client::connect(config, tcp.compat_write()).await?)
 }

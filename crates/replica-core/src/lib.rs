@@ -36,6 +36,7 @@
 //!         days: None,
 //!         options: CopyOptions::default(),
 //!         verify: Verify::Hash,
+//!         planned: None,
 //!     };
 //!     let copied = copy::table(&job, &mut |so_far| println!("{} rows", so_far.rows)).await?;
 //!     println!("{} in {:?}", copied.fingerprint, copied.elapsed);

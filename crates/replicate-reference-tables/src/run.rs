@@ -1,5 +1,6 @@
 //! From options to an exit code: look at every table, then replace them, then say how it went.
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use replica_core::catalog::TableName;
@@ -155,6 +156,7 @@ fn job<S>(
         days,
         options: copy_options,
         verify: options.loading.load.verify,
+        planned: None,
     })
 }
 
@@ -169,7 +171,7 @@ struct CopyRun<'a> {
 /// A table that can be replaced.
 struct PlannedTable<S> {
     job: TableJob<S>,
-    plan: Plan,
+    plan: Arc<Plan>,
     parent: Parent,
 }
 
@@ -346,6 +348,8 @@ impl CopyRun<'_> {
                 }
                 Ok((plan, parent)) => {
                     plan.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", job.table));
+                    let plan = Arc::new(plan);
+                    let job = TableJob { planned: Some(plan.clone()), ..job };
                     planned.push(PlannedTable { job, plan, parent });
                 }
                 // Without a connection there is nothing to be said of any table.

@@ -151,6 +151,7 @@ pub fn table_job(sides: &StepContext, step: &Step) -> TableJob {
         days: None,
         options: copy_options(step, LoadOptions::default()),
         verify: sides.verify,
+        planned: None,
     }
 }
 

@@ -86,6 +86,7 @@ impl Repair<'_> {
             days: None,
             options,
             verify: Verify::Nothing,
+            planned: None,
         };
         let bar = self.progress.bar(&broken.table.to_string(), None);
         let (mut effort, mut progress) = (Effort::default(), |so_far| bar.loaded(so_far));

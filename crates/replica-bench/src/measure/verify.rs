@@ -102,5 +102,6 @@ pub fn to_equal(
         days: None,
         options,
         verify: Verify::Nothing,
+        planned: None,
     })
 }

@@ -62,6 +62,7 @@ pub(crate) fn assemble(answers: Answers) -> Result<Option<Table>> {
         protected: protected.into_iter().filter(|column| column.masked || column.encrypted).collect(),
         row_filters: filters,
         unknown: answers.unknown,
+        told_at_once: false,
         article: Article::default(),
         excluded: Vec::new(),
         object,

@@ -41,9 +41,7 @@ pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()
     let questions = all();
     for names in names.chunks(AT_ONCE) {
         // Each call is as that of a single table: the server compiles the questions once.
-        let calls = (2..)
-            .zip(names)
-            .map(|(place, _)| format!("EXEC sp_executesql @P1, N'@P1 nvarchar(4000)', @P1 = @P{place}"));
+        let calls = (2..).zip(names).map(|(place, _)| call(1, place));
         let sql = calls.collect::<Vec<_>>().join("; ");
         let quoted: Vec<String> = names.iter().map(TableName::quoted).collect();
         let mut params: Vec<&dyn ToSql> = vec![&questions];
@@ -67,20 +65,66 @@ pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()
 }
 
 /// Every question that any table is asked about, as one batch.
-fn all() -> String {
+pub(crate) fn all() -> String {
     question::ALL.map(|question| question.sql).join(";\n")
+}
+
+/// As many results as [`all`] has.
+pub(crate) const RESULTS: usize = question::ALL.len();
+
+/// A statement that asks all of it, by the parameters that have the questions and the quoted name.
+pub(crate) fn call(questions: usize, name: usize) -> String {
+    format!("EXEC sp_executesql @P{questions}, N'@P1 nvarchar(4000)', @P1 = @P{name}")
+}
+
+/// The target's table of an article of the `source`'s, of the results of [`all`].
+///
+/// # Errors
+/// Those of [`read_copy`].
+pub(crate) async fn told_of_copy(
+    session: &mut Session,
+    source: &TableName,
+    article: &Article,
+    results: Vec<Vec<CatalogRow>>,
+) -> Result<Table> {
+    let answers = results.into_iter().map(Ok).collect();
+    told(session, (Role::Target, article.target_of(source), source), answers, true).await
+}
+
+/// A table, of the results of [`all`] alone. `None`: there is more to be asked, or it is not there.
+///
+/// # Errors
+/// What is answered cannot be.
+pub(crate) fn told_of(results: Vec<Vec<CatalogRow>>) -> Result<Option<Table>> {
+    let answers: Answers = results.into_iter().map(Ok).collect();
+    if is_synonym(&answers) {
+        return Ok(None);
+    }
+    let table = assemble(answers)?.filter(|table| !table.object.is_view);
+    Ok(table.map(|table| Table { told_at_once: true, ..table }))
 }
 
 /// `source`: what a table that the target lacks is called by the tool that makes it.
 async fn read_as(session: &mut Session, role: Role, name: &TableName, source: &TableName) -> Result<Table> {
     session.works_on(name);
-    let answers = answers(session, name).await;
-    let answers = answers.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
+    let answered = answers(session, name).await;
+    let (answers, at_once) =
+        answered.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
+    told(session, (role, name, source), answers, at_once).await
+}
+
+async fn told(
+    session: &mut Session,
+    (role, name, source): (Role, &TableName, &TableName),
+    answers: Answers,
+    told_at_once: bool,
+) -> Result<Table> {
     if is_synonym(&answers) {
         return Err(synonym(session, role, name).await);
     }
     match assemble(answers).map_err(|error| error.table(name))? {
         Some(mut table) => {
+            table.told_at_once = told_at_once;
             if role == Role::Target
                 && table.incoming_keys().any(|key| key.on_delete != ReferentialAction::NoAction)
             {
@@ -96,10 +140,11 @@ async fn read_as(session: &mut Session, role: Role, name: &TableName, source: &T
     }
 }
 
-async fn answers(session: &mut Session, name: &TableName) -> Result<Answers> {
+/// And whether all came together.
+async fn answers(session: &mut Session, name: &TableName) -> Result<(Answers, bool)> {
     match together(session, name).await? {
-        Some(answers) => Ok(answers),
-        None => one_by_one(session, name).await,
+        Some(answers) => Ok((answers, true)),
+        None => Ok((one_by_one(session, name).await?, false)),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Table {
     pub row_filters: RowFilters,
     /// "topic: reason", for the log.
     pub unknown: Vec<String>,
+    /// Its server has answered all questions in one request, and so it will again.
+    pub told_at_once: bool,
     /// What of it is copied, where it is a source.
     pub article: Article,
     /// The columns that its article leaves out.
@@ -144,6 +146,7 @@ impl Table {
             protected: Vec::new(),
             row_filters: RowFilters::default(),
             unknown: Vec::new(),
+            told_at_once: false,
             article: Article::default(),
             excluded: Vec::new(),
         }
@@ -246,6 +249,7 @@ pub(crate) fn sample(name: &str) -> Table {
         protected: Vec::new(),
         row_filters: RowFilters::default(),
         unknown: Vec::new(),
+        told_at_once: false,
         article: Article::default(),
         excluded: Vec::new(),
     }

@@ -8,6 +8,7 @@ mod guard;
 pub mod indexes;
 mod narrow;
 mod pinpoint;
+mod planned;
 mod proof;
 mod publish;
 mod record;
@@ -21,6 +22,7 @@ mod window;
 pub mod windows;
 mod written;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::{Article, Table, TableName};
@@ -35,7 +37,7 @@ use crate::plan::WindowedPlan;
 pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
 use crate::report::{CATALOG, CONNECT, Timing, about};
 use crate::retry::Backoff;
-use crate::session::applock::{self, LockMode};
+use crate::session::applock::{self, LockMode, NumberedLock};
 use crate::session::{Role, Session, forbids_snapshot};
 pub use crate::shape::{LoadOptions, Tablock};
 use crate::window::{CutBy, DayRange};
@@ -47,7 +49,7 @@ pub use proof::Verify;
 pub use publish::{clean_up, published};
 use record::LoadRecord;
 pub use record::{UnbegunCopy, UnbegunRun};
-use replace::{Checks, LOCK_WAIT};
+use replace::{Checks, LOCK_WAIT, ReplaceError};
 pub use sides::Sides;
 pub use source::{ConnectedSource, Source};
 pub use written::WrittenRows;
@@ -71,6 +73,8 @@ pub struct TableJob<S = Endpoint> {
     pub options: CopyOptions,
     /// What is read back before the commit.
     pub verify: Verify,
+    /// As it was planned, if it was: what it says is asked for again, in fewer round trips.
+    pub planned: Option<Arc<Plan>>,
 }
 
 /// Days of a table that are replaced in one transaction.
@@ -212,6 +216,14 @@ pub async fn table_with_effort<S: Source>(
     }
 }
 
+/// How an attempt went that has begun with the table.
+struct Attempted {
+    source: Table,
+    target: Table,
+    plan: Plan,
+    replaced: Result<LoadOutcome, ReplaceError>,
+}
+
 /// One attempt, or several where the server refuses a step that has a fallback for.
 async fn attempt<S: Source>(
     job: &TableJob<S>,
@@ -220,78 +232,103 @@ async fn attempt<S: Source>(
     record: &mut LoadRecord,
 ) -> Result<LoadOutcome> {
     let mut options = job.options;
+    let mut planned = job.planned.as_deref().filter(|plan| planned::is_plain(job, plan));
     loop {
         let mut timing = Timing::begin_after(job.what(), record.lost());
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         timing.phase(CONNECT);
-        let (source, target) = sides.tables(&job.table, &job.article).await?;
-        timing.phase(CATALOG);
-        lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
-        timing.phase("WAIT");
-        options = informed(&mut sides.target, (&source, &target), options).await?;
-        let plan = job.plan(&source, &target, options)?;
-        choice::tell(&job.what(), &plan);
-        let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
-        plan.allowed()?;
-        let on_record = job.replaced(&plan);
-        let is_on_record = record.begin(&mut sides.target, job, &on_record, (&source, &target)).await?;
-        let progress = &mut |so_far: Progress| {
-            record.progress(so_far.rows);
-            progress(so_far);
+        let as_planned = match planned.take() {
+            Some(plan) => planned::replace(job, plan, &mut sides, record, &mut timing, progress).await,
+            None => Ok(None),
         };
-        if plan.difference.is_some() {
-            let on_record = if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
-            match Box::pin(write_difference(
-                job,
-                sides,
-                (&source, &target),
-                (&plan, options),
-                (on_record, timing),
-                progress,
-            ))
-            .await
-            {
-                Ok((outcome, written, phases, mut sides)) => {
-                    note(&mut sides.target, job, (&source, &target), options, &outcome).await;
-                    record.loaded(&mut sides.target, &outcome).await;
-                    sides.give_back().await;
-                    effort.phases = phases;
-                    effort.written = Some(written);
-                    return Ok(outcome);
-                }
-                Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
-                    log::warn!("{}: {error}; going on without SNAPSHOT isolation", job.table);
-                    options.no_snapshot = true;
-                    continue;
-                }
-                Err(error) => return Err(error),
+        let as_planned = match as_planned {
+            Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
+                options = without_snapshot(job, options, &error);
+                continue;
             }
-        }
-        let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
-        let replaced = async {
-            let (findings, held) = guard::look(&mut sides, &plan).await?;
-            for warning in findings.warnings()? {
-                log::warn!("{}: {warning}", job.table);
-            }
-            timing.phase("PREPARE");
-            match plan.publishing {
-                Publishing::Direct => {
-                    replace::replace(&mut sides, &plan, &held, checks, &mut timing, progress).await
+            settled => settled?,
+        };
+        let attempted = match as_planned {
+            Some(attempted) => attempted,
+            None => {
+                let (source, target) = sides.tables(&job.table, &job.article).await?;
+                timing.phase(CATALOG);
+                lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
+                timing.phase("WAIT");
+                options = informed(&mut sides.target, (&source, &target), options).await?;
+                let plan = job.plan(&source, &target, options)?;
+                choice::tell(&job.what(), &plan);
+                let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
+                plan.allowed()?;
+                let on_record = job.replaced(&plan);
+                let is_on_record = record.begin(&mut sides.target, job, &on_record, &plan).await?;
+                if plan.difference.is_some() {
+                    let on_record =
+                        if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
+                    let written = Box::pin(write_difference(
+                        job,
+                        sides,
+                        (&source, &target),
+                        (&plan, options),
+                        (on_record, timing),
+                        &mut record.counted(progress),
+                    ))
+                    .await;
+                    match written {
+                        Ok((outcome, written, phases, mut sides)) => {
+                            note(&mut sides.target, job, (&source, &target), options, &outcome).await;
+                            record.loaded(&mut sides.target, &outcome).await;
+                            sides.give_back().await;
+                            effort.phases = phases;
+                            effort.written = Some(written);
+                            return Ok(outcome);
+                        }
+                        Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
+                            options = without_snapshot(job, options, &error);
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-                _ => {
-                    let publishing = publish::PublishJob {
-                        plan: &plan,
-                        run: record.run(),
-                        held: &held,
-                        checks,
-                        source: (job.source.endpoint(), &source),
-                        target: &job.target,
-                    };
-                    Box::pin(publishing.replace(&mut sides, &mut timing, progress)).await
-                }
+                let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
+                let replaced = async {
+                    let (findings, held) = guard::look(&mut sides, &plan).await?;
+                    for warning in findings.warnings()? {
+                        log::warn!("{}: {warning}", job.table);
+                    }
+                    timing.phase("PREPARE");
+                    match plan.publishing {
+                        Publishing::Direct => {
+                            replace::replace(
+                                &mut sides,
+                                &plan,
+                                &held,
+                                (checks, record),
+                                &mut timing,
+                                progress,
+                            )
+                            .await
+                        }
+                        _ => {
+                            let publishing = publish::PublishJob {
+                                plan: &plan,
+                                run: record.run(),
+                                held: &held,
+                                checks,
+                                source: (job.source.endpoint(), &source),
+                                target: &job.target,
+                            };
+                            let progress = &mut record.counted(progress);
+                            Box::pin(publishing.replace(&mut sides, &mut timing, progress)).await
+                        }
+                    }
+                };
+                let replaced = replaced.await;
+                Attempted { source, target, plan, replaced }
             }
         };
-        match replaced.await {
+        let Attempted { source, target, plan, replaced } = attempted;
+        match replaced {
             Ok(outcome) => {
                 note(&mut sides.target, job, (&source, &target), options, &outcome).await;
                 // With it the table is free.
@@ -323,6 +360,11 @@ async fn attempt<S: Source>(
             },
         }
     }
+}
+
+fn without_snapshot<S>(job: &TableJob<S>, options: CopyOptions, why: &Error) -> CopyOptions {
+    log::warn!("{}: {why}; going on without SNAPSHOT isolation", job.table);
+    CopyOptions { no_snapshot: true, ..options }
 }
 
 /// Puts on record how much of a table has changed, or of its days.
@@ -389,11 +431,11 @@ async fn write_difference<S: Source>(
 
 /// The application lock of whoever replaces a target's table.
 pub(crate) fn table_lock(table: &Table) -> String {
-    table_lock_of(table.object.id)
+    table_lock_of(table.object.id).name()
 }
 
-fn table_lock_of(object_id: i64) -> String {
-    format!("replica table {object_id}")
+fn table_lock_of(object_id: i64) -> NumberedLock {
+    NumberedLock { word: "replica table ", number: object_id }
 }
 
 /// That security policies may hide rows from a plan, where nobody has allowed it.
@@ -405,7 +447,7 @@ pub(crate) fn hidden_rows(plan: &Plan) -> Option<Error> {
 /// it to the table's own.
 async fn lock_table(target: &mut Session, table: &Table, mode: LockMode) -> Result<()> {
     let resource = table_lock(table);
-    if applock::take(target, &resource, mode, TABLE_LOCK_WAIT).await? {
+    if applock::holds(target, &resource) || applock::take(target, &resource, mode, TABLE_LOCK_WAIT).await? {
         Ok(())
     } else {
         const BUSY: &str = "another run holds this table";

@@ -2,13 +2,15 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{Source, TableJob};
-use crate::catalog::{Article, Table, TableName};
+use super::{Plan, Source, TableJob, table_lock_of};
+use crate::catalog::{Article, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, Replaced, source_name};
-use crate::load::LoadOutcome;
-use crate::session::{Role, Session};
+use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, Replaced};
+use crate::load::{LoadOutcome, Progress};
+use crate::read::SmallResults;
+use crate::session::{Role, Session, applock};
+use crate::tds::rpc::Query;
 
 /// The record, once the table is held.
 pub(super) struct LoadRecord {
@@ -41,22 +43,71 @@ impl LoadRecord {
         session: &mut Session,
         job: &TableJob<S>,
         replaced: &Replaced<'_>,
-        (source, target): (&Table, &Table),
+        plan: &Plan,
     ) -> Result<bool> {
         if self.begun {
             return replaced.is_on_record(session).await;
         }
-        let options = PlainRunOptions {
-            tool: job.tool,
-            table: Some((&target.object.name, target.object.id)),
-            source: &source_name(source),
-            alone: true,
-        };
-        let (run, may_be_on_record) =
-            PlainRun::begin_replacing(session, &job.target, &options, replaced).await?;
+        let begun = PlainRun::begin_replacing(session, &job.target, &options(job, plan), replaced).await?;
+        self.has_begun(session, replaced, begun).await
+    }
+
+    /// What [`Self::begin`] sends first, for a request that does more before it ([`PlainRun::beginning`]). `None`: the load is
+    /// on record.
+    pub(super) fn beginning<S>(
+        &self,
+        job: &TableJob<S>,
+        plan: &Plan,
+        first: usize,
+        condition: impl FnOnce(&str) -> String,
+    ) -> Option<Query> {
+        (!self.begun).then(|| PlainRun::beginning(&options(job, plan), &job.replaced(plan), first, condition))
+    }
+
+    /// As [`Self::begin`], once the request with [`Self::beginning`] is answered.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub(super) async fn begun<S>(
+        &mut self,
+        session: &mut Session,
+        job: &TableJob<S>,
+        plan: &Plan,
+        answers: SmallResults,
+    ) -> Result<bool> {
+        let replaced = job.replaced(plan);
+        if self.begun {
+            return replaced.is_on_record(session).await;
+        }
+        let begun = PlainRun::has_begun(session, &job.target, &options(job, plan), answers).await?;
+        self.has_begun(session, &replaced, begun).await
+    }
+
+    async fn has_begun(
+        &mut self,
+        session: &mut Session,
+        replaced: &Replaced<'_>,
+        (run, may_be_on_record): (Option<PlainRun>, bool),
+    ) -> Result<bool> {
         self.run = run;
         self.begun = true;
         if may_be_on_record { replaced.is_on_record(session).await } else { Ok(false) }
+    }
+
+    /// Commits the transaction with the load's last rows, notes its end and gives its table back, in one round trip.
+    ///
+    /// # Errors
+    /// Those of [`PlainRun::commit`].
+    pub(super) async fn commit(
+        &self,
+        session: &mut Session,
+        plan: &Plan,
+        outcome: &LoadOutcome,
+    ) -> Result<()> {
+        let lock = table_lock_of(plan.target_id);
+        let lock = applock::holds(session, &lock.name()).then_some(&lock);
+        let loaded = (outcome.fingerprint.rows, outcome.bytes);
+        PlainRun::commit(session, self.run.as_ref(), lock, loaded, self.retries).await
     }
 
     /// The run's number in the ledger; `None`: it is not on record.
@@ -64,10 +115,16 @@ impl LoadRecord {
         self.run.as_ref().map(PlainRun::id)
     }
 
-    /// Rows that have come so far.
-    pub(super) fn progress(&self, rows: u64) {
-        if let Some(run) = &self.run {
-            run.progress(rows);
+    /// Tells the record of rows that have come so far, and then `progress`.
+    pub(super) fn counted<'a>(
+        &'a self,
+        progress: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> impl FnMut(Progress) + Send + 'a {
+        move |so_far| {
+            if let Some(run) = &self.run {
+                run.progress(so_far.rows);
+            }
+            progress(so_far);
         }
     }
 
@@ -90,6 +147,15 @@ impl LoadRecord {
         if let Some(run) = self.run.take() {
             run.end(session, end).await;
         }
+    }
+}
+
+fn options<'a, S>(job: &TableJob<S>, plan: &'a Plan) -> PlainRunOptions<'a> {
+    PlainRunOptions {
+        tool: job.tool,
+        table: Some((&plan.target, plan.target_id)),
+        source: &plan.from,
+        alone: true,
     }
 }
 

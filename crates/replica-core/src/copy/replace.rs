@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::guard::ReplacedRows;
 use super::proof::{self, difference};
+use super::record::LoadRecord;
 use super::referencing::still_rest;
 use super::{ConnectedSource, Sides, Verify};
 use crate::error::numbers::CONSTRAINT_CONFLICT;
@@ -11,7 +12,7 @@ use crate::ledger::Replaced;
 use crate::load::{self, LoadOutcome, Progress};
 use crate::plan::{CopyOptions, Phase, Plan, Statement};
 use crate::report::Timing;
-use crate::rows::RowSource as _;
+use crate::rows::RowSource;
 use crate::session::{Session, forbids_snapshot};
 use crate::tds::fingerprint::Fingerprint;
 
@@ -89,7 +90,7 @@ pub(super) async fn replace(
     sides: &mut Sides<impl ConnectedSource>,
     plan: &Plan,
     held: &ReplacedRows,
-    checks: Checks<'_>,
+    (checks, record): (Checks<'_>, &LoadRecord),
     timing: &mut Timing,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<LoadOutcome, ReplaceError> {
@@ -97,16 +98,42 @@ pub(super) async fn replace(
     // Before the target's table is locked: its readers must not wait for the source. Should the rest fail, the rows
     // end with their side, which nobody uses again.
     let rows = source.rows(plan, timing, progress).await?;
+    let outcome = load(rows, target, (plan, held), timing, &mut record.counted(progress)).await?;
+    proof::reread(source, plan, outcome.fingerprint, timing).await?;
+    finish(target, plan, outcome, (checks, record), timing).await?;
+    Ok(outcome)
+}
+
+/// Has rows take the place of the old ones, in a transaction that stays open.
+pub(super) async fn load(
+    rows: impl RowSource,
+    target: &mut Session,
+    (plan, held): (&Plan, &ReplacedRows),
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<LoadOutcome, ReplaceError> {
     begin(target, plan.before(), timing).await?;
     still_rest(target, plan).await?;
     let load = plan.load(rows.columns())?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;
     timing.phase("INSERT");
-    if let Err(error) = held.check(outcome.fingerprint.rows) {
-        target.lane()?.rollback().await?;
-        return Err(ReplaceError { error, at: None, doubtful: !held.counted });
+    match held.check(outcome.fingerprint.rows) {
+        Ok(()) => Ok(outcome),
+        Err(error) => {
+            target.lane()?.rollback().await?;
+            Err(ReplaceError { error, at: None, doubtful: !held.counted })
+        }
     }
-    proof::reread(source, plan, outcome.fingerprint, timing).await?;
+}
+
+/// What comes between the last row and the commit, and the commit.
+pub(super) async fn finish(
+    target: &mut Session,
+    plan: &Plan,
+    outcome: LoadOutcome,
+    (checks, record): (Checks<'_>, &LoadRecord),
+    timing: &mut Timing,
+) -> Result<(), ReplaceError> {
     run(target, plan.after(), timing).await?;
     let verify = checks.verify.by(plan);
     if verify != Verify::Nothing {
@@ -117,9 +144,9 @@ pub(super) async fn replace(
     if let Some(replaced) = checks.replaced {
         replaced.mark(target).await?;
     }
-    target.lane()?.commit().await?;
+    record.commit(target, plan, &outcome).await?;
     timing.phase("COMMIT");
-    Ok(outcome)
+    Ok(())
 }
 
 /// Runs statements in a transaction that begins with them.

@@ -9,9 +9,9 @@ use crate::plan::Plan;
 use crate::read::{self, Rows};
 use crate::report::{ExplainLine, Timing};
 use crate::rows::RowSource;
-use crate::session::{Isolation, Role, Session};
+use crate::session::{Isolation, Role, Session, forbids_snapshot};
 use crate::tds::fingerprint::Fingerprint;
-use crate::tds::rpc::Query;
+use crate::tds::rpc::{Param, Query};
 
 /// Something that tables can be copied from.
 pub trait Source: Sync {
@@ -90,6 +90,20 @@ pub trait ConnectedSource: Send + Sized {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> impl Future<Output = Result<Self::Rows<'_>>> + Send;
 
+    /// The rows that a plan wants, and what is known of the table by now, where both come in one round trip. `None`: they do
+    /// not, and whoever asks for one after the other is told why.
+    ///
+    /// # Errors
+    /// A lost connection; what [`forbids_snapshot`], or passes.
+    fn rows_and_table(
+        &mut self,
+        _: &TableName,
+        _: &Article,
+        _: &Plan,
+    ) -> impl Future<Output = Result<Option<(Self::Rows<'_>, Table)>>> + Send {
+        async { Ok(None) }
+    }
+
     /// Count and hash of the rows that [`Self::rows`] has brought, read a second time where they come from.
     ///
     /// # Errors
@@ -153,6 +167,42 @@ impl ConnectedSource for Session {
         }
         let rows = open(self, plan, select).await;
         rows.map_err(|error| error.within("reading from the source"))
+    }
+
+    async fn rows_and_table(
+        &mut self,
+        name: &TableName,
+        article: &Article,
+        plan: &Plan,
+    ) -> Result<Option<(Rows<'_>, Table)>> {
+        let select = plan.select();
+        if !select.params.is_empty() || !article.expressions().is_empty() {
+            return Ok(None);
+        }
+        self.works_on(name);
+        // Its parameters make a batch of its own, with whose end the session has its settings back.
+        let settings = self.settings_for(isolation(plan), LOCK_WAIT);
+        let statements = std::iter::once(catalog::call(1, 2)).chain(settings).chain([select.sql]);
+        let sql = statements.collect::<Vec<_>>().join("; ");
+        let query = Query { sql, params: vec![Param::Text(catalog::all()), Param::Text(name.quoted())] };
+        let (results, mut rows) = match Rows::open_behind(self.lane()?, query, catalog::RESULTS).await {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(None),
+            // There are answers to the others.
+            Err(error) if error.server().is_some() && !error.is_transient() && !forbids_snapshot(&error) => {
+                log::debug!("{name}: is asked for one after the other: {error}");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.within("reading from the source")),
+        };
+        let Some(table) = catalog::told_of(results)? else {
+            rows.cancel().await?;
+            return Ok(None);
+        };
+        if plan.strategy.server.pads_decimals {
+            rows.pad_decimals();
+        }
+        Ok(Some((rows, article.of(table, Vec::new())?)))
     }
 
     async fn reread(&mut self, plan: &Plan) -> Result<Fingerprint> {

@@ -7,7 +7,7 @@
 //! nothing of the ledger is locked while rows are loaded. Signs of life go over a connection of their own, which is made only
 //! for what takes longer than the first of them is due.
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +23,10 @@ use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
 use crate::error::numbers::NO_SUCH_OBJECT;
 use crate::error::{Error, Kind, Result};
-use crate::session::{Role, Session, ToSql, applock};
+use crate::read::SmallResults;
+use crate::session::applock::{self, NumberedLock};
+use crate::session::{Role, Session, ToSql};
+use crate::tds::rpc::{Param, Query};
 
 /// What the record says of such a run.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,7 @@ pub struct PlainRun {
     target: Endpoint,
     rows: Arc<AtomicU64>,
     heartbeat: JoinHandle<()>,
+    is_noted: AtomicBool,
 }
 
 /// How such a run ended.
@@ -111,12 +115,105 @@ impl PlainRun {
         options: &PlainRunOptions<'_>,
         replaced: &Replaced<'_>,
     ) -> Result<(Option<Self>, bool)> {
-        match insert(session, options, Some(replaced)).await {
+        let inserted = insert(session, options, Some(replaced)).await;
+        Self::begun(session, target, options, inserted).await
+    }
+
+    /// What [`Self::begin_replacing`] sends, for a request that does more before it. Its parameters begin with the number
+    /// `first`. There is no row unless a condition holds, which is told the parameter with the table's id.
+    pub(crate) fn beginning(
+        options: &PlainRunOptions<'_>,
+        replaced: &Replaced<'_>,
+        first: usize,
+        condition: impl FnOnce(&str) -> String,
+    ) -> Query {
+        insertion(options, Some(replaced), first, |id| format!(" AND {}", condition(id)))
+    }
+
+    /// As [`Self::begin_replacing`], once its request is answered.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub(crate) async fn has_begun(
+        session: &mut Session,
+        target: &Endpoint,
+        options: &PlainRunOptions<'_>,
+        answers: SmallResults,
+    ) -> Result<(Option<Self>, bool)> {
+        let inserted = match answers.ended {
+            Ok(()) if answers.sets.len() == RESULTS => settled(session, options, answers.sets).await,
+            Ok(()) => Ok(None),
+            Err(error) => Err(error),
+        };
+        Self::begun(session, target, options, inserted).await
+    }
+
+    async fn begun(
+        session: &mut Session,
+        target: &Endpoint,
+        options: &PlainRunOptions<'_>,
+        inserted: Result<Option<Inserted>>,
+    ) -> Result<(Option<Self>, bool)> {
+        match inserted {
             Ok(Some(Inserted { id, windows })) => Ok((Some(Self::new(id, target)), windows > 0)),
             Err(error) if error.server().is_none() => Err(error),
             // No ledger yet, one of another release, or no right to it.
             Ok(None) | Err(_) => Ok((Self::begin(session, target, options).await?, true)),
         }
+    }
+
+    /// Commits the transaction that has the run's last rows and, in the same request, puts its end on record and gives the
+    /// table's application lock back: neither belongs to the transaction, which waits for nobody's ledger. That they fail is
+    /// no failure of the load.
+    ///
+    /// # Errors
+    /// Those of the COMMIT; after a lost connection nobody knows whether it happened.
+    pub(crate) async fn commit(
+        session: &mut Session,
+        run: Option<&Self>,
+        lock: Option<&NumberedLock>,
+        loaded: (u64, u64),
+        retries: u32,
+    ) -> Result<()> {
+        let mut params = Vec::new();
+        let mut place = |number: i64| {
+            params.push(Param::BigInt(number));
+            format!("@P{}", params.len())
+        };
+        let mut sql = Vec::new();
+        if let Some(run) = run {
+            sql.push(format!(
+                "{LOCK_WAIT}; UPDATE replica.runs SET phase = 'ended', ended = SYSUTCDATETIME(), outcome = 'ok', \
+                 row_count = {}, byte_count = {}, retries = {}, error = NULL WHERE runs.run_id = {}",
+                place(signed(loaded.0)),
+                place(signed(loaded.1)),
+                place(i64::from(retries)),
+                place(run.id)
+            ));
+        }
+        sql.extend(lock.map(|lock| lock.release(&place(lock.number))));
+        let statements = Query { sql: sql.join("; "), params }.statement().filter(|_| !sql.is_empty());
+        let Some(statements) = statements else { return session.lane()?.commit().await };
+        match session.lane()?.commit_and(&statements).await? {
+            Ok(()) => {
+                if let Some(run) = run {
+                    run.has_ended();
+                }
+                if let Some(lock) = lock {
+                    applock::are_released(session, &[lock.name()]);
+                }
+            }
+            // The end is noted once more, by itself, and the lock is given back with the session at the latest.
+            Err(error) => log::debug!("after the COMMIT: {error}"),
+        }
+        Ok(())
+    }
+
+    /// The record says so: nobody has to say more.
+    fn has_ended(&self) {
+        self.heartbeat.abort();
+        unended().retain(|(id, _)| *id != self.id);
+        self.is_noted.store(true, Ordering::Relaxed);
     }
 
     /// Puts a run on record that is over, such as one that failed before it held anything. Where there is no ledger none is
@@ -143,7 +240,7 @@ impl PlainRun {
         unended().push((id, target.clone()));
         let rows = Arc::new(AtomicU64::new(0));
         let heartbeat = tokio::spawn(keep_alive(id, target.clone(), rows.clone()));
-        Self { id, target: target.clone(), rows, heartbeat }
+        Self { id, target: target.clone(), rows, heartbeat, is_noted: AtomicBool::new(false) }
     }
 
     /// Its number in the ledger.
@@ -159,6 +256,9 @@ impl PlainRun {
     /// The run's last word, on this session or on one of its own. That it cannot be said is a warning: the run itself is
     /// done.
     pub async fn end(self, session: Option<&mut Session>, end: PlainEnd<'_>) {
+        if self.is_noted.load(Ordering::Relaxed) {
+            return;
+        }
         self.heartbeat.abort();
         unended().retain(|(id, _)| *id != self.id);
         let noted = match session {
@@ -205,51 +305,83 @@ fn without_record(why: &dyn std::fmt::Display) {
 }
 
 /// A run's new row.
-struct Inserted {
+pub(crate) struct Inserted {
     id: i64,
     /// Windows on record with rows that it replaces, if that was asked.
     windows: i64,
 }
 
-/// `None`: the ledger is of another version. Nobody waits for a reader that asks for no locks, as the one of other runs does.
-async fn insert(
-    session: &mut Session,
+/// The results of an [`insertion`].
+const RESULTS: usize = 3;
+
+/// What puts a run on record where a condition on variables of its batch holds, and asks what [`settled`] wants to know.
+/// Its parameters begin with the number `first`; that of the table's id is handed to the condition. Nobody waits for a
+/// reader that asks for no locks, as the one of other runs does.
+fn insertion(
     options: &PlainRunOptions<'_>,
     replaced: Option<&Replaced<'_>>,
-) -> Result<Option<Inserted>> {
+    first: usize,
+    condition: impl FnOnce(&str) -> String,
+) -> Query {
+    let place = |n: usize| format!("@P{}", first + n);
+    let [tool, schema, table, id, source, pid, lease, alone] = std::array::from_fn(place);
     let windows = replaced.map_or_else(
         || "0 AS windows".to_owned(),
         |replaced| {
-            let condition = replaced.condition(["@P2", "@P3"], ["@P9", "@P10", "@P11"]);
+            let days = [place(8), place(9), place(10)];
+            let condition = replaced.condition([&schema, &table], days.each_ref().map(String::as_str));
             format!("COUNT(*) AS windows FROM replica.windows WHERE {condition}")
         },
     );
+    let condition = condition(&id);
     // Parameters make a batch of its own, with whose end the session has its lock timeout back (Microsoft docs, "SET
     // statements", Remarks). XACT_ABORT is on: where the windows cannot be counted there is no row either.
     let sql = format!(
         "{LOCK_WAIT}; SELECT {windows}; INSERT INTO replica.runs (batch_id, tool, schema_name, table_name, object_id, source, host, program, \
          login, pid, shared, phase, started, lease_until, windows_done, windows_failed, windows_skipped, row_count, \
          byte_count, retries, disable_ms, rebuild_ms) OUTPUT inserted.run_id AS run_id \
-         SELECT 0, @P1, @P2, @P3, @P4, @P5, HOST_NAME(), APP_NAME(), SUSER_SNAME(), @P6, 0, 'copying', SYSUTCDATETIME(), \
-         DATEADD(millisecond, @P7, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.ledger \
-         WHERE ledger.version = {VERSION}; \
-         SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = @P2 AND table_name = @P3 AND ended IS NULL \
-         AND (table_name <> N'' OR tool = @P1) AND (@P8 = 1 OR lease_until < SYSUTCDATETIME())"
+         SELECT 0, {tool}, {schema}, {table}, {id}, {source}, HOST_NAME(), APP_NAME(), SUSER_SNAME(), {pid}, 0, 'copying', SYSUTCDATETIME(), \
+         DATEADD(millisecond, {lease}, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.ledger \
+         WHERE ledger.version = {VERSION}{condition}; \
+         SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = {schema} AND table_name = {table} AND ended IS NULL \
+         AND (table_name <> N'' OR tool = {tool}) AND ({alone} = 1 OR lease_until < SYSUTCDATETIME())"
     );
-    let (table, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
-    let source: String = options.source.chars().take(400).collect();
-    let days = replaced.and_then(|replaced| replaced.days);
-    let days = days.map(|(column, days)| (column, days.first.to_string(), days.next.to_string()));
-    let own_id = i64::from(std::process::id());
-    let (lease, alone) = (milliseconds32(LEASE), i32::from(options.alone));
-    let source = source.as_str();
-    let mut params: Vec<&dyn ToSql> =
-        vec![&options.tool, &table.0, &table.1, &object_id, &source, &own_id, &lease, &alone];
-    if let Some((column, first, next)) = &days {
-        params.extend([column as &dyn ToSql, first, next]);
+    let (names, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
+    let mut params = vec![
+        Param::Text(options.tool.to_owned()),
+        Param::Text(names.0.to_owned()),
+        Param::Text(names.1.to_owned()),
+        Param::BigInt(object_id),
+        Param::Text(options.source.chars().take(400).collect()),
+        Param::BigInt(i64::from(std::process::id())),
+        Param::Int(milliseconds32(LEASE)),
+        Param::Int(i32::from(options.alone)),
+    ];
+    if let Some((column, days)) = replaced.and_then(|replaced| replaced.days) {
+        params.extend([Param::Text(column.to_owned()), Param::Date(days.first), Param::Date(days.next)]);
     }
-    let answers = session.query_all(&sql, &params).await.map_err(|error| error.within("the ledger"))?;
-    let mut answers = answers.into_iter().map(|rows| rows.iter().map(CatalogRow::from).collect::<Vec<_>>());
+    Query { sql, params }
+}
+
+/// `None`: the ledger is of another version.
+async fn insert(
+    session: &mut Session,
+    options: &PlainRunOptions<'_>,
+    replaced: Option<&Replaced<'_>>,
+) -> Result<Option<Inserted>> {
+    let query = insertion(options, replaced, 1, |_| String::new());
+    let answers = SmallResults::of(session, query).await?;
+    answers.ended.map_err(|error| error.within("the ledger"))?;
+    settled(session, options, answers.sets).await
+}
+
+/// A run's new row, once the results of its [`insertion`] are there; runs that it has found dead are said to be.
+async fn settled(
+    session: &mut Session,
+    options: &PlainRunOptions<'_>,
+    answers: Vec<Vec<CatalogRow>>,
+) -> Result<Option<Inserted>> {
+    let mut answers = answers.into_iter();
     let counted = answers.next().unwrap_or_default();
     let windows = counted.first().and_then(|row| row.int("windows")).unwrap_or_default();
     let Some(row) = answers.next().unwrap_or_default().into_iter().next() else { return Ok(None) };

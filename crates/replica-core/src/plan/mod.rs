@@ -4,7 +4,7 @@ use crate::catalog::index::KeyColumn;
 use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
 use crate::config::{Allowance, Apply, Publish};
 use crate::error::{Error, Result};
-use crate::ledger::LastLoad;
+use crate::ledger::{LastLoad, source_name};
 use crate::load::{Load, LoadColumn};
 use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
 use crate::tds::columns::WireColumn;
@@ -34,6 +34,10 @@ pub(crate) use windowed::{WindowedPlan, key_columns};
 pub struct Plan {
     /// As its catalog has it.
     pub source: TableName,
+    /// The same with its server and database, as the ledger shows where rows come from.
+    pub from: String,
+    /// Both servers answer all questions of the catalog in one request.
+    pub told_at_once: bool,
     /// As its catalog has it.
     pub target: TableName,
     /// The target's object_id.
@@ -165,6 +169,8 @@ impl Plan {
         }
         Self {
             source: source.object.name.clone(),
+            from: source_name(source),
+            told_at_once: source.told_at_once && target.told_at_once,
             target: target.object.name.clone(),
             target_id: target.object.id,
             article: source.article.clone(),

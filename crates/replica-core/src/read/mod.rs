@@ -1,5 +1,6 @@
 //! The source's side of the data lane: a SELECT as blocks of rows in bulk form, with their count and hash.
 pub(crate) mod expressions;
+mod small;
 
 use crate::decode::{Row, RowReader, Value};
 use crate::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
+pub(crate) use small::SmallResults;
 use std::ops::ControlFlow;
 
 /// Bytes received at a time, and bytes of a block: large enough that calls to the kernel do not count, small enough to

@@ -28,6 +28,31 @@ impl LockMode {
     }
 }
 
+/// A name that ends with a number, such as the id of what it stands for: the number alone is no text that a batch would have
+/// to quote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NumberedLock {
+    /// What comes before it.
+    pub word: &'static str,
+    pub number: i64,
+}
+
+impl NumberedLock {
+    /// As the server knows it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}{}", self.word, self.number)
+    }
+
+    /// Statements that give it back, by the parameter that has the number.
+    pub(crate) fn release(&self, parameter: &str) -> String {
+        format!(
+            "DECLARE @lock nvarchar(255) = N'{}' + CONVERT(nvarchar(20), {parameter}); \
+             EXEC sp_releaseapplock @Resource = @lock, @LockOwner = 'Session'",
+            self.word
+        )
+    }
+}
+
 /// Takes `resource` for the life of the session, or until [`release`]; `false` when others hold it for longer than
 /// `wait`, or than the session waits for an answer. What this process itself has left there is ended, or waited for. On a
 /// server without application locks everybody gets it, and a warning.
@@ -38,24 +63,44 @@ pub async fn take(session: &mut Session, resource: &str, mode: LockMode, wait: D
     Ok(try_to_take(session, resource, mode, wait).await? || outlasts_own(session, resource, mode).await?)
 }
 
-async fn try_to_take(session: &mut Session, resource: &str, mode: LockMode, wait: Duration) -> Result<bool> {
-    let wait = wait.min(session.silence() / 2);
-    let sql = format!(
-        "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P1, @LockMode = '{}', \
+/// What takes the name that a parameter has, as the first statements of a request: from then on `@result` is not below 0 if
+/// it is ours, which [`is_taken`] is to be told of as the first result.
+pub(crate) fn taking(parameter: usize, mode: LockMode, wait: Duration) -> String {
+    format!(
+        "DECLARE @result int; EXEC @result = sp_getapplock @Resource = @P{parameter}, @LockMode = '{}', \
          @LockOwner = 'Session', @LockTimeout = {}; SELECT @result AS result",
         mode.name(),
         wait.as_millis()
-    );
-    match session.query(&sql, &[&resource]).await {
-        Ok(rows) => match rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten()) {
-            Some(0 | 1) => {
-                session.own.holds(resource);
-                Ok(true)
-            }
-            // -1: not within the wait; -2 and -3 need a lock wait, too.
-            Some(_) => Ok(false),
-            None => Err(Error::protocol("sp_getapplock gives no result")),
-        },
+    )
+}
+
+/// Whether `resource` is ours by that request. -1: not within the wait; -2 and -3 need a lock wait, too.
+///
+/// # Errors
+/// There is no result.
+pub(crate) fn is_taken(session: &mut Session, resource: &str, result: Option<i64>) -> Result<bool> {
+    match result {
+        Some(0 | 1) => {
+            session.own.holds(resource);
+            Ok(true)
+        }
+        Some(_) => Ok(false),
+        None => Err(Error::protocol("sp_getapplock gives no result")),
+    }
+}
+
+/// Whether the session holds `resource`, as far as the server has such locks.
+pub(crate) fn holds(session: &Session, resource: &str) -> bool {
+    session.own.held().iter().any(|held| held == resource)
+}
+
+async fn try_to_take(session: &mut Session, resource: &str, mode: LockMode, wait: Duration) -> Result<bool> {
+    let wait = wait.min(session.silence() / 2);
+    match session.query(&taking(1, mode, wait), &[&resource]).await {
+        Ok(rows) => {
+            let result = rows.first().and_then(|row| row.try_get::<i32, _>(0).ok().flatten());
+            is_taken(session, resource, result.map(i64::from))
+        }
         Err(error) if error.server().is_some() && !error.is_transient() => {
             log::warn!("other runs are not kept off, since the server has no application locks: {error}");
             Ok(true)

@@ -295,6 +295,11 @@ impl Session {
         Ok(statements.join("; ").into())
     }
 
+    /// What brings the session there, for a call of sp_executesql, at whose end it is undone.
+    pub(crate) fn settings_for(&self, level: Isolation, wait: Duration) -> Vec<String> {
+        self.settings.statements(Some(level), Some(milliseconds(wait)))
+    }
+
     /// In one batch what the session does not have already.
     async fn set(&mut self, isolation: Option<Isolation>, lock_timeout: Option<i32>) -> Result<()> {
         let before = self.settings;

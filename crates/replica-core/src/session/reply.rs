@@ -15,6 +15,8 @@ pub struct Reply {
     pub(crate) transaction: Option<u64>,
     /// The session's state is forgotten.
     pub(super) reset: bool,
+    /// The first statement has gone well, whatever came after it.
+    pub(super) begun_well: bool,
 }
 
 /// A server that sends errors without end must not fill the memory.
@@ -68,6 +70,7 @@ impl Reply {
 
     fn done(&mut self, done: Done) {
         self.failed |= done.has_error();
+        self.begun_well |= !self.failed && self.errors.is_empty();
         if let Some(rows) = done.rows() {
             self.rows = Some(rows);
         }
@@ -121,6 +124,19 @@ mod tests {
         let error =
             read(&[message(2627, 14, kind::ERROR), message(3621, 0, kind::INFO), done(2, 0)]).unwrap_err();
         assert_eq!(error.server().map(|e| e.number), Some(2627));
+    }
+
+    #[test]
+    fn what_fails_later_leaves_what_went_before() {
+        let begun_well = |tokens: &[Vec<u8>]| {
+            let mut reply = Reply::default();
+            reply.take(&tokens.concat()).unwrap();
+            reply.begun_well
+        };
+        assert!(begun_well(&[done(1, 0), message(1222, 16, kind::ERROR), done(2, 0)]));
+        assert!(!begun_well(&[message(3902, 16, kind::ERROR), done(1, 0), done(0, 0)]));
+        assert!(!begun_well(&[done(3, 0), done(0, 0)]));
+        assert!(!begun_well(&[]));
     }
 
     #[test]

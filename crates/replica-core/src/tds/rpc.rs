@@ -58,11 +58,31 @@ impl Query {
         if self.params.is_empty() {
             return;
         }
-        let declared = self.params.iter().zip(1..).map(|(param, n)| format!("@P{n} {}", param.declared()));
-        put_param("", &Param::Text(declared.collect::<Vec<_>>().join(", ")), out);
+        put_param("", &Param::Text(self.declared()), out);
         for (param, n) in self.params.iter().zip(1..) {
             put_param(&format!("@P{n}"), param, out);
         }
+    }
+
+    /// The same call as a statement of a batch, for what a call of its own cannot be: one that ends with another number of
+    /// transactions than it began with is error 266. `None`: a value is no number, and nothing else becomes part of a batch.
+    pub fn statement(&self) -> Option<String> {
+        let sql = self.sql.replace('\'', "''");
+        if self.params.is_empty() {
+            return Some(format!("EXEC sp_executesql N'{sql}'"));
+        }
+        let values = self.params.iter().zip(1..).map(|(param, n)| match param {
+            Param::Int(number) => Some(format!("@P{n} = {number}")),
+            Param::BigInt(number) => Some(format!("@P{n} = {number}")),
+            Param::Date(_) | Param::Float(_) | Param::Text(_) | Param::Binary(_) => None,
+        });
+        let values = values.collect::<Option<Vec<_>>>()?.join(", ");
+        Some(format!("EXEC sp_executesql N'{sql}', N'{}', {values}", self.declared()))
+    }
+
+    fn declared(&self) -> String {
+        let declared = self.params.iter().zip(1..).map(|(param, n)| format!("@P{n} {}", param.declared()));
+        declared.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -168,6 +188,15 @@ mod tests {
         expected.extend([3, b'@', 0, b'P', 0, b'1', 0, 0, 0x28, 3, 0x80, 0x46, 0x0B]);
         expected.extend([3, b'@', 0, b'P', 0, b'2', 0, 0, 0x26, 4, 4, 0xFE, 0xFF, 0xFF, 0xFF]);
         assert_eq!(encoded(&query), expected);
+    }
+
+    #[test]
+    fn a_call_is_a_statement_where_its_values_are_numbers() {
+        let call = |params| Query { sql: "SELECT 'a', @P1".into(), params }.statement();
+        let expected = "EXEC sp_executesql N'SELECT ''a'', @P1', N'@P1 bigint, @P2 int', @P1 = -7, @P2 = 8";
+        assert_eq!(call(vec![Param::BigInt(-7), Param::Int(8)]).as_deref(), Some(expected));
+        assert_eq!(call(vec![Param::Text("1".into())]), None);
+        assert_eq!(call(Vec::new()).as_deref(), Some("EXEC sp_executesql N'SELECT ''a'', @P1'"));
     }
 
     #[test]

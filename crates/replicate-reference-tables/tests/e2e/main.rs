@@ -17,6 +17,7 @@ mod interrupted;
 mod ledger;
 mod losses;
 mod many;
+mod meanwhile;
 mod names;
 mod output;
 mod parquet;

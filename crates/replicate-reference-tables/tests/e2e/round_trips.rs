@@ -41,7 +41,7 @@ fn a_small_table_takes_few_round_trips() {
     asked(&pair, &names[..1], &[]);
     let by = |more| by_table(&pair, &names, &["--max-workers=1", more]);
     let counts = [by("--verify=none"), by("--verify=hash"), by("--explain")];
-    assert_eq!(counts, [[2, 8], [2, 9], [0, 0]]);
+    assert_eq!(counts, [[1, 5], [1, 6], [0, 0]]);
 }
 
 #[test]

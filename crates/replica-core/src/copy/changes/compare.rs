@@ -121,6 +121,7 @@ impl Keeper<'_> {
                 ..kept.options
             },
             verify: Verify::Nothing,
+            planned: None,
         }
     }
 }

@@ -52,22 +52,28 @@ impl ReplacedRows {
     }
 }
 
-/// Counts both sides where their estimates ask for it, or there are none.
-pub(super) async fn whole(
-    sides: &mut Sides<impl ConnectedSource>,
-    plan: &Plan,
-) -> Result<(ReplacedRows, Option<Error>)> {
+/// What a replacement takes away, where nothing has to be counted for it.
+pub(super) fn uncounted(plan: &Plan) -> Option<ReplacedRows> {
     let shrink = plan.allowance.shrink.unwrap_or_default();
     let estimates =
         plan.source_rows.zip(plan.target_rows).filter(|_| plan.limits.is_none() && !plan.count_rows);
     if let Some((coming, rows)) = estimates
         && !shrink.may_forbid(rows, coming)
     {
-        return Ok((ReplacedRows { rows, counted: false, shrink }, None));
+        return Some(ReplacedRows { rows, counted: false, shrink });
     }
-    if shrink == Shrink::ANY {
-        return Ok((ReplacedRows { rows: 0, counted: true, shrink }, None));
+    (shrink == Shrink::ANY).then_some(ReplacedRows { rows: 0, counted: true, shrink })
+}
+
+/// Counts both sides where their estimates ask for it, or there are none.
+pub(super) async fn whole(
+    sides: &mut Sides<impl ConnectedSource>,
+    plan: &Plan,
+) -> Result<(ReplacedRows, Option<Error>)> {
+    if let Some(held) = uncounted(plan) {
+        return Ok((held, None));
     }
+    let shrink = plan.allowance.shrink.unwrap_or_default();
     sides.target.set_lock_timeout(LOCK_WAIT).await?;
     let rows = read::count(sides.target.lane()?, plan.count()).await;
     let rows = rows.map_err(|error| error.within("counting the target's rows"))?;

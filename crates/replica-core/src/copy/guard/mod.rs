@@ -61,6 +61,12 @@ pub(super) async fn look(
     Ok((findings, held))
 }
 
+/// As [`look`], of a plan of which nothing has to be asked. `None`: something has to.
+pub(super) fn look_at_plan(plan: &Plan) -> Option<(Findings, ReplacedRows)> {
+    let asks_nothing = plan.mapping.unfilled().next().is_none();
+    Some((filters::look(plan), counts::uncounted(plan).filter(|_| asks_nothing)?))
+}
+
 /// Looks at what is known of a plan of differences before both sides are read: how many rows go is seen then, and columns
 /// that the target alone has keep what they hold.
 pub(super) fn look_at_difference(plan: &Plan) -> Findings {

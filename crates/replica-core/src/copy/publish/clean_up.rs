@@ -23,7 +23,7 @@ pub async fn clean_up(endpoint: &Endpoint) -> Result<(Vec<RecordedStaging>, Vec<
             let mut target = Session::connect(endpoint, Role::Target).await?;
             let (mut dropped, mut kept) = (Vec::new(), Vec::new());
             for left in ledger::staging(&mut target).await? {
-                let resource = id_of(&mut target, &left.target).await?.map(table_lock_of);
+                let resource = id_of(&mut target, &left.target).await?.map(|id| table_lock_of(id).name());
                 let is_free = match &resource {
                     Some(name) => {
                         applock::take(&mut target, name, LockMode::Exclusive, Duration::ZERO).await?

@@ -375,6 +375,10 @@ impl Lane {
     /// # Errors
     /// The server's own, with the lane ready for the next request; those of [`Self::recv`], and rows.
     pub async fn reply(&mut self) -> Result<Reply> {
+        self.whole_reply().await?.settled()
+    }
+
+    async fn whole_reply(&mut self) -> Result<Reply> {
         let mut inbox = Inbox::new(0);
         let mut reply = Reply::default();
         while self.more(&mut inbox).await? {
@@ -384,7 +388,7 @@ impl Lane {
         if let Some(transaction) = reply.transaction {
             self.set_transaction(transaction);
         }
-        reply.settled()
+        Ok(reply)
     }
 
     /// Sends a batch that returns no rows, and reads its reply.
@@ -438,6 +442,23 @@ impl Lane {
         self.batch("COMMIT TRANSACTION").await?;
         self.set_transaction(0);
         Ok(())
+    }
+
+    /// Commits the transaction, and runs what does not belong to it in the same batch. What became of that is within.
+    ///
+    /// # Errors
+    /// Those of [`Self::commit`].
+    pub async fn commit_and(&mut self, statements: &str) -> Result<Result<()>> {
+        self.send_batch(&format!("COMMIT TRANSACTION; {statements}")).await?;
+        let reply = self.whole_reply().await?;
+        let committed = reply.begun_well;
+        match reply.settled() {
+            Err(error) if !committed => Err(error),
+            settled => {
+                self.set_transaction(0);
+                Ok(settled.map(drop))
+            }
+        }
     }
 
     /// Rolls the transaction back if the server has not done so already.

@@ -1,0 +1,137 @@
+//! A table that was planned, replaced in few round trips.
+//!
+//! A plan may be hours old when it is carried out, and what it rests on has to hold then. So the catalogs are asked again, in
+//! requests that are sent anyway: the target's in that of the application lock, the source's in that of the SELECT, which goes
+//! out as it was planned. What is carried out is a plan of what both have just said. If it reads other rows than were asked for,
+//! or has anything to ask first, these rows are given up, and the table goes the long way.
+//!
+//! That is done rather than comparing `modify_date`, which is promised to move with ALTER of the object and with its indexes alone
+//! (Microsoft docs, "sys.objects"): triggers, security policies, permissions, rows and what points at a table are other objects.
+use std::time::Duration;
+
+use super::replace::{Checks, finish, load};
+use super::{
+    Attempted, ConnectedSource, LoadRecord, Plan, Publishing, Sides, Source, TableJob, Verify, choice, guard,
+    table_lock_of,
+};
+use crate::catalog::{self, Table};
+use crate::config::{Apply, Publish};
+use crate::error::Result;
+use crate::load::Progress;
+use crate::read::SmallResults;
+use crate::report::{CATALOG, Timing};
+use crate::rows::RowSource as _;
+use crate::session::Session;
+use crate::session::applock::{self, LockMode};
+use crate::tds::rpc::{Param, Query};
+
+/// Whether a job is carried out by the statements of this plan alone: nothing else has to be asked on the way.
+pub(super) fn is_plain<S>(job: &TableJob<S>, plan: &Plan) -> bool {
+    let options = &job.options;
+    plan.told_at_once
+        && options.apply == Apply::Replace
+        && matches!(options.publish, Publish::Auto | Publish::Direct)
+        && job.days.is_none()
+        && job.verify != Verify::Source
+        && is_direct(plan)
+}
+
+fn is_direct(plan: &Plan) -> bool {
+    plan.difference.is_none()
+        && plan.streams.is_none()
+        && matches!(plan.publishing, Publishing::Direct)
+        && guard::look_at_plan(plan).is_some()
+}
+
+/// Replaces the table. `None`: nothing is changed, and it has to go the long way.
+///
+/// # Errors
+/// What the long way would come to as well; a lost connection.
+pub(super) async fn replace<S: Source>(
+    job: &TableJob<S>,
+    planned: &Plan,
+    sides: &mut Sides<S::Connected>,
+    record: &mut LoadRecord,
+    timing: &mut Timing,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Option<Attempted>> {
+    let Some((target, is_on_record)) = hold(job, planned, &mut sides.target, record).await? else {
+        return Ok(None);
+    };
+    timing.phase(CATALOG);
+    let opened = sides.source.rows_and_table(&job.table, &job.article, planned).await?;
+    let Some((rows, source)) = opened else { return Ok(None) };
+    let plan = job.plan(&source, &target, job.options);
+    let looked = plan.ok().filter(|plan| is_direct(plan) && reads_alike(plan, planned));
+    let Some((plan, (findings, held))) = looked.and_then(|plan| {
+        let looked = guard::look_at_plan(&plan)?;
+        Some((plan, looked))
+    }) else {
+        rows.cancel().await?;
+        return Ok(None);
+    };
+    choice::tell(&job.what(), &plan);
+    plan.allowed()?;
+    let on_record = job.replaced(&plan);
+    let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
+    let replaced = async {
+        for warning in findings.warnings()? {
+            log::warn!("{}: {warning}", job.table);
+        }
+        timing.phase("PREPARE");
+        let progress = &mut record.counted(progress);
+        let outcome = load(rows, &mut sides.target, (&plan, &held), timing, progress).await?;
+        finish(&mut sides.target, &plan, outcome, (checks, record), timing).await?;
+        Ok(outcome)
+    };
+    let replaced = replaced.await;
+    Ok(Some(Attempted { source, target, plan, replaced }))
+}
+
+/// Whether one plan's rows are the other's, byte by byte.
+fn reads_alike(plan: &Plan, other: &Plan) -> bool {
+    plan.select() == other.select()
+        && plan.snapshot == other.snapshot
+        && plan.strategy.server == other.strategy.server
+}
+
+/// Takes the table's application lock, asks what the target says of it by then, and puts the load on record, in one round
+/// trip; says whether windows on record have rows that it replaces. `None`: others hold it, or there is another table of that
+/// name.
+async fn hold<S>(
+    job: &TableJob<S>,
+    planned: &Plan,
+    target: &mut Session,
+    record: &mut LoadRecord,
+) -> Result<Option<(Table, bool)>> {
+    let name = job.article.target_of(&job.table);
+    target.works_on(name);
+    let lock = table_lock_of(planned.target_id).name();
+    let mut statements = vec![applock::taking(1, LockMode::Exclusive, Duration::ZERO), catalog::call(2, 3)];
+    let mut params = vec![Param::Text(lock.clone()), Param::Text(catalog::all()), Param::Text(name.quoted())];
+    // Nothing is on record of a table that is not held, or is another one by now.
+    let is_ours = |id: &str| format!("@result >= 0 AND OBJECT_ID(@P3) = {id}");
+    if let Some(beginning) = record.beginning(job, planned, params.len() + 1, is_ours) {
+        statements.push(beginning.sql);
+        params.extend(beginning.params);
+    }
+    let answers = SmallResults::of(target, Query { sql: statements.join("; "), params }).await?;
+    let (mut sets, begun) = answers.split_off(1 + catalog::RESULTS);
+    if sets.len() < 1 + catalog::RESULTS {
+        log::debug!("{name}: is asked for one after the other: {:?}", begun.ended);
+    }
+    if sets.is_empty() {
+        return Ok(None);
+    }
+    let results = sets.split_off(1);
+    let result = sets.first().and_then(|rows| rows.first()).and_then(|row| row.int("result"));
+    if !applock::is_taken(target, &lock, result)? || results.len() < catalog::RESULTS {
+        return Ok(None);
+    }
+    let table = catalog::told_of_copy(target, &job.table, &job.article, results).await?;
+    if table.object.id != planned.target_id {
+        return Ok(None);
+    }
+    let is_on_record = record.begun(target, job, planned, begun).await?;
+    Ok(Some((table, is_on_record)))
+}

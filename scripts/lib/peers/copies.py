@@ -113,7 +113,7 @@ class FreeBcp(Peer):
             return Step(["freebcp", *arguments, *login], end.password + "\n", {"FREETDSCONF": str(servers)})
 
         identity = ["-E"] if job.table.has("IDENTITY") else []
-        load = ["-b", str(BATCH), "-h", "TABLOCK", "-m", "1", *identity]
+        load = ["-b", str(BATCH), "-h", "TABLOCK", *identity]
         return [
             step("source", ends[0], job.query(), "queryout", job.file()),
             step("target", ends[1], job.table.name, "in", job.file(), *load),

@@ -3,6 +3,8 @@ import os
 import subprocess
 
 ROWS_OF_SALES = 20_000
+# Guards nothing: the sandbox listens on this machine only, for the time of the run.
+PASSWORD = "Replica-Sandbox-1"
 
 
 class Databases:
@@ -18,11 +20,11 @@ class Databases:
         self.sandbox = subprocess.Popen(
             [self.programs / "replica-sandbox", "--database", self.names[0], "--load", "nycflights13",
              "--generate", "sales", "--rows", str(ROWS_OF_SALES)],
-            stdout=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, text=True, env={**os.environ, "REPLICA_SANDBOX_PASSWORD": PASSWORD})
         address = self.sandbox.stdout.readline().strip()
         if not address:
             raise SystemExit("the sandbox did not start")
-        own = (f"Server=localhost,{address.rpartition(':')[2]};User Id=sa;Password=Replica-Sandbox-1;"
+        own = (f"Server=localhost,{address.rpartition(':')[2]};User Id=sa;Password={PASSWORD};"
                "TrustServerCertificate=true")
         self.server = os.environ.get("REPLICA_TEST_SERVER", "").strip("; ") or own
         try:

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 use replica_core::cli::{
-    ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Explain, Guard, Loading, Selection,
-    Tables, Tool, Workers, values,
+    ApplyArgs, ArticleArgs, Code, Common, CreationArgs, DayRangeArgs, Guard, Loading, ReplacingArgs,
+    Selection, Tables, Tool, values,
 };
 use replica_core::config::{Apply, Publish};
 use replica_core::copy::Verify;
@@ -20,13 +20,7 @@ replica_core::options! {
         own: Own,
         tables: Tables,
         days: DayRangeArgs,
-        workers: Workers,
-        explain: Explain,
-        creation: CreationArgs,
-        loading: Loading,
-        guard: Guard,
-        article: ArticleArgs,
-        apply: ApplyArgs,
+        replacing: ReplacingArgs,
         common: Common,
     }
 }
@@ -117,9 +111,10 @@ impl Tool for Args {
         self.common.reporting()
     }
 
-    fn resolve(mut self, stdin: bool) -> Result<Options> {
+    fn resolve(self, stdin: bool) -> Result<Options> {
+        let ReplacingArgs { workers, explain, creation, loading, guard, article, mut apply } = self.replacing;
         if self.own.streams.is_some() {
-            self.apply.mode.publish = Some(meeting_place(self.apply.mode.publish)?);
+            apply.mode.publish = Some(meeting_place(apply.mode.publish)?);
         }
         let range = range(&self.own, &self.days)?;
         let way = self.own.way()?;
@@ -127,39 +122,39 @@ impl Tool for Args {
             return Err(Error::usage("--streams divide whole tables that are read from a server")
                 .remedy("Leave out --streams, or dates and --full-table-mode parquet"));
         }
-        if self.own.streams.is_some() && self.loading.load.verify == Verify::Source {
+        if self.own.streams.is_some() && loading.load.verify == Verify::Source {
             return Err(Error::usage(
                 "--verify source reads a table in one piece twice, and --streams divide it",
             )
             .remedy("Leave out --streams, or say --verify hash"));
         }
-        if self.loading.load.preflight && matches!(way, Way::FromParquet(_)) {
+        if loading.load.preflight && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--preflight asks the source's server, and --from has none"));
         }
-        if self.creation.create && matches!(way, Way::FromParquet(_)) {
+        if creation.create && matches!(way, Way::FromParquet(_)) {
             return Err(Error::usage("--create asks the source's server, and --from has none"));
         }
-        let compares = !matches!(self.apply.mode.apply, None | Some(Apply::Replace));
+        let compares = !matches!(apply.mode.apply, None | Some(Apply::Replace));
         if compares && way != Way::Stream {
             return Err(Error::usage(
                 "--apply difference and auto compare two servers, and parquet has files",
             )
             .remedy("Leave out --full-table-mode parquet, or say --apply replace"));
         }
-        self.apply.agreed()?;
+        apply.agreed()?;
         Ok(Options {
             selection: if self.own.clean_up { Selection::default() } else { self.tables.selection(stdin)? },
             way,
             streams: self.own.streams,
             clean_up: self.own.clean_up,
-            max_workers: self.workers.most(),
+            max_workers: workers.most(),
             commit_interval: self.own.commit_interval,
-            explain: self.explain.is_asked(),
-            creation: self.creation,
-            loading: self.loading,
-            guard: self.guard,
-            article: self.article,
-            apply: self.apply,
+            explain: explain.is_asked(),
+            creation,
+            loading,
+            guard,
+            article,
+            apply,
             config: self.common.config,
             range,
             date_column: self.days.date_column,

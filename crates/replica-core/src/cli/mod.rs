@@ -35,8 +35,8 @@ pub use configured::Configured;
 pub use flatten::{deal, joined};
 pub use groups::{
     ApplyArgs, ApplyModeArgs, ArticleArgs, Cascading, Common, CreationArgs, DayRangeArgs, DifferenceArgs,
-    Explain, FilterArgs, Guard, ListedTables, LoadArgs, Loading, NamedTables, ReshapingArgs, Shrinking,
-    Tables, Triggers, WindowLength, Workers,
+    Explain, FilterArgs, Guard, ListedTables, LoadArgs, Loading, NamedTables, ReplacingArgs, ReshapingArgs,
+    Shrinking, Tables, Triggers, WindowLength, Workers,
 };
 pub use help::paragraphs;
 pub use tables::{List, Selection, Written};

@@ -3,14 +3,22 @@
 //! A server that restarts, fails over or wakes up refuses for a while. Microsoft's advice is to try again after some
 //! seconds, and that most reconfigurations are over within a minute ("Troubleshoot transient connection errors").
 //! What waiting does not change (a name that does not exist, a certificate, a password) is told at once.
+use std::collections::HashMap;
+use std::sync::Once;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::macros::format_description;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::config::ConnectRetry;
-use crate::error::Result;
+use super::own::{self, OwnSession};
+use super::route::Route;
+use super::watch::BlockerWatch;
+use super::{Role, SILENCE, Session, Settings, login};
+use crate::config::{ConnectRetry, Endpoint, Secret};
+use crate::entra::{self, LoginToken};
+use crate::error::{Error, Result};
+use crate::link::Protection;
 use crate::report::human_duration;
 use crate::retry::Backoff;
 
@@ -83,10 +91,120 @@ impl Patience {
     }
 }
 
+impl Session {
+    /// Connects, logs in and sets the session's options; tries again while the server refuses for a reason that
+    /// passes, for as long as the endpoint says.
+    ///
+    /// # Errors
+    /// Of kind [`Connect`](crate::error::Kind::Connect) (or `Usage`, for an unreadable certificate file), and
+    /// names role and server. None is transient: what could be tried again was.
+    pub async fn connect(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        let mut patience = Patience::new(endpoint.connect_retry);
+        loop {
+            let connected = Self::connect_once(endpoint, role).await;
+            if let Some(settled) = patience.settled(connected).await {
+                return settled;
+            }
+        }
+    }
+
+    /// As [`Self::connect`], in one attempt within the endpoint's connect timeout: for those who come back anyway.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; those that may pass are transient.
+    pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        let mut session = Self::connect_unwatched(endpoint, role).await?;
+        own::end_cut_off(&mut session).await?;
+        session.lane()?.set_watch(BlockerWatch::new(endpoint, role));
+        Ok(session)
+    }
+
+    /// As [`Self::connect_once`]; nobody asks who is in the way of this session: it asks about another one.
+    pub(super) async fn connect_unwatched(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        let limit = endpoint.connect_timeout;
+        let place = role.at(endpoint);
+        log::debug!("{place}: connecting");
+        // Within a limit of its own, as whoever gives tokens is another server.
+        let token = entra::token(endpoint).await.map_err(|error| error.while_connecting(&place))?;
+        let deadline = Instant::now() + limit;
+        let secret = token.clone().map(|token| token.secret);
+        let mut route = None;
+        let connecting = Self::connect_by(deadline, endpoint, secret, &mut route);
+        let connected = match timeout_at(deadline, connecting).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                let error = Error::unreachable(format!("no connection within {} s", limit.as_secs()))
+                    .remedy("Check Server= and the network, or raise Connect Timeout.");
+                Err(Route::led_to(error, route.as_ref()))
+            }
+        };
+        let connected = connected.map_err(|error| match token {
+            // Its owner may have got a user meanwhile, or its time been up earlier than it was said.
+            Some(LoginToken { is_cached: true, .. }) if error.has_number(18456) => {
+                entra::forget(endpoint);
+                error.that_passes()
+            }
+            _ => error,
+        });
+        let (mut session, protection) = connected.map_err(|error| error.while_connecting(&place))?;
+        if protection != Protection::All {
+            tell_of_plain_text(role, &place);
+        }
+        if let Some(lane) = &mut session.lane {
+            lane.set_place(place.clone());
+        }
+        session.place = place;
+        Ok(session)
+    }
+
+    /// Whoever calls gives up at the deadline. What waits for a third party tells of it before.
+    async fn connect_by(
+        deadline: Instant,
+        endpoint: &Endpoint,
+        token: Option<Secret>,
+        route: &mut Option<Route>,
+    ) -> Result<(Self, Protection)> {
+        let silence = endpoint.command_timeout.unwrap_or(SILENCE);
+        let login::LoggedIn { client, shared, lane, server, protection, times } =
+            login::connect(endpoint, token, silence, deadline, route).await?;
+        let command_timeout = endpoint.command_timeout;
+        let lane = Some(lane);
+        let place = String::new();
+        let own = OwnSession::new();
+        let has_all_options = true;
+        let mut session = Self {
+            client,
+            shared,
+            lane,
+            server,
+            silence,
+            command_timeout,
+            place,
+            own,
+            times,
+            has_all_options,
+            settings: Settings::default(),
+            ahead: HashMap::new(),
+        };
+        session.set_options().await?;
+        Ok((session, protection))
+    }
+}
+
+/// Once a side: what is said at every connection is read at none.
+fn tell_of_plain_text(role: Role, place: &str) {
+    static TOLD: [Once; 2] = [const { Once::new() }; 2];
+    TOLD[usize::from(role == Role::Target)].call_once(|| {
+        log::warn!(
+            "{place}: the rows are not encrypted (Encrypt=false): whoever is on the way can read them, and a bit that \
+             falls over is loaded as it is"
+        );
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     fn refused() -> Result<()> {
         Err(Error::unreachable("refused"))

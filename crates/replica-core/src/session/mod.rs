@@ -15,27 +15,22 @@ mod lane;
 mod login;
 mod own;
 mod pool;
+mod query;
 mod reply;
 mod route;
 mod watch;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Once;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use tiberius::{Client, ColumnData, QueryItem, QueryStream};
-use tokio::time::{Instant, timeout_at};
+use tiberius::Client;
 use tokio_util::compat::Compat;
 
-use crate::config::{Endpoint, Secret};
-use crate::entra::{self, LoginToken};
+use crate::config::Endpoint;
 use crate::error::{Error, Result};
-use crate::link::Protection;
 use crate::tds::rpc::Query;
 use borrowed::{Borrowed, Shared};
-use connect::Patience;
 pub use isolation::{Isolation, forbids_snapshot};
 pub(crate) use kerberos::ticket_left;
 pub use lane::{Lane, Sent};
@@ -43,14 +38,8 @@ pub(crate) use login::ConnectTimes;
 pub use login::ServerInfo;
 use own::OwnSession;
 pub use reply::Reply;
-use route::Route;
 pub use tiberius::{FromSql, Row, ToSql};
-use watch::BlockerWatch;
 pub(crate) use watch::holders;
-
-/// Bytes that the answer to a control query may take in memory, and more than any takes. On the wire it is less: a NULL
-/// is a bit there.
-const MOST_HELD: usize = 256 << 20;
 
 /// A silent server is given up after this, unless `Command Timeout` says otherwise.
 const SILENCE: Duration = Duration::from_secs(600);
@@ -70,6 +59,13 @@ impl fmt::Display for Role {
             Self::Source => "source",
             Self::Target => "target",
         })
+    }
+}
+
+impl Role {
+    /// Side and server, as connections to it are named.
+    pub(crate) fn at(self, endpoint: &Endpoint) -> String {
+        format!("{self} {endpoint}")
     }
 }
 
@@ -145,104 +141,6 @@ const OPTIONS: &[&str] = &[
 ];
 
 impl Session {
-    /// Connects, logs in and sets the session's options; tries again while the server refuses for a reason that
-    /// passes, for as long as the endpoint says.
-    ///
-    /// # Errors
-    /// Of kind [`Connect`](crate::error::Kind::Connect) (or `Usage`, for an unreadable certificate file), and
-    /// names role and server. None is transient: what could be tried again was.
-    pub async fn connect(endpoint: &Endpoint, role: Role) -> Result<Self> {
-        let mut patience = Patience::new(endpoint.connect_retry);
-        loop {
-            let connected = Self::connect_once(endpoint, role).await;
-            if let Some(settled) = patience.settled(connected).await {
-                return settled;
-            }
-        }
-    }
-
-    /// As [`Self::connect`], in one attempt within the endpoint's connect timeout: for those who come back anyway.
-    ///
-    /// # Errors
-    /// As [`Self::connect`]; those that may pass are transient.
-    pub async fn connect_once(endpoint: &Endpoint, role: Role) -> Result<Self> {
-        let mut session = Self::connect_unwatched(endpoint, role).await?;
-        own::end_cut_off(&mut session).await?;
-        session.lane()?.set_watch(BlockerWatch::new(endpoint, role));
-        Ok(session)
-    }
-
-    /// As [`Self::connect_once`]; nobody asks who is in the way of this session: it asks about another one.
-    async fn connect_unwatched(endpoint: &Endpoint, role: Role) -> Result<Self> {
-        let limit = endpoint.connect_timeout;
-        let place = format!("{role} {endpoint}");
-        log::debug!("{place}: connecting");
-        // Within a limit of its own, as whoever gives tokens is another server.
-        let token = entra::token(endpoint).await.map_err(|error| error.while_connecting(&place))?;
-        let deadline = Instant::now() + limit;
-        let secret = token.clone().map(|token| token.secret);
-        let mut route = None;
-        let connecting = Self::connect_by(deadline, endpoint, secret, &mut route);
-        let connected = match timeout_at(deadline, connecting).await {
-            Ok(connected) => connected,
-            Err(_) => {
-                let error = Error::unreachable(format!("no connection within {} s", limit.as_secs()))
-                    .remedy("Check Server= and the network, or raise Connect Timeout.");
-                Err(Route::led_to(error, route.as_ref()))
-            }
-        };
-        let connected = connected.map_err(|error| match token {
-            // Its owner may have got a user meanwhile, or its time been up earlier than it was said.
-            Some(LoginToken { is_cached: true, .. }) if error.has_number(18456) => {
-                entra::forget(endpoint);
-                error.that_passes()
-            }
-            _ => error,
-        });
-        let (mut session, protection) = connected.map_err(|error| error.while_connecting(&place))?;
-        if protection != Protection::All {
-            tell_of_plain_text(role, &place);
-        }
-        if let Some(lane) = &mut session.lane {
-            lane.set_place(place.clone());
-        }
-        session.place = place;
-        Ok(session)
-    }
-
-    /// Whoever calls gives up at the deadline. What waits for a third party tells of it before.
-    async fn connect_by(
-        deadline: Instant,
-        endpoint: &Endpoint,
-        token: Option<Secret>,
-        route: &mut Option<Route>,
-    ) -> Result<(Self, Protection)> {
-        let silence = endpoint.command_timeout.unwrap_or(SILENCE);
-        let login::LoggedIn { client, shared, lane, server, protection, times } =
-            login::connect(endpoint, token, silence, deadline, route).await?;
-        let command_timeout = endpoint.command_timeout;
-        let lane = Some(lane);
-        let place = String::new();
-        let own = OwnSession::new();
-        let has_all_options = true;
-        let mut session = Self {
-            client,
-            shared,
-            lane,
-            server,
-            silence,
-            command_timeout,
-            place,
-            own,
-            times,
-            has_all_options,
-            settings: Settings::default(),
-            ahead: HashMap::new(),
-        };
-        session.set_options().await?;
-        Ok((session, protection))
-    }
-
     /// How long the server took to let us in.
     pub(crate) fn times(&self) -> ConnectTimes {
         self.times
@@ -356,69 +254,6 @@ impl Session {
         &self.server
     }
 
-    /// The rows of the first result set. Parameters are `@P1`, `@P2`, ...
-    ///
-    /// # Errors
-    /// As [`Self::query_all`].
-    pub async fn query(&mut self, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Row>> {
-        Ok(self.query_all(sql, params).await?.into_iter().next().unwrap_or_default())
-    }
-
-    /// The rows of every result set, in order. Inside a transaction when one is open on the lane.
-    ///
-    /// # Errors
-    /// An error of the server leaves the session usable, but ends the transaction. Silence beyond the
-    /// command timeout and a lost connection end the session.
-    pub async fn query_all(&mut self, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Vec<Row>>> {
-        let lane = self.idle_lane()?;
-        let in_transaction = lane.in_transaction();
-        let (watched, number) = (lane.watch().cloned(), lane.number());
-        if let Some(lane) = self.lane.take() {
-            self.shared.lend(lane);
-        }
-        let client = &mut self.client;
-        // Without parameters as a batch of its own: what sp_executesql sets or creates ends with it.
-        let answer = async move {
-            match params {
-                [] => collected(client.simple_query(sql).await?).await,
-                _ => collected(client.query(sql, params).await?).await,
-            }
-        };
-        let answer = match watch::within(watched.as_ref(), number, self.silence, answer).await {
-            Ok(answer) => answer,
-            Err(silent) => {
-                self.shared.take_back();
-                return Err(silent.within(&self.place));
-            }
-        };
-        let lane = self.shared.take_back();
-        match answer {
-            Ok(rows) => {
-                self.lane = lane;
-                Ok(rows)
-            }
-            // tiberius raises a server's errors when it has read the answer to its end.
-            Err(tiberius::error::Error::Server(e)) => {
-                self.lane = lane;
-                if in_transaction {
-                    self.lane()?.rollback().await?;
-                }
-                Err(tiberius::error::Error::Server(e).into())
-            }
-            Err(e) => Err(Error::from(e).within(&self.place)),
-        }
-    }
-
-    /// Keeps an answer for whoever is going to ask for it.
-    pub(crate) fn keep_ahead(&mut self, about: String, results: Vec<Vec<Row>>) {
-        self.ahead.insert(about, results);
-    }
-
-    /// An answer that was asked for ahead, once.
-    pub(crate) fn take_ahead(&mut self, about: &str) -> Option<Vec<Vec<Row>>> {
-        self.ahead.remove(about)
-    }
-
     /// Runs a batch that returns no rows, and reads its answer to the end.
     ///
     /// # Errors
@@ -473,39 +308,6 @@ impl Session {
         let lane = self.lane.as_mut().ok_or_else(cut_off)?;
         if lane.is_idle() { Ok(lane) } else { Err(cut_off()) }
     }
-}
-
-/// The rows of every result set: what tiberius' `into_results` does, with an end.
-async fn collected(mut answer: QueryStream<'_>) -> tiberius::Result<Vec<Vec<Row>>> {
-    let mut results: Vec<Vec<Row>> = Vec::new();
-    let mut held = 0;
-    while let Some(item) = answer.try_next().await? {
-        held += match &item {
-            QueryItem::Row(row) => size_of::<Row>() + row.len() * size_of::<ColumnData<'static>>(),
-            QueryItem::Metadata(_) => size_of::<Vec<Row>>(),
-        };
-        if held > MOST_HELD {
-            let what = "the server answers a control query without end";
-            return Err(tiberius::error::Error::Protocol(what.into()));
-        }
-        match (item, results.last_mut()) {
-            (QueryItem::Row(row), Some(rows)) => rows.push(row),
-            (QueryItem::Row(row), None) => results.push(vec![row]),
-            (QueryItem::Metadata(_), _) => results.push(Vec::new()),
-        }
-    }
-    Ok(results)
-}
-
-/// Once a side: what is said at every connection is read at none.
-fn tell_of_plain_text(role: Role, place: &str) {
-    static TOLD: [Once; 2] = [const { Once::new() }; 2];
-    TOLD[usize::from(role == Role::Target)].call_once(|| {
-        log::warn!(
-            "{place}: the rows are not encrypted (Encrypt=false): whoever is on the way can read them, and a bit that \
-             falls over is loaded as it is"
-        );
-    });
 }
 
 fn cut_off() -> Error {

@@ -5,7 +5,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use crate::cli::values;
 use crate::cli::{
-    ApplyArgs, ArticleArgs, Common, CreationArgs, Explain, Guard, List, Loading, Selection, Tables, Workers,
+    ApplyArgs, ArticleArgs, Common, CreationArgs, Guard, List, Loading, ReplacingArgs, Selection, Tables,
 };
 use crate::copy::{Tablock, windows::IndexScope, windows::RangeSize};
 use crate::error::{Error, Result};
@@ -51,13 +51,7 @@ crate::options! {
     #[derive(Debug)]
     pub struct WindowedArgs {
         run: WindowRunArgs,
-        workers: Workers,
-        explain: Explain,
-        creation: CreationArgs,
-        loading: Loading,
-        guard: Guard,
-        article: ArticleArgs,
-        apply: ApplyArgs,
+        replacing: ReplacingArgs,
         common: Common,
     }
 }
@@ -73,7 +67,7 @@ impl WindowedArgs {
     /// # Errors
     /// Those of [`Tables::selection`] and [`ApplyArgs::agreed`].
     pub fn selection(&self, tables: Tables, stdin: bool) -> Result<Selection> {
-        self.apply.agreed()?;
+        self.replacing.apply.agreed()?;
         if self.run.clean_up { Ok(Selection::default()) } else { tables.selection(stdin) }
     }
 
@@ -85,7 +79,7 @@ impl WindowedArgs {
         if self.run.clean_up {
             return Ok(Some(Work::CleanUp));
         }
-        if self.run.repair_indexes && self.creation.create {
+        if self.run.repair_indexes && self.replacing.creation.create {
             return Err(Error::usage("--create makes tables, and --repair-indexes copies none"));
         }
         Ok(self.run.repair_indexes.then_some(Work::RepairIndexes))
@@ -93,7 +87,7 @@ impl WindowedArgs {
 
     /// Whether more than one worker or host takes part.
     pub fn are_several(&self) -> bool {
-        self.run.shared || self.workers.most.is_some_and(|most| most > 1)
+        self.run.shared || self.replacing.workers.most.is_some_and(|most| most > 1)
     }
 
     /// All that a tool has to know.
@@ -108,11 +102,12 @@ impl WindowedArgs {
         index_scope: IndexScope,
     ) -> Result<WindowedOptions> {
         let run = self.run;
+        let ReplacingArgs { workers, explain, creation, loading, guard, article, apply } = self.replacing;
         Ok(WindowedOptions {
             tool,
             selection,
             work,
-            max_workers: if index_scope == IndexScope::Window { 1 } else { self.workers.most() },
+            max_workers: if index_scope == IndexScope::Window { 1 } else { workers.most() },
             resume: run.resume_mode()?,
             tablock: run.tablock()?,
             commit_interval: run.commit_interval,
@@ -120,12 +115,12 @@ impl WindowedArgs {
             keep_indexes: run.keep_indexes,
             index_scope,
             max_retries: run.max_retries.unwrap_or(DEFAULT_RETRIES).min(MOST_RETRIES),
-            explain: self.explain.is_asked(),
-            creation: self.creation,
-            loading: self.loading,
-            guard: self.guard,
-            article: self.article,
-            apply: self.apply,
+            explain: explain.is_asked(),
+            creation,
+            loading,
+            guard,
+            article,
+            apply,
             config: self.common.config,
         })
     }

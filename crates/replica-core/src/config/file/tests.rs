@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::Encrypt;
+use crate::config::{Credential, Encrypt, TokenSource};
 
 fn parse(text: &str) -> Result<Config> {
     parse_in(Path::new("/nowhere"), text)

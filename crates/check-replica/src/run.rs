@@ -49,8 +49,10 @@ impl Checking<'_> {
         if source.is_none() && target.is_none() {
             return;
         }
-        let tables = match (&source, config.source(), config.target()) {
-            (Some(_), Ok(at), target) => self.tables(config, at, target.unwrap_or(at)).await,
+        let tables = match (&mut source, config.source(), config.target()) {
+            (Some(asker), Ok(at), target) => {
+                asker.lending(self.tables(config, at, target.unwrap_or(at))).await
+            }
             _ => {
                 let what = "the source decides which tables are meant, and cannot be asked";
                 self.findings.add(

@@ -42,7 +42,9 @@ pub fn told(
     let begun = Began::now();
     let result = run();
     if let Some(record) = listener.record(tool, begun, &result, reporter.take_failures()) {
+        let told = Instant::now();
         listener.tell(&record);
+        reporter.spent("NOTIFY", told.elapsed());
     }
     result
 }

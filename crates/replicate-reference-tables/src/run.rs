@@ -1,19 +1,19 @@
 //! From options to an exit code: look at every table, then replace them, then say how it went.
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{
-    self, ConnectedSource, CopyOptions, Days, Plan, Sides, Source, TableJob, UnbegunCopy, UnbegunRun,
+    self, AskedSides, CopyOptions, Days, Findings, Plan, Source, TableJob, UnbegunCopy, UnbegunRun,
 };
 use replica_core::error::numbers::CONSTRAINT_CONFLICT;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::notify;
-use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter, Timing};
+use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, Parent, TableReference, keys, order};
 use replica_core::schema::{MissedTable, MissingTables};
@@ -21,6 +21,7 @@ use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;
 use crate::args::{Options, Way};
+use crate::plan::{LookedAtTable, look_at};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
     let config = Config::load(options.config.as_deref())?;
@@ -59,9 +60,8 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     let policy = options.creation.policy(config)?;
     cli::block_on(options.max_workers, |stop| async move {
         let copied = stop.or(async {
-            let mut timing = Timing::begin("all tables");
             let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
-            timing.phase("NAMES");
+            reporter.phase("NAMES");
             let mut tables = configured.tables(&written)?;
             options.article.of_one(&tables)?;
             let missing = match policy.zip(source.endpoint()) {
@@ -71,7 +71,7 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                 }
                 None => None,
             };
-            let mut run = CopyRun { options, reporter, failures: Vec::new(), timing };
+            let mut run = CopyRun { options, reporter, failures: Vec::new() };
             if let Some(missing) = &missing {
                 if options.explain {
                     let made = explain_missing(missing, &mut run).await?;
@@ -92,12 +92,17 @@ fn copy_from<S: Source + Clone + Send + 'static>(
                         run.missed(missed)?;
                     }
                 }
+                reporter.phase("CREATE");
             }
             let job = |table| job(options, &configured, source.clone(), target.clone(), table);
             let jobs = tables.into_iter().map(job).collect::<Result<_>>()?;
             let code = run.all(jobs).await?;
             match missing {
-                Some(missing) if !options.explain => Ok(Code::of_all([code, missing.finish().await?])),
+                Some(missing) if !options.explain => {
+                    let finished = missing.finish().await?;
+                    reporter.phase("CREATE");
+                    Ok(Code::of_all([code, finished]))
+                }
                 _ => Ok(code),
             }
         });
@@ -164,8 +169,6 @@ struct CopyRun<'a> {
     options: &'a Options,
     reporter: &'a Reporter,
     failures: Vec<(String, Code)>,
-    /// Until the first table is copied.
-    timing: Timing,
 }
 
 /// A table that can be replaced.
@@ -208,13 +211,16 @@ fn after_deletes<S>(planned: &[PlannedTable<S>], keys: &[TableReference]) -> Vec
 impl CopyRun<'_> {
     async fn all<S: Source + Clone + Send + 'static>(mut self, jobs: Vec<TableJob<S>>) -> Result<Code> {
         let planned = self.plan(jobs).await?;
+        self.reporter.phase("PLAN");
         let count = planned.len() + self.failures.len();
         if self.options.explain {
             self.explain(&planned).await?;
+            self.reporter.phase("PLAN");
             return Ok(self.verdict());
         }
         if self.options.loading.load.preflight {
             self.preflight(&planned).await?;
+            self.reporter.phase("PREFLIGHT");
             if !self.failures.is_empty() {
                 log::error!("nothing was written: see what failed");
                 return Ok(self.verdict());
@@ -230,6 +236,7 @@ impl CopyRun<'_> {
             self.bring_what_is_new(&again).await;
             self.pass(again, false).await?;
         }
+        self.reporter.phase("COPY");
         match self.failures.len() {
             0 => log::info!("{count} of {count} tables replaced"),
             failed => {
@@ -314,13 +321,15 @@ impl CopyRun<'_> {
         schedule::run(jobs.collect::<Vec<_>>(), 1, work, done).await;
     }
 
-    /// Plans every table before any is touched: what cannot work is known at once, and the sizes decide the order.
-    async fn plan<S: Source>(&mut self, jobs: Vec<TableJob<S>>) -> Result<Vec<PlannedTable<S>>> {
-        let mut sides = None;
+    /// Plans every table before any is touched, and tells of them in their order.
+    async fn plan<S: Source + Clone + Send + 'static>(
+        &mut self,
+        jobs: Vec<TableJob<S>>,
+    ) -> Result<Vec<PlannedTable<S>>> {
+        // No load comes after an explanation: a session of its own for each worker would cost more than it saves.
+        let workers = if self.options.explain { 1 } else { self.options.max_workers };
         let mut planned: Vec<PlannedTable<S>> = Vec::new();
-        let tables: Vec<_> = jobs.iter().map(|job| (job.table.clone(), job.article.clone())).collect();
-        for (place, job) in jobs.into_iter().enumerate() {
-            let started = Instant::now();
+        for LookedAtTable { job, result, took } in look_at(jobs, workers).await? {
             let allowed = |(plan, parent): (Plan, Parent)| {
                 if self.options.explain {
                     Ok((plan, parent))
@@ -328,16 +337,7 @@ impl CopyRun<'_> {
                     plan.allowed().map(|()| (plan, parent))
                 }
             };
-            let left = &tables[place..];
-            let is_new = sides.is_none();
-            let planned_now = patiently(&mut sides, &job, async |sides| {
-                if is_new {
-                    sides.look_ahead(left.iter().map(|(name, article)| (name, article))).await?;
-                }
-                plan(sides, &job).await
-            })
-            .await;
-            match planned_now.and_then(allowed) {
+            match result.and_then(allowed) {
                 Ok((plan, _)) if planned.iter().any(|other| other.takes_the_target_of(&plan)) => {
                     return Err(
                         Error::usage("two tables of the source are one at the target").table(&plan.target)
@@ -352,27 +352,25 @@ impl CopyRun<'_> {
                     let job = TableJob { planned: Some(plan.clone()), ..job };
                     planned.push(PlannedTable { job, plan, parent });
                 }
-                // Without a connection there is nothing to be said of any table.
-                Err(error) if error.kind() == Kind::Connect => return Err(error),
                 Err(error) => {
                     if !self.options.explain {
                         job.record_unbegun(&error).await;
                     }
                     let result = Err(job.named(error));
-                    self.finish(FinishedTable { table: job.label(), result, started })?;
+                    self.finish(FinishedTable { table: job.label(), result, took })?;
                 }
             }
         }
-        self.timing.phase("PLAN");
-        self.timing.log();
-        give_back(sides).await;
         Ok(planned)
     }
 
     /// Says what would be done, and what would be refused.
-    async fn explain<S: Source>(&mut self, planned: &[PlannedTable<S>]) -> Result<()> {
+    async fn explain<S: Source + Clone>(&mut self, planned: &[PlannedTable<S>]) -> Result<()> {
         let after = after(planned, &keys(planned.iter().map(|planned| &planned.parent)));
-        let mut sides = None;
+        let Some(PlannedTable { job: TableJob { source, target, .. }, .. }) = planned.first() else {
+            return Ok(());
+        };
+        let mut asked = AskedSides::new(source.clone(), target.clone());
         for (PlannedTable { job, plan, .. }, after) in planned.iter().zip(after) {
             let mut lines = plan.explain();
             job.source.explain(plan, &mut lines);
@@ -383,7 +381,7 @@ impl CopyRun<'_> {
                     format!("{parent}, to which a foreign key that is checked points"),
                 ));
             }
-            let looked = patiently(&mut sides, job, async |sides| copy::look(sides, plan).await).await;
+            let looked = look(&mut asked, plan).await;
             let refused = match looked {
                 Ok(findings) => {
                     lines.extend(findings.explain());
@@ -405,23 +403,28 @@ impl CopyRun<'_> {
     }
 
     /// Looks at every table before any is touched. Where one would fail, the others are not replaced either.
-    async fn preflight<S: Source>(&mut self, planned: &[PlannedTable<S>]) -> io::Result<()> {
-        let mut fine = Vec::new();
-        for PlannedTable { job, plan, .. } in planned {
+    async fn preflight<S: Source + Clone + Send + 'static>(
+        &mut self,
+        planned: &[PlannedTable<S>],
+    ) -> io::Result<()> {
+        let jobs = planned.iter().map(|PlannedTable { job, plan, .. }| (job.clone(), plan.clone()));
+        let jobs = jobs.map(|job| (schedule::ScheduledJob::default(), job)).collect::<Vec<_>>();
+        let work = |(job, plan): (TableJob<S>, Arc<Plan>)| async move {
             let started = Instant::now();
-            match copy::preflight(job, plan).await {
+            (copy::preflight(&job, &plan).await, started.elapsed())
+        };
+        let mut looked: Vec<_> = planned.iter().map(|_| None).collect();
+        let done = |place: usize, found| looked[place] = Some(found);
+        schedule::run(jobs, self.options.max_workers, work, done).await;
+        let mut fine = Vec::new();
+        for (PlannedTable { job, .. }, (found, took)) in planned.iter().zip(looked.into_iter().flatten()) {
+            let table = job.label();
+            match found {
                 Ok(()) => {
-                    fine.push(FinishedTable {
-                        table: job.label(),
-                        result: Err(
-                            Error::data("not replaced, since another table would fail").table(&job.table)
-                        ),
-                        started,
-                    })
+                    let error = Error::data("not replaced, since another table would fail").table(&job.table);
+                    fine.push(FinishedTable { table, result: Err(error), took });
                 }
-                Err(error) => {
-                    self.finish(FinishedTable { table: job.label(), result: Err(error), started })?;
-                }
+                Err(error) => self.finish(FinishedTable { table, result: Err(error), took })?,
             }
         }
         if self.failures.is_empty() {
@@ -440,7 +443,7 @@ impl CopyRun<'_> {
 
     /// There is no table to write to.
     fn missed(&mut self, MissedTable { label: table, error, .. }: MissedTable) -> io::Result<()> {
-        self.finish(FinishedTable { table, result: Err(error), started: Instant::now() })
+        self.finish(FinishedTable { table, result: Err(error), took: Duration::ZERO })
     }
 
     /// Nothing was written.
@@ -449,56 +452,27 @@ impl CopyRun<'_> {
     }
 }
 
-/// Asks the servers on the connections there are; on new ones after an error that is not the
-/// server's answer, which may have left them beyond use.
-async fn patiently<S: Source, T>(
-    sides: &mut Option<Sides<S::Connected>>,
-    job: &TableJob<S>,
-    ask: impl AsyncFn(&mut Sides<S::Connected>) -> Result<T>,
-) -> Result<T> {
+/// What a plan would destroy.
+async fn look<S: Source>(asked: &mut AskedSides<S>, plan: &Plan) -> Result<Findings> {
     let mut retries = Backoff::default().retries();
     loop {
-        let connected = match sides.take() {
-            Some(connected) => Ok(connected),
-            None => Sides::connect(&job.source, &job.target).await,
+        let looked = async {
+            let (mut sides, _) = asked.take().await?;
+            let looked = copy::look(&mut sides, plan).await;
+            asked.keep(sides, &looked);
+            looked
         };
-        let answer = match connected {
-            Ok(mut connected) => {
-                let answer = ask(&mut connected).await;
-                let lost = answer.as_ref().is_err_and(|error| error.server().is_none());
-                *sides = (!lost).then_some(connected);
-                answer
-            }
-            Err(error) => Err(error),
-        };
-        if let Some(settled) = retries.settled(answer).await {
+        if let Some(settled) = retries.settled(looked.await).await {
             return settled;
         }
     }
-}
-
-async fn give_back(sides: Option<Sides<impl ConnectedSource>>) {
-    if let Some(sides) = sides {
-        sides.give_back().await;
-    }
-}
-
-async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
-    let (source, target) = sides.tables(&job.table, &job.article).await?;
-    let options = copy::informed(&mut sides.target, (&source, &target), job.options).await?;
-    let plan = job.plan(&source, &target, options)?;
-    let plan = copy::published(&mut sides.target, (&source, &target), plan, job.options).await?;
-    job.source.check(&plan)?;
-    let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
-    let parent = Parent::of(&target).unwrap_or_else(unknown);
-    Ok((plan, parent))
 }
 
 async fn replace<S: Source>(job: TableJob<S>, rows: Option<u64>, progress: ProgressBars) -> FinishedTable {
     let started = Instant::now();
     let bar = progress.bar(&job.table.to_string(), rows);
     let result = copy::table(&job, &mut |so_far| bar.loaded(so_far)).await;
-    FinishedTable { table: job.label(), result, started }
+    FinishedTable { table: job.label(), result, took: started.elapsed() }
 }
 
 /// A table that is done with.
@@ -506,7 +480,7 @@ struct FinishedTable {
     /// By both names where they differ.
     table: String,
     result: Result<LoadOutcome>,
-    started: Instant,
+    took: Duration,
 }
 
 impl FinishedTable {
@@ -517,6 +491,6 @@ impl FinishedTable {
 
     fn record(&self) -> Record {
         let record = Record::new().with("table", RecordValue::Text(self.table.clone()));
-        report::outcome(record, &self.result, self.started.elapsed())
+        report::outcome(record, &self.result, self.took)
     }
 }

@@ -1,11 +1,11 @@
 //! What runs, in which order: the steps, and what the target knows of their tables.
 
-use replica_core::config::Endpoint;
 use replica_core::error::{Error, Result};
 use replica_core::ledger::TableVersion;
 use replica_core::schedule::{self, ScheduledJob, TableReference, keys, order};
 use replica_core::session::Session;
 
+use crate::refresh::StepContext;
 use crate::steps::{Step, StepPart};
 use crate::survey;
 
@@ -26,14 +26,19 @@ impl Agenda {
     ///
     /// # Errors
     /// The connection is lost.
-    pub async fn new(source: &Endpoint, target: &mut Session, steps: &[Step]) -> Result<Self> {
+    pub async fn new(
+        sides: &StepContext,
+        target: &mut Session,
+        steps: &[Step],
+        workers: usize,
+    ) -> Result<Self> {
         let mut ready = Vec::new();
         let mut known = Vec::new();
         let mut refused = Vec::new();
-        for (step, found) in steps.iter().zip(survey::survey(source, target, steps).await?) {
+        for (step, found) in steps.iter().zip(survey::survey(sides, steps, workers).await?) {
             match found {
                 Ok(table) => {
-                    ready.push(step.clone());
+                    ready.push(Step { planned: table.plan.clone(), ..step.clone() });
                     known.push(table);
                 }
                 Err(error) => refused.push((step.clone(), error)),

@@ -54,7 +54,7 @@ pub fn planned(
             let article = settings.article().map_err(|error: Error| error.table(table))?;
             let part = if changing.contains(table) { StepPart::Changes } else { StepPart::Whole };
             let table = table.clone();
-            Ok(checked(&Step { table, part, workers: 1, settings, article, keep_gone: false }))
+            Ok(checked(&Step { table, part, workers: 1, settings, article, keep_gone: false, planned: None }))
         }
     };
     tables.iter().map(planned).collect()

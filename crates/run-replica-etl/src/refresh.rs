@@ -151,7 +151,7 @@ pub fn table_job(sides: &StepContext, step: &Step) -> TableJob {
         days: None,
         options: copy_options(step, LoadOptions::default()),
         verify: sides.verify,
-        planned: None,
+        planned: step.planned.clone(),
     }
 }
 
@@ -175,6 +175,7 @@ pub fn windows_job(
         cut_by: CutBy::Date(date_column),
         windows: range.windows(Unit::Day)?,
         estimated_rows: Vec::new(),
+        on_record: None,
         options: copy_options(step, load),
         verify: sides.verify,
         workers: step.workers,

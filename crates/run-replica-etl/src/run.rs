@@ -9,8 +9,8 @@ use replica_core::copy::{UnbegunRun, Verify};
 use replica_core::error::{Error, Result};
 use replica_core::ledger::{PlainEnd, PlainRun, PlainRunOptions};
 use replica_core::notify;
-use replica_core::report::Reporter;
 use replica_core::report::run_log::{RunHeader, RunLog};
+use replica_core::report::{CONNECT, Reporter};
 use replica_core::retry::Backoff;
 use replica_core::schedule::{self, ScheduledJob};
 use replica_core::session::{
@@ -51,8 +51,13 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
         return cli::block_on(1, |stop| async move {
             let explained = async {
                 let steps = plan.steps(&sides).await?.1;
-                let agenda = begin(&sides, &steps, false).await?.0;
-                explain(&sides, plan.config, agenda, reporter).await
+                reporter.phase("NAMES");
+                // No load comes after it: more sessions would cost more than they save.
+                let (agenda, target) = begin(&sides, &steps, (false, 1), reporter).await?;
+                target.give_back().await;
+                let explained = explain(&sides, plan.config, agenda, reporter).await;
+                reporter.phase("PLAN");
+                explained
             };
             stop.or(explained).await
         });
@@ -62,7 +67,7 @@ pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
         let book = RunLog::open(config.etl.record_dir.as_deref(), run)?;
         let mut tally = Tally::new(options, &config, reporter.clone(), book)?;
         let result = cli::block_on(workers, |stop| {
-            let all = All { sides, workers, stop, tally: &mut tally };
+            let all = All { sides, workers, stop, reporter, tally: &mut tally };
             async move { all.run(&plan).await }
         });
         tally.end(result)
@@ -111,6 +116,7 @@ struct All<'a> {
     sides: Arc<StepContext>,
     workers: usize,
     stop: Stop,
+    reporter: &'a Reporter,
     tally: &'a mut Tally,
 }
 
@@ -120,11 +126,15 @@ impl All<'_> {
         let sides = self.sides.clone();
         let unbegun = UnbegunRun { tool: PROGRAM, source: Some(&sides.source), target: &sides.target };
         let (listed, steps) = unbegun.unless(stop.or(plan.steps(&sides))).await?;
+        self.reporter.phase("NAMES");
         self.tally.know(&listed);
         // Nothing is changed yet: a signal may end it anywhere. The lock is kept until the session goes.
-        let (agenda, mut locked) = unbegun.unless(stop.or(begin(&sides, &steps, true))).await?;
+        let begun = begin(&sides, &steps, (true, self.workers), self.reporter);
+        let (agenda, mut locked) = unbegun.unless(stop.or(begun)).await?;
         let record = self.on_record(&mut locked).await?;
+        self.reporter.phase("RECORD");
         let refreshed = self.refresh(plan, agenda).await;
+        self.reporter.phase("COPY");
         if let Some(record) = record {
             let failed = self.tally.failure();
             let result = match (&refreshed, &failed) {
@@ -134,6 +144,7 @@ impl All<'_> {
             record
                 .end(Some(&mut locked), PlainEnd { result, retries: self.tally.retries(), releases: false })
                 .await;
+            self.reporter.phase("RECORD");
         }
         refreshed
     }
@@ -148,6 +159,7 @@ impl All<'_> {
     async fn refresh(&mut self, plan: &EtlPlan<'_>, mut agenda: Agenda) -> Result<Code> {
         let stop = self.stop.clone();
         stop.or(schema_check::run(&self.sides, plan.config, &agenda.steps)).await?;
+        self.reporter.phase("SCHEMA");
         for (step, error) in std::mem::take(&mut agenda.refused) {
             record_unbegun(&self.sides, &step, &error).await;
             self.tally.add(&step, vec![FinishedPart::failed(error)])?;
@@ -186,7 +198,7 @@ impl All<'_> {
     /// pass that follows, children first. What fails here fails there, too.
     async fn bring_what_is_new(&self, steps: &[Step]) -> Result<()> {
         for step in steps.iter().filter(|step| step.may_differ()) {
-            let step = Step { keep_gone: true, ..step.clone() };
+            let step = Step { keep_gone: true, planned: None, ..step.clone() };
             let done = refresh(&self.sides, &step, &self.stop).await;
             if done.iter().any(FinishedPart::is_stopped) {
                 return Err(self.stop.requested().await.error());
@@ -225,18 +237,27 @@ impl All<'_> {
 }
 
 /// Keeps other runs off if it is `alone`, and looks at the tables.
-async fn begin(sides: &StepContext, steps: &[Step], alone: bool) -> Result<(Agenda, Session)> {
+async fn begin(
+    sides: &StepContext,
+    steps: &[Step],
+    (alone, workers): (bool, usize),
+    reporter: &Reporter,
+) -> Result<(Agenda, Session)> {
     let mut retries = Backoff::default().retries();
     loop {
         // The server may not have noticed yet that the connection before this one is gone, and its lock with it.
         let wait = if retries.used() == 0 { Duration::ZERO } else { LOST_LOCK };
         let begun = async {
-            let mut target = Session::connect(&sides.target, Role::Target).await?;
+            let mut target = Session::take(&sides.target, Role::Target).await?;
+            reporter.phase(CONNECT);
             if alone && !applock::take(&mut target, LOCK, LockMode::Exclusive, wait).await? {
                 let busy = "another run of run-replica-etl is at work on this replica";
                 return Err(applock::held_by_others(&mut target, LOCK, busy).await);
             }
-            Ok((Agenda::new(&sides.source, &mut target, steps).await?, target))
+            reporter.phase("WAIT");
+            let agenda = Agenda::new(sides, &mut target, steps, workers).await?;
+            reporter.phase("PLAN");
+            Ok((agenda, target))
         };
         if let Some(settled) = retries.settled(begun.await).await {
             return settled;

@@ -70,12 +70,13 @@ async fn compare(
     permitted: Option<Permitted>,
     tables: &[TableName],
 ) -> Result<Vec<(TableName, Standing)>> {
-    let mut source = Session::connect(&sides.source, Role::Source).await?;
-    let mut target = Session::connect(&sides.target, Role::Target).await?;
+    let mut source = Session::take(&sides.source, Role::Source).await?;
+    let mut target = Session::take(&sides.target, Role::Target).await?;
     let mut comparison = sync::compare(&mut source, &mut target, tables, policy).await?;
     if let Some(permitted) = permitted {
         comparison = sync::run(&mut source, &mut target, comparison, (policy, &permitted), tell).await?;
     }
+    tokio::join!(source.give_back(), target.give_back());
     let (mut unknown, mut first, mut known) = (0, None, Vec::new());
     for (table, standing) in comparison.tables {
         match standing {

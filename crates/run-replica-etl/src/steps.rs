@@ -1,9 +1,11 @@
 //! What there is to do for a day: the configuration's tables, with what is said of each. Pure.
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use replica_core::catalog::{Article, ListEntry, NamedOrMatching, TableName};
 use replica_core::cli::{Configured, List, values};
 use replica_core::config::{Apply, Config, Shrink, TableSettings};
+use replica_core::copy::Plan;
 use replica_core::error::{Error, Result};
 use replica_core::window::Range;
 use time::macros::date;
@@ -18,7 +20,7 @@ pub const PROGRAM: &str = "run-replica-etl";
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 
 /// One table's part of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// As the source has it.
     pub table: TableName,
@@ -30,6 +32,8 @@ pub struct Step {
     pub article: Article,
     /// Rows that are gone at the source stay for now.
     pub keep_gone: bool,
+    /// How it is copied as a whole, as far as that was found out.
+    pub planned: Option<Arc<Plan>>,
 }
 
 impl Step {
@@ -163,7 +167,7 @@ fn step(
         },
     };
     let article = settings.article().map_err(|error| error.table(table))?;
-    Ok(Step { table: table.clone(), part, workers, settings, article, keep_gone: false })
+    Ok(Step { table: table.clone(), part, workers, settings, article, keep_gone: false, planned: None })
 }
 
 /// All lists, as written.

@@ -34,8 +34,8 @@ async fn all(
     let tables = configured.tables(written)?;
     options.article.of_one(&tables)?;
     let policy = &options.policy(config)?.with_articles(options.article.articles(&configured, &tables)?);
-    let mut source = stop.or(Session::connect(config.source()?, Role::Source)).await?;
-    let mut target = stop.or(Session::connect(config.target()?, Role::Target)).await?;
+    let mut source = stop.or(Session::take(config.source()?, Role::Source)).await?;
+    let mut target = stop.or(Session::take(config.target()?, Role::Target)).await?;
     let mut comparison = stop.or(sync::compare(&mut source, &mut target, &tables, policy)).await?;
     names_of_one(options, &comparison)?;
     if options.sql {

@@ -111,6 +111,7 @@ impl Repair<'_> {
             cut_by: broken.cut_by.clone(),
             windows: broken.windows.clone(),
             estimated_rows: Vec::new(),
+            on_record: None,
             options,
             verify: Verify::Nothing,
             workers: self.options.max_workers,

@@ -45,6 +45,7 @@ fn verify(options: &Options, config: &Config, reporter: &Reporter) -> Result<Cod
         let throttle = Throttle::new(options.bytes_per_second);
         let configured = Configured::ask(config, &written.entries, Some(config.source()?), config.target()?);
         let configured = stop.or(configured).await?;
+        reporter.phase("NAMES");
         let tables = configured.tables(&written)?;
         options.article.of_one(&tables)?;
         let (finished, repaired) = (Vec::new(), Vec::new());
@@ -87,15 +88,19 @@ impl VerifyRun<'_> {
     async fn all(mut self, names: Vec<TableName>, stop: Stop) -> Result<Code> {
         stop.or(async {
             let jobs = self.plan(names).await?;
+            self.reporter.phase("PLAN");
             self.compare(jobs).await
         })
         .await?;
+        self.reporter.phase("COMPARE");
         if self.options.repair.is_some() {
             self.repair(&stop).await?;
+            self.reporter.phase("REPAIR");
         }
         self.sum_up();
         if let Some(file) = &self.options.report {
             stop.or(self.report(file)).await?;
+            self.reporter.phase("REPORT");
         }
         Ok(Code::of_all(self.finished.iter().map(|finished| finished.failure().unwrap_or(Code::Ok))))
     }

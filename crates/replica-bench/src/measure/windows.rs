@@ -47,6 +47,7 @@ fn job(measure: &Measure, cut_by: CutBy) -> Result<WindowsJob, Box<dyn Error>> {
         cut_by,
         windows: Vec::new(),
         estimated_rows: Vec::new(),
+        on_record: None,
         options: CopyOptions::default(),
         verify: Verify::Nothing,
         workers: measure.workers,

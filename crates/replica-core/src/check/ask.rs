@@ -281,6 +281,16 @@ impl Asker {
         self.ask(question, params, out).await?.into_iter().next()
     }
 
+    /// Does what asks the same server on a session of its own, and lends it ours.
+    pub async fn lending<T>(&mut self, others: impl Future<Output = T>) -> T {
+        let Some(session) = self.session.take() else { return others.await };
+        session.give_back().await;
+        let done = others.await;
+        self.session = Session::take(&self.endpoint, self.role).await.ok();
+        self.be_impatient().await;
+        done
+    }
+
     /// Once: a server that drops us again would do so for ever.
     pub(super) async fn reconnect(&mut self, lost: &Error) {
         log::debug!("{}: {lost}", self.endpoint);

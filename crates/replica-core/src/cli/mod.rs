@@ -110,6 +110,9 @@ pub fn main<T: Tool>() -> ExitCode {
         Ok(Parsed::Run(options, reporting)) => {
             let reporter = Reporter::start(reporting);
             let ended = T::run(options, &reporter);
+            if ended.is_ok() {
+                reporter.tell_timing();
+            }
             // What was done before it failed is shown, too.
             reporter.end().map_err(Error::from).and(ended)
         }

@@ -249,7 +249,7 @@ async fn note_failed(target: &Endpoint, options: &PlainRunOptions<'_>, why: &Err
         return true;
     }
     // A login that was refused is not tried again: servers lock those that are refused too often.
-    if why.kind() == Kind::Connect && why.to_string().contains(&format!("{} {target}", Role::Target)) {
+    if why.unreached() == Some(&Role::Target.at(target)) {
         return false;
     }
     PlainRun::note_ended(target, options, PlainEnd { result: Err(why), retries: 0, releases: false }).await

@@ -16,7 +16,7 @@ use crate::tds::rpc::{Param, Query};
 /// Something that tables can be copied from.
 pub trait Source: Sync {
     /// One connection to it, or an open folder.
-    type Connected: ConnectedSource;
+    type Connected: ConnectedSource + 'static;
 
     /// Makes it ready to be asked.
     ///

@@ -79,7 +79,7 @@ impl Streams<'_> {
         let (told, mut heard) = unbounded_channel();
         let mut work = JoinSet::new();
         for source in sources {
-            let target = Session::connect(self.target, Role::Target).await?;
+            let target = Session::take(self.target, Role::Target).await?;
             work.spawn(job.clone().stream(source, target, told.clone()));
         }
         drop(told);
@@ -99,7 +99,7 @@ impl Streams<'_> {
 
     /// A session that reads ranges.
     async fn connect(&self) -> Result<Session> {
-        let mut source = Session::connect(self.source, Role::Source).await?;
+        let mut source = Session::take(self.source, Role::Source).await?;
         source.set_lock_timeout(LOCK_WAIT).await?;
         let isolation = if self.plan.snapshot { Isolation::Snapshot } else { Isolation::ReadCommitted };
         source.set_isolation(isolation).await?;
@@ -108,7 +108,7 @@ impl Streams<'_> {
 
     /// Has every session at the source where its rows are read from: in one snapshot, where the source lets us.
     async fn open(&self, sources: &mut [Session]) -> Result<()> {
-        let mut holder = Session::connect(self.source, Role::Source).await?;
+        let mut holder = Session::take(self.source, Role::Source).await?;
         let held = self.hold(&mut holder).await?;
         // Nothing else is asked here: writers wait meanwhile.
         for source in sources.iter_mut().filter(|_| self.plan.snapshot) {
@@ -120,6 +120,7 @@ impl Streams<'_> {
         if held {
             holder.lane()?.rollback().await?;
         }
+        holder.give_back().await;
         Ok(())
     }
 
@@ -185,6 +186,11 @@ impl StreamJob {
             fingerprint += loaded.fingerprint;
             bytes += loaded.bytes;
         }
+        if source.lane()?.in_transaction() {
+            // Its snapshot.
+            source.lane()?.rollback().await?;
+        }
+        tokio::join!(source.give_back(), target.give_back());
         Ok((fingerprint, bytes))
     }
 

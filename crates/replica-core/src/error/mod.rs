@@ -94,6 +94,7 @@ struct ErrorDetails {
     window: Option<String>,
     remedy: Option<String>,
     refusal: Option<Refusal>,
+    unreached: Option<String>,
 }
 
 impl AsRef<Self> for Error {
@@ -116,6 +117,7 @@ impl Error {
             window: None,
             remedy: None,
             refusal: None,
+            unreached: None,
         }))
     }
 
@@ -208,7 +210,13 @@ impl Error {
         if !matches!(self.0.kind, Kind::Usage | Kind::Interrupted | Kind::Terminated) {
             self.0.kind = Kind::Connect;
         }
+        self.0.unreached = Some(place.to_string());
         self.within(place)
+    }
+
+    /// The place that did not let us in, if that is what went wrong.
+    pub(crate) fn unreached(&self) -> Option<&str> {
+        self.0.unreached.as_deref()
     }
 
     /// That trying again does not help, whatever the error looks like: it was tried.

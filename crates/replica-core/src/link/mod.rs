@@ -62,40 +62,39 @@ pub(crate) async fn prepare(endpoint: &Endpoint) -> Result<PreparedLink> {
         (Some(instance), None) => browser::port_of(&endpoint.host, instance).await?,
         _ => endpoint.port_or_default(),
     };
-    let begun = Instant::now();
-    let tcp = tcp::connect(&endpoint.host, port, endpoint.multi_subnet_failover).await?;
-    let mut link = Link::Plain(tcp);
-    let mut times = LinkTimes { tcp: begun.elapsed(), ..LinkTimes::default() };
-    let begun = Instant::now();
+    let mut times = LinkTimes::default();
+    let connecting = tcp::connect(&endpoint.host, port, endpoint.multi_subnet_failover);
+    let mut link = Link::Plain(timed(&mut times.tcp, connecting).await?);
     if endpoint.encrypt == Encrypt::Strict {
-        link = tls::first(link, endpoint).await?;
-        times.tls = begun.elapsed();
+        link = timed(&mut times.tls, tls::first(link, endpoint)).await?;
     }
-    let begun = Instant::now();
     let with_token = matches!(endpoint.credential, Credential::Entra(_));
-    let reply = prelogin::exchange(&mut link, wanted(endpoint.encrypt), with_token).await?;
-    times.prelogin = begun.elapsed();
-    let begun = Instant::now();
+    let exchange = prelogin::exchange(&mut link, wanted(endpoint.encrypt), with_token);
+    let reply = timed(&mut times.prelogin, exchange).await?;
     let protection = match endpoint.encrypt {
         Encrypt::Strict => Protection::All,
         level => negotiated(level, prelogin::chosen(&reply)?)?,
     };
-    link = match (endpoint.encrypt, protection) {
-        (Encrypt::Strict, _) | (_, Protection::None) => link,
+    let check = match (endpoint.encrypt, protection) {
+        (Encrypt::Strict, _) | (_, Protection::None) => None,
         // A login-only TLS keeps passwords from listeners, no more: SqlClient takes any certificate there, too.
-        (_, Protection::LoginOnly) => {
-            tls::within_prelogin(link, endpoint, tls::CertificateCheck::Nothing).await?
-        }
-        (_, Protection::All) => {
-            tls::within_prelogin(link, endpoint, tls::CertificateCheck::of(endpoint)).await?
-        }
+        (_, Protection::LoginOnly) => Some(tls::CertificateCheck::Nothing),
+        (_, Protection::All) => Some(tls::CertificateCheck::of(endpoint)),
     };
-    if endpoint.encrypt != Encrypt::Strict && protection != Protection::None {
-        times.tls = begun.elapsed();
+    if let Some(check) = check {
+        link = timed(&mut times.tls, tls::within_prelogin(link, endpoint, check)).await?;
     }
     let fed_auth = FedAuthTerms::of(&reply)?;
     let prelogin = prelogin::without_encryption(&reply);
     Ok(PreparedLink { link, protection, port, fed_auth, prelogin, times })
+}
+
+/// Does a step, and says how long it took.
+async fn timed<T>(took: &mut Duration, step: impl Future<Output = Result<T>>) -> Result<T> {
+    let begun = Instant::now();
+    let done = step.await;
+    *took = begun.elapsed();
+    done
 }
 
 fn wanted(encrypt: Encrypt) -> u8 {

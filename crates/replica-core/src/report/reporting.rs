@@ -3,12 +3,15 @@ use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use log::Level;
 
 use super::subject::telling;
-use super::{ExplainLine, Format, Out, ProgressBars, Record, RecordValue, logging, one_line, stdout, text};
+use super::{
+    ExplainLine, Format, Out, ProgressBars, Record, RecordValue, Timing, logging, one_line, stdout, text,
+};
 use crate::error::{Error, Result};
 
 /// What the command line says of it.
@@ -60,7 +63,12 @@ pub struct Reporter {
     lines: Arc<Mutex<Vec<Record>>>,
     /// What went wrong, for whoever is told when the run ends; the first lines of it.
     failures: Arc<Mutex<Vec<Record>>>,
+    /// Of the run as a whole.
+    timing: Arc<Mutex<Timing>>,
 }
+
+/// What the `[TIMING]` line of a whole run is about.
+const RUN: &str = "run";
 
 /// Lines that are kept of what went wrong.
 const MOST_FAILURES: usize = 100;
@@ -70,7 +78,14 @@ impl Reporter {
     pub fn start(reporting: Reporting) -> Self {
         let progress = if reporting.quiet { ProgressBars::hidden() } else { ProgressBars::on_stderr() };
         logging::init(&progress, if reporting.quiet { "warn" } else { "info" }, reporting.log);
-        Self { reporting, progress, headed: Arc::default(), lines: Arc::default(), failures: Arc::default() }
+        Self {
+            reporting,
+            progress,
+            headed: Arc::default(),
+            lines: Arc::default(),
+            failures: Arc::default(),
+            timing: Arc::new(Mutex::new(Timing::begin(RUN))),
+        }
     }
 
     /// Of result lines.
@@ -81,6 +96,25 @@ impl Reporter {
     /// Is nothing but problems wanted?
     pub fn is_quiet(&self) -> bool {
         self.reporting.quiet
+    }
+
+    /// Ends a phase of the run, which began when the one before ended: what all tables wait for, and all that is done with
+    /// them. Their own phases are on their own lines.
+    pub fn phase(&self, name: &'static str) {
+        self.timing.lock().unwrap_or_else(PoisonError::into_inner).phase(name);
+    }
+
+    /// Adds a phase that was measured elsewhere, after the last one.
+    pub(crate) fn spent(&self, name: &'static str, took: Duration) {
+        self.timing.lock().unwrap_or_else(PoisonError::into_inner).add(name, took);
+    }
+
+    /// The run is over: says how long its phases took, which are all of its time. Nothing where it has none.
+    pub(crate) fn tell_timing(&self) {
+        let timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !timing.phases().is_empty() {
+            timing.log();
+        }
     }
 
     /// Bars of what goes on.

@@ -50,11 +50,6 @@ impl Timing {
         self.last = now;
     }
 
-    /// What came since the last phase belongs to none: it is shown as `OTHER`.
-    pub fn skip(&mut self) {
-        self.last = Instant::now();
-    }
-
     /// Phase by phase, how long it took.
     pub fn phases(&self) -> &[(&'static str, Duration)] {
         &self.phases

@@ -42,7 +42,7 @@ impl MissingTables {
     /// # Errors
     /// A lost connection; a catalog that does not answer.
     pub async fn statements(&self) -> Result<(Vec<(TableName, Vec<String>)>, Vec<MissedTable>)> {
-        let (_, mut target, comparison) = self.look().await?;
+        let (source, mut target, comparison) = self.look().await?;
         let mut all = Vec::new();
         for (name, standing) in missing(&comparison) {
             let stages = [Stage::Tables, Stage::AfterLoad, Stage::ForeignKeys];
@@ -50,7 +50,9 @@ impl MissingTables {
             let statements = steps.flat_map(|step| step.statements).map(|statement| statement.sql);
             all.push((name.clone(), statements.collect()));
         }
-        Ok((all, self.cannot_be_made(&mut target, &comparison).await?))
+        let missed = self.cannot_be_made(&mut target, &comparison).await?;
+        give_back(source, target).await;
+        Ok((all, missed))
     }
 
     /// Makes the tables that are missing, with their clustered indexes and keys: what rows are sorted by as they come. Gives
@@ -91,6 +93,7 @@ impl MissingTables {
                 missed.push(self.missed(table, error));
             }
         }
+        give_back(source, target).await;
         Ok(missed)
     }
 
@@ -136,15 +139,21 @@ impl MissingTables {
                 codes.push(error.exit_code());
             }
         }
+        give_back(source, target).await;
         Ok(Code::of_all(codes))
     }
 
     async fn look(&self) -> Result<(Session, Session, SchemaComparison)> {
-        let mut source = Session::connect(&self.source, Role::Source).await?;
-        let mut target = Session::connect(&self.target, Role::Target).await?;
+        let mut source = Session::take(&self.source, Role::Source).await?;
+        let mut target = Session::take(&self.target, Role::Target).await?;
         let comparison = sync::compare(&mut source, &mut target, &self.tables, &self.policy).await?;
         Ok((source, target, comparison))
     }
+}
+
+/// For the loads that come next. With them what is held goes.
+async fn give_back(source: Session, target: Session) {
+    tokio::join!(source.give_back(), target.give_back());
 }
 
 /// What cannot be compared.

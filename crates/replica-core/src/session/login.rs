@@ -77,14 +77,11 @@ pub(super) async fn connect(
     for _ in 0..=MOST_ROUTES {
         let attempted = async {
             let prepared = link::prepare(&endpoint).await?;
-            let (link, begun) = (prepared.times, Instant::now());
-            let exchange = Exchange::new(&endpoint, token.clone(), &prepared, deadline).await?;
-            let outcome = login(prepared, exchange, &endpoint, silence).await?;
-            Ok((outcome, ConnectTimes { link, login: begun.elapsed() }))
+            login(prepared, token.clone(), &endpoint, (silence, deadline)).await
         };
         match attempted.await.map_err(|error| Route::led_to(error, route.as_ref()))? {
-            (LoginOutcome::In(logged_in), times) => return Ok(LoggedIn { times, ..*logged_in }),
-            (LoginOutcome::Routed { host, port }, _) => {
+            LoginOutcome::In(logged_in) => return Ok(*logged_in),
+            LoginOutcome::Routed { host, port } => {
                 log::debug!("{endpoint} sends us on to {host},{port}");
                 let there = endpoint.sent_on_to(&host, port);
                 endpoint = there.map_err(|_| Error::protocol("the server sends us on to no address"))?;
@@ -102,11 +99,13 @@ enum LoginOutcome {
 
 async fn login(
     prepared: PreparedLink,
-    exchange: Exchange,
+    token: Option<Secret>,
     endpoint: &Endpoint,
-    silence: Duration,
+    (silence, deadline): (Duration, Instant),
 ) -> Result<LoginOutcome> {
-    let PreparedLink { link, protection, prelogin, .. } = prepared;
+    let begun = Instant::now();
+    let exchange = Exchange::new(endpoint, token, &prepared, deadline).await?;
+    let PreparedLink { link, protection, prelogin, times, .. } = prepared;
     let (near, far) = duplex(PIPE);
     let shared = Shared::for_login(near);
     let strict = endpoint.encrypt == Encrypt::Strict;
@@ -131,7 +130,7 @@ async fn login(
     let link = link.ok_or_else(|| Error::io("the server hung up at the end of the login"))?;
     let lane = Lane::new(link, welcome.packet_size, silence);
     let server = welcome.server;
-    let times = ConnectTimes::default();
+    let times = ConnectTimes { link: times, login: begun.elapsed() };
     Ok(LoginOutcome::In(Box::new(LoggedIn { client, shared, lane, server, protection, times })))
 }
 

@@ -1,5 +1,5 @@
 //! What rounds cost the servers: requests, and bytes.
-use replica_testkit::{Gate, Pair, Server};
+use replica_testkit::{Gate, Pair, RoundTrips, Server};
 
 use crate::util::{beside, outcomes, table, tool};
 
@@ -65,4 +65,22 @@ fn a_hundredth_of_a_table_costs_a_twentieth_of_a_reload() {
     pair.assert_equal("SELECT COUNT(*), SUM(id), SUM(DATALENGTH(label)) FROM dbo.t");
     assert!(reload > 16_384 * 300, "{reload}");
     assert!(changes * 20 <= reload, "{changes} bytes of {reload}");
+}
+
+#[test]
+fn a_round_logs_in_once_on_either_side() {
+    let (pair, ..) = gates();
+    table(&pair, "dbo.t", "id int NOT NULL PRIMARY KEY");
+    table(&pair, "dbo.u", "id int NOT NULL PRIMARY KEY");
+    pair.source("INSERT INTO dbo.t VALUES (1), (2), (3) INSERT INTO dbo.u VALUES (1), (2), (3)");
+    let logins = |more: &[&str]| {
+        let args = [&["dbo.t", "dbo.u", "--max-workers=1"], more].concat();
+        RoundTrips::of_run(&pair, tool(&pair), &args).map(|side| side.logins)
+    };
+    // The first round compares: the keeper's own, two that read, and one that writes at the target.
+    assert_eq!(logins(&[]), [2, 3]);
+    pair.source("INSERT INTO dbo.t VALUES (4) INSERT INTO dbo.u VALUES (4)");
+    assert_eq!([logins(&["--explain"]), logins(&[])], [[1, 1]; 2]);
+    pair.assert_equal("SELECT id FROM dbo.t");
+    pair.assert_equal("SELECT id FROM dbo.u");
 }

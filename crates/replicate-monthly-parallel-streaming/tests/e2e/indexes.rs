@@ -1,5 +1,5 @@
 //! Index care, counted by the server.
-use replica_testkit::Pair;
+use replica_testkit::{Pair, TimingLine};
 
 use crate::util::{
     all_months, assert_half_a_year, copy, disabled, fault, half_a_year, outcomes, plain, sandbox, tool,
@@ -49,7 +49,10 @@ fn each_index_is_rebuilt_once_a_run() {
     let pair = indexed();
     for runs in 1..=2 {
         let run = copy(&pair, &["--max-workers", "3"]);
-        assert!(run.stderr.contains("[TIMING] dbo.t: DISABLE_IDX "), "{run}");
+        let lines = TimingLine::all(&run);
+        let of_table: Vec<_> = lines.iter().filter(|line| line.what == "dbo.t").collect();
+        let phases: Vec<_> = of_table[1].phases.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(phases[..5], ["WAIT", "RECORD", "DISABLE_IDX", "COPY", "REBUILD_IDX"], "{run}");
         assert_eq!(counters(&pair), counted((runs, runs), (runs, runs)), "{run}");
         assert_eq!(disabled(&pair), ["ix_off"]);
     }

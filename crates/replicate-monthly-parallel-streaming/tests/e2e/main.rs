@@ -20,6 +20,7 @@ mod round_trips;
 mod shared;
 mod signals;
 mod spans;
+mod timing;
 mod util;
 mod verify;
 mod windows;

@@ -1,8 +1,7 @@
 //! Lines on stdout, and what goes to stderr.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use replica_testkit::Program;
-use replica_testkit::proxy::{self, From, Harm, Rule};
+use replica_testkit::{Gate, Pair, Program, Server, TimingLine, slow_catalog};
 
 use crate::util::{copy, pair_with_old_rows, skip, tool};
 
@@ -86,46 +85,50 @@ fn the_catalog_is_read_in_one_round_trip() {
     assert!(!run.stderr.contains("could not learn"), "{run}");
 }
 
-/// What a duration of the lines says, in seconds.
-fn seconds(text: &str) -> f64 {
-    let (whole, last) =
-        text.trim_end_matches('s').rsplit_once('m').unwrap_or(("0", text.trim_end_matches('s')));
-    whole.parse::<f64>().unwrap() * 60.0 + last.parse::<f64>().unwrap()
-}
-
 #[test]
 fn timing_has_all_of_the_time_where_the_catalog_is_slow() {
     let pair = pair_with_old_rows("varchar(10) NULL");
     pair.source("INSERT INTO dbo.t VALUES (1, 'a')");
     // The target thinks for two seconds whenever its catalog is asked.
-    let asked = "-- Who the server is, and which database this is.";
-    let slow = format!("{:width$}--", "WAITFOR DELAY '00:00:02';", width = asked.len() - 2);
-    let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-    let harm = Harm::Replace(bytes(&slow));
-    let rule = Rule { from: From::Client, pattern: bytes(asked), harm, times: u32::MAX };
-    let (proxy, through) = proxy::through(&pair.target.connection, rule).unwrap();
-    let begun = Instant::now();
-    let run = tool(&pair).with("REPLICA_TARGET", &through).with("RUST_LOG", "").run(&["dbo.t"]).exits(0);
-    let wall = begun.elapsed().as_secs_f64();
+    let (proxy, through) = slow_catalog(&pair.target.connection, Duration::from_secs(2), u32::MAX);
+    let (whole, lines, run) =
+        TimingLine::of_run(tool(&pair).with("REPLICA_TARGET", &through), &["dbo.t", "--max-workers=1"]);
     assert!(proxy.has_struck(Duration::ZERO), "{run}");
-    let mut all = 0.0;
-    for line in run.stderr.lines().filter(|line| line.starts_with("[TIMING] ")) {
-        let (_, phases) = line.split_once(": ").unwrap();
-        let phases: Vec<(&str, f64)> = phases
-            .split(" | ")
-            .map(|phase| phase.split_once(' ').unwrap())
-            .map(|(name, took)| (name, seconds(took)))
-            .collect();
-        let (&(last, total), phases) = phases.split_last().unwrap();
-        let sum: f64 = phases.iter().map(|(_, took)| took).sum();
-        assert_eq!(last, "TOTAL", "{run}");
-        assert!((sum - total).abs() <= 0.1 + 0.05 * phases.len() as f64, "{line}");
-        all += total;
-        if line.starts_with("[TIMING] dbo.t: ") {
-            let catalog = phases.iter().find(|(name, _)| *name == "CATALOG").unwrap();
-            assert!(catalog.1 >= 2.0 && phases.iter().any(|(name, _)| *name == "CONNECT"), "{line}");
-        }
+    assert!(whole.took("PLAN") >= 2.0, "{run}");
+    let [table] = &lines[..] else { panic!("{run}") };
+    assert_eq!(table.what, "dbo.t");
+    assert!((whole.took("COPY") - table.total).abs() <= 0.3, "{run}");
+    assert!(table.phases.iter().any(|(name, _)| name == "CONNECT"), "{run}");
+}
+
+#[test]
+fn tables_are_planned_side_by_side() {
+    let pair = Pair::on(Server::sandbox());
+    let names: Vec<String> = (0..4).map(|n| format!("dbo.t{n}")).collect();
+    for name in &names {
+        pair.both(&format!("CREATE TABLE {name} (id int NOT NULL PRIMARY KEY)"));
+        pair.source(&format!("INSERT INTO {name} VALUES (1), (2)"));
     }
-    // The program's own start is in no line.
-    assert!(all <= wall + 0.5 && wall - all < 1.0 + wall / 10.0, "{all} of {wall}\n{run}");
+    let planned = |workers| {
+        let (_proxy, through) = slow_catalog(&pair.target.connection, Duration::from_secs(2), 4);
+        let args: Vec<&str> = names.iter().map(String::as_str).chain(["--max-workers", workers]).collect();
+        TimingLine::of_run(tool(&pair).with("REPLICA_TARGET", &through), &args).0.took("PLAN")
+    };
+    let (one, four) = (planned("1"), planned("4"));
+    assert!(one >= 8.0 && (2.0..7.0).contains(&four), "{one} {four}");
+}
+
+#[test]
+fn a_login_that_is_refused_is_tried_once_however_many_workers_there_are() {
+    let pair = pair_with_old_rows("varchar(10) NULL");
+    pair.both("CREATE TABLE dbo.u (id int NOT NULL) CREATE TABLE dbo.v (id int NOT NULL)");
+    let gate = Gate::before(pair.server.port().unwrap()).unwrap();
+    let refused = format!("{};Password=wrong", gate.through(&pair.target.connection));
+    let requests = |workers| {
+        let before = gate.sent().requests;
+        let tool = tool(&pair).with("REPLICA_TARGET", &refused);
+        tool.run(&["dbo.t", "dbo.u", "dbo.v", "--max-workers", workers]).exits(3);
+        gate.sent().requests - before
+    };
+    assert_eq!(requests("1"), requests("4"));
 }

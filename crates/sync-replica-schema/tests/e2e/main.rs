@@ -6,4 +6,5 @@ mod create;
 mod drift;
 mod held;
 mod init;
+mod logins;
 mod rights;

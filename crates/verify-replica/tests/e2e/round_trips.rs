@@ -1,6 +1,8 @@
 //! How often the tool asks the servers. The counts are in docs/LOADING.md, "Round trips": a count that changes is a change of
 //! that page.
-use replica_testkit::{Pair, RoundTrips, Server};
+use std::time::Duration;
+
+use replica_testkit::{Pair, RoundTrips, Server, TimingLine, slow_catalog};
 
 use crate::util::tool;
 
@@ -37,4 +39,15 @@ fn a_table_or_window_takes_few_round_trips() {
         };
         assert_eq!(days("2024-01-30") - days("2024-01-10"), 20 * trips_of_one, "a window, {snapshot}");
     }
+}
+
+#[test]
+fn timing_has_all_of_the_time_where_the_catalog_is_slow() {
+    let (pair, names) = tables(1, "OFF");
+    let (proxy, through) = slow_catalog(&pair.target.connection, Duration::from_secs(2), u32::MAX);
+    let slow = tool(&pair).with("REPLICA_TARGET", &through);
+    let (whole, _, run) = TimingLine::of_run(slow, &[&names[0]]);
+    assert!(proxy.has_struck(Duration::ZERO), "{run}");
+    assert!(whole.took("PLAN") >= 2.0, "{run}");
+    assert!(whole.phases.iter().any(|(name, _)| name == "COMPARE"), "{run}");
 }

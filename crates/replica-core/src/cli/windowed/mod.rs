@@ -43,6 +43,7 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
     let policy = options.creation.policy(config)?;
     let replicated = |stop: Stop| async move {
         let configured = stop.or(Configured::ask(config, &written.entries, source, target)).await?;
+        reporter.phase("NAMES");
         let mut codes = Vec::new();
         let mut tables = configured.tables(&written)?;
         options.article.of_one(&tables)?;
@@ -72,6 +73,7 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
                 reporter.failed(&not_begun(options, &missed.label, &missed.error), &missed.error)?;
                 codes.push(missed.error.exit_code());
             }
+            reporter.phase("CREATE");
         }
         for table in tables {
             let done = match options.work {
@@ -95,6 +97,7 @@ fn replicate_all(options: &WindowedOptions, config: &Config, reporter: &Reporter
         }
         if let Some(missing) = missing.filter(|_| !options.explain) {
             codes.push(stop.or(missing.finish()).await?);
+            reporter.phase("CREATE");
         }
         Ok(Code::of_all(codes))
     };
@@ -179,8 +182,10 @@ async fn replicate_once(
         }
         Work::RepairIndexes | Work::CleanUp => {}
     }
+    reporter.phase("CUT");
     let (job, table) = (&*job, &job.table);
     let mut prepared = stop.or(PreparedWindows::new(job)).await?;
+    reporter.phase("PLAN");
     if options.explain {
         let boundaries = boundaries.into_iter().map(|told| ExplainLine::new("boundaries", told));
         reporter.explain(&table.to_string(), boundaries.chain(prepared.explain()))?;
@@ -191,6 +196,7 @@ async fn replicate_once(
     prepared.warnings().iter().for_each(|warning| log::warn!("{table}: {warning}"));
     if options.loading.load.preflight {
         stop.or(prepared.preflight(job)).await?;
+        reporter.phase("PREFLIGHT");
     }
     let mut written = Ok(());
     let summary = windows::run(job, prepared, stop, reporter.progress(), &mut |finished| {
@@ -198,6 +204,7 @@ async fn replicate_once(
         written = std::mem::replace(&mut written, Ok(())).and(line);
     })
     .await?;
+    reporter.phase("COPY");
     written?;
     tell(table, &summary);
     match summary.stopped {
@@ -246,6 +253,7 @@ fn job(
         cut_by,
         windows: Vec::new(),
         estimated_rows: Vec::new(),
+        on_record: None,
         options: options.apply.copy_options(&settings, options.guard.copy_options(&settings, load)),
         verify: options.loading.load.verify,
         workers: options.max_workers,
@@ -266,6 +274,7 @@ async fn repair(
 ) -> Result<Code> {
     let article = options.article.over(configured.settings(table)).article()?;
     let work = stop.or(windows::repair_indexes(config.target()?, article.target_of(table))).await?;
+    reporter.phase("REBUILD_IDX");
     for (index, took) in &work.done {
         let seconds = RecordValue::Seconds(*took);
         reporter.result(&index_line(

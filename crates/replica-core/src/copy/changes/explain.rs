@@ -28,10 +28,8 @@ pub struct ExplainedTable {
 /// # Errors
 /// What concerns all tables: a server that is not there.
 pub async fn explain(job: &ChangesJob) -> Result<Vec<ExplainedTable>> {
-    let (source, target) = tokio::join!(
-        Session::connect(&job.source, Role::Source),
-        Session::connect(&job.target, Role::Target)
-    );
+    let (source, target) =
+        tokio::join!(Session::take(&job.source, Role::Source), Session::take(&job.target, Role::Target));
     let (mut source, mut target) = (source?, target?);
     let facts = facts(&mut source).await?;
     let recorded = if ledger::has_versions(&mut target).await? {

@@ -208,8 +208,8 @@ impl<'a> Keeper<'a> {
     /// Connects to both sides, and takes the tables' locks.
     async fn connect(&mut self) -> Result<ConnectedSides> {
         let (source, target) = tokio::join!(
-            Session::connect(&self.job.source, Role::Source),
-            Session::connect(&self.job.target, Role::Target)
+            Session::take(&self.job.source, Role::Source),
+            Session::take(&self.job.target, Role::Target)
         );
         let (mut source, mut target) = (source?, target?);
         source.set_lock_timeout(LOCK_WAIT).await?;

@@ -58,8 +58,10 @@ pub(super) async fn by_row_version(
     let gone = match keys {
         None => 0,
         Some(keys) => {
-            let mut reader = Session::connect(endpoint, Role::Target).await?;
-            gone::stage(source, (&mut reader, target), plan, keys).await?
+            let mut reader = Session::take(endpoint, Role::Target).await?;
+            let gone = gone::stage(source, (&mut reader, target), plan, keys).await?;
+            reader.give_back().await;
+            gone
         }
     };
     Ok(StagedChanges { rows, gone })

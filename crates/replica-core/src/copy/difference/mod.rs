@@ -96,7 +96,7 @@ pub(super) async fn write(
     let staged = match &first.differing {
         None => None,
         Some(part) => {
-            let mut writer = Session::connect(job.target, Role::Target).await?;
+            let mut writer = Session::take(job.target, Role::Target).await?;
             writer.works_on(&job.what);
             writer.set_lock_timeout(LOCK_WAIT).await?;
             let key = &job.difference.key;
@@ -123,10 +123,15 @@ pub(super) async fn write(
         Some((mut writer, counts, fingerprint, bytes)) if !counts.is_nothing() => {
             let outcome = outcome(fingerprint, (bytes, WrittenRows::from(counts).all()));
             let written = apply_staged(&mut writer, job, counts, &outcome, timing).await?;
+            // What was staged goes with the reset.
+            writer.give_back().await;
             log::info!("{}: {written}, of {} rows", job.what, human_count(fingerprint.rows));
             Ok((outcome, written.into()))
         }
-        Some((_, _, fingerprint, _)) => equal(sides, job, outcome(fingerprint, (0, 0))).await,
+        Some((writer, _, fingerprint, _)) => {
+            writer.give_back().await;
+            equal(sides, job, outcome(fingerprint, (0, 0))).await
+        }
         None => equal(sides, job, outcome(source, (0, 0))).await,
     }
 }

@@ -51,7 +51,7 @@ impl Closing<'_> {
                 }
             }
         }
-        let mut session = Session::connect(&self.job.target, Role::Target).await?;
+        let mut session = Session::take(&self.job.target, Role::Target).await?;
         let mut retries = Backoff::default().retries();
         loop {
             match lock_table(&mut session, self.target, mode(self.job)).await {

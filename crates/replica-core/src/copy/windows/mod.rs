@@ -13,7 +13,7 @@ use crate::catalog::{self, Article, TableName};
 use crate::config::Endpoint;
 use crate::copy::indexes::{self, IndexChanges};
 use crate::error::{Error, Result};
-use crate::ledger::{self, ResumeMode};
+use crate::ledger::{self, RecordedWindow, ResumeMode};
 use crate::plan::{CopyOptions, WindowedPlan};
 use crate::read;
 use crate::retry::Backoff;
@@ -59,6 +59,8 @@ pub struct WindowsJob {
     pub shared: bool,
     /// Around what indexes are disabled and rebuilt.
     pub index_scope: IndexScope,
+    /// What the ledger has of the table, where whoever has cut it has asked.
+    pub on_record: Option<Vec<RecordedWindow>>,
 }
 
 impl WindowsJob {
@@ -97,6 +99,7 @@ pub async fn source_range(job: &WindowsJob) -> Result<Range> {
             let extent = plan.extent().ok_or_else(|| Error::usage("keys have no first and last day"))?;
             let days = read::numbers(sides.source.lane()?, extent).await;
             let days = days.map_err(|error| error.within("asking the source for its first and last day"))?;
+            sides.give_back().await;
             match days.first().map(Vec::as_slice) {
                 Some([Some(first), Some(last)]) => {
                     Range::of_numbers(*first, *last).map_err(|error| error.column(&plan.cut_by))
@@ -125,13 +128,17 @@ pub async fn repair_indexes(target: &Endpoint, table: &TableName) -> Result<Inde
     let mut retries = Backoff::default().retries();
     loop {
         let repaired = async {
-            let mut control = Session::connect(target, Role::Target).await?;
+            let mut control = Session::take(target, Role::Target).await?;
             let found = catalog::read(&mut control, Role::Target, table).await?;
             lock_table(&mut control, &found, LockMode::Exclusive).await?;
             ledger::open(&mut control).await?;
-            indexes::rebuild(&mut control, &found, None).await
+            let rebuilt = indexes::rebuild(&mut control, &found, None).await?;
+            control.give_back().await;
+            Ok(rebuilt)
         };
-        if let Some(settled) = retries.settled(repaired.await.map_err(|error| error.table(table))).await {
+        if let Some(settled) =
+            retries.settled(repaired.await.map_err(|error: Error| error.table(table))).await
+        {
             return settled;
         }
     }

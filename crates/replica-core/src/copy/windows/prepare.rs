@@ -90,6 +90,7 @@ impl PreparedWindows {
             let looked = look(&mut sides.target, &plan, &rows, held).await?;
             timing.phase("PREPARE");
             let before = before(&mut sides.target, job, &subject).await?;
+            timing.phase("PREPARE");
             Ok((plan, (rows, outside), source, target, (looked, before)))
         };
         let (plan, (rows, outside), source, target, ((findings, rows_at_target), before)) =
@@ -120,7 +121,7 @@ impl PreparedWindows {
             if let Some(settled) = retries.settled(looked).await {
                 return settled.map_err(|error| job.named(error));
             }
-            self.sides.source = Session::connect(&job.source, Role::Source).await?;
+            self.sides.source = Session::take(&job.source, Role::Source).await?;
         }
     }
 
@@ -225,17 +226,23 @@ async fn before(
     if job.options.apply != Apply::Auto {
         return Ok(HashMap::new());
     }
-    match ledger::windows(target, &subject.table).await {
-        Ok(known) => {
-            let same = known.into_iter().filter(|known| known.subject == *subject);
-            Ok(same.filter_map(|known| Some((known.window, known.fingerprint?))).collect())
+    let asked;
+    let known = match &job.on_record {
+        Some(known) => known,
+        None => {
+            asked = match ledger::windows(target, &subject.table).await {
+                Ok(known) => known,
+                Err(error) if error.server().is_some() && !error.is_transient() => {
+                    log::debug!("{}: {error}", job.table);
+                    Vec::new()
+                }
+                Err(error) => return Err(error),
+            };
+            &asked
         }
-        Err(error) if error.server().is_some() && !error.is_transient() => {
-            log::debug!("{}: {error}", job.table);
-            Ok(HashMap::new())
-        }
-        Err(error) => Err(error),
-    }
+    };
+    let same = known.iter().filter(|known| known.subject == *subject);
+    Ok(same.filter_map(|known| Some((known.window.clone(), known.fingerprint?))).collect())
 }
 
 /// Finds out whether the source may be read under SNAPSHOT isolation: a view may reach into databases that forbid it.

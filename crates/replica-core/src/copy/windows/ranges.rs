@@ -4,7 +4,7 @@ use crate::boundaries::{self, FoundBy, MOST_RANGES, Ranges};
 use crate::catalog::Table;
 use crate::copy::Sides;
 use crate::error::{Error, Result};
-use crate::ledger::{self, ResumeMode, Subject};
+use crate::ledger::{self, RecordedWindow, ResumeMode, Subject};
 use crate::plan::{WindowedPlan, key_columns};
 use crate::report::human_count;
 use crate::retry::Backoff;
@@ -72,8 +72,10 @@ pub async fn cut(job: &mut WindowsJob, size: RangeSize) -> Result<Vec<String>> {
     loop {
         let found = attempt(job, size).await;
         if let Some(settled) = retries.settled(found).await {
-            let (columns, ranges, wanted) = settled.map_err(|error| job.named(error))?;
+            let FoundRanges { columns, ranges, wanted, on_record } =
+                settled.map_err(|error| job.named(error))?;
             job.cut_by = CutBy::Key(columns);
+            job.on_record = on_record;
             job.estimated_rows.clone_from(&ranges.rows);
             let told = ranges.told(wanted);
             job.windows = ranges.ranges.into_iter().map(Into::into).collect();
@@ -82,7 +84,18 @@ pub async fn cut(job: &mut WindowsJob, size: RangeSize) -> Result<Vec<String>> {
     }
 }
 
-async fn attempt(job: &WindowsJob, size: RangeSize) -> Result<(Vec<String>, Ranges, u32)> {
+/// What a job's windows are made of.
+struct FoundRanges {
+    /// That the key is cut by.
+    columns: Vec<String>,
+    ranges: Ranges,
+    /// How many were wanted.
+    wanted: u32,
+    /// What the ledger has of the table, if it was asked.
+    on_record: Option<Vec<RecordedWindow>>,
+}
+
+async fn attempt(job: &WindowsJob, size: RangeSize) -> Result<FoundRanges> {
     let CutBy::Key(named) = &job.cut_by else { return Err(Error::usage("ranges are of a key")) };
     let mut sides = Sides::connect(&job.source, &job.target).await?;
     let (source, target) = sides.tables(&job.table, &job.article).await?;
@@ -90,7 +103,11 @@ async fn attempt(job: &WindowsJob, size: RangeSize) -> Result<(Vec<String>, Rang
     let plan = WindowedPlan::new(&source, &target, job.options, &job.cut_by)?;
     let columns = key_columns(&source, &plan.base.mapping.columns, named)?;
     let subjects = (1..=columns.len()).map(|many| plan.subject_of(&source, &target, &columns[..many]));
-    let recorded = recorded(job, &mut sides, &target, subjects.collect()).await?;
+    let on_record = on_record(job, &mut sides, &target).await?;
+    let recorded = match &on_record {
+        Some(known) => recorded(job, &mut sides, known, subjects.collect()).await?,
+        None => None,
+    };
     let (many, ranges, wanted) = match recorded {
         Some((many, ranges)) => {
             let wanted = u32::try_from(ranges.ranges.len()).unwrap_or(MOST_RANGES);
@@ -102,8 +119,21 @@ async fn attempt(job: &WindowsJob, size: RangeSize) -> Result<(Vec<String>, Rang
             (many, ranges, wanted)
         }
     };
-    let names = columns[..many].iter().map(|mapped| mapped.source.name.clone());
-    Ok((names.collect(), ranges, wanted))
+    sides.give_back().await;
+    let columns = columns[..many].iter().map(|mapped| mapped.source.name.clone()).collect();
+    Ok(FoundRanges { columns, ranges, wanted, on_record })
+}
+
+/// What the ledger has of the table, where that may decide how it is cut.
+async fn on_record(
+    job: &WindowsJob,
+    sides: &mut Sides,
+    target: &Table,
+) -> Result<Option<Vec<RecordedWindow>>> {
+    if (job.resume != ResumeMode::Resume && !job.shared) || !ledger::exists(&mut sides.target).await? {
+        return Ok(None);
+    }
+    ledger::windows(&mut sides.target, &target.object.name).await.map(Some)
 }
 
 /// The ranges that the ledger has, and how many of the key's columns they are cut by: those of a run that goes on, and those
@@ -111,13 +141,9 @@ async fn attempt(job: &WindowsJob, size: RangeSize) -> Result<(Vec<String>, Rang
 async fn recorded(
     job: &WindowsJob,
     sides: &mut Sides,
-    target: &Table,
+    known: &[RecordedWindow],
     subjects: Vec<Subject>,
 ) -> Result<Option<(usize, Ranges)>> {
-    if (job.resume != ResumeMode::Resume && !job.shared) || !ledger::exists(&mut sides.target).await? {
-        return Ok(None);
-    }
-    let known = ledger::windows(&mut sides.target, &target.object.name).await?;
     for (many, subject) in (1..).zip(subjects) {
         if job.resume != ResumeMode::Resume && !ledger::may_be_joined(&mut sides.target, &subject).await? {
             return Ok(None);

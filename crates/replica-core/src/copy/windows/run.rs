@@ -124,7 +124,7 @@ impl<'a> ActiveRun<'a> {
         reader.give_back().await;
         timing.log();
         let begun = Instant::now();
-        let timing = Timing::begin(job.label());
+        let mut timing = Timing::begin(job.label());
         let beginning = Beginning {
             job,
             plan: &plan,
@@ -134,7 +134,7 @@ impl<'a> ActiveRun<'a> {
             rows_at_target,
             stop,
         };
-        let (session, on_record) = beginning.on_record(session).await.map_err(named)?;
+        let (session, on_record) = beginning.on_record(session, &mut timing).await.map_err(named)?;
         let Begun { run, joined, skipped, redone } = on_record;
         skipped.iter().for_each(|complete| done(FinishedWindow::skipped(complete)));
         for again in &redone {
@@ -175,12 +175,15 @@ impl<'a> ActiveRun<'a> {
         let disabled = async {
             // What a run that has died has left beside the target.
             ledger::sweep_staging(&mut session, &self.run.table, None).await?;
+            self.timing.phase("RECORD");
             if !self.indexes.is_empty() {
                 let indexes = &self.indexes;
                 self.disabled = indexes::disable(&mut session, &self.run, &self.target, indexes).await?;
                 self.timing.phase("DISABLE_IDX");
             }
-            self.run.started(&mut session).await
+            self.run.started(&mut session).await?;
+            self.timing.phase("RECORD");
+            Ok(())
         };
         match disabled.await {
             Ok(()) => RunState::Copying(session),
@@ -216,13 +219,16 @@ impl<'a> ActiveRun<'a> {
     async fn finish(&mut self, session: Session) -> RunState {
         self.summary.account_for_all(self.job);
         self.summary.spent("DISABLE_IDX", self.disabled.took());
-        self.timing.skip();
+        self.timing.phase("COPY");
         let closing = Closing { job: self.job, run: &self.run, target: &self.target, stages: self.stages };
         let closed = closing.close(session).await;
         self.summary.elapsed = self.begun.elapsed();
         match closed {
             Ok((session, rebuilt)) => self.end(session, rebuilt).await,
-            Err(error) => self.summary.problems.push(self.job.named(error)),
+            Err(error) => {
+                self.summary.problems.push(self.job.named(error));
+                self.timing.log();
+            }
         }
         RunState::Ended
     }
@@ -230,12 +236,7 @@ impl<'a> ActiveRun<'a> {
     async fn end(&mut self, mut session: Session, rebuilt: IndexChanges) {
         let rebuilding = rebuilt.took();
         self.summary.spent("REBUILD_IDX", rebuilding);
-        if !rebuilt.done.is_empty() {
-            self.timing.phase("REBUILD_IDX");
-        }
-        if !self.disabled.done.is_empty() || !rebuilt.done.is_empty() {
-            self.timing.log();
-        }
+        self.timing.phase(if rebuilt.done.is_empty() { "RECORD" } else { "REBUILD_IDX" });
         self.summary.problems.extend(rebuilt.refused.into_iter().map(|(_, error)| error));
         let ended = ended(&self.summary, self.disabled.took(), rebuilding);
         let noted = self.run.end(&mut session, &ended).await;
@@ -245,6 +246,8 @@ impl<'a> ActiveRun<'a> {
         }
         let (job, sides) = (self.job, (&self.source, &self.target));
         choice::note(&mut session, job.tool, sides, job.options, self.summary.load()).await;
+        self.timing.phase("RECORD");
+        self.timing.log();
         if noted.is_ok() {
             session.give_back().await;
         }
@@ -264,7 +267,7 @@ struct Beginning<'a> {
 
 impl Beginning<'_> {
     /// Holds the table and puts the run on record, on this session or on another one where it is lost.
-    async fn on_record(&self, session: Session) -> Result<(Session, Begun)> {
+    async fn on_record(&self, session: Session, timing: &mut Timing) -> Result<(Session, Begun)> {
         let Self { job, plan, rows, target, .. } = self;
         let mut session = Some(session);
         let subject = plan.subject(self.source, target);
@@ -275,9 +278,10 @@ impl Beginning<'_> {
             let begun = async {
                 let mut session = match session.take() {
                     Some(session) => session,
-                    None => Session::connect(&job.target, Role::Target).await?,
+                    None => Session::take(&job.target, Role::Target).await?,
                 };
                 lock_table(&mut session, target, mode(job)).await?;
+                timing.phase("WAIT");
                 match job.cut_by {
                     CutBy::Date(_) => ledger::open(&mut session).await?,
                     CutBy::Key(_) => ledger::open_for_keys(&mut session).await?,
@@ -292,6 +296,7 @@ impl Beginning<'_> {
                 self.look_at_the_rest(&mut session, &(&complete - &changed_windows)).await?;
                 let options = RunOptions { changed: &changed, ..options };
                 let begun = ledger::begin(&mut session, &options).await?;
+                timing.phase("RECORD");
                 Ok((session, begun))
             };
             if let Some(settled) = retries.settled(begun.await).await {

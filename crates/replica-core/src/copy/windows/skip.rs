@@ -48,6 +48,9 @@ pub(super) async fn changed(
             changed.extend((stored != complete.fingerprint).then(|| other_rows(complete, stored)));
         }
     }
+    if let Some(session) = session {
+        session.give_back().await;
+    }
     Ok(changed)
 }
 
@@ -55,7 +58,7 @@ async fn patient<'a>(session: &'a mut Option<Session>, job: &WindowsJob) -> Resu
     let connected = match session.take() {
         Some(connected) => connected,
         None => {
-            let mut target = Session::connect(&job.target, Role::Target).await?;
+            let mut target = Session::take(&job.target, Role::Target).await?;
             target.be_patient();
             target.set_lock_timeout(LOCK_WAIT).await?;
             target

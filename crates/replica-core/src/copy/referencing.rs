@@ -3,7 +3,7 @@
 //! It is made in the transaction that has deleted rows: none was taken along by a key that was made, or enabled, since the
 //! plan. A key that is made or enabled after this look finds the rows gone already, and takes none along.
 use crate::error::{Error, Result};
-use crate::ledger::Claim;
+use crate::ledger::{Claim, Clearing};
 use crate::plan::Plan;
 use crate::read;
 use crate::session::Session;
@@ -59,19 +59,36 @@ pub(super) async fn delete_while_ours(
         Err(error) if error.server().is_some() => {
             // A relative of SQL Server may leave that to us.
             target.lane()?.rollback().await?;
-            Err(if error.has_number(ACTING_KEY) { acts() } else { claim.told(error) })
+            Err(told(claim, error))
         }
         Err(error) => Err(error),
     }
 }
 
+/// What a DELETE ended with that had these looks at its end.
+pub(super) fn told(claim: &Claim, error: Error) -> Error {
+    if error.has_number(ACTING_KEY) { acts() } else { claim.told(error) }
+}
+
+/// A window's DELETE, to go with its claim. `None`: there is more to it.
+pub(super) fn clearing(plan: &Plan) -> Option<Clearing> {
+    let (mut delete, batch) = plan.delete();
+    batch?;
+    let check = rest(plan, &mut delete.params);
+    Some(Clearing { delete, check })
+}
+
 fn rest_and_ours(plan: &Plan, claim: &Claim, params: &mut Vec<Param>) -> String {
-    let mut check = claim.fence_among(params);
-    if let Some(acting) = plan.acting_keys(params) {
-        let throw = format!("THROW {ACTING_KEY}, N'A foreign key acts.', 1");
-        check.push_str(&format!("; IF EXISTS (SELECT 1{acting}) {throw}"));
+    let check = claim.fence_among(params);
+    match rest(plan, params) {
+        Some(rest) => format!("{check}; {rest}"),
+        None => check,
     }
-    check
+}
+
+fn rest(plan: &Plan, params: &mut Vec<Param>) -> Option<String> {
+    let acting = plan.acting_keys(params)?;
+    Some(format!("IF EXISTS (SELECT 1{acting}) THROW {ACTING_KEY}, N'A foreign key acts.', 1"))
 }
 
 fn acts() -> Error {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Sides;
 use super::proof;
-use super::referencing::delete_while_ours;
+use super::referencing::{delete_while_ours, told};
 use super::replace::LOCK_WAIT;
 use super::source::ConnectedSource;
 use crate::error::{Error, Result};
@@ -54,7 +54,8 @@ pub(super) async fn replace(
     let begun = Instant::now();
     delete(target, plan, claim).await.map_err(|error| error.within("deleting the old rows"))?;
     timing.phase("DELETE");
-    let (deleting, begun) = (begun.elapsed(), Instant::now());
+    let with_claim = claim.cleared.as_ref().map_or(Duration::ZERO, |cleared| cleared.took);
+    let (deleting, begun) = (with_claim + begun.elapsed(), Instant::now());
     // At once: the transaction holds nothing before its first chunk.
     let (rows, begun_at_target) =
         tokio::join!(source.rows(plan, timing, progress), async { target.lane()?.begin().await });
@@ -100,8 +101,12 @@ async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> 
         // Nothing to lock the table for.
         return Ok(());
     }
+    let mut with_claim = claim.cleared.as_ref();
     loop {
-        let deleted = delete_while_ours(target, plan, claim, delete.clone()).await?;
+        let deleted = match with_claim.take() {
+            Some(cleared) => cleared.deleted.clone().map_err(|error| told(claim, error))?,
+            None => delete_while_ours(target, plan, claim, delete.clone()).await?,
+        };
         if batch.is_none_or(|batch| deleted < batch) {
             return Ok(());
         }

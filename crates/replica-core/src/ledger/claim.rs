@@ -1,11 +1,13 @@
 //! One window's way through a run: claimed, fenced, complete.
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::clearing::{Cleared, Clearing};
 use super::known::{WINDOW_DAYS, days, window};
 use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
 use crate::error::{Error, Kind, Result};
+use crate::read::SmallResults;
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::rpc::{Param, Query};
@@ -19,6 +21,8 @@ pub struct Claim {
     pub window: Window,
     /// With the run it tells this attempt from all others: it only ever goes up.
     pub attempt: i64,
+    /// What became of the rows that were to be deleted with it.
+    pub(crate) cleared: Option<Cleared>,
 }
 
 /// What there is to do for a worker that shares the windows with other hosts.
@@ -73,20 +77,29 @@ const TAKEN_OVER: u32 = 50_971;
 /// Largest first; others may be faster, so a few more are looked at.
 const CANDIDATES: u32 = 16;
 
-/// Windows that nobody worked on when the ledger was asked, largest first. A claim looks at its window's row again.
+/// Changes a window's row if it is being loaded and `ours`, and fails if not.
+fn or_taken_over(set: &str, ours: &str) -> String {
+    format!(
+        "UPDATE replica.windows SET {set} WHERE {ours} AND windows.state = 'loading'; \
+         IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1"
+    )
+}
+
+/// Windows that nobody worked on when the ledger was asked, largest first, with the attempts that there were. A claim looks at
+/// its window's row again.
 #[derive(Debug, Default)]
-pub struct Candidates(Mutex<VecDeque<Window>>);
+pub struct Candidates(Mutex<VecDeque<(Window, i64)>>);
 
 impl Candidates {
-    fn locked(&self) -> MutexGuard<'_, VecDeque<Window>> {
+    fn locked(&self) -> MutexGuard<'_, VecDeque<(Window, i64)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pop(&self) -> Option<Window> {
+    fn pop(&self) -> Option<(Window, i64)> {
         self.locked().pop_front()
     }
 
-    fn set(&self, windows: Vec<Window>) {
+    fn set(&self, windows: Vec<(Window, i64)>) {
         *self.locked() = windows.into();
     }
 }
@@ -104,26 +117,89 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn claim(&self, session: &mut Session, window: Window) -> Result<Option<Claim>> {
-        let free = format!(
-            "windows.state = 'pending' OR windows.run_id = @P5 OR (windows.state = 'loading' AND NOT {HELD})"
-        );
-        self.claim_if(session, window, &free).await
+        let free = |run: &str| {
+            format!(
+                "windows.state = 'pending' OR windows.run_id = {run} OR (windows.state = 'loading' AND NOT {HELD})"
+            )
+        };
+        self.claim_if(session, window, free, None).await
     }
 
-    async fn claim_if(&self, session: &mut Session, window: Window, free: &str) -> Result<Option<Claim>> {
-        let sql = format!(
-            "UPDATE replica.windows SET state = 'loading', run_id = @P5, host = HOST_NAME(), \
+    /// With old rows to delete it is one request all the same, of two transactions: the claim is committed before the first
+    /// row goes.
+    async fn claim_if(
+        &self,
+        session: &mut Session,
+        window: Window,
+        free: impl FnOnce(&str) -> String,
+        clearing: Option<(Clearing, i64)>,
+    ) -> Result<Option<Claim>> {
+        let begun = Instant::now();
+        let clears = clearing.is_some();
+        let silence = session.silence();
+        if clears {
+            // A DELETE may take as long as it likes, as by itself.
+            session.be_patient();
+            session.works_on(format_args!("{} {window}", self.table));
+        }
+        let answers = SmallResults::of(session, self.claiming(&window, free, clearing)).await;
+        session.be_silent_for(silence);
+        let SmallResults { sets, ended } = answers.map_err(|error| error.within("the ledger"))?;
+        let mut sets = sets.into_iter();
+        let row = sets.next().and_then(|rows| rows.into_iter().next()).filter(|_| clears || ended.is_ok());
+        let Some(row) = row else { return ended.map(|()| None).map_err(|error| error.within("the ledger")) };
+        let cleared =
+            if clears { Some(Cleared::of(session, sets.next(), ended, begun).await?) } else { None };
+        Ok(Some(Claim { run: self.clone(), window, attempt: row.number("attempts")?, cleared }))
+    }
+
+    fn claiming(
+        &self,
+        window: &Window,
+        free: impl FnOnce(&str) -> String,
+        clearing: Option<(Clearing, i64)>,
+    ) -> Query {
+        let mut params =
+            clearing.as_ref().map_or_else(Vec::new, |(clearing, _)| clearing.delete.params.clone());
+        let row = self.row(window, &mut params);
+        let mut place = |number: i64| {
+            params.push(Param::BigInt(number));
+            format!("@P{}", params.len())
+        };
+        let (run, batch) = (place(self.id), place(self.batch));
+        let free = free(&run);
+        let mut sql = format!(
+            "UPDATE replica.windows SET state = 'loading', run_id = {run}, host = HOST_NAME(), \
              attempts = windows.attempts + 1, started = SYSUTCDATETIME(), completed = NULL, row_count = NULL, byte_count = NULL, row_hash = NULL, \
              delete_ms = NULL, load_ms = NULL, verify_ms = NULL, error = NULL \
-             OUTPUT inserted.attempts AS attempts WHERE {} AND windows.batch_id = @P6 AND ({free})",
-            key(&window, 7)
+             OUTPUT inserted.attempts AS attempts WHERE {row} AND windows.batch_id = {batch} AND ({free})"
         );
+        if let Some((clearing, attempts)) = clearing {
+            // What it becomes is known before: the DELETE must not pass for that of a later claim.
+            let attempts = place(attempts);
+            let ours = format!("{row} AND windows.run_id = {run} AND windows.attempts = {attempts} + 1");
+            let fence = or_taken_over("attempts = windows.attempts", &ours);
+            sql = format!("{sql} AND windows.attempts = {attempts}; {}", clearing.statements(&fence));
+        }
+        Query { sql, params }
+    }
+
+    /// That a row of the ledger is a window's, by further parameters.
+    fn row(&self, window: &Window, params: &mut Vec<Param>) -> String {
+        let days = days(window);
         let (schema, table) = names(&self.table);
-        let ((first, next), number) = (ends(&window), number(&window));
-        let mut params: Vec<&dyn ToSql> = vec![&schema, &table, &first, &next, &self.id, &self.batch];
-        params.extend(number.iter().map(|number| number as &dyn ToSql));
-        let Some(row) = ask(session, &sql, &params).await?.into_iter().next() else { return Ok(None) };
-        Ok(Some(Claim { run: self.clone(), window, attempt: row.number("attempts")? }))
+        let of = [
+            ("schema_name", Param::Text(schema.to_owned())),
+            ("table_name", Param::Text(table.to_owned())),
+            ("first_date", Param::Date(days.first)),
+            ("next_date", Param::Date(days.next)),
+        ];
+        let number = number(window).map(|number| ("range_number", Param::BigInt(number)));
+        let is_its = of.into_iter().chain(number).map(|(column, value)| {
+            params.push(value);
+            format!("windows.{column} = @P{}", params.len())
+        });
+        is_its.collect::<Vec<_>>().join(" AND ")
     }
 
     /// Claims the largest window that nobody works on.
@@ -131,22 +207,30 @@ impl Run {
     /// # Errors
     /// The server's.
     pub async fn next(&self, session: &mut Session) -> Result<NextClaim> {
-        self.next_of(session, &Candidates::default()).await
+        self.next_of(session, &Candidates::default(), |_| None).await
     }
 
-    /// As [`Self::next`], for workers that share what one of them has been told.
+    /// As [`Self::next`], for workers that share what one of them has been told; with old rows that go with the claim.
     ///
     /// # Errors
     /// The server's.
-    pub async fn next_of(&self, session: &mut Session, candidates: &Candidates) -> Result<NextClaim> {
+    pub(crate) async fn next_of(
+        &self,
+        session: &mut Session,
+        candidates: &Candidates,
+        clearing: impl Fn(&Window) -> Option<Clearing>,
+    ) -> Result<NextClaim> {
         let (schema, table) = names(&self.table);
         // What another worker of this run has taken meanwhile is not free, though it is ours.
-        let free = format!(
-            "windows.state = 'pending' OR (windows.state = 'loading' AND windows.run_id <> @P5 AND NOT {HELD})"
-        );
+        let free = |run: &str| {
+            format!(
+                "windows.state = 'pending' OR (windows.state = 'loading' AND windows.run_id <> {run} AND NOT {HELD})"
+            )
+        };
         loop {
-            while let Some(window) = candidates.pop() {
-                if let Some(claim) = self.claim_if(session, window, &free).await? {
+            while let Some((window, attempts)) = candidates.pop() {
+                let clearing = clearing(&window).map(|clearing| (clearing, attempts));
+                if let Some(claim) = self.claim_if(session, window, free, clearing).await? {
                     return Ok(NextClaim::Claimed(claim));
                 }
                 // Others are at work on the same windows: what is left of them is to be asked for.
@@ -163,7 +247,8 @@ impl Run {
             if found.is_empty() {
                 break;
             }
-            candidates.set(found.iter().map(window).collect::<Result<_>>()?);
+            let found = found.iter().map(|row| Ok((window(row)?, row.number("attempts")?)));
+            candidates.set(found.collect::<Result<_>>()?);
         }
         let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
                    AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";
@@ -320,26 +405,13 @@ impl Claim {
     /// Changes the window's row if it is ours and loading, and fails if not. What tells the row apart becomes further
     /// parameters.
     fn or_fail(&self, set: &str, params: &mut Vec<Param>) -> String {
-        let days = days(&self.window);
-        let (schema, table) = names(&self.run.table);
-        let of = [
-            ("schema_name", Param::Text(schema.to_owned())),
-            ("table_name", Param::Text(table.to_owned())),
-            ("first_date", Param::Date(days.first)),
-            ("next_date", Param::Date(days.next)),
-            ("run_id", Param::BigInt(self.run.id)),
-            ("attempts", Param::BigInt(self.attempt)),
-        ];
-        let number = number(&self.window).map(|number| ("range_number", Param::BigInt(number)));
-        let ours = of.into_iter().chain(number).map(|(column, value)| {
-            params.push(value);
-            format!("windows.{column} = @P{}", params.len())
-        });
-        let ours = ours.collect::<Vec<_>>().join(" AND ");
-        format!(
-            "UPDATE replica.windows SET {set} WHERE {ours} AND windows.state = 'loading'; \
-             IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1"
-        )
+        let row = self.run.row(&self.window, params);
+        let mut place = |number: i64| {
+            params.push(Param::BigInt(number));
+            format!("@P{}", params.len())
+        };
+        let (run, attempt) = (place(self.run.id), place(self.attempt));
+        or_taken_over(set, &format!("{row} AND windows.run_id = {run} AND windows.attempts = {attempt}"))
     }
 
     /// Runs a statement that fails where the claim is another's by now, within the open transaction.

@@ -39,6 +39,7 @@
 //! What others do to the rows is found by whoever relies on a record: see [`skippable`].
 mod begin;
 mod claim;
+mod clearing;
 mod history;
 mod index;
 mod known;
@@ -56,6 +57,7 @@ pub use begin::{
     Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, may_be_joined, skippable,
 };
 pub use claim::{Candidates, Claim, Loaded, NextClaim, is_lost};
+pub(crate) use clearing::Clearing;
 pub use history::{Failing, Past, PastWindow, at_work, failing, history};
 pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};
 pub use known::{RecordedWindow, State, windows};

@@ -35,12 +35,15 @@ impl Timing {
 
     /// The same after attempts that came to nothing: the total has their time, as a phase of its own.
     pub fn begin_after(what: impl Into<String>, lost: Duration) -> Self {
-        let mut timing = Self::begin(what);
-        if !lost.is_zero() {
-            timing.begun = timing.begun.checked_sub(lost).unwrap_or(timing.begun);
-            timing.add(LOST, lost);
-        }
-        timing
+        let timing = Self::begin(what);
+        if lost.is_zero() { timing } else { timing.after(LOST, lost) }
+    }
+
+    /// The same with a phase that came before.
+    pub fn after(mut self, name: &'static str, took: Duration) -> Self {
+        self.begun = self.begun.checked_sub(took).unwrap_or(self.begun);
+        self.add(name, took);
+        self
     }
 
     /// Ends a phase, which began when the one before ended. A phase that comes again adds to its first.

@@ -221,9 +221,14 @@ impl Session {
     /// From here on silence counts only if the connection string gave a `Command Timeout`: for queries that may take
     /// hours before they say anything.
     pub fn be_patient(&mut self) {
-        self.silence = self.command_timeout.unwrap_or(Duration::MAX);
+        self.be_silent_for(self.command_timeout.unwrap_or(Duration::MAX));
+    }
+
+    /// From here on a server that says nothing for so long is given up.
+    pub(crate) fn be_silent_for(&mut self, limit: Duration) {
+        self.silence = limit;
         if let Some(lane) = &mut self.lane {
-            lane.set_silence(self.silence);
+            lane.set_silence(limit);
         }
     }
 

@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{FinishedWindow, WindowsJob};
+use super::{FinishedWindow, IndexScope, WindowsJob};
 use crate::catalog::Table;
 use crate::compare::stretch::Stretches;
+use crate::copy::referencing::clearing;
 use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
-use crate::ledger::{Candidates, Claim, NextClaim, Run};
+use crate::ledger::{Candidates, Claim, Clearing, NextClaim, Run};
 use crate::plan::{Plan, WindowedPlan};
 use crate::report::{self, Bar};
 use crate::retry::{Backoff, Retries};
@@ -203,12 +204,23 @@ impl WorkerPool {
     async fn next(&self, sides: &mut Connected) -> Result<Option<Claim>> {
         loop {
             let target = &mut self.connected(sides).await?.target;
-            match self.run.next_of(target, &self.candidates).await? {
+            match self.run.next_of(target, &self.candidates, |window| self.clearing(window)).await? {
                 NextClaim::Claimed(claim) => return Ok(Some(claim)),
                 NextClaim::Wait => tokio::time::sleep(ASK_AGAIN).await,
                 NextClaim::Done => return Ok(None),
             }
         }
+    }
+
+    /// What deletes a window's old rows with its claim, where nothing has to come before that.
+    fn clearing(&self, window: &Window) -> Option<Clearing> {
+        let base = &self.plan.base;
+        let disables = self.job.index_scope == IndexScope::Window && !base.strategy.disable.is_empty();
+        let stages = self.plan.tables(window).is_some() && !self.switch_refused.load(Ordering::Relaxed);
+        if base.difference.is_some() || base.strategy.lock.serializes_loads() || disables || stages {
+            return None;
+        }
+        clearing(&self.plan.limited(window.clone()))
     }
 
     async fn connected<'a>(&self, sides: &'a mut Connected) -> Result<&'a mut Sides> {

@@ -67,6 +67,10 @@ impl<'a> Replacement<'a> {
 
     /// From state to state; `None`: the window has come to no end.
     pub(super) async fn run(mut self, sides: &mut Connected, claim: Claim) -> Option<FinishedWindow> {
+        if let Some(cleared) = &claim.cleared {
+            self.timing = self.timing.after("DELETE", cleared.took);
+            self.begun = self.begun.checked_sub(cleared.took).unwrap_or(self.begun);
+        }
         let mut state = WindowState::Loading(claim);
         loop {
             state = match state {

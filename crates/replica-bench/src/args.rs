@@ -22,6 +22,10 @@ pub struct Args {
     #[argh(option)]
     pub latency: Option<u64>,
 
+    /// what a small table or window costs where there are few and where there are many, in place of the cases
+    #[argh(switch)]
+    pub growth: bool,
+
     #[argh(subcommand)]
     pub measure: Option<Measure>,
 }

@@ -4,6 +4,7 @@ mod case;
 mod cores;
 mod far;
 mod figures;
+mod growth;
 mod measure;
 mod run;
 mod sandbox;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         }),
         None => match args.latency {
             Some(milliseconds) => far::run(&args, Duration::from_millis(milliseconds)),
+            None if args.growth => growth::run(&args),
             None => run::run(&args),
         },
     };

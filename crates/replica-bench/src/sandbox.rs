@@ -51,6 +51,11 @@ impl SandboxProcess {
         }
     }
 
+    /// As the system knows it.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The statements that make a data set's tables.
     pub fn ddl(program: &Path, data: &str) -> Result<Vec<String>, Box<dyn Error>> {
         let output = Command::new(program).args(["--print-ddl", data]).stderr(Stdio::inherit()).output()?;

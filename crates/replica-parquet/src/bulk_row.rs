@@ -13,28 +13,46 @@ pub fn put(layout: ValueLayout, value: Option<&[u8]>, out: &mut Vec<u8>) -> Opti
         });
         return Some(());
     };
-    let length = u32::try_from(bytes.len()).ok()?;
-    match layout {
-        ValueLayout::ByteLen => out.push(u8::try_from(length).ok()?),
-        ValueLayout::UShortLen => {
-            let length = u16::try_from(length).ok().filter(|length| *length != SHORT_NULL)?;
-            out.extend_from_slice(&length.to_le_bytes());
-        }
-        ValueLayout::LongLen => out.extend_from_slice(&length.to_le_bytes()),
+    put_with(layout, out, |out| {
+        out.extend_from_slice(bytes);
+        Some(())
+    })
+}
+
+/// Appends a value that `value` appends the bytes of: it is made where it is to lie. `None`: `value` says so, or it is longer
+/// than its layout can say.
+pub fn put_with(
+    layout: ValueLayout,
+    out: &mut Vec<u8>,
+    value: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+) -> Option<()> {
+    let width = match layout {
+        ValueLayout::ByteLen => 1,
+        ValueLayout::UShortLen => 2,
+        ValueLayout::LongLen => 4,
         // A text pointer and a timestamp. The row scanner puts its own in their place.
         ValueLayout::TextPointer => {
             out.push(16);
             out.extend_from_slice(&[0xFF; 16 + 8]);
-            out.extend_from_slice(&length.to_le_bytes());
+            4
         }
         ValueLayout::Plp => {
             out.extend_from_slice(&PLP_UNKNOWN.to_le_bytes());
-            if length > 0 {
-                out.extend_from_slice(&length.to_le_bytes());
-            }
+            4
         }
+    };
+    let head = out.len();
+    let start = head + width;
+    out.resize(start, 0);
+    value(out)?;
+    let length = u32::try_from(out.len() - start).ok()?;
+    match layout {
+        ValueLayout::ByteLen if length > u8::MAX.into() => return None,
+        ValueLayout::UShortLen if length >= SHORT_NULL.into() => return None,
+        // A value without bytes has no chunk.
+        ValueLayout::Plp if length == 0 => out.truncate(head),
+        _ => out[head..start].copy_from_slice(&length.to_le_bytes()[..width]),
     }
-    out.extend_from_slice(bytes);
     if layout == ValueLayout::Plp {
         out.extend_from_slice(&[0; 4]);
     }

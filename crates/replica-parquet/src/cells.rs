@@ -123,13 +123,25 @@ pub fn restore(kind: ValueKind, cells: &Cells<'_>, padded: bool, out: &mut Vec<u
         (ValueKind::Guid, Cell::Bytes(bytes)) => {
             out.extend_from_slice(&swapped(bytes.as_ref().try_into().ok()?));
         }
-        (ValueKind::Text(charset), Cell::Bytes(bytes)) => {
-            out.extend_from_slice(&charset.encode(str::from_utf8(bytes).ok()?)?);
-        }
+        (ValueKind::Text(charset), Cell::Bytes(bytes)) => charset.put(str::from_utf8(bytes).ok()?, out)?,
         (ValueKind::Binary, Cell::Bytes(bytes)) => out.extend_from_slice(bytes),
         _ => return None,
     }
     Some(())
+}
+
+/// Whether [`restore`] gives these bytes. `scratch` is for values that have to be restored to know; long ones need not be.
+pub fn gives(kind: ValueKind, cells: &Cells<'_>, padded: bool, bytes: &[u8], scratch: &mut Vec<u8>) -> bool {
+    match (kind, &cells.value) {
+        (ValueKind::Binary, Cell::Bytes(own)) => own.as_ref() == bytes,
+        (ValueKind::Text(charset), Cell::Bytes(own)) => {
+            str::from_utf8(own).is_ok_and(|text| charset.encodes(text, bytes))
+        }
+        _ => {
+            scratch.clear();
+            restore(kind, cells, padded, scratch).is_some() && scratch == bytes
+        }
+    }
 }
 
 /// DECIMAL's precision: money has 19 digits, smallmoney 10.

@@ -1,4 +1,6 @@
 //! One leaf of a row group: its values gathered before they are written, and handed out after they were read.
+use std::collections::BTreeMap;
+
 use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{
@@ -13,6 +15,8 @@ use crate::cells::Cell;
 /// Values written at once: a page can end after each of these, so that long values get pages of their own.
 const BATCH_VALUES: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
+/// A value of so many bytes is kept by itself until it is written, and given up then.
+pub const LONG: usize = BATCH_BYTES;
 
 /// A leaf's values until the row group is written.
 pub struct LeafBuffer {
@@ -27,10 +31,12 @@ enum LeafValues {
     Int64(Vec<i64>),
     Float(Vec<f32>),
     Double(Vec<f64>),
-    /// All values one after the other, and where each ends; all of one length if `fixed`.
+    /// All values one after the other, and where each ends; all of one length if `fixed`. The long ones are apart, by their
+    /// number: there they are empty.
     Bytes {
         bytes: Vec<u8>,
         ends: Vec<usize>,
+        long: BTreeMap<usize, ByteArray>,
         fixed: bool,
     },
 }
@@ -39,7 +45,8 @@ impl LeafBuffer {
     /// # Errors
     /// A type that these files do not use.
     pub fn new(physical: Physical) -> Result<Self> {
-        let bytes = |fixed| LeafValues::Bytes { bytes: Vec::new(), ends: Vec::new(), fixed };
+        let bytes =
+            |fixed| LeafValues::Bytes { bytes: Vec::new(), ends: Vec::new(), long: BTreeMap::new(), fixed };
         let values = match physical {
             Physical::BOOLEAN => LeafValues::Bool(Vec::new()),
             Physical::INT32 => LeafValues::Int32(Vec::new()),
@@ -57,18 +64,23 @@ impl LeafBuffer {
     ///
     /// # Errors
     /// A value of another type than the leaf has.
-    pub fn push(&mut self, cell: Option<&Cell<'_>>) -> Result<usize> {
+    pub fn push(&mut self, cell: Option<Cell<'_>>) -> Result<usize> {
         self.levels.push(cell.is_some().into());
         let Some(cell) = cell else { return Ok(2) };
         let size = match (&mut self.values, cell) {
-            (LeafValues::Bool(values), Cell::Bool(value)) => push(values, *value),
-            (LeafValues::Int32(values), Cell::Int32(value)) => push(values, *value),
-            (LeafValues::Int64(values), Cell::Int64(value)) => push(values, *value),
-            (LeafValues::Float(values), Cell::Float(value)) => push(values, *value),
-            (LeafValues::Double(values), Cell::Double(value)) => push(values, *value),
-            (LeafValues::Bytes { bytes, ends, .. }, Cell::Bytes(value)) => {
-                bytes.extend_from_slice(value);
-                push(ends, bytes.len()) + value.len()
+            (LeafValues::Bool(values), Cell::Bool(value)) => push(values, value),
+            (LeafValues::Int32(values), Cell::Int32(value)) => push(values, value),
+            (LeafValues::Int64(values), Cell::Int64(value)) => push(values, value),
+            (LeafValues::Float(values), Cell::Float(value)) => push(values, value),
+            (LeafValues::Double(values), Cell::Double(value)) => push(values, value),
+            (LeafValues::Bytes { bytes, ends, long, .. }, Cell::Bytes(value)) => {
+                let length = value.len();
+                if length < LONG {
+                    bytes.extend_from_slice(&value);
+                } else {
+                    long.insert(ends.len(), value.into_owned().into());
+                }
+                push(ends, bytes.len()) + length
             }
             (_, cell) => return Err(ParquetError::General(format!("{cell:?} in a leaf of another type"))),
         };
@@ -87,14 +99,18 @@ impl LeafBuffer {
             LeafValues::Int64(values) => write::<Int64Type>(&mut writer, values, levels)?,
             LeafValues::Float(values) => write::<FloatType>(&mut writer, values, levels)?,
             LeafValues::Double(values) => write::<DoubleType>(&mut writer, values, levels)?,
-            LeafValues::Bytes { bytes, ends, fixed } => {
+            LeafValues::Bytes { bytes, ends, long, fixed } => {
                 let bytes = ByteArray::from(std::mem::take(bytes));
+                let values = std::mem::take(ends).into_iter().scan((0, 0), |(number, start), end| {
+                    let value = long.remove(number).unwrap_or_else(|| bytes.slice(*start, end - *start));
+                    (*number, *start) = (*number + 1, end);
+                    Some(value)
+                });
                 if *fixed {
-                    write_bytes::<FixedLenByteArrayType>(&mut writer, &bytes, ends, levels)?
+                    write_bytes::<FixedLenByteArrayType>(&mut writer, values, levels)?
                 } else {
-                    write_bytes::<ByteArrayType>(&mut writer, &bytes, ends, levels)?
+                    write_bytes::<ByteArrayType>(&mut writer, values, levels)?
                 }
-                ends.clear();
             }
         }
         self.levels.clear();
@@ -119,29 +135,26 @@ fn write<T: DataType>(
 
 fn write_bytes<T: DataType>(
     writer: &mut SerializedColumnWriter<'_>,
-    bytes: &ByteArray,
-    ends: &[usize],
+    mut values: impl Iterator<Item = ByteArray>,
     levels: &[i16],
 ) -> Result<()>
 where
     T::T: From<ByteArray>,
 {
-    let mut start = 0;
-    let mut begun = 0;
+    let mut size = 0;
     let mut written = 0;
-    let mut ends = ends.iter();
     let mut batch: Vec<T::T> = Vec::new();
     for (row, level) in levels.iter().enumerate() {
         if *level == 1
-            && let Some(end) = ends.next()
+            && let Some(value) = values.next()
         {
-            batch.push(bytes.slice(start, end - start).into());
-            start = *end;
+            size += value.len();
+            batch.push(value.into());
         }
-        if batch.len() == BATCH_VALUES || start - begun >= BATCH_BYTES {
+        if batch.len() == BATCH_VALUES || size >= BATCH_BYTES {
             writer.typed::<T>().write_batch(&batch, Some(&levels[written..=row]), None)?;
             batch.clear();
-            begun = start;
+            size = 0;
             written = row + 1;
         }
     }

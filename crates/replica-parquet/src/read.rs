@@ -34,6 +34,8 @@ use crate::seal;
 const BLOCK: usize = 64 << 10;
 /// Rows that are read from every leaf at once.
 const ROWS: usize = 1024;
+/// Bytes of rows in bulk form after which the scanner has its turn.
+const BATCH: usize = 1 << 20;
 
 /// A complete file of these tools.
 pub struct File {
@@ -131,9 +133,9 @@ impl File {
             chunks,
             group: 0,
             leaves: Vec::new(),
+            unmade: 0,
             batch: Vec::new(),
             scanned: 0,
-            restored: Vec::new(),
             _temporary: temporary,
         })
     }
@@ -168,10 +170,11 @@ pub struct FileRows {
     group: usize,
     /// Of the current one.
     leaves: Vec<Box<dyn Leaf>>,
+    /// Rows that have been read from the leaves, and are not in bulk form yet.
+    unmade: usize,
     /// Rows in bulk form, and how many bytes of them the scanner has.
     batch: Vec<u8>,
     scanned: usize,
-    restored: Vec<u8>,
     _temporary: Option<TempPath>,
 }
 
@@ -205,8 +208,16 @@ impl FileRows {
     /// Makes the next rows; `false`: there are no more.
     fn fill(&mut self) -> Result<bool> {
         self.batch.clear();
+        self.batch.shrink_to(BATCH);
         self.scanned = 0;
         loop {
+            while self.unmade > 0 && self.batch.len() < BATCH {
+                self.row()?;
+                self.unmade -= 1;
+            }
+            if !self.batch.is_empty() {
+                return Ok(true);
+            }
             let mut rows = self.leaves.iter_mut().map(|leaf| leaf.read(ROWS));
             let read = match rows.next() {
                 None => 0,
@@ -220,9 +231,9 @@ impl FileRows {
                     first
                 }
             };
+            self.unmade = read;
             if read > 0 {
-                (0..read).try_for_each(|_| self.row())?;
-                return Ok(true);
+                continue;
             }
             if self.group == self.file.reader.num_row_groups() {
                 return Ok(false);
@@ -261,11 +272,9 @@ impl FileRows {
                 (Some(bytes), _) => bulk_row::put(layout, Some(bytes), &mut self.batch),
                 (None, None) => bulk_row::put(layout, None, &mut self.batch),
                 (None, Some(value)) => {
-                    self.restored.clear();
                     let cells = Cells { value, ticks, offset };
                     let padded = self.file.metadata.padded_decimals;
-                    restore(*kind, &cells, padded, &mut self.restored).ok_or_else(damaged)?;
-                    bulk_row::put(layout, Some(&self.restored), &mut self.batch)
+                    bulk_row::put_with(layout, &mut self.batch, |out| restore(*kind, &cells, padded, out))
                 }
             };
             put.ok_or_else(damaged)?;

@@ -29,7 +29,7 @@ pub fn beside(kind: ValueKind) -> &'static [Beside] {
 }
 
 /// The name of the last leaf: bytes of values that the others do not give back.
-const EXACT: &str = "_exact";
+pub const EXACT: &str = "_exact";
 
 /// The schema for columns of these names and kinds: the leaves of each, then one for the bytes of odd values.
 ///

@@ -8,19 +8,20 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 use replica_core::copy::Plan;
 use replica_core::decode::{Row, RowReader, ValueKind};
 use replica_core::error::{Error, Result};
 use replica_core::lane::{Progress, RowSource};
-use replica_core::tds::{columns::WireColumn, wire::Malformed};
+use replica_core::tds::{columns::WireColumn, types::ValueLayout, wire::Malformed};
 use tempfile::NamedTempFile;
 use twox_hash::XxHash3_128;
 
-use crate::cells::{Cell, Cells, cells, restore};
+use crate::cells::{Cell, Cells, cells, gives};
 use crate::exact;
-use crate::leaf::LeafBuffer;
+use crate::leaf::{LONG, LeafBuffer};
 use crate::metadata::{KEY, Metadata};
-use crate::schema::{Beside, beside, schema};
+use crate::schema::{Beside, EXACT, beside, schema};
 use crate::seal;
 
 /// A row group ends with the row that brings it to either: what is gathered in memory, and what readers read at once.
@@ -88,7 +89,9 @@ impl ParquetWriter {
         let kinds = kinds.collect::<Result<Box<[ValueKind]>, _>>()?;
         let names = columns.iter().map(|column| column.name.as_str());
         let schema = schema(names.zip(kinds.iter().copied())).map_err(failed)?;
-        let file = SerializedFileWriter::new(Hashed::new(file), schema, Arc::new(properties()));
+        let long = kinds.iter().zip(columns).filter(|(_, column)| is_long(column.type_info.layout()));
+        let long = long.map(|(_, column)| column.name.as_str());
+        let file = SerializedFileWriter::new(Hashed::new(file), schema, Arc::new(properties(long)));
         let file = file.map_err(failed)?;
         let leaves = file.schema_descr().columns().iter().map(|leaf| LeafBuffer::new(leaf.physical_type()));
         let leaves = leaves.collect::<Result<_, _>>().map_err(failed)?;
@@ -121,6 +124,12 @@ impl ParquetWriter {
 
     fn end_group(&mut self) -> Result<()> {
         self.group = Group::default();
+        // A long value is copied twice over when its page is made: what it came in is not needed any more.
+        self.rows.release();
+        for scratch in [&mut self.restored, &mut self.exact] {
+            scratch.clear();
+            scratch.shrink_to(LONG);
+        }
         let path = &self.path;
         let mut group = self.file.next_row_group().map_err(|error| failed(path, error))?;
         for leaf in &mut self.leaves {
@@ -167,7 +176,7 @@ impl Columns<'_> {
         self.exact.clear();
         let mut size = 0;
         let mut leaves = leaves.iter_mut();
-        let mut put = |cell: Option<&Cell<'_>>| match leaves.next().map(|leaf| leaf.push(cell)) {
+        let mut put = |cell: Option<Cell<'_>>| match leaves.next().map(|leaf| leaf.push(cell)) {
             Some(Ok(added)) => {
                 size += added;
                 Ok(())
@@ -179,12 +188,10 @@ impl Columns<'_> {
             let raw = row.raw(column).unwrap_or_default();
             let value = row.value(column).map_err(unfit)?;
             let cells = cells(*kind, &value);
-            if let Some(cells) = &cells {
-                self.restored.clear();
-                let known = restore(*kind, cells, self.padded, self.restored);
-                if known.is_none() || self.restored != raw {
-                    exact::put(self.exact, column, raw);
-                }
+            if let Some(cells) = &cells
+                && !gives(*kind, cells, self.padded, raw, self.restored)
+            {
+                exact::put(self.exact, column, raw);
             }
             let Cells { value, ticks, offset } = match cells {
                 Some(cells) => cells,
@@ -194,27 +201,39 @@ impl Columns<'_> {
                     continue;
                 }
             };
-            put(Some(&value))?;
+            put(Some(value))?;
             for beside in beside(*kind) {
-                put(Some(&Cell::Int32(match beside {
+                put(Some(Cell::Int32(match beside {
                     Beside::Ticks => ticks,
                     Beside::Offset => offset,
                 })))?;
             }
         }
         let exact = (!self.exact.is_empty()).then(|| Cell::Bytes(self.exact.as_slice().into()));
-        put(exact.as_ref())?;
+        put(exact)?;
         Ok(size)
     }
 }
 
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
+/// `long`: the columns whose values may be long. A dictionary would be one more copy of each, and so would the least and the
+/// greatest in the statistics.
+fn properties<'a>(long: impl Iterator<Item = &'a str>) -> WriterProperties {
+    let builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by(concat!("replica ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .build()
+        .set_offset_index_disabled(true);
+    let builder = long.chain([EXACT]).fold(builder, |builder, name| {
+        let leaf = ColumnPath::new(vec![name.to_owned()]);
+        let builder = builder.set_column_dictionary_enabled(leaf.clone(), false);
+        builder.set_column_statistics_enabled(leaf, EnabledStatistics::None)
+    });
+    builder.build()
+}
+
+/// Whether values of more than 8,000 bytes lie so.
+fn is_long(layout: ValueLayout) -> bool {
+    matches!(layout, ValueLayout::LongLen | ValueLayout::TextPointer | ValueLayout::Plp)
 }
 
 /// A value that is none, or a row too long for a file.

@@ -200,6 +200,23 @@ impl Running {
         false
     }
 
+    /// The most memory that it has had so far, in KiB. `None`: it has ended.
+    pub fn peak_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches("kB").trim().parse().ok()
+    }
+
+    /// Waits for its end, and says what memory it has had at most, in KiB.
+    pub fn finish_with_peak(mut self) -> (ProgramExit, u64) {
+        let mut peak = 0;
+        while !self.has_ended() {
+            peak = self.peak_kib().unwrap_or(peak);
+            thread::sleep(Duration::from_millis(1));
+        }
+        (self.finish(), peak)
+    }
+
     /// Ends it as a power cut would; says how it would have ended if it was faster.
     pub fn kill(mut self) -> ProgramExit {
         // It may have ended already.

@@ -2,8 +2,8 @@
 use std::borrow::Cow;
 
 use encoding_rs::{
-    BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_16LE, WINDOWS_874, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252,
-    WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
+    BIG5, CoderResult, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_16LE, WINDOWS_874, WINDOWS_1250, WINDOWS_1251,
+    WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
 };
 
 use crate::tds::types::CollationBytes;
@@ -85,9 +85,9 @@ impl Charset {
     /// The text, with U+FFFD for what is no character.
     pub fn decode_lossy(self, bytes: &[u8]) -> Cow<'_, str> {
         match self {
-            Self::Utf16 => UTF_16LE.decode_without_bom_handling(bytes).0,
+            Self::Utf16 => lossy(UTF_16LE, bytes),
             Self::Utf8 => String::from_utf8_lossy(bytes),
-            Self::Page(encoding) => encoding.decode_without_bom_handling(bytes).0,
+            Self::Page(encoding) => lossy(encoding, bytes),
             Self::Dos(upper) => dos(upper, bytes),
             Self::Unknown => {
                 let chars = bytes.iter().map(|&byte| match byte {
@@ -97,6 +97,26 @@ impl Charset {
                 chars.collect()
             }
         }
+    }
+
+    /// Whether these are the bytes of a text. It may be long: no copy of it is made where that can be.
+    pub fn encodes(self, text: &str, bytes: &[u8]) -> bool {
+        match self {
+            Self::Utf16 => {
+                let (units, rest) = bytes.as_chunks();
+                rest.is_empty() && text.encode_utf16().eq(units.iter().map(|unit| u16::from_le_bytes(*unit)))
+            }
+            _ => self.encode(text).is_some_and(|own| own == bytes),
+        }
+    }
+
+    /// Appends the bytes of a text. `None`: it has none here.
+    pub fn put(self, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Self::Utf16 => put_utf16le(text, out),
+            _ => out.extend_from_slice(&self.encode(text)?),
+        }
+        Some(())
     }
 
     /// The bytes of a text, if it has any here.
@@ -116,6 +136,26 @@ impl Charset {
             Self::Dos(upper) => text.chars().map(|c| dos_byte(upper, c)).collect::<Option<Vec<u8>>>()?.into(),
             Self::Unknown => return None,
         })
+    }
+}
+
+/// Bytes of a text that is decoded piece by piece, and of a piece.
+const LONG: usize = 1 << 20;
+
+/// The decoder makes room for the most that so many bytes can come to, and writes to all of it: three times what a long text takes.
+fn lossy<'a>(encoding: &'static Encoding, mut bytes: &'a [u8]) -> Cow<'a, str> {
+    if bytes.len() < LONG {
+        return encoding.decode_without_bom_handling(bytes).0;
+    }
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = String::new();
+    loop {
+        text.reserve_exact(LONG);
+        let (result, read, _) = decoder.decode_to_string(bytes, &mut text, true);
+        bytes = &bytes[read..];
+        if result == CoderResult::InputEmpty {
+            return text.into();
+        }
     }
 }
 
@@ -213,6 +253,18 @@ mod tests {
             ([0; 5], 0),
         ] {
             assert_eq!(Charset::of(CollationBytes(bytes)), Charset::of_page(page), "{bytes:02X?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_decoded_as_short_ones() {
+        for (charset, text) in [(Charset::Utf16, "aé€𝄞"), (Charset::of_page(932), "aあ漢ｱ")] {
+            let mut bytes = charset.encode(&text.repeat(400_000)).unwrap().into_owned();
+            assert!(bytes.len() > 2 * LONG);
+            assert!(charset.decode_lossy(&bytes) == text.repeat(400_000));
+            // Half a character at the end.
+            bytes.extend(charset.encode("漢").unwrap().first());
+            assert!(charset.decode_lossy(&bytes) == text.repeat(400_000) + "\u{FFFD}");
         }
     }
 

@@ -5,6 +5,9 @@ use super::{PieceData, PieceReader, Value, ValueKind};
 use crate::tds::columns::WireColumn;
 use crate::tds::wire::Malformed;
 
+/// Bytes that are kept for rows to come.
+const KEPT: usize = 1 << 20;
+
 /// Collects rows out of blocks, one at a time.
 pub struct RowReader {
     pieces: PieceReader,
@@ -44,10 +47,7 @@ impl RowReader {
     /// # Errors
     /// A row that is none or has too many bytes; the column is named.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Row<'_>>, Malformed> {
-        if self.cells.len() == self.columns.len() {
-            self.cells.clear();
-            self.bytes.clear();
-        }
+        self.release();
         while self.cells.len() < self.columns.len() {
             let Some(piece) = self.pieces.next(input)? else { return Ok(None) };
             match piece.data {
@@ -71,6 +71,15 @@ impl RowReader {
         self.value_start = 0;
         self.rows += 1;
         Ok(Some(self.row(self.rows, false)))
+    }
+
+    /// Gives up the last row, and what it took if that is much: for who has looked at it and needs the memory.
+    pub fn release(&mut self) {
+        if self.cells.len() == self.columns.len() {
+            self.cells.clear();
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
+        }
     }
 
     /// The next row, or what there is of one that `input` does not have in full: its last value may be cut short.

@@ -27,8 +27,13 @@ pub enum Unit {
     Day,
 }
 
-/// A range that makes more windows than this is a slip of the finger: 27 years of days.
-const MOST_WINDOWS: usize = 10_000;
+/// A range that makes more windows than this is a slip of the finger: 179 years of days, 191 of weeks, 833 of months.
+const fn most_windows(unit: Unit) -> usize {
+    match unit {
+        Unit::Day => 65_536,
+        Unit::Week | Unit::Month => 10_000,
+    }
+}
 
 const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 const COMPACT: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
@@ -109,7 +114,7 @@ impl Range {
             if next == self.next {
                 return Ok(windows);
             }
-            if windows.len() == MOST_WINDOWS {
+            if windows.len() == most_windows(unit) {
                 let all = self.whole();
                 let mut way_out = "Check --start-date and --end-date, or take a larger --window".to_owned();
                 if all.is_endless() {
@@ -118,7 +123,7 @@ impl Range {
                     ));
                 }
                 return Err(
-                    Error::usage(format!("{all} has more than {MOST_WINDOWS} windows")).remedy(way_out)
+                    Error::usage(format!("{all} has more than {} windows", windows.len())).remedy(way_out)
                 );
             }
             first = next;
@@ -249,10 +254,15 @@ mod tests {
         {
             assert!(error.to_string().contains(said), "{said}: {error}");
         }
-        let days = Range::typed(Some("1900-01-01"), Some("2024-12-31")).unwrap().unwrap();
+        let days = Range::typed(Some("1753-01-01"), Some("2024-12-31")).unwrap().unwrap();
         let error = days.windows(Unit::Day).unwrap_err().to_string();
-        assert!(error.contains("1900-01-01..2024-12-31 has more than") && !error.contains("9999"), "{error}");
+        assert!(
+            error.contains("1753-01-01..2024-12-31 has more than 65536 windows") && !error.contains("9999"),
+            "{error}"
+        );
         assert!(days.windows(Unit::Month).is_ok());
+        let days = Range::typed(Some("1845-07-28"), Some("2024-12-31")).unwrap().unwrap();
+        assert_eq!(days.windows(Unit::Day).unwrap().len(), 65_536);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What happens between the steps of a round, and while servers are away.
-use replica_testkit::{Client, Gate, Pair, Running, Server};
+use replica_testkit::{Client, Gate, Pair, Server};
 
 use crate::util::{ROWS, beside, carried, kept, outcomes, pair, shown, somebody_waits, table, tool};
 
@@ -114,7 +114,7 @@ fn memory_does_not_grow_with_the_changes() {
     running.until_it_says("1 had changes");
     pair.source("UPDATE dbo.t SET label = REPLICATE('x', 1500) WHERE id = 1");
     running.until_it_says("1 had changes");
-    let before = peak(&running);
+    let before = running.peak_kib().unwrap();
     let mut source = pair.source.client();
     source.batch("BEGIN TRANSACTION");
     for n in 0..14 {
@@ -122,17 +122,10 @@ fn memory_does_not_grow_with_the_changes() {
     }
     source.batch("DELETE FROM dbo.t WHERE id <= 3; COMMIT TRANSACTION");
     running.until_it_says("1 had changes");
-    let grown = peak(&running) - before;
+    let grown = running.peak_kib().unwrap() - before;
     running.signal("TERM");
     running.finish().exits(143);
     pair.assert_equal("SELECT COUNT(*), SUM(id), SUM(DATALENGTH(label)) FROM dbo.t");
     // 49,149 rows of 1,500 bytes are 74 MB.
     assert!(grown < 24 << 10, "{grown} KiB more than for three rows");
-}
-
-/// The most memory that the process has had, in KiB.
-fn peak(running: &Running) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
 }

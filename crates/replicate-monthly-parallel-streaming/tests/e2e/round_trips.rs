@@ -27,3 +27,29 @@ fn a_window_takes_few_round_trips() {
     assert_eq!(by_sixteen(clustered, &[]), [16, 16 * 6 + 1]);
     assert_eq!(by_sixteen(clustered, &["--verify=hash"]), [16, 16 * 8 + 1]);
 }
+
+/// Results that were read from the ledger's windows, and their rows.
+fn ledger_reads(pair: &Pair) -> [i64; 2] {
+    let rows = pair.target.client().rows("EXEC sp_sandbox_counters 'replica.windows'");
+    ["scans", "rows_sent"].map(|column| rows[0].get::<i64, _>(column).unwrap())
+}
+
+/// For four times as many windows, and those that the run before has on record; what grew with the square would be sixteen times
+/// as much.
+#[test]
+fn the_ledger_is_read_in_step_with_the_windows() {
+    let pair = sandbox(", CONSTRAINT PK_t PRIMARY KEY CLUSTERED (day, id)");
+    days(&pair, "2024-01-01", &[]);
+    for more in [&[][..], &["--resume"]] {
+        let read = |last: &str| {
+            let before = ledger_reads(&pair);
+            days(&pair, last, more);
+            let after = ledger_reads(&pair);
+            [after[0] - before[0], after[1] - before[1]]
+        };
+        let (few, many) = (read("2024-01-25"), read("2024-04-09"));
+        for (few, many) in few.into_iter().zip(many) {
+            assert!(many < 8 * few, "{more:?}: {few} for 25 windows, {many} for 100");
+        }
+    }
+}

@@ -290,3 +290,29 @@ fn others_read_the_same_values() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// A value is in memory three times while its page is made, and no more often: as it is, encoded, and in the page. There it
+/// is UTF-8, half of what the server sends. Compressed, this one is nothing.
+#[test]
+fn a_long_value_is_held_no_more_often_than_its_page_takes() {
+    const MIB: u64 = 40;
+    let pair = Pair::new();
+    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n nvarchar(max) NULL)");
+    pair.both("CREATE TABLE dbo.b (id int NOT NULL PRIMARY KEY, b varbinary(max) NULL)");
+    let peak = |table: &str| {
+        let program = tool(&pair);
+        let running = program.start(&[&PARQUET[..], &[table, "--verify", "hash"]].concat());
+        let (exit, peak) = running.finish_with_peak();
+        exit.exits(0);
+        peak / 1024
+    };
+    let base = peak("t").max(peak("b"));
+    let long = format!("REPLICATE(CAST('0123456789abcdef' AS varchar(max)), {MIB} * 65536)");
+    pair.source(&format!("INSERT INTO dbo.t VALUES (1, {long})"));
+    pair.source(&format!("INSERT INTO dbo.b VALUES (1, CAST({long} AS varbinary(max)))"));
+    let (text, bytes) = (peak("t"), peak("b"));
+    assert!(text < base + 3 * MIB + 12, "{text} MiB for {} MiB of nvarchar, {base} for none", 2 * MIB);
+    assert!(bytes < base + 3 * MIB + 12, "{bytes} MiB for {MIB} MiB of varbinary, {base} for none");
+    pair.assert_equal("SELECT id, DATALENGTH(n), LEFT(n, 20) FROM dbo.t");
+    pair.assert_equal("SELECT id, DATALENGTH(b), CAST(RIGHT(b, 20) AS varbinary(20)) FROM dbo.b");
+}

@@ -147,7 +147,8 @@ impl<'a> ActiveRun<'a> {
             _ => Vec::new(),
         };
         let windows = rows.len() as u64;
-        let left = rows.into_iter().filter(|(window, _)| !skipped.contains(window)).collect();
+        let done: HashSet<&Window> = skipped.iter().collect();
+        let left = rows.into_iter().filter(|(window, _)| !done.contains(window)).collect();
         let stages = plan.stages();
         let workers =
             WorkerPool::new(job, plan, run.clone(), (source.clone(), target.clone()), left, progress);

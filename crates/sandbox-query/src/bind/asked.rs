@@ -6,6 +6,7 @@ use super::Binder;
 use super::scope::{Scope, Source};
 use rusqlite::params_from_iter;
 use sandbox_values::SqlType;
+use sandbox_views::SystemView;
 use sandbox_views::scope::Objects;
 use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
 
@@ -38,19 +39,27 @@ impl<'q> Asked<'q> {
 
 impl Binder<'_> {
     /// The objects that a system view under that name is asked about; `None`: any.
-    pub(super) fn asked_of(&self, name: &str, asked: &Asked<'_>) -> Option<Objects> {
+    pub(super) fn asked_of(&self, view: &SystemView, name: &str, asked: &Asked<'_>) -> Option<Objects> {
         let conditions = asked.conditions.iter();
-        conditions.filter_map(|condition| self.named_by(condition, name, asked)).min_by_key(Objects::len)
+        conditions
+            .filter_map(|condition| self.named_by(condition, view, name, asked))
+            .min_by_key(Objects::len)
     }
 
-    fn named_by(&self, condition: &Expr, name: &str, asked: &Asked<'_>) -> Option<Objects> {
+    fn named_by(
+        &self,
+        condition: &Expr,
+        view: &SystemView,
+        name: &str,
+        asked: &Asked<'_>,
+    ) -> Option<Objects> {
         let named = |column: &Expr, value: &Expr| {
-            self.names_object(column, name, asked.alone).then(|| self.known(value, asked)).flatten()
+            self.names_object(column, view, name, asked.alone).then(|| self.known(value, asked)).flatten()
         };
         match condition {
-            Expr::Nested(inner) => self.named_by(inner, name, asked),
+            Expr::Nested(inner) => self.named_by(inner, view, name, asked),
             Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
-                Some(self.named_by(left, name, asked)?.and(self.named_by(right, name, asked)?))
+                Some(self.named_by(left, view, name, asked)?.and(self.named_by(right, view, name, asked)?))
             }
             Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
                 named(left, right).or_else(|| named(right, left))
@@ -59,8 +68,9 @@ impl Binder<'_> {
         }
     }
 
-    /// Is it a column of that source that has the id of an object?
-    fn names_object(&self, expr: &Expr, source: &str, alone: bool) -> bool {
+    /// Is it a column of that source that has the id of an object? In a subquery, a name that its source lacks is one of the
+    /// query around it.
+    fn names_object(&self, expr: &Expr, view: &SystemView, source: &str, alone: bool) -> bool {
         let column = match expr {
             Expr::Identifier(column) if alone => column,
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
@@ -69,7 +79,8 @@ impl Binder<'_> {
             },
             _ => return false,
         };
-        Objects::COLUMNS.iter().any(|known| self.same(known, &column.value))
+        let is_it = |name: &str| self.same(name, &column.value);
+        Objects::COLUMNS.into_iter().any(is_it) && view.columns.iter().any(|c| is_it(&c.name))
     }
 
     /// The values that an expression can have, where they are known.

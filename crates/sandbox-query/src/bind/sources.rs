@@ -156,7 +156,7 @@ impl Binder<'_> {
         asked: &Asked<'_>,
     ) -> Result<FromClause, SqlError> {
         let exposed = alias.map_or(name, |a| a.name.value.as_str());
-        let table = self.view_table(database, view, self.asked_of(exposed, asked))?;
+        let table = self.view_table(database, view, self.asked_of(view, exposed, asked))?;
         let alias_sql = self.alias();
         self.work.borrow_mut().made.insert(alias_sql.clone(), table.clone());
         let columns =

@@ -99,6 +99,12 @@ fn what_is_not_made_would_not_have_been_shown() {
             "2",
         ),
         ("select count(*) from sys.tables t where t.object_id = '7'", "0"),
+        // The inner view has no such column: it is the outer one's.
+        (
+            "select max(n) from (select (select count(*) from information_schema.tables where object_id = object_id('big')) as n
+             from sys.tables) as t",
+            "5",
+        ),
     ] {
         assert_eq!(rows(&mut session, sql), [[count]], "{sql}");
     }

@@ -75,9 +75,19 @@ fn read<T>(records: &[CatalogRow], from: impl Fn(&CatalogRow) -> Result<T>) -> R
 
 /// Is it a synonym, which stands for something?
 pub(crate) fn is_synonym(answers: &Answers) -> bool {
+    let records = of_object(answers).and_then(|answer| answer.as_ref().ok());
+    let kind = records.and_then(|records| records.first()?.text("object_type"));
+    kind.is_some_and(|kind| kind.trim() == "SN")
+}
+
+/// The id of the object that the results of all questions are about.
+pub(crate) fn object_id(results: &[Vec<CatalogRow>]) -> Option<i64> {
+    of_object(results)?.first()?.int("object_id")
+}
+
+fn of_object<T>(answers: &[T]) -> Option<&T> {
     let position = question::ALL.iter().position(|question| *question == question::TABLE);
-    let record = position.and_then(|position| answers.get(position)?.as_ref().ok()?.first());
-    record.and_then(|record| record.text("object_type")).is_some_and(|kind| kind.trim() == "SN")
+    answers.get(position?)
 }
 
 struct CatalogAnswers {

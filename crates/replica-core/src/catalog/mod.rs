@@ -18,6 +18,7 @@ pub(crate) mod sql_type;
 pub(crate) mod table;
 
 pub use article::{Article, RowsFrom};
+pub(crate) use assemble::object_id;
 pub use column::{Collation, Column};
 pub use kind::Special;
 pub(crate) use kind::other_kind;

@@ -124,6 +124,15 @@ impl<S> TableJob<S> {
         Ok(Plan { reread: self.verify == Verify::Source, ..plan })
     }
 
+    /// Says what was chosen, and what it warns of that it did not when it was planned.
+    fn tell(&self, plan: &Plan) {
+        choice::tell(&self.what(), plan);
+        let Some(planned) = &self.planned else { return };
+        for warning in plan.warnings.iter().filter(|warning| !planned.warnings.contains(warning)) {
+            log::warn!("{}: {warning}", self.table);
+        }
+    }
+
     /// What a plan of the job does to the windows on record.
     fn replaced<'a>(&self, plan: &'a Plan) -> Replaced<'a> {
         let days =
@@ -259,7 +268,7 @@ async fn attempt<S: Source>(
                 timing.phase("WAIT");
                 options = informed(&mut sides.target, (&source, &target), options).await?;
                 let plan = job.plan(&source, &target, options)?;
-                choice::tell(&job.what(), &plan);
+                job.tell(&plan);
                 let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
                 plan.allowed()?;
                 let on_record = job.replaced(&plan);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::replace::{Checks, finish, load};
 use super::{
-    Attempted, ConnectedSource, LoadRecord, Plan, Publishing, Sides, Source, TableJob, Verify, choice, guard,
+    Attempted, ConnectedSource, LoadRecord, Plan, Publishing, Sides, Source, TableJob, Verify, guard,
     table_lock_of,
 };
 use crate::catalog::{self, Table};
@@ -70,7 +70,7 @@ pub(super) async fn replace<S: Source>(
         rows.cancel().await?;
         return Ok(None);
     };
-    choice::tell(&job.what(), &plan);
+    job.tell(&plan);
     plan.allowed()?;
     let on_record = job.replaced(&plan);
     let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
@@ -120,18 +120,16 @@ async fn hold<S>(
     if sets.len() < 1 + catalog::RESULTS {
         log::debug!("{name}: is asked for one after the other: {:?}", begun.ended);
     }
-    if sets.is_empty() {
+    let results = sets.split_off(1.min(sets.len()));
+    let result = sets.first().and_then(|rows| rows.first()?.int("result"));
+    // Without a result the server may have no such locks.
+    let is_held = result.is_some() && applock::is_taken(target, &lock, result)?;
+    let is_whole = results.len() == catalog::RESULTS;
+    if !is_held || !is_whole || catalog::object_id(&results) != Some(planned.target_id) {
         return Ok(None);
     }
-    let results = sets.split_off(1);
-    let result = sets.first().and_then(|rows| rows.first()).and_then(|row| row.int("result"));
-    if !applock::is_taken(target, &lock, result)? || results.len() < catalog::RESULTS {
-        return Ok(None);
-    }
-    let table = catalog::told_of_copy(target, &job.table, &job.article, results).await?;
-    if table.object.id != planned.target_id {
-        return Ok(None);
-    }
+    // First of all, so that the record has an end whatever comes.
     let is_on_record = record.begun(target, job, planned, begun).await?;
+    let table = catalog::told_of_copy(target, &job.table, &job.article, results).await?;
     Ok(Some((table, is_on_record)))
 }

@@ -192,9 +192,9 @@ impl PlainRun {
             ));
         }
         sql.extend(lock.map(|lock| lock.release(&place(lock.number))));
-        let statements = Query { sql: sql.join("; "), params }.statement().filter(|_| !sql.is_empty());
-        let Some(statements) = statements else { return session.lane()?.commit().await };
-        match session.lane()?.commit_and(&statements).await? {
+        let statement = Query { sql: sql.join("; "), params }.statement().filter(|_| !sql.is_empty());
+        let Some(statement) = statement else { return session.lane()?.commit().await };
+        match session.lane()?.commit_and(&statement).await? {
             Ok(()) => {
                 if let Some(run) = run {
                     run.has_ended();

@@ -103,6 +103,8 @@ impl<'a> Rows<'a> {
                     self.chunks = ChunkCounter::default();
                     self.scanner = RowScanner::new(&columns, self.chunks.limits(BLOCK))?;
                     self.columns = columns;
+                    // The count of this result is no count of the next one.
+                    self.reply.rows = None;
                     return Ok((result.rows()?, NextResult::Some));
                 }
                 Some((token, used)) => {

@@ -102,6 +102,25 @@ fn replies_that_lie_or_break_off_are_errors() {
 }
 
 #[test]
+fn the_count_of_a_result_before_is_not_that_of_the_rows() {
+    run(async {
+        let (mut lane, mut server) = lane(PATIENCE).await;
+        let reply = [metadata(), done(0), metadata()].concat();
+        let serve = async {
+            server.request().await;
+            server.reply(&reply).await;
+        };
+        let check = async {
+            let opened = Rows::open_behind(&mut lane, "SELECT 1".into(), 1).await.unwrap();
+            let (before, rows) = opened.unwrap();
+            assert_eq!(before, [Vec::new()]);
+            assert_eq!(fingerprint(rows).await.unwrap_err().kind(), Kind::Protocol);
+        };
+        tokio::join!(serve, check);
+    });
+}
+
+#[test]
 fn a_server_that_hangs_up_in_a_row_is_a_lost_connection() {
     run(async {
         let (mut lane, mut server) = lane(PATIENCE).await;

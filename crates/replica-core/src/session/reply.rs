@@ -17,6 +17,8 @@ pub struct Reply {
     pub(super) reset: bool,
     /// The first statement has gone well, whatever came after it.
     pub(super) begun_well: bool,
+    /// A transaction has been committed, whatever came after it.
+    pub(super) committed: bool,
 }
 
 /// A server that sends errors without end must not fill the memory.
@@ -56,7 +58,11 @@ impl Reply {
             // PRINT and warnings.
             Token::Info(message) => log::debug!("the server says: {}", ServerError::from(message)),
             Token::EnvChange(EnvChange::BeginTransaction(descriptor)) => self.transaction = Some(descriptor),
-            Token::EnvChange(EnvChange::Commit(_) | EnvChange::Rollback(_)) => self.transaction = Some(0),
+            Token::EnvChange(EnvChange::Commit(_)) => {
+                self.transaction = Some(0);
+                self.committed = true;
+            }
+            Token::EnvChange(EnvChange::Rollback(_)) => self.transaction = Some(0),
             Token::EnvChange(EnvChange::Reset) => self.reset = true,
             Token::Columns(_) => {
                 return Err(Error::protocol(
@@ -137,6 +143,21 @@ mod tests {
         assert!(!begun_well(&[message(3902, 16, kind::ERROR), done(1, 0), done(0, 0)]));
         assert!(!begun_well(&[done(3, 0), done(0, 0)]));
         assert!(!begun_well(&[]));
+    }
+
+    /// Where the statements before an error have no DONE of their own.
+    #[test]
+    fn a_commit_is_seen_though_its_batch_fails() {
+        let committed = |change: EnvChange| {
+            let mut tokens = Vec::new();
+            change.encode(&mut tokens);
+            tokens.extend([message(1222, 16, kind::ERROR), done(2, 0)].concat());
+            let mut reply = Reply::default();
+            reply.take(&tokens).unwrap();
+            reply.committed
+        };
+        assert!(committed(EnvChange::Commit(7)));
+        assert!(!committed(EnvChange::Rollback(7)));
     }
 
     #[test]

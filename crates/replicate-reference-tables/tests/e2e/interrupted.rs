@@ -1,4 +1,7 @@
 //! What breaks in the middle, and what is tried again.
+use std::time::Duration;
+
+use replica_testkit::proxy::{self, From, Harm, Rule};
 use replica_testkit::{Pair, Troubled};
 
 use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool};
@@ -127,4 +130,73 @@ fn who_may_not_see_others_hears_once_which_right_is_missing() {
     other.batch("ROLLBACK");
     let run = running.finish().exits(0).says("GRANT VIEW SERVER STATE");
     assert_eq!(run.stderr.matches("why is not to be learnt").count(), 1, "{run}");
+}
+
+/// An error that does not end its batch, not even with XACT_ABORT ON (Microsoft docs, "SET XACT_ABORT", Remarks).
+#[test]
+fn what_is_not_committed_is_not_on_record_as_done() {
+    let Some(pair) = pair() else { return };
+    copy(&pair, &["dbo.t"]);
+    pair.target("DELETE FROM dbo.t; INSERT INTO dbo.t (id, label) VALUES (901, 'old'), (902, 'older')");
+    let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let harm = Harm::Replace(bytes("RAISERROR('',16,1);"));
+    let rule = Rule { from: From::Client, pattern: bytes("COMMIT TRANSACTION;"), harm, times: u32::MAX };
+    let (proxy, through) = proxy::through(&pair.target.connection, rule).unwrap();
+    tool(&pair).with("REPLICA_TARGET", &through).run(&["dbo.t"]).exits(1);
+    assert!(proxy.has_struck(Duration::ZERO));
+    assert_old_rows(&pair);
+    let last = "SELECT COUNT(*) FROM replica.runs WHERE outcome = 'failed' AND run_id = (SELECT MAX(run_id) FROM replica.runs)";
+    assert_eq!(pair.target.client().number(last), 1);
+}
+
+/// Fifty tables with two new rows each, and an old one in the target.
+fn fifty() -> Option<(Pair, Vec<String>)> {
+    let pair = Pair::new();
+    if !pair.server.is_sandbox() {
+        skip("only the sandbox breaks on request");
+        return None;
+    }
+    let names: Vec<String> = (0..50).map(|n| format!("dbo.t{n}")).collect();
+    let every = |sql: &str| names.iter().map(|name| sql.replace('?', name)).collect::<Vec<_>>().join("; ");
+    pair.both(&every("CREATE TABLE ? (id int NOT NULL PRIMARY KEY)"));
+    pair.source(&every("INSERT INTO ? VALUES (1), (2)"));
+    pair.target(&every("INSERT INTO ? VALUES (901)"));
+    Some((pair, names))
+}
+
+/// All tables have the new rows, and their last record says so.
+#[track_caller]
+fn assert_all_new(pair: &Pair, names: &[String]) {
+    let mut target = pair.target.client();
+    for name in names {
+        let sum = target.number(&format!("SELECT SUM(id) * 10 + COUNT(*) FROM {name}"));
+        assert_eq!(sum, 32, "{name}");
+    }
+    let last =
+        "run_id IN (SELECT MAX(run_id) FROM replica.runs WHERE schema_name = N'dbo' GROUP BY table_name)";
+    let well = format!("SELECT COUNT(*) FROM replica.runs WHERE {last} AND outcome = 'ok' AND row_count = 2");
+    assert_eq!(target.number(&well), 50);
+    assert_eq!(target.number("SELECT COUNT(*) FROM replica.runs WHERE ended IS NULL"), 0);
+}
+
+#[test]
+fn many_tables_are_copied_through_many_faults() {
+    let Some((pair, names)) = fifty() else { return };
+    for (kind, count) in [("deadlock", 6), ("cut_before_commit", 3), ("cut_after_commit", 3)] {
+        fault(&pair, &format!("@fault = '{kind}', @at = 5, @count = {count}"));
+    }
+    let run = copy(&pair, &["dbo.t*", "--max-workers=8"]);
+    assert!(run.stderr.matches("retry 1").count() >= 6, "{run}");
+    assert_all_new(&pair, &names);
+}
+
+#[test]
+fn two_runs_over_the_same_tables_leave_each_whole() {
+    let Some((pair, names)) = fifty() else { return };
+    copy(&pair, &["dbo.t0"]);
+    let runs = [(); 2].map(|()| tool(&pair).start(&["dbo.t*", "--max-workers=8"]));
+    for run in runs {
+        run.finish().exits(0);
+    }
+    assert_all_new(&pair, &names);
 }

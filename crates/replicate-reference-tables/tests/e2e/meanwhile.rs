@@ -23,14 +23,14 @@ fn pair() -> Option<Pair> {
 
 /// Plans both tables, has `change` done while the first one waits for its rows, and goes on.
 fn meanwhile(pair: &Pair, change: impl FnOnce(&Pair)) -> ProgramExit {
-    run(pair, &tool(pair), change)
+    run(pair, &tool(pair), &[], change)
 }
 
-fn run(pair: &Pair, program: &Program, change: impl FnOnce(&Pair)) -> ProgramExit {
+fn run(pair: &Pair, program: &Program, options: &[&str], change: impl FnOnce(&Pair)) -> ProgramExit {
     let mut holder = pair.source.client();
     holder.batch("BEGIN TRANSACTION");
     holder.number("SELECT COUNT(*) FROM dbo.first WITH (TABLOCKX, HOLDLOCK)");
-    let running = program.start(&["dbo.first", "dbo.t", "--max-workers=1"]);
+    let running = program.start(&[&["dbo.first", "dbo.t", "--max-workers=1"], options].concat());
     until_it_waits(&mut pair.source.client(), WAITING);
     change(pair);
     holder.batch("COMMIT TRANSACTION");
@@ -237,7 +237,7 @@ fn with_a_login(change: impl FnOnce(&Pair, &str)) -> Option<(Pair, ProgramExit)>
     for table in ["first", "t"] {
         pair.both(&format!("GRANT SELECT, INSERT, DELETE, ALTER ON dbo.{table} TO [{}]", login.name));
     }
-    let exit = run(&pair, &login.program, |pair| change(pair, &login.name));
+    let exit = run(&pair, &login.program, &[], |pair| change(pair, &login.name));
     Some((pair, exit))
 }
 
@@ -270,4 +270,197 @@ fn a_table_that_others_hold_is_waited_for_and_not_touched() {
     assert_eq!(ids(&mut target(&pair)), [901], "{exit}");
     let records = target(&pair).number("SELECT COUNT(*) FROM replica.runs WHERE table_name = 't'");
     assert_eq!(records, 0, "{exit}");
+}
+
+#[test]
+fn a_column_that_the_target_calls_otherwise_is_named() {
+    refused(|pair| pair.target("EXEC sp_rename 'dbo.t.label', 'title', 'COLUMN'"), "label");
+}
+
+#[test]
+fn a_column_that_the_source_calls_otherwise_is_named() {
+    refused(|pair| pair.source("EXEC sp_rename 'dbo.t.label', 'title', 'COLUMN'"), "title");
+}
+
+#[test]
+fn a_column_that_the_source_loses_is_named() {
+    refused(|pair| pair.source("ALTER TABLE dbo.t DROP COLUMN label"), "label");
+}
+
+#[test]
+fn values_that_a_narrower_column_does_not_hold_are_not_cut_off() {
+    refused(
+        |pair| {
+            pair.target(
+                "UPDATE dbo.t SET label = NULL; ALTER TABLE dbo.t ALTER COLUMN label nvarchar(2) NULL",
+            )
+        },
+        "label",
+    );
+}
+
+#[test]
+fn values_that_come_masked_are_not_copied() {
+    let mask = |pair: &Pair, _: &str| {
+        pair.source("ALTER TABLE dbo.t ALTER COLUMN label ADD MASKED WITH (FUNCTION = 'default()')");
+    };
+    let Some((pair, exit)) = with_a_login(mask) else { return };
+    let exit = exit.exits(1).says("label");
+    assert_eq!(ids(&mut target(&pair)), [901], "{exit}");
+}
+
+#[test]
+fn a_column_that_is_computed_from_now_on_is_not_loaded() {
+    copied(
+        |pair| pair.target("ALTER TABLE dbo.t ADD twice AS id * 2"),
+        "SELECT COUNT(*) FROM dbo.t WHERE id = 2 AND twice = 4",
+    );
+}
+
+#[test]
+fn a_key_that_is_an_identity_from_now_on_keeps_its_values() {
+    copied(
+        |pair| {
+            pair.target("DROP TABLE dbo.t; CREATE TABLE dbo.t (id int IDENTITY(50, 1) NOT NULL PRIMARY KEY, label nvarchar(20) NULL)");
+            pair.target("INSERT INTO dbo.t VALUES (N'old')");
+        },
+        "SELECT COUNT(*) FROM dbo.t WHERE label = N'one' AND id = 1",
+    );
+}
+
+#[test]
+fn a_table_that_has_changed_places_with_another_is_left_alone() {
+    copied(
+        |pair| {
+            pair.target("CREATE TABLE dbo.shadow (id int NOT NULL, label nvarchar(20) NULL)");
+            pair.target("INSERT INTO dbo.shadow VALUES (902, N'old')");
+            pair.target("EXEC sp_rename 'dbo.t', 'was_t'; EXEC sp_rename 'dbo.shadow', 't'");
+        },
+        "SELECT COUNT(*) FROM dbo.was_t WHERE id = 901",
+    );
+}
+
+fn refused_in_place_of_the_target(other: &'static str, says: &str) {
+    let Some(pair) = pair() else { return };
+    let exit = meanwhile(&pair, |pair| {
+        pair.target("EXEC sp_rename 'dbo.t', 'was_t'");
+        pair.target.client().batch(other);
+    });
+    let exit = exit.exits(1).says(says);
+    assert_eq!(target(&pair).number("SELECT COUNT(*) FROM dbo.was_t WHERE id = 901"), 1, "{exit}");
+    assert!(ended(&pair, "failed"), "{exit}");
+    let at_work = target(&pair).number("SELECT COUNT(*) FROM replica.runs WHERE ended IS NULL");
+    assert_eq!(at_work, 0, "{exit}");
+}
+
+#[test]
+fn a_view_in_the_place_of_the_target_is_refused() {
+    refused_in_place_of_the_target("CREATE VIEW dbo.t AS SELECT id, label FROM dbo.was_t", "view");
+}
+
+#[test]
+fn a_synonym_in_the_place_of_the_target_is_refused() {
+    refused_in_place_of_the_target("CREATE SYNONYM dbo.t FOR dbo.was_t", "synonym");
+}
+
+/// What only the load's plan warns of is said, too.
+#[test]
+fn a_check_that_is_left_untrusted_is_named() {
+    let Some(pair) = pair() else { return };
+    let check = "ALTER TABLE dbo.t ADD CONSTRAINT high CHECK (id > 100)";
+    let exit = meanwhile(&pair, |pair| pair.target(check)).exits(0).says("left untrusted: high");
+    assert_eq!(exit.stderr.matches("left untrusted").count(), 1, "{exit}");
+}
+
+#[test]
+fn a_check_that_the_new_rows_fail_keeps_the_old_ones() {
+    let Some(pair) = pair() else { return };
+    let exit = run(&pair, &tool(&pair), &["--check-constraints"], |pair| {
+        pair.target("ALTER TABLE dbo.t ADD CONSTRAINT high CHECK (id > 100)");
+    });
+    let exit = exit.exits(1).says("high");
+    assert_eq!(ids(&mut target(&pair)), [901], "{exit}");
+}
+
+#[test]
+fn what_a_column_cuts_off_from_now_on_is_said() {
+    let Some(pair) = pair() else { return };
+    pair.both("ALTER TABLE dbo.t ADD at datetime2(7) NULL");
+    let exit = meanwhile(&pair, |pair| {
+        pair.target("ALTER TABLE dbo.t ALTER COLUMN at datetime2(0) NULL");
+    });
+    let known = tool(&pair).run(&["dbo.t"]).exits(0).says("column at: ");
+    let warnings = |exit: &ProgramExit| exit.stderr.matches("column at: ").count();
+    assert_eq!((warnings(&exit), warnings(&known)), (1, 1), "{exit}");
+}
+
+#[test]
+fn a_unique_index_that_the_new_rows_violate_keeps_the_old_ones() {
+    refused(
+        |pair| {
+            pair.source("INSERT INTO dbo.t VALUES (3, N'one')");
+            pair.target("CREATE UNIQUE INDEX one_label ON dbo.t (label)");
+        },
+        "one_label",
+    );
+}
+
+#[test]
+fn an_index_that_is_disabled_stays_so() {
+    copied(
+        |pair| pair.target("CREATE INDEX by_label ON dbo.t (label); ALTER INDEX by_label ON dbo.t DISABLE"),
+        "SELECT COUNT(*) FROM sys.indexes WHERE object_id = OBJECT_ID('dbo.t') AND name = 'by_label' AND is_disabled = 1",
+    );
+}
+
+#[test]
+fn a_view_that_is_bound_and_indexed_meanwhile_has_the_new_rows() {
+    copied(
+        |pair| {
+            pair.target
+                .client()
+                .batch("CREATE VIEW dbo.ones WITH SCHEMABINDING AS SELECT id, label FROM dbo.t");
+            pair.target("CREATE UNIQUE CLUSTERED INDEX ones_id ON dbo.ones (id)");
+        },
+        "SELECT CASE WHEN COUNT(*) = 2 THEN 1 ELSE 0 END FROM dbo.ones",
+    );
+}
+
+#[test]
+fn change_tracking_that_begins_meanwhile_tells_of_no_truncated_rows() {
+    copied(
+        |pair| {
+            pair.target(&format!("ALTER DATABASE [{}] SET CHANGE_TRACKING = ON", pair.target.name));
+            pair.target("ALTER TABLE dbo.t ENABLE CHANGE_TRACKING");
+        },
+        "SELECT COUNT(*) FROM sys.change_tracking_tables WHERE object_id = OBJECT_ID('dbo.t')",
+    );
+}
+
+/// The ledger is for those who look: a table is copied without it.
+fn copied_without_a_record(harm: &'static str) {
+    let Some(pair) = pair() else { return };
+    let exit = meanwhile(&pair, |pair| pair.target(harm)).exits(0);
+    assert_eq!(ids(&mut target(&pair)), [1, 2], "{exit}");
+}
+
+#[test]
+fn a_ledger_that_is_gone_stops_no_load() {
+    copied_without_a_record("DROP TABLE replica.runs");
+}
+
+#[test]
+fn a_ledger_that_lacks_a_column_stops_no_load() {
+    copied_without_a_record("EXEC sp_rename 'replica.runs.phase', 'stage', 'COLUMN'");
+}
+
+#[test]
+fn a_ledger_that_others_hold_stops_no_load() {
+    let Some(pair) = pair() else { return };
+    let mut other = target(&pair);
+    let exit = meanwhile(&pair, |_| {
+        other.batch("BEGIN TRANSACTION");
+        other.number("SELECT COUNT(*) FROM replica.runs WITH (TABLOCKX, HOLDLOCK)");
+    });
+    assert_eq!(ids(&mut target(&pair)), [1, 2], "{}", exit.exits(0));
 }

@@ -444,14 +444,16 @@ impl Lane {
         Ok(())
     }
 
-    /// Commits the transaction, and runs what does not belong to it in the same batch. What became of that is within.
+    /// Commits the transaction, and runs a statement that does not belong to it in the same batch. What became of that is
+    /// within. Where the COMMIT fails it is not run: not every error ends a batch, even with XACT_ABORT ON.
     ///
     /// # Errors
     /// Those of [`Self::commit`].
-    pub async fn commit_and(&mut self, statements: &str) -> Result<Result<()>> {
-        self.send_batch(&format!("COMMIT TRANSACTION; {statements}")).await?;
+    pub async fn commit_and(&mut self, statement: &str) -> Result<Result<()>> {
+        self.send_batch(&format!("COMMIT TRANSACTION; IF @@ERROR = 0 {statement}")).await?;
         let reply = self.whole_reply().await?;
-        let committed = reply.begun_well;
+        // Babelfish does not say that a transaction is over, and other servers might not say more than that before an error.
+        let committed = reply.committed || reply.begun_well;
         match reply.settled() {
             Err(error) if !committed => Err(error),
             settled => {

@@ -1,8 +1,7 @@
 //! One window's way through a run: claimed, fenced, complete.
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::candidates::Candidates;
 use super::clearing::{Cleared, Clearing};
 use super::known::{WINDOW_DAYS, days, window};
 use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
@@ -83,25 +82,6 @@ fn or_taken_over(set: &str, ours: &str) -> String {
         "UPDATE replica.windows SET {set} WHERE {ours} AND windows.state = 'loading'; \
          IF @@ROWCOUNT <> 1 THROW {TAKEN_OVER}, N'The window was taken over by another run.', 1"
     )
-}
-
-/// Windows that nobody worked on when the ledger was asked, largest first, with the attempts that there were. A claim looks at
-/// its window's row again.
-#[derive(Debug, Default)]
-pub struct Candidates(Mutex<VecDeque<(Window, i64)>>);
-
-impl Candidates {
-    fn locked(&self) -> MutexGuard<'_, VecDeque<(Window, i64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pop(&self) -> Option<(Window, i64)> {
-        self.locked().pop_front()
-    }
-
-    fn set(&self, windows: Vec<(Window, i64)>) {
-        *self.locked() = windows.into();
-    }
 }
 
 /// Does the error say that the window, or the whole run, is another's by now? Its rows are theirs to load, and no
@@ -228,14 +208,16 @@ impl Run {
             )
         };
         loop {
-            while let Some((window, attempts)) = candidates.pop() {
+            while let Some((window, attempts)) = candidates.take() {
                 let clearing = clearing(&window).map(|clearing| (clearing, attempts));
-                if let Some(claim) = self.claim_if(session, window, free, clearing).await? {
+                let claimed = self.claim_if(session, window.clone(), free, clearing).await;
+                candidates.settled(&window);
+                if let Some(claim) = claimed? {
                     return Ok(NextClaim::Claimed(claim));
                 }
-                // Others are at work on the same windows: what is left of them is to be asked for.
-                candidates.set(Vec::new());
+                candidates.forget();
             }
+            let Some(asking) = candidates.ask().await else { continue };
             let sql = format!(
                 "SELECT TOP ({CANDIDATES}) windows.*, {WINDOW_DAYS} FROM replica.windows \
                  WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.batch_id = @P3 \
@@ -248,7 +230,7 @@ impl Run {
                 break;
             }
             let found = found.iter().map(|row| Ok((window(row)?, row.number("attempts")?)));
-            candidates.set(found.collect::<Result<_>>()?);
+            asking.told(found.collect::<Result<_>>()?);
         }
         let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
                    AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";

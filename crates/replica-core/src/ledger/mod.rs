@@ -38,6 +38,7 @@
 //! Loads that have no windows (whole tables, or days in one transaction) mark those on record as [`Replaced`] says.
 //! What others do to the rows is found by whoever relies on a record: see [`skippable`].
 mod begin;
+mod candidates;
 mod claim;
 mod clearing;
 mod history;
@@ -56,7 +57,8 @@ mod version;
 pub use begin::{
     Begun, Complete, PlannedWindow, Redone, ResumeMode, RunOptions, begin, may_be_joined, skippable,
 };
-pub use claim::{Candidates, Claim, Loaded, NextClaim, is_lost};
+pub use candidates::Candidates;
+pub use claim::{Claim, Loaded, NextClaim, is_lost};
 pub(crate) use clearing::Clearing;
 pub use history::{Failing, Past, PastWindow, at_work, failing, history};
 pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};

@@ -169,7 +169,7 @@ struct Servers<'a> {
     roots: Option<PathBuf>,
 }
 
-struct Cost {
+struct ToolCost {
     /// User and system time, in ms.
     cpu: f64,
     peak_kib: u64,
@@ -177,7 +177,7 @@ struct Cost {
 
 impl Servers<'_> {
     /// Runs a tool to its end.
-    fn run(&self, tool: &str, arguments: &[String]) -> Result<Cost, Box<dyn Error>> {
+    fn run(&self, tool: &str, arguments: &[String]) -> Result<ToolCost, Box<dyn Error>> {
         let connection = |database| {
             let connection = connection_string(&self.sandbox.address, database);
             match self.roots {
@@ -208,7 +208,7 @@ impl Servers<'_> {
         if !status.success() {
             return Err(format!("{tool} failed: {status}").into());
         }
-        Ok(Cost { cpu: cpu_of_children()? - before, peak_kib })
+        Ok(ToolCost { cpu: cpu_of_children()? - before, peak_kib })
     }
 }
 

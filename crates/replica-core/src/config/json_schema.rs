@@ -7,7 +7,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::file::{RawConfig, Scalar};
+use super::file::RawConfig;
+use super::file::endpoint::Scalar;
 use super::{Feature, Secret, Shrink};
 
 /// Of draft 7, which editors know.

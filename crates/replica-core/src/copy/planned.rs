@@ -9,15 +9,18 @@
 //! (Microsoft docs, "sys.objects"): triggers, security policies, permissions, rows and what points at a table are other objects.
 use std::time::Duration;
 
-use super::replace::{Checks, finish, load};
-use super::{
-    Attempted, ConnectedSource, LoadRecord, Plan, Publishing, Sides, Source, TableJob, Verify, guard,
-    table_lock_of,
-};
+use super::guard;
+use super::job::{TableJob, table_lock_of};
+use super::proof::Verify;
+use super::record::LoadRecord;
+use super::replace::{Attempted, Checks, finish, load};
+use super::sides::Sides;
+use super::source::{ConnectedSource, Source};
 use crate::catalog::{self, Table};
 use crate::config::{Apply, Publish};
 use crate::error::Result;
 use crate::load::Progress;
+use crate::plan::{Plan, Publishing};
 use crate::read::SmallResults;
 use crate::report::{CATALOG, Timing};
 use crate::rows::RowSource as _;

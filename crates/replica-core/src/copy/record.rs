@@ -2,12 +2,14 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{Plan, Source, TableJob, table_lock_of};
+use super::job::{TableJob, table_lock_of};
+use super::source::Source;
 use crate::catalog::{Article, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, Replaced};
 use crate::load::{LoadOutcome, Progress};
+use crate::plan::Plan;
 use crate::read::SmallResults;
 use crate::session::{Role, Session, applock};
 use crate::tds::rpc::Query;

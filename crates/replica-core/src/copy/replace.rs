@@ -6,6 +6,7 @@ use super::proof::{self, difference};
 use super::record::LoadRecord;
 use super::referencing::still_rest;
 use super::{ConnectedSource, Sides, Verify};
+use crate::catalog::Table;
 use crate::error::numbers::CONSTRAINT_CONFLICT;
 use crate::error::{Error, Result};
 use crate::ledger::Replaced;
@@ -22,6 +23,14 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
 /// TRUNCATE of a table that a foreign key points at (docs/SERVER.md, "Other errors"). It was tried since none was in sight:
 /// what that key would do to rows of other tables, if the rows were deleted instead, nobody knows.
 const REFERENCED: u32 = 4712;
+
+/// How an attempt went that has begun with the table.
+pub(super) struct Attempted {
+    pub source: Table,
+    pub target: Table,
+    pub plan: Plan,
+    pub replaced: Result<LoadOutcome, ReplaceError>,
+}
 
 /// A replacement that did not happen.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `replica.toml`, and how it goes together with the environment.
 //! docs/CONNECTING.md shows one.
-mod endpoint;
+pub(super) mod endpoint;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,6 @@ use super::{Allowance, Apply, Endpoint, Etl, Notify, Publish, SchemaSettings, Sh
 use crate::catalog::{Article, TableName};
 use crate::error::{Error, Result};
 use endpoint::RawEndpoint;
-pub(super) use endpoint::Scalar;
 
 /// Everything that is configured outside the command line.
 #[derive(Clone, Debug, Default)]

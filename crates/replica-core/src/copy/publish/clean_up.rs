@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
-use crate::copy::table_lock_of;
+use crate::copy::job::table_lock_of;
 use crate::error::Result;
 use crate::ledger::{self, RecordedStaging};
 use crate::retry::Backoff;

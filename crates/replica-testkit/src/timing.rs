@@ -23,7 +23,8 @@ impl TimingLine {
         let lines: Vec<Self> = lines.map(Self::read).collect();
         for line in &lines {
             let sum: f64 = line.phases.iter().map(|(_, took)| took).sum();
-            let rounded = 0.1 + line.phases.iter().map(|(_, took)| rounded(*took)).sum::<f64>();
+            let rounded =
+                0.05 + rounded(line.total) + line.phases.iter().map(|(_, took)| rounded(*took)).sum::<f64>();
             assert!((sum - line.total).abs() <= rounded, "{line:?}\n{run}");
         }
         lines

@@ -110,7 +110,8 @@ pub fn main<T: Tool>() -> ExitCode {
         Ok(Parsed::Run(options, reporting)) => {
             let reporter = Reporter::start(reporting);
             let ended = T::run(options, &reporter);
-            if ended.is_ok() {
+            // Where something is wrong, that is what the last lines say.
+            if matches!(ended, Ok(Code::Ok)) {
                 reporter.tell_timing();
             }
             // What was done before it failed is shown, too.

@@ -103,11 +103,11 @@ fn whoever_holds_the_table_is_named() {
         other.batch("BEGIN TRANSACTION");
         other.number("SELECT COUNT(*) FROM dbo.t WITH (TABLOCKX, HOLDLOCK)");
         let session = other.number("CAST(@@SPID AS int)");
-        let patience = format!("{};Command Timeout=4", database.connection);
+        let patience = format!("{};Command Timeout=8", database.connection);
         let variable = if at_source { "REPLICA_SOURCE" } else { "REPLICA_TARGET" };
         let mut running = tool(&pair).with(variable, &patience).start(&["dbo.t"]);
         let side = if at_source { "source" } else { "target" };
-        running.until_it_says(&format!("dbo.t ({side}): no answer for 2.0s; session "));
+        running.until_it_says(&format!("dbo.t ({side}): no answer for 4."));
         other.batch("ROLLBACK");
         let run = running.finish().exits(0).says(&format!("held by session {session} (login sa, host "));
         assert_eq!(ids(&mut pair.target.client()), [1], "{run}");

@@ -197,11 +197,11 @@ fn whoever_keeps_a_change_waiting_is_named() {
     other.batch("BEGIN TRANSACTION");
     other.batch("INSERT INTO dbo.t VALUES (1)");
     let session = other.number("CAST(@@SPID AS int)");
-    let patience = format!("{};Command Timeout=4", pair.target.connection);
+    let patience = format!("{};Command Timeout=8", pair.target.connection);
     let mut running = tool(&pair).with("REPLICA_TARGET", &patience).start(&["dbo.t", "--apply-safe"]);
     running.until_it_says(&format!("held by session {session} (login sa, host "));
     other.batch("COMMIT");
-    running.finish().exits(0).says("dbo.t (target): no answer for 2.0s; session ");
+    running.finish().exits(0).says("dbo.t (target): no answer for 4.");
     pair.assert_equal("SELECT name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.t') ORDER BY name");
 }
 

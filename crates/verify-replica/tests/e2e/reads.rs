@@ -88,11 +88,11 @@ fn whoever_holds_a_table_is_named() {
     other.batch("BEGIN TRANSACTION");
     other.batch("UPDATE dbo.t SET n = 7 WHERE id = 5");
     let session = other.number("CAST(@@SPID AS int)");
-    let patience = format!("{};Command Timeout=4", pair.target.connection);
+    let patience = format!("{};Command Timeout=8", pair.target.connection);
     let mut running = tool(&pair).with("REPLICA_TARGET", &patience).start(QUARTER);
     running.until_it_says(&format!("held by session {session} (login sa, host "));
     other.batch("ROLLBACK");
-    running.finish().exits(0).says("(target): no answer for 2.0s; session ");
+    running.finish().exits(0).says("(target): no answer for 4.");
 }
 
 /// Rows of dbo.t that were sent so far.

@@ -47,6 +47,10 @@ class Statement:
 TEMPORARY = re.compile(r"CREATE\s+TABLE\s+(\[#\w+\])", re.IGNORECASE)
 
 
+# A statement within a statement, and its parameters.
+WITHIN = re.compile(r"\bsp_executesql N'((?:[^']|'')*)', N'((?:[^']|'')*)'")
+
+
 def recorded(path):
     """The distinct statements of the tools, in the order of their coming; what asks the sandbox for a fault is none."""
     distinct, temporary = {}, {}
@@ -59,7 +63,9 @@ def recorded(path):
                 if name := TEMPORARY.match(line["sql"]):
                     made[name[1]] = line["sql"]
                 tables = [sql for name, sql in made.items() if name in line["sql"] and sql != line["sql"]]
-                distinct.setdefault(key, Statement(*key, line["database"], tables))
+                within = [tuple(text.replace("''", "'") for text in call) for call in WITHIN.findall(line["sql"])]
+                for key in [key, *within]:
+                    distinct.setdefault(key, Statement(*key, line["database"], tables))
     return list(distinct.values())
 
 
@@ -165,6 +171,11 @@ def is_of_changes(statement, reference):
     return "FROM CHANGETABLE(CHANGES " in statement.sql and re.fullmatch(r"object \[\w+\]", reference)
 
 
+def is_of_call(reference):
+    """DacFx knows no parameters of sp_executesql but its own: the statement's are named behind them."""
+    return re.fullmatch(r"object \[dbo\]\.\[sp_executesql\]\.\[@\w+\]", reference)
+
+
 def bind(statements, scripts, since, faults):
     """Every statement becomes a procedure of a model, and DacFx says which of its names mean nothing."""
     bound = [statement for statement in statements if not statement.is_bulk]
@@ -187,7 +198,12 @@ def bind(statements, scripts, since, faults):
                     faults.add(statement, f"DacFx {version if year == AZURE else year}", str(error.Message))
             for message in model.Validate():
                 found = re.search(r"\[judged_(\d+)\] has an unresolved reference to (.*?)\.?$", message.Message)
-                if found and not since.is_handled(found[2], year) and not is_of_changes(mine[int(found[1])], found[2]):
+                known = found and (
+                    since.is_handled(found[2], year)
+                    or is_of_changes(mine[int(found[1])], found[2])
+                    or is_of_call(found[2])
+                )
+                if found and not known:
                     judge = f"DacFx {version if year == AZURE else year}"
                     faults.add(mine[int(found[1])], judge, f"no such name: {found[2]}")
     return len(bound)

@@ -276,7 +276,8 @@ fn what_was_loaded_is_proved_before_it_is_published() {
     until(&mut client, 1, &locked);
     thread::scope(|scope| {
         let meddler = scope.spawn(|| {
-            let meddle = format!("UPDATE {beside} SET label = N'meddled' WHERE id = 0");
+            // The whole table, so that no reader comes in between.
+            let meddle = format!("UPDATE {beside} WITH (TABLOCKX) SET label = N'meddled' WHERE id = 0");
             pair.target.client().run(&meddle);
         });
         // It stands in line for the table that is being loaded, before whoever reads it back.

@@ -2,6 +2,8 @@
 //!
 //! It is made in the transaction that has deleted rows: none was taken along by a key that was made, or enabled, since the
 //! plan. A key that is made or enabled after this look finds the rows gone already, and takes none along.
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::ledger::{Claim, Clearing};
 use crate::plan::Plan;
@@ -71,11 +73,11 @@ pub(super) fn told(claim: &Claim, error: Error) -> Error {
 }
 
 /// A window's DELETE, to go with its claim. `None`: there is more to it.
-pub(super) fn clearing(plan: &Plan) -> Option<Clearing> {
+pub(super) fn clearing(plan: &Plan, lock_wait: Duration) -> Option<Clearing> {
     let (mut delete, batch) = plan.delete();
     batch?;
     let check = rest(plan, &mut delete.params);
-    Some(Clearing { delete, check })
+    Some(Clearing { delete, check, lock_wait })
 }
 
 fn rest_and_ours(plan: &Plan, claim: &Claim, params: &mut Vec<Param>) -> String {

@@ -9,15 +9,14 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::tds::rpc::Query;
 
-/// Whoever holds old rows for longer would, through our waiting, keep everybody else out, too.
-const LOCK_WAIT: Duration = Duration::from_secs(120);
-
 /// What deletes them.
 #[derive(Clone, Debug)]
 pub(crate) struct Clearing {
     pub delete: Query,
     /// A statement that fails if what has to hold before the COMMIT does not. Its parameters are among those of the DELETE.
     pub check: Option<String>,
+    /// How long whoever holds old rows is waited for.
+    pub lock_wait: Duration,
 }
 
 impl Clearing {
@@ -27,7 +26,7 @@ impl Clearing {
         format!(
             "IF @@ROWCOUNT = 1 BEGIN DECLARE @deleted bigint; SET LOCK_TIMEOUT {}; BEGIN TRANSACTION; {}; \
              SET @deleted = @@ROWCOUNT; {fence}{check}; COMMIT TRANSACTION; SELECT @deleted AS deleted END",
-            LOCK_WAIT.as_millis(),
+            self.lock_wait.as_millis(),
             self.delete.sql
         )
     }

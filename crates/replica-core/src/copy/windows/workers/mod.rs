@@ -14,6 +14,7 @@ use super::{FinishedWindow, IndexScope, WindowsJob};
 use crate::catalog::Table;
 use crate::compare::stretch::Stretches;
 use crate::copy::referencing::clearing;
+use crate::copy::replace::LOCK_WAIT;
 use crate::copy::{FailedLoad, Sides, pinpoint};
 use crate::error::{Error, Result};
 use crate::ledger::{Candidates, Claim, Clearing, NextClaim, Run};
@@ -220,7 +221,7 @@ impl WorkerPool {
         if base.difference.is_some() || base.strategy.lock.serializes_loads() || disables || stages {
             return None;
         }
-        clearing(&self.plan.limited(window.clone()))
+        clearing(&self.plan.limited(window.clone()), LOCK_WAIT)
     }
 
     async fn connected<'a>(&self, sides: &'a mut Connected) -> Result<&'a mut Sides> {

@@ -90,8 +90,12 @@ fn read_lock(view: ReadMode, isolation: Isolation, hints: &Hints) -> (LockMode, 
     (mode, if held { LockScope::Transaction } else { LockScope::Statement })
 }
 
-/// Locks all tables, and begins again if one has changed meanwhile.
-pub fn lock_tables(session: &Session, tables: &[TableUse], sink: &dyn Sink) -> Result<ReadMode, Again> {
+/// Locks all tables, and begins again if one has changed meanwhile, or if the catalog has shown what may be taken back.
+pub fn lock_tables(session: &Session, needs: &Needs, sink: &dyn Sink) -> Result<ReadMode, Again> {
+    if let Some(conflict) = needs.conflict {
+        return Err(Again::Conflict(conflict));
+    }
+    let tables = &needs.tables;
     let view = view_of(session, tables);
     let isolation = session.options.isolation;
     for used in tables {
@@ -305,7 +309,7 @@ pub fn single(
     sql_type: &SqlType,
     sink: &mut dyn Sink,
 ) -> Result<Value, Again> {
-    let view = lock_tables(session, &needs.tables, sink)?;
+    let view = lock_tables(session, &needs, sink)?;
     let engine = Arc::clone(&session.engine);
     let gate = row_gate(&engine, session, view, &needs);
     let reading = Reading::begin(session, &needs.tables, view)?;

@@ -68,7 +68,7 @@ fn select(
     selected: &Selected<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(AssignedValues, u64), Again> {
-    let view = read::lock_tables(session, &selected.needs.tables, sink)?;
+    let view = read::lock_tables(session, selected.needs, sink)?;
     let columns: Vec<OutColumn> = selected.bound.emitted.columns.iter().map(|c| c.described()).collect();
     let engine = Arc::clone(&session.engine);
     let gate = read::row_gate(&engine, session, view, selected.needs);

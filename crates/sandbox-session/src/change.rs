@@ -69,6 +69,10 @@ impl Change<'_> {
     /// As [`Change::put`], for a table's record whose definition changes: snapshots that are open can't read the table any more.
     pub fn put_table(&mut self, database: i16, object_id: i32, table: Option<Table>) {
         self.transaction.altered.insert((database, object_id));
+        let known = self.instance.databases.get(&database).is_some_and(|d| d.tables.contains_key(&object_id));
+        if !known && table.as_ref().is_some_and(|table| table.owner_session.is_none()) {
+            self.registry.creates(self.transaction.id, (database, object_id));
+        }
         self.put_record(database, object_id, table);
     }
 

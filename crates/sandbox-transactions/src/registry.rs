@@ -50,6 +50,8 @@ struct RegistryState {
     leftovers: Vec<(u64, Leftover)>,
     /// Database and object_id of tables that DDL has changed while a reader was open, and the moment of the last time.
     altered: HashMap<(i16, i32), u64>,
+    /// Database and object_id of tables that active transactions have made.
+    created: HashMap<(i16, i32), u64>,
     /// Storage and rowid of rows that were read for a change to come (UPDLOCK), and the transaction that did so.
     locked_rows: HashMap<(i64, i64), u64>,
 }
@@ -81,7 +83,7 @@ impl Registry {
         state.moment += 1;
         let moment = state.moment;
         let written = state.active.remove(&transaction).unwrap_or_default();
-        state.unlock_rows(transaction);
+        state.let_go(transaction);
         if !state.readers.is_empty() && !written.is_empty() {
             state.recent.insert(transaction, (moment, written));
         }
@@ -98,6 +100,18 @@ impl Registry {
         }
     }
 
+    /// The transaction makes this table: to be called before anyone else may see it in the catalog.
+    pub fn creates(&self, transaction: u64, table: (i16, i32)) {
+        self.state().created.insert(table, transaction);
+    }
+
+    /// An active transaction other than `me` that has made one of a database's tables `among` those that somebody asks about.
+    pub fn creator(&self, database: i16, me: Option<u64>, among: impl Fn(i32) -> bool) -> Option<u64> {
+        let state = self.state();
+        let mut created = state.created.iter().filter(|((at, id), _)| *at == database && among(*id));
+        created.find_map(|(_, by)| (Some(*by) != me).then_some(*by))
+    }
+
     /// Was a table's definition changed after that moment?
     pub fn altered_since(&self, table: (i16, i32), moment: u64) -> bool {
         self.state().altered.get(&table).is_some_and(|at| *at > moment)
@@ -106,7 +120,7 @@ impl Registry {
     /// To be called once the transaction's rows are gone.
     pub fn rolled_back(&self, transaction: u64) {
         let mut state = self.state();
-        state.unlock_rows(transaction);
+        state.let_go(transaction);
         if state.active.remove(&transaction).is_some_and(|written| !written.is_empty()) {
             state.rolled_back.insert(transaction);
         }
@@ -185,9 +199,13 @@ impl Registry {
 }
 
 impl RegistryState {
-    fn unlock_rows(&mut self, transaction: u64) {
+    /// What a transaction that has ended kept others from.
+    fn let_go(&mut self, transaction: u64) {
         if !self.locked_rows.is_empty() {
             self.locked_rows.retain(|_, holder| *holder != transaction);
+        }
+        if !self.created.is_empty() {
+            self.created.retain(|_, by| *by != transaction);
         }
     }
 

@@ -25,6 +25,7 @@ use sandbox_session::Session;
 use sandbox_session::api::OutColumn;
 use sandbox_session::failure::Outcome;
 use sandbox_session::sandbox::{FaultKind, TableName};
+use sandbox_transactions::Conflict;
 use sandbox_values::error::SqlError;
 use sandbox_values::{CollationId, Value};
 use scope::{Objects, SYS, ViewScope};
@@ -70,6 +71,9 @@ impl SystemView {
     }
 
     /// The view's rows in that database: what the session's user may see of them. `objects`: at least those about these.
+    /// With them the transaction that has to end first, if another one has made a table that the view would show: metadata
+    /// is read as by READ COMMITTED with locks (Microsoft docs, "Metadata Access, Isolation Levels, and Lock Hints"; a blog
+    /// of Azure SQL's support, "Create table and insert into within same transaction blocks sys.tables catalog view").
     ///
     /// # Errors
     /// 911 where the database is gone; 229 where reading it was denied; 300 where a server-wide view takes a permission that the login lacks.
@@ -78,7 +82,7 @@ impl SystemView {
         session: &Session,
         database: i16,
         objects: Option<&Objects>,
-    ) -> Outcome<Vec<Vec<Value>>> {
+    ) -> Outcome<(Vec<Vec<Value>>, Option<Conflict>)> {
         let Definition { schema, name, .. } = self.definition;
         let instance = session.engine.instance();
         let scope = ViewScope::new(session, &instance, database)?;
@@ -102,7 +106,9 @@ impl SystemView {
         let rows = (self.definition.rows)(&scope)?;
         let mut rows: Vec<Vec<Value>> = self.definition.columns.rows(rows, &self.columns).collect();
         planted::apply(&changes, &self.columns, &mut rows)?;
-        Ok(rows)
+        // Management views show what is, whether or not it stays.
+        let conflict = if name.starts_with("dm_") { None } else { scope.unfinished() };
+        Ok((rows, conflict))
     }
 }
 

@@ -4,7 +4,10 @@ use sandbox_catalog::schema::{Database, Instance, SecurityPolicy, Synonym, Table
 use sandbox_session::Session;
 use sandbox_session::failure::Outcome;
 use sandbox_session::names;
+use sandbox_session::options::Isolation;
+use sandbox_transactions::Conflict;
 use sandbox_values::error::SqlError;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// schema_id of INFORMATION_SCHEMA and of sys.
@@ -18,6 +21,8 @@ pub struct ViewScope<'a> {
     pub rights: Rights<'a>,
     /// Those that a statement asks about: other tables and views need not be shown. `None`: all.
     objects: Option<&'a Objects>,
+    /// The view has asked for tables.
+    shows_tables: Cell<bool>,
 }
 
 /// Objects by their ids.
@@ -74,7 +79,8 @@ fn is_about(table: &Table, objects: &Objects) -> bool {
 impl<'a> ViewScope<'a> {
     pub fn new(session: &'a Session, instance: &'a Instance, database: i16) -> Result<Self, SqlError> {
         let database = names::database(instance, database)?;
-        Ok(Self { session, instance, database, rights: session.rights(instance, database), objects: None })
+        let rights = session.rights(instance, database);
+        Ok(Self { session, instance, database, rights, objects: None, shows_tables: Cell::new(false) })
     }
 
     /// The same for a statement that asks about these alone.
@@ -82,8 +88,19 @@ impl<'a> ViewScope<'a> {
         Self { objects, ..self }
     }
 
+    /// A transaction in whose hands tables are that the view has asked for: one that has made them and has not ended.
+    pub(crate) fn unfinished(&self) -> Option<Conflict> {
+        if !self.shows_tables.get() || self.session.options.isolation == Isolation::ReadUncommitted {
+            return None;
+        }
+        let me = self.session.transaction.as_ref().map(|transaction| transaction.id);
+        let among = |id: i32| self.objects.is_none_or(|objects| objects.has(id));
+        self.session.engine.transactions.creator(self.database.id, me, among).map(Conflict)
+    }
+
     /// The tables that the user may see.
     pub fn tables(&self) -> impl Iterator<Item = &'a Table> {
+        self.shows_tables.set(true);
         self.database
             .tables
             .values()

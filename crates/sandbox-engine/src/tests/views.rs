@@ -16,7 +16,7 @@ fn read(session: &Session, name: &str, columns: &[&str]) -> Vec<String> {
     };
     let at: Vec<usize> =
         columns.iter().map(|c| view.columns.iter().position(|v| v.name == *c).expect(c)).collect();
-    let rows = view.rows(session, database, None).unwrap();
+    let (rows, _) = view.rows(session, database, None).unwrap();
     rows.iter()
         .map(|row| {
             let text = |i: &usize| shown(&view.columns[*i].sql_type, &row[*i]);

@@ -9,6 +9,7 @@ use sandbox_session::Session;
 use sandbox_session::frame::Frame;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::tokens::{DEEPEST, too_deep};
+use sandbox_transactions::Conflict;
 use sandbox_values::convert::{self, ConvertMode, check};
 use sandbox_values::error::SqlError;
 use sandbox_values::storage::to_stored;
@@ -58,6 +59,7 @@ pub(super) struct BinderWork {
     /// Those that have a name in SQLite's SQL, by that name.
     pub(super) made: HashMap<String, String>,
     pub(super) params: Vec<Stored>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) aliases: usize,
     pub(super) common_tables: Vec<CommonTable>,
     pub(super) depth: usize,
@@ -69,6 +71,8 @@ pub struct Needs {
     pub tables: Vec<TableUse>,
     pub temporaries: Vec<String>,
     pub params: Vec<Stored>,
+    /// A transaction in whose hands catalog rows are that the statement reads.
+    pub conflict: Option<Conflict>,
 }
 
 impl<'s> Binder<'s> {
@@ -99,7 +103,8 @@ impl<'s> Binder<'s> {
 
     pub fn finish(self) -> Needs {
         let work = self.work.into_inner();
-        Needs { tables: work.tables, temporaries: work.temporaries, params: work.params }
+        let BinderWork { tables, temporaries, params, conflict, .. } = work;
+        Needs { tables, temporaries, params, conflict }
     }
 
     /// The table that SQLite's SQL knows by that name.

@@ -184,10 +184,14 @@ impl Binder<'_> {
         if let Some(table) = self.work.borrow().views.get(&key) {
             return Ok(table.clone());
         }
-        let rows = view.rows(self.session, database, key.2.as_ref()).map_err(|failure| match failure {
+        let shown = view.rows(self.session, database, key.2.as_ref()).map_err(|failure| match failure {
             Failure::Error(error) => error,
             Failure::Cancelled => SqlError::new(3617, 16, 1, "The query has been cancelled."),
         })?;
+        let (rows, conflict) = shown;
+        if conflict.is_some() {
+            self.work.borrow_mut().conflict = conflict;
+        }
         let table = self.materialise(view.columns.len(), rows)?;
         self.work.borrow_mut().views.insert(key, table.clone());
         Ok(table)

@@ -89,7 +89,7 @@ fn attempt(
         if changes_keys(change, &bound.target) {
             session.lock_range(own, LockMode::IX, LockScope::Statement, sink)?;
         }
-        read::lock_tables(session, &needs.tables, sink)?;
+        read::lock_tables(session, &needs, sink)?;
         target_unchanged(session, &bound.target)?;
         for child in &bound.children {
             child.lock(session, &bound.target, change.deletes, sink)?;

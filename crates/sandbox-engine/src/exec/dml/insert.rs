@@ -92,7 +92,7 @@ pub fn attempt(
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&insert.target.hints), LockScope::Transaction, sink)?;
         session.lock_range(own, LockMode::IX, LockScope::Statement, sink)?;
-        read::lock_tables(session, &needs.tables, sink)?;
+        read::lock_tables(session, &needs, sink)?;
         target_unchanged(session, &bound.target)?;
         if let Some(instead) = Instead::of(session, &bound.target.table, "INSERT") {
             let instead = Instead::begin(session, &bound.target.table, instead)?;

@@ -161,6 +161,31 @@ fn locks_keep_out_whom_they_should() {
     }
 }
 
+/// So it is with catalogs: what another transaction has made is not there before it ends, whatever the reader's isolation but
+/// for one.
+#[test]
+fn readers_of_catalogs_wait_for_tables_that_are_being_made() {
+    let engine = engine();
+    let [mut maker, mut reader] = sessions(&engine);
+    ok(&mut maker, "create table t (a int); begin tran; create table u (a int)");
+    ok(&mut reader, "set lock_timeout 0");
+    let of_all = "select name from sys.tables order by name";
+    let of_another = "select name from sys.columns where object_id = object_id('t')";
+    for isolation in ["read committed", "repeatable read", "serializable"] {
+        ok(&mut reader, &format!("set transaction isolation level {isolation}"));
+        assert_eq!(errors(&mut reader, of_all)[0].0, 1222, "{isolation}");
+        assert_eq!(rows(&mut reader, of_another), [["a"]], "{isolation}");
+    }
+    ok(&mut reader, "set transaction isolation level read uncommitted");
+    assert_eq!(rows(&mut reader, of_all), [["t"], ["u"]]);
+    ok(&mut reader, "set transaction isolation level read committed");
+    assert_eq!(rows(&mut maker, of_all), [["t"], ["u"]]);
+    ok(&mut maker, "rollback");
+    assert_eq!(rows(&mut reader, of_all), [["t"]]);
+    ok(&mut maker, "begin tran; create table u (a int); commit");
+    assert_eq!(rows(&mut reader, of_all), [["t"], ["u"]]);
+}
+
 /// A reader waits for the rows of a writer that it has to look at, and for no others.
 #[test]
 fn readers_wait_for_uncommitted_rows_only() {

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use replica_testkit::proxy::{self, From, Harm, Rule};
-use replica_testkit::{Pair, Troubled};
+use replica_testkit::{Pair, ProgramExit, Troubled};
 
 use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool};
 
@@ -164,19 +164,22 @@ fn fifty() -> Option<(Pair, Vec<String>)> {
     Some((pair, names))
 }
 
-/// All tables have the new rows, and their last record says so.
+/// All tables have the new rows, and their last record says so. Where one does not, the records and the runs' words are told.
 #[track_caller]
-fn assert_all_new(pair: &Pair, names: &[String]) {
+fn assert_all_new(pair: &Pair, names: &[String], runs: &[ProgramExit]) {
     let mut target = pair.target.client();
+    let recorded = target.values("SELECT run_id, table_name, outcome, row_count, error FROM replica.runs");
+    let recorded = recorded.iter().map(|values| values.join(" "));
+    let told = recorded.chain(runs.iter().map(ProgramExit::to_string)).collect::<Vec<_>>().join("\n");
     for name in names {
         let sum = target.number(&format!("SELECT SUM(id) * 10 + COUNT(*) FROM {name}"));
-        assert_eq!(sum, 32, "{name}");
+        assert_eq!(sum, 32, "{name}\n{told}");
     }
     let last =
         "run_id IN (SELECT MAX(run_id) FROM replica.runs WHERE schema_name = N'dbo' GROUP BY table_name)";
     let well = format!("SELECT COUNT(*) FROM replica.runs WHERE {last} AND outcome = 'ok' AND row_count = 2");
-    assert_eq!(target.number(&well), 50);
-    assert_eq!(target.number("SELECT COUNT(*) FROM replica.runs WHERE ended IS NULL"), 0);
+    assert_eq!(target.number(&well), 50, "{told}");
+    assert_eq!(target.number("SELECT COUNT(*) FROM replica.runs WHERE ended IS NULL"), 0, "{told}");
 }
 
 #[test]
@@ -187,7 +190,7 @@ fn many_tables_are_copied_through_many_faults() {
     }
     let run = copy(&pair, &["dbo.t*", "--max-workers=8"]);
     assert!(run.stderr.matches("retry 1").count() >= 6, "{run}");
-    assert_all_new(&pair, &names);
+    assert_all_new(&pair, &names, &[run]);
 }
 
 #[test]
@@ -195,8 +198,6 @@ fn two_runs_over_the_same_tables_leave_each_whole() {
     let Some((pair, names)) = fifty() else { return };
     copy(&pair, &["dbo.t0"]);
     let runs = [(); 2].map(|()| tool(&pair).start(&["dbo.t*", "--max-workers=8"]));
-    for run in runs {
-        run.finish().exits(0);
-    }
-    assert_all_new(&pair, &names);
+    let runs = runs.map(|run| run.finish().exits(0));
+    assert_all_new(&pair, &names, &runs);
 }

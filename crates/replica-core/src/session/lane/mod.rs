@@ -1,6 +1,8 @@
 //! The data lane: requests out, raw reply bytes in, on a socket of the caller's own.
 mod interrupt;
+mod request;
 mod silence;
+mod transaction;
 
 use std::future::poll_fn;
 use std::io::IoSlice;
@@ -18,9 +20,8 @@ use super::silent;
 use super::watch::{BlockerWatch, within};
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::tds::packet::{HEADER, Inbox, frame, kind, status};
+use crate::tds::packet::Inbox;
 use crate::tds::rpc::Query;
-use crate::tds::wire::put_utf16le;
 use silence::Silence;
 
 /// Room for what a server says while it is still being spoken to.
@@ -30,9 +31,6 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// A token beyond so many bytes is tried again only once it has grown by an eighth: packets may be tiny, and each try
 /// begins at the token's front.
 const TRIED_FREELY: usize = 64 << 10;
-
-/// Where a packet's status stands ([MS-TDS] 2.2.3.1).
-const STATUS_AT: usize = 1;
 
 /// What became of a [`Lane::send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,22 +119,6 @@ impl Lane {
         self.packet_size
     }
 
-    /// The open transaction's descriptor, for ALL_HEADERS ([MS-TDS] 2.2.5.3.2); 0 outside transactions.
-    pub fn transaction(&self) -> u64 {
-        self.transaction
-    }
-
-    /// Is a transaction open?
-    pub fn in_transaction(&self) -> bool {
-        self.in_transaction
-    }
-
-    /// For readers of raw replies: an ENVCHANGE 8 told a descriptor, or 9 or 10 ended it (0).
-    pub fn set_transaction(&mut self, descriptor: u64) {
-        self.transaction = descriptor;
-        self.in_transaction = descriptor != 0;
-    }
-
     pub(super) fn set_silence(&mut self, limit: Duration) {
         self.silence.limit = limit;
     }
@@ -151,67 +133,6 @@ impl Lane {
             && self.early.is_empty()
             && self.outgoing.is_between_messages()
             && self.incoming.is_between_messages()
-    }
-
-    /// Sends a SQL batch, within the open transaction if there is one.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_batch(&mut self, sql: &str) -> Result<()> {
-        self.send_message(kind::SQL_BATCH, &self.batch_payload(sql)).await
-    }
-
-    /// As [`Self::send_batch`], before which the server forgets the session's state ([MS-TDS] 2.2.3.1.2).
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub(super) async fn send_resetting(&mut self, sql: &str) -> Result<()> {
-        let mut packets = self.packets(kind::SQL_BATCH, &self.batch_payload(sql));
-        packets[STATUS_AT] |= status::RESET_CONNECTION;
-        self.send_packets(&packets).await
-    }
-
-    fn batch_payload(&self, sql: &str) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(22 + 2 * sql.len());
-        all_headers(self.transaction, &mut payload);
-        put_utf16le(sql, &mut payload);
-        payload
-    }
-
-    /// Sends a query: with parameters as a call of sp_executesql, without as a batch.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_query(&mut self, query: &Query) -> Result<()> {
-        if query.params.is_empty() {
-            return self.send_batch(&query.sql).await;
-        }
-        let mut payload = Vec::with_capacity(256 + 2 * query.sql.len());
-        all_headers(self.transaction, &mut payload);
-        query.encode_call(&mut payload);
-        self.send_message(kind::RPC, &payload).await
-    }
-
-    /// Sends a whole message of a type, cut into packets.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_message(&mut self, kind: u8, payload: &[u8]) -> Result<()> {
-        let packets = self.packets(kind, payload);
-        self.send_packets(&packets).await
-    }
-
-    fn packets(&self, kind: u8, payload: &[u8]) -> Vec<u8> {
-        let mut packets = Vec::with_capacity(payload.len() + payload.len() / 64 + HEADER);
-        frame(kind, payload, self.packet_size, &mut packets);
-        packets
-    }
-
-    async fn send_packets(&mut self, packets: &[u8]) -> Result<()> {
-        match self.send(packets).await? {
-            Sent::All => Ok(()),
-            Sent::Answered(_) => Err(Error::protocol("the server answers a request that it has not read")),
-        }
     }
 
     /// Sends bytes of packets, whole or in parts, as they are. Stops when the server begins to speak before
@@ -408,83 +329,6 @@ impl Lane {
         self.send_query(query).await?;
         self.reply().await
     }
-
-    /// Begins a transaction.
-    ///
-    /// # Errors
-    /// Those of [`Self::batch`].
-    pub async fn begin(&mut self) -> Result<()> {
-        self.batch("BEGIN TRANSACTION").await?;
-        self.has_begun();
-        Ok(())
-    }
-
-    /// Babelfish 4.3 sends ENVCHANGE 8 to transaction manager requests only, and wants no descriptor back.
-    pub(super) fn has_begun(&mut self) {
-        self.in_transaction = true;
-    }
-
-    /// Commits the transaction and begins the next one, in one batch: where the first fails, the second is not wanted.
-    ///
-    /// # Errors
-    /// Those of [`Self::batch`].
-    pub async fn commit_and_begin(&mut self) -> Result<()> {
-        self.batch("COMMIT TRANSACTION; BEGIN TRANSACTION").await?;
-        self.has_begun();
-        Ok(())
-    }
-
-    /// Commits the transaction. After a lost connection here nobody knows whether it happened.
-    ///
-    /// # Errors
-    /// Those of [`Self::batch`].
-    pub async fn commit(&mut self) -> Result<()> {
-        self.batch("COMMIT TRANSACTION").await?;
-        self.set_transaction(0);
-        Ok(())
-    }
-
-    /// Commits the transaction, and runs a statement that does not belong to it in the same batch. What became of that is
-    /// within. Where the COMMIT fails it is not run: not every error ends a batch, even with XACT_ABORT ON.
-    ///
-    /// # Errors
-    /// Those of [`Self::commit`].
-    pub async fn commit_and(&mut self, statement: &str) -> Result<Result<()>> {
-        self.send_batch(&format!("COMMIT TRANSACTION; IF @@ERROR = 0 {statement}")).await?;
-        let reply = self.whole_reply().await?;
-        // Babelfish does not say that a transaction is over, and other servers might not say more than that before an error.
-        let committed = reply.committed || reply.begun_well;
-        match reply.settled() {
-            Err(error) if !committed => Err(error),
-            settled => {
-                self.set_transaction(0);
-                Ok(settled.map(drop))
-            }
-        }
-    }
-
-    /// Rolls the transaction back if the server has not done so already.
-    ///
-    /// # Errors
-    /// A lost connection or silence. A refusal of the server is none: it comes when the transaction is gone.
-    pub async fn rollback(&mut self) -> Result<()> {
-        let rolled_back = self.batch("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await;
-        self.set_transaction(0);
-        match rolled_back {
-            Err(e) if e.server().is_none() => Err(e),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// ALL_HEADERS with the one header that every request has ([MS-TDS] 2.2.5.3.2): transaction descriptor and the
-/// number of requests under way.
-fn all_headers(transaction: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(&22u32.to_le_bytes());
-    out.extend_from_slice(&18u32.to_le_bytes());
-    out.extend_from_slice(&2u16.to_le_bytes());
-    out.extend_from_slice(&transaction.to_le_bytes());
-    out.extend_from_slice(&1u32.to_le_bytes());
 }
 
 fn lost(error: std::io::Error) -> Error {

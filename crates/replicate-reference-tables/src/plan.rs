@@ -1,9 +1,9 @@
 //! Every table is planned before any is touched: what cannot work is known at once, and the sizes decide the order.
 use std::time::{Duration, Instant};
 
+use replica_core::catalog::{Article, TableName};
 use replica_core::copy::{self, AskedSides, Plan, Sides, Source, TableJob};
 use replica_core::error::{Kind, Result};
-use replica_core::retry::Backoff;
 use replica_core::schedule::Parent;
 
 /// A table that was looked at.
@@ -36,25 +36,8 @@ async fn look_at_share<S: Source>(
     let mut tables = Vec::with_capacity(jobs.len());
     for (place, job) in jobs.into_iter().enumerate() {
         let started = Instant::now();
-        let mut retries = Backoff::default().retries();
-        let result = loop {
-            let planned = async {
-                let (mut sides, is_new) = asked.take().await?;
-                let planned = async {
-                    if is_new {
-                        let left = names[place..].iter().map(|(name, article)| (name, article));
-                        sides.look_ahead(left).await?;
-                    }
-                    plan(&mut sides, &job).await
-                };
-                let planned = planned.await;
-                asked.keep(sides, &planned);
-                planned
-            };
-            if let Some(settled) = retries.settled(planned.await).await {
-                break settled;
-            }
-        };
+        let left = &names[place..];
+        let result = asked.ask(|sides, is_new| plan(sides, &job, left, is_new)).await;
         match result {
             Err(error) if error.kind() == Kind::Connect => return Err(error),
             result => tables.push(LookedAtTable { job, result, took: started.elapsed() }),
@@ -64,10 +47,23 @@ async fn look_at_share<S: Source>(
     Ok(tables)
 }
 
-async fn plan<S: Source>(sides: &mut Sides<S::Connected>, job: &TableJob<S>) -> Result<(Plan, Parent)> {
-    let (source, target) = sides.tables(&job.table, &job.article).await?;
-    let plan = job.plan_on(&mut sides.target, (&source, &target)).await?;
-    let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
-    let parent = Parent::of(&target).unwrap_or_else(unknown);
-    Ok((plan, parent))
+/// `left`: what else these sides are asked about, if this is the first question.
+async fn plan<S: Source>(
+    mut sides: Sides<S::Connected>,
+    job: &TableJob<S>,
+    left: &[(TableName, Article)],
+    is_new: bool,
+) -> (Sides<S::Connected>, Result<(Plan, Parent)>) {
+    let planned = async {
+        if is_new {
+            sides.look_ahead(left.iter().map(|(name, article)| (name, article))).await?;
+        }
+        let (source, target) = sides.tables(&job.table, &job.article).await?;
+        let plan = job.plan_on(&mut sides.target, (&source, &target)).await?;
+        let unknown = || Parent { name: target.object.name.clone(), children: Vec::new() };
+        let parent = Parent::of(&target).unwrap_or_else(unknown);
+        Ok((plan, parent))
+    };
+    let planned = planned.await;
+    (sides, planned)
 }

@@ -7,20 +7,20 @@ use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Tool};
 use replica_core::config::{Config, Endpoint};
 use replica_core::copy::{
-    self, AskedSides, CopyOptions, Days, Findings, Plan, Source, TableJob, UnbegunCopy, UnbegunRun,
+    self, AskedSides, CopyOptions, Days, Plan, Source, TableJob, UnbegunCopy, UnbegunRun,
 };
 use replica_core::error::numbers::CONSTRAINT_CONFLICT;
 use replica_core::error::{Error, Kind, Result};
 use replica_core::lane::LoadOutcome;
 use replica_core::notify;
-use replica_core::report::{self, ExplainLine, ProgressBars, Record, RecordValue, Reporter};
-use replica_core::retry::Backoff;
-use replica_core::schedule::{self, Parent, TableReference, keys, order};
+use replica_core::report::{self, ExplainLine, Record, RecordValue, Reporter};
+use replica_core::schedule::{self, Parent, keys};
 use replica_core::schema::{MissedTable, MissingTables};
 use replica_parquet::{Folder, FromParquet, ThroughParquet};
 
 use crate::Args;
 use crate::args::{Options, Way};
+use crate::passes::after;
 use crate::plan::{LookedAtTable, look_at};
 
 pub fn run(options: &Options, reporter: &Reporter) -> Result<Code> {
@@ -165,17 +165,18 @@ fn job<S>(
     })
 }
 
-struct CopyRun<'a> {
-    options: &'a Options,
-    reporter: &'a Reporter,
+/// A run over tables, and what has failed of it.
+pub struct CopyRun<'a> {
+    pub options: &'a Options,
+    pub reporter: &'a Reporter,
     failures: Vec<(String, Code)>,
 }
 
 /// A table that can be replaced.
-struct PlannedTable<S> {
-    job: TableJob<S>,
-    plan: Arc<Plan>,
-    parent: Parent,
+pub struct PlannedTable<S> {
+    pub job: TableJob<S>,
+    pub plan: Arc<Plan>,
+    pub parent: Parent,
 }
 
 impl<S> PlannedTable<S> {
@@ -183,29 +184,6 @@ impl<S> PlannedTable<S> {
     fn takes_the_target_of(&self, plan: &Plan) -> bool {
         self.plan.target == plan.target && self.plan.source != plan.source
     }
-}
-
-/// For each table those that come before it: what checks foreign keys wants the rows that they point at.
-fn after<S>(planned: &[PlannedTable<S>], keys: &[TableReference]) -> Vec<Vec<usize>> {
-    let checked = keys.iter().filter(|key| planned[key.child].plan.strategy.check_constraints);
-    let order = order(&vec![0; planned.len()], &checked.copied().collect::<Vec<_>>());
-    for key in &order.ignored {
-        let (child, parent) = (&planned[key.child].plan.target, &planned[key.parent].plan.target);
-        log::warn!(
-            "{child} does not wait for {parent}, to which its foreign key points: each would wait for the other"
-        );
-    }
-    order.after
-}
-
-/// As [`after`], and where rows are deleted that are gone at the source, a table waits for those that point at it: no row
-/// of theirs may stand against it.
-fn after_deletes<S>(planned: &[PlannedTable<S>], keys: &[TableReference]) -> Vec<Vec<usize>> {
-    if planned.iter().all(|planned| planned.plan.difference.is_none()) {
-        return after(planned, keys);
-    }
-    let turned = |key: &TableReference| TableReference { child: key.parent, parent: key.child };
-    order(&vec![0; planned.len()], &keys.iter().map(turned).collect::<Vec<_>>()).after
 }
 
 impl CopyRun<'_> {
@@ -254,71 +232,6 @@ impl CopyRun<'_> {
         }
         let replaced = std::iter::repeat_n(Code::Ok, count - self.failures.len());
         Ok(Code::of_all(self.failures.iter().map(|(_, code)| *code).chain(replaced)))
-    }
-
-    /// Replaces every table. Those that break a foreign key to or from another one of the run come back while there is
-    /// `another` pass to come: the rows at the key's other end may be replaced by then.
-    async fn pass<S: Source + Clone + Send + 'static>(
-        &mut self,
-        planned: Vec<PlannedTable<S>>,
-        another: bool,
-    ) -> io::Result<Vec<PlannedTable<S>>> {
-        let keys = keys(planned.iter().map(|planned| &planned.parent));
-        let after = if another { after(&planned, &keys) } else { after_deletes(&planned, &keys) };
-        let jobs: Vec<_> = planned
-            .iter()
-            .zip(after)
-            .map(|(planned, after)| {
-                let size = planned.plan.source_rows.unwrap_or(u64::MAX);
-                (
-                    schedule::ScheduledJob { after, weight: 1, size },
-                    (planned.job.clone(), planned.plan.source_rows),
-                )
-            })
-            .collect();
-        let is_tied = |place: usize| {
-            keys.iter().any(|key| key.child != key.parent && (key.child == place || key.parent == place))
-        };
-        let progress = self.reporter.progress().clone();
-        let workers = self.options.max_workers;
-        let work = move |(job, rows): (TableJob<S>, Option<u64>)| replace(job, rows, progress.clone());
-        let mut again = vec![false; planned.len()];
-        let mut broken = Ok(());
-        let done = |place: usize, finished: FinishedTable| {
-            if another && is_tied(place) && finished.breaks_a_key() {
-                again[place] = true;
-                return;
-            }
-            let written = self.finish(finished);
-            broken = std::mem::replace(&mut broken, Ok(())).and(written);
-        };
-        schedule::run(jobs, workers, work, done).await;
-        broken?;
-        Ok(planned.into_iter().zip(again).filter(|(_, again)| *again).map(|(planned, _)| planned).collect())
-    }
-
-    /// New and changed rows of tables that are written by their differences, parents first: so that rows can go in the
-    /// pass that follows, children first. What fails here fails there, too.
-    async fn bring_what_is_new<S: Source + Clone + Send + 'static>(&self, planned: &[PlannedTable<S>]) {
-        let after = after(planned, &keys(planned.iter().map(|planned| &planned.parent)));
-        let jobs = planned.iter().zip(after).map(|(planned, after)| {
-            let mut job = planned.job.clone();
-            job.options.keep_gone = true;
-            let job = planned.plan.difference.is_some().then_some(job);
-            (schedule::ScheduledJob { after, ..schedule::ScheduledJob::default() }, job)
-        });
-        let work = |job: Option<TableJob<S>>| async move {
-            match job {
-                Some(job) => copy::table(&job, &mut |_| {}).await.map(drop),
-                None => Ok(()),
-            }
-        };
-        let done = |place: usize, brought: Result<()>| {
-            if let Err(error) = brought {
-                log::debug!("{}: {error}", planned[place].job.table);
-            }
-        };
-        schedule::run(jobs.collect::<Vec<_>>(), 1, work, done).await;
     }
 
     /// Plans every table before any is touched, and tells of them in their order.
@@ -381,7 +294,11 @@ impl CopyRun<'_> {
                     format!("{parent}, to which a foreign key that is checked points"),
                 ));
             }
-            let looked = look(&mut asked, plan).await;
+            let looked = asked.ask(|mut sides, _| async move {
+                let looked = copy::look(&mut sides, plan).await;
+                (sides, looked)
+            });
+            let looked = looked.await;
             let refused = match looked {
                 Ok(findings) => {
                     lines.extend(findings.explain());
@@ -434,7 +351,7 @@ impl CopyRun<'_> {
         }
     }
 
-    fn finish(&mut self, finished: FinishedTable) -> io::Result<()> {
+    pub fn finish(&mut self, finished: FinishedTable) -> io::Result<()> {
         if let Err(error) = &finished.result {
             self.failures.push((finished.table.clone(), error.exit_code()));
         }
@@ -452,40 +369,17 @@ impl CopyRun<'_> {
     }
 }
 
-/// What a plan would destroy.
-async fn look<S: Source>(asked: &mut AskedSides<S>, plan: &Plan) -> Result<Findings> {
-    let mut retries = Backoff::default().retries();
-    loop {
-        let looked = async {
-            let (mut sides, _) = asked.take().await?;
-            let looked = copy::look(&mut sides, plan).await;
-            asked.keep(sides, &looked);
-            looked
-        };
-        if let Some(settled) = retries.settled(looked.await).await {
-            return settled;
-        }
-    }
-}
-
-async fn replace<S: Source>(job: TableJob<S>, rows: Option<u64>, progress: ProgressBars) -> FinishedTable {
-    let started = Instant::now();
-    let bar = progress.bar(&job.table.to_string(), rows);
-    let result = copy::table(&job, &mut |so_far| bar.loaded(so_far)).await;
-    FinishedTable { table: job.label(), result, took: started.elapsed() }
-}
-
 /// A table that is done with.
-struct FinishedTable {
+pub struct FinishedTable {
     /// By both names where they differ.
-    table: String,
-    result: Result<LoadOutcome>,
-    took: Duration,
+    pub table: String,
+    pub result: Result<LoadOutcome>,
+    pub took: Duration,
 }
 
 impl FinishedTable {
     /// Rows of another table stand against it, or are missing.
-    fn breaks_a_key(&self) -> bool {
+    pub fn breaks_a_key(&self) -> bool {
         self.result.as_ref().is_err_and(|error| error.has_number(CONSTRAINT_CONFLICT))
     }
 

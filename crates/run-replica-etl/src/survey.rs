@@ -6,7 +6,6 @@ use replica_core::catalog::{self, Table};
 use replica_core::copy::{self, AskedSides, ConnectedSource, LoadOptions, Plan, Sides, TableJob};
 use replica_core::error::{Error, Kind, Result};
 use replica_core::ledger::{self, RecordedVersion, TableVersion};
-use replica_core::retry::Backoff;
 use replica_core::schedule::Parent;
 use replica_core::session::Session;
 
@@ -57,24 +56,18 @@ async fn survey_share(
 ) -> Result<Vec<Result<SurveyedTable>>> {
     let mut found = Vec::with_capacity(steps.len());
     for (place, (step, job)) in steps.iter().enumerate() {
-        let mut retries = Backoff::default().retries();
-        let surveyed = loop {
+        let left = &steps[place..];
+        let surveyed = asked.ask(|mut sides, is_new| async move {
             let surveyed = async {
-                let (mut sides, is_new) = asked.take().await?;
-                let surveyed = async {
-                    if is_new {
-                        look_ahead(&mut sides, &steps[place..]).await?;
-                    }
-                    survey_table(&mut sides, step, job).await
-                };
-                let surveyed = surveyed.await;
-                asked.keep(sides, &surveyed);
-                surveyed
+                if is_new {
+                    look_ahead(&mut sides, left).await?;
+                }
+                survey_table(&mut sides, step, job).await
             };
-            if let Some(settled) = retries.settled(surveyed.await).await {
-                break settled;
-            }
-        };
+            let surveyed = surveyed.await;
+            (sides, surveyed)
+        });
+        let surveyed = surveyed.await;
         match surveyed {
             Err(error) if is_of_all(&error) => return Err(error.settled()),
             surveyed => found.push(surveyed.map_err(|error| error.table(&step.table))),

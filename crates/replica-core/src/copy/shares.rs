@@ -5,6 +5,7 @@ use super::{Plan, Sides, Source, TableJob, informed, published};
 use crate::catalog::Table;
 use crate::config::Endpoint;
 use crate::error::{Kind, Result};
+use crate::retry::Backoff;
 use crate::schedule::{self, ScheduledJob};
 use crate::session::Session;
 
@@ -26,26 +27,33 @@ impl<S: Source> AskedSides<S> {
         Self { source, target, connected: None, is_new: true }
     }
 
-    /// The sessions, and whether this is the first question on them: what was asked for ahead is not known there.
+    /// Asks, and again after what may be over by then. The question gives the sides back with its answer; it is told whether it
+    /// is the first one on these sessions: what was asked for ahead is not known there.
     ///
     /// # Errors
-    /// Those of [`Sides::connect`].
-    pub async fn take(&mut self) -> Result<(Sides<S::Connected>, bool)> {
-        let sides = match self.connected.take() {
-            Some(sides) => sides,
-            None => {
-                self.is_new = true;
-                Sides::connect(&self.source, &self.target).await?
+    /// Those of [`Sides::connect`] and of the question.
+    pub async fn ask<T, F>(&mut self, mut question: impl FnMut(Sides<S::Connected>, bool) -> F) -> Result<T>
+    where
+        F: Future<Output = (Sides<S::Connected>, Result<T>)>,
+    {
+        let mut retries = Backoff::default().retries();
+        loop {
+            let answer = async {
+                let (sides, is_new) = match self.connected.take() {
+                    Some(sides) => (sides, mem::take(&mut self.is_new)),
+                    None => (Sides::connect(&self.source, &self.target).await?, true),
+                };
+                self.is_new = false;
+                let (sides, answer) = question(sides, is_new).await;
+                // An error that is not the server's may have left the sessions beyond use.
+                let is_lost = answer.as_ref().is_err_and(|error| error.server().is_none());
+                self.connected = (!is_lost).then_some(sides);
+                answer
+            };
+            if let Some(settled) = retries.settled(answer.await).await {
+                return settled;
             }
-        };
-        Ok((sides, mem::take(&mut self.is_new)))
-    }
-
-    /// Keeps them for the next question, unless the answer is an error that is not the server's: it may have left them beyond
-    /// use.
-    pub fn keep<T>(&mut self, sides: Sides<S::Connected>, answer: &Result<T>) {
-        let is_lost = answer.as_ref().is_err_and(|error| error.server().is_none());
-        self.connected = (!is_lost).then_some(sides);
+        }
     }
 
     /// For whoever connects next.

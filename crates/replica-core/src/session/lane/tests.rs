@@ -5,7 +5,7 @@ use super::*;
 use crate::error::Kind;
 use crate::fake;
 use crate::link::message;
-use crate::tds::packet::Header;
+use crate::tds::packet::{HEADER, Header, kind};
 use crate::tds::token::{Done, DoneKind, Message, done, encode_order, kind as token};
 
 /// Babelfish 4.3, which sends no descriptor when a batch begins a transaction.

@@ -2,6 +2,28 @@
 use replica_core::tds::types::ValueLayout;
 use replica_core::tds::value::{PLP_UNKNOWN, SHORT_NULL};
 
+/// A text pointer and a timestamp. The row scanner puts its own in their place.
+const TEXT_POINTER: [u8; 1 + 16 + 8] = {
+    let mut pointer = [0xFF; 1 + 16 + 8];
+    pointer[0] = 16;
+    pointer
+};
+
+/// Appends what precedes a long value; a PLP value then has chunks, each after its length, and an empty one. `None`: such a
+/// layout has no long values.
+pub fn begin_long(layout: ValueLayout, length: u32, out: &mut Vec<u8>) -> Option<()> {
+    match layout {
+        ValueLayout::ByteLen | ValueLayout::UShortLen => return None,
+        ValueLayout::LongLen => out.extend_from_slice(&length.to_le_bytes()),
+        ValueLayout::TextPointer => {
+            out.extend_from_slice(&TEXT_POINTER);
+            out.extend_from_slice(&length.to_le_bytes());
+        }
+        ValueLayout::Plp => out.extend_from_slice(&PLP_UNKNOWN.to_le_bytes()),
+    }
+    Some(())
+}
+
 /// Appends a value. `None`: it is longer than its layout can say.
 pub fn put(layout: ValueLayout, value: Option<&[u8]>, out: &mut Vec<u8>) -> Option<()> {
     let Some(bytes) = value else {
@@ -30,10 +52,8 @@ pub fn put_with(
         ValueLayout::ByteLen => 1,
         ValueLayout::UShortLen => 2,
         ValueLayout::LongLen => 4,
-        // A text pointer and a timestamp. The row scanner puts its own in their place.
         ValueLayout::TextPointer => {
-            out.push(16);
-            out.extend_from_slice(&[0xFF; 16 + 8]);
+            out.extend_from_slice(&TEXT_POINTER);
             4
         }
         ValueLayout::Plp => {

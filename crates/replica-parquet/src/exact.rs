@@ -1,11 +1,64 @@
 //! The bytes of those values of a row that Parquet's types do not give back: for each the column's ordinal (two bytes,
 //! little-endian), a length (four bytes), and the value as it lies on the wire.
 
-/// Appends a value. Rows have at most 4,096 columns, and values below 2 GiB.
-pub fn put(out: &mut Vec<u8>, column: usize, bytes: &[u8]) {
-    out.extend_from_slice(&(column as u16).to_le_bytes());
-    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-    out.extend_from_slice(bytes);
+use std::io::{self, Write};
+use std::ops::Range;
+
+use crate::gather::{GatheredValue, Gatherer};
+
+/// The list of a row, as it is made.
+#[derive(Default)]
+pub struct ExactValues {
+    bytes: Vec<u8>,
+    /// Where among the bytes a long value belongs, which the gatherer has there.
+    long: Vec<(usize, Range<u64>)>,
+}
+
+impl ExactValues {
+    /// Appends a value. Rows have at most 4,096 columns, and values below 2 GiB.
+    pub fn put(&mut self, rows: &Gatherer, column: usize, value: &GatheredValue) {
+        let short = rows.short(value);
+        let length = match value {
+            GatheredValue::Long(range) => (range.end - range.start) as u32,
+            _ => short.len() as u32,
+        };
+        self.bytes.extend_from_slice(&(column as u16).to_le_bytes());
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.extend_from_slice(short);
+        if let GatheredValue::Long(range) = value {
+            self.long.push((self.bytes.len(), range.clone()));
+        }
+    }
+
+    /// All of it, where it has no long values.
+    pub fn short(&self) -> Option<&[u8]> {
+        self.long.is_empty().then_some(&self.bytes)
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// Those of `out`; a long value cannot be read.
+    pub fn write(&self, rows: &mut Gatherer, out: &mut dyn Write) -> io::Result<()> {
+        let mut done = 0;
+        for (at, range) in &self.long {
+            out.write_all(&self.bytes[done..*at])?;
+            io::copy(&mut rows.long(range)?, out)?;
+            done = *at;
+        }
+        out.write_all(&self.bytes[done..])
+    }
+
+    /// For the next row.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.long.clear();
+    }
+
+    /// Gives up memory that the next row need not have.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.shrink_to(bytes);
+    }
 }
 
 /// Takes the value of this column, if it is the next.

@@ -1,6 +1,4 @@
 //! One leaf of a row group: its values gathered before they are written, and handed out after they were read.
-use std::collections::BTreeMap;
-
 use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{
@@ -15,8 +13,6 @@ use crate::cells::Cell;
 /// Values written at once: a page can end after each of these, so that long values get pages of their own.
 const BATCH_VALUES: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
-/// A value of so many bytes is kept by itself until it is written, and given up then.
-pub const LONG: usize = BATCH_BYTES;
 
 /// A leaf's values until the row group is written.
 pub struct LeafBuffer {
@@ -31,12 +27,10 @@ enum LeafValues {
     Int64(Vec<i64>),
     Float(Vec<f32>),
     Double(Vec<f64>),
-    /// All values one after the other, and where each ends; all of one length if `fixed`. The long ones are apart, by their
-    /// number: there they are empty.
+    /// All values one after the other, and where each ends; all of one length if `fixed`.
     Bytes {
         bytes: Vec<u8>,
         ends: Vec<usize>,
-        long: BTreeMap<usize, ByteArray>,
         fixed: bool,
     },
 }
@@ -45,8 +39,7 @@ impl LeafBuffer {
     /// # Errors
     /// A type that these files do not use.
     pub fn new(physical: Physical) -> Result<Self> {
-        let bytes =
-            |fixed| LeafValues::Bytes { bytes: Vec::new(), ends: Vec::new(), long: BTreeMap::new(), fixed };
+        let bytes = |fixed| LeafValues::Bytes { bytes: Vec::new(), ends: Vec::new(), fixed };
         let values = match physical {
             Physical::BOOLEAN => LeafValues::Bool(Vec::new()),
             Physical::INT32 => LeafValues::Int32(Vec::new()),
@@ -73,14 +66,9 @@ impl LeafBuffer {
             (LeafValues::Int64(values), Cell::Int64(value)) => push(values, value),
             (LeafValues::Float(values), Cell::Float(value)) => push(values, value),
             (LeafValues::Double(values), Cell::Double(value)) => push(values, value),
-            (LeafValues::Bytes { bytes, ends, long, .. }, Cell::Bytes(value)) => {
-                let length = value.len();
-                if length < LONG {
-                    bytes.extend_from_slice(&value);
-                } else {
-                    long.insert(ends.len(), value.into_owned().into());
-                }
-                push(ends, bytes.len()) + length
+            (LeafValues::Bytes { bytes, ends, .. }, Cell::Bytes(value)) => {
+                bytes.extend_from_slice(&value);
+                push(ends, bytes.len()) + value.len()
             }
             (_, cell) => return Err(ParquetError::General(format!("{cell:?} in a leaf of another type"))),
         };
@@ -99,11 +87,11 @@ impl LeafBuffer {
             LeafValues::Int64(values) => write::<Int64Type>(&mut writer, values, levels)?,
             LeafValues::Float(values) => write::<FloatType>(&mut writer, values, levels)?,
             LeafValues::Double(values) => write::<DoubleType>(&mut writer, values, levels)?,
-            LeafValues::Bytes { bytes, ends, long, fixed } => {
+            LeafValues::Bytes { bytes, ends, fixed } => {
                 let bytes = ByteArray::from(std::mem::take(bytes));
-                let values = std::mem::take(ends).into_iter().scan((0, 0), |(number, start), end| {
-                    let value = long.remove(number).unwrap_or_else(|| bytes.slice(*start, end - *start));
-                    (*number, *start) = (*number + 1, end);
+                let values = std::mem::take(ends).into_iter().scan(0, |start, end| {
+                    let value = bytes.slice(*start, end - *start);
+                    *start = end;
                     Some(value)
                 });
                 if *fixed {

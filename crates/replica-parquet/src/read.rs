@@ -26,6 +26,8 @@ use crate::cells::{Cell, Cells, restore};
 use crate::exact;
 use crate::guard::guarded;
 use crate::leaf::{Leaf, leaf};
+use crate::long::LongPage;
+use crate::long_row::{LongRow, RowForm, RowLeaf};
 use crate::metadata::{KEY, Metadata};
 use crate::schema::{Beside, beside, schema};
 use crate::seal;
@@ -133,6 +135,7 @@ impl File {
             chunks,
             group: 0,
             leaves: Vec::new(),
+            long: None,
             unmade: 0,
             batch: Vec::new(),
             scanned: 0,
@@ -170,9 +173,11 @@ pub struct FileRows {
     group: usize,
     /// Of the current one.
     leaves: Vec<Box<dyn Leaf>>,
+    /// Instead of these, where it is a row with long values.
+    long: Option<LongRow>,
     /// Rows that have been read from the leaves, and are not in bulk form yet.
     unmade: usize,
-    /// Rows in bulk form, and how many bytes of them the scanner has.
+    /// Rows in bulk form, or a part of one, and how many bytes of them the scanner has.
     batch: Vec<u8>,
     scanned: usize,
     _temporary: Option<TempPath>,
@@ -207,15 +212,17 @@ impl FileRows {
 
     /// Makes the next rows; `false`: there are no more.
     fn fill(&mut self) -> Result<bool> {
-        self.batch.clear();
+        // What the scanner waits to see the rest of.
+        self.batch.drain(..std::mem::take(&mut self.scanned));
         self.batch.shrink_to(BATCH);
-        self.scanned = 0;
+        let before = self.batch.len();
         loop {
+            self.fill_long()?;
             while self.unmade > 0 && self.batch.len() < BATCH {
                 self.row()?;
                 self.unmade -= 1;
             }
-            if !self.batch.is_empty() {
+            if self.batch.len() > before {
                 return Ok(true);
             }
             let mut rows = self.leaves.iter_mut().map(|leaf| leaf.read(ROWS));
@@ -238,14 +245,49 @@ impl FileRows {
             if self.group == self.file.reader.num_row_groups() {
                 return Ok(false);
             }
-            self.leaves = self.open_group().map_err(|error| failed(&self.file.path, &error))?;
+            self.open_group().map_err(|error| failed(&self.file.path, &error))?;
             self.group += 1;
         }
     }
 
-    fn open_group(&self) -> Result<Vec<Box<dyn Leaf>>, ParquetError> {
+    fn open_group(&mut self) -> Result<(), ParquetError> {
+        self.leaves.clear();
         let group = self.file.reader.get_row_group(self.group)?;
-        (0..group.num_columns()).map(|column| leaf(group.get_column_reader(column)?)).collect()
+        let mut long = Vec::new();
+        if group.metadata().num_rows() == 1 {
+            let mut file = fs::File::open(&self.file.path)?;
+            for chunk in group.metadata().columns() {
+                long.push(LongPage::find(&mut file, chunk)?);
+            }
+        }
+        let leaf = |column| leaf(group.get_column_reader(column)?);
+        if long.iter().all(Option::is_none) {
+            self.leaves = (0..group.num_columns()).map(leaf).collect::<Result<_, _>>()?;
+            return Ok(());
+        }
+        let leaves = long.into_iter().enumerate().map(|(column, long)| {
+            if let Some(page) = long {
+                return Ok(RowLeaf::Long(page));
+            }
+            let mut leaf = leaf(column)?;
+            leaf.read(1)?;
+            Ok(RowLeaf::Short(leaf))
+        });
+        let leaves = leaves.collect::<Result<_, ParquetError>>()?;
+        self.long = Some(LongRow::new(&self.file.path, leaves)?);
+        Ok(())
+    }
+
+    /// Makes what comes next of a row with long values, if it is at one.
+    fn fill_long(&mut self) -> Result<()> {
+        let Some(row) = &mut self.long else { return Ok(()) };
+        let File { kinds, metadata, .. } = &self.file;
+        let form = RowForm { kinds, layouts: &self.layouts, padded: metadata.padded_decimals };
+        let goes_on = row.fill(&form, BATCH, &mut self.batch);
+        if !goes_on.map_err(|error| failed(&self.file.path, &error.into()))? {
+            self.long = None;
+        }
+        Ok(())
     }
 
     fn row(&mut self) -> Result<()> {

@@ -1,5 +1,5 @@
 //! Rows into a file.
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,27 +10,33 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use replica_core::copy::Plan;
-use replica_core::decode::{Row, RowReader, ValueKind};
+use replica_core::decode::{TextDecoder, ValueKind};
 use replica_core::error::{Error, Result};
 use replica_core::lane::{Progress, RowSource};
-use replica_core::tds::{columns::WireColumn, types::ValueLayout, wire::Malformed};
+use replica_core::tds::columns::WireColumn;
 use tempfile::NamedTempFile;
 use twox_hash::XxHash3_128;
 
 use crate::cells::{Cell, Cells, cells, gives};
-use crate::exact;
-use crate::leaf::{LONG, LeafBuffer};
+use crate::exact::ExactValues;
+use crate::gather::{GatheredValue, Gatherer, is_long};
+use crate::leaf::LeafBuffer;
+use crate::long::LongPages;
 use crate::metadata::{KEY, Metadata};
 use crate::schema::{Beside, EXACT, beside, schema};
 use crate::seal;
 
-/// A row group ends with the row that brings it to either: what is gathered in memory, and what readers read at once.
+/// A row group ends with the row that brings it to either: what is gathered in memory, and what readers read at once. A row with
+/// a long value is one by itself.
 const GROUP_ROWS: usize = 122_880;
 const GROUP_BYTES: usize = 32 << 20;
-
-/// The values of a row are held whole, several times over: as they came, as Parquet has them, and in a page, whose size
-/// Parquet counts in 31 bits.
-const LONGEST_ROW: usize = 1 << 30;
+/// A value is in memory so often, at the most, on its way: as it came, as UTF-8, and three times while its page is made; as it
+/// is read, in its page and out of it, and as the target gets it.
+const COPIES: usize = 8;
+/// Bytes that are kept for the next row.
+const KEPT: usize = 1 << 20;
+/// Bytes of a text that are turned into UTF-8 at once.
+const PIECE: usize = 64 << 10;
 
 /// Writes all rows of a plan into a file, and completes it.
 ///
@@ -64,21 +70,24 @@ pub async fn write(
 struct ParquetWriter {
     path: Box<Path>,
     file: SerializedFileWriter<Hashed>,
-    rows: RowReader,
-    kinds: Box<[ValueKind]>,
+    rows: Gatherer,
     padded: bool,
     /// Of each column's leaves in turn, then of the exact bytes.
     leaves: Vec<LeafBuffer>,
+    /// Those of the leaves that have a long value in this row group: it has one row then.
+    long: LongPages,
     group: Group,
     /// To restore values in, for comparison.
     restored: Vec<u8>,
-    exact: Vec<u8>,
+    exact: ExactValues,
 }
 
 #[derive(Default)]
 struct Group {
     rows: usize,
     bytes: usize,
+    /// Of its longest value.
+    longest: usize,
 }
 
 impl ParquetWriter {
@@ -89,18 +98,17 @@ impl ParquetWriter {
         let kinds = kinds.collect::<Result<Box<[ValueKind]>, _>>()?;
         let names = columns.iter().map(|column| column.name.as_str());
         let schema = schema(names.zip(kinds.iter().copied())).map_err(failed)?;
-        let long = kinds.iter().zip(columns).filter(|(_, column)| is_long(column.type_info.layout()));
-        let long = long.map(|(_, column)| column.name.as_str());
+        let long = columns.iter().filter(|column| is_long(column.type_info.layout()));
+        let long = long.map(|column| column.name.as_str());
         let file = SerializedFileWriter::new(Hashed::new(file), schema, Arc::new(properties(long)));
         let file = file.map_err(failed)?;
         let leaves = file.schema_descr().columns().iter().map(|leaf| LeafBuffer::new(leaf.physical_type()));
         let leaves = leaves.collect::<Result<_, _>>().map_err(failed)?;
-        let rows = RowReader::new(columns, LONGEST_ROW)?;
         Ok(Self {
+            rows: Gatherer::new(columns, &path)?,
+            long: LongPages::new(&path),
             path,
             file,
-            rows,
-            kinds,
             padded,
             leaves,
             group: Default::default(),
@@ -110,41 +118,112 @@ impl ParquetWriter {
     }
 
     fn block(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while let Some(row) = self.rows.next(&mut bytes).map_err(unfit)? {
-            let (restored, exact) = (&mut self.restored, &mut self.exact);
-            let added = Columns { kinds: &self.kinds, padded: self.padded, restored, exact };
-            self.group.bytes += added.push(row, &mut self.leaves, &self.path)?;
-            self.group.rows += 1;
-            if self.group.rows >= GROUP_ROWS || self.group.bytes >= GROUP_BYTES {
+        while self.rows.next(&mut bytes)? {
+            let is_long = self.rows.is_long();
+            if is_long {
+                self.end_group()?;
+            }
+            self.push()?;
+            let needed = self.group.bytes + COPIES * self.group.longest;
+            if is_long || self.group.rows >= GROUP_ROWS || needed >= GROUP_BYTES {
+                // What it came in is not needed while pages are made of it.
+                self.rows.release()?;
                 self.end_group()?;
             }
         }
+        // The row that has begun will have a row group of its own: this one need not wait for it in memory.
+        if self.rows.is_long() { self.end_group() } else { Ok(()) }
+    }
+
+    /// Puts a row into the leaves.
+    fn push(&mut self) -> Result<()> {
+        self.exact.clear();
+        let Self { path, rows, padded, leaves, long, group, restored, exact, .. } = self;
+        let mut leaves = leaves.iter_mut().enumerate();
+        let mut next =
+            || leaves.next().ok_or_else(|| Error::data("a row has more values than its file has leaves"));
+        let mut put = |(_, leaf): (usize, &mut LeafBuffer), cell: Option<Cell<'_>>| {
+            let added = leaf.push(cell).map_err(|error| failed(path, error))?;
+            group.bytes += added;
+            group.longest = group.longest.max(added);
+            Ok::<_, Error>(())
+        };
+        let kept = |error: io::Error| failed(path, error.into());
+        for column in 0..rows.columns() {
+            let (kind, value) = rows.value(column)?;
+            let leaf = next()?;
+            if let GatheredValue::Long(range) = &value {
+                let mut is_exact = true;
+                let source = rows.long(range).map_err(kept)?;
+                let give = |out: &mut dyn Write| match kind {
+                    ValueKind::Text(charset) => {
+                        is_exact = transcode(source, TextDecoder::new(charset), out)?;
+                        Ok(())
+                    }
+                    _ => io::copy(&mut { source }, out).map(drop),
+                };
+                long.add(leaf.0, give).map_err(kept)?;
+                if !is_exact {
+                    exact.put(rows, column, &value);
+                }
+                continue;
+            }
+            let decoded = rows.decoded(column, &value)?;
+            let Some(cells) = cells(kind, &decoded) else {
+                put(leaf, None)?;
+                beside(kind).iter().try_for_each(|_| put(next()?, None))?;
+                continue;
+            };
+            if !gives(kind, &cells, *padded, rows.short(&value), restored) {
+                exact.put(rows, column, &value);
+            }
+            let Cells { value, ticks, offset } = cells;
+            put(leaf, Some(value))?;
+            for beside in beside(kind) {
+                let n = match beside {
+                    Beside::Ticks => ticks,
+                    Beside::Offset => offset,
+                };
+                put(next()?, Some(Cell::Int32(n)))?;
+            }
+        }
+        let leaf = next()?;
+        match exact.short() {
+            None => long.add(leaf.0, |out| exact.write(rows, out)).map_err(kept)?,
+            Some(bytes) => put(leaf, (!bytes.is_empty()).then(|| Cell::Bytes(bytes.into())))?,
+        }
+        group.rows += 1;
         Ok(())
     }
 
+    /// Writes the rows that wait, if any.
     fn end_group(&mut self) -> Result<()> {
-        self.group = Group::default();
-        // A long value is copied twice over when its page is made: what it came in is not needed any more.
-        self.rows.release();
-        for scratch in [&mut self.restored, &mut self.exact] {
-            scratch.clear();
-            scratch.shrink_to(LONG);
+        if std::mem::take(&mut self.group).rows == 0 {
+            return Ok(());
         }
+        self.restored.clear();
+        self.restored.shrink_to(KEPT);
+        self.exact.clear();
+        self.exact.shrink_to(KEPT);
         let path = &self.path;
-        let mut group = self.file.next_row_group().map_err(|error| failed(path, error))?;
-        for leaf in &mut self.leaves {
-            let column = group.next_column().map_err(|error| failed(path, error))?;
+        let failed = |error| failed(path, error);
+        let columns = self.file.schema_descr().columns().to_vec();
+        let mut group = self.file.next_row_group().map_err(failed)?;
+        for (number, (leaf, column)) in self.leaves.iter_mut().zip(columns).enumerate() {
+            if self.long.has(number) {
+                self.long.write(number, column, &mut group).map_err(failed)?;
+                continue;
+            }
+            let column = group.next_column().map_err(failed)?;
             let column = column.ok_or_else(|| Error::data("a file has fewer leaves than its schema"))?;
-            leaf.write(column).map_err(|error| failed(path, error))?;
+            leaf.write(column).map_err(failed)?;
         }
-        group.close().map_err(|error| failed(path, error))?;
-        Ok(())
+        group.close().map_err(failed)?;
+        self.long.clear().map_err(|error| failed(error.into()))
     }
 
     fn finish(mut self, mut metadata: Metadata) -> Result<NamedTempFile> {
-        if self.group.rows > 0 {
-            self.end_group()?;
-        }
+        self.end_group()?;
         let path = &self.path;
         self.file.flush().map_err(|error| failed(path, error.into()))?;
         (metadata.bytes, metadata.bytes_hash) = self.file.inner().digest();
@@ -162,56 +241,17 @@ impl ParquetWriter {
     }
 }
 
-/// What it takes to put a row into the leaves.
-struct Columns<'a> {
-    kinds: &'a [ValueKind],
-    padded: bool,
-    restored: &'a mut Vec<u8>,
-    exact: &'a mut Vec<u8>,
-}
-
-impl Columns<'_> {
-    /// Bytes added.
-    fn push(self, row: Row<'_>, leaves: &mut [LeafBuffer], path: &Path) -> Result<usize> {
-        self.exact.clear();
-        let mut size = 0;
-        let mut leaves = leaves.iter_mut();
-        let mut put = |cell: Option<Cell<'_>>| match leaves.next().map(|leaf| leaf.push(cell)) {
-            Some(Ok(added)) => {
-                size += added;
-                Ok(())
-            }
-            Some(Err(error)) => Err(failed(path, error)),
-            None => Err(Error::data("a row has more values than its file has leaves")),
-        };
-        for (column, kind) in self.kinds.iter().enumerate() {
-            let raw = row.raw(column).unwrap_or_default();
-            let value = row.value(column).map_err(unfit)?;
-            let cells = cells(*kind, &value);
-            if let Some(cells) = &cells
-                && !gives(*kind, cells, self.padded, raw, self.restored)
-            {
-                exact::put(self.exact, column, raw);
-            }
-            let Cells { value, ticks, offset } = match cells {
-                Some(cells) => cells,
-                None => {
-                    put(None)?;
-                    beside(*kind).iter().try_for_each(|_| put(None))?;
-                    continue;
-                }
-            };
-            put(Some(value))?;
-            for beside in beside(*kind) {
-                put(Some(Cell::Int32(match beside {
-                    Beside::Ticks => ticks,
-                    Beside::Offset => offset,
-                })))?;
-            }
+/// Turns a long text into UTF-8, and says whether it comes back from there.
+fn transcode(mut source: impl Read, mut decoder: TextDecoder, out: &mut dyn Write) -> io::Result<bool> {
+    let (mut piece, mut text) = (vec![0; PIECE], String::new());
+    loop {
+        let read = source.read(&mut piece)?;
+        decoder.push(&piece[..read], read == 0, &mut text);
+        out.write_all(text.as_bytes())?;
+        text.clear();
+        if read == 0 {
+            return Ok(decoder.is_exact());
         }
-        let exact = (!self.exact.is_empty()).then(|| Cell::Bytes(self.exact.as_slice().into()));
-        put(exact)?;
-        Ok(size)
     }
 }
 
@@ -229,16 +269,6 @@ fn properties<'a>(long: impl Iterator<Item = &'a str>) -> WriterProperties {
         builder.set_column_statistics_enabled(leaf, EnabledStatistics::None)
     });
     builder.build()
-}
-
-/// Whether values of more than 8,000 bytes lie so.
-fn is_long(layout: ValueLayout) -> bool {
-    matches!(layout, ValueLayout::LongLen | ValueLayout::TextPointer | ValueLayout::Plp)
-}
-
-/// A value that is none, or a row too long for a file.
-fn unfit(error: Malformed) -> Error {
-    Error::from(error).remedy("--full-table-mode stream moves rows unread")
 }
 
 /// Trying again will not help: a full disk stays full, and a lost one lost.

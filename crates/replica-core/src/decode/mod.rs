@@ -11,6 +11,7 @@ mod display;
 mod kind;
 mod pieces;
 mod rows;
+mod transcode;
 mod value;
 
 pub use calendar::{DAYS_TO_1970, civil};
@@ -19,6 +20,7 @@ pub use difference::{Difference, difference};
 pub use kind::ValueKind;
 pub use pieces::{Piece, PieceData, PieceReader};
 pub use rows::{Row, RowReader};
+pub use transcode::{TextDecoder, TextEncoder};
 pub use value::{Decimal, Moment, Text, Time, Value};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Whatever bytes a row has, a file gives them back.
 mod given;
+mod long;
 
 use std::path::Path;
 

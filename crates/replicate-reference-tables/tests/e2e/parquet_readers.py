@@ -35,6 +35,19 @@ def moment(row, column):
     return row[column].astimezone(zone)
 
 
+# Longer than what these tools hold in memory, but in pages as any others.
+text, latin = "0123456789Ωé\U0001F600€" * 400_000, "0123456789abcdé " * 400_000
+long = [
+    dict(id=1, b=b"\x01", n="Ω", v="é", x="<a/>"),
+    dict(id=2, b=b"0123456789abcdef" * 400_000, n=text, v=latin, x=f"<a>{text}</a>"),
+    dict(id=3, b=None, n=None, v=latin, x=None),
+]
+for read in (arrow, duck):
+    for got, wanted in zip(read("long"), long, strict=True):
+        for name, value in wanted.items():
+            check(got[name] == value, f"{read.__name__}: {name} of long row {got['id']} is another")
+        check(got["_exact"] is None, f"{read.__name__}: long row {got['id']} has bytes that Parquet does not hold")
+
 for read in (arrow, duck):
     rows = read("every_type")
     for row in rows:

@@ -25,6 +25,9 @@ pub(crate) enum MergeStep {
     /// A row that the source alone has (`Less`), that the target alone has (`Greater`), or that both have with other
     /// values (`Equal`): `row` of the streams that have it.
     Differs(Ordering),
+    /// As `Differs`, of a row that is too long to be there as a whole: [`Merge::differs`] knows whether it does once it has been
+    /// read to its end.
+    Long(Ordering),
     /// A side does not come in the order of the key: what was merged so far says nothing.
     OutOfOrder,
     End,
@@ -55,7 +58,7 @@ impl<'a> Merge<'a> {
         Ok(Self { source, target, key, heads: (false, false), current: None })
     }
 
-    /// Goes to the next row that differs.
+    /// Goes to the next row that differs, or is long.
     ///
     /// # Errors
     /// Those of the streams.
@@ -71,10 +74,32 @@ impl<'a> Merge<'a> {
                 (false, false) => return Ok(MergeStep::End),
             };
             self.current = Some(ordering);
-            if ordering.is_ne() || self.source.hash != self.target.hash {
+            if !(ordering.is_gt() || self.source.is_whole) || !(ordering.is_lt() || self.target.is_whole) {
+                return Ok(MergeStep::Long(ordering));
+            }
+            if self.differs(ordering) {
                 return Ok(MergeStep::Differs(ordering));
             }
         }
+    }
+
+    /// Whether the current rows differ, which have been read to their ends.
+    pub(crate) fn differs(&self, ordering: Ordering) -> bool {
+        ordering.is_ne() || self.source.hash != self.target.hash
+    }
+
+    /// Reads the current rows to their ends.
+    ///
+    /// # Errors
+    /// Those of the streams.
+    pub(crate) async fn pass_rest(&mut self, ordering: Ordering) -> Result<()> {
+        if ordering.is_le() {
+            self.source.pass_rest().await?;
+        }
+        if ordering.is_ge() {
+            self.target.pass_rest().await?;
+        }
+        Ok(())
     }
 
     /// Leaves the current rows; `false`: a side is out of order.

@@ -10,8 +10,10 @@ use crate::tds::columns::WireColumn;
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::row::Block;
 
-/// Of a row that is longer, the end is not kept: memory is bounded, and its hash is known all the same.
+/// Of a row that is longer, [`Stream::keep_rest`] does not keep the end.
 pub(crate) const MOST_ROW: usize = 16 << 20;
+/// So much of a row is enough to know its key, and the first block of a long row has more.
+const MOST_KEY: usize = 64 << 10;
 
 /// Everything that one pass over a side says.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub(crate) async fn sums(
     let mut sketch = sketch.then(Sketch::default);
     if let Some(sketch) = &mut sketch {
         while stream.next().await? {
+            stream.pass_rest().await?;
             sketch.add(stream.hash);
             if stream.number % 1000 == 0 {
                 progress(stream.number);
@@ -50,7 +53,7 @@ pub(crate) async fn sums(
     Ok(Sums { total: stream.rows.fingerprint(), groups, sketch })
 }
 
-/// Rows one by one.
+/// Rows one by one, of which the first block is kept, and no more unless somebody wants it.
 pub(crate) struct Stream<'a> {
     rows: Rows<'a>,
     reading: &'a Reading<'a>,
@@ -58,13 +61,15 @@ pub(crate) struct Stream<'a> {
     one_by_one: bool,
     so_far: Fingerprint,
     lead: usize,
-    /// The current row in bulk form, or as much of it as is kept.
+    /// The current row in bulk form: all of a short one, the first block of a long one.
     pub row: Vec<u8>,
-    /// The row is longer than what is kept of it.
-    pub is_cut: bool,
-    /// The row before it.
+    /// The row has been read to its end.
+    pub is_whole: bool,
+    /// What comes next of a long row: see [`Self::more`].
+    pub piece: Vec<u8>,
+    /// The row before it, or so much of it that its key is there.
     pub previous: Vec<u8>,
-    /// Without the columns before the row proper.
+    /// Without the columns before the row proper. Known once the row has been read to its end.
     pub hash: u128,
     pub number: u64,
 }
@@ -89,7 +94,8 @@ impl<'a> Stream<'a> {
             so_far: Fingerprint::default(),
             lead: question.lead,
             row: Vec::new(),
-            is_cut: false,
+            is_whole: true,
+            piece: Vec::new(),
             previous: Vec::new(),
             hash: 0,
             number: 0,
@@ -115,30 +121,69 @@ impl<'a> Stream<'a> {
         Ok(block)
     }
 
-    /// Goes to the next row; `false` after the last.
+    /// Goes to the next row, and reads its first block; `false` after the last.
     pub(crate) async fn next(&mut self) -> Result<bool> {
         if !self.one_by_one {
             self.rows.set_chunk_rows(1);
             self.one_by_one = true;
         }
+        self.pass_rest().await?;
+        self.piece = Vec::new();
         std::mem::swap(&mut self.row, &mut self.previous);
-        self.row.clear();
-        self.is_cut = false;
-        while let Some(block) = self.block().await? {
-            let room = MOST_ROW.saturating_sub(self.row.len()).min(block.bytes.len());
-            self.row.extend_from_slice(&block.bytes[..room]);
-            self.is_cut |= room < block.bytes.len();
-            self.buffer = block.bytes;
-            if block.whole {
-                let mut this = self.rows.fingerprint();
-                this -= self.so_far;
-                self.so_far = self.rows.fingerprint();
-                self.hash = this.hash;
-                self.number += 1;
-                return Ok(true);
-            }
+        if self.previous.len() > MOST_KEY {
+            self.previous.truncate(MOST_KEY);
+            self.previous.shrink_to(MOST_KEY);
         }
-        Ok(false)
+        self.row.clear();
+        let Some(block) = self.block().await? else { return Ok(false) };
+        self.row.extend_from_slice(&block.bytes);
+        self.number += 1;
+        self.take(block);
+        Ok(true)
+    }
+
+    /// Reads what comes next of the row into `piece`; `false`: the row has ended.
+    pub(crate) async fn more(&mut self) -> Result<bool> {
+        if self.is_whole {
+            return Ok(false);
+        }
+        // Not one buffer more than it takes: what was read last is where the next is read into.
+        self.buffer = std::mem::take(&mut self.piece);
+        let Some(block) = self.block().await? else {
+            self.is_whole = true;
+            return Ok(false);
+        };
+        self.take(block);
+        std::mem::swap(&mut self.piece, &mut self.buffer);
+        Ok(true)
+    }
+
+    fn take(&mut self, block: Block) {
+        self.is_whole = block.whole;
+        if block.whole {
+            let mut this = self.rows.fingerprint();
+            this -= self.so_far;
+            self.so_far = self.rows.fingerprint();
+            self.hash = this.hash;
+        }
+        self.buffer = block.bytes;
+    }
+
+    /// Reads the row to its end.
+    pub(crate) async fn pass_rest(&mut self) -> Result<()> {
+        while self.more().await? {}
+        Ok(())
+    }
+
+    /// As [`Self::pass_rest`], and keeps the row; `false`: not all of it, because it is too long.
+    pub(crate) async fn keep_rest(&mut self) -> Result<bool> {
+        let mut is_all = true;
+        while self.more().await? {
+            let room = MOST_ROW.saturating_sub(self.row.len()).min(self.piece.len());
+            self.row.extend_from_slice(&self.piece[..room]);
+            is_all &= room == self.piece.len();
+        }
+        Ok(is_all)
     }
 
     /// Leaves the rest unread; the connection is ready for the next request.

@@ -15,8 +15,8 @@ pub struct Difference {
 }
 
 /// So much of a long value is shown before the first difference, and after it.
-const BEFORE: usize = 10;
-const AFTER: usize = 40;
+pub(super) const BEFORE: usize = 10;
+pub(super) const AFTER: usize = 40;
 
 /// `None`: they are equal, byte for byte.
 pub fn difference(left: &Value<'_>, right: &Value<'_>) -> Option<Difference> {
@@ -35,7 +35,7 @@ pub fn difference(left: &Value<'_>, right: &Value<'_>) -> Option<Difference> {
         (Value::Binary(left), Value::Binary(right)) => {
             let at = left.iter().zip(*right).take_while(|(l, r)| l == r).count();
             let window = |bytes: &[u8]| hex_around(bytes, at);
-            let note = format!("from byte {} on, of {} and {}", at + 1, left.len(), right.len());
+            let note = note_of_bytes(at as u64, [left.len() as u64, right.len() as u64]);
             Difference { left: window(left), right: window(right), note }
         }
         (Value::DateTimeOffset(one, _), Value::DateTimeOffset(other, _)) if one == other => {
@@ -82,34 +82,73 @@ fn texts(left: Text<'_>, right: Text<'_>) -> Difference {
     };
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let at = one.iter().zip(&other).take_while(|(l, r)| l == r).count();
-    let mut place = format!("from character {} on, of {} and {}", at + 1, one.len(), other.len());
+    let note = note_of_texts(at as u64, [one.len() as u64, other.len() as u64], note);
+    Difference { left: window(&one, at), right: window(&other, at), note }
+}
+
+/// Of values that have their first `same` bytes in common.
+pub(super) fn note_of_bytes(same: u64, [left, right]: [u64; 2]) -> String {
+    format!("from byte {} on, of {left} and {right}", same + 1)
+}
+
+/// Of texts that have their first `same` characters in common.
+pub(super) fn note_of_texts(same: u64, [left, right]: [u64; 2], note: &str) -> String {
+    let mut place = format!("from character {} on, of {left} and {right}", same + 1);
     if !note.is_empty() {
         let _ = write!(place, ": {note}");
     }
-    Difference { left: window(&one, at), right: window(&other, at), note: place }
+    place
+}
+
+fn window(chars: &[char], at: usize) -> String {
+    let from = if is_far(at as u64) { at - BEFORE } else { 0 };
+    let shown = chars.get(from..).unwrap_or_default();
+    let length = (at - from + AFTER).min(shown.len());
+    quoted(from > 0, &shown[..length], length < shown.len())
+}
+
+/// Of a text whose first `same` characters are the other's, too: `before` has the last of these, `after` the first of `rest`
+/// others.
+pub(super) fn shown_text(same: u64, before: &str, after: &str, rest: u64) -> String {
+    let before: Vec<char> = before.chars().collect();
+    let from = if is_far(same) { before.len().saturating_sub(BEFORE) } else { 0 };
+    let shown: Vec<char> = before[from..].iter().copied().chain(after.chars().take(AFTER)).collect();
+    quoted(is_far(same), &shown, rest > AFTER as u64)
+}
+
+/// Whether the beginning is not shown.
+fn is_far(same: u64) -> bool {
+    same > (BEFORE + AFTER) as u64
 }
 
 /// In quotes, so that blanks show; control characters are escaped, so that it stays a line.
-fn window(chars: &[char], at: usize) -> String {
-    let from = if at > BEFORE + AFTER { at - BEFORE } else { 0 };
-    let shown = chars.get(from..).unwrap_or_default();
-    let length = (at - from + AFTER).min(shown.len());
-    let mut text = String::from(if from > 0 { "…'" } else { "'" });
-    for c in &shown[..length] {
+fn quoted(is_later: bool, shown: &[char], goes_on: bool) -> String {
+    let mut text = String::from(if is_later { "…'" } else { "'" });
+    for c in shown {
         if c.is_control() { text.extend(c.escape_default()) } else { text.push(*c) }
     }
-    text.push_str(if length < shown.len() { "'…" } else { "'" });
+    text.push_str(if goes_on { "'…" } else { "'" });
     text
 }
 
 fn hex_around(bytes: &[u8], at: usize) -> String {
-    let from = if at > BEFORE + AFTER { at - BEFORE } else { 0 };
+    let from = if is_far(at as u64) { at - BEFORE } else { 0 };
     let shown = bytes.get(from..).unwrap_or_default();
     let length = (at - from + AFTER).min(shown.len());
-    let mut text = String::from(if from > 0 { "…" } else { "0x" });
-    for byte in &shown[..length] {
+    hex(from > 0, shown[..length].iter(), length < shown.len())
+}
+
+/// As [`shown_text`].
+pub(super) fn shown_bytes(same: u64, before: &[u8], after: &[u8], rest: u64) -> String {
+    let from = if is_far(same) { before.len().saturating_sub(BEFORE) } else { 0 };
+    hex(is_far(same), before[from..].iter().chain(after.iter().take(AFTER)), rest > AFTER as u64)
+}
+
+fn hex<'a>(is_later: bool, shown: impl Iterator<Item = &'a u8>, goes_on: bool) -> String {
+    let mut text = String::from(if is_later { "…" } else { "0x" });
+    for byte in shown {
         let _ = write!(text, "{byte:02X}");
     }
-    text.push_str(if length < shown.len() { "…" } else { "" });
+    text.push_str(if goes_on { "…" } else { "" });
     text
 }

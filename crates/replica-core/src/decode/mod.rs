@@ -6,6 +6,7 @@
 //! Nothing here does I/O, and no bytes make it panic.
 mod calendar;
 mod charset;
+mod comparison;
 mod difference;
 mod display;
 mod kind;
@@ -16,6 +17,7 @@ mod value;
 
 pub use calendar::{DAYS_TO_1970, civil};
 pub use charset::Charset;
+pub use comparison::{ValueComparison, WhichSide};
 pub use difference::{Difference, difference};
 pub use kind::ValueKind;
 pub use pieces::{Piece, PieceData, PieceReader};

@@ -70,7 +70,7 @@ impl RowReader {
         }
         self.value_start = 0;
         self.rows += 1;
-        Ok(Some(self.row(self.rows, false)))
+        Ok(Some(self.row(self.rows)))
     }
 
     /// Gives up the last row, and what it took if that is much: for who has looked at it and needs the memory.
@@ -82,22 +82,8 @@ impl RowReader {
         }
     }
 
-    /// The next row, or what there is of one that `input` does not have in full: its last value may be cut short.
-    ///
-    /// # Errors
-    /// As [`Self::next`].
-    pub fn whole_or_cut(&mut self, mut input: &[u8]) -> Result<Row<'_>, Malformed> {
-        if self.next(&mut input)?.is_some() {
-            return Ok(self.row(self.rows, false));
-        }
-        if self.value_start < self.bytes.len() {
-            self.cells.push(Some(self.value_start..self.bytes.len()));
-        }
-        Ok(self.row(self.rows + 1, true))
-    }
-
-    fn row(&self, number: u64, is_cut: bool) -> Row<'_> {
-        Row { number, columns: &self.columns, bytes: &self.bytes, cells: &self.cells, is_cut }
+    fn row(&self, number: u64) -> Row<'_> {
+        Row { number, columns: &self.columns, bytes: &self.bytes, cells: &self.cells }
     }
 
     /// Whether the rows may end here.
@@ -113,23 +99,12 @@ pub struct Row<'a> {
     columns: &'a [(String, ValueKind)],
     bytes: &'a [u8],
     cells: &'a [Option<Range<usize>>],
-    is_cut: bool,
 }
 
 impl<'a> Row<'a> {
     /// From 1 on.
     pub fn number(&self) -> u64 {
         self.number
-    }
-
-    /// Whether a value is there: all are, unless the row is cut short.
-    pub fn has(&self, column: usize) -> bool {
-        column < self.cells.len()
-    }
-
-    /// Whether a value is the last of a row that is cut short: it may be, too.
-    pub fn may_be_cut(&self, column: usize) -> bool {
-        self.is_cut && column + 1 == self.cells.len()
     }
 
     /// A value's bytes as they came, without lengths; `None` is NULL.

@@ -1,8 +1,8 @@
 //! Rows that differ, for people: their key, and the values that are not the same. The one place here that decodes.
-use crate::compare::stream::MOST_ROW;
 use crate::compare::{Comparison, Reading};
-use crate::decode::{Row, RowReader, difference};
+use crate::decode::{Row, RowReader, Value, ValueKind, difference};
 use crate::tds::columns::WireColumn;
+use crate::tds::wire::Malformed;
 
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +62,9 @@ pub(super) struct DifferingRows {
     names: Vec<String>,
     /// The key's columns; all of them without a key.
     key: Vec<usize>,
-    /// Columns as they arrive, and how many of them are not of the row.
+    /// Of the source, and of the target: columns as they arrive, and how many of them are not of the row.
     sides: [(Vec<WireColumn>, usize); 2],
 }
-
-/// Of a row that is longer than what is kept of it.
-const KEPT: &str = "the first 16 MiB, which are kept of a row";
-const _: () = assert!(MOST_ROW == 16 << 20);
 
 /// Characters of a value in a key.
 const MOST_SHOWN: usize = 60;
@@ -106,29 +102,86 @@ impl DifferingRows {
         if self.room() == 0 {
             return;
         }
-        let mut readers = self.sides.each_ref().map(|(columns, _)| RowReader::new(columns, usize::MAX).ok());
-        let [source, target] = &mut readers;
-        let source = read(source, rows[0]).map(|row| (row, self.sides[0].1));
-        let target = read(target, rows[1]).map(|row| (row, self.sides[1].1));
-        let key = match source.or(target) {
-            Some((row, lead)) => {
-                self.key.iter().map(|at| self.named(&row, lead, *at)).collect::<Vec<_>>().join(", ")
+        let [source, target] = rows;
+        let (key, values) = match (source, target) {
+            (Some(source), Some(target)) => {
+                (self.key_of(0, source), self.values(source, target).unwrap_or_default())
             }
-            None => "(a row that cannot be shown)".to_owned(),
+            (Some(source), None) => (self.key_of(0, source), Vec::new()),
+            (None, Some(target)) => (self.key_of(1, target), Vec::new()),
+            (None, None) => return,
         };
-        let values = match (source, target) {
-            (Some(source), Some(target)) => self.values(source, target),
-            _ => Vec::new(),
-        };
-        self.list.push(DifferingRow { kind, count, key, values });
+        self.add_shown(kind, count, key, values);
     }
 
-    fn named(&self, row: &Row<'_>, lead: usize, at: usize) -> String {
-        let name = self.names.get(at).map_or("", String::as_str);
-        if !row.has(lead + at) {
-            return format!("{name}=(beyond {KEPT})");
+    /// Takes a row whose key and values are known.
+    pub(super) fn add_shown(
+        &mut self,
+        kind: DifferenceKind,
+        count: u64,
+        key: String,
+        values: Vec<DifferingColumn>,
+    ) {
+        if self.room() > 0 {
+            self.list.push(DifferingRow { kind, count, key, values });
         }
-        let value = match row.value(lead + at) {
+    }
+
+    /// The key of a side's row, in bulk form.
+    pub(super) fn key_of(&self, side: usize, row: &[u8]) -> String {
+        let shown = self.reader(side).and_then(|mut rows| {
+            let row = whole(&mut rows, row)?;
+            Some(self.key_from(|at| self.named(side, at, row.raw(self.lead(side) + at))))
+        });
+        shown.unwrap_or_else(|| "(a row that cannot be shown)".to_owned())
+    }
+
+    fn values(&self, source: &[u8], target: &[u8]) -> Option<Vec<DifferingColumn>> {
+        let (mut sources, mut targets) = (self.reader(0)?, self.reader(1)?);
+        let (source, target) = (whole(&mut sources, source)?, whole(&mut targets, target)?);
+        let values = |at| (at, source.raw(self.lead(0) + at), target.raw(self.lead(1) + at));
+        let differing = (0..self.columns()).map(values).filter(|(_, source, target)| source != target);
+        Some(differing.map(|(at, source, target)| self.difference(at, source, target)).collect())
+    }
+
+    fn reader(&self, side: usize) -> Option<RowReader> {
+        RowReader::new(&self.sides[side].0, usize::MAX).ok()
+    }
+
+    /// How many values a row has.
+    pub(super) fn columns(&self) -> usize {
+        self.names.len()
+    }
+
+    /// How many columns come before them.
+    pub(super) fn lead(&self, side: usize) -> usize {
+        self.sides[side].1
+    }
+
+    pub(super) fn is_of_key(&self, at: usize) -> bool {
+        self.key.contains(&at)
+    }
+
+    /// The key, of its columns as they are shown.
+    pub(super) fn key_from(&self, shown: impl FnMut(usize) -> String) -> String {
+        self.key.iter().copied().map(shown).collect::<Vec<_>>().join(", ")
+    }
+
+    /// # Errors
+    /// There is no such column.
+    pub(super) fn kind(&self, side: usize, at: usize) -> Result<ValueKind, Malformed> {
+        let column = self.sides[side].0.get(self.lead(side) + at);
+        ValueKind::of(&column.ok_or_else(|| Malformed::new("no such column"))?.type_info)
+    }
+
+    fn decoded<'v>(&self, side: usize, at: usize, value: Option<&'v [u8]>) -> Result<Value<'v>, Malformed> {
+        value.map_or(Ok(Value::Null), |bytes| self.kind(side, at)?.decode(bytes))
+    }
+
+    /// `id=3`; of a long value, which need not be whole, the beginning.
+    pub(super) fn named(&self, side: usize, at: usize, value: Option<&[u8]>) -> String {
+        let name = self.names.get(at).map_or("", String::as_str);
+        let value = match self.decoded(side, at, value) {
             Ok(value) => format!("{value:#}"),
             Err(error) => format!("({error})"),
         };
@@ -139,55 +192,35 @@ impl DifferingRows {
         format!("{name}={value}")
     }
 
-    fn values(
+    /// How two values of a column differ.
+    pub(super) fn difference(
         &self,
-        (source, lead): (Row<'_>, usize),
-        (target, lead_too): (Row<'_>, usize),
-    ) -> Vec<DifferingColumn> {
-        let mut values = Vec::new();
-        for (at, name) in self.names.iter().enumerate() {
-            let (left, right) = (lead + at, lead_too + at);
-            let may_be_cut = source.may_be_cut(left) || target.may_be_cut(right);
-            let has = source.has(left) && target.has(right);
-            let same = source.raw(left) == target.raw(right);
-            if !has || (same && may_be_cut) {
-                if values.is_empty() {
-                    let (column, note) = (name.clone(), format!("the rows differ beyond {KEPT}"));
-                    values.push(DifferingColumn { column, source: "…".into(), target: "…".into(), note });
-                }
-                break;
+        at: usize,
+        source: Option<&[u8]>,
+        target: Option<&[u8]>,
+    ) -> DifferingColumn {
+        let column = self.names.get(at).cloned().unwrap_or_default();
+        let differing = match (self.decoded(0, at, source), self.decoded(1, at, target)) {
+            (Ok(source), Ok(target)) => difference(&source, &target),
+            _ => None,
+        };
+        match differing {
+            Some(shown) => {
+                DifferingColumn { column, source: shown.left, target: shown.right, note: shown.note }
             }
-            if same {
-                continue;
-            }
-            let differing = match (source.value(left), target.value(right)) {
-                (Ok(source), Ok(target)) => difference(&source, &target),
-                _ => None,
-            };
-            let column = name.clone();
-            values.push(match differing {
-                Some(mut shown) => {
-                    if may_be_cut {
-                        shown.note = format!("{}, within {KEPT}", shown.note);
-                    }
-                    DifferingColumn { column, source: shown.left, target: shown.right, note: shown.note }
-                }
-                // Bytes that are no value, or stand for the same one.
-                None => DifferingColumn {
-                    column,
-                    source: hex(source.raw(left)),
-                    target: hex(target.raw(right)),
-                    note: "the bytes differ".to_owned(),
-                },
-            });
+            // Bytes that are no value, or stand for the same one.
+            None => DifferingColumn {
+                column,
+                source: hex(source),
+                target: hex(target),
+                note: "the bytes differ".to_owned(),
+            },
         }
-        values
     }
 }
 
-/// Of a row that is not kept in full, what there is.
-fn read<'a>(reader: &'a mut Option<RowReader>, bytes: Option<&[u8]>) -> Option<Row<'a>> {
-    reader.as_mut()?.whole_or_cut(bytes?).ok()
+fn whole<'r>(rows: &'r mut RowReader, mut row: &[u8]) -> Option<Row<'r>> {
+    rows.next(&mut row).ok()?
 }
 
 fn hex(bytes: Option<&[u8]>) -> String {

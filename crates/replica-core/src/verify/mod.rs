@@ -7,6 +7,7 @@
 //! make the difference, and the second picks their rows. `compare` does the reading.
 mod finding;
 mod job;
+mod long;
 mod narrow;
 mod promise;
 

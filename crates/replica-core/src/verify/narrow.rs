@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Differences;
 use super::finding::{DifferenceKind, DifferingRows};
+use super::long::ShownRow;
 use crate::compare::Reading;
 use crate::compare::key::MergeKey;
 use crate::compare::merge::{Merge, MergeStep};
@@ -36,8 +37,20 @@ pub(super) async fn merge(
     let changed = reading.comparison.changed.as_deref();
     let tells_newer = reading.comparison.tells_newer(Role::Source);
     let in_order = loop {
+        let mut long = None;
         let ordering = match merge.next().await? {
             MergeStep::Differs(ordering) => ordering,
+            MergeStep::Long(ordering) => {
+                if findings.room() > 0 {
+                    long = Some(findings.read_long(&mut merge, ordering).await?);
+                } else {
+                    merge.pass_rest(ordering).await?;
+                }
+                if !merge.differs(ordering) {
+                    continue;
+                }
+                ordering
+            }
             MergeStep::OutOfOrder => break false,
             MergeStep::End => break true,
         };
@@ -51,7 +64,13 @@ pub(super) async fn merge(
             Ordering::Greater => DifferenceKind::Extra,
         };
         differences.count(kind, 1);
-        findings.add(kind, 1, [ordering.is_le().then_some(&**source), ordering.is_ge().then_some(&**target)]);
+        match long {
+            Some(ShownRow { key, values }) => findings.add_shown(kind, 1, key, values),
+            None => {
+                let rows = [ordering.is_le().then_some(&**source), ordering.is_ge().then_some(&**target)];
+                findings.add(kind, 1, rows);
+            }
+        }
     };
     let (source, target) = (merge.source.fingerprint(), merge.target.fingerprint());
     merge.cancel().await?;
@@ -86,52 +105,61 @@ pub(super) async fn pick(
     let mut findings = DifferingRows::new(reading, source.columns(), target.columns());
     let mut picked: BTreeMap<u64, Picked> = BTreeMap::new();
     let ((source_sum, source_rows), (target_sum, target_rows)) = tokio::try_join!(
-        collect(&mut source, surplus, 1, findings.room()),
-        collect(&mut target, surplus, -1, findings.room()),
+        collect(&mut source, surplus, 1, &findings),
+        collect(&mut target, surplus, -1, &findings),
     )?;
     for (id, more) in source_rows.into_iter().chain(target_rows) {
         let row = picked.entry(id).or_default();
         row.count += more.count;
-        row.row = row.row.take().or(more.row);
+        row.shown = row.shown.take().or(more.shown);
     }
     let mut differences = Differences::default();
-    for Picked { count, row } in picked.into_values() {
+    for Picked { count, shown } in picked.into_values() {
         let kind = match count.cmp(&0) {
             Ordering::Greater => DifferenceKind::Missing,
             Ordering::Less => DifferenceKind::Extra,
             Ordering::Equal => continue,
         };
         differences.count(kind, count.unsigned_abs());
-        let rows = [row.as_deref().filter(|_| count > 0), row.as_deref().filter(|_| count < 0)];
-        findings.add(kind, count.unsigned_abs(), rows);
+        if let Some(shown) = shown {
+            findings.add_shown(kind, count.unsigned_abs(), shown, Vec::new());
+        }
     }
     Ok(Narrowed { source: source_sum, target: target_sum, differences, findings })
 }
 
-/// How often a row is there, and the row where it is to be shown.
+/// How often a row is there, and its key, or all of it, where it is to be shown.
 #[derive(Default)]
 struct Picked {
     count: i64,
-    row: Option<Vec<u8>>,
+    shown: Option<String>,
 }
 
 type Collected = (Fingerprint, BTreeMap<u64, Picked>);
 
+/// `sign`: 1 for the source, -1 for the target.
 async fn collect(
     stream: &mut Stream<'_>,
     surplus: &Surplus,
     sign: i64,
-    mut room: usize,
+    findings: &DifferingRows,
 ) -> Result<Collected> {
+    let side = usize::from(sign < 0);
+    let mut room = findings.room();
     let mut picked = BTreeMap::<u64, Picked>::new();
     while stream.next().await? {
+        let mut long = None;
+        if !stream.is_whole && room > 0 {
+            long = Some(findings.key_of_long(stream, side).await?);
+        }
+        stream.pass_rest().await?;
         let id = sketch::id(stream.hash);
         let Some(more) = surplus.get(&id) else { continue };
         let row = picked.entry(id).or_default();
         row.count += sign;
         // The side that has it more often shows it.
-        if row.row.is_none() && room > 0 && more.signum() == sign {
-            row.row = Some(stream.row.clone());
+        if row.shown.is_none() && room > 0 && more.signum() == sign {
+            row.shown = Some(long.unwrap_or_else(|| findings.key_of(side, &stream.row)));
             room -= 1;
         }
     }

@@ -1,7 +1,7 @@
 //! Columns that one side alone has, and what a repair would destroy.
 use replica_testkit::Pair;
 
-use crate::util::{QUARTER, findings, quarter, tool, verify, windows};
+use crate::util::{QUARTER, quarter, tool, windows};
 
 /// The same rows on both sides, and a column more in the target that has values.
 fn with_a_column_more() -> Pair {
@@ -84,36 +84,4 @@ fn a_repair_does_not_empty_what_the_source_has_lost() {
     assert_eq!(pair.target.client().number("SELECT COUNT(*) FROM dbo.t"), 63, "{run}");
     let settings = "[tables.'dbo.t']\nallow_shrink = true\n";
     tool(&pair).file("replica.toml", settings).run(&["dbo.t", "--repair"]).exits(0);
-}
-
-/// Of a row that is too long to be held, the key and what differs in its beginning are shown.
-#[test]
-fn rows_that_are_longer_than_what_is_kept_of_them() {
-    let pair = Pair::new();
-    pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, n int NOT NULL, b varbinary(max) NULL, after int NULL)");
-    let long = "CONVERT(varbinary(max), REPLICATE(CONVERT(varchar(max), 'x'), 17 * 1024 * 1024))";
-    pair.source(&format!("INSERT INTO dbo.t SELECT n, n, {long}, 1 FROM (VALUES (1), (2), (3), (4)) v (n)"));
-    pair.target(&format!("INSERT INTO dbo.t SELECT n, n, {long}, 1 FROM (VALUES (1), (2)) v (n)"));
-    pair.target("UPDATE dbo.t SET n = 7 WHERE id = 1; UPDATE dbo.t SET after = 2 WHERE id = 2");
-    pair.target("INSERT INTO dbo.t VALUES (3, 3, 0x78787900, 1)");
-    let run = verify(&pair, &["dbo.t"], 1);
-    let beyond = "the rows differ beyond the first 16 MiB, which are kept of a row";
-    let shown = format!("0x{}…", "78".repeat(42));
-    let mut found = findings(&run);
-    let note = found.iter_mut().find(|line| line[1] == "id=3").unwrap().pop().unwrap();
-    assert!(
-        note.starts_with("from byte 3 on, of ")
-            && note.ends_with(", within the first 16 MiB, which are kept of a row"),
-        "{run}"
-    );
-    assert_eq!(
-        found,
-        [
-            vec!["changed", "id=1", "1", "n", "1", "7", ""],
-            vec!["changed", "id=2", "1", "b", "…", "…", beyond],
-            vec!["changed", "id=3", "1", "b", shown.as_str(), "0x78787900"],
-            vec!["missing", "id=4", "1", "", "", "", ""],
-        ],
-        "{run}"
-    );
 }

@@ -5,6 +5,7 @@ mod article;
 mod columns;
 mod edits;
 mod ledger;
+mod long;
 mod many;
 mod options;
 mod promised;

@@ -74,7 +74,7 @@ impl RowSource for KeysOfTarget<'_> {
                 MergeStep::OutOfOrder => {
                     return Err(Error::data("a server gives the keys in another order than theirs"));
                 }
-                MergeStep::Differs(ordering) if ordering.is_gt() => {
+                MergeStep::Differs(ordering) | MergeStep::Long(ordering) if ordering.is_gt() => {
                     let row = self.merge.target.row.get(1..).unwrap_or_default();
                     let (_, rest) = self.key.split(row);
                     block.push(ROW);
@@ -82,7 +82,7 @@ impl RowSource for KeysOfTarget<'_> {
                     rows += 1;
                 }
                 // What is new or has changed comes by its rowversion.
-                MergeStep::Differs(_) => {}
+                MergeStep::Differs(_) | MergeStep::Long(_) => {}
             }
         }
         self.rows += rows;

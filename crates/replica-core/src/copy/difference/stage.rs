@@ -58,8 +58,19 @@ impl<'a> Differing<'a> {
         let mut rows = 0;
         while !self.ended && rows < most && block.len() < BLOCK && self.gone.len() < MOST_GONE {
             let step = self.merge.next().await.map_err(|error| error.within("comparing both sides"))?;
+            let mut is_all = true;
             let ordering = match step {
                 MergeStep::Differs(ordering) => ordering,
+                MergeStep::Long(ordering) => {
+                    if ordering.is_le() {
+                        is_all = self.merge.source.keep_rest().await?;
+                    }
+                    self.merge.pass_rest(ordering).await?;
+                    if !self.merge.differs(ordering) {
+                        continue;
+                    }
+                    ordering
+                }
                 MergeStep::End => {
                     self.ended = true;
                     break;
@@ -82,7 +93,7 @@ impl<'a> Differing<'a> {
                 self.staged.gone += 1;
                 continue;
             }
-            if self.merge.source.is_cut {
+            if !is_all {
                 let (most, long) = (MOST_ROW >> 20, self.long.join(", "));
                 return Err(Error::data(format!(
                     "a row that differs has more than {most} MiB, in columns {long}"

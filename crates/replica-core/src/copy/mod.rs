@@ -7,6 +7,7 @@ mod difference;
 mod guard;
 pub mod indexes;
 mod job;
+mod long_way;
 mod narrow;
 mod pinpoint;
 mod planned;
@@ -27,20 +28,17 @@ mod written;
 use std::time::Duration;
 
 use crate::catalog::Table;
-use crate::compare::{Comparison, ComparisonOptions};
 use crate::error::{Error, Result};
 use crate::find;
 use crate::ledger::{self, RecordedLoad};
 use crate::load::{LoadOutcome, Progress};
-use crate::plan::Publishing;
 pub use crate::plan::{CopyOptions, Plan, RowSelection, refusals};
-use crate::report::{CATALOG, CONNECT, Timing, about};
+use crate::report::{CONNECT, Timing, about};
 use crate::retry::Backoff;
 use crate::session::applock::{self, LockMode};
 use crate::session::{Role, Session, forbids_snapshot};
 pub use crate::shape::{LoadOptions, Tablock};
 pub use choice::informed;
-use difference::{DifferenceJob, OnRecord};
 pub use guard::Findings;
 pub(crate) use job::table_lock;
 pub use job::{Days, TableJob};
@@ -49,7 +47,7 @@ pub use proof::Verify;
 pub use publish::{clean_up, published};
 use record::LoadRecord;
 pub use record::{UnbegunCopy, UnbegunRun};
-use replace::{Attempted, Checks, LOCK_WAIT};
+use replace::{Attempted, LOCK_WAIT};
 pub use shares::{AskedSides, in_shares};
 pub use sides::Sides;
 pub use source::{ConnectedSource, Source};
@@ -155,96 +153,28 @@ async fn attempt<S: Source>(
         let mut sides = Sides::connect(&job.source, &job.target).await?;
         timing.phase(CONNECT);
         let as_planned = match planned.take() {
-            Some(plan) => planned::replace(job, plan, &mut sides, record, &mut timing, progress).await,
+            Some(plan) => {
+                planned::replace(job, plan, &mut sides, (&mut *record, &mut timing), progress).await
+            }
             None => Ok(None),
         };
-        let as_planned = match as_planned {
+        let attempted = match as_planned {
+            Ok(Some(attempted)) => Ok(attempted),
+            Ok(None) => {
+                let told = (&mut *record, &mut timing);
+                Box::pin(long_way::replace(job, options, &mut sides, told, progress)).await
+            }
+            Err(error) => Err(error),
+        };
+        let attempted = match attempted {
             Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
                 options = without_snapshot(job, options, &error);
                 continue;
             }
             settled => settled?,
         };
-        let attempted = match as_planned {
-            Some(attempted) => attempted,
-            None => {
-                let (source, target) = sides.tables(&job.table, &job.article).await?;
-                timing.phase(CATALOG);
-                lock_table(&mut sides.target, &target, LockMode::Exclusive).await?;
-                timing.phase("WAIT");
-                options = informed(&mut sides.target, (&source, &target), options).await?;
-                let plan = job.plan(&source, &target, options)?;
-                job.tell(&plan);
-                let plan = published(&mut sides.target, (&source, &target), plan, options).await?;
-                plan.allowed()?;
-                let on_record = job.replaced(&plan);
-                let is_on_record = record.begin(&mut sides.target, job, &on_record, &plan).await?;
-                if plan.difference.is_some() {
-                    let on_record =
-                        if is_on_record { OnRecord::Replaced(&on_record) } else { OnRecord::Nothing };
-                    let written = Box::pin(write_difference(
-                        job,
-                        sides,
-                        (&source, &target),
-                        (&plan, options),
-                        (on_record, timing),
-                        &mut record.counted(progress),
-                    ))
-                    .await;
-                    match written {
-                        Ok((outcome, written, phases, mut sides)) => {
-                            note(&mut sides.target, job, (&source, &target), options, &outcome).await;
-                            record.loaded(&mut sides.target, &outcome).await;
-                            sides.give_back().await;
-                            effort.phases = phases;
-                            effort.written = Some(written);
-                            return Ok(outcome);
-                        }
-                        Err(error) if !options.no_snapshot && forbids_snapshot(&error) => {
-                            options = without_snapshot(job, options, &error);
-                            continue;
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-                let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
-                let replaced = async {
-                    let (findings, held) = guard::look(&mut sides, &plan).await?;
-                    for warning in findings.warnings()? {
-                        log::warn!("{}: {warning}", job.table);
-                    }
-                    timing.phase("PREPARE");
-                    match plan.publishing {
-                        Publishing::Direct => {
-                            replace::replace(
-                                &mut sides,
-                                &plan,
-                                &held,
-                                (checks, record),
-                                &mut timing,
-                                progress,
-                            )
-                            .await
-                        }
-                        _ => {
-                            let publishing = publish::PublishJob {
-                                plan: &plan,
-                                run: record.run(),
-                                held: &held,
-                                checks,
-                                source: (job.source.endpoint(), &source),
-                                target: &job.target,
-                            };
-                            let progress = &mut record.counted(progress);
-                            Box::pin(publishing.replace(&mut sides, &mut timing, progress)).await
-                        }
-                    }
-                };
-                let replaced = replaced.await;
-                Attempted { source, target, plan, replaced }
-            }
-        };
-        let Attempted { source, target, plan, replaced } = attempted;
+        let Attempted { source, target, plan, replaced, written, .. } = attempted;
+        options = attempted.options;
         match replaced {
             Ok(outcome) => {
                 note(&mut sides.target, job, (&source, &target), options, &outcome).await;
@@ -254,6 +184,7 @@ async fn attempt<S: Source>(
                 timing.log();
                 sides.give_back().await;
                 effort.phases = timing.phases().to_vec();
+                effort.written = written;
                 return Ok(outcome);
             }
             Err(failed) => match failed.fallback(options) {
@@ -299,51 +230,6 @@ async fn note<S>(
         load = RecordedLoad { rows, changed, hash: None };
     }
     choice::note(session, job.tool, sides, options, Some(load)).await;
-}
-
-/// Writes the rows that differ, where a plan says so.
-async fn write_difference<S: Source>(
-    job: &TableJob<S>,
-    sides: Sides<S::Connected>,
-    (source, target): (&Table, &Table),
-    (plan, options): (&Plan, CopyOptions),
-    (on_record, mut timing): (OnRecord<'_>, Timing),
-    progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<(LoadOutcome, WrittenRows, Vec<(&'static str, Duration)>, Sides)> {
-    let (Some(difference), Some(mut session)) = (&plan.difference, sides.source.into_session()) else {
-        return Err(Error::usage("--apply difference compares two servers, and the rows come from files")
-            .remedy("Say --apply replace"));
-    };
-    for warning in guard::look_at_difference(plan).warnings()? {
-        log::warn!("{}: {warning}", job.table);
-    }
-    let comparison = Comparison::new(
-        source,
-        target,
-        ComparisonOptions {
-            ignore_extra_columns: options.ignore_extra_columns,
-            date_column: plan.limits.as_ref().map(|limits| limits.cut_by.as_str()),
-            windowed: plan.limits.is_some(),
-            ..ComparisonOptions::default()
-        },
-    )?;
-    let comparison = comparison.stretched(&mut session, source).await?;
-    let written = DifferenceJob {
-        what: job.what(),
-        target: &job.target,
-        plan,
-        difference,
-        comparison: &comparison,
-        snapshot: !options.no_snapshot,
-        verify: job.verify,
-        on_record,
-    };
-    timing.phase("PREPARE");
-    let mut sides = Sides { source: session, target: sides.target };
-    let outcome = difference::write(&mut sides, &written, &mut timing, progress).await;
-    let (outcome, written) = outcome.map_err(|failed| failed.error)?;
-    timing.log();
-    Ok((outcome, written, timing.phases().to_vec(), sides))
 }
 
 /// That security policies may hide rows from a plan, where nobody has allowed it.

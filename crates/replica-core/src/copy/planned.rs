@@ -54,8 +54,7 @@ pub(super) async fn replace<S: Source>(
     job: &TableJob<S>,
     planned: &Plan,
     sides: &mut Sides<S::Connected>,
-    record: &mut LoadRecord,
-    timing: &mut Timing,
+    (record, timing): (&mut LoadRecord, &mut Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Option<Attempted>> {
     let Some((target, is_on_record)) = hold(job, planned, &mut sides.target, record).await? else {
@@ -88,7 +87,7 @@ pub(super) async fn replace<S: Source>(
         Ok(outcome)
     };
     let replaced = replaced.await;
-    Ok(Some(Attempted { source, target, plan, replaced }))
+    Ok(Some(Attempted { source, target, plan, options: job.options, replaced, written: None }))
 }
 
 /// Whether one plan's rows are the other's, byte by byte.

@@ -5,7 +5,7 @@ use super::guard::ReplacedRows;
 use super::proof::{self, difference};
 use super::record::LoadRecord;
 use super::referencing::still_rest;
-use super::{ConnectedSource, Sides, Verify};
+use super::{ConnectedSource, Sides, Verify, WrittenRows};
 use crate::catalog::Table;
 use crate::error::numbers::CONSTRAINT_CONFLICT;
 use crate::error::{Error, Result};
@@ -29,7 +29,11 @@ pub(super) struct Attempted {
     pub source: Table,
     pub target: Table,
     pub plan: Plan,
+    /// What the plan was made with.
+    pub options: CopyOptions,
     pub replaced: Result<LoadOutcome, ReplaceError>,
+    /// Where only rows that differed were written: how many.
+    pub written: Option<WrittenRows>,
 }
 
 /// A replacement that did not happen.

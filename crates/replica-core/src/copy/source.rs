@@ -1,6 +1,7 @@
 //! Where a table is copied from: a server, or whatever else has rows.
 use super::LOCK_WAIT;
 use super::article;
+use super::sides::Sides;
 use crate::catalog::{self, Article, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::Result;
@@ -48,8 +49,8 @@ pub trait ConnectedSource: Send + Sized {
     where
         Self: 'a;
 
-    /// The session, of a source that is nothing but a server: it can be compared with the target.
-    fn into_session(self) -> Option<Session> {
+    /// Both sides, of a source that is nothing but a server: it can be compared with the target.
+    fn as_servers(_: &mut Sides<Self>) -> Option<&mut Sides> {
         None
     }
 
@@ -126,8 +127,8 @@ impl Source for Endpoint {
 impl ConnectedSource for Session {
     type Rows<'a> = Rows<'a>;
 
-    fn into_session(self) -> Option<Session> {
-        Some(self)
+    fn as_servers(sides: &mut Sides) -> Option<&mut Sides> {
+        Some(sides)
     }
 
     fn give_back(self) -> impl Future<Output = ()> + Send {

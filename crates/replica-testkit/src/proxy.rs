@@ -2,9 +2,9 @@
 //! breaks, lies or falls silent.
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub enum Harm {
     /// So many bytes of the pattern pass, then nothing in either direction, and neither end learns of the other's end:
     /// the server for so long, until its keep-alive would tell it.
     BlackHole(usize, Duration),
+    /// So many bytes of the pattern pass, then nothing in this direction until [`Proxy::lets_go`].
+    Hold(usize),
     /// These bytes pass instead of the pattern.
     Replace(Vec<u8>),
 }
@@ -33,7 +35,9 @@ impl Harm {
     /// How many bytes at the pattern's beginning pass whether it follows or not.
     fn spares(&self, pattern: &[u8]) -> usize {
         match self {
-            Self::HangUp(keep) | Self::Silence(keep) | Self::BlackHole(keep, _) => (*keep).min(pattern.len()),
+            Self::HangUp(keep) | Self::Silence(keep) | Self::BlackHole(keep, _) | Self::Hold(keep) => {
+                (*keep).min(pattern.len())
+            }
             Self::Replace(bytes) => pattern.iter().zip(bytes).take_while(|(old, new)| old == new).count(),
         }
     }
@@ -83,6 +87,26 @@ pub fn through(connection: &str, rule: Rule) -> io::Result<(Proxy, String)> {
 pub struct Proxy {
     address: SocketAddr,
     struck: Receiver<()>,
+    held: Arc<HeldBytes>,
+}
+
+/// What is kept back until it is let go.
+#[derive(Default)]
+struct HeldBytes {
+    is_free: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl HeldBytes {
+    fn lets_go(&self) {
+        *self.is_free.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) {
+        let held = self.is_free.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(held, |is_free| !*is_free));
+    }
 }
 
 impl Proxy {
@@ -94,7 +118,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (tell, struck) = channel();
-        let watch = Watch { left: Arc::new(AtomicU32::new(rule.times)), rule, tell };
+        let held = Arc::<HeldBytes>::default();
+        let watch = Watch { left: Arc::new(AtomicU32::new(rule.times)), rule, tell, held: held.clone() };
         thread::spawn(move || {
             for client in listener.incoming() {
                 // A client that left again, or a server that is gone: the next connection may fare better.
@@ -105,7 +130,7 @@ impl Proxy {
                 }
             }
         });
-        Ok(Self { address, struck })
+        Ok(Self { address, struck, held })
     }
 
     /// Where it listens.
@@ -119,12 +144,20 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// What [`Harm::Hold`] keeps back passes, and so does all that comes after it.
+    pub fn lets_go(&self) {
+        self.held.lets_go();
+    }
+}
+
 /// A rule at work, on all connections.
 #[derive(Clone)]
 struct Watch {
     rule: Rule,
     left: Arc<AtomicU32>,
     tell: Sender<()>,
+    held: Arc<HeldBytes>,
 }
 
 fn relay(client: TcpStream, server: TcpStream, watch: &Watch) -> io::Result<()> {
@@ -160,6 +193,7 @@ fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) ->
             let struck = watch.map_or(nothing, |watch| watch.strike(&mut held));
             let (Struck::No { safe: passes, .. }
             | Struck::Past { after: passes }
+            | Struck::Hold { after: passes }
             | Struck::HangUp { after: passes }
             | Struck::Silence { after: passes }
             | Struck::BlackHole { after: passes, .. }) = struck;
@@ -170,6 +204,7 @@ fn pass(input: &mut TcpStream, output: &mut TcpStream, watch: Option<&Watch>) ->
             match struck {
                 Struck::No { .. } => break,
                 Struck::Past { .. } => {}
+                Struck::Hold { .. } => watch.iter().for_each(|watch| watch.held.wait()),
                 Struck::HangUp { .. } => return Ok(()),
                 Struck::Silence { .. } => {
                     // Reads on, so that the sender does not notice, until it gives up.
@@ -195,6 +230,9 @@ enum Struck {
         safe: usize,
     },
     Past {
+        after: usize,
+    },
+    Hold {
         after: usize,
     },
     HangUp {
@@ -228,6 +266,7 @@ impl Watch {
         match harm {
             Harm::HangUp(keep) => Struck::HangUp { after: (at + keep).min(end) },
             Harm::Silence(keep) => Struck::Silence { after: (at + keep).min(end) },
+            Harm::Hold(keep) => Struck::Hold { after: (at + keep).min(end) },
             Harm::BlackHole(keep, lasts) => Struck::BlackHole { after: (at + keep).min(end), lasts: *lasts },
             Harm::Replace(bytes) => {
                 held.splice(at..end, bytes.iter().copied());

@@ -7,7 +7,7 @@
 //!
 //! That is done rather than comparing `modify_date`, which is promised to move with ALTER of the object and with its indexes alone
 //! (Microsoft docs, "sys.objects"): triggers, security policies, permissions, rows and what points at a table are other objects.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::guard;
 use super::job::{TableJob, table_lock_of};
@@ -19,6 +19,7 @@ use super::source::{ConnectedSource, Source};
 use crate::catalog::{self, Table};
 use crate::config::{Apply, Publish};
 use crate::error::Result;
+use crate::ledger;
 use crate::load::Progress;
 use crate::plan::{Plan, Publishing};
 use crate::read::SmallResults;
@@ -46,6 +47,10 @@ fn is_direct(plan: &Plan) -> bool {
         && guard::look_at_plan(plan).is_some()
 }
 
+/// More than the step in which a server's clock goes on: how long that is depends on hardware and Windows (Microsoft docs,
+/// "SYSUTCDATETIME").
+const CLOCK: Duration = Duration::from_millis(50);
+
 /// Replaces the table. `None`: nothing is changed, and it has to go the long way.
 ///
 /// # Errors
@@ -57,12 +62,35 @@ pub(super) async fn replace<S: Source>(
     (record, timing): (&mut LoadRecord, &mut Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Option<Attempted>> {
-    let Some((target, is_on_record)) = hold(job, planned, &mut sides.target, record).await? else {
-        return Ok(None);
+    let Sides { source: reader, target: session } = sides;
+    // Both to the end: a request that is cut off would take its connection with it.
+    let asked = Instant::now();
+    let (opened, held) = tokio::join!(reader.rows_and_table(&job.table, &job.article, planned), async {
+        let held = hold(job, planned, session, record).await;
+        (held, asked.elapsed())
+    });
+    let (held, took) = (held.0?, held.1);
+    let (rows, source, held) = match (opened?, held) {
+        (Some((rows, source)), Some(held)) => (rows, source, held),
+        (Some((rows, _)), None) => {
+            rows.cancel().await?;
+            return Ok(None);
+        }
+        (None, _) => return Ok(None),
     };
+    let (rows, source) = if held.quiet > took + CLOCK {
+        (rows, source)
+    } else {
+        // Another load may have read the source after us, and committed before we held the table: its rows are newer. Of what
+        // is read while the table is held nobody commits newer rows.
+        log::debug!("{}: is read again, since others may have written it meanwhile", job.table);
+        rows.cancel().await?;
+        let again = reader.rows_and_table(&job.table, &job.article, planned).await?;
+        let Some(opened) = again else { return Ok(None) };
+        opened
+    };
+    let HeldTarget { table: target, is_on_record, .. } = held;
     timing.phase(CATALOG);
-    let opened = sides.source.rows_and_table(&job.table, &job.article, planned).await?;
-    let Some((rows, source)) = opened else { return Ok(None) };
     let plan = job.plan(&source, &target, job.options);
     let looked = plan.ok().filter(|plan| is_direct(plan) && reads_alike(plan, planned));
     let Some((plan, (findings, held))) = looked.and_then(|plan| {
@@ -82,8 +110,8 @@ pub(super) async fn replace<S: Source>(
         }
         timing.phase("PREPARE");
         let progress = &mut record.counted(progress);
-        let outcome = load(rows, &mut sides.target, (&plan, &held), timing, progress).await?;
-        finish(&mut sides.target, &plan, outcome, (checks, record), timing).await?;
+        let outcome = load(rows, session, (&plan, &held), timing, progress).await?;
+        finish(session, &plan, outcome, (checks, record), timing).await?;
         Ok(outcome)
     };
     let replaced = replaced.await;
@@ -97,20 +125,37 @@ fn reads_alike(plan: &Plan, other: &Plan) -> bool {
         && plan.strategy.server == other.strategy.server
 }
 
+/// A target's table that is held.
+struct HeldTarget {
+    table: Table,
+    /// Windows on record have rows that the load replaces.
+    is_on_record: bool,
+    /// Nobody else has written the table for so long, or for longer. Zero: it is not known.
+    quiet: Duration,
+}
+
 /// Takes the table's application lock, asks what the target says of it by then, and puts the load on record, in one round
-/// trip; says whether windows on record have rows that it replaces. `None`: others hold it, or there is another table of that
-/// name.
+/// trip. `None`: others hold it, or there is another table of that name.
 async fn hold<S>(
     job: &TableJob<S>,
     planned: &Plan,
     target: &mut Session,
     record: &mut LoadRecord,
-) -> Result<Option<(Table, bool)>> {
+) -> Result<Option<HeldTarget>> {
     let name = job.article.target_of(&job.table);
     target.works_on(name);
     let lock = table_lock_of(planned.target_id).name();
-    let mut statements = vec![applock::taking(1, LockMode::Exclusive, Duration::ZERO), catalog::call(2, 3)];
-    let mut params = vec![Param::Text(lock.clone()), Param::Text(catalog::all()), Param::Text(name.quoted())];
+    let mut statements = vec![
+        applock::taking(1, LockMode::Exclusive, Duration::ZERO),
+        catalog::call(2, 3),
+        ledger::changes_applied("@P4"),
+    ];
+    let mut params = vec![
+        Param::Text(lock.clone()),
+        Param::Text(catalog::all()),
+        Param::Text(name.quoted()),
+        Param::BigInt(planned.target_id),
+    ];
     // Nothing is on record of a table that is not held, or is another one by now.
     let is_ours = |id: &str| format!("@result >= 0 AND OBJECT_ID(@P3) = {id}");
     if let Some(beginning) = record.beginning(job, planned, params.len() + 1, is_ours) {
@@ -118,7 +163,8 @@ async fn hold<S>(
         params.extend(beginning.params);
     }
     let answers = SmallResults::of(target, Query { sql: statements.join("; "), params }).await?;
-    let (mut sets, begun) = answers.split_off(1 + catalog::RESULTS);
+    let (mut sets, begun) = answers.split_off(2 + catalog::RESULTS);
+    let applied = (sets.len() == 2 + catalog::RESULTS).then(|| sets.pop()).flatten();
     if sets.len() < 1 + catalog::RESULTS {
         log::debug!("{name}: is asked for one after the other: {:?}", begun.ended);
     }
@@ -131,7 +177,8 @@ async fn hold<S>(
         return Ok(None);
     }
     // First of all, so that the record has an end whatever comes.
-    let is_on_record = record.begun(target, job, planned, begun).await?;
+    let (is_on_record, loaded) = record.begun(target, job, planned, begun).await?;
+    let quiet = applied.map_or(Duration::ZERO, |applied| ledger::quiet(&applied)).min(loaded);
     let table = catalog::told_of_copy(target, &job.table, &job.article, results).await?;
-    Ok(Some((table, is_on_record)))
+    Ok(Some(HeldTarget { table, is_on_record, quiet }))
 }

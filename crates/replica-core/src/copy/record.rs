@@ -7,7 +7,7 @@ use super::source::Source;
 use crate::catalog::{Article, TableName};
 use crate::config::Endpoint;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{PlainEnd, PlainRun, PlainRunOptions, Replaced};
+use crate::ledger::{BegunPlainRun, PlainEnd, PlainRun, PlainRunOptions, Replaced};
 use crate::load::{LoadOutcome, Progress};
 use crate::plan::Plan;
 use crate::read::SmallResults;
@@ -51,7 +51,7 @@ impl LoadRecord {
             return replaced.is_on_record(session).await;
         }
         let begun = PlainRun::begin_replacing(session, &job.target, &options(job, plan), replaced).await?;
-        self.has_begun(session, replaced, begun).await
+        Ok(self.has_begun(session, replaced, begun).await?.0)
     }
 
     /// What [`Self::begin`] sends first, for a request that does more before it ([`PlainRun::beginning`]). `None`: the load is
@@ -66,7 +66,8 @@ impl LoadRecord {
         (!self.begun).then(|| PlainRun::beginning(&options(job, plan), &job.replaced(plan), first, condition))
     }
 
-    /// As [`Self::begin`], once the request with [`Self::beginning`] is answered.
+    /// As [`Self::begin`], once the request with [`Self::beginning`] is answered. Says as well for how long no other run has
+    /// ended on the table, as the record has it.
     ///
     /// # Errors
     /// As [`Self::begin`].
@@ -76,10 +77,10 @@ impl LoadRecord {
         job: &TableJob<S>,
         plan: &Plan,
         answers: SmallResults,
-    ) -> Result<bool> {
+    ) -> Result<(bool, Duration)> {
         let replaced = job.replaced(plan);
         if self.begun {
-            return replaced.is_on_record(session).await;
+            return Ok((replaced.is_on_record(session).await?, Duration::ZERO));
         }
         let begun = PlainRun::has_begun(session, &job.target, &options(job, plan), answers).await?;
         self.has_begun(session, &replaced, begun).await
@@ -89,11 +90,11 @@ impl LoadRecord {
         &mut self,
         session: &mut Session,
         replaced: &Replaced<'_>,
-        (run, may_be_on_record): (Option<PlainRun>, bool),
-    ) -> Result<bool> {
+        BegunPlainRun { run, may_be_on_record, quiet }: BegunPlainRun,
+    ) -> Result<(bool, Duration)> {
         self.run = run;
         self.begun = true;
-        if may_be_on_record { replaced.is_on_record(session).await } else { Ok(false) }
+        Ok((may_be_on_record && replaced.is_on_record(session).await?, quiet))
     }
 
     /// Commits the transaction with the load's last rows, notes its end and gives its table back, in one round trip.

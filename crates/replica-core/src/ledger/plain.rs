@@ -1,7 +1,8 @@
 //! Runs that have no windows: whole tables, days that are replaced in one transaction, and runs over many tables.
 //!
-//! Their rows in the ledger are for those who look. No load relies on one, so that none waits for one, and none fails for
-//! want of one: a login that may not write the ledger copies as if there was none.
+//! Their rows in the ledger are for those who look, and tell a load that has read the source before it held the table whether
+//! others have loaded it meanwhile ([`quiet`](super::quiet)). None waits for one, and none fails for want of one: a login that may
+//! not write the ledger copies as if there was none.
 //!
 //! The row is written before the load's transaction and after it, each time by its key in a statement of its own, so that
 //! nothing of the ledger is locked while rows are loaded. Signs of life go over a connection of their own, which is made only
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::lease::{LEASE, RENEWALS};
+use super::quiet::{ago, is_recent, quiet};
 use super::schema::VERSION;
 use super::staging::{sweep_run, sweep_staging};
 use super::{Replaced, change, milliseconds32, names, open_quietly, shortened, signed};
@@ -50,6 +52,16 @@ pub struct PlainRun {
     rows: Arc<AtomicU64>,
     heartbeat: JoinHandle<()>,
     is_noted: AtomicBool,
+}
+
+/// A run that replaces rows, once it is on record, or cannot be.
+pub(crate) struct BegunPlainRun {
+    /// `None`: there is no record.
+    pub run: Option<PlainRun>,
+    /// Windows on record may have rows that it replaces: [`Replaced::is_on_record`] knows. Otherwise none has.
+    pub may_be_on_record: bool,
+    /// No other run has ended on the table for so long, or for longer. Zero: it is not known.
+    pub quiet: Duration,
 }
 
 /// How such a run ended.
@@ -104,17 +116,16 @@ impl PlainRun {
         }
     }
 
-    /// As [`Self::begin`], and asks with it, in one round trip, whether windows on record have rows that the run
-    /// replaces. `false`: none has. `true`: some may, and [`Replaced::is_on_record`] knows.
+    /// As [`Self::begin`], and asks with it, in one round trip, what else there is to know before rows are replaced.
     ///
     /// # Errors
     /// A lost connection.
-    pub async fn begin_replacing(
+    pub(crate) async fn begin_replacing(
         session: &mut Session,
         target: &Endpoint,
         options: &PlainRunOptions<'_>,
         replaced: &Replaced<'_>,
-    ) -> Result<(Option<Self>, bool)> {
+    ) -> Result<BegunPlainRun> {
         let inserted = insert(session, options, Some(replaced)).await;
         Self::begun(session, target, options, inserted).await
     }
@@ -139,7 +150,7 @@ impl PlainRun {
         target: &Endpoint,
         options: &PlainRunOptions<'_>,
         answers: SmallResults,
-    ) -> Result<(Option<Self>, bool)> {
+    ) -> Result<BegunPlainRun> {
         let inserted = match answers.ended {
             Ok(()) if answers.sets.len() == RESULTS => settled(session, options, answers.sets).await,
             Ok(()) => Ok(None),
@@ -153,12 +164,18 @@ impl PlainRun {
         target: &Endpoint,
         options: &PlainRunOptions<'_>,
         inserted: Result<Option<Inserted>>,
-    ) -> Result<(Option<Self>, bool)> {
+    ) -> Result<BegunPlainRun> {
         match inserted {
-            Ok(Some(Inserted { id, windows })) => Ok((Some(Self::new(id, target)), windows > 0)),
+            Ok(Some(Inserted { id, windows, quiet })) => {
+                let run = Some(Self::new(id, target));
+                Ok(BegunPlainRun { run, may_be_on_record: windows > 0, quiet })
+            }
             Err(error) if error.server().is_none() => Err(error),
             // No ledger yet, one of another release, or no right to it.
-            Ok(None) | Err(_) => Ok((Self::begin(session, target, options).await?, true)),
+            Ok(None) | Err(_) => {
+                let run = Self::begin(session, target, options).await?;
+                Ok(BegunPlainRun { run, may_be_on_record: true, quiet: Duration::ZERO })
+            }
         }
     }
 
@@ -309,6 +326,8 @@ pub(crate) struct Inserted {
     id: i64,
     /// Windows on record with rows that it replaces, if that was asked.
     windows: i64,
+    /// See [`BegunPlainRun`].
+    quiet: Duration,
 }
 
 /// The results of an [`insertion`].
@@ -334,6 +353,7 @@ fn insertion(
         },
     );
     let condition = condition(&id);
+    let (ago, is_recent) = (ago("ended"), is_recent("ended"));
     // Parameters make a batch of its own, with whose end the session has its lock timeout back (Microsoft docs, "SET
     // statements", Remarks). XACT_ABORT is on: where the windows cannot be counted there is no row either.
     let sql = format!(
@@ -343,8 +363,9 @@ fn insertion(
          SELECT 0, {tool}, {schema}, {table}, {id}, {source}, HOST_NAME(), APP_NAME(), SUSER_SNAME(), {pid}, 0, 'copying', SYSUTCDATETIME(), \
          DATEADD(millisecond, {lease}, SYSUTCDATETIME()), 0, 0, 0, 0, 0, 0, 0, 0 FROM replica.ledger \
          WHERE ledger.version = {VERSION}{condition}; \
-         SELECT run_id FROM replica.runs WITH (NOLOCK) WHERE schema_name = {schema} AND table_name = {table} AND ended IS NULL \
-         AND (table_name <> N'' OR tool = {tool}) AND ({alone} = 1 OR lease_until < SYSUTCDATETIME())"
+         SELECT run_id, CASE WHEN ended IS NULL THEN 1 ELSE 0 END AS is_left, {ago} FROM replica.runs WITH (NOLOCK) \
+         WHERE schema_name = {schema} AND table_name = {table} AND ({is_recent} OR ended IS NULL \
+         AND (table_name <> N'' OR tool = {tool}) AND ({alone} = 1 OR lease_until < SYSUTCDATETIME()))"
     );
     let (names, object_id) = options.table.map_or((("", ""), 0), |(table, id)| (names(table), id));
     let mut params = vec![
@@ -391,17 +412,20 @@ async fn settled(
          OUTPUT inserted.run_id WHERE runs.run_id = @P1 AND runs.ended IS NULL"
     );
     let mut found_dead = false;
-    for other in answers.next().unwrap_or_default() {
+    let others = answers.next().unwrap_or_default();
+    for other in others.iter().filter(|other| other.flag("is_left")) {
         let other: i64 = other.number("run_id")?;
         if other < id {
             change(session, &crashed, &[&other]).await?;
             found_dead = true;
         }
     }
+    // Nobody knows when it died, and whether it had committed its rows.
+    let quiet = if found_dead { Duration::ZERO } else { quiet(&others) };
     if let Some((table, _)) = options.table.filter(|_| found_dead) {
         sweep_staging(session, table, None).await?;
     }
-    Ok(Some(Inserted { id, windows }))
+    Ok(Some(Inserted { id, windows, quiet }))
 }
 
 async fn note(session: &mut Session, id: i64, end: PlainEnd<'_>) -> Result<()> {

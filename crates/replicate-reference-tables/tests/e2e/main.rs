@@ -20,6 +20,7 @@ mod many;
 mod meanwhile;
 mod names;
 mod output;
+mod overlapping;
 mod parquet;
 mod pinpoint;
 mod publish;

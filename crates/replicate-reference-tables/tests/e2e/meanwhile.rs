@@ -18,8 +18,16 @@ fn pair() -> Option<Pair> {
     pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label nvarchar(20) NULL)");
     pair.source("INSERT INTO dbo.t VALUES (1, N'one'), (2, NULL)");
     pair.target("INSERT INTO dbo.t VALUES (901, N'old')");
+    // Makes the ledger: it is nothing that changes meanwhile.
+    tool(&pair).run(&["dbo.first"]).exits(0);
+    pair.target("DELETE FROM dbo.first");
     Some(pair)
 }
+
+/// The first table is held and on record, as its rows are asked for at the same time.
+const HELD: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM sys.dm_tran_locks WHERE resource_type = 'APPLICATION' \
+     AND resource_database_id = DB_ID()) AND NOT EXISTS (SELECT 1 FROM sys.dm_exec_requests WHERE database_id = DB_ID() \
+     AND session_id <> @@SPID) THEN 1 ELSE 0 END";
 
 /// Plans both tables, has `change` done while the first one waits for its rows, and goes on.
 fn meanwhile(pair: &Pair, change: impl FnOnce(&Pair)) -> ProgramExit {
@@ -32,6 +40,7 @@ fn run(pair: &Pair, program: &Program, options: &[&str], change: impl FnOnce(&Pa
     holder.number("SELECT COUNT(*) FROM dbo.first WITH (TABLOCKX, HOLDLOCK)");
     let running = program.start(&[&["dbo.first", "dbo.t", "--max-workers=1"], options].concat());
     until_it_waits(&mut pair.source.client(), WAITING);
+    until_it_waits(&mut pair.target.client(), HELD);
     change(pair);
     holder.batch("COMMIT TRANSACTION");
     let exit = running.finish();

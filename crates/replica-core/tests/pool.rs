@@ -4,6 +4,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Peer, Sandbox, done, endpoint, error, run, scripted_each};
+use replica_core::catalog::{self, TableName};
 use replica_core::config::Endpoint;
 use replica_core::session::applock::{self, LockMode};
 use replica_core::session::{Isolation, Role, Row, Session};
@@ -75,6 +76,86 @@ fn what_a_session_held_is_gone_when_it_is_used_again() {
     }
 }
 
+/// How often sessions of the endpoint were reset; `other` is none of them.
+async fn resets(other: &mut Session, endpoint: &Endpoint) -> i64 {
+    let rows = other.query("EXEC sp_sandbox_requests", &[]).await.unwrap();
+    let of = rows.iter().find(|row| row.get::<&str, _>(0) == Some(&endpoint.application_name));
+    of.and_then(|row| row.get(3)).unwrap_or_default()
+}
+
+async fn look_ahead(session: &mut Session) {
+    catalog::look_ahead(session, &[TableName::new("dbo", "t")]).await.unwrap();
+}
+
+#[test]
+fn a_session_that_holds_nothing_is_kept_as_it_is() {
+    let sandbox = Sandbox::start(Policy::On, 4096);
+    let endpoint = sandbox.endpoint("Encrypt=false;Application Name=pooled");
+    run(async {
+        let mut other = Session::connect(&sandbox.endpoint("Encrypt=false"), Role::Target).await.unwrap();
+        for (what, is_reset) in [
+            ("nothing", false),
+            ("the catalog", false),
+            ("a transaction", false),
+            ("another isolation level and back", false),
+            ("another isolation level", true),
+            ("a wait for locks", true),
+            ("a batch", true),
+            ("a query", true),
+            ("a query before the catalog", true),
+            ("a lock", true),
+            ("a transaction that is rolled back", true),
+            ("an error", true),
+            ("a request that was stopped", true),
+        ] {
+            let before = resets(&mut other, &endpoint).await;
+            let mut session = taken(&endpoint).await;
+            match what {
+                "nothing" => {}
+                "the catalog" => look_ahead(&mut session).await,
+                "a transaction" => {
+                    session.lane().unwrap().begin().await.unwrap();
+                    session.lane().unwrap().commit().await.unwrap();
+                }
+                "another isolation level and back" => {
+                    session.set_isolation(Isolation::Snapshot).await.unwrap();
+                    session.set_isolation(Isolation::ReadCommitted).await.unwrap();
+                }
+                "another isolation level" => session.set_isolation(Isolation::Snapshot).await.unwrap(),
+                "a wait for locks" => session.set_lock_timeout(Duration::from_millis(7)).await.unwrap(),
+                "a batch" => drop(session.execute("SET ROWCOUNT 1").await.unwrap()),
+                "a query" => drop(session.query("SELECT 1", &[]).await.unwrap()),
+                "a query before the catalog" => {
+                    session.query("SELECT 1", &[]).await.unwrap();
+                    look_ahead(&mut session).await;
+                }
+                "a lock" => {
+                    assert!(
+                        applock::take(&mut session, "one", LockMode::Exclusive, Duration::ZERO)
+                            .await
+                            .unwrap()
+                    );
+                }
+                "a transaction that is rolled back" => {
+                    session.lane().unwrap().begin().await.unwrap();
+                    session.lane().unwrap().rollback().await.unwrap();
+                }
+                "an error" => drop(session.execute("RAISERROR(N'no', 16, 1)").await.unwrap_err()),
+                _ => {
+                    session.lane().unwrap().send_batch("WAITFOR DELAY '00:00:30'").await.unwrap();
+                    session.lane().unwrap().attention().await.unwrap();
+                }
+            }
+            let number_at_server = session.number();
+            session.give_back().await;
+            let again = taken(&endpoint).await;
+            assert_eq!(again.number(), number_at_server, "{what}");
+            assert_eq!(resets(&mut other, &endpoint).await - before, i64::from(is_reset), "{what}");
+            again.give_back().await;
+        }
+    });
+}
+
 #[test]
 fn a_session_serves_its_own_connection_string_and_side_only() {
     let sandbox = Sandbox::start(Policy::On, 4096);
@@ -124,14 +205,19 @@ fn a_session_is_closed_where_not_all_went_well() {
     });
 }
 
-#[test]
-fn a_session_that_is_killed_while_nobody_uses_it_is_not_used_again() {
+/// `is_reset`: when it is given back.
+fn is_not_used_again_once_it_is_killed(is_reset: bool) {
     let sandbox = Sandbox::start(Policy::On, 4096);
     let endpoint = sandbox.endpoint("Encrypt=false");
     run(async {
         let mut other = Session::connect(&endpoint, Role::Target).await.unwrap();
         let mut session = taken(&endpoint).await;
-        let (first, number_at_server) = (mark(&mut session).await, session.number());
+        let number_at_server = session.number();
+        let of = MARK.replace("@@SPID", &number_at_server.to_string());
+        let first = marked(&other.query(&of, &[]).await.unwrap());
+        if is_reset {
+            session.execute("SET ROWCOUNT 0").await.unwrap();
+        }
         session.give_back().await;
         other.execute(&format!("KILL {number_at_server}")).await.unwrap();
         let alive =
@@ -148,6 +234,16 @@ fn a_session_that_is_killed_while_nobody_uses_it_is_not_used_again() {
     });
 }
 
+#[test]
+fn a_session_that_is_killed_while_nobody_uses_it_is_not_used_again() {
+    is_not_used_again_once_it_is_killed(true);
+}
+
+#[test]
+fn one_that_was_kept_as_it_is_is_not_either() {
+    is_not_used_again_once_it_is_killed(false);
+}
+
 /// Whether a session is used again whose server answers the reset so, and hangs up then or does not.
 fn is_used_again(answer: Vec<u8>, hangs_up: bool) -> bool {
     let (tell, told) = std::sync::mpsc::channel();
@@ -158,13 +254,16 @@ fn is_used_again(answer: Vec<u8>, hangs_up: bool) -> bool {
         let mut asked = 0;
         while peer.message().is_some() {
             asked += 1;
-            if connection == 0 && asked == 1 {
+            if connection == 0 && asked == 2 {
                 peer.reply(&answer);
                 if hangs_up {
                     drop(peer);
                     hung_up.send(()).unwrap();
                     return;
                 }
+            } else if connection == 0 && asked == 1 {
+                // Of what nobody knows what it leaves.
+                peer.reply(&done(0, 0));
             } else {
                 tell.send(connection).unwrap();
                 peer.reply(&done(0, 0));
@@ -173,7 +272,8 @@ fn is_used_again(answer: Vec<u8>, hangs_up: bool) -> bool {
     });
     let endpoint = endpoint(address, "Encrypt=false");
     run(async {
-        let session = taken(&endpoint).await;
+        let mut session = taken(&endpoint).await;
+        session.execute("SET ROWCOUNT 0").await.unwrap();
         session.give_back().await;
         if hangs_up {
             // A connection that breaks later is an error of whoever uses it.

@@ -117,10 +117,14 @@ impl Conversation {
                 log::debug!("session {}: {}", self.session.id, logged::batch(&text));
                 // A word of its own: sessions begin with SET CURSOR_CLOSE_ON_COMMIT.
                 let words = &mut text.split(|c: char| !c.is_alphanumeric() && c != '_');
-                if words.any(|word| word.eq_ignore_ascii_case("commit")) && commits(&self.channel.engine) {
+                let is_commit = words.any(|word| word.eq_ignore_ascii_case("commit"));
+                if is_commit && commits(&self.channel.engine) {
                     return Err(Closed);
                 }
-                self.answer(answers, reset, |session, reply| engine::batch(session, &text, &mut [], reply))
+                self.answer(answers, reset, |session, reply| engine::batch(session, &text, &mut [], reply))?;
+                let is_cut =
+                    is_commit && self.channel.engine.sandbox.take(FaultKind::CutBetween, None).is_some();
+                if is_cut { Err(Closed) } else { Ok(()) }
             }
             kind::TRANSACTION_MANAGER => match requests::transaction(headers.body)? {
                 Some(TransactionRequest::Commit { .. }) if commits(&self.channel.engine) => Err(Closed),

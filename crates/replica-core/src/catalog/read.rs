@@ -48,6 +48,7 @@ pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()
         params.extend(quoted.iter().map(|name| name as &dyn ToSql));
         match session.query_all(&sql, &params).await {
             Ok(mut results) if results.len() == names.len() * question::ALL.len() => {
+                session.has_left_nothing();
                 for name in quoted.into_iter().rev() {
                     let of_this = results.split_off(results.len() - question::ALL.len());
                     session.keep_ahead(name, of_this);

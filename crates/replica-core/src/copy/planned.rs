@@ -163,6 +163,10 @@ async fn hold<S>(
         params.extend(beginning.params);
     }
     let answers = SmallResults::of(target, Query { sql: statements.join("; "), params }).await?;
+    if answers.ended.is_ok() {
+        // But for the lock, which the session knows of; the lock timeout ends with the call.
+        target.has_left_nothing();
+    }
     let (mut sets, begun) = answers.split_off(2 + catalog::RESULTS);
     let applied = (sets.len() == 2 + catalog::RESULTS).then(|| sets.pop()).flatten();
     if sets.len() < 1 + catalog::RESULTS {

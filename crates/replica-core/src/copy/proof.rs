@@ -113,7 +113,10 @@ pub(super) fn same_again(snapshot: bool, sent: Fingerprint, again: Fingerprint) 
 
 /// What the target has of a plan's rows.
 pub(super) async fn stored(target: &mut Session, plan: &Plan) -> Result<Fingerprint> {
-    read::fingerprint(open(target, plan, plan.verify_select()).await?).await
+    let mut rows = open(target, plan, plan.verify_select()).await?;
+    // A SELECT.
+    rows.leaves_nothing();
+    read::fingerprint(rows).await
 }
 
 /// The columns whose values a target may store as others than were sent, and what to do about each.

@@ -15,6 +15,7 @@ use crate::plan::{CopyOptions, Phase, Plan, Statement};
 use crate::report::Timing;
 use crate::rows::RowSource;
 use crate::session::{Session, forbids_snapshot};
+use crate::shape::DeleteMethod;
 use crate::tds::fingerprint::Fingerprint;
 
 /// Whoever holds the table for longer would, through our waiting, keep everybody else out, too.
@@ -126,6 +127,10 @@ pub(super) async fn load(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<LoadOutcome, ReplaceError> {
     begin(target, plan.before(), timing).await?;
+    if plan.strategy.delete_method == DeleteMethod::Truncate {
+        // No trigger fires.
+        target.has_left_nothing();
+    }
     still_rest(target, plan).await?;
     let load = plan.load(rows.columns())?;
     let outcome = load::stream(rows, target.lane()?, &load, progress).await?;

@@ -200,6 +200,8 @@ impl ConnectedSource for Session {
             rows.cancel().await?;
             return Ok(None);
         };
+        // A SELECT, and settings that end with the call.
+        rows.leaves_nothing();
         if plan.strategy.server.pads_decimals {
             rows.pad_decimals();
         }

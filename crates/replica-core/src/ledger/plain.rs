@@ -211,7 +211,7 @@ impl PlainRun {
         sql.extend(lock.map(|lock| lock.release(&place(lock.number))));
         let statement = Query { sql: sql.join("; "), params }.statement().filter(|_| !sql.is_empty());
         let Some(statement) = statement else { return session.lane()?.commit().await };
-        match session.lane()?.commit_and(&statement).await? {
+        match session.commit_and(&statement).await? {
             Ok(()) => {
                 if let Some(run) = run {
                     run.has_ended();

@@ -22,6 +22,9 @@ mod message;
 
 use message::{OutgoingMessage, Until};
 
+/// Among the hints of a [`Load`].
+pub(crate) const FIRE_TRIGGERS: &str = "FIRE_TRIGGERS";
+
 /// Blocks read ahead, at the most: memory does not grow with the table, and the sockets hold more.
 const QUEUE: usize = 4;
 
@@ -230,6 +233,7 @@ impl<'a> BulkWriter<'a> {
     async fn write(&mut self, block: Block, more: bool) -> Result<()> {
         if self.message.is_closed() {
             self.lane.batch(&self.statement).await?;
+            self.lane.has_left_nothing();
             self.message.open(self.head.clone());
         }
         let rows = block.rows;
@@ -267,6 +271,9 @@ impl<'a> BulkWriter<'a> {
                 None => Error::data(what),
             });
         }
+        if !self.load.fires_triggers() {
+            self.lane.has_left_nothing();
+        }
         self.uncommitted += sent;
         if self.load.commit_rows.is_some_and(|limit| self.uncommitted >= limit) {
             if let Some(fence) = &self.load.fence {
@@ -296,6 +303,11 @@ impl<'a> BulkWriter<'a> {
 }
 
 impl Load {
+    /// What triggers do is the table's own business.
+    fn fires_triggers(&self) -> bool {
+        self.hints.iter().any(|hint| hint == FIRE_TRIGGERS)
+    }
+
     /// The batch that announces a bulk load.
     pub fn statement(&self) -> String {
         let columns: Vec<_> =

@@ -5,7 +5,7 @@ use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
 use crate::config::{Allowance, Apply, Publish};
 use crate::error::{Error, Result};
 use crate::ledger::{LastLoad, source_name};
-use crate::load::{Load, LoadColumn};
+use crate::load::{FIRE_TRIGGERS, Load, LoadColumn};
 use crate::shape::{DeleteMethod, LoadOptions, Strategy, strategy};
 use crate::tds::columns::WireColumn;
 use crate::tds::rpc::{Param, Query};
@@ -307,7 +307,7 @@ impl Plan {
         let flags = [
             (self.strategy.lock.tablock(), "TABLOCK"),
             (self.strategy.check_constraints, "CHECK_CONSTRAINTS"),
-            (self.strategy.fire_triggers, "FIRE_TRIGGERS"),
+            (self.strategy.fire_triggers, FIRE_TRIGGERS),
         ];
         hints.extend(flags.iter().filter(|(on, _)| *on).map(|(_, hint)| (*hint).to_owned()));
         if !self.sorted.is_empty() {

@@ -31,6 +31,7 @@ pub struct Rows<'a> {
     scanner: RowScanner,
     chunks: ChunkCounter,
     ended: bool,
+    leaves_nothing: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -49,7 +50,8 @@ impl<'a> Rows<'a> {
                     lane.has_progressed();
                     let chunks = ChunkCounter::default();
                     let scanner = RowScanner::new(&columns, chunks.limits(BLOCK))?;
-                    return Ok(Self { lane, inbox, reply, columns, scanner, chunks, ended: false });
+                    let (ended, leaves_nothing) = (false, false);
+                    return Ok(Self { lane, inbox, reply, columns, scanner, chunks, ended, leaves_nothing });
                 }
                 Some((token, used)) => {
                     inbox.consume(used);
@@ -73,6 +75,11 @@ impl<'a> Rows<'a> {
     pub fn set_chunk_rows(&mut self, rows: u64) {
         self.chunks = ChunkCounter::new(rows);
         self.scanner.set_limits(self.chunks.limits(BLOCK));
+    }
+
+    /// What the query runs is known to leave nothing in the session.
+    pub(crate) fn leaves_nothing(&mut self) {
+        self.leaves_nothing = true;
     }
 
     /// See [`RowScanner::pad_decimals`]; before the first [`next`](Self::next).
@@ -143,6 +150,9 @@ impl<'a> Rows<'a> {
             return Err(Error::protocol(format!(
                 "the source sent {read} rows and says that it was {counted}"
             )));
+        }
+        if self.leaves_nothing {
+            self.lane.has_left_nothing();
         }
         Ok(())
     }

@@ -90,7 +90,7 @@ pub struct Session {
 }
 
 /// What the server was told last, and keeps; `None` where that is not certain.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Settings {
     isolation: Option<Isolation>,
     /// In milliseconds.
@@ -98,6 +98,9 @@ struct Settings {
 }
 
 impl Settings {
+    /// Those of [`OPTIONS`].
+    const FIRST: Self = Self { isolation: Some(Isolation::ReadCommitted), lock_timeout: Some(NO_LIMIT) };
+
     /// What brings the session from here to there, each where it is another one.
     fn statements(self, isolation: Option<Isolation>, lock_timeout: Option<i32>) -> Vec<String> {
         let isolation = isolation
@@ -138,7 +141,12 @@ const OPTIONS: &[&str] = &[
     "SET CURSOR_CLOSE_ON_COMMIT OFF",
     "SET TEXTSIZE 2147483647",
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    // Of Settings::FIRST.
+    "SET LOCK_TIMEOUT -1",
 ];
+
+/// A wait for a lock that has no end.
+const NO_LIMIT: i32 = -1;
 
 impl Session {
     /// How long the server took to let us in.
@@ -152,7 +160,11 @@ impl Session {
         let options: Vec<&str> = OPTIONS.iter().copied().chain([mark.as_str()]).collect();
         match self.execute(&options.join("; ")).await {
             Err(e) if e.server().is_some() => {}
-            settled => return settled.map(drop),
+            settled => {
+                settled?;
+                self.begins_anew()?;
+                return Ok(());
+            }
         }
         self.has_all_options = false;
         for option in options {
@@ -162,6 +174,21 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// The server has taken each of [`OPTIONS`], and the session holds nothing else.
+    fn begins_anew(&mut self) -> Result<()> {
+        self.settings = Settings::FIRST;
+        self.lane()?.begins_anew();
+        Ok(())
+    }
+
+    /// The last request has gone well, and has left nothing in the session that is not accounted for: by its settings, its
+    /// application locks and its transaction.
+    pub(crate) fn has_left_nothing(&mut self) {
+        if let Some(lane) = &mut self.lane {
+            lane.has_left_nothing();
+        }
     }
 
     /// Nothing is under way.
@@ -211,6 +238,7 @@ impl Session {
             // On Babelfish they go with a transaction that is rolled back (PostgreSQL docs, "SET").
             return Ok(());
         }
+        self.has_left_nothing();
         self.settings = Settings {
             isolation: isolation.or(before.isolation),
             lock_timeout: lock_timeout.or(before.lock_timeout),
@@ -298,6 +326,22 @@ impl Session {
         self.settings.lock_timeout = Some(wait);
         self.lane()?.has_begun();
         Ok(reply)
+    }
+
+    /// Commits the transaction, and runs a statement that does not belong to it and leaves nothing, in the same batch. What
+    /// became of that is within. Where all goes well the session holds nothing more by it than it began with.
+    ///
+    /// # Errors
+    /// Those of [`Lane::commit`].
+    pub(crate) async fn commit_and(&mut self, statement: &str) -> Result<Result<()>> {
+        let settings = self.settings.statements(None, Settings::FIRST.lock_timeout);
+        self.settings.lock_timeout = None;
+        let committed = self.lane()?.commit_and(statement, &settings).await?;
+        if committed.is_ok() {
+            self.settings.lock_timeout = Settings::FIRST.lock_timeout;
+            self.has_left_nothing();
+        }
+        Ok(committed)
     }
 
     /// The data lane: the socket for the caller alone, until the reply to every request is read.

@@ -27,7 +27,8 @@ impl Session {
         let lane = self.idle_lane()?;
         let in_transaction = lane.in_transaction();
         let (watched, number) = (lane.watch().cloned(), lane.number());
-        if let Some(lane) = self.lane.take() {
+        if let Some(mut lane) = self.lane.take() {
+            lane.is_lent();
             self.shared.lend(lane);
         }
         let client = &mut self.client;

@@ -15,6 +15,8 @@ pub enum FaultKind {
     CutBeforeCommit,
     /// The connection is cut once a COMMIT has happened, before its reply.
     CutAfterCommit,
+    /// The connection is cut once a COMMIT has happened and its reply is sent.
+    CutBetween,
     /// The connection is cut when a request comes that has the session reset.
     CutResetting,
     /// Nothing more of a bulk load is read, until the faults are disarmed.
@@ -49,6 +51,7 @@ impl FaultKind {
             ("cut_replying", Self::CutReplying),
             ("cut_before_commit", Self::CutBeforeCommit),
             ("cut_after_commit", Self::CutAfterCommit),
+            ("cut_between", Self::CutBetween),
             ("cut_resetting", Self::CutResetting),
             ("stall", Self::Stall),
             ("slow", Self::Slow),

@@ -2,6 +2,7 @@
 mod interrupt;
 mod request;
 mod silence;
+mod traces;
 mod transaction;
 
 use std::future::poll_fn;
@@ -23,6 +24,7 @@ use crate::link::Link;
 use crate::tds::packet::Inbox;
 use crate::tds::rpc::Query;
 use silence::Silence;
+use traces::Traces;
 
 /// Room for what a server says while it is still being spoken to.
 const EARLY: usize = 4096;
@@ -58,6 +60,7 @@ pub struct Lane {
     unanswered: u32,
     /// Bytes received while sending, before anyone asked for them.
     early: Vec<u8>,
+    traces: Traces,
     /// Whose errors these are: side and server.
     place: String,
     /// Who is asked when the server does not answer.
@@ -76,6 +79,7 @@ impl Lane {
             incoming: PacketBoundary::default(),
             unanswered: 0,
             early: Vec::new(),
+            traces: Traces::default(),
             place: String::new(),
             watch: None,
         }
@@ -192,7 +196,9 @@ impl Lane {
                 let mut left = written;
                 for part in parts {
                     let here = left.min(part.len());
-                    self.unanswered += self.outgoing.advance(&part[..here])?;
+                    let sent = self.outgoing.advance(&part[..here])?;
+                    self.unanswered += sent;
+                    (0..sent).for_each(|_| self.traces.sent());
                     left -= here;
                 }
                 Poll::Ready(Ok(written))

@@ -26,6 +26,7 @@ impl Lane {
     pub async fn begin(&mut self) -> Result<()> {
         self.batch("BEGIN TRANSACTION").await?;
         self.has_begun();
+        self.has_left_nothing();
         Ok(())
     }
 
@@ -41,6 +42,7 @@ impl Lane {
     pub async fn commit_and_begin(&mut self) -> Result<()> {
         self.batch("COMMIT TRANSACTION; BEGIN TRANSACTION").await?;
         self.has_begun();
+        self.has_left_nothing();
         Ok(())
     }
 
@@ -51,16 +53,23 @@ impl Lane {
     pub async fn commit(&mut self) -> Result<()> {
         self.batch("COMMIT TRANSACTION").await?;
         self.set_transaction(0);
+        self.has_left_nothing();
         Ok(())
     }
 
-    /// Commits the transaction, and runs a statement that does not belong to it in the same batch. What became of that is
-    /// within. Where the COMMIT fails it is not run: not every error ends a batch, even with XACT_ABORT ON.
+    /// Commits the transaction, and runs a statement that does not belong to it in the same batch, and `more`. What became of
+    /// these is within. Where the COMMIT fails the statement is not run: not every error ends a batch, even with XACT_ABORT ON.
     ///
     /// # Errors
     /// Those of [`Self::commit`].
-    pub async fn commit_and(&mut self, statement: &str) -> Result<Result<()>> {
-        self.send_batch(&format!("COMMIT TRANSACTION; IF @@ERROR = 0 {statement}")).await?;
+    pub(in crate::session) async fn commit_and(
+        &mut self,
+        statement: &str,
+        more: &[String],
+    ) -> Result<Result<()>> {
+        let statement = format!("COMMIT TRANSACTION; IF @@ERROR = 0 {statement}");
+        let statements = std::iter::once(&statement).chain(more).map(String::as_str);
+        self.send_batch(&statements.collect::<Vec<_>>().join("; ")).await?;
         let reply = self.whole_reply().await?;
         // Babelfish does not say that a transaction is over, and other servers might not say more than that before an error.
         let committed = reply.committed || reply.begun_well;

@@ -60,7 +60,8 @@ fn copy_from<S: Source + Clone + Send + 'static>(
     let policy = options.creation.policy(config)?;
     cli::block_on(options.max_workers, |stop| async move {
         let copied = stop.or(async {
-            let configured = Configured::ask(config, &written.entries, source.endpoint(), &target).await?;
+            let configured =
+                Configured::ask_and_meet(config, &written.entries, source.endpoint(), &target).await?;
             reporter.phase("NAMES");
             let mut tables = configured.tables(&written)?;
             options.article.of_one(&tables)?;

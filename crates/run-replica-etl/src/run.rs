@@ -98,7 +98,8 @@ impl EtlPlan<'_> {
     /// The tables of the configuration, and the steps of this run.
     async fn steps(&self, sides: &StepContext) -> Result<(Vec<TableName>, Vec<Step>)> {
         let Self { config, written, day, options, workers } = self;
-        let configured = Configured::ask(config, written, Some(&sides.source), &sides.target).await?;
+        let configured =
+            Configured::ask_and_meet(config, written, Some(&sides.source), &sides.target).await?;
         let step_options = StepOptions {
             only: &options.only,
             look_back: options.look_back,

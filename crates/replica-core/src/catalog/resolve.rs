@@ -89,7 +89,6 @@ impl FromIterator<(TableName, TableName)> for Names {
 }
 
 async fn asked(session: &mut Session, written: &[ListEntry]) -> Result<Names> {
-    session.set_lock_timeout(LOCK_WAIT).await?;
     let mut names = HashMap::new();
     let mut named = Vec::new();
     for entry in written {
@@ -103,7 +102,10 @@ async fn asked(session: &mut Session, written: &[ListEntry]) -> Result<Names> {
     for written in named.chunks(NAMES_PER_QUERY) {
         let quoted: Vec<String> = written.iter().map(TableName::quoted).collect();
         let params: Vec<&dyn ToSql> = quoted.iter().map(|name| name as &dyn ToSql).collect();
-        for row in session.query(&question(written.len()), &params).await? {
+        let rows = session.query(&question(written.len()), &params).await?;
+        // A SELECT, and a lock timeout that ends with the call.
+        session.has_left_nothing();
+        for row in rows {
             let row = CatalogRow::from(&row);
             let place: usize = row.number("place")?;
             if let Some(written) = written.get(place) {
@@ -116,6 +118,7 @@ async fn asked(session: &mut Session, written: &[ListEntry]) -> Result<Names> {
     if !has_patterns {
         return Ok(names);
     }
+    session.set_lock_timeout(LOCK_WAIT).await?;
     let rows: Vec<_> = session.query(question::TABLES.sql, &[]).await?.iter().map(CatalogRow::from).collect();
     let mut tables = Vec::new();
     for row in rows.iter().filter(|row| !is_history(row)) {
@@ -134,9 +137,10 @@ fn is_history(row: &CatalogRow) -> bool {
 fn question(names: usize) -> String {
     let names: Vec<_> = (0..names).map(|place| format!("({place}, @P{})", place + 1)).collect();
     format!(
-        "SELECT n.place AS place, s.name AS schema_name, o.name AS table_name FROM (VALUES {}) AS n (place, name) \
+        "SET LOCK_TIMEOUT {}; SELECT n.place AS place, s.name AS schema_name, o.name AS table_name FROM (VALUES {}) AS n (place, name) \
          JOIN sys.objects AS o ON o.object_id = OBJECT_ID(n.name) \
          JOIN sys.schemas AS s ON s.schema_id = o.schema_id",
+        LOCK_WAIT.as_millis(),
         names.join(", ")
     )
 }

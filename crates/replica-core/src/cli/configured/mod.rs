@@ -1,12 +1,15 @@
 //! What is written of tables, on the command line and in the configuration, brought to the tables that are meant.
 use std::collections::HashMap;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
 
 use super::tables::{List, Written};
 use crate::catalog::near::near;
 use crate::catalog::{Article, ListEntry, NamedOrMatching, Names, TableName};
 use crate::config::{Config, Endpoint, TableSettings};
 use crate::error::{Error, Result};
-use crate::session::Role;
+use crate::session::{Role, Session};
 
 /// The tables that a server has under the names that are written, and what the configuration says of each.
 ///
@@ -44,6 +47,37 @@ impl Configured {
         }
         let names = Names::ask(server, role, &all).await?;
         Self::new(config, written, names, role)
+    }
+
+    /// As [`Self::ask`], for whoever goes on to both servers: logs in at the target meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::ask`], else those of a login at the target.
+    pub async fn ask_and_meet(
+        config: &Config,
+        written: &[ListEntry],
+        source: Option<&Endpoint>,
+        target: &Endpoint,
+    ) -> Result<Self> {
+        let asked = pin!(Self::ask(config, written, source, target));
+        if source.is_none() {
+            return asked.await;
+        }
+        let met = pin!(async {
+            Session::take(target, Role::Target).await?.give_back().await;
+            Ok(())
+        });
+        match select(asked, met).await {
+            Either::Left((asked, met)) => {
+                let asked = asked?;
+                let met: Result<()> = met.await;
+                met.map(|()| asked)
+            }
+            Either::Right((met, asked)) => {
+                let asked = asked.await?;
+                met.map(|()| asked)
+            }
+        }
     }
 
     /// The same, of names that were asked for.

@@ -2,6 +2,7 @@
 use super::memory;
 use crate::bind::{Needs, TableUse, resolve_visibility};
 use rusqlite::{Row, params_from_iter};
+use sandbox_catalog::schema::Table;
 use sandbox_session::Engine;
 use sandbox_session::Session;
 use sandbox_session::api::Sink;
@@ -161,6 +162,7 @@ impl Reading {
         let registry = &engine.transactions;
         let me = session.transaction.as_ref().map(|t| t.id);
         let versions = view == ReadMode::Versions;
+        must_not_be_refused(session, FaultKind::RefuseSelect, tables)?;
         if session.options.isolation == Isolation::Snapshot {
             must_allow_snapshot(session, tables)?;
         }
@@ -219,16 +221,39 @@ pub fn wait_out(session: &Session, Conflict(other): Conflict, sink: &dyn Sink) -
 }
 
 /// # Errors
+/// What a client has asked for.
+fn must_not_be_refused(session: &Session, kind: FaultKind, tables: &[TableUse]) -> Result<(), SqlError> {
+    tables.iter().try_for_each(|used| must_not_refuse(session, kind, (used.database, &used.table)))
+}
+
+/// The same of one table.
+///
+/// # Errors
+/// What a client has asked for.
+pub fn must_not_refuse(
+    session: &Session,
+    kind: FaultKind,
+    (database, table): (i16, &Table),
+) -> Result<(), SqlError> {
+    let instance = session.engine.instance();
+    let Some(database) = instance.databases.get(&database) else { return Ok(()) };
+    let name = TableName::new(database.schema_name(table.schema_id), &table.name);
+    match session.engine.sandbox.take(kind, Some(&name)) {
+        Some(number) => {
+            let number = i32::try_from(number).unwrap_or_default();
+            Err(SqlError::new(number, 16, 1, "It is refused, as was asked for."))
+        }
+        None => Ok(()),
+    }
+}
+
+/// # Errors
 /// 3952 where a database does not allow SNAPSHOT; what a client has asked for.
 fn must_allow_snapshot(session: &Session, tables: &[TableUse]) -> Result<(), SqlError> {
+    must_not_be_refused(session, FaultKind::RefuseSnapshot, tables)?;
     let instance = session.engine.instance();
     for used in tables {
         let Some(database) = instance.databases.get(&used.database) else { continue };
-        let table = TableName::new(database.schema_name(used.table.schema_id), &used.table.name);
-        if let Some(number) = session.engine.sandbox.take(FaultKind::RefuseSnapshot, Some(&table)) {
-            let number = i32::try_from(number).unwrap_or_default();
-            return Err(SqlError::new(number, 16, 1, "SNAPSHOT isolation is refused, as was asked for."));
-        }
         if !database.allow_snapshot {
             return Err(SqlError::new(
                 3952,

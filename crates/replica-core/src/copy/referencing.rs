@@ -72,12 +72,12 @@ pub(super) fn told(claim: &Claim, error: Error) -> Error {
     if error.has_number(ACTING_KEY) { acts() } else { claim.told(error) }
 }
 
-/// A window's DELETE, to go with its claim. `None`: there is more to it.
-pub(super) fn clearing(plan: &Plan, lock_wait: Duration) -> Option<Clearing> {
+/// A window's DELETE, to go with its claim.
+pub(super) fn clearing(plan: &Plan, lock_wait: Duration) -> Clearing {
     let (mut delete, batch) = plan.delete();
-    batch?;
+    let look = batch.is_none().then(|| plan.any_old_row().sql);
     let check = rest(plan, &mut delete.params);
-    Some(Clearing { delete, check, lock_wait })
+    Clearing { delete, look, check, lock_wait }
 }
 
 fn rest_and_ours(plan: &Plan, claim: &Claim, params: &mut Vec<Param>) -> String {

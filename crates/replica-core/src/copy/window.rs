@@ -97,11 +97,11 @@ async fn wait_for_load_lock(target: &mut Session, load_lock: &str, claim: &Claim
 /// In transactions of their own, so that no lock is kept that a load's stronger one could meet.
 async fn delete(target: &mut Session, plan: &Plan, claim: &Claim) -> Result<()> {
     let (delete, batch) = plan.delete();
-    if batch.is_none() && is_empty(target, plan).await? {
+    let mut with_claim = claim.cleared.as_ref();
+    if batch.is_none() && with_claim.is_none() && is_empty(target, plan).await? {
         // Nothing to lock the table for.
         return Ok(());
     }
-    let mut with_claim = claim.cleared.as_ref();
     loop {
         let deleted = match with_claim.take() {
             Some(cleared) => cleared.deleted.clone().map_err(|error| told(claim, error))?,

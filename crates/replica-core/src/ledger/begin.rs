@@ -165,7 +165,8 @@ async fn on_record(session: &mut Session, options: &RunOptions<'_>, lock: &str) 
     }
     let (id, batch) = insert(session, options, joined).await?;
     let table = options.subject.table.clone();
-    let run = Run { id, batch, table, lock: lock.to_owned(), lease: options.lease };
+    let by_key = options.windows.iter().any(|planned| planned.window.keys().is_some());
+    let run = Run { id, batch, table, by_key, lock: lock.to_owned(), lease: options.lease };
     if joined.is_some() {
         let skipped = windows.iter().filter(|known| known.batch == batch).filter_map(complete).collect();
         return Ok(Begun { run, joined: true, skipped, redone: Vec::new() });

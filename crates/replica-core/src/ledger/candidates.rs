@@ -14,11 +14,26 @@ pub struct Candidates {
     asking: sync::Mutex<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     left: VecDeque<(Window, i64)>,
     /// Taken by a worker whose claim is not settled: the ledger may have them as pending still.
     taken: Vec<Window>,
+    /// How many to ask for.
+    at_a_time: usize,
+    /// No window is left, nor in the hands of another host: that is for good.
+    exhausted: bool,
+}
+
+/// Each time that the ledger is asked, the server looks at all that are pending: a run that has its windows alone soon asks for
+/// many. One that shares them would have most of them taken by others meanwhile.
+const FEW: usize = 16;
+const MANY: usize = 4_096;
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { left: VecDeque::new(), taken: Vec::new(), at_a_time: FEW, exhausted: false }
+    }
 }
 
 /// One worker asks the ledger; the others wait for what it is told.
@@ -26,6 +41,8 @@ pub(super) struct Asking<'a> {
     candidates: &'a Candidates,
     /// What was being claimed when it began to ask.
     taken: Vec<Window>,
+    /// How many it asks for.
+    pub at_a_time: usize,
     _alone: sync::MutexGuard<'a, ()>,
 }
 
@@ -46,27 +63,41 @@ impl Candidates {
         self.known().taken.retain(|taken| taken != window);
     }
 
-    /// Others are at work on the same windows: what is left of them is to be asked for.
+    /// Others are at work on the same windows: what is left of them is to be asked for, a few at a time.
     pub(super) fn forget(&self) {
-        self.known().left.clear();
+        let mut known = self.known();
+        known.left.clear();
+        known.at_a_time = FEW;
     }
 
-    /// Waits until nobody else asks. `None`: there are candidates by now.
+    /// Whether the ledger was found to have none, and never will.
+    pub(super) fn are_exhausted(&self) -> bool {
+        self.known().exhausted
+    }
+
+    /// Waits until nobody else asks. `None`: there are candidates by now, or never will be.
     pub(super) async fn ask(&self) -> Option<Asking<'_>> {
         let alone = self.asking.lock().await;
         let known = self.known();
-        let taken = known.left.is_empty().then(|| known.taken.clone())?;
-        Some(Asking { candidates: self, taken, _alone: alone })
+        let taken = (known.left.is_empty() && !known.exhausted).then(|| known.taken.clone())?;
+        Some(Asking { candidates: self, taken, at_a_time: known.at_a_time, _alone: alone })
     }
 }
 
 impl Asking<'_> {
+    /// The ledger has none that is free, nor is another host at work on one.
+    pub(super) fn told_of_the_end(self) {
+        self.candidates.known().exhausted = true;
+    }
+
     /// What the ledger has said. Those that another worker was claiming come back only where no others are left: its claim
     /// may fail.
     pub(super) fn told(self, windows: Vec<(Window, i64)>) {
         let (taken, free): (VecDeque<_>, VecDeque<_>) =
             windows.into_iter().partition(|(window, _)| self.taken.contains(window));
-        self.candidates.known().left = if free.is_empty() { taken } else { free };
+        let mut known = self.candidates.known();
+        known.left = if free.is_empty() { taken } else { free };
+        known.at_a_time = (4 * self.at_a_time).min(MANY);
     }
 }
 
@@ -89,6 +120,36 @@ mod tests {
             let (_, second) = tokio::join!(async { asking.told(months()) }, candidates.ask());
             assert!(second.is_none(), "asked though there are candidates");
             assert_eq!(candidates.take(), months().into_iter().next());
+        });
+    }
+
+    #[test]
+    fn once_there_is_none_nobody_asks_any_more() {
+        run(async {
+            let candidates = Candidates::default();
+            let asking = candidates.ask().await.unwrap();
+            assert!(!candidates.are_exhausted());
+            let (_, second) = tokio::join!(async { asking.told_of_the_end() }, candidates.ask());
+            assert!(second.is_none() && candidates.are_exhausted());
+        });
+    }
+
+    #[test]
+    fn who_has_the_windows_alone_asks_for_many() {
+        run(async {
+            let candidates = Candidates::default();
+            let mut asked = Vec::new();
+            for _ in 0..6 {
+                let asking = candidates.ask().await.unwrap();
+                asked.push(asking.at_a_time);
+                asking.told(months());
+                while let Some((window, _)) = candidates.take() {
+                    candidates.settled(&window);
+                }
+            }
+            assert_eq!(asked, [FEW, 64, 256, 1_024, MANY, MANY]);
+            candidates.forget();
+            assert_eq!(candidates.ask().await.unwrap().at_a_time, FEW, "another host has taken one");
         });
     }
 

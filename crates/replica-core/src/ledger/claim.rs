@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use super::candidates::Candidates;
 use super::clearing::{Cleared, Clearing};
-use super::known::{WINDOW_DAYS, days, window};
+use super::known::{WINDOW_DAYS, WINDOW_KEYS, days, window};
 use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
 use crate::error::{Error, Kind, Result};
 use crate::read::SmallResults;
@@ -73,8 +73,6 @@ const HELD: &str = "EXISTS (SELECT 1 FROM replica.runs AS r WHERE r.run_id = win
      AND r.ended IS NULL AND r.lease_until > SYSUTCDATETIME())";
 /// An error number of our own: those above 50,000 are free (Microsoft docs, THROW).
 const TAKEN_OVER: u32 = 50_971;
-/// Largest first; others may be faster, so a few more are looked at.
-const CANDIDATES: u32 = 16;
 
 /// Changes a window's row if it is being loaded and `ours`, and fails if not.
 fn or_taken_over(set: &str, ours: &str) -> String {
@@ -111,32 +109,36 @@ impl Run {
         &self,
         session: &mut Session,
         window: Window,
-        free: impl FnOnce(&str) -> String,
+        free: impl Fn(&str) -> String,
         clearing: Option<(Clearing, i64)>,
     ) -> Result<Option<Claim>> {
         let begun = Instant::now();
-        let clears = clearing.is_some();
+        let expected = clearing.as_ref().map(|(clearing, _)| clearing.results());
         let silence = session.silence();
-        if clears {
+        if expected.is_some() {
             // A DELETE may take as long as it likes, as by itself.
             session.be_patient();
             session.works_on(format_args!("{} {window}", self.table));
         }
-        let answers = SmallResults::of(session, self.claiming(&window, free, clearing)).await;
+        let answers = SmallResults::of(session, self.claiming(&window, &free, clearing)).await;
         session.be_silent_for(silence);
-        let SmallResults { sets, ended } = answers.map_err(|error| error.within("the ledger"))?;
-        let mut sets = sets.into_iter();
-        let row = sets.next().and_then(|rows| rows.into_iter().next()).filter(|_| clears || ended.is_ok());
-        let Some(row) = row else { return ended.map(|()| None).map_err(|error| error.within("the ledger")) };
-        let cleared =
-            if clears { Some(Cleared::of(session, sets.next(), ended, begun).await?) } else { None };
+        let SmallResults { mut sets, ended } = answers.map_err(|error| error.within("the ledger"))?;
+        let results = sets.split_off(sets.len().min(1));
+        let row = sets.pop().and_then(|rows| rows.into_iter().next());
+        let Some(row) = row.filter(|_| expected.is_some() || ended.is_ok()) else {
+            return ended.map(|()| None).map_err(|error| error.within("the ledger"));
+        };
+        let cleared = match expected {
+            Some(expected) => Cleared::of(session, (results, expected), ended, begun).await?,
+            None => None,
+        };
         Ok(Some(Claim { run: self.clone(), window, attempt: row.number("attempts")?, cleared }))
     }
 
     fn claiming(
         &self,
         window: &Window,
-        free: impl FnOnce(&str) -> String,
+        free: impl Fn(&str) -> String,
         clearing: Option<(Clearing, i64)>,
     ) -> Query {
         let mut params =
@@ -210,33 +212,52 @@ impl Run {
         loop {
             while let Some((window, attempts)) = candidates.take() {
                 let clearing = clearing(&window).map(|clearing| (clearing, attempts));
-                let claimed = self.claim_if(session, window.clone(), free, clearing).await;
+                let clears = clearing.is_some();
+                let claimed = match self.claim_if(session, window.clone(), free, clearing).await {
+                    // A request that does not compile is refused as a whole. Should that be the DELETE's fault, it is the window's
+                    // failure, which has to be claimed for that.
+                    Err(error) if clears && error.server().is_some() && !error.is_transient() => {
+                        log::debug!("{} {window}: claimed by itself: {error}", self.table);
+                        self.claim_if(session, window.clone(), free, None).await
+                    }
+                    claimed => claimed,
+                };
                 candidates.settled(&window);
                 if let Some(claim) = claimed? {
                     return Ok(NextClaim::Claimed(claim));
                 }
                 candidates.forget();
             }
+            if candidates.are_exhausted() {
+                return Ok(NextClaim::Done);
+            }
             let Some(asking) = candidates.ask().await else { continue };
+            let keys = if self.by_key { WINDOW_KEYS } else { "" };
             let sql = format!(
-                "SELECT TOP ({CANDIDATES}) windows.*, {WINDOW_DAYS} FROM replica.windows \
+                "SELECT TOP ({}) windows.attempts, {WINDOW_DAYS}{keys} FROM replica.windows \
                  WHERE windows.schema_name = @P1 AND windows.table_name = @P2 AND windows.batch_id = @P3 \
                  AND (windows.state = 'pending' \
                  OR (windows.state = 'loading' AND windows.run_id <> @P4 AND NOT {HELD})) \
-                 ORDER BY windows.estimated_rows DESC, windows.first_date"
+                 ORDER BY windows.estimated_rows DESC, windows.first_date",
+                asking.at_a_time
             );
             let found = ask(session, &sql, &[&schema, &table, &self.batch, &self.id]).await?;
-            if found.is_empty() {
-                break;
+            if !found.is_empty() {
+                let found = found.iter().map(|row| Ok((window(row)?, row.number("attempts")?)));
+                asking.told(found.collect::<Result<_>>()?);
+                continue;
             }
-            let found = found.iter().map(|row| Ok((window(row)?, row.number("attempts")?)));
-            asking.told(found.collect::<Result<_>>()?);
+            // What another host has given back meanwhile is left, too.
+            let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
+                       AND batch_id = @P3 AND (state = 'pending' OR (state = 'loading' AND run_id <> @P4))";
+            let others = ask(session, sql, &[&schema, &table, &self.batch, &self.id]).await?;
+            let others = others.first().and_then(|row| row.int("others")).unwrap_or_default();
+            if others > 0 {
+                return Ok(NextClaim::Wait);
+            }
+            asking.told_of_the_end();
+            return Ok(NextClaim::Done);
         }
-        let sql = "SELECT COUNT(*) AS others FROM replica.windows WHERE schema_name = @P1 AND table_name = @P2 \
-                   AND batch_id = @P3 AND state = 'loading' AND run_id <> @P4";
-        let others = ask(session, sql, &[&schema, &table, &self.batch, &self.id]).await?;
-        let others = others.first().and_then(|row| row.int("others")).unwrap_or_default();
-        Ok(if others > 0 { NextClaim::Wait } else { NextClaim::Done })
     }
 }
 

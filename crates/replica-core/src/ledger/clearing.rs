@@ -13,6 +13,8 @@ use crate::tds::rpc::Query;
 #[derive(Clone, Debug)]
 pub(crate) struct Clearing {
     pub delete: Query,
+    /// A SELECT that has one row if there are any to delete, with the DELETE's parameters. Without rows nothing is locked for them.
+    pub look: Option<String>,
     /// A statement that fails if what has to hold before the COMMIT does not. Its parameters are among those of the DELETE.
     pub check: Option<String>,
     /// How long whoever holds old rows is waited for.
@@ -21,14 +23,30 @@ pub(crate) struct Clearing {
 
 impl Clearing {
     /// What follows the UPDATE that claims the window, which ends with a fence of the ledger's.
+    ///
+    /// A look that fails without an end to the batch leaves its variable as it is: there may be rows.
     pub(super) fn statements(&self, fence: &str) -> String {
         let check = self.check.as_ref().map_or_else(String::new, |check| format!("; {check}"));
-        format!(
-            "IF @@ROWCOUNT = 1 BEGIN DECLARE @deleted bigint; SET LOCK_TIMEOUT {}; BEGIN TRANSACTION; {}; \
-             SET @deleted = @@ROWCOUNT; {fence}{check}; COMMIT TRANSACTION; SELECT @deleted AS deleted END",
-            self.lock_wait.as_millis(),
+        let wait = format!("SET LOCK_TIMEOUT {}", self.lock_wait.as_millis());
+        let delete = format!(
+            "BEGIN TRANSACTION; {}; SET @deleted = @@ROWCOUNT; {fence}{check}; COMMIT TRANSACTION",
             self.delete.sql
+        );
+        let deletes = match &self.look {
+            None => delete,
+            Some(look) => format!(
+                "DECLARE @old_rows int = 1; SELECT @old_rows = COUNT(*) FROM ({look}) AS looked; \
+                 SELECT @old_rows AS old_rows; IF @old_rows > 0 BEGIN {delete} END"
+            ),
+        };
+        format!(
+            "IF @@ROWCOUNT = 1 BEGIN DECLARE @deleted bigint = 0; {wait}; {deletes}; SELECT @deleted AS deleted END"
         )
+    }
+
+    /// How many results its statements have.
+    pub(super) fn results(&self) -> usize {
+        1 + usize::from(self.look.is_some())
     }
 }
 
@@ -42,15 +60,21 @@ pub(crate) struct Cleared {
 }
 
 impl Cleared {
+    /// From the results behind that of the claim, of as many as there were to be. `None`: the look was refused, and nothing is
+    /// deleted.
+    ///
     /// # Errors
     /// A lost connection.
     pub(super) async fn of(
         session: &mut Session,
-        deleted: Option<Vec<CatalogRow>>,
+        (results, expected): (Vec<Vec<CatalogRow>>, usize),
         ended: Result<()>,
         begun: Instant,
-    ) -> Result<Self> {
-        let deleted = deleted.and_then(|rows| rows.first()?.int("deleted"));
+    ) -> Result<Option<Self>> {
+        if results.len() + 1 < expected && ended.is_err() {
+            return Ok(None);
+        }
+        let deleted = results.get(expected - 1).and_then(|rows| rows.first()?.int("deleted"));
         let deleted = match (deleted.and_then(|rows| u64::try_from(rows).ok()), ended) {
             (Some(rows), Ok(())) => Ok(rows),
             (None, Ok(())) => Err(Error::protocol("a DELETE gives no number")),
@@ -60,6 +84,6 @@ impl Cleared {
                 Err(error)
             }
         };
-        Ok(Self { deleted, took: begun.elapsed() })
+        Ok(Some(Self { deleted, took: begun.elapsed() }))
     }
 }

@@ -107,6 +107,9 @@ fn known(row: &CatalogRow, table: &TableName) -> Result<RecordedWindow> {
 pub(crate) const WINDOW_DAYS: &str = "CONVERT(varchar(10), windows.first_date, 126) AS first_day, \
      CONVERT(varchar(10), windows.next_date, 126) AS next_day";
 
+/// What else [`window`] reads of a range of keys, where the ledger has ranges.
+pub(super) const WINDOW_KEYS: &str = ", windows.range_number, windows.first_key, windows.next_key";
+
 /// The days of the rows that a range of keys has: any.
 pub(super) const ALL_DAYS: DayRange = DayRange { first: time::macros::date!(0001 - 01 - 01), next: LAST_DAY };
 

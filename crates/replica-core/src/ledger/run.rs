@@ -16,6 +16,8 @@ pub struct Run {
     pub batch: i64,
     /// The target's, which the run holds.
     pub table: TableName,
+    /// Its windows are ranges of a key.
+    pub(super) by_key: bool,
     /// The application lock under which it begins.
     pub(super) lock: String,
     pub(super) lease: Duration,

@@ -285,7 +285,7 @@ impl Plan {
         }
     }
 
-    /// One row if there are any old rows. It waits for nobody's load: only the window's own writer puts rows into it,
+    /// One row if there are any old rows, with the parameters of [`delete`](Self::delete). It waits for nobody's load: only the window's own writer puts rows into it,
     /// and that is who asks.
     ///
     /// In a clustered index NOLOCK could miss a row that a page split moves meanwhile (Microsoft docs, "Table hints",
@@ -295,6 +295,6 @@ impl Plan {
     pub fn any_old_row(&self) -> Query {
         let shared = self.strategy.lock == LoadLock::Table;
         let hints = if shared { "NOLOCK" } else { "READPAST, READCOMMITTEDLOCK" };
-        self.at_target(&format!("SELECT TOP (1) 1 FROM {} WITH ({hints})", self.target.quoted()))
+        self.at_target(&format!("SELECT TOP (1) 1 AS old_row FROM {} WITH ({hints})", self.target.quoted()))
     }
 }

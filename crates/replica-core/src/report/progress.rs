@@ -18,6 +18,7 @@ pub struct ProgressBars(MultiProgress);
 
 /// One table's or window's bar. It goes away when dropped.
 pub struct Bar {
+    all: MultiProgress,
     bar: ProgressBar,
     bytes: Arc<AtomicU64>,
 }
@@ -56,7 +57,7 @@ impl ProgressBars {
         if !bar.is_hidden() {
             bar.enable_steady_tick(REDRAWN);
         }
-        Bar { bar, bytes }
+        Bar { all: self.0.clone(), bar, bytes }
     }
 
     /// Runs `write` while the bars are off the screen.
@@ -107,6 +108,8 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        // It would stay among the others behind the first one, and nobody draws them where there is no terminal.
+        self.all.remove(&self.bar);
     }
 }
 

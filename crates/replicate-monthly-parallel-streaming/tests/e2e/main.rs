@@ -9,6 +9,7 @@ mod deadlock;
 mod difference;
 mod faults;
 mod indexes;
+mod joined;
 mod losses;
 mod overtaken;
 mod partitions;

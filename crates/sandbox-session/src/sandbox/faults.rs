@@ -35,6 +35,10 @@ pub enum FaultKind {
     RefuseIndex,
     /// A SELECT under SNAPSHOT isolation is refused with this error (the value).
     RefuseSnapshot,
+    /// A SELECT is refused with this error (the value).
+    RefuseSelect,
+    /// A DELETE is refused with this error (the value), once it has its lock of the table.
+    RefuseDelete,
     /// CHANGETABLE is refused as on a secondary replica.
     SecondaryReplica,
     /// Reading a system view ends as the wait for a lock does that is held for too long.
@@ -61,6 +65,8 @@ impl FaultKind {
             ("silence", Self::Silence),
             ("refuse_index", Self::RefuseIndex),
             ("refuse_snapshot", Self::RefuseSnapshot),
+            ("refuse_select", Self::RefuseSelect),
+            ("refuse_delete", Self::RefuseDelete),
             ("secondary_replica", Self::SecondaryReplica),
             ("locked_view", Self::LockedView),
         ];

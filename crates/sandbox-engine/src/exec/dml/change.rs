@@ -17,6 +17,7 @@ use sandbox_session::failure::Outcome;
 use sandbox_session::frame::Frame;
 use sandbox_session::names::TEMPDB;
 use sandbox_session::options::Isolation;
+use sandbox_session::sandbox::FaultKind;
 use sandbox_session::transaction;
 use sandbox_sql::parse;
 use sandbox_transactions::locks::{LockMode, LockScope};
@@ -86,6 +87,9 @@ fn attempt(
     let result = bound.and_then(|bound| {
         let own = (bound.target.database, bound.target.table.object_id);
         session.lock_table(own, table_lock(&change.target.hints), LockScope::Transaction, sink)?;
+        if change.deletes {
+            read::must_not_refuse(session, FaultKind::RefuseDelete, (own.0, &bound.target.table))?;
+        }
         if changes_keys(change, &bound.target) {
             session.lock_range(own, LockMode::IX, LockScope::Statement, sink)?;
         }

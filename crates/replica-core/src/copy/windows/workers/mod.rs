@@ -221,7 +221,7 @@ impl WorkerPool {
         if base.difference.is_some() || base.strategy.lock.serializes_loads() || disables || stages {
             return None;
         }
-        clearing(&self.plan.limited(window.clone()), LOCK_WAIT)
+        Some(clearing(&self.plan.limited(window.clone()), LOCK_WAIT))
     }
 
     async fn connected<'a>(&self, sides: &'a mut Connected) -> Result<&'a mut Sides> {

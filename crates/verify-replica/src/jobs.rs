@@ -14,8 +14,8 @@ use replica_core::verify::{Comparison, ComparisonJob, ComparisonOptions, Connect
 use replica_core::window::{CutBy, Outside, Window};
 
 use crate::args::Options;
+use crate::finished::{ComparedTable, FinishedComparison};
 use crate::ranges::{self, RecordedRanges};
-use crate::run::FinishedComparison;
 
 /// Looks at tables, and says what is to be compared.
 pub struct Planner<'a> {
@@ -25,10 +25,16 @@ pub struct Planner<'a> {
     pub throttle: Throttle,
 }
 
+/// A window, or a whole table, to compare.
+pub struct PlannedComparison {
+    pub of: Arc<ComparedTable>,
+    pub job: ComparisonJob,
+}
+
 /// A table's windows.
 #[derive(Default)]
 pub struct PlannedComparisons {
-    pub jobs: Vec<ComparisonJob>,
+    pub jobs: Vec<PlannedComparison>,
     /// Those of which it is known beforehand that they cannot be compared.
     pub failed: Vec<FinishedComparison>,
 }
@@ -116,12 +122,13 @@ impl Planner<'_> {
             warnings.push(format!("not compared, since one side has no such column: {one_sided}"));
         }
         warnings.iter().for_each(|warning| log::warn!("{}: {warning}", comparison.target));
+        let of = Arc::new(self.compared(&comparison));
         if options.against_ledger {
-            return self.recorded(sides, comparison).await;
+            return self.recorded(sides, comparison, of).await;
         }
         let windows = match part {
             ComparedPart::Whole => {
-                let jobs = vec![self.job(&comparison, None)];
+                let jobs = vec![PlannedComparison { of, job: self.job(&comparison, None) }];
                 return Ok(PlannedComparisons { jobs, failed: Vec::new() });
             }
             ComparedPart::Windows(windows) => windows.to_vec(),
@@ -129,8 +136,8 @@ impl Planner<'_> {
             ComparedPart::KeyRanges => recorded.of(&comparison)?,
         };
         self.tell_of_others(sides, &comparison, &windows).await?;
-        let jobs = windows.into_iter().map(|window| self.job(&comparison, Some(window)));
-        Ok(PlannedComparisons { jobs: jobs.collect(), failed: Vec::new() })
+        let planned = |window| PlannedComparison { of: of.clone(), job: self.job(&comparison, Some(window)) };
+        Ok(PlannedComparisons { jobs: windows.into_iter().map(planned).collect(), failed: Vec::new() })
     }
 
     /// With `--all` the tables that the configuration replaces by days are compared by days, the others as a whole.
@@ -169,6 +176,17 @@ impl Planner<'_> {
         Ok(())
     }
 
+    fn compared(&self, comparison: &Comparison) -> ComparedTable {
+        let one_sided = comparison.mapping.one_sided().next().is_some();
+        ComparedTable {
+            name: comparison.source.clone(),
+            article: comparison.article.clone(),
+            cut_by: comparison.cut_by.clone().unwrap_or(CutBy::Date(None)),
+            left_out: left_out(comparison).collect::<Vec<_>>().join(", "),
+            columns_differ: self.options.strict_columns && one_sided,
+        }
+    }
+
     fn job(&self, comparison: &Arc<Comparison>, window: Option<Window>) -> ComparisonJob {
         ComparisonJob {
             comparison: comparison.clone(),
@@ -180,7 +198,12 @@ impl Planner<'_> {
     }
 
     /// The windows that are on record and lie within the days asked for.
-    async fn recorded(&self, sides: &mut Sides, comparison: Arc<Comparison>) -> Result<PlannedComparisons> {
+    async fn recorded(
+        &self,
+        sides: &mut Sides,
+        comparison: Arc<Comparison>,
+        of: Arc<ComparedTable>,
+    ) -> Result<PlannedComparisons> {
         let known = known(sides, &comparison).await?;
         let windows = self.options.windows.as_deref();
         let first = windows.and_then(|windows| windows.first()?.days());
@@ -195,18 +218,15 @@ impl Planner<'_> {
             match record(&known, &comparison) {
                 Ok(recorded) => {
                     let job = self.job(&comparison, Some(known.window.clone()));
-                    planned.jobs.push(ComparisonJob { recorded: Some(recorded), ..job });
+                    let job = ComparisonJob { recorded: Some(recorded), ..job };
+                    planned.jobs.push(PlannedComparison { of: of.clone(), job });
                 }
                 Err(error) => planned.failed.push(FinishedComparison {
-                    table: comparison.source.clone(),
-                    article: comparison.article.clone(),
+                    of: of.clone(),
                     window: Some(known.window.clone()),
                     result: Err(comparison.article.named(&comparison.source, error).window(&known.window)),
                     took: Duration::ZERO,
-                    job: None,
                     before: None,
-                    left_out: String::new(),
-                    columns_differ: false,
                 }),
             }
         }
@@ -284,7 +304,7 @@ fn record(
 }
 
 /// Columns that are not compared, and why.
-pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
+fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
     let mapping = &comparison.mapping;
     let columns = mapping.left_out.iter().map(|left| {
         let side = if left.at_source { "" } else { ", in the target only" };
@@ -296,15 +316,6 @@ pub fn left_out(comparison: &Comparison) -> impl Iterator<Item = String> {
 /// A table that cannot be compared at all.
 pub fn failed(table: TableName, article: Article, error: Error, since: Instant) -> FinishedComparison {
     let result = Err(article.named(&table, error));
-    FinishedComparison {
-        table,
-        article,
-        window: None,
-        result,
-        took: since.elapsed(),
-        job: None,
-        before: None,
-        left_out: String::new(),
-        columns_differ: false,
-    }
+    let of = Arc::new(ComparedTable::unknown(table, article));
+    FinishedComparison { of, window: None, result, took: since.elapsed(), before: None }
 }

@@ -2,7 +2,7 @@
 use replica_core::report::{Record, RecordValue};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingColumn, DifferingRow, Verdict};
 
-use crate::run::FinishedComparison;
+use crate::finished::FinishedComparison;
 
 /// A window's line.
 pub fn record(finished: &FinishedComparison) -> Record {
@@ -31,7 +31,7 @@ pub fn record(finished: &FinishedComparison) -> Record {
         .with("seconds", RecordValue::Seconds(finished.took))
         .with("source_hash", hash(|verdict| verdict.source.hash))
         .with("target_hash", hash(|verdict| verdict.target.hash))
-        .with("left_out", text(&finished.left_out))
+        .with("left_out", text(&finished.of.left_out))
         .with(
             "error",
             finished.result.as_ref().err().map_or(RecordValue::Missing, |e| RecordValue::Text(e.to_string())),

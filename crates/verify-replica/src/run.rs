@@ -2,9 +2,9 @@
 //! it went.
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use replica_core::catalog::{Article, TableName};
+use replica_core::catalog::TableName;
 use replica_core::cli::{self, Code, Configured, List, Stop, Tool};
 use replica_core::config::Config;
 use replica_core::error::{Kind, Result};
@@ -13,13 +13,14 @@ use replica_core::notify;
 use replica_core::report::{Format, ProgressBars, Reporter, about};
 use replica_core::retry::Backoff;
 use replica_core::schedule::pool;
-use replica_core::verify::{ComparisonJob, ComparisonOutcome, Connections, Throttle, Verdict};
-use replica_core::window::{CutBy, Window};
+use replica_core::verify::{ComparisonOutcome, Connections, Throttle};
+use replica_core::window::Window;
 use time::OffsetDateTime;
 
 use crate::Args;
 use crate::args::Options;
-use crate::jobs::{self, PlannedComparisons, Planner, left_out};
+use crate::finished::FinishedComparison;
+use crate::jobs::{self, PlannedComparison, PlannedComparisons, Planner};
 use crate::line;
 use crate::repair::{DifferingTable, Phases, Repair, is_stop};
 use crate::report::Report;
@@ -67,23 +68,6 @@ struct VerifyRun<'a> {
     repaired: Vec<(TableName, Phases)>,
 }
 
-/// A window, or a whole table, that is done with.
-pub struct FinishedComparison {
-    pub table: TableName,
-    pub article: Article,
-    pub window: Option<Window>,
-    pub result: Result<Verdict>,
-    pub took: Duration,
-    /// To compare it again; none where it could not be compared at all.
-    pub job: Option<ComparisonJob>,
-    /// How it was before it was repaired.
-    pub before: Option<Verdict>,
-    /// Columns that were not compared, and why.
-    pub left_out: String,
-    /// One side alone has some of them, and that is to count.
-    pub columns_differ: bool,
-}
-
 impl VerifyRun<'_> {
     async fn all(mut self, names: Vec<TableName>, stop: Stop) -> Result<Code> {
         stop.or(async {
@@ -115,8 +99,8 @@ impl VerifyRun<'_> {
     }
 
     /// Looks at every table before any is read.
-    async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<ComparisonJob>> {
-        let mut jobs: Vec<ComparisonJob> = Vec::new();
+    async fn plan(&mut self, names: Vec<TableName>) -> Result<Vec<PlannedComparison>> {
+        let mut jobs: Vec<PlannedComparison> = Vec::new();
         self.planner().look_ahead(&names).await;
         for table in names {
             let started = Instant::now();
@@ -140,17 +124,16 @@ impl VerifyRun<'_> {
         Ok(jobs)
     }
 
-    async fn compare(&mut self, jobs: Vec<ComparisonJob>) -> Result<()> {
+    async fn compare(&mut self, jobs: Vec<PlannedComparison>) -> Result<()> {
         let (progress, connections) = (self.reporter.progress().clone(), self.connections.clone());
-        let strict = self.options.strict_columns;
-        let work = move |job: ComparisonJob| compare(job, strict, connections.clone(), progress.clone());
+        let work = move |planned| compare(planned, connections.clone(), progress.clone());
         let workers = self.options.max_workers;
         let mut broken = Ok(());
         let done = |finished: FinishedComparison| {
             let written = self.finish(finished);
             broken = std::mem::replace(&mut broken, Ok(())).and(written);
         };
-        pool::run(jobs, workers, |job| job.comparison.rows.unwrap_or(u64::MAX), work, done).await;
+        pool::run(jobs, workers, |planned| planned.job.comparison.rows.unwrap_or(u64::MAX), work, done).await;
         Ok(broken?)
     }
 
@@ -177,14 +160,13 @@ impl VerifyRun<'_> {
     fn broken(&self) -> Vec<DifferingTable> {
         let mut tables: Vec<DifferingTable> = Vec::new();
         for finished in self.finished.iter().filter(|done| done.rows_differ()) {
-            let Some(job) = &finished.job else { continue };
             let windows = finished.window.clone().into_iter();
-            match tables.iter_mut().find(|broken| broken.table == finished.table) {
+            match tables.iter_mut().find(|broken| broken.table == finished.of.name) {
                 Some(broken) => broken.windows.extend(windows),
                 None => tables.push(DifferingTable {
-                    table: finished.table.clone(),
+                    table: finished.of.name.clone(),
                     windows: windows.collect(),
-                    cut_by: job.comparison.cut_by.clone().unwrap_or(CutBy::Date(None)),
+                    cut_by: finished.of.cut_by.clone(),
                 }),
             }
         }
@@ -199,15 +181,16 @@ impl VerifyRun<'_> {
             Some(window) => broken.windows.contains(window),
             None => broken.windows.is_empty(),
         };
-        let is_again = |done: &mut FinishedComparison| done.table == broken.table && was_broken(&done.window);
+        let is_again =
+            |done: &mut FinishedComparison| done.of.name == broken.table && was_broken(&done.window);
         let before: Vec<FinishedComparison> = self.finished.extract_if(.., is_again).collect();
         let at = self.finished.len();
         let mut failed = failed.into_iter().filter(|done| was_broken(&done.window));
         failed.try_for_each(|done| self.finish(done))?;
-        self.compare(jobs.into_iter().filter(|job| was_broken(&job.window)).collect()).await?;
+        self.compare(jobs.into_iter().filter(|planned| was_broken(&planned.job.window)).collect()).await?;
         for was in before {
             if let Some(is) = self.finished[at..].iter_mut().find(|is| is.window == was.window) {
-                is.before = was.result.ok();
+                is.before = was.result.ok().map(Box::new);
             }
         }
         Ok(())
@@ -234,7 +217,7 @@ impl VerifyRun<'_> {
 
     async fn report(&self, file: &Path) -> Result<()> {
         let mut runs = Vec::new();
-        let mut tables: Vec<&TableName> = self.finished.iter().map(|done| &done.table).collect();
+        let mut tables: Vec<&TableName> = self.finished.iter().map(|done| &done.of.name).collect();
         tables.sort();
         tables.dedup();
         for table in tables {
@@ -291,68 +274,25 @@ impl VerifyRun<'_> {
     }
 }
 
-fn is_planned(jobs: &[ComparisonJob], planned: &PlannedComparisons) -> bool {
-    let tables = |job: &ComparisonJob| [job.comparison.source.clone(), job.comparison.target.clone()];
+fn is_planned(jobs: &[PlannedComparison], planned: &PlannedComparisons) -> bool {
+    let tables = |PlannedComparison { job, .. }: &PlannedComparison| {
+        [job.comparison.source.clone(), job.comparison.target.clone()]
+    };
     planned.jobs.first().is_some_and(|planned| jobs.iter().any(|job| tables(job) == tables(planned)))
 }
 
-impl FinishedComparison {
-    /// For people: the table, by both names where they differ.
-    pub fn label(&self) -> String {
-        self.article.label(&self.table)
-    }
-
-    pub fn outcome(&self) -> Option<ComparisonOutcome> {
-        let rows = self.result.as_ref().ok().map(|verdict| verdict.outcome);
-        rows.map(|outcome| if self.columns_differ { ComparisonOutcome::Different } else { outcome })
-    }
-
-    /// What loading them again may mend.
-    fn rows_differ(&self) -> bool {
-        self.result.as_ref().is_ok_and(|verdict| verdict.outcome == ComparisonOutcome::Different)
-    }
-
-    /// The differences to tell of: those that were repaired, too.
-    pub fn told(&self) -> Option<&Verdict> {
-        let differs = |verdict: &&Verdict| verdict.outcome != ComparisonOutcome::Equal;
-        self.result.as_ref().ok().filter(differs).or(self.before.as_ref())
-    }
-
-    fn failure(&self) -> Option<Code> {
-        match &self.result {
-            Err(error) => Some(error.exit_code()),
-            Ok(_) => (self.outcome() == Some(ComparisonOutcome::Different)).then_some(Code::Failed),
-        }
-    }
-}
-
 async fn compare(
-    job: ComparisonJob,
-    strict_columns: bool,
+    planned: PlannedComparison,
     connections: Connections,
     progress: ProgressBars,
 ) -> FinishedComparison {
     let started = Instant::now();
-    let table = job.comparison.source.clone();
+    let PlannedComparison { of, job } = planned;
     let window = job.window.clone();
-    let name = window.as_ref().map_or_else(|| table.to_string(), |window| format!("{table} {window}"));
+    let name = window.as_ref().map_or_else(|| of.name.to_string(), |window| format!("{} {window}", of.name));
     let bar = progress.bar(&name, job.comparison.rows.filter(|_| window.is_none()));
     let mut progress = |rows| bar.set(rows);
     let compared = job.run(&connections, &mut progress);
-    let result = about(table.to_string(), window.as_ref().map(|window| window.to_string()), compared).await;
-    let left_out = left_out(&job.comparison).collect::<Vec<_>>().join(", ");
-    let columns_differ = strict_columns && job.comparison.mapping.one_sided().next().is_some();
-    let took = started.elapsed();
-    let article = job.comparison.article.clone();
-    FinishedComparison {
-        table,
-        article,
-        window,
-        result,
-        took,
-        job: Some(job),
-        before: None,
-        left_out,
-        columns_differ,
-    }
+    let result = about(of.name.to_string(), window.as_ref().map(|window| window.to_string()), compared).await;
+    FinishedComparison { of, window, result, took: started.elapsed(), before: None }
 }

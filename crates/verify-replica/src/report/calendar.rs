@@ -3,7 +3,7 @@ use replica_core::window::DayRange;
 use time::{Date, Month};
 
 use super::{Label, class, title};
-use crate::run::FinishedComparison;
+use crate::finished::FinishedComparison;
 
 pub struct Calendar {
     pub width: usize,

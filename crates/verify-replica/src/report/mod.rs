@@ -14,8 +14,8 @@ use replica_core::report::{human_count, human_duration, number_of};
 use replica_core::verify::{ComparisonOutcome, Differences, DifferingRow, Verdict};
 use time::OffsetDateTime;
 
+use crate::finished::FinishedComparison;
 use crate::repair::Phases;
-use crate::run::FinishedComparison;
 use calendar::Calendar;
 use timeline::Timeline;
 
@@ -123,7 +123,7 @@ impl Report<'_> {
             .collect();
         let rows = self.verdicts().map(|verdict| verdict.source.rows).sum();
         tiles.push(Tile { class: "", number: human_count(rows), text: "rows" });
-        let mut names: Vec<&TableName> = self.finished.iter().map(|finished| &finished.table).collect();
+        let mut names: Vec<&TableName> = self.finished.iter().map(|finished| &finished.of.name).collect();
         names.sort();
         names.dedup();
         Page {
@@ -155,7 +155,7 @@ impl Report<'_> {
                 .collect()
         };
         let names = |of: &[&FinishedComparison]| {
-            let mut names: Vec<String> = of.iter().map(|finished| finished.table.to_string()).collect();
+            let mut names: Vec<String> = of.iter().map(|finished| finished.of.name.to_string()).collect();
             names.sort();
             names.dedup();
             let more = names.len().saturating_sub(MOST_NAMES);
@@ -230,7 +230,7 @@ impl Report<'_> {
     }
 
     fn table(&self, name: &TableName) -> ReportTable {
-        let mut windows: Vec<_> = self.finished.iter().filter(|finished| finished.table == *name).collect();
+        let mut windows: Vec<_> = self.finished.iter().filter(|finished| finished.of.name == *name).collect();
         windows.sort_by(|left, right| left.window.cmp(&right.window));
         let worst = ["failed", "different", "repaired", "behind"];
         let outcome = worst.into_iter().find(|wanted| windows.iter().any(|done| class(done) == *wanted));
@@ -264,7 +264,7 @@ impl Report<'_> {
             name: name.to_string(),
             outcome: outcome.unwrap_or("equal"),
             summary,
-            left_out: windows.first().map(|done| done.left_out.clone()).unwrap_or_default(),
+            left_out: windows.first().map(|done| done.of.left_out.clone()).unwrap_or_default(),
             repair: self.repair(name, &windows),
             repaired: phases.join(" | "),
             errors: windows.iter().filter_map(|done| Some(done.result.as_ref().err()?.to_string())).collect(),

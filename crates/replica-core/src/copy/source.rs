@@ -182,7 +182,7 @@ impl ConnectedSource for Session {
         }
         self.works_on(name);
         // Its parameters make a batch of its own, with whose end the session has its settings back.
-        let settings = self.settings_for(isolation(plan), LOCK_WAIT);
+        let settings = Session::settings_for(isolation(plan), LOCK_WAIT);
         let statements = std::iter::once(catalog::call(1, 2)).chain(settings).chain([select.sql]);
         let sql = statements.collect::<Vec<_>>().join("; ");
         let query = Query { sql, params: vec![Param::Text(catalog::all()), Param::Text(name.quoted())] };

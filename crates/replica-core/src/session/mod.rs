@@ -220,9 +220,10 @@ impl Session {
         Ok(statements.join("; ").into())
     }
 
-    /// What brings the session there, for a call of sp_executesql, at whose end it is undone.
-    pub(crate) fn settings_for(&self, level: Isolation, wait: Duration) -> Vec<String> {
-        self.settings.statements(Some(level), Some(milliseconds(wait)))
+    /// What brings a session there, for a call of sp_executesql, at whose end it is undone. Both are said, whatever is known of
+    /// the session: should a relative of SQL Server not undo it, the next such call is none the worse for it.
+    pub(crate) fn settings_for(level: Isolation, wait: Duration) -> Vec<String> {
+        Settings::default().statements(Some(level), Some(milliseconds(wait)))
     }
 
     /// In one batch what the session does not have already.

@@ -88,7 +88,7 @@ fn ended(count: u64) -> Vec<u8> {
 
 fn wire_columns() -> Vec<WireColumn> {
     let column = |(n, type_info)| WireColumn {
-        name: format!("c{n}"),
+        name: format!("c{n}").into(),
         user_type: 0,
         flags: 9,
         type_info,

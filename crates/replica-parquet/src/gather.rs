@@ -64,7 +64,7 @@ impl Gatherer {
             let kind = ValueKind::of(&column.type_info)?;
             let can_be_long =
                 is_long(column.type_info.layout()) && matches!(kind, ValueKind::Text(_) | ValueKind::Binary);
-            Ok(GatheredColumn { name: column.name.clone(), kind, can_be_long })
+            Ok(GatheredColumn { name: column.name.to_string(), kind, can_be_long })
         });
         Ok(Self {
             pieces: PieceReader::new(columns),

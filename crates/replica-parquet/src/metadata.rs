@@ -117,11 +117,11 @@ impl Metadata {
         }
         let again = "Write the file again for this target: --full-table-mode parquet --keep-parquet";
         let wanted = &plan.mapping.columns;
-        let names = || wanted.iter().map(|column| &column.target.name);
-        if !names().eq(result.iter().map(|column| &column.name)) {
+        let names = || wanted.iter().map(|column| column.target.name.as_str());
+        if !names().eq(result.iter().map(|column| &*column.name)) {
             let list = |names: Vec<&str>| names.join(", ");
-            let held = list(result.iter().map(|column| column.name.as_str()).collect());
-            let wanted = list(names().map(String::as_str).collect());
+            let held = list(result.iter().map(|column| &*column.name).collect());
+            let wanted = list(names().collect());
             return Err(
                 Error::mapping(format!("the file's columns are {held}; the target's {wanted}")).remedy(again)
             );

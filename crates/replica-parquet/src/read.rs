@@ -75,7 +75,7 @@ impl File {
             .iter()
             .map(|column| ValueKind::of(&column.type_info))
             .collect::<Result<Box<[ValueKind]>, _>>()?;
-        let names = result.iter().map(|column| column.name.as_str());
+        let names = result.iter().map(|column| &*column.name);
         let expected = schema(names.zip(kinds.iter().copied())).map_err(|error| failed(path, &error))?;
         if expected.get_fields() != about.schema().get_fields() {
             return Err(at(Error::data("its columns are not those that it was written with")));

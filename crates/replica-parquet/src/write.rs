@@ -96,10 +96,10 @@ impl ParquetWriter {
         let failed = |error| failed(&path, error);
         let kinds = columns.iter().map(|column| ValueKind::of(&column.type_info));
         let kinds = kinds.collect::<Result<Box<[ValueKind]>, _>>()?;
-        let names = columns.iter().map(|column| column.name.as_str());
+        let names = columns.iter().map(|column| &*column.name);
         let schema = schema(names.zip(kinds.iter().copied())).map_err(failed)?;
         let long = columns.iter().filter(|column| is_long(column.type_info.layout()));
-        let long = long.map(|column| column.name.as_str());
+        let long = long.map(|column| &*column.name);
         let file = SerializedFileWriter::new(Hashed::new(file), schema, Arc::new(properties(long)));
         let file = file.map_err(failed)?;
         let leaves = file.schema_descr().columns().iter().map(|leaf| LeafBuffer::new(leaf.physical_type()));

@@ -67,7 +67,7 @@ impl ResultSet {
             .iter()
             .zip(writer.type_infos())
             .map(|(column, type_info)| WireColumn {
-                name: column.name.clone(),
+                name: column.name.as_str().into(),
                 user_type: column.user_type,
                 flags: column.flags,
                 type_info: placed(type_info, database),

@@ -1,4 +1,6 @@
 //! Asks a server about one table.
+use std::iter;
+
 use super::article::Article;
 use super::assemble::{Answers, assemble, is_synonym};
 use super::constraint::{ActingKey, ReferentialAction};
@@ -8,7 +10,9 @@ use super::question::{self, CatalogQuestion};
 use super::record::CatalogRow;
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::session::{Role, Row, Session, ToSql};
+use crate::read::SmallResults;
+use crate::session::{Role, Row, Session};
+use crate::tds::rpc::{Param, Query};
 
 /// Invalid column name, invalid object name (sys.messages).
 const MISSING: [u32; 2] = [207, 208];
@@ -38,28 +42,26 @@ const AT_ONCE: usize = 50;
 /// # Errors
 /// A lost connection.
 pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()> {
-    let questions = all();
     for names in names.chunks(AT_ONCE) {
         // Each call is as that of a single table: the server compiles the questions once.
         let calls = (2..).zip(names).map(|(place, _)| call(1, place));
         let sql = calls.collect::<Vec<_>>().join("; ");
-        let quoted: Vec<String> = names.iter().map(TableName::quoted).collect();
-        let mut params: Vec<&dyn ToSql> = vec![&questions];
-        params.extend(quoted.iter().map(|name| name as &dyn ToSql));
-        match session.query_all(&sql, &params).await {
-            Ok(mut results) if results.len() == names.len() * question::ALL.len() => {
+        let quoted = names.iter().map(|name| Param::Text(name.quoted()));
+        let params = iter::once(Param::Text(all())).chain(quoted).collect();
+        let SmallResults { mut sets, ended } = SmallResults::of(session, Query { sql, params }).await?;
+        match ended {
+            Ok(()) if sets.len() == names.len() * RESULTS => {
                 session.has_left_nothing();
-                for name in quoted.into_iter().rev() {
-                    let of_this = results.split_off(results.len() - question::ALL.len());
-                    session.keep_ahead(name, of_this);
+                for name in names.iter().rev() {
+                    let of_this = sets.split_off(sets.len() - RESULTS);
+                    session.keep_ahead(name.quoted(), of_this);
                 }
             }
-            Ok(_) => return Ok(()),
-            Err(error) if error.server().is_some() => {
+            Ok(()) => return Ok(()),
+            Err(error) => {
                 log::debug!("the catalog is asked table by table: {error}");
                 return Ok(());
             }
-            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -166,11 +168,10 @@ async fn read_acting_keys(session: &mut Session, table: &mut Table) -> Result<()
 
 /// `None`: the server refuses one of the questions, and with it the batch.
 async fn together(session: &mut Session, name: &TableName) -> Result<Option<Answers>> {
-    let asked = match session.take_ahead(&name.quoted()) {
-        Some(results) => Ok(results),
-        None => session.query_all(&all(), &[&name.quoted()]).await,
-    };
-    match asked {
+    if let Some(results) = session.take_ahead(&name.quoted()) {
+        return Ok(Some(results.into_iter().map(Ok).collect()));
+    }
+    match session.query_all(&all(), &[&name.quoted()]).await {
         Ok(sets) if sets.len() == question::ALL.len() => {
             Ok(Some(sets.iter().map(|rows| Ok(records(rows))).collect()))
         }

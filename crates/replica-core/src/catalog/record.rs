@@ -1,4 +1,6 @@
 //! One row of a catalog view, read leniently: relatives of SQL Server answer with other integer types.
+use std::sync::Arc;
+
 use time::PrimitiveDateTime;
 use time::format_description::well_known::Iso8601;
 
@@ -17,16 +19,28 @@ pub enum CatalogValue {
 
 /// A row: values by column name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CatalogRow(Vec<(String, CatalogValue)>);
+pub struct CatalogRow {
+    /// Those of all rows of an answer.
+    names: Arc<[Arc<str>]>,
+    values: Box<[CatalogValue]>,
+}
 
 impl CatalogRow {
     /// Of cells with their columns' names, in the order of the SELECT.
     pub fn new(cells: impl IntoIterator<Item = (String, CatalogValue)>) -> Self {
-        Self(cells.into_iter().collect())
+        let cells = cells.into_iter().map(|(name, value)| (Arc::from(name), value));
+        let (names, values): (Vec<Arc<str>>, Vec<_>) = cells.unzip();
+        Self { names: names.into(), values: values.into() }
+    }
+
+    /// Of values in the order of the names.
+    pub(crate) fn of(names: &Arc<[Arc<str>]>, values: Box<[CatalogValue]>) -> Self {
+        Self { names: names.clone(), values }
     }
 
     fn cell(&self, column: &str) -> Option<&CatalogValue> {
-        self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, cell)| cell)
+        let place = self.names.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        self.values.get(place)
     }
 
     /// `None` for NULL and for a column that the answer lacks.

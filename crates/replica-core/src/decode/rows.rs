@@ -1,5 +1,6 @@
 //! Whole rows.
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{PieceData, PieceReader, Value, ValueKind};
 use crate::tds::columns::WireColumn;
@@ -11,7 +12,7 @@ const KEPT: usize = 1 << 20;
 /// Collects rows out of blocks, one at a time.
 pub struct RowReader {
     pieces: PieceReader,
-    columns: Box<[(String, ValueKind)]>,
+    columns: Box<[(Arc<str>, ValueKind)]>,
     /// Bytes that a row's values may have.
     most: usize,
     /// The values of the row, one after the other, and where each lies; `None` is NULL.
@@ -96,7 +97,7 @@ impl RowReader {
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     number: u64,
-    columns: &'a [(String, ValueKind)],
+    columns: &'a [(Arc<str>, ValueKind)],
     bytes: &'a [u8],
     cells: &'a [Option<Range<usize>>],
 }

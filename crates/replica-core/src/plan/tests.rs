@@ -41,7 +41,7 @@ fn statements_of_a_plain_table() {
     let int = TypeInfo::ByteLen { token: token::INTN, size: 4 };
     let chars = TypeInfo::Chars { token: token::BIGVARCHAR, size: 10, collation: Default::default() };
     let wire = [int, chars].map(|type_info| WireColumn {
-        name: String::new(),
+        name: "".into(),
         user_type: 0,
         flags: 0,
         type_info,

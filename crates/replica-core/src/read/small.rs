@@ -1,4 +1,6 @@
 //! Requests of several statements, whose results are small.
+use std::sync::Arc;
+
 use super::{BLOCK, Rows, settle};
 use crate::catalog::record::{CatalogRow, CatalogValue};
 use crate::decode::{Row, RowReader, Value};
@@ -125,7 +127,7 @@ impl<'a> Rows<'a> {
 
 /// The rows of a result, as they come.
 struct SmallResult {
-    names: Vec<String>,
+    names: Arc<[Arc<str>]>,
     reader: RowReader,
     rows: Vec<CatalogRow>,
     bytes: usize,
@@ -158,15 +160,14 @@ impl SmallResult {
 }
 
 /// As of any other answer of the catalog: integers, flags and names.
-fn record(names: &[String], row: Row<'_>) -> Result<CatalogRow> {
-    let cells = names.iter().zip(row.values()).map(|(name, value)| {
-        let value = match value? {
+fn record(names: &Arc<[Arc<str>]>, row: Row<'_>) -> Result<CatalogRow> {
+    let values = names.iter().zip(row.values()).map(|(_, value)| {
+        Ok(match value? {
             Value::Int(number) => CatalogValue::Int(number),
             Value::Bit(bit) => CatalogValue::Int(bit.into()),
             Value::Text(text) => CatalogValue::Text(text.lossy().into_owned()),
             _ => CatalogValue::Null,
-        };
-        Ok((name.clone(), value))
+        })
     });
-    Ok(CatalogRow::new(cells.collect::<Result<Vec<_>>>()?))
+    Ok(CatalogRow::of(names, values.collect::<Result<_>>()?))
 }

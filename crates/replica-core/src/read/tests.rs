@@ -204,7 +204,7 @@ proptest! {
 #[test]
 fn tiny_packets_cost_little() {
     let column = |n: usize| WireColumn {
-        name: format!("{n:0255}"),
+        name: format!("{n:0255}").into(),
         user_type: 0,
         flags: 8,
         type_info: TypeInfo::Fixed { token: type_token::INT4 },

@@ -27,6 +27,7 @@ use std::time::Duration;
 use tiberius::Client;
 use tokio_util::compat::Compat;
 
+use crate::catalog::record::CatalogRow;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::tds::rpc::Query;
@@ -86,7 +87,7 @@ pub struct Session {
     has_all_options: bool,
     settings: Settings,
     /// What was asked for ahead, by whatever it is about.
-    ahead: HashMap<String, Vec<Vec<Row>>>,
+    ahead: HashMap<String, Vec<Vec<CatalogRow>>>,
 }
 
 /// What the server was told last, and keeps; `None` where that is not certain.

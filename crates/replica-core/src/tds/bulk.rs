@@ -55,7 +55,7 @@ pub fn columns(source: &[WireColumn], targets: &[Target]) -> Vec<WireColumn> {
             _ => Vec::new(),
         };
         WireColumn {
-            name: target.name.clone(),
+            name: target.name.as_str().into(),
             user_type: 0,
             flags: READ_WRITE | if target.nullable { NULLABLE } else { 0 },
             type_info: type_info(&source.type_info),

@@ -1,4 +1,6 @@
 //! COLMETADATA: the columns of a result set, or of a bulk load ([MS-TDS] 2.2.7.4).
+use std::sync::Arc;
+
 use super::types::TypeInfo;
 use super::wire::{self, Malformed, ParseError, Reader, resumable};
 
@@ -39,8 +41,8 @@ pub enum Form {
 /// One column of COLMETADATA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireColumn {
-    /// Empty for an expression without an alias.
-    pub name: String,
+    /// Empty for an expression without an alias. Whoever reads rows keeps it for errors.
+    pub name: Arc<str>,
     /// 0, or 0x100 sysname, 0x50 timestamp.
     pub user_type: u32,
     /// See [`flags`].
@@ -90,7 +92,7 @@ fn column(reader: &mut Reader<'_>, form: Form) -> Result<WireColumn, ParseError>
         (TypeInfo::LongLen { .. }, Form::Bulk) => vec![reader.us_varchar()?],
         _ => Vec::new(),
     };
-    Ok(WireColumn { name: reader.b_varchar()?, user_type, flags, type_info, table })
+    Ok(WireColumn { name: reader.b_varchar()?.into(), user_type, flags, type_info, table })
 }
 
 /// Writes COLMETADATA with its token byte. No columns at all are written as "no metadata".

@@ -1,7 +1,7 @@
 //! A query with its parameters, as a call of sp_executesql ([MS-TDS] 2.2.6.6): values travel beside the text of a
 //! query, never in it.
 use super::types::token;
-use super::wire::{put_b_varchar, put_utf16le};
+use super::wire::{put_b_varchar, put_utf16le, utf16_units};
 
 /// What to run: T-SQL that names its parameters `@P1`, `@P2`, ..., and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,13 +54,16 @@ impl Query {
         out.extend_from_slice(&BY_NUMBER.to_le_bytes());
         out.extend_from_slice(&SP_EXECUTESQL.to_le_bytes());
         out.extend_from_slice(&[0, 0]);
-        put_param("", &Param::Text(self.sql.clone()), out);
+        put_name("", out);
+        put_text(&self.sql, out);
         if self.params.is_empty() {
             return;
         }
-        put_param("", &Param::Text(self.declared()), out);
+        put_name("", out);
+        put_text(&self.declared(), out);
         for (param, n) in self.params.iter().zip(1..) {
-            put_param(&format!("@P{n}"), param, out);
+            put_name(&format!("@P{n}"), out);
+            put_value(param, out);
         }
     }
 
@@ -102,7 +105,7 @@ impl Param {
             Self::Int(_) => "int",
             Self::BigInt(_) => "bigint",
             Self::Float(_) => "float",
-            Self::Text(text) if fits(2 * text.encode_utf16().count()) => "nvarchar(4000)",
+            Self::Text(text) if fits(2 * utf16_units(text)) => "nvarchar(4000)",
             Self::Text(_) => "nvarchar(max)",
             Self::Binary(bytes) if fits(bytes.len()) => "varbinary(8000)",
             Self::Binary(_) => "varbinary(max)",
@@ -114,10 +117,13 @@ fn fits(bytes: usize) -> bool {
     bytes <= MOST_BYTES
 }
 
-fn put_param(name: &str, param: &Param, out: &mut Vec<u8>) {
+/// And that the parameter is passed by value.
+fn put_name(name: &str, out: &mut Vec<u8>) {
     put_b_varchar(name, out);
-    // Passed by value.
     out.push(0);
+}
+
+fn put_value(param: &Param, out: &mut Vec<u8>) {
     match param {
         Param::Date(date) => {
             let days = date.to_julian_day() - FIRST_JULIAN_DAY;
@@ -136,28 +142,30 @@ fn put_param(name: &str, param: &Param, out: &mut Vec<u8>) {
             out.extend_from_slice(&[token::FLTN, 8, 8]);
             out.extend_from_slice(&bits.to_le_bytes());
         }
-        Param::Text(text) => {
-            let mut units = Vec::with_capacity(2 * text.len());
-            put_utf16le(text, &mut units);
-            put_bytes(token::NVARCHAR, &NO_COLLATION, &units, out);
+        Param::Text(text) => put_text(text, out),
+        Param::Binary(bytes) => {
+            put_long(token::BIGVARBINARY, &[], bytes.len(), out, |out| out.extend_from_slice(bytes));
         }
-        Param::Binary(bytes) => put_bytes(token::BIGVARBINARY, &[], bytes, out),
     }
 }
 
-/// Type and value of a character or binary parameter; a long one as PLP, in one chunk.
-fn put_bytes(token: u8, collation: &[u8], bytes: &[u8], out: &mut Vec<u8>) {
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    put_long(token::NVARCHAR, &NO_COLLATION, 2 * utf16_units(text), out, |out| put_utf16le(text, out));
+}
+
+/// Type and value of a character or binary parameter of so many bytes; a long one as PLP, in one chunk.
+fn put_long(token: u8, collation: &[u8], bytes: usize, out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
     out.push(token);
-    let width = if fits(bytes.len()) { MOST_BYTES as u16 } else { super::types::MAX_WIDTH };
+    let width = if fits(bytes) { MOST_BYTES as u16 } else { super::types::MAX_WIDTH };
     out.extend_from_slice(&width.to_le_bytes());
     out.extend_from_slice(collation);
-    if fits(bytes.len()) {
-        out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
-        out.extend_from_slice(bytes);
+    if fits(bytes) {
+        out.extend_from_slice(&(bytes as u16).to_le_bytes());
+        put(out);
     } else {
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-        out.extend_from_slice(bytes);
+        out.extend_from_slice(&(bytes as u64).to_le_bytes());
+        out.extend_from_slice(&u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes());
+        put(out);
         out.extend_from_slice(&[0; 4]);
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Given {
 impl Given {
     pub(super) fn new(infos: &[TypeInfo], rows: &[Vec<Option<Vec<u8>>>], block: usize) -> Self {
         let column = |(n, info): (usize, &TypeInfo)| WireColumn {
-            name: format!("c{n}"),
+            name: format!("c{n}").into(),
             user_type: 0,
             flags: 9,
             type_info: info.clone(),

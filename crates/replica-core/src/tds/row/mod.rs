@@ -15,6 +15,8 @@ mod long;
 mod nulls;
 mod scan_plan;
 
+use std::sync::Arc;
+
 use super::columns::WireColumn;
 use super::fingerprint::{Fingerprint, GroupKey, GroupedFingerprints, RowHash};
 use super::token::kind::{NBCROW, ROW};
@@ -71,7 +73,7 @@ enum ScanState {
 /// Scans one result set.
 pub struct RowScanner {
     plan: ScanPlan,
-    names: Box<[String]>,
+    names: Box<[Arc<str>]>,
     limits: BlockLimits,
     state: ScanState,
     column: usize,
@@ -354,7 +356,7 @@ impl RowScanner {
 
     fn malformed(&self, what: String) -> Malformed {
         let row = self.total.rows + 1;
-        let name = self.names.get(self.column).map_or("", String::as_str);
+        let name = self.names.get(self.column).map_or("", |name| name);
         Malformed::new(format!("row {row}, column {} ({name}): {what}", self.column + 1))
     }
 }

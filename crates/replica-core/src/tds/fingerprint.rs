@@ -15,6 +15,14 @@ pub struct Fingerprint {
     pub hash: u128,
 }
 
+impl Fingerprint {
+    /// Of one row.
+    #[inline]
+    pub(super) fn of(row: &[u8]) -> Self {
+        Self { rows: 1, hash: XxHash3_128::oneshot(row) }
+    }
+}
+
 impl AddAssign for Fingerprint {
     fn add_assign(&mut self, other: Self) {
         self.rows = self.rows.wrapping_add(other.rows);
@@ -126,14 +134,13 @@ impl RowHash {
     #[inline]
     pub(super) fn end(&mut self, buffer: &[u8]) -> Fingerprint {
         let rest = &buffer[self.from..];
-        let hash = match &mut self.partial {
-            None => XxHash3_128::oneshot(rest),
+        match &mut self.partial {
+            None => Fingerprint::of(rest),
             Some(partial) => {
                 partial.write(rest);
-                partial.finish_128()
+                Fingerprint { rows: 1, hash: partial.finish_128() }
             }
-        };
-        Fingerprint { rows: 1, hash }
+        }
     }
 }
 

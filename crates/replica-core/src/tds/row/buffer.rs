@@ -17,6 +17,12 @@ impl RowBuffer {
         &self.bytes[..self.length]
     }
 
+    /// The last `n` bytes.
+    #[inline]
+    pub(super) fn last(&self, n: usize) -> &[u8] {
+        &self.bytes[self.length.saturating_sub(n)..self.length]
+    }
+
     /// At least `n` bytes to write over; [`grow`](Self::grow) then says how many of them count.
     #[inline]
     pub(super) fn room(&mut self, n: usize) -> &mut [u8] {

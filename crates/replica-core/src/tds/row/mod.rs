@@ -14,6 +14,7 @@ mod copy;
 mod long;
 mod nulls;
 mod scan_plan;
+mod steady;
 
 use std::sync::Arc;
 
@@ -144,25 +145,21 @@ impl RowScanner {
     pub fn scan(&mut self, input: &[u8]) -> Result<(usize, ScanStop), Malformed> {
         let mut at = 0;
         loop {
+            if self.state == ScanState::BetweenRows {
+                at += self.steady_rows(&input[at..]);
+            }
             if self.is_full() {
+                self.plan.find_runs();
                 return Ok((at, ScanStop::BlockFull));
             }
+            if self.state == ScanState::BetweenRows {
+                match self.begin_row(&input[at..]) {
+                    Ok(used) => at += used,
+                    Err(stop) => return Ok((at, stop)),
+                }
+            }
             let next = match self.state {
-                ScanState::BetweenRows => match input.get(at) {
-                    None => None,
-                    Some(&ROW) => {
-                        self.nulls.clear();
-                        self.begin_row();
-                        Some(at + 1)
-                    }
-                    Some(&NBCROW) => input.get(at + 1..at + 1 + self.nulls.bytes()).map(|bitmap| {
-                        self.nulls.set(bitmap);
-                        self.begin_row();
-                        at + 1 + bitmap.len()
-                    }),
-                    Some(_) => return Ok((at, ScanStop::OtherToken)),
-                },
-                ScanState::BeforeColumn => {
+                ScanState::BetweenRows | ScanState::BeforeColumn => {
                     let (used, all) = self.columns(&input[at..])?;
                     at += used;
                     all.then_some(at)
@@ -228,12 +225,37 @@ impl RowScanner {
         self.state != ScanState::BetweenRows
     }
 
-    fn begin_row(&mut self) {
+    /// Takes rows of which all columns are one run, as far as nothing of them is unusual.
+    fn steady_rows(&mut self, input: &[u8]) -> usize {
+        let Some(row) = &self.plan.rows else { return 0 };
+        let most = if self.continues { 1 } else { self.limits.rows };
+        let mut at = 0;
+        while self.out.len() < self.limits.bytes
+            && self.rows < most
+            && let Some(used) = row.copy(&input[at..], &mut self.out)
+        {
+            at += used;
+            self.rows += 1;
+            self.total += Fingerprint::of(&self.out.last(row.written)[1..]);
+        }
+        at
+    }
+
+    /// Takes a row's token, and its bitmap. `Err`: they are not here.
+    fn begin_row(&mut self, input: &[u8]) -> Result<usize, ScanStop> {
+        let bitmap = match input.split_first() {
+            None => return Err(ScanStop::Incomplete),
+            Some((&ROW, _)) => &[],
+            Some((&NBCROW, rest)) => rest.get(..self.nulls.bytes()).ok_or(ScanStop::Incomplete)?,
+            Some(_) => return Err(ScanStop::OtherToken),
+        };
+        self.nulls.set(bitmap);
         self.out.put(&[ROW]);
         self.row_start = self.out.len();
         self.hash.begin(self.row_start);
         self.column = 0;
         self.state = ScanState::BeforeColumn;
+        Ok(1 + bitmap.len())
     }
 
     fn next_column(&mut self) -> ScanState {
@@ -249,6 +271,14 @@ impl RowScanner {
                 self.end_unhashed();
             }
             let rest = &input[at..];
+            if let Some(run) = self.plan.run(self.column)
+                && !self.nulls.are_among(self.column, run.columns)
+                && let Some(bytes) = run.copy(rest, &mut self.out)
+            {
+                self.column += run.columns;
+                at += bytes;
+                continue;
+            }
             match rule {
                 ColumnRule::Copy(layout @ (ValueLayout::ByteLen | ValueLayout::UShortLen)) => {
                     let columns = columns.start..columns.end.min(columns.start + Nulls::AT_ONCE);

@@ -4,6 +4,8 @@
 pub(super) struct Nulls {
     columns: usize,
     words: Box<[u64]>,
+    /// Some bits may be set.
+    is_set: bool,
 }
 
 impl Nulls {
@@ -12,7 +14,7 @@ impl Nulls {
 
     pub(super) fn new(columns: usize) -> Self {
         // One word more than the bits need: `from` reads two words.
-        Self { columns, words: vec![0; columns / 64 + 2].into() }
+        Self { columns, words: vec![0; columns / 64 + 2].into(), is_set: false }
     }
 
     /// The bitmap's length in bytes.
@@ -20,16 +22,29 @@ impl Nulls {
         self.columns.div_ceil(8)
     }
 
-    pub(super) fn clear(&mut self) {
-        self.words.fill(0);
-    }
-
+    /// Those of a bitmap; of a ROW, which has none, an empty one.
+    #[inline]
     pub(super) fn set(&mut self, bitmap: &[u8]) {
+        if bitmap.is_empty() {
+            if self.is_set {
+                self.words.fill(0);
+            }
+            self.is_set = false;
+            return;
+        }
         for (word, bytes) in self.words.iter_mut().zip(bitmap.chunks(8)) {
             let mut eight = [0; 8];
             eight[..bytes.len()].copy_from_slice(bytes);
             *word = u64::from_le_bytes(eight);
         }
+        self.is_set = true;
+    }
+
+    /// Whether one of so many columns is NULL, of which `column` is the first: at most [`AT_ONCE`](Self::AT_ONCE), and at least
+    /// one.
+    #[inline]
+    pub(super) fn are_among(&self, column: usize, columns: usize) -> bool {
+        self.is_set && self.from(column) << (Self::AT_ONCE - columns) != 0
     }
 
     /// The bits of 64 columns, of which `column` is the first.

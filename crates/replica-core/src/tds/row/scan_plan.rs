@@ -1,5 +1,8 @@
 //! What the scanner does with each column, decided once.
+use super::nulls::Nulls;
+use super::steady::{SteadyColumn, SteadyRun};
 use crate::tds::columns::WireColumn;
+use crate::tds::token::kind::ROW;
 use crate::tds::types::{MAX_WIDTH, TypeInfo, ValueLayout, fixed_size};
 use crate::tds::wire::Malformed;
 use std::ops::Range;
@@ -58,7 +61,15 @@ pub(super) struct ScanPlan {
     ends: Box<[usize]>,
     /// The first `unhashed` columns are not hashed, and are in no group with those that are.
     unhashed: usize,
+    steady_columns: Box<[Option<SteadyColumn>]>,
+    /// For each column the run that it begins, once [`find_runs`](Self::find_runs) has been called.
+    runs: Box<[Option<SteadyRun>]>,
+    /// Rows with their token, where all of their columns are one run.
+    pub rows: Option<SteadyRun>,
 }
+
+/// Fewer columns gain little by being a run, and each run is tried in vain where values are NULL.
+const LEAST_RUN: usize = 6;
 
 impl ScanPlan {
     pub(super) fn new(columns: &[WireColumn]) -> Result<Self, Malformed> {
@@ -66,14 +77,25 @@ impl ScanPlan {
             columns.iter().map(|column| ColumnRule::Copy(column.type_info.layout())).collect();
         let scan_columns =
             columns.iter().map(|column| scan_column(&column.type_info)).collect::<Result<_, _>>()?;
-        let byte_len_copies = columns.iter().map(|column| byte_len_copies(&column.type_info)).collect();
-        let ends = ends(&rules, 0);
-        Ok(Self { columns: scan_columns, byte_len_copies, rules, ends, unhashed: 0 })
+        let byte_len_copies: Box<[_]> =
+            columns.iter().map(|column| byte_len_copies(&column.type_info)).collect();
+        let steady = columns.iter().zip(&byte_len_copies);
+        let steady = steady.map(|(column, [value, _])| SteadyColumn::of(&column.type_info, value.length));
+        Ok(Self {
+            columns: scan_columns,
+            ends: ends(&rules, |_| false),
+            unhashed: 0,
+            steady_columns: steady.collect(),
+            byte_len_copies,
+            rules,
+            runs: Box::default(),
+            rows: None,
+        })
     }
 
     pub(super) fn set_unhashed_columns(&mut self, columns: usize) {
         self.unhashed = columns;
-        self.ends = ends(&self.rules, columns);
+        self.ends = ends(&self.rules, |column| column == columns);
     }
 
     /// Writes the decimals among `columns` at their full length from now on.
@@ -83,7 +105,47 @@ impl ScanPlan {
                 *rule = ColumnRule::PadDecimal;
             }
         }
-        self.ends = ends(&self.rules, self.unhashed);
+        self.ends = ends(&self.rules, |column| column == self.unhashed);
+    }
+
+    /// Looks for columns that can be copied together. That is worth its time where there are many rows.
+    pub(super) fn find_runs(&mut self) {
+        let count = self.rules.len();
+        if self.runs.len() == count {
+            return;
+        }
+        let mut runs: Box<[Option<SteadyRun>]> = self.rules.iter().map(|_| None).collect();
+        let mut is_start = vec![false; count + 1];
+        let mut column = 0;
+        while column < count {
+            let run = self.run_from(column);
+            let after = column + run.len().max(1);
+            if run.len() == count && self.unhashed == 0 {
+                self.rows = Some(SteadyRun::new(Some(ROW), &run));
+            }
+            if run.len() >= LEAST_RUN {
+                runs[column] = Some(SteadyRun::new(None, &run));
+                is_start[column] = true;
+                is_start[after] = true;
+            }
+            column = after;
+        }
+        self.runs = runs;
+        self.ends = ends(&self.rules, |column| column == self.unhashed || is_start[column]);
+    }
+
+    fn run_from(&self, column: usize) -> Vec<SteadyColumn> {
+        let limit = if column < self.unhashed { self.unhashed } else { self.rules.len() };
+        let limit = limit.min(column + Nulls::AT_ONCE);
+        let columns = self.steady_columns[column..limit].iter().zip(&self.rules[column..limit]);
+        let is_copied = |rule: &ColumnRule| matches!(rule, ColumnRule::Copy(_));
+        columns.map_while(|(steady, rule)| steady.filter(|_| is_copied(rule))).collect()
+    }
+
+    /// The run that begins with this column.
+    #[inline]
+    pub(super) fn run(&self, column: usize) -> Option<&SteadyRun> {
+        self.runs.get(column)?.as_ref()
     }
 
     /// The columns from this one on that have the same rule; `None` after the last.
@@ -93,10 +155,11 @@ impl ScanPlan {
     }
 }
 
-fn ends(rules: &[ColumnRule], unhashed: usize) -> Box<[usize]> {
+/// `is_start`: a group begins with the column, whatever comes before it.
+fn ends(rules: &[ColumnRule], is_start: impl Fn(usize) -> bool) -> Box<[usize]> {
     let mut ends: Box<[usize]> = (1..=rules.len()).collect();
     for column in (1..rules.len()).rev() {
-        if rules[column - 1] == rules[column] && column != unhashed {
+        if rules[column - 1] == rules[column] && !is_start(column) {
             ends[column - 1] = ends[column];
         }
     }

@@ -18,6 +18,8 @@ pub(super) enum OracleType {
     Date,
     Scaled(u8),
     Short(u16),
+    /// char(n): always of that length.
+    Char(u16),
     Max,
     Xml,
     Udt,
@@ -36,6 +38,7 @@ impl OracleType {
             Self::Date => TypeInfo::Date,
             Self::Scaled(token) => TypeInfo::Scaled { token, scale: 7 },
             Self::Short(size) => TypeInfo::Chars { token: token::BIGVARCHAR, size, collation },
+            Self::Char(size) => TypeInfo::Chars { token: token::BIGCHAR, size, collation },
             Self::Max => TypeInfo::Chars { token: token::NVARCHAR, size: MAX_WIDTH, collation },
             Self::Xml => TypeInfo::Xml { schema: None },
             Self::Udt => TypeInfo::Udt {
@@ -65,6 +68,7 @@ impl OracleType {
             // Around a window's end, too.
             Self::Short(size @ 0..30) => vec![0, 1, size.into()],
             Self::Short(size) => vec![0, 1, 29, 30, size.into()],
+            Self::Char(size) => vec![size.into()],
             Self::Variant => vec![3, 40],
             _ => vec![0, 1, 7, 300],
         }
@@ -87,6 +91,8 @@ fn kinds() -> impl Generator<Value = OracleType> {
         OracleType::Short(50),
         // Its values fit in a window even if they are longer than they may be.
         OracleType::Short(4),
+        OracleType::Char(3),
+        OracleType::Char(40),
         OracleType::Max,
         OracleType::Xml,
         OracleType::Udt,
@@ -126,6 +132,38 @@ pub(super) fn tables() -> impl Generator<Value = OracleTable> {
     prop::collection::vec(kinds(), 1..20).prop_flat_map(|kinds| {
         let row = kinds.iter().cloned().map(cells).collect::<Vec<_>>();
         (Just(kinds), prop::collection::vec((any::<bool>(), row), 0..8))
+    })
+}
+
+/// Columns whose values have one length, with hardly a NULL among them or a string in between.
+pub(super) fn steady_tables() -> impl Generator<Value = OracleTable> {
+    let kind = prop_oneof![
+        9 => prop::sample::select(vec![
+            OracleType::Fixed(token::INT1, 1),
+            OracleType::Fixed(token::INT4, 4),
+            OracleType::ByteLen(token::INTN, 8),
+            OracleType::ByteLen(token::GUID, 16),
+            OracleType::Decimal,
+            OracleType::Date,
+            OracleType::Scaled(token::DATETIMEOFFSETN),
+            OracleType::Char(3),
+            OracleType::Char(40),
+        ]),
+        1 => Just(OracleType::Short(50)),
+    ];
+    prop::collection::vec(kind, 1..90).prop_flat_map(|kinds| {
+        let cell = |kind: &OracleType| {
+            let longest = kind.lengths().into_iter().max().unwrap_or_default();
+            let usual = any::<u8>().prop_map(move |byte| OracleCell {
+                data: Some(vec![byte; longest]),
+                known_length: true,
+                chunk: 1,
+                pointer: 1,
+            });
+            prop_oneof![40 => usual, 1 => cells(kind.clone())]
+        };
+        let row = kinds.iter().map(cell).collect::<Vec<_>>();
+        (Just(kinds), prop::collection::vec((any::<bool>(), row), 0..12))
     })
 }
 
@@ -194,7 +232,7 @@ pub(super) fn in_chunks(data: &[u8]) -> Vec<u8> {
 
 fn null(kind: &OracleType) -> Vec<u8> {
     match kind {
-        OracleType::Short(_) => vec![0xFF; 2],
+        OracleType::Short(_) | OracleType::Char(_) => vec![0xFF; 2],
         OracleType::Max | OracleType::Xml | OracleType::Udt => vec![0xFF; 8],
         OracleType::Variant => vec![0; 4],
         _ => vec![0],
@@ -209,7 +247,7 @@ fn chunked(data: &[u8], size: usize) -> Vec<u8> {
 /// Forms that are the same on both sides.
 fn plain(kind: &OracleType, cell: &OracleCell, data: &[u8]) -> Vec<u8> {
     match kind {
-        OracleType::Short(_) => [&(data.len() as u16).to_le_bytes(), data].concat(),
+        OracleType::Short(_) | OracleType::Char(_) => [&(data.len() as u16).to_le_bytes(), data].concat(),
         OracleType::Variant => [&(data.len() as u32).to_le_bytes(), data].concat(),
         OracleType::Text | OracleType::Image => {
             let pointer = vec![cell.pointer; usize::from(cell.pointer) + 1];

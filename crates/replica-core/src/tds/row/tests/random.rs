@@ -1,7 +1,7 @@
 //! The scanner against the oracle.
 use proptest::prelude::*;
 
-use super::oracle::{OracleCell, OracleTable, OracleType, sent, tables, wanted};
+use super::oracle::{OracleCell, OracleTable, OracleType, sent, steady_tables, tables, wanted};
 use super::*;
 use crate::tds::wire;
 
@@ -48,6 +48,35 @@ proptest! {
         prop_assert_eq!(ours, fingerprint);
         prop_assert!(blocks.iter().all(|block| block.rows <= rows));
         prop_assert_eq!(blocks.iter().map(|block| block.rows).sum::<u64>(), fingerprint.rows);
+    }
+
+    #[test]
+    fn columns_of_one_length_come_out_as_any_others(
+        table in steady_tables(),
+        pieces in prop::collection::vec(1usize..4000, 1..6),
+        bytes in 1usize..2000,
+        rows in 1u64..5,
+        unhashed in 0usize..3,
+    ) {
+        let columns: Vec<WireColumn> = table.0.iter().map(|kind| column(kind.type_info())).collect();
+        let (expected, fingerprint) = wanted(&table);
+        for limits in [BlockLimits { bytes, rows }, WHOLE] {
+            let (blocks, ours) = scan(&columns, limits, &sent(&table), &pieces).unwrap();
+            prop_assert_eq!(joined(&blocks), expected.clone());
+            prop_assert_eq!(ours, fingerprint);
+            prop_assert!(blocks.iter().all(|block| block.rows <= limits.rows));
+        }
+        // A run does not reach from what is not hashed into what is.
+        let hashes = [false, true].map(|with_runs| {
+            let mut scanner = RowScanner::new(&columns, WHOLE).unwrap();
+            scanner.set_unhashed_columns(unhashed.min(columns.len() - 1), false);
+            if with_runs {
+                scanner.plan.find_runs();
+            }
+            scanner.scan(&sent(&table)).unwrap();
+            scanner.fingerprint()
+        });
+        prop_assert_eq!(hashes[0], hashes[1]);
     }
 
     #[test]

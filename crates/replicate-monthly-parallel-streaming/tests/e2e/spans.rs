@@ -1,4 +1,6 @@
 //! Windows of several partitions: all of them change places in one transaction, where SWITCH is asked for.
+use std::thread;
+
 use replica_testkit::Pair;
 
 use crate::util::{fault, no_fault, outcomes, pair, sandbox, tool, until, waited};
@@ -110,9 +112,20 @@ fn a_boundary_that_goes_meanwhile_leaves_the_old_rows() {
     fault(&pair, "@fault = 'stall'");
     let running = tool(&pair).start(&args(&["--publish", "switch", "--max-retries", "0"]));
     let mut target = pair.target.client();
-    until(&mut target, 1, "SELECT COUNT(*) FROM sys.tables WHERE name LIKE 'stage%in'");
-    target.batch("ALTER PARTITION FUNCTION by_day() MERGE RANGE ('2024-01-15')");
+    let locks = |more: &str| {
+        format!(
+            "SELECT COUNT(*) FROM sys.dm_tran_locks AS l WHERE {more} AND EXISTS (SELECT 1 FROM sys.tables AS t \
+             WHERE t.object_id = l.resource_associated_entity_id AND t.name LIKE 'stage%in')"
+        )
+    };
+    until(&mut target, 1, &locks("l.request_status = 'GRANT' AND l.request_mode IN ('BU', 'IX', 'X')"));
+    // The table beside the target has the same function: the rows' transaction ends first.
+    let mut other = pair.target.client();
+    let merge = "ALTER PARTITION FUNCTION by_day() MERGE RANGE ('2024-01-15')";
+    let merging = thread::spawn(move || other.batch(merge));
+    until(&mut target, 1, &locks("l.request_status = 'WAIT' AND l.request_mode = 'Sch-M'"));
     no_fault(&pair);
+    merging.join().unwrap();
     running.finish().exits(1).says("The window is made of other partitions by now");
     assert_eq!((target.number(OLD), target.number(STAYS), target.number(STAGED)), (2, 2, 0));
     tool(&pair).run(&args(&["--publish", "switch"])).exits(0);

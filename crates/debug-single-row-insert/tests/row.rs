@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use replica_testkit::family::{family, others};
-use replica_testkit::proxy::{self, From, Harm, Rule};
+use replica_testkit::proxy::{self, From, Harm, Rule, utf16};
 use replica_testkit::{Pair, Program, ProgramExit, Troubled};
 
 fn tool(pair: &Pair) -> Program {
@@ -275,14 +275,14 @@ fn rows_of_other_tables_come_back_with_the_row_that_is_in_the_way() {
 /// the source's transaction takes back what it has done.
 #[test]
 fn whatever_a_condition_does_at_the_source_is_taken_back() {
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     for snapshot in ["OFF", "ON"] {
         let pair = Pair::new();
         pair.both("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, label varchar(9) NULL)");
         pair.source("INSERT INTO dbo.t VALUES (1, 'one'), (2, 'two')");
         pair.source(&format!("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION {snapshot}"));
         let harmless = format!(" AND N'{0}' = N'{0}'", "x".repeat(40));
-        let evil = format!("{:width$}", "); DELETE FROM dbo.t WHERE (1 = 1", width = harmless.len());
+        let evil =
+            format!("{:width$}", " AND 1 = 1); DELETE FROM dbo.t WHERE (1 = 1", width = harmless.len());
         let harm = Harm::Replace(utf16(&evil));
         let rule = Rule { from: From::Client, pattern: utf16(&harmless), harm, times: u32::MAX };
         let (proxy, through) = proxy::through(&pair.source.connection, rule).unwrap();

@@ -15,7 +15,7 @@ use replica_core::tds::{
 };
 use replica_sandbox::server::Policy;
 use replica_testkit::Tenant;
-use replica_testkit::proxy::{From, Harm, Proxy, Rule};
+use replica_testkit::proxy::{From, Harm, Proxy, Rule, utf16};
 
 /// Connects, which takes the login through tiberius and a first batch on the raw lane.
 async fn visit(endpoint: &Endpoint) -> Result<()> {
@@ -56,7 +56,6 @@ fn is_overheard(server: &Sandbox, encrypt: &str, bytes: Vec<u8>) -> bool {
 
 #[test]
 fn what_a_listener_hears() {
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     // LOGIN7 hides passwords from nobody: nibbles swapped, then XOR 0xA5 ([MS-TDS] 2.2.6.4).
     let password: Vec<_> = utf16(common::PASSWORD).iter().map(|byte| byte.rotate_left(4) ^ 0xA5).collect();
     let batch = utf16("SET XACT_ABORT ON");

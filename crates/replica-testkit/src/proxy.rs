@@ -8,6 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+/// How many bytes of a pattern pass at least, whether it follows or not: as many end a flight of TLS once in 2^32.
+const LEAST_SPARED: usize = 4;
+
 /// Whose bytes are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
@@ -46,8 +49,8 @@ impl Harm {
 /// Where and how to do harm; wherever the pattern is not, everything passes.
 ///
 /// What may be the harmed part of the pattern is kept back until more bytes come. Where a message ends with what
-/// looks like it, none come, and both peers wait for ever: the bytes before that part should be several, or TLS,
-/// whose bytes are random, will now and then end a flight so.
+/// looks like it, none come, and both peers wait for ever. The bytes of TLS are random, a login's, too: so at least
+/// [`LEAST_SPARED`] of the pattern's bytes come before that part.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub from: From,
@@ -61,11 +64,15 @@ pub struct Rule {
 impl Rule {
     /// Has the target say that it is Babelfish, wherever the catalog is asked.
     pub fn babelfish() -> Self {
-        let asked = "SERVERPROPERTY('Babelfish')";
-        let yes = format!("{:width$}", "1", width = asked.len());
-        let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        Self { from: From::Client, pattern: bytes(asked), harm: Harm::Replace(bytes(&yes)), times: u32::MAX }
+        let asked = "CAST(SERVERPROPERTY('Babelfish')";
+        let yes = format!("{:width$}", "CAST(1", width = asked.len());
+        Self { from: From::Client, pattern: utf16(asked), harm: Harm::Replace(utf16(&yes)), times: u32::MAX }
     }
+}
+
+/// Text as it lies on the wire.
+pub fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
 /// A relay before the server of a connection string, and the string that leads through it: without TLS beyond the
@@ -75,7 +82,7 @@ impl Rule {
 /// The system gives no port.
 ///
 /// # Panics
-/// The string names no server and port.
+/// The string names no server and port, or the rule is one that [`Proxy::before`] does not take.
 pub fn through(connection: &str, rule: Rule) -> io::Result<(Proxy, String)> {
     let server = connection.split(';').find_map(|part| part.strip_prefix("Server=")).expect("a server");
     let proxy = Proxy::before(server.replace(',', ":"), rule)?;
@@ -114,7 +121,12 @@ impl Proxy {
     ///
     /// # Errors
     /// The system gives no port.
+    ///
+    /// # Panics
+    /// The rule spares less than [`LEAST_SPARED`] bytes of its pattern.
     pub fn before(server: impl ToSocketAddrs + Send + 'static, rule: Rule) -> io::Result<Self> {
+        let spares = rule.harm.spares(&rule.pattern);
+        assert!(spares >= LEAST_SPARED, "a flight of TLS may end with the first {} bytes", spares + 1);
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (tell, struck) = channel();
@@ -334,16 +346,16 @@ mod tests {
     #[test]
     fn it_replaces() {
         let replaced = heard(
-            Harm::Replace(b"pin".to_vec()),
+            Harm::Replace(b"need".to_vec()),
             b"needle",
             &[b"a need", b"le, a needle, a needle and more"],
         );
-        assert_eq!(replaced, (b"a pin, a pin, a needle and more".to_vec(), true));
+        assert_eq!(replaced, (b"a need, a need, a needle and more".to_vec(), true));
     }
 
     #[test]
     fn without_the_pattern_all_passes() {
-        let passed = heard(Harm::HangUp(0), b"needle", &[b"a nee", b"dl-less n"]);
+        let passed = heard(Harm::HangUp(4), b"needle", &[b"a nee", b"dl-less n"]);
         assert_eq!(passed, (b"a needl-less n".to_vec(), false));
     }
 }

@@ -1,7 +1,7 @@
 //! What `[TIMING]` lines say.
 use std::time::{Duration, Instant};
 
-use crate::proxy::{self, From, Harm, Proxy, Rule};
+use crate::proxy::{self, From, Harm, Proxy, Rule, utf16};
 use crate::{Program, ProgramExit};
 
 /// A line: what it is about, and how long each phase took, in seconds.
@@ -86,9 +86,8 @@ fn rounded(seconds: f64) -> f64 {
 /// The system gives no port; the wait is one of minutes.
 pub fn slow_catalog(connection: &str, wait: Duration, times: u32) -> (Proxy, String) {
     let asked = "-- Who the server is, and which database this is.";
-    let wait = format!("WAITFOR DELAY '00:00:{:02}';", wait.as_secs());
+    let wait = format!("-- Who\nWAITFOR DELAY '00:00:{:02}';", wait.as_secs());
     let slow = format!("{wait:width$}--", width = asked.len() - 2);
-    let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-    let rule = Rule { from: From::Client, pattern: bytes(asked), harm: Harm::Replace(bytes(&slow)), times };
+    let rule = Rule { from: From::Client, pattern: utf16(asked), harm: Harm::Replace(utf16(&slow)), times };
     proxy::through(connection, rule).expect("a port")
 }

@@ -9,7 +9,7 @@ use replica_core::config::Endpoint;
 use replica_core::tds::packet::{DEFAULT_SIZE, HEADER, Header, frame, kind};
 use replica_core::tds::token::{Done, DoneKind, Message, done, kind as token};
 
-use crate::proxy::{From, Harm, Proxy, Rule};
+use crate::proxy::{From, Harm, Proxy, Rule, utf16};
 use crate::{Client, Database};
 
 /// What is asked of the catalog alone, and by every tool.
@@ -32,7 +32,7 @@ impl Troubled {
         let through = |address: SocketAddr| {
             format!("{};Encrypt=false;Server=127.0.0.1,{}", database.connection, address.port())
         };
-        let pattern: Vec<u8> = QUESTION.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let pattern = utf16(QUESTION);
         let rule = |harm, times| Rule { from: From::Client, pattern: pattern.clone(), harm, times };
         let spy = Proxy::before(host.clone(), rule(Harm::Replace(pattern.clone()), 1)).expect("a port");
         Client::connect(&through(spy.address())).rows(&format!("SELECT '{QUESTION}'"));

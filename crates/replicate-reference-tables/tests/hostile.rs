@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use replica_core::config::Endpoint;
-use replica_testkit::proxy::{From, Harm, Proxy, Rule};
+use replica_testkit::proxy::{From, Harm, Proxy, Rule, utf16};
 use replica_testkit::rough::{Blow, RoughWay, Trouble};
 use replica_testkit::{Client, Database, Pair, Program, ProgramExit};
 
@@ -50,8 +50,7 @@ fn assert_as_it_was(pair: &Pair) {
 /// The needle as it lies in a row, with a name of this length: the id, the length in bytes, UTF-16. That the id comes
 /// first, which no test harms, lets a TLS flight pass that happens to end with the length's first byte.
 fn needle_of(length: [u8; 2]) -> Vec<u8> {
-    let value: Vec<u8> = NEEDLE.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    [&MIDDLE.to_le_bytes()[..], &length, &value].concat()
+    [&MIDDLE.to_le_bytes()[..], &length, &utf16(NEEDLE)].concat()
 }
 
 fn needle() -> Vec<u8> {

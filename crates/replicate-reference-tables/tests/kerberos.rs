@@ -213,7 +213,7 @@ fn tickets_are_renewed_from_the_keytab() {
     let Some(domain) = Domain::new() else { return };
     domain.kdc.change("etl", "-maxlife 2s");
     // The first login ends with the server's answer to the ticket; the second begins when the ticket has run out.
-    let rule = Rule { from: From::Server, pattern: AP_REP.to_vec(), harm: Harm::HangUp(0), times: 1 };
+    let rule = Rule { from: From::Server, pattern: AP_REP.to_vec(), harm: Harm::HangUp(8), times: 1 };
     let server = std::net::SocketAddr::from(([127, 0, 0, 1], domain.pair.server.port().unwrap()));
     let proxy = Proxy::before(server, rule).unwrap();
     let [through, service] = [proxy.address().port().to_string(), spn(&domain.pair.server)];

@@ -1,7 +1,7 @@
 //! What a refresh would destroy although nobody asked for it: refused, table by table, before anything is written.
 use std::time::Duration;
 
-use replica_testkit::proxy::{From, Harm, Rule, through};
+use replica_testkit::proxy::{From, Harm, Rule, through, utf16};
 use replica_testkit::{Pair, Program, Server};
 
 /// dbo.r (id), a reference table, and dbo.t (id, day), by days.
@@ -86,8 +86,7 @@ fn a_connection_that_breaks_at_a_question_of_the_catalog_is_made_again() {
     for (side, database) in [("REPLICA_SOURCE", &pair.source), ("REPLICA_TARGET", &pair.target)] {
         for asked in ["SERVERPROPERTY(", "sys.columns"] {
             pair.target("DELETE FROM dbo.r");
-            let pattern = asked.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let rule = Rule { from: From::Client, pattern, harm: Harm::HangUp(0), times: 1 };
+            let rule = Rule { from: From::Client, pattern: utf16(asked), harm: Harm::HangUp(8), times: 1 };
             let (proxy, through) = through(&database.connection, rule).unwrap();
             let config = "reference_tables = ['dbo.r']\n";
             let tool = Program::new(env!("CARGO_BIN_EXE_run-replica-etl"))

@@ -123,11 +123,10 @@ fn whoever_holds_the_table_is_named() {
 /// The server has the window down as ours, and the worker has not heard of it.
 #[test]
 fn a_claim_whose_answer_is_lost_is_not_forgotten() {
-    use replica_testkit::proxy::{From, Harm, Rule, through};
+    use replica_testkit::proxy::{From, Harm, Rule, through, utf16};
     let pair = sandbox(CLUSTERED);
     // The only answer with a column of this name that comes to a worker is that to its claim.
-    let pattern: Vec<u8> = "attempts".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let rule = Rule { from: From::Server, pattern, harm: Harm::HangUp(0), times: 1 };
+    let rule = Rule { from: From::Server, pattern: utf16("attempts"), harm: Harm::HangUp(8), times: 1 };
     let (proxy, through) = through(&pair.target.connection, rule).unwrap();
     let run =
         plain(&pair, "").with("REPLICA_TARGET", &through).run(&half_a_year(&["--max-workers", "1"])).exits(0);

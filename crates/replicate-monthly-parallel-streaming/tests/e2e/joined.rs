@@ -2,7 +2,7 @@
 //! with the look whether there is anything to delete, is the window's.
 use std::time::Duration;
 
-use replica_testkit::proxy::{From, Harm, Rule, through};
+use replica_testkit::proxy::{From, Harm, Rule, through, utf16};
 use replica_testkit::{Pair, ProgramExit};
 
 use crate::util::{
@@ -158,7 +158,6 @@ fn a_look_that_is_refused_counts_as_rows() {
 /// What the server does not compile it refuses as a whole, the claim, too. Other ways lead there.
 #[test]
 fn a_request_that_does_not_compile_claims_nothing_and_the_window_is_claimed_by_itself() {
-    let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
     for key in &KEYS[..2] {
         let pair = with_old_rows(key);
         let (pattern, replaced) = ("DECLARE @old_rows int = 1", "DECLARE @old_rows int = (");

@@ -1,7 +1,7 @@
 //! What breaks in the middle, and what is tried again.
 use std::time::Duration;
 
-use replica_testkit::proxy::{self, From, Harm, Rule};
+use replica_testkit::proxy::{self, From, Harm, Rule, utf16};
 use replica_testkit::{Pair, ProgramExit, Troubled};
 
 use crate::util::{assert_old_rows, copy, fault, fill, ids, pair_with_old_rows, skip, tool};
@@ -138,9 +138,10 @@ fn what_is_not_committed_is_not_on_record_as_done() {
     let Some(pair) = pair() else { return };
     copy(&pair, &["dbo.t"]);
     pair.target("DELETE FROM dbo.t; INSERT INTO dbo.t (id, label) VALUES (901, 'old'), (902, 'older')");
-    let bytes = |sql: &str| sql.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-    let harm = Harm::Replace(bytes("RAISERROR('',16,1);"));
-    let rule = Rule { from: From::Client, pattern: bytes("COMMIT TRANSACTION;"), harm, times: u32::MAX };
+    // A batch's text comes after the number of requests that are under way (MS-TDS 2.2.5.3.2).
+    let request = |sql: &str| [vec![1, 0, 0, 0], utf16(sql)].concat();
+    let harm = Harm::Replace(request("RAISERROR('',16,1);"));
+    let rule = Rule { from: From::Client, pattern: request("COMMIT TRANSACTION;"), harm, times: u32::MAX };
     let (proxy, through) = proxy::through(&pair.target.connection, rule).unwrap();
     tool(&pair).with("REPLICA_TARGET", &through).run(&["dbo.t"]).exits(1);
     assert!(proxy.has_struck(Duration::ZERO));

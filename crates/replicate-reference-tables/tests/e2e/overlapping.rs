@@ -4,15 +4,11 @@ use std::time::Duration;
 
 use replica_core::ledger::VERSIONS_DDL;
 use replica_testkit::Pair;
-use replica_testkit::proxy::{From, Harm, Rule, through};
+use replica_testkit::proxy::{From, Harm, Rule, through, utf16};
 
 use crate::util::{skip, tool};
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-fn utf16(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
-}
 
 /// The label that a run loads where `other` happens once it has read the source, and before its request for the lock comes.
 fn loaded_beside(other: impl FnOnce(&Pair)) -> Option<String> {
@@ -29,7 +25,7 @@ fn loaded_beside(other: impl FnOnce(&Pair)) -> Option<String> {
     pair.target(VERSIONS_DDL);
     let row = utf16("the older row");
     let seen = Rule { from: From::Server, pattern: row.clone(), harm: Harm::Replace(row), times: 1 };
-    let lock = Rule { from: From::Client, pattern: utf16("sp_getapplock"), harm: Harm::Hold(0), times: 1 };
+    let lock = Rule { from: From::Client, pattern: utf16("sp_getapplock"), harm: Harm::Hold(8), times: 1 };
     let (source, through_source) = through(&pair.source.connection, seen).unwrap();
     let (target, through_target) = through(&pair.target.connection, lock).unwrap();
     let program = tool(&pair).with("REPLICA_SOURCE", &through_source).with("REPLICA_TARGET", &through_target);

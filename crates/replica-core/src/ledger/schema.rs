@@ -224,7 +224,12 @@ pub(super) async fn look(session: &mut Session) -> Result<FoundSchema> {
     }
     let version = version(session).await?;
     // Those of a later version may have other columns.
-    let foreign = seen.foreign(version).filter(|_| version <= VERSION);
+    let is_known = version <= VERSION;
+    if is_known && seen.foreign(version).is_some() {
+        // The columns may be of the moment before another run has brought the ledger up to that version.
+        seen = SeenSchema::ask(session).await?;
+    }
+    let foreign = seen.foreign(version).filter(|_| is_known);
     Ok(foreign.map_or(FoundSchema::Ledger(version), FoundSchema::Foreign))
 }
 

@@ -1,7 +1,10 @@
 //! The ledger's own tables: made once, by whoever comes first, if the login may.
+use std::time::Duration;
+
 use replica_core::config::Endpoint;
 use replica_core::ledger;
 use replica_core::session::{Role, Session};
+use replica_testkit::proxy::{From, Harm, Rule, through, utf16};
 
 use crate::util::{LedgerStage, begin, complete, months, run, run_options, subject};
 
@@ -105,6 +108,29 @@ fn a_ledger_of_version_1_is_brought_up_without_losing_a_record() {
     for sql in [columns, key] {
         assert_eq!(stage.texts(sql), fresh.texts(sql));
     }
+}
+
+/// The columns were those of version 1 when they were looked at, and the version is 2 when it is asked for.
+#[test]
+fn a_ledger_that_is_brought_up_while_it_is_looked_at_is_ours() {
+    let stage = of_version_1();
+    let pattern = utf16("MAX(version)");
+    let rule = Rule { from: From::Client, pattern, harm: Harm::Hold(8), times: 1 };
+    let (proxy, through) = through(&stage.database.connection, rule).unwrap();
+    run(async {
+        let endpoint = Endpoint::from_connection_string(&through).unwrap();
+        let mut late = Session::connect(&endpoint, Role::Target).await.unwrap();
+        let mut early = stage.session().await;
+        let looks = tokio::spawn(async move { ledger::open(&mut late).await });
+        let held = tokio::task::spawn_blocking(move || {
+            assert!(proxy.has_struck(Duration::from_secs(30)));
+            proxy
+        });
+        let proxy = held.await.unwrap();
+        ledger::open_for_keys(&mut early).await.unwrap();
+        proxy.lets_go();
+        looks.await.unwrap().unwrap();
+    });
 }
 
 /// Nothing is made beside them, nor are rights asked for that would not help.

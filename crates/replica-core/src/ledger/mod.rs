@@ -41,6 +41,7 @@ mod begin;
 mod candidates;
 mod claim;
 mod clearing;
+mod found;
 mod history;
 mod index;
 mod known;
@@ -61,6 +62,8 @@ pub use begin::{
 pub use candidates::Candidates;
 pub use claim::{Claim, Loaded, NextClaim, is_lost};
 pub(crate) use clearing::Clearing;
+pub use found::DDL;
+pub(crate) use found::check;
 pub use history::{Failing, Past, PastWindow, at_work, failing, history};
 pub use index::{Recorded, forget, forget_taken, give_back, record, recorded, take};
 pub use known::{RecordedWindow, State, windows};
@@ -72,8 +75,7 @@ pub use plain::{PlainEnd, PlainRun, PlainRunOptions, end_unended};
 pub(crate) use quiet::{changes_applied, quiet};
 pub use replaced::{Replaced, window_columns};
 pub use run::{Ended, Run};
-pub(crate) use schema::check;
-pub use schema::{DDL, exists, open, open_for_keys};
+pub use schema::{exists, open, open_for_keys};
 pub use staging::{
     RecordedStaging, STAGING_DDL, drop_staging, make_staging, open_staging, recorded_staging, staging,
     sweep_staging,

@@ -1,5 +1,5 @@
 //! What a load that has no windows of its own does to those on record: they no longer say what the rows are.
-use super::schema::{self, FoundSchema};
+use super::found::{self, FoundSchema};
 use super::{ask, names, overlaps};
 use crate::catalog::TableName;
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ impl Replaced<'_> {
     }
 
     async fn looked_up(&self, session: &mut Session) -> Result<bool> {
-        match schema::look(session).await? {
+        match found::look(session).await? {
             FoundSchema::Nothing { schema: false } => return Ok(false),
             FoundSchema::Nothing { schema: true } => {
                 log::info!(
@@ -53,7 +53,7 @@ impl Replaced<'_> {
                 return Ok(false);
             }
             FoundSchema::Ledger(version) => {
-                if let Err(error) = schema::check(version) {
+                if let Err(error) = found::check(version) {
                     log::warn!("{}: {error}; {}", self.table, MAY_NOT_HOLD);
                     return Ok(false);
                 }

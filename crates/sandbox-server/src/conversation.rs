@@ -136,7 +136,12 @@ impl Conversation {
                     self.refuse(answers, reset, &SqlError::new(8501, 16, 3, text))
                 }
             },
-            _ if holds_commit(headers.body) && commits(&self.channel.engine) => Err(Closed),
+            _ if self.channel.engine.sandbox.is_armed(FaultKind::CutBeforeCommit)
+                && holds_commit(headers.body)
+                && commits(&self.channel.engine) =>
+            {
+                Err(Closed)
+            }
             _ => self.call(headers.body, reset),
         }
     }

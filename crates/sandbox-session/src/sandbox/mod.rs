@@ -127,6 +127,11 @@ impl Sandbox {
         self.changed.notify_all();
     }
 
+    /// Is such a fault to come? Whoever has to look closely whether it is concerned need not, as a rule.
+    pub fn is_armed(&self, kind: FaultKind) -> bool {
+        self.state().faults.iter().any(|fault| fault.kind == kind)
+    }
+
     /// Is the fault due now? Its value, if so; this occurrence is then used up.
     pub fn take(&self, kind: FaultKind, table: Option<&TableName>) -> Option<i64> {
         let mut state = self.state();

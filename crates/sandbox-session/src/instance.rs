@@ -1,5 +1,6 @@
 //! The server instance: what all sessions share.
 use crate::histograms::Histograms;
+use crate::parsed::ParsedBatches;
 use crate::sandbox::Sandbox;
 use crate::sqlite::register;
 use rusqlite::Connection;
@@ -31,6 +32,7 @@ pub struct Engine {
     /// What UPDATE STATISTICS has found.
     pub histograms: Histograms,
     pub transactions: Arc<Registry>,
+    pub batches: ParsedBatches,
     instance: RwLock<Instance>,
     store: Store,
     /// SQLite has one writer at a time: a queue is fairer than its polling.
@@ -101,6 +103,7 @@ impl Engine {
             sandbox: Sandbox::default(),
             histograms: Histograms::default(),
             transactions: Arc::new(Registry::new(floor)),
+            batches: ParsedBatches::default(),
             instance: RwLock::new(instance),
             store,
             writer: Mutex::new(()),

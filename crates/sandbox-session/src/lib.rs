@@ -11,6 +11,7 @@ pub mod histograms;
 pub mod instance;
 pub mod names;
 pub mod options;
+mod parsed;
 pub mod product;
 pub mod sandbox;
 pub mod session;

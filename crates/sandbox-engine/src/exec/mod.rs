@@ -55,7 +55,8 @@ pub fn batch(
 impl Run<'_> {
     /// Runs a text of statements; nothing of it where it does not parse.
     pub fn text(&mut self, sql: &str) -> Outcome<Flow> {
-        match parse::batch(sql) {
+        let parsed = self.session.engine.batches.of(sql);
+        match parsed {
             Ok(statements) => self.statements(&statements),
             Err(error) => self.refused(error),
         }

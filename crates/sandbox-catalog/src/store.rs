@@ -58,6 +58,8 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;",
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(60))?;
+    // Tools ask the catalog a dozen questions of each table, the same of all.
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 

@@ -58,7 +58,7 @@ pub fn described(
     };
     let bound = binder.statement(query);
     let needs = binder.finish();
-    read::drop_temporaries(session, &needs)?;
+    read::give_back_tables(session, &needs)?;
     let columns = bound?.emitted.columns.iter().map(|c| c.described()).collect();
     let mut tables: Vec<i32> = needs.tables.iter().map(|used| used.table.object_id).collect();
     tables.sort_unstable();

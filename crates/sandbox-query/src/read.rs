@@ -314,7 +314,7 @@ pub fn rows(
         Some(conflict) => Again::Conflict(conflict),
         None => Again::Failed(session.ops.explain(&error).into()),
     };
-    let mut statement = session.connection.prepare(&sql).map_err(told)?;
+    let mut statement = session.connection.prepare_cached(&sql).map_err(told)?;
     let mut rows = statement.query(params_from_iter(&needs.params)).map_err(told)?;
     let mut asked = 0_u32;
     while let Some(row) = rows.next().map_err(told)? {
@@ -348,7 +348,7 @@ pub fn single(
     });
     drop(gate);
     reading.end(session)?;
-    drop_temporaries(session, &needs)?;
+    give_back_tables(session, &needs)?;
     result.map(|()| value)
 }
 
@@ -359,10 +359,10 @@ pub fn decoded(row: &Row<'_>, n: usize, sql_type: &SqlType) -> Outcome<Value> {
         .map_err(|e| SqlError::new(50000, 16, 2, format!("replica-sandbox: storage: {e}.")).into())
 }
 
-/// Removes the tables that system views were put into.
-pub fn drop_temporaries(session: &Session, needs: &Needs) -> Outcome {
-    for table in &needs.temporaries {
-        session.connection.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+/// Gives back the tables that system views were put into.
+pub fn give_back_tables(session: &Session, needs: &Needs) -> Outcome {
+    for table in &needs.made_tables {
+        session.made.give_back(&session.connection, *table)?;
     }
     Ok(())
 }

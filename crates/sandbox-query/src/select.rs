@@ -23,7 +23,7 @@ pub fn into(session: &Session, frame: &Frame, query: &Query) -> Outcome<Option<O
     let binder = Binder::new(session, frame);
     let bound = binder.statement(query);
     let needs = binder.finish();
-    read::drop_temporaries(session, &needs)?;
+    read::give_back_tables(session, &needs)?;
     Ok(bound?.into)
 }
 
@@ -46,7 +46,7 @@ pub fn run(
             let replayed = replay::of(session, &tables, query, frame);
             select(session, &Selected { bound, needs: &needs, tables, replayed }, sink)
         });
-        read::drop_temporaries(session, &needs)?;
+        read::give_back_tables(session, &needs)?;
         result
     })
 }

@@ -9,6 +9,7 @@ pub mod frame;
 pub mod heard;
 pub mod histograms;
 pub mod instance;
+pub mod made;
 pub mod names;
 pub mod options;
 mod parsed;

@@ -2,6 +2,7 @@
 use crate::api::{BulkTarget, Sink};
 use crate::failure::{Failure, Outcome};
 use crate::instance::{Activity, Engine, Kill, SessionInfo};
+use crate::made::MadeTables;
 use crate::options::SetOptions;
 use crate::sqlite::register;
 use rusqlite::Connection;
@@ -16,7 +17,6 @@ use sandbox_transactions::locks::{LockMode, LockScope, Request, Resource, Sessio
 use sandbox_transactions::{Eyes, Transaction};
 use sandbox_values::CollationId;
 use sandbox_values::error::SqlError;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -65,7 +65,7 @@ pub struct Session {
     pub collecting: bool,
     pub ops: Ops,
     pub eyes: Eyes,
-    temporaries: Cell<u64>,
+    pub made: MadeTables,
 }
 
 /// What an INSERT BULK statement has promised.
@@ -155,7 +155,7 @@ impl Session {
             collecting: false,
             ops,
             eyes,
-            temporaries: Cell::new(0),
+            made: MadeTables::default(),
         })
     }
 
@@ -210,12 +210,6 @@ impl Session {
         if let Some(info) = self.engine.sessions().get_mut(&self.id) {
             change(info);
         }
-    }
-
-    /// A number for a temporary SQLite table.
-    pub fn next_temporary(&self) -> u64 {
-        self.temporaries.set(self.temporaries.get() + 1);
-        self.temporaries.get()
     }
 
     /// The user's rights in a database.

@@ -7,6 +7,7 @@ use sandbox_catalog::ops::{Op, Ops};
 use sandbox_catalog::schema::{Table, same_but_for_case};
 use sandbox_session::Session;
 use sandbox_session::frame::Frame;
+use sandbox_session::made::MadeTable;
 use sandbox_sql::hints::Hints;
 use sandbox_sql::tokens::{DEEPEST, too_deep};
 use sandbox_transactions::Conflict;
@@ -52,8 +53,8 @@ pub struct Binder<'s> {
 #[derive(Default)]
 pub(super) struct BinderWork {
     pub(super) tables: Vec<TableUse>,
-    /// SQLite's names of the tables that system views were put into.
-    pub(super) temporaries: Vec<String>,
+    /// Those that system views were put into.
+    pub(super) made_tables: Vec<MadeTable>,
     /// Those of them that hold a view, by database, object and what it was asked about.
     pub(super) views: HashMap<(i16, i32, Option<Objects>), String>,
     /// Those that have a name in SQLite's SQL, by that name.
@@ -69,7 +70,7 @@ pub(super) struct BinderWork {
 #[derive(Default)]
 pub struct Needs {
     pub tables: Vec<TableUse>,
-    pub temporaries: Vec<String>,
+    pub made_tables: Vec<MadeTable>,
     pub params: Vec<Stored>,
     /// A transaction in whose hands catalog rows are that the statement reads.
     pub conflict: Option<Conflict>,
@@ -103,8 +104,8 @@ impl<'s> Binder<'s> {
 
     pub fn finish(self) -> Needs {
         let work = self.work.into_inner();
-        let BinderWork { tables, temporaries, params, conflict, .. } = work;
-        Needs { tables, temporaries, params, conflict }
+        let BinderWork { tables, made_tables, params, conflict, .. } = work;
+        Needs { tables, made_tables, params, conflict }
     }
 
     /// The table that SQLite's SQL knows by that name.

@@ -217,21 +217,13 @@ impl Binder<'_> {
         Ok(FromClause { sql, ..from })
     }
 
-    /// A temporary SQLite table with these rows, for this statement.
+    /// A SQLite table with these rows, for this statement.
     pub fn materialise(&self, columns: usize, rows: Vec<Vec<Value>>) -> Result<String, SqlError> {
-        let connection = &self.session.connection;
-        let name = format!("temp.m{}", self.session.next_temporary());
-        let failed = |e: rusqlite::Error| sandbox_catalog::store::storage_error(&e);
-        let names: Vec<String> = (1..=columns).map(|n| format!("c{n}")).collect();
-        connection.execute_batch(&format!("CREATE TABLE {name} ({})", names.join(", "))).map_err(failed)?;
-        self.work.borrow_mut().temporaries.push(name.clone());
-        let places = vec!["?"; columns].join(", ");
-        let mut insert =
-            connection.prepare(&format!("INSERT INTO {name} VALUES ({places})")).map_err(failed)?;
-        for row in rows {
-            insert.execute(rusqlite::params_from_iter(row.into_iter().map(to_stored))).map_err(failed)?;
-        }
-        Ok(name)
+        let rows = rows.into_iter().map(|row| rusqlite::params_from_iter(row.into_iter().map(to_stored)));
+        let table = self.session.made.take(&self.session.connection, columns, rows);
+        let table = table.map_err(|error| sandbox_catalog::store::storage_error(&error))?;
+        self.work.borrow_mut().made_tables.push(table);
+        Ok(table.name())
     }
 }
 

@@ -106,7 +106,7 @@ pub fn attempt(
         let returned = done.1.map(|returned| returned.stored(session, frame, sink)).transpose()?;
         Ok((done.0, returned.flatten()))
     });
-    read::drop_temporaries(session, &needs)?;
+    read::give_back_tables(session, &needs)?;
     result
 }
 

@@ -60,7 +60,7 @@ impl Run<'_> {
         let binder = Binder::new(self.session, self.frame);
         let bound = binder.statement(query);
         let needs = binder.finish();
-        read::drop_temporaries(self.session, &needs)?;
+        read::give_back_tables(self.session, &needs)?;
         let outputs = bound?.emitted.columns;
         let (mut lines, mut names) = (Vec::with_capacity(outputs.len()), Vec::with_capacity(outputs.len()));
         let mut identity_kept = false;

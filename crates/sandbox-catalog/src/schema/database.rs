@@ -91,6 +91,14 @@ pub fn same_name(collation: CollationId, a: &str, b: &str) -> bool {
 
 /// Do they differ in case at most? A name is looked for among all of a database: only what is not ASCII costs a copy.
 pub fn same_but_for_case(a: &str, b: &str) -> bool {
+    if let ([first, ..], [other, ..]) = (a.as_bytes(), b.as_bytes())
+        && first.is_ascii()
+        && other.is_ascii()
+        && !first.eq_ignore_ascii_case(other)
+    {
+        // As most are.
+        return false;
+    }
     a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
 }
 

@@ -248,8 +248,8 @@ fn status(flow: &Flow) -> i32 {
 /// 214 for what is no Unicode text.
 fn wide_text(param: &Param) -> Result<String, Failure> {
     match (&param.sql_type, &param.value) {
-        (SqlType::NVarChar(..) | SqlType::NChar(..) | SqlType::NText(_), value @ Value::Bytes(_)) => {
-            Ok(String::from_utf16_lossy(&sandbox_values::text::units(value, &param.sql_type)))
+        (SqlType::NVarChar(..) | SqlType::NChar(..) | SqlType::NText(_), Value::Bytes(bytes)) => {
+            Ok(sandbox_values::text::text_of_utf16le(bytes))
         }
         (_, Value::Null) => Ok(String::new()),
         _ => Err(SqlError::new(

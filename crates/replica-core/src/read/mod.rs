@@ -12,12 +12,11 @@ use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
+use small::KnownColumns;
 pub(crate) use small::SmallResults;
 use std::ops::ControlFlow;
 
-/// Bytes received at a time, and bytes of a block: large enough that calls to the kernel do not count, small enough to
-/// stay in a core's own cache.
-const RECEIVE: usize = 64 << 10;
+/// Bytes of a block: large enough that calls to the kernel do not count, small enough to stay in a core's own cache.
 const BLOCK: usize = 64 << 10;
 
 /// A SELECT whose rows are being read.
@@ -30,6 +29,8 @@ pub struct Rows<'a> {
     columns: Vec<WireColumn>,
     scanner: RowScanner,
     chunks: ChunkCounter,
+    /// Of the result that is being read, where it is a small one.
+    known: Option<KnownColumns>,
     ended: bool,
     leaves_nothing: bool,
 }
@@ -41,7 +42,7 @@ impl<'a> Rows<'a> {
     /// The server's refusal, with the lane ready for the next request; no result set; those of [`Lane::recv`].
     pub async fn open(lane: &'a mut Lane, query: impl Into<Query>) -> Result<Self> {
         lane.send_query(&query.into()).await?;
-        let mut inbox = Inbox::new(RECEIVE);
+        let mut inbox = lane.inbox();
         let mut reply = Reply::default();
         loop {
             match token::parse(inbox.payload())? {
@@ -50,8 +51,17 @@ impl<'a> Rows<'a> {
                     lane.has_progressed();
                     let chunks = ChunkCounter::default();
                     let scanner = RowScanner::new(&columns, chunks.limits(BLOCK))?;
-                    let (ended, leaves_nothing) = (false, false);
-                    return Ok(Self { lane, inbox, reply, columns, scanner, chunks, ended, leaves_nothing });
+                    return Ok(Self {
+                        lane,
+                        inbox,
+                        reply,
+                        columns,
+                        scanner,
+                        chunks,
+                        known: None,
+                        ended: false,
+                        leaves_nothing: false,
+                    });
                 }
                 Some((token, used)) => {
                     inbox.consume(used);
@@ -139,6 +149,7 @@ impl<'a> Rows<'a> {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.lane.has_read(std::mem::take(&mut self.inbox));
         let reply = settle(self.lane, std::mem::take(&mut self.reply))?;
         let read = self.scanner.fingerprint().rows;
         let counted = reply.rows;

@@ -1,5 +1,5 @@
 //! Requests of several statements, whose results are small.
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{BLOCK, Rows, settle};
 use crate::catalog::record::{CatalogRow, CatalogValue};
@@ -85,7 +85,11 @@ impl<'a> Rows<'a> {
 
     /// All rows of a result.
     async fn whole_result(&mut self) -> Result<(Vec<CatalogRow>, NextResult)> {
-        let mut result = SmallResult::new(&self.columns)?;
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => KnownColumns::new(Box::default(), &self.columns)?,
+        };
+        let mut result = SmallResult { known, rows: Vec::new(), bytes: 0 };
         loop {
             let (used, stop) = self.scanner.scan(self.inbox.payload())?;
             self.inbox.consume(used);
@@ -95,19 +99,18 @@ impl<'a> Rows<'a> {
             }
             let token = match stop {
                 ScanStop::BlockFull | ScanStop::Incomplete => None,
-                ScanStop::OtherToken => token::parse(self.inbox.payload())?,
+                ScanStop::OtherToken => {
+                    if let Some(described) = DescribedResult::known(self.inbox.payload()) {
+                        return Ok((self.next_result(result, described)?, NextResult::Some));
+                    }
+                    token::parse(self.inbox.payload())?
+                }
             };
             match token {
                 Some((Token::Columns(columns), used)) => {
-                    self.inbox.consume(used);
-                    self.lane.has_progressed();
-                    result.take(&self.scanner.take(Vec::new()).bytes)?;
-                    self.chunks = ChunkCounter::default();
-                    self.scanner = RowScanner::new(&columns, self.chunks.limits(BLOCK))?;
-                    self.columns = columns;
-                    // The count of this result is no count of the next one.
-                    self.reply.rows = None;
-                    return Ok((result.rows()?, NextResult::Some));
+                    let metadata = self.inbox.payload()[..used].into();
+                    let described = DescribedResult::new(metadata, columns)?;
+                    return Ok((self.next_result(result, described)?, NextResult::Some));
                 }
                 Some((token, used)) => {
                     self.inbox.consume(used);
@@ -117,42 +120,116 @@ impl<'a> Rows<'a> {
                 None => {
                     self.ended = true;
                     result.take(&self.scanner.take(Vec::new()).bytes)?;
+                    self.lane.has_read(std::mem::take(&mut self.inbox));
                     let ended = settle(self.lane, std::mem::take(&mut self.reply)).map(drop);
-                    return Ok((result.rows()?, NextResult::None(ended)));
+                    return Ok((result.ends()?, NextResult::None(ended)));
                 }
             }
+        }
+    }
+
+    /// The rows of a result, at whose end another one begins.
+    fn next_result(
+        &mut self,
+        mut result: SmallResult,
+        described: DescribedResult,
+    ) -> Result<Vec<CatalogRow>> {
+        self.inbox.consume(described.known.metadata.len());
+        self.lane.has_progressed();
+        result.take(&self.scanner.take(Vec::new()).bytes)?;
+        let rows = result.ends()?;
+        let DescribedResult { known, columns, scanner } = described;
+        let columns = std::mem::replace(&mut self.columns, columns);
+        let scanner = std::mem::replace(&mut self.scanner, scanner);
+        DescribedResult { known: result.known, columns, scanner }.keep();
+        self.known = Some(known);
+        self.chunks = ChunkCounter::default();
+        // The count of this result is no count of the next one.
+        self.reply.rows = None;
+        Ok(rows)
+    }
+}
+
+/// What reads a result's rows.
+pub(super) struct KnownColumns {
+    /// Its COLMETADATA, as it came; empty: it will not come again.
+    metadata: Box<[u8]>,
+    names: Arc<[Arc<str>]>,
+    reader: RowReader,
+}
+
+impl KnownColumns {
+    fn new(metadata: Box<[u8]>, columns: &[WireColumn]) -> Result<Self> {
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        Ok(Self { metadata, names, reader: RowReader::new(columns, MOST_ROW)? })
+    }
+}
+
+/// A result before its first row. The catalog is asked the same questions of each table and side: what their answers look
+/// like is worked out once.
+struct DescribedResult {
+    known: KnownColumns,
+    columns: Vec<WireColumn>,
+    scanner: RowScanner,
+}
+
+/// How many are kept, each of so many bytes at most.
+const MOST_KNOWN: usize = 64;
+const MOST_METADATA: usize = 8 << 10;
+
+fn known_results() -> MutexGuard<'static, Vec<DescribedResult>> {
+    static KNOWN: Mutex<Vec<DescribedResult>> = Mutex::new(Vec::new());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl DescribedResult {
+    fn new(metadata: Box<[u8]>, columns: Vec<WireColumn>) -> Result<Self> {
+        let scanner = RowScanner::new(&columns, ChunkCounter::default().limits(BLOCK))?;
+        Ok(Self { known: KnownColumns::new(metadata, &columns)?, columns, scanner })
+    }
+
+    /// One that has come before, byte by byte, and is not being read. COLMETADATA tells its own end: what begins with the
+    /// bytes of one is the same one.
+    fn known(payload: &[u8]) -> Option<Self> {
+        let mut known = known_results();
+        let place = known.iter().position(|described| payload.starts_with(&described.known.metadata))?;
+        Some(known.swap_remove(place))
+    }
+
+    /// Once its rows have been read.
+    fn keep(mut self) {
+        let length = self.known.metadata.len();
+        let is_rested = self.scanner.begins_anew(ChunkCounter::default().limits(BLOCK))
+            && self.known.reader.begins_anew();
+        let mut known = known_results();
+        if is_rested && (1..=MOST_METADATA).contains(&length) && known.len() < MOST_KNOWN {
+            known.push(self);
         }
     }
 }
 
 /// The rows of a result, as they come.
 struct SmallResult {
-    names: Arc<[Arc<str>]>,
-    reader: RowReader,
+    known: KnownColumns,
     rows: Vec<CatalogRow>,
     bytes: usize,
 }
 
 impl SmallResult {
-    fn new(columns: &[WireColumn]) -> Result<Self> {
-        let names = columns.iter().map(|column| column.name.clone()).collect();
-        Ok(Self { names, reader: RowReader::new(columns, MOST_ROW)?, rows: Vec::new(), bytes: 0 })
-    }
-
     fn take(&mut self, mut block: &[u8]) -> Result<()> {
         self.bytes += block.len();
         if self.bytes > MOST {
             return Err(Error::protocol("the server answers a control query without end"));
         }
-        while let Some(row) = self.reader.next(&mut block)? {
-            self.rows.push(record(&self.names, row)?);
+        while let Some(row) = self.known.reader.next(&mut block)? {
+            self.rows.push(record(&self.known.names, row)?);
         }
         Ok(())
     }
 
-    fn rows(self) -> Result<Vec<CatalogRow>> {
-        if self.reader.is_between_rows() {
-            Ok(self.rows)
+    fn ends(&mut self) -> Result<Vec<CatalogRow>> {
+        if self.known.reader.is_between_rows() {
+            Ok(std::mem::take(&mut self.rows))
         } else {
             Err(Error::protocol("a result ends within a row"))
         }

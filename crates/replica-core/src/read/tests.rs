@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::record::CatalogRow;
 use crate::error::Kind;
 use crate::fake::{self, PATIENCE, done, error, lane, metadata, row, run};
 use crate::tds::columns::{self, Form};
@@ -233,4 +234,40 @@ fn tiny_packets_cost_little() {
         let used = clock_gettime(ClockId::ThreadCPUTime).tv_sec;
         assert!(used < 15, "{used} s of CPU");
     });
+}
+
+/// What describes a result is worked out once and used again, by whoever reads the next one like it.
+#[test]
+fn results_of_the_same_columns_are_told_apart() {
+    let answer = |rows: &[(i32, &str)]| {
+        let sent = rows.iter().flat_map(|(id, text)| row(*id, &utf16(text)));
+        metadata().into_iter().chain(sent).chain(done(rows.len() as u64)).collect::<Vec<u8>>()
+    };
+    let whole =
+        [answer(&[(1, "a")]), answer(&[(2, "b"), (3, "c")]), answer(&[]), answer(&[(4, "d")])].concat();
+    let within_a_row = answer(&[(1, "a")]).len() + metadata().len() + 3;
+    run(async {
+        for reply in [&whole[..], &whole[..within_a_row], &whole[..]] {
+            let (mut lane, mut server) = lane(PATIENCE).await;
+            let serve = async {
+                server.request().await;
+                server.reply(reply).await;
+            };
+            let (opened, ()) = tokio::join!(Rows::open_behind(&mut lane, "SELECT 1".into(), 3), serve);
+            if reply.len() < whole.len() {
+                assert_eq!(opened.err().unwrap().kind(), Kind::Protocol);
+                continue;
+            }
+            let (sets, rows) = opened.unwrap().unwrap();
+            let told = |row: &CatalogRow| (row.int("id").unwrap(), row.text("s").unwrap().to_owned());
+            let sets: Vec<Vec<_>> = sets.iter().map(|set| set.iter().map(told).collect()).collect();
+            let pair = |id, text: &str| (id, text.to_owned());
+            assert_eq!(sets, [vec![pair(1, "a")], vec![pair(2, "b"), pair(3, "c")], vec![]]);
+            assert_eq!(fingerprint(rows).await.unwrap().rows, 1);
+        }
+    });
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

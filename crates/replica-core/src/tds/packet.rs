@@ -123,7 +123,7 @@ pub fn frame(kind: u8, payload: &[u8], size: usize, out: &mut Vec<u8>) {
 /// [`payload`](Self::payload) and says how much with [`consume`](Self::consume). A value cut by a packet's end is made
 /// whole by moving its few bytes over the next packet's header; nothing else is ever copied. (Where packets are tiny, what
 /// is behind the header may be less: then that moves.)
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inbox {
     buffer: Vec<u8>,
     /// Bytes that are received at once, at most: those behind a header may have to move.
@@ -144,9 +144,21 @@ const LARGEST_BUFFER: usize = 4 << 20;
 impl Inbox {
     /// `capacity`: bytes of the buffer, at least one packet. It grows only for a token that does not fit.
     pub fn new(capacity: usize) -> Self {
-        let buffer = vec![0; capacity.max(LARGEST_SIZE + HEADER)];
-        let most_received = buffer.len();
+        Self::again(Vec::new(), capacity)
+    }
+
+    /// The same, in the buffer of one that has served: what is left in it counts for nothing.
+    pub fn again(mut buffer: Vec<u8>, capacity: usize) -> Self {
+        let most_received = capacity.max(LARGEST_SIZE + HEADER);
+        buffer.truncate(most_received);
+        buffer.shrink_to(most_received);
+        buffer.resize(most_received, 0);
         Self { buffer, most_received, start: 0, end: 0, received: 0, to_come: 0, message: None }
+    }
+
+    /// Its buffer, for [`again`](Self::again).
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
     }
 
     /// Where the next received bytes go; never empty.

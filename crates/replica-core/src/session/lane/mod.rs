@@ -28,6 +28,8 @@ use traces::Traces;
 
 /// Room for what a server says while it is still being spoken to.
 const EARLY: usize = 4096;
+/// Bytes received at a time: large enough that calls to the kernel do not count, small enough to stay in a core's own cache.
+const RECEIVE: usize = 64 << 10;
 /// What a lost connection has brought is here at once or never.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// A token beyond so many bytes is tried again only once it has grown by an eighth: packets may be tiny, and each try
@@ -60,6 +62,8 @@ pub struct Lane {
     unanswered: u32,
     /// Bytes received while sending, before anyone asked for them.
     early: Vec<u8>,
+    /// The buffer of the last reply, for the next one.
+    buffer: Vec<u8>,
     traces: Traces,
     /// Whose errors these are: side and server.
     place: String,
@@ -79,6 +83,7 @@ impl Lane {
             incoming: PacketBoundary::default(),
             unanswered: 0,
             early: Vec::new(),
+            buffer: Vec::new(),
             traces: Traces::default(),
             place: String::new(),
             watch: None,
@@ -268,6 +273,16 @@ impl Lane {
         self.silence.end();
     }
 
+    /// For readers of raw replies: an inbox that receives [`RECEIVE`] bytes at a time.
+    pub(crate) fn inbox(&mut self) -> Inbox {
+        Inbox::again(std::mem::take(&mut self.buffer), RECEIVE)
+    }
+
+    /// Whoever has read a reply to its end gives its inbox back.
+    pub(crate) fn has_read(&mut self, inbox: Inbox) {
+        self.buffer = inbox.into_buffer();
+    }
+
     /// For readers of raw replies, whose token at the front is not whole: makes more of the reply available; `false` at
     /// its end.
     ///
@@ -306,12 +321,13 @@ impl Lane {
     }
 
     async fn whole_reply(&mut self) -> Result<Reply> {
-        let mut inbox = Inbox::new(0);
+        let mut inbox = self.inbox();
         let mut reply = Reply::default();
         while self.more(&mut inbox).await? {
             let taken = reply.take(inbox.payload())?;
             inbox.consume(taken);
         }
+        self.has_read(inbox);
         if let Some(transaction) = reply.transaction {
             self.set_transaction(transaction);
         }

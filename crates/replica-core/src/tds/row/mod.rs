@@ -215,6 +215,17 @@ impl RowScanner {
         self.limits = limits;
     }
 
+    /// For another result of the same columns, once one has ended and its last block was taken. `false`: it has not.
+    pub fn begins_anew(&mut self, limits: BlockLimits) -> bool {
+        if self.in_row() || self.out.len() > 0 || self.unhashed.is_some() {
+            return false;
+        }
+        self.limits = limits;
+        self.continues = false;
+        self.total = Fingerprint::default();
+        true
+    }
+
     /// Count and hash of all complete rows so far.
     pub fn fingerprint(&self) -> Fingerprint {
         self.total

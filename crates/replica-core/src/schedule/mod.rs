@@ -55,7 +55,8 @@ pub async fn run<J, R, F>(
         {
             let job = place.1;
             free -= weight(job);
-            running.insert(tasks.spawn(work(what)).id(), job);
+            // A job's future is large, and moved several times on its way to a task unless it has a place of its own.
+            running.insert(tasks.spawn(Box::pin(work(what))).id(), job);
         }
         let Some(next) = tasks.join_next_with_id().await else { break };
         let id = next.as_ref().map_or_else(JoinError::id, |(id, _)| *id);

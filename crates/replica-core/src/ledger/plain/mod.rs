@@ -256,7 +256,12 @@ impl PlainRun {
     fn new(id: i64, target: &Endpoint) -> Self {
         unended().push((id, target.clone()));
         let rows = Arc::new(AtomicU64::new(0));
-        let heartbeat = tokio::spawn(keep_alive(id, target.clone(), rows.clone()));
+        let (server, progress) = (target.clone(), rows.clone());
+        let heartbeat = tokio::spawn(async move {
+            // Most runs end before: nothing is made ready for more than this wait.
+            sleep(LEASE / RENEWALS).await;
+            Box::pin(keep_alive(id, server, progress)).await;
+        });
         Self { id, target: target.clone(), rows, heartbeat, is_noted: AtomicBool::new(false) }
     }
 
@@ -366,7 +371,7 @@ fn outcome(error: &Error) -> &'static str {
     }
 }
 
-/// Signs of life, until it is aborted. One that fails is tried again with the next.
+/// Signs of life from now on, until it is aborted. One that fails is tried again with the next.
 async fn keep_alive(id: i64, target: Endpoint, rows: Arc<AtomicU64>) {
     let sql = format!(
         "{LOCK_WAIT}; UPDATE replica.runs SET lease_until = DATEADD(millisecond, @P2, SYSUTCDATETIME()), row_count = @P3 \
@@ -374,7 +379,6 @@ async fn keep_alive(id: i64, target: Endpoint, rows: Arc<AtomicU64>) {
     );
     let mut connected = None;
     loop {
-        sleep(LEASE / RENEWALS).await;
         let renewed = async {
             let mut session = match connected.take() {
                 Some(session) => session,
@@ -388,5 +392,6 @@ async fn keep_alive(id: i64, target: Endpoint, rows: Arc<AtomicU64>) {
             Ok(session) => connected = Some(session),
             Err(error) => log::debug!("the run's sign of life: {error}"),
         }
+        sleep(LEASE / RENEWALS).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Asks a server about one table.
 use std::iter;
+use std::sync::LazyLock;
 
 use super::article::Article;
 use super::assemble::{Answers, assemble, is_synonym};
@@ -47,7 +48,7 @@ pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()
         let calls = (2..).zip(names).map(|(place, _)| call(1, place));
         let sql = calls.collect::<Vec<_>>().join("; ");
         let quoted = names.iter().map(|name| Param::Text(name.quoted()));
-        let params = iter::once(Param::Text(all())).chain(quoted).collect();
+        let params = iter::once(Param::Text(all().to_owned())).chain(quoted).collect();
         let SmallResults { mut sets, ended } = SmallResults::of(session, Query { sql, params }).await?;
         match ended {
             Ok(()) if sets.len() == names.len() * RESULTS => {
@@ -68,8 +69,9 @@ pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()
 }
 
 /// Every question that any table is asked about, as one batch.
-pub(crate) fn all() -> String {
-    question::ALL.map(|question| question.sql).join(";\n")
+pub(crate) fn all() -> &'static str {
+    static ALL: LazyLock<String> = LazyLock::new(|| question::ALL.map(|question| question.sql).join(";\n"));
+    &ALL
 }
 
 /// As many results as [`all`] has.
@@ -171,7 +173,7 @@ async fn together(session: &mut Session, name: &TableName) -> Result<Option<Answ
     if let Some(results) = session.take_ahead(&name.quoted()) {
         return Ok(Some(results.into_iter().map(Ok).collect()));
     }
-    match session.query_all(&all(), &[&name.quoted()]).await {
+    match session.query_all(all(), &[&name.quoted()]).await {
         Ok(sets) if sets.len() == question::ALL.len() => {
             Ok(Some(sets.iter().map(|rows| Ok(records(rows))).collect()))
         }

@@ -152,7 +152,7 @@ async fn hold<S>(
     ];
     let mut params = vec![
         Param::Text(lock.clone()),
-        Param::Text(catalog::all()),
+        Param::Text(catalog::all().to_owned()),
         Param::Text(name.quoted()),
         Param::BigInt(planned.target_id),
     ];

@@ -140,9 +140,11 @@ impl<'a> Reader<'a> {
 /// Text from UTF-16LE; a lone surrogate becomes U+FFFD, an odd last byte is dropped.
 pub fn from_utf16le(bytes: &[u8]) -> String {
     let units = bytes.as_chunks::<2>().0;
-    if units.iter().all(|[low, high]| low.is_ascii() && *high == 0) {
-        // As most names are.
-        return units.iter().map(|[low, _]| char::from(*low)).collect();
+    // As most names are.
+    if units.iter().all(|[low, high]| low.is_ascii() && *high == 0)
+        && let Ok(text) = String::from_utf8(units.iter().map(|[low, _]| *low).collect())
+    {
+        return text;
     }
     let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()

@@ -91,12 +91,12 @@ pub fn same_name(collation: CollationId, a: &str, b: &str) -> bool {
 
 /// Do they differ in case at most? A name is looked for among all of a database: only what is not ASCII costs a copy.
 pub fn same_but_for_case(a: &str, b: &str) -> bool {
-    if let ([first, ..], [other, ..]) = (a.as_bytes(), b.as_bytes())
-        && first.is_ascii()
-        && other.is_ascii()
-        && !first.eq_ignore_ascii_case(other)
-    {
-        // As most are.
+    // Most differ in their first letter or in their last. One of ASCII has no other form than its own.
+    let differ = |a: Option<&u8>, b: Option<&u8>| {
+        a.zip(b).is_some_and(|(a, b)| a.is_ascii() && b.is_ascii() && !a.eq_ignore_ascii_case(b))
+    };
+    let (one, other) = (a.as_bytes(), b.as_bytes());
+    if differ(one.first(), other.first()) || differ(one.last(), other.last()) {
         return false;
     }
     a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
@@ -203,5 +203,23 @@ impl Synonym {
     pub fn base_in(&self, database: &Database) -> ObjectName {
         let (in_database, schema, name) = self.base.clone();
         ObjectName { database: in_database.or_else(|| Some(database.name.clone())), schema, name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_in_case_at_most_where_their_small_letters_are_the_same() {
+        let names = [
+            "", "a", "A", "ab", "aB", "b", "ä", "Ä", "äb", "ÄB", "\u{212A}", "k", "K", "ΟΔΟΣ", "οδος", "İ",
+            "i",
+        ];
+        for a in names {
+            for b in names {
+                assert_eq!(same_but_for_case(a, b), a.to_lowercase() == b.to_lowercase(), "{a} {b}");
+            }
+        }
     }
 }

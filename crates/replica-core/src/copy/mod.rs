@@ -127,7 +127,7 @@ pub async fn table_with_effort<S: Source>(
     loop {
         let days = job.days.as_ref().map(|days| days.window.to_string());
         record.retries = retries.used();
-        let attempted = attempt(job, progress, effort, &mut record);
+        let attempted = Box::pin(attempt(job, progress, effort, &mut record));
         let replaced = about(job.label(), days, attempted).await;
         if let Some(settled) = retries.settled(replaced.map_err(|error| job.named(error))).await {
             effort.retries = retries.used();

@@ -94,7 +94,7 @@ impl<'a> Rows<'a> {
             let (used, stop) = self.scanner.scan(self.inbox.payload())?;
             self.inbox.consume(used);
             if self.scanner.is_full() {
-                result.take(&self.scanner.take(Vec::new()).bytes)?;
+                result.take(&mut self.scanner)?;
                 continue;
             }
             let token = match stop {
@@ -119,7 +119,7 @@ impl<'a> Rows<'a> {
                 None if self.lane.more(&mut self.inbox).await? => {}
                 None => {
                     self.ended = true;
-                    result.take(&self.scanner.take(Vec::new()).bytes)?;
+                    result.take(&mut self.scanner)?;
                     self.lane.has_read(std::mem::take(&mut self.inbox));
                     let ended = settle(self.lane, std::mem::take(&mut self.reply)).map(drop);
                     return Ok((result.ends()?, NextResult::None(ended)));
@@ -136,7 +136,7 @@ impl<'a> Rows<'a> {
     ) -> Result<Vec<CatalogRow>> {
         self.inbox.consume(described.known.metadata.len());
         self.lane.has_progressed();
-        result.take(&self.scanner.take(Vec::new()).bytes)?;
+        result.take(&mut self.scanner)?;
         let rows = result.ends()?;
         let DescribedResult { known, columns, scanner } = described;
         let columns = std::mem::replace(&mut self.columns, columns);
@@ -156,12 +156,14 @@ pub(super) struct KnownColumns {
     metadata: Box<[u8]>,
     names: Arc<[Arc<str>]>,
     reader: RowReader,
+    /// Of the last block.
+    buffer: Vec<u8>,
 }
 
 impl KnownColumns {
     fn new(metadata: Box<[u8]>, columns: &[WireColumn]) -> Result<Self> {
         let names = columns.iter().map(|column| column.name.clone()).collect();
-        Ok(Self { metadata, names, reader: RowReader::new(columns, MOST_ROW)? })
+        Ok(Self { metadata, names, reader: RowReader::new(columns, MOST_ROW)?, buffer: Vec::new() })
     }
 }
 
@@ -173,9 +175,9 @@ struct DescribedResult {
     scanner: RowScanner,
 }
 
-/// How many are kept, each of so many bytes at most.
+/// How many are kept, and bytes of what each keeps.
 const MOST_KNOWN: usize = 64;
-const MOST_METADATA: usize = 8 << 10;
+const MOST_KEPT: usize = 8 << 10;
 
 fn known_results() -> MutexGuard<'static, Vec<DescribedResult>> {
     static KNOWN: Mutex<Vec<DescribedResult>> = Mutex::new(Vec::new());
@@ -199,10 +201,13 @@ impl DescribedResult {
     /// Once its rows have been read.
     fn keep(mut self) {
         let length = self.known.metadata.len();
+        // Nothing was long, as a rule; what was is not kept.
+        self.known.buffer.clear();
+        self.known.buffer.shrink_to(MOST_KEPT);
         let is_rested = self.scanner.begins_anew(ChunkCounter::default().limits(BLOCK))
             && self.known.reader.begins_anew();
         let mut known = known_results();
-        if is_rested && (1..=MOST_METADATA).contains(&length) && known.len() < MOST_KNOWN {
+        if is_rested && (1..=MOST_KEPT).contains(&length) && known.len() < MOST_KNOWN {
             known.push(self);
         }
     }
@@ -216,14 +221,18 @@ struct SmallResult {
 }
 
 impl SmallResult {
-    fn take(&mut self, mut block: &[u8]) -> Result<()> {
+    /// The rows that a scanner has found, which goes on in the buffer of those before.
+    fn take(&mut self, scanner: &mut RowScanner) -> Result<()> {
+        let block = scanner.take(std::mem::take(&mut self.known.buffer)).bytes;
         self.bytes += block.len();
         if self.bytes > MOST {
             return Err(Error::protocol("the server answers a control query without end"));
         }
-        while let Some(row) = self.known.reader.next(&mut block)? {
+        let mut left = block.as_slice();
+        while let Some(row) = self.known.reader.next(&mut left)? {
             self.rows.push(record(&self.known.names, row)?);
         }
+        self.known.buffer = block;
         Ok(())
     }
 

@@ -53,6 +53,12 @@ impl RowBuffer {
         }
     }
 
+    /// Gives up what it has beyond so many bytes.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.truncate(self.length);
+        self.bytes.shrink_to(bytes);
+    }
+
     /// Returns the filled bytes, and goes on in `empty`.
     pub(super) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         let mut bytes = std::mem::replace(&mut self.bytes, empty);

@@ -29,6 +29,9 @@ use long::{Plp, PlpProgress, too_long};
 use nulls::Nulls;
 use scan_plan::{ColumnRule, ScanPlan, WIDEST_DECIMAL};
 
+/// Bytes that are kept for another result.
+const KEPT_BETWEEN_RESULTS: usize = 16 << 10;
+
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockLimits {
@@ -220,6 +223,7 @@ impl RowScanner {
         if self.in_row() || self.out.len() > 0 || self.unhashed.is_some() {
             return false;
         }
+        self.out.shrink_to(KEPT_BETWEEN_RESULTS);
         self.limits = limits;
         self.continues = false;
         self.total = Fingerprint::default();

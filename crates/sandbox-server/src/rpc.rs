@@ -1,8 +1,7 @@
 //! Remote procedure calls ([MS-TDS] 2.2.6.6).
 use replica_core::tds::types::TypeInfo;
-use replica_core::tds::wire::{Malformed, ParseError, Reader, complete};
+use replica_core::tds::wire::{Malformed, ParseError, Reader, complete, from_utf16le};
 use sandbox_session::api::Param;
-use sandbox_values::collation::units_from_utf16le;
 use sandbox_values::error::SqlError;
 use sandbox_values::wire::{ReadError, read_parameter, sql_type};
 use sandbox_values::{CollationId, SqlType, Value};
@@ -55,9 +54,7 @@ impl RpcCall {
 
 fn text(param: &Param) -> Option<String> {
     match (&param.sql_type, &param.value) {
-        (SqlType::NVarChar(..) | SqlType::NText(_), Value::Bytes(bytes)) => {
-            Some(String::from_utf16_lossy(&units_from_utf16le(bytes)))
-        }
+        (SqlType::NVarChar(..) | SqlType::NText(_), Value::Bytes(bytes)) => Some(from_utf16le(bytes)),
         _ => None,
     }
 }

@@ -11,18 +11,6 @@ pub fn units(value: &Value, sql_type: &SqlType) -> Vec<u16> {
     }
 }
 
-/// Text of UTF-16LE; what is none becomes U+FFFD.
-pub fn text_of_utf16le(bytes: &[u8]) -> String {
-    let units = bytes.as_chunks::<2>().0;
-    // As nearly all SQL is.
-    if units.iter().all(|[low, high]| low.is_ascii() && *high == 0)
-        && let Ok(text) = String::from_utf8(units.iter().map(|[low, _]| *low).collect())
-    {
-        return text;
-    }
-    String::from_utf16_lossy(&units_from_utf16le(bytes))
-}
-
 /// UTF-16 units as a value of a character type.
 pub fn from_units(units: &[u16], sql_type: &SqlType) -> Value {
     Value::Bytes(match sql_type {

@@ -249,7 +249,7 @@ fn status(flow: &Flow) -> i32 {
 fn wide_text(param: &Param) -> Result<String, Failure> {
     match (&param.sql_type, &param.value) {
         (SqlType::NVarChar(..) | SqlType::NChar(..) | SqlType::NText(_), Value::Bytes(bytes)) => {
-            Ok(sandbox_values::text::text_of_utf16le(bytes))
+            Ok(replica_core::tds::wire::from_utf16le(bytes))
         }
         (_, Value::Null) => Ok(String::new()),
         _ => Err(SqlError::new(

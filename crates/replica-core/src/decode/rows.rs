@@ -8,8 +8,6 @@ use crate::tds::wire::Malformed;
 
 /// Bytes that are kept for rows to come.
 const KEPT: usize = 1 << 20;
-/// The same, of a result to come.
-const KEPT_BETWEEN_RESULTS: usize = 16 << 10;
 
 /// Collects rows out of blocks, one at a time.
 pub struct RowReader {
@@ -89,10 +87,10 @@ impl RowReader {
         Row { number, columns: &self.columns, bytes: &self.bytes, cells: &self.cells }
     }
 
-    /// For another result of the same columns, once one has ended. `false`: it has not.
-    pub fn begins_anew(&mut self) -> bool {
+    /// For another result of the same columns, once one has ended, with a buffer of at most so many bytes. `false`: it has not.
+    pub fn begins_anew(&mut self, kept: usize) -> bool {
         self.release();
-        self.bytes.shrink_to(KEPT_BETWEEN_RESULTS);
+        self.bytes.shrink_to(kept);
         self.rows = 0;
         self.is_between_rows() && self.cells.is_empty()
     }

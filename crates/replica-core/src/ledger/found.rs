@@ -51,13 +51,15 @@ pub(super) async fn look(session: &mut Session) -> Result<FoundSchema> {
             .map_or(FoundSchema::Nothing { schema: seen.schema }, FoundSchema::Foreign));
     }
     let version = version(session).await?;
-    // Those of a later version may have other columns.
-    let is_known = version <= VERSION;
-    if is_known && seen.foreign(version).is_some() {
-        // The columns may be of the moment before another run has brought the ledger up to that version.
-        seen = SeenSchema::ask(session).await?;
+    if version > VERSION {
+        // Its tables may have other columns.
+        return Ok(FoundSchema::Ledger(version));
     }
-    let foreign = seen.foreign(version).filter(|_| is_known);
+    let foreign = match seen.foreign(version) {
+        // The columns may be of the moment before another run has brought the ledger up to that version.
+        Some(_) => SeenSchema::ask(session).await?.foreign(version),
+        None => None,
+    };
     Ok(foreign.map_or(FoundSchema::Ledger(version), FoundSchema::Foreign))
 }
 

@@ -175,7 +175,7 @@ struct DescribedResult {
     scanner: RowScanner,
 }
 
-/// How many are kept, and bytes of what each keeps.
+/// How many are kept, and bytes of each of its buffers.
 const MOST_KNOWN: usize = 64;
 const MOST_KEPT: usize = 8 << 10;
 
@@ -204,8 +204,8 @@ impl DescribedResult {
         // Nothing was long, as a rule; what was is not kept.
         self.known.buffer.clear();
         self.known.buffer.shrink_to(MOST_KEPT);
-        let is_rested = self.scanner.begins_anew(ChunkCounter::default().limits(BLOCK))
-            && self.known.reader.begins_anew();
+        let is_rested = self.scanner.begins_anew(ChunkCounter::default().limits(BLOCK), MOST_KEPT)
+            && self.known.reader.begins_anew(MOST_KEPT);
         let mut known = known_results();
         if is_rested && (1..=MOST_KEPT).contains(&length) && known.len() < MOST_KNOWN {
             known.push(self);

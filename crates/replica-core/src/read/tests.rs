@@ -5,6 +5,7 @@ use crate::fake::{self, PATIENCE, done, error, lane, metadata, row, run};
 use crate::tds::columns::{self, Form};
 use crate::tds::packet::{HEADER, Header, frame, kind};
 use crate::tds::types::{TypeInfo, token as type_token};
+use crate::tds::wire::put_utf16le;
 use proptest::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -240,7 +241,11 @@ fn tiny_packets_cost_little() {
 #[test]
 fn results_of_the_same_columns_are_told_apart() {
     let answer = |rows: &[(i32, &str)]| {
-        let sent = rows.iter().flat_map(|(id, text)| row(*id, &utf16(text)));
+        let sent = rows.iter().flat_map(|(id, text)| {
+            let mut letters = Vec::new();
+            put_utf16le(text, &mut letters);
+            row(*id, &letters)
+        });
         metadata().into_iter().chain(sent).chain(done(rows.len() as u64)).collect::<Vec<u8>>()
     };
     let whole =
@@ -266,8 +271,4 @@ fn results_of_the_same_columns_are_told_apart() {
             assert_eq!(fingerprint(rows).await.unwrap().rows, 1);
         }
     });
-}
-
-fn utf16(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

@@ -29,9 +29,6 @@ use long::{Plp, PlpProgress, too_long};
 use nulls::Nulls;
 use scan_plan::{ColumnRule, ScanPlan, WIDEST_DECIMAL};
 
-/// Bytes that are kept for another result.
-const KEPT_BETWEEN_RESULTS: usize = 16 << 10;
-
 /// Where a block of rows ends.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockLimits {
@@ -218,12 +215,13 @@ impl RowScanner {
         self.limits = limits;
     }
 
-    /// For another result of the same columns, once one has ended and its last block was taken. `false`: it has not.
-    pub fn begins_anew(&mut self, limits: BlockLimits) -> bool {
+    /// For another result of the same columns, once one has ended and its last block was taken, with a buffer of at most so
+    /// many bytes. `false`: it has not.
+    pub fn begins_anew(&mut self, limits: BlockLimits, kept: usize) -> bool {
         if self.in_row() || self.out.len() > 0 || self.unhashed.is_some() {
             return false;
         }
-        self.out.shrink_to(KEPT_BETWEEN_RESULTS);
+        self.out.shrink_to(kept);
         self.limits = limits;
         self.continues = false;
         self.total = Fingerprint::default();

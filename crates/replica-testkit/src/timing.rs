@@ -85,9 +85,11 @@ fn rounded(seconds: f64) -> f64 {
 /// # Panics
 /// The system gives no port; the wait is one of minutes.
 pub fn slow_catalog(connection: &str, wait: Duration, times: u32) -> (Proxy, String) {
-    let asked = "-- Who the server is, and which database this is.";
-    let wait = format!("-- Who\nWAITFOR DELAY '00:00:{:02}';", wait.as_secs());
-    let slow = format!("{wait:width$}--", width = asked.len() - 2);
+    let asked = "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS server_name";
+    // It begins alike, as the relay wants it.
+    let wait = format!("WAITFOR DELAY '00:00:{:02}';", wait.as_secs());
+    let slow = format!("SET ROWCOUNT 0;{wait}SELECT @@SERVERNAME server_name");
+    let slow = format!("{slow:width$}", width = asked.len());
     let rule = Rule { from: From::Client, pattern: utf16(asked), harm: Harm::Replace(utf16(&slow)), times };
     proxy::through(connection, rule).expect("a port")
 }

@@ -24,7 +24,7 @@ pub use kind::Special;
 pub(crate) use kind::other_kind;
 pub use name::{TableName, quote};
 pub use pattern::{ListEntry, NamedOrMatching};
-pub(crate) use read::{RESULTS, all, call, told_of, told_of_copy};
+pub(crate) use read::{RESULTS, all_as_param, call, told_of, told_of_copy};
 pub use read::{look_ahead, read, read_copy};
 pub(crate) use record::moment;
 pub use resolve::Names;

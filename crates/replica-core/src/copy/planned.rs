@@ -152,7 +152,7 @@ async fn hold<S>(
     ];
     let mut params = vec![
         Param::Text(lock.clone()),
-        Param::Text(catalog::all().to_owned()),
+        catalog::all_as_param(),
         Param::Text(name.quoted()),
         Param::BigInt(planned.target_id),
     ];

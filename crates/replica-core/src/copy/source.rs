@@ -185,8 +185,7 @@ impl ConnectedSource for Session {
         let settings = Session::settings_for(isolation(plan), LOCK_WAIT);
         let statements = std::iter::once(catalog::call(1, 2)).chain(settings).chain([select.sql]);
         let sql = statements.collect::<Vec<_>>().join("; ");
-        let query =
-            Query { sql, params: vec![Param::Text(catalog::all().to_owned()), Param::Text(name.quoted())] };
+        let query = Query { sql, params: vec![catalog::all_as_param(), Param::Text(name.quoted())] };
         let (results, mut rows) = match Rows::open_behind(self.lane()?, query, catalog::RESULTS).await {
             Ok(Some(opened)) => opened,
             Ok(None) => return Ok(None),

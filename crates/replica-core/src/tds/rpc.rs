@@ -1,5 +1,7 @@
 //! A query with its parameters, as a call of sp_executesql ([MS-TDS] 2.2.6.6): values travel beside the text of a
 //! query, never in it.
+use std::sync::Arc;
+
 use super::types::token;
 use super::wire::{put_b_varchar, put_utf16le, utf16_units};
 
@@ -25,6 +27,8 @@ pub enum Param {
     Float(u64),
     /// `nvarchar(4000)`, or `nvarchar(max)` for what is longer
     Text(String),
+    /// The same, of a text that many queries have, in UTF-16 by [`put_utf16le`]
+    Utf16(Arc<[u8]>),
     /// `varbinary(8000)`, or `varbinary(max)` for what is longer
     Binary(Vec<u8>),
 }
@@ -48,6 +52,18 @@ impl From<&String> for Query {
 }
 
 impl Query {
+    /// Bytes that the call has, give or take some: room for it is made once.
+    pub(crate) fn call_size(&self) -> usize {
+        let values = self.params.iter().map(|param| match param {
+            Param::Text(text) => 2 * text.len(),
+            Param::Utf16(bytes) => bytes.len(),
+            Param::Binary(bytes) => bytes.len(),
+            Param::Date(_) | Param::Int(_) | Param::BigInt(_) | Param::Float(_) => 8,
+        });
+        // Of each parameter, its name twice, its declaration and its type.
+        128 + 2 * self.sql.len() + values.map(|bytes| bytes + 80).sum::<usize>()
+    }
+
     /// The call's bytes, without the ALL_HEADERS that go before them.
     pub fn encode_call(&self, out: &mut Vec<u8>) {
         // The procedure by its number, in the place of a name's length; no option flags.
@@ -77,7 +93,7 @@ impl Query {
         let values = self.params.iter().zip(1..).map(|(param, n)| match param {
             Param::Int(number) => Some(format!("@P{n} = {number}")),
             Param::BigInt(number) => Some(format!("@P{n} = {number}")),
-            Param::Date(_) | Param::Float(_) | Param::Text(_) | Param::Binary(_) => None,
+            Param::Date(_) | Param::Float(_) | Param::Text(_) | Param::Utf16(_) | Param::Binary(_) => None,
         });
         let values = values.collect::<Option<Vec<_>>>()?.join(", ");
         Some(format!("EXEC sp_executesql N'{sql}', N'{}', {values}", self.declared()))
@@ -106,7 +122,8 @@ impl Param {
             Self::BigInt(_) => "bigint",
             Self::Float(_) => "float",
             Self::Text(text) if fits(2 * utf16_units(text)) => "nvarchar(4000)",
-            Self::Text(_) => "nvarchar(max)",
+            Self::Utf16(bytes) if fits(bytes.len()) => "nvarchar(4000)",
+            Self::Text(_) | Self::Utf16(_) => "nvarchar(max)",
             Self::Binary(bytes) if fits(bytes.len()) => "varbinary(8000)",
             Self::Binary(_) => "varbinary(max)",
         }
@@ -143,6 +160,7 @@ fn put_value(param: &Param, out: &mut Vec<u8>) {
             out.extend_from_slice(&bits.to_le_bytes());
         }
         Param::Text(text) => put_text(text, out),
+        Param::Utf16(bytes) => put_letters(bytes.len(), out, |out| out.extend_from_slice(bytes)),
         Param::Binary(bytes) => {
             put_long(token::BIGVARBINARY, &[], bytes.len(), out, |out| out.extend_from_slice(bytes));
         }
@@ -150,7 +168,11 @@ fn put_value(param: &Param, out: &mut Vec<u8>) {
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_long(token::NVARCHAR, &NO_COLLATION, 2 * utf16_units(text), out, |out| put_utf16le(text, out));
+    put_letters(2 * utf16_units(text), out, |out| put_utf16le(text, out));
+}
+
+fn put_letters(bytes: usize, out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    put_long(token::NVARCHAR, &NO_COLLATION, bytes, out, put);
 }
 
 /// Type and value of a character or binary parameter of so many bytes; a long one as PLP, in one chunk.
@@ -205,6 +227,16 @@ mod tests {
         assert_eq!(call(vec![Param::BigInt(-7), Param::Int(8)]).as_deref(), Some(expected));
         assert_eq!(call(vec![Param::Text("1".into())]), None);
         assert_eq!(call(Vec::new()).as_deref(), Some("EXEC sp_executesql N'SELECT ''a'', @P1'"));
+    }
+
+    #[test]
+    fn a_text_in_utf16_is_the_same_parameter() {
+        for text in ["", "señor 😀", &"x".repeat(4000), &"x".repeat(4001)] {
+            let mut letters = Vec::new();
+            put_utf16le(text, &mut letters);
+            let call = |param| encoded(&Query { sql: "S".into(), params: vec![param] });
+            assert_eq!(call(Param::Utf16(letters.into())), call(Param::Text(text.to_owned())));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Lane {
         if query.params.is_empty() {
             return self.send_batch(&query.sql).await;
         }
-        let mut payload = Vec::with_capacity(256 + 2 * query.sql.len());
+        let mut payload = Vec::with_capacity(query.call_size());
         all_headers(self.transaction, &mut payload);
         query.encode_call(&mut payload);
         self.send_message(kind::RPC, &payload).await

@@ -63,6 +63,7 @@ pub(crate) fn assemble(answers: Answers) -> Result<Option<Table>> {
         row_filters: filters,
         unknown: answers.unknown,
         told_at_once: false,
+        fingerprint: None,
         article: Article::default(),
         excluded: Vec::new(),
         object,
@@ -80,12 +81,8 @@ pub(crate) fn is_synonym(answers: &Answers) -> bool {
     kind.is_some_and(|kind| kind.trim() == "SN")
 }
 
-/// The id of the object that the results of all questions are about.
-pub(crate) fn object_id(results: &[Vec<CatalogRow>]) -> Option<i64> {
-    of_object(results)?.first()?.int("object_id")
-}
-
-fn of_object<T>(answers: &[T]) -> Option<&T> {
+/// What a list with one thing for each question has for that of the object.
+pub(super) fn of_object<T>(answers: &[T]) -> Option<&T> {
     let position = question::ALL.iter().position(|question| *question == question::TABLE);
     answers.get(position?)
 }

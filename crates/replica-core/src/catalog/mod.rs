@@ -1,4 +1,5 @@
 //! What a server says about one table, in one round trip.
+mod answer;
 pub(crate) mod article;
 pub(crate) mod assemble;
 pub(crate) mod column;
@@ -17,8 +18,8 @@ pub(crate) mod server;
 pub(crate) mod sql_type;
 pub(crate) mod table;
 
+pub use answer::{CatalogAnswer, CatalogFingerprint};
 pub use article::{Article, RowsFrom};
-pub(crate) use assemble::object_id;
 pub use column::{Collation, Column};
 pub use kind::Special;
 pub(crate) use kind::other_kind;

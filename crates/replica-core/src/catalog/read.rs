@@ -2,6 +2,7 @@
 use std::iter;
 use std::sync::{Arc, LazyLock};
 
+use super::answer::{CatalogAnswer, CatalogFingerprint};
 use super::article::Article;
 use super::assemble::{Answers, assemble, is_synonym};
 use super::constraint::{ActingKey, ReferentialAction};
@@ -55,8 +56,8 @@ pub async fn look_ahead(session: &mut Session, names: &[TableName]) -> Result<()
             Ok(()) if sets.len() == names.len() * RESULTS => {
                 session.has_left_nothing();
                 for name in names.iter().rev() {
-                    let of_this = sets.split_off(sets.len() - RESULTS);
-                    session.keep_ahead(name.quoted(), of_this);
+                    let of_this = CatalogAnswer::new(sets.split_off(sets.len() - RESULTS));
+                    of_this.into_iter().for_each(|answer| session.keep_ahead(name.quoted(), answer));
                 }
             }
             Ok(()) => return Ok(()),
@@ -100,7 +101,7 @@ pub(crate) fn call(questions: usize, name: usize) -> String {
     format!("EXEC sp_executesql @P{questions}, N'@P1 nvarchar(4000)', @P1 = @P{name}")
 }
 
-/// The target's table of an article of the `source`'s, of the results of [`all`].
+/// The target's table of an article of the `source`'s, of the answer to [`all`].
 ///
 /// # Errors
 /// Those of [`read_copy`].
@@ -108,18 +109,17 @@ pub(crate) async fn told_of_copy(
     session: &mut Session,
     source: &TableName,
     article: &Article,
-    results: Vec<Vec<CatalogRow>>,
+    answer: &CatalogAnswer,
 ) -> Result<Table> {
-    let answers = results.into_iter().map(Ok).collect();
-    told(session, (Role::Target, article.target_of(source), source), answers, true).await
+    told(session, (Role::Target, article.target_of(source), source), Answered::of(answer)?).await
 }
 
-/// A table, of the results of [`all`] alone. `None`: there is more to be asked, or it is not there.
+/// A table, of the answer to [`all`] alone. `None`: there is more to be asked, or it is not there.
 ///
 /// # Errors
 /// What is answered cannot be.
-pub(crate) fn told_of(results: Vec<Vec<CatalogRow>>) -> Result<Option<Table>> {
-    let answers: Answers = results.into_iter().map(Ok).collect();
+pub(crate) fn told_of(answer: &CatalogAnswer) -> Result<Option<Table>> {
+    let answers = answer.answers()?;
     if is_synonym(&answers) {
         return Ok(None);
     }
@@ -131,29 +131,45 @@ pub(crate) fn told_of(results: Vec<Vec<CatalogRow>>) -> Result<Option<Table>> {
 async fn read_as(session: &mut Session, role: Role, name: &TableName, source: &TableName) -> Result<Table> {
     session.works_on(name);
     let answered = answers(session, name).await;
-    let (answers, at_once) =
-        answered.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
-    told(session, (role, name, source), answers, at_once).await
+    let answered = answered.map_err(|error| error.within(format_args!("asking the {role}'s catalog")))?;
+    told(session, (role, name, source), answered).await
+}
+
+/// What is known of a table before anything else is asked.
+struct Answered {
+    answers: Answers,
+    /// All came together.
+    at_once: bool,
+    /// Where they did, in few round trips.
+    fingerprint: Option<CatalogFingerprint>,
+}
+
+impl Answered {
+    fn of(answer: &CatalogAnswer) -> Result<Self> {
+        Ok(Self { answers: answer.answers()?, at_once: true, fingerprint: Some(answer.fingerprint()) })
+    }
 }
 
 async fn told(
     session: &mut Session,
     (role, name, source): (Role, &TableName, &TableName),
-    answers: Answers,
-    told_at_once: bool,
+    Answered { answers, at_once, fingerprint }: Answered,
 ) -> Result<Table> {
     if is_synonym(&answers) {
         return Err(synonym(session, role, name).await);
     }
     match assemble(answers).map_err(|error| error.table(name))? {
         Some(mut table) => {
-            table.told_at_once = told_at_once;
+            table.told_at_once = at_once;
+            table.fingerprint = fingerprint;
             if role == Role::Target
                 && table.incoming_keys().any(|key| key.on_delete != ReferentialAction::NoAction)
             {
                 read_acting_keys(session, &mut table).await?;
+                table.fingerprint = None;
             }
             if table.object.is_view {
+                table.fingerprint = None;
                 let beneath = ask(session, question::BENEATH, name).await?;
                 table.look_beneath(beneath).map_err(|error| error.table(name))?;
             }
@@ -163,12 +179,17 @@ async fn told(
     }
 }
 
-/// And whether all came together.
-async fn answers(session: &mut Session, name: &TableName) -> Result<(Answers, bool)> {
-    match together(session, name).await? {
-        Some(answers) => Ok((answers, true)),
-        None => Ok((one_by_one(session, name).await?, false)),
+async fn answers(session: &mut Session, name: &TableName) -> Result<Answered> {
+    if let Some(answer) = session.take_ahead(&name.quoted()) {
+        return Answered::of(&answer);
     }
+    let together = together(session, name).await?;
+    let at_once = together.is_some();
+    let answers = match together {
+        Some(answers) => answers,
+        None => one_by_one(session, name).await?,
+    };
+    Ok(Answered { answers, at_once, fingerprint: None })
 }
 
 async fn read_acting_keys(session: &mut Session, table: &mut Table) -> Result<()> {
@@ -188,9 +209,6 @@ async fn read_acting_keys(session: &mut Session, table: &mut Table) -> Result<()
 
 /// `None`: the server refuses one of the questions, and with it the batch.
 async fn together(session: &mut Session, name: &TableName) -> Result<Option<Answers>> {
-    if let Some(results) = session.take_ahead(&name.quoted()) {
-        return Ok(Some(results.into_iter().map(Ok).collect()));
-    }
     match session.query_all(all(), &[&name.quoted()]).await {
         Ok(sets) if sets.len() == question::ALL.len() => {
             Ok(Some(sets.iter().map(|rows| Ok(records(rows))).collect()))

@@ -1,4 +1,5 @@
 //! What is known of one table, and what could not be learnt.
+use super::answer::CatalogFingerprint;
 use super::article::Article;
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{ActingKey, CheckConstraint, ForeignKey, Trigger};
@@ -40,6 +41,8 @@ pub struct Table {
     pub unknown: Vec<String>,
     /// Its server has answered all questions in one request, and so it will again.
     pub told_at_once: bool,
+    /// Of what its server has told, where that is all that it is made of.
+    pub fingerprint: Option<CatalogFingerprint>,
     /// What of it is copied, where it is a source.
     pub article: Article,
     /// The columns that its article leaves out.
@@ -147,6 +150,7 @@ impl Table {
             row_filters: RowFilters::default(),
             unknown: Vec::new(),
             told_at_once: false,
+            fingerprint: None,
             article: Article::default(),
             excluded: Vec::new(),
         }
@@ -250,6 +254,7 @@ pub(crate) fn sample(name: &str) -> Table {
         row_filters: RowFilters::default(),
         unknown: Vec::new(),
         told_at_once: false,
+        fingerprint: None,
         article: Article::default(),
         excluded: Vec::new(),
     }

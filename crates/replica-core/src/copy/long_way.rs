@@ -1,5 +1,7 @@
 //! A table replaced step by step: each thing that is to be known is asked for by itself, and what nobody has planned is
 //! planned here.
+use std::sync::Arc;
+
 use super::difference::{self, DifferenceJob, OnRecord};
 use super::guard;
 use super::job::TableJob;
@@ -45,7 +47,13 @@ pub(super) async fn replace<S: Source>(
         let write = write_difference(job, sides, tables, (&plan, options), (on_record, timing), progress);
         let (outcome, written) = Box::pin(write).await?;
         let (replaced, written) = (Ok(outcome), Some(written));
-        return Ok(Attempted { source, target, plan, options, replaced, written });
+        return Ok(Attempted {
+            tables: Some((source, target)),
+            plan: Arc::new(plan),
+            options,
+            replaced,
+            written,
+        });
     }
     let checks = Checks { verify: job.verify, replaced: is_on_record.then_some(&on_record) };
     let replaced = async {
@@ -73,7 +81,7 @@ pub(super) async fn replace<S: Source>(
         }
     };
     let replaced: Result<LoadOutcome, ReplaceError> = replaced.await;
-    Ok(Attempted { source, target, plan, options, replaced, written: None })
+    Ok(Attempted { tables: Some((source, target)), plan: Arc::new(plan), options, replaced, written: None })
 }
 
 /// Writes the rows that differ, where a plan says so.

@@ -147,7 +147,7 @@ async fn attempt<S: Source>(
     record: &mut LoadRecord,
 ) -> Result<LoadOutcome> {
     let mut options = job.options;
-    let mut planned = job.planned.as_deref().filter(|plan| planned::is_plain(job, plan));
+    let mut planned = job.planned.as_ref().filter(|plan| planned::is_plain(job, plan));
     loop {
         let mut timing = Timing::begin_after(job.what(), record.lost());
         let mut sides = Sides::connect(&job.source, &job.target).await?;
@@ -173,11 +173,13 @@ async fn attempt<S: Source>(
             }
             settled => settled?,
         };
-        let Attempted { source, target, plan, replaced, written, .. } = attempted;
+        let Attempted { tables, plan, replaced, written, .. } = attempted;
         options = attempted.options;
         match replaced {
             Ok(outcome) => {
-                note(&mut sides.target, job, (&source, &target), options, &outcome).await;
+                if let Some((source, target)) = &tables {
+                    note(&mut sides.target, job, (source, target), options, &outcome).await;
+                }
                 // With it the table is free.
                 record.loaded(&mut sides.target, &outcome).await;
                 timing.phase("RECORD");
@@ -200,7 +202,7 @@ async fn attempt<S: Source>(
                     let load = FailedLoad {
                         source: job.source.endpoint(),
                         target: &job.target,
-                        table: &source,
+                        table: tables.as_ref().map(|(source, _)| source),
                         plan: &plan,
                     };
                     return Err(pinpoint(failed.error, &load).await);

@@ -1,6 +1,8 @@
 //! Which column and which row a load failed of.
+use std::borrow::Cow;
+
 use super::narrow::{self, Refused};
-use super::{Sides, advice};
+use super::{ConnectedSource as _, Sides, advice};
 use crate::catalog::name::sync_command;
 use crate::catalog::{self, Table};
 use crate::config::Endpoint;
@@ -17,8 +19,8 @@ pub struct FailedLoad<'a> {
     pub source: Option<&'a Endpoint>,
     /// The server that refused the rows.
     pub target: &'a Endpoint,
-    /// The source's table.
-    pub table: &'a Table,
+    /// The source's table; `None`: it is to be asked for.
+    pub table: Option<&'a Table>,
     /// By which they were loaded.
     pub plan: &'a Plan,
 }
@@ -88,8 +90,13 @@ struct PinpointedCause {
 }
 
 async fn look(error: &Error, source: &Endpoint, failed: &FailedLoad<'_>) -> Result<Option<PinpointedCause>> {
-    let FailedLoad { table, plan, .. } = failed;
+    let plan = failed.plan;
     let mut sides = Sides::connect(source, failed.target).await?;
+    let table = match failed.table {
+        Some(table) => Cow::Borrowed(table),
+        None => Cow::Owned(sides.source.table(&plan.source, &plan.article).await?),
+    };
+    let table = table.as_ref();
     // A default is no value of the source's.
     let is_default = error.server().is_some_and(|server| names_a_default(&server.text, plan));
     if let Some(problem) = problem(error).filter(|_| !is_default) {

@@ -2,11 +2,13 @@
 //!
 //! A plan may be hours old when it is carried out, and what it rests on has to hold then. So the catalogs are asked again, in
 //! requests that are sent anyway: the target's in that of the application lock, the source's in that of the SELECT, which goes
-//! out as it was planned. What is carried out is a plan of what both have just said. If it reads other rows than were asked for,
-//! or has anything to ask first, these rows are given up, and the table goes the long way.
+//! out as it was planned. What is carried out is a plan of what both have just said: the old one where that is what they said
+//! then, byte by byte, as a rule. If it reads other rows than were asked for, or has anything to ask first, these rows are given
+//! up, and the table goes the long way.
 //!
 //! That is done rather than comparing `modify_date`, which is promised to move with ALTER of the object and with its indexes alone
 //! (Microsoft docs, "sys.objects"): triggers, security policies, permissions, rows and what points at a table are other objects.
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::guard;
@@ -16,13 +18,13 @@ use super::record::LoadRecord;
 use super::replace::{Attempted, Checks, finish, load};
 use super::sides::Sides;
 use super::source::{ConnectedSource, Source};
-use crate::catalog::{self, Table};
+use crate::catalog::{self, CatalogAnswer};
 use crate::config::{Apply, Publish};
 use crate::error::Result;
 use crate::ledger;
 use crate::load::Progress;
 use crate::plan::{Plan, Publishing};
-use crate::read::SmallResults;
+use crate::read::{SmallResult, SmallResults};
 use crate::report::{CATALOG, Timing};
 use crate::rows::RowSource as _;
 use crate::session::Session;
@@ -57,7 +59,7 @@ const CLOCK: Duration = Duration::from_millis(50);
 /// What the long way would come to as well; a lost connection.
 pub(super) async fn replace<S: Source>(
     job: &TableJob<S>,
-    planned: &Plan,
+    planned: &Arc<Plan>,
     sides: &mut Sides<S::Connected>,
     (record, timing): (&mut LoadRecord, &mut Timing),
     progress: &mut (dyn FnMut(Progress) + Send),
@@ -65,38 +67,37 @@ pub(super) async fn replace<S: Source>(
     let Sides { source: reader, target: session } = sides;
     // Both to the end: a request that is cut off would take its connection with it.
     let asked = Instant::now();
-    let (opened, held) = tokio::join!(reader.rows_and_table(&job.table, &job.article, planned), async {
+    let (opened, held) = tokio::join!(reader.rows_and_catalog(&job.table, &job.article, planned), async {
         let held = hold(job, planned, session, record).await;
         (held, asked.elapsed())
     });
     let (held, took) = (held.0?, held.1);
-    let (rows, source, held) = match (opened?, held) {
-        (Some((rows, source)), Some(held)) => (rows, source, held),
+    let (rows, at_source, held) = match (opened?, held) {
+        (Some((rows, at_source)), Some(held)) => (rows, at_source, held),
         (Some((rows, _)), None) => {
             rows.cancel().await?;
             return Ok(None);
         }
         (None, _) => return Ok(None),
     };
-    let (rows, source) = if held.quiet > took + CLOCK {
-        (rows, source)
+    let (rows, at_source) = if held.quiet > took + CLOCK {
+        (rows, at_source)
     } else {
         // Another load may have read the source after us, and committed before we held the table: its rows are newer. Of what
         // is read while the table is held nobody commits newer rows.
         log::debug!("{}: is read again, since others may have written it meanwhile", job.table);
         rows.cancel().await?;
-        let again = reader.rows_and_table(&job.table, &job.article, planned).await?;
+        let again = reader.rows_and_catalog(&job.table, &job.article, planned).await?;
         let Some(opened) = again else { return Ok(None) };
         opened
     };
-    let HeldTarget { table: target, is_on_record, .. } = held;
+    let HeldTarget { catalog: at_target, is_on_record, .. } = held;
     timing.phase(CATALOG);
-    let plan = job.plan(&source, &target, job.options);
-    let looked = plan.ok().filter(|plan| is_direct(plan) && reads_alike(plan, planned));
-    let Some((plan, (findings, held))) = looked.and_then(|plan| {
-        let looked = guard::look_at_plan(&plan)?;
-        Some((plan, looked))
-    }) else {
+    let looked = match by_now(job, planned, &at_source, (session, &at_target)).await? {
+        Some(plan) => guard::look_at_plan(&plan).map(|looked| (plan, looked)),
+        None => None,
+    };
+    let Some((plan, (findings, held))) = looked else {
         rows.cancel().await?;
         return Ok(None);
     };
@@ -115,7 +116,24 @@ pub(super) async fn replace<S: Source>(
         Ok(outcome)
     };
     let replaced = replaced.await;
-    Ok(Some(Attempted { source, target, plan, options: job.options, replaced, written: None }))
+    Ok(Some(Attempted { tables: None, plan, options: job.options, replaced, written: None }))
+}
+
+/// The plan of what both catalogs have just told. `None`: it wants other rows, or more than is told.
+async fn by_now<S>(
+    job: &TableJob<S>,
+    planned: &Arc<Plan>,
+    at_source: &CatalogAnswer,
+    (session, at_target): (&mut Session, &CatalogAnswer),
+) -> Result<Option<Arc<Plan>>> {
+    if planned.catalogs == Some((at_source.fingerprint(), at_target.fingerprint())) {
+        return Ok(Some(planned.clone()));
+    }
+    let Some(source) = catalog::told_of(at_source)? else { return Ok(None) };
+    let source = job.article.of(source, Vec::new())?;
+    let target = catalog::told_of_copy(session, &job.table, &job.article, at_target).await?;
+    let plan = job.plan(&source, &target, job.options).ok();
+    Ok(plan.filter(|plan| is_direct(plan) && reads_alike(plan, planned)).map(Arc::new))
 }
 
 /// Whether one plan's rows are the other's, byte by byte.
@@ -127,7 +145,7 @@ fn reads_alike(plan: &Plan, other: &Plan) -> bool {
 
 /// A target's table that is held.
 struct HeldTarget {
-    table: Table,
+    catalog: CatalogAnswer,
     /// Windows on record have rows that the load replaces.
     is_on_record: bool,
     /// Nobody else has written the table for so long, or for longer. Zero: it is not known.
@@ -173,16 +191,18 @@ async fn hold<S>(
         log::debug!("{name}: is asked for one after the other: {:?}", begun.ended);
     }
     let results = sets.split_off(1.min(sets.len()));
-    let result = sets.first().and_then(|rows| rows.first()?.int("result"));
+    let taken = sets.first().map(SmallResult::rows).transpose()?.unwrap_or_default();
+    let result = taken.first().and_then(|row| row.int("result"));
     // Without a result the server may have no such locks.
     let is_held = result.is_some() && applock::is_taken(target, &lock, result)?;
-    let is_whole = results.len() == catalog::RESULTS;
-    if !is_held || !is_whole || catalog::object_id(&results) != Some(planned.target_id) {
+    let Some(catalog) = CatalogAnswer::new(results).filter(|_| is_held) else { return Ok(None) };
+    let is_as_planned = planned.catalogs.is_some_and(|(_, target)| target == catalog.fingerprint());
+    if !is_as_planned && catalog.object_id()? != Some(planned.target_id) {
         return Ok(None);
     }
     // First of all, so that the record has an end whatever comes.
     let (is_on_record, loaded) = record.begun(target, job, planned, begun).await?;
+    let applied = applied.as_ref().map(SmallResult::rows).transpose()?;
     let quiet = applied.map_or(Duration::ZERO, |applied| ledger::quiet(&applied)).min(loaded);
-    let table = catalog::told_of_copy(target, &job.table, &job.article, results).await?;
-    Ok(Some(HeldTarget { table, is_on_record, quiet }))
+    Ok(Some(HeldTarget { catalog, is_on_record, quiet }))
 }

@@ -1,4 +1,5 @@
 //! The replacement itself: one transaction on one session of the target.
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::ReplacedRows;
@@ -27,9 +28,9 @@ const REFERENCED: u32 = 4712;
 
 /// How an attempt went that has begun with the table.
 pub(super) struct Attempted {
-    pub source: Table,
-    pub target: Table,
-    pub plan: Plan,
+    /// The source's and the target's, unless nobody is to be told of a choice.
+    pub tables: Option<(Table, Table)>,
+    pub plan: Arc<Plan>,
     /// What the plan was made with.
     pub options: CopyOptions,
     pub replaced: Result<LoadOutcome, ReplaceError>,

@@ -2,7 +2,7 @@
 use super::LOCK_WAIT;
 use super::article;
 use super::sides::Sides;
-use crate::catalog::{self, Article, Table, TableName};
+use crate::catalog::{self, Article, CatalogAnswer, Table, TableName};
 use crate::config::Endpoint;
 use crate::error::Result;
 use crate::load::Progress;
@@ -91,17 +91,17 @@ pub trait ConnectedSource: Send + Sized {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> impl Future<Output = Result<Self::Rows<'_>>> + Send;
 
-    /// The rows that a plan wants, and what is known of the table by now, where both come in one round trip. `None`: they do
-    /// not, and whoever asks for one after the other is told why.
+    /// The rows that a plan wants, and what the catalog tells of the table by now, where both come in one round trip. `None`: they
+    /// do not, and whoever asks for one after the other is told why.
     ///
     /// # Errors
     /// A lost connection; what [`forbids_snapshot`], or passes.
-    fn rows_and_table(
+    fn rows_and_catalog(
         &mut self,
         _: &TableName,
         _: &Article,
         _: &Plan,
-    ) -> impl Future<Output = Result<Option<(Self::Rows<'_>, Table)>>> + Send {
+    ) -> impl Future<Output = Result<Option<(Self::Rows<'_>, CatalogAnswer)>>> + Send {
         async { Ok(None) }
     }
 
@@ -170,12 +170,12 @@ impl ConnectedSource for Session {
         rows.map_err(|error| error.within("reading from the source"))
     }
 
-    async fn rows_and_table(
+    async fn rows_and_catalog(
         &mut self,
         name: &TableName,
         article: &Article,
         plan: &Plan,
-    ) -> Result<Option<(Rows<'_>, Table)>> {
+    ) -> Result<Option<(Rows<'_>, CatalogAnswer)>> {
         let select = plan.select();
         if !select.params.is_empty() || !article.expressions().is_empty() {
             return Ok(None);
@@ -196,16 +196,13 @@ impl ConnectedSource for Session {
             }
             Err(error) => return Err(error.within("reading from the source")),
         };
-        let Some(table) = catalog::told_of(results)? else {
-            rows.cancel().await?;
-            return Ok(None);
-        };
+        let Some(answer) = CatalogAnswer::new(results) else { return Ok(None) };
         // A SELECT, and settings that end with the call.
         rows.leaves_nothing();
         if plan.strategy.server.pads_decimals {
             rows.pad_decimals();
         }
-        Ok(Some((rows, article.of(table, Vec::new())?)))
+        Ok(Some((rows, answer)))
     }
 
     async fn reread(&mut self, plan: &Plan) -> Result<Fingerprint> {

@@ -6,7 +6,7 @@ use super::clearing::{Cleared, Clearing};
 use super::known::{WINDOW_DAYS, WINDOW_KEYS, days, window};
 use super::{Run, ask, change, lost, milliseconds, names, shortened, signed};
 use crate::error::{Error, Kind, Result};
-use crate::read::SmallResults;
+use crate::read::{SmallResults, rows_of};
 use crate::session::{Session, ToSql};
 use crate::tds::fingerprint::Fingerprint;
 use crate::tds::rpc::{Param, Query};
@@ -122,7 +122,8 @@ impl Run {
         }
         let answers = SmallResults::of(session, self.claiming(&window, &free, clearing)).await;
         session.be_silent_for(silence);
-        let SmallResults { mut sets, ended } = answers.map_err(|error| error.within("the ledger"))?;
+        let SmallResults { sets, ended } = answers.map_err(|error| error.within("the ledger"))?;
+        let mut sets = rows_of(&sets).map_err(|error| error.within("the ledger"))?;
         let results = sets.split_off(sets.len().min(1));
         let row = sets.pop().and_then(|rows| rows.into_iter().next());
         let Some(row) = row.filter(|_| expected.is_some() || ended.is_ok()) else {

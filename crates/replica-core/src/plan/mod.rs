@@ -1,7 +1,7 @@
 //! What will be done, as statements. Pure: a plan is made from two catalogs and the user's options, and says all
 //! of itself in [`Plan::explain`].
 use crate::catalog::index::KeyColumn;
-use crate::catalog::{Article, RowsFrom, SqlType, Table, TableName, quote};
+use crate::catalog::{Article, CatalogFingerprint, RowsFrom, SqlType, Table, TableName, quote};
 use crate::config::{Allowance, Apply, Publish};
 use crate::error::{Error, Result};
 use crate::ledger::{LastLoad, source_name};
@@ -38,6 +38,8 @@ pub struct Plan {
     pub from: String,
     /// Both servers answer all questions of the catalog in one request.
     pub told_at_once: bool,
+    /// Of what the source's and the target's catalog have told, where nothing else but the options goes into the plan.
+    pub catalogs: Option<(CatalogFingerprint, CatalogFingerprint)>,
     /// As its catalog has it.
     pub target: TableName,
     /// The target's object_id.
@@ -171,6 +173,7 @@ impl Plan {
             source: source.object.name.clone(),
             from: source_name(source),
             told_at_once: source.told_at_once && target.told_at_once,
+            catalogs: source.fingerprint.zip(target.fingerprint),
             target: target.object.name.clone(),
             target_id: target.object.id,
             article: source.article.clone(),

@@ -12,9 +12,10 @@ use crate::tds::packet::Inbox;
 use crate::tds::row::{Block, ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
-use small::KnownColumns;
-pub(crate) use small::SmallResults;
+use small::ResultShape;
+pub(crate) use small::{SmallResult, SmallResults, rows_of};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Bytes of a block: large enough that calls to the kernel do not count, small enough to stay in a core's own cache.
 const BLOCK: usize = 64 << 10;
@@ -26,11 +27,11 @@ pub struct Rows<'a> {
     lane: &'a mut Lane,
     inbox: Inbox,
     reply: Reply,
-    columns: Vec<WireColumn>,
+    columns: Arc<[WireColumn]>,
     scanner: RowScanner,
     chunks: ChunkCounter,
     /// Of the result that is being read, where it is a small one.
-    known: Option<KnownColumns>,
+    shape: Option<Arc<ResultShape>>,
     ended: bool,
     leaves_nothing: bool,
 }
@@ -55,10 +56,10 @@ impl<'a> Rows<'a> {
                         lane,
                         inbox,
                         reply,
-                        columns,
+                        columns: columns.into(),
                         scanner,
                         chunks,
-                        known: None,
+                        shape: None,
                         ended: false,
                         leaves_nothing: false,
                     });

@@ -7,6 +7,7 @@ use crate::decode::{Row, RowReader, Value};
 use crate::error::{Error, Result};
 use crate::session::{Lane, Session};
 use crate::tds::columns::WireColumn;
+use crate::tds::fingerprint::Fingerprint;
 use crate::tds::row::{ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
@@ -16,10 +17,9 @@ const MOST_ROW: usize = 1 << 20;
 const MOST: usize = 64 << 20;
 
 /// What came of a request.
-#[derive(Debug)]
 pub(crate) struct SmallResults {
     /// The results that came whole.
-    pub sets: Vec<Vec<CatalogRow>>,
+    pub sets: Vec<SmallResult>,
     /// The server's error, after which nothing came.
     pub ended: Result<()>,
 }
@@ -46,10 +46,49 @@ impl SmallResults {
     }
 
     /// Those from one on, and those before it.
-    pub(crate) fn split_off(mut self, at: usize) -> (Vec<Vec<CatalogRow>>, Self) {
+    pub(crate) fn split_off(mut self, at: usize) -> (Vec<SmallResult>, Self) {
         let after = self.sets.split_off(at.min(self.sets.len()));
         (self.sets, Self { sets: after, ended: self.ended })
     }
+}
+
+/// A result that came whole, as it came. Who only wants to know whether it is the same as before never reads its rows.
+pub(crate) struct SmallResult {
+    shape: Arc<ResultShape>,
+    /// Bulk rows, one behind the other.
+    bytes: Vec<u8>,
+    fingerprint: Fingerprint,
+}
+
+impl SmallResult {
+    /// Count and hash of its rows.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// # Errors
+    /// Values that are none.
+    pub(crate) fn rows(&self) -> Result<Vec<CatalogRow>> {
+        if self.bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut reader = self.shape.reader()?;
+        let mut rows = Vec::new();
+        let mut left = self.bytes.as_slice();
+        while let Some(row) = reader.next(&mut left)? {
+            rows.push(record(&self.shape.names, row)?);
+        }
+        self.shape.give_back(reader);
+        Ok(rows)
+    }
+}
+
+/// The rows of each of these results.
+///
+/// # Errors
+/// Those of [`SmallResult::rows`].
+pub(crate) fn rows_of(results: &[SmallResult]) -> Result<Vec<Vec<CatalogRow>>> {
+    results.iter().map(SmallResult::rows).collect()
 }
 
 /// What comes after a result.
@@ -70,9 +109,9 @@ impl<'a> Rows<'a> {
         lane: &'a mut Lane,
         query: Query,
         before: usize,
-    ) -> Result<Option<(Vec<Vec<CatalogRow>>, Self)>> {
+    ) -> Result<Option<(Vec<SmallResult>, Self)>> {
         let mut rows = Self::open(lane, query).await?;
-        let mut sets = Vec::new();
+        let mut sets = Vec::with_capacity(before);
         while sets.len() < before {
             let (set, next) = rows.whole_result().await?;
             sets.push(set);
@@ -84,12 +123,12 @@ impl<'a> Rows<'a> {
     }
 
     /// All rows of a result.
-    async fn whole_result(&mut self) -> Result<(Vec<CatalogRow>, NextResult)> {
-        let known = match self.known.take() {
-            Some(known) => known,
-            None => KnownColumns::new(Box::default(), &self.columns)?,
+    async fn whole_result(&mut self) -> Result<(SmallResult, NextResult)> {
+        let shape = match self.shape.take() {
+            Some(shape) => shape,
+            None => ResultShape::new(Box::default(), self.columns.clone()),
         };
-        let mut result = SmallResult { known, rows: Vec::new(), bytes: 0 };
+        let mut result = SmallResult { shape, bytes: Vec::new(), fingerprint: Fingerprint::default() };
         loop {
             let (used, stop) = self.scanner.scan(self.inbox.payload())?;
             self.inbox.consume(used);
@@ -119,59 +158,72 @@ impl<'a> Rows<'a> {
                 None if self.lane.more(&mut self.inbox).await? => {}
                 None => {
                     self.ended = true;
-                    result.take(&mut self.scanner)?;
+                    result.ends(&mut self.scanner)?;
                     self.lane.has_read(std::mem::take(&mut self.inbox));
                     let ended = settle(self.lane, std::mem::take(&mut self.reply)).map(drop);
-                    return Ok((result.ends()?, NextResult::None(ended)));
+                    return Ok((result, NextResult::None(ended)));
                 }
             }
         }
     }
 
-    /// The rows of a result, at whose end another one begins.
-    fn next_result(
-        &mut self,
-        mut result: SmallResult,
-        described: DescribedResult,
-    ) -> Result<Vec<CatalogRow>> {
-        self.inbox.consume(described.known.metadata.len());
+    /// The end of a result, where another one begins.
+    fn next_result(&mut self, mut result: SmallResult, described: DescribedResult) -> Result<SmallResult> {
+        self.inbox.consume(described.shape.metadata.len());
         self.lane.has_progressed();
-        result.take(&mut self.scanner)?;
-        let rows = result.ends()?;
-        let DescribedResult { known, columns, scanner } = described;
-        let columns = std::mem::replace(&mut self.columns, columns);
+        result.ends(&mut self.scanner)?;
+        let DescribedResult { shape, scanner } = described;
         let scanner = std::mem::replace(&mut self.scanner, scanner);
-        DescribedResult { known: result.known, columns, scanner }.keep();
-        self.known = Some(known);
+        DescribedResult { shape: result.shape.clone(), scanner }.keep();
+        self.columns = shape.columns.clone();
+        self.shape = Some(shape);
         self.chunks = ChunkCounter::default();
         // The count of this result is no count of the next one.
         self.reply.rows = None;
-        Ok(rows)
+        Ok(result)
     }
 }
 
-/// What reads a result's rows.
-pub(super) struct KnownColumns {
+/// What a result's rows look like.
+pub(super) struct ResultShape {
     /// Its COLMETADATA, as it came; empty: it will not come again.
     metadata: Box<[u8]>,
+    columns: Arc<[WireColumn]>,
     names: Arc<[Arc<str>]>,
-    reader: RowReader,
-    /// Of the last block.
-    buffer: Vec<u8>,
+    /// One that nobody uses.
+    reader: Mutex<Option<RowReader>>,
 }
 
-impl KnownColumns {
-    fn new(metadata: Box<[u8]>, columns: &[WireColumn]) -> Result<Self> {
+impl ResultShape {
+    fn new(metadata: Box<[u8]>, columns: Arc<[WireColumn]>) -> Arc<Self> {
         let names = columns.iter().map(|column| column.name.clone()).collect();
-        Ok(Self { metadata, names, reader: RowReader::new(columns, MOST_ROW)?, buffer: Vec::new() })
+        Arc::new(Self { metadata, columns, names, reader: Mutex::new(None) })
     }
+
+    /// One that is between two results.
+    fn reader(&self) -> Result<RowReader> {
+        match locked(&self.reader).take() {
+            Some(reader) => Ok(reader),
+            None => Ok(RowReader::new(&self.columns, MOST_ROW)?),
+        }
+    }
+
+    /// What was long is not kept.
+    fn give_back(&self, mut reader: RowReader) {
+        if reader.begins_anew(MOST_KEPT) {
+            *locked(&self.reader) = Some(reader);
+        }
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A result before its first row. The catalog is asked the same questions of each table and side: what their answers look
 /// like is worked out once.
 struct DescribedResult {
-    known: KnownColumns,
-    columns: Vec<WireColumn>,
+    shape: Arc<ResultShape>,
     scanner: RowScanner,
 }
 
@@ -179,69 +231,52 @@ struct DescribedResult {
 const MOST_KNOWN: usize = 64;
 const MOST_KEPT: usize = 8 << 10;
 
-fn known_results() -> MutexGuard<'static, Vec<DescribedResult>> {
-    static KNOWN: Mutex<Vec<DescribedResult>> = Mutex::new(Vec::new());
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static KNOWN: Mutex<Vec<DescribedResult>> = Mutex::new(Vec::new());
 
 impl DescribedResult {
     fn new(metadata: Box<[u8]>, columns: Vec<WireColumn>) -> Result<Self> {
         let scanner = RowScanner::new(&columns, ChunkCounter::default().limits(BLOCK))?;
-        Ok(Self { known: KnownColumns::new(metadata, &columns)?, columns, scanner })
+        Ok(Self { shape: ResultShape::new(metadata, columns.into()), scanner })
     }
 
     /// One that has come before, byte by byte, and is not being read. COLMETADATA tells its own end: what begins with the
     /// bytes of one is the same one.
     fn known(payload: &[u8]) -> Option<Self> {
-        let mut known = known_results();
-        let place = known.iter().position(|described| payload.starts_with(&described.known.metadata))?;
+        let mut known = locked(&KNOWN);
+        let place = known.iter().position(|described| payload.starts_with(&described.shape.metadata))?;
         Some(known.swap_remove(place))
     }
 
     /// Once its rows have been read.
     fn keep(mut self) {
-        let length = self.known.metadata.len();
+        let length = self.shape.metadata.len();
         // Nothing was long, as a rule; what was is not kept.
-        self.known.buffer.clear();
-        self.known.buffer.shrink_to(MOST_KEPT);
-        let is_rested = self.scanner.begins_anew(ChunkCounter::default().limits(BLOCK), MOST_KEPT)
-            && self.known.reader.begins_anew(MOST_KEPT);
-        let mut known = known_results();
+        let is_rested = self.scanner.begins_anew(ChunkCounter::default().limits(BLOCK), MOST_KEPT);
+        let mut known = locked(&KNOWN);
         if is_rested && (1..=MOST_KEPT).contains(&length) && known.len() < MOST_KNOWN {
             known.push(self);
         }
     }
 }
 
-/// The rows of a result, as they come.
-struct SmallResult {
-    known: KnownColumns,
-    rows: Vec<CatalogRow>,
-    bytes: usize,
-}
-
 impl SmallResult {
-    /// The rows that a scanner has found, which goes on in the buffer of those before.
+    /// The rows that a scanner has found.
     fn take(&mut self, scanner: &mut RowScanner) -> Result<()> {
-        let block = scanner.take(std::mem::take(&mut self.known.buffer)).bytes;
-        self.bytes += block.len();
-        if self.bytes > MOST {
+        scanner.append_to(&mut self.bytes);
+        if self.bytes.len() > MOST {
             return Err(Error::protocol("the server answers a control query without end"));
         }
-        let mut left = block.as_slice();
-        while let Some(row) = self.known.reader.next(&mut left)? {
-            self.rows.push(record(&self.known.names, row)?);
-        }
-        self.known.buffer = block;
         Ok(())
     }
 
-    fn ends(&mut self) -> Result<Vec<CatalogRow>> {
-        if self.known.reader.is_between_rows() {
-            Ok(std::mem::take(&mut self.rows))
-        } else {
-            Err(Error::protocol("a result ends within a row"))
+    /// The last of them.
+    fn ends(&mut self, scanner: &mut RowScanner) -> Result<()> {
+        if scanner.in_row() {
+            return Err(Error::protocol("a result ends within a row"));
         }
+        self.take(scanner)?;
+        self.fingerprint = scanner.fingerprint();
+        Ok(())
     }
 }
 

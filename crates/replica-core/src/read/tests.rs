@@ -115,7 +115,7 @@ fn the_count_of_a_result_before_is_not_that_of_the_rows() {
         let check = async {
             let opened = Rows::open_behind(&mut lane, "SELECT 1".into(), 1).await.unwrap();
             let (before, rows) = opened.unwrap();
-            assert_eq!(before, [Vec::new()]);
+            assert_eq!(rows_of(&before).unwrap(), [Vec::new()]);
             assert_eq!(fingerprint(rows).await.unwrap_err().kind(), Kind::Protocol);
         };
         tokio::join!(serve, check);
@@ -237,6 +237,16 @@ fn tiny_packets_cost_little() {
     });
 }
 
+async fn fingerprint_of_first(reply: &[u8]) -> Fingerprint {
+    let (mut lane, mut server) = lane(PATIENCE).await;
+    let serve = async {
+        server.request().await;
+        server.reply(reply).await;
+    };
+    let (opened, ()) = tokio::join!(Rows::open_behind(&mut lane, "SELECT 1".into(), 1), serve);
+    opened.unwrap().unwrap().0[0].fingerprint()
+}
+
 /// What describes a result is worked out once and used again, by whoever reads the next one like it.
 #[test]
 fn results_of_the_same_columns_are_told_apart() {
@@ -265,7 +275,12 @@ fn results_of_the_same_columns_are_told_apart() {
             }
             let (sets, rows) = opened.unwrap().unwrap();
             let told = |row: &CatalogRow| (row.int("id").unwrap(), row.text("s").unwrap().to_owned());
-            let sets: Vec<Vec<_>> = sets.iter().map(|set| set.iter().map(told).collect()).collect();
+            let same = [answer(&[(3, "c"), (2, "b")]), answer(&[])].concat();
+            assert_eq!(sets[1].fingerprint(), fingerprint_of_first(&same).await);
+            let other = [answer(&[(2, "b"), (3, "d")]), answer(&[])].concat();
+            assert_ne!(sets[1].fingerprint(), fingerprint_of_first(&other).await);
+            let sets: Vec<Vec<_>> =
+                rows_of(&sets).unwrap().iter().map(|set| set.iter().map(told).collect()).collect();
             let pair = |id, text: &str| (id, text.to_owned());
             assert_eq!(sets, [vec![pair(1, "a")], vec![pair(2, "b"), pair(3, "c")], vec![]]);
             assert_eq!(fingerprint(rows).await.unwrap().rows, 1);

@@ -27,7 +27,7 @@ use std::time::Duration;
 use tiberius::Client;
 use tokio_util::compat::Compat;
 
-use crate::catalog::record::CatalogRow;
+use crate::catalog::CatalogAnswer;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::tds::rpc::Query;
@@ -87,7 +87,7 @@ pub struct Session {
     has_all_options: bool,
     settings: Settings,
     /// What was asked for ahead, by whatever it is about.
-    ahead: HashMap<String, Vec<Vec<CatalogRow>>>,
+    ahead: HashMap<String, CatalogAnswer>,
 }
 
 /// What the server was told last, and keeps; `None` where that is not certain.

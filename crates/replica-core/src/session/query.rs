@@ -3,7 +3,7 @@ use futures_util::TryStreamExt;
 use tiberius::{ColumnData, QueryItem, QueryStream};
 
 use super::{Row, Session, ToSql, watch};
-use crate::catalog::record::CatalogRow;
+use crate::catalog::CatalogAnswer;
 use crate::error::{Error, Result};
 
 /// Bytes that the answer to a control query may take in memory, and more than any takes. On the wire it is less: a NULL
@@ -66,12 +66,12 @@ impl Session {
     }
 
     /// Keeps an answer for whoever is going to ask for it.
-    pub(crate) fn keep_ahead(&mut self, about: String, results: Vec<Vec<CatalogRow>>) {
-        self.ahead.insert(about, results);
+    pub(crate) fn keep_ahead(&mut self, about: String, answer: CatalogAnswer) {
+        self.ahead.insert(about, answer);
     }
 
     /// An answer that was asked for ahead, once.
-    pub(crate) fn take_ahead(&mut self, about: &str) -> Option<Vec<Vec<CatalogRow>>> {
+    pub(crate) fn take_ahead(&mut self, about: &str) -> Option<CatalogAnswer> {
         self.ahead.remove(about)
     }
 }

@@ -23,6 +23,16 @@ impl Fingerprint {
     }
 }
 
+/// One number for several fingerprints in their order.
+pub(crate) fn in_order(fingerprints: impl IntoIterator<Item = Fingerprint>) -> u128 {
+    let mut bytes = Vec::new();
+    for Fingerprint { rows, hash } in fingerprints {
+        bytes.extend_from_slice(&rows.to_le_bytes());
+        bytes.extend_from_slice(&hash.to_le_bytes());
+    }
+    XxHash3_128::oneshot(&bytes)
+}
+
 impl AddAssign for Fingerprint {
     fn add_assign(&mut self, other: Self) {
         self.rows = self.rows.wrapping_add(other.rows);

@@ -2,14 +2,13 @@
 use std::time::Duration;
 
 use super::{LOCK_WAIT, PlainRunOptions};
-use crate::catalog::record::CatalogRow;
 use crate::error::Result;
 use crate::ledger::found::VERSION;
 use crate::ledger::lease::LEASE;
 use crate::ledger::quiet::{ago, is_recent, quiet};
 use crate::ledger::staging::sweep_staging;
 use crate::ledger::{Replaced, change, milliseconds32, names};
-use crate::read::SmallResults;
+use crate::read::{SmallResult, SmallResults, rows_of};
 use crate::session::Session;
 use crate::tds::rpc::{Param, Query};
 
@@ -85,16 +84,16 @@ pub(super) async fn insert(
     let query = insertion(options, replaced, 1, |_| String::new());
     let answers = SmallResults::of(session, query).await?;
     answers.ended.map_err(|error| error.within("the ledger"))?;
-    settled(session, options, answers.sets).await
+    settled(session, options, &answers.sets).await
 }
 
 /// A run's new row, once the results of its [`insertion`] are there; runs that it has found dead are said to be.
 pub(super) async fn settled(
     session: &mut Session,
     options: &PlainRunOptions<'_>,
-    answers: Vec<Vec<CatalogRow>>,
+    answers: &[SmallResult],
 ) -> Result<Option<Inserted>> {
-    let mut answers = answers.into_iter();
+    let mut answers = rows_of(answers)?.into_iter();
     let counted = answers.next().unwrap_or_default();
     let windows = counted.first().and_then(|row| row.int("windows")).unwrap_or_default();
     let Some(row) = answers.next().unwrap_or_default().into_iter().next() else { return Ok(None) };

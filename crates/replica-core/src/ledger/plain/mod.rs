@@ -152,7 +152,7 @@ impl PlainRun {
         answers: SmallResults,
     ) -> Result<BegunPlainRun> {
         let inserted = match answers.ended {
-            Ok(()) if answers.sets.len() == RESULTS => settled(session, options, answers.sets).await,
+            Ok(()) if answers.sets.len() == RESULTS => settled(session, options, &answers.sets).await,
             Ok(()) => Ok(None),
             Err(error) => Err(error),
         };

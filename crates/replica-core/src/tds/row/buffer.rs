@@ -55,8 +55,13 @@ impl RowBuffer {
 
     /// Gives up what it has beyond so many bytes.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
-        self.bytes.truncate(self.length);
+        self.bytes.truncate(self.length.max(bytes));
         self.bytes.shrink_to(bytes);
+    }
+
+    /// Goes on at its beginning: what is there may be written over.
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
     }
 
     /// Returns the filled bytes, and goes on in `empty`.

@@ -203,11 +203,23 @@ impl RowScanner {
 
     /// The rows so far; scanning goes on in `empty`, whose bytes are discarded.
     pub fn take(&mut self, empty: Vec<u8>) -> Block {
+        self.end_block();
+        Block { bytes: self.out.take(empty), rows: std::mem::take(&mut self.rows), whole: !self.continues }
+    }
+
+    /// Adds the rows so far to others; scanning goes on in the same buffer.
+    pub(crate) fn append_to(&mut self, rows: &mut Vec<u8>) {
+        self.end_block();
+        rows.extend_from_slice(self.out.filled());
+        self.out.clear();
+        self.rows = 0;
+    }
+
+    fn end_block(&mut self) {
         self.continues = self.in_row();
         if self.continues {
             self.hash.suspend(self.out.filled());
         }
-        Block { bytes: self.out.take(empty), rows: std::mem::take(&mut self.rows), whole: !self.continues }
     }
 
     /// Other limits, from this block on.

@@ -269,7 +269,7 @@ impl WorkerPool {
     async fn pinpointed(&self, error: Error, plan: &Plan) -> Error {
         let source = Some(&self.job.source);
         let target = &self.job.target;
-        let load = FailedLoad { source, target, table: &self.source, plan };
+        let load = FailedLoad { source, target, table: Some(&self.source), plan };
         pinpoint(error, &load).await
     }
 }

@@ -59,7 +59,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(60))?;
     // Tools ask the catalog a dozen questions of each table, the same of all.
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }
 

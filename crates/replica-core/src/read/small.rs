@@ -12,8 +12,7 @@ use crate::tds::row::{ChunkCounter, RowScanner, ScanStop};
 use crate::tds::rpc::Query;
 use crate::tds::token::{self, Token};
 
-/// Bytes of a row, and of all rows of a result, and more.
-const MOST_ROW: usize = 1 << 20;
+/// Bytes of all rows of a result, and more.
 const MOST: usize = 64 << 20;
 
 /// What came of a request.
@@ -25,7 +24,7 @@ pub(crate) struct SmallResults {
 }
 
 impl SmallResults {
-    /// Asks it on a session on which no transaction is open.
+    /// Asks it. An open transaction is over after an error of the server's, and whoever has one rolls it back.
     ///
     /// # Errors
     /// A lost connection, or what is no answer. Those of the server are in the results.
@@ -204,7 +203,7 @@ impl ResultShape {
     fn reader(&self) -> Result<RowReader> {
         match locked(&self.reader).take() {
             Some(reader) => Ok(reader),
-            None => Ok(RowReader::new(&self.columns, MOST_ROW)?),
+            None => Ok(RowReader::new(&self.columns, MOST)?),
         }
     }
 
@@ -282,13 +281,15 @@ impl SmallResult {
 
 /// As of any other answer of the catalog: integers, flags and names.
 fn record(names: &Arc<[Arc<str>]>, row: Row<'_>) -> Result<CatalogRow> {
-    let values = names.iter().zip(row.values()).map(|(_, value)| {
-        Ok(match value? {
+    // Their number is known; what collects results does not know it.
+    let mut values = Vec::with_capacity(names.len());
+    for value in row.values() {
+        values.push(match value? {
             Value::Int(number) => CatalogValue::Int(number),
             Value::Bit(bit) => CatalogValue::Int(bit.into()),
             Value::Text(text) => CatalogValue::Text(text.lossy().into_owned()),
             _ => CatalogValue::Null,
-        })
-    });
-    Ok(CatalogRow::of(names, values.collect::<Result<_>>()?))
+        });
+    }
+    Ok(CatalogRow::of(names, values.into()))
 }

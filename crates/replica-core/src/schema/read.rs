@@ -9,6 +9,7 @@ use crate::catalog::TableName;
 use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
 use crate::session::{Role, Session, ToSql};
+use crate::tds::rpc::{Param, Query};
 
 /// Each name is a parameter, and stands in every question once.
 const TABLES_AT_ONCE: usize = 100;
@@ -48,21 +49,19 @@ pub async fn read(session: &mut Session, role: Role, names: &[TableName]) -> Res
 
 async fn answers(session: &mut Session, names: &[TableName]) -> Result<SchemaAnswers> {
     let quoted: Vec<String> = names.iter().map(TableName::quoted).collect();
-    let params: Vec<&dyn ToSql> = quoted.iter().map(|name| name as &dyn ToSql).collect();
     let asked: Vec<SchemaQuestion> =
         question::ALL.into_iter().filter(|q| !names.is_empty() || !q.is_about_tables()).collect();
     let batch: Vec<String> = asked.iter().map(|question| question.about(names.len())).collect();
-    match session.query_all(&batch.join(";\n"), &params).await {
-        Ok(sets) if sets.len() == asked.len() => {
-            let records = sets.iter().map(|rows| rows.iter().map(CatalogRow::from).collect());
-            return Ok(SchemaAnswers::new(asked.into_iter().zip(records)));
-        }
+    let params = quoted.iter().cloned().map(Param::Text).collect();
+    match session.records(Query { sql: batch.join(";\n"), params }).await {
+        Ok(sets) if sets.len() == asked.len() => return Ok(SchemaAnswers::new(asked.into_iter().zip(sets))),
         Ok(_) => {}
         Err(error) if error.server().is_some() && !error.is_transient() => {
             log::debug!("the questions about definitions are asked one by one: {error}");
         }
         Err(error) => return Err(error),
     }
+    let params: Vec<&dyn ToSql> = quoted.iter().map(|name| name as &dyn ToSql).collect();
     let mut answers = Vec::new();
     for (question, sql) in asked.into_iter().zip(batch) {
         let records = match session.query(&sql, &params).await {

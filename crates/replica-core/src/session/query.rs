@@ -4,7 +4,10 @@ use tiberius::{ColumnData, QueryItem, QueryStream};
 
 use super::{Row, Session, ToSql, watch};
 use crate::catalog::CatalogAnswer;
+use crate::catalog::record::CatalogRow;
 use crate::error::{Error, Result};
+use crate::read::{SmallResults, rows_of};
+use crate::tds::rpc::Query;
 
 /// Bytes that the answer to a control query may take in memory, and more than any takes. On the wire it is less: a NULL
 /// is a bit there.
@@ -63,6 +66,20 @@ impl Session {
             }
             Err(e) => Err(Error::from(e).within(&self.place)),
         }
+    }
+
+    /// The same of the catalog, read from the lane: integers, flags and names.
+    ///
+    /// # Errors
+    /// As [`Self::query_all`].
+    pub(crate) async fn records(&mut self, query: Query) -> Result<Vec<Vec<CatalogRow>>> {
+        let in_transaction = self.idle_lane()?.in_transaction();
+        let SmallResults { sets, ended } = SmallResults::of(self, query).await?;
+        if ended.is_err() && in_transaction {
+            self.lane()?.rollback().await?;
+        }
+        ended?;
+        rows_of(&sets)
     }
 
     /// Keeps an answer for whoever is going to ask for it.

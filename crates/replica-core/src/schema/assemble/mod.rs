@@ -14,7 +14,7 @@ use crate::catalog::{Special, TableName};
 use crate::error::{Error, Result};
 use crate::session::Role;
 
-/// The rows that answer each question, by the table that they are about.
+/// The rows that answer each question: by the table that they are about, or as they came.
 pub(crate) struct SchemaAnswers {
     of_tables: HashMap<&'static str, HashMap<i64, Vec<CatalogRow>>>,
     whole: HashMap<&'static str, Vec<CatalogRow>>,
@@ -24,19 +24,27 @@ impl SchemaAnswers {
     pub(crate) fn new(answers: impl IntoIterator<Item = (SchemaQuestion, Vec<CatalogRow>)>) -> Self {
         let mut all = Self { of_tables: HashMap::new(), whole: HashMap::new() };
         for (question, records) in answers {
+            if !question.is_about_tables() {
+                all.whole.insert(question.topic, records);
+                continue;
+            }
+            if question == question::TABLES {
+                all.whole.insert(question.topic, records.clone());
+            }
             let tables = all.of_tables.entry(question.topic).or_default();
-            for record in &records {
+            for record in records {
                 // Views whose columns are all asked for call the table object_id.
                 let mut ids: Vec<i64> = ["table_id", "object_id", "referenced_id"]
                     .iter()
                     .filter_map(|id| record.int(id))
                     .collect();
                 ids.dedup();
+                let Some(last) = ids.pop() else { continue };
                 for id in ids {
                     tables.entry(id).or_default().push(record.clone());
                 }
+                tables.entry(last).or_default().push(record);
             }
-            all.whole.insert(question.topic, records);
         }
         all
     }

@@ -1,5 +1,6 @@
 //! What a server has answered of one table, all questions in one request.
 use super::assemble::{Answers, of_object};
+use super::fingerprint::CatalogFingerprint;
 use super::question;
 use crate::error::Result;
 use crate::read::{SmallResult, rows_of};
@@ -10,10 +11,6 @@ pub struct CatalogAnswer {
     results: Vec<SmallResult>,
     fingerprint: CatalogFingerprint,
 }
-
-/// All that a server has told of a table. Whoever has made something of it need not make it again where it is told the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CatalogFingerprint(u128);
 
 impl CatalogAnswer {
     /// `None`: there are fewer results.

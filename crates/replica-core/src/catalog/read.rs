@@ -2,10 +2,11 @@
 use std::iter;
 use std::sync::{Arc, LazyLock};
 
-use super::answer::{CatalogAnswer, CatalogFingerprint};
+use super::answer::CatalogAnswer;
 use super::article::Article;
 use super::assemble::{Answers, assemble, is_synonym};
 use super::constraint::{ActingKey, ReferentialAction};
+use super::fingerprint::CatalogFingerprint;
 use super::name::{TableName, sync_command};
 use super::near::near;
 use super::question::{self, CatalogQuestion};

@@ -1,8 +1,8 @@
 //! What is known of one table, and what could not be learnt.
-use super::answer::CatalogFingerprint;
 use super::article::Article;
 use super::column::{Column, ProtectedColumn};
 use super::constraint::{ActingKey, CheckConstraint, ForeignKey, Trigger};
+use super::fingerprint::CatalogFingerprint;
 use super::hidden::RowFilters;
 use super::index::{Index, Partition};
 use super::kind::{Special, other_kind};

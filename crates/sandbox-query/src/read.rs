@@ -186,7 +186,7 @@ impl Reading {
         if owns_sqlite_transaction {
             session.connection.execute_batch("BEGIN DEFERRED")?;
             // The snapshot is taken by the first read.
-            session.connection.query_row("SELECT last FROM storages", [], |_| Ok(()))?;
+            session.connection.prepare_cached("SELECT last FROM storages")?.query_row([], |_| Ok(()))?;
         }
         drop(gate);
         let clean = !registry.others_wrote(&storages, me, moment)

@@ -105,7 +105,7 @@ impl Binder<'_> {
             _ => return None,
         };
         let read = || {
-            let mut statement = self.session.connection.prepare(&sql)?;
+            let mut statement = self.session.connection.prepare_cached(&sql)?;
             let params = params.iter().take(statement.parameter_count());
             statement.query_map(params_from_iter(params), |row| row.get::<_, Option<i64>>(0))?.collect()
         };

@@ -25,6 +25,11 @@ impl Figures {
     pub fn cpu_per_row(&self) -> f64 {
         self.cpu.as_secs_f64() / self.rows as f64
     }
+
+    /// CPU time for a GB of rows that take so many bytes, in seconds.
+    pub fn cpu_per_gb(&self, bytes_per_row: f64) -> f64 {
+        self.cpu_per_row() / bytes_per_row * 1e9
+    }
 }
 
 /// One line: how a measuring process tells its parent.

@@ -149,7 +149,7 @@ impl Bench {
                 encrypted_over_relay <= most,
                 encrypted_over_relay,
             );
-            let seconds = encrypted.cpu_per_row() / bytes_per_row * 1e9;
+            let seconds = encrypted.cpu_per_gb(bytes_per_row);
             // Told, and no failure: the exit code is for what can be reached.
             meets(case.name, "encrypted_cpu_s_per_gb", seconds <= WANTED_ENCRYPTED_SECONDS, seconds);
         }
@@ -271,7 +271,7 @@ fn print_line(case: &Case, mode: Mode, figures: Figures, bytes_per_row: f64) {
         mode.name(),
         figures.rows as f64 / seconds,
         bytes / 1e6 / seconds,
-        figures.cpu.as_secs_f64() / (bytes / 1e9),
+        figures.cpu_per_gb(bytes_per_row),
         figures.peak_rss_kib as f64 / 1024.0,
     );
 }
